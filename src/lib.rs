@@ -1,0 +1,9 @@
+//! pybundle
+
+pub mod digest;
+pub mod lock;
+pub mod marker;
+pub mod name;
+pub mod target;
+pub mod tree;
+pub mod wheel;

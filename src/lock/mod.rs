@@ -1,0 +1,104 @@
+//! Lock files, and what is selected from them for a target.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use pep440_rs::Version;
+use url::Url;
+
+use crate::digest::Digest;
+use crate::name::{DistributionName, ExtraName, GroupName};
+use crate::target::Tag;
+use crate::wheel::filename::WheelFilename;
+
+/// What to select: the root, its extras and groups, and what to leave out. The flags of `uv export`, by the same names.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The workspace member to bundle; else the project whose folder was named.
+    pub package: Option<DistributionName>,
+    /// The extras.
+    pub extras: BTreeSet<ExtraName>,
+    /// Every extra of the root.
+    pub all_extras: bool,
+    /// Groups beside the project's dependencies.
+    pub groups: BTreeSet<GroupName>,
+    /// Groups in place of the project and its dependencies.
+    pub only_groups: BTreeSet<GroupName>,
+    /// Leaves the root project itself out, but not its dependencies.
+    pub no_install_project: bool,
+    /// Leaves every workspace member out, but not their dependencies.
+    pub no_install_workspace: bool,
+    /// Distributions to leave out, but not their dependencies.
+    pub no_install_packages: BTreeSet<DistributionName>,
+}
+
+/// What a lock selects for a target: one version of each distribution, ordered by name.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The distributions, ordered by name.
+    pub distributions: Vec<Selected>,
+}
+
+/// A selected distribution.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The normalized name.
+    pub name: DistributionName,
+    /// The version; a local project with a dynamic version has none in the lock.
+    pub version: Option<Version>,
+    /// Who asks for it, ordered: distributions, and the root's extras and groups.
+    pub required_by: Vec<Dependent>,
+    /// Where it comes from.
+    pub source: SelectedSource,
+}
+
+/// Who asks for a distribution.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dependent {
+    /// The user: it is the root of the selection.
+    Root,
+    /// Another distribution, by one of its extras if there is one.
+    Distribution(DistributionName, Option<ExtraName>),
+    /// A dependency group of a project.
+    Group(DistributionName, GroupName),
+}
+
+/// Where a selected distribution comes from.
+#[derive(Debug, Clone)]
+pub enum SelectedSource {
+    /// A wheel that is fetched.
+    Wheel(LockedWheel),
+    /// A folder of this machine, built into a wheel: a workspace member or a path dependency.
+    Directory(PathBuf),
+    /// A project that is not a package: nothing is installed for it.
+    Virtual(PathBuf),
+}
+
+/// A wheel as the lock states it.
+#[derive(Debug, Clone)]
+pub struct LockedWheel {
+    /// The wheel's file name.
+    pub filename: WheelFilename,
+    /// The tag by which it fits the target.
+    pub tag: Tag,
+    /// Where it is.
+    pub location: Location,
+    /// Its digest, if the lock has one.
+    pub digest: Option<Digest>,
+    /// Its size in bytes, if the lock has it.
+    pub size: Option<u64>,
+}
+
+/// Where a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// On a server; with the index that it belongs to, whose credentials apply.
+    Url {
+        /// The file.
+        url: Url,
+        /// The index that the lock took it from; none for a direct reference.
+        index: Option<Url>,
+    },
+    /// On this machine.
+    Path(PathBuf),
+}

@@ -1,0 +1,120 @@
+//! Normalized names of distributions, extras and dependency groups.
+//!
+//! Specification: [PyPA, names and normalization](https://packaging.python.org/en/latest/specifications/name-normalization/).
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A name that is no valid distribution, extra or group name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a valid name: a name consists of ASCII letters, digits, `-`, `_` and `.`, and starts and ends with a letter or digit"
+)]
+pub struct InvalidName(pub String);
+
+/// Normalizes a name: lower case, with each run of `-`, `_` and `.` written as one `-`.
+fn normalize(name: &str) -> Result<Arc<str>, InvalidName> {
+    let bytes = name.as_bytes();
+    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !is_edge(bytes.first()) || !is_edge(bytes.last()) || !bytes.iter().all(is_inner) {
+        return Err(InvalidName(name.to_owned()));
+    }
+    let mut normalized = String::with_capacity(name.len());
+    for character in name.chars() {
+        if matches!(character, '-' | '_' | '.') {
+            if !normalized.ends_with('-') {
+                normalized.push('-');
+            }
+        } else {
+            normalized.push(character.to_ascii_lowercase());
+        }
+    }
+    Ok(normalized.into())
+}
+
+macro_rules! normalized_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Returns the normalized form, for instance `foo-bar` for `Foo__Bar`.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Returns the form that file names use, for instance `foo_bar` for `Foo-Bar`.
+            pub fn escaped(&self) -> String {
+                self.0.replace('-', "_")
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(name: &str) -> Result<Self, InvalidName> {
+                normalize(name).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                name.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+normalized_name! {
+    /// The normalized name of a distribution.
+    DistributionName
+}
+normalized_name! {
+    /// The normalized name of an extra (`project.optional-dependencies`).
+    ExtraName
+}
+normalized_name! {
+    /// The normalized name of a dependency group (PEP 735).
+    GroupName
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_normalized() {
+        for (given, normalized) in [
+            ("Foo", "foo"),
+            ("foo__bar", "foo-bar"),
+            ("foo.-_bar", "foo-bar"),
+            ("zope.interface", "zope-interface"),
+            ("a", "a"),
+        ] {
+            assert_eq!(given.parse::<DistributionName>().unwrap().as_str(), normalized);
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_names_are_refused() {
+        for given in ["", "-foo", "foo-", "fo o", "foo/bar", "f\u{f6}o", ".."] {
+            assert_eq!(given.parse::<DistributionName>(), Err(InvalidName(given.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! The tree of files that an artifact is written from, kept in memory.
+//!
+//! An entry says where its bytes lie and in which form; the bytes themselves stay in the wheels, so the tree's size
+//! depends on the number of files alone.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashMap, btree_map};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pep440_rs::Version;
+
+use crate::digest::{HashingWriter, Sha256};
+use crate::name::DistributionName;
+
+/// A path inside an artifact: relative, UTF-8, `/` between its components, none of them empty, `.` or `..`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TreePath(Arc<str>);
+
+/// A text that is no path inside an artifact.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a path inside an artifact: {reason}", .path.escape_debug())]
+pub struct InvalidPath {
+    /// The text as it was given.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl TreePath {
+    /// Checks a path.
+    ///
+    /// # Errors
+    /// The path is empty or absolute, has an empty component, `.`, `..`, a backslash or a control character.
+    pub fn new(path: &str) -> Result<Self, InvalidPath> {
+        let reason = if path.is_empty() {
+            "it is empty"
+        } else if path.starts_with('/') {
+            "it is absolute"
+        } else if path.contains('\\') {
+            "it has a backslash"
+        } else if path.chars().any(char::is_control) {
+            "it has a control character"
+        } else if path.split('/').any(str::is_empty) {
+            "it has an empty component"
+        } else if path.split('/').any(|component| matches!(component, "." | "..")) {
+            "it has the component `.` or `..`"
+        } else {
+            return Ok(Self(path.into()));
+        };
+        Err(InvalidPath { path: path.to_owned(), reason })
+    }
+
+    /// Returns the path below `prefix`, which may be empty.
+    ///
+    /// # Errors
+    /// The joined path is not valid.
+    pub fn below(prefix: &str, path: &str) -> Result<Self, InvalidPath> {
+        if prefix.is_empty() { Self::new(path) } else { Self::new(&format!("{prefix}/{path}")) }
+    }
+
+    /// Returns the path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the folders above the path, the nearest first.
+    pub fn parents(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.as_str();
+        std::iter::from_fn(move || {
+            rest = &rest[..rest.rfind('/')?];
+            Some(rest)
+        })
+    }
+}
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TreePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+impl Borrow<str> for TreePath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The permissions of a file. Lambda and images need nothing but these two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Mode {
+    /// 0644.
+    Regular,
+    /// 0755.
+    Executable,
+}
+
+impl Mode {
+    /// Reduces Unix permission bits to whether anyone may execute the file.
+    pub fn from_permissions(bits: u32) -> Self {
+        if bits & 0o111 == 0 { Self::Regular } else { Self::Executable }
+    }
+
+    /// Returns the permission bits.
+    pub fn permissions(self) -> u32 {
+        match self {
+            Self::Regular => 0o644,
+            Self::Executable => 0o755,
+        }
+    }
+}
+
+/// How the bytes of a zip entry are kept (APPNOTE 4.4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Compression {
+    /// Method 0: as they are.
+    Stored,
+    /// Method 8: deflated (RFC 1951).
+    Deflated,
+}
+
+/// The extent of an entry's bytes in a zip file, and what they inflate to; verified before it gets here.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Extent {
+    /// Where the entry's compressed bytes begin, from the beginning of the zip file.
+    pub offset: u64,
+    /// The number of compressed bytes.
+    pub compressed_size: u64,
+    /// The number of bytes that they inflate to.
+    pub size: u64,
+    /// The CRC-32 of the inflated bytes.
+    pub crc32: u32,
+    /// The SHA-256 of the inflated bytes.
+    pub sha256: Sha256,
+    /// The form of the bytes.
+    pub compression: Compression,
+}
+
+/// Where the bytes of a file lie, and in which form.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// In a wheel, and copied from it as they lie.
+    Archived {
+        /// The wheel's file.
+        archive: Arc<PathBuf>,
+        /// Where in the wheel.
+        extent: Extent,
+    },
+    /// In a file of the project.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes when it was listed.
+        size: u64,
+    },
+    /// In memory.
+    Bytes(Arc<[u8]>),
+}
+
+impl Content {
+    /// Returns the number of bytes when nothing is compressed.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Archived { extent, .. } => extent.size,
+            Self::File { size, .. } => *size,
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Returns the SHA-256 of the uncompressed bytes; a file of the project is read for it.
+    ///
+    /// # Errors
+    /// The project's file cannot be read.
+    pub fn sha256(&self) -> Result<Sha256, InsertError> {
+        match self {
+            Self::Archived { extent, .. } => Ok(extent.sha256),
+            Self::Bytes(bytes) => Ok(Sha256::of(bytes)),
+            Self::File { path, .. } => {
+                let hash = || -> io::Result<Sha256> {
+                    let mut writer = HashingWriter::new(io::sink());
+                    io::copy(&mut File::open(path)?, &mut writer)?;
+                    Ok(writer.finish().1)
+                };
+                hash().map_err(|error| InsertError::Read(path.clone(), error))
+            }
+        }
+    }
+}
+
+/// A distribution that files come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Distribution {
+    /// The normalized name.
+    pub name: DistributionName,
+    /// The version, as the wheel states it.
+    pub version: Version,
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.name, self.version)
+    }
+}
+
+/// What a file belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// An installed distribution.
+    Distribution(Arc<Distribution>),
+    /// The application's own files.
+    Application,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Distribution(distribution) => distribution.fmt(formatter),
+            Self::Application => formatter.write_str("the application"),
+        }
+    }
+}
+
+/// A file of the tree.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its permissions.
+    pub mode: Mode,
+    /// Its bytes.
+    pub content: Content,
+    /// What it belongs to.
+    pub origin: Origin,
+}
+
+/// Two origins that want one path for different things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collision {
+    /// The path.
+    pub path: TreePath,
+    /// What brought the path first.
+    pub first: Origin,
+    /// What brought it again.
+    pub second: Origin,
+}
+
+/// Why a file could not be added to a tree.
+#[derive(Debug, thiserror::Error)]
+pub enum InsertError {
+    /// Two different files want one path.
+    #[error("{} and {} both bring `{}`, with different content", .0.first, .0.second, .0.path)]
+    Content(Collision),
+    /// A path is a file of one origin and a folder of another.
+    #[error("{} and {} cannot be bundled together: `{}` is a file in one and a folder in the other", .0.first, .0.second, .0.path)]
+    Kind(Collision),
+    /// A file had to be read to compare it, and could not be.
+    #[error("cannot read {}", .0.display())]
+    Read(PathBuf, #[source] io::Error),
+}
+
+/// Files by path, in the order of their paths' bytes.
+#[derive(Debug, Clone, Default)]
+pub struct FileTree {
+    entries: BTreeMap<TreePath, Entry>,
+    /// Every folder that has a file below it, with the origin that needed it first.
+    folders: HashMap<Box<str>, Origin>,
+}
+
+impl FileTree {
+    /// Makes an empty tree.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file. The same bytes at the same path twice are one file: the first origin keeps it, and it is
+    /// executable if either is.
+    ///
+    /// # Errors
+    /// The path is taken by other bytes, or by a folder, or one of its folders is a file.
+    pub fn insert(&mut self, path: TreePath, entry: Entry) -> Result<(), InsertError> {
+        if let Some(first) = self.folders.get(path.as_str()) {
+            let (first, second) = (first.clone(), entry.origin);
+            return Err(InsertError::Kind(Collision { path, first, second }));
+        }
+        for parent in path.parents() {
+            if self.folders.contains_key(parent) {
+                break;
+            }
+            if let Some((path, taken)) = self.entries.get_key_value(parent) {
+                let (path, first) = (path.clone(), taken.origin.clone());
+                return Err(InsertError::Kind(Collision { path, first, second: entry.origin }));
+            }
+            self.folders.insert(parent.into(), entry.origin.clone());
+        }
+        match self.entries.entry(path) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+            }
+            btree_map::Entry::Occupied(mut taken) => {
+                if taken.get().content.sha256()? != entry.content.sha256()? {
+                    let (path, first) = (taken.key().clone(), taken.get().origin.clone());
+                    return Err(InsertError::Content(Collision { path, first, second: entry.origin }));
+                }
+                let merged = taken.get_mut();
+                merged.mode = merged.mode.max(entry.mode);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the entry at a path.
+    pub fn get(&self, path: &str) -> Option<&Entry> {
+        self.entries.get(path)
+    }
+
+    /// Returns whether a path is a folder that has a file below it.
+    pub fn is_folder(&self, path: &str) -> bool {
+        self.folders.contains_key(path)
+    }
+
+    /// Returns the entries in the order of their paths.
+    pub fn iter(&self) -> btree_map::Iter<'_, TreePath, Entry> {
+        self.entries.iter()
+    }
+
+    /// Returns the number of files.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether there is no file.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the number of bytes of all files, uncompressed.
+    pub fn size(&self) -> u64 {
+        self.iter().map(|(_, entry)| entry.content.size()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(distribution: &str, content: &str, mode: Mode) -> Entry {
+        let distribution = Distribution { name: distribution.parse().unwrap(), version: Version::new([1]) };
+        Entry {
+            mode,
+            content: Content::Bytes(content.as_bytes().into()),
+            origin: Origin::Distribution(distribution.into()),
+        }
+    }
+
+    fn path(path: &str) -> TreePath {
+        TreePath::new(path).unwrap()
+    }
+
+    #[test]
+    fn paths_that_leave_the_artifact_are_refused() {
+        for wrong in ["", "/a", "a//b", "a/", "./a", "a/../b", "..", "a\\b", "a\nb"] {
+            assert_eq!(TreePath::new(wrong).unwrap_err().path, wrong);
+        }
+        assert_eq!(TreePath::below("", "a/b").unwrap().as_str(), "a/b");
+        assert_eq!(TreePath::below("python", "a").unwrap().as_str(), "python/a");
+        assert_eq!(path("a/b/c").parents().collect::<Vec<_>>(), ["a/b", "a"]);
+    }
+
+    #[test]
+    fn equal_files_merge_and_different_ones_collide() {
+        let mut tree = FileTree::new();
+        tree.insert(path("ns/__init__.py"), file("one", "", Mode::Regular)).unwrap();
+        tree.insert(path("ns/__init__.py"), file("two", "", Mode::Executable)).unwrap();
+        assert_eq!(tree.len(), 1);
+        assert_eq!(tree.get("ns/__init__.py").unwrap().mode, Mode::Executable);
+
+        let error = tree.insert(path("ns/__init__.py"), file("three", "x", Mode::Regular)).unwrap_err();
+        assert_eq!(error.to_string(), "one 1 and three 1 both bring `ns/__init__.py`, with different content");
+    }
+
+    #[test]
+    fn a_path_is_a_file_or_a_folder() {
+        let mut tree = FileTree::new();
+        tree.insert(path("a/b"), file("one", "", Mode::Regular)).unwrap();
+        assert!(matches!(tree.insert(path("a"), file("two", "", Mode::Regular)), Err(InsertError::Kind(_))));
+        let error = tree.insert(path("a/b/c"), file("two", "", Mode::Regular)).unwrap_err();
+        assert!(error.to_string().contains("`a/b` is a file in one and a folder in the other"), "{error}");
+        assert!(tree.is_folder("a") && !tree.is_folder("a/b"));
+    }
+}

@@ -1,0 +1,142 @@
+//! The file name of a wheel.
+//!
+//! Specification: [PyPA, binary distribution format, file name convention](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention).
+
+use std::fmt;
+use std::str::FromStr;
+
+use pep440_rs::Version;
+
+use crate::name::DistributionName;
+
+/// A text that is no wheel's file name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a wheel's file name: {reason}", .filename.escape_debug())]
+pub struct InvalidWheelFilename {
+    /// The text as it was given.
+    pub filename: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A build tag: digits, then anything. It orders wheels that differ in nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BuildTag {
+    number: u64,
+    rest: String,
+}
+
+/// The parsed file name of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WheelFilename {
+    text: String,
+    /// The normalized name of the distribution.
+    pub name: DistributionName,
+    /// The version.
+    pub version: Version,
+    /// The build tag, if there is one.
+    pub build: Option<BuildTag>,
+    /// The Python tags, for instance `py2` and `py3`.
+    pub python_tags: Vec<String>,
+    /// The ABI tags, for instance `cp312`, `abi3` or `none`.
+    pub abi_tags: Vec<String>,
+    /// The platform tags, for instance `manylinux_2_17_x86_64` or `any`.
+    pub platform_tags: Vec<String>,
+}
+
+impl FromStr for WheelFilename {
+    type Err = InvalidWheelFilename;
+
+    fn from_str(filename: &str) -> Result<Self, InvalidWheelFilename> {
+        let invalid = |reason: String| InvalidWheelFilename { filename: filename.to_owned(), reason };
+        let stem = filename.strip_suffix(".whl").ok_or_else(|| invalid("it does not end in `.whl`".to_owned()))?;
+        let parts: Vec<&str> = stem.split('-').collect();
+        let (name, version, build, python, abi, platform) = match parts[..] {
+            [name, version, python, abi, platform] => (name, version, None, python, abi, platform),
+            [name, version, build, python, abi, platform] => (name, version, Some(build), python, abi, platform),
+            _ => return Err(invalid(format!("it has {} parts between dashes, not 5 or 6", parts.len()))),
+        };
+        let tags = |set: &str| -> Result<Vec<String>, InvalidWheelFilename> {
+            let is_tag =
+                |tag: &str| !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if !set.split('.').all(is_tag) {
+                return Err(invalid(format!("`{set}` is not a set of compatibility tags")));
+            }
+            Ok(set.split('.').map(str::to_ascii_lowercase).collect())
+        };
+        Ok(Self {
+            text: filename.to_owned(),
+            name: name.parse().map_err(|_| invalid(format!("`{name}` is not a distribution's name")))?,
+            version: version.parse().map_err(|_| invalid(format!("`{version}` is not a version")))?,
+            build: build
+                .map(|build| {
+                    let digits = build.len() - build.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+                    let (number, rest) = build.split_at(digits);
+                    let number = number
+                        .parse()
+                        .map_err(|_| invalid(format!("the build tag `{build}` does not start with digits")))?;
+                    Ok(BuildTag { number, rest: rest.to_owned() })
+                })
+                .transpose()?,
+            python_tags: tags(python)?,
+            abi_tags: tags(abi)?,
+            platform_tags: tags(platform)?,
+        })
+    }
+}
+
+impl WheelFilename {
+    /// Returns the file name as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether the wheel runs anywhere: its only platform tag is `any`.
+    pub fn is_any(&self) -> bool {
+        self.platform_tags.iter().all(|tag| tag == "any")
+    }
+}
+
+impl fmt::Display for WheelFilename {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_told_apart() {
+        let wheel: WheelFilename = "Foo.Bar-1.0-2b-py2.py3-none-any.whl".parse().unwrap();
+        assert_eq!(wheel.name.as_str(), "foo-bar");
+        assert_eq!(wheel.version, "1.0".parse().unwrap());
+        assert_eq!(wheel.build, Some(BuildTag { number: 2, rest: "b".to_owned() }));
+        assert_eq!(wheel.python_tags, ["py2", "py3"]);
+        assert!(wheel.is_any());
+        assert_eq!(wheel.to_string(), "Foo.Bar-1.0-2b-py2.py3-none-any.whl");
+    }
+
+    #[test]
+    fn build_tags_order_by_number_then_text() {
+        let build = |tag: &str| format!("a-1-{tag}-py3-none-any.whl").parse::<WheelFilename>().unwrap().build;
+        assert!(build("10") > build("9") && build("1b") > build("1a"));
+    }
+
+    #[test]
+    fn names_that_are_no_wheels_are_refused() {
+        for (filename, reason) in [
+            ("a-1.tar.gz", "`.whl`"),
+            ("a-1-py3-none.whl", "4 parts"),
+            ("a-1-b-py3-none-any.whl", "build tag"),
+            ("a-x-py3-none-any.whl", "not a version"),
+            ("a b-1-py3-none-any.whl", "distribution's name"),
+            ("a-1-py3..py2-none-any.whl", "compatibility tags"),
+            ("a-1-py3-none-../any.whl", "compatibility tags"),
+        ] {
+            let error = filename.parse::<WheelFilename>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Wheels: reading them strictly, and installing them into a [`FileTree`](crate::tree::FileTree).
+
+pub mod filename;
