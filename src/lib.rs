@@ -4,6 +4,7 @@ pub mod digest;
 pub mod lock;
 pub mod marker;
 pub mod name;
+pub mod report;
 pub mod target;
 pub mod tree;
 pub mod wheel;
