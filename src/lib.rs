@@ -1,5 +1,6 @@
 //! pybundle
 
+pub mod archive;
 pub mod digest;
 pub mod lock;
 pub mod marker;
