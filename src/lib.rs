@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod digest;
+pub mod lambda;
 pub mod lock;
 pub mod marker;
 pub mod name;
