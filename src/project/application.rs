@@ -143,11 +143,21 @@ impl ApplicationError {
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Read(..) | Self::Missing(_) => return Vec::new(),
-            Self::NothingIncluded(_) => "hidden files, caches, virtual environments, tests and what .gitignore names are left out; name a file itself to include it",
-            Self::NothingFound(_) => "name the application's files with --include PATH, or make the project a package with a [build-system] table",
-            Self::BrokenLink(_) | Self::LinkLoop(_) | Self::Special(_) | Self::NotUtf8(_) | Self::Path(..) => "leave it out with --exclude, or remove it",
-            Self::LinkOutside { .. } => "name what it leads to with --include PATH:DEST, and leave the link out with --exclude",
-            Self::Conflict { .. } => "give one of them another place with --include PATH:DEST, or leave it out with --exclude",
+            Self::NothingIncluded(_) => {
+                "hidden files, caches, virtual environments, tests and what .gitignore names are left out; name a file itself to include it"
+            }
+            Self::NothingFound(_) => {
+                "name the application's files with --include PATH, or make the project a package with a [build-system] table"
+            }
+            Self::BrokenLink(_) | Self::LinkLoop(_) | Self::Special(_) | Self::NotUtf8(_) | Self::Path(..) => {
+                "leave it out with --exclude, or remove it"
+            }
+            Self::LinkOutside { .. } => {
+                "name what it leads to with --include PATH:DEST, and leave the link out with --exclude"
+            }
+            Self::Conflict { .. } => {
+                "give one of them another place with --include PATH:DEST, or leave it out with --exclude"
+            }
         };
         vec![hint.to_owned()]
     }

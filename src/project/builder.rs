@@ -83,7 +83,10 @@ impl BuildError {
         match self {
             Self::NoTool => vec!["install uv: https://docs.astral.sh/uv/getting-started/installation/".to_owned()],
             Self::Failed { command, .. } if command.contains("--offline") => {
-                vec!["a back end that was never downloaded cannot be used offline: build once without --offline".to_owned()]
+                vec![
+                    "a back end that was never downloaded cannot be used offline: build once without --offline"
+                        .to_owned(),
+                ]
             }
             Self::Failed { .. } => vec![
                 "if the project is no package, remove `[build-system]` or set `tool.uv.package = false`".to_owned(),
@@ -100,7 +103,12 @@ impl Builder {
     /// None of them is there and runs.
     pub fn find(search_path: Option<&OsStr>, offline: bool) -> Result<Self, BuildError> {
         let runs = |program: &Path, arguments: &[&str]| {
-            let quiet = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let quiet = Command::new(program)
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
             quiet.is_ok_and(|status| status.success())
         };
         let on_path = |name: &str| {
@@ -108,8 +116,11 @@ impl Builder {
             candidates.filter(|path| path.is_absolute() && path.is_file()).collect::<Vec<_>>()
         };
         let uv = || on_path("uv").into_iter().find(|uv| runs(uv, &["--version"])).map(Tool::Uv);
-        let build = || on_path("python3").into_iter().find(|python| runs(python, &["-m", "build", "--version"])).map(Tool::Build);
-        let pip = || on_path("python3").into_iter().find(|python| runs(python, &["-m", "pip", "--version"])).map(Tool::Pip);
+        let build = || {
+            on_path("python3").into_iter().find(|python| runs(python, &["-m", "build", "--version"])).map(Tool::Build)
+        };
+        let pip =
+            || on_path("python3").into_iter().find(|python| runs(python, &["-m", "pip", "--version"])).map(Tool::Pip);
         let tool = uv().or_else(build).or_else(pip).ok_or(BuildError::NoTool)?;
         Ok(Self { tool, source_date_epoch: SOURCE_DATE_EPOCH, offline })
     }

@@ -210,9 +210,8 @@ impl<'a> Collector<'a> {
         if self.excludes.matches(path, *is_folder) {
             return Some(Rule::Excluded);
         }
-        let is_build_output = || {
-            *is_folder && matches!(name.as_str(), "dist" | "build") && path.parent() == Some(self.project.as_path())
-        };
+        let is_build_output =
+            || *is_folder && matches!(name.as_str(), "dist" | "build") && path.parent() == Some(self.project.as_path());
         candidate.rule().or_else(|| {
             if is_build_output() {
                 Some(Rule::BuildOutput)

@@ -90,11 +90,12 @@ impl ProjectError {
                 format!("add a pyproject.toml to {}, or name it in `tool.uv.workspace.exclude`", member.display())
             }
             Self::MemberWithoutProject(path) => {
-                format!("add a `[project]` table to {}, or name its folder in `tool.uv.workspace.exclude`", path.display())
+                format!(
+                    "add a `[project]` table to {}, or name its folder in `tool.uv.workspace.exclude`",
+                    path.display()
+                )
             }
-            Self::SameName { .. } => {
-                "rename one of them, or name its folder in `tool.uv.workspace.exclude`".to_owned()
-            }
+            Self::SameName { .. } => "rename one of them, or name its folder in `tool.uv.workspace.exclude`".to_owned(),
             Self::NestedWorkspace(_) => {
                 "remove the inner table, or name the folder in the outer `tool.uv.workspace.exclude`".to_owned()
             }

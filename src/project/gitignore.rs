@@ -37,7 +37,9 @@ impl GitIgnore {
         let path = folder.join(".gitignore");
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => String::new(),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
+                String::new()
+            }
             Err(error) => return Err(error),
         };
         let mut builder = GitignoreBuilder::new(folder);
@@ -56,7 +58,8 @@ impl GitIgnore {
 
     /// Returns whether a file or folder inside of the innermost folder is ignored.
     pub(super) fn ignores(&self, path: &Path, is_folder: bool) -> bool {
-        let verdict = self.files.iter().rev().map(|file| file.matched(path, is_folder)).find(|verdict| !verdict.is_none());
+        let verdict =
+            self.files.iter().rev().map(|file| file.matched(path, is_folder)).find(|verdict| !verdict.is_none());
         verdict.is_some_and(|verdict| verdict.is_ignore())
     }
 

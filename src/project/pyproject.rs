@@ -69,7 +69,8 @@ impl Pyproject {
     /// The file cannot be read, is no TOML, or a value in it is not what its specification asks for.
     pub fn read(folder: &Path) -> Result<Self, ProjectError> {
         let path = folder.join(FILENAME);
-        let text = std::fs::read_to_string(&path).map_err(|source| ProjectError::Read { path: path.clone(), source })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| ProjectError::Read { path: path.clone(), source })?;
         Self::parse(&text, path)
     }
 
@@ -222,7 +223,9 @@ where
     for (text, value) in BTreeMap::<String, V>::deserialize(deserializer)? {
         let name: N = text.parse().map_err(de::Error::custom)?;
         if names.contains_key(&name) {
-            return Err(de::Error::custom(format!("the name `{name}` is there more than once, in different spellings")));
+            return Err(de::Error::custom(format!(
+                "the name `{name}` is there more than once, in different spellings"
+            )));
         }
         names.insert(name, value);
     }
@@ -243,43 +246,46 @@ fn invalid(text: &str, path: &Path, error: &toml::de::Error) -> ProjectError {
 }
 
 fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<Index>, ProjectError> {
-    let mut names = BTreeSet::new();
-    let mut resolve = |(position, table): (usize, &IndexTable)| -> Result<Index, ProjectError> {
-        let place = table.name.as_ref().map_or_else(|| format!("number {}", position + 1), |name| format!("`{name}`"));
-        let unusable = |reason: &str| ProjectError::Index {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut indexes: Vec<Index> = Vec::with_capacity(tables.len());
+    for (position, table) in tables.iter().enumerate() {
+        let is_taken = table.name.is_some() && indexes.iter().any(|index| index.name == table.name);
+        let index = if is_taken { Err("another index has the same name".to_owned()) } else { table.resolve(folder) };
+        indexes.push(index.map_err(|reason| ProjectError::Index {
             path: path.to_owned(),
-            index: place.clone(),
-            reason: reason.to_owned(),
-        };
-        if let Some(name) = &table.name {
-            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            if name.is_empty() || !name.bytes().all(is_name) {
-                return Err(unusable("a name consists of ASCII letters, digits, `-`, `_` and `.`"));
+            index: table.name.as_ref().map_or_else(|| format!("number {}", position + 1), |name| format!("`{name}`")),
+            reason,
+        })?);
+    }
+    Ok(indexes)
+}
+
+impl IndexTable {
+    fn resolve(&self, folder: &Path) -> Result<Index, String> {
+        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        match &self.name {
+            None if self.explicit => return Err("an explicit index needs a name".to_owned()),
+            Some(name) if name.is_empty() || !name.bytes().all(is_name_byte) => {
+                return Err("a name consists of ASCII letters, digits, `-`, `_` and `.`".to_owned());
             }
-            if !names.insert(name) {
-                return Err(unusable("another index has the same name"));
-            }
-        } else if table.explicit {
-            return Err(unusable("an explicit index needs a name"));
+            _ => {}
         }
-        let url = if table.url.contains("://") {
-            let url = Url::parse(&table.url).map_err(|error| unusable(&format!("its URL is not valid: {error}")))?;
+        let url = if self.url.contains("://") {
+            let url = Url::parse(&self.url).map_err(|error| format!("its URL is not valid: {error}"))?;
             if !matches!(url.scheme(), "http" | "https" | "file") {
-                return Err(unusable("its URL's scheme is not http, https or file"));
+                return Err("its URL's scheme is not http, https or file".to_owned());
             }
             url
-        } else if table.url.is_empty() {
-            return Err(unusable("its URL is empty"));
+        } else if self.url.is_empty() {
+            return Err("its URL is empty".to_owned());
         } else {
-            let folder = std::path::absolute(path.parent().unwrap_or(Path::new("")).join(&table.url)).ok();
+            let folder = std::path::absolute(folder.join(&self.url)).ok();
             let url = folder.and_then(|folder| Url::from_directory_path(folder).ok());
             // Parsing resolves the `..` in it.
-            let url = url.and_then(|url| Url::parse(url.as_str()).ok());
-            url.ok_or_else(|| unusable("its path cannot be made absolute"))?
+            url.and_then(|url| Url::parse(url.as_str()).ok()).ok_or("its path cannot be made absolute")?
         };
-        Ok(Index { name: table.name.clone(), url, explicit: table.explicit, default: table.default })
-    };
-    tables.iter().enumerate().map(&mut resolve).collect()
+        Ok(Index { name: self.name.clone(), url, explicit: self.explicit, default: self.default })
+    }
 }
 
 #[cfg(test)]

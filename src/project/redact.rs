@@ -8,7 +8,8 @@ pub(super) fn redact(text: &str) -> String {
     while let Some(start) = rest.find(START) {
         let (before, after) = rest.split_at(start + START.len());
         redacted.push_str(before);
-        let is_end = |character: char| character.is_whitespace() || matches!(character, '/' | '?' | '#' | '"' | '\'' | '`');
+        let is_end =
+            |character: char| character.is_whitespace() || matches!(character, '/' | '?' | '#' | '"' | '\'' | '`');
         let authority = &after[..after.find(is_end).unwrap_or(after.len())];
         rest = match authority.rfind('@') {
             Some(at) => {
@@ -33,7 +34,10 @@ mod tests {
             ("no URL: user@host", "no URL: user@host"),
             ("https://host/simple", "https://host/simple"),
             ("https://u:p@host/simple", "https://****@host/simple"),
-            ("`https://u:p@w@host:8080` and git+ssh://git@h/x?a@b", "`https://****@host:8080` and git+ssh://****@h/x?a@b"),
+            (
+                "`https://u:p@w@host:8080` and git+ssh://git@h/x?a@b",
+                "`https://****@host:8080` and git+ssh://****@h/x?a@b",
+            ),
             ("https://host/@scope", "https://host/@scope"),
             ("://", "://"),
         ] {

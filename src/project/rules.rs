@@ -78,6 +78,7 @@ impl Excludes {
     /// One of them is not a valid pattern.
     pub fn new(project: &Path, patterns: &[String]) -> Result<Self, InvalidExclude> {
         let mut builder = GitignoreBuilder::new(project);
+        builder.allow_unclosed_class(false);
         let invalid = |pattern: &str, error: &ignore::Error| {
             let reason = match error {
                 ignore::Error::Glob { err, .. } => err.clone(),

@@ -239,7 +239,9 @@ fn matches(parts: &[Part], components: &[&str]) -> bool {
             matches(rest, components) || components.split_first().is_some_and(|(_, deeper)| matches(parts, deeper))
         }
         ([Part::Literal(name), rest @ ..], [component, deeper @ ..]) => name == component && matches(rest, deeper),
-        ([Part::Wildcard(glob), rest @ ..], [component, deeper @ ..]) => glob.is_match(component) && matches(rest, deeper),
+        ([Part::Wildcard(glob), rest @ ..], [component, deeper @ ..]) => {
+            glob.is_match(component) && matches(rest, deeper)
+        }
         ([], [_, ..]) | ([_, ..], []) => false,
     }
 }
