@@ -187,3 +187,6 @@ pub fn collect(
     }
     collector.finish()
 }
+
+#[cfg(test)]
+mod tests;

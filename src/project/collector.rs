@@ -19,6 +19,8 @@ pub(super) struct Collector<'a> {
     workspace: PathBuf,
     excludes: &'a Excludes,
     files: BTreeMap<TreePath, (PathBuf, Entry)>,
+    /// The number of files taken, with those taken twice.
+    count: usize,
     taken: Vec<String>,
     left_out: Vec<LeftOut>,
 }
@@ -41,6 +43,7 @@ impl<'a> Collector<'a> {
             workspace: canonical(workspace)?,
             excludes,
             files: BTreeMap::new(),
+            count: 0,
             taken: Vec::new(),
             left_out: Vec::new(),
         })
@@ -97,7 +100,7 @@ impl<'a> Collector<'a> {
             Destination::Into(folder) => joined(folder, &name),
         };
         let candidate = Candidate { path: named.clone(), name, is_folder };
-        let before = self.files.len();
+        let before = self.count;
         if self.excludes.matches(&named, is_folder) {
             self.leave_out(&candidate, Rule::Excluded);
         } else {
@@ -107,7 +110,7 @@ impl<'a> Collector<'a> {
             walk.within.push(path.clone());
             self.take(&mut walk, &path, &destination)?;
         }
-        if self.files.len() == before {
+        if self.count == before {
             return Err(ApplicationError::NothingIncluded(named));
         }
         self.taken.push(self.shown(&named, is_folder));
@@ -172,6 +175,7 @@ impl<'a> Collector<'a> {
             origin: Origin::Application,
         };
         self.files.insert(place, (target, entry));
+        self.count += 1;
         Ok(())
     }
 
