@@ -42,8 +42,8 @@ const BUILT_IN: [&str; 12] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handler {
     text: String,
-    module: Vec<String>,
-    function: String,
+    /// Where the last dot is, which parts the module from the function.
+    dot: usize,
 }
 
 /// A text that is no handler.
@@ -59,12 +59,16 @@ pub struct InvalidHandler {
 impl Handler {
     /// Returns the module's dotted name.
     pub fn module(&self) -> String {
-        self.module.join(".")
+        self.components().collect::<Vec<_>>().join(".")
     }
 
     /// Returns the function's name.
     pub fn function(&self) -> &str {
-        &self.function
+        &self.text[self.dot + 1..]
+    }
+
+    fn components(&self) -> impl Iterator<Item = &str> {
+        self.text[..self.dot].split(['.', '/'])
     }
 }
 
@@ -73,30 +77,24 @@ impl FromStr for Handler {
 
     fn from_str(text: &str) -> Result<Self, InvalidHandler> {
         let invalid = |reason| InvalidHandler { text: text.to_owned(), reason };
-        let (module, function) = text.rsplit_once('.').ok_or_else(|| invalid("it has no dot"))?;
-        let is_identifier = |name: &str| {
-            let is_inner = |character: char| character.is_alphanumeric() || character == '_';
-            name.chars().all(is_inner) && name.chars().next().is_some_and(|first| !first.is_numeric())
-        };
-        if function.contains('/') {
-            return Err(invalid("no function is named after the last dot"));
-        }
-        if !is_identifier(function) {
+        let dot = text.rfind('.').ok_or_else(|| invalid("it has no dot"))?;
+        let handler = Self { text: text.to_owned(), dot };
+        let is_inner = |character: char| character.is_alphanumeric() || character == '_';
+        let is_identifier =
+            |name: &str| name.chars().all(is_inner) && name.chars().next().is_some_and(|first| !first.is_numeric());
+        if !is_identifier(handler.function()) {
             return Err(invalid("what follows the last dot is no function's name"));
         }
-        let module: Vec<String> = module.split(['.', '/']).map(str::to_owned).collect();
-        let is_component = |name: &String| {
-            !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
-        };
-        if !module.iter().all(is_component) {
+        let is_stray = |character: char| character.is_whitespace() || character.is_control() || character == '\\';
+        if handler.components().any(|name| name.is_empty() || name.contains(is_stray)) {
             return Err(invalid(
                 "a component of the module's name is empty or has a character that cannot stand in it",
             ));
         }
-        if BUILT_IN.contains(&module[0].as_str()) {
+        if handler.components().next().is_some_and(|first| BUILT_IN.contains(&first)) {
             return Err(invalid("the module is built into the interpreter"));
         }
-        Ok(Self { text: text.to_owned(), module, function: function.to_owned() })
+        Ok(handler)
     }
 }
 
@@ -249,7 +247,7 @@ pub fn check(
     is_own: impl Fn(&Origin) -> bool,
 ) -> Result<Found, HandlerError> {
     let similar = || near_misses(handler, roots, python, &is_own);
-    let (path, entry) = match locate(&handler.module, roots) {
+    let (path, entry) = match locate(handler, roots) {
         Located::Source(path, entry) => (path, entry),
         Located::Compiled(path) => return Ok(Found { path, doubt: Some(Doubt::Compiled) }),
         Located::Namespace => {
@@ -271,7 +269,7 @@ pub fn check(
         column: error.column,
         reason: error.reason,
     })?;
-    match (names.get(&handler.function), names.more) {
+    match (names.get(handler.function()), names.more) {
         (Some(Binding::Object), _) => Ok(Found { path, doubt: None }),
         (Some(Binding::Coroutine), _) => Err(HandlerError::Coroutine { handler: handler.clone(), path }),
         (None, Some(More::Star(module))) => Ok(Found { path, doubt: Some(Doubt::StarImport(module)) }),
@@ -292,15 +290,16 @@ enum Located<'a> {
 
 /// Finds a module as Python's path-based finder does: one component after the other; in each folder of the search path
 /// a package comes before a module, a compiled one before its source, and a folder without `__init__.py` last of all.
-fn locate<'a>(module: &[String], roots: &[Root<'a>]) -> Located<'a> {
+fn locate<'a>(handler: &Handler, roots: &[Root<'a>]) -> Located<'a> {
     let mut folders: Vec<(&FileTree, String)> =
         roots.iter().map(|root| (root.tree, root.site_packages.to_owned())).collect();
     let mut located = Located::Nowhere;
-    for (position, name) in module.iter().enumerate() {
+    let mut components = handler.components().peekable();
+    while let Some(name) = components.next() {
         let mut namespace = Vec::new();
         located = Located::Nowhere;
         for (tree, folder) in std::mem::take(&mut folders) {
-            let stem = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+            let stem = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
             if let Some(package) = file(tree, &format!("{stem}/__init__")) {
                 located = package;
                 namespace = vec![(tree, stem)];
@@ -308,8 +307,7 @@ fn locate<'a>(module: &[String], roots: &[Root<'a>]) -> Located<'a> {
             }
             if let Some(module_file) = file(tree, &stem) {
                 // Only a package has modules below it.
-                let is_last = position + 1 == module.len();
-                return if is_last { module_file } else { Located::Nowhere };
+                return if components.peek().is_none() { module_file } else { Located::Nowhere };
             }
             if tree.is_folder(&stem) {
                 located = Located::Namespace;
@@ -360,9 +358,9 @@ fn near_misses(
             };
             let module_likeness = likeness(&module, &wanted);
             for name in names.iter() {
-                let name_likeness = likeness(name, &handler.function);
+                let name_likeness = likeness(name, handler.function());
                 let is_near = (module == wanted && name_likeness >= SIMILARITY)
-                    || (name == handler.function)
+                    || (name == handler.function())
                     || (module_likeness >= SIMILARITY && name_likeness >= SIMILARITY);
                 if is_near {
                     candidates.insert(format!("{module}.{name}"), module_likeness + name_likeness);

@@ -19,7 +19,7 @@ use super::redact::redact;
 pub const SOURCE_DATE_EPOCH: u64 = 315_532_800;
 
 /// How many of the last lines of a failed build are shown.
-const SHOWN_LINES: usize = 30;
+const SHOWN_LINES: usize = 50;
 
 /// What builds projects.
 #[derive(Debug, Clone)]

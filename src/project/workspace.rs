@@ -51,12 +51,12 @@ impl Workspace {
             let members = collect(project, pyproject, &patterns)?;
             return Ok(Self { root: project.to_owned(), members, current: 0 });
         }
-        if pyproject.name.is_some() {
-            if let Some((root, root_pyproject, patterns)) = find_root(project)? {
-                let members = collect(&root, root_pyproject, &patterns)?;
-                if let Some(current) = members.iter().position(|member| root.join(&member.path) == project) {
-                    return Ok(Self { root, members, current });
-                }
+        if pyproject.name.is_some()
+            && let Some((root, root_pyproject, patterns)) = find_root(project)?
+        {
+            let members = collect(&root, root_pyproject, &patterns)?;
+            if let Some(current) = members.iter().position(|member| root.join(&member.path) == project) {
+                return Ok(Self { root, members, current });
             }
         }
         Ok(Self::alone(project, pyproject))
