@@ -109,11 +109,20 @@ fn uv() -> Builder {
     builder
 }
 
+/// Returns a builder that runs uv under a umask that lets nobody else read.
+fn uv_with_umask(folder: &Path) -> Builder {
+    let Tool::Uv(uv) = uv().tool else { panic!("it is uv") };
+    let script = folder.join("uv");
+    fs::write(&script, format!("#!/bin/sh\numask 077\nexec '{}' \"$@\"\n", uv.display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    Builder { tool: Tool::Uv(script), ..self::uv() }
+}
+
 /// Builds a project twice, from folders with other names, modes and times; returns the wheels, and checks that nothing
 /// was written into the project.
-fn build_twice(builder: &Builder, project: Project) -> (TempDir, [PathBuf; 2]) {
+fn build_twice([first, second]: [&Builder; 2], project: Project) -> (TempDir, [PathBuf; 2]) {
     let folder = tempfile::tempdir().unwrap();
-    let build = |name: &str, mode: u32, age: u64| {
+    let build = |builder: &Builder, name: &str, mode: u32, age: u64| {
         let source = folder.path().join(name);
         let output = folder.path().join(format!("output of {name}"));
         fs::create_dir(&output).unwrap();
@@ -124,14 +133,15 @@ fn build_twice(builder: &Builder, project: Project) -> (TempDir, [PathBuf; 2]) {
         assert_eq!(listing(&output), std::slice::from_ref(&wheel), "the build leaves nothing but the wheel");
         wheel
     };
-    let wheels = [build("one", 0o600, 100_000_000), build("another folder", 0o644, 0)];
+    let wheels = [build(first, "one", 0o600, 100_000_000), build(second, "another folder", 0o644, 0)];
     (folder, wheels)
 }
 
 #[test]
 fn back_ends_give_equal_wheels() {
+    let folder = tempfile::tempdir().unwrap();
     for project in [UV, HATCHLING, FLIT, POETRY] {
-        let (_folder, [one, other]) = build_twice(&uv(), project);
+        let (_built, [one, other]) = build_twice([&uv(), &uv_with_umask(folder.path())], project);
         assert_eq!(one.file_name().unwrap(), "demo-1.0-py3-none-any.whl");
         assert!(files(&one).contains_key("demo/__init__.py"));
         assert!(fs::read(&one).unwrap() == fs::read(&other).unwrap(), "{project:?}");
@@ -141,7 +151,8 @@ fn back_ends_give_equal_wheels() {
 /// setuptools copies the files' permissions into the wheel; the rest is equal.
 #[test]
 fn setuptools_starts_afresh() {
-    let (_folder, [one, other]) = build_twice(&uv(), SETUPTOOLS);
+    let folder = tempfile::tempdir().unwrap();
+    let (_built, [one, other]) = build_twice([&uv(), &uv_with_umask(folder.path())], SETUPTOOLS);
     let wheel = files(&one);
     assert_eq!(wheel, files(&other));
     let modules: Vec<&str> = wheel.keys().map(String::as_str).filter(|path| path.starts_with("demo/")).collect();
@@ -150,7 +161,7 @@ fn setuptools_starts_afresh() {
 
 #[test]
 fn a_setup_script_is_enough() {
-    let (_folder, [one, other]) = build_twice(&uv(), SETUP_PY);
+    let (_folder, [one, other]) = build_twice([&uv(), &uv()], SETUP_PY);
     assert_eq!(files(&one), files(&other));
     assert!(files(&one).contains_key("demo.py") && files(&one).contains_key("demo-1.0.data/scripts/tool.sh"));
 }
@@ -169,9 +180,9 @@ fn without_uv_build_or_pip_builds() {
         let builder = Builder::find(Some(environment.join("bin").as_os_str()), false).unwrap();
         let python = environment.join("bin/python3");
         assert_eq!(builder.tool, if environment == &by_pip { Tool::Pip(python) } else { Tool::Build(python) });
-        let (_built, [one, other]) = build_twice(&builder, project);
+        let (_built, [one, other]) = build_twice([&builder, &builder], project);
         assert_eq!(files(&one), files(&other));
-        let (_built, [by_uv, _]) = build_twice(&uv(), project);
+        let (_built, [by_uv, _]) = build_twice([&uv(), &uv()], project);
         assert_eq!(files(&one), files(&by_uv), "uv's wheel is the same");
     }
 }
