@@ -176,7 +176,7 @@ pub enum HandlerError {
         similar: Vec<String>,
     },
     /// The function is a coroutine function, which Lambda does not await.
-    #[error("the handler `{handler}` would not run: in {path}, `{}` is an `async def`, and Lambda awaits nothing", handler.function())]
+    #[error("the handler `{handler}` would not run: it is an `async def` in {path}, and Lambda awaits nothing")]
     Coroutine {
         /// The handler.
         handler: Handler,

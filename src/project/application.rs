@@ -144,10 +144,11 @@ impl ApplicationError {
         let hint = match self {
             Self::Read(..) | Self::Missing(_) => return Vec::new(),
             Self::NothingIncluded(_) => {
-                "hidden files, caches, virtual environments, tests and what .gitignore names are left out; name a file itself to include it"
+                "hidden files, caches, virtual environments, tests and what .gitignore names are left out, \
+                 unless a file is named itself"
             }
             Self::NothingFound(_) => {
-                "name the application's files with --include PATH, or make the project a package with a [build-system] table"
+                "name the application's files with --include PATH, or add a [build-system] table if it is a package"
             }
             Self::BrokenLink(_) | Self::LinkLoop(_) | Self::Special(_) | Self::NotUtf8(_) | Self::Path(..) => {
                 "leave it out with --exclude, or remove it"

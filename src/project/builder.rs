@@ -5,7 +5,8 @@
 //! A project is built where it lies, since its back end may look outside of its folder: for a version in git, a readme
 //! of the workspace, or a neighbour. uv_build, hatchling, flit and poetry-core write nothing there. setuptools would
 //! write `build` and `*.egg-info`, and would take up what an earlier build left in them; it is told to use a temporary
-//! folder instead (`DIST_EXTRA_CONFIG`). The umask need not be fixed: of a wheel's modes only the executable bit counts.
+//! folder instead (`DIST_EXTRA_CONFIG`, which setuptools heeds from 65.6 on). The umask need not be fixed: of a wheel's
+//! modes only the executable bit counts.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -86,7 +86,8 @@ impl Workspace {
 
 /// Finds the Python version that a project is pinned to: the first line that is no comment in the nearest
 /// `.python-version`, else `.python-versions`, from `folder` up to `workspace_root`. As in uv, the nearest file decides
-/// even if it is empty; unlike in uv, a file in the user's configuration folder does not count.
+/// even if it is empty; unlike in uv, a file in the user's configuration folder does not count. `folder` lies below
+/// `workspace_root` by its path, as [`Workspace::folder`] does below [`Workspace::root`].
 ///
 /// # Errors
 /// The file cannot be read.

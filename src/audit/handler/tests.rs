@@ -109,7 +109,7 @@ fn errors_name_near_misses() {
         ("app.mian.lambda_handler", "no module `app.mian`", "`app.main.lambda_handler`"),
         ("main.lambda_handler", "no module `main`", "`app.main.lambda_handler`"),
         ("app.main.lamda_handler", "defines no `lamda_handler`", "`app.main.lambda_handler`"),
-        ("app.jobs.handler", "app/jobs.py, `handler` is an `async def`", "asyncio.run(handler(event, context))"),
+        ("app.jobs.handler", "it is an `async def` in app/jobs.py", "asyncio.run(handler(event, context))"),
         ("app.lambda_handler", "app/__init__.py defines no `lambda_handler`", "`app.main.lambda_handler`"),
         ("lambda_function.x.handler", "no module `lambda_function.x`", "`lambda_function.lambda_handler`"),
         ("data.handler", "`data` is a folder without `__init__.py`", "handler`?"),

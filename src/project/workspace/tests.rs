@@ -17,7 +17,8 @@ fn paths(workspace: &Workspace) -> Vec<&str> {
 fn a_project_finds_its_workspace_and_itself() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    let table = "[tool.uv.workspace]\nmembers = [\"./packages/*\", \"apps/**/service\", \"packages/a\"]\nexclude = [\"packages/x*\"]\n";
+    let members = "members = [\"./packages/*\", \"apps/**/service\", \"packages/a\"]";
+    let table = &format!("[tool.uv.workspace]\n{members}\nexclude = [\"packages/x*\"]\n");
     write(root, "", "root", table);
     write(root, "packages/a", "a", "");
     write(root, "packages/b", "b", "");
