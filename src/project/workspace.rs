@@ -268,14 +268,24 @@ fn expand(parts: &[Part], root: &Path, path: &Path, found: &mut Vec<PathBuf>) ->
         Part::Recursive => {
             expand(rest, root, path, found)?;
             for name in subfolders(&folder)? {
-                // Neither `.venv` and `.git` hold members, nor does a link that may lead upwards.
-                if !name.starts_with('.') && !folder.join(&name).is_symlink() {
-                    expand(parts, root, &path.join(name), found)?;
+                let deeper = path.join(name);
+                if !leads_back(root, &deeper) {
+                    expand(parts, root, &deeper, found)?;
                 }
             }
             Ok(())
         }
     }
+}
+
+/// Returns whether a path is a symbolic link to a folder that the path goes through, and so has no end.
+fn leads_back(root: &Path, path: &Path) -> bool {
+    let link = root.join(path);
+    link.is_symlink()
+        && fs::canonicalize(&link).is_ok_and(|target| {
+            let mut above = path.ancestors().skip(1).filter_map(|folder| fs::canonicalize(root.join(folder)).ok());
+            above.any(|folder| folder == target)
+        })
 }
 
 /// Returns the names of the folders in a folder; none if it is no folder.

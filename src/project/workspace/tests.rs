@@ -25,7 +25,7 @@ fn a_project_finds_its_workspace_and_itself() {
     write(root, "packages/xyz", "broken name", "");
     write(root, "apps/one/service", "one", "");
     write(root, "apps/two/deep/service", "two", "");
-    write(root, "apps/.venv/lib/service", "hidden", "");
+    write(root, "apps/.hidden/service", "hidden", "");
     fs::create_dir_all(root.join("packages/.hidden")).unwrap();
     fs::create_dir_all(root.join("packages/c/__pycache__")).unwrap();
     fs::write(root.join("packages/c/__pycache__/c.pyc"), "").unwrap();
@@ -33,7 +33,8 @@ fn a_project_finds_its_workspace_and_itself() {
     fs::write(root.join(".gitignore"), "__pycache__/\n").unwrap();
 
     let workspace = Workspace::discover(root).unwrap();
-    let expected = ["", "apps/one/service", "apps/two/deep/service", "packages/a", "packages/b"];
+    let expected =
+        ["", "apps/.hidden/service", "apps/one/service", "apps/two/deep/service", "packages/a", "packages/b"];
     assert_eq!(paths(&workspace), expected);
     assert_eq!(workspace.current().pyproject.name.as_ref().unwrap().as_str(), "root");
 
@@ -43,7 +44,7 @@ fn a_project_finds_its_workspace_and_itself() {
     assert_eq!(workspace.current().path, Path::new("packages/b"));
     assert_eq!(workspace.folder(workspace.current()), fs::canonicalize(root.join("packages/b")).unwrap());
     assert!(workspace.member(&"two".parse().unwrap()).is_some());
-    assert!(workspace.member(&"hidden".parse().unwrap()).is_none());
+    assert!(workspace.member(&"xyz".parse().unwrap()).is_none());
 }
 
 #[test]
@@ -135,6 +136,14 @@ fn links_that_lead_in_a_circle_end() {
     write(root, "p/a/leaf", "leaf", "");
     std::os::unix::fs::symlink("..", root.join("p/a/up")).unwrap();
     std::os::unix::fs::symlink("itself", root.join("p/itself")).unwrap();
+    fs::create_dir(root.join("p/b")).unwrap();
+    std::os::unix::fs::symlink("../b", root.join("p/a/sideways")).unwrap();
+    std::os::unix::fs::symlink("../a", root.join("p/b/sideways")).unwrap();
+    let error = Workspace::discover(root).unwrap_err();
+    assert!(matches!(error, ProjectError::SameName { .. }), "the member is found by two paths: {error}");
+
+    fs::remove_file(root.join("p/b/sideways")).unwrap();
+    write(root, "p/b/leaf", "other", "[tool.uv]\nmanaged = false\n");
     assert_eq!(paths(&Workspace::discover(root).unwrap()), ["", "p/a/leaf"]);
 }
 
