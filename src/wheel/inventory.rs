@@ -228,9 +228,6 @@ fn verify(
     inflater: &mut Inflater,
 ) -> Result<(Sha256, Option<Vec<u8>>), Fault> {
     let size = entry.stated.size;
-    if let Some(stated) = row.and_then(|row| row.size).filter(|stated| *stated != size) {
-        return Err(Fault::RecordSize { stated, actual: size });
-    }
     if keep == Keep::All && size > LARGEST_TEXT {
         return Err(Fault::TextSize(size));
     }
@@ -254,6 +251,9 @@ fn verify(
     })?;
     if kept.is_some() && size > LARGEST_TEXT {
         return Err(Fault::TextSize(size));
+    }
+    if let Some(stated) = row.and_then(|row| row.size).filter(|stated| *stated != size) {
+        return Err(Fault::RecordSize { stated, actual: size });
     }
     let sha256 = Sha256(sha256.finalize().into());
     let actual = other.map_or_else(|| sha256.into(), Hasher::finish);
