@@ -159,10 +159,9 @@ impl Layout {
             return Ok(None);
         }
         let place = match entry.path.split_once('/') {
-            Some((folder, name)) if folder == self.dist_info => match name {
-                "INSTALLER" | "REQUESTED" | "direct_url.json" => return Ok(None),
-                _ => (Part::Library, &*entry.path),
-            },
+            Some((folder, "INSTALLER" | "REQUESTED" | "direct_url.json")) if folder == self.dist_info => {
+                return Ok(None);
+            }
             Some((folder, rest)) if folder == self.data => match rest.split_once('/').ok_or(Fault::Scheme)? {
                 ("purelib" | "platlib", path) => (Part::Library, path),
                 ("headers", path) => (Part::Headers, path),
