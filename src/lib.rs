@@ -1,6 +1,8 @@
 //! pybundle
 
+pub mod cache;
 pub mod digest;
+pub mod fetch;
 pub mod lock;
 pub mod marker;
 pub mod name;
