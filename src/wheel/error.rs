@@ -6,15 +6,21 @@ use std::io;
 use crate::wheel::filename::WheelFilename;
 
 /// A wheel that is refused: which, where in it, and why.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub struct WheelError {
     /// The wheel's file name.
     pub wheel: String,
     /// The entry of the archive that is at fault, if it is one; it may be any text.
     pub entry: Option<String>,
     /// What is wrong.
-    #[source]
     pub fault: Fault,
+}
+
+impl std::error::Error for WheelError {
+    /// Returns what the message does not say: the fault is part of it.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.fault.source()
+    }
 }
 
 impl fmt::Display for WheelError {

@@ -159,10 +159,9 @@ impl Layout {
             return Ok(None);
         }
         let place = match entry.path.split_once('/') {
-            Some((folder, name)) if folder == self.dist_info => match name {
-                "INSTALLER" | "REQUESTED" | "direct_url.json" => return Ok(None),
-                _ => (Part::Library, &*entry.path),
-            },
+            Some((folder, "INSTALLER" | "REQUESTED" | "direct_url.json")) if folder == self.dist_info => {
+                return Ok(None);
+            }
             Some((folder, rest)) if folder == self.data => match rest.split_once('/').ok_or(Fault::Scheme)? {
                 ("purelib" | "platlib", path) => (Part::Library, path),
                 ("headers", path) => (Part::Headers, path),
@@ -228,9 +227,6 @@ fn verify(
     inflater: &mut Inflater,
 ) -> Result<(Sha256, Option<Vec<u8>>), Fault> {
     let size = entry.stated.size;
-    if let Some(stated) = row.and_then(|row| row.size).filter(|stated| *stated != size) {
-        return Err(Fault::RecordSize { stated, actual: size });
-    }
     if keep == Keep::All && size > LARGEST_TEXT {
         return Err(Fault::TextSize(size));
     }
@@ -254,6 +250,9 @@ fn verify(
     })?;
     if kept.is_some() && size > LARGEST_TEXT {
         return Err(Fault::TextSize(size));
+    }
+    if let Some(stated) = row.and_then(|row| row.size).filter(|stated| *stated != size) {
+        return Err(Fault::RecordSize { stated, actual: size });
     }
     let sha256 = Sha256(sha256.finalize().into());
     let actual = other.map_or_else(|| sha256.into(), Hasher::finish);

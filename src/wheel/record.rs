@@ -129,7 +129,7 @@ mod tests {
         let record = parse(&text).unwrap();
         assert_eq!(record.len(), 3);
         let row = &record["b,\"c\".py"];
-        assert!(row.size == Some(2) && row.digest.as_ref().is_some_and(|stated| *stated == digest.into()));
+        assert!(row.size == Some(2) && row.digest.as_ref().is_some_and(|stated| *stated == Digest::from(digest)));
         assert_eq!(record["a-1.dist-info/RECORD"], Row { digest: None, size: None });
     }
 
