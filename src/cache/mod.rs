@@ -18,8 +18,6 @@
 
 mod record;
 mod sweep;
-#[cfg(test)]
-mod tests;
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Read, Write};

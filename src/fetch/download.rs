@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::mem;
 use std::path::Path;
 
 use super::client::{Client, transport};
@@ -66,9 +65,13 @@ impl Partial {
     }
 
     /// Compares the whole file with what it is to be.
-    fn verify(&mut self) -> Result<Sha256, Fault> {
-        let expected = self.expected.as_ref();
-        mem::replace(&mut self.verifier, Verifier::new(expected)).finish(expected)
+    fn verify(&self) -> Result<Sha256, Fault> {
+        self.verifier.clone().finish(self.expected.as_ref())
+    }
+
+    /// Returns whether nothing is missing, as far as a digest can tell: the lock may not have the size.
+    fn is_whole(&self) -> bool {
+        self.length > 0 && self.expected.is_some() && self.verify().is_ok()
     }
 }
 
@@ -129,7 +132,7 @@ impl<'a> Download<'a> {
     async fn complete(&mut self) -> Result<(), Fault> {
         self.report();
         let (mut failures, mut mark) = (0, self.reported);
-        while self.remote.locked.size != Some(self.partial.length) {
+        while !self.partial.is_whole() {
             self.attempts += 1;
             let Err(fault) = self.attempt().await else { break };
             if self.reported >= mark + PROGRESS {
@@ -146,7 +149,7 @@ impl<'a> Download<'a> {
 
     async fn attempt(&mut self) -> Result<(), Fault> {
         let locked = self.remote.locked;
-        if !self.may_resume || locked.size.is_some_and(|size| self.partial.length > size) {
+        if !self.may_resume || locked.size.is_some_and(|size| self.partial.length >= size) {
             self.partial.restart()?;
         }
         let offset = self.partial.length;

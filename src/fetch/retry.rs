@@ -40,7 +40,8 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = u64::try_from(mailparse::dateparse(value).ok()?).ok()?;
+    // The parser takes some texts that are no dates for the year 1970.
+    let date = u64::try_from(mailparse::dateparse(value).ok()?).ok().filter(|date| *date > 0)?;
     let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(date))?;
     Some(date.duration_since(now).unwrap_or_default())
 }

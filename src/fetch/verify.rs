@@ -6,6 +6,7 @@ use super::error::Fault;
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 
 /// Computes the digests of a file: SHA-256, by which the cache keeps it, and the lock's, if that is another.
+#[derive(Clone)]
 pub(super) struct Verifier {
     sha256: sha2::Sha256,
     other: Option<Hasher>,
