@@ -107,7 +107,9 @@ fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) {
 /// Installs a wheel by uv; returns its files.
 fn install_by_uv(path: &Path, target: &Path) -> BTreeMap<String, PathBuf> {
     let mut command = Command::new("uv");
-    command.args(["pip", "install", "--quiet", "--no-deps", "--no-config", "--offline", "--python", "python3"]);
+    command.args(["pip", "install", "--quiet", "--no-deps", "--no-config", "--offline"]);
+    // What it needs is here: it must not look for an interpreter elsewhere.
+    command.args(["--no-python-downloads", "--python", "python3"]);
     command.args(["--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.12", "--target"]);
     run(command.arg(target).arg(path));
     let mut files = BTreeMap::new();
