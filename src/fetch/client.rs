@@ -38,8 +38,6 @@ impl<'a> Client<'a> {
             .user_agent(concat!("pybundle/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.read_timeout)
-            // The windows that HTTP/2 starts with are too small for a fast line: they are to grow with it.
-            .http2_adaptive_window(true)
             // It would tell the next server the URL of the one before, with what may be secret in it.
             .referer(false)
             .redirect(Policy::custom(redirect));

@@ -24,7 +24,7 @@ pub enum FetchError {
         attempts: u32,
         /// What was wrong, the last time.
         #[source]
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// The network may not be used, and these wheels are not in the cache.
     #[error("{} not in the cache, and the network may not be used: {}", count(.0.len()), list(.0))]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use pybundle::cache::{Cache, CacheSize};
-use pybundle::digest::Algorithm;
+use pybundle::digest::{Algorithm, Sha256};
 use pybundle::fetch::FetchOptions;
 use pybundle::lock::{Location, LockedWheel};
 
@@ -52,6 +52,16 @@ fn a_damaged_record_is_made_again_from_the_wheel() {
     fetch_offline(&place, &wheel, &bytes);
 }
 
+/// If this fails, other versions would misread what this one writes: raise `FORMAT`, of the record or of `Inventory`.
+#[test]
+fn the_form_of_records_is_pinned() {
+    let place = Place::new();
+    filled(&place, &wheel_bytes(1, 100));
+    let record = fs::read(&place.files(".record")[0]).unwrap();
+    assert!(record.starts_with(b"pybundle record 1.1\n"));
+    assert_eq!(Sha256::of(&record).hex(), "d261ba3d4242adb74238dc2f7007a6b07973e37fcfa1b82159487c224a26d398");
+}
+
 #[test]
 fn a_damaged_wheel_is_fetched_again() {
     let place = Place::new();
@@ -60,7 +70,7 @@ fn a_damaged_wheel_is_fetched_again() {
     for length in [0, SIZE / 2] {
         fs::write(&path, &bytes[..length]).unwrap();
         let offline = FetchOptions { offline: true, ..options() };
-        let error = place.fetch_with(offline, &[wheel.clone()]).unwrap_err();
+        let error = place.fetch_with(offline, std::slice::from_ref(&wheel)).unwrap_err();
         assert!(told(&error).0.contains("not in the cache"), "{error}");
         place.fetch_one(&wheel, &bytes);
     }

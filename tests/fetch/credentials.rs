@@ -67,7 +67,7 @@ fn every_source_of_credentials_opens_an_index() {
 fn a_refusal_says_what_to_set() {
     let place = Place::new();
     let wheel = serve(&place, b"?");
-    let refusal = |credentials| told(&place.fetch_with(with(credentials), &[wheel.clone()]).unwrap_err());
+    let refusal = |credentials| told(&place.fetch_with(with(credentials), std::slice::from_ref(&wheel)).unwrap_err());
 
     let (message, hints) = refusal(Credentials::new([], None, [index(&place, "my-index")]));
     assert!(message.ends_with("/files/a: the server answered 401 Unauthorized"), "{message}");
