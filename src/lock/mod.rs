@@ -1,15 +1,51 @@
 //! Lock files, and what is selected from them for a target.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use pep440_rs::Version;
 use url::Url;
 
 use crate::digest::Digest;
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::target::Tag;
+use crate::target::{Tag, Target};
 use crate::wheel::filename::WheelFilename;
+
+pub mod error;
+pub mod uv;
+
+pub use error::LockError;
+
+/// A lock file.
+#[derive(Debug)]
+pub enum Lock {
+    /// uv.lock.
+    Uv(uv::UvLock),
+}
+
+impl Lock {
+    /// Parses the text of a uv.lock. `path` is where it lies: its folder is what its paths are relative to.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`], if the text is no uv.lock of version 1, or contradicts itself.
+    pub fn parse_uv(text: &str, path: &Path) -> Result<Self, LockError> {
+        uv::UvLock::parse(text, path).map(Self::Uv)
+    }
+
+    /// Selects what is asked for, for a target. `project` is the project's folder relative to the lock's; it is empty
+    /// for the lock's own folder.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`], if the lock is not for the target, does not have what is asked for, or has no wheel that fits.
+    pub fn select(&self, request: &Request, project: &Path, target: &Target) -> Result<Selection, LockError> {
+        match self {
+            Self::Uv(lock) => lock.select(request, project, target),
+        }
+    }
+}
 
 /// What to select: the root, its extras and groups, and what to leave out. The flags of `uv export`, by the same names.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +97,17 @@ pub enum Dependent {
     Distribution(DistributionName, Option<ExtraName>),
     /// A dependency group of a project.
     Group(DistributionName, GroupName),
+}
+
+impl fmt::Display for Dependent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => formatter.write_str("the request"),
+            Self::Distribution(name, None) => write!(formatter, "{name}"),
+            Self::Distribution(name, Some(extra)) => write!(formatter, "{name}[{extra}]"),
+            Self::Group(name, group) => write!(formatter, "the group `{group}` of {name}"),
+        }
+    }
 }
 
 /// Where a selected distribution comes from.
