@@ -190,14 +190,6 @@ pub enum LockError {
         /// What differs.
         differences: Vec<String>,
     },
-    /// A project's declaration cannot be read.
-    #[error("{}: {reason}", .path.display())]
-    InvalidProject {
-        /// The project's pyproject.toml.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 /// How a part of a lock contradicts another part.
@@ -278,7 +270,6 @@ impl LockError {
             Self::Outdated { .. } => {
                 vec!["run `uv lock`, or pass --frozen to use the lock as it is".to_owned()]
             }
-            Self::InvalidProject { .. } => Vec::new(),
         }
     }
 }

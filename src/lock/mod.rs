@@ -34,6 +34,18 @@ impl Lock {
         uv::UvLock::parse(text, path).map(Self::Uv)
     }
 
+    /// Compares the lock with the projects of its workspace: all of them, with the root's pyproject.toml even if it
+    /// declares no project.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Outdated`], if the lock is not the lock of these projects any more.
+    pub fn check_locked(&self, workspace: &[LocalProject]) -> Result<Freshness, LockError> {
+        match self {
+            Self::Uv(lock) => lock.check_locked(workspace),
+        }
+    }
+
     /// Selects what is asked for, for a target. `project` is the project's folder relative to the lock's; it is empty
     /// for the lock's own folder.
     ///
@@ -45,6 +57,24 @@ impl Lock {
             Self::Uv(lock) => lock.select(request, project, target),
         }
     }
+}
+
+/// A project of the workspace that a lock belongs to.
+#[derive(Debug, Clone)]
+pub struct LocalProject {
+    /// Its folder, relative to the lock's; empty for the lock's own.
+    pub path: PathBuf,
+    /// Its parsed pyproject.toml.
+    pub table: toml::Table,
+}
+
+/// Whether a lock is the lock of its projects as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is.
+    Current,
+    /// Nothing speaks against it, but the files alone do not tell, for these reasons. `uv lock --check` does.
+    Undecided(Vec<String>),
 }
 
 /// What to select: the root, its extras and groups, and what to leave out. The flags of `uv export`, by the same names.

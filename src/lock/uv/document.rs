@@ -54,10 +54,10 @@ pub struct Document {
     pub requires_python: Parsed<VersionSpecifiers>,
     /// The forks of the resolution, where there was more than one.
     #[serde(default)]
-    pub resolution_markers: Vec<Marker>,
+    pub resolution_markers: Vec<Parsed<Marker>>,
     /// The environments that the resolution was limited to (`tool.uv.environments`).
     #[serde(default)]
-    pub supported_markers: Vec<Marker>,
+    pub supported_markers: Vec<Parsed<Marker>>,
     /// The sets of extras, groups and projects of which at most one may be chosen (`tool.uv.conflicts`).
     #[serde(default)]
     pub conflicts: Vec<BTreeSet<Item>>,
@@ -107,7 +107,7 @@ pub struct Requirement {
     /// The versions that are asked for.
     pub specifier: Option<Parsed<VersionSpecifiers>>,
     /// Where the requirement applies.
-    pub marker: Option<Marker>,
+    pub marker: Option<Parsed<Marker>>,
     /// The index it was bound to.
     pub index: Option<String>,
     /// A repository, with what to check out in the query.
@@ -138,7 +138,7 @@ pub struct Package {
     pub source: Source,
     /// The forks in which it was chosen, where its name is locked more than once.
     #[serde(default)]
-    pub resolution_markers: Vec<Marker>,
+    pub resolution_markers: Vec<Parsed<Marker>>,
     /// The distributions it needs.
     #[serde(default)]
     pub dependencies: Vec<Dependency>,
@@ -184,7 +184,7 @@ pub struct Dependency {
     #[serde(default)]
     pub extra: BTreeSet<ExtraName>,
     /// Where it is needed; simplified by what holds for the whole lock.
-    pub marker: Option<Marker>,
+    pub marker: Option<Parsed<Marker>>,
 }
 
 /// Where a distribution comes from.

@@ -160,7 +160,7 @@ impl Resolver<'_> {
         // An extra that needs nothing has no table, and one that does not exist neither.
         let known = &self.packages[to.0].optional_dependencies;
         let extras = dependency.extra.iter().filter(|extra| known.contains_key(*extra)).cloned().collect();
-        Ok(Edge { to, extras, marker: dependency.marker.clone() })
+        Ok(Edge { to, extras, marker: dependency.marker.as_ref().map(|marker| marker.value.clone()) })
     }
 }
 
@@ -235,7 +235,7 @@ impl document::Package {
             name: self.name,
             version: self.version.map(|version| version.value),
             source: self.source,
-            resolution_markers: self.resolution_markers,
+            resolution_markers: self.resolution_markers.into_iter().map(|marker| marker.value).collect(),
             dependencies: edges.dependencies,
             extras: edges.extras,
             groups: edges.groups,

@@ -14,18 +14,25 @@ use pep440_rs::VersionSpecifiers;
 use super::error::LockError;
 use crate::marker::Marker;
 use conflicts::Item;
-use document::{Document, Manifest, Preamble};
+use document::{Document, Manifest, Parsed, Preamble};
 use graph::Graph;
 
 mod conflicts;
 mod document;
 mod graph;
+mod locked;
 mod roots;
 mod select;
 mod wheels;
 
 /// The version of the format that is read.
 const VERSION: u32 = 1;
+
+/// The first revision whose locks state a project's extras and its empty groups.
+const REVISION_OF_EXTRAS: u32 = 1;
+
+/// The first revision whose locks may leave out what local projects declared.
+const REVISION_WITHOUT_METADATA: u32 = 4;
 
 /// A parsed uv.lock whose parts agree with each other.
 #[derive(Debug)]
@@ -34,8 +41,8 @@ pub struct UvLock {
     folder: PathBuf,
     revision: u32,
     requires_python: VersionSpecifiers,
-    resolution_markers: Vec<Marker>,
-    supported_markers: Vec<Marker>,
+    resolution_markers: Vec<Parsed<Marker>>,
+    supported_markers: Vec<Parsed<Marker>>,
     conflicts: Vec<BTreeSet<Item>>,
     manifest: Manifest,
     graph: Graph,

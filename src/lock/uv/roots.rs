@@ -181,7 +181,7 @@ impl Starts {
         environment: &MarkerEnvironment,
     ) -> Result<(), LockError> {
         let holds = |marker: &crate::marker::Marker| marker.evaluate(environment, &ActiveExtras::default());
-        if !requirement.marker.as_ref().is_none_or(holds) {
+        if !requirement.marker.as_ref().is_none_or(|marker| holds(&marker.value)) {
             return Ok(());
         }
         let is_in_fork = |index: &PackageIndex| {

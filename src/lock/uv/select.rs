@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::UvLock;
 use super::conflicts::{self, Item};
+use super::document::Parsed;
 use super::graph::{Edge, PackageIndex};
 use super::roots::{Roots, Starts};
 use super::wheels::Chooser;
@@ -78,16 +79,16 @@ impl UvLock {
                     }
                 })?;
         }
-        let applies = |marker: &Marker| marker.evaluate(&environment, &ActiveExtras::default());
+        let applies = |marker: &Parsed<Marker>| marker.value.evaluate(&environment, &ActiveExtras::default());
         // A fork may also depend on conflicting extras; then its marker says nothing of the target alone.
-        let forks_by_extra = self.resolution_markers.iter().any(|marker| marker.to_string().contains("extra"));
+        let forks_by_extra = self.resolution_markers.iter().any(|marker| marker.text.contains("extra"));
         let sets = [(&self.supported_markers, true), (&self.resolution_markers, !forks_by_extra)];
         for (markers, decides) in sets {
             if decides && !markers.is_empty() && !markers.iter().any(applies) {
                 return Err(LockError::UnsupportedTarget {
                     path: self.path.clone(),
                     target: format!("{} on {}", target.profile.name, environment.platform_machine),
-                    environments: markers.iter().map(ToString::to_string).collect(),
+                    environments: markers.iter().map(|marker| marker.text.to_string()).collect(),
                 });
             }
         }
