@@ -279,10 +279,9 @@ fn near(asked: &str, known: &[String], kind: &str) -> Vec<String> {
     if known.is_empty() {
         return vec![format!("there are no {kind}")];
     }
-    let mut close: Vec<(f64, &String)> =
-        known.iter().map(|name| (strsim::jaro_winkler(asked, name), name)).filter(|(score, _)| *score > 0.8).collect();
-    close.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    match close.first() {
+    let tolerance = (asked.len() / 3).max(1);
+    let distances = known.iter().map(|name| (strsim::damerau_levenshtein(asked, name), name));
+    match distances.filter(|(distance, _)| *distance <= tolerance).min() {
         Some((_, name)) => vec![format!("did you mean `{name}`? The {kind} are {}", quoted_list(known))],
         None => vec![format!("the {kind} are {}", quoted_list(known))],
     }

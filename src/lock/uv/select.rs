@@ -41,7 +41,7 @@ impl UvLock {
         let starts = roots.starts(self, request, &environment)?;
         let reached = self.reach(&starts, &environment)?;
         self.check_one_version_each(&reached)?;
-        let chooser = Chooser { path: &self.path, folder: &self.folder, tags: target.tags() };
+        let chooser = Chooser { path: &self.path, folder: &self.folder, target, tags: target.tags() };
         let left_out = self.left_out(request, roots.project);
         let mut distributions = Vec::new();
         for (index, dependents) in reached.dependents {
@@ -67,17 +67,15 @@ impl UvLock {
         if !self.requires_python.contains(&environment.python_full_version) {
             // A range may begin or end within a minor version; the runtime's own patch version is not known.
             let python = target.profile.python;
-            let patches = (0..=MAX_PATCH)
-                .map(|patch| pep440_rs::Version::new([u64::from(python.major), u64::from(python.minor), patch]));
-            environment.python_full_version =
-                patches.into_iter().find(|version| self.requires_python.contains(version)).ok_or_else(|| {
-                    LockError::PythonOutOfRange {
-                        path: self.path.clone(),
-                        target: target.profile.name.clone(),
-                        python: python.to_string(),
-                        requires_python: self.requires_python.to_string(),
-                    }
-                })?;
+            let mut patches = (0..=MAX_PATCH).map(|patch| python.patch_release(patch));
+            let allowed = patches.find(|version| self.requires_python.contains(version));
+            let version = allowed.ok_or_else(|| LockError::PythonOutOfRange {
+                path: self.path.clone(),
+                target: target.profile.name.clone(),
+                python: python.to_string(),
+                requires_python: self.requires_python.to_string(),
+            })?;
+            environment.python_full_version = version;
         }
         let applies = |marker: &Parsed<Marker>| marker.value.evaluate(&environment, &ActiveExtras::default());
         // A fork may also depend on conflicting extras; then its marker says nothing of the target alone.

@@ -9,7 +9,7 @@ use super::document::{Source, SourceDistribution, Wheel, WheelPlace, file_name_o
 use super::graph::{Package, has_scheme};
 use crate::lock::error::{LockError, list};
 use crate::lock::{Location, LockedWheel, SelectedSource};
-use crate::target::{Tag, Tags};
+use crate::target::{Profile, Tag, Tags, Target};
 
 /// How many compatibility tags a message lists.
 const LISTED_TAGS: usize = 6;
@@ -20,7 +20,9 @@ pub struct Chooser<'a> {
     pub path: &'a Path,
     /// The lock's folder.
     pub folder: &'a Path,
-    /// The compatibility tags of the target.
+    /// The target.
+    pub target: &'a Target,
+    /// Its compatibility tags.
     pub tags: Tags,
 }
 
@@ -140,19 +142,32 @@ impl Chooser<'_> {
         if let Some(sdist) = &sdist {
             hints.push(format!("building source distributions is not supported yet: `{sdist}` is not used"));
         }
-        let constraint = package.version.as_ref().map(|version| format!("\"{}<{version}\"", package.name));
-        hints.push(match (&package.source, constraint) {
-            (Source::Registry(_), Some(constraint)) => {
-                format!("lock a version that has a wheel for the target: add {constraint} to tool.uv.constraint-dependencies and run `uv lock`")
-            }
-            _ => "name a wheel for the target in tool.uv.sources and run `uv lock`".to_owned(),
+        hints.push(match &package.source {
+            Source::Registry(_) => format!(
+                "lock another version of {}, one that has a wheel for the target (tool.uv.constraint-dependencies)",
+                package.name
+            ),
+            _ => "name a wheel for the target in tool.uv.sources".to_owned(),
         });
+        let runtimes = self.fitting_runtimes(&package.wheels);
+        if !runtimes.is_empty() {
+            hints.push(format!("it has a wheel for --runtime {}", runtimes.join(", ")));
+        }
         LockError::NoWheel {
             package: package.to_string(),
             target: self.summary(),
             available: self.available(&package.wheels, sdist.as_deref()),
             hints,
         }
+    }
+
+    /// Returns the built-in profiles that have a wheel on the target's architecture.
+    fn fitting_runtimes(&self, wheels: &[Wheel]) -> Vec<&'static str> {
+        let fits = |profile: &&Profile| {
+            let tags = Target { profile: (*profile).clone(), architecture: self.target.architecture }.tags();
+            wheels.iter().any(|wheel| tags.best_match(&wheel.filename).is_some())
+        };
+        Profile::all().iter().filter(fits).map(|profile| profile.name.as_str()).collect()
     }
 
     /// Returns what the target is, in tags: `cp312 on manylinux_2_26_x86_64`.

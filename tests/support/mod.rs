@@ -1,0 +1,4 @@
+//! What the tests share.
+#![allow(dead_code, reason = "each test binary uses another part")]
+
+pub mod uv;
