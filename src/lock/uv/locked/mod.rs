@@ -113,8 +113,7 @@ impl UvLock {
     fn compare_python(&self, members: &[Member], findings: &mut Findings) {
         let projects = members.iter().filter_map(|member| member.pyproject.project.as_ref());
         let ranges: Vec<_> = projects.filter_map(|project| project.requires_python.as_ref()).collect();
-        let by_group = members.iter().flat_map(|member| member.pyproject.tool.uv.dependency_groups.values());
-        if ranges.is_empty() || by_group.into_iter().any(|settings| settings.requires_python.is_some()) {
+        if ranges.is_empty() {
             return;
         }
         let points = || MINORS.flat_map(|minor| PATCHES.map(move |patch| Version::new([3, minor, patch])));
@@ -185,10 +184,6 @@ impl UvLock {
             findings.undecided.push(format!("its {key} are dynamic"));
             return findings;
         }
-        if package.metadata.is_none() && self.revision >= REVISION_WITHOUT_METADATA {
-            findings.undecided.push("the lock does not repeat its requirements".to_owned());
-            return findings;
-        }
         let grid = Grid::new(&self.requires_python, project.optional_dependencies.keys());
         let names = folders(members);
         let declaration = self.declaration(member, members, &names, &grid);
@@ -199,7 +194,10 @@ impl UvLock {
         // A build backend that computes the version may have flattened extras that name each other.
         let optional = project.optional_dependencies.values().flatten();
         let names_itself = optional.into_iter().any(|requirement| requirement.value.name == project.name);
-        if !differences.is_empty() && project.dynamic.iter().any(|key| key == "version") && names_itself {
+        let left_out = self.revision >= REVISION_WITHOUT_METADATA && self.graph.all().all(|(_, package)| package.metadata.is_none());
+        if !differences.is_empty() && left_out {
+            findings.undecided.push("the lock does not repeat its requirements".to_owned());
+        } else if !differences.is_empty() && project.dynamic.iter().any(|key| key == "version") && names_itself {
             findings.undecided.push("its extras name each other, and its version is dynamic".to_owned());
         } else {
             findings.differences.extend(differences);
