@@ -28,6 +28,9 @@ mod wheels;
 /// The version of the format that is read.
 const VERSION: u32 = 1;
 
+/// The header of a distribution's table.
+const TABLE: &str = "[[package]]";
+
 /// The first revision whose locks state a project's extras and its empty groups.
 const REVISION_OF_EXTRAS: u32 = 1;
 
@@ -79,8 +82,11 @@ impl UvLock {
 
 /// Says where a mistake is: its line, and the distribution whose table it is in.
 fn syntax_error(text: &str, path: &Path, error: &toml::de::Error) -> LockError {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let in_table = before.and_then(|before| before.rfind("[[package]]")).and_then(|start| text.get(start..));
+    let start = error.span().map(|span| span.start);
+    let before = start.and_then(|start| text.get(..start));
+    // A mistake of a whole table is placed at its header.
+    let with_header = start.and_then(|start| text.get(..start + TABLE.len())).or(before);
+    let in_table = with_header.and_then(|text| text.rfind(TABLE)).and_then(|start| text.get(start..));
     let name = in_table.and_then(|table| {
         let lines = table.lines().skip(1).take_while(|line| !line.starts_with("[["));
         lines.filter_map(|line| line.strip_prefix("name = \"")).find_map(|rest| rest.strip_suffix('"'))
