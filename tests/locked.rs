@@ -52,7 +52,11 @@ const EDITS: [(&str, &str, Option<&str>); 31] = [
     ("\n[project]", "\n[project]\ndescription = 'x'", None),
     ("requests[socks]>=2.30,<3", "REQUESTS[Socks] < 3, >= 2.30.0", None),
     ("idna>=3.0 ; python_version >= '3.8'", "idna>=3.0", None),
-    ("python_version < '3.12' and sys_platform != 'win32'", "sys_platform!=\\\"win32\\\" and python_full_version<'3.12'", None),
+    (
+        "python_version < '3.12' and sys_platform != 'win32'",
+        "sys_platform!=\\\"win32\\\" and python_full_version<'3.12'",
+        None,
+    ),
     ("    \"packaging (>=20)\",\n    \"iniconfig>=2\",\n", "    \"iniconfig>=2\",\n    \"packaging>=20\",\n", None),
     ("Typing.Extensions", "typing_extensions", None),
     ("All_Of", "all-of", None),
@@ -65,7 +69,11 @@ const EDITS: [(&str, &str, Option<&str>); 31] = [
     ("\"Typing.Extensions\",", "\"Typing.Extensions\", \"attrs\",", Some("`attrs` was added")),
     ("< '3.12'", "< '3.11'", Some("the marker of `six` changed")),
     ("!= 'win32'", "== 'linux'", Some("the marker of `six` changed")),
-    ("implementation_name == 'cpython'", "implementation_name == 'pypy'", Some("the marker of `orjson` of the extra `fast` changed")),
+    (
+        "implementation_name == 'cpython'",
+        "implementation_name == 'pypy'",
+        Some("the marker of `orjson` of the extra `fast` changed"),
+    ),
     ("none = []", "", Some("the extra `none` was removed")),
     ("none = []", "none = []\nmore = []", Some("the extra `more` was added")),
     ("app[fast]", "app", Some("`app[fast]` of the extra `all-of` became `app` of the extra `all-of`")),
@@ -73,7 +81,11 @@ const EDITS: [(&str, &str, Option<&str>); 31] = [
     (", { include-group = \"Lint_It\" }", "", Some("in the group `dev`, `certifi>=2023` was removed")),
     ("[dependency-groups]", "[dependency-groups]\nnew = []", Some("the group `new` was added")),
     ("requires-python = \">=3.9\"", "requires-python = \">=3.10\"", Some("requires-python `>=3.9` became `>=3.10`")),
-    ("requires-python = \">=3.10\"", "requires-python = \">=3.11\"", Some("in the group `dev`, the marker of `pluggy` changed")),
+    (
+        "requires-python = \">=3.10\"",
+        "requires-python = \">=3.11\"",
+        Some("in the group `dev`, the marker of `pluggy` changed"),
+    ),
     ("urllib3<3", "urllib3<4", Some("the constraint `urllib3<3` became `urllib3<4`")),
     ("charset-normalizer>=2", "charset-normalizer>=3", Some("the override `charset-normalizer>=2` became")),
     (", marker = \"sys_platform == 'linux'\"", "", Some("`iniconfig>=2 from https://pypi.org/simple` changed")),
@@ -176,7 +188,11 @@ fn sources_of_every_kind_are_compared() {
     for (old, new, expected) in [
         ("./wheels/local", "wheels/../wheels/local", None),
         (", editable = true", "", None),
-        ("member = { workspace = true }", "member = { workspace = true, marker = \"sys_platform == 'linux'\" }", Some("`member")),
+        (
+            "member = { workspace = true }",
+            "member = { workspace = true, marker = \"sys_platform == 'linux'\" }",
+            Some("`member"),
+        ),
         ("path = \"folder\"", "path = \"linked\"", Some("`folder from")),
         ("flat = { index = \"flat\" }", "", Some("`flat==2 from a local index` became `flat==2`")),
     ] {

@@ -243,10 +243,14 @@ impl LockError {
                 vec!["write the lock again with `uv lock`; it is not meant to be edited".to_owned()]
             }
             Self::UnsupportedVersion { .. } => {
-                vec!["use a newer pybundle, or write the lock with a version of uv whose locks have version 1".to_owned()]
+                vec![
+                    "use a newer pybundle, or write the lock with a version of uv whose locks have version 1"
+                        .to_owned(),
+                ]
             }
             Self::PythonOutOfRange { .. } => vec![
-                "choose a runtime within the range with --runtime, or widen requires-python and run `uv lock`".to_owned(),
+                "choose a runtime within the range with --runtime, or widen requires-python and run `uv lock`"
+                    .to_owned(),
             ],
             Self::UnsupportedTarget { .. } => {
                 vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
@@ -264,7 +268,8 @@ impl LockError {
             }
             Self::NoWheel { hints, .. } => hints.clone(),
             Self::Repository { .. } => vec![
-                "building from a repository is not supported yet: lock a version from an index, or a wheel's URL".to_owned(),
+                "building from a repository is not supported yet: lock a version from an index, or a wheel's URL"
+                    .to_owned(),
             ],
             Self::InvalidUrl { .. } => Vec::new(),
             Self::Outdated { .. } => {

@@ -142,6 +142,7 @@ impl fmt::Display for Dependent {
 
 /// Where a selected distribution comes from.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are wheels, and there are few of them")]
 pub enum SelectedSource {
     /// A wheel that is fetched.
     Wheel(LockedWheel),

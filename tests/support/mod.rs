@@ -1,6 +1,7 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test binary uses another part")]
 
+pub mod case;
 pub mod uv;
 
 /// Returns the smallest wheel of a pure distribution: its metadata, and a module of its name.

@@ -75,7 +75,7 @@ impl Project {
     pub fn check_locked(&self, folders: &[&str]) -> Result<Freshness, LockError> {
         let project = |folder: &&str| LocalProject {
             path: folder.into(),
-            table: self.read(&format!("{folder}/pyproject.toml").trim_start_matches('/')).parse().unwrap(),
+            table: self.read(format!("{folder}/pyproject.toml").trim_start_matches('/')).parse().unwrap(),
         };
         self.lock().check_locked(&folders.iter().map(project).collect::<Vec<_>>())
     }
@@ -88,11 +88,21 @@ impl Project {
         let python = target.profile.python.to_string();
         let Glibc { major, minor } = target.profile.glibc;
         let platform = format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name());
-        let (_, log) = self.uv(&[
-            &["pip", "install", "--dry-run", "--verbose", "--no-deps", "--no-build", "--target", "target"],
-            &["--python-platform", &platform, "--python-version", &python, "--requirements", "requirements.txt"][..],
-        ]
-        .concat());
+        let (_, log) =
+            self.uv(
+                &[
+                    &["pip", "install", "--dry-run", "--verbose", "--no-deps", "--no-build", "--target", "target"],
+                    &[
+                        "--python-platform",
+                        &platform,
+                        "--python-version",
+                        &python,
+                        "--requirements",
+                        "requirements.txt",
+                    ][..],
+                ]
+                .concat(),
+            );
         // `Selecting: idna==3.10 [compatible] (idna-3.10-py3-none-any.whl)`
         let selecting = log.lines().filter_map(|line| line.split_once("Selecting: "));
         let chosen: Oracle = selecting
@@ -107,7 +117,10 @@ impl Project {
         installed
             .map(|line| {
                 let name = line.split("==").next().unwrap();
-                (name.to_owned(), chosen.get(name).unwrap_or_else(|| panic!("uv does not tell `{name}`'s wheel")).clone())
+                (
+                    name.to_owned(),
+                    chosen.get(name).unwrap_or_else(|| panic!("uv does not tell `{name}`'s wheel")).clone(),
+                )
             })
             .collect()
     }

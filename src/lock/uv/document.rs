@@ -90,7 +90,7 @@ pub struct Manifest {
 #[serde(untagged)]
 pub enum Override {
     /// For every distribution that has the requirement.
-    Everywhere(Requirement),
+    Everywhere(Box<Requirement>),
     /// For one distribution's requirements only.
     Scoped(IgnoredAny),
 }

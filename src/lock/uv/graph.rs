@@ -249,15 +249,12 @@ impl document::Package {
 /// Returns whether the text of an index is a URL; otherwise it is a path. A single letter is a drive of Windows.
 pub fn has_scheme(index: &str) -> bool {
     index.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+        scheme.len() > 1
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
     })
 }
 
-fn write_id(
-    formatter: &mut fmt::Formatter<'_>,
-    name: &DistributionName,
-    version: Option<&Version>,
-) -> fmt::Result {
+fn write_id(formatter: &mut fmt::Formatter<'_>, name: &DistributionName, version: Option<&Version>) -> fmt::Result {
     match version {
         Some(version) => write!(formatter, "{name} {version}"),
         None => write!(formatter, "{name}"),

@@ -58,15 +58,17 @@ impl Roots {
             };
         }
         let folder = join(folder, "");
-        let in_folder = lock.graph.all().find(|(_, package)| {
-            package.source.folder().is_some_and(|path| join(Path::new(""), path) == folder)
-        });
+        let in_folder = lock
+            .graph
+            .all()
+            .find(|(_, package)| package.source.folder().is_some_and(|path| join(Path::new(""), path) == folder));
         if let Some((index, _)) = in_folder {
             return Ok(Self { packages: vec![index], project: Some(index) });
         }
         let members: Vec<_> = lock.manifest.members.iter().filter_map(|name| lock.member(name)).collect();
         let manifest = &lock.manifest;
-        let is_rootless = !members.is_empty() || !manifest.requirements.is_empty() || !manifest.dependency_groups.is_empty();
+        let is_rootless =
+            !members.is_empty() || !manifest.requirements.is_empty() || !manifest.dependency_groups.is_empty();
         if folder == Path::new(".") && (is_rootless || lock.graph.all().next().is_none()) {
             return Ok(Self { packages: members, project: None });
         }
@@ -85,8 +87,7 @@ impl Roots {
         request: &Request,
         environment: &MarkerEnvironment,
     ) -> Result<Starts, LockError> {
-        let mut starts =
-            Starts { edges: Vec::new(), active: BTreeSet::new(), empty_extras: BTreeSet::new() };
+        let mut starts = Starts { edges: Vec::new(), active: BTreeSet::new(), empty_extras: BTreeSet::new() };
         self.check_extras(lock, request)?;
         // `--only-group` takes groups in place of the projects.
         if request.only_groups.is_empty() {

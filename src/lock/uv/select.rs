@@ -188,12 +188,7 @@ impl UvLock {
 }
 
 /// Returns whether an edge applies. Its own extras count as active, for its marker may ask for them.
-fn holds(
-    edge: &Edge,
-    own: impl Iterator<Item = Item>,
-    environment: &MarkerEnvironment,
-    active: &ActiveExtras,
-) -> bool {
+fn holds(edge: &Edge, own: impl Iterator<Item = Item>, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
     let Some(marker) = &edge.marker else { return true };
     if edge.extras.is_empty() {
         return marker.evaluate(environment, active);

@@ -186,9 +186,8 @@ impl Chooser<'_> {
                 None => "the lock has no file of it".to_owned(),
             };
         }
-        let is_known = |python: &str, abi: &str| {
-            self.tags.as_slice().iter().any(|tag| tag.python == python && tag.abi == abi)
-        };
+        let is_known =
+            |python: &str, abi: &str| self.tags.as_slice().iter().any(|tag| tag.python == python && tag.abi == abi);
         let fits_interpreter = |wheel: &&Wheel| {
             let filename = &wheel.filename;
             filename.python_tags.iter().any(|python| filename.abi_tags.iter().any(|abi| is_known(python, abi)))
@@ -201,9 +200,11 @@ impl Chooser<'_> {
         if platforms.is_empty() {
             let interpreters = wheels.iter().flat_map(|wheel| {
                 let filename = &wheel.filename;
-                filename.python_tags.iter().zip(filename.abi_tags.iter().cycle()).map(|(python, abi)| {
-                    if python == abi { python.clone() } else { format!("{python}-{abi}") }
-                })
+                filename
+                    .python_tags
+                    .iter()
+                    .zip(filename.abi_tags.iter().cycle())
+                    .map(|(python, abi)| if python == abi { python.clone() } else { format!("{python}-{abi}") })
             });
             return format!("it has wheels for {}", shortened(interpreters.collect()));
         }

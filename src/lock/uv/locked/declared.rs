@@ -98,7 +98,9 @@ impl Declaration<'_> {
             return Err(Undecided(format!("the dependency group `{name}` includes itself")));
         }
         let Some(entries) = self.pyproject.dependency_groups.get(name) else {
-            return Err(Undecided(format!("the dependency group `{name}` is included, but there is none of that name")));
+            return Err(Undecided(format!(
+                "the dependency group `{name}` is included, but there is none of that name"
+            )));
         };
         let settings = self.pyproject.tool.uv.dependency_groups.get(name);
         let within = match settings.and_then(|settings| settings.requires_python.as_ref()) {
@@ -176,7 +178,8 @@ impl Declaration<'_> {
         if let Some(git) = &source.git {
             let [rev, tag, branch] = [&source.rev, &source.tag, &source.branch].map(Option::as_deref);
             let [subdirectory, path] = [&source.subdirectory, &source.path].map(Option::as_deref);
-            let parts = [("rev", rev), ("tag", tag), ("branch", branch), ("subdirectory", subdirectory), ("path", path)];
+            let parts =
+                [("rev", rev), ("tag", tag), ("branch", branch), ("subdirectory", subdirectory), ("path", path)];
             Ok(Origin::git(git, parts))
         } else if let Some(url) = &source.url {
             Ok(Origin::url(url, source.subdirectory.as_deref()))
@@ -191,7 +194,10 @@ impl Declaration<'_> {
             Ok(Origin::index(specifiers, Some(url)))
         } else if source.workspace == Some(toml::Value::Boolean(true)) {
             let folder = self.members.get(name);
-            folder.cloned().map(Origin::Path).ok_or_else(|| Undecided(format!("`{name}` is no member of the workspace")))
+            folder
+                .cloned()
+                .map(Origin::Path)
+                .ok_or_else(|| Undecided(format!("`{name}` is no member of the workspace")))
         } else {
             Err(Undecided(format!("the source of `{name}` is of a kind that is not known")))
         }

@@ -71,7 +71,9 @@ impl Grid {
 
     fn table(&self, holds: impl Fn(&MarkerEnvironment, &ActiveExtras) -> bool) -> Table {
         let extras = self.extras.iter();
-        Table(extras.flat_map(|extras| self.environments.iter().map(|environment| holds(environment, extras))).collect())
+        Table(
+            extras.flat_map(|extras| self.environments.iter().map(|environment| holds(environment, extras))).collect(),
+        )
     }
 
     /// Returns the extras where a table holds, if it holds nowhere without one.
@@ -79,7 +81,9 @@ impl Grid {
         let columns = table.0.chunks(self.environments.len().max(1)).map(|column| column.contains(&true));
         let mut holding = self.extras.iter().zip(columns).filter(|(_, holds)| *holds).map(|(extras, _)| extras);
         match holding.clone().next() {
-            Some(first) if !first.extras.is_empty() => holding.flat_map(|extras| &extras.extras).map(String::as_str).collect(),
+            Some(first) if !first.extras.is_empty() => {
+                holding.flat_map(|extras| &extras.extras).map(String::as_str).collect()
+            }
             _ => {
                 holding.next();
                 Vec::new()

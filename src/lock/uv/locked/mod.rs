@@ -59,7 +59,9 @@ impl UvLock {
             let folder = join(&self.folder, &project.path.to_string_lossy());
             match project.table.clone().try_into::<Pyproject>() {
                 Ok(pyproject) => members.push(Member { folder, pyproject }),
-                Err(error) => undecided.push(format!("{}: {}", folder.join("pyproject.toml").display(), error.message())),
+                Err(error) => {
+                    undecided.push(format!("{}: {}", folder.join("pyproject.toml").display(), error.message()))
+                }
             }
         }
         if undecided.is_empty() {
@@ -149,7 +151,7 @@ impl UvLock {
             OverrideEntry::Scoped(_) => None,
         });
         let locked = self.manifest.overrides.iter().map(|entry| match entry {
-            Override::Everywhere(requirement) => Some(requirement),
+            Override::Everywhere(requirement) => Some(&**requirement),
             Override::Scoped(_) => None,
         });
         let overrides: Option<Vec<_>> = overrides.collect();
@@ -194,7 +196,8 @@ impl UvLock {
         // A build backend that computes the version may have flattened extras that name each other.
         let optional = project.optional_dependencies.values().flatten();
         let names_itself = optional.into_iter().any(|requirement| requirement.value.name == project.name);
-        let left_out = self.revision >= REVISION_WITHOUT_METADATA && self.graph.all().all(|(_, package)| package.metadata.is_none());
+        let left_out = self.revision >= REVISION_WITHOUT_METADATA
+            && self.graph.all().all(|(_, package)| package.metadata.is_none());
         if !differences.is_empty() && left_out {
             findings.undecided.push("the lock does not repeat its requirements".to_owned());
         } else if !differences.is_empty() && project.dynamic.iter().any(|key| key == "version") && names_itself {
@@ -217,7 +220,8 @@ impl UvLock {
         let metadata = package.metadata.as_ref().unwrap_or(&empty);
         if self.revision >= REVISION_OF_EXTRAS {
             let declared: BTreeSet<ExtraName> = project.optional_dependencies.keys().cloned().collect();
-            let added = declared.difference(&metadata.provides_extras).map(|extra| format!("the extra `{extra}` was added"));
+            let added =
+                declared.difference(&metadata.provides_extras).map(|extra| format!("the extra `{extra}` was added"));
             let removed =
                 metadata.provides_extras.difference(&declared).map(|extra| format!("the extra `{extra}` was removed"));
             differences.extend(added.chain(removed));

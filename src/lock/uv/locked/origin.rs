@@ -75,11 +75,16 @@ impl Origin {
     pub fn direct_reference(folder: &Path, reference: &str) -> Self {
         let (location, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let part = |key: &str| {
-            fragment.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == key).map(|(_, value)| value)
+            fragment
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| value)
         };
         if let Some(repository) = location.strip_prefix("git+") {
             // The first `@` may belong to the user's name.
-            let after_host = repository.find("://").and_then(|start| Some(start + 3 + repository[start + 3..].find('/')?));
+            let after_host =
+                repository.find("://").and_then(|start| Some(start + 3 + repository[start + 3..].find('/')?));
             let at = after_host.and_then(|host| Some(host + repository[host..].rfind('@')?));
             let (url, rev) = match at {
                 Some(at) => (&repository[..at], Some(&repository[at + 1..])),
@@ -97,7 +102,8 @@ impl Origin {
     pub fn locked(folder: &Path, requirement: &document::Requirement) -> Self {
         let local = [&requirement.path, &requirement.directory, &requirement.editable, &requirement.r#virtual];
         if let Some(git) = &requirement.git {
-            let query = Url::parse(git).map(|url| url.query_pairs().into_owned().collect::<Vec<_>>()).unwrap_or_default();
+            let query =
+                Url::parse(git).map(|url| url.query_pairs().into_owned().collect::<Vec<_>>()).unwrap_or_default();
             let parts = query.iter().map(|(key, value)| (key.as_str(), Some(value.as_str())));
             Self::git(git, parts.filter(|(key, _)| GIT_KEYS.contains(key)))
         } else if let Some(url) = &requirement.url {
