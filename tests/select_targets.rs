@@ -30,6 +30,9 @@ fn targets_outside_of_the_lock_are_refused() {
     assert!(select("3.12", 0).is_ok());
     let error = select("3.13", 0).unwrap_err();
     assert!(error.ends_with("the lock is for Python >=3.10, <3.13, the target python3.13 has Python 3.13"), "{error}");
+    let target = targets(&["3.13"]).remove(0);
+    let hints = lock.select(&Request::default(), Path::new(""), &target).unwrap_err().hints();
+    assert_eq!(hints[0], "the lock allows --runtime python3.10, python3.11, python3.12");
     let error = select("3.12", 1).unwrap_err();
     assert!(error.ends_with("which the target python3.12 on aarch64 is not"), "{error}");
     assert!(error.contains("platform_machine == 'x86_64'"), "{error}");

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::name::DistributionName;
+use crate::target::PythonVersion;
 
 /// A lock file that cannot be read, or that does not hold what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,9 +46,11 @@ pub enum LockError {
         /// The target.
         target: String,
         /// The target's version of Python.
-        python: String,
+        python: PythonVersion,
         /// What the lock requires.
         requires_python: String,
+        /// The built-in profiles that it allows.
+        runtimes: Vec<&'static str>,
     },
     /// The target is none of the environments that the lock was resolved for.
     #[error("{}: the lock is for {}, which the target {target} is not", .path.display(), quoted_list(.environments))]
@@ -248,10 +251,11 @@ impl LockError {
                         .to_owned(),
                 ]
             }
-            Self::PythonOutOfRange { .. } => vec![
-                "choose a runtime within the range with --runtime, or widen requires-python and run `uv lock`"
-                    .to_owned(),
-            ],
+            Self::PythonOutOfRange { runtimes, .. } => {
+                let choose =
+                    (!runtimes.is_empty()).then(|| format!("the lock allows --runtime {}", runtimes.join(", ")));
+                choose.into_iter().chain(["widen requires-python and run `uv lock`".to_owned()]).collect()
+            }
             Self::UnsupportedTarget { .. } => {
                 vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
             }

@@ -91,7 +91,17 @@ impl Project {
         let (_, log) =
             self.uv(
                 &[
-                    &["pip", "install", "--dry-run", "--verbose", "--no-deps", "--no-build", "--target", "target"],
+                    &[
+                        "pip",
+                        "install",
+                        "--no-config",
+                        "--dry-run",
+                        "--verbose",
+                        "--no-deps",
+                        "--no-build",
+                        "--target",
+                        "target",
+                    ],
                     &[
                         "--python-platform",
                         &platform,

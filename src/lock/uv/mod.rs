@@ -2,9 +2,9 @@
 //!
 //! The format has no specification; uv's [documentation](https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile)
 //! describes its purpose, and its meaning is what uv does with it:
-//! [`document`] is the text, [`graph`] the distributions with their edges, [`roots`] where a selection starts,
-//! [`select`] the walk, [`conflicts`] the extras that exclude each other, [`wheels`] the choice of files, and
-//! [`locked`] the comparison with pyproject.toml.
+//! `document` is the text, `graph` the distributions with their edges, `roots` where a selection starts,
+//! `select` the walk, `conflicts` the extras that exclude each other, `wheels` the choice of files, and
+//! `locked` the comparison with pyproject.toml.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

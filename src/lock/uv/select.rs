@@ -13,7 +13,7 @@ use crate::lock::error::LockError;
 use crate::lock::{Dependent, Request, Selected, Selection};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
-use crate::target::{MarkerEnvironment, Target};
+use crate::target::{MarkerEnvironment, Profile, Target};
 
 /// How often the walk is repeated until the active extras are those that it was made with. Each round can only be as
 /// wrong as the depth of extras that exclude others; real locks need two or three.
@@ -72,8 +72,9 @@ impl UvLock {
             let version = allowed.ok_or_else(|| LockError::PythonOutOfRange {
                 path: self.path.clone(),
                 target: target.profile.name.clone(),
-                python: python.to_string(),
+                python,
                 requires_python: self.requires_python.to_string(),
+                runtimes: self.runtimes(),
             })?;
             environment.python_full_version = version;
         }
@@ -91,6 +92,12 @@ impl UvLock {
             }
         }
         Ok(environment)
+    }
+
+    /// Returns the built-in profiles whose Python the lock allows.
+    fn runtimes(&self) -> Vec<&'static str> {
+        let allowed = Profile::all().iter().filter(|profile| profile.python.is_allowed_by(&self.requires_python));
+        allowed.map(|profile| profile.name.as_str()).collect()
     }
 
     /// Walks until the extras that the walk makes active are those that its markers were evaluated with.
