@@ -76,7 +76,7 @@ impl UvLock {
                 requires_python: self.requires_python.to_string(),
                 runtimes: self.runtimes(),
             })?;
-            environment.python_full_version = version;
+            environment = MarkerEnvironment::new(&version, target.architecture);
         }
         let applies = |marker: &Parsed<Marker>| marker.value.evaluate(&environment, &ActiveExtras::default());
         // A fork may also depend on conflicting extras; then its marker says nothing of the target alone.
