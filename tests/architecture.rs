@@ -12,8 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wheel::filename", &["name"]),
     ("target", &["name", "tree", "wheel::filename"]),
     ("marker", &["name", "target"]),
-    ("cache", &["digest"]),
     ("wheel", &["digest", "name", "target", "tree", "wheel::filename"]),
+    ("cache", &["digest", "tree", "wheel", "wheel::filename"]),
     ("audit", &["name", "target", "tree"]),
     ("project", &["digest", "name", "report", "target", "tree", "wheel::filename"]),
     ("lock", &["digest", "marker", "name", "project", "target", "tree", "wheel::filename"]),
@@ -81,7 +81,7 @@ impl Source {
         matches!(self.room().as_str(), "main" | "cli")
     }
 
-    /// Returns each use of a name, as `path:line`.
+    /// Returns the lines that hold one of these names, each after its file's path.
     fn lines_with<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = String> + 'a {
         let hits = self.code.iter().filter(move |line| names.iter().any(|name| line.contains(name)));
         hits.map(|line| format!("{}: {}", self.path.display(), line.trim()))

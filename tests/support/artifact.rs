@@ -34,7 +34,7 @@ pub fn leaves_of_zip(path: &Path) -> Leaves {
         if entry.is_dir() {
             continue;
         }
-        let name = entry.name().to_owned();
+        let name = entry.name().unwrap().into_owned();
         let mode = entry.unix_mode().unwrap_or_else(|| panic!("{name} has no mode"));
         assert!(matches!(mode & 0o7777, 0o644 | 0o755), "{name} has mode {mode:o}");
         let mut content = Vec::new();
