@@ -1,6 +1,7 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test binary uses another part")]
 
+<<<<<<< HEAD
 pub mod case;
 pub mod uv;
 
@@ -20,3 +21,9 @@ pub fn wheel(name: &str, version: &str) -> Vec<u8> {
     }
     archive.finish().unwrap().into_inner()
 }
+=======
+pub mod artifact;
+pub mod command;
+pub mod lambda;
+pub mod uv;
+>>>>>>> harness

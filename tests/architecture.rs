@@ -1,0 +1,219 @@
+//! Asserts the rules of the house: who may import whom, who may print, who may read the environment, how long a file may be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room and what it may import. A room imports only rooms of earlier lines, so there is no cycle.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("name", &[]),
+    ("report", &[]),
+    ("digest", &[]),
+    ("tree", &["digest", "name"]),
+    ("wheel::filename", &["name"]),
+    ("target", &["name", "tree", "wheel::filename"]),
+    ("marker", &["name", "target"]),
+    ("wheel", &["digest", "name", "target", "tree", "wheel::filename"]),
+    ("cache", &["digest", "tree", "wheel", "wheel::filename"]),
+    ("audit", &["name", "target", "tree"]),
+    ("project", &["digest", "name", "report", "target", "tree", "wheel::filename"]),
+    ("lock", &["digest", "marker", "name", "project", "target", "tree", "wheel::filename"]),
+    ("fetch", &["cache", "digest", "lock", "name", "report", "wheel", "wheel::filename"]),
+    ("archive", &["digest", "report", "tree"]),
+    ("lambda", &["archive", "digest", "name", "report", "target", "tree"]),
+    ("settings", &["audit", "cache", "digest", "fetch", "lock", "name", "project", "target"]),
+    (
+        "build",
+        &[
+            "archive", "audit", "cache", "digest", "fetch", "lambda", "lock", "name", "project", "report", "settings",
+            "target", "tree", "wheel",
+        ],
+    ),
+];
+
+/// The longest that a file may be, in lines.
+const LONGEST: usize = 500;
+
+/// A source file: its path below the repository, its text, and its lines of code without comments and unit tests.
+struct Source {
+    path: PathBuf,
+    text: String,
+    code: Vec<String>,
+}
+
+impl Source {
+    /// Returns the Rust files below a folder of the repository.
+    fn below(folder: &str) -> Vec<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut folders = vec![root.join(folder)];
+        let mut sources = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = fs::read_to_string(&path).unwrap();
+                    sources.push(Self { path: path.strip_prefix(root).unwrap().to_owned(), code: code(&text), text });
+                }
+            }
+        }
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        sources
+    }
+
+    /// Returns the room that the file belongs to.
+    fn room(&self) -> String {
+        let parts: Vec<_> = self.path.iter().map(|part| part.to_str().unwrap().trim_end_matches(".rs")).collect();
+        match parts[1..] {
+            ["wheel", "filename"] => "wheel::filename".to_owned(),
+            [first, ..] => first.to_owned(),
+            [] => unreachable!("a source file lies below src"),
+        }
+    }
+
+    /// Tells whether the file belongs to the unit tests.
+    fn is_test(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name == "tests.rs") || self.path.iter().any(|part| part == "tests")
+    }
+
+    /// Tells whether the file belongs to the command line.
+    fn is_command_line(&self) -> bool {
+        matches!(self.room().as_str(), "main" | "cli")
+    }
+
+    /// Returns the lines that hold one of these names, each after its file's path.
+    fn lines_with<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+        let hits = self.code.iter().filter(move |line| names.iter().any(|name| line.contains(name)));
+        hits.map(|line| format!("{}: {}", self.path.display(), line.trim()))
+    }
+}
+
+/// Returns the lines that are neither comments nor an inline module of tests, which ends its file.
+fn code(text: &str) -> Vec<String> {
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.map(str::to_owned).collect()
+}
+
+/// Returns the rooms that a text refers to by `crate::`, also in `use crate::{a, b::c}`.
+fn imports(code: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for (at, found) in code.match_indices("crate::") {
+        let rest = &code[at + found.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => rooms.extend(members(group).iter().map(|path| room(path))),
+            None => rooms.push(room(rest)),
+        }
+    }
+    rooms.sort();
+    rooms.dedup();
+    rooms
+}
+
+/// Returns the members of a group, given the text after its opening brace.
+fn members(group: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut members) = (0, 0, Vec::new());
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                members.push(group[start..at].trim());
+                start = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    members.retain(|member| !member.is_empty());
+    members
+}
+
+/// Returns the room that a path below the crate begins with.
+fn room(path: &str) -> String {
+    let part = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let first = part(path);
+    match path[first.len()..].strip_prefix("::") {
+        Some(rest) if first == "wheel" && part(rest) == "filename" => "wheel::filename".to_owned(),
+        _ => first,
+    }
+}
+
+#[test]
+fn imports_are_read_as_written() {
+    let text = "use crate::{digest::Digest, lock::{Lock, Selection}, wheel::filename::WheelFilename};\nfn f(_: crate::tree::Entry) {}";
+    assert_eq!(imports(text), ["digest", "lock", "tree", "wheel::filename"]);
+    assert_eq!(imports("use crate::wheel::{self, Wheel};"), ["wheel"]);
+}
+
+#[test]
+fn the_picture_has_no_cycle() {
+    for (at, (room, allowed)) in ROOMS.iter().enumerate() {
+        for import in *allowed {
+            assert!(
+                ROOMS[..at].iter().any(|(earlier, _)| earlier == import),
+                "{room} may not import {import}, a later room"
+            );
+        }
+    }
+}
+
+#[test]
+fn rooms_import_only_what_the_picture_allows() {
+    let mut wrong = Vec::new();
+    for source in Source::below("src").iter().filter(|source| !source.is_test() && !source.is_command_line()) {
+        let own = source.room();
+        if own == "lib" {
+            continue;
+        }
+        let allowed = ROOMS.iter().find(|(room, _)| *room == own);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{} is in no room of the picture", source.path.display()));
+        for import in imports(&source.code.join("\n")) {
+            let inside = import == own || own.starts_with(&format!("{import}::"));
+            if !inside && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{} imports {import}", source.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    let sources = Source::below("src");
+    let library = sources.iter().filter(|source| !source.is_command_line());
+    let macros = ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!(", "io::stdout(", "io::stderr("];
+    let wrong: Vec<_> = library.flat_map(|source| source.lines_with(&macros)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_command_line_reads_the_environment() {
+    let sources = Source::below("src");
+    let library = sources.iter().filter(|source| !source.is_command_line() && !source.is_test());
+    let names = ["env::var", "env::args", "env::current_dir", "env::current_exe", "env::temp_dir", "home_dir(", "etcetera::"];
+    let wrong: Vec<_> = library.flat_map(|source| source.lines_with(&names)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for source in ["src", "tests"].iter().flat_map(|folder| Source::below(folder)) {
+        let lines = source.text.lines().count();
+        assert!(lines <= LONGEST, "{} has {lines} lines, more than {LONGEST}", source.path.display());
+    }
+}
+
+#[test]
+fn no_file_is_a_drawer() {
+    for source in Source::below("src") {
+        let stem = source.path.file_stem().and_then(|stem| stem.to_str()).unwrap();
+        assert!(
+            !matches!(stem, "util" | "utils" | "helpers" | "common" | "misc"),
+            "{} needs a name",
+            source.path.display()
+        );
+    }
+}
