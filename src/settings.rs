@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use url::Url;
+
 use crate::audit::handler::Handler;
 use crate::lock::Request;
 use crate::project::application::Include;
@@ -59,7 +61,7 @@ pub struct FetchSettings {
     /// Nothing is downloaded.
     pub offline: bool,
     /// Index addresses, whose credentials apply to what is below them.
-    pub indexes: Vec<String>,
+    pub indexes: Vec<Url>,
     /// Folders with wheels, which are preferred to the lock's addresses.
     pub find_links: Vec<PathBuf>,
 }

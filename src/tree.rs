@@ -204,6 +204,14 @@ impl Content {
         }
     }
 
+    /// Returns the number of bytes as they lie now, which is about what they take in an archive.
+    pub fn stored_size(&self) -> u64 {
+        match self {
+            Self::Archived { extent, .. } => extent.compressed_size,
+            Self::File { .. } | Self::Bytes(_) => self.size(),
+        }
+    }
+
     /// Returns the SHA-256 of the uncompressed bytes; a file of the project is read for it.
     ///
     /// # Errors

@@ -9,12 +9,13 @@ use crate::fetch::FetchError;
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::name::DistributionName;
-use crate::project::application::ApplicationError;
+use crate::project::ProjectError;
+use crate::project::application::{ApplicationError, InvalidExclude};
 use crate::project::builder;
-use crate::project::error::ProjectError;
-use crate::target::{Architecture, ProfileError};
-use crate::tree::InsertError;
+use crate::target::{Architecture, ProfileError, RuntimeError};
+use crate::tree::{InsertError, InvalidPath};
 use crate::wheel::WheelError;
+use crate::wheel::filename::InvalidWheelFilename;
 
 /// Why a build failed: the failure of one of its stages, or of what they have in common.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum BuildError {
     /// The target is unknown.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// No runtime can be chosen.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -43,6 +47,12 @@ pub enum BuildError {
     /// The application's files cannot be collected.
     #[error(transparent)]
     Application(#[from] ApplicationError),
+    /// A pattern of what to leave out is wrong.
+    #[error(transparent)]
+    Exclude(#[from] InvalidExclude),
+    /// A path does not fit the target's root.
+    #[error(transparent)]
+    Path(#[from] InvalidPath),
     /// Two files want one path.
     #[error(transparent)]
     Tree(#[from] InsertError),
@@ -58,6 +68,9 @@ pub enum BuildError {
     /// There is no lock file.
     #[error("there is no lock file {}", .0.display())]
     NoLock(PathBuf),
+    /// uv says that the lock does not match.
+    #[error("{} does not match pyproject.toml, as `uv lock --check` says", .0.display())]
+    LockOutdated(PathBuf),
     /// The lock file is of a form that is not read.
     #[error("{} is not a uv.lock", .0.display())]
     UnknownLock(PathBuf),
@@ -97,6 +110,14 @@ pub enum BuildError {
         /// The wheel's file name.
         wheel: String,
     },
+    /// A local project was built into a file that is no wheel.
+    #[error("{} was built, which is not a wheel", .path.display())]
+    WheelName {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its name.
+        source: InvalidWheelFilename,
+    },
     /// Function and layer are to be the same file.
     #[error("{} cannot be both the function's zip and the layer's", .0.display())]
     SameOutput(PathBuf),
@@ -113,6 +134,7 @@ impl BuildError {
             Self::Project(error) => error.hints(),
             Self::Lock(error) => error.hints(),
             Self::Profile(error) => error.hints(),
+            Self::Runtime(error) => error.hints(),
             Self::Cache(error) => error.hints(),
             Self::Fetch(error) => error.hints(),
             Self::Wheel(error) => error.hints(),
@@ -125,7 +147,9 @@ impl BuildError {
                 hint("leave one of the two out with --no-install-package, or lock versions that agree")
             }
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
+            Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
             Self::NoLock(_) => hint("`uv lock` makes one; --lock names another"),
+            Self::LockOutdated(_) => hint("run `uv lock`, or take the lock as it is with --frozen"),
             Self::UnknownLock(_) => hint("name a uv.lock; other lock files are not read yet"),
             Self::NoArchitecture { .. } => hint("`pybundle profile list` shows what there is"),
             Self::BuiltForAnotherTarget { .. } => hint(

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::BuildError;
 use super::report;
-use crate::lock::{Location, Lock, LockedWheel, Request, Selected, SelectedSource};
-use crate::project::application::{self, Application};
+use crate::lock::{Location, Lock, LockedWheel, Selected, SelectedSource};
+use crate::project::application::{self, Application, Excludes};
+use crate::project::pyproject::Index;
 use crate::project::workspace::{self, Workspace};
 use crate::report::{ExcludedReport, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, LockCheck, ProfileChoice, Settings};
@@ -42,11 +43,7 @@ impl Plan {
         if settings.lock_check == LockCheck::Locked {
             super::projects::check_lock(&lock, &path, &workspace, &settings.environment, reporter)?;
         }
-        let request = Request {
-            package: settings.request.package.clone().or_else(|| workspace.current().pyproject.name.clone()),
-            ..settings.request.clone()
-        };
-        let mut selected = lock.select(&request, &target)?.distributions;
+        let mut selected = lock.select(&settings.request, &workspace.current().path, &target)?.distributions;
         for distribution in &mut selected {
             if let SelectedSource::Wheel(wheel) = &mut distribution.source {
                 prefer_find_links(wheel, &settings.fetch.find_links);
@@ -75,6 +72,23 @@ impl Plan {
             SelectedSource::Directory(folder) => Some((selected, folder.as_path())),
             SelectedSource::Wheel(_) | SelectedSource::Virtual(_) => None,
         })
+    }
+
+    /// Returns what is installed: everything but projects that are not packages.
+    pub fn installed(&self) -> impl Iterator<Item = &Selected> {
+        self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
+    }
+
+    /// Returns the indexes that the project and its workspace declare.
+    pub fn indexes(&self) -> impl Iterator<Item = Index> {
+        let root = self.workspace.members.first().filter(|root| root.path != self.workspace.current().path);
+        let members = std::iter::once(self.workspace.current()).chain(root);
+        members.flat_map(|member| member.pyproject.indexes())
+    }
+
+    /// Returns the folder of the project.
+    pub fn folder(&self) -> PathBuf {
+        self.workspace.folder(self.workspace.current())
     }
 
     /// Returns the root project's name, or its folder's if it has none.
@@ -174,7 +188,10 @@ fn application(
     }
     let named = (!settings.includes.is_empty()).then(|| workspace.folder(workspace.current()));
     match named.as_deref().or(virtual_root) {
-        Some(folder) => Ok(application::collect(folder, &workspace.root, &settings.includes, &settings.excludes)?),
+        Some(folder) => {
+            let excludes = Excludes::new(folder, &settings.excludes)?;
+            Ok(application::collect(folder, &workspace.root, &settings.includes, &excludes)?)
+        }
         None => Ok(Application::default()),
     }
 }

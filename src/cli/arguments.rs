@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
+use url::Url;
+
 use super::environment;
 use super::error::CliError;
 use crate::lock::Request;
@@ -157,10 +159,10 @@ pub struct FetchArguments {
     offline: bool,
     /// An index whose credentials apply to what is below it
     #[arg(long, value_name = "URL", env = "UV_INDEX_URL", hide_env_values = true)]
-    index_url: Option<String>,
+    index_url: Option<Url>,
     /// Another index whose credentials apply to what is below it
     #[arg(long, value_name = "URL", action = ArgAction::Append)]
-    extra_index_url: Vec<String>,
+    extra_index_url: Vec<Url>,
     /// A folder with wheels, preferred to the lock's addresses
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     find_links: Vec<PathBuf>,

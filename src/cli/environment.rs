@@ -10,7 +10,8 @@ use crate::settings::Environment;
 /// Reads what a build depends on.
 pub fn read() -> Environment {
     let netrc = env::var_os("NETRC").map(PathBuf::from).or_else(|| Some(etcetera::home_dir().ok()?.join(".netrc")));
-    let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables =
+        env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Environment { variables: variables.collect(), netrc }
 }
 

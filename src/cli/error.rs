@@ -47,7 +47,7 @@ impl CliError {
 
     /// Returns the causes, the nearest first.
     pub fn causes(&self) -> impl Iterator<Item = &dyn Error> {
-        std::iter::successors(self.source(), |error| error.source())
+        std::iter::successors(self.source(), |error| (*error).source())
     }
 
     /// Returns the exit status: 1.

@@ -6,9 +6,9 @@ use clap::{Args, ValueHint};
 
 use super::arguments::{CommonArguments, GlobalArguments};
 use super::error::CliError;
+use super::plan;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
-use super::plan;
 use crate::audit::handler::Handler;
 use crate::build;
 use crate::report::{ArtifactKind, BuildReport};
@@ -92,17 +92,20 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
             "{kind}{}, {} unzipped, {}",
             size(artifact.size),
             size(artifact.unzipped_size),
-            count(artifact.files, "file")
+            count(artifact.files as u64, "file")
         );
         page.headline(&artifact.path.display().to_string(), &remark);
         page.field("sha256", &artifact.sha256);
     }
     let target = &report.target;
-    page.field("target", &format!("{} on {}, glibc {} ({})", target.runtime, target.architecture, target.glibc, target.reason));
-    page.field("contains", &count(report.distributions.len(), "distribution"));
+    page.field(
+        "target",
+        &format!("{} on {}, glibc {} ({})", target.runtime, target.architecture, target.glibc, target.reason),
+    );
+    page.field("contains", &count(report.distributions.len() as u64, "distribution"));
     if !report.application.taken.is_empty() {
         let taken = report.application.taken.join(", ");
-        page.field("code", &format!("{taken} ({})", count(report.application.files, "file")));
+        page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
     }
     if let Some(handler) = &report.handler {
         page.field("handler", &format!("{handler}, found"));

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use error::CliError;
 use printer::Printer;
 
 /// Turn what a Python project has locked into what is deployed

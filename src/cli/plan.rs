@@ -62,7 +62,7 @@ fn table(report: &PlanReport, page: &mut Page) {
         page.line(&format!("application: {}", report.application.join(", ")));
     }
     let known: u64 = report.distributions.iter().filter_map(|distribution| distribution.size).sum();
-    page.line(&format!("{}, {} of wheels", count(report.distributions.len(), "distribution"), size(known)));
+    page.line(&format!("{}, {} of wheels", count(report.distributions.len() as u64, "distribution"), size(known)));
     for output in &report.outputs {
         page.line(&format!("would write {}", output.display()));
     }

@@ -176,7 +176,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// Returns a count and its noun: `1 file`, `2 files`.
-pub fn count(number: usize, noun: &str) -> String {
+pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

@@ -118,6 +118,13 @@ pub struct Selected {
     pub source: SelectedSource,
 }
 
+impl Selected {
+    /// Returns whether the user asks for it: it is the root of the selection.
+    pub fn is_root(&self) -> bool {
+        self.required_by.contains(&Dependent::Root)
+    }
+}
+
 /// Who asks for a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dependent {

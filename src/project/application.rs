@@ -69,7 +69,7 @@ impl FromStr for Include {
 }
 
 /// The files of an application.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Application {
     /// The files, in the order of their paths, without duplicates.
     pub files: Vec<(TreePath, Entry)>,

@@ -147,6 +147,15 @@ impl Profile {
         found.cloned().ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
     }
 
+    /// Returns the TOML text of the built-in profile of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn built_in_text(name: &str) -> Result<&'static str, ProfileError> {
+        let found = Self::all().iter().zip(BUILT_IN).find(|(profile, _)| profile.name == name);
+        found.map(|(_, text)| text).ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
+    }
+
     /// Reads a profile from the text of a TOML file; `path` is what errors call the file.
     ///
     /// # Errors

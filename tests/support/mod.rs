@@ -1,8 +1,10 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test binary uses another part")]
 
-<<<<<<< HEAD
+pub mod artifact;
 pub mod case;
+pub mod command;
+pub mod lambda;
 pub mod uv;
 
 /// Returns the smallest wheel of a pure distribution: its metadata, and a module of its name.
@@ -21,9 +23,3 @@ pub fn wheel(name: &str, version: &str) -> Vec<u8> {
     }
     archive.finish().unwrap().into_inner()
 }
-=======
-pub mod artifact;
-pub mod command;
-pub mod lambda;
-pub mod uv;
->>>>>>> harness
