@@ -3,11 +3,12 @@
 //! Specification: [PyPA, dependency specifiers, environment markers](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use pep440_rs::Version;
 
-use super::ActiveExtras;
 use super::parse::{Comparison, Expression, Operand, Operator, Variable};
+use super::{ActiveExtras, contains};
 use crate::target::MarkerEnvironment;
 
 impl Expression {
@@ -25,7 +26,7 @@ impl Comparison {
         if let (Some(specifier), Operand::Variable(variable)) = (&self.specifier, &self.left)
             && let Some(version) = environment.version(*variable)
         {
-            return specifier.contains(version);
+            return contains(specifier, version);
         }
         let text = |operand| environment.text(operand);
         match (&self.left, &self.right) {
@@ -64,7 +65,7 @@ impl Operator {
     /// Compares as versions, where the right side forms a version specifier with the operator; else as text.
     fn compares_versions(self, left: &str, right: &str) -> bool {
         match self.specifier(right) {
-            Some(specifier) => left.parse::<Version>().is_ok_and(|version| specifier.contains(&version)),
+            Some(specifier) => left.parse::<Version>().is_ok_and(|version| contains(&specifier, &version)),
             None if self == Self::ArbitraryEqual => left.eq_ignore_ascii_case(right.trim()),
             None => self.compares(left, right),
         }
@@ -72,7 +73,7 @@ impl Operator {
 
     /// Returns whether `compares` holds for any of the extras; for the negative operators, whether it holds for all.
     /// Without extras, `extra` is the empty string.
-    fn any(self, extras: &std::collections::BTreeSet<String>, compares: impl Fn(Self, &str) -> bool) -> bool {
+    fn any(self, extras: &BTreeSet<String>, compares: impl Fn(Self, &str) -> bool) -> bool {
         let is_negative = matches!(self, Self::NotEqual | Self::NotIn);
         match extras.is_empty() {
             true => compares(self, ""),

@@ -14,6 +14,7 @@ mod cursor;
 mod evaluate;
 mod parse;
 pub mod requirement;
+mod specifier;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use cursor::{Cursor, SyntaxError};
 use parse::Expression;
 
 pub use requirement::{Constraint, InvalidRequirement, Requirement};
+pub use specifier::contains;
 
 /// A parsed marker, for instance `python_version < "3.11" and extra == "async"`.
 #[derive(Debug, Clone, PartialEq, Eq)]

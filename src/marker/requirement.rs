@@ -137,7 +137,7 @@ fn parse_specifiers(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> 
     loop {
         cursor.skip_whitespace();
         let start = cursor.offset();
-        let text = cursor.take_while(|character| !matches!(character, ',' | ';' | ')')).trim_end();
+        let text = cursor.take_while(|character| !matches!(character, ',' | ';' | ')' | '\r' | '\n')).trim_end();
         if text.is_empty() {
             break;
         }

@@ -185,6 +185,7 @@ fn what_is_no_requirement_is_refused() {
         ("foo bar", "`bar` is not a version specifier", 4),
         ("foo 1.0", "`1.0` is not a version specifier", 4),
         ("foo>=1.*", "`>=1.*` is not a version specifier", 3),
+        ("foo>=1\n", "expected a version, `;` or the end, not `\\n`", 6),
         ("foo>=1,<x", "`<x` is not a version specifier", 7),
         ("foo[bar", "expected `,` or `]`, not the end", 7),
         ("foo[bar baz]", "expected `,` or `]`, not `b`", 8),

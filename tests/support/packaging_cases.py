@@ -1,0 +1,250 @@
+"""Prints what PyPA's `packaging` answers, as JSON: the cases of tests/packaging.rs.
+
+packaging's own tests are run with its entry points recorded, so that every version, specifier, marker and requirement
+in them becomes a case, with the outcome that packaging gives it. Compatibility tags are asked for directly.
+
+Usage: packaging_cases.py FOLDER, where FOLDER keeps packaging's sdist between runs.
+"""
+
+import contextlib
+import importlib
+import inspect
+import itertools
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import types
+
+VERSION = "26.3"
+TESTS = ["test_version", "test_specifiers", "test_markers", "test_requirements"]
+
+# Every variable of the specification, with the values that a Lambda function sees.
+ENVIRONMENT = {
+    "implementation_name": "cpython",
+    "implementation_version": "3.12.0",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_release": "",
+    "platform_system": "Linux",
+    "platform_version": "",
+    "python_full_version": "3.12.0",
+    "python_version": "3.12",
+    "sys_platform": "linux",
+}
+
+
+def unpacked_sdist(folder: pathlib.Path) -> pathlib.Path:
+    """Returns packaging's source tree, downloaded from PyPI unless it is there."""
+    name = f"packaging-{VERSION}"
+    if not (folder / name / "tests").is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+        command += ["--dest", str(folder), f"packaging=={VERSION}"]
+        if subprocess.run(command, stdout=sys.stderr).returncode != 0:
+            sys.exit(f"cannot download packaging's sdist: {' '.join(command)}")
+        shutil.unpack_archive(folder / f"{name}.tar.gz", folder)
+    return folder / name
+
+
+def stand_in_for_pytest() -> None:
+    """Puts modules in the place of pytest and pretend that do no more than the tests need to be called."""
+
+    def parametrize(names, values, **_):
+        names = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+
+        def mark(function):
+            rows = [getattr(value, "values", value) for value in values]
+            rows = [(row,) if len(names) == 1 and not hasattr(value, "values") else row for row, value in zip(rows, values)]
+            function.__dict__.setdefault("parameters", []).append((names, rows))
+            return function
+
+        return mark
+
+    def param(*values, **_):
+        return types.SimpleNamespace(values=values)
+
+    @contextlib.contextmanager
+    def raises(expected, **_):
+        caught = types.SimpleNamespace(value=None)
+        try:
+            yield caught
+        except expected as error:
+            caught.value = error
+
+    class Marks:
+        def __getattr__(self, _):
+            return lambda *_, **__: lambda function: function
+
+    Marks.parametrize = staticmethod(parametrize)
+    pytest = types.ModuleType("pytest")
+    pytest.mark, pytest.param, pytest.raises = Marks(), param, raises
+    pytest.fixture = lambda function=None, **_: function or (lambda function: function)
+    pretend = types.ModuleType("pretend")
+    pretend.stub = types.SimpleNamespace
+    sys.modules.update(pytest=pytest, pretend=pretend)
+
+
+def run_tests(module) -> int:
+    """Calls each test function of a module with each of its parameters; returns how many calls there were."""
+    owners = [module] + [owner() for name, owner in vars(module).items() if name.startswith("Test")]
+    calls = 0
+    for owner in owners:
+        for name in [name for name in dir(owner) if name.startswith("test_")]:
+            function = getattr(owner, name)
+            parameters = getattr(function, "parameters", [])
+            given = {name for names, _ in parameters for name in names}
+            if set(inspect.signature(function).parameters) - given:
+                continue  # It wants one of pytest's fixtures, to change the host that it runs on.
+            for rows in itertools.product(*(rows for _, rows in parameters)):
+                arguments = {}
+                for (names, _), row in zip(parameters, rows):
+                    arguments.update(zip(names, row))
+                calls += 1
+                # What a test asserts is packaging's business; what it asked for is recorded by then.
+                with contextlib.suppress(Exception):
+                    function(**arguments)
+    return calls
+
+
+def record(cls, texts: list) -> None:
+    """Notes each text that the class is made from."""
+    construct = cls.__init__
+
+    def recording(self, text="", *arguments, **options):
+        if isinstance(text, str):
+            texts.append(text)
+        construct(self, text, *arguments, **options)
+
+    cls.__init__ = recording
+
+
+def outcome(function, *arguments):
+    """Returns what the function returns, or None if it refuses the arguments."""
+    try:
+        return function(*arguments)
+    except (ValueError, KeyError):
+        return None
+
+
+def main(folder: pathlib.Path) -> None:
+    root = unpacked_sdist(folder)
+    stand_in_for_pytest()
+    sys.path[:0] = [str(root / "src"), str(root)]
+    from packaging import _manylinux, tags
+    from packaging.markers import Marker
+    from packaging.requirements import Requirement
+    from packaging.specifiers import Specifier, SpecifierSet
+    from packaging.version import Version
+
+    asked = {cls: [] for cls in (Version, Specifier, SpecifierSet, Marker, Requirement)}
+    originals = {cls: cls.__init__ for cls in asked}
+    contained, evaluated = [], []
+    contains, set_contains, evaluate = Specifier.contains, SpecifierSet.contains, Marker.evaluate
+
+    def recording_contains(original):
+        def recording(self, item, *arguments, **options):
+            contained.append((str(self), str(item)))
+            return original(self, item, *arguments, **options)
+
+        return recording
+
+    def recording_evaluate(self, environment=None, context="metadata"):
+        evaluated.append((str(self), environment or {}, context))
+        return evaluate(self, environment, context)
+
+    for cls, texts in asked.items():
+        record(cls, texts)
+    Specifier.contains, SpecifierSet.contains = recording_contains(contains), recording_contains(set_contains)
+    Marker.evaluate = recording_evaluate
+    modules = [importlib.import_module(f"tests.{name}") for name in TESTS]
+    calls = sum(run_tests(module) for module in modules)
+    for cls, original in originals.items():
+        cls.__init__ = original
+    Specifier.contains, SpecifierSet.contains, Marker.evaluate = contains, set_contains, evaluate
+
+    versions, specifiers = modules[0].VERSIONS, modules[1].SPECIFIERS
+    contained += itertools.product(specifiers, versions)
+    # Python's limit on the digits of a number differs among its releases, and with it what packaging makes of these.
+    for cls, texts in asked.items():
+        asked[cls] = [text for text in dict.fromkeys(texts) if len(text) < 1000]
+    evaluated += [(marker, {}, context(marker)) for marker in asked[Marker] if outcome(Marker, marker)]
+    evaluated += version_comparisons()
+    print(json.dumps({
+        "calls": calls,
+        "versions": {text: outcome(lambda: str(Version(text))) for text in asked[Version]},
+        # VERSIONS is in ascending order.
+        "ascending": versions,
+        "specifiers": {text: bool(outcome(Specifier, text)) for text in asked[Specifier]},
+        "contained": contained_cases(dict.fromkeys(contained), SpecifierSet),
+        "markers": {text: outcome(lambda: str(Marker(text))) for text in asked[Marker]},
+        "evaluated": evaluated_cases(evaluated, Marker),
+        "requirements": {text: requirement(outcome(Requirement, text)) for text in asked[Requirement]},
+        "tags": tag_cases(tags, _manylinux),
+    }))
+
+
+def contained_cases(pairs, specifier_set) -> list:
+    """Pre-releases are always accepted: which of several versions to prefer is a resolver's question."""
+    return [
+        {"specifiers": specifiers, "version": version, "expected": expected}
+        for specifiers, version in pairs
+        if (expected := outcome(lambda: specifier_set(specifiers).contains(version, prereleases=True))) is not None
+    ]
+
+
+def context(marker) -> str:
+    """Returns packaging's name for the place where the marker's variables have values."""
+    return "lock_file" if "extras" in marker or "dependency_groups" in marker else "metadata"
+
+
+def version_comparisons():
+    """Yields markers whose versions lie close to those of the environment, which packaging's tests seldom ask for."""
+    variables = ["python_version", "python_full_version", "implementation_version", "platform_release"]
+    operators = ["===", "==", ">=", "<=", "!=", "~=", ">", "<", "in", "not in"]
+    values = ["3", "3.*", "3.12", " 3.12 ", "3.12.*", "3.12.1.*", "3.12.0", "3.12.0rc1", "3.13", "v3.12", "3.11, 3.12", "", "*"]
+    for variable, operator, value in itertools.product(variables, operators, values):
+        for release in ["", "6.1", "6.1.0-9-amd64"]:
+            yield f'{variable} {operator} "{value}"', {"platform_release": release}, "metadata"
+            yield f'"{value}" {operator} {variable}', {"platform_release": release}, "metadata"
+
+
+def evaluated_cases(calls, marker_class) -> list:
+    cases = {}
+    for marker, environment, context in calls:
+        environment = ENVIRONMENT | {key: value or "" for key, value in environment.items()}
+        # None: packaging raises an error, because the comparison is undefined or the variable has no value.
+        expected = outcome(lambda: marker_class(marker).evaluate(environment, context))
+        text = json.dumps({"marker": marker, "environment": environment, "expected": expected}, default=sorted)
+        cases[text] = json.loads(text)
+    return list(cases.values())
+
+
+def requirement(parsed):
+    return parsed and {
+        "name": parsed.name,
+        "extras": sorted(parsed.extras),
+        "specifiers": sorted(str(specifier) for specifier in parsed.specifier),
+        "url": parsed.url,
+        "marker": parsed.marker and str(parsed.marker),
+    }
+
+
+def tag_cases(tags, manylinux) -> list:
+    """The tags of CPython 3.9–3.15 for each C library and architecture; plain `linux` comes last, as in uv."""
+    cases = []
+    manylinux._have_compatible_abi = lambda *_: True
+    for minor, glibc, machine in itertools.product(range(9, 16), [5, 12, 16, 17, 26, 28, 34, 39], ["x86_64", "aarch64"]):
+        manylinux._get_glibc_version = lambda glibc=glibc: manylinux._GLibCVersion(2, glibc)
+        platforms = [*manylinux.platform_tags([machine]), f"linux_{machine}"]
+        python, abi = (3, minor), f"cp3{minor}"
+        accepted = [*tags.cpython_tags(python, [abi], platforms), *tags.compatible_tags(python, abi, platforms)]
+        names = [str(tag) for tag in accepted]
+        cases.append({"python": f"3.{minor}", "glibc": f"2.{glibc}", "machine": machine, "tags": names})
+    return cases
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
