@@ -193,7 +193,8 @@ fn only_the_command_line_prints() {
 fn only_the_command_line_reads_the_environment() {
     let sources = Source::below("src");
     let library = sources.iter().filter(|source| !source.is_command_line() && !source.is_test());
-    let names = ["env::var", "env::args", "env::current_dir", "env::current_exe", "env::temp_dir", "home_dir(", "etcetera::"];
+    let names =
+        ["env::var", "env::args", "env::current_dir", "env::current_exe", "env::temp_dir", "home_dir(", "etcetera::"];
     let wrong: Vec<_> = library.flat_map(|source| source.lines_with(&names)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
