@@ -1,1 +1,7 @@
-fn main() {}
+//! The `pybundle` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pybundle::cli::main()
+}

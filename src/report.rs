@@ -1,4 +1,8 @@
-//! What a build tells while it works.
+//! What a build tells: progress and warnings while it works, and a report when it is done.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
 
 /// A part of the work that takes long enough to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,4 +35,155 @@ impl Reporter for Silent {
     fn advance(&self, _: Phase, _: u64) {}
     fn finish(&self, _: Phase) {}
     fn warn(&self, _: &str) {}
+}
+
+/// The version of the JSON documents below. A field may be added under one version; none changes its meaning or goes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The target, as reports name it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetReport {
+    /// The profile, for instance `python3.13`.
+    pub runtime: String,
+    /// Why it was chosen.
+    pub reason: String,
+    /// The architecture by AWS's name: `x86_64` or `arm64`.
+    pub architecture: String,
+    /// The runtime's C library, for instance `2.34`.
+    pub glibc: String,
+}
+
+/// A distribution of a plan or an artifact.
+#[derive(Debug, Clone, Serialize)]
+pub struct DistributionReport {
+    /// The normalized name.
+    pub name: String,
+    /// The version; a local project that has not been built yet may have none.
+    pub version: Option<String>,
+    /// The wheel's file name; none for a local project that has not been built yet.
+    pub wheel: Option<String>,
+    /// The compatibility tag by which the wheel fits the target.
+    pub tag: Option<String>,
+    /// The wheel's digest, as `algorithm:hexadecimal`.
+    pub digest: Option<String>,
+    /// The wheel's size in bytes, where it is known.
+    pub size: Option<u64>,
+    /// The size of its files in the artifact, uncompressed, in bytes; none in a plan.
+    pub unzipped_size: Option<u64>,
+    /// Where it comes from: an address without credentials, or a path.
+    pub source: String,
+    /// Who asks for it.
+    pub required_by: Vec<String>,
+    /// The artifact that it goes into: `function` or `layer`.
+    pub artifact: ArtifactKind,
+}
+
+/// What is built for AWS Lambda.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ArtifactKind {
+    /// The function's deployment package.
+    Function,
+    /// A layer with the dependencies.
+    Layer,
+}
+
+/// A distribution that is selected, but left out.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExcludedReport {
+    /// The normalized name.
+    pub name: String,
+    /// The locked version.
+    pub version: Option<String>,
+    /// Why it is left out.
+    pub reason: String,
+}
+
+/// What `pybundle plan` and `--dry-run` report.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanReport {
+    /// [`FORMAT_VERSION`].
+    pub format: u32,
+    /// The root project's name.
+    pub project: String,
+    /// The target.
+    pub target: TargetReport,
+    /// The lock file.
+    pub lock: PathBuf,
+    /// The distributions, ordered by name.
+    pub distributions: Vec<DistributionReport>,
+    /// The selected distributions that are left out.
+    pub excluded: Vec<ExcludedReport>,
+    /// What is taken as the application, when it is not a package.
+    pub application: Vec<String>,
+    /// The files that would be written.
+    pub outputs: Vec<PathBuf>,
+}
+
+/// One file that was built.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArtifactReport {
+    /// What it is.
+    pub kind: ArtifactKind,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// Its SHA-256 in base64, which is Lambda's `CodeSha256`.
+    pub code_sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The size of its files, uncompressed, in bytes.
+    pub unzipped_size: u64,
+    /// The number of its files.
+    pub files: usize,
+}
+
+/// The limits of the target, and how much of them is used.
+#[derive(Debug, Clone, Serialize)]
+pub struct LimitsReport {
+    /// The size of function and layer together, uncompressed, in bytes.
+    pub unzipped_size: u64,
+    /// The largest size that the target takes, in bytes.
+    pub unzipped_limit: u64,
+    /// The largest zip that can be uploaded directly, in bytes.
+    pub direct_upload_limit: u64,
+}
+
+/// The application's files in the artifact.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApplicationReport {
+    /// What was taken: modules, folders, or the project's own wheel.
+    pub taken: Vec<String>,
+    /// The number of files.
+    pub files: usize,
+    /// Their size, uncompressed, in bytes.
+    pub unzipped_size: u64,
+}
+
+/// What `pybundle lambda` reports.
+#[derive(Debug, Clone, Serialize)]
+pub struct BuildReport {
+    /// [`FORMAT_VERSION`].
+    pub format: u32,
+    /// The root project's name.
+    pub project: String,
+    /// The target.
+    pub target: TargetReport,
+    /// The files that were built.
+    pub artifacts: Vec<ArtifactReport>,
+    /// The limits.
+    pub limits: LimitsReport,
+    /// The distributions, ordered by name.
+    pub distributions: Vec<DistributionReport>,
+    /// The selected distributions that are left out.
+    pub excluded: Vec<ExcludedReport>,
+    /// The application.
+    pub application: ApplicationReport,
+    /// The handler that was found, if one was named.
+    pub handler: Option<String>,
+    /// Everything that was warned of.
+    pub warnings: Vec<String>,
+    /// How long it took, in seconds.
+    pub elapsed_seconds: f64,
 }

@@ -7,10 +7,11 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, btree_map};
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use flate2::read::DeflateDecoder;
 use pep440_rs::Version;
 
 use crate::digest::{HashingWriter, Sha256};
@@ -173,6 +174,41 @@ impl Content {
             Self::Archived { extent, .. } => extent.size,
             Self::File { size, .. } => *size,
             Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Returns the uncompressed bytes, if there are at most `limit`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its bytes do not inflate to the size that the extent states; or there are more than
+    /// `limit`, which is [`io::ErrorKind::FileTooLarge`].
+    pub fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
+        let take = |reader: &mut dyn Read| {
+            let mut bytes = Vec::new();
+            reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+        };
+        match self {
+            Self::Bytes(bytes) => take(&mut &bytes[..]),
+            Self::File { path, .. } => take(&mut File::open(path)?),
+            Self::Archived { archive, extent } => {
+                let mut file = File::open(&**archive)?;
+                file.seek(SeekFrom::Start(extent.offset))?;
+                let mut compressed = file.take(extent.compressed_size);
+                let bytes = match extent.compression {
+                    Compression::Stored => take(&mut compressed)?,
+                    Compression::Deflated => take(&mut DeflateDecoder::new(compressed))?,
+                };
+                if bytes.len() as u64 == extent.size { Ok(bytes) } else { Err(io::ErrorKind::InvalidData.into()) }
+            }
+        }
+    }
+
+    /// Returns the number of bytes as they lie now, which is about what they take in an archive.
+    pub fn stored_size(&self) -> u64 {
+        match self {
+            Self::Archived { extent, .. } => extent.compressed_size,
+            Self::File { .. } | Self::Bytes(_) => self.size(),
         }
     }
 
@@ -393,5 +429,37 @@ mod tests {
         let error = tree.insert(path("a/b/c"), file("two", "", Mode::Regular)).unwrap_err();
         assert!(error.to_string().contains("`a/b` is a file in one and a folder in the other"), "{error}");
         assert!(tree.is_folder("a") && !tree.is_folder("a/b"));
+    }
+
+    #[test]
+    fn content_is_read_from_wherever_it_lies() {
+        let text = b"def handler(event, context): ...\n".repeat(20);
+        let deflated = miniz_oxide::deflate::compress_to_vec(&text, 6);
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Arc::new(folder.path().join("archive"));
+        std::fs::write(&*archive, [b"header".as_slice(), &deflated, &text].concat()).unwrap();
+        let size = text.len() as u64;
+        let archived = |offset, compressed_size, size, compression| Content::Archived {
+            archive: archive.clone(),
+            extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), compression },
+        };
+        let stored = 6 + deflated.len() as u64;
+        let whole = Content::File { path: archive.to_path_buf(), size: 0 };
+        for content in [
+            archived(6, deflated.len() as u64, size, Compression::Deflated),
+            archived(stored, size, size, Compression::Stored),
+            Content::Bytes(text.clone().into()),
+        ] {
+            assert_eq!(content.read(size).unwrap(), text);
+            assert_eq!(content.read(size - 1).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        }
+        assert_eq!(whole.read(u64::MAX).unwrap().len() as u64, stored + size);
+        for wrong in [
+            archived(6, deflated.len() as u64, size + 1, Compression::Deflated),
+            archived(stored, size + 1, size + 1, Compression::Stored),
+            archived(stored, size, size, Compression::Deflated),
+        ] {
+            assert!(wrong.read(u64::MAX).is_err());
+        }
     }
 }

@@ -51,7 +51,8 @@ fn build(project: &Path, (runtime, architecture): (&str, &str), prepare: impl Fn
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     for more in [vec!["-o", "function.zip"], vec!["-o", "application.zip", "--layer", "layer.zip"]] {
-        let mut command = pybundle(&["lambda", "--runtime", runtime, "--arch", architecture, "--handler", "app.handler"]);
+        let mut command =
+            pybundle(&["lambda", "--runtime", runtime, "--arch", architecture, "--handler", "app.handler"]);
         command.args(more).arg(project.canonicalize().unwrap()).current_dir(folder.path());
         succeed(&mut prepare(command));
     }
@@ -109,7 +110,9 @@ fn another_folder() {
 fn a_relative_path_and_the_working_folder() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["lambda", "--runtime", TARGET.0, "--arch", TARGET.1, "--handler", "app.handler", "-o"];
-    for (working, project) in [(repository().to_owned(), Some("testdata/example")), (example(), Some(".")), (example(), None)] {
+    for (working, project) in
+        [(repository().to_owned(), Some("testdata/example")), (example(), Some(".")), (example(), None)]
+    {
         let output = folder.path().join("function.zip");
         succeed(pybundle(&arguments).arg(&output).args(project).current_dir(working));
         assert_eq!(sha256(&fs::read(&output).unwrap()), golden().function, "{project:?}");
@@ -156,7 +159,13 @@ fn another_umask() {
 fn another_environment() {
     for variables in [
         [("TZ", "Pacific/Kiritimati"), ("LC_ALL", "C"), ("LANG", "C"), ("USER", "one"), ("HOSTNAME", "one")],
-        [("TZ", "America/Los_Angeles"), ("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("USER", "two"), ("HOSTNAME", "two")],
+        [
+            ("TZ", "America/Los_Angeles"),
+            ("LC_ALL", "tr_TR.UTF-8"),
+            ("LANG", "tr_TR.UTF-8"),
+            ("USER", "two"),
+            ("HOSTNAME", "two"),
+        ],
     ] {
         let with_variables = |mut command: Command| {
             command.envs(variables);

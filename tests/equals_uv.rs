@@ -59,7 +59,15 @@ impl Comparison<'_> {
         let folder = tempfile::tempdir().unwrap();
         let requirements = folder.path().join("requirements.txt");
         let member = project.path().join(self.member);
-        let mut export = uv(&["export", "--frozen", "--no-default-groups", "--no-editable", "--no-hashes", "--quiet", "--directory"]);
+        let mut export = uv(&[
+            "export",
+            "--frozen",
+            "--no-default-groups",
+            "--no-editable",
+            "--no-hashes",
+            "--quiet",
+            "--directory",
+        ]);
         succeed(export.arg(&member).args(self.arguments).arg("--output-file").arg(&requirements));
         let install = |platform: &str| {
             let target = folder.path().join(platform);

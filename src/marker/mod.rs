@@ -1,21 +1,34 @@
-//! Environment markers: parsing and evaluation.
+//! Environment markers: parsing and evaluation; and requirements, which carry them.
 //!
 //! Specification: [PyPA, dependency specifiers](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers),
-//! with the additions of [PEP 751](https://peps.python.org/pep-0751/) (`extras`, `dependency_groups`).
+//! with the additions of [PEP 751](https://peps.python.org/pep-0751/) (`extras`, `dependency_groups`). Where the
+//! specification leaves a choice, the answer is that of PyPA's library `packaging` 26.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use crate::target::MarkerEnvironment;
 
-/// A parsed marker.
+mod cursor;
+mod evaluate;
+mod parse;
+pub mod requirement;
+#[cfg(test)]
+mod tests;
+
+use cursor::{Cursor, SyntaxError};
+use parse::Expression;
+
+pub use requirement::{Constraint, InvalidRequirement, Requirement};
+
+/// A parsed marker, for instance `python_version < "3.11" and extra == "async"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marker {
-    _todo: (),
-}
+pub struct Marker(Expression);
 
 /// The extras and groups that hold while a marker is evaluated. uv encodes conflicts as values of `extra`
-/// (`extra-3-foo-bar`, `group-3-foo-bar`, `project-3-foo`), so `extras` holds plain strings.
-#[derive(Debug, Clone, Default)]
+/// (`extra-3-foo-bar`, `group-3-foo-bar`, `project-3-foo`), so `extras` holds plain strings, in normalized form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActiveExtras {
     /// Values for which `extra == '…'` (and PEP 751's `'…' in extras`) holds.
     pub extras: BTreeSet<String>,
@@ -25,7 +38,7 @@ pub struct ActiveExtras {
 
 /// A text that is no marker.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{marker}` is not a marker: {reason} at character {position}")]
+#[error("`{}` is not a marker: {reason}, at character {position}", cursor::printable(.marker))]
 pub struct InvalidMarker {
     /// The text.
     pub marker: String,
@@ -33,18 +46,45 @@ pub struct InvalidMarker {
     pub reason: String,
     /// Where, in characters from the beginning, from 0.
     pub position: usize,
+    hint: Option<String>,
 }
 
-impl std::str::FromStr for Marker {
+impl InvalidMarker {
+    /// Returns what may be done about it.
+    pub fn hints(&self) -> Vec<String> {
+        self.hint.iter().cloned().collect()
+    }
+}
+
+impl FromStr for Marker {
     type Err = InvalidMarker;
-    fn from_str(_: &str) -> Result<Self, InvalidMarker> {
-        unimplemented!()
+
+    fn from_str(text: &str) -> Result<Self, InvalidMarker> {
+        let mut cursor = Cursor::new(text);
+        let expression = Expression::parse(&mut cursor).and_then(|expression| {
+            cursor.expect_end("`and`, `or` or the end")?;
+            Ok(expression)
+        });
+        expression.map(Self).map_err(|SyntaxError { offset, reason, hint }| InvalidMarker {
+            marker: text.to_owned(),
+            reason,
+            position: cursor::characters_before(text, offset),
+            hint,
+        })
     }
 }
 
 impl Marker {
     /// Returns whether the marker holds.
-    pub fn evaluate(&self, _environment: &MarkerEnvironment, _active: &ActiveExtras) -> bool {
-        unimplemented!()
+    ///
+    /// A comparison that the specification leaves undefined, such as `os_name ~= "1.0"`, does not hold.
+    pub fn evaluate(&self, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
+        self.0.evaluate(environment, active)
+    }
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }

@@ -1,10 +1,22 @@
 //! The platform that an artifact is for.
+//!
+//! A [`Profile`] states everything that is known of one kind of target, a [`Target`] is a profile and one of its
+//! architectures, and the compatibility [`Tags`] and the [`MarkerEnvironment`] follow from it. Names of architectures
+//! are converted here and nowhere else.
 
 use std::fmt;
 use std::str::FromStr;
 
+use pep440_rs::{Version, VersionSpecifiers};
+
+mod environment;
+pub mod profile;
+pub mod runtime;
 pub mod tags;
 
+pub use environment::MarkerEnvironment;
+pub use profile::{Limits, Profile, ProfileError, Scheme};
+pub use runtime::{Reason, RuntimeError, default_runtime};
 pub use tags::{Tag, Tags};
 
 /// A minor version of CPython, for instance 3.13.
@@ -16,6 +28,43 @@ pub struct PythonVersion {
     pub minor: u8,
 }
 
+/// A text that is no minor version of CPython 3.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a minor version of Python, as `3.13` is", .0.escape_debug())]
+pub struct InvalidPythonVersion(pub String);
+
+impl FromStr for PythonVersion {
+    type Err = InvalidPythonVersion;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPythonVersion> {
+        match text.strip_prefix("3.").and_then(parse_number) {
+            Some(minor) => Ok(Self { major: 3, minor }),
+            None => Err(InvalidPythonVersion(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for PythonVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl PythonVersion {
+    /// Returns the given patch release, for instance 3.13.4.
+    pub fn patch_release(self, patch: u64) -> Version {
+        Version::new([self.major.into(), self.minor.into(), patch])
+    }
+
+    /// Returns whether any patch release of this version satisfies `requires_python`: `>=3.12.4` allows 3.12.
+    pub fn is_allowed_by(self, requires_python: &VersionSpecifiers) -> bool {
+        // What a specifier says of patch releases changes only next to the patch release that it names.
+        let named = requires_python.iter().map(|specifier| specifier.version().release().get(2).copied().unwrap_or(0));
+        let nearby = named.flat_map(|patch| [patch.saturating_sub(1), patch, patch.saturating_add(1)]);
+        nearby.chain([0]).any(|patch| requires_python.contains(&self.patch_release(patch)))
+    }
+}
+
 /// A processor architecture, by AWS's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Architecture {
@@ -23,6 +72,59 @@ pub enum Architecture {
     X86_64,
     /// AArch64; `arm64` to OCI, `aarch64` to wheels.
     Arm64,
+}
+
+/// A text that is none of AWS's names of architectures.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an architecture: x86_64 and arm64 are", .0.escape_debug())]
+pub struct InvalidArchitecture(pub String);
+
+impl InvalidArchitecture {
+    /// Returns what may be done about it.
+    pub fn hints(&self) -> Vec<String> {
+        let known = match self.0.to_ascii_lowercase().as_str() {
+            "amd64" | "x64" | "x86-64" | "x86_64" => Architecture::X86_64,
+            "aarch64" | "arm64" => Architecture::Arm64,
+            _ => return vec![],
+        };
+        vec![format!("AWS calls it `{known}`")]
+    }
+}
+
+impl Architecture {
+    /// Both architectures.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
+
+    /// Returns AWS's name: `x86_64` or `arm64`.
+    pub fn aws_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Returns the name in wheels' platform tags and in `platform.machine()`: `x86_64` or `aarch64`.
+    pub fn wheel_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        }
+    }
+}
+
+impl FromStr for Architecture {
+    type Err = InvalidArchitecture;
+
+    fn from_str(name: &str) -> Result<Self, InvalidArchitecture> {
+        let known = Self::ALL.into_iter().find(|architecture| architecture.aws_name() == name);
+        known.ok_or_else(|| InvalidArchitecture(name.to_owned()))
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.aws_name())
+    }
 }
 
 /// A version of the GNU C library.
@@ -34,52 +136,31 @@ pub struct Glibc {
     pub minor: u16,
 }
 
-/// Where each part of a wheel goes inside an artifact: paths without a leading or trailing `/`, empty for the root.
-/// (PyPA, binary distribution format, the `.data` directory.)
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scheme {
-    /// purelib and platlib.
-    pub site_packages: String,
-    /// scripts.
-    pub scripts: String,
-    /// headers; each distribution's in a folder of its name below it.
-    pub headers: String,
-    /// data.
-    pub data: String,
+/// A text that is no version of the GNU C library.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a version of the GNU C library, as `2.34` is", .0.escape_debug())]
+pub struct InvalidGlibc(pub String);
+
+impl FromStr for Glibc {
+    type Err = InvalidGlibc;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGlibc> {
+        match text.strip_prefix("2.").and_then(parse_number) {
+            Some(minor) => Ok(Self { major: 2, minor: minor.into() }),
+            None => Err(InvalidGlibc(text.to_owned())),
+        }
+    }
 }
 
-/// A built-in or user-written TOML profile: everything known of one kind of target, for every architecture.
-#[derive(Debug, Clone)]
-pub struct Profile {
-    /// The name, for instance `python3.13`.
-    pub name: String,
-    /// The interpreter's minor version.
-    pub python: PythonVersion,
-    /// The interpreter's full version, if it is to be fixed; else `X.Y.0` as in uv.
-    pub python_full_version: pep440_rs::Version,
-    /// The interpreter's path at run time, for instance `/var/lang/bin/python3.13`.
-    pub interpreter: String,
-    /// The C library of the runtime.
-    pub glibc: Glibc,
-    /// The architectures that exist.
-    pub architectures: Vec<Architecture>,
-    /// Where a function's files go.
-    pub function: Scheme,
-    /// Where a layer's files go.
-    pub layer: Scheme,
-    /// The limits of the artifacts.
-    pub limits: Limits,
-    /// The distributions that the runtime brings (the SDK and what it needs), by name.
-    pub runtime_distributions: Vec<crate::name::DistributionName>,
+impl fmt::Display for Glibc {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.major, self.minor)
+    }
 }
 
-/// The limits of a Lambda deployment package, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest zip that can be uploaded directly: 52,428,800.
-    pub direct_upload: u64,
-    /// The largest size of function and layers together, unzipped: 262,144,000.
-    pub unzipped: u64,
+/// Reads a number that is written in the one way that it is displayed: without a sign and without leading zeros.
+fn parse_number(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|number: &u8| number.to_string() == text)
 }
 
 /// A profile and one of its architectures: the target of one artifact.
@@ -91,33 +172,66 @@ pub struct Target {
     pub architecture: Architecture,
 }
 
-/// The values that markers are evaluated against (dependency specifiers, environment markers).
-#[derive(Debug, Clone)]
-pub struct MarkerEnvironment {
-    /// `CPython` on every target.
-    pub implementation_name: String,
-    /// …
-    pub python_full_version: pep440_rs::Version,
-}
-
-impl FromStr for PythonVersion {
-    type Err = String;
-    fn from_str(_: &str) -> Result<Self, String> {
-        unimplemented!()
-    }
-}
-impl fmt::Display for PythonVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.major, self.minor)
-    }
-}
 impl Target {
     /// Returns the compatibility tags of the target, the best first.
     pub fn tags(&self) -> Tags {
-        unimplemented!()
+        Tags::new(self.profile.python, self.profile.glibc, self.architecture)
     }
+
     /// Returns the values that markers are evaluated against.
     pub fn marker_environment(&self) -> MarkerEnvironment {
-        unimplemented!()
+        MarkerEnvironment::new(&self.profile.python_full_version, self.architecture)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} on {}", self.profile.name, self.architecture)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_and_architectures_are_read_as_they_are_written() {
+        assert_eq!("3.13".parse(), Ok(PythonVersion { major: 3, minor: 13 }));
+        assert_eq!("2.34".parse(), Ok(Glibc { major: 2, minor: 34 }));
+        for architecture in Architecture::ALL {
+            assert_eq!(architecture.to_string().parse(), Ok(architecture));
+        }
+        for text in ["", "3", "3.", "3.013", "3.+1", "3.13.0", "python3.13", "4.1", "3.256", "3.1\n"] {
+            assert_eq!(text.parse::<PythonVersion>(), Err(InvalidPythonVersion(text.to_owned())));
+        }
+        for text in ["", "2", "2.034", "3.1", "2.34.1", "2.999"] {
+            assert_eq!(text.parse::<Glibc>(), Err(InvalidGlibc(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn other_names_of_architectures_are_refused_with_awss_name() {
+        for (name, hint) in [("amd64", "`x86_64`"), ("aarch64", "`arm64`"), ("ARM64", "`arm64`")] {
+            let error = name.parse::<Architecture>().unwrap_err();
+            assert!(error.hints()[0].contains(hint), "{:?}", error.hints());
+        }
+        assert!("riscv64".parse::<Architecture>().unwrap_err().hints().is_empty());
+    }
+
+    #[test]
+    fn a_minor_version_is_allowed_if_one_of_its_patch_releases_is() {
+        let is_allowed = |minor, specifiers: &str| {
+            PythonVersion { major: 3, minor }.is_allowed_by(&specifiers.parse().expect("specifiers"))
+        };
+        for specifiers in
+            ["", ">=3.12", ">=3.12.4", ">3.12", "<3.12.1", "==3.12.*", "==3.12.7", "~=3.12.3", "!=3.12.0,!=3.12.1"]
+        {
+            assert!(is_allowed(12, specifiers), "{specifiers}");
+        }
+        for specifiers in [">=3.13", "<3.12", "<=3.11.9", "!=3.12.*", "==3.11.*", "~=3.11.3", ">=3.12.4,<3.12.4", "<3"]
+        {
+            assert!(!is_allowed(12, specifiers), "{specifiers}");
+        }
+        assert!(is_allowed(12, ">=3.12.18446744073709551615"));
     }
 }

@@ -1,5 +1,12 @@
-//! Compatibility tags (PEP 425, PEP 600).
+//! Compatibility tags: what a target can run.
+//!
+//! Specification: [PyPA, platform compatibility tags](https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/)
+//! (PEP 425, PEP 600). The order among tags is that of PyPA's library `packaging`.
 
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{Architecture, Glibc, PythonVersion};
 use crate::wheel::filename::WheelFilename;
 
 /// One compatibility tag, for instance `cp312-cp312-manylinux_2_17_x86_64`.
@@ -13,17 +20,160 @@ pub struct Tag {
     pub platform: String,
 }
 
+impl fmt::Display for Tag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}-{}", self.python, self.abi, self.platform)
+    }
+}
+
 /// The tags that a target accepts, the best first.
 #[derive(Debug, Clone)]
-pub struct Tags(Vec<Tag>);
+pub struct Tags {
+    ordered: Vec<Tag>,
+    /// The rank of each tag, by its Python, ABI and platform tag.
+    ranks: HashMap<String, HashMap<String, HashMap<String, usize>>>,
+}
 
 impl Tags {
+    /// Returns the tags that CPython accepts on Linux with the given C library, the best first.
+    pub fn new(python: PythonVersion, glibc: Glibc, architecture: Architecture) -> Self {
+        let PythonVersion { major, minor } = python;
+        let platforms = platforms(glibc, architecture);
+        let cpython = format!("cp{major}{minor}");
+        let mut tags = Self { ordered: vec![], ranks: HashMap::new() };
+
+        // The interpreter's own ABI, the stable ABI (PEP 384), and native code that uses no ABI.
+        for abi in [cpython.as_str(), "abi3", "none"] {
+            tags.extend(&cpython, abi, &platforms);
+        }
+        // The stable ABI of each older version; 3.2 was the first to have it.
+        for older in (2..minor).rev() {
+            tags.extend(&format!("cp{major}{older}"), "abi3", &platforms);
+        }
+        // Any interpreter of this version, of the major version, of older versions: with native code, then without.
+        let generic: Vec<String> = std::iter::once(format!("py{major}{minor}"))
+            .chain([format!("py{major}")])
+            .chain((0..minor).rev().map(|older| format!("py{major}{older}")))
+            .collect();
+        for python in &generic {
+            tags.extend(python, "none", &platforms);
+        }
+        let any = ["any".to_owned()];
+        tags.extend(&cpython, "none", &any);
+        for python in &generic {
+            tags.extend(python, "none", &any);
+        }
+        tags
+    }
+
+    /// Appends the tags of one Python and one ABI tag.
+    fn extend(&mut self, python: &str, abi: &str, platforms: &[String]) {
+        let ranks = self.ranks.entry(python.to_owned()).or_default().entry(abi.to_owned()).or_default();
+        for platform in platforms {
+            ranks.insert(platform.clone(), self.ordered.len());
+            self.ordered.push(Tag { python: python.to_owned(), abi: abi.to_owned(), platform: platform.clone() });
+        }
+    }
+
     /// Returns the tags, the best first.
     pub fn as_slice(&self) -> &[Tag] {
-        &self.0
+        &self.ordered
     }
+
     /// Returns the rank (0 is the best) and the tag by which the wheel fits best, if it fits at all.
-    pub fn best_match(&self, _wheel: &WheelFilename) -> Option<(usize, &Tag)> {
-        unimplemented!()
+    pub fn best_match(&self, wheel: &WheelFilename) -> Option<(usize, &Tag)> {
+        let by_abi = wheel.python_tags.iter().filter_map(|python| self.ranks.get(python));
+        let by_platform = by_abi.flat_map(|ranks| wheel.abi_tags.iter().filter_map(|abi| ranks.get(abi)));
+        let ranks = by_platform.flat_map(|ranks| wheel.platform_tags.iter().filter_map(|platform| ranks.get(platform)));
+        let best = *ranks.min()?;
+        self.ordered.get(best).map(|tag| (best, tag))
+    }
+}
+
+/// Returns the platform tags: `manylinux` from the C library's own version down to the oldest that the architecture
+/// knows, each with its older name (PEP 600), and the plain `linux` last, which promises nothing about the C library.
+fn platforms(glibc: Glibc, architecture: Architecture) -> Vec<String> {
+    let oldest = match architecture {
+        Architecture::X86_64 => 5,
+        Architecture::Arm64 => 17,
+    };
+    let name = architecture.wheel_name();
+    let mut platforms = vec![];
+    for minor in (oldest..=glibc.minor).rev() {
+        platforms.push(format!("manylinux_{}_{minor}_{name}", glibc.major));
+        let legacy = match minor {
+            17 => "manylinux2014",
+            12 => "manylinux2010",
+            5 => "manylinux1",
+            _ => continue,
+        };
+        platforms.push(format!("{legacy}_{name}"));
+    }
+    platforms.push(format!("linux_{name}"));
+    platforms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(python: &str, glibc: &str, architecture: Architecture) -> Tags {
+        Tags::new(python.parse().unwrap(), glibc.parse().unwrap(), architecture)
+    }
+
+    fn best(tags: &Tags, wheel: &str) -> Option<String> {
+        tags.best_match(&wheel.parse().unwrap()).map(|(rank, tag)| {
+            assert_eq!(&tags.as_slice()[rank], tag);
+            tag.to_string()
+        })
+    }
+
+    #[test]
+    fn the_best_of_a_wheels_tags_is_found() {
+        let tags = tags("3.12", "2.34", Architecture::X86_64);
+        for (wheel, tag) in [
+            ("a-1-py2.py3-none-any.whl", Some("py3-none-any")),
+            (
+                "a-1-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+                Some("cp312-cp312-manylinux_2_17_x86_64"),
+            ),
+            ("a-1-cp39-abi3-manylinux2014_x86_64.whl", Some("cp39-abi3-manylinux2014_x86_64")),
+            ("a-1-cp312-cp312-linux_x86_64.whl", Some("cp312-cp312-linux_x86_64")),
+            ("a-1-cp313-cp313-manylinux_2_17_x86_64.whl", None),
+            ("a-1-cp313-abi3-manylinux_2_17_x86_64.whl", None),
+            ("a-1-cp312-cp312-manylinux_2_35_x86_64.whl", None),
+            ("a-1-cp312-cp312-manylinux_2_17_aarch64.whl", None),
+            ("a-1-cp312-cp312-musllinux_1_2_x86_64.whl", None),
+            ("a-1-cp312-cp312t-manylinux_2_17_x86_64.whl", None),
+            ("a-1-cp312-abi3-any.whl", None),
+        ] {
+            assert_eq!(best(&tags, wheel).as_deref(), tag, "{wheel}");
+        }
+    }
+
+    #[test]
+    fn a_newer_c_library_and_a_tighter_abi_win() {
+        let tags = tags("3.12", "2.34", Architecture::Arm64);
+        let best_first = [
+            "a-1-cp312-cp312-manylinux_2_28_aarch64.whl",
+            "a-1-cp312-cp312-manylinux_2_17_aarch64.whl",
+            "a-1-cp312-cp312-manylinux2014_aarch64.whl",
+            "a-1-cp312-cp312-linux_aarch64.whl",
+            "a-1-cp312-abi3-manylinux_2_17_aarch64.whl",
+            "a-1-cp38-abi3-manylinux_2_28_aarch64.whl",
+            "a-1-py3-none-manylinux_2_17_aarch64.whl",
+            "a-1-py312-none-any.whl",
+            "a-1-py3-none-any.whl",
+        ];
+        let ranks: Vec<usize> =
+            best_first.iter().map(|wheel| tags.best_match(&wheel.parse().unwrap()).expect(wheel).0).collect();
+        assert!(ranks.is_sorted(), "{ranks:?}");
+    }
+
+    #[test]
+    fn a_runtime_with_an_old_c_library_refuses_wheels_for_a_newer_one() {
+        let wheel = "a-1-cp311-cp311-manylinux_2_28_x86_64.whl";
+        assert_eq!(best(&tags("3.11", "2.26", Architecture::X86_64), wheel), None);
+        assert!(best(&tags("3.11", "2.28", Architecture::X86_64), wheel).is_some());
     }
 }

@@ -1,0 +1,155 @@
+//! The records of a zip archive: local headers, the central directory, and its end.
+
+use crate::tree::{Compression, Mode};
+
+/// 1980-01-01, the first day that a zip can name (4.4.6): day in bits 0–4, month in 5–8, years since 1980 in 9–15.
+const DATE: u16 = 1 | 1 << 5;
+
+/// Midnight.
+const TIME: u16 = 0;
+
+/// "Made by" Unix (4.4.2.2), without which permissions are not read.
+const UNIX: u16 = 3 << 8;
+
+/// The type of a regular file, in the upper half of the external attributes, beside its permissions.
+const REGULAR_FILE: u32 = 0o100_000;
+
+/// Version 2.0 of the format: deflate (4.4.3.2).
+const VERSION_DEFLATE: u16 = 20;
+
+/// Version 4.5 of the format: zip64.
+const VERSION_ZIP64: u16 = 45;
+
+/// The name is UTF-8 (4.4.4, bit 11).
+const FLAG_UTF8: u16 = 1 << 11;
+
+/// The value that sends a reader to the zip64 record.
+const IN_ZIP64: u32 = u32::MAX;
+
+/// Everything that an entry's two headers say.
+pub struct Record<'a> {
+    /// The path, at most 65,535 bytes long.
+    pub name: &'a str,
+    /// The permissions.
+    pub mode: Mode,
+    /// The form of the bytes.
+    pub compression: Compression,
+    /// The CRC-32 of the uncompressed bytes.
+    pub crc32: u32,
+    /// The number of uncompressed bytes.
+    pub size: u64,
+    /// The number of compressed bytes.
+    pub compressed_size: u64,
+    /// Where the local header begins.
+    pub offset: u64,
+}
+
+impl Record<'_> {
+    /// Returns the local file header (4.3.7).
+    pub fn local_header(&self) -> Vec<u8> {
+        let large = does_not_fit(self.size) || does_not_fit(self.compressed_size);
+        // A local zip64 field must hold both sizes, even where only one of them is too large (4.5.3).
+        let extra = if large { zip64_field(&[self.size, self.compressed_size]) } else { Vec::new() };
+        let mut header = Vec::with_capacity(30 + self.name.len() + extra.len());
+        header.extend(0x0403_4b50_u32.to_le_bytes());
+        header.extend(version(large).to_le_bytes());
+        self.append_common(&mut header, large, extra.len());
+        header.extend(self.name.as_bytes());
+        header.extend(extra);
+        header
+    }
+
+    /// Appends the header in the central directory (4.3.12).
+    pub fn append_to_directory(&self, directory: &mut Vec<u8>) {
+        let large = does_not_fit(self.size) || does_not_fit(self.compressed_size);
+        let mut values = if large { vec![self.size, self.compressed_size] } else { Vec::new() };
+        if does_not_fit(self.offset) {
+            values.push(self.offset);
+        }
+        let extra = if values.is_empty() { Vec::new() } else { zip64_field(&values) };
+        let version = version(!values.is_empty());
+        directory.extend(0x0201_4b50_u32.to_le_bytes());
+        directory.extend((UNIX | version).to_le_bytes());
+        directory.extend(version.to_le_bytes());
+        self.append_common(directory, large, extra.len());
+        // No comment, the first disk, no internal attributes.
+        directory.extend([0; 6]);
+        directory.extend(((REGULAR_FILE | self.mode.permissions()) << 16).to_le_bytes());
+        directory.extend(narrow(self.offset).to_le_bytes());
+        directory.extend(self.name.as_bytes());
+        directory.extend(extra);
+    }
+
+    /// Appends the fields that both headers have in one order: flags to the length of the extra field.
+    fn append_common(&self, header: &mut Vec<u8>, large: bool, extra: usize) {
+        let flags = if self.name.is_ascii() { 0 } else { FLAG_UTF8 };
+        let method: u16 = match self.compression {
+            Compression::Stored => 0,
+            Compression::Deflated => 8,
+        };
+        let shown = |value| if large { IN_ZIP64 } else { narrow(value) };
+        header.extend(flags.to_le_bytes());
+        header.extend(method.to_le_bytes());
+        header.extend(TIME.to_le_bytes());
+        header.extend(DATE.to_le_bytes());
+        header.extend(self.crc32.to_le_bytes());
+        header.extend(shown(self.compressed_size).to_le_bytes());
+        header.extend(shown(self.size).to_le_bytes());
+        header.extend((self.name.len() as u16).to_le_bytes());
+        header.extend((extra as u16).to_le_bytes());
+    }
+}
+
+/// Returns the end of the archive (4.3.14 to 4.3.16), after a central directory of `size` bytes at `offset`.
+pub fn end(entries: u64, size: u64, offset: u64) -> Vec<u8> {
+    let mut end = Vec::new();
+    let few_entries = u16::try_from(entries).unwrap_or(u16::MAX);
+    if few_entries == u16::MAX || does_not_fit(size) || does_not_fit(offset) {
+        end.extend(0x0606_4b50_u32.to_le_bytes());
+        // The length of what follows this field.
+        end.extend(44_u64.to_le_bytes());
+        end.extend((UNIX | VERSION_ZIP64).to_le_bytes());
+        end.extend(VERSION_ZIP64.to_le_bytes());
+        end.extend([0; 8]);
+        for value in [entries, entries, size, offset] {
+            end.extend(value.to_le_bytes());
+        }
+        end.extend(0x0706_4b50_u32.to_le_bytes());
+        end.extend(0_u32.to_le_bytes());
+        end.extend((offset + size).to_le_bytes());
+        end.extend(1_u32.to_le_bytes());
+    }
+    end.extend(0x0605_4b50_u32.to_le_bytes());
+    end.extend([0; 4]);
+    end.extend(few_entries.to_le_bytes());
+    end.extend(few_entries.to_le_bytes());
+    end.extend(narrow(size).to_le_bytes());
+    end.extend(narrow(offset).to_le_bytes());
+    end.extend([0; 2]);
+    end
+}
+
+/// Returns whether a value needs zip64; the largest number itself is the sign for it.
+fn does_not_fit(value: u64) -> bool {
+    value >= u64::from(IN_ZIP64)
+}
+
+/// Returns the value, or the sign that it is in the zip64 record.
+fn narrow(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(IN_ZIP64)
+}
+
+fn version(zip64: bool) -> u16 {
+    if zip64 { VERSION_ZIP64 } else { VERSION_DEFLATE }
+}
+
+/// Returns the zip64 extended information field (4.5.3).
+fn zip64_field(values: &[u64]) -> Vec<u8> {
+    let mut field = Vec::with_capacity(4 + 8 * values.len());
+    field.extend(0x0001_u16.to_le_bytes());
+    field.extend((8 * values.len() as u16).to_le_bytes());
+    for value in values {
+        field.extend(value.to_le_bytes());
+    }
+    field
+}

@@ -1,0 +1,141 @@
+//! The archives are read again by the zip crate, which shares no code with the writer.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::*;
+use crate::digest::Sha256;
+use crate::report::Silent;
+use crate::tree::{Mode, Origin};
+
+fn tree(files: impl IntoIterator<Item = (String, Content)>) -> FileTree {
+    let mut tree = FileTree::new();
+    for (path, content) in files {
+        let mode = if path.ends_with(".sh") { Mode::Executable } else { Mode::Regular };
+        tree.insert(TreePath::new(&path).unwrap(), Entry { mode, content, origin: Origin::Application }).unwrap();
+    }
+    tree
+}
+
+fn bytes(content: &[u8]) -> Content {
+    Content::Bytes(content.into())
+}
+
+fn written(tree: &FileTree) -> zip::ZipArchive<File> {
+    let folder = tempfile::tempdir().unwrap();
+    let finished = write(tree, &folder.path().join("out.zip"), &Silent).unwrap();
+    zip::ZipArchive::new(finished.as_file().try_clone().unwrap()).unwrap()
+}
+
+#[test]
+fn entries_are_sorted_dated_and_have_their_modes() {
+    let mut archive = written(&tree([
+        ("b/run.sh".to_owned(), bytes(b"#!/bin/sh\n")),
+        ("a.py".to_owned(), bytes(&b"x = 1\n".repeat(100))),
+        ("gr\u{fc}n.txt".to_owned(), bytes(b"")),
+    ]));
+    let mut seen = Vec::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).unwrap();
+        let date = file.last_modified().unwrap();
+        assert_eq!((date.year(), date.month(), date.day(), date.hour(), date.second()), (1980, 1, 1, 0, 0));
+        assert!(file.extra_data().is_none_or(|extra| extra.is_empty()));
+        seen.push((
+            file.name().unwrap().into_owned(),
+            file.unix_mode().unwrap(),
+            content.len(),
+            file.compressed_size(),
+        ));
+    }
+    assert_eq!(
+        seen,
+        [
+            ("a.py".to_owned(), 0o100_644, 600, seen[0].3),
+            ("b/run.sh".to_owned(), 0o100_755, 10, 10),
+            ("gr\u{fc}n.txt".to_owned(), 0o100_644, 0, 0),
+        ]
+    );
+    assert!(seen[0].3 < 30, "it is deflated");
+}
+
+#[test]
+fn a_wheels_bytes_are_copied_as_they_lie() {
+    let original = b"a wheel's own bytes ".repeat(100_000);
+    let mut wheel = tempfile::NamedTempFile::new().unwrap();
+    wheel.write_all(b"before").unwrap();
+    let deflated = deflate::deflate(&mut &original[..], &mut wheel).unwrap();
+    wheel.write_all(b"after").unwrap();
+    let archive = Arc::new(wheel.path().to_owned());
+    let extent = Extent {
+        offset: 6,
+        compressed_size: deflated.compressed_size,
+        size: deflated.size,
+        crc32: deflated.crc32,
+        sha256: Sha256::of(&original),
+        compression: Compression::Deflated,
+    };
+    let mut archive = written(&tree([("m.py".to_owned(), Content::Archived { archive, extent })]));
+    let mut content = Vec::new();
+    archive.by_index(0).unwrap().read_to_end(&mut content).unwrap();
+    assert!(content == original);
+}
+
+#[test]
+fn a_large_file_and_a_small_one_take_the_same_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = b"0123456789abcdef".repeat(IN_MEMORY as usize / 8);
+    let path = folder.path().join("large.bin");
+    std::fs::write(&path, &content).unwrap();
+    let size = content.len() as u64;
+    assert!(size > IN_MEMORY);
+    let streamed = tree([("large.bin".to_owned(), Content::File { path, size })]);
+    let ready = tree([("large.bin".to_owned(), bytes(&content))]);
+    let digest = |tree| write(tree, &folder.path().join("out.zip"), &Silent).unwrap().sha256;
+    assert_eq!(digest(&streamed), digest(&ready));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gone.py");
+    let tree = tree([("pkg/gone.py".to_owned(), Content::File { path: path.clone(), size: 1 })]);
+    let output = folder.path().join("out.zip");
+    let error = write(&tree, &output, &Silent).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot read {} for `pkg/gone.py`", path.display()));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn more_entries_than_the_short_count_holds_need_zip64() {
+    let count = usize::from(u16::MAX) + 10;
+    let mut archive = written(&tree((0..count).map(|index| (format!("{index:06}"), bytes(b"")))));
+    assert_eq!(archive.len(), count);
+    assert_eq!(archive.by_index(count - 1).unwrap().name().unwrap(), format!("{:06}", count - 1));
+}
+
+/// Sizes past 4 GiB are tried on the headers alone: the fields are those of APPNOTE 4.5.3.
+#[test]
+fn sizes_and_offsets_past_the_short_fields_move_to_zip64() {
+    let record = Record {
+        name: "big",
+        mode: Mode::Regular,
+        compression: Compression::Stored,
+        crc32: 7,
+        size: 5 << 30,
+        compressed_size: 5 << 30,
+        offset: 6 << 30,
+    };
+    let local = record.local_header();
+    assert_eq!(local[4..6], 45_u16.to_le_bytes());
+    assert_eq!(local[18..26], [0xff; 8]);
+    assert_eq!(local[28..30], 20_u16.to_le_bytes());
+    assert_eq!(local[33..37], [1, 0, 16, 0]);
+    assert_eq!(local[37..45], (5_u64 << 30).to_le_bytes());
+    let mut directory = Vec::new();
+    record.append_to_directory(&mut directory);
+    assert_eq!(directory[42..46], [0xff; 4]);
+    assert_eq!(directory[49..53], [1, 0, 24, 0]);
+    assert_eq!(directory[69..77], (6_u64 << 30).to_le_bytes());
+}

@@ -1,0 +1,132 @@
+use super::*;
+use crate::tree::{Content, Mode, TreePath};
+
+const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 12 };
+
+fn tree(files: &[(&str, &str)]) -> FileTree {
+    let mut tree = FileTree::new();
+    for (path, text) in files {
+        let content = Content::Bytes(text.as_bytes().into());
+        let entry = Entry { mode: Mode::Regular, content, origin: Origin::Application };
+        tree.insert(TreePath::new(path).unwrap(), entry).unwrap();
+    }
+    tree
+}
+
+fn check_in(files: &[(&str, &str)], handler: &str) -> Result<Found, HandlerError> {
+    let tree = tree(files);
+    check(&handler.parse().unwrap(), &[Root { tree: &tree, site_packages: "" }], PYTHON, |_| true)
+}
+
+#[test]
+fn handlers_are_dotted_or_paths() {
+    for (text, module, function) in [
+        ("app.handler", "app", "handler"),
+        ("pkg.mod.func", "pkg.mod", "func"),
+        ("pkg/mod.func", "pkg.mod", "func"),
+        ("my-app.h", "my-app", "h"),
+        ("a.b/c._é1", "a.b.c", "_é1"),
+    ] {
+        let handler: Handler = text.parse().unwrap();
+        assert_eq!((handler.module().as_str(), handler.function()), (module, function));
+        assert_eq!(handler.to_string(), text);
+    }
+    for text in [
+        "",
+        ".",
+        "app",
+        "app.",
+        ".handler",
+        "app..handler",
+        "/app.handler",
+        "app.1h",
+        "app.py/handler",
+        "app.h h",
+        "a b.h",
+        "app.h()",
+        "a\\b.h",
+        "app:handler",
+        "time.sleep",
+        "sys/a.h",
+    ] {
+        assert_eq!(text.parse::<Handler>().unwrap_err().text, text);
+    }
+}
+
+#[test]
+fn modules_are_found_as_python_finds_them() {
+    let function = "def h(event, context): ...";
+    for (files, handler, path) in [
+        (&[("app.py", function)][..], "app.h", "app.py"),
+        (&[("a/b.py", function)], "a.b.h", "a/b.py"),
+        (&[("a/b.py", function)], "a/b.h", "a/b.py"),
+        (&[("a/__init__.py", function)], "a.h", "a/__init__.py"),
+        (&[("a/__init__.py", function), ("a.py", "")], "a.h", "a/__init__.py"),
+        (&[("a.py", function), ("a/data.json", "")], "a.h", "a.py"),
+    ] {
+        let found = check_in(files, handler).unwrap();
+        assert_eq!(found, Found { path: path.to_owned(), doubt: None });
+    }
+    for (files, doubt) in [
+        (&[("a.cpython-312-x86_64-linux-gnu.so", "")][..], Doubt::Compiled),
+        (&[("a.abi3.so", ""), ("a.py", "")], Doubt::Compiled),
+        (&[("a/__init__.so", "")], Doubt::Compiled),
+        (&[("a.pyc", "")], Doubt::Compiled),
+        (&[("a.py", "from .b import *")], Doubt::StarImport(".b".to_owned())),
+        (&[("a.py", "def __getattr__(name): ...")], Doubt::Dynamic),
+    ] {
+        assert_eq!(check_in(files, "a.h").unwrap().doubt, Some(doubt));
+    }
+}
+
+#[test]
+fn a_layer_comes_after_the_function() {
+    let (site_packages, function) = ("python/lib/python3.12/site-packages", "def h(): ...");
+    let own = tree(&[("ns/own.py", function), ("both.py", function)]);
+    let in_layer = |path: &str| format!("{site_packages}/{path}");
+    let layer =
+        tree(&[(&in_layer("ns/other.py"), function), (&in_layer("both.py"), ""), (&in_layer("own/x.py"), function)]);
+    let roots = [Root { tree: &own, site_packages: "" }, Root { tree: &layer, site_packages }];
+    let path = |handler: &str| check(&handler.parse().unwrap(), &roots, PYTHON, |_| true).map(|found| found.path).ok();
+    assert_eq!(path("ns.own.h").as_deref(), Some("ns/own.py"));
+    assert_eq!(path("ns.other.h"), Some(in_layer("ns/other.py")), "a namespace package may lie in both");
+    assert_eq!(path("both.h").as_deref(), Some("both.py"));
+    assert_eq!(path("python.lib.h"), None);
+}
+
+#[test]
+fn errors_name_near_misses() {
+    let files = [
+        ("app/__init__.py", ""),
+        ("app/main.py", "from json import dumps\ndef lambda_handler(event, context): ...\ndef other(): ..."),
+        ("app/jobs.py", "async def handler(event, context): ...\nhandle = 1"),
+        ("lambda_function.py", "def lambda_handler(event, context): ..."),
+        ("broken.py", "def h(:\n"),
+        ("data/x.json", ""),
+    ];
+    for (handler, message, hint) in [
+        ("app.main.handler", "app/main.py defines no `handler`", "`app.main.lambda_handler`"),
+        ("app.mian.lambda_handler", "no module `app.mian`", "`app.main.lambda_handler`"),
+        ("main.lambda_handler", "no module `main`", "`app.main.lambda_handler`"),
+        ("app.main.lamda_handler", "defines no `lamda_handler`", "`app.main.lambda_handler`"),
+        ("app.jobs.handler", "it is an `async def` in app/jobs.py", "asyncio.run(handler(event, context))"),
+        ("app.lambda_handler", "app/__init__.py defines no `lambda_handler`", "`app.main.lambda_handler`"),
+        ("lambda_function.x.handler", "no module `lambda_function.x`", "`lambda_function.lambda_handler`"),
+        ("data.handler", "`data` is a folder without `__init__.py`", "handler`?"),
+        ("broken.h", "broken.py:1:7: ", "--runtime"),
+        ("zzz.qqq", "no module `zzz`", "from the artifact's root"),
+    ] {
+        let error = check_in(&files, handler).unwrap_err();
+        let (text, hints) = (error.to_string(), error.hints().join("\n"));
+        assert!(text.contains(message), "{handler}: {text}");
+        assert!(hints.contains(hint), "{handler}: {hints}");
+        assert!(error.hints().len() <= SHOWN);
+    }
+    let foreign = tree(&files);
+    let handler = "zzz.lambda_handler".parse().unwrap();
+    let error = check(&handler, &[Root { tree: &foreign, site_packages: "" }], PYTHON, |_| false).unwrap_err();
+    assert!(
+        matches!(error, HandlerError::NoModule { similar, .. } if similar.is_empty()),
+        "only own modules are searched"
+    );
+}

@@ -1,0 +1,438 @@
+//! What a Python module defines at its top level, as far as its source tells.
+//!
+//! Specification: [The Python Language Reference, naming and binding](https://docs.python.org/3/reference/executionmodel.html#binding-of-names).
+
+use std::collections::BTreeMap;
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
+use ruff_python_parser::{Mode, ParseOptions, Parsed};
+
+use crate::target::PythonVersion;
+
+/// The names that a module defines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    names: BTreeMap<String, Binding>,
+    /// Why there may be more names than these.
+    pub(super) more: Option<More>,
+}
+
+/// What a name was last bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// An `async def` without a decorator: calling it gives a coroutine that somebody must await.
+    Coroutine,
+    /// Anything else.
+    Object,
+}
+
+/// What brings names into a module that its source does not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum More {
+    /// `from module import *`.
+    Star(String),
+    /// A function `__getattr__` (PEP 562).
+    GetAttr,
+    /// A call of `globals`, `vars`, `exec` or `setattr`.
+    Dynamic,
+    /// The source is nested so deeply that it was not followed.
+    TooDeep,
+}
+
+/// A source that is no Python.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SyntaxError {
+    /// From 1.
+    pub(super) line: usize,
+    /// In characters, from 1.
+    pub(super) column: usize,
+    pub(super) reason: String,
+}
+
+impl Names {
+    /// Reads a module for a version of Python.
+    pub(super) fn read(source: &[u8], python: PythonVersion) -> Result<Self, SyntaxError> {
+        let source = decode(source)?;
+        let version = ast::PythonVersion { major: python.major, minor: python.minor };
+        let options = ParseOptions::from(Mode::Module).with_target_version(version);
+        let parsed = ruff_python_parser::parse_unchecked(&source, options);
+        let body = match parsed.syntax() {
+            ast::Mod::Module(module) => &module.body[..],
+            ast::Mod::Expression(_) => &[],
+        };
+        let mut nesting = Nesting::default();
+        nesting.visit_body(body);
+        let names = match syntax_error(&source, &parsed) {
+            Some(error) => Err(error),
+            None if nesting.is_too_deep => Ok(Self { more: Some(More::TooDeep), ..Self::default() }),
+            None => {
+                let mut names = Self::default();
+                names.visit_body(body);
+                Ok(names)
+            }
+        };
+        if nesting.is_too_deep {
+            // Freeing such a tree would recurse until the stack ends.
+            std::mem::forget(parsed);
+        }
+        names
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Binding> {
+        self.names.get(name).copied()
+    }
+
+    /// Returns the names in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    fn bind(&mut self, name: &str, binding: Binding) {
+        self.names.insert(name.to_owned(), binding);
+    }
+
+    fn import(&mut self, import: &ast::StmtImportFrom) {
+        for alias in &import.names {
+            if alias.name.as_str() == "*" {
+                let dots = ".".repeat(import.level as usize);
+                let module = import.module.as_ref().map_or("", |module| module.as_str());
+                self.more = Some(More::Star(format!("{dots}{module}")));
+            } else {
+                self.bind(alias.asname.as_ref().unwrap_or(&alias.name), Binding::Object);
+            }
+        }
+    }
+
+    fn function(&mut self, function: &ast::StmtFunctionDef) {
+        let is_coroutine = function.is_async && function.decorator_list.is_empty();
+        self.bind(&function.name, if is_coroutine { Binding::Coroutine } else { Binding::Object });
+        if function.name.as_str() == "__getattr__" {
+            self.more = Some(More::GetAttr);
+        }
+        for decorator in &function.decorator_list {
+            self.visit_decorator(decorator);
+        }
+        // What a function binds is its own, but for what it declares global.
+        Globals(self).visit_body(&function.body);
+    }
+}
+
+/// Follows what runs when the module is imported, in its order.
+impl<'a> Visitor<'a> for Names {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::FunctionDef(function) => self.function(function),
+            Stmt::ClassDef(class) => {
+                self.bind(&class.name, Binding::Object);
+                Globals(self).visit_body(&class.body);
+            }
+            Stmt::ImportFrom(import) => self.import(import),
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let bound = alias.asname.as_ref().map_or_else(
+                        || alias.name.as_str().split('.').next().unwrap_or_default(),
+                        |name| name.as_str(),
+                    );
+                    self.bind(bound, Binding::Object);
+                }
+            }
+            Stmt::AnnAssign(assignment) => {
+                // An annotation without a value binds nothing.
+                if let Some(value) = &assignment.value {
+                    self.visit_expr(value);
+                    self.visit_expr(&assignment.target);
+                }
+            }
+            Stmt::If(branches) => {
+                self.visit_expr(&branches.test);
+                if !never_runs(&branches.test) {
+                    self.visit_body(&branches.body);
+                }
+                for clause in &branches.elif_else_clauses {
+                    self.visit_elif_else_clause(clause);
+                }
+            }
+            _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        match expression {
+            Expr::Name(name) => match name.ctx {
+                ExprContext::Store => self.bind(&name.id, Binding::Object),
+                ExprContext::Del => {
+                    self.names.remove(name.id.as_str());
+                }
+                ExprContext::Load | ExprContext::Invalid => {}
+            },
+            Expr::Lambda(_) => {}
+            Expr::Call(call) => {
+                let dynamic = |name: &str| matches!(name, "globals" | "vars" | "exec" | "setattr");
+                if call.func.as_name_expr().is_some_and(|function| dynamic(&function.id)) {
+                    self.more = Some(More::Dynamic);
+                }
+                visitor::walk_expr(self, expression);
+            }
+            _ => visitor::walk_expr(self, expression),
+        }
+    }
+
+    fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
+        // Its targets are its own.
+        self.visit_expr(&comprehension.iter);
+        for condition in &comprehension.ifs {
+            self.visit_expr(condition);
+        }
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
+        // The name after `as` is unbound at the end.
+        let ast::ExceptHandler::ExceptHandler(handler) = handler;
+        self.visit_body(&handler.body);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        let captured = match pattern {
+            ast::Pattern::MatchAs(pattern) => pattern.name.as_ref(),
+            ast::Pattern::MatchStar(pattern) => pattern.name.as_ref(),
+            ast::Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
+            _ => None,
+        };
+        if let Some(name) = captured {
+            self.bind(name, Binding::Object);
+        }
+        visitor::walk_pattern(self, pattern);
+    }
+}
+
+/// Finds the names that functions declare global, at any depth.
+struct Globals<'a>(&'a mut Names);
+
+impl<'a> Visitor<'a> for Globals<'_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if let Stmt::Global(global) = statement {
+            for name in &global.names {
+                self.0.names.entry(name.to_string()).or_insert(Binding::Object);
+            }
+        }
+        visitor::walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
+}
+
+/// Returns the first error of a module: in the grammar, else in what the version of Python knows of it.
+fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<SyntaxError> {
+    let grammar = parsed.errors().first().map(|error| (error.location, error.error.to_string()));
+    let unsupported = || parsed.unsupported_syntax_errors().first().map(|error| (error.range, error.to_string()));
+    let (range, reason) = grammar.or_else(unsupported)?;
+    let before = source.get(..range.start().to_usize()).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before[line_start..].chars().count() + 1;
+    Some(SyntaxError { line: before.matches('\n').count() + 1, column, reason })
+}
+
+/// Measures how deeply statements and expressions are nested.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    is_too_deep: bool,
+}
+
+impl Nesting {
+    /// Far above what people write, and far below what overflows a stack.
+    const LIMIT: usize = 400;
+
+    fn within(&mut self, walk: impl FnOnce(&mut Self)) {
+        self.depth += 1;
+        self.is_too_deep |= self.depth > Self::LIMIT;
+        if !self.is_too_deep {
+            walk(self);
+        }
+        self.depth -= 1;
+    }
+}
+
+impl<'a> Visitor<'a> for Nesting {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        self.within(|nesting| visitor::walk_stmt(nesting, statement));
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        self.within(|nesting| visitor::walk_expr(nesting, expression));
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        self.within(|nesting| visitor::walk_pattern(nesting, pattern));
+    }
+}
+
+/// Returns whether a condition is false in Lambda: `TYPE_CHECKING`, or `__name__ == "__main__"`.
+fn never_runs(condition: &Expr) -> bool {
+    match condition {
+        Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+        Expr::Compare(compare) => {
+            let is_name = compare.left.as_name_expr().is_some_and(|name| name.id.as_str() == "__name__");
+            let main = compare.comparators.first().and_then(Expr::as_string_literal_expr);
+            is_name && matches!(compare.ops[..], [ast::CmpOp::Eq]) && main.is_some_and(|main| main.value == *"__main__")
+        }
+        _ => false,
+    }
+}
+
+/// Decodes a source file: UTF-8, unless one of its first two lines names another encoding (PEP 263). The identifiers of
+/// such a file are taken for ASCII.
+fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, SyntaxError> {
+    let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
+    let error = match std::str::from_utf8(source) {
+        Ok(source) => return Ok(source.into()),
+        Err(error) => error,
+    };
+    let names_encoding = |line: &[u8]| line.starts_with(b"#") && line.windows(6).any(|window| window == b"coding");
+    if source.split(|byte| *byte == b'\n').take(2).any(names_encoding) {
+        return Ok(String::from_utf8_lossy(source));
+    }
+    let before = &source[..error.valid_up_to()];
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    Err(SyntaxError {
+        line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+        column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
+        reason: "a byte that is not UTF-8, and no encoding is declared".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: &str) -> Result<Names, SyntaxError> {
+        Names::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 })
+    }
+
+    #[test]
+    fn every_way_to_bind_a_name_counts() {
+        for source in [
+            "def h(event, context): pass",
+            "class h: pass",
+            "h = Mangum(app)",
+            "g, (f, *h) = make()",
+            "h: Handler = make()",
+            "if (h := make()): pass",
+            "print(h := 1)",
+            "import h",
+            "import h.inner",
+            "import a.b as h",
+            "from a import h",
+            "from a import b as h",
+            "if a:\n    pass\nelif b:\n    pass\nelse:\n    def h(): pass",
+            "try:\n    from a import h\nexcept ImportError as error:\n    pass",
+            "try:\n    pass\nexcept ImportError:\n    h = 1\n",
+            "try:\n    pass\nexcept* ValueError:\n    pass\nelse:\n    pass\nfinally:\n    h = 1",
+            "with a as h: pass",
+            "with a as (b, h): pass",
+            "for h in a: pass",
+            "for a in b:\n    pass\nelse:\n    h = 1",
+            "while a:\n    h = 1",
+            "match a:\n    case [1, {'b': h}]: pass",
+            "match a:\n    case {**h}: pass",
+            "type h = int",
+            "h = lambda event, context: None",
+            "def make():\n    def inner():\n        global h\n        h = 1\nmake()",
+            "a = [h := b for b in c]",
+            "del h\nh = 1",
+            "if TYPE_CHECKING:\n    pass\nelse:\n    h = 1",
+            "@decorated\nasync def h(): pass",
+            "\u{feff}h = 1",
+            "# -*- coding: utf-8 -*-\nh = 1",
+        ] {
+            let names = read(source).unwrap_or_else(|error| panic!("{source}: {error:?}"));
+            assert_eq!(names.get("h"), Some(Binding::Object), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_bound_at_the_top_level_does_not_count() {
+        for source in [
+            "",
+            "h",
+            "h: int",
+            "def f(h):\n    h = 1",
+            "class C:\n    h = 1\n    def h(self): pass",
+            "a = lambda h: h",
+            "a = [h for h in b]",
+            "a.h = 1",
+            "a['h'] = 1",
+            "try:\n    pass\nexcept E as h:\n    pass",
+            "h = 1\ndel h",
+            "import a.h",
+            "from h import a",
+            "if __name__ == '__main__':\n    h = 1",
+            "if typing.TYPE_CHECKING:\n    from a import h",
+            "f(h=1)",
+        ] {
+            assert_eq!(read(source).unwrap().get("h"), None, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_told() {
+        for (source, more) in [
+            ("from a.b import *", Some(More::Star("a.b".to_owned()))),
+            ("from . import *", Some(More::Star(".".to_owned()))),
+            ("def __getattr__(name): pass", Some(More::GetAttr)),
+            ("globals()['h'] = 1", Some(More::Dynamic)),
+            ("def f():\n    exec('')", None),
+            ("h = 1", None),
+        ] {
+            assert_eq!(read(source).unwrap().more, more, "{source}");
+        }
+        assert_eq!(read("async def h(): pass").unwrap().get("h"), Some(Binding::Coroutine));
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let error = read("def a():\n    pass\n\n  x = (1,\n").unwrap_err();
+        assert_eq!(error.line, 4, "{error:?}");
+        let error = read("s = 'é' $\n").unwrap_err();
+        assert_eq!((error.line, error.column), (1, 9), "{error:?}");
+        let error = Names::read(b"a = 1\nb = '\xff'\n", PythonVersion { major: 3, minor: 12 }).unwrap_err();
+        assert_eq!((error.line, error.column), (2, 6));
+        let latin = b"# coding: latin-1\nh = '\xe9'\n";
+        assert!(Names::read(latin, PythonVersion { major: 3, minor: 12 }).unwrap().get("h").is_some());
+    }
+
+    #[test]
+    fn syntax_newer_than_the_target_is_an_error() {
+        for (source, minor) in [
+            ("match a:\n    case 1: pass", 10),
+            ("try:\n    pass\nexcept* E:\n    pass", 11),
+            ("type h = int", 12),
+            ("def f[T](a: T): pass", 12),
+            ("h = t'{a}'", 14),
+        ] {
+            let read = |minor| Names::read(source.as_bytes(), PythonVersion { major: 3, minor });
+            assert!(read(minor).is_ok(), "{source}");
+            let error = read(minor - 1).unwrap_err();
+            assert!(error.reason.contains(&format!("3.{}", minor - 1)), "{source}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_answer_and_no_overflow() {
+        let depth = 50_000;
+        for source in [
+            format!("h = {}1", "-".repeat(depth)),
+            format!("h = {}", "1 + ".repeat(depth) + "1"),
+            format!("h = a{}", ".b".repeat(depth)),
+            format!("def f(): return {}1", "not ".repeat(depth)),
+            (0..1000).map(|level| " ".repeat(level) + "if a:\n").collect::<String>() + &" ".repeat(1000) + "pass",
+        ] {
+            assert_eq!(read(&source).unwrap().more, Some(More::TooDeep));
+        }
+        assert!(read(&format!("h = {}", "[".repeat(depth))).is_err());
+        assert!(read(&format!("h = {}1{}", "(".repeat(depth), ")".repeat(depth))).is_ok());
+        assert_eq!(read(&format!("h = {}", "1 + ".repeat(300) + "1")).unwrap().more, None);
+    }
+}

@@ -1,0 +1,13 @@
+//! The pipeline: a plan is made of the lock and the target, and carried out.
+//!
+//! [`Plan`] reads what the project says and fetches nothing. [`lambda`] fetches, installs, checks and writes.
+
+mod error;
+mod lambda;
+mod plan;
+mod projects;
+mod report;
+
+pub use error::BuildError;
+pub use lambda::lambda;
+pub use plan::{Plan, plan};

@@ -1,0 +1,124 @@
+//! Local projects: whether the lock still matches them, and their wheels.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::BuildError;
+use super::plan::Plan;
+use crate::digest::HashingWriter;
+use crate::lock::{Freshness, LocalProject, Lock};
+use crate::project::builder::{Builder, SOURCE_DATE_EPOCH, Tool};
+use crate::project::workspace::Workspace;
+use crate::report::{Phase, Reporter};
+use crate::settings::Environment;
+use crate::target::Target;
+use crate::wheel::filename::WheelFilename;
+use crate::wheel::{self, Wheel};
+
+/// Compares the lock with every pyproject.toml of the workspace, and asks uv about what that does not decide.
+///
+/// # Errors
+/// The lock does not match.
+pub fn check_lock(
+    lock: &Lock,
+    path: &Path,
+    workspace: &Workspace,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    let project = |member: &crate::project::workspace::Member| LocalProject {
+        path: member.path.clone(),
+        table: member.pyproject.table.clone(),
+    };
+    let projects: Vec<LocalProject> = workspace.members.iter().map(project).collect();
+    let Freshness::Undecided(reasons) = lock.check_locked(&projects)? else {
+        return Ok(());
+    };
+    let undecided = |why: &str| {
+        reporter.warn(&format!("whether {} matches pyproject.toml is not known: {why}", path.display()));
+    };
+    match Builder::find(environment.get("PATH").map(AsRef::as_ref), false).map(|builder| builder.tool) {
+        Ok(Tool::Uv(uv)) => {
+            let mut check = Command::new(uv);
+            check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
+            match check.output() {
+                Ok(output) if output.status.success() => {}
+                // uv ends with 1 when the lock is out of date, and with 2 when it could not find out.
+                Ok(output) if output.status.code() == Some(1) => {
+                    return Err(BuildError::LockOutdated(path.to_owned()));
+                }
+                Ok(_) | Err(_) => undecided("`uv lock --check` could not tell"),
+            }
+        }
+        Ok(_) | Err(_) => undecided(&format!("{}, and uv is not there to ask", reasons.join("; "))),
+    }
+    Ok(())
+}
+
+/// Builds the plan's local projects into wheels below `folder`, in the order of the plan.
+///
+/// # Errors
+/// A project cannot be built, or its wheel does not fit the target.
+pub fn build(
+    plan: &Plan,
+    environment: &Environment,
+    offline: bool,
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Wheel>, BuildError> {
+    let projects: Vec<_> = plan.projects().collect();
+    if projects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut builder = Builder::find(environment.get("PATH").map(AsRef::as_ref), offline)?;
+    builder.source_date_epoch =
+        environment.get("SOURCE_DATE_EPOCH").and_then(|value| value.parse().ok()).unwrap_or(SOURCE_DATE_EPOCH);
+    reporter.start(Phase::Build, projects.len() as u64);
+    let build = |(index, (selected, project)): (usize, &(&crate::lock::Selected, &Path))| {
+        let output = folder.join(index.to_string());
+        let failed = |source| BuildError::Read { path: output.clone(), source };
+        fs::create_dir_all(&output).map_err(failed)?;
+        let archive = builder.build_wheel(project, &output)?;
+        let wheel = open(archive)?;
+        if wheel.filename.name != selected.name {
+            let (folder, expected) = (project.to_path_buf(), selected.name.clone());
+            return Err(BuildError::BuiltAnother { folder, expected, wheel: wheel.filename.to_string() });
+        }
+        require_fit(&wheel, &plan.target)?;
+        reporter.advance(Phase::Build, 1);
+        Ok(wheel)
+    };
+    let wheels = projects.par_iter().enumerate().map(build).collect::<Result<_, _>>();
+    reporter.finish(Phase::Build);
+    wheels
+}
+
+/// Reads a wheel that was built here, as strictly as any other.
+fn open(archive: PathBuf) -> Result<Wheel, BuildError> {
+    let failed = |source| BuildError::Read { path: archive.clone(), source };
+    let name = archive.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let filename: WheelFilename =
+        name.parse().map_err(|error| BuildError::WheelName { path: archive.clone(), source: error })?;
+    let mut file = File::open(&archive).map_err(failed)?;
+    let mut hash = HashingWriter::new(std::io::sink());
+    std::io::copy(&mut file, &mut hash).map_err(failed)?;
+    let (_, sha256, size) = hash.finish();
+    let inventory = wheel::read(&file, &filename)?;
+    Ok(Wheel { filename, archive: Arc::new(archive), sha256, size, inventory })
+}
+
+/// Refuses a wheel with extension modules for the machine that built it, where that is not the target.
+fn require_fit(wheel: &Wheel, target: &Target) -> Result<(), BuildError> {
+    match target.tags().best_match(&wheel.filename) {
+        Some(_) => Ok(()),
+        None => Err(BuildError::BuiltForAnotherTarget {
+            name: wheel.filename.name.clone(),
+            wheel: wheel.filename.to_string(),
+            target: format!("{} on {}", target.profile.name, target.architecture),
+        }),
+    }
+}

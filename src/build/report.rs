@@ -1,0 +1,168 @@
+//! What was planned and built, in the form of the reports.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::lambda::outputs;
+use super::plan::Plan;
+use crate::archive::ArchiveError;
+use crate::archive::output::Finished;
+use crate::digest::Digest;
+use crate::lambda::{DeploymentPackage, limits};
+use crate::lock::{Location, Selected, SelectedSource};
+use crate::report::{
+    ApplicationReport, ArtifactKind, ArtifactReport, BuildReport, DistributionReport, FORMAT_VERSION, LimitsReport,
+    PlanReport, TargetReport,
+};
+use crate::settings::LambdaSettings;
+use crate::tree::{FileTree, Origin};
+use crate::wheel::Wheel;
+
+/// The wheels that an artifact was made of.
+pub struct Wheels<'a> {
+    /// In the order of [`Plan::wheels`].
+    pub fetched: &'a [Wheel],
+    /// In the order of [`Plan::projects`].
+    pub built: &'a [Wheel],
+}
+
+/// Reports a plan.
+pub fn plan(plan: &Plan, settings: &LambdaSettings) -> PlanReport {
+    let with_layer = settings.layer.is_some();
+    PlanReport {
+        format: FORMAT_VERSION,
+        project: plan.name(),
+        target: target(plan),
+        lock: plan.lock.clone(),
+        distributions: plan.installed().map(|selected| distribution(selected, with_layer)).collect(),
+        excluded: plan.excluded.clone(),
+        application: plan.application.taken.clone(),
+        outputs: outputs(settings, plan).unwrap_or_default().into_iter().map(|(_, path)| path).collect(),
+    }
+}
+
+/// Reports a build.
+pub fn build(
+    plan: &Plan,
+    settings: &LambdaSettings,
+    wheels: &Wheels,
+    package: &DeploymentPackage,
+    artifacts: Vec<ArtifactReport>,
+    elapsed: Duration,
+) -> BuildReport {
+    let sizes = limits::size_by_origin(package);
+    let size_of = |name: &crate::name::DistributionName| {
+        let of_name = |origin: &Origin| matches!(origin, Origin::Distribution(found) if found.name == *name);
+        sizes.iter().filter(|(origin, _)| of_name(origin)).map(|(_, size)| size).sum()
+    };
+    let (mut fetched, mut built) = (wheels.fetched.iter(), wheels.built.iter());
+    let distributions = plan.installed().map(|selected| {
+        let mut report = distribution(selected, settings.layer.is_some());
+        let wheel = match &selected.source {
+            SelectedSource::Wheel(_) => fetched.next(),
+            SelectedSource::Directory(_) => built.next(),
+            SelectedSource::Virtual(_) => None,
+        };
+        if let Some(wheel) = wheel {
+            report.version = Some(wheel.inventory.version.to_string());
+            report.wheel = Some(wheel.filename.to_string());
+            report.digest = Some(Digest::from(wheel.sha256).to_string());
+            report.size = Some(wheel.size);
+        }
+        report.unzipped_size = Some(size_of(&selected.name));
+        report
+    });
+    let limits = plan.target.profile.limits;
+    BuildReport {
+        format: FORMAT_VERSION,
+        project: plan.name(),
+        target: target(plan),
+        artifacts,
+        limits: LimitsReport {
+            unzipped_size: limits::unzipped_size(package),
+            unzipped_limit: limits.unzipped,
+            direct_upload_limit: limits.direct_upload,
+        },
+        distributions: distributions.collect(),
+        excluded: plan.excluded.clone(),
+        application: ApplicationReport {
+            taken: plan.application.taken.clone(),
+            files: plan.application.files.len(),
+            unzipped_size: sizes.get(&Origin::Application).copied().unwrap_or(0),
+        },
+        handler: settings.handler.as_ref().map(ToString::to_string),
+        warnings: Vec::new(),
+        elapsed_seconds: elapsed.as_secs_f64(),
+    }
+}
+
+/// Puts a complete artifact at its place and reports it.
+///
+/// # Errors
+/// It cannot be put there.
+pub fn artifact(kind: ArtifactKind, finished: Finished, tree: &FileTree) -> Result<ArtifactReport, ArchiveError> {
+    let (sha256, size) = (finished.sha256, finished.size);
+    Ok(ArtifactReport {
+        kind,
+        path: finished.persist()?,
+        sha256: sha256.hex(),
+        code_sha256: STANDARD.encode(sha256.0),
+        size,
+        unzipped_size: tree.size(),
+        files: tree.len(),
+    })
+}
+
+fn target(plan: &Plan) -> TargetReport {
+    let profile = &plan.target.profile;
+    TargetReport {
+        runtime: profile.name.clone(),
+        reason: plan.reason.clone(),
+        architecture: plan.target.architecture.to_string(),
+        glibc: profile.glibc.to_string(),
+    }
+}
+
+fn distribution(selected: &Selected, with_layer: bool) -> DistributionReport {
+    let dependency = if with_layer { ArtifactKind::Layer } else { ArtifactKind::Function };
+    let mut report = DistributionReport {
+        name: selected.name.to_string(),
+        version: selected.version.as_ref().map(ToString::to_string),
+        wheel: None,
+        tag: None,
+        digest: None,
+        size: None,
+        unzipped_size: None,
+        source: String::new(),
+        required_by: selected.required_by.iter().map(ToString::to_string).collect(),
+        artifact: dependency,
+    };
+    match &selected.source {
+        SelectedSource::Wheel(wheel) => {
+            report.wheel = Some(wheel.filename.to_string());
+            report.tag = Some(wheel.tag.to_string());
+            report.digest = wheel.digest.as_ref().map(ToString::to_string);
+            report.size = wheel.size;
+            report.source = match &wheel.location {
+                Location::Url { url, .. } => without_credentials(url.clone()),
+                Location::Path(path) => path.display().to_string(),
+            };
+        }
+        SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
+            report.source = folder.display().to_string();
+            report.artifact = ArtifactKind::Function;
+        }
+    }
+    report
+}
+
+/// Returns an address that may be shown: without a user, a password, or a query that may hold a token.
+fn without_credentials(mut url: url::Url) -> String {
+    // An address that cannot have a user has none to remove.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.to_string()
+}

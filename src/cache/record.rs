@@ -1,0 +1,55 @@
+//! The record of a wheel in the cache: what strict reading found in it, so that no build has to read it again.
+//!
+//! A line that names the format, the CRC-32 of what follows, then the file name, the size and the inventory in
+//! [postcard](https://postcard.jamesmunns.com/wire-format)'s form.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::wheel::Inventory;
+use crate::wheel::filename::WheelFilename;
+
+/// The version of this module's own part of the format; the inventory has one for its part.
+const FORMAT: u32 = 1;
+
+/// A record.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+pub(super) struct Record {
+    /// The file name that the wheel was read as: its distribution and version were checked against it.
+    pub filename: String,
+    /// The wheel's size in bytes.
+    pub size: u64,
+    /// What reading found.
+    pub inventory: Inventory,
+}
+
+fn header() -> String {
+    format!("pybundle record {FORMAT}.{}\n", Inventory::FORMAT)
+}
+
+/// Returns a record's bytes.
+pub(super) fn encode(filename: &WheelFilename, size: u64, inventory: &Inventory) -> io::Result<Vec<u8>> {
+    let body = postcard::to_stdvec(&(filename.as_str(), size, inventory)).map_err(io::Error::other)?;
+    let mut bytes = header().into_bytes();
+    bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+/// Returns a record; none if there is none, if it is damaged, or if another version wrote it.
+pub(super) fn read(path: &Path) -> io::Result<Option<Record>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(decode(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Record> {
+    let (checksum, body) = bytes.strip_prefix(header().as_bytes())?.split_first_chunk()?;
+    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    postcard::from_bytes(body).ok()
+}

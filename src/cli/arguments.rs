@@ -1,0 +1,226 @@
+//! The arguments that several subcommands have in common, and the settings that they become.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
+
+use url::Url;
+
+use super::environment;
+use super::error::CliError;
+use crate::lock::Request;
+use crate::name::{DistributionName, ExtraName, GroupName};
+use crate::project::application::Include;
+use crate::settings::{CacheChoice, FetchSettings, LockCheck, ProfileChoice, Settings};
+use crate::target::Architecture;
+
+/// When to colour what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Arguments of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArguments {
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more: every distribution and where it came from
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Show no progress bars
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub color: ColorWhen,
+    /// Keep fetched wheels in this folder
+    #[arg(long, global = true, env = "PYBUNDLE_CACHE_DIR", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
+    /// Keep nothing: use a temporary cache
+    #[arg(long, global = true)]
+    pub no_cache: bool,
+}
+
+impl GlobalArguments {
+    /// Returns where fetched wheels are kept.
+    ///
+    /// # Errors
+    /// No folder was named, and the user has no home folder.
+    pub fn cache(&self) -> Result<CacheChoice, CliError> {
+        if self.no_cache {
+            return Ok(CacheChoice::Temporary);
+        }
+        let folder = self.cache_dir.clone().or_else(environment::cache_folder);
+        folder.map(CacheChoice::Folder).ok_or(CliError::NoCacheFolder)
+    }
+}
+
+/// What is selected from the lock.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArguments {
+    /// The lock file [default: the project's or its workspace's uv.lock]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    lock: Option<PathBuf>,
+    /// Refuse a lock that does not match pyproject.toml (the default)
+    #[arg(long, conflicts_with = "frozen")]
+    locked: bool,
+    /// Take the lock as it is, without comparing it with pyproject.toml
+    #[arg(long)]
+    frozen: bool,
+    /// The workspace member to bundle
+    #[arg(long, value_name = "NAME")]
+    package: Option<DistributionName>,
+    /// Include an extra
+    #[arg(long, value_name = "NAME", conflicts_with = "all_extras")]
+    extra: Vec<ExtraName>,
+    /// Include every extra
+    #[arg(long)]
+    all_extras: bool,
+    /// Include a dependency group
+    #[arg(long, value_name = "NAME")]
+    group: Vec<GroupName>,
+    /// Bundle a dependency group alone, without the project
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "extra", "all_extras"])]
+    only_group: Vec<GroupName>,
+    /// Leave out default groups (the default: no group is bundled unless it is named)
+    #[arg(long)]
+    no_default_groups: bool,
+    /// Leave out the group `dev`, even if it is named
+    #[arg(long)]
+    no_dev: bool,
+    /// Leave the project itself out
+    #[arg(long)]
+    no_install_project: bool,
+    /// Leave every workspace member out
+    #[arg(long)]
+    no_install_workspace: bool,
+    /// Leave a distribution out, but not what it depends on
+    #[arg(long, value_name = "NAME")]
+    no_install_package: Vec<DistributionName>,
+}
+
+/// Which files are the application's.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Application")]
+pub struct ApplicationArguments {
+    /// A file or folder of the application, and where it goes [default: its modules and packages, or src/]
+    #[arg(long, value_name = "PATH[:DEST]")]
+    include: Vec<Include>,
+    /// Leave out what matches, in the form of .gitignore
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+}
+
+/// The target.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Target")]
+pub struct TargetArguments {
+    /// The Lambda runtime, for instance python3.13 [default: by .python-version, or the newest that
+    /// requires-python allows]
+    #[arg(long, value_name = "NAME")]
+    runtime: Option<String>,
+    /// The architecture: x86_64 or arm64
+    #[arg(long, value_name = "ARCH", default_value = "x86_64")]
+    arch: Architecture,
+    /// A built-in profile, or a TOML file of the same form
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime")]
+    profile: Option<String>,
+}
+
+impl TargetArguments {
+    fn profile(&self) -> ProfileChoice {
+        match (&self.runtime, &self.profile) {
+            (Some(name), _) => ProfileChoice::BuiltIn(name.clone()),
+            (None, Some(file)) if file.ends_with(".toml") || file.contains('/') => ProfileChoice::File(file.into()),
+            (None, Some(name)) => ProfileChoice::BuiltIn(name.clone()),
+            (None, None) => ProfileChoice::Default,
+        }
+    }
+}
+
+/// Where locked files may be fetched from.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Fetching")]
+pub struct FetchArguments {
+    /// Download nothing
+    #[arg(long)]
+    offline: bool,
+    /// An index whose credentials apply to what is below it
+    #[arg(long, value_name = "URL", env = "UV_INDEX_URL", hide_env_values = true)]
+    index_url: Option<Url>,
+    /// Another index whose credentials apply to what is below it
+    #[arg(long, value_name = "URL", action = ArgAction::Append)]
+    extra_index_url: Vec<Url>,
+    /// A folder with wheels, preferred to the lock's addresses
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    find_links: Vec<PathBuf>,
+}
+
+/// The arguments of every command that selects from a lock.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArguments {
+    /// The project's folder
+    #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
+    project: PathBuf,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    application: ApplicationArguments,
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    fetch: FetchArguments,
+}
+
+impl CommonArguments {
+    /// Turns the arguments into settings.
+    ///
+    /// # Errors
+    /// No cache folder is known.
+    pub fn settings(self, global: &GlobalArguments) -> Result<Settings, CliError> {
+        let profile = self.target.profile();
+        let selection = self.selection;
+        let mut request = Request {
+            package: selection.package,
+            extras: selection.extra.into_iter().collect(),
+            all_extras: selection.all_extras,
+            groups: selection.group.into_iter().collect(),
+            only_groups: selection.only_group.into_iter().collect(),
+            no_install_project: selection.no_install_project,
+            no_install_workspace: selection.no_install_workspace,
+            no_install_packages: selection.no_install_package.into_iter().collect(),
+        };
+        if selection.no_dev {
+            request.groups.retain(|group| group.as_str() != "dev");
+        }
+        Ok(Settings {
+            project: self.project,
+            lock: selection.lock,
+            lock_check: if selection.frozen { LockCheck::Frozen } else { LockCheck::Locked },
+            request,
+            profile,
+            architecture: self.target.arch,
+            includes: self.application.include,
+            excludes: self.application.exclude,
+            fetch: FetchSettings {
+                offline: self.fetch.offline,
+                indexes: self.fetch.index_url.into_iter().chain(self.fetch.extra_index_url).collect(),
+                find_links: self.fetch.find_links,
+            },
+            cache: global.cache()?,
+            environment: environment::read(),
+        })
+    }
+}

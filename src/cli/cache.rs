@@ -1,0 +1,68 @@
+//! `pybundle cache`: where fetched wheels are kept.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::arguments::GlobalArguments;
+use super::error::CliError;
+use super::printer::{Printer, count, size};
+use crate::cache::Cache;
+use crate::settings::CacheChoice;
+
+/// Arguments of `pybundle cache`.
+#[derive(Debug, Args)]
+pub struct CacheArguments {
+    #[command(subcommand)]
+    command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CacheCommand {
+    /// Print the cache's folder
+    Dir,
+    /// Print how much is in the cache
+    Size,
+    /// Remove what was not used for a while
+    Prune {
+        /// How long, in days
+        #[arg(long, default_value_t = 30, value_name = "DAYS")]
+        days: u32,
+    },
+    /// Remove everything
+    Clean,
+}
+
+/// Shows or cleans the cache.
+///
+/// # Errors
+/// The cache cannot be read or written.
+pub fn run(arguments: CacheArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+    let CacheChoice::Folder(folder) = global.cache()? else {
+        return Err(CliError::NoCacheFolder);
+    };
+    let cache = Cache::open(&folder)?;
+    match arguments.command {
+        CacheCommand::Dir => {
+            printer.result(&json!({ "dir": cache.dir() }), |page| page.line(&cache.dir().display().to_string()))
+        }
+        CacheCommand::Size => {
+            let total = cache.size()?;
+            printer.result(&json!({ "files": total.files, "bytes": total.bytes }), |page| {
+                page.line(&format!("{} in {}", size(total.bytes), count(total.files, "file")));
+            })
+        }
+        CacheCommand::Prune { days } => {
+            let removed = cache.prune(Duration::from_secs(u64::from(days) * 24 * 60 * 60))?;
+            removal(&removed, printer)
+        }
+        CacheCommand::Clean => removal(&cache.clean()?, printer),
+    }
+}
+
+fn removal(removed: &crate::cache::CacheSize, printer: &Printer) -> Result<(), CliError> {
+    printer.result(&json!({ "files": removed.files, "bytes": removed.bytes }), |page| {
+        page.line(&format!("removed {}, {}", count(removed.files, "file"), size(removed.bytes)));
+    })
+}

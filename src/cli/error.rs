@@ -1,0 +1,57 @@
+//! What the command line fails with.
+
+use std::error::Error;
+use std::io;
+
+use crate::build::BuildError;
+use crate::cache::CacheError;
+use crate::target::ProfileError;
+
+/// Why a command failed. What the arguments' parser refuses does not come this far.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A build or a plan failed.
+    #[error(transparent)]
+    Build(Box<BuildError>),
+    /// A profile is unknown or wrong.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// There is no folder for the cache.
+    #[error("there is no folder for the cache, because no home folder is known")]
+    NoCacheFolder,
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output")]
+    Output(#[from] io::Error),
+}
+
+impl From<BuildError> for CliError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
+impl CliError {
+    /// Returns what the user can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Build(error) => error.hints(),
+            Self::Profile(error) => error.hints(),
+            Self::Cache(error) => error.hints(),
+            Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
+            Self::Output(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the causes, the nearest first.
+    pub fn causes(&self) -> impl Iterator<Item = &dyn Error> {
+        std::iter::successors(self.source(), |error| (*error).source())
+    }
+
+    /// Returns the exit status: 1.
+    pub fn exit_status(&self) -> u8 {
+        1
+    }
+}

@@ -1,0 +1,132 @@
+//! `pybundle lambda`: a deterministic AWS Lambda zip.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::arguments::{CommonArguments, GlobalArguments};
+use super::error::CliError;
+use super::plan;
+use super::printer::{Page, Printer, count, size};
+use super::progress::Progress;
+use crate::audit::handler::Handler;
+use crate::build;
+use crate::report::{ArtifactKind, BuildReport};
+use crate::settings::LambdaSettings;
+
+/// Arguments of `pybundle lambda`.
+#[derive(Debug, Args)]
+pub struct LambdaArguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    #[command(flatten)]
+    package: PackageArguments,
+    /// Say what would be built and why; fetch no file and write nothing
+    #[arg(long, help_heading = "Output")]
+    dry_run: bool,
+}
+
+/// What the deployment package is made of; `pybundle plan` takes the same.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct PackageArguments {
+    /// The function's zip [default: dist/NAME.zip]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+    /// Put the dependencies apart, into the zip of a Lambda layer
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    layer: Option<PathBuf>,
+    /// The handler, which must be in the artifact: MODULE.FUNCTION
+    #[arg(long, value_name = "HANDLER")]
+    handler: Option<Handler>,
+    /// Leave out the AWS SDK that the runtime brings, all of it
+    #[arg(long)]
+    exclude_runtime: bool,
+    /// Write the artifact even if it is larger than Lambda unpacks
+    #[arg(long)]
+    allow_oversize: bool,
+}
+
+impl PackageArguments {
+    /// Turns the arguments into settings.
+    ///
+    /// # Errors
+    /// No cache folder is known.
+    pub fn settings(self, common: CommonArguments, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
+        Ok(LambdaSettings {
+            common: common.settings(global)?,
+            output: self.output,
+            layer: self.layer,
+            handler: self.handler,
+            exclude_runtime: self.exclude_runtime,
+            allow_oversize: self.allow_oversize,
+        })
+    }
+}
+
+/// Builds the zip, and the layer's if there is one, and prints a summary.
+///
+/// # Errors
+/// See [`build::lambda`].
+pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+    let settings = arguments.package.settings(arguments.common, global)?;
+    if arguments.dry_run {
+        return plan::show(&settings, printer);
+    }
+    let progress = Progress::new(printer);
+    let mut report = build::lambda(&settings, &progress)?;
+    report.warnings = progress.warnings();
+    printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
+}
+
+/// How many of the largest distributions the summary names.
+const LARGEST: usize = 4;
+
+fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
+    for artifact in &report.artifacts {
+        let kind = match artifact.kind {
+            ArtifactKind::Function => "",
+            ArtifactKind::Layer => "layer, ",
+        };
+        let remark = format!(
+            "{kind}{}, {} unzipped, {}",
+            size(artifact.size),
+            size(artifact.unzipped_size),
+            count(artifact.files as u64, "file")
+        );
+        page.headline(&artifact.path.display().to_string(), &remark);
+        page.field("sha256", &artifact.sha256);
+    }
+    let target = &report.target;
+    page.field(
+        "target",
+        &format!("{} on {}, glibc {} ({})", target.runtime, target.architecture, target.glibc, target.reason),
+    );
+    page.field("contains", &count(report.distributions.len() as u64, "distribution"));
+    if !report.application.taken.is_empty() {
+        let taken = report.application.taken.join(", ");
+        page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
+    }
+    if let Some(handler) = &report.handler {
+        page.field("handler", &format!("{handler}, found"));
+    }
+    let mut largest: Vec<_> = report.distributions.iter().collect();
+    largest.sort_by_key(|distribution| std::cmp::Reverse(distribution.unzipped_size));
+    let shown = if verbose { largest.len() } else { LARGEST };
+    let largest: Vec<String> = largest
+        .iter()
+        .take(shown)
+        .map(|distribution| format!("{} {}", distribution.name, size(distribution.unzipped_size.unwrap_or(0))))
+        .collect();
+    if !largest.is_empty() {
+        page.field("largest", &largest.join(", "));
+    }
+    for excluded in &report.excluded {
+        let version = excluded.version.as_deref().unwrap_or("");
+        page.field("left out", &format!("{} {version} ({})", excluded.name, excluded.reason));
+    }
+    let limits = &report.limits;
+    let percent = 100.0 * limits.unzipped_size as f64 / limits.unzipped_limit as f64;
+    page.field("limit", &format!("{percent:.0} % of {} unzipped", size(limits.unzipped_limit)));
+    page.field("time", &format!("{:.2} s", report.elapsed_seconds));
+}

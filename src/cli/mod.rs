@@ -1,0 +1,67 @@
+//! The command line: one file per subcommand, with its arguments and its `run`.
+//!
+//! Only this room reads the environment, knows the home folder and prints.
+
+mod arguments;
+mod cache;
+mod completions;
+mod environment;
+mod error;
+mod lambda;
+mod plan;
+mod printer;
+mod profile;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use printer::Printer;
+
+/// Turn what a Python project has locked into what is deployed
+#[derive(Debug, Parser)]
+#[command(name = "pybundle", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: arguments::GlobalArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build a deterministic AWS Lambda zip
+    Lambda(Box<lambda::LambdaArguments>),
+    /// Show what would be bundled: each distribution, its wheel, the tag that matched, and why it is there
+    Plan(Box<plan::PlanArguments>),
+    /// List and show the built-in targets
+    Profile(profile::ProfileArguments),
+    /// Look after the cache
+    Cache(cache::CacheArguments),
+    /// Print a shell completion script
+    Completions(completions::CompletionsArguments),
+}
+
+/// Parses the command line, runs it, and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return printer::usage(&error),
+    };
+    let printer = Printer::new(&cli.global);
+    let result = match cli.command {
+        Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
+        Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
+        Command::Profile(arguments) => profile::run(arguments, &printer),
+        Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
+        Command::Completions(arguments) => completions::run(arguments, &printer),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::from(error.exit_status())
+        }
+    }
+}

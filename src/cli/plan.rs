@@ -1,0 +1,69 @@
+//! `pybundle plan`: what would be bundled, and why.
+
+use clap::Args;
+
+use super::arguments::{CommonArguments, GlobalArguments};
+use super::error::CliError;
+use super::lambda::PackageArguments;
+use super::printer::{Page, Printer, count, size};
+use super::progress::Progress;
+use crate::build;
+use crate::report::PlanReport;
+use crate::settings::LambdaSettings;
+
+/// Arguments of `pybundle plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    common: CommonArguments,
+    #[command(flatten)]
+    package: PackageArguments,
+}
+
+/// Prints the plan. No file is fetched, and nothing is written.
+///
+/// # Errors
+/// See [`build::plan`].
+pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+    show(&arguments.package.settings(arguments.common, global)?, printer)
+}
+
+/// Prints the plan of a build.
+///
+/// # Errors
+/// See [`build::plan`].
+pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
+    let report = build::plan(settings, &Progress::new(printer))?;
+    printer.result(&report, |page| table(&report, page))
+}
+
+fn table(report: &PlanReport, page: &mut Page) {
+    let target = &report.target;
+    page.headline(
+        &format!("{} for {} on {}", report.project, target.runtime, target.architecture),
+        &format!("glibc {}, {}", target.glibc, target.reason),
+    );
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let mut rows = vec![["distribution", "version", "size", "tag", "required by"].map(str::to_owned)];
+    rows.extend(report.distributions.iter().map(|distribution| {
+        [
+            distribution.name.clone(),
+            text(&distribution.version),
+            distribution.size.map_or_else(|| "-".to_owned(), size),
+            distribution.tag.clone().unwrap_or_else(|| "built here".to_owned()),
+            distribution.required_by.join(", "),
+        ]
+    }));
+    page.table(&rows, &[2]);
+    for excluded in &report.excluded {
+        page.line(&format!("left out: {} {} ({})", excluded.name, text(&excluded.version), excluded.reason));
+    }
+    if !report.application.is_empty() {
+        page.line(&format!("application: {}", report.application.join(", ")));
+    }
+    let known: u64 = report.distributions.iter().filter_map(|distribution| distribution.size).sum();
+    page.line(&format!("{}, {} of wheels", count(report.distributions.len() as u64, "distribution"), size(known)));
+    for output in &report.outputs {
+        page.line(&format!("would write {}", output.display()));
+    }
+}

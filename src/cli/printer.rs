@@ -1,0 +1,209 @@
+//! The one place that prints.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::arguments::{ColorWhen, GlobalArguments};
+use super::error::CliError;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const STRONG: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Prints results on standard output, and all else on standard error. Colours appear on a terminal only.
+#[derive(Debug)]
+pub struct Printer {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    progress: bool,
+}
+
+/// Lines of a result, to be printed together.
+#[derive(Debug, Default)]
+pub struct Page(String);
+
+impl Page {
+    /// Makes an empty page.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a line in bold, with a dim remark after it.
+    pub fn headline(&mut self, text: &str, remark: &str) {
+        self.0.push_str(&format!("{STRONG}{text}{STRONG:#}  {DIM}{remark}{DIM:#}\n"));
+    }
+
+    /// Adds a line with a label before it.
+    pub fn field(&mut self, label: &str, value: &str) {
+        self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
+    }
+
+    /// Adds a line.
+    pub fn line(&mut self, text: &str) {
+        self.0.push_str(text);
+        self.0.push('\n');
+    }
+
+    /// Adds rows whose columns are aligned: the first to the left, those that `right` names to the right.
+    pub fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; N] = std::array::from_fn(width);
+        for row in rows {
+            let cells = row.iter().enumerate().map(|(column, cell)| {
+                let width = widths[column];
+                if right.contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            });
+            let line = cells.collect::<Vec<_>>().join("  ");
+            self.line(line.trim_end());
+        }
+    }
+}
+
+impl Printer {
+    /// Makes a printer as the arguments ask.
+    pub fn new(arguments: &GlobalArguments) -> Self {
+        match arguments.color {
+            ColorWhen::Auto => anstream::ColorChoice::Auto,
+            ColorWhen::Always => anstream::ColorChoice::Always,
+            ColorWhen::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+        Self {
+            json: arguments.json,
+            quiet: arguments.quiet,
+            verbose: arguments.verbose,
+            progress: !arguments.no_progress && !arguments.quiet && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Returns whether a progress bar may be shown.
+    pub fn shows_progress(&self) -> bool {
+        self.progress
+    }
+
+    /// Returns whether the user asked for more.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Prints a result: the document with `--json`, else the page that `page` writes, unless the user wants silence.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> Result<(), CliError> {
+        if self.json {
+            let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
+            json.push(b'\n');
+            return self.raw(&json);
+        }
+        if self.quiet {
+            return Ok(());
+        }
+        let mut written = Page::new();
+        page(&mut written);
+        let mut output = anstream::stdout().lock();
+        ignore_closed_pipe(output.write_all(written.0.as_bytes()).and_then(|()| output.flush()))
+    }
+
+    /// Prints bytes as they are.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut output = io::stdout().lock();
+        ignore_closed_pipe(output.write_all(bytes).and_then(|()| output.flush()))
+    }
+
+    /// Prints a warning.
+    pub fn warning(&self, message: &str) {
+        if !self.quiet {
+            anstream::eprintln!("{WARNING}warning{WARNING:#}: {message}");
+        }
+    }
+
+    /// Prints an error with its causes, and what to do about it.
+    pub fn error(&self, error: &CliError) {
+        anstream::eprintln!("{ERROR}error{ERROR:#}: {error}");
+        let mut last = error.to_string();
+        for cause in error.causes() {
+            let text = cause.to_string();
+            if !last.contains(&text) {
+                anstream::eprintln!("  {DIM}because{DIM:#}: {text}");
+            }
+            last = text;
+        }
+        for hint in error.hints() {
+            anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
+        }
+    }
+}
+
+/// Whoever reads may stop reading, as `head` does.
+fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Prints what the arguments' parser has to say: help and version, or what was wrong.
+pub fn usage(message: &clap::Error) -> ExitCode {
+    // Nobody is left to tell when even this cannot be printed.
+    let _ = message.print();
+    if message.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+/// Returns a size for people: `12.3 MiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while value >= 1023.95 && units.len() > 0 {
+        value /= 1024.0;
+        unit = units.next();
+    }
+    format!("{value:.1} {}", unit.unwrap_or(&"TiB"))
+}
+
+/// Returns a count and its noun: `1 file`, `2 files`.
+pub fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (262_144_000, "250.0 MiB"),
+            (5 << 40, "5.0 TiB"),
+            (u64::MAX, "16777216.0 TiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let mut page = Page::new();
+        let row = |name: &str, size: &str| [name.to_owned(), size.to_owned()];
+        page.table(&[row("numpy", "9 B"), row("six", "12 KiB")], &[1]);
+        assert_eq!(page.0, "numpy     9 B\nsix    12 KiB\n");
+    }
+}

@@ -1,0 +1,76 @@
+//! Progress bars on standard error, on a terminal alone.
+
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::printer::Printer;
+use crate::report::{Phase, Reporter};
+
+/// Shows one bar at a time, and keeps the warnings for the report.
+pub struct Progress<'a> {
+    printer: &'a Printer,
+    current: Mutex<Option<(Phase, ProgressBar)>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl<'a> Progress<'a> {
+    /// Makes a reporter that shows what `printer` allows.
+    pub fn new(printer: &'a Printer) -> Self {
+        Self { printer, current: Mutex::new(None), warnings: Mutex::new(Vec::new()) }
+    }
+
+    /// Returns what was warned of.
+    pub fn warnings(self) -> Vec<String> {
+        self.warnings.into_inner().unwrap_or_default()
+    }
+
+    fn with_bar(&self, phase: Phase, act: impl FnOnce(&ProgressBar)) {
+        if let Ok(current) = self.current.lock()
+            && let Some((shown, bar)) = current.as_ref()
+            && *shown == phase
+        {
+            act(bar);
+        }
+    }
+}
+
+impl Reporter for Progress<'_> {
+    fn start(&self, phase: Phase, total: u64) {
+        if !self.printer.shows_progress() || total == 0 {
+            return;
+        }
+        let (verb, template) = match phase {
+            Phase::Fetch => ("fetching", "{msg:>10} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec}, {eta})"),
+            Phase::Build => ("building", "{msg:>10} [{bar:30}] {pos} of {len}"),
+            Phase::Write => ("writing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(verb);
+        if let Ok(mut current) = self.current.lock() {
+            *current = Some((phase, bar));
+        }
+    }
+
+    fn advance(&self, phase: Phase, amount: u64) {
+        self.with_bar(phase, |bar| bar.inc(amount));
+    }
+
+    fn finish(&self, phase: Phase) {
+        self.with_bar(phase, ProgressBar::finish_and_clear);
+    }
+
+    fn warn(&self, message: &str) {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.push(message.to_owned());
+        }
+        let bar = self.current.lock().ok().and_then(|current| current.as_ref().map(|(_, bar)| bar.clone()));
+        match bar {
+            Some(bar) => bar.suspend(|| self.printer.warning(message)),
+            None => self.printer.warning(message),
+        }
+    }
+}

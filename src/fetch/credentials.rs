@@ -1,0 +1,310 @@
+//! Credentials of indexes: from URLs, from uv's environment variables, and from a `.netrc`.
+//!
+//! They go to the realm that they are for, which is a scheme, a host and a port
+//! ([RFC 9110, section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)), and nowhere else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use netrc::{Authenticator, Netrc};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+/// An index of distributions.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Index {
+    /// The name that pyproject.toml gives it in `[[tool.uv.index]]`.
+    pub name: Option<String>,
+    /// Its URL, which may hold a user and a password.
+    pub url: Url,
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Index").field("name", &self.name).field("url", &without_secrets(&self.url)).finish()
+    }
+}
+
+/// A user and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    pub username: String,
+    pub password: String,
+}
+
+impl Login {
+    /// Returns what a URL holds before its host.
+    fn of_url(url: &Url) -> Option<Self> {
+        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let (username, password) = (decode(url.username()), decode(url.password().unwrap_or_default()));
+        (!username.is_empty() || !password.is_empty()).then_some(Self { username, password })
+    }
+
+    fn of_netrc(entry: &Authenticator) -> Self {
+        Self { username: entry.login.clone(), password: entry.password.clone() }
+    }
+}
+
+/// The credentials that are known. Printing them shows none.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    indexes: Vec<(Index, Option<Login>)>,
+    netrc: HashMap<String, Authenticator>,
+    netrc_fault: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indexes: Vec<&Index> = self.indexes.iter().map(|(index, _)| index).collect();
+        formatter.debug_struct("Credentials").field("indexes", &indexes).finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// Gathers the credentials in `variables`, which are those of the environment, in the `.netrc` if there is one, and
+    /// for `indexes`, which are those of pyproject.toml and of the command line.
+    ///
+    /// As in uv, an index NAME has its credentials in `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`, before
+    /// those in its URL; further indexes are in `UV_DEFAULT_INDEX`, `UV_INDEX`, `UV_INDEX_URL` and
+    /// `UV_EXTRA_INDEX_URL`. What cannot be parsed is passed over: most files need no credentials. A `.netrc` that
+    /// cannot be read is told of in the hints, when a server refuses to give a file.
+    pub fn new(
+        variables: impl IntoIterator<Item = (String, String)>,
+        netrc: Option<&Path>,
+        indexes: impl IntoIterator<Item = Index>,
+    ) -> Self {
+        let variables: BTreeMap<String, String> = variables.into_iter().collect();
+        let indexes = indexes.into_iter().chain(indexes_of(&variables)).map(|index| {
+            let login = index.name.as_deref().and_then(|name| login_of(name, &variables));
+            let login = login.or_else(|| Login::of_url(&index.url));
+            (index, login)
+        });
+        let (netrc, netrc_fault) = match netrc.map(read_netrc) {
+            Some(Ok(netrc)) => (netrc.hosts, None),
+            Some(Err(fault)) => (HashMap::new(), Some(fault)),
+            None => (HashMap::new(), None),
+        };
+        Self { indexes: indexes.collect(), netrc, netrc_fault }
+    }
+
+    /// Returns the credentials to send along when a file of an index is asked for.
+    pub(super) fn login(&self, url: &Url, index: Option<&Url>) -> Option<Login> {
+        let netrc = url.host_str().and_then(|host| self.netrc.get(host)).map(Login::of_netrc);
+        let login = Login::of_url(url).or_else(|| {
+            let known = self.indexes.iter().filter(|(known, login)| login.is_some() && is_same_realm(&known.url, url));
+            // The first of those that fit best.
+            known.rev().max_by_key(|(known, _)| fit(&known.url, url, index)).and_then(|(_, login)| login.clone())
+        });
+        match login {
+            // A user alone: the password may be in the .netrc.
+            Some(login) if login.password.is_empty() => {
+                netrc.filter(|netrc| netrc.username == login.username).or(Some(login))
+            }
+            Some(login) => Some(login),
+            None => netrc,
+        }
+    }
+
+    /// Returns the credentials to try when a server wants some and none are known for it: the `default` of the `.netrc`.
+    pub(super) fn fallback(&self) -> Option<Login> {
+        self.netrc.get("default").map(Login::of_netrc)
+    }
+
+    /// Returns the name of the index that a file belongs to.
+    pub(super) fn index_name(&self, url: &Url, index: Option<&Url>) -> Option<&str> {
+        let is_fit = |known: &&(Index, Option<Login>)| fit(&known.0.url, url, index) > (false, 0);
+        self.indexes
+            .iter()
+            .filter(is_fit)
+            .rev()
+            .max_by_key(|(known, _)| fit(&known.url, url, index))
+            .and_then(|(known, _)| known.name.as_deref())
+    }
+
+    /// Returns why the `.netrc` could not be read.
+    pub(super) fn netrc_fault(&self) -> Option<&str> {
+        self.netrc_fault.as_deref()
+    }
+}
+
+/// Returns a URL without what may be secret: the user, the password, the query and the fragment.
+pub(super) fn without_secrets(url: &Url) -> String {
+    let mut url = url.clone();
+    // These fail for URLs that cannot hold a user: then there is none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+/// Returns the names that uv derives its environment variables for an index from: `my-index` becomes `MY_INDEX`.
+pub(super) fn variable_name(index: &str) -> String {
+    index.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+fn login_of(index: &str, variables: &BTreeMap<String, String>) -> Option<Login> {
+    let variable = |part: &str| variables.get(&format!("UV_INDEX_{}_{part}", variable_name(index))).cloned();
+    match (variable("USERNAME"), variable("PASSWORD")) {
+        (None, None) => None,
+        (username, password) => {
+            Some(Login { username: username.unwrap_or_default(), password: password.unwrap_or_default() })
+        }
+    }
+}
+
+/// Returns the indexes that the environment names: each is a URL, or `name=URL`.
+fn indexes_of(variables: &BTreeMap<String, String>) -> impl Iterator<Item = Index> {
+    ["UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"]
+        .into_iter()
+        .filter_map(|variable| variables.get(variable))
+        .flat_map(|value| value.split_whitespace())
+        .filter_map(|value| match value.split_once('=') {
+            Some((name, url)) if !name.contains(':') => {
+                Some(Index { name: Some(name.to_owned()), url: url.parse().ok()? })
+            }
+            _ => Some(Index { name: None, url: value.parse().ok()? }),
+        })
+}
+
+fn read_netrc(path: &Path) -> Result<Netrc, String> {
+    match Netrc::from_file(path) {
+        Ok(netrc) => Ok(netrc),
+        Err(netrc::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Netrc::default()),
+        Err(netrc::Error::Io(error)) => Err(format!("{} could not be read: {error}", path.display())),
+        // The parser's own message quotes the word that it stumbled over, which may be a password.
+        Err(netrc::Error::Parsing { .. }) => {
+            Err(format!("{} could not be read: it has a syntax error", path.display()))
+        }
+    }
+}
+
+/// Returns how well an index fits a file: whether it is the one that the lock names, then how much of the path is its.
+fn fit(known: &Url, url: &Url, index: Option<&Url>) -> (bool, usize) {
+    let is_locked = index.is_some_and(|index| {
+        is_same_realm(known, index) && known.path().trim_end_matches('/') == index.path().trim_end_matches('/')
+    });
+    // The files of an index often lie beside its list of names.
+    let root = known.path().trim_end_matches('/').trim_end_matches("/simple");
+    let is_inside = is_same_realm(known, url)
+        && url.path().strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    (is_locked, if is_inside { root.len() + 1 } else { 0 })
+}
+
+fn is_same_realm(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme() && a.host_str() == b.host_str() && a.port_or_known_default() == b.port_or_known_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    fn index(name: &str, at: &str) -> Index {
+        Index { name: (!name.is_empty()).then(|| name.to_owned()), url: url(at) }
+    }
+
+    fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// Returns `user:password`, as it would be sent for a file.
+    fn sent(credentials: &Credentials, file: &str, index: Option<&str>) -> Option<String> {
+        let login = credentials.login(&url(file), index.map(url).as_ref())?;
+        Some(format!("{}:{}", login.username, login.password))
+    }
+
+    #[test]
+    fn a_named_index_has_its_credentials_in_the_environment() {
+        let environment = variables(&[("UV_INDEX_MY_OWN_1_USERNAME", "ann"), ("UV_INDEX_MY_OWN_1_PASSWORD", "p%40ss")]);
+        let credentials = Credentials::new(environment, None, [index("my-own.1", "https://x:y@host/simple/")]);
+        let file = "https://host/files/a.whl";
+        assert_eq!(sent(&credentials, file, None).unwrap(), "ann:p%40ss");
+        assert_eq!(credentials.index_name(&url(file), None), Some("my-own.1"));
+    }
+
+    #[test]
+    fn credentials_in_urls_are_decoded() {
+        let environment = variables(&[
+            ("UV_INDEX_URL", "https://a%40b:c%2Fd@one/simple"),
+            ("UV_EXTRA_INDEX_URL", "https://tok@two/x  https://three"),
+            ("UV_INDEX", "named=https://e:f@four/simple nonsense"),
+            ("UV_INDEX_NAMED_PASSWORD", "g"),
+        ]);
+        let credentials = Credentials::new(environment, None, []);
+        assert_eq!(sent(&credentials, "https://one/f/a.whl", None).unwrap(), "a@b:c/d");
+        assert_eq!(sent(&credentials, "https://two/f/a.whl", None).unwrap(), "tok:");
+        assert_eq!(sent(&credentials, "https://three/f/a.whl", None), None);
+        assert_eq!(sent(&credentials, "https://four/f/a.whl", None).unwrap(), ":g");
+        assert_eq!(sent(&credentials, "https://h:i@one/f/a.whl", None).unwrap(), "h:i");
+    }
+
+    #[test]
+    fn credentials_stay_in_their_realm() {
+        let credentials = Credentials::new([], None, [index("", "https://u:p@host:8443/simple")]);
+        assert!(sent(&credentials, "https://host:8443/f", None).is_some());
+        for file in ["http://host:8443/f", "https://host/f", "https://host:8444/f", "https://a.host:8443/f"] {
+            assert_eq!(sent(&credentials, file, Some("https://host:8443/simple")), None, "{file}");
+        }
+        let credentials = Credentials::new([], None, [index("", "https://u:p@host/simple")]);
+        assert!(sent(&credentials, "https://host:443/f", None).is_some());
+    }
+
+    #[test]
+    fn the_best_fitting_index_of_a_realm_is_chosen() {
+        let credentials = Credentials::new(
+            [],
+            None,
+            [
+                index("a", "https://a:1@host/team/simple/"),
+                index("b", "https://b:1@host/team/deep/simple/"),
+                index("c", "https://c:1@host/tea/simple/"),
+            ],
+        );
+        let file = "https://host/team/deep/files/x.whl";
+        assert_eq!(sent(&credentials, file, None).unwrap(), "b:1");
+        assert_eq!(sent(&credentials, file, Some("https://host/tea/simple")).unwrap(), "c:1");
+        assert_eq!(sent(&credentials, "https://host/team/x.whl", None).unwrap(), "a:1");
+        assert_eq!(sent(&credentials, "https://host/elsewhere/x.whl", None).unwrap(), "a:1");
+        assert_eq!(credentials.index_name(&url("https://host/elsewhere/x.whl"), None), None);
+    }
+
+    #[test]
+    fn a_netrc_completes_what_the_indexes_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("netrc");
+        std::fs::write(&path, "machine host login ann password one\ndefault login bob password two\n").unwrap();
+        let credentials = Credentials::new([], Some(&path), []);
+        assert_eq!(sent(&credentials, "https://host/f", None).unwrap(), "ann:one");
+        assert_eq!(sent(&credentials, "https://other/f", None), None);
+        assert_eq!(credentials.fallback().unwrap().username, "bob");
+        for (user, login) in [("ann", "ann:one"), ("eve", "eve:"), ("ann:x", "ann:x")] {
+            let index = index("", &format!("https://{user}@host/simple"));
+            assert_eq!(sent(&Credentials::new([], Some(&path), [index]), "https://host/f", None).unwrap(), login);
+        }
+    }
+
+    #[test]
+    fn a_netrc_that_cannot_be_read_is_told_of_without_its_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("netrc");
+        std::fs::write(&path, "machine host login ann hunter2").unwrap();
+        let credentials = Credentials::new([], Some(&path), []);
+        let fault = credentials.netrc_fault().unwrap();
+        assert!(fault.contains("syntax error") && !fault.contains("hunter2"), "{fault}");
+        assert_eq!(Credentials::new([], Some(&folder.path().join("none")), []).netrc_fault(), None);
+    }
+
+    #[test]
+    fn printing_shows_no_secret() {
+        let environment = variables(&[("UV_INDEX_A_PASSWORD", "hunter2")]);
+        let credentials = Credentials::new(environment, None, [index("a", "https://me:hunter2@host/simple?t=hunter2")]);
+        assert!(!format!("{credentials:?}").contains("hunter2"));
+        assert_eq!(without_secrets(&url("https://me:x@host/a?b#c")), "https://host/a");
+    }
+}

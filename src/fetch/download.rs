@@ -1,0 +1,194 @@
+//! Downloading one wheel: resumed where it can be, tried again where that may help, verified as it comes in.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::path::Path;
+
+use super::client::{Client, transport};
+use super::error::{Fault, FetchError};
+use super::verify::Verifier;
+use super::{Remote, Retry, failure};
+use crate::cache::{CacheError, Claim, copy};
+use crate::digest::{Digest, Sha256};
+use crate::report::{Phase, Reporter};
+
+/// If so many bytes came between two failures, they are not in a row.
+const PROGRESS: u64 = 1 << 20;
+
+/// A file on its way into the cache.
+pub(super) struct Partial {
+    claim: Claim,
+    file: File,
+    length: u64,
+    expected: Option<Digest>,
+    verifier: Verifier,
+}
+
+impl Partial {
+    /// Opens the file of a claim. What an earlier run left in it is kept, if a digest can tell whether it is right.
+    pub fn open(claim: Claim, expected: Option<Digest>) -> Result<Self, CacheError> {
+        let file = claim.open()?;
+        let verifier = Verifier::new(expected.as_ref());
+        let mut partial = Self { claim, file, length: 0, expected, verifier };
+        if partial.expected.is_none() {
+            partial.restart()?;
+            return Ok(partial);
+        }
+        let hashed = copy(&mut partial.file, |bytes| partial.verifier.update(bytes));
+        partial.length = hashed.map_err(CacheError::io("read", partial.claim.path()))?;
+        Ok(partial)
+    }
+
+    /// Returns the open file and its path.
+    pub fn staged(&self) -> (&File, &Path) {
+        (&self.file, self.claim.path())
+    }
+
+    /// Removes the file: it is not what is wanted.
+    pub fn discard(&self) {
+        self.claim.discard();
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), CacheError> {
+        self.file.write_all(bytes).map_err(CacheError::io("write", self.claim.path()))?;
+        self.verifier.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<(), CacheError> {
+        let empty = self.file.set_len(0).and_then(|()| self.file.rewind());
+        empty.map_err(CacheError::io("write", self.claim.path()))?;
+        self.length = 0;
+        self.verifier = Verifier::new(self.expected.as_ref());
+        Ok(())
+    }
+
+    /// Compares the whole file with what it is to be.
+    fn verify(&self) -> Result<Sha256, Fault> {
+        self.verifier.clone().finish(self.expected.as_ref())
+    }
+
+    /// Returns whether nothing is missing, as far as a digest can tell: the lock may not have the size.
+    fn is_whole(&self) -> bool {
+        self.length > 0 && self.expected.is_some() && self.verify().is_ok()
+    }
+}
+
+/// The download of one wheel.
+pub(super) struct Download<'a> {
+    client: &'a Client<'a>,
+    retry: Retry,
+    reporter: &'a dyn Reporter,
+    remote: &'a Remote<'a>,
+    partial: Partial,
+    /// Whether what is there of the file may be gone on with.
+    may_resume: bool,
+    /// Whether the file comes from more than one answer.
+    is_resumed: bool,
+    /// How many bytes the reporter knows of.
+    reported: u64,
+    attempts: u32,
+}
+
+impl<'a> Download<'a> {
+    pub fn new(
+        client: &'a Client<'a>,
+        retry: Retry,
+        reporter: &'a dyn Reporter,
+        remote: &'a Remote<'a>,
+        partial: Partial,
+    ) -> Self {
+        let (may_resume, is_resumed) = (partial.expected.is_some(), partial.length > 0);
+        Self { client, retry, reporter, remote, partial, may_resume, is_resumed, reported: 0, attempts: 0 }
+    }
+
+    /// Downloads what is missing and verifies the whole.
+    pub async fn run(mut self) -> Result<(Partial, Sha256), FetchError> {
+        let mut result = self.complete_and_verify().await;
+        // What was there before may be to blame: once more, in one piece.
+        if result.as_ref().is_err_and(Fault::is_about_content) && self.is_resumed {
+            self.may_resume = false;
+            self.partial.restart()?;
+            result = self.complete_and_verify().await;
+        }
+        match result {
+            Ok(sha256) => Ok((self.partial, sha256)),
+            Err(fault) => {
+                if fault.is_about_content() {
+                    self.partial.discard();
+                }
+                Err(failure(self.remote.locked, self.attempts, fault))
+            }
+        }
+    }
+
+    async fn complete_and_verify(&mut self) -> Result<Sha256, Fault> {
+        self.complete().await?;
+        self.partial.verify()
+    }
+
+    /// Downloads until the file is as long as it is to be, and tries again where that may help.
+    async fn complete(&mut self) -> Result<(), Fault> {
+        self.report();
+        let (mut failures, mut mark) = (0, self.reported);
+        while !self.partial.is_whole() {
+            self.attempts += 1;
+            let Err(fault) = self.attempt().await else { break };
+            if self.reported >= mark + PROGRESS {
+                (failures, mark) = (0, self.reported);
+            }
+            failures += 1;
+            if !fault.is_retryable() || failures > self.retry.limit {
+                return Err(fault);
+            }
+            tokio::time::sleep(self.retry.pause(failures, fault.retry_after())).await;
+        }
+        Ok(())
+    }
+
+    async fn attempt(&mut self) -> Result<(), Fault> {
+        let locked = self.remote.locked;
+        if !self.may_resume || locked.size.is_some_and(|size| self.partial.length >= size) {
+            self.partial.restart()?;
+        }
+        let offset = self.partial.length;
+        self.is_resumed = offset > 0;
+        let mut body = self.client.get(self.remote.url, self.remote.index, offset).await?;
+        if body.start < offset {
+            self.partial.restart()?;
+            self.is_resumed = false;
+        }
+        let expected = locked.size.or(body.size);
+        if let (Some(expected), Some(actual)) = (expected, body.size)
+            && expected != actual
+        {
+            return Err(Fault::Size { expected, actual: Some(actual) });
+        }
+        while let Some(bytes) = body.response.chunk().await.map_err(transport)? {
+            let room = expected.map(|expected| (expected, expected.saturating_sub(self.partial.length)));
+            if let Some((expected, room)) = room
+                && room < bytes.len() as u64
+            {
+                return Err(Fault::Size { expected, actual: None });
+            }
+            self.partial.append(&bytes)?;
+            self.report();
+        }
+        match expected {
+            Some(expected) if self.partial.length < expected => {
+                Err(Fault::Truncated { expected, actual: self.partial.length })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the reporter what it does not know of yet: after a restart nothing, until new bytes come.
+    fn report(&mut self) {
+        let length = self.partial.length.min(self.remote.locked.size.unwrap_or(u64::MAX));
+        if length > self.reported {
+            self.reporter.advance(Phase::Fetch, length - self.reported);
+            self.reported = length;
+        }
+    }
+}

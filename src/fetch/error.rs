@@ -1,0 +1,205 @@
+//! Why wheels could not be fetched.
+
+use std::io;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::credentials::variable_name;
+use crate::cache::CacheError;
+use crate::digest::Digest;
+use crate::wheel::filename::WheelFilename;
+
+/// Why wheels could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A wheel could not be fetched from where it is.
+    #[error("cannot fetch {wheel} from {from}{}", attempts_suffix(*.attempts))]
+    Wheel {
+        /// The wheel's file name.
+        wheel: Box<WheelFilename>,
+        /// Its URL without what may be secret, or its path.
+        from: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// What was wrong, the last time.
+        #[source]
+        fault: Box<Fault>,
+    },
+    /// The network may not be used, and these wheels are not in the cache.
+    #[error("{} not in the cache, and the network may not be used: {}", count(.0.len()), list(.0))]
+    Offline(Vec<WheelFilename>),
+    /// The cache cannot be used, or a wheel is none that can be installed.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The system gives no threads to download in.
+    #[error("cannot start to download")]
+    Start(#[source] io::Error),
+    /// The system's certificates, or its proxy's settings, cannot be used.
+    #[error("cannot set up the connections to download with")]
+    Client(#[source] reqwest::Error),
+}
+
+/// What was wrong with a file that was to be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The server refused to give the file.
+    #[error("the server answered {status}{}", if *.with_credentials { " to the credentials that were sent" } else { "" })]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// Whether credentials were sent.
+        with_credentials: bool,
+        /// The name of the index, if it has one.
+        index: Option<String>,
+        /// Why the `.netrc` could not be read, if that is so.
+        netrc: Option<String>,
+        /// How long to wait before another attempt.
+        retry_after: Option<Duration>,
+    },
+    /// The connection failed, or was slower than the timeouts allow.
+    #[error("the connection failed")]
+    Transport(#[source] reqwest::Error),
+    /// The server gave another part of the file than it was asked for.
+    #[error("the server gave another part of the file than it was asked for")]
+    Range,
+    /// The file ended early.
+    #[error("the file ended after {actual} of {expected} bytes")]
+    Truncated {
+        /// The size to come.
+        expected: u64,
+        /// What came.
+        actual: u64,
+    },
+    /// The file has another size than it should.
+    #[error("the file has {} bytes, not {expected}", or_more(*.actual))]
+    Size {
+        /// The lock's size, or else the server's.
+        expected: u64,
+        /// The size that the server told; nothing if it just sent too much.
+        actual: Option<u64>,
+    },
+    /// The file has another digest than the lock says.
+    #[error("the file is not the one that was locked: expected {expected}, got {actual}")]
+    Digest {
+        /// The lock's.
+        expected: Digest,
+        /// The file's.
+        actual: Digest,
+    },
+    /// The URL is of a kind that cannot be fetched.
+    #[error("only https, http and file URLs can be fetched, not {0}")]
+    Scheme(String),
+    /// The file on this machine cannot be read.
+    #[error("the file cannot be read")]
+    Read(#[source] io::Error),
+    /// The cache cannot be written.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+impl Fault {
+    /// Returns whether another attempt may help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429),
+            Self::Transport(error) => !error.is_redirect() && !error.is_builder() && !is_about_certificates(error),
+            Self::Truncated { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Returns whether what came is not the file: if a part of it was there before, that part may be to blame.
+    pub(super) fn is_about_content(&self) -> bool {
+        matches!(self, Self::Range | Self::Size { .. } | Self::Digest { .. })
+    }
+
+    /// Returns how long the server asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 410) => self.refusal_hints(),
+            Self::Status { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
+            Self::Transport(error) if is_about_certificates(error) => {
+                vec!["if a proxy signs the certificates here, name the file of its authority in SSL_CERT_FILE".to_owned()]
+            }
+            Self::Transport(_) => vec![
+                "check the connection and, behind a proxy, HTTPS_PROXY; what came so far is kept, and the next run goes on from there"
+                    .to_owned(),
+            ],
+            Self::Size { .. } | Self::Digest { .. } => vec![
+                "the file was replaced after it was locked, or something on the way altered it: if you trust the new one, lock it with `uv lock --refresh`"
+                    .to_owned(),
+            ],
+            Self::Read(error) if error.kind() == io::ErrorKind::NotFound => {
+                vec!["put the file back, or lock again with `uv lock`".to_owned()]
+            }
+            Self::Cache(error) => error.hints(),
+            Self::Range | Self::Scheme(_) | Self::Read(_) => Vec::new(),
+        }
+    }
+
+    fn refusal_hints(&self) -> Vec<String> {
+        let Self::Status { status, with_credentials, index, netrc, .. } = self else { return Vec::new() };
+        let mut hints = Vec::new();
+        if *with_credentials {
+            hints.push("check the user and the password, and whether they give access to this file".to_owned());
+        } else if let Some(index) = index {
+            let name = variable_name(index);
+            hints.push(format!(
+                "set UV_INDEX_{name}_USERNAME and UV_INDEX_{name}_PASSWORD, or add the host to .netrc, if the index `{index}` needs credentials"
+            ));
+        } else {
+            hints.push(
+                "if the index needs credentials, add the host to .netrc, or give the index a name in [[tool.uv.index]] and set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD"
+                    .to_owned(),
+            );
+        }
+        hints.extend(netrc.clone());
+        if matches!(status.as_u16(), 404 | 410) {
+            hints.push("if the file was removed from the index, lock another one with `uv lock --refresh`".to_owned());
+        }
+        hints
+    }
+}
+
+impl FetchError {
+    /// Returns what the user can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Wheel { fault, .. } => fault.hints(),
+            Self::Offline(_) => vec!["run once without --offline, with the same cache".to_owned()],
+            Self::Cache(error) => error.hints(),
+            Self::Start(_) => Vec::new(),
+            Self::Client(_) => vec!["check SSL_CERT_FILE, HTTPS_PROXY and HTTP_PROXY".to_owned()],
+        }
+    }
+}
+
+/// Returns whether the server's certificate was refused: it will be the next time.
+fn is_about_certificates(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.into_iter().any(|cause| cause.to_string().contains("certificate"))
+}
+
+fn attempts_suffix(attempts: u32) -> String {
+    if attempts > 1 { format!(", which was tried {attempts} times") } else { String::new() }
+}
+
+fn count(wheels: usize) -> String {
+    if wheels == 1 { "1 wheel is".to_owned() } else { format!("{wheels} wheels are") }
+}
+
+fn list(wheels: &[WheelFilename]) -> String {
+    wheels.iter().map(WheelFilename::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn or_more(actual: Option<u64>) -> String {
+    actual.map_or_else(|| "more".to_owned(), |actual| actual.to_string())
+}

@@ -1,0 +1,45 @@
+//! Taking in wheels that are on this machine: path sources and flat indexes.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::path::Path;
+
+use super::error::Fault;
+use super::verify::Verifier;
+use crate::cache::{Cache, CacheError, copy};
+use crate::lock::LockedWheel;
+use crate::wheel::Wheel;
+
+/// Copies a wheel into the cache: what is built from it later must be what was verified, whatever becomes of the file.
+///
+/// Without a digest in the lock the file itself is hashed each time to see whether the cache has it.
+pub(super) fn take_in(locked: &LockedWheel, path: &Path, cache: &Cache) -> Result<Wheel, Fault> {
+    let mut file = File::open(path).map_err(Fault::Read)?;
+    let digest = locked.digest.as_ref();
+    if digest.is_none() {
+        let mut verifier = Verifier::new(None);
+        copy(&mut file, |bytes| verifier.update(bytes)).map_err(Fault::Read)?;
+        let sha256 = verifier.finish(None)?;
+        if let Some(wheel) = cache.wheel(&sha256.into(), &locked.filename)? {
+            return Ok(wheel);
+        }
+        file.rewind().map_err(Fault::Read)?;
+    }
+
+    let staged = cache.stage()?;
+    let mut verifier = Verifier::new(digest);
+    let mut written = Ok(());
+    let take = |bytes: &[u8]| {
+        verifier.update(bytes);
+        if written.is_ok() {
+            written = staged.as_file().write_all(bytes).map_err(CacheError::io("write", staged.path()));
+        }
+    };
+    let actual = copy(&mut file, take).map_err(Fault::Read)?;
+    written?;
+    if let Some(expected) = locked.size.filter(|expected| *expected != actual) {
+        return Err(Fault::Size { expected, actual: Some(actual) });
+    }
+    let sha256 = verifier.finish(digest)?;
+    Ok(cache.store((staged.as_file(), staged.path()), sha256, digest, &locked.filename)?)
+}

@@ -1,0 +1,289 @@
+//! Fetching the wheels that a lock selects: out of the cache, off this machine, or from an index.
+//!
+//! Every file is verified against the lock's digest while it comes in, read strictly, and only then gets its name in
+//! the cache. Downloads go on where a connection broke, or where an earlier run was killed.
+//!
+//! All that is asynchronous stays in here: [`Fetcher::fetch`] blocks. The connections are served by a small runtime that
+//! lives as long as the call; wheels are read by rayon's threads, while others still come in.
+
+mod client;
+mod credentials;
+mod download;
+mod error;
+mod local;
+mod retry;
+mod verify;
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use rayon::Scope;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use tokio::sync::{oneshot, watch};
+use url::Url;
+
+use crate::cache::{Cache, CacheError, Claim};
+use crate::lock::{Location, LockedWheel};
+use crate::report::{Phase, Reporter};
+use crate::wheel::Wheel;
+use client::Client;
+use download::{Download, Partial};
+
+pub use credentials::{Credentials, Index};
+pub use error::{Fault, FetchError};
+pub use retry::Retry;
+
+/// The threads that serve connections. One decrypts several hundred megabytes a second.
+const THREADS: usize = 2;
+
+/// How long another process is given before it is asked again whether it is done with a file.
+const CLAIM_PAUSE: Duration = Duration::from_millis(50);
+
+/// How to fetch.
+#[derive(Debug, Clone)]
+pub struct FetchOptions {
+    /// How many files are downloaded at once; at least one. The default is 16: 4 are as fast for large wheels and
+    /// somewhat slower for many small ones, and with 32 and more, name servers were seen to drop requests.
+    pub concurrency: usize,
+    /// Whether the network must not be used.
+    pub offline: bool,
+    /// What is tried again, and when.
+    pub retry: Retry,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// How long a server may send nothing. There is no limit for a whole file.
+    pub read_timeout: Duration,
+    /// The credentials of the indexes.
+    pub credentials: Credentials,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            offline: false,
+            retry: Retry::default(),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
+            credentials: Credentials::default(),
+        }
+    }
+}
+
+/// Fetches wheels.
+#[derive(Debug)]
+pub struct Fetcher {
+    options: FetchOptions,
+}
+
+/// A wheel that has to be downloaded.
+struct Remote<'a> {
+    /// Its place among the wheels asked for.
+    position: usize,
+    locked: &'a LockedWheel,
+    url: &'a Url,
+    index: Option<&'a Url>,
+}
+
+impl Fetcher {
+    /// Makes one. Nothing is connected before it is needed.
+    pub fn new(options: FetchOptions) -> Self {
+        Self { options }
+    }
+
+    /// Returns the wheels in the order of `wheels`. Blocks: it is for a thread of the program's own, neither an
+    /// asynchronous one nor one of rayon's.
+    ///
+    /// A wheel that the lock has a digest for is taken from the cache if it is there. One without is read again each
+    /// time: that is how it is noticed that it changed.
+    ///
+    /// # Errors
+    /// A wheel cannot be had, is not what the lock says, or is none that can be installed. If that is so for several,
+    /// the first one of `wheels` is reported, whatever the order of events; those after it are given up.
+    pub fn fetch(
+        &self,
+        wheels: &[LockedWheel],
+        cache: &Cache,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<Wheel>, FetchError> {
+        let found: Vec<_> = wheels.par_iter().map(|locked| find(locked, cache)).collect();
+        let mut found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let remotes = wheels.iter().enumerate().filter_map(|(position, locked)| match &locked.location {
+            Location::Url { url, index } => Some(Remote { position, locked, url, index: index.as_ref() }),
+            Location::Path(_) => None,
+        });
+        let missing: Vec<Remote> = remotes.filter(|remote| found[remote.position].is_none()).collect();
+        if !missing.is_empty() {
+            if self.options.offline {
+                return Err(FetchError::Offline(missing.iter().map(|remote| remote.locked.filename.clone()).collect()));
+            }
+            reporter.start(Phase::Fetch, missing.iter().filter_map(|remote| remote.locked.size).sum());
+            let downloaded = self.download(&missing, cache, reporter);
+            reporter.finish(Phase::Fetch);
+            for (position, wheel) in downloaded? {
+                found[position] = Some(wheel);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Downloads wheels; returns each with its position.
+    fn download(
+        &self,
+        missing: &[Remote],
+        cache: &Cache,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<(usize, Wheel)>, FetchError> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(FetchError::Start)?;
+        let client = Client::new(&self.options)?;
+        rayon::in_place_scope(|scope| {
+            let downloads = Downloads { client: &client, retry: self.options.retry, cache, reporter, scope };
+            runtime.block_on(downloads.run(missing, self.options.concurrency.max(1)))
+        })
+    }
+}
+
+/// What all downloads share. What takes a processor's time is spawned into the scope.
+struct Downloads<'a, 'scope> {
+    client: &'a Client<'a>,
+    retry: Retry,
+    cache: &'scope Cache,
+    reporter: &'a dyn Reporter,
+    scope: &'a Scope<'scope>,
+}
+
+impl<'scope> Downloads<'_, 'scope> {
+    async fn run(
+        &self,
+        missing: &'scope [Remote<'scope>],
+        concurrency: usize,
+    ) -> Result<Vec<(usize, Wheel)>, FetchError> {
+        // The largest first: begun last, it would keep everyone waiting.
+        let mut order: Vec<&Remote> = missing.iter().collect();
+        order.sort_by_key(|remote| Reverse(remote.locked.size));
+
+        let (failed, failure) = watch::channel(usize::MAX);
+        let downloads = order.into_iter().map(|remote| {
+            let mut failure = failure.clone();
+            async move {
+                tokio::select! {
+                    biased;
+                    _ = failure.wait_for(|failed| *failed < remote.position) => None,
+                    result = self.fetch(remote) => Some((remote.position, result)),
+                }
+            }
+        });
+        let mut finished = stream::iter(downloads).buffer_unordered(concurrency);
+        let (mut wheels, mut first) = (Vec::new(), None);
+        // After a failure those that come before it go on: one of them may fail too, and is reported then.
+        while let Some(result) = finished.next().await {
+            match result {
+                Some((position, Ok(wheel))) => wheels.push((position, wheel)),
+                Some((position, Err(error))) if position < *failed.borrow() => {
+                    failed.send_replace(position);
+                    first = Some(error);
+                }
+                _ => {}
+            }
+        }
+        first.map_or(Ok(wheels), Err)
+    }
+
+    async fn fetch(&self, remote: &'scope Remote<'scope>) -> Result<Wheel, FetchError> {
+        let (cache, locked) = (self.cache, remote.locked);
+        let claim = self.claim(remote).await?;
+        let begin = move || match in_cache(locked, cache)? {
+            Some(wheel) => Ok(Begun::Done(wheel)),
+            None => Partial::open(claim, locked.digest.clone()).map(Begun::Partial),
+        };
+        let partial = match self.spawn(begin).await? {
+            // Another process brought it in meanwhile.
+            Begun::Done(wheel) => {
+                self.reporter.advance(Phase::Fetch, locked.size.unwrap_or_default());
+                return Ok(wheel);
+            }
+            Begun::Partial(partial) => partial,
+        };
+        let (partial, sha256) = Download::new(self.client, self.retry, self.reporter, remote, partial).run().await?;
+        let store = move || {
+            let stored = cache.store(partial.staged(), sha256, locked.digest.as_ref(), &locked.filename);
+            stored.inspect_err(|error| {
+                if matches!(error, CacheError::Wheel(_)) {
+                    partial.discard();
+                }
+            })
+        };
+        Ok(self.spawn(store).await?)
+    }
+
+    /// Waits until nobody else brings the file in.
+    async fn claim(&self, remote: &Remote<'_>) -> Result<Claim, CacheError> {
+        let source = remote.locked.digest.as_ref().map_or_else(|| remote.url.to_string(), ToString::to_string);
+        loop {
+            match self.cache.try_claim(&source)? {
+                Some(claim) => return Ok(claim),
+                None => tokio::time::sleep(CLAIM_PAUSE).await,
+            }
+        }
+    }
+
+    /// Has work done by rayon's threads.
+    async fn spawn<T: Send + 'scope>(&self, work: impl FnOnce() -> T + Send + 'scope) -> T {
+        let (sender, receiver) = oneshot::channel();
+        self.scope.spawn(move |_| {
+            // Nobody waits for it if the download was given up.
+            let _ = sender.send(work());
+        });
+        match receiver.await {
+            Ok(result) => result,
+            // The work panicked; the scope passes that on when it ends.
+            Err(_) => panic!("a thread that reads wheels panicked"),
+        }
+    }
+}
+
+/// How a download begins.
+enum Begun {
+    Done(Wheel),
+    Partial(Partial),
+}
+
+/// Returns a wheel that is there without the network, if it is.
+fn find(locked: &LockedWheel, cache: &Cache) -> Result<Option<Wheel>, FetchError> {
+    if let Some(wheel) = in_cache(locked, cache)? {
+        return Ok(Some(wheel));
+    }
+    let path = match &locked.location {
+        Location::Path(path) => path.clone(),
+        Location::Url { url, .. } => match url.scheme() {
+            "https" | "http" => return Ok(None),
+            scheme => match url.to_file_path() {
+                Ok(path) if scheme == "file" => path,
+                _ => return Err(failure(locked, 0, Fault::Scheme(scheme.to_owned()))),
+            },
+        },
+    };
+    match local::take_in(locked, &path, cache) {
+        Ok(wheel) => Ok(Some(wheel)),
+        Err(fault) => Err(failure(locked, 0, fault)),
+    }
+}
+
+fn in_cache(locked: &LockedWheel, cache: &Cache) -> Result<Option<Wheel>, CacheError> {
+    locked.digest.as_ref().map_or(Ok(None), |digest| cache.wheel(digest, &locked.filename))
+}
+
+/// Names the wheel that a fault is about; those of the cache speak for themselves.
+fn failure(locked: &LockedWheel, attempts: u32, fault: Fault) -> FetchError {
+    let from = match &locked.location {
+        Location::Url { url, .. } => credentials::without_secrets(url),
+        Location::Path(path) => path.display().to_string(),
+    };
+    match fault {
+        Fault::Cache(error) => FetchError::Cache(error),
+        fault => FetchError::Wheel { wheel: Box::new(locked.filename.clone()), from, attempts, fault: Box::new(fault) },
+    }
+}

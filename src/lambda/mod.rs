@@ -1,0 +1,49 @@
+//! AWS Lambda deployment packages: what goes into the function's zip and what into a layer, and Lambda's limits.
+
+pub mod limits;
+
+use crate::report::ArtifactKind;
+use crate::tree::{Entry, FileTree, InsertError, TreePath};
+
+/// The files of a function, and of its layer if the dependencies are apart.
+#[derive(Debug, Default)]
+pub struct DeploymentPackage {
+    /// The function's files.
+    pub function: FileTree,
+    /// The layer's files; none when everything is in the function's zip.
+    pub layer: Option<FileTree>,
+}
+
+impl DeploymentPackage {
+    /// Makes an empty package, with or without a layer.
+    pub fn new(with_layer: bool) -> Self {
+        Self { function: FileTree::new(), layer: with_layer.then(FileTree::new) }
+    }
+
+    /// Returns where the dependencies go.
+    pub fn dependencies(&self) -> ArtifactKind {
+        if self.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function }
+    }
+
+    /// Adds files to an artifact. Without a layer, everything is the function's.
+    ///
+    /// # Errors
+    /// A path is taken by something else.
+    pub fn extend(
+        &mut self,
+        kind: ArtifactKind,
+        files: impl IntoIterator<Item = (TreePath, Entry)>,
+    ) -> Result<(), InsertError> {
+        let tree = match (kind, &mut self.layer) {
+            (ArtifactKind::Layer, Some(layer)) => layer,
+            _ => &mut self.function,
+        };
+        files.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))
+    }
+
+    /// Returns the function's tree, then the layer's.
+    pub fn trees(&self) -> impl Iterator<Item = (ArtifactKind, &FileTree)> {
+        let function = std::iter::once((ArtifactKind::Function, &self.function));
+        function.chain(self.layer.iter().map(|layer| (ArtifactKind::Layer, layer)))
+    }
+}

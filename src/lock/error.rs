@@ -1,0 +1,326 @@
+//! What can be wrong with a lock file, and with what is asked of it.
+
+use std::path::PathBuf;
+
+use crate::name::DistributionName;
+use crate::target::PythonVersion;
+
+/// A lock file that cannot be read, or that does not hold what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LockError {
+    /// The text is no lock file.
+    #[error("{}{}: {}{reason}", .path.display(), line_suffix(*.line), package_prefix(.package.as_deref()))]
+    Syntax {
+        /// The lock.
+        path: PathBuf,
+        /// The line, from 1, if it is known.
+        line: Option<usize>,
+        /// The distribution in whose table the mistake is, if it is in one.
+        package: Option<String>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The format's version is not known.
+    #[error("{}: the lock has version {version} of its format; pybundle reads version 1", .path.display())]
+    UnsupportedVersion {
+        /// The lock.
+        path: PathBuf,
+        /// The format's version.
+        version: u32,
+    },
+    /// A part of the lock contradicts another part.
+    #[error("{}: `{package}` {fault}", .path.display())]
+    Inconsistent {
+        /// The lock.
+        path: PathBuf,
+        /// The distribution with its version.
+        package: String,
+        /// The contradiction.
+        fault: Inconsistency,
+    },
+    /// The target's Python is outside of the lock's `requires-python`.
+    #[error("{}: the lock is for Python {requires_python}, the target {target} has Python {python}", .path.display())]
+    PythonOutOfRange {
+        /// The lock.
+        path: PathBuf,
+        /// The target.
+        target: String,
+        /// The target's version of Python.
+        python: PythonVersion,
+        /// What the lock requires.
+        requires_python: String,
+        /// The built-in profiles that it allows.
+        runtimes: Vec<&'static str>,
+    },
+    /// The target is none of the environments that the lock was resolved for.
+    #[error("{}: the lock is for {}, which the target {target} is not", .path.display(), quoted_list(.environments))]
+    UnsupportedTarget {
+        /// The lock.
+        path: PathBuf,
+        /// The target.
+        target: String,
+        /// The markers of the environments.
+        environments: Vec<String>,
+    },
+    /// There is no such workspace member.
+    #[error("{}: the workspace has no member `{name}`", .path.display())]
+    UnknownMember {
+        /// The lock.
+        path: PathBuf,
+        /// What was asked for.
+        name: DistributionName,
+        /// The members.
+        members: Vec<String>,
+    },
+    /// The folder is no member of the lock's workspace.
+    #[error("{}: the lock has no project in the folder `{}`", .path.display(), .folder.display())]
+    UnknownProject {
+        /// The lock.
+        path: PathBuf,
+        /// The folder, relative to the lock's.
+        folder: PathBuf,
+        /// The members.
+        members: Vec<String>,
+    },
+    /// No root has the extra.
+    #[error("{}: {} no extra `{extra}`", .path.display(), subject(.projects))]
+    UnknownExtra {
+        /// The lock.
+        path: PathBuf,
+        /// The roots.
+        projects: Vec<String>,
+        /// What was asked for.
+        extra: String,
+        /// The extras there are.
+        known: Vec<String>,
+    },
+    /// No root has the group.
+    #[error("{}: {} no dependency group `{group}`", .path.display(), subject(.projects))]
+    UnknownGroup {
+        /// The lock.
+        path: PathBuf,
+        /// The roots.
+        projects: Vec<String>,
+        /// What was asked for.
+        group: String,
+        /// The groups there are.
+        known: Vec<String>,
+    },
+    /// Things that exclude each other were asked for together, directly or by a dependency.
+    #[error("{}: {} are declared as conflicting", .path.display(), list(.items))]
+    Conflict {
+        /// The lock.
+        path: PathBuf,
+        /// The extras, groups and projects.
+        items: Vec<String>,
+    },
+    /// The markers of conflicting extras contradict themselves.
+    #[error("{}: the markers of conflicting extras contradict each other for this selection", .path.display())]
+    UnsettledConflicts {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// Two versions of one distribution apply to one target.
+    #[error(
+        "{}: both {first} (for {}) and {second} (for {}) are selected",
+        .path.display(), list(.first_for), list(.second_for)
+    )]
+    TwoVersions {
+        /// The lock.
+        path: PathBuf,
+        /// The first, with its version.
+        first: String,
+        /// Who asks for the first.
+        first_for: Vec<String>,
+        /// The second, with its version.
+        second: String,
+        /// Who asks for the second.
+        second_for: Vec<String>,
+    },
+    /// A requirement of the manifest matches no distribution of the lock, or more than one.
+    #[error("{}: the manifest's requirement `{name}` matches {matches} locked distributions, not one", .path.display())]
+    UnmatchedRequirement {
+        /// The lock.
+        path: PathBuf,
+        /// The requirement's name.
+        name: DistributionName,
+        /// How many match.
+        matches: usize,
+    },
+    /// There is no wheel that fits the target.
+    #[error("{package} has no wheel for {target}; {available}")]
+    NoWheel {
+        /// The distribution with its version.
+        package: String,
+        /// The target.
+        target: String,
+        /// What there is instead.
+        available: String,
+        /// What would help.
+        hints: Vec<String>,
+    },
+    /// The distribution comes from a repository.
+    #[error("{package} has no wheel for {target}; it comes from the repository {repository} at commit {commit}")]
+    Repository {
+        /// The distribution with its version.
+        package: String,
+        /// The target.
+        target: String,
+        /// The repository's URL, without credentials.
+        repository: String,
+        /// The commit.
+        commit: String,
+    },
+    /// A URL of the lock is none, or none that a wheel can be fetched from.
+    #[error("{}: {package} is at `{url}`, which is no URL that can be fetched: {reason}", .path.display())]
+    InvalidUrl {
+        /// The lock.
+        path: PathBuf,
+        /// The distribution with its version.
+        package: String,
+        /// The text, without credentials.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The lock does not match a project's declaration.
+    #[error("{}: the lock does not match {project}: {}", .path.display(), .differences.join("; "))]
+    Outdated {
+        /// The lock.
+        path: PathBuf,
+        /// The project, or the workspace.
+        project: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
+}
+
+/// How a part of a lock contradicts another part.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Inconsistency {
+    /// Two tables have the same name, version and source.
+    #[error("is there twice")]
+    Duplicate,
+    /// A distribution of an index has no version.
+    #[error("comes from an index, but has no version")]
+    NoVersion,
+    /// An edge is there twice.
+    #[error("depends on `{0}` twice with the same marker")]
+    DuplicateDependency(String),
+    /// An edge leads nowhere.
+    #[error("depends on `{0}`, which the lock does not have")]
+    UnknownDependency(String),
+    /// An edge leads to several distributions.
+    #[error("depends on `{dependency}`, which matches {matches} distributions of the lock")]
+    AmbiguousDependency {
+        /// What the edge says.
+        dependency: String,
+        /// How many match.
+        matches: usize,
+    },
+    /// A wheel has the name of another distribution.
+    #[error("has the wheel `{0}`, which is another distribution's")]
+    WheelOfAnother(String),
+    /// A wheel has another version.
+    #[error("has the wheel `{0}`, which is another version's")]
+    WheelOfAnotherVersion(String),
+    /// A wheel of a source that must have a digest has none.
+    #[error("has the wheel `{0}` without a hash")]
+    NoDigest(String),
+    /// A folder has a wheel.
+    #[error("is a folder, but has the wheel `{0}`")]
+    WheelOfFolder(String),
+    /// A repository's URL names no commit.
+    #[error("comes from a repository, but names no commit")]
+    NoCommit,
+    /// A wheel's place does not go with the source.
+    #[error("has the wheel `{0}` without the {1} that its source calls for")]
+    NoPlace(String, &'static str),
+}
+
+impl LockError {
+    /// Returns what may help, in sentences without a full stop.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Syntax { .. } | Self::Inconsistent { .. } => {
+                vec!["write the lock again with `uv lock`; it is not meant to be edited".to_owned()]
+            }
+            Self::UnsupportedVersion { .. } => {
+                vec![
+                    "use a newer pybundle, or write the lock with a version of uv whose locks have version 1"
+                        .to_owned(),
+                ]
+            }
+            Self::PythonOutOfRange { runtimes, .. } => {
+                let choose =
+                    (!runtimes.is_empty()).then(|| format!("the lock allows --runtime {}", runtimes.join(", ")));
+                choose.into_iter().chain(["widen requires-python and run `uv lock`".to_owned()]).collect()
+            }
+            Self::UnsupportedTarget { .. } => {
+                vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
+            }
+            Self::UnknownMember { name, members, .. } => near(name.as_str(), members, "members"),
+            Self::UnknownProject { members, .. } if members.is_empty() => Vec::new(),
+            Self::UnknownProject { members, .. } => {
+                vec![format!("name one of the members with --package: {}", quoted_list(members))]
+            }
+            Self::UnknownExtra { extra, known, .. } => near(extra, known, "extras"),
+            Self::UnknownGroup { group, known, .. } => near(group, known, "groups"),
+            Self::Conflict { .. } => vec!["bundle them one at a time".to_owned()],
+            Self::UnsettledConflicts { .. } | Self::TwoVersions { .. } | Self::UnmatchedRequirement { .. } => {
+                vec!["write the lock again with `uv lock`".to_owned()]
+            }
+            Self::NoWheel { hints, .. } => hints.clone(),
+            Self::Repository { .. } => vec![
+                "building from a repository is not supported yet: lock a version from an index, or a wheel's URL"
+                    .to_owned(),
+            ],
+            Self::InvalidUrl { .. } => Vec::new(),
+            Self::Outdated { .. } => {
+                vec!["run `uv lock`, or pass --frozen to use the lock as it is".to_owned()]
+            }
+        }
+    }
+}
+
+/// Returns the known names that are like the one that was asked for, else all of them.
+fn near(asked: &str, known: &[String], kind: &str) -> Vec<String> {
+    if known.is_empty() {
+        return vec![format!("there are no {kind}")];
+    }
+    let tolerance = (asked.len() / 3).max(1);
+    let distances = known.iter().map(|name| (strsim::damerau_levenshtein(asked, name), name));
+    match distances.filter(|(distance, _)| *distance <= tolerance).min() {
+        Some((_, name)) => vec![format!("did you mean `{name}`? The {kind} are {}", quoted_list(known))],
+        None => vec![format!("the {kind} are {}", quoted_list(known))],
+    }
+}
+
+/// Joins items as a sentence does: `a`, `a and b`, `a, b and c`.
+pub(super) fn list(items: &[String]) -> String {
+    match items {
+        [] => "nothing".to_owned(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn quoted_list(items: &[String]) -> String {
+    list(&items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>())
+}
+
+fn subject(projects: &[String]) -> String {
+    let verb = if projects.len() == 1 { "has" } else { "have" };
+    match projects {
+        [] => "the workspace has".to_owned(),
+        _ => format!("{} {verb}", quoted_list(projects)),
+    }
+}
+
+fn line_suffix(line: Option<usize>) -> String {
+    line.map(|line| format!(":{line}")).unwrap_or_default()
+}
+
+fn package_prefix(package: Option<&str>) -> String {
+    package.map(|package| format!("`{package}`: ")).unwrap_or_default()
+}

@@ -1,0 +1,207 @@
+//! The walk from the roots through the edges that apply to a target.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+
+use super::UvLock;
+use super::conflicts::{self, Item};
+use super::document::Parsed;
+use super::graph::{Edge, PackageIndex};
+use super::roots::{Roots, Starts};
+use super::wheels::Chooser;
+use crate::lock::error::LockError;
+use crate::lock::{Dependent, Request, Selected, Selection};
+use crate::marker::{ActiveExtras, Marker};
+use crate::name::{DistributionName, ExtraName};
+use crate::target::{MarkerEnvironment, Profile, Target};
+
+/// How often the walk is repeated until the active extras are those that it was made with. Each round can only be as
+/// wrong as the depth of extras that exclude others; real locks need two or three.
+const MAX_ROUNDS: usize = 64;
+
+/// The highest patch version of Python that is looked for in a lock's range.
+const MAX_PATCH: u64 = 99;
+
+/// The distributions that a walk has reached, with who asks for each, and what it made active.
+#[derive(Default)]
+struct Reached {
+    dependents: BTreeMap<PackageIndex, BTreeSet<Dependent>>,
+    active: BTreeSet<Item>,
+}
+
+impl UvLock {
+    /// Selects the distributions for a target. `folder` is the project's, relative to the lock's.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`], if the lock is not for the target, does not have what is asked for, or has no wheel that fits.
+    pub fn select(&self, request: &Request, folder: &Path, target: &Target) -> Result<Selection, LockError> {
+        let environment = self.environment(target)?;
+        let roots = Roots::find(self, request, folder)?;
+        let starts = roots.starts(self, request, &environment)?;
+        let reached = self.reach(&starts, &environment)?;
+        self.check_one_version_each(&reached)?;
+        let chooser = Chooser { path: &self.path, folder: &self.folder, target, tags: target.tags() };
+        let left_out = self.left_out(request, roots.project);
+        let mut distributions = Vec::new();
+        for (index, dependents) in reached.dependents {
+            let package = self.graph.package(index);
+            if left_out.contains(&package.name) {
+                continue;
+            }
+            distributions.push(Selected {
+                name: package.name.clone(),
+                version: package.version.clone(),
+                required_by: dependents.into_iter().collect(),
+                source: chooser.choose(package)?,
+            });
+        }
+        distributions.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(Selection { distributions })
+    }
+
+    /// Returns the values that the lock's markers are evaluated against, after refusing a target that they are not made
+    /// for: they are simplified by `requires-python` and by the environments that were resolved.
+    fn environment(&self, target: &Target) -> Result<MarkerEnvironment, LockError> {
+        let mut environment = target.marker_environment();
+        if !self.requires_python.contains(&environment.python_full_version) {
+            // A range may begin or end within a minor version; the runtime's own patch version is not known.
+            let python = target.profile.python;
+            let mut patches = (0..=MAX_PATCH).map(|patch| python.patch_release(patch));
+            let allowed = patches.find(|version| self.requires_python.contains(version));
+            let version = allowed.ok_or_else(|| LockError::PythonOutOfRange {
+                path: self.path.clone(),
+                target: target.profile.name.clone(),
+                python,
+                requires_python: self.requires_python.to_string(),
+                runtimes: self.runtimes(),
+            })?;
+            environment = MarkerEnvironment::new(&version, target.architecture);
+        }
+        let applies = |marker: &Parsed<Marker>| marker.value.evaluate(&environment, &ActiveExtras::default());
+        // A fork may also depend on conflicting extras; then its marker says nothing of the target alone.
+        let forks_by_extra = self.resolution_markers.iter().any(|marker| marker.text.contains("extra"));
+        let sets = [(&self.supported_markers, true), (&self.resolution_markers, !forks_by_extra)];
+        for (markers, decides) in sets {
+            if decides && !markers.is_empty() && !markers.iter().any(applies) {
+                return Err(LockError::UnsupportedTarget {
+                    path: self.path.clone(),
+                    target: format!("{} on {}", target.profile.name, environment.platform_machine),
+                    environments: markers.iter().map(|marker| marker.text.to_string()).collect(),
+                });
+            }
+        }
+        Ok(environment)
+    }
+
+    /// Returns the built-in profiles whose Python the lock allows.
+    fn runtimes(&self) -> Vec<&'static str> {
+        let allowed = Profile::all().iter().filter(|profile| profile.python.is_allowed_by(&self.requires_python));
+        allowed.map(|profile| profile.name.as_str()).collect()
+    }
+
+    /// Walks until the extras that the walk makes active are those that its markers were evaluated with.
+    fn reach(&self, starts: &Starts, environment: &MarkerEnvironment) -> Result<Reached, LockError> {
+        let mut active = starts.active.clone();
+        for _ in 0..MAX_ROUNDS {
+            let reached = self.walk(starts, environment, &active);
+            if reached.active == active {
+                let asked: BTreeSet<Item> = active.union(&starts.empty_extras).cloned().collect();
+                return match conflicts::first_violation(&self.conflicts, &asked) {
+                    None => Ok(reached),
+                    Some(items) => Err(LockError::Conflict {
+                        path: self.path.clone(),
+                        items: items.into_iter().map(ToString::to_string).collect(),
+                    }),
+                };
+            }
+            active = reached.active;
+        }
+        Err(LockError::UnsettledConflicts { path: self.path.clone() })
+    }
+
+    /// Walks once, breadth first.
+    fn walk(&self, starts: &Starts, environment: &MarkerEnvironment, active: &BTreeSet<Item>) -> Reached {
+        let encoded = conflicts::encode(active);
+        let mut reached = Reached { active: starts.active.clone(), ..Reached::default() };
+        let mut queue = VecDeque::new();
+        let mut follow = |edge: &Edge, by: Dependent, queue: &mut VecDeque<_>| {
+            let name = &self.graph.package(edge.to).name;
+            let items = edge.extras.iter().map(|extra| Item::Extra(name.clone(), extra.clone()));
+            if !holds(edge, items.clone(), environment, &encoded) {
+                return;
+            }
+            reached.active.extend(items);
+            let is_new = !reached.dependents.contains_key(&edge.to);
+            let dependents = reached.dependents.entry(edge.to).or_default();
+            // A project's extra may name others of its own: nothing new asks for it.
+            if is_new || !matches!(&by, Dependent::Distribution(own, _) if own == name) {
+                dependents.insert(by);
+            }
+            queue.push_back((edge.to, None));
+            queue.extend(edge.extras.iter().map(|extra| (edge.to, Some(extra.clone()))));
+        };
+        for start in &starts.edges {
+            follow(&start.edge, start.by.clone(), &mut queue);
+        }
+        let mut seen: BTreeSet<(PackageIndex, Option<ExtraName>)> = BTreeSet::new();
+        while let Some((index, extra)) = queue.pop_front() {
+            if !seen.insert((index, extra.clone())) {
+                continue;
+            }
+            let package = self.graph.package(index);
+            let edges = match &extra {
+                None => Some(&package.dependencies),
+                Some(extra) => package.extras.get(extra),
+            };
+            for edge in edges.into_iter().flatten() {
+                follow(edge, Dependent::Distribution(package.name.clone(), extra.clone()), &mut queue);
+            }
+        }
+        reached
+    }
+
+    fn check_one_version_each(&self, reached: &Reached) -> Result<(), LockError> {
+        let mut by_name: BTreeMap<&DistributionName, PackageIndex> = BTreeMap::new();
+        for &index in reached.dependents.keys() {
+            let package = self.graph.package(index);
+            let Some(other) = by_name.insert(&package.name, index) else { continue };
+            let describe = |index| {
+                let package = self.graph.package(index);
+                let dependents = reached.dependents.get(&index).into_iter().flatten();
+                let source = match &package.version {
+                    Some(_) => package.to_string(),
+                    None => format!("{package} in `{}`", package.source.folder().unwrap_or_default()),
+                };
+                (source, dependents.map(ToString::to_string).collect())
+            };
+            let ((first, first_for), (second, second_for)) = (describe(other), describe(index));
+            return Err(LockError::TwoVersions { path: self.path.clone(), first, first_for, second, second_for });
+        }
+        Ok(())
+    }
+
+    /// Returns the names that a request leaves out.
+    fn left_out(&self, request: &Request, project: Option<PackageIndex>) -> BTreeSet<DistributionName> {
+        let mut names = request.no_install_packages.clone();
+        if request.no_install_project || request.no_install_workspace {
+            names.extend(project.map(|index| self.graph.package(index).name.clone()));
+        }
+        if request.no_install_workspace {
+            names.extend(self.members().map(|(_, package)| package.name.clone()));
+        }
+        names
+    }
+}
+
+/// Returns whether an edge applies. Its own extras count as active, for its marker may ask for them.
+fn holds(edge: &Edge, own: impl Iterator<Item = Item>, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
+    let Some(marker) = &edge.marker else { return true };
+    if edge.extras.is_empty() {
+        return marker.evaluate(environment, active);
+    }
+    let own: Vec<Item> = own.collect();
+    let mut with_own = conflicts::encode(&own);
+    with_own.extras.extend(active.extras.iter().cloned());
+    marker.evaluate(environment, &with_own)
+}

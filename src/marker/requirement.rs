@@ -1,0 +1,194 @@
+//! Requirements: a distribution, which of its versions, and when.
+//!
+//! Specification: [PyPA, dependency specifiers](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#names).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use pep440_rs::{VersionSpecifier, VersionSpecifiers};
+
+use super::Marker;
+use super::cursor::{self, Cursor, SyntaxError};
+use super::parse::Expression;
+use crate::name::{DistributionName, ExtraName};
+
+/// A parsed requirement, for instance `uvicorn[standard]>=0.30; sys_platform == "linux"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// The distribution.
+    pub name: DistributionName,
+    /// Its extras.
+    pub extras: BTreeSet<ExtraName>,
+    /// Which of its versions are accepted.
+    pub constraint: Constraint,
+    /// When it is required; always, if there is none.
+    pub marker: Option<Marker>,
+}
+
+/// What a requirement accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Constraint {
+    /// Every version.
+    Any,
+    /// The versions that satisfy all specifiers.
+    Specifiers(VersionSpecifiers),
+    /// What is at this URL (a direct reference). It may contain a user's name and password.
+    Url(String),
+}
+
+/// A text that is no requirement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a requirement: {reason}, at character {position}", cursor::printable(&without_credentials(.requirement)))]
+pub struct InvalidRequirement {
+    /// The text as it was given. The message leaves out what stands before the `@` of a URL.
+    pub requirement: String,
+    /// What is wrong.
+    pub reason: String,
+    /// Where, in characters from the beginning, from 0.
+    pub position: usize,
+    hint: Option<String>,
+}
+
+impl InvalidRequirement {
+    /// Returns what may be done about it.
+    pub fn hints(&self) -> Vec<String> {
+        self.hint.iter().cloned().collect()
+    }
+}
+
+impl FromStr for Requirement {
+    type Err = InvalidRequirement;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRequirement> {
+        Self::parse(&mut Cursor::new(text)).map_err(|SyntaxError { offset, reason, hint }| InvalidRequirement {
+            requirement: text.to_owned(),
+            reason,
+            position: cursor::characters_before(text, offset),
+            hint,
+        })
+    }
+}
+
+impl Requirement {
+    /// `specification`
+    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
+        cursor.skip_whitespace();
+        let name = parse_name(cursor, "the name of a distribution")?;
+        cursor.skip_whitespace();
+        let extras = parse_extras(cursor)?;
+        cursor.skip_whitespace();
+        let constraint = if cursor.eat("@") { parse_url(cursor)? } else { parse_specifiers(cursor)? };
+        cursor.skip_whitespace();
+        let marker = if cursor.eat(";") { Some(Marker(Expression::parse(cursor)?)) } else { None };
+        cursor.expect_end(if marker.is_some() { "`and`, `or` or the end" } else { "a version, `;` or the end" })?;
+        Ok(Self { name, extras, constraint, marker })
+    }
+}
+
+/// `identifier`
+fn parse_name<N: FromStr>(cursor: &mut Cursor<'_>, what: &str) -> Result<N, SyntaxError> {
+    let missing = cursor.expected(what);
+    let text = cursor.take_while(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
+    if text.is_empty() {
+        return Err(missing);
+    }
+    text.parse().map_err(|_| SyntaxError { reason: format!("`{text}` is not {what}"), ..missing })
+}
+
+/// `extras`
+fn parse_extras(cursor: &mut Cursor<'_>) -> Result<BTreeSet<ExtraName>, SyntaxError> {
+    let mut extras = BTreeSet::new();
+    if !cursor.eat("[") {
+        return Ok(extras);
+    }
+    cursor.skip_whitespace();
+    if cursor.eat("]") {
+        return Ok(extras);
+    }
+    loop {
+        cursor.skip_whitespace();
+        extras.insert(parse_name(cursor, "the name of an extra")?);
+        cursor.skip_whitespace();
+        if cursor.eat("]") {
+            return Ok(extras);
+        }
+        if !cursor.eat(",") {
+            return Err(cursor.expected("`,` or `]`"));
+        }
+    }
+}
+
+/// `urlspec`: the URL ends at the first whitespace, so that only whitespace tells it from the `;` of a marker.
+fn parse_url(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> {
+    cursor.skip_whitespace();
+    let url = cursor.take_while(|character| !matches!(character, ' ' | '\t'));
+    if url.is_empty() {
+        return Err(cursor.expected("a URL"));
+    }
+    Ok(Constraint::Url(url.to_owned()))
+}
+
+/// `versionspec`: version specifiers, in parentheses or not, and perhaps none.
+fn parse_specifiers(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> {
+    let opening = cursor.error("this parenthesis is not closed");
+    let is_parenthesised = cursor.eat("(");
+    let mut specifiers = vec![];
+    loop {
+        cursor.skip_whitespace();
+        let start = cursor.offset();
+        let text = cursor.take_while(|character| !matches!(character, ',' | ';' | ')')).trim_end();
+        if text.is_empty() {
+            break;
+        }
+        let specifier = text.parse::<VersionSpecifier>().map_err(|error| SyntaxError {
+            offset: start,
+            reason: format!("`{text}` is not a version specifier ({})", first_line(&error.to_string())),
+            hint: starts_with_digit(text).then(|| format!("did you mean `=={text}`?")),
+        })?;
+        specifiers.push(specifier);
+        if !cursor.eat(",") {
+            break;
+        }
+    }
+    if is_parenthesised && !cursor.eat(")") {
+        return Err(if cursor.rest().is_empty() { opening } else { cursor.expected("`)`") });
+    }
+    Ok(if specifiers.is_empty() { Constraint::Any } else { Constraint::Specifiers(specifiers.into_iter().collect()) })
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
+fn starts_with_digit(text: &str) -> bool {
+    text.starts_with(|character: char| character.is_ascii_digit())
+}
+
+/// Returns the text without what stands between `://` and the last `@` of the host's part.
+fn without_credentials(text: &str) -> String {
+    let Some((before, after)) = text.split_once("://") else { return text.to_owned() };
+    let end = after.find(|character: char| character == '/' || character.is_whitespace()).unwrap_or(after.len());
+    let host = after[..end].rfind('@').map_or(0, |at| at + 1);
+    format!("{before}://{}", &after[host..])
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.name)?;
+        if !self.extras.is_empty() {
+            let extras: Vec<&str> = self.extras.iter().map(ExtraName::as_str).collect();
+            write!(formatter, "[{}]", extras.join(","))?;
+        }
+        match &self.constraint {
+            Constraint::Any => {}
+            Constraint::Specifiers(specifiers) => write!(formatter, "{specifiers}")?,
+            Constraint::Url(url) => write!(formatter, " @ {url}")?,
+        }
+        match (&self.marker, &self.constraint) {
+            (None, _) => Ok(()),
+            (Some(marker), Constraint::Url(_)) => write!(formatter, " ; {marker}"),
+            (Some(marker), _) => write!(formatter, "; {marker}"),
+        }
+    }
+}

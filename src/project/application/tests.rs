@@ -1,0 +1,281 @@
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::*;
+use crate::tree::{Content, Mode};
+
+/// Makes a folder with files of these paths, each with its own path as content; folders end in a slash.
+fn folder(paths: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for path in paths {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if path.as_os_str().as_bytes().ends_with(b"/") {
+            fs::create_dir_all(path).unwrap();
+        } else {
+            fs::write(&path, path.as_os_str().as_bytes()).unwrap();
+        }
+    }
+    folder
+}
+
+fn collect_in(
+    root: &Path,
+    project: &str,
+    includes: &[&str],
+    excludes: &[&str],
+) -> Result<Application, ApplicationError> {
+    let project = root.join(project);
+    let includes: Vec<Include> = includes.iter().map(|include| include.parse().unwrap()).collect();
+    let excludes: Vec<String> = excludes.iter().map(|&exclude| exclude.to_owned()).collect();
+    let excludes = Excludes::new(&fs::canonicalize(&project).unwrap(), &excludes).unwrap();
+    collect(&project, root, &includes, &excludes)
+}
+
+fn paths(application: &Application) -> Vec<&str> {
+    application.files.iter().map(|(path, _)| path.as_str()).collect()
+}
+
+fn left_out(application: &Application) -> Vec<(&str, Rule)> {
+    application.left_out.iter().map(|left_out| (left_out.path.as_str(), left_out.rule)).collect()
+}
+
+#[test]
+fn modules_and_packages_are_taken_by_default() {
+    let folder = folder(&[
+        "lambda_function.py",
+        "native.abi3.so",
+        "setup.py",
+        "noxfile.py",
+        "conftest.py",
+        "test_a.py",
+        "README.md",
+        "pyproject.toml",
+        "uv.lock",
+        "app/__init__.py",
+        "app/data/schema.json",
+        "app/tests/test_b.py",
+        "app/.env",
+        "app/__pycache__/x.pyc",
+        "app/build/model.py",
+        "namespace/inner/deep.py",
+        "static/page.html",
+        "not-a-package/x.py",
+        "docs/conf.py",
+        "examples/x.py",
+        "tests/test_c.py",
+        "tests/helper.py",
+        "env/pyvenv.cfg",
+        "env/lib/x.py",
+        ".venv/lib/x.py",
+        "node_modules/x.py",
+        "dist/x.py",
+        "build/lib/app/__init__.py",
+        "app.egg-info/x.py",
+        "packages/a/pyproject.toml",
+        "packages/a/a.py",
+        "generated/x.py",
+        "app/secret.pem",
+        ".gitignore",
+    ]);
+    fs::write(folder.path().join(".gitignore"), "generated/\n*.pem\n").unwrap();
+    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    assert_eq!(
+        paths(&application),
+        [
+            "app/__init__.py",
+            "app/build/model.py",
+            "app/data/schema.json",
+            "lambda_function.py",
+            "namespace/inner/deep.py",
+            "native.abi3.so"
+        ]
+    );
+    assert_eq!(application.taken, ["app/", "lambda_function.py", "namespace/", "native.abi3.so"]);
+    for expected in [
+        ("generated/", Rule::GitIgnored),
+        ("app/secret.pem", Rule::GitIgnored),
+        ("app/tests/", Rule::Test),
+        ("test_a.py", Rule::Test),
+        ("env/", Rule::Environment),
+        ("dist/", Rule::BuildOutput),
+        ("setup.py", Rule::Tool),
+        ("docs/", Rule::Documentation),
+        ("app/.env", Rule::Hidden),
+        ("app/__pycache__/", Rule::Cache),
+    ] {
+        assert!(left_out(&application).contains(&expected), "{expected:?}: {:?}", application.left_out);
+    }
+}
+
+#[test]
+fn what_is_in_src_lands_at_the_root() {
+    let folder =
+        folder(&["src/app/main.py", "src/handler.py", "src/app/data.json", "src/test_x.py", "main.py", "tests/x.py"]);
+    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    assert_eq!(paths(&application), ["app/data.json", "app/main.py", "handler.py"]);
+    assert_eq!(application.taken, ["src/"]);
+    assert!(left_out(&application).contains(&("main.py", Rule::BesideSource)));
+
+    fs::write(folder.path().join("src/__init__.py"), "").unwrap();
+    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    assert_eq!(paths(&application)[0], "main.py", "src is a package itself");
+    assert_eq!(application.taken, ["main.py", "src/"]);
+}
+
+#[test]
+fn named_paths_keep_their_names_or_get_new_ones() {
+    let folder = folder(&["p/app/a.py", "p/app/sub/b.json", "p/config/x.toml", "shared/s.py", "p/main.py"]);
+    for (include, expected) in [
+        ("app", &["app/a.py", "app/sub/b.json"][..]),
+        ("app/", &["app/a.py", "app/sub/b.json"]),
+        ("./app/sub", &["sub/b.json"]),
+        ("app:.", &["a.py", "sub/b.json"]),
+        ("app:./", &["app/a.py", "app/sub/b.json"]),
+        ("app:x", &["x/a.py", "x/sub/b.json"]),
+        ("app:x/y/", &["x/y/app/a.py", "x/y/app/sub/b.json"]),
+        ("config/x.toml", &["x.toml"]),
+        ("config/x.toml:.", &["x.toml"]),
+        ("config/x.toml:y.toml", &["y.toml"]),
+        ("config/x.toml:./config/", &["config/x.toml"]),
+        ("../shared", &["shared/s.py"]),
+        (".", &["app/a.py", "app/sub/b.json", "config/x.toml", "main.py"]),
+        (".:inner/", &["inner/app/a.py", "inner/app/sub/b.json", "inner/config/x.toml", "inner/main.py"]),
+    ] {
+        let application = collect_in(folder.path(), "p", &[include], &[]).unwrap();
+        assert_eq!(paths(&application), expected, "{include}");
+    }
+    let application = collect_in(folder.path(), "p", &["app", "app", "../shared:app", "main.py"], &[]).unwrap();
+    assert_eq!(paths(&application), ["app/a.py", "app/s.py", "app/sub/b.json", "main.py"]);
+    assert_eq!(application.taken, ["app/", "app/", "../shared/", "main.py"]);
+    let absolute = folder.path().join("shared").to_str().unwrap().to_owned();
+    assert_eq!(paths(&collect_in(folder.path(), "p", &[&absolute], &[]).unwrap()), ["shared/s.py"]);
+}
+
+#[test]
+fn a_named_path_wins_over_the_rules_for_itself() {
+    let folder = folder(&[
+        "tests/test_a.py",
+        "tests/tests/x.py",
+        "tests/__pycache__/a.pyc",
+        ".config/a.toml",
+        ".config/.b",
+        "data/a.json",
+        "data/b.log",
+        "data/test_x.py",
+        "secret.log",
+        "lib/pyvenv.cfg",
+        "inner/venv/pyvenv.cfg",
+        "inner/x.py",
+        ".gitignore",
+    ]);
+    fs::write(folder.path().join(".gitignore"), "data/\n*.log\n").unwrap();
+    for (include, expected) in [
+        ("tests", &["tests/test_a.py", "tests/tests/x.py"][..]),
+        (".config", &[".config/a.toml"]),
+        ("data", &["data/a.json"]),
+        ("secret.log", &["secret.log"]),
+        ("inner", &["inner/x.py"]),
+        ("tests/test_a.py", &["test_a.py"]),
+    ] {
+        assert_eq!(paths(&collect_in(folder.path(), "", &[include], &[]).unwrap()), expected, "{include}");
+    }
+}
+
+#[test]
+fn excludes_win_over_everything() {
+    let folder = folder(&["app/a.py", "app/dev.py", "app/sub/dev.py", "app/data/x.sql", "main.py"]);
+    let with = |includes: &[&str], excludes: &[&str]| {
+        paths(&collect_in(folder.path(), "", includes, excludes).unwrap()).join(" ")
+    };
+    assert_eq!(with(&[], &["dev.py", "data/"]), "app/a.py main.py");
+    assert_eq!(with(&[], &["/app/dev.py", "*.sql"]), "app/a.py app/sub/dev.py main.py");
+    assert_eq!(with(&["app"], &["app/**", "!app/a.py"]), "app/a.py");
+    let error = collect_in(folder.path(), "", &["main.py"], &["*.py"]).unwrap_err();
+    assert!(matches!(error, ApplicationError::NothingIncluded(_)), "{error}");
+}
+
+#[test]
+fn links_are_written_as_what_they_lead_to() {
+    let folder = folder(&["p/app/a.py", "libs/shared/s.py", "libs/shared/__pycache__/s.pyc", "p/data.json"]);
+    symlink("../../libs/shared", folder.path().join("p/app/shared")).unwrap();
+    symlink("../data.json", folder.path().join("p/app/data.json")).unwrap();
+    symlink("../libs/shared", folder.path().join("p/linked")).unwrap();
+    let application = collect_in(folder.path(), "p", &[], &[]).unwrap();
+    assert_eq!(paths(&application), ["app/a.py", "app/data.json", "app/shared/s.py", "linked/s.py"]);
+    let Content::File { path, size } = &application.files[1].1.content else { panic!("it is a file") };
+    assert_eq!(*path, fs::canonicalize(folder.path().join("p/data.json")).unwrap());
+    assert_eq!(*size, fs::metadata(path).unwrap().len());
+}
+
+#[test]
+fn links_that_lead_astray_are_refused() {
+    let outside = folder(&["secret.py"]);
+    let outside = outside.path().join("secret.py");
+    for (target, message) in [
+        (outside.to_str().unwrap(), "leads out of the workspace, to "),
+        ("/etc", "leads out of the workspace, to /etc"),
+        ("missing", "app/link leads nowhere"),
+        ("a.py/x", "app/link leads nowhere"),
+        ("link", "app/link leads back to itself"),
+        (".", "app/link leads back to itself"),
+        ("..", "app/link leads back to itself"),
+    ] {
+        let folder = folder(&["app/a.py"]);
+        symlink(target, folder.path().join("app/link")).unwrap();
+        let error = collect_in(folder.path(), "", &[], &[]).unwrap_err();
+        assert!(error.to_string().contains(message), "{target}: {error}");
+        assert!(!error.hints().is_empty());
+        let application = collect_in(folder.path(), "", &[], &["link"]).unwrap();
+        assert_eq!(paths(&application), ["app/a.py"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_bundled_is_refused() {
+    let folder = folder(&["app/a.py", "empty/", "x/b.py", "file.py"]);
+    let error = |includes: &[&str]| collect_in(folder.path(), "", includes, &[]).unwrap_err().to_string();
+    assert!(error(&["missing"]).contains("there is no file or folder "));
+    assert!(error(&["file.py/x"]).contains("there is no file or folder "));
+    assert!(error(&["empty"]).starts_with("nothing is left of "));
+    assert!(error(&["app/a.py:m.py", "x/b.py:m.py"]).contains("cannot both be bundled as `m.py`"));
+    assert!(error(&["app/a.py:m", "x:m"]).contains("cannot both be bundled as `m`"));
+
+    let make = |name: &[u8]| fs::write(folder.path().join("app").join(OsStr::from_bytes(name)), "").unwrap();
+    make(b"back\\slash.py");
+    assert!(error(&[]).contains("cannot bundle "));
+    fs::remove_file(folder.path().join("app/back\\slash.py")).unwrap();
+    make(b"\xff.py");
+    assert!(error(&[]).contains("is not UTF-8"));
+    assert!(collect_in(folder.path(), "", &[], &["app/?.py"]).is_ok(), "what is left out may have any name");
+    fs::remove_file(folder.path().join("app").join(OsStr::from_bytes(b"\xff.py"))).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(folder.path().join("app/socket")).unwrap();
+    assert!(error(&[]).contains("app/socket is neither a file nor a folder"));
+    drop(socket);
+
+    let nothing = super::tests::folder(&["README.md", "tests/test_a.py", "data/x.json"]);
+    let error = collect_in(nothing.path(), "", &[], &[]).unwrap_err();
+    assert!(
+        error.to_string().ends_with("has no Python module or package to bundle")
+            && error.hints()[0].contains("--include")
+    );
+}
+
+#[test]
+fn texts_that_are_no_includes_are_refused() {
+    for text in ["", ":", "a:", ":a", "a:/abs", "a:../b", "a:b/../c"] {
+        assert_eq!(text.parse::<Include>().unwrap_err().text, text);
+    }
+}
+
+#[test]
+fn only_the_executable_bit_of_the_mode_counts() {
+    let folder = folder(&["app/a.py", "app/b.sh"]);
+    fs::set_permissions(folder.path().join("app/a.py"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(folder.path().join("app/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
+    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    let modes: Vec<Mode> = application.files.iter().map(|(_, entry)| entry.mode).collect();
+    assert_eq!(modes, [Mode::Regular, Mode::Executable]);
+}

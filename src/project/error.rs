@@ -1,0 +1,105 @@
+//! What can be wrong with a project.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::name::DistributionName;
+
+/// Why a project or its workspace could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Neither the folder nor one above it has a `pyproject.toml`.
+    #[error("there is no pyproject.toml in {} or above it", .0.display())]
+    NoPyproject(PathBuf),
+    /// A `pyproject.toml` is no TOML, or a value in it is not what its specification asks for.
+    #[error("{}:{line}:{column}: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An entry of `tool.uv.index` names no index.
+    #[error("{}: the index {index} in `tool.uv.index` is not usable: {reason}", path.display())]
+    Index {
+        /// The `pyproject.toml`.
+        path: PathBuf,
+        /// The index by its name, or by its place among the indexes.
+        index: String,
+        /// What is wrong; never the URL, which may hold a password.
+        reason: String,
+    },
+    /// A pattern in `tool.uv.workspace` is no pattern, or leads out of the workspace.
+    #[error("{}: `{pattern}` in `tool.uv.workspace` is not usable: {reason}", path.display())]
+    MemberPattern {
+        /// The workspace root's `pyproject.toml`.
+        path: PathBuf,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A folder that the workspace names as a member has no `pyproject.toml`.
+    #[error("the workspace member {} has no pyproject.toml (it matches `{pattern}`)", member.display())]
+    MemberWithoutPyproject {
+        /// The member's folder.
+        member: PathBuf,
+        /// The pattern in `tool.uv.workspace.members`.
+        pattern: String,
+    },
+    /// A workspace member's `pyproject.toml` has no `[project]` table.
+    #[error("the workspace member {} has no `[project]` table", .0.display())]
+    MemberWithoutProject(PathBuf),
+    /// Two workspace members have one name.
+    #[error("the workspace members {} and {} are both named `{name}`", first.display(), second.display())]
+    SameName {
+        /// The name.
+        name: DistributionName,
+        /// One of their files.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A workspace member is the root of a workspace itself.
+    #[error("the workspace member {} has a `tool.uv.workspace` table of its own", .0.display())]
+    NestedWorkspace(PathBuf),
+}
+
+impl ProjectError {
+    /// Returns what the user may do about it.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Read { .. } | Self::Invalid { .. } | Self::Index { .. } => return Vec::new(),
+            Self::NoPyproject(_) => "name the project's folder, or make a project with `uv init`".to_owned(),
+            Self::MemberPattern { .. } => {
+                "patterns are relative to the workspace root and stay below it, for instance `packages/*`".to_owned()
+            }
+            Self::MemberWithoutPyproject { member, .. } => {
+                format!("add a pyproject.toml to {}, or name it in `tool.uv.workspace.exclude`", member.display())
+            }
+            Self::MemberWithoutProject(path) => {
+                format!(
+                    "add a `[project]` table to {}, or name its folder in `tool.uv.workspace.exclude`",
+                    path.display()
+                )
+            }
+            Self::SameName { .. } => "rename one of them, or name its folder in `tool.uv.workspace.exclude`".to_owned(),
+            Self::NestedWorkspace(_) => {
+                "remove the inner table, or name the folder in the outer `tool.uv.workspace.exclude`".to_owned()
+            }
+        };
+        vec![hint]
+    }
+}

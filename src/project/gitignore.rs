@@ -1,0 +1,117 @@
+//! What `.gitignore` files name.
+//!
+//! Specification: [gitignore](https://git-scm.com/docs/gitignore). Only the files of the repository count, so that one
+//! commit gives one artifact everywhere: `.git/info/exclude` and the user's own `core.excludesFile` are not read, and
+//! nothing is asked of git, so a file that is tracked although a pattern names it counts as ignored.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// The `.gitignore` files that apply in a folder, the outermost first.
+pub(super) struct GitIgnore {
+    files: Vec<Gitignore>,
+}
+
+impl GitIgnore {
+    /// Reads the files above `folder`, from the root of its git repository downwards. Outside of a repository they are
+    /// read from `root`, if that is above the folder.
+    pub(super) fn above(folder: &Path, root: &Path) -> io::Result<Self> {
+        let parents = || folder.ancestors().skip(1);
+        let top = folder.ancestors().find(|ancestor| ancestor.join(".git").exists());
+        let top = top.or_else(|| parents().find(|parent| *parent == root));
+        let mut ignore = Self { files: Vec::new() };
+        if let Some(top) = top {
+            let within: Vec<&Path> = parents().take_while(|parent| parent.starts_with(top)).collect();
+            for parent in within.into_iter().rev() {
+                ignore.enter(parent)?;
+            }
+        }
+        Ok(ignore)
+    }
+
+    /// Adds the file of a folder, which applies until [`leave`](Self::leave).
+    pub(super) fn enter(&mut self, folder: &Path) -> io::Result<()> {
+        let path = folder.join(".gitignore");
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
+                String::new()
+            }
+            Err(error) => return Err(error),
+        };
+        let mut builder = GitignoreBuilder::new(folder);
+        for line in text.trim_start_matches('\u{feff}').lines() {
+            // Like git, passes over a line that is no pattern.
+            let _ = builder.add_line(None, line);
+        }
+        self.files.push(builder.build().unwrap_or_else(|_| Gitignore::empty()));
+        Ok(())
+    }
+
+    /// Takes the file of the innermost folder away.
+    pub(super) fn leave(&mut self) {
+        self.files.pop();
+    }
+
+    /// Returns whether a file or folder inside of the innermost folder is ignored.
+    pub(super) fn ignores(&self, path: &Path, is_folder: bool) -> bool {
+        let verdict =
+            self.files.iter().rev().map(|file| file.matched(path, is_folder)).find(|verdict| !verdict.is_none());
+        verdict.is_some_and(|verdict| verdict.is_ignore())
+    }
+
+    /// Returns whether everything below a folder is ignored, as in a folder that holds only caches.
+    pub(super) fn ignores_all_below(&mut self, folder: &Path) -> io::Result<bool> {
+        self.enter(folder)?;
+        let mut all = true;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let is_folder = entry.file_type()?.is_dir();
+            all = self.ignores(&entry.path(), is_folder) || (is_folder && self.ignores_all_below(&entry.path())?);
+            if !all {
+                break;
+            }
+        }
+        self.leave();
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inner_files_win_and_outer_repositories_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::create_dir_all(root.join("repository/.git")).unwrap();
+        fs::create_dir_all(root.join("repository/a/b")).unwrap();
+        fs::write(root.join(".gitignore"), "outside\n").unwrap();
+        fs::write(root.join("repository/.gitignore"), "*.log\n/a/b/anchored\nfolder/\n[\n").unwrap();
+        fs::write(root.join("repository/a/.gitignore"), "!keep.log\n").unwrap();
+
+        let inner = root.join("repository/a/b");
+        let mut ignore = GitIgnore::above(&inner, &inner).unwrap();
+        ignore.enter(&inner).unwrap();
+        for (name, is_folder, ignored) in [
+            ("x.log", false, true),
+            ("keep.log", false, false),
+            ("anchored", false, true),
+            ("folder", true, true),
+            ("folder", false, false),
+            ("outside", false, false),
+        ] {
+            assert_eq!(ignore.ignores(&inner.join(name), is_folder), ignored, "{name}");
+        }
+
+        fs::remove_dir(root.join("repository/.git")).unwrap();
+        let ignore = GitIgnore::above(&inner, &root.join("repository/a")).unwrap();
+        assert!(!ignore.ignores(&inner.join("x.log"), false), "without a repository, the given root is the top");
+        let ignore = GitIgnore::above(&inner, root).unwrap();
+        assert!(ignore.ignores(&inner.join("outside"), false));
+    }
+}

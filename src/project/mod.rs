@@ -1,0 +1,14 @@
+//! Projects: what `pyproject.toml` says, the workspace around it, the files of an application, and the building of
+//! local projects into wheels.
+
+pub mod application;
+pub mod builder;
+mod collector;
+mod error;
+mod gitignore;
+pub mod pyproject;
+mod redact;
+mod rules;
+pub mod workspace;
+
+pub use error::ProjectError;

@@ -1,0 +1,340 @@
+//! `pyproject.toml`, as far as a bundle depends on it.
+//!
+//! Specifications: [PyPA, pyproject.toml](https://packaging.python.org/en/latest/specifications/pyproject-toml/),
+//! [dependency groups](https://packaging.python.org/en/latest/specifications/dependency-groups/), and
+//! [uv's settings](https://docs.astral.sh/uv/reference/settings/) below `tool.uv`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use serde::{Deserialize, Deserializer, de};
+use url::Url;
+
+use super::error::ProjectError;
+use super::redact::redact;
+use crate::name::{DistributionName, ExtraName, GroupName};
+
+/// The name of the file.
+pub const FILENAME: &str = "pyproject.toml";
+
+/// A `pyproject.toml` that was read and checked.
+#[derive(Debug, Clone)]
+pub struct Pyproject {
+    /// The file.
+    pub path: PathBuf,
+    /// `project.name`; none where there is no `[project]` table.
+    pub name: Option<DistributionName>,
+    /// `project.version`; none where it is dynamic, or where there is no `[project]` table.
+    pub version: Option<Version>,
+    /// `project.requires-python`.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// `project.scripts`: console scripts by name, each with its entry point.
+    pub scripts: BTreeMap<String, String>,
+    /// The whole file.
+    pub table: toml::Table,
+    has_build_system: bool,
+    uv: UvTable,
+    indexes: Vec<Index>,
+}
+
+/// An entry of `tool.uv.index`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// The name, by which `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD` give its credentials.
+    pub name: Option<String>,
+    /// The URL, with credentials if it has any; a path is made a `file` URL, relative to the file's folder.
+    pub url: Url,
+    /// Whether only those distributions are taken from it that name it in `tool.uv.sources`.
+    pub explicit: bool,
+    /// Whether it takes the place of PyPI.
+    pub default: bool,
+}
+
+/// `tool.uv.workspace`: patterns of folders, relative to the workspace root.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct WorkspaceTable {
+    #[serde(default)]
+    pub(super) members: Vec<String>,
+    #[serde(default)]
+    pub(super) exclude: Vec<String>,
+}
+
+impl Pyproject {
+    /// Reads the `pyproject.toml` in a folder.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or a value in it is not what its specification asks for.
+    pub fn read(folder: &Path) -> Result<Self, ProjectError> {
+        let path = folder.join(FILENAME);
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| ProjectError::Read { path: path.clone(), source })?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: PathBuf) -> Result<Self, ProjectError> {
+        let invalid = |error: toml::de::Error| invalid(text, &path, &error);
+        let document: Document = toml::from_str(text).map_err(invalid)?;
+        let table: toml::Table = toml::from_str(text).map_err(invalid)?;
+        let uv = document.tool.and_then(|tool| tool.uv).unwrap_or_default();
+        let indexes = resolve_indexes(&uv.index, &path)?;
+        let has_build_system = document.build_system.is_some();
+        let (name, version, requires_python, scripts) = match document.project {
+            None => (None, None, None, BTreeMap::new()),
+            Some(project) => (Some(project.name), project.version, project.requires_python, project.scripts),
+        };
+        Ok(Self { path, name, version, requires_python, scripts, table, has_build_system, uv, indexes })
+    }
+
+    /// Returns the project's folder.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Returns whether the project is built and installed as a distribution: it has a `[build-system]` table, unless
+    /// `tool.uv.package` says otherwise. A file without a `[project]` table is never a package.
+    pub fn is_package(&self) -> bool {
+        self.name.is_some() && self.uv.package.unwrap_or(self.has_build_system)
+    }
+
+    /// Returns the indexes of `tool.uv.index`, in their order.
+    pub fn indexes(&self) -> Vec<Index> {
+        self.indexes.clone()
+    }
+
+    /// Returns whether uv manages the project (`tool.uv.managed`): an unmanaged one is in no workspace.
+    pub fn is_managed(&self) -> bool {
+        self.uv.managed.unwrap_or(true)
+    }
+
+    /// Returns `tool.uv.workspace`, which makes the project's folder a workspace root.
+    pub(super) fn workspace(&self) -> Option<&WorkspaceTable> {
+        self.uv.workspace.as_ref()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document {
+    project: Option<ProjectTable>,
+    #[serde(rename = "build-system")]
+    build_system: Option<BuildSystemTable>,
+    #[serde(default, rename = "dependency-groups", deserialize_with = "unique_names::<_, GroupName, _>")]
+    _dependency_groups: BTreeMap<GroupName, Vec<toml::Value>>,
+    tool: Option<ToolTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct BuildSystemTable {
+    #[serde(rename = "requires")]
+    _requires: Vec<String>,
+    #[serde(rename = "build-backend")]
+    _build_backend: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ToolTable {
+    uv: Option<UvTable>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct UvTable {
+    package: Option<bool>,
+    managed: Option<bool>,
+    workspace: Option<WorkspaceTable>,
+    #[serde(default)]
+    index: Vec<IndexTable>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct IndexTable {
+    name: Option<String>,
+    url: String,
+    #[serde(default)]
+    explicit: bool,
+    #[serde(default)]
+    default: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "ProjectWire")]
+struct ProjectTable {
+    name: DistributionName,
+    version: Option<Version>,
+    requires_python: Option<VersionSpecifiers>,
+    scripts: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ProjectWire {
+    name: DistributionName,
+    #[serde(default, deserialize_with = "parsed")]
+    version: Option<Version>,
+    #[serde(default, deserialize_with = "parsed")]
+    requires_python: Option<VersionSpecifiers>,
+    #[serde(default)]
+    dynamic: BTreeSet<String>,
+    #[serde(default)]
+    scripts: BTreeMap<String, String>,
+    #[serde(default, rename = "dependencies")]
+    _dependencies: Vec<String>,
+    #[serde(default, rename = "optional-dependencies", deserialize_with = "unique_names::<_, ExtraName, _>")]
+    _optional_dependencies: BTreeMap<ExtraName, Vec<String>>,
+}
+
+impl TryFrom<ProjectWire> for ProjectTable {
+    type Error = &'static str;
+
+    fn try_from(wire: ProjectWire) -> Result<Self, Self::Error> {
+        if wire.dynamic.contains("name") {
+            return Err("`project.name` cannot be dynamic");
+        }
+        match (&wire.version, wire.dynamic.contains("version")) {
+            (None, false) => return Err("`project.version` is neither set nor named in `project.dynamic`"),
+            (Some(_), true) => return Err("`project.version` is set and named in `project.dynamic`"),
+            _ => {}
+        }
+        let ProjectWire { name, version, requires_python, scripts, .. } = wire;
+        Ok(Self { name, version, requires_python, scripts })
+    }
+}
+
+/// Reads a string that has a syntax of its own; the message keeps to one line.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|error: T::Err| {
+        let reason = error.to_string();
+        de::Error::custom(format!("`{text}` is not valid: {}", reason.lines().next().unwrap_or_default()))
+    })
+}
+
+/// Reads a table whose keys are names, no two of them equal once normalized.
+fn unique_names<'de, D, N, V>(deserializer: D) -> Result<BTreeMap<N, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    N: FromStr<Err: Display> + Ord + Display,
+    V: Deserialize<'de>,
+{
+    let mut names = BTreeMap::new();
+    for (text, value) in BTreeMap::<String, V>::deserialize(deserializer)? {
+        let name: N = text.parse().map_err(de::Error::custom)?;
+        if names.contains_key(&name) {
+            return Err(de::Error::custom(format!(
+                "the name `{name}` is there more than once, in different spellings"
+            )));
+        }
+        names.insert(name, value);
+    }
+    Ok(names)
+}
+
+/// Says where in the file an error is, without the file's text: it may hold a password.
+fn invalid(text: &str, path: &Path, error: &toml::de::Error) -> ProjectError {
+    let offset = error.span().map_or(0, |span| span.start);
+    let before = text.get(..offset).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    ProjectError::Invalid {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        reason: redact(error.message()).replace('\n', "; "),
+    }
+}
+
+fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<Index>, ProjectError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut indexes: Vec<Index> = Vec::with_capacity(tables.len());
+    for (position, table) in tables.iter().enumerate() {
+        let is_taken = table.name.is_some() && indexes.iter().any(|index| index.name == table.name);
+        let index = if is_taken { Err("another index has the same name".to_owned()) } else { table.resolve(folder) };
+        indexes.push(index.map_err(|reason| ProjectError::Index {
+            path: path.to_owned(),
+            index: table.name.as_ref().map_or_else(|| format!("number {}", position + 1), |name| format!("`{name}`")),
+            reason,
+        })?);
+    }
+    Ok(indexes)
+}
+
+impl IndexTable {
+    fn resolve(&self, folder: &Path) -> Result<Index, String> {
+        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        match &self.name {
+            None if self.explicit => return Err("an explicit index needs a name".to_owned()),
+            Some(name) if name.is_empty() || !name.bytes().all(is_name_byte) => {
+                return Err("a name consists of ASCII letters, digits, `-`, `_` and `.`".to_owned());
+            }
+            _ => {}
+        }
+        let url = if self.url.contains("://") {
+            let url = Url::parse(&self.url).map_err(|error| format!("its URL is not valid: {error}"))?;
+            if !matches!(url.scheme(), "http" | "https" | "file") {
+                return Err("its URL's scheme is not http, https or file".to_owned());
+            }
+            url
+        } else if self.url.is_empty() {
+            return Err("its URL is empty".to_owned());
+        } else {
+            let folder = std::path::absolute(folder.join(&self.url)).ok();
+            let url = folder.and_then(|folder| Url::from_directory_path(folder).ok());
+            // Parsing resolves the `..` in it.
+            url.and_then(|url| Url::parse(url.as_str()).ok()).ok_or("its path cannot be made absolute")?
+        };
+        Ok(Index { name: self.name.clone(), url, explicit: self.explicit, default: self.default })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Pyproject, ProjectError> {
+        Pyproject::parse(text, PathBuf::from("/project/pyproject.toml"))
+    }
+
+    #[test]
+    fn a_project_is_a_package_by_its_build_system_or_by_uvs_word() {
+        let project = "[project]\nname = \"a\"\nversion = \"1\"\n";
+        let build = "[build-system]\nrequires = []\n";
+        for (rest, is_package) in [
+            (String::new(), false),
+            (build.to_owned(), true),
+            ("[tool.uv]\npackage = true".to_owned(), true),
+            (format!("{build}[tool.uv]\npackage = false"), false),
+        ] {
+            assert_eq!(parse(&format!("{project}{rest}")).unwrap().is_package(), is_package, "{rest}");
+        }
+        assert!(!parse(build).unwrap().is_package(), "nothing that has no name can be installed");
+    }
+
+    #[test]
+    fn indexes_are_urls_or_folders() {
+        let text = "
+            [[tool.uv.index]]
+            name = \"private\"
+            url = \"https://user:secret@host/simple\"
+            explicit = true
+            [[tool.uv.index]]
+            url = \"../wheels\"
+            default = true
+            format = \"flat\"
+        ";
+        let [private, wheels] = &parse(text).unwrap().indexes()[..] else { panic!("there are two indexes") };
+        assert_eq!(private.name.as_deref(), Some("private"));
+        assert_eq!(private.url.password(), Some("secret"));
+        assert!(private.explicit && !private.default && wheels.default);
+        assert_eq!(wheels.url.as_str(), "file:///wheels/");
+    }
+
+    #[test]
+    fn errors_say_where_and_keep_secrets() {
+        let error = parse("[project]\nname = \"a\"\n\n  version = [\"https://u:secret@h\"]\n").unwrap_err().to_string();
+        assert!(error.starts_with("/project/pyproject.toml:4:13: "), "{error}");
+        let error = parse("[tool.uv]\nindex = \"https://u:secret@h\"\n").unwrap_err().to_string();
+        assert!(error.starts_with("/project/pyproject.toml:2:9: ") && !error.contains("secret"), "{error}");
+    }
+}

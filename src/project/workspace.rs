@@ -1,0 +1,341 @@
+//! The workspace around a project, found by uv's rules.
+//!
+//! Specification: [uv, workspaces](https://docs.astral.sh/uv/concepts/projects/workspaces/).
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::error::ProjectError;
+use super::gitignore::GitIgnore;
+use super::pyproject::{FILENAME, Pyproject, WorkspaceTable};
+use crate::name::DistributionName;
+
+/// A project with those that are locked together with it.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// The absolute path of the workspace root, without symbolic links. The lock lies there.
+    pub root: PathBuf,
+    /// The root first, which need not be a project, then the members in the order of their paths.
+    pub members: Vec<Member>,
+    current: usize,
+}
+
+/// A folder of a workspace that has a `pyproject.toml`.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The folder, relative to the workspace root; empty for the root.
+    pub path: PathBuf,
+    /// Its `pyproject.toml`.
+    pub pyproject: Pyproject,
+}
+
+impl Workspace {
+    /// Finds the project that `folder` belongs to, and its workspace: the nearest `pyproject.toml`, then the nearest
+    /// one above it, if that is a workspace root that names the project as a member. Otherwise the project is alone.
+    ///
+    /// # Errors
+    /// There is no project, or it, its workspace root or another member is not valid.
+    pub fn discover(folder: &Path) -> Result<Self, ProjectError> {
+        let folder = fs::canonicalize(folder).map_err(read_error(folder))?;
+        let project = folder.ancestors().find(|folder| folder.join(FILENAME).is_file());
+        let project = project.ok_or_else(|| ProjectError::NoPyproject(folder.clone()))?;
+        let pyproject = Pyproject::read(project)?;
+        if !pyproject.is_managed() {
+            return Ok(Self::alone(project, pyproject));
+        }
+        if let Some(patterns) = pyproject.workspace().map(|table| Patterns::new(table, &pyproject)).transpose()? {
+            let members = collect(project, pyproject, &patterns)?;
+            return Ok(Self { root: project.to_owned(), members, current: 0 });
+        }
+        if pyproject.name.is_some()
+            && let Some((root, root_pyproject, patterns)) = find_root(project)?
+        {
+            let members = collect(&root, root_pyproject, &patterns)?;
+            if let Some(current) = members.iter().position(|member| root.join(&member.path) == project) {
+                return Ok(Self { root, members, current });
+            }
+        }
+        Ok(Self::alone(project, pyproject))
+    }
+
+    fn alone(project: &Path, pyproject: Pyproject) -> Self {
+        let member = Member { path: PathBuf::new(), pyproject };
+        Self { root: project.to_owned(), members: vec![member], current: 0 }
+    }
+
+    /// Returns the project whose folder was named. It has no name where that folder is a root that is no project.
+    pub fn current(&self) -> &Member {
+        &self.members[self.current]
+    }
+
+    /// Returns the member of that name.
+    pub fn member(&self, name: &DistributionName) -> Option<&Member> {
+        self.members.iter().find(|member| member.pyproject.name.as_ref() == Some(name))
+    }
+
+    /// Returns the absolute path of a member's folder.
+    pub fn folder(&self, member: &Member) -> PathBuf {
+        // Joining an empty path would leave a trailing separator.
+        member.path.components().fold(self.root.clone(), |folder, component| folder.join(component))
+    }
+}
+
+/// Finds the Python version that a project is pinned to: the first line that is no comment in the nearest
+/// `.python-version`, else `.python-versions`, from `folder` up to `workspace_root`. As in uv, the nearest file decides
+/// even if it is empty; unlike in uv, a file in the user's configuration folder does not count. `folder` lies below
+/// `workspace_root` by its path, as [`Workspace::folder`] does below [`Workspace::root`].
+///
+/// # Errors
+/// The file cannot be read.
+pub fn python_version_file(folder: &Path, workspace_root: &Path) -> Result<Option<(PathBuf, String)>, ProjectError> {
+    let within = folder.ancestors().take_while(|ancestor| ancestor.starts_with(workspace_root));
+    let candidates = within.flat_map(|folder| [".python-version", ".python-versions"].map(|name| folder.join(name)));
+    let Some(path) = candidates.into_iter().find(|path| path.is_file()) else { return Ok(None) };
+    let text = fs::read_to_string(&path).map_err(read_error(&path))?;
+    let version = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(version.map(|version| (path.clone(), version.to_owned())))
+}
+
+fn read_error(path: &Path) -> impl Fn(io::Error) -> ProjectError {
+    move |source| ProjectError::Read { path: path.to_owned(), source }
+}
+
+/// Finds the workspace root above a project, if the project is one of its members.
+fn find_root(project: &Path) -> Result<Option<(PathBuf, Pyproject, Patterns)>, ProjectError> {
+    let Some(root) = project.ancestors().skip(1).find(|folder| folder.join(FILENAME).is_file()) else {
+        return Ok(None);
+    };
+    let pyproject = Pyproject::read(root)?;
+    let Some(table) = pyproject.workspace() else { return Ok(None) };
+    let patterns = Patterns::new(table, &pyproject)?;
+    let path = project.strip_prefix(root).unwrap_or(project);
+    let is_member = patterns.members.iter().any(|pattern| pattern.matches(path)) && !patterns.exclude(path);
+    Ok(is_member.then(|| (root.to_owned(), pyproject, patterns)))
+}
+
+/// Reads every member that the patterns name, and checks them against each other.
+fn collect(root: &Path, root_pyproject: Pyproject, patterns: &Patterns) -> Result<Vec<Member>, ProjectError> {
+    let mut members = BTreeMap::from([(PathBuf::new(), root_pyproject)]);
+    for pattern in &patterns.members {
+        for path in pattern.expand(root)? {
+            if members.contains_key(&path) || patterns.exclude(&path) {
+                continue;
+            }
+            if let Some(pyproject) = read_member(root, &path, pattern)? {
+                members.insert(path, pyproject);
+            }
+        }
+    }
+    let mut names = HashMap::new();
+    for (path, pyproject) in &members {
+        if !path.as_os_str().is_empty() {
+            if pyproject.name.is_none() {
+                return Err(ProjectError::MemberWithoutProject(pyproject.path.clone()));
+            }
+            if pyproject.workspace().is_some() {
+                return Err(ProjectError::NestedWorkspace(pyproject.path.clone()));
+            }
+        }
+        if let Some(name) = &pyproject.name
+            && let Some(first) = names.insert(name.clone(), &pyproject.path)
+        {
+            let (first, second) = (first.clone(), pyproject.path.clone());
+            return Err(ProjectError::SameName { name: name.clone(), first, second });
+        }
+    }
+    Ok(members.into_iter().map(|(path, pyproject)| Member { path, pyproject }).collect())
+}
+
+/// Reads a folder that a pattern matches. It is no member if it is unmanaged, or hidden or ignored without being a
+/// project.
+fn read_member(root: &Path, path: &Path, pattern: &MemberPattern) -> Result<Option<Pyproject>, ProjectError> {
+    let folder = root.join(path);
+    if folder.join(FILENAME).is_file() {
+        let pyproject = Pyproject::read(&folder)?;
+        return Ok(pyproject.is_managed().then_some(pyproject));
+    }
+    let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let mut ignore = GitIgnore::above(&folder, root).map_err(read_error(&folder))?;
+    if is_hidden || ignore.ignores_all_below(&folder).map_err(read_error(&folder))? {
+        return Ok(None);
+    }
+    Err(ProjectError::MemberWithoutPyproject { member: folder, pattern: pattern.text.clone() })
+}
+
+/// `tool.uv.workspace`, ready to match.
+struct Patterns {
+    members: Vec<MemberPattern>,
+    /// A `*` in these also matches `/`, as in uv.
+    excluded: Vec<GlobMatcher>,
+}
+
+impl Patterns {
+    fn new(table: &WorkspaceTable, pyproject: &Pyproject) -> Result<Self, ProjectError> {
+        let unusable = |pattern: &str| {
+            let pattern = pattern.to_owned();
+            let path = pyproject.path.clone();
+            move |reason: String| ProjectError::MemberPattern { path, pattern, reason }
+        };
+        let members = table.members.iter().map(|text| MemberPattern::new(text).map_err(unusable(text)));
+        let excluded = table.exclude.iter().map(|text| {
+            let pattern = normalized(text).and_then(|parts| glob(&parts.join("/"), false));
+            pattern.map_err(unusable(text))
+        });
+        Ok(Self { members: members.collect::<Result<_, _>>()?, excluded: excluded.collect::<Result<_, _>>()? })
+    }
+
+    fn exclude(&self, path: &Path) -> bool {
+        self.excluded.iter().any(|pattern| pattern.is_match(path))
+    }
+}
+
+/// A pattern of `tool.uv.workspace.members`.
+struct MemberPattern {
+    text: String,
+    parts: Vec<Part>,
+}
+
+/// A component of a pattern.
+enum Part {
+    Literal(String),
+    Wildcard(GlobMatcher),
+    /// `**`: any number of folders.
+    Recursive,
+}
+
+impl MemberPattern {
+    fn new(text: &str) -> Result<Self, String> {
+        let part = |part: String| match part.as_str() {
+            "**" => Ok(Part::Recursive),
+            wildcard if wildcard.contains(['*', '?', '[']) => glob(wildcard, true).map(Part::Wildcard),
+            _ => Ok(Part::Literal(part)),
+        };
+        let parts = normalized(text)?.into_iter().map(part).collect::<Result<_, _>>()?;
+        Ok(Self { text: text.to_owned(), parts })
+    }
+
+    fn matches(&self, path: &Path) -> bool {
+        let components: Option<Vec<&str>> = path.components().map(|component| component.as_os_str().to_str()).collect();
+        components.is_some_and(|components| matches(&self.parts, &components))
+    }
+
+    /// Returns the folders below `root` that match, relative to it and sorted.
+    fn expand(&self, root: &Path) -> Result<Vec<PathBuf>, ProjectError> {
+        let mut found = Vec::new();
+        expand(&self.parts, root, Path::new(""), &mut found)?;
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+fn matches(parts: &[Part], components: &[&str]) -> bool {
+    match (parts, components) {
+        ([], []) => true,
+        ([Part::Recursive, rest @ ..], _) => {
+            matches(rest, components) || components.split_first().is_some_and(|(_, deeper)| matches(parts, deeper))
+        }
+        ([Part::Literal(name), rest @ ..], [component, deeper @ ..]) => name == component && matches(rest, deeper),
+        ([Part::Wildcard(glob), rest @ ..], [component, deeper @ ..]) => {
+            glob.is_match(component) && matches(rest, deeper)
+        }
+        ([], [_, ..]) | ([_, ..], []) => false,
+    }
+}
+
+fn expand(parts: &[Part], root: &Path, path: &Path, found: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
+    let folder = root.join(path);
+    let Some((part, rest)) = parts.split_first() else {
+        if folder.is_dir() {
+            found.push(path.to_owned());
+        }
+        return Ok(());
+    };
+    match part {
+        Part::Literal(name) => expand(rest, root, &path.join(name), found),
+        Part::Wildcard(glob) => {
+            for name in subfolders(&folder)? {
+                if glob.is_match(&name) {
+                    expand(rest, root, &path.join(name), found)?;
+                }
+            }
+            Ok(())
+        }
+        Part::Recursive => {
+            expand(rest, root, path, found)?;
+            for name in subfolders(&folder)? {
+                let deeper = path.join(name);
+                if !leads_back(root, &deeper) {
+                    expand(parts, root, &deeper, found)?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Returns whether a path is a symbolic link to a folder that the path goes through, and so has no end.
+fn leads_back(root: &Path, path: &Path) -> bool {
+    let link = root.join(path);
+    link.is_symlink()
+        && fs::canonicalize(&link).is_ok_and(|target| {
+            let mut above = path.ancestors().skip(1).filter_map(|folder| fs::canonicalize(root.join(folder)).ok());
+            above.any(|folder| folder == target)
+        })
+}
+
+/// Returns the names of the folders in a folder; none if it is no folder.
+fn subfolders(folder: &Path) -> Result<Vec<String>, ProjectError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(read_error(folder))? {
+        let entry = entry.map_err(read_error(folder))?;
+        if entry.path().is_dir()
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Splits a pattern into its components, without `.` and with `..` resolved.
+fn normalized(text: &str) -> Result<Vec<String>, String> {
+    let mut parts: Vec<String> = Vec::new();
+    for component in Path::new(text).components() {
+        match component {
+            Component::CurDir => {}
+            Component::Normal(part) => parts.push(part.to_string_lossy().into_owned()),
+            Component::ParentDir if parts.pop().is_some() => {}
+            Component::ParentDir => return Err("it leads out of the workspace".to_owned()),
+            Component::RootDir | Component::Prefix(_) => return Err("it is absolute".to_owned()),
+        }
+    }
+    if let Some(part) = parts.iter().find(|part| part.contains("**") && *part != "**") {
+        return Err(format!("`**` stands alone between slashes, unlike in `{part}`"));
+    }
+    Ok(parts)
+}
+
+/// Compiles a pattern of `*`, `?` and `[…]`; uv knows no braces and no escapes.
+fn glob(pattern: &str, literal_separator: bool) -> Result<GlobMatcher, String> {
+    let mut escaped = String::with_capacity(pattern.len());
+    for character in pattern.chars() {
+        match character {
+            '{' => escaped.push_str("[{]"),
+            '}' => escaped.push_str("[}]"),
+            other => escaped.push(other),
+        }
+    }
+    let glob = GlobBuilder::new(&escaped).literal_separator(literal_separator).backslash_escape(false).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| error.kind().to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+use super::*;
+
+/// Writes a `pyproject.toml` into a folder of a workspace; `body` follows after `[project]`, unless it is virtual.
+fn write(root: &Path, folder: &str, name: &str, body: &str) {
+    let folder = root.join(folder);
+    fs::create_dir_all(&folder).unwrap();
+    let project =
+        if name.is_empty() { String::new() } else { format!("[project]\nname = \"{name}\"\nversion = \"1\"\n") };
+    fs::write(folder.join(FILENAME), format!("{project}{body}")).unwrap();
+}
+
+fn paths(workspace: &Workspace) -> Vec<&str> {
+    workspace.members.iter().map(|member| member.path.to_str().unwrap()).collect()
+}
+
+#[test]
+fn a_project_finds_its_workspace_and_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let members = "members = [\"./packages/*\", \"apps/**/service\", \"packages/a\"]";
+    let table = &format!("[tool.uv.workspace]\n{members}\nexclude = [\"packages/x*\"]\n");
+    write(root, "", "root", table);
+    write(root, "packages/a", "a", "");
+    write(root, "packages/b", "b", "");
+    write(root, "packages/xyz", "broken name", "");
+    write(root, "apps/one/service", "one", "");
+    write(root, "apps/two/deep/service", "two", "");
+    write(root, "apps/.hidden/service", "hidden", "");
+    fs::create_dir_all(root.join("packages/.hidden")).unwrap();
+    fs::create_dir_all(root.join("packages/c/__pycache__")).unwrap();
+    fs::write(root.join("packages/c/__pycache__/c.pyc"), "").unwrap();
+    fs::write(root.join("packages/file"), "").unwrap();
+    fs::write(root.join(".gitignore"), "__pycache__/\n").unwrap();
+
+    let workspace = Workspace::discover(root).unwrap();
+    let expected =
+        ["", "apps/.hidden/service", "apps/one/service", "apps/two/deep/service", "packages/a", "packages/b"];
+    assert_eq!(paths(&workspace), expected);
+    assert_eq!(workspace.current().pyproject.name.as_ref().unwrap().as_str(), "root");
+
+    fs::create_dir_all(root.join("packages/b/src")).unwrap();
+    let workspace = Workspace::discover(&root.join("packages/b/src")).unwrap();
+    assert_eq!(paths(&workspace), expected);
+    assert_eq!(workspace.current().path, Path::new("packages/b"));
+    assert_eq!(workspace.folder(workspace.current()), fs::canonicalize(root.join("packages/b")).unwrap());
+    assert!(workspace.member(&"two".parse().unwrap()).is_some());
+    assert!(workspace.member(&"xyz".parse().unwrap()).is_none());
+}
+
+#[test]
+fn a_root_may_be_no_project() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "", "", "[tool.uv.workspace]\nmembers = [\"a\"]\n");
+    write(folder.path(), "a", "a", "");
+    let workspace = Workspace::discover(folder.path()).unwrap();
+    assert_eq!(paths(&workspace), ["", "a"]);
+    assert_eq!(workspace.current().pyproject.name, None);
+}
+
+#[test]
+fn a_project_is_alone_where_no_workspace_names_it() {
+    for (table, inner) in [
+        ("", ""),
+        ("[tool.uv.workspace]\nmembers = []\n", ""),
+        ("[tool.uv.workspace]\nmembers = [\"inner\"]\nexclude = [\"inner\"]\n", ""),
+        ("[tool.uv.workspace]\nmembers = [\"inner/*\"]\n", ""),
+        ("[tool.uv.workspace]\nmembers = [\"inner\"]\n", "[tool.uv]\nmanaged = false\n"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "", "outer", table);
+        write(folder.path(), "inner", "inner", inner);
+        let workspace = Workspace::discover(&folder.path().join("inner")).unwrap();
+        assert_eq!((workspace.members.len(), workspace.current().path.to_str()), (1, Some("")), "{table}{inner}");
+        assert_eq!(workspace.root, fs::canonicalize(folder.path().join("inner")).unwrap());
+    }
+}
+
+#[test]
+fn unmanaged_members_do_not_belong() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"*\"]\n");
+    write(folder.path(), "a", "a", "[tool.uv]\nmanaged = false\n");
+    write(folder.path(), "b", "b", "");
+    assert_eq!(paths(&Workspace::discover(folder.path()).unwrap()), ["", "b"]);
+}
+
+#[test]
+fn wrong_workspaces_are_refused() {
+    type Make = fn(&Path);
+    let cases: [(Make, &str); 8] = [
+        (
+            |root| fs::create_dir_all(root.join("p/empty/src")).unwrap_or_default(),
+            "is no error: the folder has no file",
+        ),
+        (
+            |root| {
+                fs::create_dir_all(root.join("p/empty")).unwrap();
+                fs::write(root.join("p/empty/a.py"), "").unwrap();
+            },
+            "p/empty has no pyproject.toml (it matches `p/*`)",
+        ),
+        (|root| write(root, "p/a", "", "[tool.ruff]\n"), "p/a/pyproject.toml has no `[project]` table"),
+        (|root| write(root, "p/a", "Root", ""), "are both named `root`"),
+        (
+            |root| write(root, "p/a", "a", "[tool.uv.workspace]\n"),
+            "p/a/pyproject.toml has a `tool.uv.workspace` table of its own",
+        ),
+        (|root| write(root, "p/a", "a", "broken"), "p/a/pyproject.toml:4:7: "),
+        (
+            |root| write(root, "", "root", "[tool.uv.workspace]\nmembers = [\"a/../../b\"]\n"),
+            "`a/../../b` in `tool.uv.workspace` is not usable: it leads out of the workspace",
+        ),
+        (
+            |root| write(root, "", "root", "[tool.uv.workspace]\nexclude = [\"[\"]\n"),
+            "`[` in `tool.uv.workspace` is not usable: ",
+        ),
+    ];
+    for (make, message) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"p/*\"]\n");
+        make(folder.path());
+        match Workspace::discover(folder.path()) {
+            Ok(_) => assert!(message.starts_with("is no error"), "{message}"),
+            Err(error) => assert!(error.to_string().contains(message), "{error}"),
+        }
+    }
+    let nowhere = Workspace::discover(Path::new("/"));
+    assert!(matches!(nowhere, Err(ProjectError::NoPyproject(_))), "{nowhere:?}");
+}
+
+#[test]
+fn links_that_lead_in_a_circle_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, "", "root", "[tool.uv.workspace]\nmembers = [\"p/**/leaf\"]\n");
+    write(root, "p/a/leaf", "leaf", "");
+    std::os::unix::fs::symlink("..", root.join("p/a/up")).unwrap();
+    std::os::unix::fs::symlink("itself", root.join("p/itself")).unwrap();
+    fs::create_dir(root.join("p/b")).unwrap();
+    std::os::unix::fs::symlink("../b", root.join("p/a/sideways")).unwrap();
+    std::os::unix::fs::symlink("../a", root.join("p/b/sideways")).unwrap();
+    let error = Workspace::discover(root).unwrap_err();
+    assert!(matches!(error, ProjectError::SameName { .. }), "the member is found by two paths: {error}");
+
+    fs::remove_file(root.join("p/b/sideways")).unwrap();
+    write(root, "p/b/leaf", "other", "[tool.uv]\nmanaged = false\n");
+    assert_eq!(paths(&Workspace::discover(root).unwrap()), ["", "p/a/leaf"]);
+}
+
+#[test]
+fn the_nearest_python_version_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, member) = (folder.path().join("root"), folder.path().join("root/a/b"));
+    fs::create_dir_all(&member).unwrap();
+    fs::write(folder.path().join(".python-version"), "3.9").unwrap();
+    assert_eq!(python_version_file(&member, &root).unwrap(), None, "a file above the workspace does not count");
+    fs::write(root.join(".python-versions"), "3.10\n3.11\n").unwrap();
+    let found = python_version_file(&member, &root).unwrap();
+    assert_eq!(found, Some((root.join(".python-versions"), "3.10".to_owned())));
+    fs::write(root.join(".python-version"), "# pinned\n\n  3.12.1 \r\n3.13").unwrap();
+    let found = python_version_file(&member, &root).unwrap();
+    assert_eq!(found, Some((root.join(".python-version"), "3.12.1".to_owned())));
+    fs::write(root.join("a/.python-version"), "# nothing\n").unwrap();
+    assert_eq!(python_version_file(&member, &root).unwrap(), None);
+    fs::write(root.join("a/.python-version"), b"\xff").unwrap();
+    assert!(matches!(python_version_file(&member, &root), Err(ProjectError::Read { .. })));
+}

@@ -1,0 +1,100 @@
+use super::*;
+
+const VALID: &str = include_str!("../../../profiles/python3.13.toml");
+
+fn error(text: &str) -> ProfileError {
+    Profile::from_toml(text, Path::new("my.toml")).unwrap_err()
+}
+
+#[test]
+fn the_built_in_profiles_are_what_aws_documents() {
+    let names: Vec<&str> = Profile::all().iter().map(|profile| profile.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"]
+    );
+    for profile in Profile::all() {
+        let python = profile.python;
+        assert_eq!(profile.name, format!("python{python}"));
+        assert_eq!(profile.python_full_version.to_string(), format!("{python}.0"));
+        assert_eq!(profile.interpreter, format!("/var/lang/bin/python{python}"));
+        // Amazon Linux 2 up to 3.11, Amazon Linux 2023 from 3.12.
+        assert_eq!(profile.glibc, if python.minor < 12 { "2.26" } else { "2.34" }.parse().unwrap());
+        assert_eq!(profile.architectures, Architecture::ALL);
+        assert_eq!(profile.available, python.minor < 15);
+        assert_eq!(profile.function.site_packages, "");
+        assert_eq!(profile.layer.site_packages, format!("python/lib/python{python}/site-packages"));
+        assert_eq!(profile.limits, Limits { direct_upload: 52_428_800, unzipped: 262_144_000 });
+        assert_eq!(profile.runtime_distributions.len(), 7);
+    }
+}
+
+#[test]
+fn a_profile_may_fix_the_full_version() {
+    let text = VALID.replace("# python-full-version = \"3.13.0\"", "python-full-version = \"3.13.7\"");
+    let profile = Profile::from_toml(&text, Path::new("my.toml")).unwrap();
+    assert_eq!(profile.python_full_version.to_string(), "3.13.7");
+}
+
+#[test]
+fn a_name_that_is_not_built_in_is_refused_with_the_nearest() {
+    assert_eq!(Profile::built_in("python3.13").unwrap().name, "python3.13");
+    let error = Profile::built_in("pyton3.12").unwrap_err();
+    assert_eq!(error.to_string(), "there is no profile `pyton3.12`");
+    assert_eq!(error.hints()[0], "did you mean `python3.12`?");
+    assert!(error.hints()[1].contains("python3.9, python3.10"));
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest() {
+    for (known, unknown, key, nearest) in [
+        ("glibc =", "libc =", "libc", Some("glibc")),
+        ("[limits]", "[limit]", "limit", Some("limits")),
+        ("unzipped =", "unziped =", "limits.unziped", Some("limits.unzipped")),
+        ("name =", "zzz =", "zzz", None),
+    ] {
+        let error = error(&VALID.replace(known, unknown));
+        let nearest = nearest.map(str::to_owned);
+        assert_eq!(error.hints().len(), usize::from(nearest.is_some()));
+        assert_eq!(error, ProfileError::UnknownKey { path: "my.toml".into(), key: key.to_owned(), nearest });
+    }
+}
+
+#[test]
+fn wrong_values_are_refused_with_their_line() {
+    for (valid, wrong, reason) in [
+        ("kind = \"lambda\"", "kind = \"image\"", "unknown variant `image`, expected `lambda`"),
+        ("python = \"3.13\"", "python = \"3\"", "`3` is not a minor version of Python"),
+        ("python = \"3.13\"", "python = 3.13", "expected a string"),
+        ("glibc = \"2.34\"", "glibc = \"2.x\"", "`2.x` is not a version of the GNU C library"),
+        ("\"arm64\"]", "\"amd64\"]", "`amd64` is not an architecture"),
+        ("[\"x86_64\", \"arm64\"]", "[]", "at least one architecture"),
+        ("\"/var/lang/bin/python3.13\"", "\"python3\"", "not an absolute path"),
+        ("\"/var/lang/bin/python3.13\"", "\"/a b\"", "without spaces"),
+        ("\"python/include\"", "\"../include\"", "the component `.` or `..`"),
+        ("\"python/include\"", "\"/include\"", "it is absolute"),
+        ("52_428_800", "-1", "-1"),
+        ("\"boto3\"", "\"boto 3\"", "`boto 3` is not a valid name"),
+        ("[limits]", "[limits", "]"),
+    ] {
+        let text = VALID.replace(valid, wrong);
+        assert_ne!(text, VALID, "{valid}");
+        let expected = VALID.lines().position(|line| line.contains(valid)).unwrap() + 1;
+        let message = error(&text).to_string();
+        assert!(message.starts_with(&format!("my.toml, line {expected}: ")), "{message}");
+        assert!(message.contains(reason) && !message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn missing_keys_are_named() {
+    for key in ["kind", "name", "python", "interpreter", "glibc", "architectures", "direct-upload", "distributions"] {
+        let text: String = VALID
+            .lines()
+            .filter(|line| !line.starts_with(&format!("{key} =")))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let message = error(&text).to_string();
+        assert!(message.contains(&format!("missing field `{key}`")), "{message}");
+    }
+    assert!(error("").to_string().starts_with("my.toml, line 1: missing field"));
+}

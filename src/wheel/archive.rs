@@ -1,0 +1,167 @@
+//! The zip archive that a wheel is, read so strictly that all readers agree on it.
+//!
+//! Every byte of the file is accounted for: entries follow one another without a gap from the first byte to the central
+//! directory, which is followed by its end records and by nothing else.
+//!
+//! Specification: [APPNOTE](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
+
+use std::collections::HashSet;
+use std::fs::File;
+
+use super::directory::{self, Directory, Header};
+use super::error::{Defect, Fault};
+use super::inflate::Stated;
+use super::local;
+use super::source::Source;
+use crate::digest::Sha256;
+use crate::tree::{Compression, Extent, Mode, TreePath};
+
+/// Flags that do not matter (how hard deflate tried, UTF-8) or that are checked (data descriptor); 4.4.4.
+const KNOWN_FLAGS: u16 = 0b0000_1000_0000_1110;
+/// Encryption, strong encryption and an encrypted central directory.
+const ENCRYPTION_FLAGS: u16 = 0b0010_0000_0100_0001;
+/// Says that the name is UTF-8.
+const UTF8_FLAG: u16 = 1 << 11;
+
+/// An archive whose headers have been checked.
+pub(super) struct Archive<'a> {
+    pub source: Source<'a>,
+    /// The entries, in the order of their bytes.
+    pub entries: Vec<Entry>,
+}
+
+/// An entry whose headers have been checked.
+pub(super) struct Entry {
+    /// The name; a folder's without its trailing slash.
+    pub path: String,
+    pub is_folder: bool,
+    pub mode: Mode,
+    pub stated: Stated,
+}
+
+impl<'a> Archive<'a> {
+    /// Reads and checks all headers.
+    pub fn open(file: &'a File) -> Result<Self, Defect> {
+        let source = Source::new(file)?;
+        let Directory { mut headers, offset: directory_offset } = directory::read(&source)?;
+        headers.sort_by_key(|header| header.offset);
+        let first = headers.first().map_or(directory_offset, |header| header.offset);
+        if first > 0 {
+            return Err(Fault::Prefix(first).into());
+        }
+        let ends: Vec<u64> =
+            headers.iter().skip(1).map(|header| header.offset).chain(std::iter::once(directory_offset)).collect();
+        let entries = headers
+            .into_iter()
+            .zip(ends)
+            .map(|(header, end)| {
+                let entry = check(&source, &header, end);
+                entry.map_err(|fault| fault.at(header.name))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        check_paths(&entries)?;
+        Ok(Self { source, entries })
+    }
+}
+
+impl Entry {
+    /// Returns the extent of the entry's bytes, once they are verified.
+    pub fn extent(&self, sha256: Sha256) -> Extent {
+        let Stated { offset, compressed_size, size, crc32, compression } = self.stated;
+        Extent { offset, compressed_size, size, crc32, sha256, compression }
+    }
+}
+
+/// Checks the headers of one entry, which must end at `end`.
+fn check(source: &Source, header: &Header, end: u64) -> Result<Entry, Fault> {
+    let is_folder = header.name.ends_with('/');
+    let path = header.name.strip_suffix('/').unwrap_or(&header.name);
+    check_name(path)?;
+    if header.flags & ENCRYPTION_FLAGS != 0 {
+        return Err(Fault::Encrypted);
+    }
+    if header.flags & !KNOWN_FLAGS != 0 {
+        return Err(Fault::Flags(header.flags & !KNOWN_FLAGS));
+    }
+    // Without the flag the name is in code page 437 (appendix D), and readers differ.
+    if header.flags & UTF8_FLAG == 0 && !header.name.is_ascii() {
+        return Err(Fault::Name("it is not ASCII, and not marked as UTF-8"));
+    }
+    let compression = match header.method {
+        0 => Compression::Stored,
+        8 => Compression::Deflated,
+        method => return Err(Fault::Method(method)),
+    };
+    check_file_type(header.mode, is_folder)?;
+    let offset = local::check(source, header, end)?;
+    let Header { compressed_size, size, crc32, .. } = *header;
+    if compression == Compression::Stored && compressed_size != size {
+        return Err(Fault::StoredSizes { compressed: compressed_size, size });
+    }
+    if is_folder && size > 0 {
+        return Err(Fault::FolderContent);
+    }
+    // Made by Unix (4.4.2.2): on other systems the mode means nothing.
+    let mode = if header.system == 3 { Mode::from_permissions(header.mode) } else { Mode::Regular };
+    let stated = Stated { offset, compressed_size, size, crc32, compression };
+    Ok(Entry { path: path.to_owned(), is_folder, mode, stated })
+}
+
+/// Checks that a name is a path which means the same everywhere.
+fn check_name(path: &str) -> Result<(), Fault> {
+    TreePath::new(path).map_err(|invalid| Fault::Name(invalid.reason))?;
+    if matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic()) {
+        return Err(Fault::Name("it begins with a drive letter"));
+    }
+    if path.chars().any(is_invisible) {
+        return Err(Fault::Name("it has an invisible or private character"));
+    }
+    Ok(())
+}
+
+/// Returns whether a character is a format character or for private use (Unicode's categories Cf and Co): names that
+/// differ in one look alike.
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e007f}' | '\u{f0000}'..='\u{10ffff}')
+}
+
+/// Checks the file type in a Unix mode: what its entry is, or nothing.
+fn check_file_type(mode: u32, is_folder: bool) -> Result<(), Fault> {
+    match mode & 0o170_000 {
+        0 | 0o100_000 => Ok(()),
+        0o040_000 if is_folder => Ok(()),
+        0o040_000 => Err(Fault::FileType("folder without a trailing slash")),
+        0o120_000 => Err(Fault::FileType("symbolic link")),
+        _ => Err(Fault::FileType("special file")),
+    }
+}
+
+/// Checks that no two entries are the same path, and that no file is also a folder.
+fn check_paths(entries: &[Entry]) -> Result<(), Defect> {
+    let mut files = HashSet::new();
+    let mut folders = HashSet::new();
+    for entry in entries {
+        let is_new = if entry.is_folder { folders.insert(&*entry.path) } else { files.insert(&*entry.path) };
+        if !is_new {
+            return Err(Fault::Duplicate.at(&*entry.path));
+        }
+    }
+    for entry in entries {
+        let mut rest = &*entry.path;
+        if entry.is_folder && files.contains(rest) {
+            return Err(Fault::FileAndFolder.at(rest));
+        }
+        while let Some(slash) = rest.rfind('/') {
+            rest = &rest[..slash];
+            if files.contains(rest) {
+                return Err(Fault::FileAndFolder.at(rest));
+            }
+        }
+    }
+    Ok(())
+}

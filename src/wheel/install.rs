@@ -1,0 +1,193 @@
+//! Putting a wheel's files at their places under a scheme.
+//!
+//! Specification: [PyPA, binary distribution format, installing a wheel](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::entry_points::{self, EntryPoint};
+use super::error::{Defect, Fault, WheelError};
+use super::inventory::{Inventory, Part};
+use super::record;
+use crate::digest::Sha256;
+use crate::target::Scheme;
+use crate::tree::{Content, Distribution, Entry, Mode, Origin, TreePath};
+use crate::wheel::filename::WheelFilename;
+
+/// A verified wheel.
+#[derive(Debug, Clone)]
+pub struct Wheel {
+    /// The wheel's file name; the file itself may have another.
+    pub filename: WheelFilename,
+    /// The wheel's file.
+    pub archive: Arc<PathBuf>,
+    /// The file's digest.
+    pub sha256: Sha256,
+    /// The file's size in bytes.
+    pub size: u64,
+    /// What strict reading found in it.
+    pub inventory: Inventory,
+}
+
+/// Returns the files of a wheel at their places under a scheme, ordered by path. Scripts run under `interpreter`, the
+/// path of the interpreter at run time.
+///
+/// # Errors
+/// Two files want one place, or a file's place is not valid.
+pub fn install(wheel: &Wheel, scheme: &Scheme, interpreter: &str) -> Result<Vec<(TreePath, Entry)>, WheelError> {
+    install_files(wheel, scheme, interpreter).map_err(|defect| defect.of(&wheel.filename))
+}
+
+fn install_files(wheel: &Wheel, scheme: &Scheme, interpreter: &str) -> Result<Vec<(TreePath, Entry)>, Defect> {
+    let Inventory { name, dist_info, files, entry_points, .. } = &wheel.inventory;
+    let headers = join(&scheme.headers, name.as_str());
+    let launchers = launchers(entry_points, interpreter);
+    let mut installation =
+        Installation::new(&wheel.inventory, &scheme.site_packages, files.len() + launchers.len() + 1);
+    for file in files {
+        let (prefix, mode) = match file.part {
+            Part::Library => (&scheme.site_packages, file.mode),
+            Part::Headers => (&headers, file.mode),
+            Part::Data => {
+                check_data(scheme, &file.path).map_err(|fault| fault.at(&*file.path))?;
+                (&scheme.data, file.mode)
+            }
+            Part::Scripts if replaced_by(&file.path, &launchers) => continue,
+            Part::Scripts => (&scheme.scripts, Mode::Executable),
+        };
+        match &file.script {
+            Some(rest) => {
+                let text = [b"#!", interpreter.as_bytes(), b"\n", rest].concat();
+                installation.write(prefix, &file.path, mode, text)?;
+            }
+            None => {
+                let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+                installation.add(prefix, &file.path, mode, content, file.extent.sha256)?;
+            }
+        }
+    }
+    for launcher in &launchers {
+        let text = launcher.launcher(interpreter).into_bytes();
+        installation.write(&scheme.scripts, &launcher.name, Mode::Executable, text)?;
+    }
+    installation.finish(&format!("{dist_info}/RECORD"))
+}
+
+/// The files that are installed so far, and their rows for RECORD.
+struct Installation<'a> {
+    site_packages: &'a str,
+    origin: Origin,
+    files: Vec<(TreePath, Entry)>,
+    rows: Vec<(String, Sha256, u64)>,
+}
+
+impl<'a> Installation<'a> {
+    fn new(inventory: &Inventory, site_packages: &'a str, capacity: usize) -> Self {
+        let distribution = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
+        let origin = Origin::Distribution(Arc::new(distribution));
+        Self { site_packages, origin, files: Vec::with_capacity(capacity), rows: Vec::with_capacity(capacity) }
+    }
+
+    fn add(&mut self, prefix: &str, path: &str, mode: Mode, content: Content, sha256: Sha256) -> Result<(), Defect> {
+        let place = TreePath::below(prefix, path).map_err(|invalid| Fault::Place(invalid.reason).at(path))?;
+        self.rows.push((relative(self.site_packages, place.as_str()), sha256, content.size()));
+        self.files.push((place, Entry { mode, content, origin: self.origin.clone() }));
+        Ok(())
+    }
+
+    /// Adds a file that is not in the wheel as it is to be.
+    fn write(&mut self, prefix: &str, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), Defect> {
+        let sha256 = Sha256::of(&bytes);
+        self.add(prefix, path, mode, Content::Bytes(bytes.into()), sha256)
+    }
+
+    /// Adds RECORD and returns all files, ordered by path.
+    fn finish(mut self, record_path: &str) -> Result<Vec<(TreePath, Entry)>, Defect> {
+        let text = record::write(record_path, &self.rows);
+        self.write(self.site_packages, record_path, Mode::Regular, text)?;
+        self.files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        match self.files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => Err(Fault::PlaceTaken.at(pair[0].0.as_str())),
+            None => Ok(self.files),
+        }
+    }
+}
+
+/// Returns the scripts to make. A `pip3` is also made under the name of the interpreter's minor version, in place of the
+/// one of whichever version pip was built with, as pip does for itself.
+fn launchers(entry_points: &[EntryPoint], interpreter: &str) -> Vec<EntryPoint> {
+    let is_minor = |version: &str| version.parse::<u8>().is_ok();
+    let is_versioned_pip = |name: &str| name.strip_prefix("pip3.").is_some_and(is_minor);
+    let mut launchers: Vec<EntryPoint> =
+        entry_points.iter().filter(|script| !is_versioned_pip(&script.name)).cloned().collect();
+    let pip = launchers.iter().find(|script| script.name == "pip3").cloned();
+    let program = interpreter.rsplit('/').next().unwrap_or(interpreter);
+    let minor = program.strip_prefix("python3.").filter(|minor| is_minor(minor));
+    launchers.extend(pip.zip(minor).map(|(pip, minor)| EntryPoint { name: format!("pip3.{minor}"), ..pip }));
+    launchers
+}
+
+/// Returns whether a script of the wheel is what older tools made of an entry point, which gets a script of its own.
+fn replaced_by(script: &str, launchers: &[EntryPoint]) -> bool {
+    let suffixes = [".exe", "-script.py", ".pya"];
+    let name = suffixes.iter().find_map(|suffix| script.strip_suffix(suffix)).unwrap_or(script);
+    launchers.iter().any(|launcher| launcher.name == name)
+}
+
+/// Checks that a file of the data part that gets among the scripts has a name that a script may have.
+fn check_data(scheme: &Scheme, path: &str) -> Result<(), Fault> {
+    let place = join(&scheme.data, path);
+    let name = match place.rsplit_once('/') {
+        Some((folder, name)) if folder == scheme.scripts => name,
+        None if scheme.scripts.is_empty() => &place,
+        _ => return Ok(()),
+    };
+    entry_points::check_script_name(name)
+}
+
+fn join(prefix: &str, path: &str) -> String {
+    if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") }
+}
+
+/// Returns `path` relative to the folder `base`.
+fn relative(base: &str, path: &str) -> String {
+    let (mut base, mut path) = (base.split('/').filter(|name| !name.is_empty()).peekable(), path);
+    while let (Some(folder), Some((first, rest))) = (base.peek(), path.split_once('/')) {
+        if *folder != first {
+            break;
+        }
+        base.next();
+        path = rest;
+    }
+    "../".repeat(base.count()) + path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_site_packages() {
+        for (base, path, expected) in [
+            ("", "bin/a", "bin/a"),
+            ("python", "python/a/b.py", "a/b.py"),
+            ("python", "bin/a", "../bin/a"),
+            ("lib/python3.12/site-packages", "bin/a", "../../../bin/a"),
+            ("lib/python3.12/site-packages", "lib/python3.12/site-packages/a.py", "a.py"),
+            ("lib/python3.12/site-packages", "lib/python3.12", "../../python3.12"),
+        ] {
+            assert_eq!(relative(base, path), expected, "{base} {path}");
+        }
+    }
+
+    #[test]
+    fn pip_gets_a_script_for_the_interpreter_it_will_run_under() {
+        let script = |name: &str| EntryPoint { name: name.to_owned(), module: "pip".into(), object: "main".into() };
+        let scripts = ["pip", "pip3", "pip3.9", "pip3.x"].map(script);
+        let names = |interpreter: &str| {
+            launchers(&scripts, interpreter).into_iter().map(|launcher| launcher.name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names("/var/lang/bin/python3.13"), "pip pip3 pip3.x pip3.13");
+        assert_eq!(names("/usr/bin/python3"), "pip pip3 pip3.x");
+    }
+}

@@ -1,0 +1,153 @@
+//! RECORD: the list of a distribution's files, with their digests and sizes.
+//!
+//! Specification: [PyPA, recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file)
+//! and [binary distribution format, the RECORD file](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#signed-wheel-files).
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::error::Fault;
+use crate::digest::{Algorithm, Digest, Sha256};
+
+/// What RECORD states of one file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub digest: Option<StatedDigest>,
+    pub size: Option<u64>,
+}
+
+/// A digest as RECORD states it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct StatedDigest {
+    pub algorithm: Algorithm,
+    bytes: Vec<u8>,
+}
+
+impl PartialEq<Digest> for StatedDigest {
+    fn eq(&self, digest: &Digest) -> bool {
+        self.algorithm == digest.algorithm() && self.bytes == digest.as_bytes()
+    }
+}
+
+/// The rows of a RECORD, by path.
+pub(super) type Record = HashMap<String, Row>;
+
+/// Parses a wheel's RECORD.
+pub(super) fn parse(text: &[u8]) -> Result<Record, Fault> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+    let mut record = Record::new();
+    for row in reader.records() {
+        let row = row.map_err(|error| Fault::RecordRow {
+            line: error.position().map_or(1, csv::Position::line),
+            reason: "it is not UTF-8 or not comma-separated values".to_owned(),
+        })?;
+        let invalid = |reason: String| Fault::RecordRow { line: row.position().map_or(1, csv::Position::line), reason };
+        let fields: Vec<&str> = row.iter().collect();
+        let [path, digest, size] = fields[..] else {
+            return Err(invalid(format!("it has {} fields, not 3", fields.len())));
+        };
+        let digest = if digest.is_empty() { None } else { Some(parse_digest(digest).map_err(invalid)?) };
+        let size = match size {
+            "" => None,
+            size => Some(size.parse().map_err(|_| invalid(format!("`{size}` is not a size")))?),
+        };
+        // Some builders write `./` or `/` before a path that is relative all the same.
+        let path = path.trim_start_matches("./").trim_start_matches('/');
+        if record.insert(path.to_owned(), Row { digest, size }).is_some() {
+            return Err(invalid(format!("`{path}` is listed twice")));
+        }
+    }
+    Ok(record)
+}
+
+/// Parses `algorithm=digest`, the digest in URL-safe base64 without padding. SHA-256 or better is required.
+fn parse_digest(text: &str) -> Result<StatedDigest, String> {
+    let (name, digest) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a digest"))?;
+    let algorithm = match name {
+        "sha256" => Algorithm::Sha256,
+        "sha384" => Algorithm::Sha384,
+        "sha512" => Algorithm::Sha512,
+        "blake2b" => Algorithm::Blake2b,
+        _ => return Err(format!("the digest algorithm `{name}` is not sha256, sha384, sha512 or blake2b")),
+    };
+    let bytes = URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok();
+    let bytes = bytes.filter(|bytes| bytes.len() == algorithm.length());
+    let bytes = bytes.ok_or_else(|| format!("`{text}` is not a digest"))?;
+    Ok(StatedDigest { algorithm, bytes })
+}
+
+/// Writes the RECORD of an installed distribution: a row for each file, and one for RECORD itself, in the order of
+/// their paths.
+pub(super) fn write(own_path: &str, files: &[(String, Sha256, u64)]) -> Vec<u8> {
+    let mut rows: Vec<(&str, Option<(Sha256, u64)>)> =
+        files.iter().map(|(path, digest, size)| (path.as_str(), Some((*digest, *size)))).collect();
+    rows.push((own_path, None));
+    rows.sort_unstable_by_key(|(path, _)| *path);
+
+    let mut text = String::with_capacity(rows.iter().map(|(path, _)| path.len() + 64).sum());
+    for (path, stated) in rows {
+        push_field(&mut text, path);
+        if let Some((digest, size)) = stated {
+            text.push_str(",sha256=");
+            URL_SAFE_NO_PAD.encode_string(digest.0, &mut text);
+            text.push(',');
+            text.push_str(&size.to_string());
+            text.push('\n');
+        } else {
+            text.push_str(",,\n");
+        }
+    }
+    text.into_bytes()
+}
+
+/// Writes one field of comma-separated values, in quotes where they are needed (RFC 4180, section 2).
+fn push_field(text: &mut String, field: &str) {
+    if field.contains([',', '"', '\n', '\r']) {
+        text.push('"');
+        text.push_str(&field.replace('"', "\"\""));
+        text.push('"');
+    } else {
+        text.push_str(field);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let digest = Sha256::of(b"abc");
+        let files = [("b,\"c\".py", 2), ("a.py", 3)].map(|(path, size)| (path.to_owned(), digest, size));
+        let text = write("a-1.dist-info/RECORD", &files);
+        let lines: Vec<&str> = std::str::from_utf8(&text).unwrap().lines().collect();
+        assert_eq!(lines[0], "a-1.dist-info/RECORD,,");
+        assert_eq!(lines[1], "a.py,sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,3");
+
+        let record = parse(&text).unwrap();
+        assert_eq!(record.len(), 3);
+        let row = &record["b,\"c\".py"];
+        assert!(row.size == Some(2) && row.digest.as_ref().is_some_and(|stated| *stated == Digest::from(digest)));
+        assert_eq!(record["a-1.dist-info/RECORD"], Row { digest: None, size: None });
+    }
+
+    #[test]
+    fn rows_that_cannot_be_relied_on_are_refused() {
+        for (row, reason) in [
+            ("a.py", "1 fields"),
+            ("a.py,,,", "4 fields"),
+            ("a.py,md5=1B2M2Y8AsgTpgAmY7PhCfg,0", "`md5`"),
+            ("a.py,sha1=2jmj7l5rSw0yVb_vlWAYkK_YBwk,0", "`sha1`"),
+            ("a.py,sha256=ungWv48B,0", "not a digest"),
+            ("a.py,sha256:00,0", "not a digest"),
+            ("a.py,,-1", "`-1` is not a size"),
+            ("./a.py,,\n/a.py,,", "listed twice"),
+        ] {
+            let error = parse(format!("b.py,,\n{row}\n").as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(reason), "{row}: {error}");
+            assert!(error.to_string().starts_with("line "), "{row}: {error}");
+        }
+    }
+}

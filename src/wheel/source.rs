@@ -1,0 +1,67 @@
+//! Reading an archive's bytes by position.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::error::Fault;
+
+/// A file that is read by position, from several threads at once.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    file: &'a File,
+    /// The file's length in bytes.
+    pub length: u64,
+}
+
+impl<'a> Source<'a> {
+    pub fn new(file: &'a File) -> Result<Self, Fault> {
+        let length = file.metadata().map_err(Fault::Read)?.len();
+        Ok(Self { file, length })
+    }
+
+    /// Fills `buffer` from `offset` on; the caller has checked that the file goes as far.
+    pub fn fill(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Fault> {
+        self.file.read_exact_at(buffer, offset).map_err(Fault::Read)
+    }
+
+    /// Returns `size` bytes from `offset` on, or nothing if the file does not go as far.
+    pub fn bytes(&self, offset: u64, size: usize) -> Result<Option<Vec<u8>>, Fault> {
+        match offset.checked_add(size as u64) {
+            Some(end) if end <= self.length => {
+                let mut bytes = vec![0; size];
+                self.fill(offset, &mut bytes)?;
+                Ok(Some(bytes))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Little-endian fields (APPNOTE 4.4.1.1), taken one after another.
+pub(super) struct Fields<'a>(pub &'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub fn bytes(&mut self, size: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(size)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    pub fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*bytes)
+    }
+}

@@ -1,0 +1,226 @@
+//! Local projects, built for real by each of the common back ends.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use pybundle::project::builder::{BuildError, Builder, Tool};
+use tempfile::TempDir;
+
+/// A project by its files: paths and texts.
+type Project = &'static [(&'static str, &'static str)];
+
+const MODULE: (&str, &str) = ("src/demo/__init__.py", "def handler(event, context):\n    return event\n");
+
+/// The metadata of a project that a back end builds.
+macro_rules! pyproject {
+    ($requires:literal, $back_end:literal) => {
+        (
+            "pyproject.toml",
+            concat!(
+                "[project]\nname = \"demo\"\nversion = \"1.0\"\ndescription = \"A demonstration\"\n",
+                "requires-python = \">=3.9\"\nscripts = { demo = \"demo:handler\" }\n",
+                "[build-system]\nrequires = [\"",
+                $requires,
+                "\"]\nbuild-backend = \"",
+                $back_end,
+                "\"\n",
+            ),
+        )
+    };
+}
+
+const HATCHLING: Project = &[MODULE, pyproject!("hatchling", "hatchling.build")];
+const UV: Project = &[MODULE, pyproject!("uv_build", "uv_build")];
+const FLIT: Project = &[MODULE, pyproject!("flit_core", "flit_core.buildapi")];
+const POETRY: Project = &[MODULE, pyproject!("poetry-core>=2", "poetry.core.masonry.api")];
+/// With package data by MANIFEST.in, and what an earlier build left.
+const SETUPTOOLS: Project = &[
+    MODULE,
+    pyproject!("setuptools", "setuptools.build_meta"),
+    ("MANIFEST.in", "include src/demo/data.json\n"),
+    ("src/demo/data.json", "{}\n"),
+    ("build/lib/demo/stale.py", "stale = True\n"),
+    ("src/demo.egg-info/SOURCES.txt", "src/demo/stale.py\n"),
+];
+const SETUP_PY: Project = &[
+    ("demo.py", "def handler(event, context):\n    return event\n"),
+    (
+        "setup.py",
+        "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=['demo'], scripts=['tool.sh'])\n",
+    ),
+    ("tool.sh", "#!/bin/sh\n"),
+];
+
+/// Writes a project into a folder, all files with one mode and one time of change.
+fn write(project: Project, folder: &Path, mode: u32, age: u64) {
+    for (path, text) in project {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let time = SystemTime::now() - Duration::from_secs(age);
+        fs::File::options().read(true).open(&path).unwrap().set_modified(time).unwrap();
+    }
+}
+
+/// Returns every path below a folder.
+fn listing(folder: &Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path.clone());
+            }
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths
+}
+
+/// Returns a wheel's files with their texts.
+fn files(wheel: &Path) -> BTreeMap<String, String> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(wheel).unwrap()).unwrap();
+    let mut files = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).unwrap();
+        let mut text = String::new();
+        entry.read_to_string(&mut text).unwrap();
+        files.insert(entry.name().unwrap().into_owned(), text);
+    }
+    files
+}
+
+fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap()
+}
+
+fn uv() -> Builder {
+    let builder = Builder::find(Some(&search_path()), false).unwrap();
+    assert!(matches!(builder.tool, Tool::Uv(_)), "uv is on the path: {:?}", builder.tool);
+    builder
+}
+
+/// Returns a builder that runs uv under a umask that lets nobody else read.
+fn uv_with_umask(folder: &Path) -> Builder {
+    let Tool::Uv(uv) = uv().tool else { panic!("it is uv") };
+    let script = folder.join("uv");
+    fs::write(&script, format!("#!/bin/sh\numask 077\nexec '{}' \"$@\"\n", uv.display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    Builder { tool: Tool::Uv(script), ..self::uv() }
+}
+
+/// Builds a project twice, from folders with other names, modes and times; returns the wheels, and checks that nothing
+/// was written into the project.
+fn build_twice([first, second]: [&Builder; 2], project: Project) -> (TempDir, [PathBuf; 2]) {
+    let folder = tempfile::tempdir().unwrap();
+    let build = |builder: &Builder, name: &str, mode: u32, age: u64| {
+        let source = folder.path().join(name);
+        let output = folder.path().join(format!("output of {name}"));
+        fs::create_dir(&output).unwrap();
+        write(project, &source, mode, age);
+        let before = listing(&source);
+        let wheel = builder.build_wheel(&source, &output).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(listing(&source), before, "the build leaves nothing in the project");
+        assert_eq!(listing(&output), std::slice::from_ref(&wheel), "the build leaves nothing but the wheel");
+        wheel
+    };
+    let wheels = [build(first, "one", 0o600, 100_000_000), build(second, "another folder", 0o644, 0)];
+    (folder, wheels)
+}
+
+#[test]
+fn back_ends_give_equal_wheels() {
+    let folder = tempfile::tempdir().unwrap();
+    for project in [UV, HATCHLING, FLIT, POETRY] {
+        let (_built, [one, other]) = build_twice([&uv(), &uv_with_umask(folder.path())], project);
+        assert_eq!(one.file_name().unwrap(), "demo-1.0-py3-none-any.whl");
+        assert!(files(&one).contains_key("demo/__init__.py"));
+        assert!(fs::read(&one).unwrap() == fs::read(&other).unwrap(), "{project:?}");
+    }
+}
+
+/// setuptools copies the files' permissions into the wheel; the rest is equal.
+#[test]
+fn setuptools_starts_afresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_built, [one, other]) = build_twice([&uv(), &uv_with_umask(folder.path())], SETUPTOOLS);
+    let wheel = files(&one);
+    assert_eq!(wheel, files(&other));
+    let modules: Vec<&str> = wheel.keys().map(String::as_str).filter(|path| path.starts_with("demo/")).collect();
+    assert_eq!(modules, ["demo/__init__.py", "demo/data.json"]);
+}
+
+#[test]
+fn a_setup_script_is_enough() {
+    let (_folder, [one, other]) = build_twice([&uv(), &uv()], SETUP_PY);
+    assert_eq!(files(&one), files(&other));
+    assert!(files(&one).contains_key("demo.py") && files(&one).contains_key("demo-1.0.data/scripts/tool.sh"));
+}
+
+#[test]
+fn without_uv_build_or_pip_builds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (by_build, by_pip) = (folder.path().join("build"), folder.path().join("pip"));
+    let run = |arguments: &[&str]| {
+        assert!(Command::new("uv").args(arguments).current_dir(folder.path()).status().unwrap().success());
+    };
+    run(&["venv", "--quiet", "build"]);
+    run(&["venv", "--quiet", "--seed", "pip"]);
+    run(&["pip", "install", "--quiet", "--python", "build", "build"]);
+    for (environment, project) in [(&by_build, HATCHLING), (&by_pip, SETUPTOOLS)] {
+        let builder = Builder::find(Some(environment.join("bin").as_os_str()), false).unwrap();
+        let python = environment.join("bin/python3");
+        assert_eq!(builder.tool, if environment == &by_pip { Tool::Pip(python) } else { Tool::Build(python) });
+        let (_built, [one, other]) = build_twice([&builder, &builder], project);
+        assert_eq!(files(&one), files(&other));
+        let (_built, [by_uv, _]) = build_twice([&uv(), &uv()], project);
+        assert_eq!(files(&one), files(&by_uv), "uv's wheel is the same");
+    }
+}
+
+#[test]
+fn failures_show_the_last_lines_and_no_secret() {
+    const BROKEN: Project = &[(
+        "setup.py",
+        "import sys, time\nfor n in range(99): print(n, flush=True)\ntime.sleep(1)\nsys.exit('see https://user:hunter2@host/x')\n",
+    )];
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("project");
+    write(BROKEN, &project, 0o644, 0);
+    let error = uv().build_wheel(&project, folder.path()).unwrap_err();
+    let message = error.to_string();
+    assert!(matches!(&error, BuildError::Failed { status, .. } if status.starts_with("exit status")), "{message}");
+    assert!(message.contains("see https://****@host/x") && !message.contains("hunter2"), "{message}");
+    assert!(message.lines().count() < 60 && message.contains("build --wheel"), "{message}");
+    assert!(error.hints()[0].contains("tool.uv.package = false"));
+    assert_eq!(listing(folder.path()).len(), 2, "only the project is there");
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [None, Some(OsString::new()), Some(folder.path().into())] {
+        let error = Builder::find(path.as_deref(), false).unwrap_err();
+        assert!(matches!(error, BuildError::NoTool) && error.hints()[0].contains("install uv"));
+    }
+    fs::write(folder.path().join("uv"), "no program").unwrap();
+    assert!(matches!(Builder::find(Some(folder.path().as_os_str()), false), Err(BuildError::NoTool)));
+    let missing = uv().build_wheel(&folder.path().join("missing"), folder.path()).unwrap_err();
+    assert!(matches!(missing, BuildError::File(..)), "{missing}");
+
+    const UNKNOWN: Project = &[pyproject!("hatchling==0.0.0", "hatchling.build")];
+    let project = folder.path().join("project");
+    write(UNKNOWN, &project, 0o644, 0);
+    let offline = Builder { offline: true, ..uv() };
+    let error = offline.build_wheel(&project, folder.path()).unwrap_err();
+    assert!(error.hints()[0].contains("offline"), "{error}");
+}

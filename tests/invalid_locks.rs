@@ -1,0 +1,49 @@
+//! Every way in which a uv.lock of `testdata/invalid/lock` is wrong is an error that says what and where.
+//!
+//! Each file's first line is `# error: ` and a part of the message. A file that can be parsed is selected from, for Python
+//! 3.12 on x86_64, without extras and groups.
+
+use std::path::{Path, PathBuf};
+
+use pybundle::lock::{Lock, LockError, Request};
+use pybundle::target::{Architecture, Profile, Target};
+
+fn first_error(path: &Path) -> Option<LockError> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let target = Target { profile: Profile::built_in("python3.12").unwrap(), architecture: Architecture::X86_64 };
+    Lock::parse_uv(&text, path).and_then(|lock| lock.select(&Request::default(), Path::new(""), &target)).err()
+}
+
+#[test]
+fn each_is_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/lock");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 50, "{} files", paths.len());
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let expected = text.lines().next().unwrap().strip_prefix("# error: ").unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let error = first_error(&path).unwrap_or_else(|| panic!("{name} is let pass"));
+        let message = error.to_string();
+        assert!(message.contains(expected), "{name}: {message}");
+        // A message about the lock names it; one about a distribution's files names the distribution.
+        assert!(message.contains(name) || message.starts_with("foo 1.0 has no wheel"), "{name}: {message}");
+        assert!(!message.contains("secret") && !error.hints().join("").contains("secret"), "{name}: {message}");
+    }
+}
+
+/// Cutting a lock off anywhere, or changing any one byte, is never a panic.
+#[test]
+fn damaged_locks_are_errors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/lock");
+    let path = folder.join("conflict-by-dependencies.lock");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (position, _) in text.char_indices() {
+        let (before, after) = text.split_at(position);
+        let _ = Lock::parse_uv(before, &path);
+        for byte in ["\"", "\0", "[", "-", "é", ""] {
+            let _ = Lock::parse_uv(&format!("{before}{byte}{}", &after[1..]), &path);
+        }
+    }
+}

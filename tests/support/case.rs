@@ -1,0 +1,101 @@
+//! Requests for selections, each with the arguments by which uv does the same.
+
+use std::path::Path;
+
+use pybundle::lock::{LockError, Request, SelectedSource, Selection};
+
+use super::uv::{Oracle, Project, targets};
+
+/// A request, and the arguments of `uv export` that mean the same.
+#[derive(Default)]
+pub struct Case {
+    /// What is asked of the lock.
+    pub request: Request,
+    export: Vec<String>,
+    folder: &'static str,
+}
+
+impl Case {
+    /// Asks for an extra.
+    pub fn extra(mut self, name: &str) -> Self {
+        self.request.extras.insert(name.parse().unwrap());
+        self.export.push(format!("--extra={name}"));
+        self
+    }
+
+    /// Asks for every extra.
+    pub fn all_extras(mut self) -> Self {
+        self.request.all_extras = true;
+        self.export.push("--all-extras".to_owned());
+        self
+    }
+
+    /// Asks for a group.
+    pub fn group(mut self, name: &str) -> Self {
+        self.request.groups.insert(name.parse().unwrap());
+        self.export.push(format!("--group={name}"));
+        self
+    }
+
+    /// Asks for nothing but a group.
+    pub fn only_group(mut self, name: &str) -> Self {
+        self.request.only_groups.insert(name.parse().unwrap());
+        self.export.push(format!("--only-group={name}"));
+        self
+    }
+
+    /// Asks for a member.
+    pub fn package(mut self, name: &str) -> Self {
+        self.request.package = Some(name.parse().unwrap());
+        self.export.push(format!("--package={name}"));
+        self
+    }
+
+    /// The project of a member's folder, which is the same as naming the member.
+    pub fn folder(mut self, folder: &'static str, name: &str) -> Self {
+        self.folder = folder;
+        self.export.push(format!("--package={name}"));
+        self
+    }
+
+    /// Asserts that the selection is uv's, for each runtime and architecture.
+    pub fn agrees(&self, project: &Project, pythons: &[&str]) {
+        let lock = project.lock();
+        let export: Vec<&str> = self.export.iter().map(String::as_str).collect();
+        for target in targets(pythons) {
+            let selection = lock.select(&self.request, Path::new(self.folder), &target).unwrap();
+            let place = format!("{} on {:?}, {export:?}", target.profile.name, target.architecture);
+            assert_eq!(wheels(&selection), project.oracle(&target, &export), "{place}");
+        }
+    }
+
+    /// Returns the error for Python 3.12 on x86_64.
+    pub fn error(&self, project: &Project) -> LockError {
+        let target = targets(&["3.12"]).remove(0);
+        project.lock().select(&self.request, Path::new(self.folder), &target).unwrap_err()
+    }
+
+    /// Returns what is selected for Python 3.12 on x86_64.
+    pub fn selection(&self, project: &Project) -> Selection {
+        let target = targets(&["3.12"]).remove(0);
+        project.lock().select(&self.request, Path::new(self.folder), &target).unwrap()
+    }
+}
+
+/// Returns the version and the wheel of each distribution that has one.
+pub fn wheels(selection: &Selection) -> Oracle {
+    let wheels = selection.distributions.iter().filter_map(|selected| match &selected.source {
+        SelectedSource::Wheel(wheel) => {
+            let version = selected.version.as_ref().unwrap().to_string();
+            Some((selected.name.to_string(), (version, wheel.filename.to_string())))
+        }
+        SelectedSource::Directory(_) | SelectedSource::Virtual(_) => None,
+    });
+    wheels.collect()
+}
+
+/// Returns the distributions that are folders.
+pub fn local(selection: &Selection) -> Vec<String> {
+    let local = selection.distributions.iter().filter(|selected| !matches!(selected.source, SelectedSource::Wheel(_)));
+    local.map(|selected| selected.name.to_string()).collect()
+}

@@ -1,0 +1,275 @@
+//! A server on loopback that answers as it is told to, also wrongly.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// A request that came in.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub path: String,
+    /// By lower-case name.
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// What a server does with requests for ranges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ranges {
+    Given,
+    /// The whole is given instead.
+    Ignored,
+    /// The status and the header are right, but the bytes begin at the start.
+    Faked,
+    /// Another range is given than was asked for.
+    Shifted,
+    /// Status 416.
+    Refused,
+}
+
+/// How a body ends before it should.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Close,
+    Reset,
+    Hang,
+}
+
+/// An answer.
+#[derive(Clone)]
+pub struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    ranges: Ranges,
+    /// How, and after how many bytes of the body.
+    cut: Option<(Cut, usize)>,
+    delay: Duration,
+    /// A pause after each so many bytes.
+    pace: Option<(usize, Duration)>,
+    is_length_told: bool,
+    /// `user:password`; another request is answered with 401.
+    login: Option<String>,
+}
+
+impl Answer {
+    pub fn file(body: &[u8]) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: body.to_vec(),
+            ranges: Ranges::Given,
+            cut: None,
+            delay: Duration::ZERO,
+            pace: None,
+            is_length_told: true,
+            login: None,
+        }
+    }
+
+    pub fn status(status: u16) -> Self {
+        Self { status, ..Self::file(b"no") }
+    }
+
+    pub fn redirect(url: &str) -> Self {
+        Self::status(302).header("Location", url)
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn ranges(self, ranges: Ranges) -> Self {
+        Self { ranges, ..self }
+    }
+
+    /// Ends the connection after some bytes of the body.
+    pub fn close_after(self, bytes: usize) -> Self {
+        Self { cut: Some((Cut::Close, bytes)), ..self }
+    }
+
+    /// Resets the connection after some bytes of the body.
+    pub fn reset_after(self, bytes: usize) -> Self {
+        Self { cut: Some((Cut::Reset, bytes)), ..self }
+    }
+
+    /// Sends nothing more after some bytes of the body.
+    pub fn hang_after(self, bytes: usize) -> Self {
+        Self { cut: Some((Cut::Hang, bytes)), ..self }
+    }
+
+    pub fn delayed(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    pub fn paced(self, bytes: usize, pause: Duration) -> Self {
+        Self { pace: Some((bytes, pause)), ..self }
+    }
+
+    /// Leaves Content-Length out: the body ends with the connection.
+    pub fn without_length(self) -> Self {
+        Self { is_length_told: false, ..self }
+    }
+
+    pub fn for_login(self, login: &str) -> Self {
+        Self { login: Some(login.to_owned()), ..self }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    answers: HashMap<String, VecDeque<Answer>>,
+    requests: Vec<Request>,
+}
+
+/// A server that runs until the test ends.
+pub struct Server {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
+        let state = Arc::clone(&server.state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = Arc::clone(&state);
+                // A client that goes away is nothing special.
+                thread::spawn(move || serve(stream, &state));
+            }
+        });
+        server
+    }
+
+    /// Answers a path with each of `answers` in turn, and with the last of them from then on.
+    pub fn answer(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
+        self.state.lock().unwrap().answers.insert(path.to_owned(), answers.into_iter().collect());
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Returns the requests for a path, in the order of their arrival.
+    pub fn requests(&self, path: &str) -> Vec<Request> {
+        self.state.lock().unwrap().requests.iter().filter(|request| request.path == path).cloned().collect()
+    }
+
+    /// Returns the header `Range` of each request for a path.
+    pub fn ranges(&self, path: &str) -> Vec<Option<String>> {
+        self.requests(path).iter().map(|request| request.header("range").map(str::to_owned)).collect()
+    }
+}
+
+fn serve(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
+    loop {
+        let request = read_request(&mut stream)?;
+        let answer = {
+            let mut state = state.lock().unwrap();
+            state.requests.push(request.clone());
+            match state.answers.get_mut(request.path.split('?').next().unwrap()) {
+                Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),
+                Some(answers) => answers[0].clone(),
+                None => Answer::status(404),
+            }
+        };
+        thread::sleep(answer.delay);
+        send(&mut stream, &request, answer)?;
+        stream.read_exact(&mut [0])?;
+    }
+}
+
+/// Reads a request but for its last byte: to close a connection with something unread resets it.
+fn read_request(stream: &mut TcpStream) -> io::Result<Request> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        bytes.push(byte[0]);
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    let mut lines = text.lines();
+    let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    Ok(Request { path, headers: headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect() })
+}
+
+fn send(stream: &mut TcpStream, request: &Request, mut answer: Answer) -> io::Result<()> {
+    use base64::Engine as _;
+    let sent = request.header("authorization").map(str::to_owned);
+    let wanted =
+        answer.login.as_ref().map(|login| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(login)));
+    if wanted.is_some() && wanted != sent {
+        answer = Answer::status(401).header("WWW-Authenticate", "Basic realm=\"test\"");
+    }
+    if let Some(offset) = offset(request).filter(|_| answer.status == 200) {
+        apply_range(&mut answer, offset);
+    }
+    let mut head = format!("HTTP/1.1 {} Answer\r\n", answer.status);
+    if answer.is_length_told {
+        head.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
+    }
+    for (name, value) in &answer.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+
+    let length = answer.cut.map_or(answer.body.len(), |(_, length)| length.min(answer.body.len()));
+    let (size, pause) = answer.pace.unwrap_or((usize::MAX, Duration::ZERO));
+    for piece in answer.body[..length].chunks(size) {
+        stream.write_all(piece)?;
+        thread::sleep(pause);
+    }
+    let closed = || Err(io::ErrorKind::ConnectionAborted.into());
+    match answer.cut {
+        None if answer.is_length_told => Ok(()),
+        None | Some((Cut::Close, _)) => {
+            stream.read_exact(&mut [0])?;
+            closed()
+        }
+        Some((Cut::Reset, _)) => {
+            // What was sent is to arrive first.
+            thread::sleep(Duration::from_millis(50));
+            closed()
+        }
+        Some((Cut::Hang, _)) => {
+            thread::sleep(Duration::from_secs(3600));
+            closed()
+        }
+    }
+}
+
+fn offset(request: &Request) -> Option<usize> {
+    request.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+}
+
+fn apply_range(answer: &mut Answer, offset: usize) {
+    let size = answer.body.len();
+    let start = match answer.ranges {
+        Ranges::Ignored => return,
+        Ranges::Refused => return *answer = Answer::status(416).header("Content-Range", &format!("bytes */{size}")),
+        _ if offset >= size => {
+            return *answer = Answer::status(416).header("Content-Range", &format!("bytes */{size}"));
+        }
+        Ranges::Shifted => offset - 1,
+        Ranges::Given | Ranges::Faked => offset,
+    };
+    let content_range = format!("bytes {start}-{}/{size}", size - 1);
+    answer.body = match answer.ranges {
+        Ranges::Faked => answer.body[..size - start].to_vec(),
+        _ => answer.body[start..].to_vec(),
+    };
+    answer.status = 206;
+    answer.headers.push(("Content-Range".to_owned(), content_range));
+}

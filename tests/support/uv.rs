@@ -1,0 +1,150 @@
+//! Temporary projects, and uv as the oracle of what a lock means.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
+use pybundle::target::{Architecture, Glibc, Profile, Target};
+
+/// A temporary folder with a project in it.
+pub struct Project {
+    folder: tempfile::TempDir,
+}
+
+/// What uv would install: the version and the wheel of each distribution.
+pub type Oracle = BTreeMap<String, (String, String)>;
+
+impl Project {
+    /// Makes a folder with these files.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap() };
+        for (path, text) in files {
+            project.write(path, text.as_bytes());
+        }
+        project
+    }
+
+    /// Makes a project with only a pyproject.toml, and locks it.
+    pub fn locked(pyproject: &str) -> Self {
+        let project = Self::new(&[("pyproject.toml", pyproject)]);
+        project.uv(&["lock"]);
+        project
+    }
+
+    /// Returns the folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file, and the folders above it.
+    pub fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Reads a file.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path().join(path)).unwrap()
+    }
+
+    /// Runs uv in the folder, whatever comes of it.
+    pub fn try_uv(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("uv");
+        command.args(arguments).current_dir(self.path()).env_remove("VIRTUAL_ENV").env("NO_COLOR", "1");
+        command.output().unwrap_or_else(|error| panic!("uv is missing; install it with `pip install uv` ({error})"))
+    }
+
+    /// Runs uv in the folder, and returns its standard output and standard error.
+    pub fn uv(&self, arguments: &[&str]) -> (String, String) {
+        let output = self.try_uv(arguments);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        let end: Vec<_> = stderr.lines().filter(|line| !line.starts_with("DEBUG")).collect();
+        assert!(output.status.success(), "uv {}: {}", arguments.join(" "), end.join("\n"));
+        (stdout, stderr)
+    }
+
+    /// Parses the lock.
+    pub fn lock(&self) -> Lock {
+        Lock::parse_uv(&self.read("uv.lock"), &self.path().join("uv.lock")).unwrap()
+    }
+
+    /// Compares the lock with the projects in these folders.
+    pub fn check_locked(&self, folders: &[&str]) -> Result<Freshness, LockError> {
+        let project = |folder: &&str| LocalProject {
+            path: folder.into(),
+            table: self.read(format!("{folder}/pyproject.toml").trim_start_matches('/')).parse().unwrap(),
+        };
+        self.lock().check_locked(&folders.iter().map(project).collect::<Vec<_>>())
+    }
+
+    /// Returns what uv would install for a target from `uv export` with these arguments, but for local projects.
+    pub fn oracle(&self, target: &Target, export: &[&str]) -> Oracle {
+        let common = ["export", "--frozen", "--no-default-groups", "--no-emit-local", "--no-hashes", "--quiet"];
+        let (requirements, _) = self.uv(&[&common[..], export].concat());
+        self.write("requirements.txt", requirements.as_bytes());
+        let python = target.profile.python.to_string();
+        let Glibc { major, minor } = target.profile.glibc;
+        let platform = format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name());
+        let (_, log) =
+            self.uv(
+                &[
+                    &[
+                        "pip",
+                        "install",
+                        "--no-config",
+                        "--dry-run",
+                        "--verbose",
+                        "--no-deps",
+                        "--no-build",
+                        "--target",
+                        "target",
+                    ],
+                    &[
+                        "--python-platform",
+                        &platform,
+                        "--python-version",
+                        &python,
+                        "--requirements",
+                        "requirements.txt",
+                    ][..],
+                ]
+                .concat(),
+            );
+        // `Selecting: idna==3.10 [compatible] (idna-3.10-py3-none-any.whl)`
+        let selecting = log.lines().filter_map(|line| line.split_once("Selecting: "));
+        let chosen: Oracle = selecting
+            .filter_map(|(_, rest)| {
+                let (name, rest) = rest.split_once("==")?;
+                let (version, rest) = rest.split_once(' ')?;
+                let filename = rest.split_once('(')?.1.strip_suffix(')')?;
+                Some((name.to_owned(), (version.to_owned(), filename.to_owned())))
+            })
+            .collect();
+        let installed = log.lines().filter_map(|line| line.strip_prefix(" + "));
+        installed
+            .map(|line| {
+                let name = line.split("==").next().unwrap();
+                (
+                    name.to_owned(),
+                    chosen.get(name).unwrap_or_else(|| panic!("uv does not tell `{name}`'s wheel")).clone(),
+                )
+            })
+            .collect()
+    }
+}
+
+/// Returns each architecture of these runtimes, named as `3.12`. The older ones get a glibc that uv knows, 2.28 in place of
+/// 2.26.
+pub fn targets(pythons: &[&str]) -> Vec<Target> {
+    let profiles = pythons.iter().map(|python| {
+        let mut profile = Profile::built_in(&format!("python{python}")).unwrap();
+        profile.glibc = profile.glibc.max(Glibc { major: 2, minor: 28 });
+        profile
+    });
+    profiles
+        .flat_map(|profile| Architecture::ALL.map(|architecture| Target { profile: profile.clone(), architecture }))
+        .collect()
+}

@@ -1,0 +1,40 @@
+//! Wheels that are accepted, refused and installed. Each is built byte by byte.
+
+#[path = "../support/forge.rs"]
+mod forge;
+
+mod accepted;
+mod archive;
+mod installed;
+mod mutants;
+mod rules;
+
+use std::fs::File;
+use std::io::Write;
+
+use forge::{FILENAME, Forge};
+use pybundle::wheel::{Inventory, WheelError, read};
+
+/// Writes bytes to a file without a name and reads them as the wheel `FILENAME`.
+fn read_bytes(bytes: &[u8]) -> Result<Inventory, WheelError> {
+    let mut file: File = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    read(&file, &FILENAME.parse().unwrap())
+}
+
+fn read_forged(forge: &Forge) -> Result<Inventory, WheelError> {
+    read_bytes(&forge.bytes())
+}
+
+/// Asserts that reading was refused with a message that names the wheel, the entry and the reason.
+#[track_caller]
+fn assert_refused(result: Result<Inventory, WheelError>, entry: Option<&str>, reason: &str) {
+    let error = result.expect_err(reason);
+    assert_eq!(error.entry.as_deref(), entry, "{error}");
+    let message = error.to_string();
+    let start = match entry {
+        Some(entry) => format!("{FILENAME}: `{}`: ", entry.escape_debug()),
+        None => format!("{FILENAME}: "),
+    };
+    assert!(message.starts_with(&start) && message.contains(reason), "not `{reason}`: {message}");
+}

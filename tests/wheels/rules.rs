@@ -1,0 +1,141 @@
+//! Archives in order that are not wheels in order, with one defect each.
+
+use super::forge::{Entry, Forge, record_row};
+use super::{assert_refused, read_forged};
+
+const METADATA: &str = "demo-1.0.dist-info/METADATA";
+const WHEEL: &str = "demo-1.0.dist-info/WHEEL";
+const RECORD: &str = "demo-1.0.dist-info/RECORD";
+const ENTRY_POINTS: &str = "demo-1.0.dist-info/entry_points.txt";
+
+/// Asserts what becomes of a wheel with one more file.
+#[track_caller]
+fn refuses_file(name: &str, content: &[u8], entry: Option<&str>, reason: &str) {
+    assert_refused(read_forged(&Forge::wheel(&[("demo/a.py", b""), (name, content)])), entry, reason);
+}
+
+/// Asserts what becomes of a wheel with another RECORD.
+#[track_caller]
+fn refuses_record(entry: &str, reason: &str, change: impl Fn(&str) -> String) {
+    let mut forge = Forge::wheel(&[("demo/a.py", b"")]);
+    forge.set_record(change);
+    assert_refused(read_forged(&forge), Some(entry), reason);
+}
+
+/// Asserts what becomes of a wheel without one of its files.
+#[track_caller]
+fn refuses_without(name: &str) {
+    let mut forge = Forge::wheel(&[]);
+    forge.entries.retain(|entry| entry.central.name != name.as_bytes());
+    if name != RECORD {
+        let is_other = |row: &&str| !row.starts_with(name);
+        forge.set_record(|record| record.lines().filter(is_other).map(|row| format!("{row}\n")).collect());
+    }
+    assert_refused(read_forged(&forge), Some(name), "it is missing from the wheel");
+}
+
+#[test]
+fn dist_info_folders() {
+    assert_refused(read_forged(&Forge::of(vec![])), None, "it has no top-level `.dist-info` folder");
+    assert_refused(read_forged(&Forge::of(vec![Entry::new("demo-1.0.dist-info", b"")])), None, "no top-level");
+    refuses_file(
+        "demo-2.0.dist-info/x",
+        b"",
+        None,
+        "2 top-level `.dist-info` folders: demo-1.0.dist-info, demo-2.0.dist-info",
+    );
+    let mut forge = Forge::demo();
+    forge.entries.push(Entry::folder("empty-1.0.dist-info/"));
+    assert_refused(read_forged(&forge), None, "2 top-level `.dist-info` folders");
+    for (folder, reason) in [
+        ("other-1.0.dist-info", "it is of the distribution `other`"),
+        ("demo-1.1.dist-info", "it is of version `1.1`"),
+        ("demo-x.dist-info", "it is of version `x`"),
+        ("demo.dist-info", "it is of the distribution `demo`"),
+    ] {
+        let forge = Forge::of(vec![Entry::new(&format!("{folder}/RECORD"), b"")]);
+        assert_refused(read_forged(&forge), Some(folder), reason);
+    }
+    for name in [METADATA, WHEEL, RECORD] {
+        refuses_without(name);
+    }
+}
+
+#[test]
+fn metadata_and_wheel_files() {
+    for (text, reason) in [
+        ("Name: other\nVersion: 1.0\n", "it is of the distribution `other`"),
+        ("Name: demo\nVersion: 1.0.1\n", "it is of version `1.0.1`"),
+        ("Name: demo\nVersion: one\n", "it is of version `one`"),
+        ("Name: demo\n", "it has no `Version`"),
+        ("Version: 1.0\n\nName: demo\n", "it has no `Name`"),
+    ] {
+        refuses_file(METADATA, text.as_bytes(), Some(METADATA), reason);
+    }
+    for (text, reason) in [
+        ("Wheel-Version: 2.0\nRoot-Is-Purelib: true\n", "its Wheel-Version is `2.0`"),
+        ("Wheel-Version: 1\nRoot-Is-Purelib: true\n", "its Wheel-Version is `1`"),
+        ("Root-Is-Purelib: true\n", "it has no `Wheel-Version`"),
+        ("Wheel-Version: 1.0\n", "it has no `Root-Is-Purelib`"),
+        ("Wheel-Version: 1.0\nRoot-Is-Purelib: maybe\n", "its Root-Is-Purelib is `maybe`"),
+    ] {
+        refuses_file(WHEEL, text.as_bytes(), Some(WHEEL), reason);
+    }
+}
+
+#[test]
+fn records() {
+    refuses_record("demo/a.py", "it is not listed in RECORD", |record| record.replace("demo/a.py", "demo/a.pyc"));
+    refuses_record("demo/b.py", "RECORD lists it, but", |record| format!("{record}demo/b.py,,\n"));
+    refuses_record("demo/a.py", "it has 0 bytes, but RECORD states 1", |record| record.replacen(",0\n", ",1\n", 1));
+    let row = record_row("demo/a.py", b"");
+    refuses_record("demo/a.py", "its digest is not the one that RECORD states (sha256)", |record| {
+        record.replace(&row, &record_row("demo/a.py", b"x").replace(",1\n", ",0\n"))
+    });
+    let sha512 = format!("demo/a.py,sha512={}A,0\n", "A".repeat(85));
+    refuses_record("demo/a.py", "(sha512)", |record| record.replace(&row, &sha512));
+    for (row, reason) in [
+        ("demo/a.py,md5=1B2M2Y8AsgTpgAmY7PhCfg,0", "`md5` is not"),
+        ("demo/a.py,sha1=2jmj7l5rSw0yVb_vlWAYkK_YBwk,0", "`sha1` is not"),
+        ("demo/a.py,sha256=short,0", "`sha256=short` is not a digest"),
+        ("demo/a.py,sha256", "2 fields, not 3"),
+        ("demo/a.py,,many", "`many` is not a size"),
+        ("demo/a.py,,0\ndemo/a.py,,0", "`demo/a.py` is listed twice"),
+    ] {
+        refuses_record(RECORD, reason, |record| format!("{row}\n{}", &record[record.find('\n').unwrap() + 1..]));
+    }
+    let mut forge = Forge::demo();
+    *forge.entries.last_mut().unwrap() = Entry::new(RECORD, b"demo/\xff.py,,\n");
+    assert_refused(read_forged(&forge), Some(RECORD), "line 1: it is not UTF-8");
+}
+
+#[test]
+fn schemes() {
+    for name in ["demo-1.0.data/lib/x", "demo-1.0.data/x", "demo-1.0.data/SCRIPTS/x"] {
+        refuses_file(name, b"", Some(name), "it is in no known scheme");
+    }
+    for name in ["Demo-1.0.data/scripts/x", "other.data/purelib/x"] {
+        refuses_file(name, b"", Some(name), "does not belong to the wheel's `.dist-info`");
+    }
+    let name = "demo-1.0.data/scripts/folder/x";
+    refuses_file(name, b"", Some(name), "scripts have no folders");
+    for script in ["python", "python3.13", "Python.exe", "pypy3"] {
+        let name = format!("demo-1.0.data/scripts/{script}");
+        refuses_file(&name, b"", Some(&name), "which is an interpreter's name");
+    }
+}
+
+#[test]
+fn entry_points() {
+    for (text, reason) in [
+        (&b"[console_scripts]\nx = demo\n"[..], "line 2: `demo` is not a reference to an object"),
+        (b"[console_scripts]\nx = demo:a; import os\n\ny", "line 4: `y` has no `=`"),
+        (b"[console_scripts]\nx = demo:a(),b\n", "line 2: `demo:a(),b` is not a reference"),
+        (b"[gui_scripts]\n../x = demo:main\n", "line 2: `../x` is not a script's name"),
+        (b"[console_scripts]\npython3 = demo:main\n", "line 2: a script may not be named `python3`"),
+        (b"[console_scripts]\nx = demo:a\n[gui_scripts]\nx = demo:b\n", "line 4: the script `x` is defined twice"),
+        (b"[console_scripts]\nx = \xff:a\n", "it is not UTF-8"),
+    ] {
+        refuses_file(ENTRY_POINTS, text, Some(ENTRY_POINTS), reason);
+    }
+}
