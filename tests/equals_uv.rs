@@ -73,7 +73,11 @@ impl Comparison<'_> {
             let target = folder.path().join(platform);
             let platform = format!("{machine}-{platform}");
             let mut install = uv(&["pip", "install", "--no-deps", "--quiet", "--directory"]);
-            install.arg(&member).args(["--python-platform", &platform, "--python-version", python]);
+            // Local projects are written relative to the workspace's root.
+            install.arg(project.path()).args(["--python-platform", &platform, "--python-version", python]);
+            if self.member.is_empty() {
+                install.args(["--only-binary", ":all:"]);
+            }
             succeed(install.arg("--target").arg(&target).arg("--requirements").arg(&requirements));
             target
         };
