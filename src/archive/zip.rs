@@ -142,8 +142,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn copy(&mut self, entry: &TreePath, archive: &'a PathBuf, extent: &Extent) -> Result<(), ArchiveError> {
-        let failed = |source| ArchiveError::Read { path: archive.clone(), entry: entry.clone(), source };
+    fn copy(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
+        let failed = |source| ArchiveError::Read { path: archive.to_owned(), entry: entry.clone(), source };
         let file = self.archives.open(archive).map_err(failed)?;
         self.output.write_with(extent.compressed_size, |portion, done| {
             file.read_exact_at(portion, extent.offset + done).map_err(failed)

@@ -88,6 +88,9 @@ pub fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<Origin, u64> {
     sizes
 }
 
+/// Tells whether a file belongs to what could be saved.
+type Rule<'a> = dyn Fn(&TreePath, &Entry) -> bool + 'a;
+
 /// Returns what a function can do without, as far as the paths tell.
 fn savings(package: &DeploymentPackage, runtime: &[DistributionName]) -> Vec<Saving> {
     let of_runtime = |_: &TreePath, entry: &Entry| match &entry.origin {
@@ -99,7 +102,7 @@ fn savings(package: &DeploymentPackage, runtime: &[DistributionName]) -> Vec<Sav
         let kinds = [".pyi", ".pyx", ".pxd", ".h", ".hpp", ".c", ".cpp", ".a"];
         kinds.iter().any(|kind| path.as_str().ends_with(kind))
     };
-    let rules: [(&str, &dyn Fn(&TreePath, &Entry) -> bool); 3] = [
+    let rules: [(&str, &Rule); 3] = [
         ("the runtime brings the AWS SDK, which --exclude-runtime leaves out", &of_runtime),
         ("tests inside of distributions", &is_test),
         ("type stubs, headers and sources of extensions", &is_development),
