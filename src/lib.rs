@@ -1,4 +1,60 @@
-//! pybundle
+//! Turns what a Python project has **locked** into what is **deployed**.
+//!
+//! pybundle selects the locked distributions for a target platform, lays their files out as that platform's
+//! site-packages, and packages the tree as a deterministic AWS Lambda zip. Nothing of the target is run: any machine
+//! builds for x86_64 and arm64, with no Python.
+//!
+//! # Architecture
+//!
+//! One pipeline, straight as a corridor. No stage writes the tree to disk, and none goes back to an earlier one.
+//!
+//! ```text
+//! Lock ──select(Request, Target)──▶ Selection ──fetch──▶ Wheel (verified, in the cache)
+//!                                                          │
+//!            local projects ──build──▶ Wheel ──────────────┤
+//!                                                          ▼
+//!                       the application's files ──▶ FileTree ──▶ archive::zip ──▶ the zip
+//! ```
+//!
+//! | room | what it is for |
+//! | --- | --- |
+//! | [`cli`] | one file per subcommand; the only room that prints, reads the environment and knows the home folder |
+//! | [`settings`] | flags, environment and defaults as one typed value that drives everything |
+//! | [`build`] | the pipeline itself: a plan, and its execution |
+//! | [`project`] | pyproject.toml, workspaces, the application's files, local projects built into wheels |
+//! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
+//! | [`marker`] | environment markers and requirements |
+//! | [`lock`] | lock files, and what they select for a target |
+//! | [`wheel`] | file names, the strict reader, and the installation into a tree |
+//! | [`fetch`] | downloads: bounded, retried, resumed, verified |
+//! | [`cache`] | verified wheels by their content, for several processes at once |
+//! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
+//! | [`archive`] | a tree as a zip whose bytes depend on the tree alone |
+//! | [`lambda`] | function and layer, and Lambda's limits |
+//! | [`audit`] | whether the handler is in the artifact |
+//! | [`report`] | progress and warnings while a build works, and what it reports at its end |
+//! | [`name`], [`digest`] | normalized names; digests and their computation |
+//!
+//! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
+//! sees [`fetch`]; [`archive`] knows trees and nothing else.
+//!
+//! # What holds everywhere
+//!
+//! * **Nothing is deflated twice.** A wheel's entries are deflated already, and the zip is made of those bytes as they
+//!   lie ([`tree::Content::Archived`]). What pybundle makes itself goes through one pinned compressor
+//!   ([`archive::deflate`]).
+//! * **A wheel is read once.** When it enters the cache, every byte of it is accounted for, every entry is inflated and
+//!   compared with its CRC-32 and its RECORD digest. The [`wheel::Inventory`] that remains is all that later builds
+//!   read.
+//! * **Equal inputs give equal bytes,** from any folder, host, time, umask and locale, with any number of threads:
+//!   results are collected by index, never by completion, and maps are ordered.
+//! * **Memory is bounded by buffers.** The tree holds extents, not bytes.
+//! * **An output appears whole or not at all** ([`archive::output`]).
+//! * **Errors say what and where;** what to do about it is beside the message, in `hints()`.
+//!
+//! Two crates of the original card are absent from the artifact's path: `zip` writes no raw extents with metadata of
+//! our own and reads more leniently than an installer should, so it is the tests' independent reader; `tar` waits for
+//! images.
 
 pub mod archive;
 pub mod audit;

@@ -1,6 +1,6 @@
 //! The pipeline: a plan is made of the lock and the target, and carried out.
 //!
-//! [`Plan`] reads what the project says and fetches nothing. [`lambda`] fetches, installs, checks and writes.
+//! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
 
 mod error;
 mod lambda;

@@ -1,6 +1,6 @@
 //! Wheels: reading them strictly, and installing them into a [`FileTree`](crate::tree::FileTree).
 //!
-//! A wheel is read once, by [`read`]. What it finds, an [`Inventory`], is kept, and [`install`] needs nothing else: the
+//! A wheel is read once, by [`read`]. What it finds, an [`Inventory`], is kept, and [`install()`] needs nothing else: the
 //! bytes of most files are copied from the wheel as they lie there, still deflated.
 //!
 //! Specification: [PyPA, binary distribution format](https://packaging.python.org/en/latest/specifications/binary-distribution-format/).
