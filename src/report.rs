@@ -66,9 +66,9 @@ pub struct DistributionReport {
     pub tag: Option<String>,
     /// The wheel's digest, as `algorithm:hexadecimal`.
     pub digest: Option<String>,
-    /// The wheel's size in bytes, where it is known.
+    /// The wheel's size in bytes, where the lock states it or the cache has the wheel.
     pub size: Option<u64>,
-    /// The size of its files in the artifact, uncompressed, in bytes; none in a plan.
+    /// The size of its files, uncompressed, in bytes; in a plan only where the cache has the wheel.
     pub unzipped_size: Option<u64>,
     /// Where it comes from: an address without credentials, or a path.
     pub source: String,

@@ -9,6 +9,7 @@ use super::lambda::outputs;
 use super::plan::Plan;
 use crate::archive::ArchiveError;
 use crate::archive::output::Finished;
+use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
@@ -16,7 +17,7 @@ use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, BuildReport, DistributionReport, FORMAT_VERSION, LimitsReport,
     PlanReport, TargetReport,
 };
-use crate::settings::LambdaSettings;
+use crate::settings::{CacheChoice, LambdaSettings};
 use crate::tree::{FileTree, Origin};
 use crate::wheel::Wheel;
 
@@ -30,16 +31,40 @@ pub struct Wheels<'a> {
 
 /// Reports a plan.
 pub fn plan(plan: &Plan, settings: &LambdaSettings) -> PlanReport {
-    let with_layer = settings.layer.is_some();
+    let cache = existing_cache(&settings.common.cache);
+    let planned = |selected: &Selected| {
+        let mut report = distribution(selected, settings.layer.is_some());
+        if let Some(wheel) = cache.as_ref().and_then(|cache| cached(cache, selected)) {
+            report.size = Some(wheel.size);
+            report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.extent.size).sum());
+        }
+        report
+    };
     PlanReport {
         format: FORMAT_VERSION,
         project: plan.name(),
         target: target(plan),
         lock: plan.lock.clone(),
-        distributions: plan.installed().map(|selected| distribution(selected, with_layer)).collect(),
+        distributions: plan.installed().map(planned).collect(),
         excluded: plan.excluded.clone(),
         application: plan.application.taken.clone(),
         outputs: outputs(settings, plan).unwrap_or_default().into_iter().map(|(_, path)| path).collect(),
+    }
+}
+
+/// Opens the cache if there is one: a plan makes none.
+fn existing_cache(choice: &CacheChoice) -> Option<Cache> {
+    match choice {
+        CacheChoice::Folder(folder) if folder.is_dir() => Cache::open(folder).ok(),
+        CacheChoice::Folder(_) | CacheChoice::Temporary => None,
+    }
+}
+
+/// Returns the wheel of a distribution if it was fetched before.
+fn cached(cache: &Cache, selected: &Selected) -> Option<Wheel> {
+    match &selected.source {
+        SelectedSource::Wheel(wheel) => cache.wheel(wheel.digest.as_ref()?, &wheel.filename).ok()?,
+        SelectedSource::Directory(_) | SelectedSource::Virtual(_) => None,
     }
 }
 

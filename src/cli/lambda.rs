@@ -121,9 +121,9 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     if !largest.is_empty() {
         page.field("largest", &largest.join(", "));
     }
-    for excluded in &report.excluded {
-        let version = excluded.version.as_deref().unwrap_or("");
-        page.field("left out", &format!("{} {version} ({})", excluded.name, excluded.reason));
+    if !report.excluded.is_empty() {
+        let names: Vec<&str> = report.excluded.iter().map(|excluded| excluded.name.as_str()).collect();
+        page.field("left out", &format!("{}, which {} brings", names.join(", "), target.runtime));
     }
     let limits = &report.limits;
     let percent = 100.0 * limits.unzipped_size as f64 / limits.unzipped_limit as f64;

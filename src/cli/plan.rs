@@ -56,13 +56,18 @@ fn table(report: &PlanReport, page: &mut Page) {
     }));
     page.table(&rows, &[2]);
     for excluded in &report.excluded {
-        page.line(&format!("left out: {} {} ({})", excluded.name, text(&excluded.version), excluded.reason));
+        page.line(&format!("left out: {} {}, {}", excluded.name, text(&excluded.version), excluded.reason));
     }
     if !report.application.is_empty() {
         page.line(&format!("application: {}", report.application.join(", ")));
     }
     let known: u64 = report.distributions.iter().filter_map(|distribution| distribution.size).sum();
-    page.line(&format!("{}, {} of wheels", count(report.distributions.len() as u64, "distribution"), size(known)));
+    let unknown = report.distributions.iter().filter(|distribution| distribution.size.is_none()).count() as u64;
+    let mut total = format!("{}, {} of wheels", count(report.distributions.len() as u64, "distribution"), size(known));
+    if unknown > 0 {
+        total.push_str(&format!(" and {} of unknown size", unknown));
+    }
+    page.line(&total);
     for output in &report.outputs {
         page.line(&format!("would write {}", output.display()));
     }
