@@ -130,6 +130,19 @@ fn a_damaged_wheel_a_wrong_digest_and_a_stale_lock_are_refused() {
 }
 
 #[test]
+fn an_artifact_never_holds_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    let build = || {
+        let run = pybundle(folder.path(), &["lambda", "--json", "--include", ".:.", "--output", "out.zip"]);
+        let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+        report["artifacts"][0]["sha256"].clone()
+    };
+    fs::write(folder.path().join(".gitignore"), "cache/\n").unwrap();
+    assert_eq!(build(), build());
+}
+
+#[test]
 fn oversize_is_a_failure_unless_it_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     example(folder.path());

@@ -28,8 +28,9 @@ use crate::wheel::{self, Wheel};
 pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<BuildReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    let plan = Plan::new(common, settings.exclude_runtime, reporter)?;
+    let mut plan = Plan::new(common, settings.exclude_runtime, reporter)?;
     let outputs = outputs(settings, &plan)?;
+    plan.leave_out(outputs.iter().map(|(_, path)| path.as_path()));
 
     // Both folders hold what the artifact is copied from, so they stay until it is written.
     let temporary = temporary()?;
@@ -52,7 +53,11 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
 
 /// Returns where each artifact goes.
 pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
-    let default = || plan.folder().join("dist").join(format!("{}.zip", plan.name()));
+    let default = || {
+        let project = &settings.common.project;
+        let dist = if *project == Path::new(".") { PathBuf::from("dist") } else { project.join("dist") };
+        dist.join(format!("{}.zip", plan.name()))
+    };
     let function = settings.output.clone().unwrap_or_else(default);
     let mut outputs = vec![(ArtifactKind::Function, function.clone())];
     if let Some(layer) = &settings.layer {

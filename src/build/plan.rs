@@ -11,6 +11,7 @@ use crate::project::workspace::{self, Workspace};
 use crate::report::{ExcludedReport, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, LockCheck, ProfileChoice, Settings};
 use crate::target::{Profile, Target};
+use crate::tree::Content;
 
 /// What is to be built.
 pub struct Plan {
@@ -86,9 +87,11 @@ impl Plan {
         members.flat_map(|member| member.pyproject.indexes())
     }
 
-    /// Returns the folder of the project.
-    pub fn folder(&self) -> PathBuf {
-        self.workspace.folder(self.workspace.current())
+    /// Leaves out what an earlier build wrote, so that no artifact holds the one before.
+    pub fn leave_out<'a>(&mut self, outputs: impl Iterator<Item = &'a Path>) {
+        let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
+        let is_output = |content: &Content| matches!(content, Content::File { path, .. } if outputs.contains(path));
+        self.application.files.retain(|(_, entry)| !is_output(&entry.content));
     }
 
     /// Returns the root project's name, or its folder's if it has none.
