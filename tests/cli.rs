@@ -162,6 +162,15 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
+fn a_password_is_not_shown_even_in_a_wrong_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = pybundle(folder.path(), &["plan", "--index-url", "https://user:s3cret@[oops/simple"]);
+    assert_eq!(run.status.code(), Some(2));
+    let message = text(&run.stderr);
+    assert!(message.contains("not a URL") && !message.contains("s3cret"), "{message}");
+}
+
+#[test]
 fn profiles_and_completions_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     let shown = pybundle(folder.path(), &["profile", "show", "python3.11"]);

@@ -120,7 +120,8 @@ fn target(settings: &Settings, workspace: &Workspace) -> Result<(Target, String)
             (Profile::from_toml(&text, path)?, format!("from {}", path.display()))
         }
         ProfileChoice::Default => {
-            let member = workspace.current();
+            let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
+            let member = named.unwrap_or_else(|| workspace.current());
             let file = workspace::python_version_file(&workspace.folder(member), &workspace.root)?;
             let requires_python = member.pyproject.requires_python.as_ref();
             let (profile, reason) =

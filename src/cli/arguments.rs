@@ -158,14 +158,22 @@ pub struct FetchArguments {
     #[arg(long)]
     offline: bool,
     /// An index whose credentials apply to what is below it
-    #[arg(long, value_name = "URL", env = "UV_INDEX_URL", hide_env_values = true)]
-    index_url: Option<Url>,
+    #[arg(long, value_name = "URL")]
+    index_url: Option<String>,
     /// Another index whose credentials apply to what is below it
     #[arg(long, value_name = "URL", action = ArgAction::Append)]
-    extra_index_url: Vec<Url>,
+    extra_index_url: Vec<String>,
     /// A folder with wheels, preferred to the lock's addresses
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     find_links: Vec<PathBuf>,
+}
+
+impl FetchArguments {
+    /// Parses the indexes here and not in the parser of arguments, whose message would show a password.
+    fn indexes(&self) -> Result<Vec<Url>, CliError> {
+        let given = self.index_url.iter().chain(&self.extra_index_url);
+        given.map(|url| url.parse().map_err(CliError::InvalidIndex)).collect()
+    }
 }
 
 /// The arguments of every command that selects from a lock.
@@ -188,7 +196,7 @@ impl CommonArguments {
     /// Turns the arguments into settings.
     ///
     /// # Errors
-    /// No cache folder is known.
+    /// No cache folder is known, or an index is not a URL.
     pub fn settings(self, global: &GlobalArguments) -> Result<Settings, CliError> {
         let profile = self.target.profile();
         let selection = self.selection;
@@ -216,7 +224,7 @@ impl CommonArguments {
             excludes: self.application.exclude,
             fetch: FetchSettings {
                 offline: self.fetch.offline,
-                indexes: self.fetch.index_url.into_iter().chain(self.fetch.extra_index_url).collect(),
+                indexes: self.fetch.indexes()?,
                 find_links: self.fetch.find_links,
             },
             cache: global.cache()?,

@@ -22,6 +22,9 @@ pub enum CliError {
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
+    /// An index has an address that is none. The address may hold a password, so it is not shown.
+    #[error("the address of an index is not a URL: {0}")]
+    InvalidIndex(url::ParseError),
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -41,6 +44,7 @@ impl CliError {
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
+            Self::InvalidIndex(_) => vec!["an address looks like https://example.org/simple".to_owned()],
             Self::Output(_) => Vec::new(),
         }
     }
@@ -50,8 +54,11 @@ impl CliError {
         std::iter::successors(self.source(), |error| (*error).source())
     }
 
-    /// Returns the exit status: 1.
+    /// Returns the exit status: 2 for wrong usage, else 1.
     pub fn exit_status(&self) -> u8 {
-        1
+        match self {
+            Self::InvalidIndex(_) => 2,
+            _ => 1,
+        }
     }
 }
