@@ -39,8 +39,7 @@ pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Fi
     let entries: Vec<(&TreePath, &Entry)> = tree.iter().collect();
     let mut entry_count = 0;
     for batch in entries.chunks(BATCH) {
-        let prepared: Vec<Prepared> =
-            batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect::<Result<_, _>>()?;
+        let prepared = prepare_batch(batch)?;
         for ((path, entry), prepared) in batch.iter().zip(prepared) {
             let before = writer.output.position();
             writer.entry(path, entry, prepared)?;
@@ -59,6 +58,16 @@ enum Prepared<'a> {
     Ready { bytes: Vec<u8>, compression: Compression, crc32: u32, size: u64 },
     /// Deflated again while they are written.
     Streamed { path: &'a PathBuf, expected: Deflated },
+}
+
+/// Prepares entries, side by side where that is worth waking other threads for: most batches are copied as they lie.
+fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a Entry)]) -> Result<Vec<Prepared<'a>>, ArchiveError> {
+    let is_copied = |entry: &Entry| matches!(entry.content, Content::Archived { .. });
+    if batch.iter().filter(|(_, entry)| !is_copied(entry)).count() > 1 {
+        batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
+    } else {
+        batch.iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
+    }
 }
 
 fn prepare<'a>(entry: &TreePath, content: &'a Content) -> Result<Prepared<'a>, ArchiveError> {
