@@ -11,6 +11,7 @@ use crate::archive::ArchiveError;
 use crate::archive::output::Finished;
 use crate::cache::Cache;
 use crate::digest::Digest;
+use crate::fetch;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
 use crate::report::{
@@ -171,7 +172,7 @@ fn distribution(selected: &Selected, with_layer: bool) -> DistributionReport {
             report.digest = wheel.digest.as_ref().map(ToString::to_string);
             report.size = wheel.size;
             report.source = match &wheel.location {
-                Location::Url { url, .. } => without_credentials(url.clone()),
+                Location::Url { url, .. } => fetch::without_secrets(url),
                 Location::Path(path) => path.display().to_string(),
             };
         }
@@ -181,13 +182,4 @@ fn distribution(selected: &Selected, with_layer: bool) -> DistributionReport {
         }
     }
     report
-}
-
-/// Returns an address that may be shown: without a user, a password, or a query that may hold a token.
-fn without_credentials(mut url: url::Url) -> String {
-    // An address that cannot have a user has none to remove.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.to_string()
 }

@@ -130,7 +130,7 @@ impl Credentials {
 }
 
 /// Returns a URL without what may be secret: the user, the password, the query and the fragment.
-pub(super) fn without_secrets(url: &Url) -> String {
+pub fn without_secrets(url: &Url) -> String {
     let mut url = url.clone();
     // These fail for URLs that cannot hold a user: then there is none.
     let _ = url.set_username("");

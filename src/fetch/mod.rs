@@ -31,7 +31,7 @@ use crate::wheel::Wheel;
 use client::Client;
 use download::{Download, Partial};
 
-pub use credentials::{Credentials, Index};
+pub use credentials::{Credentials, Index, without_secrets};
 pub use error::{Fault, FetchError};
 pub use retry::Retry;
 
