@@ -4,6 +4,7 @@
 //! the application are deflated here.
 
 pub mod deflate;
+pub mod layer;
 pub mod output;
 pub mod zip;
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::credentials::Login;
 use super::error::{Fault, FetchError};
-use super::retry::retry_after;
+use crate::retry::retry_after;
 use super::{Credentials, FetchOptions};
 
 /// As many redirects as browsers follow, more or less.

@@ -11,7 +11,6 @@ mod credentials;
 mod download;
 mod error;
 mod local;
-mod retry;
 mod verify;
 
 use std::cmp::Reverse;
@@ -33,7 +32,7 @@ use download::{Download, Partial};
 
 pub use credentials::{Credentials, Index, without_secrets};
 pub use error::{Fault, FetchError};
-pub use retry::Retry;
+pub use crate::retry::Retry;
 
 /// The threads that serve connections. One decrypts several hundred megabytes a second.
 const THREADS: usize = 2;

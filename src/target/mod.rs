@@ -110,6 +110,19 @@ impl Architecture {
             Self::Arm64 => "aarch64",
         }
     }
+
+    /// Returns the name in OCI platforms (Go's `GOARCH`): `amd64` or `arm64`.
+    pub fn oci_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Returns the architecture of an OCI name, if it is one of ours.
+    pub fn from_oci_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|architecture| architecture.oci_name() == name)
+    }
 }
 
 impl FromStr for Architecture {

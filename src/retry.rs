@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-/// How often, and how soon, a download that failed is tried again.
+/// How often, and how soon, a transfer that failed is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// How many failures in a row are followed by another attempt. Failures are in a row if less than a mebibyte came
@@ -24,7 +24,7 @@ impl Default for Retry {
 impl Retry {
     /// Returns the pause after some failures in a row: between the half and the whole of its length, so that clients
     /// that failed together do not come back together, and no shorter than the server asks.
-    pub(super) fn pause(&self, failures: u32, asked: Option<Duration>) -> Duration {
+    pub fn pause(&self, failures: u32, asked: Option<Duration>) -> Duration {
         let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
         let whole = self.first_pause.saturating_mul(doubled).min(self.longest_pause);
         // The standard library's only source of random numbers.
@@ -36,7 +36,7 @@ impl Retry {
 
 /// Parses the header `Retry-After`: seconds, or a date
 /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
-pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }

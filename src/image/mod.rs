@@ -1,0 +1,40 @@
+//! OCI images: their documents, their layers, and the files that hold them.
+//!
+//! Specification: [OCI image format 1.1](https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md).
+
+mod blob;
+
+pub use blob::{Artifact, Blob, BlobContent, BlobError};
+
+use crate::digest::Sha256;
+use crate::target::Architecture;
+
+/// A layer of an image.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// The layer as it is stored and sent.
+    pub blob: Blob,
+    /// The digest of its uncompressed bytes (OCI image configuration, layer diff ID).
+    pub diff_id: Sha256,
+}
+
+/// An image for one platform: its documents are serialised once, and never again.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The architecture; the operating system is always Linux.
+    pub architecture: Architecture,
+    /// The image manifest.
+    pub manifest: Blob,
+    /// The image configuration.
+    pub config: Blob,
+    /// The layers, the lowest first.
+    pub layers: Vec<Layer>,
+}
+
+impl From<&Image> for Artifact {
+    fn from(image: &Image) -> Self {
+        let layers = image.layers.iter().map(|layer| layer.blob.clone());
+        let blobs = std::iter::once(image.config.clone()).chain(layers).collect();
+        Self { manifest: image.manifest.clone(), blobs, children: Vec::new() }
+    }
+}
