@@ -79,8 +79,6 @@ pub struct Settings {
     pub request: Request,
     /// The target.
     pub profile: ProfileChoice,
-    /// The target's architecture.
-    pub architecture: Architecture,
     /// The application's files, if they are named.
     pub includes: Vec<Include>,
     /// What is left out of the application's files.
@@ -98,6 +96,8 @@ pub struct Settings {
 pub struct LambdaSettings {
     /// The project, the lock and the target.
     pub common: Settings,
+    /// The target's architecture.
+    pub architecture: Architecture,
     /// The function's zip; default `dist/NAME.zip` in the project.
     pub output: Option<PathBuf>,
     /// The layer's zip, if the dependencies are to be apart.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use pybundle::target::Profile;
+use pybundle::target::LambdaProfile;
 use support::artifact::sha256;
 use support::command::{pybundle, repository, succeed};
 
@@ -83,7 +83,7 @@ fn copy_example(to: &Path, sort: impl Fn(&mut Vec<PathBuf>)) -> Vec<PathBuf> {
 #[test]
 fn golden_digests() {
     let mut built = Golden::new();
-    for profile in Profile::all() {
+    for profile in LambdaProfile::all() {
         for architecture in &profile.architectures {
             let architecture = architecture.aws_name();
             let digests = build(&example(), (&profile.name, architecture), |command| command);

@@ -6,11 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use pybundle::lock::{Lock, LockError, Request};
-use pybundle::target::{Architecture, Profile, Target};
+use pybundle::target::{Architecture, LambdaProfile};
 
 fn first_error(path: &Path) -> Option<LockError> {
     let text = std::fs::read_to_string(path).unwrap();
-    let target = Target { profile: Profile::built_in("python3.12").unwrap(), architecture: Architecture::X86_64 };
+    let target = LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64);
     Lock::parse_uv(&text, path).and_then(|lock| lock.select(&Request::default(), Path::new(""), &target)).err()
 }
 

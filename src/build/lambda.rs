@@ -3,22 +3,71 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rayon::prelude::*;
-
-use super::plan::Plan;
-use super::{BuildError, projects, report};
+use super::plan::{self, LockedProject, Plan};
+use super::{BuildError, projects, report, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::{self, Root};
-use crate::cache::Cache;
-use crate::fetch::{Credentials, FetchOptions, Fetcher, Index};
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::LockedWheel;
-use crate::report::{ArtifactKind, BuildReport, Phase, Reporter};
-use crate::settings::{CacheChoice, LambdaSettings, Settings};
-use crate::target::Scheme;
-use crate::tree::{Entry, Origin, TreePath};
-use crate::wheel::{self, Wheel};
+use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
+use crate::settings::{LambdaSettings, ProfileChoice, Settings};
+use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
+use crate::tree::{Origin, TreePath};
+use crate::wheel::Wheel;
+
+/// The project, its runtime, and why it is this runtime.
+struct Function {
+    project: LockedProject,
+    profile: LambdaProfile,
+    reason: String,
+}
+
+impl Function {
+    fn open(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Self, BuildError> {
+        let project = LockedProject::open(&settings.common, reporter)?;
+        let (profile, reason) = runtime(&settings.common, &project)?;
+        let architecture = settings.architecture;
+        if !profile.architectures.contains(&architecture) {
+            return Err(BuildError::NoArchitecture { profile: profile.name, architecture });
+        }
+        Ok(Self { project, profile, reason })
+    }
+
+    fn plan(&self, settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Plan<'_>, BuildError> {
+        let brought: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
+        Plan::new(&self.project, &settings.common, self.profile.target(settings.architecture), brought, reporter)
+    }
+}
+
+/// Returns the runtime: the one that was asked for, or the project's default.
+fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfile, String), BuildError> {
+    match &settings.profile {
+        ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as asked".to_owned())),
+        ProfileChoice::File(path) => {
+            let profile = Profile::from_toml(&plan::read(path)?, path)?.lambda()?;
+            Ok((profile, format!("from {}", path.display())))
+        }
+        ProfileChoice::Default => {
+            let member = project.member(settings);
+            let file = project.python_version_file(member)?;
+            let (profile, reason) = default_runtime(file.as_deref(), member.pyproject.requires_python.as_ref())?;
+            Ok((profile, reason.to_string()))
+        }
+    }
+}
+
+/// Says what would be built and why. Fetches nothing and writes nothing.
+///
+/// # Errors
+/// The project or the lock cannot be read, they do not match, or the lock has nothing that fits the target.
+pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanReport, BuildError> {
+    let function = Function::open(settings, reporter)?;
+    let plan = function.plan(settings, reporter)?;
+    let outputs = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
+    let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
+    Ok(report::plan(&plan, &function.reason, &settings.common.cache, dependencies, outputs))
+}
 
 /// Builds a function's zip, and its layer's where the dependencies are to be apart. The files appear at their places
 /// when all of them are complete.
@@ -28,27 +77,31 @@ use crate::wheel::{self, Wheel};
 pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<BuildReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    let mut plan = Plan::new(common, settings.exclude_runtime, reporter)?;
+    let function = Function::open(settings, reporter)?;
+    let profile = &function.profile;
+    let mut plan = function.plan(settings, reporter)?;
     let outputs = outputs(settings, &plan)?;
     plan.leave_out(outputs.iter().map(|(_, path)| path.as_path()));
 
     // Both folders hold what the artifact is copied from, so they stay until it is written.
-    let temporary = temporary()?;
-    let cache = open_cache(&common.cache, temporary.path())?;
-    let fetched = fetch(common, &plan, &cache, reporter)?;
-    let built = projects::build(&plan, &common.environment, common.fetch.offline, temporary.path(), reporter)?;
+    let temporary = wheels::temporary()?;
+    let cache = wheels::open_cache(&common.cache, temporary.path())?;
+    let locked: Vec<LockedWheel> = plan.wheels().map(|(_, wheel)| wheel.clone()).collect();
+    let fetched = wheels::fetch(common, &function.project, &locked, &cache, reporter)?;
+    let local: Vec<_> = plan.projects().map(|(selected, folder)| (&selected.name, folder)).collect();
+    let built = projects::build(&local, common, temporary.path(), reporter)?;
+    built.iter().try_for_each(|wheel| projects::require_fit(wheel, &plan.target))?;
 
-    let package = install(&plan, &fetched, &built, settings.layer.is_some())?;
-    check_handler(settings, &plan, &package, reporter)?;
+    let package = install(&plan, profile, &fetched, &built, settings.layer.is_some())?;
+    check_handler(settings, &plan, profile, &package, reporter)?;
     if !settings.allow_oversize {
-        let profile = &plan.target.profile;
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
     let finished = write(&package, &outputs, reporter)?;
-    warn_of_direct_upload(&finished, &plan, reporter);
+    warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let artifacts = persist(finished, &package)?;
-    let wheels = report::Wheels { fetched: &fetched, built: &built };
-    Ok(report::build(&plan, settings, &wheels, &package, artifacts, started.elapsed()))
+    let built = report::Built { fetched: &fetched, built: &built, package: &package, elapsed: started.elapsed() };
+    Ok(report::build(&plan, settings, (profile, &function.reason), &built, artifacts))
 }
 
 /// Returns where each artifact goes.
@@ -69,39 +122,21 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
     Ok(outputs)
 }
 
-fn temporary() -> Result<tempfile::TempDir, BuildError> {
-    let failed = |source| BuildError::Read { path: PathBuf::from("the temporary folder"), source };
-    tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(failed)
-}
-
-fn open_cache(choice: &CacheChoice, temporary: &Path) -> Result<Cache, BuildError> {
-    Ok(match choice {
-        CacheChoice::Folder(folder) => Cache::open(folder)?,
-        CacheChoice::Temporary => Cache::open(&temporary.join("cache"))?,
-    })
-}
-
-fn fetch(settings: &Settings, plan: &Plan, cache: &Cache, reporter: &dyn Reporter) -> Result<Vec<Wheel>, BuildError> {
-    let wheels: Vec<LockedWheel> = plan.wheels().map(|(_, wheel)| wheel.clone()).collect();
-    let declared = plan.indexes().map(|index| Index { name: index.name, url: index.url });
-    let given = settings.fetch.indexes.iter().map(|url| Index { name: None, url: url.clone() });
-    let environment = &settings.environment;
-    let indexes = declared.chain(given).collect::<Vec<_>>();
-    let credentials = Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), indexes);
-    let options = FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() };
-    Ok(Fetcher::new(options).fetch(&wheels, cache, reporter)?)
-}
-
 /// Installs everything: dependencies where they belong, local projects and the application's files in the function.
-fn install(plan: &Plan, fetched: &[Wheel], built: &[Wheel], with_layer: bool) -> Result<DeploymentPackage, BuildError> {
-    let profile = &plan.target.profile;
+fn install(
+    plan: &Plan,
+    profile: &LambdaProfile,
+    fetched: &[Wheel],
+    built: &[Wheel],
+    with_layer: bool,
+) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
     let dependencies = package.dependencies();
-    let scheme = scheme(plan, dependencies);
-    for files in install_all(fetched, scheme, &profile.interpreter)? {
+    let scheme = scheme(profile, dependencies);
+    for files in wheels::install_all(fetched, scheme, &profile.interpreter)? {
         package.extend(dependencies, files)?;
     }
-    for files in install_all(built, &profile.function, &profile.interpreter)? {
+    for files in wheels::install_all(built, &profile.function, &profile.interpreter)? {
         package.extend(ArtifactKind::Function, files)?;
     }
     for (path, entry) in &plan.application.files {
@@ -111,38 +146,31 @@ fn install(plan: &Plan, fetched: &[Wheel], built: &[Wheel], with_layer: bool) ->
     Ok(package)
 }
 
-fn install_all(
-    wheels: &[Wheel],
-    scheme: &Scheme,
-    interpreter: &str,
-) -> Result<Vec<Vec<(TreePath, Entry)>>, BuildError> {
-    Ok(wheels.par_iter().map(|wheel| wheel::install(wheel, scheme, interpreter)).collect::<Result<_, _>>()?)
-}
-
-fn scheme(plan: &Plan, kind: ArtifactKind) -> &Scheme {
+fn scheme(profile: &LambdaProfile, kind: ArtifactKind) -> &Scheme {
     match kind {
-        ArtifactKind::Function => &plan.target.profile.function,
-        ArtifactKind::Layer => &plan.target.profile.layer,
+        ArtifactKind::Function => &profile.function,
+        ArtifactKind::Layer => &profile.layer,
     }
 }
 
 fn check_handler(
     settings: &LambdaSettings,
     plan: &Plan,
+    profile: &LambdaProfile,
     package: &DeploymentPackage,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
     let Some(handler) = &settings.handler else {
         return Ok(());
     };
-    let root = |(kind, tree)| Root { tree, site_packages: &scheme(plan, kind).site_packages };
+    let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
     let roots: Vec<Root> = package.trees().map(root).collect();
     let own: Vec<_> = plan.projects().map(|(selected, _)| &selected.name).collect();
     let is_own = |origin: &Origin| match origin {
         Origin::Application => true,
         Origin::Distribution(distribution) => own.contains(&&distribution.name),
     };
-    let found = handler::check(handler, &roots, plan.target.profile.python, is_own)?;
+    let found = handler::check(handler, &roots, plan.target.python, is_own)?;
     if let Some(doubt) = found.doubt {
         reporter.warn(&format!("whether {handler} exists cannot be told: {doubt}"));
     }
@@ -165,8 +193,7 @@ fn write(
     finished
 }
 
-fn warn_of_direct_upload(finished: &[(ArtifactKind, Finished)], plan: &Plan, reporter: &dyn Reporter) {
-    let limit = plan.target.profile.limits.direct_upload;
+fn warn_of_direct_upload(finished: &[(ArtifactKind, Finished)], limit: u64, reporter: &dyn Reporter) {
     for (kind, finished) in finished.iter().filter(|(_, finished)| finished.size > limit) {
         let what = match kind {
             ArtifactKind::Function => "the function's zip",

@@ -7,7 +7,8 @@ mod lambda;
 mod plan;
 mod projects;
 mod report;
+mod wheels;
 
 pub use error::BuildError;
-pub use lambda::lambda;
-pub use plan::{Plan, plan};
+pub use lambda::{lambda, plan};
+pub use plan::{LockedProject, Plan};

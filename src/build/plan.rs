@@ -3,26 +3,70 @@
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
-use super::report;
 use crate::lock::{Location, Lock, LockedWheel, Selected, SelectedSource};
+use crate::name::DistributionName;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::pyproject::Index;
-use crate::project::workspace::{self, Workspace};
-use crate::report::{ExcludedReport, PlanReport, Reporter};
-use crate::settings::{LambdaSettings, LockCheck, ProfileChoice, Settings};
-use crate::target::{Profile, Target};
+use crate::project::workspace::{self, Member, Workspace};
+use crate::report::{ExcludedReport, Reporter};
+use crate::settings::{LockCheck, Settings};
+use crate::target::Target;
 use crate::tree::Content;
 
-/// What is to be built.
-pub struct Plan {
+/// A project and its lock, which match each other.
+pub struct LockedProject {
     /// The project and its workspace.
     pub workspace: Workspace,
     /// The lock file.
-    pub lock: PathBuf,
+    pub path: PathBuf,
+    /// What the lock file says.
+    pub lock: Lock,
+}
+
+impl LockedProject {
+    /// Reads the project and its lock, and compares them unless the lock is to be taken as it is.
+    ///
+    /// # Errors
+    /// The project or the lock cannot be read, or they do not match.
+    pub fn open(settings: &Settings, reporter: &dyn Reporter) -> Result<Self, BuildError> {
+        let workspace = Workspace::discover(&settings.project)?;
+        let path = settings.lock.clone().unwrap_or_else(|| workspace.root.join("uv.lock"));
+        let lock = read_lock(&path)?;
+        if settings.lock_check == LockCheck::Locked {
+            super::projects::check_lock(&lock, &path, &workspace, &settings.environment, reporter)?;
+        }
+        Ok(Self { workspace, path, lock })
+    }
+
+    /// Returns the member that is built: the one that was named, or the one whose folder it is.
+    pub fn member(&self, settings: &Settings) -> &Member {
+        let named = settings.request.package.as_ref().and_then(|name| self.workspace.member(name));
+        named.unwrap_or_else(|| self.workspace.current())
+    }
+
+    /// Returns the text of the `.python-version` that the member goes by, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn python_version_file(&self, member: &Member) -> Result<Option<String>, BuildError> {
+        let file = workspace::python_version_file(&self.workspace.folder(member), &self.workspace.root)?;
+        Ok(file.map(|(_, text)| text))
+    }
+
+    /// Returns the indexes that the project and its workspace declare.
+    pub fn indexes(&self) -> impl Iterator<Item = Index> {
+        let root = self.workspace.members.first().filter(|root| root.path != self.workspace.current().path);
+        let members = std::iter::once(self.workspace.current()).chain(root);
+        members.flat_map(|member| member.pyproject.indexes())
+    }
+}
+
+/// What is to be built for one target.
+pub struct Plan<'a> {
+    /// The project and its lock.
+    pub project: &'a LockedProject,
     /// The target.
     pub target: Target,
-    /// Why it is this target.
-    pub reason: String,
     /// The selected distributions that are not left out, ordered by name.
     pub selected: Vec<Selected>,
     /// The selected distributions that are left out.
@@ -31,32 +75,31 @@ pub struct Plan {
     pub application: Application,
 }
 
-impl Plan {
-    /// Makes a plan.
+impl<'a> Plan<'a> {
+    /// Makes a plan. What the runtime brings is left out.
     ///
     /// # Errors
-    /// The project or the lock cannot be read, they do not match, or the lock has nothing that fits the target.
-    pub fn new(settings: &Settings, exclude_runtime: bool, reporter: &dyn Reporter) -> Result<Self, BuildError> {
-        let workspace = Workspace::discover(&settings.project)?;
-        let (target, reason) = target(settings, &workspace)?;
-        let path = settings.lock.clone().unwrap_or_else(|| workspace.root.join("uv.lock"));
-        let lock = read_lock(&path)?;
-        if settings.lock_check == LockCheck::Locked {
-            super::projects::check_lock(&lock, &path, &workspace, &settings.environment, reporter)?;
-        }
-        let mut selected = lock.select(&settings.request, &workspace.current().path, &target)?.distributions;
+    /// The lock has nothing that fits the target, or the application's files cannot be collected.
+    pub fn new(
+        project: &'a LockedProject,
+        settings: &Settings,
+        target: Target,
+        brought: &[DistributionName],
+        reporter: &dyn Reporter,
+    ) -> Result<Self, BuildError> {
+        let workspace = &project.workspace;
+        let mut selected = project.lock.select(&settings.request, &workspace.current().path, &target)?.distributions;
         for distribution in &mut selected {
             if let SelectedSource::Wheel(wheel) = &mut distribution.source {
                 prefer_find_links(wheel, &settings.fetch.find_links);
             }
         }
-        let excluded =
-            if exclude_runtime { exclude_what_the_runtime_brings(&mut selected, &target) } else { Vec::new() };
-        let application = application(settings, &workspace, &selected, reporter)?;
+        let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
+        let application = application(settings, workspace, &selected, reporter)?;
         if selected.is_empty() && application.files.is_empty() {
             return Err(BuildError::Empty);
         }
-        Ok(Self { workspace, lock: path, target, reason, selected, excluded, application })
+        Ok(Self { project, target, selected, excluded, application })
     }
 
     /// Returns the wheels that are fetched, with the distributions that they are.
@@ -80,15 +123,8 @@ impl Plan {
         self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
     }
 
-    /// Returns the indexes that the project and its workspace declare.
-    pub fn indexes(&self) -> impl Iterator<Item = Index> {
-        let root = self.workspace.members.first().filter(|root| root.path != self.workspace.current().path);
-        let members = std::iter::once(self.workspace.current()).chain(root);
-        members.flat_map(|member| member.pyproject.indexes())
-    }
-
     /// Leaves out what an earlier build wrote, so that no artifact holds the one before.
-    pub fn leave_out<'a>(&mut self, outputs: impl Iterator<Item = &'a Path>) {
+    pub fn leave_out<'p>(&mut self, outputs: impl Iterator<Item = &'p Path>) {
         let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
         let is_output = |content: &Content| matches!(content, Content::File { path, .. } if outputs.contains(path));
         self.application.files.retain(|(_, entry)| !is_output(&entry.content));
@@ -97,43 +133,11 @@ impl Plan {
     /// Returns the root project's name, or its folder's if it has none.
     pub fn name(&self) -> String {
         let root = self.selected.iter().find(|selected| selected.is_root());
-        let name = root.map(|root| &root.name).or(self.workspace.current().pyproject.name.as_ref());
-        let folder = || self.workspace.root.file_name().map(|name| name.to_string_lossy().into_owned());
+        let workspace = &self.project.workspace;
+        let name = root.map(|root| &root.name).or(workspace.current().pyproject.name.as_ref());
+        let folder = || workspace.root.file_name().map(|name| name.to_string_lossy().into_owned());
         name.map(ToString::to_string).or_else(folder).unwrap_or_else(|| "bundle".to_owned())
     }
-}
-
-/// Says what would be built and why. Fetches nothing and writes nothing.
-///
-/// # Errors
-/// See [`Plan::new`].
-pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanReport, BuildError> {
-    let plan = Plan::new(&settings.common, settings.exclude_runtime, reporter)?;
-    Ok(report::plan(&plan, settings))
-}
-
-fn target(settings: &Settings, workspace: &Workspace) -> Result<(Target, String), BuildError> {
-    let (profile, reason) = match &settings.profile {
-        ProfileChoice::BuiltIn(name) => (Profile::built_in(name)?, "as asked".to_owned()),
-        ProfileChoice::File(path) => {
-            let text = read(path)?;
-            (Profile::from_toml(&text, path)?, format!("from {}", path.display()))
-        }
-        ProfileChoice::Default => {
-            let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
-            let member = named.unwrap_or_else(|| workspace.current());
-            let file = workspace::python_version_file(&workspace.folder(member), &workspace.root)?;
-            let requires_python = member.pyproject.requires_python.as_ref();
-            let (profile, reason) =
-                crate::target::default_runtime(file.as_ref().map(|(_, text)| text.as_str()), requires_python)?;
-            (profile, reason.to_string())
-        }
-    };
-    let architecture = settings.architecture;
-    if !profile.architectures.contains(&architecture) {
-        return Err(BuildError::NoArchitecture { profile: profile.name, architecture });
-    }
-    Ok((Target { profile, architecture }, reason))
 }
 
 fn read_lock(path: &Path) -> Result<Lock, BuildError> {
@@ -146,7 +150,8 @@ fn read_lock(path: &Path) -> Result<Lock, BuildError> {
     Ok(Lock::parse_uv(&read(path)?, path)?)
 }
 
-fn read(path: &Path) -> Result<String, BuildError> {
+/// Reads a file that drives the build.
+pub fn read(path: &Path) -> Result<String, BuildError> {
     std::fs::read_to_string(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })
 }
 
@@ -159,14 +164,17 @@ fn prefer_find_links(wheel: &mut LockedWheel, folders: &[PathBuf]) {
 }
 
 /// Leaves out the SDK and what it needs: all of it, because its parts fit only each other.
-fn exclude_what_the_runtime_brings(selected: &mut Vec<Selected>, target: &Target) -> Vec<ExcludedReport> {
-    let brought = &target.profile.runtime_distributions;
+fn exclude_what_the_runtime_brings(
+    selected: &mut Vec<Selected>,
+    brought: &[DistributionName],
+    target: &Target,
+) -> Vec<ExcludedReport> {
     let excluded = selected.extract_if(.., |selected| brought.contains(&selected.name));
     excluded
         .map(|selected| ExcludedReport {
             name: selected.name.to_string(),
             version: selected.version.map(|version| version.to_string()),
-            reason: format!("{} brings it", target.profile.name),
+            reason: format!("{} brings it", target.name),
         })
         .collect()
 }

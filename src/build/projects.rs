@@ -8,13 +8,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::BuildError;
-use super::plan::Plan;
 use crate::digest::HashingWriter;
 use crate::lock::{Freshness, LocalProject, Lock};
+use crate::name::DistributionName;
 use crate::project::builder::{Builder, SOURCE_DATE_EPOCH, Tool};
 use crate::project::workspace::Workspace;
 use crate::report::{Phase, Reporter};
-use crate::settings::Environment;
+use crate::settings::{Environment, Settings};
 use crate::target::Target;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
@@ -59,36 +59,34 @@ pub fn check_lock(
     Ok(())
 }
 
-/// Builds the plan's local projects into wheels below `folder`, in the order of the plan.
+/// Builds local projects into wheels below `folder`; they are in the order of the projects.
 ///
 /// # Errors
-/// A project cannot be built, or its wheel does not fit the target.
+/// A project cannot be built.
 pub fn build(
-    plan: &Plan,
-    environment: &Environment,
-    offline: bool,
+    projects: &[(&DistributionName, &Path)],
+    settings: &Settings,
     folder: &Path,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Wheel>, BuildError> {
-    let projects: Vec<_> = plan.projects().collect();
     if projects.is_empty() {
         return Ok(Vec::new());
     }
-    let mut builder = Builder::find(environment.get("PATH").map(AsRef::as_ref), offline)?;
+    let environment = &settings.environment;
+    let mut builder = Builder::find(environment.get("PATH").map(AsRef::as_ref), settings.fetch.offline)?;
     builder.source_date_epoch =
         environment.get("SOURCE_DATE_EPOCH").and_then(|value| value.parse().ok()).unwrap_or(SOURCE_DATE_EPOCH);
     reporter.start(Phase::Build, projects.len() as u64);
-    let build = |(index, (selected, project)): (usize, &(&crate::lock::Selected, &Path))| {
+    let build = |(index, (name, project)): (usize, &(&DistributionName, &Path))| {
         let output = folder.join(index.to_string());
         let failed = |source| BuildError::Read { path: output.clone(), source };
         fs::create_dir_all(&output).map_err(failed)?;
         let archive = builder.build_wheel(project, &output)?;
         let wheel = open(archive)?;
-        if wheel.filename.name != selected.name {
-            let (folder, expected) = (project.to_path_buf(), selected.name.clone());
+        if wheel.filename.name != **name {
+            let (folder, expected) = (project.to_path_buf(), (*name).clone());
             return Err(BuildError::BuiltAnother { folder, expected, wheel: wheel.filename.to_string() });
         }
-        require_fit(&wheel, &plan.target)?;
         reporter.advance(Phase::Build, 1);
         Ok(wheel)
     };
@@ -112,13 +110,16 @@ fn open(archive: PathBuf) -> Result<Wheel, BuildError> {
 }
 
 /// Refuses a wheel with extension modules for the machine that built it, where that is not the target.
-fn require_fit(wheel: &Wheel, target: &Target) -> Result<(), BuildError> {
+///
+/// # Errors
+/// The target cannot load it.
+pub fn require_fit(wheel: &Wheel, target: &Target) -> Result<(), BuildError> {
     match target.tags().best_match(&wheel.filename) {
         Some(_) => Ok(()),
         None => Err(BuildError::BuiltForAnotherTarget {
             name: wheel.filename.name.clone(),
             wheel: wheel.filename.to_string(),
-            target: format!("{} on {}", target.profile.name, target.architecture),
+            target: target.to_string(),
         }),
     }
 }

@@ -1,11 +1,11 @@
 //! What was planned and built, in the form of the reports.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::lambda::outputs;
 use super::plan::Plan;
 use crate::archive::ArchiveError;
 use crate::archive::output::Finished;
@@ -19,22 +19,33 @@ use crate::report::{
     PlanReport, TargetReport,
 };
 use crate::settings::{CacheChoice, LambdaSettings};
+use crate::target::{LambdaProfile, Target};
 use crate::tree::{FileTree, Origin};
 use crate::wheel::Wheel;
 
-/// The wheels that an artifact was made of.
-pub struct Wheels<'a> {
+/// What a function was made of.
+pub struct Built<'a> {
     /// In the order of [`Plan::wheels`].
     pub fetched: &'a [Wheel],
     /// In the order of [`Plan::projects`].
     pub built: &'a [Wheel],
+    /// The files.
+    pub package: &'a DeploymentPackage,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
-/// Reports a plan.
-pub fn plan(plan: &Plan, settings: &LambdaSettings) -> PlanReport {
-    let cache = existing_cache(&settings.common.cache);
+/// Reports a plan, whose dependencies go into an artifact of the given kind.
+pub fn plan(
+    plan: &Plan,
+    reason: &str,
+    cache: &CacheChoice,
+    dependencies: ArtifactKind,
+    outputs: Vec<PathBuf>,
+) -> PlanReport {
+    let cache = existing_cache(cache);
     let planned = |selected: &Selected| {
-        let mut report = distribution(selected, settings.layer.is_some());
+        let mut report = distribution(selected, dependencies);
         if let Some(wheel) = cache.as_ref().and_then(|cache| cached(cache, selected)) {
             report.size = Some(wheel.size);
             report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.extent.size).sum());
@@ -44,12 +55,12 @@ pub fn plan(plan: &Plan, settings: &LambdaSettings) -> PlanReport {
     PlanReport {
         format: FORMAT_VERSION,
         project: plan.name(),
-        target: target(plan),
-        lock: plan.lock.clone(),
+        target: target(&plan.target, reason),
+        lock: plan.project.path.clone(),
         distributions: plan.installed().map(planned).collect(),
         excluded: plan.excluded.clone(),
         application: plan.application.taken.clone(),
-        outputs: outputs(settings, plan).unwrap_or_default().into_iter().map(|(_, path)| path).collect(),
+        outputs,
     }
 }
 
@@ -73,22 +84,23 @@ fn cached(cache: &Cache, selected: &Selected) -> Option<Wheel> {
 pub fn build(
     plan: &Plan,
     settings: &LambdaSettings,
-    wheels: &Wheels,
-    package: &DeploymentPackage,
+    (profile, reason): (&LambdaProfile, &str),
+    built: &Built,
     artifacts: Vec<ArtifactReport>,
-    elapsed: Duration,
 ) -> BuildReport {
+    let package = built.package;
+    let dependencies = package.dependencies();
     let sizes = limits::size_by_origin(package);
     let size_of = |name: &crate::name::DistributionName| {
         let of_name = |origin: &Origin| matches!(origin, Origin::Distribution(found) if found.name == *name);
         sizes.iter().filter(|(origin, _)| of_name(origin)).map(|(_, size)| size).sum()
     };
-    let (mut fetched, mut built) = (wheels.fetched.iter(), wheels.built.iter());
+    let (mut fetched_wheels, mut built_wheels) = (built.fetched.iter(), built.built.iter());
     let distributions = plan.installed().map(|selected| {
-        let mut report = distribution(selected, settings.layer.is_some());
+        let mut report = distribution(selected, dependencies);
         let wheel = match &selected.source {
-            SelectedSource::Wheel(_) => fetched.next(),
-            SelectedSource::Directory(_) => built.next(),
+            SelectedSource::Wheel(_) => fetched_wheels.next(),
+            SelectedSource::Directory(_) => built_wheels.next(),
             SelectedSource::Virtual(_) => None,
         };
         if let Some(wheel) = wheel {
@@ -100,11 +112,11 @@ pub fn build(
         report.unzipped_size = Some(size_of(&selected.name));
         report
     });
-    let limits = plan.target.profile.limits;
+    let limits = profile.limits;
     BuildReport {
         format: FORMAT_VERSION,
         project: plan.name(),
-        target: target(plan),
+        target: target(&plan.target, reason),
         artifacts,
         limits: LimitsReport {
             unzipped_size: limits::unzipped_size(package),
@@ -120,7 +132,7 @@ pub fn build(
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
         warnings: Vec::new(),
-        elapsed_seconds: elapsed.as_secs_f64(),
+        elapsed_seconds: built.elapsed.as_secs_f64(),
     }
 }
 
@@ -141,18 +153,18 @@ pub fn artifact(kind: ArtifactKind, finished: Finished, tree: &FileTree) -> Resu
     })
 }
 
-fn target(plan: &Plan) -> TargetReport {
-    let profile = &plan.target.profile;
+/// Reports a target, and why it was chosen.
+pub fn target(target: &Target, reason: &str) -> TargetReport {
     TargetReport {
-        runtime: profile.name.clone(),
-        reason: plan.reason.clone(),
-        architecture: plan.target.architecture.to_string(),
-        glibc: profile.glibc.to_string(),
+        runtime: target.name.clone(),
+        reason: reason.to_owned(),
+        architecture: target.architecture.to_string(),
+        glibc: target.glibc.to_string(),
     }
 }
 
-fn distribution(selected: &Selected, with_layer: bool) -> DistributionReport {
-    let dependency = if with_layer { ArtifactKind::Layer } else { ArtifactKind::Function };
+/// Reports a distribution; those that are fetched go into an artifact of the given kind.
+pub fn distribution(selected: &Selected, dependencies: ArtifactKind) -> DistributionReport {
     let mut report = DistributionReport {
         name: selected.name.to_string(),
         version: selected.version.as_ref().map(ToString::to_string),
@@ -163,7 +175,7 @@ fn distribution(selected: &Selected, with_layer: bool) -> DistributionReport {
         unzipped_size: None,
         source: String::new(),
         required_by: selected.required_by.iter().map(ToString::to_string).collect(),
-        artifact: dependency,
+        artifact: dependencies,
     };
     match &selected.source {
         SelectedSource::Wheel(wheel) => {

@@ -12,7 +12,6 @@ use crate::lock::Request;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
 use crate::settings::{CacheChoice, FetchSettings, LockCheck, ProfileChoice, Settings};
-use crate::target::Architecture;
 
 /// When to colour what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,33 +122,6 @@ pub struct ApplicationArguments {
     exclude: Vec<String>,
 }
 
-/// The target.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Target")]
-pub struct TargetArguments {
-    /// The Lambda runtime, for instance python3.13 [default: by .python-version, or the newest that
-    /// requires-python allows]
-    #[arg(long, value_name = "NAME")]
-    runtime: Option<String>,
-    /// The architecture: x86_64 or arm64
-    #[arg(long, value_name = "ARCH", default_value = "x86_64")]
-    arch: Architecture,
-    /// A built-in profile, or a TOML file of the same form
-    #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime")]
-    profile: Option<String>,
-}
-
-impl TargetArguments {
-    fn profile(&self) -> ProfileChoice {
-        match (&self.runtime, &self.profile) {
-            (Some(name), _) => ProfileChoice::BuiltIn(name.clone()),
-            (None, Some(file)) if file.ends_with(".toml") || file.contains('/') => ProfileChoice::File(file.into()),
-            (None, Some(name)) => ProfileChoice::BuiltIn(name.clone()),
-            (None, None) => ProfileChoice::Default,
-        }
-    }
-}
-
 /// Where locked files may be fetched from.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Fetching")]
@@ -176,6 +148,15 @@ impl FetchArguments {
     }
 }
 
+/// Returns the profile that a text names: a file by its ending or a slash, else one that is built in.
+pub fn profile(text: &str) -> ProfileChoice {
+    if text.ends_with(".toml") || text.contains('/') {
+        ProfileChoice::File(text.into())
+    } else {
+        ProfileChoice::BuiltIn(text.to_owned())
+    }
+}
+
 /// The arguments of every command that selects from a lock.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArguments {
@@ -187,8 +168,6 @@ pub struct CommonArguments {
     #[command(flatten)]
     application: ApplicationArguments,
     #[command(flatten)]
-    target: TargetArguments,
-    #[command(flatten)]
     fetch: FetchArguments,
 }
 
@@ -197,8 +176,7 @@ impl CommonArguments {
     ///
     /// # Errors
     /// No cache folder is known, or an index is not a URL.
-    pub fn settings(self, global: &GlobalArguments) -> Result<Settings, CliError> {
-        let profile = self.target.profile();
+    pub fn settings(self, profile: ProfileChoice, global: &GlobalArguments) -> Result<Settings, CliError> {
         let selection = self.selection;
         let mut request = Request {
             package: selection.package,
@@ -219,7 +197,6 @@ impl CommonArguments {
             lock_check: if selection.frozen { LockCheck::Frozen } else { LockCheck::Locked },
             request,
             profile,
-            architecture: self.target.arch,
             includes: self.application.include,
             excludes: self.application.exclude,
             fetch: FetchSettings {

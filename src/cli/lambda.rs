@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::arguments::{CommonArguments, GlobalArguments};
+use super::arguments::{self, CommonArguments, GlobalArguments};
 use super::error::CliError;
 use super::plan;
 use super::printer::{Page, Printer, count, size};
@@ -12,7 +12,8 @@ use super::progress::Progress;
 use crate::audit::handler::Handler;
 use crate::build;
 use crate::report::{ArtifactKind, BuildReport};
-use crate::settings::LambdaSettings;
+use crate::settings::{LambdaSettings, ProfileChoice};
+use crate::target::Architecture;
 
 /// Arguments of `pybundle lambda`.
 #[derive(Debug, Args)]
@@ -26,10 +27,38 @@ pub struct LambdaArguments {
     dry_run: bool,
 }
 
+/// The target.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Target")]
+pub struct TargetArguments {
+    /// The Lambda runtime, for instance python3.13 [default: by .python-version, or the newest that
+    /// requires-python allows]
+    #[arg(long, value_name = "NAME")]
+    runtime: Option<String>,
+    /// The architecture: x86_64 or arm64
+    #[arg(long, value_name = "ARCH", default_value = "x86_64")]
+    arch: Architecture,
+    /// A built-in profile, or a TOML file of the same form
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime")]
+    profile: Option<String>,
+}
+
+impl TargetArguments {
+    fn profile(&self) -> ProfileChoice {
+        match (&self.runtime, &self.profile) {
+            (Some(name), _) => ProfileChoice::BuiltIn(name.clone()),
+            (None, Some(text)) => arguments::profile(text),
+            (None, None) => ProfileChoice::Default,
+        }
+    }
+}
+
 /// What the deployment package is made of; `pybundle plan` takes the same.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct PackageArguments {
+    #[command(flatten)]
+    target: TargetArguments,
     /// The function's zip [default: dist/NAME.zip]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
@@ -54,7 +83,8 @@ impl PackageArguments {
     /// No cache folder is known.
     pub fn settings(self, common: CommonArguments, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
         Ok(LambdaSettings {
-            common: common.settings(global)?,
+            common: common.settings(self.target.profile(), global)?,
+            architecture: self.target.arch,
             output: self.output,
             layer: self.layer,
             handler: self.handler,

@@ -46,25 +46,43 @@ pub fn run(arguments: ProfileArguments, printer: &Printer) -> Result<(), CliErro
     }
 }
 
-fn architectures(profile: &Profile) -> Vec<String> {
-    profile.architectures.iter().map(ToString::to_string).collect()
+fn names<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 fn row(profile: &Profile) -> [String; 4] {
-    let available = if profile.available { "" } else { "not generally available" };
-    let glibc = format!("glibc {}", profile.glibc);
-    [profile.name.clone(), glibc, architectures(profile).join(", "), available.to_owned()]
+    let (what, architectures, remark) = match profile {
+        Profile::Lambda(runtime) => {
+            let remark = if runtime.available { "" } else { "not generally available" };
+            (format!("glibc {}", runtime.glibc), names(&runtime.architectures), remark.to_owned())
+        }
+        Profile::Image(image) => {
+            let python = names(&image.pythons).join(", ");
+            ("image".to_owned(), names(&image.architectures), format!("Python {python}"))
+        }
+    };
+    [profile.name().to_owned(), what, architectures.join(", "), remark]
 }
 
 fn document(profile: &Profile) -> Value {
-    json!({
-        "name": profile.name,
-        "python": profile.python.to_string(),
-        "available": profile.available,
-        "glibc": profile.glibc.to_string(),
-        "architectures": architectures(profile),
-        "interpreter": profile.interpreter,
-        "limits": { "direct_upload": profile.limits.direct_upload, "unzipped": profile.limits.unzipped },
-        "runtime_distributions": profile.runtime_distributions,
-    })
+    match profile {
+        Profile::Lambda(runtime) => json!({
+            "kind": "lambda",
+            "name": runtime.name,
+            "python": runtime.python.to_string(),
+            "available": runtime.available,
+            "glibc": runtime.glibc.to_string(),
+            "architectures": names(&runtime.architectures),
+            "interpreter": runtime.interpreter,
+            "limits": { "direct_upload": runtime.limits.direct_upload, "unzipped": runtime.limits.unzipped },
+            "runtime_distributions": runtime.runtime_distributions,
+        }),
+        Profile::Image(image) => json!({
+            "kind": "image",
+            "name": image.name,
+            "pythons": names(&image.pythons),
+            "architectures": names(&image.architectures),
+            "bases": image.pythons.iter().map(|python| image.target(*python).base).collect::<Vec<_>>(),
+        }),
+    }
 }

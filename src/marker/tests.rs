@@ -1,9 +1,9 @@
 use super::*;
-use crate::target::{Architecture, Profile, Target};
+use crate::target::{Architecture, LambdaProfile, MarkerEnvironment};
 
 fn environment() -> MarkerEnvironment {
-    let profile = Profile::built_in("python3.12").unwrap();
-    Target { profile, architecture: Architecture::Arm64 }.marker_environment()
+    let profile = LambdaProfile::built_in("python3.12").unwrap();
+    profile.target(Architecture::Arm64).marker_environment()
 }
 
 fn active(extras: &[&str], groups: &[&str]) -> ActiveExtras {

@@ -1,7 +1,7 @@
 //! The platform that an artifact is for.
 //!
-//! A [`Profile`] states everything that is known of one kind of target, a [`Target`] is a profile and one of its
-//! architectures, and the compatibility [`Tags`] and the [`MarkerEnvironment`] follow from it. Names of architectures
+//! A [`Profile`] states everything that is known of one kind of target, a [`Target`] is what of it decides which wheels
+//! fit, on one architecture, and the compatibility [`Tags`] and the [`MarkerEnvironment`] follow from it. Names of architectures
 //! are converted here and nowhere else.
 
 use std::fmt;
@@ -15,8 +15,10 @@ pub mod runtime;
 pub mod tags;
 
 pub use environment::MarkerEnvironment;
-pub use profile::{Limits, Profile, ProfileError, Scheme};
-pub use runtime::{Reason, RuntimeError, default_runtime};
+pub use profile::{
+    BaseEntrypoint, ImageProfile, ImageTarget, Kind, LambdaProfile, Limits, Profile, ProfileError, Scheme,
+};
+pub use runtime::{Reason, RuntimeError, default_python, default_runtime};
 pub use tags::{Tag, Tags};
 
 /// A minor version of CPython, for instance 3.13.
@@ -176,11 +178,17 @@ fn parse_number(text: &str) -> Option<u8> {
     text.parse().ok().filter(|number: &u8| number.to_string() == text)
 }
 
-/// A profile and one of its architectures: the target of one artifact.
+/// The target of one artifact: what selecting from a lock depends on.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// The profile.
-    pub profile: Profile,
+    /// The profile's name, for instance `python3.13`.
+    pub name: String,
+    /// The interpreter's minor version.
+    pub python: PythonVersion,
+    /// The interpreter's full version, as markers see it.
+    pub python_full_version: Version,
+    /// The C library.
+    pub glibc: Glibc,
     /// The architecture.
     pub architecture: Architecture,
 }
@@ -188,18 +196,18 @@ pub struct Target {
 impl Target {
     /// Returns the compatibility tags of the target, the best first.
     pub fn tags(&self) -> Tags {
-        Tags::new(self.profile.python, self.profile.glibc, self.architecture)
+        Tags::new(self.python, self.glibc, self.architecture)
     }
 
     /// Returns the values that markers are evaluated against.
     pub fn marker_environment(&self) -> MarkerEnvironment {
-        MarkerEnvironment::new(&self.profile.python_full_version, self.architecture)
+        MarkerEnvironment::new(&self.python_full_version, self.architecture)
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} on {}", self.profile.name, self.architecture)
+        write!(formatter, "{} on {}", self.name, self.architecture)
     }
 }
 

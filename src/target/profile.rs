@@ -1,21 +1,28 @@
 //! Profiles: what is known of each kind of target.
 //!
-//! A profile is a TOML file. Those under `profiles/` are built in; a user's own has the same form.
+//! A profile is a TOML file. Those under `profiles/` are built in; a user's own has the same form. Its `kind` decides
+//! what it is for: a Lambda runtime, or an image.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use pep440_rs::Version;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{Architecture, Glibc, PythonVersion};
-use crate::name::DistributionName;
+use super::Architecture;
 use crate::tree::TreePath;
 
-/// The text of each built-in profile, ordered by version.
-const BUILT_IN: [&str; 7] = [
+mod image;
+mod keys;
+mod lambda;
+
+pub use image::{BaseEntrypoint, ImageProfile, ImageTarget};
+pub use lambda::{LambdaProfile, Limits};
+
+/// The text of each built-in profile: the Lambda runtimes ordered by version, then images.
+const BUILT_IN: [&str; 10] = [
     include_str!("../../profiles/python3.9.toml"),
     include_str!("../../profiles/python3.10.toml"),
     include_str!("../../profiles/python3.11.toml"),
@@ -23,6 +30,9 @@ const BUILT_IN: [&str; 7] = [
     include_str!("../../profiles/python3.13.toml"),
     include_str!("../../profiles/python3.14.toml"),
     include_str!("../../profiles/python3.15.toml"),
+    include_str!("../../profiles/service.toml"),
+    include_str!("../../profiles/distroless.toml"),
+    include_str!("../../profiles/lambda-image.toml"),
 ];
 
 static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
@@ -30,31 +40,33 @@ static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
     BUILT_IN.into_iter().map(parse).collect::<Result<_, _>>().expect("the built-in profiles are valid")
 });
 
-/// A built-in or user-written TOML profile: everything known of one kind of target, for every architecture.
+/// A built-in or user-written TOML profile, for every architecture.
 #[derive(Debug, Clone)]
-pub struct Profile {
-    /// The name, for instance `python3.13`.
-    pub name: String,
-    /// The interpreter's minor version.
-    pub python: PythonVersion,
-    /// The interpreter's full version, if it is to be fixed; else `X.Y.0` as in uv.
-    pub python_full_version: Version,
-    /// Whether the runtime is generally available; one that is not is only chosen by its name.
-    pub available: bool,
-    /// The interpreter's path at run time, for instance `/var/lang/bin/python3.13`.
-    pub interpreter: String,
-    /// The C library of the runtime.
-    pub glibc: Glibc,
-    /// The architectures that exist; at least one.
-    pub architectures: Vec<Architecture>,
-    /// Where a function's files go.
-    pub function: Scheme,
-    /// Where a layer's files go.
-    pub layer: Scheme,
-    /// The limits of the artifacts.
-    pub limits: Limits,
-    /// The distributions that the runtime brings (the SDK and what it needs), by name.
-    pub runtime_distributions: Vec<DistributionName>,
+#[expect(clippy::large_enum_variant, reason = "there are ten of them")]
+pub enum Profile {
+    /// A Lambda runtime, for zips.
+    Lambda(LambdaProfile),
+    /// A kind of image.
+    Image(ImageProfile),
+}
+
+/// What a profile is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A Lambda runtime, for zips.
+    Lambda,
+    /// An image.
+    Image,
+}
+
+impl Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Lambda => "lambda",
+            Self::Image => "image",
+        })
+    }
 }
 
 /// Where each part of a wheel goes inside an artifact: paths without a leading or trailing `/`, empty for the root.
@@ -74,16 +86,6 @@ pub struct Scheme {
     /// data.
     #[serde(deserialize_with = "artifact_path")]
     pub data: String,
-}
-
-/// The limits of a Lambda deployment package, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Limits {
-    /// The largest zip that can be uploaded directly: 52,428,800.
-    pub direct_upload: u64,
-    /// The largest size of function and layers together, unzipped: 262,144,000.
-    pub unzipped: u64,
 }
 
 /// Why there is no profile.
@@ -115,6 +117,16 @@ pub enum ProfileError {
         /// What is wrong.
         reason: String,
     },
+    /// The profile is of the other kind.
+    #[error("{name} is a profile of kind `{kind}`, and `{wanted}` is needed")]
+    Kind {
+        /// The profile's name.
+        name: String,
+        /// Its kind.
+        kind: Kind,
+        /// The kind that the command builds.
+        wanted: Kind,
+    },
 }
 
 impl ProfileError {
@@ -122,20 +134,30 @@ impl ProfileError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Unknown { name } => {
-                let names: Vec<&str> = Profile::all().iter().map(|profile| profile.name.as_str()).collect();
-                let nearest = nearest(name, &names).map(|nearest| format!("did you mean `{nearest}`?"));
+                let names: Vec<&str> = Profile::all().iter().map(Profile::name).collect();
+                let nearest = keys::nearest(name, &names).map(|nearest| format!("did you mean `{nearest}`?"));
                 nearest.into_iter().chain([format!("the built-in profiles are {}", names.join(", "))]).collect()
             }
             Self::UnknownKey { nearest, .. } => nearest.iter().map(|key| format!("did you mean `{key}`?")).collect(),
+            Self::Kind { kind: Kind::Lambda, .. } => vec!["`pybundle lambda` builds for it".to_owned()],
+            Self::Kind { kind: Kind::Image, .. } => vec!["`pybundle image` builds for it".to_owned()],
             Self::Invalid { .. } => vec![],
         }
     }
 }
 
 impl Profile {
-    /// Returns the built-in profiles, ordered by version.
+    /// Returns the built-in profiles: the Lambda runtimes ordered by version, then those of images.
     pub fn all() -> &'static [Self] {
         &PROFILES
+    }
+
+    /// Returns the name, for instance `python3.13`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Lambda(profile) => &profile.name,
+            Self::Image(profile) => &profile.name,
+        }
     }
 
     /// Returns the built-in profile of this name.
@@ -143,7 +165,7 @@ impl Profile {
     /// # Errors
     /// There is none.
     pub fn built_in(name: &str) -> Result<Self, ProfileError> {
-        let found = Self::all().iter().find(|profile| profile.name == name);
+        let found = Self::all().iter().find(|profile| profile.name() == name);
         found.cloned().ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
     }
 
@@ -152,8 +174,34 @@ impl Profile {
     /// # Errors
     /// There is none.
     pub fn built_in_text(name: &str) -> Result<&'static str, ProfileError> {
-        let found = Self::all().iter().zip(BUILT_IN).find(|(profile, _)| profile.name == name);
+        let found = Self::all().iter().zip(BUILT_IN).find(|(profile, _)| profile.name() == name);
         found.map(|(_, text)| text).ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
+    }
+
+    /// Returns the profile as a Lambda runtime.
+    ///
+    /// # Errors
+    /// It is the profile of an image.
+    pub fn lambda(self) -> Result<LambdaProfile, ProfileError> {
+        match self {
+            Self::Lambda(profile) => Ok(profile),
+            Self::Image(ImageProfile { name, .. }) => {
+                Err(ProfileError::Kind { name, kind: Kind::Image, wanted: Kind::Lambda })
+            }
+        }
+    }
+
+    /// Returns the profile as the profile of an image.
+    ///
+    /// # Errors
+    /// It is a Lambda runtime.
+    pub fn image(self) -> Result<ImageProfile, ProfileError> {
+        match self {
+            Self::Image(profile) => Ok(profile),
+            Self::Lambda(LambdaProfile { name, .. }) => {
+                Err(ProfileError::Kind { name, kind: Kind::Lambda, wanted: Kind::Image })
+            }
+        }
     }
 
     /// Reads a profile from the text of a TOML file; `path` is what errors call the file.
@@ -169,115 +217,23 @@ impl Profile {
             reason: error.message().replace('\n', "; "),
         };
         let table: toml::Table = toml::from_str(text).map_err(invalid)?;
-        refuse_unknown_keys(&table, path)?;
-        let file: ProfileFile = toml::from_str(text).map_err(invalid)?;
-        Ok(Self {
-            name: file.name,
-            python: file.python,
-            python_full_version: file.python_full_version.unwrap_or_else(|| file.python.patch_release(0)),
-            available: file.available,
-            interpreter: file.interpreter,
-            glibc: file.glibc,
-            architectures: file.architectures,
-            function: file.function,
-            layer: file.layer,
-            limits: file.limits,
-            runtime_distributions: file.runtime.distributions,
+        let header: Header = toml::from_str(text).map_err(invalid)?;
+        keys::refuse_unknown(&table, header.kind, path)?;
+        Ok(match header.kind {
+            Kind::Lambda => Self::Lambda(toml::from_str::<lambda::LambdaFile>(text).map_err(invalid)?.into()),
+            Kind::Image => Self::Image(toml::from_str(text).map_err(invalid)?),
         })
     }
 }
 
-/// The TOML file's form.
+/// The part of the file that decides what else is in it.
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct ProfileFile {
-    /// Decides which other keys there are. It has one value as long as there is one kind of target.
-    #[serde(rename = "kind")]
-    _kind: Kind,
-    name: String,
-    #[serde(deserialize_with = "parsed")]
-    python: PythonVersion,
-    #[serde(default, deserialize_with = "parsed_if_present")]
-    python_full_version: Option<Version>,
-    #[serde(default = "generally_available")]
-    available: bool,
-    #[serde(deserialize_with = "interpreter_path")]
-    interpreter: String,
-    #[serde(deserialize_with = "parsed")]
-    glibc: Glibc,
-    #[serde(deserialize_with = "architectures")]
-    architectures: Vec<Architecture>,
-    function: Scheme,
-    layer: Scheme,
-    limits: Limits,
-    runtime: Runtime,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    Lambda,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Runtime {
-    distributions: Vec<DistributionName>,
-}
-
-/// Every key of a profile, by its table; the first is the file itself.
-const KEYS: [(&str, &[&str]); 5] = [
-    (
-        "",
-        &[
-            "kind",
-            "name",
-            "python",
-            "python-full-version",
-            "available",
-            "interpreter",
-            "glibc",
-            "architectures",
-            "function",
-            "layer",
-            "limits",
-            "runtime",
-        ],
-    ),
-    ("function", &["site-packages", "scripts", "headers", "data"]),
-    ("layer", &["site-packages", "scripts", "headers", "data"]),
-    ("limits", &["direct-upload", "unzipped"]),
-    ("runtime", &["distributions"]),
-];
-
-fn refuse_unknown_keys(file: &toml::Table, path: &Path) -> Result<(), ProfileError> {
-    for (table, known) in KEYS {
-        let keys = if table.is_empty() { Some(file) } else { file.get(table).and_then(toml::Value::as_table) };
-        if let Some(key) = keys.and_then(|keys| keys.keys().find(|key| !known.contains(&key.as_str()))) {
-            let full = |key: &str| if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
-            return Err(ProfileError::UnknownKey {
-                path: path.to_owned(),
-                key: full(key),
-                nearest: nearest(key, known).map(full),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Returns the name that looks most like `given`, if one does.
-fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    let similarity = |name: &str| strsim::jaro_winkler(given, name);
-    let nearest = known.iter().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-    nearest.filter(|name| similarity(name) > 0.7)
-}
-
-fn generally_available() -> bool {
-    true
+struct Header {
+    kind: Kind,
 }
 
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 fn parsed_if_present<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
@@ -289,9 +245,9 @@ fn parsed_if_present<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
 fn architectures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Architecture>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     if names.is_empty() {
-        return Err(serde::de::Error::custom("a profile has at least one architecture"));
+        return Err(D::Error::custom("a profile has at least one architecture"));
     }
-    names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
+    names.iter().map(|name| name.parse().map_err(D::Error::custom)).collect()
 }
 
 /// A path inside an artifact, or the empty string for its root.
@@ -299,7 +255,7 @@ fn artifact_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
     let path = String::deserialize(deserializer)?;
     match path.is_empty() {
         true => Ok(path),
-        false => TreePath::new(&path).map(|path| path.to_string()).map_err(serde::de::Error::custom),
+        false => TreePath::new(&path).map(|path| path.to_string()).map_err(D::Error::custom),
     }
 }
 
@@ -308,7 +264,7 @@ fn interpreter_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
     let path = String::deserialize(deserializer)?;
     if !path.starts_with('/') || path.contains(|character: char| character.is_whitespace() || character.is_control()) {
         let reason = format!("`{}` is not an absolute path without spaces", path.escape_debug());
-        return Err(serde::de::Error::custom(reason));
+        return Err(D::Error::custom(reason));
     }
     Ok(path)
 }

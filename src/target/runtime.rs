@@ -1,10 +1,10 @@
-//! The runtime that a project gets without asking for one.
+//! The version of Python that a project gets without asking for one.
 
 use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use super::{Profile, PythonVersion};
+use super::{LambdaProfile, PythonVersion};
 
 /// Why a runtime was chosen. Its text completes a sentence such as "python3.13 (from .python-version)".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,30 +22,33 @@ impl fmt::Display for Reason {
         match self {
             Self::PythonVersionFile => formatter.write_str("from .python-version"),
             Self::RequiresPython(specifiers) => {
-                write!(formatter, "the newest runtime that requires-python {specifiers} allows")
+                write!(formatter, "the newest that requires-python {specifiers} allows")
             }
-            Self::Newest => formatter.write_str("the newest runtime"),
+            Self::Newest => formatter.write_str("the newest"),
         }
     }
 }
 
-/// Why no runtime can be chosen.
+/// Why no version of Python can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
-    /// The file `.python-version` names something that is not a runtime.
-    #[error("`.python-version` asks for `{}`, which is not a Lambda runtime; {} are", .request.escape_debug(), all())]
+    /// The file `.python-version` names something that the target does not have.
+    #[error("`.python-version` asks for `{}`, which is not {what}; {} are", .request.escape_debug(), .known.join(", "))]
     NotARuntime {
         /// What it names.
         request: String,
+        /// What it should be: "a Lambda runtime".
+        what: &'static str,
+        /// What there is.
+        known: Vec<String>,
     },
-    /// `requires-python` allows no runtime.
-    #[error(
-        "requires-python `{requires_python}` allows no Lambda runtime that is generally available; {} are",
-        available()
-    )]
+    /// `requires-python` allows nothing that the target has.
+    #[error("requires-python `{requires_python}` allows no Python that is available; {} are", .known.join(", "))]
     NoneAllowed {
         /// The specifiers.
         requires_python: VersionSpecifiers,
+        /// What there is.
+        known: Vec<String>,
     },
 }
 
@@ -53,14 +56,12 @@ impl RuntimeError {
     /// Returns what may be done about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotARuntime { .. } => {
-                vec!["name the runtime with `--runtime`, or change `.python-version`".to_owned()]
-            }
-            Self::NoneAllowed { requires_python } => {
-                let by_name = Profile::all().iter().find(|profile| profile.python.is_allowed_by(requires_python));
+            Self::NotARuntime { .. } => vec!["name another, or change `.python-version`".to_owned()],
+            Self::NoneAllowed { requires_python, .. } => {
+                let by_name = LambdaProfile::all().find(|profile| profile.python.is_allowed_by(requires_python));
                 vec![match by_name {
-                    Some(Profile { name, .. }) => {
-                        format!("`--runtime {name}` chooses a runtime that is not announced yet")
+                    Some(LambdaProfile { name, .. }) => {
+                        format!("`--runtime {name}` chooses a Lambda runtime that is not announced yet")
                     }
                     None => "change requires-python in pyproject.toml and lock again".to_owned(),
                 }]
@@ -68,49 +69,91 @@ impl RuntimeError {
         }
     }
 }
-
-fn all() -> String {
-    join(Profile::all().iter())
-}
-
-fn available() -> String {
-    join(Profile::all().iter().filter(|profile| profile.available))
-}
-
-fn join<'a>(profiles: impl Iterator<Item = &'a Profile>) -> String {
-    profiles.map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// Returns the runtime for a project, and why: what `.python-version` names, else the newest generally available one
-/// that `requires-python` allows. `python_version_file` is the file's text.
+/// Returns the Lambda runtime for a project, and why: what `.python-version` names, else the newest generally available
+/// one that `requires-python` allows. `python_version_file` is the file's text.
 ///
 /// # Errors
 /// `.python-version` names something that is not a runtime, or `requires-python` allows none.
 pub fn default_runtime(
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(Profile, Reason), RuntimeError> {
+) -> Result<(LambdaProfile, Reason), RuntimeError> {
+    let candidates = LambdaProfile::all().map(|profile| Candidate {
+        name: profile.name.clone(),
+        item: profile,
+        python: profile.python,
+        available: profile.available,
+    });
+    let (profile, reason) =
+        choose(&candidates.collect::<Vec<_>>(), "a Lambda runtime", python_version_file, requires_python)?;
+    Ok((profile.clone(), reason))
+}
+
+/// Returns the version of Python for a project out of those that an image's base exists for, and why; by the rules of
+/// [`default_runtime`].
+///
+/// # Errors
+/// `.python-version` names another version, or `requires-python` allows none.
+pub fn default_python(
+    pythons: &[PythonVersion],
+    python_version_file: Option<&str>,
+    requires_python: Option<&VersionSpecifiers>,
+) -> Result<(PythonVersion, Reason), RuntimeError> {
+    let candidates = pythons.iter().map(|python| Candidate {
+        name: python.to_string(),
+        item: python,
+        python: *python,
+        available: true,
+    });
+    let (python, reason) = choose(
+        &candidates.collect::<Vec<_>>(),
+        "a version that the base exists for",
+        python_version_file,
+        requires_python,
+    )?;
+    Ok((*python, reason))
+}
+
+/// Something that comes with a version of Python.
+struct Candidate<'a, T> {
+    name: String,
+    item: &'a T,
+    python: PythonVersion,
+    /// Whether it may be chosen without being named.
+    available: bool,
+}
+
+/// Chooses out of candidates that are ordered by version.
+fn choose<'a, T>(
+    candidates: &[Candidate<'a, T>],
+    what: &'static str,
+    python_version_file: Option<&str>,
+    requires_python: Option<&VersionSpecifiers>,
+) -> Result<(&'a T, Reason), RuntimeError> {
+    let names = |only_available: bool| {
+        let listed = candidates.iter().filter(|candidate| candidate.available || !only_available);
+        listed.map(|candidate| candidate.name.clone()).collect()
+    };
     if let Some(request) = python_version_file.and_then(first_request) {
         let python = requested_version(request);
-        let profile = Profile::all().iter().find(|profile| Some(profile.python) == python);
-        let profile = profile.ok_or_else(|| RuntimeError::NotARuntime { request: request.to_owned() })?;
-        return Ok((profile.clone(), Reason::PythonVersionFile));
+        let found = candidates.iter().find(|candidate| Some(candidate.python) == python);
+        let not_found = || RuntimeError::NotARuntime { request: request.to_owned(), what, known: names(false) };
+        return Ok((found.ok_or_else(not_found)?.item, Reason::PythonVersionFile));
     }
     let requires_python = requires_python.filter(|specifiers| !specifiers.is_empty());
-    let mut newest_first = Profile::all().iter().rev().filter(|profile| profile.available);
-    let (profile, reason) = match requires_python {
+    let mut newest_first = candidates.iter().rev().filter(|candidate| candidate.available);
+    let (found, reason) = match requires_python {
         Some(specifiers) => (
-            newest_first.find(|profile| profile.python.is_allowed_by(specifiers)),
+            newest_first.find(|candidate| candidate.python.is_allowed_by(specifiers)),
             Reason::RequiresPython(specifiers.clone()),
         ),
         None => (newest_first.next(), Reason::Newest),
     };
-    match (profile, requires_python) {
-        (Some(profile), _) => Ok((profile.clone(), reason)),
-        (None, specifiers) => {
-            Err(RuntimeError::NoneAllowed { requires_python: specifiers.cloned().unwrap_or_default() })
-        }
-    }
+    let none = || RuntimeError::NoneAllowed {
+        requires_python: requires_python.cloned().unwrap_or_default(),
+        known: names(true),
+    };
+    Ok((found.ok_or_else(none)?.item, reason))
 }
 
 /// Returns the first line that is neither empty nor a comment: uv writes one request to a line, the preferred first.
@@ -158,7 +201,7 @@ mod tests {
     #[test]
     fn the_newest_available_runtime_is_chosen_otherwise() {
         let newest = |specifiers| choose(Some("# nothing\n"), specifiers).unwrap();
-        assert_eq!(newest(None), ("python3.14".to_owned(), "the newest runtime".to_owned()));
+        assert_eq!(newest(None), ("python3.14".to_owned(), "the newest".to_owned()));
         for (specifiers, runtime) in [
             (">=3.9", "python3.14"),
             (">=3.9,<3.13", "python3.12"),
@@ -169,7 +212,7 @@ mod tests {
             let (name, reason) = newest(Some(specifiers));
             assert_eq!(name, runtime);
             let specifiers: VersionSpecifiers = specifiers.parse().unwrap();
-            assert_eq!(reason, format!("the newest runtime that requires-python {specifiers} allows"));
+            assert_eq!(reason, format!("the newest that requires-python {specifiers} allows"));
         }
     }
 
@@ -179,10 +222,10 @@ mod tests {
             ["3.8", "3", "2.7", "pypy3.10", "pypy@3.10", "3.13t", "3.13+freethreaded", "latest", "\u{1b}[31m"]
         {
             let error = choose(Some(request), None).unwrap_err();
-            assert_eq!(error, RuntimeError::NotARuntime { request: request.to_owned() });
+            assert!(matches!(&error, RuntimeError::NotARuntime { request: refused, .. } if refused == request));
             assert!(error.to_string().contains("python3.9, python3.10"), "{error}");
             assert!(!error.to_string().contains('\u{1b}'));
-            assert!(error.hints()[0].contains("--runtime"));
+            assert_eq!(error.hints(), ["name another, or change `.python-version`"]);
         }
     }
 

@@ -64,7 +64,7 @@ impl Case {
         let export: Vec<&str> = self.export.iter().map(String::as_str).collect();
         for target in targets(pythons) {
             let selection = lock.select(&self.request, Path::new(self.folder), &target).unwrap();
-            let place = format!("{} on {:?}, {export:?}", target.profile.name, target.architecture);
+            let place = format!("{} on {:?}, {export:?}", target.name, target.architecture);
             assert_eq!(wheels(&selection), project.oracle(&target, &export), "{place}");
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
-use pybundle::target::{Architecture, Glibc, Profile, Target};
+use pybundle::target::{Architecture, Glibc, LambdaProfile, Target};
 
 /// A temporary folder with a project in it.
 pub struct Project {
@@ -85,8 +85,8 @@ impl Project {
         let common = ["export", "--frozen", "--no-default-groups", "--no-emit-local", "--no-hashes", "--quiet"];
         let (requirements, _) = self.uv(&[&common[..], export].concat());
         self.write("requirements.txt", requirements.as_bytes());
-        let python = target.profile.python.to_string();
-        let Glibc { major, minor } = target.profile.glibc;
+        let python = target.python.to_string();
+        let Glibc { major, minor } = target.glibc;
         let platform = format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name());
         let (_, log) =
             self.uv(
@@ -140,11 +140,9 @@ impl Project {
 /// 2.26.
 pub fn targets(pythons: &[&str]) -> Vec<Target> {
     let profiles = pythons.iter().map(|python| {
-        let mut profile = Profile::built_in(&format!("python{python}")).unwrap();
+        let mut profile = LambdaProfile::built_in(&format!("python{python}")).unwrap();
         profile.glibc = profile.glibc.max(Glibc { major: 2, minor: 28 });
         profile
     });
-    profiles
-        .flat_map(|profile| Architecture::ALL.map(|architecture| Target { profile: profile.clone(), architecture }))
-        .collect()
+    profiles.flat_map(|profile| Architecture::ALL.map(|architecture| profile.target(architecture))).collect()
 }

@@ -13,7 +13,7 @@ use crate::lock::error::LockError;
 use crate::lock::{Dependent, Request, Selected, Selection};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
-use crate::target::{MarkerEnvironment, Profile, Target};
+use crate::target::{LambdaProfile, MarkerEnvironment, Target};
 
 /// How often the walk is repeated until the active extras are those that it was made with. Each round can only be as
 /// wrong as the depth of extras that exclude others; real locks need two or three.
@@ -66,12 +66,12 @@ impl UvLock {
         let mut environment = target.marker_environment();
         if !self.requires_python.contains(&environment.python_full_version) {
             // A range may begin or end within a minor version; the runtime's own patch version is not known.
-            let python = target.profile.python;
+            let python = target.python;
             let mut patches = (0..=MAX_PATCH).map(|patch| python.patch_release(patch));
             let allowed = patches.find(|version| self.requires_python.contains(version));
             let version = allowed.ok_or_else(|| LockError::PythonOutOfRange {
                 path: self.path.clone(),
-                target: target.profile.name.clone(),
+                target: target.name.clone(),
                 python,
                 requires_python: self.requires_python.to_string(),
                 runtimes: self.runtimes(),
@@ -86,7 +86,7 @@ impl UvLock {
             if decides && !markers.is_empty() && !markers.iter().any(applies) {
                 return Err(LockError::UnsupportedTarget {
                     path: self.path.clone(),
-                    target: format!("{} on {}", target.profile.name, environment.platform_machine),
+                    target: format!("{} on {}", target.name, environment.platform_machine),
                     environments: markers.iter().map(|marker| marker.text.to_string()).collect(),
                 });
             }
@@ -96,7 +96,7 @@ impl UvLock {
 
     /// Returns the built-in profiles whose Python the lock allows.
     fn runtimes(&self) -> Vec<&'static str> {
-        let allowed = Profile::all().iter().filter(|profile| profile.python.is_allowed_by(&self.requires_python));
+        let allowed = LambdaProfile::all().filter(|profile| profile.python.is_allowed_by(&self.requires_python));
         allowed.map(|profile| profile.name.as_str()).collect()
     }
 

@@ -9,7 +9,7 @@ use super::document::{Source, SourceDistribution, Wheel, WheelPlace, file_name_o
 use super::graph::{Package, has_scheme};
 use crate::lock::error::{LockError, list};
 use crate::lock::{Location, LockedWheel, SelectedSource};
-use crate::target::{Profile, Tag, Tags, Target};
+use crate::target::{LambdaProfile, Tag, Tags, Target};
 
 /// How many compatibility tags a message lists.
 const LISTED_TAGS: usize = 6;
@@ -163,11 +163,11 @@ impl Chooser<'_> {
 
     /// Returns the built-in profiles that have a wheel on the target's architecture.
     fn fitting_runtimes(&self, wheels: &[Wheel]) -> Vec<&'static str> {
-        let fits = |profile: &&Profile| {
-            let tags = Target { profile: (*profile).clone(), architecture: self.target.architecture }.tags();
+        let fits = |profile: &&LambdaProfile| {
+            let tags = profile.target(self.target.architecture).tags();
             wheels.iter().any(|wheel| tags.best_match(&wheel.filename).is_some())
         };
-        Profile::all().iter().filter(fits).map(|profile| profile.name.as_str()).collect()
+        LambdaProfile::all().filter(fits).map(|profile| profile.name.as_str()).collect()
     }
 
     /// Returns what the target is, in tags: `cp312 on manylinux_2_26_x86_64`.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::target::PythonVersion;
 
 const VALID: &str = include_str!("../../../profiles/python3.13.toml");
 
@@ -8,12 +9,12 @@ fn error(text: &str) -> ProfileError {
 
 #[test]
 fn the_built_in_profiles_are_what_aws_documents() {
-    let names: Vec<&str> = Profile::all().iter().map(|profile| profile.name.as_str()).collect();
+    let names: Vec<&str> = LambdaProfile::all().map(|profile| profile.name.as_str()).collect();
     assert_eq!(
         names,
         ["python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "python3.15"]
     );
-    for profile in Profile::all() {
+    for profile in LambdaProfile::all() {
         let python = profile.python;
         assert_eq!(profile.name, format!("python{python}"));
         assert_eq!(profile.python_full_version.to_string(), format!("{python}.0"));
@@ -32,13 +33,13 @@ fn the_built_in_profiles_are_what_aws_documents() {
 #[test]
 fn a_profile_may_fix_the_full_version() {
     let text = VALID.replace("# python-full-version = \"3.13.0\"", "python-full-version = \"3.13.7\"");
-    let profile = Profile::from_toml(&text, Path::new("my.toml")).unwrap();
+    let profile = Profile::from_toml(&text, Path::new("my.toml")).unwrap().lambda().unwrap();
     assert_eq!(profile.python_full_version.to_string(), "3.13.7");
 }
 
 #[test]
 fn a_name_that_is_not_built_in_is_refused_with_the_nearest() {
-    assert_eq!(Profile::built_in("python3.13").unwrap().name, "python3.13");
+    assert_eq!(Profile::built_in("python3.13").unwrap().name(), "python3.13");
     let error = Profile::built_in("pyton3.12").unwrap_err();
     assert_eq!(error.to_string(), "there is no profile `pyton3.12`");
     assert_eq!(error.hints()[0], "did you mean `python3.12`?");
@@ -63,7 +64,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
 #[test]
 fn wrong_values_are_refused_with_their_line() {
     for (valid, wrong, reason) in [
-        ("kind = \"lambda\"", "kind = \"image\"", "unknown variant `image`, expected `lambda`"),
+        ("kind = \"lambda\"", "kind = \"zip\"", "unknown variant `zip`, expected `lambda` or `image`"),
         ("python = \"3.13\"", "python = \"3\"", "`3` is not a minor version of Python"),
         ("python = \"3.13\"", "python = 3.13", "expected a string"),
         ("glibc = \"2.34\"", "glibc = \"2.x\"", "`2.x` is not a version of the GNU C library"),
@@ -97,4 +98,49 @@ fn missing_keys_are_named() {
         assert!(message.contains(&format!("missing field `{key}`")), "{message}");
     }
     assert!(error("").to_string().starts_with("my.toml, line 1: missing field"));
+}
+
+#[test]
+fn the_profiles_of_images_are_expanded_for_a_python() {
+    let python = |text: &str| text.parse::<PythonVersion>().unwrap();
+    let service = Profile::built_in("service").unwrap().image().unwrap();
+    let target = service.target(python("3.13"));
+    assert_eq!(target.base, "docker.io/library/python:3.13-slim");
+    assert_eq!(target.scheme.site_packages, "app/.venv/lib/python3.13/site-packages");
+    assert_eq!(target.glibc.to_string(), "2.36");
+    assert!(target.env.contains(&("PATH".to_owned(), "/app/.venv/bin:${PATH}".to_owned())));
+    assert!(target.index && !target.handler);
+
+    let lambda = Profile::built_in("lambda-image").unwrap().image().unwrap();
+    let glibc = |text| lambda.target(python(text)).glibc.to_string();
+    assert_eq!(["3.9", "3.11", "3.12", "3.14"].map(glibc), ["2.26", "2.26", "2.34", "2.34"]);
+    assert_eq!(lambda.target(python("3.12")).compression, ["gzip"]);
+    assert_eq!(lambda.target(python("3.12")).interpreter, "/var/lang/bin/python3.12");
+}
+
+#[test]
+fn a_profile_of_the_other_kind_is_refused() {
+    let error = LambdaProfile::built_in("service").unwrap_err();
+    assert_eq!(error.to_string(), "service is a profile of kind `image`, and `lambda` is needed");
+    assert_eq!(error.hints(), ["`pybundle image` builds for it"]);
+    assert!(Profile::built_in("python3.12").unwrap().image().is_err());
+}
+
+#[test]
+fn wrong_values_in_the_profile_of_an_image_are_refused() {
+    let valid = include_str!("../../../profiles/service.toml");
+    for (right, wrong, reason) in [
+        ("glibc = \"2.36\"", "glibc = {}", "the table has no version"),
+        ("glibc = \"2.36\"", "glibc = 2.36", "a version such as \"2.36\", or a table of versions by Python"),
+        ("glibc = \"2.36\"", "glibc = { \"3\" = \"2.36\" }", "`3` is not a minor version of Python"),
+        ("entrypoint = \"reset\"", "entrypoint = \"keep\"", "unknown variant `keep`"),
+        ("venv = \"app/.venv\"", "venv = \"/app/.venv\"", "it is absolute"),
+        ("PYTHONUNBUFFERED = \"1\"", "PYTHONUNBUFFERED = 1", "expected a string"),
+    ] {
+        assert!(valid.contains(right), "{right}");
+        let message = error(&valid.replace(right, wrong)).to_string();
+        assert!(message.contains(reason), "{message}");
+    }
+    let unknown = error(&valid.replace("workdir =", "work-dir ="));
+    assert_eq!(unknown.hints(), ["did you mean `workdir`?"]);
 }

@@ -1,0 +1,90 @@
+//! The keys that profiles have, so that an unknown one is refused with the nearest known one.
+
+use std::path::Path;
+
+use super::{Kind, ProfileError};
+
+/// The keys of a table.
+type Keys = (&'static str, &'static [&'static str]);
+
+const SCHEME: &[&str] = &["site-packages", "scripts", "headers", "data"];
+
+/// Every key of a Lambda runtime's profile, by its table; the first is the file itself.
+const LAMBDA: &[Keys] = &[
+    (
+        "",
+        &[
+            "kind",
+            "name",
+            "python",
+            "python-full-version",
+            "available",
+            "interpreter",
+            "glibc",
+            "architectures",
+            "function",
+            "layer",
+            "limits",
+            "runtime",
+        ],
+    ),
+    ("function", SCHEME),
+    ("layer", SCHEME),
+    ("limits", &["direct-upload", "unzipped"]),
+    ("runtime", &["distributions"]),
+];
+
+/// Every key of an image's profile. The names in `[env]` are the user's.
+const IMAGE: &[Keys] = &[
+    (
+        "",
+        &[
+            "kind",
+            "name",
+            "base",
+            "pythons",
+            "glibc",
+            "architectures",
+            "interpreter",
+            "venv",
+            "application",
+            "workdir",
+            "user",
+            "entrypoint",
+            "handler",
+            "index",
+            "compression",
+            "uncompressed-limit",
+            "scheme",
+            "env",
+        ],
+    ),
+    ("scheme", SCHEME),
+];
+
+/// Refuses the first key that profiles of the kind do not have.
+pub(super) fn refuse_unknown(file: &toml::Table, kind: Kind, path: &Path) -> Result<(), ProfileError> {
+    let tables = match kind {
+        Kind::Lambda => LAMBDA,
+        Kind::Image => IMAGE,
+    };
+    for (table, known) in tables {
+        let keys = if table.is_empty() { Some(file) } else { file.get(*table).and_then(toml::Value::as_table) };
+        if let Some(key) = keys.and_then(|keys| keys.keys().find(|key| !known.contains(&key.as_str()))) {
+            let full = |key: &str| if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
+            return Err(ProfileError::UnknownKey {
+                path: path.to_owned(),
+                key: full(key),
+                nearest: nearest(key, known).map(full),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the name that looks most like `given`, if one does.
+pub(super) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let similarity = |name: &str| strsim::jaro_winkler(given, name);
+    let nearest = known.iter().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    nearest.filter(|name| similarity(name) > 0.7)
+}
