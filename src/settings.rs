@@ -1,13 +1,20 @@
 //! Everything that drives a build, typed: flags, environment and defaults come together here and nowhere else.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use url::Url;
 
 use crate::audit::handler::Handler;
+use crate::image::file::{ArtifactFile, InvalidArtifactFile};
+use crate::image::{Port, Timestamp};
 use crate::lock::Request;
 use crate::project::application::Include;
-use crate::target::Architecture;
+use crate::registry::{InvalidReference, Reference};
+use crate::target::{Architecture, PythonVersion};
 
 /// A target as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +52,8 @@ pub struct Environment {
     pub variables: Vec<(String, String)>,
     /// The user's `.netrc`, or what `NETRC` names.
     pub netrc: Option<PathBuf>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
 }
 
 impl Environment {
@@ -107,5 +116,131 @@ pub struct LambdaSettings {
     /// Leaves out the distributions that the runtime brings.
     pub exclude_runtime: bool,
     /// Writes an artifact that is larger than Lambda unpacks.
+    pub allow_oversize: bool,
+}
+
+/// A base image as the user names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BaseChoice {
+    /// Nothing: the image has no layers but its own.
+    Scratch,
+    /// A file or a folder of this machine.
+    File(ArtifactFile),
+    /// An image in a registry.
+    Registry(Reference),
+}
+
+/// A text that names no base image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBase {
+    /// It has the prefix of a file, and is none.
+    #[error(transparent)]
+    File(#[from] InvalidArtifactFile),
+    /// It is no reference.
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+}
+
+impl FromStr for BaseChoice {
+    type Err = InvalidBase;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBase> {
+        // A host may have any name, but a colon after it is followed by a port or a tag, so these are no references.
+        let is_file = ["oci:", "oci-archive:", "docker-archive:"].iter().any(|prefix| text.starts_with(prefix));
+        match text {
+            "scratch" => Ok(Self::Scratch),
+            _ if is_file => Ok(Self::File(text.parse()?)),
+            _ => Ok(Self::Registry(text.parse()?)),
+        }
+    }
+}
+
+impl fmt::Display for BaseChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scratch => formatter.write_str("scratch"),
+            Self::File(file) => file.fmt(formatter),
+            Self::Registry(reference) => reference.fmt(formatter),
+        }
+    }
+}
+
+/// How layers are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// gzip, spliced from what the wheels have compressed. Everything reads it.
+    Gzip,
+    /// zstd: smaller, but everything is compressed anew.
+    Zstd,
+}
+
+impl Compression {
+    /// Returns the name that profiles and media types use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// How a container of the image starts; what is not given comes from the profile, and then from the base.
+#[derive(Debug, Clone, Default)]
+pub struct StartSettings {
+    /// The entrypoint; empty for none.
+    pub entrypoint: Option<Vec<String>>,
+    /// The command.
+    pub command: Option<Vec<String>>,
+    /// Variables and their values, which may refer to the base's by `${NAME}`.
+    pub env: Vec<(String, String)>,
+    /// The user, `UID` or `UID:GID` or a name that the base knows.
+    pub user: Option<String>,
+    /// The working directory.
+    pub workdir: Option<String>,
+    /// The ports that the image exposes.
+    pub ports: BTreeSet<Port>,
+}
+
+/// How registries are talked to.
+#[derive(Debug, Clone, Default)]
+pub struct RegistrySettings {
+    /// The hosts that are spoken to by plain HTTP.
+    pub insecure: Vec<String>,
+    /// Whether a repository that is missing is created, where the registry offers that.
+    pub create_repositories: bool,
+}
+
+/// What `pybundle image` builds.
+#[derive(Debug, Clone)]
+pub struct ImageSettings {
+    /// The project and the lock.
+    pub common: Settings,
+    /// The architectures, each once; at least one.
+    pub platforms: Vec<Architecture>,
+    /// The version of Python, if it is not the project's or the base's.
+    pub python: Option<PythonVersion>,
+    /// The base, if it is not the profile's.
+    pub base: Option<BaseChoice>,
+    /// What the image is called.
+    pub tags: Vec<Reference>,
+    /// Whether it is pushed to where its names say.
+    pub push: bool,
+    /// The files and folders that it is written to.
+    pub outputs: Vec<ArtifactFile>,
+    /// How a container starts.
+    pub start: StartSettings,
+    /// Labels of the configuration, which replace those that pybundle sets.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the manifests.
+    pub annotations: BTreeMap<String, String>,
+    /// How layers are compressed.
+    pub compression: Compression,
+    /// How many layers there may be besides the base's.
+    pub layers: NonZeroUsize,
+    /// When the image says that it was created.
+    pub created: Timestamp,
+    /// How registries are talked to.
+    pub registry: RegistrySettings,
+    /// Writes an image that is larger than its target takes.
     pub allow_oversize: bool,
 }

@@ -5,6 +5,8 @@
 //! v1/wheels/ab/abcd….whl         a wheel, by its SHA-256
 //! v1/wheels/ab/abcd….record      what strict reading found in it
 //! v1/digests/md5/ab/abcd…        the SHA-256 of the wheel that has this digest of another algorithm
+//! v1/blobs/ab/abcd…             a layer, a manifest or a configuration of an image, by its SHA-256
+//! v1/layers, compressed, …       notes on images, by what they are about (see [`Note`])
 //! v1/partial/abcd….part, .lock   a file on the way in, and the lock of the one process that writes it
 //! ```
 //!
@@ -17,6 +19,7 @@
 //! does not hold counts as absent. A wheel's size is compared with its record's at each use. No file is given its size in
 //! advance, so that its size tells what arrived.
 
+mod blobs;
 mod record;
 mod sweep;
 
@@ -32,6 +35,7 @@ use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Inventory, Wheel, WheelError};
 
+pub use blobs::Note;
 pub use sweep::CacheSize;
 
 /// The version of the cache's layout. Another version lives beside it, in a folder of its own.

@@ -9,10 +9,11 @@ use crate::settings::Environment;
 
 /// Reads what a build depends on.
 pub fn read() -> Environment {
-    let netrc = env::var_os("NETRC").map(PathBuf::from).or_else(|| Some(etcetera::home_dir().ok()?.join(".netrc")));
+    let home = etcetera::home_dir().ok();
+    let netrc = env::var_os("NETRC").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".netrc")));
     let variables =
         env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Environment { variables: variables.collect(), netrc }
+    Environment { variables: variables.collect(), netrc, home }
 }
 
 /// Returns the user's cache folder by the XDG base directory specification, if there is a home folder.

@@ -8,6 +8,7 @@ mod error;
 mod gitignore;
 pub mod pyproject;
 mod redact;
+pub mod revision;
 mod rules;
 pub mod workspace;
 

@@ -1,0 +1,160 @@
+//! What images need of the cache: blobs by their digest, and notes on what was costly to find out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
+
+use super::{Cache, CacheError, create_parent, sweep};
+use crate::digest::Sha256;
+
+/// The version of the notes' common form. What a note itself says has a version in its key, if it may change.
+const FORMAT: u32 = 1;
+
+/// What a note says, and of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// The digests of a layer, by what it was made of.
+    Layer,
+    /// The layer that an uncompressed one was compressed into, by its diff ID.
+    Compressed,
+    /// The interpreters of a base image, by the digest of its manifest.
+    Pythons,
+    /// What a reference named when it was last looked up, by its text.
+    Reference,
+}
+
+impl Note {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Layer => "layers",
+            Self::Compressed => "compressed",
+            Self::Pythons => "pythons",
+            Self::Reference => "references",
+        }
+    }
+}
+
+impl Cache {
+    /// Returns the file of a blob, if it is there. Whoever reads it compares it with its digest.
+    pub fn blob(&self, digest: Sha256) -> Option<PathBuf> {
+        let path = self.blob_path(digest);
+        let found = path.is_file();
+        if found {
+            sweep::mark_as_used(&path);
+        }
+        found.then_some(path)
+    }
+
+    /// Makes a file for a blob that is about to be written. It is removed if it is not kept.
+    ///
+    /// # Errors
+    /// The cache cannot be written to.
+    pub fn begin_blob(&self) -> Result<NamedTempFile, CacheError> {
+        self.stage()
+    }
+
+    /// Keeps a blob, whose digest the caller has verified, and returns its place.
+    ///
+    /// # Errors
+    /// The cache cannot be written to.
+    pub fn keep_blob(&self, blob: NamedTempFile, digest: Sha256) -> Result<PathBuf, CacheError> {
+        let path = self.blob_path(digest);
+        create_parent(&path)?;
+        blob.as_file().sync_data().map_err(CacheError::io("write", blob.path()))?;
+        blob.persist(&path).map_err(|error| CacheError::io("write", &path)(error.error))?;
+        Ok(path)
+    }
+
+    /// Returns a note; none if there is none, or if it is damaged.
+    pub fn note<T: DeserializeOwned>(&self, note: Note, key: Sha256) -> Option<T> {
+        let path = self.note_path(note, key);
+        let bytes = fs::read(&path).ok()?;
+        let (checksum, body) = bytes.strip_prefix(header().as_bytes())?.split_first_chunk()?;
+        if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+            return None;
+        }
+        sweep::mark_as_used(&path);
+        postcard::from_bytes(body).ok()
+    }
+
+    /// Keeps a note.
+    ///
+    /// # Errors
+    /// The cache cannot be written to.
+    pub fn keep_note<T: Serialize>(&self, note: Note, key: Sha256, value: &T) -> Result<(), CacheError> {
+        let path = self.note_path(note, key);
+        let body = postcard::to_stdvec(value).map_err(|error| CacheError::io("write", &path)(std::io::Error::other(error)))?;
+        let mut bytes = header().into_bytes();
+        bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+        bytes.extend_from_slice(&body);
+        self.write(&path, &bytes)
+    }
+
+    fn blob_path(&self, digest: Sha256) -> PathBuf {
+        by_digest(&self.root.join("blobs"), digest)
+    }
+
+    fn note_path(&self, note: Note, key: Sha256) -> PathBuf {
+        by_digest(&self.root.join(note.name()), key)
+    }
+}
+
+fn by_digest(folder: &Path, digest: Sha256) -> PathBuf {
+    let hex = digest.hex();
+    folder.join(&hex[..2]).join(hex)
+}
+
+fn header() -> String {
+    format!("pybundle note {FORMAT}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn notes_come_back_unless_they_are_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let key = Sha256::of(b"key");
+        let value = (Sha256::of(b"layer"), 12_u64, "numpy 2.1".to_owned());
+        assert_eq!(cache.note::<(Sha256, u64, String)>(Note::Layer, key), None);
+        cache.keep_note(Note::Layer, key, &value).unwrap();
+        assert_eq!(cache.note(Note::Layer, key), Some(value));
+        assert_eq!(cache.note::<(Sha256, u64, String)>(Note::Pythons, key), None);
+
+        let path = cache.note_path(Note::Layer, key);
+        let intact = fs::read(&path).unwrap();
+        for at in 0..intact.len() {
+            let mut damaged = intact.clone();
+            damaged[at] ^= 1;
+            fs::write(&path, &damaged).unwrap();
+            assert_eq!(cache.note::<(Sha256, u64, String)>(Note::Layer, key), None, "byte {at}");
+        }
+        fs::write(&path, &intact[..intact.len() - 1]).unwrap();
+        assert_eq!(cache.note::<(Sha256, u64, String)>(Note::Layer, key), None);
+    }
+
+    #[test]
+    fn blobs_are_kept_once_they_are_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let digest = Sha256::of(b"blob");
+        let mut dropped = cache.begin_blob().unwrap();
+        dropped.write_all(b"bl").unwrap();
+        drop(dropped);
+        assert_eq!(cache.blob(digest), None);
+
+        let mut file = cache.begin_blob().unwrap();
+        file.write_all(b"blob").unwrap();
+        let path = cache.keep_blob(file, digest).unwrap();
+        assert_eq!(cache.blob(digest), Some(path.clone()));
+        assert_eq!(fs::read(path).unwrap(), b"blob");
+        assert_eq!(cache.clean().unwrap().files, 1);
+    }
+}

@@ -1,0 +1,94 @@
+//! The commit that a project's files are, as git tells it.
+
+use std::path::Path;
+use std::process::Command;
+
+use url::Url;
+
+/// A commit, and where it can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// The commit's hash.
+    pub commit: String,
+    /// The address of the repository that it was cloned from, without credentials; none if that is no server.
+    pub source: Option<String>,
+}
+
+/// Returns the commit that the files below a folder are; nothing if they differ from it, are not under git, or git is
+/// not there. A file that git ignores makes no difference.
+pub fn revision(folder: &Path) -> Option<Revision> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+        let text = output.status.success().then(|| String::from_utf8(output.stdout))?.ok()?;
+        Some(text.trim().to_owned())
+    };
+    let commit = git(&["rev-parse", "--verify", "HEAD"])?;
+    let changes = git(&["status", "--porcelain", "--untracked-files=normal", "--", "."])?;
+    let source = git(&["config", "--get", "remote.origin.url"]).and_then(|remote| address(&remote));
+    changes.is_empty().then_some(Revision { commit, source })
+}
+
+/// Returns the address of a remote as a browser would take it: `git@host:owner/name.git` is `https://host/owner/name`.
+fn address(remote: &str) -> Option<String> {
+    let mut url = match (remote.parse::<Url>(), remote.split_once(':')) {
+        (Ok(url), _) if matches!(url.scheme(), "https" | "http" | "ssh" | "git") => url,
+        // The short form of ssh (gitrevisions, "git URLs"): no path of this machine has a host before its first colon.
+        (_, Some((host, path))) if !host.contains('/') && host.len() > 1 && !path.starts_with("//") => {
+            let host = host.rsplit('@').next()?;
+            format!("https://{host}/{}", path.trim_start_matches('/')).parse().ok()?
+        }
+        _ => return None,
+    };
+    let path = url.path().trim_end_matches('/').trim_end_matches(".git").to_owned();
+    let host = url.host_str()?.to_owned();
+    let port = url.port().filter(|_| matches!(url.scheme(), "https" | "http"));
+    let scheme = if url.scheme() == "http" { "http" } else { "https" };
+    url = format!("{scheme}://{host}{path}").parse().ok()?;
+    url.set_port(port).ok()?;
+    Some(url.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remotes_become_addresses_without_credentials() {
+        for (remote, expected) in [
+            ("https://github.com/owner/name.git", Some("https://github.com/owner/name")),
+            ("https://user:token@example.org:8443/a/b.git", Some("https://example.org:8443/a/b")),
+            ("git@github.com:owner/name.git", Some("https://github.com/owner/name")),
+            ("ssh://git@example.org:2222/owner/name", Some("https://example.org/owner/name")),
+            ("https://example.org/a?token=secret#x", Some("https://example.org/a")),
+            ("/srv/git/name.git", None),
+            ("../name", None),
+            ("file:///srv/git/name.git", None),
+        ] {
+            assert_eq!(address(remote).as_deref(), expected, "{remote}");
+        }
+    }
+
+    fn git(folder: &Path, arguments: &[&str]) {
+        let identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git").arg("-C").arg(folder).args(identity).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    #[test]
+    fn only_files_that_are_committed_have_a_revision() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(revision(folder.path()), None);
+        git(folder.path(), &["init", "-q"]);
+        assert_eq!(revision(folder.path()), None);
+        std::fs::write(folder.path().join("app.py"), "").unwrap();
+        git(folder.path(), &["add", "app.py"]);
+        git(folder.path(), &["commit", "-qm", "one"]);
+        let found = revision(folder.path()).unwrap();
+        assert_eq!((found.commit.len(), found.source), (40, None));
+
+        git(folder.path(), &["remote", "add", "origin", "git@example.org:o/n.git"]);
+        assert_eq!(revision(folder.path()).unwrap().source.as_deref(), Some("https://example.org/o/n"));
+        std::fs::write(folder.path().join("new.py"), "").unwrap();
+        assert_eq!(revision(folder.path()), None);
+    }
+}
