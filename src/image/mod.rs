@@ -2,9 +2,23 @@
 //!
 //! Specification: [OCI image format 1.1](https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md).
 
+pub mod base;
 mod blob;
+pub mod config;
+pub mod index;
+mod json;
+pub mod manifest;
+pub mod partition;
+mod port;
+pub mod python;
+mod timestamp;
 
+pub use base::{Base, BaseError};
 pub use blob::{Artifact, Blob, BlobContent, BlobError};
+pub use manifest::ImageError;
+pub use port::{InvalidPort, Port};
+pub use python::{Python, PythonError};
+pub use timestamp::{InvalidTimestamp, Timestamp};
 
 use crate::digest::Sha256;
 use crate::target::Architecture;

@@ -1,0 +1,46 @@
+//! The image index: one image for each platform, under one name.
+//!
+//! Specification: [OCI image index](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md).
+
+use std::collections::BTreeMap;
+
+use oci_spec::image::MediaType;
+use serde_json::json;
+
+use super::manifest::descriptor;
+use super::{Artifact, Blob, Image, json};
+use crate::target::Architecture;
+
+/// Makes the index of images, in their order, each for its platform.
+pub fn index(images: &[Image], annotations: &BTreeMap<String, String>) -> Artifact {
+    let manifests = images.iter().map(|image| {
+        let mut descriptor = descriptor(&image.manifest);
+        let mut platform = json!({ "architecture": image.architecture.oci_name(), "os": "linux" });
+        if let Some(variant) = variant(image.architecture) {
+            platform["variant"] = json!(variant);
+        }
+        descriptor["platform"] = platform;
+        descriptor
+    });
+    let mut index = json!({
+        "schemaVersion": 2,
+        "mediaType": MediaType::ImageIndex,
+        "manifests": manifests.collect::<Vec<_>>(),
+    });
+    if !annotations.is_empty() {
+        index["annotations"] = json!(annotations);
+    }
+    let manifest = Blob::of_bytes(MediaType::ImageIndex, json::serialize(&index));
+    Artifact { manifest, blobs: Vec::new(), children: images.iter().map(Artifact::from).collect() }
+}
+
+/// Returns the variant that the platform of an architecture states (OCI image index, platform variants).
+///
+/// For arm64 it is v8, which wheels need and nothing newer. Docker's official images state it, so matchers that do not
+/// take a missing variant for v8 find it; for amd64 there is no variant that they would all know.
+pub(super) fn variant(architecture: Architecture) -> Option<&'static str> {
+    match architecture {
+        Architecture::X86_64 => None,
+        Architecture::Arm64 => Some("v8"),
+    }
+}

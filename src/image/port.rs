@@ -1,0 +1,113 @@
+//! Ports that an image exposes.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A port that an image exposes: what `ExposedPorts` holds
+/// ([OCI image configuration, properties](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port {
+    /// The number, never 0.
+    number: u16,
+    /// The protocol.
+    protocol: Protocol,
+}
+
+/// The protocol of a port, in lower case in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Protocol {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+/// A text that is no port.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPort {
+    /// It is of another form.
+    #[error("`{}` is not a port: a number from 1 to 65535, with `/tcp`, `/udp` or `/sctp` behind it or not", .0.escape_debug())]
+    Malformed(String),
+    /// It is a range of ports, which an image's configuration has no form for.
+    #[error("`{}` is a range: an image exposes single ports", .0.escape_debug())]
+    Range(String),
+}
+
+impl InvalidPort {
+    /// Returns what may be done about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Malformed(_) => vec![],
+            Self::Range(_) => vec!["name each port of the range".to_owned()],
+        }
+    }
+}
+
+impl FromStr for Port {
+    type Err = InvalidPort;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPort> {
+        let malformed = || InvalidPort::Malformed(text.to_owned());
+        let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        if number.split_once('-').is_some_and(|(first, last)| is_number(first) && is_number(last)) {
+            return Err(InvalidPort::Range(text.to_owned()));
+        }
+        let number = Some(number).filter(|number| is_number(number)).and_then(|number| number.parse().ok());
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            "sctp" => Protocol::Sctp,
+            _ => return Err(malformed()),
+        };
+        Ok(Self { number: number.filter(|number| *number > 0).ok_or_else(malformed)?, protocol })
+    }
+}
+
+/// Tells whether a text consists of digits, with no sign.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+        };
+        write!(formatter, "{}/{protocol}", self.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_tcp_unless_they_say_otherwise() {
+        for (text, port) in [
+            ("8000", "8000/tcp"),
+            ("8000/tcp", "8000/tcp"),
+            ("53/udp", "53/udp"),
+            ("1/sctp", "1/sctp"),
+            ("65535", "65535/tcp"),
+        ] {
+            assert_eq!(text.parse::<Port>().unwrap().to_string(), port);
+        }
+    }
+
+    #[test]
+    fn texts_that_are_no_ports_are_refused() {
+        for text in ["", "0", "65536", "+80", "-80", "80/", "80/TCP", "80/icmp", "/tcp", "http", "8 0", "80:80"] {
+            assert_eq!(text.parse::<Port>(), Err(InvalidPort::Malformed(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn ranges_are_refused_as_ranges() {
+        for text in ["8000-8010", "8000-8010/udp"] {
+            let error = text.parse::<Port>().unwrap_err();
+            assert_eq!(error, InvalidPort::Range(text.to_owned()));
+            assert_eq!(error.hints().len(), 1);
+        }
+    }
+}
