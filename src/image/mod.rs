@@ -3,6 +3,10 @@
 //! Specification: [OCI image format 1.1](https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md).
 
 mod blob;
+pub mod docker_archive;
+pub mod file;
+pub mod layout;
+pub mod oci_archive;
 
 pub use blob::{Artifact, Blob, BlobContent, BlobError};
 
