@@ -5,9 +5,13 @@
 pub mod base;
 mod blob;
 pub mod config;
+pub mod docker_archive;
+pub mod file;
 pub mod index;
 mod json;
+pub mod layout;
 pub mod manifest;
+pub mod oci_archive;
 pub mod partition;
 mod port;
 pub mod python;

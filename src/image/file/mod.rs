@@ -1,0 +1,157 @@
+//! Artifacts that lie in files: OCI layouts, and the archives of OCI and of Docker.
+//!
+//! Specifications: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md),
+//! [Docker image archive](https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md#combined-image-json--filesystem-changeset-format).
+
+mod directory;
+mod error;
+mod oci;
+mod source;
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+pub use error::{Fault, FileError};
+pub(super) use source::Source;
+
+use super::{Artifact, docker_archive};
+use crate::digest::{Digest, Sha256};
+
+/// What a file, or a folder, with an artifact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// A folder: `oci:DIR`.
+    Layout,
+    /// An OCI layout as a tar archive: `oci-archive:FILE`.
+    OciArchive,
+    /// What `docker load` takes and `docker save` gives: `docker-archive:FILE`.
+    DockerArchive,
+}
+
+impl Form {
+    /// Every form.
+    pub const ALL: [Self; 3] = [Self::Layout, Self::OciArchive, Self::DockerArchive];
+
+    /// Returns what precedes the path and a colon.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Layout => "oci",
+            Self::OciArchive => "oci-archive",
+            Self::DockerArchive => "docker-archive",
+        }
+    }
+}
+
+/// Which of the artifacts in one file is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The one of this name: a tag, or whatever else the file names it by.
+    Name(String),
+    /// The one whose manifest has this digest.
+    Digest(Sha256),
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(formatter, ":{name}"),
+            Self::Digest(digest) => write!(formatter, "@{digest}"),
+        }
+    }
+}
+
+/// An artifact in a file. Its text form is `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, and which of several
+/// artifacts it is: `:NAME` or `@sha256:…`. The path is what lies before the next colon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactFile {
+    /// What it is.
+    pub form: Form,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which of its artifacts; none where there is only one.
+    pub choice: Option<Choice>,
+}
+
+/// A text that names no artifact in a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` names no artifact in a file: {reason}", .text.escape_debug())]
+pub struct InvalidArtifactFile {
+    /// The text as it was given.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl FromStr for ArtifactFile {
+    type Err = InvalidArtifactFile;
+
+    fn from_str(text: &str) -> Result<Self, InvalidArtifactFile> {
+        let invalid = |reason| InvalidArtifactFile { text: text.to_owned(), reason };
+        let (prefix, rest) = text.split_once(':').unwrap_or_default();
+        let form = Form::ALL.into_iter().find(|form| form.prefix() == prefix);
+        let form = form.ok_or_else(|| invalid("it begins with none of oci:, oci-archive: and docker-archive:"))?;
+        let (path, choice) = match (rest.rsplit_once("@sha256:"), rest.split_once(':')) {
+            (Some((path, hexadecimal)), _) => {
+                let digest = sha256(hexadecimal).ok_or_else(|| invalid("a digest has 64 hexadecimal digits"))?;
+                (path, Some(Choice::Digest(digest)))
+            }
+            (None, Some((_, ""))) => return Err(invalid("the name after the path is empty")),
+            (None, Some((path, name))) => (path, Some(Choice::Name(name.to_owned()))),
+            (None, None) => (rest, None),
+        };
+        if path.is_empty() {
+            return Err(invalid("the path is empty"));
+        }
+        Ok(Self { form, path: path.into(), choice })
+    }
+}
+
+impl fmt::Display for ArtifactFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.form.prefix(), self.path.display())?;
+        self.choice.iter().try_for_each(|choice| choice.fmt(formatter))
+    }
+}
+
+impl ArtifactFile {
+    /// Returns what a text means: a path alone is recognised by what is there, anything else is parsed.
+    ///
+    /// # Errors
+    /// The text has no known prefix, and is no path to a layout or an archive either.
+    pub fn find(text: &str) -> Result<Self, FileError> {
+        let path = Path::new(text);
+        match text.parse() {
+            Err(_) if fs::metadata(path).is_ok() => {
+                Ok(Self { form: Source::recognise(path)?, path: path.to_owned(), choice: None })
+            }
+            parsed => Ok(parsed?),
+        }
+    }
+}
+
+/// Reads the artifact in a file. Manifests and image configurations are read and verified; every other blob stays where
+/// it lies, and is there with its size.
+///
+/// An archive of `docker save` before Docker 25 has no manifest: one is made of its configuration and its layers,
+/// which may be uncompressed.
+///
+/// # Errors
+/// The file cannot be read, is not what its form says, holds several artifacts where none is chosen, or a document in
+/// it is not what its descriptor says.
+pub fn open(file: &ArtifactFile) -> Result<Artifact, FileError> {
+    let source = Source::open(file.form, &file.path)?;
+    if file.form == Form::DockerArchive && !source.is_oci()? {
+        return docker_archive::read_source(&source, file.choice.as_ref()).map(|image| image.to_artifact());
+    }
+    oci::read(&source, file.choice.as_ref())
+}
+
+/// Parses the hexadecimal part of a digest, in lower case.
+pub(super) fn sha256(hexadecimal: &str) -> Option<Sha256> {
+    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let digest: Digest = format!("sha256:{hexadecimal}").parse().ok()?;
+    let bytes = digest.as_bytes().try_into().ok()?;
+    hexadecimal.bytes().all(lower).then_some(Sha256(bytes))
+}
