@@ -143,7 +143,34 @@ pub struct Extent {
     /// The SHA-256 of the inflated bytes.
     pub sha256: Sha256,
     /// The form of the bytes.
-    pub compression: Compression,
+    pub form: Form,
+}
+
+/// The form of the bytes of a zip entry, with what is needed to join a deflate stream to others.
+///
+/// Bits are counted from the beginning of the compressed bytes, in each byte from the least significant one (RFC 1951,
+/// section 3.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Form {
+    /// As they are.
+    Stored,
+    /// One deflate stream.
+    Deflated {
+        /// The bit with which the header of the last block begins: the mark that it is the last.
+        final_block: u64,
+        /// The first bit after the last block. The rest of its byte is of no meaning.
+        end: u64,
+    },
+}
+
+impl Form {
+    /// Returns the compression method.
+    pub fn compression(self) -> Compression {
+        match self {
+            Self::Stored => Compression::Stored,
+            Self::Deflated { .. } => Compression::Deflated,
+        }
+    }
 }
 
 /// Where the bytes of a file lie, and in which form.
@@ -195,9 +222,9 @@ impl Content {
                 let mut file = File::open(&**archive)?;
                 file.seek(SeekFrom::Start(extent.offset))?;
                 let mut compressed = file.take(extent.compressed_size);
-                let bytes = match extent.compression {
-                    Compression::Stored => take(&mut compressed)?,
-                    Compression::Deflated => take(&mut DeflateDecoder::new(compressed))?,
+                let bytes = match extent.form {
+                    Form::Stored => take(&mut compressed)?,
+                    Form::Deflated { .. } => take(&mut DeflateDecoder::new(compressed))?,
                 };
                 if bytes.len() as u64 == extent.size { Ok(bytes) } else { Err(io::ErrorKind::InvalidData.into()) }
             }
@@ -439,15 +466,17 @@ mod tests {
         let archive = Arc::new(folder.path().join("archive"));
         std::fs::write(&*archive, [b"header".as_slice(), &deflated, &text].concat()).unwrap();
         let size = text.len() as u64;
-        let archived = |offset, compressed_size, size, compression| Content::Archived {
+        let archived = |offset, compressed_size, size, form| Content::Archived {
             archive: archive.clone(),
-            extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), compression },
+            extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), form },
         };
+        // Reading looks at no block boundary.
+        let whole_stream = Form::Deflated { final_block: 0, end: deflated.len() as u64 * 8 };
         let stored = 6 + deflated.len() as u64;
         let whole = Content::File { path: archive.to_path_buf(), size: 0 };
         for content in [
-            archived(6, deflated.len() as u64, size, Compression::Deflated),
-            archived(stored, size, size, Compression::Stored),
+            archived(6, deflated.len() as u64, size, whole_stream),
+            archived(stored, size, size, Form::Stored),
             Content::Bytes(text.clone().into()),
         ] {
             assert_eq!(content.read(size).unwrap(), text);
@@ -455,9 +484,9 @@ mod tests {
         }
         assert_eq!(whole.read(u64::MAX).unwrap().len() as u64, stored + size);
         for wrong in [
-            archived(6, deflated.len() as u64, size + 1, Compression::Deflated),
-            archived(stored, size + 1, size + 1, Compression::Stored),
-            archived(stored, size, size, Compression::Deflated),
+            archived(6, deflated.len() as u64, size + 1, whole_stream),
+            archived(stored, size + 1, size + 1, Form::Stored),
+            archived(stored, size, size, whole_stream),
         ] {
             assert!(wrong.read(u64::MAX).is_err());
         }

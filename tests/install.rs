@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use pybundle::digest::Sha256;
 use pybundle::target::Scheme;
-use pybundle::tree::{Compression, Content, Entry, Mode, TreePath};
+use pybundle::tree::{Content, Entry, Form, Mode, TreePath};
 use pybundle::wheel::{Wheel, install, read};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -125,9 +125,9 @@ fn bytes(entry: &Entry) -> Vec<u8> {
         Content::Archived { archive, extent } => {
             let archive = fs::read(archive.as_path()).unwrap();
             let bytes = &archive[extent.offset as usize..][..extent.compressed_size as usize];
-            match extent.compression {
-                Compression::Stored => bytes.to_vec(),
-                Compression::Deflated => miniz_oxide::inflate::decompress_to_vec(bytes).unwrap(),
+            match extent.form {
+                Form::Stored => bytes.to_vec(),
+                Form::Deflated { .. } => miniz_oxide::inflate::decompress_to_vec(bytes).unwrap(),
             }
         }
         Content::File { .. } => panic!("a wheel brings no file of a project"),

@@ -130,7 +130,7 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn entry(&mut self, path: &TreePath, entry: &Entry, prepared: Prepared<'a>) -> Result<(), ArchiveError> {
         let (compression, crc32, size, compressed_size) = match &prepared {
-            Prepared::Copied { extent, .. } => (extent.compression, extent.crc32, extent.size, extent.compressed_size),
+            Prepared::Copied { extent, .. } => (extent.form.compression(), extent.crc32, extent.size, extent.compressed_size),
             Prepared::Ready { bytes, compression, crc32, size } => (*compression, *crc32, *size, bytes.len() as u64),
             Prepared::Streamed { expected, .. } => {
                 (Compression::Deflated, expected.crc32, expected.size, expected.compressed_size)

@@ -14,7 +14,7 @@ use super::inflate::Stated;
 use super::local;
 use super::source::Source;
 use crate::digest::Sha256;
-use crate::tree::{Compression, Extent, Mode, TreePath};
+use crate::tree::{Compression, Extent, Form, Mode, TreePath};
 
 /// Flags that do not matter (how hard deflate tried, UTF-8) or that are checked (data descriptor); 4.4.4.
 const KNOWN_FLAGS: u16 = 0b0000_1000_0000_1110;
@@ -65,10 +65,10 @@ impl<'a> Archive<'a> {
 }
 
 impl Entry {
-    /// Returns the extent of the entry's bytes, once they are verified.
-    pub fn extent(&self, sha256: Sha256) -> Extent {
-        let Stated { offset, compressed_size, size, crc32, compression } = self.stated;
-        Extent { offset, compressed_size, size, crc32, sha256, compression }
+    /// Returns the extent of the entry's bytes, from what verifying them has found.
+    pub fn extent(&self, sha256: Sha256, form: Form) -> Extent {
+        let Stated { offset, compressed_size, size, crc32, .. } = self.stated;
+        Extent { offset, compressed_size, size, crc32, sha256, form }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Inflating an entry once, in bounded memory, to verify it.
 
-use flate2::{Decompress, FlushDecompress, Status};
-
+use super::blocks::{BlockInflater, Step, Stop};
 use super::error::Fault;
 use super::source::Source;
-use crate::tree::Compression;
+use crate::tree::{Compression, Form};
 
 /// The size of each buffer, in bytes.
 const BUFFER: usize = 64 << 10;
@@ -22,86 +21,81 @@ pub(super) struct Stated {
 pub(super) struct Inflater {
     input: Box<[u8]>,
     output: Box<[u8]>,
-    deflate: Decompress,
+    blocks: BlockInflater,
 }
 
 impl Inflater {
     pub fn new() -> Self {
         let buffer = || vec![0; BUFFER].into_boxed_slice();
-        Self { input: buffer(), output: buffer(), deflate: Decompress::new(false) }
+        Self { input: buffer(), output: buffer(), blocks: BlockInflater::new() }
     }
 
-    /// Inflates an entry and gives its bytes to `sink`, in pieces of which all but the last fill a buffer. Stops as soon
-    /// as more comes out than is stated.
-    pub fn run(&mut self, source: &Source, stated: &Stated, mut sink: impl FnMut(&[u8])) -> Result<(), Fault> {
+    /// Inflates an entry and gives its bytes to `sink`, in pieces of which all but the last fill a buffer; returns the
+    /// entry's form. Stops as soon as more comes out than is stated.
+    pub fn run(&mut self, source: &Source, stated: &Stated, mut sink: impl FnMut(&[u8])) -> Result<Form, Fault> {
         let mut crc32 = crc32fast::Hasher::new();
         let mut count = |bytes: &[u8]| {
             crc32.update(bytes);
             sink(bytes);
         };
-        match stated.compression {
+        let form = match stated.compression {
             Compression::Stored => self.copy(source, stated, &mut count)?,
             Compression::Deflated => self.inflate(source, stated, &mut count)?,
-        }
+        };
         let actual = crc32.finalize();
         if actual != stated.crc32 {
             return Err(Fault::Crc32 { stated: stated.crc32, actual });
         }
-        Ok(())
+        Ok(form)
     }
 
     /// Passes a stored entry on.
-    fn copy(&mut self, source: &Source, stated: &Stated, sink: &mut impl FnMut(&[u8])) -> Result<(), Fault> {
+    fn copy(&mut self, source: &Source, stated: &Stated, sink: &mut impl FnMut(&[u8])) -> Result<Form, Fault> {
         let mut input = Input { offset: stated.offset, left: stated.compressed_size };
         while input.left > 0 {
             sink(input.next(source, &mut self.input)?);
         }
-        Ok(())
+        Ok(Form::Stored)
     }
 
     /// Inflates a deflated entry (RFC 1951).
-    fn inflate(&mut self, source: &Source, stated: &Stated, sink: &mut impl FnMut(&[u8])) -> Result<(), Fault> {
-        self.deflate.reset(false);
+    fn inflate(&mut self, source: &Source, stated: &Stated, sink: &mut impl FnMut(&[u8])) -> Result<Form, Fault> {
+        self.blocks.reset();
         let mut input = Input { offset: stated.offset, left: stated.compressed_size };
         let mut compressed: &[u8] = &[];
-        let mut filled = 0;
-        loop {
+        let (mut filled, mut size) = (0, 0);
+        let mut final_block = 0;
+        let end = loop {
             if compressed.is_empty() {
                 compressed = input.next(source, &mut self.input)?;
             }
-            let (before_in, before_out) = (self.deflate.total_in(), self.deflate.total_out());
-            let status = self
-                .deflate
-                .decompress(compressed, &mut self.output[filled..], FlushDecompress::None)
-                .map_err(|_| Fault::Deflate("is not valid"))?;
-            let taken = (self.deflate.total_in() - before_in) as usize;
-            let given = (self.deflate.total_out() - before_out) as usize;
+            let step = self.blocks.step(compressed, &mut self.output[filled..]);
+            let Step { taken, given, stop } = step.map_err(|_| Fault::Deflate("is not valid"))?;
             compressed = &compressed[taken..];
             filled += given;
-            if self.deflate.total_out() > stated.size {
+            size += given as u64;
+            if size > stated.size {
                 return Err(Fault::TooLong(stated.size));
             }
-            let ended = status == Status::StreamEnd;
-            if ended || filled == self.output.len() {
+            if matches!(stop, Stop::End(_)) || filled == self.output.len() {
                 sink(&self.output[..filled]);
                 filled = 0;
             }
-            if ended {
-                break;
+            match stop {
+                Stop::End(bit) => break bit,
+                Stop::Block(bit) => final_block = bit,
+                Stop::Buffer if taken == 0 && given == 0 => return Err(Fault::Deflate("is cut short")),
+                Stop::Buffer => {}
             }
-            if taken == 0 && given == 0 {
-                return Err(Fault::Deflate("is cut short"));
-            }
-        }
-        let trailing = stated.compressed_size - self.deflate.total_in();
+        };
+        let trailing = stated.compressed_size - end.div_ceil(8);
         if trailing > 0 {
             return Err(Fault::DeflateTrailing(trailing));
         }
-        let actual = self.deflate.total_out();
-        if actual != stated.size {
-            return Err(Fault::TooShort { stated: stated.size, actual });
+        if size != stated.size {
+            return Err(Fault::TooShort { stated: stated.size, actual: size });
         }
-        Ok(())
+        Ok(Form::Deflated { final_block, end })
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Inventory {
 
 impl Inventory {
     /// The version of what is kept: it is raised whenever an inventory's form changes, or reading becomes stricter.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 }
 
 /// A file of a wheel.
@@ -98,13 +98,13 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<Inventory, De
     let (mut files, mut texts) = (Vec::new(), HashMap::new());
     for (entry, result) in rest.into_iter().zip(results) {
         let at = |fault: Fault| fault.at(&*entry.path);
-        let (sha256, mut kept) = result.map_err(at)?;
+        let (extent, mut kept) = result.map_err(at)?;
         if layout.is_text(entry) {
             texts.insert(&*entry.path, kept.take().unwrap_or_default());
         }
         let Some((part, path)) = layout.place(entry).map_err(at)? else { continue };
         let (path, script) = (path.to_owned(), kept.as_deref().map(after_first_line));
-        files.push(WheelFile { part, path, mode: entry.mode, extent: entry.extent(sha256), script });
+        files.push(WheelFile { part, path, mode: entry.mode, extent, script });
     }
     files.sort_unstable_by(|a, b| (a.part, &a.path).cmp(&(b.part, &b.path)));
 
@@ -217,7 +217,7 @@ fn read_record(archive: &Archive, layout: &Layout) -> Result<Record, Defect> {
     }
 }
 
-/// Inflates an entry and checks it against its headers and against its row in RECORD; returns its digest, and its bytes
+/// Inflates an entry and checks it against its headers and against its row in RECORD; returns its extent, and its bytes
 /// if they are kept.
 fn verify(
     archive: &Archive,
@@ -225,7 +225,7 @@ fn verify(
     row: Option<&Row>,
     keep: Keep,
     inflater: &mut Inflater,
-) -> Result<(Sha256, Option<Vec<u8>>), Fault> {
+) -> Result<(Extent, Option<Vec<u8>>), Fault> {
     let size = entry.stated.size;
     if keep == Keep::All && size > LARGEST_TEXT {
         return Err(Fault::TextSize(size));
@@ -236,7 +236,7 @@ fn verify(
         stated.map(|digest| digest.algorithm).filter(|algorithm| *algorithm != Algorithm::Sha256).map(Hasher::new);
     let mut kept = (keep == Keep::All).then(Vec::new);
     let mut is_first = true;
-    inflater.run(&archive.source, &entry.stated, |bytes| {
+    let form = inflater.run(&archive.source, &entry.stated, |bytes| {
         sha256.update(bytes);
         if let Some(other) = &mut other {
             other.update(bytes);
@@ -258,7 +258,7 @@ fn verify(
     let actual = other.map_or_else(|| sha256.into(), Hasher::finish);
     match stated {
         Some(stated) if *stated != actual => Err(Fault::RecordDigest(stated.algorithm.name())),
-        _ => Ok((sha256, kept)),
+        _ => Ok((entry.extent(sha256, form), kept)),
     }
 }
 

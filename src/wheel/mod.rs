@@ -6,6 +6,7 @@
 //! Specification: [PyPA, binary distribution format](https://packaging.python.org/en/latest/specifications/binary-distribution-format/).
 
 mod archive;
+mod blocks;
 mod directory;
 mod entry_points;
 mod error;

@@ -1,7 +1,7 @@
 //! What is unusual, but in order.
 
 use pybundle::digest::Sha256;
-use pybundle::tree::{Compression, Mode};
+use pybundle::tree::{Form, Mode};
 use pybundle::wheel::{Inventory, Part};
 
 use super::forge::{Entry, Forge, extra, record_row};
@@ -24,7 +24,7 @@ fn an_ordinary_wheel() {
 
     let stored = &inventory.files[3];
     let extent = &stored.extent;
-    assert_eq!((stored.part, stored.mode, extent.compression), (Part::Library, Mode::Regular, Compression::Stored));
+    assert_eq!((stored.part, stored.mode, extent.form), (Part::Library, Mode::Regular, Form::Stored));
     assert_eq!(&bytes[extent.offset as usize..][..extent.size as usize], b"b = 1\n");
     assert_eq!((extent.sha256, extent.crc32), (Sha256::of(b"b = 1\n"), crc32fast::hash(b"b = 1\n")));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::digest::Sha256;
 use crate::report::Silent;
-use crate::tree::{Mode, Origin};
+use crate::tree::{Form, Mode, Origin};
 
 fn tree(files: impl IntoIterator<Item = (String, Content)>) -> FileTree {
     let mut tree = FileTree::new();
@@ -74,7 +74,7 @@ fn a_wheels_bytes_are_copied_as_they_lie() {
         size: deflated.size,
         crc32: deflated.crc32,
         sha256: Sha256::of(&original),
-        compression: Compression::Deflated,
+        form: Form::Deflated { final_block: 0, end: deflated.compressed_size * 8 },
     };
     let mut archive = written(&tree([("m.py".to_owned(), Content::Archived { archive, extent })]));
     let mut content = Vec::new();
