@@ -146,6 +146,19 @@ pub struct Extent {
     pub form: Form,
 }
 
+impl Extent {
+    /// Returns whether its fields agree with one another, as they do in whatever was found by reading a wheel.
+    pub fn is_coherent(&self) -> bool {
+        match self.form {
+            Form::Stored => self.compressed_size == self.size,
+            // A block has a header of three bits at least.
+            Form::Deflated { final_block, end } => {
+                end.div_ceil(8) == self.compressed_size && final_block.checked_add(3).is_some_and(|bit| bit <= end)
+            }
+        }
+    }
+}
+
 /// The form of the bytes of a zip entry, with what is needed to join a deflate stream to others.
 ///
 /// Bits are counted from the beginning of the compressed bytes, in each byte from the least significant one (RFC 1951,
