@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use error::{Fault, FileError};
-pub(super) use source::Source;
+pub(super) use oci::{FULL_NAME, INDEX, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, parse};
+pub(super) use source::{DOCKER_MANIFEST, MARKER, Place, Source, blob_name};
 
 use super::{Artifact, docker_archive};
 use crate::digest::{Digest, Sha256};
