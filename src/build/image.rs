@@ -5,14 +5,18 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::base::{Bases, Found};
+use super::image_report::Outcome;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
-use super::{BuildError, image_report, outputs, projects, start, wheels};
+use super::{BuildError, outputs, projects, report, start, wheels};
 use crate::cache::Cache;
+use crate::digest::Digest;
+use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, python};
 use crate::lock::LockedWheel;
 use crate::registry::{Keychain, KeychainOptions, Registry, RegistryOptions};
-use crate::report::{ImageReport, Reporter};
+use crate::project::workspace::Member;
+use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::{BaseChoice, Environment, ImageSettings, ProfileChoice, RegistrySettings, Settings};
 use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
 use crate::wheel::Wheel;
@@ -30,6 +34,18 @@ pub struct Chosen {
     pub base: Found,
     /// The base and its interpreter, for each platform in the order of the settings. An empty base has no interpreter.
     pub platforms: Vec<(Architecture, Base, Option<Python>)>,
+}
+
+impl Chosen {
+    /// Reports the base.
+    pub fn base_report(&self, settings: &ImageSettings) -> BaseReport {
+        let name = self.base.name.clone().or_else(|| settings.base.as_ref().map(ToString::to_string));
+        BaseReport {
+            name: name.unwrap_or_else(|| self.target.base.clone()),
+            digest: self.base.digest.map(|digest| Digest::from(digest).to_string()),
+            pinned: self.base.is_pinned,
+        }
+    }
 }
 
 /// Makes the client for registries.
@@ -69,20 +85,20 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
 
     let fetched = fetch(common, &project, &plans, &cache, reporter)?;
     let built = build(common, &plans, temporary.path(), reporter)?;
+    let wheels: Vec<_> = fetched.into_iter().zip(built).collect();
     let mut images = Vec::new();
     for (position, (_, base, python)) in chosen.platforms.iter().enumerate() {
         let folder = temporary.path().join(format!("layers-{position}"));
         std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
-        let (plan, fetched, built) = (&plans[position], &fetched[position], &built[position]);
-        let python = python.as_ref();
+        let (plan, (fetched, built), python) = (&plans[position], &wheels[position], python.as_ref());
         let parts = Parts { settings, target: &chosen.target, base, python, plan, fetched, built, folder: &folder };
         images.push(parts.image(&cache, reporter)?);
     }
     let artifact = artifact(settings, &images);
     let written = outputs::write(&files, settings, &artifact, &images, &bases)?;
     let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
-    let result = image_report::Result { chosen: &chosen, plans: &plans, images: &images, artifact: &artifact };
-    Ok(result.report(settings, written, pushed, started.elapsed()))
+    let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
+    Ok(outcome.report(settings, written, pushed.as_ref(), started.elapsed()))
 }
 
 /// Returns the image, or the index of several.
@@ -96,12 +112,42 @@ fn artifact(settings: &ImageSettings, images: &[PlatformImage]) -> Artifact {
     }
 }
 
-fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
+/// Says what would be built and why. Fetches no wheel and writes nothing, but what it finds out of the base.
+///
+/// # Errors
+/// The project, the lock or the base cannot be read, or they do not fit each other.
+pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImagePlanReport, BuildError> {
+    let common = &settings.common;
+    let temporary = wheels::temporary()?;
+    let cache = wheels::open_cache(&common.cache, temporary.path())?;
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+    let project = LockedProject::open(common, reporter)?;
+    let chosen = choose(settings, &project, &bases)?;
+    start::check(settings, &chosen.target)?;
+    let files = outputs::places(settings, &project)?;
+    let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
+    let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
+    let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, paths.clone());
+    let platforms = plans.iter().map(platform).collect();
+    Ok(ImagePlanReport { format: FORMAT_VERSION, base: chosen.base_report(settings), platforms })
+}
+
+/// Returns the profile of the image.
+///
+/// # Errors
+/// There is no such profile, it cannot be read, or it is not an image's.
+pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
     Ok(match &settings.profile {
         ProfileChoice::Default => Profile::built_in(DEFAULT_PROFILE)?.image()?,
         ProfileChoice::BuiltIn(name) => Profile::built_in(name)?.image()?,
         ProfileChoice::File(path) => Profile::from_toml(&plan::read(path)?, path)?.image()?,
     })
+}
+
+/// Returns the base that a project's pyproject.toml names: `[tool.pybundle] base`.
+pub fn configured_base(member: &Member) -> Option<&str> {
+    member.pyproject.table.get("tool")?.get("pybundle")?.get("base")?.as_str()
 }
 
 /// Chooses the version of Python and the base, which must have it.
@@ -130,7 +176,8 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
         };
         settings.platforms.iter().map(base).collect()
     };
-    let (target, reason, base, platforms) = match &settings.base {
+    let configured = configured_base(member).map(str::parse::<BaseChoice>).transpose()?;
+    let (target, reason, base, platforms) = match settings.base.as_ref().or(configured.as_ref()) {
         Some(choice) => {
             let base = bases.find(choice)?;
             let platforms = of_platforms(&base)?;
@@ -166,7 +213,7 @@ fn plans<'a>(
     settings: &ImageSettings,
     project: &'a LockedProject,
     target: &ImageTarget,
-    files: &[crate::image::file::ArtifactFile],
+    files: &[ArtifactFile],
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
     let plan = |architecture: &Architecture| {

@@ -39,7 +39,7 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<A
     Ok(places)
 }
 
-/// Writes the image to every place. The files appear when all of them are complete.
+/// Writes the image to every place, and returns the places. The files appear when all of them are complete.
 ///
 /// # Errors
 /// A file cannot be written, or a part of the base cannot be had.
@@ -49,7 +49,7 @@ pub fn write(
     artifact: &Artifact,
     images: &[PlatformImage],
     bases: &Bases,
-) -> Result<Vec<PathBuf>, BuildError> {
+) -> Result<Vec<String>, BuildError> {
     if places.is_empty() {
         return Ok(Vec::new());
     }
@@ -80,7 +80,10 @@ pub fn write(
             Complete::File(file) => file.persist()?,
         })
     };
-    complete?.into_iter().map(persist).collect()
+    for complete in complete? {
+        persist(complete)?;
+    }
+    Ok(places.iter().map(ToString::to_string).collect())
 }
 
 fn download(artifact: &mut Artifact, bases: &Bases) -> Result<(), BuildError> {

@@ -37,7 +37,8 @@ pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError
     printer.result(&report, |page| table(&report, page))
 }
 
-fn table(report: &PlanReport, page: &mut Page) {
+/// Adds the rows of a plan.
+pub fn table(report: &PlanReport, page: &mut Page) {
     let target = &report.target;
     page.headline(
         &format!("{} for {} on {}", report.project, target.runtime, target.architecture),
