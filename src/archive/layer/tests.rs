@@ -41,7 +41,7 @@ fn bytes(content: &[u8]) -> Content {
 /// Deflates a text, with an empty block as the last one.
 fn deflated(content: &[u8]) -> (Vec<u8>, Form) {
     let mut stream = Vec::new();
-    let mut deflater = crate::archive::deflate::Deflater::new();
+    let mut deflater = crate::archive::deflate::Deflater::begin();
     deflater.push(content, &mut stream).unwrap();
     deflater.finish_open(&mut stream).unwrap();
     let final_block = stream.len() as u64 * 8;
