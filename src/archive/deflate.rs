@@ -36,7 +36,7 @@ pub struct Deflated {
 /// # Errors
 /// Reading or writing fails.
 pub fn deflate(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<Deflated> {
-    let mut deflater = Deflater::new();
+    let mut deflater = Deflater::begin();
     let mut chunk = vec![0; CHUNK];
     loop {
         match source.read(&mut chunk)? {
@@ -56,8 +56,7 @@ pub struct Deflater {
 
 impl Deflater {
     /// Begins a stream.
-    #[expect(clippy::new_without_default, reason = "a stream is begun, there is no default one")]
-    pub fn new() -> Self {
+    pub fn begin() -> Self {
         let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW_BITS, 0);
         let compressor = CompressorOxide::new(flags);
         Self { compressor, crc32: crc32fast::Hasher::new(), size: 0, compressed_size: 0 }
@@ -143,7 +142,7 @@ mod tests {
         let original = sample(3 * CHUNK + 17);
         let mut compressed = Vec::new();
         for piece in original.chunks(CHUNK + 1) {
-            let mut deflater = Deflater::new();
+            let mut deflater = Deflater::begin();
             deflater.push(piece, &mut compressed).unwrap();
             let deflated = deflater.finish_open(&mut compressed).unwrap();
             assert_eq!((deflated.size, deflated.crc32), (piece.len() as u64, crc32fast::hash(piece)));

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -63,17 +63,19 @@ pub fn gzip_and_tar(tree: &LayerTree, output: &mut dyn Write, tar: &mut dyn Writ
 /// # Errors
 /// As [`gzip_and_tar`].
 pub fn zstd(tree: &LayerTree, output: &mut dyn Write) -> Result<Sha256, ArchiveError> {
-    let encoder = || {
-        let mut encoder = zstd::stream::write::Encoder::new(output, ZSTD_LEVEL)?;
-        encoder.include_checksum(true)?;
-        encoder.include_contentsize(false)?;
-        Ok(encoder)
-    };
-    let mut tar = HashingWriter::new(encoder().map_err(ArchiveError::Output)?);
+    let mut tar = HashingWriter::new(encoder(output).map_err(ArchiveError::Output)?);
     Writer::new(None, Some(Plain::new(&mut tar))).write(tree)?;
     let (encoder, diff_id, _) = tar.finish();
     encoder.finish().map_err(ArchiveError::Output)?;
     Ok(diff_id)
+}
+
+/// Returns a compressor whose settings are all fixed.
+fn encoder<'a, W: Write>(output: W) -> io::Result<zstd::stream::write::Encoder<'a, W>> {
+    let mut encoder = zstd::stream::write::Encoder::new(output, ZSTD_LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.include_contentsize(false)?;
+    Ok(encoder)
 }
 
 /// What a member is made of.

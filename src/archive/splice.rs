@@ -105,7 +105,7 @@ impl<'a> Splicer<'a> {
             return Ok(());
         }
         self.align();
-        let mut deflater = Deflater::new();
+        let mut deflater = Deflater::begin();
         while length > 0 {
             deflater.push(&chunk[..length], &mut self.buffer.bytes).map_err(ArchiveError::Output)?;
             self.write_if_full()?;

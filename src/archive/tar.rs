@@ -159,3 +159,86 @@ fn append_record(key: &str, value: &str, records: &mut Vec<u8>) {
     records.extend_from_slice(length.to_string().as_bytes());
     records.extend_from_slice(rest.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(path: &str, kind: Kind<'_>) -> Vec<u8> {
+        let mut blocks = Vec::new();
+        append_header(path, kind, &mut blocks);
+        assert!(blocks.len().is_multiple_of(BLOCK));
+        blocks
+    }
+
+    const FILE: Kind<'static> = Kind::File { mode: Mode::Regular, size: 0 };
+
+    /// One header where ustar can say it, and a pax header before it elsewhere.
+    #[test]
+    fn pax_headers_stand_only_where_they_are_needed() {
+        let (n, p) = ("n".repeat(100), "p".repeat(155));
+        let folders = ["f"; 200].join("/");
+        for (path, kind, expected) in [
+            (n.as_str(), FILE, 1),
+            (&format!("{p}/{n}"), FILE, 1),
+            (&p[..99], Kind::Folder, 1),
+            (&format!("{p}/{}", &n[1..]), Kind::Folder, 1),
+            ("l", Kind::Link(&n), 1),
+            (&folders[..255], FILE, 1),
+            ("f", Kind::File { mode: Mode::Regular, size: LARGEST_SIZE }, 1),
+            (&format!("{n}n"), FILE, 3),
+            (&format!("{p}/{n}n"), FILE, 3),
+            (&format!("{p}p/{n}"), FILE, 3),
+            (&n, Kind::Folder, 3),
+            (&format!("{p}/{n}"), Kind::Folder, 3),
+            (&folders, FILE, 3),
+            ("l", Kind::Link(&p), 3),
+            ("gr\u{fc}n", FILE, 3),
+            ("l", Kind::Link("gr\u{fc}n"), 3),
+            ("f", Kind::File { mode: Mode::Regular, size: LARGEST_SIZE + 1 }, 3),
+        ] {
+            assert_eq!(blocks(path, kind).len(), expected * BLOCK, "{path} {kind:?}");
+        }
+    }
+
+    /// Each field where the ustar interchange format has it.
+    #[test]
+    fn a_header_is_that_of_ustar() {
+        let blocks = blocks(&format!("{}/a.sh", "p".repeat(98)), Kind::File { mode: Mode::Executable, size: 8 });
+        let text = |start: usize, end: usize| std::str::from_utf8(&blocks[start..end]).unwrap();
+        assert_eq!((text(0, 5), text(345, 443)), ("a.sh\0", "p".repeat(98).as_str()));
+        assert_eq!(text(100, 124), "0000755\u{0}0000000\u{0}0000000\u{0}");
+        assert_eq!(text(124, 148), "00000000010\u{0}02263523000\u{0}");
+        assert_eq!((text(156, 157), text(257, 265)), ("0", "ustar\u{0}00"));
+        assert_eq!(text(265, 345), format!("{}0000000\u{0}0000000\u{0}", "\u{0}".repeat(64)));
+        let sum: u32 = blocks
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+            .sum();
+        assert_eq!(u32::from_str_radix(text(148, 155).trim_end_matches(['\0', ' ']), 8), Ok(sum));
+    }
+
+    #[test]
+    fn a_size_past_the_field_is_in_the_pax_header() {
+        let size = LARGEST_SIZE + 1;
+        let blocks = blocks("model.bin", Kind::File { mode: Mode::Regular, size });
+        let mut archive = tar::Archive::new(blocks.as_slice());
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!((entry.size(), entry.path_bytes().as_ref()), (size, &b"model.bin"[..]));
+    }
+
+    /// The length counts its own digits, also where that adds one.
+    #[test]
+    fn records_count_themselves() {
+        for (length, expected) in
+            [(1, "9 path=n\n"), (2, "11 "), (90, "99 "), (91, "101 "), (989, "999 "), (990, "1001 ")]
+        {
+            let mut record = Vec::new();
+            append_record("path", &"n".repeat(length), &mut record);
+            let record = String::from_utf8(record).unwrap();
+            assert!(record.starts_with(expected), "{record}");
+            assert_eq!(record.split(' ').next().unwrap().parse(), Ok(record.len()));
+        }
+    }
+}
