@@ -1,10 +1,15 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test binary uses another part")]
 
+pub mod answer;
 pub mod artifact;
+pub mod bases;
 pub mod case;
 pub mod command;
+pub mod docker;
 pub mod lambda;
+pub mod sandbox;
+pub mod schema;
 pub mod uv;
 
 /// Returns the smallest wheel of a pure distribution: its metadata, and a module of its name.
