@@ -137,7 +137,10 @@ impl Bases<'_> {
             }
         };
         let content = BlobContent::File { path: path.into(), offset: 0 };
-        Ok(Layer { blob: Blob { media_type: MediaType::ImageLayerGzip, digest, size, content }, diff_id: layer.diff_id })
+        Ok(Layer {
+            blob: Blob { media_type: MediaType::ImageLayerGzip, digest, size, content },
+            diff_id: layer.diff_id,
+        })
     }
 
     fn base_in_registry(

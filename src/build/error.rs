@@ -241,7 +241,9 @@ impl BuildError {
             Self::NoHandler(_) => hint("name the handler with --cmd MODULE.FUNCTION"),
             Self::OnePlatform(_) => hint("build each platform by itself, under a tag of its own"),
             Self::Compression { .. } => hint("leave --compression out: gzip is read everywhere"),
-            Self::DockerArchive(_) => hint("name one --platform, or write an OCI archive with --output oci-archive:FILE"),
+            Self::DockerArchive(_) => {
+                hint("name one --platform, or write an OCI archive with --output oci-archive:FILE")
+            }
             Self::ImageTooLarge { .. } => hint("--allow-oversize builds it all the same"),
             Self::NothingToPin => hint("name it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
             Self::CannotPin(_) => hint("a reference such as python:3.13-slim can be pinned"),

@@ -12,8 +12,8 @@ use crate::image::config::Entrypoint;
 use crate::lock::SelectedSource;
 use crate::registry::Pushed;
 use crate::report::{
-    ApplicationReport, DistributionReport, FORMAT_VERSION, ImageReport, LayerReport,
-    PlatformReport, PushReport, PushedReport, StartReport,
+    ApplicationReport, DistributionReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
+    PushedReport, StartReport,
 };
 use crate::settings::ImageSettings;
 use crate::wheel::Wheel;
@@ -93,7 +93,11 @@ impl Outcome<'_> {
     }
 }
 
-fn distributions(plan: &Plan, (fetched, built): &(Vec<Wheel>, Vec<Wheel>), image: &PlatformImage) -> Vec<DistributionReport> {
+fn distributions(
+    plan: &Plan,
+    (fetched, built): &(Vec<Wheel>, Vec<Wheel>),
+    image: &PlatformImage,
+) -> Vec<DistributionReport> {
     let (of_fetched, of_built) = image.distribution_sizes.split_at(fetched.len());
     let mut fetched = fetched.iter().zip(of_fetched);
     let mut built = built.iter().zip(of_built);

@@ -81,8 +81,7 @@ pub fn distributions(
     target: &ImageTarget,
     budget: NonZeroUsize,
 ) -> Result<Vec<Recipe>, BuildError> {
-    let items: Vec<Item> =
-        wheels.iter().map(|wheel| Item { name: &wheel.inventory.name, size: wheel.size }).collect();
+    let items: Vec<Item> = wheels.iter().map(|wheel| Item { name: &wheel.inventory.name, size: wheel.size }).collect();
     let recipe = |indices: &Vec<usize>| {
         let names = indices.iter().map(|&index| {
             let inventory = &wheels[index].inventory;

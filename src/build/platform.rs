@@ -70,8 +70,7 @@ impl Parts<'_> {
         let recipes = self.recipes(&fetched, &built, &application)?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, self.built)?;
-        let laid: Vec<(Layer, String)> =
-            layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
+        let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
         let architecture = self.plan.target.architecture;
         let image = manifest::image(self.base, laid, &configuration, &self.settings.annotations)?;
         debug_assert_eq!(image.architecture, architecture);

@@ -265,9 +265,7 @@ pub async fn create_repository(registry: &EcrRegistry, repository: &str) -> Resu
         Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_already_exists_exception()) => {
             Ok(())
         }
-        Err(error) => {
-            Err(EcrError::of_request(registry, Action::CreateRepository(repository.to_owned()), &error))
-        }
+        Err(error) => Err(EcrError::of_request(registry, Action::CreateRepository(repository.to_owned()), &error)),
     }
 }
 

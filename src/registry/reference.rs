@@ -69,7 +69,9 @@ pub enum ReferenceFault {
     #[error("64 hexadecimal digits are an image's identifier, not a repository")]
     Identifier,
     /// The tag has other characters than it may.
-    #[error("the tag `{0}` must have at most {LONGEST_TAG} letters, digits, `_`, `.` and `-`, and none of the last two at its start")]
+    #[error(
+        "the tag `{0}` must have at most {LONGEST_TAG} letters, digits, `_`, `.` and `-`, and none of the last two at its start"
+    )]
     Tag(String),
     /// The digest is none of SHA-256.
     #[error("the digest `{0}` is not of the form `sha256:` and 64 hexadecimal digits")]
@@ -301,7 +303,10 @@ mod tests {
         assert_eq!((both.identifier(), both.to_string()), (DIGEST.to_owned(), format!("python:3.13@{DIGEST}")));
         let alone: Reference = format!("localhost:5000/app@{DIGEST}").parse().unwrap();
         assert_eq!((alone.tag(), alone.digest()), (None, digest));
-        assert_eq!("app".parse::<Reference>().unwrap().with_digest(Sha256::of(b"")).to_string(), format!("app:latest@{DIGEST}"));
+        assert_eq!(
+            "app".parse::<Reference>().unwrap().with_digest(Sha256::of(b"")).to_string(),
+            format!("app:latest@{DIGEST}")
+        );
     }
 
     #[test]

@@ -95,8 +95,7 @@ impl CredentialFile {
     /// Parses a file. One without content is one without credentials.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CredentialsError> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-        let document: Document =
-            serde_json::from_slice(text).map_err(|error| CredentialsError::json(path, &error))?;
+        let document: Document = serde_json::from_slice(text).map_err(|error| CredentialsError::json(path, &error))?;
         let is_other_key = |key: &str| Scope::of_key(key).docker_key() != key;
         let mut auths: Vec<_> = document.auths.unwrap_or_default().into_iter().collect();
         auths.sort_by_key(|(key, _)| is_other_key(key));
@@ -167,10 +166,9 @@ fn decode(auth: &str) -> Result<Login, &'static str> {
     let bytes = BASE64.decode(auth.trim()).map_err(|_| "`auth` is not base64")?;
     let text = String::from_utf8(bytes).map_err(|_| "`auth` is not UTF-8 in base64")?;
     match text.split_once(':') {
-        Some((username, password)) if !username.is_empty() => Ok(Login::Basic {
-            username: username.to_owned(),
-            password: password.trim_matches('\0').to_owned().into(),
-        }),
+        Some((username, password)) if !username.is_empty() => {
+            Ok(Login::Basic { username: username.to_owned(), password: password.trim_matches('\0').to_owned().into() })
+        }
         _ => Err("`auth` is not `user:password` in base64"),
     }
 }

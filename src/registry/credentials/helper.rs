@@ -95,7 +95,10 @@ impl HelperFault {
                 vec![format!("install {program}, or take it out of `credsStore` or `credHelpers`")]
             }
             Self::Failed { program, .. } => {
-                vec![format!("`{} get` tells more; it reads the registry's name from standard input", program.display())]
+                vec![format!(
+                    "`{} get` tells more; it reads the registry's name from standard input",
+                    program.display()
+                )]
             }
             Self::TimedOut { .. } => vec!["unlock the keychain or the key that the helper waits for".to_owned()],
             Self::Name { .. } | Self::Run { .. } | Self::Answer { .. } => Vec::new(),
