@@ -202,7 +202,7 @@ fn without_credentials_the_error_comes_soon_and_says_how_to_log_in() {
         .variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://{}", metadata.local_addr().unwrap()));
     let start = Instant::now();
     let outcome = &asker.run("login")[0];
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert!(outcome.starts_with(&format!("no AWS credentials were found to log in to {REGISTRY} with: ")), "{outcome}");
     for expected in ["`aws sso login`", "AWS_PROFILE", "docker login --username AWS", "--region eu-west-1"] {
         assert!(outcome.contains(expected), "{outcome}");

@@ -222,7 +222,7 @@ mod tests {
 
     fn helpers(folder: &Path) -> Helpers {
         let search_path = format!("relative:{}:{}", folder.join("absent").display(), folder.display());
-        Helpers { time_limit: Duration::from_secs(5), ..Helpers::new(search_path) }
+        Helpers::new(search_path)
     }
 
     async fn answer(script: &str) -> Answer {
@@ -273,7 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pid = folder.path().join("pid");
         install(folder.path(), "docker-credential-it", &format!("echo $$ >'{}'; exec sleep 600", pid.display()));
-        let helpers = Helpers { time_limit: Duration::from_secs(1), ..helpers(folder.path()) };
+        let helpers = Helpers { time_limit: Duration::from_secs(3), ..helpers(folder.path()) };
         let fault = helpers.ask(&Question { helper: "it", server: "quay.io" }).await.unwrap_err();
         assert!(matches!(*fault, HelperFault::TimedOut { .. }), "{fault}");
         let process = PathBuf::from(format!("/proc/{}/cmdline", std::fs::read_to_string(pid).unwrap().trim()));
