@@ -340,7 +340,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8], expected: Kind, document: &'static st
 
 /// Parses a document.
 fn parse<T: DeserializeOwned>(document: &'static str, bytes: &[u8]) -> Result<T, BaseError> {
-    json::parse(bytes).map_err(|error| BaseError::Malformed { document, reason: error.to_string() })
+    // The reason may quote the document.
+    let reason = |error: serde_json::Error| error.to_string().replace(char::is_control, "\u{fffd}");
+    json::parse(bytes).map_err(|error| BaseError::Malformed { document, reason: reason(error) })
 }
 
 /// Returns the digest of a descriptor whose size is one, too (OCI content descriptors: an `int64`).
@@ -364,3 +366,6 @@ fn parse_digest(text: &str) -> Result<Sha256, BaseError> {
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
+
+#[cfg(test)]
+mod tests;

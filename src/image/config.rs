@@ -196,27 +196,26 @@ impl Configuration {
         &self.rootfs.diff_ids
     }
 
-    /// Returns the configuration of an image on this base: with these settings, and with these layers, each with what it
-    /// holds.
-    pub(super) fn derive(&self, settings: &Settings, layers: &[(Layer, String)]) -> Self {
+    /// Returns the configuration of an image on this base, which has the layers `inherited`: with these settings, and with
+    /// further layers, each with what it holds.
+    pub(super) fn derive(&self, inherited: &[Layer], settings: &Settings, own: &[(Layer, String)]) -> Self {
         let mut derived = self.clone();
-        derived.created = Some(settings.created.to_string());
+        let created = settings.created.to_string();
         derived.execution.apply(settings);
-        let inherited = derived.rootfs.diff_ids.len();
-        if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited {
+        if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited.len() {
             // Readers refuse a history that does not count the layers.
             let step = History { comment: Some("base image".to_owned()), ..History::default() };
-            derived.history = vec![step; inherited];
+            derived.history = vec![step; inherited.len()];
         }
-        for (layer, holds) in layers {
-            derived.rootfs.diff_ids.push(layer.diff_id.to_string());
-            derived.history.push(History {
-                created: derived.created.clone(),
-                created_by: Some("pybundle".to_owned()),
-                comment: Some(holds.clone()),
-                ..History::default()
-            });
-        }
+        derived.history.extend(own.iter().map(|(_, holds)| History {
+            created: Some(created.clone()),
+            created_by: Some("pybundle".to_owned()),
+            comment: Some(holds.clone()),
+            ..History::default()
+        }));
+        let layers = inherited.iter().chain(own.iter().map(|(layer, _)| layer));
+        derived.rootfs.diff_ids = layers.map(|layer| layer.diff_id.to_string()).collect();
+        derived.created = Some(created);
         derived
     }
 }
@@ -306,3 +305,6 @@ pub fn expand(value: &str, base: &Execution) -> Result<String, InvalidValue> {
     }
     Ok(expanded + rest)
 }
+
+#[cfg(test)]
+mod tests;
