@@ -145,7 +145,7 @@ impl Scan<'_> {
             return Ok(None);
         }
         if self.length - position < BLOCK {
-            return Err(self.at(position, Fault::Malformed("is within a header, where the file ends")));
+            return Err(self.no_header(position));
         }
         self.fill(header.as_mut_bytes(), position)?;
         if header.as_bytes().iter().all(|byte| *byte == 0) {
@@ -155,9 +155,17 @@ impl Scan<'_> {
         let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
         let actual = sum(before) + 8 * u32::from(b' ') + sum(rest.get(8..).unwrap_or_default());
         if header.cksum().ok() != Some(actual) {
-            return Err(self.at(position, Fault::Malformed("is no tar header")));
+            return Err(self.no_header(position));
         }
         Ok(Some(header))
+    }
+
+    /// Returns the error for what is no header; a file that begins so is no archive at all.
+    fn no_header(&self, position: u64) -> FileError {
+        match position {
+            0 => FileError::Unrecognised(self.path.to_owned()),
+            _ => self.at(position, Fault::Malformed("is no tar header")),
+        }
     }
 
     /// Returns where the content after a header is.
