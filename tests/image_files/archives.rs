@@ -186,11 +186,11 @@ fn entries_that_are_not_plain_are_refused() {
         (entry(b"pax", EntryType::XHeader, 12, b"99 size=1\nxx", ""), "` is a malformed pax header"),
         (
             entry(b"x", EntryType::XHeader, 70_000, &long, ""),
-            "` has 70000 bytes, and a document of its kind at most 65536",
+            "` has 70000 bytes, and a document of its kind at most 16384",
         ),
         (
             entry(b"x", EntryType::GNULongName, 70_000, &long, ""),
-            "` has 70000 bytes, and a document of its kind at most 65536",
+            "` has 70000 bytes, and a document of its kind at most 16384",
         ),
     ] {
         let message = read(&docker("layer", &[good.clone(), bad, size(0)])).unwrap_err();
