@@ -3,6 +3,7 @@
 //! Specification: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -27,7 +28,9 @@ const BUFFER: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Prepared {
     temporary: TempDir,
+    /// The place as it was given, and where links lead from there.
     folder: PathBuf,
+    place: PathBuf,
 }
 
 /// Writes a layout: [`prepare`] and [`Prepared::persist`].
@@ -56,13 +59,13 @@ pub fn prepare(
 ) -> Result<Prepared, FileError> {
     let failed = |source| FileError::Write { path: folder.to_owned(), source };
     // Where a link leads to is replaced, not the link.
-    let folder = match fs::canonicalize(folder) {
-        Ok(folder) => folder,
+    let place = match fs::canonicalize(folder) {
+        Ok(place) => place,
         Err(error) if error.kind() == io::ErrorKind::NotFound => folder.to_owned(),
         Err(error) => return Err(failed(error)),
     };
-    check_replaceable(&folder)?;
-    let temporary = temporary_beside(&folder).map_err(failed)?;
+    check_replaceable(&place)?;
+    let temporary = temporary_beside(&place).map_err(failed)?;
     let root = temporary.path();
     fs::create_dir_all(root.join("blobs/sha256")).map_err(failed)?;
     fs::write(root.join(MARKER), MARKER_TEXT).map_err(failed)?;
@@ -70,7 +73,7 @@ pub fn prepare(
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
     let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
-    Ok(Prepared { temporary, folder })
+    Ok(Prepared { temporary, folder: folder.to_owned(), place })
 }
 
 impl Prepared {
@@ -80,18 +83,18 @@ impl Prepared {
     /// The place was taken in between, or a folder cannot be renamed. What was there is there again.
     pub fn persist(self) -> Result<PathBuf, FileError> {
         let failed = |source| FileError::Write { path: self.folder.clone(), source };
-        check_replaceable(&self.folder)?;
+        check_replaceable(&self.place)?;
         // Removed, with what is moved into it, when this function ends.
-        let aside = temporary_beside(&self.folder).map_err(failed)?;
+        let aside = temporary_beside(&self.place).map_err(failed)?;
         let old = aside.path().join("old");
-        let replaces = match fs::rename(&self.folder, &old) {
+        let replaces = match fs::rename(&self.place, &old) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(failed(error)),
         };
-        if let Err(error) = fs::rename(self.temporary.path(), &self.folder) {
+        if let Err(error) = fs::rename(self.temporary.path(), &self.place) {
             if replaces {
-                fs::rename(&old, &self.folder).map_err(failed)?;
+                fs::rename(&old, &self.place).map_err(failed)?;
             }
             return Err(failed(error));
         }
@@ -114,7 +117,7 @@ fn check_replaceable(folder: &Path) -> Result<(), FileError> {
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>();
     let names = names.map_err(|source| FileError::Read { path: folder.to_owned(), source })?;
     let is_layout = names.iter().any(|name| name == MARKER);
-    let known = |name: &std::ffi::OsString| [MARKER, INDEX, "blobs"].iter().any(|known| name == known);
+    let known = |name: &OsString| [MARKER, INDEX, "blobs"].iter().any(|known| name == known);
     if names.is_empty() || (is_layout && names.iter().all(known)) {
         Ok(())
     } else {

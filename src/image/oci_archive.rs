@@ -159,3 +159,64 @@ fn size_record(size: u64) -> String {
     }
     format!("{length}{rest}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::FileExt;
+    use std::process::Command;
+
+    use super::*;
+    use crate::image::file::{Form, Source};
+    use crate::report::Silent;
+
+    /// A file of nine gibibytes, most of it a hole, is read here and by tar.
+    #[test]
+    fn sizes_beyond_ustar_are_stated_in_pax_headers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive");
+        let size = 9 << 30;
+        let mut archive = Archive { output: Output::create(&path).unwrap(), path: path.clone(), reporter: &Silent };
+        archive.document(MARKER, b"{}").unwrap();
+        archive.head("large", size).unwrap();
+        let start = archive.output.position();
+        archive.output.finish().unwrap().persist().unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.write_all_at(header("after", EntryType::Regular, 0).as_bytes(), start + size).unwrap();
+        file.set_len(start + size + 3 * BLOCK).unwrap();
+
+        let source = Source::open(Form::OciArchive, &path).unwrap();
+        let large = source.locate("large").unwrap();
+        assert_eq!((large.offset, large.size), (start, size));
+        assert_eq!(source.locate("after").unwrap().offset, start + size + BLOCK);
+        let listed = Command::new("tar").args(["--list", "--verbose", "--utc", "--file"]).arg(&path).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let line = |size: u64, name: &str| format!("-rw-r--r-- 0/0 {size:>15} 1980-01-01 00:00 {name}\n");
+        assert_eq!(listed, [line(2, MARKER), line(size, "large"), line(0, "after")].concat());
+    }
+
+    #[test]
+    fn the_length_of_a_record_counts_itself() {
+        assert_eq!(size_record(1), "9 size=1\n");
+        assert_eq!(size_record(12), "11 size=12\n");
+        assert_eq!(size_record(8_589_934_592), "19 size=8589934592\n");
+        assert_eq!(size_record(u64::MAX), "29 size=18446744073709551615\n");
+        for size in [0, 9, 99, 999, LARGEST_USTAR + 1] {
+            let record = size_record(size);
+            assert!(record.starts_with(&format!("{} ", record.len())));
+        }
+    }
+
+    #[test]
+    fn a_blob_of_another_size_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut blob = Blob::of_bytes(oci_spec::image::MediaType::ImageManifest, b"{}".to_vec());
+        blob.size = 3;
+        let name = blob_name(blob.digest);
+        let artifact = Artifact { manifest: blob, blobs: Vec::new(), children: Vec::new() };
+        let path = folder.path().join("archive");
+        let error = prepare(&artifact, &[], &path, &Silent).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: `{name}` has 2 bytes, and should have 3", path.display()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -120,7 +120,7 @@ fn layers_that_docker_does_not_take_are_refused() {
     assert!(matches!(error, FileError::Unloadable { .. }));
     let digest = image.layers[1].blob.digest;
     let expected =
-        format!("`docker load` does not take layer {digest}: it is a application/vnd.oci.image.layer.v1.tar+zstd");
+        format!("`docker load` does not take layer {digest} of media type application/vnd.oci.image.layer.v1.tar+zstd");
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.hints(), ["compress the layers with gzip"]);
     assert!(!path.exists());

@@ -22,7 +22,7 @@ fn each_form_is_read_back() {
     let image = sample(folder.path());
     for form in Form::ALL {
         let path = folder.path().join(form.prefix());
-        assert_eq!(fs::canonicalize(write(&image, form, &path).unwrap()).unwrap(), fs::canonicalize(&path).unwrap());
+        assert_eq!(write(&image, form, &path).unwrap(), path);
         let artifact = open(&at(form, &path)).unwrap();
         assert_equal(&artifact, &Artifact::from(&image));
         for layer in &artifact.blobs[1..] {

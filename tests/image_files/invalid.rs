@@ -179,12 +179,12 @@ fn damaged_archives_are_errors() {
         let original = fs::read(&path).unwrap();
         for position in 0..original.len() {
             // Most of an archive is padding.
-            if original[position] == 0 && position % 64 != 0 {
+            if original[position] == 0 && position % 512 != 0 {
                 continue;
             }
             fs::write(&path, &original[..position]).unwrap();
             assert!(open(&at(form, &path)).is_err() || original[position..].iter().all(|byte| *byte == 0));
-            for byte in [0, b'"', b'/', 0xff] {
+            for byte in [b'"', 0xff] {
                 let mut changed = original.clone();
                 changed[position] = byte;
                 fs::write(&path, changed).unwrap();

@@ -54,3 +54,47 @@ fn member(reader: &mut dyn io::Read, output: &mut dyn Write) -> io::Result<()> {
     // The size is stated modulo 2^32.
     output.write_all(&(deflated.size as u32).to_le_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use oci_spec::image::MediaType;
+
+    use super::*;
+    use crate::image::{Blob, BlobContent};
+
+    /// More than a pipe holds.
+    fn layer() -> (Layer, Vec<u8>) {
+        let tar: Vec<u8> = (0..1_000_000_u32).flat_map(|number| (number / 3).to_le_bytes()).collect();
+        let blob = Blob::of_bytes(MediaType::ImageLayer, tar.clone());
+        (Layer { diff_id: blob.digest, blob }, tar)
+    }
+
+    #[test]
+    fn what_comes_out_is_one_member_that_holds_the_layer() {
+        let (layer, tar) = layer();
+        let mut output = Vec::new();
+        let compressed = compress(&layer, &mut output).unwrap();
+        assert_eq!((compressed.digest, compressed.size), (Sha256::of(&output), output.len() as u64));
+        let mut inflated = Vec::new();
+        flate2::read::GzDecoder::new(output.as_slice()).read_to_end(&mut inflated).unwrap();
+        assert!(inflated == tar);
+    }
+
+    #[test]
+    fn an_output_that_fails_ends_the_work() {
+        let (layer, _) = layer();
+        let error = compress(&layer, &mut [0; 100].as_mut_slice()).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot write blob {}", layer.blob.digest));
+    }
+
+    #[test]
+    fn a_damaged_layer_is_an_error() {
+        let (mut layer, mut tar) = layer();
+        tar[0] ^= 1;
+        layer.blob.content = BlobContent::Bytes(tar.into());
+        let error = compress(&layer, &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("blob {} is damaged", layer.blob.digest)), "{error}");
+    }
+}

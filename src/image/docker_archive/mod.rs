@@ -3,8 +3,8 @@
 //! What is written here is an OCI layout as well, as Docker 25 and later write it: its `manifest.json` refers to the
 //! layout's blobs. So the manifest, and its digest, survive.
 //!
-//! Specification: [Docker image specification 1.2, combined image JSON and filesystem changeset
-//! format](https://github.com/moby/docker-image-spec/blob/v1.2/v1.2.md).
+//! Specification: [Docker image specification 1.2](https://github.com/moby/moby/blob/v20.10.24/image/spec/v1.2.md),
+//! combined image JSON and filesystem changeset format.
 
 mod compress;
 mod read;

@@ -19,10 +19,10 @@ use crate::tree::TreePath;
 const BLOCK: u64 = 512;
 
 /// The most entries that are read: an image has some hundreds. This bounds the memory.
-const MOST_ENTRIES: usize = 65_536;
+const MOST_ENTRIES: usize = 16_384;
 
 /// The largest extension header, in bytes: a path and a few numbers.
-const LARGEST_EXTENSION: u64 = 64 << 10;
+const LARGEST_EXTENSION: u64 = 16 << 10;
 
 /// How many links in a row are followed.
 const MOST_LINKS: usize = 8;

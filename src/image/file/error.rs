@@ -98,7 +98,7 @@ pub enum FileError {
         diff_id: Sha256,
     },
     /// A layer has a compression that `docker load` does not take.
-    #[error("`docker load` does not take layer {digest}: it is a {media_type}")]
+    #[error("`docker load` does not take layer {digest} of media type {media_type}")]
     Unloadable {
         /// The layer's digest.
         digest: Sha256,
@@ -187,9 +187,7 @@ impl FileError {
                 let path = path.display();
                 vec![format!("unpack it: {program} -dc '{path}' > '{path}.tar'")]
             }
-            Self::Several { path, .. } => {
-                vec![format!("name one: PREFIX:{0}:NAME or PREFIX:{0}@sha256:…", path.display())]
-            }
+            Self::Several { .. } => vec!["say which, as in oci:DIR:NAME or oci:DIR@sha256:…".to_owned()],
             Self::Occupied(_) => vec!["remove it, or choose another place".to_owned()],
             Self::Unloadable { .. } => vec!["compress the layers with gzip".to_owned()],
             Self::Archive(error) => error.hints(),

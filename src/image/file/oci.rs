@@ -33,7 +33,7 @@ pub(in crate::image) const LARGEST_CONFIG: u64 = 8 << 20;
 
 /// The most that all documents together may have, in bytes, each as often as it is referred to. This bounds the memory
 /// and the time: a few small indexes can refer to each other millions of times.
-const LARGEST_TOTAL: u64 = 32 << 20;
+const LARGEST_TOTAL: u64 = 16 << 20;
 
 /// How many indexes lie in one another at most.
 const DEEPEST: usize = 8;
