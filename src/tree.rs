@@ -17,6 +17,9 @@ use pep440_rs::Version;
 use crate::digest::{HashingWriter, Sha256};
 use crate::name::DistributionName;
 
+#[cfg(test)]
+mod tests;
+
 /// A path inside an artifact: relative, UTF-8, `/` between its components, none of them empty, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreePath(Arc<str>);
@@ -421,6 +424,3 @@ impl FileTree {
         self.iter().map(|(_, entry)| entry.content.size()).sum()
     }
 }
-
-#[cfg(test)]
-mod tests;

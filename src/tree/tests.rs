@@ -1,3 +1,5 @@
+//! Paths, collisions, and content wherever it lies.
+
 use super::*;
 
 fn file(distribution: &str, content: &str, mode: Mode) -> Entry {
@@ -76,5 +78,25 @@ fn content_is_read_from_wherever_it_lies() {
         archived(stored, size, size, whole_stream),
     ] {
         assert!(wrong.read(u64::MAX).is_err());
+    }
+}
+
+#[test]
+fn an_extent_that_no_wheel_has_is_not_coherent() {
+    let extent =
+        |compressed_size, form| Extent { offset: 0, compressed_size, size: 9, crc32: 0, sha256: Sha256::of(b""), form };
+    let deflated = |final_block, end| Form::Deflated { final_block, end };
+    for (compressed_size, form) in [(9, Form::Stored), (2, deflated(0, 10)), (2, deflated(13, 16))] {
+        assert!(extent(compressed_size, form).is_coherent());
+    }
+    for (compressed_size, form) in [
+        (8, Form::Stored),
+        (2, deflated(0, 8)),
+        (2, deflated(0, 17)),
+        (2, deflated(14, 16)),
+        (0, deflated(0, 0)),
+        (2, deflated(u64::MAX, u64::MAX)),
+    ] {
+        assert!(!extent(compressed_size, form).is_coherent(), "{compressed_size} {form:?}");
     }
 }
