@@ -4,6 +4,8 @@
 //! [image index](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md);
 //! [Docker image manifest 2, schema 2](https://distribution.github.io/distribution/spec/manifest-v2-2/).
 
+use std::collections::BTreeSet;
+
 use oci_spec::image::{Arch, Descriptor, MediaType, Os, Platform};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -201,7 +203,9 @@ pub fn kind(document: &[u8]) -> Result<Kind, BaseError> {
 pub fn choose(index: &[u8], architecture: Architecture) -> Result<Descriptor, BaseError> {
     let Index { manifests } = read(index, Kind::Index, "image index")?;
     let images: Vec<_> = manifests.into_iter().filter(is_image).collect();
-    let available = images.iter().filter_map(|image| image.platform().as_ref().map(displayed)).collect();
+    let mut available: Vec<_> = images.iter().filter_map(|image| image.platform().as_ref().map(displayed)).collect();
+    let mut seen = BTreeSet::new();
+    available.retain(|platform| seen.insert(platform.clone()));
     let is_wanted = |image: &&Descriptor| image.platform().as_ref().is_some_and(|it| suits(it, architecture));
     let wanted = images.iter().find(is_wanted).or(match images.as_slice() {
         [only] if only.platform().is_none() => Some(only),

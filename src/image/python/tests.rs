@@ -136,7 +136,7 @@ fn virtual_environments_have_no_interpreter_of_their_own() {
 
 #[test]
 fn long_names_are_whole() {
-    let folder = format!("{}/bin", vec!["cpython-3.12.7-linux-x86_64-gnu"; 5].join("/"));
+    let folder = format!("{}/bin", ["cpython-3.12.7-linux-x86_64-gnu"; 5].join("/"));
     let path = format!("{folder}/python3.12");
     assert!(path.len() > 155);
     let gnu = layer(&[(&path, FILE, "")]);
