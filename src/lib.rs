@@ -71,6 +71,10 @@
 //! A crate of the original card is absent from the artifact's path: `zip` writes no raw extents with metadata of our own
 //! and reads more leniently than an installer should, so it is the tests' independent reader.
 
+#![deny(missing_docs)]
+// One module speaks zlib's own interface, and says why.
+#![deny(unsafe_code)]
+
 pub mod archive;
 pub mod audit;
 pub mod build;

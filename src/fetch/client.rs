@@ -11,8 +11,8 @@ use url::Url;
 
 use super::credentials::Login;
 use super::error::{Fault, FetchError};
-use crate::retry::retry_after;
 use super::{Credentials, FetchOptions};
+use crate::retry::retry_after;
 
 /// As many redirects as browsers follow, more or less.
 const MOST_REDIRECTS: usize = 10;

@@ -30,9 +30,9 @@ use crate::wheel::Wheel;
 use client::Client;
 use download::{Download, Partial};
 
+pub use crate::retry::Retry;
 pub use credentials::{Credentials, Index, without_secrets};
 pub use error::{Fault, FetchError};
-pub use crate::retry::Retry;
 
 /// The threads that serve connections. One decrypts several hundred megabytes a second.
 const THREADS: usize = 2;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use oci_spec::image::MediaType;
 
-use crate::archive::layer::{self, LayerTree};
 use crate::archive::ArchiveError;
+use crate::archive::layer::{self, LayerTree};
 use crate::digest::{HashingWriter, Sha256};
 
 /// Where the bytes of a blob lie.
