@@ -1,12 +1,42 @@
 //! Who logs in where, and as whom.
+//!
+//! A [`Keychain`] looks for the credentials of a registry in these places, and takes the first that it finds:
+//!
+//! 1. the variables `PYBUNDLE_REGISTRY_<HOST>_USERNAME` and `PYBUNDLE_REGISTRY_<HOST>_PASSWORD`, where HOST is the
+//!    registry's host with its port, in upper case, with `_` for every other character than letters and digits;
+//! 2. Docker's `config.json`, in the folder `DOCKER_CONFIG` or else `~/.docker`;
+//! 3. podman's `auth.json`: the file `REGISTRY_AUTH_FILE`, or else `containers/auth.json` in `XDG_RUNTIME_DIR`, then in
+//!    `XDG_CONFIG_HOME` or `~/.config`;
+//! 4. for a registry of Amazon's, AWS itself (see [`ecr`](super::ecr)).
+//!
+//! In each file, the registry's helper is asked (`credHelpers`, else `credsStore`), and then come the entries (`auths`),
+//! those of the narrowest namespace first. A file that does not exist holds nothing. A file that cannot be parsed, and a
+//! helper that is named but missing or fails, are errors, as in go-containerregistry: to go on as somebody else, or as
+//! nobody, would end in a refusal that tells less.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-pub use error::CredentialsError;
+use tokio::sync::OnceCell;
+
+use super::ecr;
+use file::CredentialFile;
+use helper::Helpers;
+use scope::Scope;
+
+pub(super) use error::one_line;
+pub use error::{CredentialsError, HelperFault};
 
 mod error;
+mod file;
+mod helper;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod variables;
 
-/// Text that must not be shown.
+/// Text that must not be shown: printing it, for users as for developers, hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -23,14 +53,14 @@ impl From<String> for Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("****")
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
     }
 }
 
-impl std::fmt::Display for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("****")
     }
 }
@@ -38,7 +68,7 @@ impl std::fmt::Display for Secret {
 /// How to log in to a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Nothing is known: ask as anyone may.
+    /// No credentials are known: what everybody may do can be done.
     Anonymous,
     /// A user and a password.
     Basic {
@@ -47,36 +77,114 @@ pub enum Login {
         /// The password.
         password: Secret,
     },
-    /// An OAuth 2 refresh token.
+    /// An OAuth 2 refresh token
+    /// ([distribution, OAuth2 token authentication](https://distribution.github.io/distribution/spec/auth/oauth/)).
     IdentityToken(Secret),
 }
 
 /// Where credentials are looked for.
+#[derive(Clone, Default)]
 pub struct KeychainOptions {
-    /// The environment's variables.
+    /// The environment's variables. One without a value counts as not set.
     pub variables: Vec<(String, String)>,
     /// The user's home folder.
     pub home: Option<PathBuf>,
 }
 
-/// The credentials of registries.
-pub struct Keychain {
-    _options: KeychainOptions,
+impl KeychainOptions {
+    /// Returns the value of a variable that has one.
+    fn variable(&self, name: &str) -> Option<&str> {
+        let found = self.variables.iter().find(|(known, value)| known == name && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for KeychainOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("KeychainOptions").field("home", &self.home).finish_non_exhaustive()
+    }
+}
+
+/// The credentials of registries. Printing it shows none.
+pub struct Keychain(Source);
+
+enum Source {
+    /// By host, as in [`Scope`].
+    Fixed(BTreeMap<String, Login>),
+    Places {
+        options: KeychainOptions,
+        files: OnceCell<Vec<CredentialFile>>,
+        helpers: Helpers,
+    },
+}
+
+impl fmt::Debug for Keychain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keychain").finish_non_exhaustive()
+    }
 }
 
 impl Keychain {
-    /// Returns a keychain that looks in the usual places. It reads nothing yet.
+    /// Returns the keychain that looks in the places that the environment and the home folder give. It reads nothing yet.
     pub fn new(options: KeychainOptions) -> Self {
-        Self { _options: options }
+        let helpers = Helpers::new(options.variable("PATH").unwrap_or_default().to_owned());
+        Self(Source::Places { options, files: OnceCell::new(), helpers })
     }
 
-    /// Returns a keychain of given logins, by their registries' names.
-    pub fn fixed(_logins: impl IntoIterator<Item = (String, Login)>) -> Self {
-        Self::new(KeychainOptions { variables: Vec::new(), home: None })
+    /// Returns the keychain that knows the given logins, each for a registry's host with its port, and looks nowhere.
+    pub fn fixed(logins: impl IntoIterator<Item = (String, Login)>) -> Self {
+        let by_host = logins.into_iter().map(|(registry, login)| (Scope::of_repository(&registry, "").host, login));
+        Self(Source::Fixed(by_host.collect()))
     }
 
-    /// Returns the login for a repository.
-    pub async fn login(&self, _registry: &str, _repository: &str) -> Result<Login, CredentialsError> {
-        Ok(Login::Anonymous)
+    /// Returns how to log in to a registry, given by its host with its port, for the sake of one of its repositories.
+    ///
+    /// Files are read once, at the first need. A helper is asked once for a registry, however many ask at the same time.
+    ///
+    /// # Errors
+    /// A place that should hold the credentials cannot be read, a helper fails, or AWS gives none for its registry.
+    pub async fn login(&self, registry: &str, repository: &str) -> Result<Login, CredentialsError> {
+        let wanted = Scope::of_repository(registry, repository);
+        match &self.0 {
+            Source::Fixed(logins) => Ok(logins.get(&wanted.host).cloned().unwrap_or(Login::Anonymous)),
+            Source::Places { options, files, helpers } => {
+                if let Some(login) = variables::login(options, registry)? {
+                    return Ok(login);
+                }
+                let files = files.get_or_try_init(|| file::read_all(options)).await?;
+                if let Some(login) = login_of_files(files, helpers, &wanted).await? {
+                    return Ok(login);
+                }
+                match ecr::is_ecr(registry) {
+                    Some(registry) => Ok(ecr::login(&registry).await?),
+                    None => Ok(Login::Anonymous),
+                }
+            }
+        }
     }
+}
+
+/// Returns the first login in the files, each after its helper.
+async fn login_of_files(
+    files: &[CredentialFile],
+    helpers: &Helpers,
+    wanted: &Scope,
+) -> Result<Option<Login>, CredentialsError> {
+    for file in files {
+        if let Some(question) = file.question(wanted) {
+            let answer = helpers.ask(&question).await.map_err(|fault| CredentialsError::Helper {
+                file: file.path.clone(),
+                registry: wanted.host.clone(),
+                fault,
+            })?;
+            if answer.is_some() {
+                return Ok(answer);
+            }
+        }
+        let login = file.login(wanted)?;
+        if login.is_some() {
+            return Ok(login);
+        }
+    }
+    Ok(None)
 }

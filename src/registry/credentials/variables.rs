@@ -1,0 +1,32 @@
+//! Credentials in variables of the environment.
+
+use super::scope::{DOCKER_HUB, Scope};
+use super::{CredentialsError, KeychainOptions, Login};
+
+/// Returns the login in the variables for a registry. Docker Hub may be called by each of its names.
+///
+/// # Errors
+/// There is a user without a password, or a password without a user.
+pub(super) fn login(options: &KeychainOptions, registry: &str) -> Result<Option<Login>, CredentialsError> {
+    let is_docker_hub = Scope::of_repository(registry, "").host == DOCKER_HUB[0];
+    let names = if is_docker_hub { DOCKER_HUB.to_vec() } else { vec![registry] };
+    for name in names {
+        let [user_variable, password_variable] = ["USERNAME", "PASSWORD"].map(|part| variable(name, part));
+        let found = (options.variable(&user_variable), options.variable(&password_variable));
+        return match found {
+            (None, None) => continue,
+            (Some(username), Some(password)) => {
+                Ok(Some(Login::Basic { username: username.to_owned(), password: password.to_owned().into() }))
+            }
+            (Some(_), None) => Err(CredentialsError::Variable { set: user_variable, missing: password_variable }),
+            (None, Some(_)) => Err(CredentialsError::Variable { set: password_variable, missing: user_variable }),
+        };
+    }
+    Ok(None)
+}
+
+/// Returns the name of a variable: `PYBUNDLE_REGISTRY_LOCALHOST_5000_PASSWORD` for `localhost:5000`.
+fn variable(registry: &str, part: &str) -> String {
+    let in_name = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
+    format!("PYBUNDLE_REGISTRY_{}_{part}", registry.chars().map(in_name).collect::<String>())
+}
