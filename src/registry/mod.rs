@@ -15,22 +15,35 @@ use crate::digest::Sha256;
 use crate::image::Artifact;
 use crate::report::Reporter;
 use crate::retry::Retry;
+use client::Client;
 use credentials::Keychain;
 
-pub use error::{Action, Fault, RegistryError};
+pub use error::{Action, RegistryError};
+pub use fault::{Fault, Identity, ServerErrors};
 pub use push::{Pushed, RepositoryPush, Tally};
 pub use reference::{InvalidReference, Reference, ReferenceFault};
 
+mod answer;
+mod attempts;
+mod challenge;
+mod client;
 pub mod credentials;
 pub mod ecr;
 mod error;
+mod fault;
+mod payload;
+mod pull;
 mod push;
 mod reference;
+mod survey;
+mod token;
+mod upload;
 
 /// The threads that serve connections. One encrypts several hundred megabytes a second.
 const THREADS: usize = 2;
 
 /// How to talk to registries.
+#[derive(Debug)]
 pub struct RegistryOptions {
     /// Who logs in where.
     pub credentials: Keychain,
@@ -92,6 +105,7 @@ pub struct Descriptor {
 /// Its methods block: they are for a thread of the program's own, never for one that runs asynchronous code.
 pub struct Registry {
     runtime: Runtime,
+    client: Client,
 }
 
 impl Registry {
@@ -102,8 +116,7 @@ impl Registry {
     pub fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(RegistryError::Start)?;
-        let _ = options;
-        Ok(Self { runtime })
+        Ok(Self { runtime, client: Client::new(options)? })
     }
 
     /// Returns a manifest or an index, by its digest or else by its tag, and verified.
@@ -111,8 +124,7 @@ impl Registry {
     /// # Errors
     /// There is none, it may not be read, or it is larger than 4 MiB or damaged.
     pub fn manifest(&self, reference: &Reference) -> Result<Manifest, RegistryError> {
-        let _ = (reference, &self.runtime);
-        todo!()
+        self.runtime.block_on(pull::manifest(&self.client, reference))
     }
 
     /// Returns what a reference names, or nothing if there is no such manifest.
@@ -120,8 +132,7 @@ impl Registry {
     /// # Errors
     /// The registry cannot be asked, or refuses.
     pub fn find(&self, reference: &Reference) -> Result<Option<Descriptor>, RegistryError> {
-        let _ = reference;
-        todo!()
+        self.runtime.block_on(pull::find(&self.client, reference))
     }
 
     /// Writes a blob of a repository to `output`, and compares it with its size and digest. What was written before an
@@ -140,8 +151,7 @@ impl Registry {
         output: &mut dyn Write,
         reporter: &dyn Reporter,
     ) -> Result<(), RegistryError> {
-        let _ = (repository, digest, size, output, reporter);
-        todo!()
+        self.runtime.block_on(pull::blob(&self.client, repository, (digest, size), output, reporter))
     }
 
     /// Sends an artifact to where the references say, each blob once for a repository. A tag comes into being last.
@@ -155,7 +165,6 @@ impl Registry {
         to: &[Reference],
         reporter: &dyn Reporter,
     ) -> Result<Pushed, RegistryError> {
-        let _ = (artifact, to, reporter);
-        todo!()
+        self.runtime.block_on(push::push(&self.client, artifact, to, reporter))
     }
 }
