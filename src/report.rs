@@ -13,6 +13,10 @@ pub enum Phase {
     Build,
     /// The artifact is written; counted in bytes.
     Write,
+    /// Blobs are sent to a registry; counted in bytes. What is there already counts as sent.
+    Push,
+    /// Blobs come from a registry; counted in bytes.
+    Pull,
 }
 
 /// Receives progress and warnings. The command line shows them; the library never prints.
