@@ -15,7 +15,8 @@ use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, python};
 use crate::lock::LockedWheel;
 use crate::project::workspace::Member;
-use crate::registry::{Keychain, KeychainOptions, Registry, RegistryOptions};
+use crate::registry::credentials::{Keychain, KeychainOptions};
+use crate::registry::{Registry, RegistryOptions};
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::{BaseChoice, Environment, ImageSettings, ProfileChoice, RegistrySettings, Settings};
 use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
@@ -55,10 +56,9 @@ impl Chosen {
 pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Result<Registry, BuildError> {
     let keychain = KeychainOptions { variables: environment.variables.clone(), home: environment.home.clone() };
     Ok(Registry::new(RegistryOptions {
-        credentials: Keychain::new(keychain),
         insecure: settings.insecure.clone(),
         create_repositories: settings.create_repositories,
-        ..RegistryOptions::default()
+        ..RegistryOptions::new(Keychain::new(keychain))
     })?)
 }
 
