@@ -1,6 +1,8 @@
 //! Registries: real ones, and one in memory that is as particular as those that cannot be run here.
 #![cfg(unix)]
 
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/registries.rs"]
 mod registries;
 #[allow(dead_code, reason = "each server of tests needs another part")]
