@@ -9,6 +9,7 @@ mod registries;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod faults;
 mod real;
 
 use std::sync::Mutex;

@@ -14,6 +14,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::proxy::Proxy;
 use super::wire::Message;
 
 /// The user whom all registries know, and the password.
@@ -27,7 +28,7 @@ pub struct DockerRegistry {
     pub port: u16,
     pub folder: TempDir,
     child: Child,
-    tokens: Option<Arc<TokenServer>>,
+    tokens: Option<(Arc<TokenServer>, Proxy)>,
 }
 
 impl Drop for DockerRegistry {
@@ -69,15 +70,16 @@ impl DockerRegistry {
             ("-out", at("tokens.crt")),
         ]);
         let tokens = TokenServer::start(at("tokens.key"), at("tokens.crt"), life);
+        let proxy = Proxy::before(tokens.port);
         let auth = format!(
             "auth: {{token: {{realm: \"http://127.0.0.1:{}/token\", service: test-registry, issuer: test-issuer, rootcertbundle: {}}}}}",
-            tokens.port,
+            proxy.port,
             at("tokens.crt").display()
         );
-        Self::start(folder, &auth, "", Some(tokens))
+        Self::start(folder, &auth, "", Some((tokens, proxy)))
     }
 
-    fn start(folder: TempDir, auth: &str, tls: &str, tokens: Option<Arc<TokenServer>>) -> Self {
+    fn start(folder: TempDir, auth: &str, tls: &str, tokens: Option<(Arc<TokenServer>, Proxy)>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let storage = folder.path().join("storage");
         let configuration = format!(
@@ -105,7 +107,12 @@ impl DockerRegistry {
 
     /// Returns the queries and forms that its server of tokens was asked with.
     pub fn token_requests(&self) -> Vec<String> {
-        self.tokens.as_ref().map(|tokens| tokens.requests.lock().unwrap().clone()).unwrap_or_default()
+        self.tokens.as_ref().map(|(tokens, _)| tokens.requests.lock().unwrap().clone()).unwrap_or_default()
+    }
+
+    /// Returns the proxy before its server of tokens.
+    pub fn token_proxy(&self) -> &Proxy {
+        &self.tokens.as_ref().unwrap().1
     }
 
     /// Returns the tags that a repository has.
