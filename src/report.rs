@@ -306,7 +306,7 @@ pub struct ImageReport {
     pub digest: String,
     /// What the digest is of: a media type.
     pub media_type: String,
-    /// The images, in the order that was asked for.
+    /// The images, in the order of the index.
     pub platforms: Vec<PlatformReport>,
     /// The selected distributions that are left out.
     pub excluded: Vec<ExcludedReport>,
@@ -329,10 +329,18 @@ pub struct ImageReport {
 pub struct ImagePlanReport {
     /// [`FORMAT_VERSION`].
     pub format: u32,
+    /// The profile, for instance `service`.
+    pub profile: String,
+    /// The version of Python, for instance `3.13`.
+    pub python: String,
+    /// Why it is this version.
+    pub reason: String,
     /// The base.
     pub base: BaseReport,
-    /// The plan of each platform, in the order that was asked for.
+    /// The plan of each platform, in the order of the index.
     pub platforms: Vec<PlanReport>,
+    /// The files that would be written, as they can be given to `pybundle push` then.
+    pub outputs: Vec<String>,
 }
 
 /// What `pybundle image --pin` reports.

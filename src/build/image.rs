@@ -31,6 +31,8 @@ pub struct Chosen {
     pub target: ImageTarget,
     /// Why it is this version.
     pub reason: String,
+    /// The base image as it is named.
+    pub choice: BaseChoice,
     /// The base image.
     pub base: Found,
     /// The base and its interpreter, for each platform in the order of the settings. An empty base has no interpreter.
@@ -39,10 +41,9 @@ pub struct Chosen {
 
 impl Chosen {
     /// Reports the base.
-    pub fn base_report(&self, settings: &ImageSettings) -> BaseReport {
-        let name = self.base.name.clone().or_else(|| settings.base.as_ref().map(ToString::to_string));
+    pub fn base_report(&self) -> BaseReport {
         BaseReport {
-            name: name.unwrap_or_else(|| self.target.base.clone()),
+            name: self.choice.to_string(),
             digest: self.base.digest.map(|digest| Digest::from(digest).to_string()),
             pinned: self.base.is_pinned,
         }
@@ -98,7 +99,7 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let written = outputs::write(&files, settings, &artifact, &images, &bases)?;
     let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
     let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
-    Ok(outcome.report(settings, written, pushed.as_ref(), started.elapsed()))
+    Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
 }
 
 /// Returns the image, or the index of several.
@@ -127,10 +128,16 @@ pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<I
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
     let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
-    let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
-    let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, paths.clone());
-    let platforms = plans.iter().map(platform).collect();
-    Ok(ImagePlanReport { format: FORMAT_VERSION, base: chosen.base_report(settings), platforms })
+    let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, Vec::new());
+    Ok(ImagePlanReport {
+        format: FORMAT_VERSION,
+        profile: chosen.target.name.clone(),
+        python: chosen.target.python.to_string(),
+        reason: chosen.reason.clone(),
+        base: chosen.base_report(),
+        platforms: plans.iter().map(platform).collect(),
+        outputs: files.iter().map(ToString::to_string).collect(),
+    })
 }
 
 /// Returns the profile of the image.
@@ -148,6 +155,22 @@ pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
 /// Returns the base that a project's pyproject.toml names: `[tool.pybundle] base`.
 pub fn configured_base(member: &Member) -> Option<&str> {
     member.pyproject.table.get("tool")?.get("pybundle")?.get("base")?.as_str()
+}
+
+/// Returns the base that the user names: by a flag, else in the project's pyproject.toml.
+fn named_base(
+    settings: &ImageSettings,
+    project: &LockedProject,
+    member: &Member,
+) -> Result<Option<BaseChoice>, BuildError> {
+    match (&settings.base, configured_base(member)) {
+        (Some(choice), _) => Ok(Some(choice.clone())),
+        (None, Some(configured)) => {
+            let choice: BaseChoice = configured.parse()?;
+            Ok(Some(choice.in_folder(&project.workspace.folder(member))))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 /// Chooses the version of Python and the base, which must have it.
@@ -176,24 +199,28 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
         };
         settings.platforms.iter().map(base).collect()
     };
-    let configured = configured_base(member).map(str::parse::<BaseChoice>).transpose()?;
-    let (target, reason, base, platforms) = match settings.base.as_ref().or(configured.as_ref()) {
+    let (target, reason, choice, base, platforms) = match named_base(settings, project, member)? {
         Some(choice) => {
-            let base = bases.find(choice)?;
+            let base = bases.find(&choice)?;
             let platforms = of_platforms(&base)?;
             let mut versions: Vec<_> =
                 platforms.iter().flat_map(|(_, _, pythons)| pythons).map(|python| python.version).collect();
             versions.sort_unstable();
             versions.dedup();
             let (python, reason) = version(if versions.is_empty() { &profile.pythons } else { &versions })?;
-            (profile.target(python), reason, base, platforms)
+            (profile.target(python), reason, choice, base, platforms)
         }
         None => {
             let (python, reason) = version(&profile.pythons)?;
             let target = profile.target(python);
-            let base = bases.find(&target.base.parse::<BaseChoice>()?)?;
+            let choice: BaseChoice = target.base.parse()?;
+            let choice = match &settings.common.profile {
+                ProfileChoice::File(file) => choice.in_folder(file.parent().unwrap_or(file)),
+                ProfileChoice::Default | ProfileChoice::BuiltIn(_) => choice,
+            };
+            let base = bases.find(&choice)?;
             let platforms = of_platforms(&base)?;
-            (target, reason, base, platforms)
+            (target, reason, choice, base, platforms)
         }
     };
     let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<Python>)| {
@@ -205,7 +232,7 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
         Ok((architecture, base, chosen))
     };
     let platforms = platforms.into_iter().map(with_python).collect::<Result<_, BuildError>>()?;
-    Ok(Chosen { target, reason, base, platforms })
+    Ok(Chosen { target, reason, choice, base, platforms })
 }
 
 /// Makes the plan of each platform. No image holds what an earlier build wrote.

@@ -104,6 +104,32 @@ pub fn own<'a>(holds: String, files: impl Iterator<Item = &'a (TreePath, Entry)>
     Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: None })
 }
 
+/// Joins the lowest layers, those that change the least, until the budget is kept: the application has its own as long
+/// as possible.
+///
+/// # Errors
+/// Two files want one path.
+pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>, BuildError> {
+    let surplus = recipes.len().saturating_sub(budget.get());
+    let mut recipes = recipes.into_iter();
+    let Some(mut lowest) = recipes.next() else { return Ok(Vec::new()) };
+    recipes.by_ref().take(surplus).try_for_each(|recipe| lowest.join(recipe))?;
+    Ok(std::iter::once(lowest).chain(recipes).collect())
+}
+
+impl Recipe {
+    /// Adds what another layer holds.
+    fn join(&mut self, other: Self) -> Result<(), BuildError> {
+        for (path, entry) in other.tree.files.iter() {
+            self.tree.files.insert(path.clone(), entry.clone())?;
+        }
+        self.tree.links.extend(other.tree.links);
+        self.holds = format!("{}, {}", self.holds, other.holds);
+        self.key = None;
+        Ok(())
+    }
+}
+
 fn tree<'a>(files: impl Iterator<Item = &'a (TreePath, Entry)>) -> Result<FileTree, BuildError> {
     let mut tree = FileTree::new();
     for (path, entry) in files {

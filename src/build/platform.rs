@@ -118,10 +118,12 @@ impl Parts<'_> {
                 Some(layers::own(names.join(", "), files)?)
             }
         };
+        let budget = self.settings.layers;
         let others = [&environment, &members, &own].into_iter().flatten().count();
-        let budget = NonZeroUsize::new(self.settings.layers.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
-        let distributions = layers::distributions(self.fetched, fetched, self.target, budget)?;
-        Ok(environment.into_iter().chain(distributions).chain(members).chain(own).collect())
+        let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
+        let distributions = layers::distributions(self.fetched, fetched, self.target, of_distributions)?;
+        let recipes = environment.into_iter().chain(distributions).chain(members).chain(own);
+        layers::within(budget, recipes.collect())
     }
 
     /// Refuses a handler that is not in the image.
