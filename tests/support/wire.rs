@@ -46,7 +46,9 @@ impl Message {
     /// Returns a parameter of the query, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         let query = self.target().split_once('?')?.1;
-        url::form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     pub fn status(&self) -> u16 {
@@ -69,7 +71,11 @@ impl Message {
         let mut lines = text.lines();
         let start = lines.next().unwrap().to_owned();
         let headers = lines.filter_map(|line| line.split_once(": "));
-        Ok(Self { start, headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), body: Vec::new() })
+        Ok(Self {
+            start,
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            body: Vec::new(),
+        })
     }
 
     /// Returns the length of the body, by the head.
