@@ -11,6 +11,8 @@ pub enum Phase {
     Fetch,
     /// Local projects are built into wheels; counted in projects.
     Build,
+    /// The layers of an image are made; counted in layers.
+    Layers,
     /// The artifact is written; counted in bytes.
     Write,
     /// Blobs are sent to a registry; counted in bytes. What is there already counts as sent.
