@@ -58,10 +58,7 @@ impl Attempts {
 }
 
 /// Tries until it succeeds, or until another attempt would not help. Each attempt is told how many were made before.
-pub(super) async fn attempt<T>(
-    retry: Retry,
-    mut once: impl AsyncFnMut(u32) -> Result<T, Fault>,
-) -> Result<T, Failure> {
+pub(super) async fn attempt<T>(retry: Retry, mut once: impl AsyncFnMut(u32) -> Result<T, Fault>) -> Result<T, Failure> {
     let mut attempts = Attempts::new(retry);
     loop {
         match once(attempts.made).await {

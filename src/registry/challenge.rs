@@ -113,7 +113,9 @@ mod tests {
     fn challenges_are_understood_as_registries_write_them() {
         for (headers, challenge) in [
             (
-                &[r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#][..],
+                &[
+                    r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push""#,
+                ][..],
                 bearer("https://auth.docker.io/token", Some("registry.docker.io"), Some("repository:a/b:pull,push")),
             ),
             (&[r#"Basic realm="Registry""#], Some(Challenge::Basic)),
@@ -121,7 +123,10 @@ mod tests {
             (&["BASIC realm=x , BEARER realm = \"https://t\" , service=s"], bearer("https://t", Some("s"), None)),
             (&[r#"Basic realm="a, Bearer realm=b""#], Some(Challenge::Basic)),
             (&["Negotiate dG9rZW4=", "Basic realm=\"r\""], Some(Challenge::Basic)),
-            (&[r#"Bearer realm="https://t?a=\"b\\",scope="",error="invalid_token""#], bearer("https://t?a=\"b\\", None, None)),
+            (
+                &[r#"Bearer realm="https://t?a=\"b\\",scope="",error="invalid_token""#],
+                bearer("https://t?a=\"b\\", None, None),
+            ),
             (&["Bearer service=\"s\"", "Basic"], Some(Challenge::Basic)),
             (&["Bearer", "Digest realm=\"x\"", ""], None),
             (&[",,=,\"", "\"", "=\"\\"], None),

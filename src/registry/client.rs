@@ -80,7 +80,14 @@ impl<'a> Request<'a> {
     /// A request without a body, that reads.
     pub fn read(repository: Repository<'a>, method: Method, path: String) -> Self {
         let scopes = Scopes::pull(repository.name);
-        Self { repository, method, target: Target::Path(path), scopes, headers: HeaderMap::new(), payload: Payload::Empty }
+        Self {
+            repository,
+            method,
+            target: Target::Path(path),
+            scopes,
+            headers: HeaderMap::new(),
+            payload: Payload::Empty,
+        }
     }
 
     /// A request that writes.
@@ -332,7 +339,11 @@ mod tests {
     #[test]
     fn a_registry_is_its_host_and_port() {
         let is_at = |url: &str, registry| is_at(&url.parse().unwrap(), registry);
-        assert!(is_at("https://host/v2/", "host") && is_at("https://host/v2/", "Host:443") && is_at("http://[::1]:5/", "[::1]:5"));
+        assert!(
+            is_at("https://host/v2/", "host")
+                && is_at("https://host/v2/", "Host:443")
+                && is_at("http://[::1]:5/", "[::1]:5")
+        );
         assert!(!is_at("https://host:444/v2/", "host") && !is_at("https://host.tld/", "host"));
         assert!(!is_at("https://host/", "host:5000") && !is_at("https://other@hos/", "host"));
     }
@@ -342,7 +353,9 @@ mod tests {
         for registry in ["localhost", "localhost:5000", "127.0.0.1:1", "127.8.9.1", "[::1]:5000", "[::1]"] {
             assert!(is_loopback(registry), "{registry}");
         }
-        for registry in ["localhost.tld", "128.0.0.1:1", "10.0.0.1", "[::2]:1", "127.0.0.1.nip.io", "registry-1.docker.io"] {
+        for registry in
+            ["localhost.tld", "128.0.0.1:1", "10.0.0.1", "[::2]:1", "127.0.0.1.nip.io", "registry-1.docker.io"]
+        {
             assert!(!is_loopback(registry), "{registry}");
         }
     }

@@ -119,7 +119,6 @@ impl RegistryError {
     }
 }
 
-
 fn attempts_suffix(attempts: u32) -> String {
     if attempts > 1 { format!(", which was tried {attempts} times") } else { String::new() }
 }

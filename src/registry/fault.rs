@@ -230,7 +230,9 @@ impl Fault {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Status { status, answers, .. } => {
-                is_passing(*status) || answers.has(&["BLOB_UPLOAD_UNKNOWN", "TOOMANYREQUESTS"]) || self.is_about_content()
+                is_passing(*status)
+                    || answers.has(&["BLOB_UPLOAD_UNKNOWN", "TOOMANYREQUESTS"])
+                    || self.is_about_content()
             }
             Self::Transport { source, .. } => !source.is_builder() && !is_about_certificates(source),
             Self::Stalled { .. } | Self::Truncated { .. } => true,
@@ -300,7 +302,8 @@ impl Fault {
 /// Tells whether a status says that something is wrong now and may be right later. 499 is a proxy's: the client is said
 /// to have gone away.
 fn is_passing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429 | 499) || (status.is_server_error() && !matches!(status.as_u16(), 501 | 505))
+    matches!(status.as_u16(), 408 | 425 | 429 | 499)
+        || (status.is_server_error() && !matches!(status.as_u16(), 501 | 505))
 }
 
 fn refusal_hints(registry: &str, identity: &Identity) -> Vec<String> {

@@ -137,8 +137,16 @@ pub(super) async fn blob(
 ) -> Result<(), RegistryError> {
     let progress = Progress { reporter, phase: Phase::Pull, reported: Cell::new(0) };
     let repository = Repository { registry: repository.registry(), name: repository.repository() };
-    let mut pull =
-        Pull { client, repository, digest, size, output: HashingWriter::new(output), length: 0, progress, may_resume: true };
+    let mut pull = Pull {
+        client,
+        repository,
+        digest,
+        size,
+        output: HashingWriter::new(output),
+        length: 0,
+        progress,
+        may_resume: true,
+    };
     let (mut attempts, mut mark) = (Attempts::new(client.options().retry), 0);
     let action = || Action::PullBlob { repository: repository.to_string(), digest };
     while let Err(fault) = pull.run().await {

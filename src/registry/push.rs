@@ -118,7 +118,8 @@ impl Push<'_> {
         for (at, destination) in destinations.iter().enumerate() {
             let survey = survey(self.client, self.artifact, &destination.references).await?;
             let earlier = destinations.get(..at).unwrap_or_default().iter();
-            let source = earlier.map(|other| other.repository).find(|other| other.registry == destination.repository.registry);
+            let source =
+                earlier.map(|other| other.repository).find(|other| other.registry == destination.repository.registry);
             if survey.is_repository_missing {
                 self.create(destination.repository).await?;
             }

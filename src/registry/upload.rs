@@ -59,7 +59,8 @@ struct Session {
 
 impl Session {
     fn new(answer: &Answer) -> Result<Self, Fault> {
-        let least_chunk = answer.header("oci-chunk-min-length").and_then(|value| value.parse().ok()).unwrap_or_default();
+        let least_chunk =
+            answer.header("oci-chunk-min-length").and_then(|value| value.parse().ok()).unwrap_or_default();
         Ok(Self { location: answer.location(LOCATION)?, least_chunk })
     }
 }
@@ -97,7 +98,10 @@ impl Upload<'_> {
 
     async fn is_there(&self) -> Result<bool, Fault> {
         let path = format!("blobs/{}", self.source.blob.digest);
-        let request = Request { scopes: Scopes::push(self.repository.name), ..Request::read(self.repository, Method::HEAD, path) };
+        let request = Request {
+            scopes: Scopes::push(self.repository.name),
+            ..Request::read(self.repository, Method::HEAD, path)
+        };
         let answer = self.source.client.send(&request).await?;
         let status = answer.status();
         if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499) {
