@@ -148,7 +148,12 @@ fn credentials_stay_with_the_registry() {
     let (message, _) = told(&error);
     assert!(message.contains(&format!("{} answered 401", elsewhere.host())), "{message}");
     assert!(!format!("{message}{error:?}").contains(SIGNATURE), "{message} {error:?}");
+    for size in [10, 2_000_000] {
+        let error = push(&image("app", vec![layer(2, size)]), &server, "team/other:1").unwrap_err();
+        assert!(!format!("{}{error:?}", told(&error).0).contains(SIGNATURE), "{error:?}");
+    }
     let requests = elsewhere.requests();
+    assert!(["GET", "PATCH", "PUT"].iter().all(|method| requests.iter().any(|request| request.method() == *method)));
     assert!(!requests.is_empty() && requests.iter().all(|request| request.header("authorization").is_none()));
     assert!(server.requests().iter().any(|request| request.header("authorization").is_some()));
 

@@ -268,7 +268,11 @@ impl MemoryRegistry {
         let host = state.elsewhere.as_ref().map_or_else(|| self.host(), Clone::clone);
         let location = format!("/v2/{repository}/blobs/uploads/{id}?_state={SIGNATURE}&a=%2F");
         // Absolute here, relative there.
-        let location = if self.profile == Profile::Plain { format!("http://{host}{location}") } else { location };
+        let location = if matches!(self.profile, Profile::Plain | Profile::DockerHub) {
+            format!("http://{host}{location}")
+        } else {
+            location
+        };
         let answer = Message::answer(202).with("Location", location);
         if self.profile == Profile::Limited { answer.with("OCI-Chunk-Min-Length", LIMIT) } else { answer }
     }
