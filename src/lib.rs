@@ -1,8 +1,9 @@
 //! Turns what a Python project has **locked** into what is **deployed**.
 //!
 //! pybundle selects the locked distributions for a target platform, lays their files out as that platform's
-//! site-packages, and packages the tree as a deterministic AWS Lambda zip. Nothing of the target is run: any machine
-//! builds for x86_64 and arm64, with no Python.
+//! site-packages, and packages the tree as a deterministic AWS Lambda zip, or as the layers of an OCI image that it
+//! pushes to a registry itself. Nothing of the target is run: any machine builds for x86_64 and arm64, with no Python
+//! and no Docker.
 //!
 //! # Architecture
 //!
@@ -13,7 +14,14 @@
 //!                                                          │
 //!            local projects ──build──▶ Wheel ──────────────┤
 //!                                                          ▼
-//!                       the application's files ──▶ FileTree ──▶ archive::zip ──▶ the zip
+//!                       the application's files ──▶ files at their places, with where their bytes lie
+//!                                                          │
+//!          FileTree ──▶ archive::zip ──▶ the zip ◀─────────┤
+//!                                                          ▼
+//!   Base ──▶ manifest ◀── Layer ◀── archive::layer ◀── partition
+//!               │
+//!               ▼
+//!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
 //! ```
 //!
 //! | room | what it is for |
@@ -29,22 +37,27 @@
 //! | [`fetch`] | downloads: bounded, retried, resumed, verified |
 //! | [`cache`] | verified wheels by their content, for several processes at once |
 //! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
-//! | [`archive`] | a tree as a zip whose bytes depend on the tree alone |
+//! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
 //! | [`lambda`] | function and layer, and Lambda's limits |
+//! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
+//! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`audit`] | whether the handler is in the artifact |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
-//! | [`name`], [`digest`] | normalized names; digests and their computation |
+//! | [`name`], [`digest`], [`retry`] | normalized names; digests and their computation; when to try again |
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
-//! sees [`fetch`]; [`archive`] knows trees and nothing else.
+//! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
+//! nothing of what they are made of.
 //!
 //! # What holds everywhere
 //!
 //! * **Nothing is deflated twice.** A wheel's entries are deflated already, and the zip is made of those bytes as they
-//!   lie ([`tree::Content::Archived`]). What pybundle makes itself goes through one pinned compressor
-//!   ([`archive::deflate`]).
+//!   lie ([`tree::Content::Archived`]). A layer is one gzip member that is spliced from the same bytes
+//!   ([`archive::layer`]). What pybundle makes itself goes through one pinned compressor ([`archive::deflate`]).
+//! * **A layer is put together when it is needed,** and not kept: its digests follow from the wheels, the scheme and the
+//!   interpreter, and the cache knows them ([`image::BlobContent::Layer`]). A layer that a registry has is never read.
 //! * **A wheel is read once.** When it enters the cache, every byte of it is accounted for, every entry is inflated and
-//!   compared with its CRC-32 and its RECORD digest. The [`wheel::Inventory`] that remains is all that later builds
+//!   compared with its CRC-32 and its RECORD digest, and the place of each last deflate block is noted. The [`wheel::Inventory`] that remains is all that later builds
 //!   read.
 //! * **Equal inputs give equal bytes,** from any folder, host, time, umask and locale, with any number of threads:
 //!   results are collected by index, never by completion, and maps are ordered.
@@ -52,9 +65,15 @@
 //! * **An output appears whole or not at all** ([`archive::output`]).
 //! * **Errors say what and where;** what to do about it is beside the message, in `hints()`.
 //!
-//! Two crates of the original card are absent from the artifact's path: `zip` writes no raw extents with metadata of
-//! our own and reads more leniently than an installer should, so it is the tests' independent reader; `tar` waits for
-//! images.
+//! * **Documents are serialised once.** A manifest or a configuration is frozen as the bytes of a blob; whoever writes
+//!   or sends it never serialises again, so its digest is the same in every output.
+//!
+//! A crate of the original card is absent from the artifact's path: `zip` writes no raw extents with metadata of our own
+//! and reads more leniently than an installer should, so it is the tests' independent reader.
+
+#![deny(missing_docs)]
+// One module speaks zlib's own interface, and says why.
+#![deny(unsafe_code)]
 
 pub mod archive;
 pub mod audit;

@@ -78,8 +78,9 @@ pub struct DistributionReport {
     pub source: String,
     /// Who asks for it.
     pub required_by: Vec<String>,
-    /// The artifact that it goes into: `function` or `layer`.
-    pub artifact: ArtifactKind,
+    /// Which zip it goes into, `function` or `layer`; absent for images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<ArtifactKind>,
 }
 
 /// What is built for AWS Lambda.
@@ -190,4 +191,167 @@ pub struct BuildReport {
     pub warnings: Vec<String>,
     /// How long it took, in seconds.
     pub elapsed_seconds: f64,
+}
+
+/// The base of an image.
+#[derive(Debug, Clone, Serialize)]
+pub struct BaseReport {
+    /// As it was named: a reference, or a file.
+    pub name: String,
+    /// The digest of what the name stands for: an image index or an image manifest.
+    pub digest: Option<String>,
+    /// Whether the name will stand for the same image tomorrow.
+    pub pinned: bool,
+}
+
+/// A layer that was laid over the base.
+#[derive(Debug, Clone, Serialize)]
+pub struct LayerReport {
+    /// The digest of the layer as it is stored and sent.
+    pub digest: String,
+    /// The digest of its uncompressed bytes.
+    pub diff_id: String,
+    /// Its size as it is stored and sent, in bytes.
+    pub size: u64,
+    /// What is in it.
+    pub holds: String,
+    /// Whether its digests were known from an earlier build.
+    pub known: bool,
+}
+
+/// The image for one platform.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlatformReport {
+    /// The platform, for instance `linux/amd64`.
+    pub platform: String,
+    /// The digest of the image manifest.
+    pub digest: String,
+    /// The digest of the base's manifest.
+    pub base_digest: Option<String>,
+    /// The base's interpreter, for instance `/usr/local/bin/python3.13`.
+    pub interpreter: Option<String>,
+    /// The size of all layers, the base's too, as they are stored and sent, in bytes.
+    pub size: u64,
+    /// The size of what was laid over the base, uncompressed, in bytes.
+    pub uncompressed_size: u64,
+    /// The number of the base's layers.
+    pub base_layers: usize,
+    /// What was laid over the base, the lowest first.
+    pub layers: Vec<LayerReport>,
+    /// The distributions, ordered by name.
+    pub distributions: Vec<DistributionReport>,
+}
+
+/// How a container of the image starts.
+#[derive(Debug, Clone, Serialize)]
+pub struct StartReport {
+    /// The entrypoint; empty for none, absent if it is the base's.
+    pub entrypoint: Option<Vec<String>>,
+    /// The command, unless it is the base's.
+    pub command: Option<Vec<String>>,
+    /// The user, unless it is the base's.
+    pub user: Option<String>,
+    /// The working directory.
+    pub workdir: Option<String>,
+    /// The ports.
+    pub ports: Vec<String>,
+}
+
+/// What came of pushing to one name.
+#[derive(Debug, Clone, Serialize)]
+pub struct PushReport {
+    /// The name as it was given.
+    pub tag: String,
+    /// What to deploy: the name with the digest.
+    pub reference: String,
+    /// How many blobs were uploaded.
+    pub uploaded: usize,
+    /// Their size in bytes.
+    pub uploaded_bytes: u64,
+    /// How many blobs were mounted from another repository.
+    pub mounted: usize,
+    /// How many blobs were there.
+    pub existing: usize,
+}
+
+/// What `pybundle push` reports, and `pybundle image` of its push.
+#[derive(Debug, Clone, Serialize)]
+pub struct PushedReport {
+    /// [`FORMAT_VERSION`].
+    pub format: u32,
+    /// The digest of what was pushed.
+    pub digest: String,
+    /// The names.
+    pub tags: Vec<PushReport>,
+    /// How many requests it took.
+    pub requests: u64,
+}
+
+/// What `pybundle image` reports.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImageReport {
+    /// [`FORMAT_VERSION`].
+    pub format: u32,
+    /// The root project's name.
+    pub project: String,
+    /// The profile, for instance `service`.
+    pub profile: String,
+    /// The version of Python, for instance `3.13`.
+    pub python: String,
+    /// Why it is this version.
+    pub reason: String,
+    /// The base.
+    pub base: BaseReport,
+    /// The digest of the image manifest, or of the index of several.
+    pub digest: String,
+    /// What the digest is of: a media type.
+    pub media_type: String,
+    /// The images, in the order of the index.
+    pub platforms: Vec<PlatformReport>,
+    /// The selected distributions that are left out.
+    pub excluded: Vec<ExcludedReport>,
+    /// The application.
+    pub application: ApplicationReport,
+    /// How a container starts.
+    pub start: StartReport,
+    /// The files that were written, as they can be given to `pybundle push`.
+    pub outputs: Vec<String>,
+    /// What was pushed.
+    pub pushed: Option<PushedReport>,
+    /// Everything that was warned of.
+    pub warnings: Vec<String>,
+    /// How long it took, in seconds.
+    pub elapsed_seconds: f64,
+}
+
+/// What `pybundle image --dry-run` reports.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImagePlanReport {
+    /// [`FORMAT_VERSION`].
+    pub format: u32,
+    /// The profile, for instance `service`.
+    pub profile: String,
+    /// The version of Python, for instance `3.13`.
+    pub python: String,
+    /// Why it is this version.
+    pub reason: String,
+    /// The base.
+    pub base: BaseReport,
+    /// The plan of each platform, in the order of the index.
+    pub platforms: Vec<PlanReport>,
+    /// The files that would be written, as they can be given to `pybundle push` then.
+    pub outputs: Vec<String>,
+}
+
+/// What `pybundle image --pin` reports.
+#[derive(Debug, Clone, Serialize)]
+pub struct PinReport {
+    /// [`FORMAT_VERSION`].
+    pub format: u32,
+    /// The base as it was named.
+    pub name: String,
+    /// The base with its digest, as it is named now.
+    pub pinned: String,
+    /// The file that names it.
+    pub file: PathBuf,
 }

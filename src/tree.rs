@@ -17,6 +17,9 @@ use pep440_rs::Version;
 use crate::digest::{HashingWriter, Sha256};
 use crate::name::DistributionName;
 
+#[cfg(test)]
+mod tests;
+
 /// A path inside an artifact: relative, UTF-8, `/` between its components, none of them empty, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreePath(Arc<str>);
@@ -144,6 +147,19 @@ pub struct Extent {
     pub sha256: Sha256,
     /// The form of the bytes.
     pub form: Form,
+}
+
+impl Extent {
+    /// Returns whether its fields agree with one another, as they do in whatever was found by reading a wheel.
+    pub fn is_coherent(&self) -> bool {
+        match self.form {
+            Form::Stored => self.compressed_size == self.size,
+            // A block has a header of three bits at least.
+            Form::Deflated { final_block, end } => {
+                end.div_ceil(8) == self.compressed_size && final_block.checked_add(3).is_some_and(|bit| bit <= end)
+            }
+        }
+    }
 }
 
 /// The form of the bytes of a zip entry, with what is needed to join a deflate stream to others.
@@ -406,89 +422,5 @@ impl FileTree {
     /// Returns the number of bytes of all files, uncompressed.
     pub fn size(&self) -> u64 {
         self.iter().map(|(_, entry)| entry.content.size()).sum()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(distribution: &str, content: &str, mode: Mode) -> Entry {
-        let distribution = Distribution { name: distribution.parse().unwrap(), version: Version::new([1]) };
-        Entry {
-            mode,
-            content: Content::Bytes(content.as_bytes().into()),
-            origin: Origin::Distribution(distribution.into()),
-        }
-    }
-
-    fn path(path: &str) -> TreePath {
-        TreePath::new(path).unwrap()
-    }
-
-    #[test]
-    fn paths_that_leave_the_artifact_are_refused() {
-        for wrong in ["", "/a", "a//b", "a/", "./a", "a/../b", "..", "a\\b", "a\nb"] {
-            assert_eq!(TreePath::new(wrong).unwrap_err().path, wrong);
-        }
-        assert_eq!(TreePath::below("", "a/b").unwrap().as_str(), "a/b");
-        assert_eq!(TreePath::below("python", "a").unwrap().as_str(), "python/a");
-        assert_eq!(path("a/b/c").parents().collect::<Vec<_>>(), ["a/b", "a"]);
-    }
-
-    #[test]
-    fn equal_files_merge_and_different_ones_collide() {
-        let mut tree = FileTree::new();
-        tree.insert(path("ns/__init__.py"), file("one", "", Mode::Regular)).unwrap();
-        tree.insert(path("ns/__init__.py"), file("two", "", Mode::Executable)).unwrap();
-        assert_eq!(tree.len(), 1);
-        assert_eq!(tree.get("ns/__init__.py").unwrap().mode, Mode::Executable);
-
-        let error = tree.insert(path("ns/__init__.py"), file("three", "x", Mode::Regular)).unwrap_err();
-        assert_eq!(error.to_string(), "one 1 and three 1 both bring `ns/__init__.py`, with different content");
-    }
-
-    #[test]
-    fn a_path_is_a_file_or_a_folder() {
-        let mut tree = FileTree::new();
-        tree.insert(path("a/b"), file("one", "", Mode::Regular)).unwrap();
-        assert!(matches!(tree.insert(path("a"), file("two", "", Mode::Regular)), Err(InsertError::Kind(_))));
-        let error = tree.insert(path("a/b/c"), file("two", "", Mode::Regular)).unwrap_err();
-        assert!(error.to_string().contains("`a/b` is a file in one and a folder in the other"), "{error}");
-        assert!(tree.is_folder("a") && !tree.is_folder("a/b"));
-    }
-
-    #[test]
-    fn content_is_read_from_wherever_it_lies() {
-        let text = b"def handler(event, context): ...\n".repeat(20);
-        let deflated = miniz_oxide::deflate::compress_to_vec(&text, 6);
-        let folder = tempfile::tempdir().unwrap();
-        let archive = Arc::new(folder.path().join("archive"));
-        std::fs::write(&*archive, [b"header".as_slice(), &deflated, &text].concat()).unwrap();
-        let size = text.len() as u64;
-        let archived = |offset, compressed_size, size, form| Content::Archived {
-            archive: archive.clone(),
-            extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), form },
-        };
-        // Reading looks at no block boundary.
-        let whole_stream = Form::Deflated { final_block: 0, end: deflated.len() as u64 * 8 };
-        let stored = 6 + deflated.len() as u64;
-        let whole = Content::File { path: archive.to_path_buf(), size: 0 };
-        for content in [
-            archived(6, deflated.len() as u64, size, whole_stream),
-            archived(stored, size, size, Form::Stored),
-            Content::Bytes(text.clone().into()),
-        ] {
-            assert_eq!(content.read(size).unwrap(), text);
-            assert_eq!(content.read(size - 1).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-        }
-        assert_eq!(whole.read(u64::MAX).unwrap().len() as u64, stored + size);
-        for wrong in [
-            archived(6, deflated.len() as u64, size + 1, whole_stream),
-            archived(stored, size + 1, size + 1, Form::Stored),
-            archived(stored, size, size, whole_stream),
-        ] {
-            assert!(wrong.read(u64::MAX).is_err());
-        }
     }
 }

@@ -1,16 +1,17 @@
 //! Real wheels from PyPI, installed here and by uv: the trees must be equal.
 
+#[path = "support/wheels.rs"]
+mod wheels;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
-use pybundle::digest::Sha256;
 use pybundle::target::Scheme;
 use pybundle::tree::{Content, Entry, Form, Mode, TreePath};
-use pybundle::wheel::{Wheel, install, read};
+use pybundle::wheel::install;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 /// Wheels that differ in what they are made of.
@@ -53,34 +54,9 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Returns the wheel of a pin, downloaded once.
-fn download(pin: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wheels").join(pin);
-    let find = || {
-        let files = fs::read_dir(&folder).ok()?;
-        files.map(|file| file.unwrap().path()).find(|path| path.extension().is_some_and(|suffix| suffix == "whl"))
-    };
-    if let Some(wheel) = find() {
-        return wheel;
-    }
-    let mut command = Command::new("python3");
-    command.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    command.args(["--only-binary", ":all:", "--python-version", "3.12", "--dest"]).arg(&folder).arg(pin);
-    for platform in ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"] {
-        command.args(["--platform", platform]);
-    }
-    run(&mut command);
-    find().unwrap()
-}
-
 /// Returns the files of a wheel as they are installed here.
 fn install_here(path: &Path, minor: &str) -> Vec<(TreePath, Entry)> {
-    let filename: pybundle::wheel::filename::WheelFilename =
-        path.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    let file = fs::File::open(path).unwrap();
-    let inventory = read(&file, &filename).unwrap();
-    let size = file.metadata().unwrap().len();
-    let wheel = Wheel { filename, archive: Arc::new(path.to_owned()), sha256: Sha256([0; 32]), size, inventory };
+    let wheel = wheels::read_wheel(path);
     // Where uv puts them below its target.
     let scheme = Scheme {
         site_packages: String::new(),
@@ -146,7 +122,7 @@ fn calls(launcher: &str) -> [Option<&str>; 2] {
 
 /// Installs a wheel in both ways and compares path by path.
 fn compare(pin: &str, minor: &str) {
-    let path = download(pin);
+    let path = wheels::download(pin);
     let ours = install_here(&path, minor);
     let target = tempfile::tempdir().unwrap();
     let theirs = install_by_uv(&path, target.path());

@@ -36,31 +36,76 @@ pub struct Deflated {
 /// # Errors
 /// Reading or writing fails.
 pub fn deflate(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<Deflated> {
-    let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW_BITS, 0);
-    let mut compressor = CompressorOxide::new(flags);
-    let mut crc32 = crc32fast::Hasher::new();
-    let mut deflated = Deflated { crc32: 0, size: 0, compressed_size: 0 };
+    let mut deflater = Deflater::begin();
     let mut chunk = vec![0; CHUNK];
     loop {
-        let length = source.read(&mut chunk)?;
-        crc32.update(&chunk[..length]);
-        deflated.size += length as u64;
-        let flush = if length == 0 { TDEFLFlush::Finish } else { TDEFLFlush::None };
+        match source.read(&mut chunk)? {
+            0 => return deflater.finish(output),
+            length => deflater.push(&chunk[..length], output)?,
+        }
+    }
+}
 
+/// Deflates one stream, piece by piece. Its bytes do not depend on where the pieces begin.
+pub struct Deflater {
+    compressor: CompressorOxide,
+    crc32: crc32fast::Hasher,
+    size: u64,
+    compressed_size: u64,
+}
+
+impl Deflater {
+    /// Begins a stream.
+    pub fn begin() -> Self {
+        let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW_BITS, 0);
+        let compressor = CompressorOxide::new(flags);
+        Self { compressor, crc32: crc32fast::Hasher::new(), size: 0, compressed_size: 0 }
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// Writing fails.
+    pub fn push(&mut self, bytes: &[u8], output: &mut dyn Write) -> io::Result<()> {
+        self.crc32.update(bytes);
+        self.size += bytes.len() as u64;
+        self.compress(bytes, TDEFLFlush::None, output)
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// Writing fails.
+    pub fn finish(self, output: &mut dyn Write) -> io::Result<Deflated> {
+        self.end(TDEFLFlush::Finish, output)
+    }
+
+    /// Ends the stream with an empty stored block in place of a last one: it ends with a byte, and another stream can
+    /// follow.
+    ///
+    /// # Errors
+    /// Writing fails.
+    pub fn finish_open(self, output: &mut dyn Write) -> io::Result<Deflated> {
+        self.end(TDEFLFlush::Sync, output)
+    }
+
+    fn end(mut self, flush: TDEFLFlush, output: &mut dyn Write) -> io::Result<Deflated> {
+        self.compress(&[], flush, output)?;
+        Ok(Deflated { crc32: self.crc32.finalize(), size: self.size, compressed_size: self.compressed_size })
+    }
+
+    fn compress(&mut self, bytes: &[u8], flush: TDEFLFlush, output: &mut dyn Write) -> io::Result<()> {
         let mut failure = None;
-        let (status, _) = compress_to_output(&mut compressor, &chunk[..length], flush, |bytes| {
-            deflated.compressed_size += bytes.len() as u64;
+        let (status, _) = compress_to_output(&mut self.compressor, bytes, flush, |bytes| {
+            self.compressed_size += bytes.len() as u64;
             output.write_all(bytes).map_err(|error| failure = Some(error)).is_ok()
         });
         match (status, failure) {
-            (_, Some(error)) => return Err(error),
-            (TDEFLStatus::Done, None) => break,
-            (TDEFLStatus::Okay, None) => {}
-            (status, None) => return Err(io::Error::other(format!("the compressor stopped: {status:?}"))),
+            (_, Some(error)) => Err(error),
+            (TDEFLStatus::Done | TDEFLStatus::Okay, None) => Ok(()),
+            (status, None) => Err(io::Error::other(format!("the compressor stopped: {status:?}"))),
         }
     }
-    deflated.crc32 = crc32.finalize();
-    Ok(deflated)
 }
 
 #[cfg(test)]
@@ -90,6 +135,21 @@ mod tests {
             flate2::read::DeflateDecoder::new(compressed.as_slice()).read_to_end(&mut inflated).unwrap();
             assert_eq!(inflated, original);
         }
+    }
+
+    #[test]
+    fn an_open_stream_ends_with_a_byte_and_another_follows() {
+        let original = sample(3 * CHUNK + 17);
+        let mut compressed = Vec::new();
+        for piece in original.chunks(CHUNK + 1) {
+            let mut deflater = Deflater::begin();
+            deflater.push(piece, &mut compressed).unwrap();
+            let deflated = deflater.finish_open(&mut compressed).unwrap();
+            assert_eq!((deflated.size, deflated.crc32), (piece.len() as u64, crc32fast::hash(piece)));
+            assert!(compressed.ends_with(&[0, 0, 0xff, 0xff]));
+        }
+        deflate(&mut &b""[..], &mut compressed).unwrap();
+        assert!(miniz_oxide::inflate::decompress_to_vec(&compressed).unwrap() == original);
     }
 
     /// Fails when the compressor's output changes: every golden digest changes with it, and the changelog says so.

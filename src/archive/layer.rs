@@ -1,11 +1,34 @@
 //! Layers: a tree as a tar archive, spliced into one gzip member or compressed with zstd.
+//!
+//! Members are in the order of their paths' bytes, each folder once, before what is in it. The bytes of a layer depend
+//! on its tree alone.
+//!
+//! Specification: [OCI image layer filesystem changeset](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md).
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use super::ArchiveError;
-use crate::digest::Sha256;
-use crate::tree::{FileTree, TreePath};
+use super::archives::Archives;
+use super::splice::Splicer;
+use super::tar::{self, Kind};
+use crate::digest::{HashingWriter, Sha256};
+use crate::tree::{Content, Entry, Extent, FileTree, TreePath};
+
+mod plain;
+#[cfg(test)]
+mod tests;
+
+use plain::Plain;
+
+/// The level of zstd. Part of the format: another level gives other bytes.
+const ZSTD_LEVEL: i32 = 3;
+
+/// How much is read at a time where nothing is spliced.
+const PORTION: usize = 256 * 1024;
 
 /// What a layer holds. Its bytes depend on nothing else.
 #[derive(Debug, Clone, Default)]
@@ -19,26 +42,210 @@ pub struct LayerTree {
 /// Writes a layer as one gzip member, spliced from what the wheels have compressed. Nothing is inflated.
 ///
 /// # Errors
-/// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
+/// The output cannot be written, a file cannot be read, a file of the project changes meanwhile, or a link has the path
+/// of something else.
 pub fn gzip(tree: &LayerTree, output: &mut dyn Write) -> Result<(), ArchiveError> {
-    let _ = (tree, output);
-    todo!()
+    Writer::new(Some(Splicer::new(output)), None).write(tree)
 }
 
 /// Writes a layer as one gzip member, and its uncompressed bytes, a tar archive, to `tar`.
 ///
 /// # Errors
-/// As [`gzip`].
+/// As [`gzip`]; and the bytes of a wheel are not those that were verified.
 pub fn gzip_and_tar(tree: &LayerTree, output: &mut dyn Write, tar: &mut dyn Write) -> Result<(), ArchiveError> {
-    let _ = (tree, output, tar);
-    todo!()
+    Writer::new(Some(Splicer::new(output)), Some(Plain::new(tar))).write(tree)
 }
 
 /// Writes a layer compressed with zstd, and returns its diff ID.
 ///
+/// The frame has a checksum and does not state the size of its content, which no reader of layers asks for.
+///
 /// # Errors
-/// As [`gzip`].
+/// As [`gzip_and_tar`].
 pub fn zstd(tree: &LayerTree, output: &mut dyn Write) -> Result<Sha256, ArchiveError> {
-    let _ = (tree, output);
-    todo!()
+    let mut tar = HashingWriter::new(encoder(output).map_err(ArchiveError::Output)?);
+    Writer::new(None, Some(Plain::new(&mut tar))).write(tree)?;
+    let (encoder, diff_id, _) = tar.finish();
+    encoder.finish().map_err(ArchiveError::Output)?;
+    Ok(diff_id)
+}
+
+/// Returns a compressor whose settings are all fixed.
+fn encoder<'a, W: Write>(output: W) -> io::Result<zstd::stream::write::Encoder<'a, W>> {
+    let mut encoder = zstd::stream::write::Encoder::new(output, ZSTD_LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.include_contentsize(false)?;
+    Ok(encoder)
+}
+
+/// What a member is made of.
+enum Source<'a> {
+    File(&'a Entry),
+    Link(&'a str),
+}
+
+/// Returns the files and links in the order of their paths' bytes.
+fn members(tree: &LayerTree) -> Result<Vec<(&TreePath, Source<'_>)>, ArchiveError> {
+    for (path, target) in &tree.links {
+        let is_taken = |path: &str| tree.files.get(path).is_some();
+        let is_below = |parent: &str| is_taken(parent) || tree.links.contains_key(parent);
+        if is_taken(path.as_str()) || tree.files.is_folder(path.as_str()) || path.parents().any(is_below) {
+            return Err(ArchiveError::LinkPath { path: path.clone() });
+        }
+        if target.is_empty() || target.contains('\0') {
+            return Err(ArchiveError::LinkTarget { path: path.clone(), target: target.clone() });
+        }
+    }
+    let files = tree.files.iter().map(|(path, entry)| (path, Source::File(entry)));
+    let links = tree.links.iter().map(|(path, target)| (path, Source::Link(target)));
+    let mut members: Vec<_> = files.chain(links).collect();
+    members.sort_by_key(|(path, _)| *path);
+    Ok(members)
+}
+
+/// Writes a layer in one or both of its forms, in one pass.
+struct Writer<'a> {
+    gzip: Option<Splicer<'a>>,
+    tar: Option<Plain<'a>>,
+    archives: Archives<'a>,
+    /// The header blocks of the present member.
+    header: Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(gzip: Option<Splicer<'a>>, tar: Option<Plain<'a>>) -> Self {
+        Self { gzip, tar, archives: Archives::default(), header: Vec::new() }
+    }
+
+    fn write(mut self, tree: &'a LayerTree) -> Result<(), ArchiveError> {
+        let mut previous = "";
+        for (path, source) in members(tree)? {
+            self.folders(path.as_str(), previous)?;
+            previous = path.as_str();
+            match source {
+                Source::Link(target) => self.header(path.as_str(), Kind::Link(target))?,
+                Source::File(entry) => {
+                    let size = entry.content.size();
+                    self.header(path.as_str(), Kind::File { mode: entry.mode, size })?;
+                    self.content(path, &entry.content)?;
+                    self.runs(tar::padding(size))?;
+                }
+            }
+        }
+        self.runs(tar::end())?;
+        self.gzip.map_or(Ok(()), Splicer::finish)
+    }
+
+    /// Adds the folders above `path` that are not above `previous`, the path before it. Paths in one folder follow one
+    /// another, so no folder comes twice.
+    fn folders(&mut self, path: &str, previous: &str) -> Result<(), ArchiveError> {
+        for (at, _) in path.match_indices('/') {
+            let is_known = previous.as_bytes().get(..=at) == path.as_bytes().get(..=at);
+            if !is_known {
+                self.header(&path[..at], Kind::Folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn header(&mut self, path: &str, kind: Kind<'_>) -> Result<(), ArchiveError> {
+        let mut header = std::mem::take(&mut self.header);
+        header.clear();
+        tar::append_header(path, kind, &mut header);
+        self.runs(&header)?;
+        self.header = header;
+        Ok(())
+    }
+
+    /// Adds bytes that are mostly runs.
+    fn runs(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
+        if let Some(gzip) = &mut self.gzip {
+            gzip.runs(bytes)?;
+        }
+        self.tar.as_mut().map_or(Ok(()), |tar| tar.write(bytes))
+    }
+
+    /// Adds the content of a file. What is empty adds nothing, whatever form it has in a wheel.
+    fn content(&mut self, entry: &TreePath, content: &'a Content) -> Result<(), ArchiveError> {
+        match content {
+            Content::Archived { extent, .. } if extent.size == 0 => Ok(()),
+            Content::Archived { archive, extent } => self.archived(entry, archive, extent),
+            Content::Bytes(bytes) => {
+                let mut rest = &bytes[..];
+                self.deflate(|buffer| {
+                    let (now, later) = rest.split_at(rest.len().min(buffer.len()));
+                    buffer[..now.len()].copy_from_slice(now);
+                    rest = later;
+                    Ok(now.len())
+                })
+            }
+            Content::File { path, size } => self.file(entry, path, *size),
+        }
+    }
+
+    /// Copies an entry of a wheel.
+    fn archived(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
+        let failed = |source| ArchiveError::Read { path: archive.to_owned(), entry: entry.clone(), source };
+        if !extent.is_coherent() {
+            return Err(failed(plain::damaged()));
+        }
+        let file = self.archives.open(archive).map_err(failed)?;
+        let mut tar = self.tar.as_mut().map(|tar| tar.extent(extent));
+        let fill = |portion: &mut [u8], done: u64| {
+            file.read_exact_at(portion, extent.offset.saturating_add(done)).map_err(failed)?;
+            tar.as_mut().map_or(Ok(()), |tar| tar.push(portion, failed))
+        };
+        match &mut self.gzip {
+            Some(gzip) => gzip.extent(extent, fill)?,
+            None => in_portions(extent.compressed_size, fill)?,
+        }
+        tar.map_or(Ok(()), |tar| tar.finish(failed))
+    }
+
+    /// Adds a file of the project, which must have the size that its header states.
+    fn file(&mut self, entry: &TreePath, path: &Path, size: u64) -> Result<(), ArchiveError> {
+        let failed = |source| ArchiveError::Read { path: path.to_owned(), entry: entry.clone(), source };
+        let changed = || ArchiveError::Changed { path: path.to_owned() };
+        let mut file = File::open(path).map_err(failed)?;
+        let mut left = size;
+        self.deflate(|buffer| {
+            let length = file.read(buffer).map_err(failed)?;
+            left = left.checked_sub(length as u64).ok_or_else(changed)?;
+            Ok(length)
+        })?;
+        if left == 0 { Ok(()) } else { Err(changed()) }
+    }
+
+    /// Adds what `read` puts into a buffer, until it puts nothing.
+    fn deflate(&mut self, mut read: impl FnMut(&mut [u8]) -> Result<usize, ArchiveError>) -> Result<(), ArchiveError> {
+        let tar = &mut self.tar;
+        let mut read = |buffer: &mut [u8]| {
+            let length = read(buffer)?;
+            tar.as_mut().map_or(Ok(()), |tar| tar.write(&buffer[..length]))?;
+            Ok(length)
+        };
+        match &mut self.gzip {
+            Some(gzip) => gzip.deflate(read),
+            None => {
+                let mut buffer = vec![0; PORTION];
+                while read(&mut buffer)? > 0 {}
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Has `length` bytes read in portions.
+fn in_portions(
+    length: u64,
+    mut fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
+) -> Result<(), ArchiveError> {
+    let mut buffer = vec![0; PORTION.min(usize::try_from(length).unwrap_or(PORTION))];
+    let mut done = 0;
+    while done < length {
+        let portion = usize::try_from(length - done).unwrap_or(PORTION).min(PORTION);
+        fill(&mut buffer[..portion], done)?;
+        done += portion as u64;
+    }
+    Ok(())
 }

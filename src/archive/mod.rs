@@ -1,11 +1,14 @@
-//! Writing a [`FileTree`](crate::tree::FileTree) as an archive whose bytes depend on the tree alone.
+//! Writing a [`FileTree`](crate::tree::FileTree) as an archive whose bytes depend on the tree alone: a zip, or a layer.
 //!
 //! What a wheel has deflated is copied as it lies. Only what pybundle makes itself (RECORD, launchers) and the files of
 //! the application are deflated here.
 
+mod archives;
 pub mod deflate;
 pub mod layer;
 pub mod output;
+mod splice;
+mod tar;
 pub mod zip;
 
 use std::io;
@@ -40,6 +43,23 @@ pub enum ArchiveError {
         /// The file on disk.
         path: PathBuf,
     },
+    /// Whoever takes the bytes of a layer failed.
+    #[error("cannot write a layer")]
+    Output(#[source] io::Error),
+    /// A symbolic link wants the path of something else.
+    #[error("`{path}` is a symbolic link, and also a file or a folder")]
+    LinkPath {
+        /// The path in the layer.
+        path: TreePath,
+    },
+    /// A symbolic link points at nothing that can be named.
+    #[error("`{path}` cannot be a symbolic link to `{}`", .target.escape_debug())]
+    LinkTarget {
+        /// The path in the layer.
+        path: TreePath,
+        /// What the link is to point at.
+        target: String,
+    },
     /// A path is longer than the format can say.
     #[error("`{entry}` is longer than the 65,535 bytes that a zip can hold for a name")]
     NameTooLong {
@@ -53,7 +73,12 @@ impl ArchiveError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Changed { .. } => vec!["run pybundle again when nothing writes to the project".to_owned()],
-            Self::Write { .. } | Self::Read { .. } | Self::NameTooLong { .. } => Vec::new(),
+            Self::Write { .. }
+            | Self::Read { .. }
+            | Self::Output(_)
+            | Self::LinkPath { .. }
+            | Self::LinkTarget { .. }
+            | Self::NameTooLong { .. } => Vec::new(),
         }
     }
 }

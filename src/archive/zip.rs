@@ -5,7 +5,6 @@
 //!
 //! Specification: [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -14,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ArchiveError;
+use super::archives::Archives;
 use super::deflate::{self, Deflated};
 use super::output::{Finished, Output};
 use crate::report::{Phase, Reporter};
@@ -107,19 +107,6 @@ fn deflated<'a>(bytes: &[u8]) -> Prepared<'a> {
     }
 }
 
-/// The wheels that entries are copied from, each opened once.
-#[derive(Default)]
-struct Archives<'a>(HashMap<&'a Path, File>);
-
-impl<'a> Archives<'a> {
-    fn open(&mut self, path: &'a Path) -> io::Result<&File> {
-        if !self.0.contains_key(path) {
-            self.0.insert(path, File::open(path)?);
-        }
-        self.0.get(path).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
 struct Writer<'a> {
     output: Output,
     /// The central directory, which follows the entries.
@@ -130,7 +117,9 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn entry(&mut self, path: &TreePath, entry: &Entry, prepared: Prepared<'a>) -> Result<(), ArchiveError> {
         let (compression, crc32, size, compressed_size) = match &prepared {
-            Prepared::Copied { extent, .. } => (extent.form.compression(), extent.crc32, extent.size, extent.compressed_size),
+            Prepared::Copied { extent, .. } => {
+                (extent.form.compression(), extent.crc32, extent.size, extent.compressed_size)
+            }
             Prepared::Ready { bytes, compression, crc32, size } => (*compression, *crc32, *size, bytes.len() as u64),
             Prepared::Streamed { expected, .. } => {
                 (Compression::Deflated, expected.crc32, expected.size, expected.compressed_size)

@@ -3,15 +3,20 @@
 use std::path::PathBuf;
 
 use crate::archive::ArchiveError;
-use crate::audit::handler::HandlerError;
+use crate::audit::handler::{HandlerError, InvalidHandler};
 use crate::cache::CacheError;
 use crate::fetch::FetchError;
+use crate::image::config::InvalidValue;
+use crate::image::file::FileError;
+use crate::image::{BaseError, BlobError, ImageError, PythonError};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::name::DistributionName;
 use crate::project::ProjectError;
 use crate::project::application::{ApplicationError, InvalidExclude};
 use crate::project::builder;
+use crate::registry::{InvalidReference, RegistryError};
+use crate::settings::InvalidBase;
 use crate::target::{Architecture, ProfileError, RuntimeError};
 use crate::tree::{InsertError, InvalidPath};
 use crate::wheel::WheelError;
@@ -65,6 +70,86 @@ pub enum BuildError {
     /// The artifact cannot be written.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A base image is malformed.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// A base image has no interpreter for the target.
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    /// No image can be made of the base and the layers.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A value of the profile's environment is malformed.
+    #[error(transparent)]
+    Environment(#[from] InvalidValue),
+    /// A file with an image cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A blob cannot be read.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The profile names no base.
+    #[error(transparent)]
+    BaseChoice(#[from] InvalidBase),
+    /// A repository's name is none.
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+    /// A registry refused, or cannot be reached.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The command names no handler.
+    #[error(transparent)]
+    InvalidHandler(#[from] InvalidHandler),
+    /// There is no base image of the name.
+    #[error("there is no image {0}")]
+    NoBase(String),
+    /// The base image was never fetched, and the network must not be used.
+    #[error("the base {0} is not in the cache, and the network must not be used")]
+    OfflineBase(String),
+    /// The target starts a handler, and none is named.
+    #[error("{0} starts a handler, and no handler is named")]
+    NoHandler(String),
+    /// The target takes no image index.
+    #[error("{0} takes an image for one platform, and no index of several")]
+    OnePlatform(String),
+    /// The target does not read the compression.
+    #[error("{profile} does not read layers that are compressed with {compression}")]
+    Compression {
+        /// The profile's name.
+        profile: String,
+        /// The compression.
+        compression: &'static str,
+    },
+    /// A Docker archive cannot hold the image.
+    #[error("{} cannot hold the image: a Docker archive holds the image of one platform, with layers in gzip", .0.display())]
+    DockerArchive(PathBuf),
+    /// The image is larger than its target takes.
+    #[error("the image would have {size} bytes besides its base, uncompressed; {profile} takes {limit}")]
+    ImageTooLarge {
+        /// The profile's name.
+        profile: String,
+        /// The size of what is laid over the base, in bytes.
+        size: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The base is named by the profile that is built in, or by nothing.
+    #[error("the base is named in no file of yours, so its digest cannot be written there")]
+    NothingToPin,
+    /// The base is no reference.
+    #[error("`{}` has no digest that could be pinned", .0.escape_debug())]
+    CannotPin(String),
+    /// A file cannot be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The temporary folder cannot be written to.
+    #[error("cannot write to the temporary folder")]
+    Temporary(#[source] std::io::Error),
     /// There is no lock file.
     #[error("there is no lock file {}", .0.display())]
     NoLock(PathBuf),
@@ -118,8 +203,8 @@ pub enum BuildError {
         /// What is wrong with its name.
         source: InvalidWheelFilename,
     },
-    /// Function and layer are to be the same file.
-    #[error("{} cannot be both the function's zip and the layer's", .0.display())]
+    /// Two outputs are to be the same file.
+    #[error("{} is named as an output twice", .0.display())]
     SameOutput(PathBuf),
     /// There is nothing to bundle.
     #[error("nothing is selected, so the artifact would be empty")]
@@ -143,6 +228,27 @@ impl BuildError {
             Self::Handler(error) => error.hints(),
             Self::Oversize(error) => error.hints(),
             Self::Archive(error) => error.hints(),
+            Self::Base(error) => error.hints(),
+            Self::Python(error) => error.hints(),
+            Self::Image(error) => error.hints(),
+            Self::Environment(error) => error.hints(),
+            Self::File(error) => error.hints(),
+            Self::Registry(error) => error.hints(),
+            Self::BaseChoice(_) | Self::Reference(_) | Self::InvalidHandler(_) => Vec::new(),
+            Self::Blob(_) => hint("run pybundle again when nothing writes to the project"),
+            Self::NoBase(_) => hint("name another base with --base, or another version with --python"),
+            Self::OfflineBase(_) => hint("run once without --offline, or name a base on this machine: --base oci:DIR"),
+            Self::NoHandler(_) => hint("name the handler with --cmd MODULE.FUNCTION"),
+            Self::OnePlatform(_) => hint("build each platform by itself, under a tag of its own"),
+            Self::Compression { .. } => hint("leave --compression out: gzip is read everywhere"),
+            Self::DockerArchive(_) => {
+                hint("name one --platform, or write an OCI archive with --output oci-archive:FILE")
+            }
+            Self::ImageTooLarge { .. } => hint("--allow-oversize builds it all the same"),
+            Self::NothingToPin => hint("name it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
+            Self::CannotPin(_) => hint("a reference such as python:3.13-slim can be pinned"),
+            Self::Write { .. } => Vec::new(),
+            Self::Temporary(_) => hint("make room, or name another folder with TMPDIR"),
             Self::Tree(InsertError::Content(_) | InsertError::Kind(_)) => {
                 hint("leave one of the two out with --no-install-package, or lock versions that agree")
             }
@@ -157,7 +263,7 @@ impl BuildError {
                  target elsewhere, and lock that",
             ),
             Self::BuiltAnother { .. } => hint("run `uv lock`"),
-            Self::SameOutput(_) => hint("give --output and --layer different names"),
+            Self::SameOutput(_) => hint("give each output a name of its own"),
             Self::Empty => hint("name the application's files with --include, or a group with --group"),
         }
     }

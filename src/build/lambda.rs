@@ -66,7 +66,7 @@ pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanRe
     let plan = function.plan(settings, reporter)?;
     let outputs = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
-    Ok(report::plan(&plan, &function.reason, &settings.common.cache, dependencies, outputs))
+    Ok(report::plan(&plan, &function.reason, &settings.common.cache, Some(dependencies), outputs))
 }
 
 /// Builds a function's zip, and its layer's where the dependencies are to be apart. The files appear at their places

@@ -2,13 +2,25 @@
 //!
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
 
+mod base;
 mod error;
+mod image;
+mod image_report;
 mod lambda;
+mod layers;
+mod outputs;
+mod pin;
 mod plan;
+mod platform;
 mod projects;
+mod push;
 mod report;
+mod start;
 mod wheels;
 
 pub use error::BuildError;
+pub use image::{image, plan_image};
 pub use lambda::{lambda, plan};
+pub use pin::pin;
 pub use plan::{LockedProject, Plan};
+pub use push::push;

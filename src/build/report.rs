@@ -35,12 +35,12 @@ pub struct Built<'a> {
     pub elapsed: Duration,
 }
 
-/// Reports a plan, whose dependencies go into an artifact of the given kind.
+/// Reports a plan; for Lambda, its dependencies go into an artifact of the given kind.
 pub fn plan(
     plan: &Plan,
     reason: &str,
     cache: &CacheChoice,
-    dependencies: ArtifactKind,
+    dependencies: Option<ArtifactKind>,
     outputs: Vec<PathBuf>,
 ) -> PlanReport {
     let cache = existing_cache(cache);
@@ -97,19 +97,16 @@ pub fn build(
     };
     let (mut fetched_wheels, mut built_wheels) = (built.fetched.iter(), built.built.iter());
     let distributions = plan.installed().map(|selected| {
-        let mut report = distribution(selected, dependencies);
+        let mut report = distribution(selected, Some(dependencies));
         let wheel = match &selected.source {
             SelectedSource::Wheel(_) => fetched_wheels.next(),
             SelectedSource::Directory(_) => built_wheels.next(),
             SelectedSource::Virtual(_) => None,
         };
-        if let Some(wheel) = wheel {
-            report.version = Some(wheel.inventory.version.to_string());
-            report.wheel = Some(wheel.filename.to_string());
-            report.digest = Some(Digest::from(wheel.sha256).to_string());
-            report.size = Some(wheel.size);
+        match wheel {
+            Some(wheel) => state_wheel(&mut report, wheel, size_of(&selected.name)),
+            None => report.unzipped_size = Some(size_of(&selected.name)),
         }
-        report.unzipped_size = Some(size_of(&selected.name));
         report
     });
     let limits = profile.limits;
@@ -134,6 +131,15 @@ pub fn build(
         warnings: Vec::new(),
         elapsed_seconds: built.elapsed.as_secs_f64(),
     }
+}
+
+/// Adds what is known of a wheel once it is here, and the size of its files in the artifact.
+pub fn state_wheel(report: &mut DistributionReport, wheel: &Wheel, unzipped_size: u64) {
+    report.version = Some(wheel.inventory.version.to_string());
+    report.wheel = Some(wheel.filename.to_string());
+    report.digest = Some(Digest::from(wheel.sha256).to_string());
+    report.size = Some(wheel.size);
+    report.unzipped_size = Some(unzipped_size);
 }
 
 /// Puts a complete artifact at its place and reports it.
@@ -163,8 +169,8 @@ pub fn target(target: &Target, reason: &str) -> TargetReport {
     }
 }
 
-/// Reports a distribution; those that are fetched go into an artifact of the given kind.
-pub fn distribution(selected: &Selected, dependencies: ArtifactKind) -> DistributionReport {
+/// Reports a distribution; for Lambda, those that are fetched go into an artifact of the given kind.
+pub fn distribution(selected: &Selected, dependencies: Option<ArtifactKind>) -> DistributionReport {
     let mut report = DistributionReport {
         name: selected.name.to_string(),
         version: selected.version.as_ref().map(ToString::to_string),
@@ -190,7 +196,7 @@ pub fn distribution(selected: &Selected, dependencies: ArtifactKind) -> Distribu
         }
         SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
             report.source = folder.display().to_string();
-            report.artifact = ArtifactKind::Function;
+            report.artifact = report.artifact.map(|_| ArtifactKind::Function);
         }
     }
     report

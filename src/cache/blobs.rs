@@ -86,7 +86,8 @@ impl Cache {
     /// The cache cannot be written to.
     pub fn keep_note<T: Serialize>(&self, note: Note, key: Sha256, value: &T) -> Result<(), CacheError> {
         let path = self.note_path(note, key);
-        let body = postcard::to_stdvec(value).map_err(|error| CacheError::io("write", &path)(std::io::Error::other(error)))?;
+        let body =
+            postcard::to_stdvec(value).map_err(|error| CacheError::io("write", &path)(std::io::Error::other(error)))?;
         let mut bytes = header().into_bytes();
         bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
         bytes.extend_from_slice(&body);

@@ -11,7 +11,7 @@ use super::error::CliError;
 use crate::lock::Request;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
-use crate::settings::{CacheChoice, FetchSettings, LockCheck, ProfileChoice, Settings};
+use crate::settings::{CacheChoice, FetchSettings, LockCheck, ProfileChoice, RegistrySettings, Settings};
 
 /// When to colour what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,6 +145,25 @@ impl FetchArguments {
     fn indexes(&self) -> Result<Vec<Url>, CliError> {
         let given = self.index_url.iter().chain(&self.extra_index_url);
         given.map(|url| url.parse().map_err(CliError::InvalidIndex)).collect()
+    }
+}
+
+/// How registries are talked to.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Registry")]
+pub struct RegistryArguments {
+    /// A host to speak plain HTTP to; this machine needs no flag
+    #[arg(long, value_name = "HOST")]
+    insecure_registry: Vec<String>,
+    /// Create the repository if it is missing (Amazon ECR)
+    #[arg(long)]
+    create_repo: bool,
+}
+
+impl RegistryArguments {
+    /// Turns the arguments into settings.
+    pub fn settings(self) -> RegistrySettings {
+        RegistrySettings { insecure: self.insecure_registry, create_repositories: self.create_repo }
     }
 }
 

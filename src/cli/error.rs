@@ -5,6 +5,7 @@ use std::io;
 
 use crate::build::BuildError;
 use crate::cache::CacheError;
+use crate::image::InvalidTimestamp;
 use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
@@ -25,6 +26,9 @@ pub enum CliError {
     /// An index has an address that is none. The address may hold a password, so it is not shown.
     #[error("the address of an index is not a URL: {0}")]
     InvalidIndex(url::ParseError),
+    /// The variable `SOURCE_DATE_EPOCH` is no time.
+    #[error("SOURCE_DATE_EPOCH: {0}")]
+    Created(#[from] InvalidTimestamp),
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -45,7 +49,7 @@ impl CliError {
             Self::Cache(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::InvalidIndex(_) => vec!["an address looks like https://example.org/simple".to_owned()],
-            Self::Output(_) => Vec::new(),
+            Self::Created(_) | Self::Output(_) => Vec::new(),
         }
     }
 
@@ -57,7 +61,7 @@ impl CliError {
     /// Returns the exit status: 2 for wrong usage, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::InvalidIndex(_) => 2,
+            Self::InvalidIndex(_) | Self::Created(_) => 2,
             _ => 1,
         }
     }

@@ -7,11 +7,13 @@ mod cache;
 mod completions;
 mod environment;
 mod error;
+mod image;
 mod lambda;
 mod plan;
 mod printer;
 mod profile;
 mod progress;
+mod push;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,10 @@ struct Cli {
 enum Command {
     /// Build a deterministic AWS Lambda zip
     Lambda(Box<lambda::LambdaArguments>),
+    /// Build a layered OCI image, for one platform or several, and push it
+    Image(Box<image::ImageArguments>),
+    /// Push an image that was built before
+    Push(push::PushArguments),
     /// Show what would be bundled: each distribution, its wheel, the tag that matched, and why it is there
     Plan(Box<plan::PlanArguments>),
     /// List and show the built-in targets
@@ -52,6 +58,8 @@ pub fn main() -> ExitCode {
     let printer = Printer::new(&cli.global);
     let result = match cli.command {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
+        Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
+        Command::Push(arguments) => push::run(arguments, &printer),
         Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),

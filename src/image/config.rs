@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::index::variant;
 use super::json::nullable;
 use super::{Layer, Port, Timestamp};
 use crate::target::Architecture;
@@ -75,7 +76,7 @@ pub struct Configuration {
     #[serde(rename = "config", default, deserialize_with = "nullable")]
     pub execution: Execution,
     /// The diff IDs of the layers.
-    pub(super) rootfs: RootFs,
+    rootfs: RootFs,
     /// What each layer is, and what was done without making one.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     history: Vec<History>,
@@ -119,17 +120,17 @@ pub struct Execution {
 
 /// The layers of an image by what they hold (OCI image configuration, `rootfs`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct RootFs {
+struct RootFs {
     #[serde(rename = "type")]
-    pub(super) kind: RootFsKind,
+    kind: RootFsKind,
     #[serde(deserialize_with = "nullable")]
-    pub(super) diff_ids: Vec<String>,
+    diff_ids: Vec<String>,
 }
 
 /// The only kind of root file system that there is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum RootFsKind {
+enum RootFsKind {
     Layers,
 }
 
@@ -175,7 +176,7 @@ impl Configuration {
             created: None,
             author: None,
             architecture: architecture.oci_name().to_owned(),
-            variant: None,
+            variant: variant(architecture).map(str::to_owned),
             os: "linux".to_owned(),
             os_version: None,
             os_features: None,
@@ -185,27 +186,36 @@ impl Configuration {
         }
     }
 
-    /// Returns the configuration of an image on this base: with these settings, and with these layers, each with what it
-    /// holds.
-    pub(super) fn derive(&self, settings: &Settings, layers: &[(Layer, String)]) -> Self {
+    /// States the variant of the architecture, as an index of the image will, unless it is stated already.
+    pub(super) fn state_variant(&mut self, architecture: Architecture) {
+        self.variant = self.variant.take().or_else(|| variant(architecture).map(str::to_owned));
+    }
+
+    /// Returns the diff IDs of the layers.
+    pub(super) fn diff_ids(&self) -> &[String] {
+        &self.rootfs.diff_ids
+    }
+
+    /// Returns the configuration of an image on this base, which has the layers `inherited`: with these settings, and with
+    /// further layers, each with what it holds.
+    pub(super) fn derive(&self, inherited: &[Layer], settings: &Settings, own: &[(Layer, String)]) -> Self {
         let mut derived = self.clone();
-        derived.created = Some(settings.created.to_string());
+        let created = settings.created.to_string();
         derived.execution.apply(settings);
-        let inherited = derived.rootfs.diff_ids.len();
-        if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited {
+        if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited.len() {
             // Readers refuse a history that does not count the layers.
             let step = History { comment: Some("base image".to_owned()), ..History::default() };
-            derived.history = vec![step; inherited];
+            derived.history = vec![step; inherited.len()];
         }
-        for (layer, holds) in layers {
-            derived.rootfs.diff_ids.push(layer.diff_id.to_string());
-            derived.history.push(History {
-                created: derived.created.clone(),
-                created_by: Some("pybundle".to_owned()),
-                comment: Some(holds.clone()),
-                ..History::default()
-            });
-        }
+        derived.history.extend(own.iter().map(|(_, holds)| History {
+            created: Some(created.clone()),
+            created_by: Some("pybundle".to_owned()),
+            comment: Some(holds.clone()),
+            ..History::default()
+        }));
+        let layers = inherited.iter().chain(own.iter().map(|(layer, _)| layer));
+        derived.rootfs.diff_ids = layers.map(|layer| layer.diff_id.to_string()).collect();
+        derived.created = Some(created);
         derived
     }
 }
@@ -295,3 +305,6 @@ pub fn expand(value: &str, base: &Execution) -> Result<String, InvalidValue> {
     }
     Ok(expanded + rest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ pub fn image(
     annotations: &BTreeMap<String, String>,
 ) -> Result<Image, ImageError> {
     check(base.layers.len(), layers.len(), settings)?;
-    let config = json::serialize(&base.config.derive(settings, &layers));
+    let config = json::serialize(&base.config.derive(&base.layers, settings, &layers));
     let config = Blob::of_bytes(MediaType::ImageConfig, config);
     let layers: Vec<Layer> = base.layers.iter().cloned().chain(layers.into_iter().map(|(layer, _)| layer)).collect();
 
@@ -116,3 +116,6 @@ fn check(base: usize, own: usize, settings: &config::Settings) -> Result<(), Ima
 pub(super) fn descriptor(blob: &Blob) -> Value {
     json!({ "mediaType": blob.media_type, "digest": blob.digest.to_string(), "size": blob.size })
 }
+
+#[cfg(test)]
+mod tests;

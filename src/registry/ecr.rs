@@ -14,8 +14,9 @@ use std::time::{Duration, SystemTime};
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, imds};
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::config::ProvideCredentials as _;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::AuthorizationData;
 use base64::Engine as _;
@@ -94,9 +95,17 @@ pub fn is_ecr(registry: &str) -> Option<EcrRegistry> {
 /// Why ECR could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EcrError {
-    /// AWS's credentials could not be had.
-    #[error("no AWS credentials to log in to {registry} with: {reason}")]
+    /// There are no AWS credentials in any place that the SDK knows.
+    #[error(
+        "no AWS credentials were found to log in to {registry} with: none in the environment, a profile, or the metadata of a container or virtual machine"
+    )]
     NoCredentials {
+        /// The registry.
+        registry: Box<EcrRegistry>,
+    },
+    /// A place that should have AWS credentials failed.
+    #[error("the AWS credentials to log in to {registry} with could not be had: {reason}")]
+    Credentials {
         /// The registry.
         registry: Box<EcrRegistry>,
         /// What the SDK says.
@@ -161,10 +170,17 @@ impl Action {
 }
 
 impl EcrError {
+    fn of_credentials(registry: &EcrRegistry, error: &CredentialsError) -> Self {
+        let registry = Box::new(registry.clone());
+        match error {
+            CredentialsError::CredentialsNotLoaded(_) => Self::NoCredentials { registry },
+            _ => Self::Credentials { registry, reason: reason(error) },
+        }
+    }
+
     fn of_request<E>(registry: &EcrRegistry, action: Action, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
-        SdkError<E>: Error + ProvideErrorMetadata,
     {
         let registry = Box::new(registry.clone());
         match error.code() {
@@ -182,7 +198,7 @@ impl EcrError {
     /// Returns what the user may do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoCredentials { registry, .. } => vec![
+            Self::NoCredentials { registry } | Self::Credentials { registry, .. } => vec![
                 "log in with `aws sso login`, choose a profile with AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` tells whether it works"
                     .to_owned(),
                 format!(
@@ -265,15 +281,12 @@ pub async fn create_repository(registry: &EcrRegistry, repository: &str) -> Resu
         Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_already_exists_exception()) => {
             Ok(())
         }
-        Err(error) => {
-            Err(EcrError::of_request(registry, Action::CreateRepository(repository.to_owned()), &error))
-        }
+        Err(error) => Err(EcrError::of_request(registry, Action::CreateRepository(repository.to_owned()), &error)),
     }
 }
 
 /// Returns the SDK's client for a registry's region, with credentials: so their absence is no failure of a request.
 async fn client(registry: &EcrRegistry) -> Result<Client, EcrError> {
-    let no_credentials = |reason| EcrError::NoCredentials { registry: Box::new(registry.clone()), reason };
     let region = Region::new(registry.region.clone());
     let metadata = imds::Client::builder()
         .connect_timeout(METADATA_TIMEOUT)
@@ -281,11 +294,9 @@ async fn client(registry: &EcrRegistry) -> Result<Client, EcrError> {
         .max_attempts(1)
         .build();
     let chain = DefaultCredentialsChain::builder().region(region.clone()).imds_client(metadata).build().await;
-    let credentials = match tokio::time::timeout(CREDENTIALS_TIMEOUT, chain.provide_credentials()).await {
-        Ok(Ok(credentials)) => credentials,
-        Ok(Err(error)) => return Err(no_credentials(reason(&error))),
-        Err(_) => return Err(no_credentials(format!("none came within {} seconds", CREDENTIALS_TIMEOUT.as_secs()))),
-    };
+    let credentials = tokio::time::timeout(CREDENTIALS_TIMEOUT, chain.provide_credentials()).await;
+    let credentials = credentials.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT)));
+    let credentials = credentials.map_err(|error| EcrError::of_credentials(registry, &error))?;
     let [attempt, operation] = REQUEST_TIMEOUTS;
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -300,4 +311,60 @@ async fn client(registry: &EcrRegistry) -> Result<Client, EcrError> {
         loader = loader.use_dual_stack(true);
     }
     Ok(Client::new(&loader.load().await))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_registries_are_known_by_name() {
+        for (host, account, region, fips, dual_stack) in [
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "123456789012", "eu-west-1", false, false),
+            ("123456789012.DKR.ECR.EU-WEST-1.AMAZONAWS.COM", "123456789012", "eu-west-1", false, false),
+            ("000000000001.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "000000000001", "us-gov-west-1", true, false),
+            ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "123456789012", "cn-north-1", false, false),
+            ("123456789012.dkr-ecr.eu-west-1.on.aws", "123456789012", "eu-west-1", false, true),
+            ("123456789012.dkr-ecr-fips.us-east-1.on.aws", "123456789012", "us-east-1", true, true),
+            ("123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", "123456789012", "cn-north-1", false, true),
+            ("123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu", "123456789012", "eusc-de-east-1", false, false),
+            ("123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "123456789012", "us-iso-east-1", false, false),
+        ] {
+            let registry = is_ecr(host).unwrap_or_else(|| panic!("{host}"));
+            assert_eq!((registry.account.as_str(), registry.region.as_str()), (account, region));
+            assert_eq!((registry.fips, registry.dual_stack), (fips, dual_stack), "{host}");
+            assert_eq!(registry.to_string(), host.to_ascii_lowercase());
+        }
+        for host in [
+            "",
+            "public.ecr.aws",
+            "docker.io",
+            "localhost:5000",
+            "12345678901.dkr.ecr.eu-west-1.amazonaws.com",
+            "12345678901x.dkr.ecr.eu-west-1.amazonaws.com",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example",
+            "123456789012.dkr.ecr.eu-west-1.evil-amazonaws.com",
+            "123456789012.dkr.ecr.evil/eu.amazonaws.com",
+            "123456789012.dkr.ecr..amazonaws.com",
+            "123456789012.dkr.ecr.amazonaws.com",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com:443",
+            "a.123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "123456789012.ecr.eu-west-1.amazonaws.com",
+            "१२३४.dkr.ecr.eu-west-1.amazonaws.com",
+        ] {
+            assert_eq!(is_ecr(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_a_user_and_a_password() {
+        let data = |token: &str| AuthorizationData::builder().authorization_token(token).build();
+        let token = Token::parse(&data(&BASE64_STANDARD.encode("AWS:pass:word"))).unwrap();
+        assert_eq!(token.login, Login::Basic { username: "AWS".to_owned(), password: "pass:word".to_owned().into() });
+        assert!(token.until < SystemTime::now(), "a token without an end is not kept");
+        for wrong in ["", "!", "QVdT", "/w=="] {
+            assert!(Token::parse(&data(wrong)).is_none(), "{wrong}");
+        }
+        assert!(Token::parse(&AuthorizationData::builder().build()).is_none());
+    }
 }

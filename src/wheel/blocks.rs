@@ -119,3 +119,71 @@ impl Drop for BlockInflater {
         unsafe { inflateEnd(&raw mut *self.stream) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Inflates a stream with buffers of these sizes; returns what came out, the bits at which blocks ended, and the end.
+    fn run(stream: &[u8], input: usize, output: usize) -> Result<(Vec<u8>, Vec<u64>, u64), Invalid> {
+        let mut inflater = BlockInflater::new();
+        let (mut rest, mut blocks, mut inflated) = (stream, Vec::new(), Vec::new());
+        let mut buffer = vec![0; output];
+        loop {
+            let step = inflater.step(&rest[..rest.len().min(input)], &mut buffer)?;
+            rest = &rest[step.taken..];
+            inflated.extend(&buffer[..step.given]);
+            match step.stop {
+                Stop::End(bit) => return Ok((inflated, blocks, bit)),
+                Stop::Block(bit) => blocks.push(bit),
+                Stop::Buffer => assert!(step.taken + step.given > 0, "it is cut short"),
+            }
+        }
+    }
+
+    /// A stored block, an empty one with fixed codes, a literal with fixed codes, and the last one, empty.
+    #[test]
+    fn blocks_end_where_the_specification_says() {
+        // 3 bits and padding, 4 bytes of lengths, 2 bytes; then 10 bits; then 3 + 8 + 7 bits; then 10 bits.
+        let stored = [0b000, 2, 0, 0xfd, 0xff, b'a', b'b'];
+        let fixed: u64 = 0b010 | (0b010 | 0b1000_1001 << 3) << 10 | 0b011 << 28;
+        let stream = [&stored[..], &fixed.to_le_bytes()[..5]].concat();
+        let (content, blocks, end) = run(&stream, 64, 64).unwrap();
+        // 0x30 plus the literal, its most significant bit first.
+        assert_eq!(content, [b'a', b'b', 0b1001_0001 - 0x30]);
+        assert_eq!((blocks, end), (vec![56, 66, 84], 94));
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_buffers() {
+        let text: Vec<u8> = (0..60_000_u32).flat_map(|number| (number * number / 977).to_le_bytes()).collect();
+        for level in [0, 1, 6, 9] {
+            let stream = miniz_oxide::deflate::compress_to_vec(&text, level);
+            let whole = run(&stream, usize::MAX, text.len() + 1).unwrap();
+            assert!(whole.0 == text && whole.1.len() > 1, "several blocks");
+            assert_eq!(whole.2.div_ceil(8), stream.len() as u64);
+            for (input, output) in [(1, 1), (1, 70_000), (7, 13), (4096, 1), (70_000, 70_000)] {
+                assert!(run(&stream, input, output).unwrap() == whole, "{level} {input} {output}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_inflater_is_used_again_also_after_a_wrong_stream() {
+        let stream = miniz_oxide::deflate::compress_to_vec(b"import os", 6);
+        let mut inflater = BlockInflater::new();
+        let mut buffer = [0; 16];
+        for _ in 0..3 {
+            inflater.reset();
+            // A block type that does not exist.
+            assert!(inflater.step(&[0b110], &mut buffer).is_err());
+            inflater.reset();
+            // A match that reaches back before the beginning: length 3, distance 1.
+            assert!(inflater.step(&[0b011, 0b10, 0], &mut buffer).is_err());
+            inflater.reset();
+            let step = inflater.step(&stream, &mut buffer).unwrap();
+            assert_eq!((&buffer[..step.given], step.taken), (&b"import os"[..], stream.len()));
+            assert!(matches!(step.stop, Stop::End(_)));
+        }
+    }
+}

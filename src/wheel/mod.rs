@@ -6,6 +6,7 @@
 //! Specification: [PyPA, binary distribution format](https://packaging.python.org/en/latest/specifications/binary-distribution-format/).
 
 mod archive;
+#[expect(unsafe_code, reason = "zlib-rs tells where blocks lie through zlib's interface only")]
 mod blocks;
 mod directory;
 mod entry_points;

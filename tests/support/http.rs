@@ -1,4 +1,5 @@
 //! A server on loopback that answers as it is told to, also wrongly.
+#![allow(dead_code, reason = "each test binary uses another part")]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Read, Write};
@@ -77,6 +78,10 @@ impl Answer {
 
     pub fn status(status: u16) -> Self {
         Self { status, ..Self::file(b"no") }
+    }
+
+    pub fn with_body(self, body: &[u8]) -> Self {
+        Self { body: body.to_vec(), ..self }
     }
 
     pub fn redirect(url: &str) -> Self {

@@ -1,66 +1,42 @@
 //! Docker's image archive: what `docker load` takes and `docker save` gives.
+//!
+//! What is written here is an OCI layout as well, as Docker 25 and later write it: its `manifest.json` refers to the
+//! layout's blobs. So the manifest, and its digest, survive.
+//!
+//! Specification: [Docker image specification 1.2](https://github.com/moby/moby/blob/v20.10.24/image/spec/v1.2.md),
+//! combined image JSON and filesystem changeset format.
 
-use std::io::Write;
+mod compress;
+mod read;
+
 use std::path::Path;
 
-use super::file::{ArtifactFile, Choice, FileError, Source};
-use super::{Artifact, Blob, Image, Layer};
+use serde_json::json;
+
+pub use compress::{Compressed, compress};
+pub(super) use read::read_source;
+pub use read::{DockerImage, read};
+
+use super::file::{DOCKER_MANIFEST, FileError, blob_name};
+use super::{Artifact, Image, oci_archive};
 use crate::archive::output::Finished;
-use crate::digest::Sha256;
 use crate::report::Reporter;
 
-/// Writes an archive beside its place; [`Finished::persist`] puts it there.
+/// Writes an archive beside its place; [`Finished::persist`] puts it there. `names` are full references, for instance
+/// `ghcr.io/org/app:1.0`, under which Docker will know the image. Advances
+/// [`Phase::Write`](crate::report::Phase::Write) by the bytes of the archive.
 ///
 /// # Errors
-/// The archive cannot be written, a blob cannot be had, or a layer is compressed with something other than gzip.
+/// The archive cannot be written, a blob cannot be had, or a layer is compressed with zstd.
 pub fn prepare(image: &Image, names: &[String], file: &Path, reporter: &dyn Reporter) -> Result<Finished, FileError> {
-    let _ = (image, names, file, reporter);
-    todo!()
-}
-
-/// An image as a Docker archive holds it: without a manifest, its layers compressed or not.
-#[derive(Debug, Clone)]
-pub struct DockerImage {
-    /// The image configuration.
-    pub config: Blob,
-    /// The layers, the lowest first.
-    pub layers: Vec<Layer>,
-}
-
-impl DockerImage {
-    /// Returns the image with a manifest that is made of it.
-    pub fn to_artifact(&self) -> Artifact {
-        todo!()
+    for layer in &image.layers {
+        let media_type = layer.blob.media_type.to_string();
+        if media_type.ends_with("zstd") {
+            return Err(FileError::Unloadable { digest: layer.blob.digest, media_type });
+        }
     }
-}
-
-/// Reads an image from a Docker archive.
-///
-/// # Errors
-/// The archive cannot be read, or is not what `docker save` writes.
-pub fn read(file: &ArtifactFile) -> Result<DockerImage, FileError> {
-    let _ = file;
-    todo!()
-}
-
-pub(super) fn read_source(_source: &Source, _choice: Option<&Choice>) -> Result<DockerImage, FileError> {
-    todo!()
-}
-
-/// What became of an uncompressed layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Compressed {
-    /// The digest of the compressed layer.
-    pub digest: Sha256,
-    /// The size of the compressed layer, in bytes.
-    pub size: u64,
-}
-
-/// Compresses an uncompressed layer into one gzip member, whose bytes depend on the layer alone.
-///
-/// # Errors
-/// The layer cannot be read, is not what its digest says, or the output cannot be written.
-pub fn compress(layer: &Layer, into: &mut dyn Write) -> Result<Compressed, FileError> {
-    let _ = (layer, into);
-    todo!()
+    let layers: Vec<String> = image.layers.iter().map(|layer| blob_name(layer.blob.digest)).collect();
+    let manifest = json!([{ "Config": blob_name(image.config.digest), "RepoTags": names, "Layers": layers }]);
+    let manifest = manifest.to_string();
+    oci_archive::prepare_with(&Artifact::from(image), names, &[(DOCKER_MANIFEST, manifest.as_bytes())], file, reporter)
 }

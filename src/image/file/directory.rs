@@ -1,1 +1,271 @@
+//! What is in an uncompressed tar archive, and where: the blobs in it are read in place.
+//!
+//! Understands what Go, GNU, BSD and Python write: ustar, GNU's long names, and pax headers for paths, links and sizes.
+//! Anything else, and any path that is not plain, is refused.
+//!
+//! Specification: [POSIX, pax interchange format](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html).
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use tar::{EntryType, Header, PaxExtensions};
+
+use super::{Fault, FileError};
+use crate::tree::TreePath;
+
+/// The size of a header, and what every size is rounded up to, in bytes.
+const BLOCK: u64 = 512;
+
+/// The most entries that are read: an image has some hundreds. This bounds the memory.
+const MOST_ENTRIES: usize = 16_384;
+
+/// The largest extension header, in bytes: a path and a few numbers.
+const LARGEST_EXTENSION: u64 = 16 << 10;
+
+/// How many links in a row are followed.
+const MOST_LINKS: usize = 8;
+
+/// Where the bytes of a file lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub offset: u64,
+    pub size: u64,
+}
+
+/// What a path in the archive stands for.
+#[derive(Debug)]
+enum Place {
+    File(Extent),
+    /// A link, with the path that it points at; none if that leaves the archive.
+    Link(Option<TreePath>),
+}
+
+/// The files and links of an archive by path.
+#[derive(Debug)]
+pub(super) struct Directory(BTreeMap<TreePath, Place>);
+
+impl Directory {
+    /// Reads the headers of an archive, and nothing else.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no tar archive, ends too early, or has an entry that is not plain.
+    pub fn read(file: &File, path: &Path) -> Result<Self, FileError> {
+        let length = file.metadata().map_err(|source| FileError::Read { path: path.to_owned(), source })?.len();
+        let mut scan = Scan { file, path, length, position: 0 };
+        let mut directory = BTreeMap::new();
+        while let Some(entry) = scan.next()? {
+            let invalid = |fault| FileError::Invalid { path: path.to_owned(), entry: entry.name.clone(), fault };
+            let Some((name, place)) = entry.place().map_err(invalid)? else { continue };
+            if directory.len() == MOST_ENTRIES {
+                return Err(invalid(Fault::Malformed("is one entry too many")));
+            }
+            if directory.insert(name, place).is_some() {
+                return Err(invalid(Fault::Malformed("is in the archive twice")));
+            }
+        }
+        Ok(Self(directory))
+    }
+
+    /// Returns where a file lies, which links may lead to; none if there is nothing of that name.
+    pub fn find(&self, name: &str) -> Result<Option<Extent>, Fault> {
+        let mut name = name;
+        for _ in 0..MOST_LINKS {
+            match self.0.get(name) {
+                None => return Ok(None),
+                Some(Place::File(extent)) => return Ok(Some(*extent)),
+                Some(Place::Link(target)) => name = target.as_ref().ok_or(Fault::Path)?.as_str(),
+            }
+        }
+        Err(Fault::Malformed("is a link that leads nowhere"))
+    }
+}
+
+/// Reads headers, one after another.
+struct Scan<'a> {
+    file: &'a File,
+    path: &'a Path,
+    length: u64,
+    position: u64,
+}
+
+/// A header with what the extensions before it say.
+struct Entry {
+    name: String,
+    kind: EntryType,
+    link: String,
+    extent: Extent,
+}
+
+/// What the headers before an entry say about it.
+#[derive(Default)]
+struct Extensions {
+    name: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    size: Option<u64>,
+}
+
+impl Scan<'_> {
+    /// Returns the next entry; none at the end.
+    fn next(&mut self) -> Result<Option<Entry>, FileError> {
+        let mut extensions = Extensions::default();
+        loop {
+            let start = self.position;
+            let malformed = |reason| self.at(start, Fault::Malformed(reason));
+            let Some(header) = self.header(start)? else { return Ok(None) };
+            let kind = header.entry_type();
+            let stated = header.entry_size().map_err(|_| malformed("has a size that is no number"))?;
+            let size = if kind.is_file() { extensions.size.unwrap_or(stated) } else { stated };
+            let extent = self.body(start, size)?;
+            match kind {
+                EntryType::GNULongName => extensions.name = Some(self.text(start, extent)?),
+                EntryType::GNULongLink => extensions.link = Some(self.text(start, extent)?),
+                EntryType::XHeader => self.pax(start, extent, &mut extensions)?,
+                // What holds for all entries: comments, in practice.
+                EntryType::XGlobalHeader => {}
+                _ => {
+                    let name = extensions.name.unwrap_or_else(|| header.path_bytes().into_owned());
+                    let own = || header.link_name_bytes().unwrap_or_default().into_owned();
+                    let link = extensions.link.unwrap_or_else(own);
+                    let utf8 = |bytes| String::from_utf8(bytes).map_err(|_| malformed("has a name that is not UTF-8"));
+                    let entry = Entry { name: utf8(name)?, kind, link: utf8(link)?, extent };
+                    self.position = self.after(extent);
+                    return Ok(Some(entry));
+                }
+            }
+            self.position = self.after(extent);
+        }
+    }
+
+    /// Reads the header at a position; none at the end of the archive or of the file.
+    fn header(&self, position: u64) -> Result<Option<Header>, FileError> {
+        let mut header = Header::new_old();
+        if position == self.length {
+            return Ok(None);
+        }
+        if self.length - position < BLOCK {
+            return Err(self.no_header(position));
+        }
+        self.fill(header.as_mut_bytes(), position)?;
+        if header.as_bytes().iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let (before, rest) = header.as_bytes().split_at(148);
+        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+        let actual = sum(before) + 8 * u32::from(b' ') + sum(rest.get(8..).unwrap_or_default());
+        if header.cksum().ok() != Some(actual) {
+            return Err(self.no_header(position));
+        }
+        Ok(Some(header))
+    }
+
+    /// Returns the error for what is no header; a file that begins so is no archive at all.
+    fn no_header(&self, position: u64) -> FileError {
+        match position {
+            0 => FileError::Unrecognised(self.path.to_owned()),
+            _ => self.at(position, Fault::Malformed("is no tar header")),
+        }
+    }
+
+    /// Returns where the content after a header is.
+    fn body(&self, header: u64, size: u64) -> Result<Extent, FileError> {
+        let offset = header + BLOCK;
+        match offset.checked_add(size) {
+            Some(end) if end <= self.length => Ok(Extent { offset, size }),
+            _ => Err(self.at(header, Fault::Malformed("is the header of more than the file holds"))),
+        }
+    }
+
+    /// Returns where the next header is. The last entry may lack its padding, as some writers leave it.
+    fn after(&self, extent: Extent) -> u64 {
+        (extent.offset + extent.size).next_multiple_of(BLOCK).min(self.length)
+    }
+
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<(), FileError> {
+        let failed = |source| FileError::Read { path: self.path.to_owned(), source };
+        self.file.read_exact_at(buffer, offset).map_err(failed)
+    }
+
+    fn extension(&self, header: u64, extent: Extent) -> Result<Vec<u8>, FileError> {
+        if extent.size > LARGEST_EXTENSION {
+            return Err(self.at(header, Fault::TooLarge { size: extent.size, limit: LARGEST_EXTENSION }));
+        }
+        let mut bytes = vec![0; extent.size as usize];
+        self.fill(&mut bytes, extent.offset)?;
+        Ok(bytes)
+    }
+
+    /// Reads a long name of GNU's, which ends at a zero.
+    fn text(&self, header: u64, extent: Extent) -> Result<Vec<u8>, FileError> {
+        let mut bytes = self.extension(header, extent)?;
+        bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+        Ok(bytes)
+    }
+
+    fn pax(&self, header: u64, extent: Extent, extensions: &mut Extensions) -> Result<(), FileError> {
+        let malformed = |reason| self.at(header, Fault::Malformed(reason));
+        for record in PaxExtensions::new(&self.extension(header, extent)?) {
+            let record = record.map_err(|_| malformed("is a malformed pax header"))?;
+            let value = record.value_bytes();
+            match record.key_bytes() {
+                b"path" => extensions.name = Some(value.to_owned()),
+                b"linkpath" => extensions.link = Some(value.to_owned()),
+                b"size" => {
+                    let size = str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                    extensions.size = Some(size.ok_or_else(|| malformed("has a size that is no number"))?);
+                }
+                key if key.starts_with(b"GNU.sparse.") => return Err(malformed("is a sparse file")),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn at(&self, position: u64, fault: Fault) -> FileError {
+        FileError::Invalid { path: self.path.to_owned(), entry: format!("byte {position}"), fault }
+    }
+}
+
+impl Entry {
+    /// Returns the path and what it stands for; none for a folder, which says nothing about an image.
+    fn place(&self) -> Result<Option<(TreePath, Place)>, Fault> {
+        let mut name = self.name.as_str();
+        while let Some(rest) = name.strip_prefix("./") {
+            name = rest;
+        }
+        if self.kind.is_dir() && matches!(name, "" | ".") {
+            return Ok(None);
+        }
+        let trimmed = if self.kind.is_dir() { name.strip_suffix('/').unwrap_or(name) } else { name };
+        let name = TreePath::new(trimmed).map_err(|_| Fault::Path)?;
+        if !self.kind.is_file() && self.extent.size > 0 {
+            return Err(Fault::Malformed("has content, and is no file"));
+        }
+        let folder = name.parents().next().unwrap_or_default();
+        let place = match self.kind {
+            EntryType::Directory => return Ok(None),
+            EntryType::Regular => Place::File(self.extent),
+            EntryType::Symlink => Place::Link(resolve(folder, &self.link)),
+            EntryType::Link => Place::Link(resolve("", &self.link)),
+            _ => return Err(Fault::NoFile),
+        };
+        Ok(Some((name, place)))
+    }
+}
+
+/// Returns what a link in a folder points at; none if that leaves the archive.
+fn resolve(folder: &str, target: &str) -> Option<TreePath> {
+    if target.starts_with('/') {
+        return None;
+    }
+    let mut components: Vec<&str> = folder.split('/').filter(|component| !component.is_empty()).collect();
+    for component in target.split('/') {
+        match component {
+            "" | "." => {}
+            ".." => _ = components.pop()?,
+            _ => components.push(component),
+        }
+    }
+    TreePath::new(&components.join("/")).ok()
+}

@@ -1,5 +1,6 @@
 //! Why an artifact cannot be read from a file, or written to one.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
@@ -40,14 +41,14 @@ pub enum FileError {
     #[error("{} is neither an OCI layout nor an archive of OCI or Docker", .0.display())]
     Unrecognised(PathBuf),
     /// The file is not of the form that it is said to be.
-    #[error("{} is not what `{}:` stands for: it has no `{missing}`", .path.display(), .form.prefix())]
+    #[error("{} is not what `{}:` stands for: {reason}", .path.display(), .form.prefix())]
     WrongForm {
         /// The file.
         path: PathBuf,
         /// The form that it is said to be.
         form: Form,
-        /// What makes a file one of this form.
-        missing: &'static str,
+        /// What tells.
+        reason: &'static str,
     },
     /// The archive as a whole is compressed, so nothing in it can be read in place.
     #[error("{} is compressed with {program}", .path.display())]
@@ -68,28 +69,36 @@ pub enum FileError {
         fault: Fault,
     },
     /// The file holds several artifacts, and none is chosen.
-    #[error("{} holds several artifacts: {}", .path.display(), .names.join(", "))]
+    #[error("{} holds several artifacts: {}", .path.display(), quoted(.names))]
     Several {
         /// The layout or the archive.
         path: PathBuf,
         /// What can be chosen from: names, or digests of what has none.
-        names: Vec<String>,
+        names: BTreeSet<String>,
     },
     /// The file does not hold the artifact that is chosen.
-    #[error("{} holds no `{choice}`, but {}", .path.display(), if .names.is_empty() { "nothing".to_owned() } else { .names.join(", ") })]
+    #[error("{} holds no `{}`, but {}", .path.display(), .choice.escape_debug(), quoted(.names))]
     NotFound {
         /// The layout or the archive.
         path: PathBuf,
         /// What was chosen.
         choice: String,
         /// What there is.
-        names: Vec<String>,
+        names: BTreeSet<String>,
     },
     /// The place of a layout is taken by something else.
     #[error("{} is there already and is no OCI layout", .0.display())]
     Occupied(PathBuf),
+    /// An uncompressed layer is not what the configuration says.
+    #[error("layer {digest} should have the diff ID {diff_id}; it is uncompressed, so the two cannot differ")]
+    DiffId {
+        /// The layer's digest.
+        digest: Sha256,
+        /// What the configuration says.
+        diff_id: Sha256,
+    },
     /// A layer has a compression that `docker load` does not take.
-    #[error("`docker load` does not take layer {digest}: it is a {media_type}")]
+    #[error("`docker load` does not take layer {digest} of media type {media_type}")]
     Unloadable {
         /// The layer's digest.
         digest: Sha256,
@@ -178,14 +187,27 @@ impl FileError {
                 let path = path.display();
                 vec![format!("unpack it: {program} -dc '{path}' > '{path}.tar'")]
             }
-            Self::Several { path, .. } => {
-                vec![format!("name one: PREFIX:{0}:NAME or PREFIX:{0}@sha256:…", path.display())]
-            }
+            Self::Several { .. } => vec!["say which, as in oci:DIR:NAME or oci:DIR@sha256:…".to_owned()],
             Self::Occupied(_) => vec!["remove it, or choose another place".to_owned()],
             Self::Unloadable { .. } => vec!["compress the layers with gzip".to_owned()],
             Self::Archive(error) => error.hints(),
-            Self::Invalid { .. } => vec!["it is damaged or incomplete: write it again".to_owned()],
+            Self::Invalid { .. } | Self::DiffId { .. } => {
+                vec!["it is damaged or incomplete: write it again".to_owned()]
+            }
             Self::Read { .. } | Self::Write { .. } | Self::Blob(_) | Self::NotFound { .. } => Vec::new(),
         }
     }
+}
+
+/// The most names that an error lists.
+const MOST_NAMES: usize = 20;
+
+/// Lists names for a message.
+fn quoted(names: &BTreeSet<String>) -> String {
+    let mut listed: Vec<String> =
+        names.iter().take(MOST_NAMES).map(|name| format!("`{}`", name.escape_debug())).collect();
+    if names.len() > MOST_NAMES {
+        listed.push(format!("{} more", names.len() - MOST_NAMES));
+    }
+    if listed.is_empty() { "nothing".to_owned() } else { listed.join(", ") }
 }

@@ -1,7 +1,7 @@
 //! Artifacts that lie in files: OCI layouts, and the archives of OCI and of Docker.
 //!
 //! Specifications: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md),
-//! [Docker image archive](https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md#combined-image-json--filesystem-changeset-format).
+//! [Docker image 1.2](https://github.com/moby/moby/blob/v20.10.24/image/spec/v1.2.md).
 
 mod directory;
 mod error;
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use error::{Fault, FileError};
-pub(super) use source::Source;
+pub(super) use oci::{FULL_NAME, INDEX, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, parse};
+pub(super) use source::{DOCKER_MANIFEST, MARKER, Place, Source, blob_name};
 
 use super::{Artifact, docker_archive};
 use crate::digest::{Digest, Sha256};
@@ -63,7 +64,7 @@ impl fmt::Display for Choice {
 }
 
 /// An artifact in a file. Its text form is `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, and which of several
-/// artifacts it is: `:NAME` or `@sha256:…`. The path is what lies before the next colon.
+/// artifacts it is: `:NAME` or `@sha256:…`. A path that a name may follow has no colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactFile {
     /// What it is.
@@ -94,7 +95,8 @@ impl FromStr for ArtifactFile {
         let form = form.ok_or_else(|| invalid("it begins with none of oci:, oci-archive: and docker-archive:"))?;
         let (path, choice) = match (rest.rsplit_once("@sha256:"), rest.split_once(':')) {
             (Some((path, hexadecimal)), _) => {
-                let digest = sha256(hexadecimal).ok_or_else(|| invalid("a digest has 64 hexadecimal digits"))?;
+                let digest =
+                    sha256(hexadecimal).ok_or_else(|| invalid("a digest has 64 hexadecimal digits in lower case"))?;
                 (path, Some(Choice::Digest(digest)))
             }
             (None, Some((_, ""))) => return Err(invalid("the name after the path is empty")),
@@ -154,4 +156,43 @@ pub(super) fn sha256(hexadecimal: &str) -> Option<Sha256> {
     let digest: Digest = format!("sha256:{hexadecimal}").parse().ok()?;
     let bytes = digest.as_bytes().try_into().ok()?;
     hexadecimal.bytes().all(lower).then_some(Sha256(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_name_a_form_a_path_and_a_choice() {
+        let digest = Sha256::of(b"");
+        let at = format!("@{digest}");
+        let name = |name: &str| Some(Choice::Name(name.to_owned()));
+        for (text, form, path, choice) in [
+            ("oci:dist/image", Form::Layout, "dist/image", None),
+            ("oci:.:1.0", Form::Layout, ".", name("1.0")),
+            ("oci-archive:/a.tar:host:5000/app:1.0", Form::OciArchive, "/a.tar", name("host:5000/app:1.0")),
+            ("docker-archive:a@b.tar", Form::DockerArchive, "a@b.tar", None),
+            (&format!("oci:a:b{at}"), Form::Layout, "a:b", Some(Choice::Digest(digest))),
+        ] {
+            let file = ArtifactFile { form, path: path.into(), choice };
+            assert_eq!(text.parse(), Ok(file.clone()));
+            assert_eq!(file.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused_with_the_reason() {
+        for (text, reason) in [
+            ("", "it begins with none of oci:, oci-archive: and docker-archive:"),
+            ("dist/image", "it begins with none of oci:, oci-archive: and docker-archive:"),
+            ("docker:image", "it begins with none of oci:, oci-archive: and docker-archive:"),
+            ("oci:", "the path is empty"),
+            ("oci::1.0", "the path is empty"),
+            ("oci:dist:", "the name after the path is empty"),
+            ("oci:dist@sha256:12", "a digest has 64 hexadecimal digits in lower case"),
+        ] {
+            let error = text.parse::<ArtifactFile>().unwrap_err();
+            assert_eq!(error.to_string(), format!("`{text}` names no artifact in a file: {reason}"));
+        }
+    }
 }

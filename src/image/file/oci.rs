@@ -1,6 +1,211 @@
-use super::{Choice, FileError, Source};
-use crate::image::Artifact;
+//! Reading an OCI layout, in a folder or in an archive.
+//!
+//! Specifications: [image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md),
+//! [index](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md),
+//! [manifest](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md).
 
-pub(super) fn read(_source: &Source, _choice: Option<&Choice>) -> Result<Artifact, FileError> {
-    todo!()
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType, OciLayout};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::source::MARKER;
+use super::{Choice, Fault, FileError, Source, sha256};
+use crate::digest::Sha256;
+use crate::image::{Artifact, Blob, BlobContent};
+
+/// The index that a layout begins with.
+pub(in crate::image) const INDEX: &str = "index.json";
+
+/// The annotation by which a layout names a manifest (image specification, annotations).
+pub(in crate::image) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The annotation in which BuildKit and containerd keep the full name.
+pub(in crate::image) const FULL_NAME: &str = "io.containerd.image.name";
+
+/// The largest manifest or index, in bytes: what registries take.
+pub(in crate::image) const LARGEST_MANIFEST: u64 = 4 << 20;
+
+/// The largest image configuration, in bytes.
+pub(in crate::image) const LARGEST_CONFIG: u64 = 8 << 20;
+
+/// The most that all documents together may have, in bytes, each as often as it is referred to. This bounds the memory
+/// and the time: a few small indexes can refer to each other millions of times.
+const LARGEST_TOTAL: u64 = 16 << 20;
+
+/// How many indexes lie in one another at most.
+const DEEPEST: usize = 8;
+
+/// Docker's names for a manifest and an index, in the same schema as OCI's.
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// Docker's name for an image configuration.
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+
+/// Reads the artifact that is chosen, or the only one.
+///
+/// # Errors
+/// There is no such artifact, or several; a document is not what its descriptor says; a blob is missing.
+pub(super) fn read(source: &Source, choice: Option<&Choice>) -> Result<Artifact, FileError> {
+    let layout: OciLayout = parse(source, MARKER, &source.document(MARKER, LARGEST_MANIFEST)?)?;
+    if layout.image_layout_version() != "1.0.0" {
+        return Err(source.invalid(MARKER, Fault::Version(layout.image_layout_version().clone())));
+    }
+    let index: ImageIndex = parse(source, INDEX, &source.document(INDEX, LARGEST_MANIFEST)?)?;
+    if index.schema_version() != 2 {
+        return Err(source.invalid(INDEX, Fault::Malformed("has a schema version other than 2")));
+    }
+    let chosen = choose(source, index.manifests(), choice)?;
+    Reader { source, left: LARGEST_TOTAL }.artifact(INDEX, chosen, 0)
+}
+
+/// Returns the descriptor that is meant. Several of one digest are one artifact with several names.
+fn choose<'a>(
+    source: &Source,
+    descriptors: &'a [Descriptor],
+    choice: Option<&Choice>,
+) -> Result<&'a Descriptor, FileError> {
+    let meant = |descriptor: &&Descriptor| match choice {
+        None => true,
+        Some(Choice::Digest(chosen)) => descriptor.as_digest_sha256() == Some(&chosen.hex()),
+        Some(Choice::Name(chosen)) => names(descriptor).any(|name| name == chosen),
+    };
+    let found: BTreeMap<&str, _> =
+        descriptors.iter().filter(meant).map(|found| (found.digest().as_ref(), found)).collect();
+    if let (1, Some((_, descriptor))) = (found.len(), found.first_key_value()) {
+        return Ok(*descriptor);
+    }
+    let digest = |descriptor: &Descriptor| format!("@{}", descriptor.digest());
+    let named = |descriptor: &Descriptor| {
+        let names: Vec<_> = names(descriptor).cloned().collect();
+        if names.is_empty() { vec![digest(descriptor)] } else { names }
+    };
+    let path = source.path().to_owned();
+    match choice {
+        Some(choice) if found.is_empty() => {
+            let names = descriptors.iter().flat_map(named).collect();
+            Err(FileError::NotFound { path, choice: choice.to_string(), names })
+        }
+        // One name for several digests chooses nothing.
+        Some(_) => Err(FileError::Several { path, names: found.into_values().map(digest).collect() }),
+        None if found.is_empty() => Err(source.invalid(INDEX, Fault::Malformed("refers to nothing"))),
+        None => Err(FileError::Several { path, names: descriptors.iter().flat_map(named).collect() }),
+    }
+}
+
+/// Returns what a layout calls a manifest.
+fn names(descriptor: &Descriptor) -> impl Iterator<Item = &String> {
+    let annotations = descriptor.annotations().as_ref();
+    [REF_NAME, FULL_NAME].into_iter().filter_map(move |key| annotations?.get(key))
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    /// How many bytes of documents may still be read.
+    left: u64,
+}
+
+impl Reader<'_> {
+    /// Reads the manifest that the document `parent` refers to, and all below it.
+    fn artifact(&mut self, parent: &str, descriptor: &Descriptor, depth: usize) -> Result<Artifact, FileError> {
+        let (manifest, bytes) = self.document(parent, descriptor, LARGEST_MANIFEST)?;
+        let name = manifest.digest.to_string();
+        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new() };
+        match descriptor.media_type() {
+            MediaType::ImageManifest => self.manifest(&name, &bytes, &mut artifact)?,
+            MediaType::Other(docker) if docker == DOCKER_MANIFEST => self.manifest(&name, &bytes, &mut artifact)?,
+            MediaType::ImageIndex => self.index(&name, &bytes, depth, &mut artifact)?,
+            MediaType::Other(docker) if docker == DOCKER_INDEX => self.index(&name, &bytes, depth, &mut artifact)?,
+            // Whatever else an index may refer to is carried along, and not looked into.
+            _ => {}
+        }
+        Ok(artifact)
+    }
+
+    fn manifest(&mut self, name: &str, bytes: &[u8], artifact: &mut Artifact) -> Result<(), FileError> {
+        self.check(name, bytes, &artifact.manifest.media_type, "manifests")?;
+        let manifest: ImageManifest = parse(self.source, name, bytes)?;
+        let config = manifest.config();
+        artifact.blobs.push(match config.media_type() {
+            MediaType::ImageConfig => self.document(name, config, LARGEST_CONFIG)?.0,
+            MediaType::Other(docker) if docker == DOCKER_CONFIG => self.document(name, config, LARGEST_CONFIG)?.0,
+            _ => self.blob(name, config)?,
+        });
+        for layer in manifest.layers() {
+            artifact.blobs.push(self.blob(name, layer)?);
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, name: &str, bytes: &[u8], depth: usize, artifact: &mut Artifact) -> Result<(), FileError> {
+        if depth == DEEPEST {
+            return Err(self.source.invalid(name, Fault::Malformed("lies in too many other indexes")));
+        }
+        self.check(name, bytes, &artifact.manifest.media_type, "layers")?;
+        let index: ImageIndex = parse(self.source, name, bytes)?;
+        for descriptor in index.manifests() {
+            artifact.children.push(self.artifact(name, descriptor, depth + 1)?);
+        }
+        Ok(())
+    }
+
+    /// Checks what every manifest and index says about itself, and that it cannot be taken for the other.
+    fn check(&self, name: &str, bytes: &[u8], media_type: &MediaType, foreign: &str) -> Result<(), FileError> {
+        let head: Head = parse(self.source, name, bytes)?;
+        if head.schema_version != 2 {
+            return Err(self.source.invalid(name, Fault::Malformed("has a schema version other than 2")));
+        }
+        let contradicts = if foreign == "layers" { head.layers.is_some() } else { head.manifests.is_some() };
+        if contradicts {
+            return Err(self.source.invalid(name, Fault::Malformed("is both a manifest and an index")));
+        }
+        match head.media_type {
+            Some(actual) if actual != media_type.to_string() => {
+                Err(self.source.invalid(name, Fault::MediaType { stated: media_type.to_string(), actual }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns a blob that stays where it lies.
+    fn blob(&self, parent: &str, descriptor: &Descriptor) -> Result<Blob, FileError> {
+        let digest = self.digest(parent, descriptor)?;
+        self.source.blob(descriptor.media_type().clone(), digest, descriptor.size())
+    }
+
+    /// Reads and verifies a blob that is a document.
+    fn document(&mut self, parent: &str, descriptor: &Descriptor, limit: u64) -> Result<(Blob, Arc<[u8]>), FileError> {
+        let mut blob = self.blob(parent, descriptor)?;
+        if blob.size > self.left {
+            let fault = Fault::Malformed("refers to more documents than any image has");
+            return Err(self.source.invalid(parent, fault));
+        }
+        self.left -= blob.size;
+        let bytes: Arc<[u8]> = self.source.document_blob(&blob, limit)?.into();
+        blob.content = BlobContent::Bytes(Arc::clone(&bytes));
+        Ok((blob, bytes))
+    }
+
+    fn digest(&self, parent: &str, descriptor: &Descriptor) -> Result<Sha256, FileError> {
+        let unknown = || self.source.invalid(parent, Fault::Algorithm(descriptor.digest().to_string()));
+        descriptor.as_digest_sha256().and_then(sha256).ok_or_else(unknown)
+    }
+}
+
+/// What manifests and indexes have in common, and what tells them apart.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    schema_version: u32,
+    media_type: Option<String>,
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+}
+
+/// Parses a document.
+pub(in crate::image) fn parse<T: DeserializeOwned>(source: &Source, name: &str, bytes: &[u8]) -> Result<T, FileError> {
+    serde_json::from_slice(bytes).map_err(|error| source.invalid(name, error))
 }

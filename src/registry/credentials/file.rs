@@ -95,8 +95,7 @@ impl CredentialFile {
     /// Parses a file. One without content is one without credentials.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CredentialsError> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-        let document: Document =
-            serde_json::from_slice(text).map_err(|error| CredentialsError::json(path, &error))?;
+        let document: Document = serde_json::from_slice(text).map_err(|error| CredentialsError::json(path, &error))?;
         let is_other_key = |key: &str| Scope::of_key(key).docker_key() != key;
         let mut auths: Vec<_> = document.auths.unwrap_or_default().into_iter().collect();
         auths.sort_by_key(|(key, _)| is_other_key(key));
@@ -167,10 +166,145 @@ fn decode(auth: &str) -> Result<Login, &'static str> {
     let bytes = BASE64.decode(auth.trim()).map_err(|_| "`auth` is not base64")?;
     let text = String::from_utf8(bytes).map_err(|_| "`auth` is not UTF-8 in base64")?;
     match text.split_once(':') {
-        Some((username, password)) if !username.is_empty() => Ok(Login::Basic {
-            username: username.to_owned(),
-            password: password.trim_matches('\0').to_owned().into(),
-        }),
+        Some((username, password)) if !username.is_empty() => {
+            Ok(Login::Basic { username: username.to_owned(), password: password.trim_matches('\0').to_owned().into() })
+        }
         _ => Err("`auth` is not `user:password` in base64"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "/home/user/.docker/config.json";
+
+    fn parse(text: &str) -> CredentialFile {
+        CredentialFile::parse(Path::new(FILE), text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn basic(username: &str, password: &str) -> Option<Login> {
+        Some(Login::Basic { username: username.to_owned(), password: password.to_owned().into() })
+    }
+
+    fn token(text: &str) -> Option<Login> {
+        Some(Login::IdentityToken(text.to_owned().into()))
+    }
+
+    /// `user:word`, `user:w:o:r:d`, `user:word` with zero bytes, `user:`, and an empty user with a token beside it.
+    const AUTH: &str = "dXNlcjp3b3Jk";
+    const COLONS: &str = "dXNlcjp3Om86cjpk";
+    const ZEROS: &str = "dXNlcjp3b3JkAAA=";
+    const NO_PASSWORD: &str = "dXNlcjo=";
+
+    #[test]
+    fn entries_come_in_many_shapes() {
+        let auths = |entry: &str| format!(r#"{{"auths": {{"quay.io": {entry}}}}}"#);
+        for (text, login) in [
+            (String::new(), None),
+            ("\n ".to_owned(), None),
+            ("{}".to_owned(), None),
+            (r#"{"auths": null, "credHelpers": null, "credsStore": null}"#.to_owned(), None),
+            (r#"{"auths": {}, "HttpHeaders": {"User-Agent": "Docker"}, "psFormat": 1}"#.to_owned(), None),
+            (auths("null"), None),
+            (auths("{}"), None),
+            (auths(r#"{"auth": "", "email": "a@b"}"#), None),
+            (auths(r#"{"auth": null, "username": null}"#), None),
+            (auths(r#"{"username": "user"}"#), None),
+            (auths(r#"{"password": "word"}"#), None),
+            (auths(r#"{"username": "user", "password": "word"}"#), basic("user", "word")),
+            (auths(&format!(r#"{{"auth": "{AUTH}"}}"#)), basic("user", "word")),
+            (auths(&format!(r#"{{"auth": " {AUTH}\n"}}"#)), basic("user", "word")),
+            (auths(&format!(r#"{{"auth": "{AUTH}", "username": "a", "password": "b"}}"#)), basic("user", "word")),
+            (auths(&format!(r#"{{"auth": "{COLONS}"}}"#)), basic("user", "w:o:r:d")),
+            (auths(&format!(r#"{{"auth": "{ZEROS}"}}"#)), basic("user", "word")),
+            (auths(&format!(r#"{{"auth": "{}"}}"#, ZEROS.trim_end_matches('='))), basic("user", "word")),
+            (auths(&format!(r#"{{"auth": "{NO_PASSWORD}"}}"#)), basic("user", "")),
+            (auths(r#"{"identitytoken": "t0ken"}"#), token("t0ken")),
+            (auths(&format!(r#"{{"auth": "{NO_PASSWORD}", "identitytoken": "t0ken"}}"#)), token("t0ken")),
+            (auths(&format!(r#"{{"auth": "{AUTH}", "identitytoken": ""}}"#)), basic("user", "word")),
+        ] {
+            assert_eq!(parse(&text).login(&Scope::of_repository("quay.io", "a/b")).unwrap(), login, "{text}");
+        }
+    }
+
+    #[test]
+    fn entries_are_found_by_host_and_narrowest_namespace() {
+        let entry = |user: &str| format!(r#"{{"username": "{user}", "password": "word"}}"#);
+        for (keys, registry, repository, user) in [
+            (&["quay.io"][..], "quay.io", "a/b", Some(0)),
+            (&["quay.io"], "QUAY.io", "a/b", Some(0)),
+            (&["quay.io"], "quay.io:443", "a/b", None),
+            (&["quay.io:443"], "quay.io", "a/b", None),
+            (&["https://quay.io"], "quay.io", "a/b", Some(0)),
+            (&["https://quay.io/v2/"], "quay.io", "a/b", Some(0)),
+            (&["http://localhost:5000/v1/"], "localhost:5000", "a", Some(0)),
+            (&["evil-quay.io", "quay.io.evil"], "quay.io", "a", None),
+            (&["https://quay.io/v1/", "quay.io"], "quay.io", "a", Some(1)),
+            (&["quay.io/a", "quay.io"], "quay.io", "a/b/c", Some(0)),
+            (&["quay.io/a", "quay.io/a/b/c", "quay.io/a/b"], "quay.io", "a/b/c", Some(1)),
+            (&["quay.io/a/b/c", "quay.io"], "quay.io", "a/b", Some(1)),
+            (&["quay.io/a"], "quay.io", "ab", None),
+            (&["https://index.docker.io/v1/"], "registry-1.docker.io", "library/python", Some(0)),
+            (&["https://index.docker.io/v1/"], "docker.io", "library/python", Some(0)),
+            (&["docker.io", "https://index.docker.io/v1/"], "index.docker.io", "library/python", Some(1)),
+            (&["docker.io/team", "https://index.docker.io/v1/"], "docker.io", "team/app", Some(0)),
+            (&["https://index.docker.io/v1/access-token"], "docker.io", "library/python", None),
+        ] {
+            let entries: Vec<_> =
+                keys.iter().enumerate().map(|(at, key)| format!("{key:?}: {}", entry(&at.to_string()))).collect();
+            let file = parse(&format!(r#"{{"auths": {{{}}}}}"#, entries.join(", ")));
+            let expected = user.and_then(|user: usize| basic(&user.to_string(), "word"));
+            let login = file.login(&Scope::of_repository(registry, repository)).unwrap();
+            assert_eq!(login, expected, "{keys:?} for {registry}/{repository}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_not_asked_for_may_be_broken() {
+        let file = parse(&format!(r#"{{"auths": {{"gcr.io": {{"auth": "!"}}, "quay.io": {{"auth": "{AUTH}"}}}}}}"#));
+        assert_eq!(file.login(&Scope::of_repository("quay.io", "a")).unwrap(), basic("user", "word"));
+        assert!(file.login(&Scope::of_repository("gcr.io", "a")).is_err());
+    }
+
+    #[test]
+    fn helpers_are_those_that_docker_would_ask() {
+        let none = None;
+        for (text, registry, question) in [
+            ("{}", "quay.io", none),
+            (r#"{"credsStore": ""}"#, "quay.io", none),
+            (r#"{"credsStore": "pass"}"#, "Quay.io", Some(("pass", "quay.io"))),
+            (r#"{"credsStore": "pass"}"#, "registry-1.docker.io", Some(("pass", "https://index.docker.io/v1/"))),
+            (r#"{"credsStore": "pass", "credHelpers": {"quay.io": "x"}}"#, "quay.io", Some(("x", "quay.io"))),
+            (r#"{"credsStore": "pass", "credHelpers": {"quay.io": ""}}"#, "quay.io", none),
+            (r#"{"credsStore": "pass", "credHelpers": {"quay.io": "x"}}"#, "gcr.io", Some(("pass", "gcr.io"))),
+            (r#"{"credHelpers": {"quay.io/team": "x"}}"#, "quay.io", none),
+            (r#"{"credHelpers": {"docker.io": "x"}}"#, "registry-1.docker.io", Some(("x", "docker.io"))),
+            (r#"{"credHelpers": {"localhost:5000": "x"}}"#, "localhost:5000", Some(("x", "localhost:5000"))),
+        ] {
+            let (file, wanted) = (parse(text), Scope::of_repository(registry, "team/app"));
+            let question = question.map(|(helper, server)| Question { helper, server });
+            assert_eq!(file.question(&wanted), question, "{text} for {registry}");
+        }
+    }
+
+    #[test]
+    fn files_are_where_docker_and_podman_keep_them() {
+        let paths = |variables: &[(&str, &str)], home: Option<&str>| {
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            paths(&KeychainOptions { variables, home: home.map(PathBuf::from) })
+        };
+        let list = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let runtime = ("XDG_RUNTIME_DIR", "/run/user/7");
+        assert_eq!(paths(&[], None), list(&[]));
+        assert_eq!(paths(&[], Some("/h")), list(&["/h/.docker/config.json", "/h/.config/containers/auth.json"]));
+        assert_eq!(
+            paths(&[runtime, ("DOCKER_CONFIG", "/d"), ("XDG_CONFIG_HOME", "/c")], Some("/h")),
+            list(&["/d/config.json", "/run/user/7/containers/auth.json", "/c/containers/auth.json"])
+        );
+        assert_eq!(
+            paths(&[runtime, ("REGISTRY_AUTH_FILE", "/auth"), ("DOCKER_CONFIG", "")], Some("/h")),
+            list(&["/h/.docker/config.json", "/auth"])
+        );
     }
 }

@@ -95,7 +95,10 @@ impl HelperFault {
                 vec![format!("install {program}, or take it out of `credsStore` or `credHelpers`")]
             }
             Self::Failed { program, .. } => {
-                vec![format!("`{} get` tells more; it reads the registry's name from standard input", program.display())]
+                vec![format!(
+                    "`{} get` tells more; it reads the registry's name from standard input",
+                    program.display()
+                )]
             }
             Self::TimedOut { .. } => vec!["unlock the keychain or the key that the helper waits for".to_owned()],
             Self::Name { .. } | Self::Run { .. } | Self::Answer { .. } => Vec::new(),
@@ -107,10 +110,14 @@ impl HelperFault {
 pub(super) struct Helpers {
     search_path: String,
     time_limit: Duration,
-    answers: Mutex<BTreeMap<(String, String), Arc<OnceCell<Answer>>>>,
+    /// By the helper's name and the server.
+    answers: Mutex<BTreeMap<(String, String), Arc<Asked>>>,
 }
 
 type Answer = Result<Option<Login>, Arc<HelperFault>>;
+
+/// An answer that is there, or on its way.
+type Asked = OnceCell<Answer>;
 
 impl Helpers {
     /// Returns the helpers on a search path, the value of `PATH`.
@@ -204,4 +211,117 @@ fn parse(answer: &[u8]) -> Option<Option<Login>> {
         TOKEN_USERNAME => Some(Login::IdentityToken(secret.into())),
         _ => Some(Login::Basic { username, password: secret.into() }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{basic, install};
+    use super::*;
+
+    const FOUND: &str = r#"cat >/dev/null; echo '{"ServerURL": "x", "Username": "user", "Secret": "s3cret"}'"#;
+
+    fn helpers(folder: &Path) -> Helpers {
+        let search_path = format!("relative:{}:{}", folder.join("absent").display(), folder.display());
+        Helpers::new(search_path)
+    }
+
+    async fn answer(script: &str) -> Answer {
+        let folder = tempfile::tempdir().unwrap();
+        install(folder.path(), "docker-credential-it", script);
+        helpers(folder.path()).ask(&Question { helper: "it", server: "quay.io" }).await
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_many_shapes() {
+        for (script, login) in [
+            (FOUND, Some(basic("user", "s3cret"))),
+            (r#"echo '{"Username": "<token>", "Secret": "t"}'"#, Some(Login::IdentityToken("t".to_owned().into()))),
+            (r#"echo '{"ServerURL": "", "Username": "", "Secret": ""}'"#, None),
+            (r#"printf '{"Username": "%s", "Secret": "a:b"}' "$(cat)-$1""#, Some(basic("quay.io-get", "a:b"))),
+            (r#"echo '{"Username": "user", "Secret": "s3cret"}'; echo warning >&2"#, Some(basic("user", "s3cret"))),
+            ("echo credentials not found in native keychain; exit 1", None),
+            ("echo credentials not found in native keychain >&2; exit 3", None),
+        ] {
+            assert_eq!(answer(script).await.unwrap(), login, "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn faults_name_the_helper_and_show_no_secret() {
+        for (script, expected) in [
+            ("echo s3cret; exit 1", "docker-credential-it failed (exit status: 1)"),
+            ("echo s3cret; echo 'key is\n\tlocked' >&2; exit 2", "failed (exit status: 2): key is locked"),
+            ("kill -9 $$", "failed (signal: 9 (SIGKILL))"),
+            ("echo s3cret", "the answer of "),
+            ("true", "is not the JSON object that a credential helper gives"),
+            (r#"echo '{"Username": "user", "Secret": ["s3cret"]}'"#, "is not the JSON object"),
+            (r#"echo '{"Username": "user", "password": "s3cret"}'"#, "is not the JSON object"),
+            ("exec cat /dev/zero", "docker-credential-it"),
+        ] {
+            let fault = answer(script).await.unwrap_err();
+            let shown = format!("{fault} {fault:?} {:?}", fault.hints());
+            assert!(
+                fault.to_string().contains(expected) && fault.to_string().contains("docker-credential-it"),
+                "{fault}"
+            );
+            assert!(!shown.contains("s3cret"), "{script}: {shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_helper_that_hangs_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        install(folder.path(), "docker-credential-it", &format!("echo $$ >'{}'; exec sleep 600", pid.display()));
+        let helpers = Helpers { time_limit: Duration::from_secs(3), ..helpers(folder.path()) };
+        let fault = helpers.ask(&Question { helper: "it", server: "quay.io" }).await.unwrap_err();
+        assert!(matches!(*fault, HelperFault::TimedOut { .. }), "{fault}");
+        let process = PathBuf::from(format!("/proc/{}/cmdline", std::fs::read_to_string(pid).unwrap().trim()));
+        for _ in 0..100 {
+            // A process that was killed, but not yet waited for, has no command line.
+            if std::fs::read(&process).unwrap_or_default().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{} still runs", process.display());
+    }
+
+    #[tokio::test]
+    async fn names_are_plain_and_programs_are_on_the_search_path() {
+        let folder = tempfile::tempdir().unwrap();
+        install(folder.path(), "docker-credential-it", FOUND);
+        std::fs::write(folder.path().join("docker-credential-text"), FOUND).unwrap();
+        std::fs::create_dir(folder.path().join("docker-credential-folder")).unwrap();
+        std::fs::create_dir(folder.path().join("docker-credential-x")).unwrap();
+        let helpers = helpers(folder.path());
+        for (name, expected) in [
+            ("", "the helper's name \"\" is not a plain file name"),
+            ("x/../docker-credential-it", "the helper's name \"x/../docker-credential-it\" is not a plain file name"),
+            ("i\nt", "the helper's name \"i\\nt\" is not a plain file name"),
+            ("text", "docker-credential-text is not on PATH"),
+            ("folder", "docker-credential-folder is not on PATH"),
+            ("absent", "docker-credential-absent is not on PATH"),
+        ] {
+            let fault = helpers.ask(&Question { helper: name, server: "quay.io" }).await.unwrap_err();
+            assert_eq!(fault.to_string(), expected);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_helper_is_asked_once_for_each_server() {
+        for (end, is_answered) in [(FOUND, true), ("exit 1", false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let calls = folder.path().join("calls");
+            let script = format!("echo call >>'{}'; sleep 0.1; {end}", calls.display());
+            install(folder.path(), "docker-credential-it", &script);
+            let helpers = helpers(folder.path());
+            let ask = async |server| helpers.ask(&Question { helper: "it", server }).await;
+            let answers = tokio::join!(ask("quay.io"), ask("quay.io"), ask("gcr.io"), ask("quay.io"));
+            for answer in [answers.0, answers.1, answers.2, answers.3, ask("quay.io").await] {
+                assert_eq!(answer.is_ok(), is_answered);
+            }
+            assert_eq!(std::fs::read_to_string(calls).unwrap().lines().count(), 2, "{end}");
+        }
+    }
 }

@@ -7,7 +7,7 @@
 //! 2. Docker's `config.json`, in the folder `DOCKER_CONFIG` or else `~/.docker`;
 //! 3. podman's `auth.json`: the file `REGISTRY_AUTH_FILE`, or else `containers/auth.json` in `XDG_RUNTIME_DIR`, then in
 //!    `XDG_CONFIG_HOME` or `~/.config`;
-//! 4. for a registry of Amazon's, AWS itself (see [`ecr`](super::ecr)).
+//! 4. for a registry of Amazon's, AWS itself (see [`ecr`]).
 //!
 //! In each file, the registry's helper is asked (`credHelpers`, else `credsStore`), and then come the entries (`auths`),
 //! those of the narrowest namespace first. A file that does not exist holds nothing. A file that cannot be parsed, and a

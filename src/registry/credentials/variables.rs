@@ -27,6 +27,7 @@ pub(super) fn login(options: &KeychainOptions, registry: &str) -> Result<Option<
 
 /// Returns the name of a variable: `PYBUNDLE_REGISTRY_LOCALHOST_5000_PASSWORD` for `localhost:5000`.
 fn variable(registry: &str, part: &str) -> String {
-    let in_name = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
+    let in_name =
+        |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
     format!("PYBUNDLE_REGISTRY_{}_{part}", registry.chars().map(in_name).collect::<String>())
 }

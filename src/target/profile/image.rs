@@ -137,6 +137,11 @@ pub struct ImageTarget {
 }
 
 impl ImageProfile {
+    /// Returns the base image as the profile names it; `{python}` stands for the version of Python.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Returns the profile for a version of Python.
     pub fn target(&self, python: PythonVersion) -> ImageTarget {
         let version = python.to_string();

@@ -1,0 +1,232 @@
+//! One gzip member, spliced from deflate streams that others have made.
+//!
+//! Deflate streams can be joined: a stream is a sequence of blocks, and only the mark in its last block's header says
+//! that nothing follows. So a stream is copied as it lies, with that mark cleared, and the next one begins after its
+//! last bit. Copying needs a stream to begin with a byte; where it would not, an empty stored block comes before it,
+//! which ends with a byte. Between the streams stand blocks of our own, which go on at any bit.
+//!
+//! The bytes depend on the content alone: what is one block is decided by it, never by the size of a buffer.
+//!
+//! Specification: [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952) around [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951).
+
+use std::io::Write;
+
+use super::ArchiveError;
+use super::deflate::Deflater;
+use crate::tree::{Extent, Form};
+
+mod bits;
+
+use bits::BitBuffer;
+
+/// How many bytes are collected before they are written: they are still in the processor's cache when the output takes
+/// them, and often hashes them. Nothing in the output depends on it.
+const BUFFER: usize = 256 * 1024;
+
+/// The most that a stored block can hold (RFC 1951, section 3.2.4).
+const LARGEST_STORED: u64 = 65_535;
+
+/// Deflate, no flags and so no name, no time, no hint at the compressor, and no operating system (RFC 1952, section 2.3).
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// The header of a stored block that is not the last, of three bits (RFC 1951, section 3.2.3).
+const STORED: u16 = 0b000;
+/// The header of a block with fixed codes that is not the last.
+const FIXED: u16 = 0b010;
+/// The header of the last block, with fixed codes.
+const LAST_FIXED: u16 = 0b011;
+
+/// Writes one gzip member.
+pub(super) struct Splicer<'a> {
+    output: &'a mut dyn Write,
+    buffer: BitBuffer,
+    /// Whether a block with fixed codes has begun and not ended.
+    is_open: bool,
+    /// The CRC-32 of everything that the member inflates to.
+    crc32: crc32fast::Hasher,
+    /// The number of bytes that the member inflates to.
+    size: u64,
+}
+
+impl<'a> Splicer<'a> {
+    /// Begins a member.
+    pub fn new(output: &'a mut dyn Write) -> Self {
+        let mut bytes = Vec::with_capacity(BUFFER + 64 * 1024);
+        bytes.extend_from_slice(&HEADER);
+        Self { output, buffer: BitBuffer::new(bytes), is_open: false, crc32: crc32fast::Hasher::new(), size: 0 }
+    }
+
+    /// Adds bytes that no one has compressed, which are mostly runs: headers and padding.
+    ///
+    /// # Errors
+    /// The output fails.
+    pub fn runs(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
+        if !self.is_open {
+            self.buffer.put(FIXED, 3);
+            self.is_open = true;
+        }
+        self.buffer.put_runs(bytes);
+        self.crc32.update(bytes);
+        self.size += bytes.len() as u64;
+        self.write_if_full()
+    }
+
+    /// Adds an entry of a wheel as it lies there. The extent is [coherent](Extent::is_coherent); `fill` gets portions of
+    /// it to fill, and the distance of each from the extent's beginning.
+    ///
+    /// # Errors
+    /// The output fails, or the error of `fill`.
+    pub fn extent(
+        &mut self,
+        extent: &Extent,
+        fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        match extent.form {
+            Form::Stored => self.stored(extent.size, fill)?,
+            Form::Deflated { final_block, end } => self.stream(extent.compressed_size, final_block, end, fill)?,
+        }
+        self.crc32.combine(&crc32fast::Hasher::new_with_initial_len(extent.crc32, extent.size));
+        self.size += extent.size;
+        Ok(())
+    }
+
+    /// Adds bytes, deflated by the pinned compressor. `read` puts some into a buffer and returns their number; 0 at the
+    /// end.
+    ///
+    /// # Errors
+    /// The output fails, or the error of `read`.
+    pub fn deflate(
+        &mut self,
+        mut read: impl FnMut(&mut [u8]) -> Result<usize, ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        let mut chunk = vec![0; 64 * 1024];
+        let mut length = read(&mut chunk)?;
+        if length == 0 {
+            return Ok(());
+        }
+        self.align();
+        let mut deflater = Deflater::begin();
+        while length > 0 {
+            deflater.push(&chunk[..length], &mut self.buffer.bytes).map_err(ArchiveError::Output)?;
+            self.write_if_full()?;
+            length = read(&mut chunk)?;
+        }
+        let deflated = deflater.finish_open(&mut self.buffer.bytes).map_err(ArchiveError::Output)?;
+        self.crc32.combine(&crc32fast::Hasher::new_with_initial_len(deflated.crc32, deflated.size));
+        self.size += deflated.size;
+        Ok(())
+    }
+
+    /// Ends the member.
+    ///
+    /// # Errors
+    /// The output fails.
+    pub fn finish(mut self) -> Result<(), ArchiveError> {
+        self.close();
+        self.buffer.put(LAST_FIXED, 3);
+        self.buffer.put_end_of_block();
+        self.buffer.pad();
+        let bytes = &mut self.buffer.bytes;
+        bytes.extend_from_slice(&self.crc32.finalize().to_le_bytes());
+        // The size modulo 2³² (RFC 1952, section 2.3.1).
+        bytes.extend_from_slice(&(self.size as u32).to_le_bytes());
+        self.output.write_all(bytes).map_err(ArchiveError::Output)
+    }
+
+    /// Copies bytes into stored blocks, all but the last of which are as large as they can be.
+    fn stored(
+        &mut self,
+        size: u64,
+        mut fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        self.close();
+        let mut done = 0;
+        while done < size {
+            let length = LARGEST_STORED.min(size - done);
+            self.begin_stored(length as u16);
+            self.copy(length, |portion, within| fill(portion, done + within))?;
+            done += length;
+        }
+        Ok(())
+    }
+
+    /// Copies a deflate stream, without the mark of its last block and without what follows its last bit.
+    fn stream(
+        &mut self,
+        length: u64,
+        final_block: u64,
+        end: u64,
+        mut fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        self.align();
+        self.copy(length, |portion, done| {
+            fill(portion, done)?;
+            let marked = (final_block / 8).checked_sub(done).and_then(|at| portion.get_mut(usize::try_from(at).ok()?));
+            if let Some(byte) = marked {
+                *byte &= !(1 << (final_block % 8));
+            }
+            Ok(())
+        })?;
+        // The bits of the last byte that belong to the stream; none means all.
+        let used = end % 8;
+        if used > 0
+            && let Some(last) = self.buffer.bytes.pop()
+        {
+            self.buffer.put(u16::from(last) & ((1 << used) - 1), used as u32);
+        }
+        Ok(())
+    }
+
+    /// Has `length` bytes put into the buffer, in portions, after the bytes that are there.
+    fn copy(
+        &mut self,
+        length: u64,
+        mut fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        let mut done = 0;
+        while done < length {
+            self.write_if_full()?;
+            let start = self.buffer.bytes.len();
+            let portion = usize::try_from(length - done).unwrap_or(usize::MAX).min(BUFFER - start);
+            self.buffer.bytes.resize(start + portion, 0);
+            fill(&mut self.buffer.bytes[start..], done)?;
+            done += portion as u64;
+        }
+        Ok(())
+    }
+
+    /// Ends a block of our own.
+    fn close(&mut self) {
+        if self.is_open {
+            self.buffer.put_end_of_block();
+            self.is_open = false;
+        }
+    }
+
+    /// Ends a block of our own, and makes the next block begin with a byte.
+    fn align(&mut self) {
+        self.close();
+        if self.buffer.is_aligned() {
+            self.buffer.pad();
+        } else {
+            self.begin_stored(0);
+        }
+    }
+
+    /// Begins a stored block; its bytes follow.
+    fn begin_stored(&mut self, length: u16) {
+        self.buffer.put(STORED, 3);
+        self.buffer.pad();
+        self.buffer.bytes.extend_from_slice(&length.to_le_bytes());
+        self.buffer.bytes.extend_from_slice(&(!length).to_le_bytes());
+    }
+
+    /// Writes the whole bytes once there are many.
+    fn write_if_full(&mut self) -> Result<(), ArchiveError> {
+        if self.buffer.bytes.len() >= BUFFER {
+            self.output.write_all(&self.buffer.bytes).map_err(ArchiveError::Output)?;
+            self.buffer.bytes.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,244 @@
+//! The headers of a tar archive.
+//!
+//! Every member has owner and group 0 with no names, and one time. A header is ustar's alone wherever that can say what
+//! is to be said, so that the oldest reader understands it. A pax header precedes it for a path or a link that does not
+//! fit, for a size past 8 GiB, and for a name that is not ASCII: ustar leaves the encoding of its fields open, pax says
+//! UTF-8.
+//!
+//! Specification: [POSIX.1-2017, pax](https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html), "ustar
+//! Interchange Format" and "pax Header Block".
+
+use tar::{EntryType, Header};
+
+use crate::tree::Mode;
+
+/// The size of a block. Headers and contents fill whole blocks.
+const BLOCK: usize = 512;
+
+/// 1980-01-01T00:00:00Z, the time that every member has: the first that a zip can name, so that both artifacts agree.
+const TIME: u64 = 315_532_800;
+
+/// The largest size that the eleven octal digits of a header can say.
+const LARGEST_SIZE: u64 = 0o777_7777_7777;
+
+/// The name of a pax header, which no reader shows.
+const PAX_NAME: &str = "PaxHeader";
+
+static ZEROS: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+
+/// What a member is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind<'a> {
+    /// A folder.
+    Folder,
+    /// A regular file, whose bytes follow.
+    File {
+        /// Its permissions.
+        mode: Mode,
+        /// The number of its bytes.
+        size: u64,
+    },
+    /// A symbolic link, with what it points at.
+    Link(&'a str),
+}
+
+/// Appends the header blocks of a member to `blocks`. The path of a folder has no trailing slash.
+pub(super) fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
+    let (entry_type, mode, size, target) = match kind {
+        Kind::Folder => (EntryType::Directory, 0o755, 0, ""),
+        Kind::File { mode, size } => (EntryType::Regular, mode.permissions(), size, ""),
+        Kind::Link(target) => (EntryType::Symlink, 0o777, 0, target),
+    };
+    let slash = if entry_type == EntryType::Directory { "/" } else { "" };
+    let path = format!("{path}{slash}");
+    let mut header = header(entry_type, mode);
+
+    let mut records = Vec::new();
+    match split(&path) {
+        Some((prefix, name)) if path.is_ascii() => set_name(&mut header, prefix, name),
+        _ => {
+            append_record("path", &path, &mut records);
+            set_name(&mut header, "", &legacy(&path));
+        }
+    }
+    if target.is_ascii() && target.len() <= header.as_old().linkname.len() {
+        set(&mut header.as_old_mut().linkname, target);
+    } else {
+        append_record("linkpath", target, &mut records);
+        set(&mut header.as_old_mut().linkname, &legacy(target));
+    }
+    if size <= LARGEST_SIZE {
+        header.set_size(size);
+    } else {
+        append_record("size", &size.to_string(), &mut records);
+    }
+
+    if !records.is_empty() {
+        append_pax(&records, blocks);
+    }
+    header.set_cksum();
+    blocks.extend_from_slice(header.as_bytes());
+}
+
+/// Returns the zeros that fill the last block of a content of `size` bytes.
+pub(super) fn padding(size: u64) -> &'static [u8] {
+    let filled = (size % BLOCK as u64) as usize;
+    if filled == 0 { &[] } else { &ZEROS[..BLOCK - filled] }
+}
+
+/// Returns the two blocks of zeros that end an archive.
+pub(super) fn end() -> &'static [u8] {
+    &ZEROS
+}
+
+/// Returns a header with everything that members have in common, without name, size and checksum.
+fn header(entry_type: EntryType, mode: u32) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(entry_type);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    header.set_mtime(TIME);
+    if let Some(ustar) = header.as_ustar_mut() {
+        ustar.set_device_major(0);
+        ustar.set_device_minor(0);
+    }
+    header
+}
+
+/// Splits a path at a slash into what the fields `prefix` and `name` hold; nothing if there is no such slash.
+fn split(path: &str) -> Option<(&str, &str)> {
+    const NAME: usize = 100;
+    const PREFIX: usize = 155;
+    if path.len() <= NAME {
+        return Some(("", path));
+    }
+    // The first slash whose rest fits; the slash that ends a folder's name has no rest.
+    let (at, _) = path.match_indices('/').find(|(at, _)| path.len() - at - 1 <= NAME)?;
+    let (prefix, name) = (&path[..at], &path[at + 1..]);
+    (prefix.len() <= PREFIX && !prefix.is_empty() && !name.is_empty()).then_some((prefix, name))
+}
+
+/// Sets the name, and the prefix that a slash joins it to.
+fn set_name(header: &mut Header, prefix: &str, name: &str) {
+    set(&mut header.as_old_mut().name, name);
+    if let Some(ustar) = header.as_ustar_mut() {
+        set(&mut ustar.prefix, prefix);
+    }
+}
+
+/// Fills a field from its beginning, as far as it goes.
+fn set(field: &mut [u8], text: &str) {
+    field.iter_mut().zip(text.bytes()).for_each(|(field, byte)| *field = byte);
+}
+
+/// Returns what a reader that knows no pax sees in place of a path.
+fn legacy(path: &str) -> String {
+    path.chars().map(|character| if character.is_ascii() { character } else { '_' }).collect()
+}
+
+/// Appends a pax header with these records.
+fn append_pax(records: &[u8], blocks: &mut Vec<u8>) {
+    let mut header = header(EntryType::XHeader, 0o644);
+    set_name(&mut header, "", PAX_NAME);
+    header.set_size(records.len() as u64);
+    header.set_cksum();
+    blocks.extend_from_slice(header.as_bytes());
+    blocks.extend_from_slice(records);
+    blocks.extend_from_slice(padding(records.len() as u64));
+}
+
+/// Appends a record: its length, which counts itself, then the key and the value.
+fn append_record(key: &str, value: &str, records: &mut Vec<u8>) {
+    let rest = format!(" {key}={value}\n");
+    let mut length = rest.len();
+    while length != rest.len() + length.to_string().len() {
+        length = rest.len() + length.to_string().len();
+    }
+    records.extend_from_slice(length.to_string().as_bytes());
+    records.extend_from_slice(rest.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(path: &str, kind: Kind<'_>) -> Vec<u8> {
+        let mut blocks = Vec::new();
+        append_header(path, kind, &mut blocks);
+        assert!(blocks.len().is_multiple_of(BLOCK));
+        blocks
+    }
+
+    const FILE: Kind<'static> = Kind::File { mode: Mode::Regular, size: 0 };
+
+    /// One header where ustar can say it, and a pax header before it elsewhere.
+    #[test]
+    fn pax_headers_stand_only_where_they_are_needed() {
+        let (n, p) = ("n".repeat(100), "p".repeat(155));
+        let folders = ["f"; 200].join("/");
+        for (path, kind, expected) in [
+            (n.as_str(), FILE, 1),
+            (&format!("{p}/{n}"), FILE, 1),
+            (&p[..99], Kind::Folder, 1),
+            (&format!("{p}/{}", &n[1..]), Kind::Folder, 1),
+            ("l", Kind::Link(&n), 1),
+            (&folders[..255], FILE, 1),
+            ("f", Kind::File { mode: Mode::Regular, size: LARGEST_SIZE }, 1),
+            (&format!("{n}n"), FILE, 3),
+            (&format!("{p}/{n}n"), FILE, 3),
+            (&format!("{p}p/{n}"), FILE, 3),
+            (&n, Kind::Folder, 3),
+            (&format!("{p}/{n}"), Kind::Folder, 3),
+            (&folders, FILE, 3),
+            ("l", Kind::Link(&p), 3),
+            ("gr\u{fc}n", FILE, 3),
+            ("l", Kind::Link("gr\u{fc}n"), 3),
+            ("f", Kind::File { mode: Mode::Regular, size: LARGEST_SIZE + 1 }, 3),
+        ] {
+            assert_eq!(blocks(path, kind).len(), expected * BLOCK, "{path} {kind:?}");
+        }
+    }
+
+    /// Each field where the ustar interchange format has it.
+    #[test]
+    fn a_header_is_that_of_ustar() {
+        let blocks = blocks(&format!("{}/a.sh", "p".repeat(98)), Kind::File { mode: Mode::Executable, size: 8 });
+        let text = |start: usize, end: usize| std::str::from_utf8(&blocks[start..end]).unwrap();
+        assert_eq!((text(0, 5), text(345, 443)), ("a.sh\0", "p".repeat(98).as_str()));
+        assert_eq!(text(100, 124), "0000755\u{0}0000000\u{0}0000000\u{0}");
+        assert_eq!(text(124, 148), "00000000010\u{0}02263523000\u{0}");
+        assert_eq!((text(156, 157), text(257, 265)), ("0", "ustar\u{0}00"));
+        assert_eq!(text(265, 345), format!("{}0000000\u{0}0000000\u{0}", "\u{0}".repeat(64)));
+        let sum: u32 = blocks
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+            .sum();
+        assert_eq!(u32::from_str_radix(text(148, 155).trim_end_matches(['\0', ' ']), 8), Ok(sum));
+    }
+
+    #[test]
+    fn a_size_past_the_field_is_in_the_pax_header() {
+        let size = LARGEST_SIZE + 1;
+        let blocks = blocks("model.bin", Kind::File { mode: Mode::Regular, size });
+        let mut archive = tar::Archive::new(blocks.as_slice());
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!((entry.size(), entry.path_bytes().as_ref()), (size, &b"model.bin"[..]));
+    }
+
+    /// The length counts its own digits, also where that adds one.
+    #[test]
+    fn records_count_themselves() {
+        for (length, expected) in
+            [(1, "9 path=n\n"), (2, "11 "), (90, "99 "), (91, "101 "), (989, "999 "), (990, "1001 ")]
+        {
+            let mut record = Vec::new();
+            append_record("path", &"n".repeat(length), &mut record);
+            let record = String::from_utf8(record).unwrap();
+            assert!(record.starts_with(expected), "{record}");
+            assert_eq!(record.split(' ').next().unwrap().parse(), Ok(record.len()));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! From a plan for each platform to an image, its files, and a registry.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Instant;
+
+use super::base::{Bases, Found};
+use super::image_report::Outcome;
+use super::plan::{self, LockedProject, Plan};
+use super::platform::{Parts, PlatformImage};
+use super::{BuildError, outputs, projects, report, start, wheels};
+use crate::cache::Cache;
+use crate::digest::Digest;
+use crate::image::file::ArtifactFile;
+use crate::image::{Artifact, Base, Image, Python, index, python};
+use crate::lock::LockedWheel;
+use crate::project::workspace::Member;
+use crate::registry::credentials::{Keychain, KeychainOptions};
+use crate::registry::{Registry, RegistryOptions};
+use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
+use crate::settings::{BaseChoice, Environment, ImageSettings, ProfileChoice, RegistrySettings, Settings};
+use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
+use crate::wheel::Wheel;
+
+/// The profile of an image if none is named.
+const DEFAULT_PROFILE: &str = "service";
+
+/// What an image is built for, and on.
+pub struct Chosen {
+    /// The profile for the chosen version of Python.
+    pub target: ImageTarget,
+    /// Why it is this version.
+    pub reason: String,
+    /// The base image as it is named.
+    pub choice: BaseChoice,
+    /// The base image.
+    pub base: Found,
+    /// The base and its interpreter, for each platform in the order of the settings. An empty base has no interpreter.
+    pub platforms: Vec<(Architecture, Base, Option<Python>)>,
+}
+
+impl Chosen {
+    /// Reports the base.
+    pub fn base_report(&self) -> BaseReport {
+        BaseReport {
+            name: self.choice.to_string(),
+            digest: self.base.digest.map(|digest| Digest::from(digest).to_string()),
+            pinned: self.base.is_pinned,
+        }
+    }
+}
+
+/// Makes the client for registries.
+///
+/// # Errors
+/// TLS is not to be had.
+pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Result<Registry, BuildError> {
+    let keychain = KeychainOptions { variables: environment.variables.clone(), home: environment.home.clone() };
+    Ok(Registry::new(RegistryOptions {
+        insecure: settings.insecure.clone(),
+        create_repositories: settings.create_repositories,
+        ..RegistryOptions::new(Keychain::new(keychain))
+    })?)
+}
+
+/// Builds an image, or one for each platform and their index, writes it to files and pushes it.
+///
+/// The files appear at their places when all of them are complete; then the image is pushed.
+///
+/// # Errors
+/// Any stage fails. Before the push, nothing is written then; after a failed push, no tag is set.
+pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageReport, BuildError> {
+    let started = Instant::now();
+    let common = &settings.common;
+    // The folder and the cache hold what layers are put together from, so they stay until all is written.
+    let temporary = wheels::temporary()?;
+    let cache = wheels::open_cache(&common.cache, temporary.path())?;
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+
+    let project = LockedProject::open(common, reporter)?;
+    let chosen = choose(settings, &project, &bases)?;
+    start::check(settings, &chosen.target)?;
+    let files = outputs::places(settings, &project)?;
+    let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
+
+    let fetched = fetch(common, &project, &plans, &cache, reporter)?;
+    let built = build(common, &plans, temporary.path(), reporter)?;
+    let wheels: Vec<_> = fetched.into_iter().zip(built).collect();
+    let mut images = Vec::new();
+    for (position, (_, base, python)) in chosen.platforms.iter().enumerate() {
+        let folder = temporary.path().join(format!("layers-{position}"));
+        std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
+        let (plan, (fetched, built), python) = (&plans[position], &wheels[position], python.as_ref());
+        let parts = Parts { settings, target: &chosen.target, base, python, plan, fetched, built, folder: &folder };
+        images.push(parts.image(&cache, reporter)?);
+    }
+    let artifact = artifact(settings, &images);
+    let written = outputs::write(&files, settings, &artifact, &images, &bases)?;
+    let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
+    let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
+    Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
+}
+
+/// Returns the image, or the index of several.
+fn artifact(settings: &ImageSettings, images: &[PlatformImage]) -> Artifact {
+    match images {
+        [only] => Artifact::from(&only.image),
+        several => {
+            let images: Vec<Image> = several.iter().map(|built| built.image.clone()).collect();
+            index::index(&images, &settings.annotations)
+        }
+    }
+}
+
+/// Says what would be built and why. Fetches no wheel and writes nothing, but what it finds out of the base.
+///
+/// # Errors
+/// The project, the lock or the base cannot be read, or they do not fit each other.
+pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImagePlanReport, BuildError> {
+    let common = &settings.common;
+    let temporary = wheels::temporary()?;
+    let cache = wheels::open_cache(&common.cache, temporary.path())?;
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+    let project = LockedProject::open(common, reporter)?;
+    let chosen = choose(settings, &project, &bases)?;
+    start::check(settings, &chosen.target)?;
+    let files = outputs::places(settings, &project)?;
+    let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
+    let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, Vec::new());
+    Ok(ImagePlanReport {
+        format: FORMAT_VERSION,
+        profile: chosen.target.name.clone(),
+        python: chosen.target.python.to_string(),
+        reason: chosen.reason.clone(),
+        base: chosen.base_report(),
+        platforms: plans.iter().map(platform).collect(),
+        outputs: files.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Returns the profile of the image.
+///
+/// # Errors
+/// There is no such profile, it cannot be read, or it is not an image's.
+pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
+    Ok(match &settings.profile {
+        ProfileChoice::Default => Profile::built_in(DEFAULT_PROFILE)?.image()?,
+        ProfileChoice::BuiltIn(name) => Profile::built_in(name)?.image()?,
+        ProfileChoice::File(path) => Profile::from_toml(&plan::read(path)?, path)?.image()?,
+    })
+}
+
+/// Returns the base that a project's pyproject.toml names: `[tool.pybundle] base`.
+pub fn configured_base(member: &Member) -> Option<&str> {
+    member.pyproject.table.get("tool")?.get("pybundle")?.get("base")?.as_str()
+}
+
+/// Returns the base that the user names: by a flag, else in the project's pyproject.toml.
+fn named_base(
+    settings: &ImageSettings,
+    project: &LockedProject,
+    member: &Member,
+) -> Result<Option<BaseChoice>, BuildError> {
+    match (&settings.base, configured_base(member)) {
+        (Some(choice), _) => Ok(Some(choice.clone())),
+        (None, Some(configured)) => {
+            let choice: BaseChoice = configured.parse()?;
+            Ok(Some(choice.in_folder(&project.workspace.folder(member))))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Chooses the version of Python and the base, which must have it.
+///
+/// A base that the user names decides the version where the project leaves it open; a base of the profile follows it.
+fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> Result<Chosen, BuildError> {
+    let profile = profile(&settings.common)?;
+    if let Some(architecture) = settings.platforms.iter().find(|wanted| !profile.architectures.contains(wanted)) {
+        return Err(BuildError::NoArchitecture { profile: profile.name, architecture: *architecture });
+    }
+    let member = project.member(&settings.common);
+    let version = |candidates: &[_]| -> Result<_, BuildError> {
+        if let Some(python) = settings.python {
+            return Ok((python, "as asked".to_owned()));
+        }
+        let file = project.python_version_file(member)?;
+        let requires_python = member.pyproject.requires_python.as_ref();
+        let (python, reason) = default_python(candidates, file.as_deref(), requires_python)?;
+        Ok((python, reason.to_string()))
+    };
+    let of_platforms = |found: &Found| -> Result<Vec<_>, BuildError> {
+        let base = |architecture: &Architecture| {
+            let base = bases.base(found, *architecture)?;
+            let pythons = bases.pythons(&base)?;
+            Ok((*architecture, base, pythons))
+        };
+        settings.platforms.iter().map(base).collect()
+    };
+    let (target, reason, choice, base, platforms) = match named_base(settings, project, member)? {
+        Some(choice) => {
+            let base = bases.find(&choice)?;
+            let platforms = of_platforms(&base)?;
+            let mut versions: Vec<_> =
+                platforms.iter().flat_map(|(_, _, pythons)| pythons).map(|python| python.version).collect();
+            versions.sort_unstable();
+            versions.dedup();
+            let (python, reason) = version(if versions.is_empty() { &profile.pythons } else { &versions })?;
+            (profile.target(python), reason, choice, base, platforms)
+        }
+        None => {
+            let (python, reason) = version(&profile.pythons)?;
+            let target = profile.target(python);
+            let choice: BaseChoice = target.base.parse()?;
+            let choice = match &settings.common.profile {
+                ProfileChoice::File(file) => choice.in_folder(file.parent().unwrap_or(file)),
+                ProfileChoice::Default | ProfileChoice::BuiltIn(_) => choice,
+            };
+            let base = bases.find(&choice)?;
+            let platforms = of_platforms(&base)?;
+            (target, reason, choice, base, platforms)
+        }
+    };
+    let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<Python>)| {
+        let is_empty = base.layers.is_empty();
+        let chosen = match is_empty {
+            true => None,
+            false => Some(python::choose(&pythons, base.env("PATH"), target.python)?),
+        };
+        Ok((architecture, base, chosen))
+    };
+    let platforms = platforms.into_iter().map(with_python).collect::<Result<_, BuildError>>()?;
+    Ok(Chosen { target, reason, choice, base, platforms })
+}
+
+/// Makes the plan of each platform. No image holds what an earlier build wrote.
+fn plans<'a>(
+    settings: &ImageSettings,
+    project: &'a LockedProject,
+    target: &ImageTarget,
+    files: &[ArtifactFile],
+    reporter: &dyn Reporter,
+) -> Result<Vec<Plan<'a>>, BuildError> {
+    let plan = |architecture: &Architecture| {
+        let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], reporter)?;
+        plan.leave_out(files.iter().map(|file| file.path.as_path()));
+        Ok(plan)
+    };
+    settings.platforms.iter().map(plan).collect()
+}
+
+/// Fetches the wheels of all platforms at once, each once; returns those of each platform in the order of its plan.
+fn fetch(
+    settings: &Settings,
+    project: &LockedProject,
+    plans: &[Plan],
+    cache: &Cache,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Vec<Wheel>>, BuildError> {
+    let mut locked: Vec<LockedWheel> = Vec::new();
+    let mut positions: HashMap<_, usize> = HashMap::new();
+    let mut positions_of = |plan: &Plan| -> Vec<usize> {
+        let position = |(_, wheel): (_, &LockedWheel)| {
+            *positions.entry((wheel.filename.to_string(), wheel.digest.clone())).or_insert_with(|| {
+                locked.push(wheel.clone());
+                locked.len() - 1
+            })
+        };
+        plan.wheels().map(position).collect()
+    };
+    let of_plans: Vec<Vec<usize>> = plans.iter().map(&mut positions_of).collect();
+    let fetched = wheels::fetch(settings, project, &locked, cache, reporter)?;
+    Ok(of_plans.into_iter().map(|of_plan| of_plan.into_iter().map(|at| fetched[at].clone()).collect()).collect())
+}
+
+/// Builds the local projects of all platforms, each once; returns those of each platform in the order of its plan.
+fn build(
+    settings: &Settings,
+    plans: &[Plan],
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Vec<Wheel>>, BuildError> {
+    let mut local: Vec<_> = Vec::new();
+    for (selected, folder) in plans.iter().flat_map(Plan::projects) {
+        if !local.contains(&(&selected.name, folder)) {
+            local.push((&selected.name, folder));
+        }
+    }
+    let built = projects::build(&local, settings, folder, reporter)?;
+    let of_plan = |plan: &Plan| -> Result<Vec<Wheel>, BuildError> {
+        let mut wheels = Vec::new();
+        for (selected, _) in plan.projects() {
+            let wheel = built.iter().find(|wheel| wheel.filename.name == selected.name);
+            let wheel = wheel.ok_or(BuildError::Empty)?;
+            projects::require_fit(wheel, &plan.target)?;
+            wheels.push(wheel.clone());
+        }
+        Ok(wheels)
+    };
+    plans.iter().map(of_plan).collect()
+}

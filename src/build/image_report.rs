@@ -1,0 +1,145 @@
+//! What was built of an image, in the form of the reports.
+
+use std::time::Duration;
+
+use super::image::Chosen;
+use super::plan::Plan;
+use super::platform::PlatformImage;
+use super::report::{distribution, state_wheel};
+use crate::digest::Digest;
+use crate::image::Artifact;
+use crate::image::config::Entrypoint;
+use crate::lock::SelectedSource;
+use crate::registry::Pushed;
+use crate::report::{
+    ApplicationReport, DistributionReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
+    PushedReport, StartReport,
+};
+use crate::wheel::Wheel;
+
+/// What a build of an image came to.
+pub struct Outcome<'a> {
+    /// What it was built for.
+    pub chosen: &'a Chosen,
+    /// The plan of each platform.
+    pub plans: &'a [Plan<'a>],
+    /// The wheels of each platform, fetched and built, in the order of its plan.
+    pub wheels: &'a [(Vec<Wheel>, Vec<Wheel>)],
+    /// The image of each platform.
+    pub images: &'a [PlatformImage],
+    /// The image, or their index.
+    pub artifact: &'a Artifact,
+}
+
+impl Outcome<'_> {
+    /// Reports it.
+    pub fn report(&self, outputs: Vec<String>, pushed: Option<&Pushed>, elapsed: Duration) -> ImageReport {
+        let Self { chosen, plans, images, artifact, .. } = self;
+        let first = &plans[0];
+        let application = &first.application;
+        let digest = |digest| Digest::from(digest).to_string();
+        ImageReport {
+            format: FORMAT_VERSION,
+            project: first.name(),
+            profile: chosen.target.name.clone(),
+            python: chosen.target.python.to_string(),
+            reason: chosen.reason.clone(),
+            base: chosen.base_report(),
+            digest: digest(artifact.manifest.digest),
+            media_type: artifact.manifest.media_type.to_string(),
+            platforms: (0..images.len()).map(|position| self.platform(position)).collect(),
+            excluded: first.excluded.clone(),
+            application: ApplicationReport {
+                taken: application.taken.clone(),
+                files: application.files.len(),
+                unzipped_size: application.files.iter().map(|(_, entry)| entry.content.size()).sum(),
+            },
+            start: start(&images[0]),
+            outputs,
+            pushed: pushed.map(report_push),
+            warnings: Vec::new(),
+            elapsed_seconds: elapsed.as_secs_f64(),
+        }
+    }
+
+    fn platform(&self, position: usize) -> PlatformReport {
+        let (image, plan) = (&self.images[position], &self.plans[position]);
+        let (architecture, base, python) = &self.chosen.platforms[position];
+        let layers = image.layers.iter().map(|made| LayerReport {
+            digest: Digest::from(made.layer.blob.digest).to_string(),
+            diff_id: Digest::from(made.layer.diff_id).to_string(),
+            size: made.layer.blob.size,
+            holds: made.holds.clone(),
+            known: made.was_known,
+        });
+        PlatformReport {
+            platform: format!("linux/{}", architecture.oci_name()),
+            digest: Digest::from(image.image.manifest.digest).to_string(),
+            base_digest: base.digest.map(|digest| Digest::from(digest).to_string()),
+            interpreter: python.as_ref().map(|python| python.path.clone()),
+            size: image.image.layers.iter().map(|layer| layer.blob.size).sum(),
+            uncompressed_size: image.uncompressed_size,
+            base_layers: base.layers.len(),
+            layers: layers.collect(),
+            distributions: distributions(plan, &self.wheels[position], image),
+        }
+    }
+}
+
+fn distributions(
+    plan: &Plan,
+    (fetched, built): &(Vec<Wheel>, Vec<Wheel>),
+    image: &PlatformImage,
+) -> Vec<DistributionReport> {
+    let (of_fetched, of_built) = image.distribution_sizes.split_at(fetched.len());
+    let mut fetched = fetched.iter().zip(of_fetched);
+    let mut built = built.iter().zip(of_built);
+    let reported = plan.installed().map(|selected| {
+        let mut report = distribution(selected, None);
+        let wheel = match &selected.source {
+            SelectedSource::Wheel(_) => fetched.next(),
+            SelectedSource::Directory(_) => built.next(),
+            SelectedSource::Virtual(_) => None,
+        };
+        if let Some((wheel, size)) = wheel {
+            state_wheel(&mut report, wheel, *size);
+        }
+        report
+    });
+    reported.collect()
+}
+
+fn start(image: &PlatformImage) -> StartReport {
+    let configuration = &image.configuration;
+    StartReport {
+        entrypoint: match &configuration.entrypoint {
+            Entrypoint::Inherit => None,
+            Entrypoint::Reset => Some(Vec::new()),
+            Entrypoint::Set(words) => Some(words.clone()),
+        },
+        command: configuration.command.clone(),
+        user: configuration.user.clone(),
+        workdir: configuration.workdir.clone(),
+        ports: configuration.exposed_ports.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Reports a push.
+pub fn report_push(pushed: &Pushed) -> PushedReport {
+    let tags = pushed.repositories.iter().flat_map(|push| {
+        push.references.iter().map(|reference| PushReport {
+            tag: reference.to_string(),
+            reference: reference.with_digest(pushed.digest).to_string(),
+            uploaded: push.uploaded.blobs,
+            uploaded_bytes: push.uploaded.bytes,
+            mounted: push.mounted.blobs,
+            existing: push.present.blobs,
+        })
+    });
+    PushedReport {
+        format: FORMAT_VERSION,
+        digest: Digest::from(pushed.digest).to_string(),
+        tags: tags.collect(),
+        requests: pushed.requests,
+    }
+}

@@ -1,0 +1,92 @@
+//! The files that an image is written to.
+
+use std::path::PathBuf;
+
+use super::BuildError;
+use super::base::Bases;
+use super::plan::LockedProject;
+use super::platform::PlatformImage;
+use crate::archive::output::Finished;
+use crate::image::file::{ArtifactFile, Form};
+use crate::image::layout::Prepared;
+use crate::image::{Artifact, docker_archive, layout, oci_archive};
+use crate::report::Phase;
+use crate::settings::ImageSettings;
+
+/// A complete output that waits to be put at its place.
+enum Complete {
+    Folder(Prepared),
+    File(Finished),
+}
+
+/// Returns where the image goes: where the user says, or into an archive in `dist`, unless it is pushed.
+///
+/// # Errors
+/// Two outputs have one place.
+pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ArtifactFile>, BuildError> {
+    let mut places = settings.outputs.clone();
+    if places.is_empty() && !settings.push {
+        let member = project.member(&settings.common);
+        let name = member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
+        let path = settings.common.project.join("dist").join(format!("{name}.tar"));
+        places.push(ArtifactFile { form: Form::OciArchive, path, choice: None });
+    }
+    for (at, place) in places.iter().enumerate() {
+        if places[..at].iter().any(|earlier| earlier.path == place.path) {
+            return Err(BuildError::SameOutput(place.path.clone()));
+        }
+    }
+    Ok(places)
+}
+
+/// Writes the image to every place, and returns the places. The files appear when all of them are complete.
+///
+/// # Errors
+/// A file cannot be written, or a part of the base cannot be had.
+pub fn write(
+    places: &[ArtifactFile],
+    settings: &ImageSettings,
+    artifact: &Artifact,
+    images: &[PlatformImage],
+    bases: &Bases,
+) -> Result<Vec<String>, BuildError> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut artifact = artifact.clone();
+    download(&mut artifact, bases)?;
+    let names: Vec<String> = settings.tags.iter().map(ToString::to_string).collect();
+    let reporter = bases.reporter;
+    let total: u64 = artifact.leaves().values().map(|blob| blob.size).sum();
+    reporter.start(Phase::Write, total.saturating_mul(places.len() as u64));
+    let complete = |place: &ArtifactFile| -> Result<Complete, BuildError> {
+        let path = &place.path;
+        Ok(match place.form {
+            Form::Layout => Complete::Folder(layout::prepare(&artifact, &names, path, reporter)?),
+            Form::OciArchive => Complete::File(oci_archive::prepare(&artifact, &names, path, reporter)?),
+            Form::DockerArchive => {
+                let [only] = images else { return Err(BuildError::DockerArchive(path.clone())) };
+                let mut image = only.image.clone();
+                image.layers.iter_mut().try_for_each(|layer| bases.download(&mut layer.blob))?;
+                Complete::File(docker_archive::prepare(&image, &names, path, reporter)?)
+            }
+        })
+    };
+    let complete = places.iter().map(complete).collect::<Result<Vec<_>, _>>();
+    reporter.finish(Phase::Write);
+    let persist = |complete| -> Result<PathBuf, BuildError> {
+        Ok(match complete {
+            Complete::Folder(folder) => folder.persist()?,
+            Complete::File(file) => file.persist()?,
+        })
+    };
+    for complete in complete? {
+        persist(complete)?;
+    }
+    Ok(places.iter().map(ToString::to_string).collect())
+}
+
+fn download(artifact: &mut Artifact, bases: &Bases) -> Result<(), BuildError> {
+    artifact.blobs.iter_mut().try_for_each(|blob| bases.download(blob))?;
+    artifact.children.iter_mut().try_for_each(|child| download(child, bases))
+}

@@ -1,0 +1,154 @@
+//! The image for one platform.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use super::layers::{self, Installed, Made, Recipe};
+use super::plan::Plan;
+use super::{BuildError, start, wheels};
+use crate::audit::handler::{self, Root};
+use crate::cache::Cache;
+use crate::image::config::Settings;
+use crate::image::{Base, Image, Layer, Python, manifest};
+use crate::report::Reporter;
+use crate::settings::ImageSettings;
+use crate::target::ImageTarget;
+use crate::tree::{Entry, FileTree, Origin, TreePath};
+use crate::wheel::Wheel;
+
+/// What the image for one platform is made of.
+pub struct Parts<'a> {
+    /// What the user wants.
+    pub settings: &'a ImageSettings,
+    /// The profile.
+    pub target: &'a ImageTarget,
+    /// The base.
+    pub base: &'a Base,
+    /// The base's interpreter; an empty base has none.
+    pub python: Option<&'a Python>,
+    /// The plan.
+    pub plan: &'a Plan<'a>,
+    /// The fetched wheels, in the order of the plan.
+    pub fetched: &'a [Wheel],
+    /// The wheels of local projects, in the order of the plan.
+    pub built: &'a [Wheel],
+    /// A folder for layers.
+    pub folder: &'a Path,
+}
+
+/// An image for one platform, and how it came about.
+pub struct PlatformImage {
+    /// The image.
+    pub image: Image,
+    /// What pybundle laid over the base, the lowest first.
+    pub layers: Vec<Made>,
+    /// How a container starts.
+    pub configuration: Settings,
+    /// The number of bytes that were laid over the base, uncompressed.
+    pub uncompressed_size: u64,
+    /// The number of bytes of each distribution, uncompressed, in the order of the fetched wheels, then of those built.
+    pub distribution_sizes: Vec<u64>,
+}
+
+impl Parts<'_> {
+    /// Makes the image.
+    ///
+    /// # Errors
+    /// Two distributions want one path, the handler is missing, the image is too large, or a file cannot be read.
+    pub fn image(&self, cache: &Cache, reporter: &dyn Reporter) -> Result<PlatformImage, BuildError> {
+        let target = self.target;
+        let fetched = wheels::install_all(self.fetched, &target.scheme, &target.interpreter)?;
+        let built = wheels::install_all(self.built, &target.scheme, &target.interpreter)?;
+        let application = self.application()?;
+        let mut tree = FileTree::new();
+        for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
+            tree.insert(path.clone(), entry.clone())?;
+        }
+        self.check_handler(&tree, reporter)?;
+        self.check_size(tree.size())?;
+
+        let recipes = self.recipes(&fetched, &built, &application)?;
+        let layers = layers::make(recipes, self.settings.compression, cache, self.folder)?;
+        let configuration = start::configuration(self.settings, target, self.base, self.plan, self.built)?;
+        let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
+        let architecture = self.plan.target.architecture;
+        let image = manifest::image(self.base, laid, &configuration, &self.settings.annotations)?;
+        debug_assert_eq!(image.architecture, architecture);
+        let size = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
+        let distribution_sizes = fetched.iter().chain(&built).map(size).collect();
+        Ok(PlatformImage { image, layers, configuration, uncompressed_size: tree.size(), distribution_sizes })
+    }
+
+    /// Returns the application's files at their places.
+    fn application(&self) -> Result<Installed, BuildError> {
+        let place = |(path, entry): &(TreePath, Entry)| {
+            Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
+        };
+        self.plan.application.files.iter().map(place).collect()
+    }
+
+    /// Divides the files among layers: what changes seldom lies below what changes often.
+    fn recipes(
+        &self,
+        fetched: &[Installed],
+        built: &[Installed],
+        application: &Installed,
+    ) -> Result<Vec<Recipe>, BuildError> {
+        let environment = match (&self.target.venv, self.python) {
+            (Some(venv), Some(python)) => Some(layers::environment(venv, python)?),
+            _ => None,
+        };
+        let is_root = |wheel: &Wheel| {
+            self.plan.selected.iter().any(|selected| selected.is_root() && selected.name == wheel.inventory.name)
+        };
+        let (roots, members): (Vec<_>, Vec<_>) = self.built.iter().zip(built).partition(|(wheel, _)| is_root(wheel));
+        let holds = |wheels: &[(&Wheel, &Installed)]| {
+            wheels.iter().map(|(wheel, _)| wheel.inventory.name.to_string()).collect::<Vec<_>>()
+        };
+        let members = match members.is_empty() {
+            true => None,
+            false => Some(layers::own(holds(&members).join(", "), members.iter().flat_map(|(_, files)| *files))?),
+        };
+        let mut names = holds(&roots);
+        names.extend((!application.is_empty()).then(|| "the application".to_owned()));
+        let own = match names.is_empty() {
+            true => None,
+            false => {
+                let files = roots.iter().flat_map(|(_, files)| *files).chain(application);
+                Some(layers::own(names.join(", "), files)?)
+            }
+        };
+        let budget = self.settings.layers;
+        let others = [&environment, &members, &own].into_iter().flatten().count();
+        let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
+        let distributions = layers::distributions(self.fetched, fetched, self.target, of_distributions)?;
+        let recipes = environment.into_iter().chain(distributions).chain(members).chain(own);
+        layers::within(budget, recipes.collect())
+    }
+
+    /// Refuses a handler that is not in the image.
+    fn check_handler(&self, tree: &FileTree, reporter: &dyn Reporter) -> Result<(), BuildError> {
+        let Some(handler) = start::handler(self.settings, self.target)? else { return Ok(()) };
+        let own: Vec<_> = self.plan.projects().map(|(selected, _)| &selected.name).collect();
+        let is_own = |origin: &Origin| match origin {
+            Origin::Application => true,
+            Origin::Distribution(distribution) => own.contains(&&distribution.name),
+        };
+        let roots = [Root { tree, site_packages: &self.target.scheme.site_packages }];
+        let found = handler::check(&handler, &roots, self.plan.target.python, is_own)?;
+        if let Some(doubt) = found.doubt {
+            reporter.warn(&format!("whether {handler} exists cannot be told: {doubt}"));
+        }
+        Ok(())
+    }
+
+    /// Refuses an image that its target does not take. The base's uncompressed size is not known without reading it.
+    fn check_size(&self, size: u64) -> Result<(), BuildError> {
+        match self.target.uncompressed_limit {
+            Some(limit) if size > limit && !self.settings.allow_oversize => {
+                Err(BuildError::ImageTooLarge { profile: self.target.name.clone(), size, limit })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}

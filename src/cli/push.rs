@@ -1,0 +1,54 @@
+//! `pybundle push`: what was built before, to a registry.
+
+use clap::{Args, ValueHint};
+
+use super::arguments::RegistryArguments;
+use super::environment;
+use super::error::CliError;
+use super::printer::{Page, Printer, count, size};
+use super::progress::Progress;
+use crate::build;
+use crate::image::file::ArtifactFile;
+use crate::registry::Reference;
+use crate::report::PushedReport;
+
+/// Arguments of `pybundle push`.
+#[derive(Debug, Args)]
+pub struct PushArguments {
+    /// An OCI layout or an archive, as a path or as oci:DIR, oci-archive:FILE or docker-archive:FILE
+    #[arg(value_name = "ARTIFACT", value_hint = ValueHint::AnyPath)]
+    artifact: String,
+    /// The names to push it under: HOST/REPOSITORY:TAG
+    #[arg(value_name = "REF", required = true)]
+    references: Vec<Reference>,
+    #[command(flatten)]
+    registry: RegistryArguments,
+}
+
+/// Pushes the artifact, and prints what to deploy.
+///
+/// # Errors
+/// See [`build::push`].
+pub fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
+    let artifact = ArtifactFile::find(&arguments.artifact).map_err(build::BuildError::from)?;
+    let settings = arguments.registry.settings();
+    let progress = Progress::new(printer);
+    let report = build::push(&artifact, &arguments.references, &settings, &environment::read(), &progress)?;
+    printer.result(&report, |page| {
+        page.headline(&report.digest, &format!("pushed from {artifact}"));
+        fields(&report, page);
+    })
+}
+
+/// Adds what came of a push, and what to deploy.
+pub fn fields(report: &PushedReport, page: &mut Page) {
+    for tag in &report.tags {
+        let blobs = count(tag.uploaded as u64, "blob");
+        let others = match tag.mounted {
+            0 => format!("{} there", tag.existing),
+            mounted => format!("{mounted} mounted, {} there", tag.existing),
+        };
+        page.field("pushed", &format!("{}: {blobs} uploaded ({}), {others}", tag.tag, size(tag.uploaded_bytes)));
+        page.field("deploy", &tag.reference);
+    }
+}

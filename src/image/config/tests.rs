@@ -1,0 +1,192 @@
+use oci_spec::image::MediaType;
+use serde_json::json;
+
+use super::*;
+use crate::digest::Sha256;
+use crate::image::{Blob, json as documents};
+
+/// Returns the configuration of Docker's official Python images, shortened, with what Docker left in it.
+fn official() -> Value {
+    json!({
+        "architecture": "amd64",
+        "author": "the maintainers",
+        "config": {
+            "ArgsEscaped": true,
+            "AttachStdin": false,
+            "Cmd": ["python3"],
+            "Domainname": "",
+            "Entrypoint": null,
+            "Env": ["PATH=/usr/local/bin:/usr/bin", "LANG=C.UTF-8", "PYTHON_VERSION=3.12.7"],
+            "ExposedPorts": { "80/tcp": {} },
+            "Healthcheck": { "Test": ["CMD", "true"], "Interval": 30_000_000_000_i64 },
+            "Hostname": "d6c0fe130dba",
+            "Image": "sha256:0000",
+            "Labels": { "a": "base", "b": "base" },
+            "OnBuild": ["RUN false"],
+            "OpenStdin": null,
+            "Shell": ["/bin/bash", "-c"],
+            "StopSignal": "SIGINT",
+            "Tty": false,
+            "User": "",
+            "Volumes": { "/data": {} },
+            "WorkingDir": "/srv"
+        },
+        "container": "d6c0fe130dba",
+        "container_config": { "Cmd": ["/bin/sh"] },
+        "created": "2024-10-19T01:12:54Z",
+        "docker_version": "20.10.23",
+        "history": [
+            { "created": "2024-10-19T01:12:54Z", "created_by": "ADD rootfs.tar", "comment": "debuerreotype" },
+            { "created": "2024-10-19T01:12:54Z", "created_by": "ENV LANG=C.UTF-8", "empty_layer": true }
+        ],
+        "moby.buildkit.buildinfo.v1": "e30=",
+        "os": "linux",
+        "rootfs": { "type": "layers", "diff_ids": [Sha256::of(b"base").to_string()] }
+    })
+}
+
+fn parse(document: &Value) -> Configuration {
+    documents::parse(document.to_string().as_bytes()).unwrap()
+}
+
+/// Returns the configuration of an image without own layers.
+fn derive(base: &Value, settings: &Settings) -> Value {
+    json!(parse(base).derive(&[layer("base")], settings, &[]))
+}
+
+fn layer(tar: &str) -> Layer {
+    let blob = Blob::of_bytes(MediaType::ImageLayer, tar.as_bytes().to_vec());
+    Layer { diff_id: blob.digest, blob }
+}
+
+#[test]
+fn the_base_is_inherited_and_dockers_notes_are_not() {
+    let derived = derive(&official(), &Settings::default());
+    let mut expected = official();
+    expected["created"] = json!("1980-01-01T00:00:00Z");
+    for leftover in ["container", "container_config", "docker_version", "moby.buildkit.buildinfo.v1"] {
+        expected.as_object_mut().unwrap().remove(leftover);
+    }
+    let leftovers =
+        ["ArgsEscaped", "AttachStdin", "Domainname", "Hostname", "Image", "OnBuild", "OpenStdin", "Tty", "User"];
+    for leftover in leftovers.into_iter().chain(["Entrypoint"]) {
+        expected["config"].as_object_mut().unwrap().remove(leftover);
+    }
+    assert_eq!(derived, expected);
+}
+
+#[test]
+fn settings_replace_and_add() {
+    let settings = Settings {
+        user: Some("10001:10001".to_owned()),
+        workdir: Some("/app".to_owned()),
+        env: [("LANG", "C"), ("PYTHONUNBUFFERED", "1"), ("PATH", "/app/.venv/bin:/usr/local/bin"), ("EMPTY", "")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        exposed_ports: ["8000", "53/udp"].map(|port| port.parse().unwrap()).into(),
+        labels: [("b".to_owned(), "ours".to_owned()), ("c".to_owned(), "ours".to_owned())].into(),
+        created: "1709210096".parse().unwrap(),
+        ..Settings::default()
+    };
+    let derived = derive(&official(), &settings);
+    let execution = &derived["config"];
+    assert_eq!(derived["created"], "2024-02-29T12:34:56Z");
+    assert_eq!(execution["User"], "10001:10001");
+    assert_eq!(execution["WorkingDir"], "/app");
+    assert_eq!(
+        execution["Env"],
+        json!([
+            "PATH=/app/.venv/bin:/usr/local/bin",
+            "LANG=C",
+            "PYTHON_VERSION=3.12.7",
+            "PYTHONUNBUFFERED=1",
+            "EMPTY="
+        ])
+    );
+    assert_eq!(execution["ExposedPorts"], json!({ "53/udp": {}, "80/tcp": {}, "8000/tcp": {} }));
+    assert_eq!(execution["Labels"], json!({ "a": "base", "b": "ours", "c": "ours" }));
+}
+
+#[test]
+fn a_variable_that_the_base_states_twice_is_stated_once() {
+    let mut execution = Execution { env: ["A=1", "AB=2", "A", "A=3"].map(str::to_owned).into(), ..Default::default() };
+    execution.set_env("A", "4=5");
+    assert_eq!(execution.env, ["A=4=5", "AB=2"]);
+    assert_eq!((execution.env("A"), execution.env("AB"), execution.env("B")), (Some("4=5"), Some("2"), None));
+}
+
+/// Docker's rule: with the entrypoint goes the command.
+#[test]
+fn the_command_goes_with_the_entrypoint() {
+    let mut base = official();
+    base["config"]["Entrypoint"] = json!(["/base"]);
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let set = || Entrypoint::Set(words(&["/ours"]));
+    let (old, none) = (json!(["/base"]), Value::Null);
+    for (entrypoint, command, expected) in [
+        (Entrypoint::Inherit, None, [old.clone(), json!(["python3"])]),
+        (Entrypoint::Inherit, Some(&["b"][..]), [old.clone(), json!(["b"])]),
+        (Entrypoint::Inherit, Some(&[]), [old, none.clone()]),
+        (Entrypoint::Reset, None, [none.clone(), none.clone()]),
+        (Entrypoint::Reset, Some(&["b"]), [none.clone(), json!(["b"])]),
+        (set(), None, [json!(["/ours"]), none]),
+        (set(), Some(&["b"]), [json!(["/ours"]), json!(["b"])]),
+    ] {
+        let settings = Settings { entrypoint, command: command.map(words), ..Settings::default() };
+        let derived = derive(&base, &settings);
+        let actual = ["Entrypoint", "Cmd"].map(|name| derived["config"].get(name).cloned().unwrap_or_default());
+        assert_eq!(actual, expected, "{settings:?}");
+    }
+}
+
+#[test]
+fn each_own_layer_is_in_the_history() {
+    let layers = [(layer("six"), "six 1.17.0".to_owned()), (layer("app"), "the application".to_owned())];
+    let derived = json!(parse(&official()).derive(&[layer("base")], &Settings::default(), &layers));
+    let own = |comment| json!({ "created": "1980-01-01T00:00:00Z", "created_by": "pybundle", "comment": comment });
+    let mut expected = official()["history"].as_array().unwrap().clone();
+    expected.extend([own("six 1.17.0"), own("the application")]);
+    assert_eq!(derived["history"], json!(expected));
+    let diff_ids: Vec<_> = [&b"base"[..], b"six", b"app"].map(|tar| Sha256::of(tar).to_string()).into();
+    assert_eq!(derived["rootfs"]["diff_ids"], json!(diff_ids));
+}
+
+#[test]
+fn a_history_that_does_not_count_the_layers_is_replaced() {
+    for history in [json!(null), json!([]), json!([{ "empty_layer": true }]), json!([{}, {}])] {
+        let mut base = official();
+        base["history"] = history;
+        let derived =
+            json!(parse(&base).derive(&[layer("base")], &Settings::default(), &[(layer("own"), "own".to_owned())]));
+        let comments: Vec<_> = derived["history"].as_array().unwrap().iter().map(|step| &step["comment"]).collect();
+        assert_eq!(comments, ["base image", "own"]);
+    }
+}
+
+#[test]
+fn values_refer_to_the_base() {
+    let base = parse(&official()).execution;
+    for (value, expanded) in [
+        ("", ""),
+        ("plain {PATH} text", "plain {PATH} text"),
+        ("/app/bin:${PATH}", "/app/bin:/usr/local/bin:/usr/bin"),
+        ("${LANG}${LANG}", "C.UTF-8C.UTF-8"),
+        ("a${MISSING}b", "ab"),
+        ("$$", "$"),
+        ("$${LANG}", "${LANG}"),
+        ("é$$é${LANG}é", "é$éC.UTF-8é"),
+    ] {
+        assert_eq!(expand(value, &base).as_deref(), Ok(expanded), "{value}");
+    }
+    for value in ["$", "a$b", "$PATH", "${", "${PATH", "${}", "${A B}", "${PATH:-x}", "$$$", "${$}", "${é}"] {
+        let error = expand(value, &base).unwrap_err();
+        assert_eq!(error, InvalidValue(value.to_owned()));
+        assert!(error.to_string().contains(value) || value.contains('é'), "{error}");
+    }
+}
+
+#[test]
+fn what_is_expanded_is_not_expanded_again() {
+    let base = Execution { env: vec!["A=${B}$".to_owned(), "B=b".to_owned()], ..Execution::default() };
+    assert_eq!(expand("${A}", &base).unwrap(), "${B}$");
+}

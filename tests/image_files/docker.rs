@@ -1,0 +1,127 @@
+//! What Docker makes of what is written, and what is read of what it saves.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pybundle::image::docker_archive;
+use pybundle::image::file::{FileError, Form};
+use pybundle::report::Silent;
+use tempfile::TempDir;
+
+use crate::images::{NAME, image, layer, sample, tar, write, write_as};
+use crate::programs::{assert_uncompressed, program};
+use crate::support::command::succeed;
+
+/// A Docker of its own, with nothing but its socket to the outside. It ends with the value.
+struct Daemon {
+    folder: TempDir,
+    process: Child,
+}
+
+impl Daemon {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let log = File::create(path("log")).unwrap();
+        let process = program("dockerd")
+            .args(["--storage-driver=vfs", "--bridge=none", "--iptables=false", "--ip-masq=false", "--data-root"])
+            .arg(path("data"))
+            .arg("--exec-root")
+            .arg(path("exec"))
+            .arg("--pidfile")
+            .arg(path("pid"))
+            .arg(format!("--host=unix://{}", path("socket").display()))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut daemon = Self { folder, process };
+        daemon.wait();
+        daemon
+    }
+
+    fn wait(&mut self) {
+        let started = Instant::now();
+        while !self.command(&["version"]).output().unwrap().status.success() {
+            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap();
+            assert!(self.process.try_wait().unwrap().is_none(), "dockerd ended:\n{}", log());
+            assert!(started.elapsed() < Duration::from_secs(60), "dockerd does not answer:\n{}", log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program("docker");
+        command.arg(format!("--host=unix://{}", self.folder.path().join("socket").display())).args(arguments);
+        command
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        succeed(&mut self.command(arguments))
+    }
+
+    fn load(&self, path: &Path) -> String {
+        self.docker(&["load", "--input", path.to_str().unwrap()])
+    }
+}
+
+/// Asks it to end, so that it ends its containers and unmounts.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// Returns the static busybox of the distribution.
+fn busybox() -> Vec<u8> {
+    let path = PathBuf::from("/bin/busybox");
+    fs::read(path).unwrap_or_else(|_| panic!("busybox-static is missing: scripts/setup-tests installs it"))
+}
+
+#[test]
+fn docker_loads_runs_and_saves_an_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let lower = tar(&[("busybox", 0o755, &busybox()), ("greeting", 0o644, b"hello")]);
+    let upper = layer(folder.path(), &tar(&[("greeting", 0o644, b"good day")]));
+    let command = ["/busybox", "sh", "-c", "/busybox cat /greeting; echo; /busybox id -u"];
+    // The same layer twice is one file in the archive.
+    let image = image(vec![layer(folder.path(), &lower), upper.clone(), upper], &command);
+    let (path, saved) = (folder.path().join("archive"), folder.path().join("saved"));
+    let daemon = Daemon::start();
+
+    write(&image, Form::DockerArchive, &path).unwrap();
+    assert_eq!(daemon.load(&path), format!("Loaded image: {NAME}\n"));
+    let id = daemon.docker(&["image", "inspect", "--format", "{{.Id}}", NAME]);
+    assert_eq!(id.trim(), image.config.digest.to_string());
+    assert_eq!(daemon.docker(&["run", "--rm", "--network=none", NAME]), "good day\n1000\n");
+
+    // Repeated layers come out as links to the first.
+    daemon.docker(&["save", "--output", saved.to_str().unwrap(), NAME]);
+    assert_uncompressed(&image, &saved);
+
+    let names = ["example.org/team/app:2.0".to_owned(), "localhost:5000/app:latest".to_owned()];
+    write_as(&image, Form::DockerArchive, &path, &names).unwrap();
+    assert_eq!(daemon.load(&path), format!("Loaded image: {}\nLoaded image: {}\n", names[0], names[1]));
+    write_as(&image, Form::DockerArchive, &path, &[]).unwrap();
+    assert_eq!(daemon.load(&path), format!("Loaded image ID: {}\n", image.config.digest));
+}
+
+/// Refused before anything is written, as `docker load` would refuse it.
+#[test]
+fn layers_that_docker_does_not_take_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = sample(folder.path());
+    image.layers[1].blob.media_type = oci_spec::image::MediaType::ImageLayerZstd;
+    let path = folder.path().join("archive");
+    let error = docker_archive::prepare(&image, &[], &path, &Silent).unwrap_err();
+    assert!(matches!(error, FileError::Unloadable { .. }));
+    let digest = image.layers[1].blob.digest;
+    let expected =
+        format!("`docker load` does not take layer {digest} of media type application/vnd.oci.image.layer.v1.tar+zstd");
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.hints(), ["compress the layers with gzip"]);
+    assert!(!path.exists());
+}

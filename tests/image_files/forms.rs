@@ -1,0 +1,193 @@
+//! What is written in a form is read again, is the same each time, and is found by its names.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use pybundle::image::file::{ArtifactFile, Choice, FileError, Form, open};
+use pybundle::image::{Artifact, BlobContent, docker_archive, layout, oci_archive};
+use pybundle::report::Silent;
+
+use crate::images::{NAME, assert_equal, at, damaged, image, index, layer, named, sample, tar, write, write_as};
+use crate::support::artifact::{leaves_of_folder, sha256};
+
+unsafe extern "C" {
+    /// Sets the process's umask (POSIX), which the standard library cannot.
+    safe fn umask(mask: u32) -> u32;
+}
+
+#[test]
+fn each_form_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    for form in Form::ALL {
+        let path = folder.path().join(form.prefix());
+        assert_eq!(write(&image, form, &path).unwrap(), path);
+        let artifact = open(&at(form, &path)).unwrap();
+        assert_equal(&artifact, &Artifact::from(&image));
+        for layer in &artifact.blobs[1..] {
+            assert!(matches!(&layer.content, BlobContent::File { path: within, .. } if within.starts_with(&path)));
+        }
+    }
+}
+
+/// Attestations, and what nobody knows, are carried along.
+#[test]
+fn an_index_is_read_back_with_all_that_it_refers_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = index(&sample(folder.path()));
+    let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
+    layout::write(&index, &[], &layout, &Silent).unwrap();
+    oci_archive::prepare(&index, &[], &archive, &Silent).unwrap().persist().unwrap();
+    assert_equal(&open(&at(Form::Layout, &layout)).unwrap(), &index);
+    assert_equal(&open(&at(Form::OciArchive, &archive)).unwrap(), &index);
+}
+
+/// Neither the time, nor the place, nor the umask is in what is written.
+#[test]
+fn the_same_image_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    let paths = |run: u32| Form::ALL.map(|form| folder.path().join(format!("{run}")).join(form.prefix()));
+    for (run, mask) in [(0, 0o022), (1, 0o077)] {
+        let before = umask(mask);
+        for (form, path) in Form::ALL.into_iter().zip(paths(run)) {
+            write(&image, form, &path).unwrap();
+        }
+        umask(before);
+    }
+    let [layout, archives @ ..] = paths(0);
+    let [again, archives_again @ ..] = paths(1);
+    assert_eq!(leaves_of_folder(&layout), leaves_of_folder(&again));
+    for (archive, again) in archives.iter().zip(&archives_again) {
+        assert_eq!(sha256(&fs::read(archive).unwrap()), sha256(&fs::read(again).unwrap()));
+    }
+    // The umask is the user's, and applies to files and folders as to those of any program.
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        [mode(&layout), mode(&layout.join("blobs/sha256")), mode(&layout.join("index.json"))],
+        [0o755, 0o755, 0o644]
+    );
+    assert_eq!([mode(&again), mode(&archives_again[0])], [0o700, 0o600]);
+}
+
+#[test]
+fn an_archive_is_ordered_and_its_metadata_is_fixed() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    let path = folder.path().join("archive");
+    write(&image, Form::DockerArchive, &path).unwrap();
+    let mut archive = tar::Archive::new(fs::File::open(&path).unwrap());
+    let mut names = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let entry = entry.unwrap();
+        let header = entry.header();
+        let mode = if header.entry_type().is_dir() { 0o755 } else { 0o644 };
+        assert_eq!(header.mode().unwrap(), mode);
+        let numbers = [header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap()];
+        assert_eq!(numbers, [0, 0, 315_532_800]);
+        names.push(entry.path().unwrap().to_str().unwrap().to_owned());
+    }
+    assert_eq!(names[..5], ["manifest.json", "oci-layout", "index.json", "blobs/", "blobs/sha256/"]);
+    // The manifest, the configuration and two layers, by digest.
+    assert_eq!(names.len(), 9);
+    assert!(names[5..].is_sorted());
+}
+
+#[test]
+fn a_layer_that_is_there_twice_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let same = layer(folder.path(), &tar(&[("file", 0o644, b"content")]));
+    let image = image(vec![same.clone(), same], &[]);
+    for form in Form::ALL {
+        let path = folder.path().join(form.prefix());
+        write(&image, form, &path).unwrap();
+        assert_equal(&open(&at(form, &path)).unwrap(), &Artifact::from(&image));
+    }
+    let docker = docker_archive::read(&at(Form::DockerArchive, &folder.path().join("docker-archive"))).unwrap();
+    assert_eq!(docker.layers.len(), 2);
+}
+
+#[test]
+fn an_artifact_is_found_by_each_of_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    let names = [NAME.to_owned(), "localhost:5000/app:latest".to_owned()];
+    for form in Form::ALL {
+        let path = folder.path().join(form.prefix());
+        write_as(&image, form, &path, &names).unwrap();
+        for name in ["1.0", NAME, "latest", "localhost:5000/app:latest"] {
+            assert_equal(&open(&named(form, &path, name)).unwrap(), &Artifact::from(&image));
+        }
+        let by_digest = ArtifactFile { choice: Some(Choice::Digest(image.manifest.digest)), ..at(form, &path) };
+        assert_equal(&open(&by_digest).unwrap(), &Artifact::from(&image));
+        let error = open(&named(form, &path, "2.0")).unwrap_err().to_string();
+        let listed = "holds no `:2.0`, but `1.0`, `example.org/team/app:1.0`, `latest`, `localhost:5000/app:latest`";
+        assert_eq!(error, format!("{} {listed}", path.display()));
+    }
+}
+
+#[test]
+fn a_path_alone_is_recognised_by_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    for form in Form::ALL {
+        let path = folder.path().join(form.prefix());
+        write(&image, form, &path).unwrap();
+        let found = ArtifactFile::find(path.to_str().unwrap()).unwrap();
+        // A Docker archive of ours is an OCI archive as well.
+        let expected = if form == Form::Layout { Form::Layout } else { Form::OciArchive };
+        assert_eq!(found, at(expected, &path));
+        assert_equal(&open(&found).unwrap(), &Artifact::from(&image));
+        // A prefix says what it is, whatever is recognised.
+        let prefixed = format!("{}:{}", form.prefix(), path.display());
+        assert_eq!(ArtifactFile::find(&prefixed).unwrap(), at(form, &path));
+        assert_eq!(at(form, &path).to_string(), prefixed);
+    }
+    for (name, bytes) in [("empty", &b""[..]), ("text", &[b'x'; 2000]), ("tar", &tar(&[("file", 0o644, b"")]))] {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let error = ArtifactFile::find(path.to_str().unwrap()).unwrap_err();
+        assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
+        assert!(matches!(error, FileError::Unrecognised(_)), "{error:?}");
+    }
+    let error = ArtifactFile::find("nowhere/at.all").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`nowhere/at.all` names no artifact in a file: it begins with none of oci:, oci-archive: and docker-archive:"
+    );
+    assert_eq!(error.hints(), ["write oci:DIR, oci-archive:FILE or docker-archive:FILE"]);
+}
+
+#[test]
+fn a_file_of_another_form_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
+    write(&image, Form::Layout, &layout).unwrap();
+    write(&image, Form::OciArchive, &archive).unwrap();
+    for (form, path, reason) in [
+        (Form::Layout, &archive, "it is no folder"),
+        (Form::OciArchive, &layout, "it is a folder"),
+        (Form::DockerArchive, &layout, "it is a folder"),
+        (Form::DockerArchive, &archive, "it has no `manifest.json`"),
+        (Form::Layout, &folder.path().to_owned(), "it has no `oci-layout`"),
+    ] {
+        let error = open(&at(form, path)).unwrap_err().to_string();
+        assert_eq!(error, format!("{} is not what `{}:` stands for: {reason}", path.display(), form.prefix()));
+    }
+}
+
+#[test]
+fn a_damaged_blob_is_named_wherever_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = sample(folder.path());
+    image.layers[1].blob = damaged(folder.path(), &image.layers[1].blob);
+    for form in Form::ALL {
+        let path = folder.path().join(form.prefix());
+        let error = write(&image, form, &path).unwrap_err();
+        let start = format!("blob {} is damaged: its bytes have the digest ", image.layers[1].blob.digest);
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(!path.exists());
+    }
+}

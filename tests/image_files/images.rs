@@ -1,0 +1,160 @@
+//! Small images to write and read.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use oci_spec::image::MediaType;
+use pybundle::archive::output::Finished;
+use pybundle::digest::Sha256;
+use pybundle::image::file::{ArtifactFile, Choice, FileError, Form};
+use pybundle::image::{Artifact, Blob, BlobContent, Image, Layer, docker_archive, layout, oci_archive};
+use pybundle::report::Silent;
+use pybundle::target::Architecture;
+use serde_json::{Value, json};
+
+/// The name that the tests give.
+pub const NAME: &str = "example.org/team/app:1.0";
+
+/// Returns a tar archive of these files.
+pub fn tar(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, mode, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(*mode);
+        header.set_size(content.len() as u64);
+        builder.append_data(&mut header, path, *content).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+/// Compresses bytes with gzip.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Returns a layer that lies inside of a file in `folder`.
+pub fn layer(folder: &Path, tar: &[u8]) -> Layer {
+    let blob = Blob::of_bytes(MediaType::ImageLayerGzip, gzip(tar));
+    let BlobContent::Bytes(bytes) = &blob.content else { unreachable!() };
+    let path = folder.join(format!("{}.blob", blob.digest.hex()));
+    fs::write(&path, [b"before", &bytes[..], b"after"].concat()).unwrap();
+    let content = BlobContent::File { path: path.into(), offset: 6 };
+    Layer { blob: Blob { content, ..blob }, diff_id: Sha256::of(tar) }
+}
+
+/// Returns the descriptor of a blob.
+pub fn descriptor(blob: &Blob) -> Value {
+    json!({ "mediaType": blob.media_type.to_string(), "digest": blob.digest.to_string(), "size": blob.size })
+}
+
+/// Returns an image of these layers, for this machine.
+pub fn image(layers: Vec<Layer>, command: &[&str]) -> Image {
+    let (architecture, name) = match std::env::consts::ARCH {
+        "x86_64" => (Architecture::X86_64, "amd64"),
+        _ => (Architecture::Arm64, "arm64"),
+    };
+    let diff_ids: Vec<_> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    let config = json!({
+        "architecture": name,
+        "os": "linux",
+        "config": { "Cmd": command, "User": "1000" },
+        "rootfs": { "type": "layers", "diff_ids": diff_ids },
+    });
+    let config = Blob::of_bytes(MediaType::ImageConfig, config.to_string().into_bytes());
+    let descriptors: Vec<_> = layers.iter().map(|layer| descriptor(&layer.blob)).collect();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MediaType::ImageManifest.to_string(),
+        "config": descriptor(&config),
+        "layers": descriptors,
+    });
+    let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
+    Image { architecture, manifest, config, layers }
+}
+
+/// Returns an image of two layers whose files say what they are.
+pub fn sample(folder: &Path) -> Image {
+    let lower = tar(&[("etc/greeting", 0o644, b"hello"), ("bin/tool", 0o755, &[7; 100_000])]);
+    let upper = tar(&[("etc/greeting", 0o644, b"good day")]);
+    image(vec![layer(folder, &lower), layer(folder, &upper)], &["/bin/tool"])
+}
+
+/// Returns an index of an image, an attestation of it, and something that is no manifest at all.
+pub fn index(image: &Image) -> Artifact {
+    let statement = Blob::of_bytes(MediaType::Other("application/vnd.in-toto+json".to_owned()), b"{}".to_vec());
+    let config = Blob::of_bytes(MediaType::ImageConfig, b"{\"rootfs\":{}}".to_vec());
+    let attestation = json!({ "schemaVersion": 2, "config": descriptor(&config), "layers": [descriptor(&statement)] });
+    let attestation = Blob::of_bytes(MediaType::ImageManifest, attestation.to_string().into_bytes());
+    let unknown = Blob::of_bytes(MediaType::Other("application/vnd.example+yaml".to_owned()), b"no: json".to_vec());
+    let children = vec![
+        Artifact::from(image),
+        Artifact { manifest: attestation, blobs: vec![config, statement], children: Vec::new() },
+        Artifact { manifest: unknown, blobs: Vec::new(), children: Vec::new() },
+    ];
+    let manifests: Vec<_> = children.iter().map(|child| descriptor(&child.manifest)).collect();
+    let index = json!({ "schemaVersion": 2, "manifests": manifests });
+    let manifest = Blob::of_bytes(MediaType::ImageIndex, index.to_string().into_bytes());
+    Artifact { manifest, blobs: Vec::new(), children }
+}
+
+/// Writes an image in a form, under [`NAME`].
+pub fn write(image: &Image, form: Form, path: &Path) -> Result<PathBuf, FileError> {
+    write_as(image, form, path, &[NAME.to_owned()])
+}
+
+/// Writes an image in a form, under these names.
+pub fn write_as(image: &Image, form: Form, path: &Path, names: &[String]) -> Result<PathBuf, FileError> {
+    let put = |finished: Finished| Ok(finished.persist()?);
+    match form {
+        Form::Layout => layout::write(&Artifact::from(image), names, path, &Silent),
+        Form::OciArchive => oci_archive::prepare(&Artifact::from(image), names, path, &Silent).and_then(put),
+        Form::DockerArchive => docker_archive::prepare(image, names, path, &Silent).and_then(put),
+    }
+}
+
+/// Returns how a file of a form is named.
+pub fn at(form: Form, path: &Path) -> ArtifactFile {
+    ArtifactFile { form, path: path.to_owned(), choice: None }
+}
+
+/// Returns how one of the artifacts in a file is named.
+pub fn named(form: Form, path: &Path, name: &str) -> ArtifactFile {
+    ArtifactFile { choice: Some(Choice::Name(name.to_owned())), ..at(form, path) }
+}
+
+/// Returns the bytes of a blob.
+pub fn bytes(blob: &Blob) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    blob.copy_to(&mut bytes).unwrap();
+    assert_eq!(bytes.len() as u64, blob.size);
+    bytes
+}
+
+/// Asserts that two artifacts refer to the same, and that all of it can be read.
+pub fn assert_equal(actual: &Artifact, expected: &Artifact) {
+    let outline = |blob: &Blob| (blob.media_type.clone(), blob.digest, blob.size);
+    assert_eq!(outline(&actual.manifest), outline(&expected.manifest));
+    assert_eq!(bytes(&actual.manifest), bytes(&expected.manifest));
+    let blobs = |artifact: &Artifact| artifact.blobs.iter().map(outline).collect::<Vec<_>>();
+    assert_eq!(blobs(actual), blobs(expected));
+    for (actual, expected) in actual.blobs.iter().zip(&expected.blobs) {
+        assert_eq!(bytes(actual), bytes(expected));
+    }
+    assert_eq!(actual.children.len(), expected.children.len());
+    for (actual, expected) in actual.children.iter().zip(&expected.children) {
+        assert_equal(actual, expected);
+    }
+}
+
+/// Returns a blob that says that it is in a file, where something else is.
+pub fn damaged(folder: &Path, blob: &Blob) -> Blob {
+    let path: Arc<Path> = folder.join("damaged").into();
+    fs::write(&path, vec![0; blob.size as usize]).unwrap();
+    Blob { content: BlobContent::File { path, offset: 0 }, ..blob.clone() }
+}

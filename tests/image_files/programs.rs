@@ -1,0 +1,172 @@
+//! What skopeo, umoci and gzip make of what is written, and what is read of what they write.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use pybundle::image::file::{ArtifactFile, FileError, Form, open};
+use pybundle::image::{Artifact, Image, docker_archive, layout};
+use pybundle::report::Silent;
+use serde_json::Value;
+
+use crate::images::{NAME, assert_equal, at, bytes, index, named, sample, write};
+use crate::support::command::succeed;
+
+/// Returns a command that the tests need.
+pub fn program(name: &str) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    assert!(found, "{name} is missing: scripts/setup-tests installs it");
+    Command::new(name)
+}
+
+fn skopeo(arguments: &[&str]) -> String {
+    succeed(program("skopeo").args(["--insecure-policy"]).args(arguments))
+}
+
+/// Returns the digests of the layers as Docker's archive has them, uncompressed.
+fn diff_ids(image: &Image) -> Vec<String> {
+    image.layers.iter().map(|layer| layer.diff_id.to_string()).collect()
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn skopeo_finds_the_image_in_each_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    for (form, name) in [(Form::Layout, "1.0"), (Form::OciArchive, "1.0"), (Form::DockerArchive, NAME)] {
+        let path = folder.path().join(form.prefix());
+        write(&image, form, &path).unwrap();
+        let place = format!("{}:{name}", at(form, &path));
+        let config: Value = serde_json::from_str(&skopeo(&["inspect", "--config", "--raw", &place])).unwrap();
+        assert_eq!(strings(&config["rootfs"]["diff_ids"]), diff_ids(&image));
+        if form != Form::DockerArchive {
+            assert_eq!(skopeo(&["inspect", "--raw", &place]).into_bytes(), bytes(&image.manifest));
+        }
+        // Every blob is read, and verified.
+        let copy = folder.path().join("copy").join(form.prefix());
+        fs::create_dir_all(&copy).unwrap();
+        let destination = format!("oci:{}:copied", copy.display());
+        match form {
+            // What skopeo makes of it has another manifest.
+            Form::DockerArchive => skopeo(&["copy", &place, &destination]),
+            Form::Layout | Form::OciArchive => skopeo(&["copy", "--preserve-digests", &place, &destination]),
+        };
+        let copied = open(&named(Form::Layout, &copy, "copied")).unwrap();
+        match form {
+            Form::DockerArchive => {
+                let config: Value = serde_json::from_slice(&bytes(&copied.blobs[0])).unwrap();
+                assert_eq!(strings(&config["rootfs"]["diff_ids"]), diff_ids(&image));
+            }
+            Form::Layout | Form::OciArchive => assert_equal(&copied, &Artifact::from(&image)),
+        }
+    }
+}
+
+#[test]
+fn skopeo_copies_an_index_with_all_its_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    let mut index = index(&image);
+    // skopeo copies manifests only, and of media types that it knows.
+    index.children.truncate(2);
+    let manifests: Vec<_> = index.children.iter().map(|child| crate::images::descriptor(&child.manifest)).collect();
+    let document = serde_json::json!({ "schemaVersion": 2, "manifests": manifests }).to_string();
+    index.manifest = pybundle::image::Blob::of_bytes(index.manifest.media_type, document.into_bytes());
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    layout::write(&index, &[NAME.to_owned()], &from, &Silent).unwrap();
+    let place = |path: &Path| format!("oci:{}:1.0", path.display());
+    skopeo(&["copy", "--all", "--preserve-digests", &place(&from), &place(&to)]);
+    assert_equal(&open(&named(Form::Layout, &to, "1.0")).unwrap(), &index);
+}
+
+#[test]
+fn umoci_unpacks_a_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, bundle) = (folder.path().join("layout"), folder.path().join("bundle"));
+    write(&sample(folder.path()), Form::Layout, &path).unwrap();
+    let place = format!("{}:1.0", path.display());
+    succeed(program("umoci").args(["unpack", "--rootless", "--image", &place]).arg(&bundle));
+    assert_eq!(fs::read(bundle.join("rootfs/etc/greeting")).unwrap(), b"good day");
+    assert_eq!(fs::read(bundle.join("rootfs/bin/tool")).unwrap(), [7; 100_000]);
+}
+
+/// umoci keeps what is there; skopeo and umoci write what is read here.
+#[test]
+fn what_others_write_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    let path = folder.path().join("layout");
+    write(&image, Form::Layout, &path).unwrap();
+    let place = format!("oci:{}:1.0", path.display());
+
+    let tagged = format!("{}:1.0", path.display());
+    succeed(program("umoci").args(["tag", "--image", &tagged, "again"]));
+    assert_equal(&open(&named(Form::Layout, &path, "again")).unwrap(), &Artifact::from(&image));
+
+    let archive = folder.path().join("archive");
+    skopeo(&["copy", "--preserve-digests", &place, &format!("oci-archive:{}:{NAME}", archive.display())]);
+    let found = ArtifactFile::find(archive.to_str().unwrap()).unwrap();
+    assert_eq!(found.form, Form::OciArchive);
+    assert_equal(&open(&found).unwrap(), &Artifact::from(&image));
+    assert_equal(&open(&named(Form::OciArchive, &archive, NAME)).unwrap(), &Artifact::from(&image));
+
+    let docker = folder.path().join("docker");
+    skopeo(&["copy", &place, &format!("docker-archive:{}:{NAME}", docker.display())]);
+    assert_eq!(ArtifactFile::find(docker.to_str().unwrap()).unwrap().form, Form::DockerArchive);
+    assert_uncompressed(&image, &docker);
+}
+
+/// Asserts that a Docker archive holds the image with its layers uncompressed, and that compressing them is the same
+/// each time and loses nothing.
+pub fn assert_uncompressed(image: &Image, path: &Path) {
+    let read = docker_archive::read(&named(Form::DockerArchive, path, NAME)).unwrap();
+    assert_eq!(bytes(&read.config), bytes(&image.config));
+    let again = open(&at(Form::DockerArchive, path)).unwrap();
+    assert_equal(&again, &read.to_artifact());
+    assert_equal(&again, &open(&at(Form::DockerArchive, path)).unwrap());
+    for (layer, original) in read.layers.iter().zip(&image.layers) {
+        assert_eq!(layer.diff_id, original.diff_id);
+        assert_eq!(layer.blob.digest, original.diff_id);
+        assert_eq!(layer.blob.media_type.to_string(), "application/vnd.oci.image.layer.v1.tar");
+        let (mut once, mut twice) = (Vec::new(), Vec::new());
+        let compressed = docker_archive::compress(layer, &mut once).unwrap();
+        assert_eq!(compressed, docker_archive::compress(layer, &mut twice).unwrap());
+        assert_eq!(once, twice);
+        assert_eq!((compressed.digest, compressed.size), (pybundle::digest::Sha256::of(&once), once.len() as u64));
+        let packed = path.with_extension("gz");
+        fs::write(&packed, &once).unwrap();
+        let unpacked = program("gzip").arg("-dc").arg(&packed).output().unwrap();
+        assert!(unpacked.status.success());
+        assert_eq!(pybundle::digest::Sha256::of(&unpacked.stdout), original.diff_id);
+    }
+    assert_eq!(read.layers.len(), image.layers.len());
+}
+
+/// The command in the hint is the one that helps.
+#[test]
+fn a_compressed_archive_is_refused_with_the_command_that_unpacks_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = sample(folder.path());
+    for (name, suffix) in [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")] {
+        let plain = folder.path().join(name);
+        write(&image, Form::DockerArchive, &plain).unwrap();
+        succeed(program(name).arg("-q").arg(&plain));
+        let packed = folder.path().join(format!("{name}.{suffix}"));
+        for error in [
+            open(&at(Form::DockerArchive, &packed)).unwrap_err(),
+            ArtifactFile::find(packed.to_str().unwrap()).unwrap_err(),
+        ] {
+            assert!(matches!(error, FileError::Compressed { .. }));
+            assert_eq!(error.to_string(), format!("{} is compressed with {name}", packed.display()));
+            let hints = error.hints();
+            let command = hints[0].strip_prefix("unpack it: ").unwrap();
+            succeed(Command::new("sh").args(["-c", command]));
+        }
+        let unpacked = folder.path().join(format!("{name}.{suffix}.tar"));
+        assert_equal(&open(&at(Form::DockerArchive, &unpacked)).unwrap(), &Artifact::from(&image));
+    }
+}

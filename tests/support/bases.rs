@@ -1,0 +1,77 @@
+//! The base images that scripts/make-bases puts together from real parts.
+
+use std::path::PathBuf;
+
+use super::command::repository;
+
+/// A base image: an OCI layout with one image, or one image index, that is tagged `latest`.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// The layout's folder.
+    pub layout: PathBuf,
+    /// The minor version of its Python, for instance `3.12`.
+    pub python: String,
+}
+
+impl Base {
+    /// Returns the base as `--base` takes it.
+    pub fn argument(&self) -> String {
+        format!("oci:{}", self.layout.display())
+    }
+
+    /// Returns the bases of a kind, the oldest Python first.
+    fn all(kind: &str) -> Vec<Self> {
+        let folder = repository().join("target/test-tools/bases");
+        let names = std::fs::read_dir(&folder).into_iter().flatten();
+        let names = names.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let mut bases: Vec<_> = names
+            .filter_map(|name| {
+                let python = name.strip_prefix(kind)?.strip_prefix('-')?.to_owned();
+                Some(Self { layout: folder.join(&name), python })
+            })
+            .collect();
+        bases.sort_by_key(|base| base.python.split('.').map(|part| part.parse::<u32>().unwrap()).collect::<Vec<_>>());
+        assert!(!bases.is_empty(), "there is no {kind} base in {}: run scripts/setup-tests", folder.display());
+        bases
+    }
+
+    /// Returns the base of a kind with the newest Python.
+    fn newest(kind: &str) -> Self {
+        Self::all(kind).pop().expect("`all` returns at least one")
+    }
+}
+
+/// Returns the bases like `python:3.X-slim`, the oldest Python first.
+pub fn every_slim() -> Vec<Base> {
+    Base::all("slim")
+}
+
+/// Returns the base like `python:3.X-slim`, a shell in it, with the newest Python.
+pub fn slim() -> Base {
+    Base::newest("slim")
+}
+
+/// Returns the base with the operating system's own Python in `/usr/bin`, no shell, and the user 65532.
+pub fn distroless() -> Base {
+    Base::newest("distroless")
+}
+
+/// Returns the base like `public.ecr.aws/lambda/python:3.X`, with AWS's runtime client and emulator.
+pub fn lambda() -> Base {
+    Base::newest("lambda")
+}
+
+/// Returns an index of [`slim`], of an image for the other architecture that cannot be run, and of an attestation.
+pub fn multi() -> Base {
+    Base::newest("multi")
+}
+
+/// Returns the platform of the bases, which is this machine's.
+pub fn platform() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" }
+}
+
+/// Returns the other platform in [`multi`].
+pub fn other_platform() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "linux/amd64" } else { "linux/arm64" }
+}

@@ -1,0 +1,146 @@
+//! A Docker daemon of the tests' own, which runs what was built as users do.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::answer::{Answer, Request, ask};
+use super::command::{repository, succeed};
+
+/// How long the daemon may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static DAEMON: LazyLock<Result<Docker, String>> = LazyLock::new(Docker::start);
+
+/// A daemon with its images and containers, which nothing but this test binary sees.
+pub struct Docker {
+    socket: PathBuf,
+    /// Ends with the test binary, and the daemon with its standard input.
+    _guard: Child,
+}
+
+/// Returns the daemon of this test binary; the first call starts it.
+pub fn docker() -> &'static Docker {
+    let reason = "Docker does not run here; scripts/setup-tests installs it, and it needs root or sudo";
+    DAEMON.as_ref().unwrap_or_else(|log| panic!("{reason}:\n{log}"))
+}
+
+impl Docker {
+    /// Starts a daemon, or returns the end of its log.
+    fn start() -> Result<Self, String> {
+        let state = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        std::fs::create_dir_all(state).unwrap();
+        let log = state.join(std::env::current_exe().unwrap().with_extension("dockerd.log").file_name().unwrap());
+        let state = state.join(format!("docker-{}", std::process::id()));
+        // A socket's path may have 108 bytes at most.
+        let run = tempfile::Builder::new().prefix("docker-").tempdir().unwrap().keep();
+        let script = repository().join("tests/support/dockerd.sh");
+        let mut command = as_root(script.to_str().unwrap());
+        command.args([&state, &run]).stdin(Stdio::piped());
+        let output = File::create(&log).unwrap();
+        command.stdout(output.try_clone().unwrap()).stderr(output);
+        let mut guard = command.spawn().unwrap();
+        let ended = |guard: &mut Child| guard.try_wait().unwrap().is_some();
+        let socket = run.join("docker.sock");
+        let deadline = Instant::now() + PATIENCE;
+        while !client(&socket, &["version"]).output().is_ok_and(|output| output.status.success()) {
+            if ended(&mut guard) || Instant::now() > deadline {
+                let log = std::fs::read_to_string(&log).unwrap();
+                let lines: Vec<_> = log.lines().collect();
+                return Err(lines[lines.len().saturating_sub(20)..].join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Self { socket, _guard: guard })
+    }
+
+    /// Returns `docker` with these arguments.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        client(&self.socket, arguments)
+    }
+
+    /// Loads a docker archive, and returns the references of its images, or the only image's ID if it has none.
+    pub fn load(&self, archive: &Path) -> Vec<String> {
+        let output = succeed(self.command(&["load", "--quiet", "--input"]).arg(archive));
+        let name = |line: &str| line.split_once(": ").map(|(_, name)| name.to_owned());
+        output.lines().map(|line| name(line).unwrap_or_else(|| panic!("{line}"))).collect()
+    }
+
+    /// Pulls an image; a registry on the loopback may speak plain HTTP.
+    pub fn pull(&self, reference: &str) {
+        succeed(&mut self.command(&["pull", "--quiet", reference]));
+    }
+
+    /// Returns what Docker knows about an image: its configuration, layers and digests.
+    pub fn inspect(&self, image: &str) -> Value {
+        let output = succeed(&mut self.command(&["image", "inspect", image]));
+        serde_json::from_str::<Value>(&output).unwrap()[0].take()
+    }
+
+    /// Returns the command that runs an image with no network: its entry point, with these arguments or, without any, the
+    /// image's own. `options` are those of `docker run`, for instance `--entrypoint`, `--env`, `--read-only`.
+    pub fn run(&self, image: &str, options: &[&str], arguments: &[&str]) -> Command {
+        let mut command = self.command(&["run", "--rm", "--network=none"]);
+        command.args(options).arg(image).args(arguments);
+        command
+    }
+
+    /// Starts a container as [`run`](Self::run) would.
+    pub fn container(&'static self, image: &str, options: &[&str], arguments: &[&str]) -> Container {
+        let mut command = self.command(&["run", "--detach", "--network=none"]);
+        let id = succeed(command.args(options).arg(image).args(arguments)).trim().to_owned();
+        Container { docker: self, id }
+    }
+}
+
+/// A container in the background, which ends with this value.
+pub struct Container {
+    docker: &'static Docker,
+    id: String,
+}
+
+impl Container {
+    /// Sends a request to what listens on the container's loopback.
+    pub fn answer(&self, request: &Request) -> Answer {
+        ask(self.docker.command(&["exec", &self.id]).args(request.arguments()))
+    }
+
+    /// Returns what the container wrote.
+    pub fn log(&self) -> String {
+        let output = self.docker.command(&["logs", &self.id]).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let removed = self.docker.command(&["rm", "--force", &self.id]).output();
+        // While a test fails, what it says matters more.
+        if !std::thread::panicking() {
+            assert!(removed.is_ok_and(|output| output.status.success()), "the container {} does not end", self.id);
+        }
+    }
+}
+
+/// Returns a client of the daemon at a socket, which reads nothing of the user's.
+fn client(socket: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("docker");
+    command.args(arguments).env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    command.env("DOCKER_CONFIG", socket.with_file_name("client")).env_remove("DOCKER_CONTEXT");
+    command
+}
+
+/// Returns the command that runs a script as root.
+fn as_root(script: &str) -> Command {
+    let user = Command::new("id").arg("-u").output().unwrap().stdout;
+    let mut command = Command::new(if user == b"0\n" { "sh" } else { "sudo" });
+    if user != b"0\n" {
+        command.args(["-n", "sh"]);
+    }
+    command.arg(script);
+    command
+}

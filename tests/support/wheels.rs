@@ -1,0 +1,39 @@
+//! Real wheels from PyPI.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use pybundle::digest::Sha256;
+use pybundle::wheel::{Wheel, read};
+
+/// Returns the wheel of a pin for CPython 3.12 on x86_64, downloaded once.
+pub fn download(pin: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wheels").join(pin);
+    let find = || {
+        let files = fs::read_dir(&folder).ok()?;
+        files.map(|file| file.unwrap().path()).find(|path| path.extension().is_some_and(|suffix| suffix == "whl"))
+    };
+    if let Some(wheel) = find() {
+        return wheel;
+    }
+    let mut command = Command::new("python3");
+    command.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    command.args(["--only-binary", ":all:", "--python-version", "3.12", "--dest"]).arg(&folder).arg(pin);
+    for platform in ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"] {
+        command.args(["--platform", platform]);
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    find().unwrap()
+}
+
+/// Reads a wheel strictly. It has no digest: nothing that is tested here asks for one.
+pub fn read_wheel(path: &Path) -> Wheel {
+    let filename = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    let file = fs::File::open(path).unwrap();
+    let inventory = read(&file, &filename).unwrap();
+    let size = file.metadata().unwrap().len();
+    Wheel { filename, archive: Arc::new(path.to_owned()), sha256: Sha256([0; 32]), size, inventory }
+}
