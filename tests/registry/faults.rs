@@ -16,7 +16,7 @@ fn client(proxy: &Proxy) -> Registry {
 }
 
 fn artifact() -> Artifact {
-    image("app", vec![layer(1, 2_000_000), layer(2, 5000)])
+    image("app", vec![layer(1, 1_100_000), layer(2, 5000)])
 }
 
 /// Asserts that a tag, if there is one, names the artifact, and that all of it is there.

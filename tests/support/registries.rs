@@ -228,7 +228,6 @@ impl TokenServer {
             "iss": "test-issuer", "sub": if is_user { USER } else { "" }, "aud": "test-registry",
             "exp": now + self.life, "nbf": now - 5, "iat": now, "jti": now.to_string(), "access": access,
         });
-        // The registry grants a minute after the end: to expire in time, the token is told to be good for longer.
         let token = self.sign(&claims);
         Message::answer(200).with_body(json!({"token": token, "expires_in": self.life}).to_string())
     }
