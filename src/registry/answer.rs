@@ -52,6 +52,12 @@ impl Answer {
         self.response.headers().get(name)?.to_str().ok()
     }
 
+    /// Returns all values of a header that are text.
+    pub fn texts(&self, name: HeaderName) -> Vec<String> {
+        let values = self.response.headers().get_all(name).iter();
+        values.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+    }
+
     /// Returns the size of the body, if that is told.
     pub fn length(&self) -> Option<u64> {
         self.header(reqwest::header::CONTENT_LENGTH)?.parse().ok()

@@ -150,18 +150,18 @@ impl Client {
         let Repository { registry, name: repository } = request.repository;
         let host = self.host(registry);
         let door = || Door { client: self, registry, repository, is_plain: host.is_plain.get() == Some(&true) };
-        let credential = host.access.lock().await.credential(door(), &request.scopes).await?;
+        let mut credential = host.access.lock().await.credential(door(), &request.scopes).await?;
         let mut answer = self.follow(&host, request, &credential).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED && answer.is_from(registry) {
-            let demands = answer.headers().get_all(WWW_AUTHENTICATE);
-            let demands = demands.iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect::<Vec<_>>();
-            let demands = demands.iter().map(String::as_str);
+        let mut is_renewed = false;
+        while answer.status() == StatusCode::UNAUTHORIZED && answer.is_from(registry) && !is_renewed {
+            // Once only, but to be asked for the first credential is no refusal.
+            is_renewed = credential.header.is_some();
+            let demands = answer.texts(WWW_AUTHENTICATE);
             let mut access = host.access.lock().await;
-            let renewed = access.renewed(door(), &request.scopes, &credential, demands).await?;
+            let Some(renewed) = access.renewed(door(), &request.scopes, &credential, &demands).await? else { break };
             drop(access);
-            if renewed != credential {
-                answer = self.follow(&host, request, &renewed).await?;
-            }
+            credential = renewed;
+            answer = self.follow(&host, request, &credential).await?;
         }
         let is_refusal = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if is_refusal && answer.is_from(registry) {

@@ -146,26 +146,30 @@ impl Access {
         }
     }
 
-    /// Returns what goes with the second attempt at a request whose first was refused with `refused`.
-    pub async fn renewed<'a>(
+    /// Returns what goes with the second attempt at a request whose first was refused with `refused`, if there is
+    /// anything else to try.
+    pub async fn renewed(
         &mut self,
         door: Door<'_>,
         scopes: &Scopes,
         refused: &Credential,
-        demands: impl Iterator<Item = &'a str>,
-    ) -> Result<Credential, Fault> {
+        demands: &[String],
+    ) -> Result<Option<Credential>, Fault> {
         let reason = || "does not say how it can be given".to_owned();
         let wrong = || Fault::Challenge { registry: door.registry.to_owned(), reason: reason() };
-        let mut challenge = Challenge::best(demands).ok_or_else(wrong)?;
+        let mut challenge = Challenge::best(demands.iter().map(String::as_str)).ok_or_else(wrong)?;
         let mut wanted = scopes.clone();
         if let Challenge::Bearer { scope, .. } = &mut challenge {
             // It is about this request, and no other.
             wanted = wanted.merged(Scopes::parse(&scope.take().unwrap_or_default()));
         }
+        let is_bearer = matches!(challenge, Challenge::Bearer { .. });
         self.challenge = Some(challenge);
         // Whoever was refused with the same token before has a new one already.
         self.tokens.retain(|token| token.credential != *refused);
-        self.credential(door, &wanted).await
+        let renewed = self.credential(door, &wanted).await?;
+        // A token may be good though it reads as the one before: what refused that may have been something on the way.
+        Ok((is_bearer || renewed != *refused).then_some(renewed))
     }
 
     async fn login(&mut self, door: Door<'_>) -> Result<&Login, Fault> {
