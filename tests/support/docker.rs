@@ -111,7 +111,7 @@ impl Container {
 
     /// Stops the container as orchestrators do, by SIGTERM and much later by SIGKILL, and returns its exit status.
     pub fn stop(&self) -> i32 {
-        succeed(&mut self.docker.command(&["stop", "--time", "30", &self.id]));
+        succeed(&mut self.docker.command(&["stop", "-t", "30", &self.id]));
         succeed(&mut self.docker.command(&["wait", &self.id])).trim().parse().unwrap()
     }
 
