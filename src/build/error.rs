@@ -136,8 +136,8 @@ pub enum BuildError {
     /// The base is named by the profile that is built in, or by nothing.
     #[error("the base is named in no file of yours, so its digest cannot be written there")]
     NothingToPin,
-    /// The base is no reference.
-    #[error("`{}` has no digest that could be pinned", .0.escape_debug())]
+    /// The base is no reference to one image that has a tag.
+    #[error("`{}` names no image by its tag, so there is no digest to pin", .0.escape_debug())]
     CannotPin(String),
     /// A file cannot be written.
     #[error("cannot write {}", .path.display())]
@@ -246,7 +246,7 @@ impl BuildError {
             }
             Self::ImageTooLarge { .. } => hint("--allow-oversize builds it all the same"),
             Self::NothingToPin => hint("name it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
-            Self::CannotPin(_) => hint("a reference such as python:3.13-slim can be pinned"),
+            Self::CannotPin(_) => hint("name one image by its tag, for instance python:3.13-slim"),
             Self::Write { .. } => Vec::new(),
             Self::Temporary(_) => hint("make room, or name another folder with TMPDIR"),
             Self::Tree(InsertError::Content(_) | InsertError::Kind(_)) => {

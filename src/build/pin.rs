@@ -9,9 +9,9 @@ use super::image::{configured_base, profile};
 use super::plan::{self, LockedProject};
 use super::workplace::Workplace;
 use crate::digest::Digest;
-use crate::registry::Reference;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice};
+use crate::target::PYTHON;
 
 /// Looks the base up, and writes it with its digest to `[tool.pybundle]` in pyproject.toml, or to the profile's file if
 /// that is where it is named. A digest that is there already is brought up to date by the tag beside it.
@@ -29,25 +29,38 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
         (None, ProfileChoice::File(file)) => (file.clone(), &["base"], profile(common)?.base().to_owned()),
         (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
     };
-    // Without a tag, a digest names one image for ever: there is nothing that it could be brought up to date by.
-    let written = name.split('@').next().unwrap_or(&name).to_owned();
-    let tag = match name.parse::<BaseChoice>()? {
-        BaseChoice::Registry(reference) if reference.tag().is_some() => written.parse::<Reference>()?,
-        _ => return Err(BuildError::CannotPin(name)),
-    };
+    // A digest is one version's.
+    if name.contains(PYTHON) {
+        return Err(BuildError::CannotPin(name));
+    }
+    let tagged = tagged(&name)?;
     let workplace = Workplace::open(settings)?;
     let bases = workplace.bases(settings, reporter);
-    let found = bases.find(&BaseChoice::Registry(tag))?;
+    let found = bases.find(&BaseChoice::Registry(tagged.parse()?))?;
     let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;
-    let pinned = format!("{written}@{}", Digest::from(digest));
+    let pinned = format!("{tagged}@{}", Digest::from(digest));
     write(&file, keys, &pinned)?;
     Ok(PinReport { format: FORMAT_VERSION, name, pinned, file })
 }
 
+/// Returns a base as it is named, with its tag and without a digest. The tag is written out where none is given: a digest
+/// alone names one image for ever, and there is nothing that it could be brought up to date by.
+///
+/// # Errors
+/// The name is no reference, or has a digest and no tag.
+fn tagged(name: &str) -> Result<String, BuildError> {
+    let cannot = || BuildError::CannotPin(name.to_owned());
+    let BaseChoice::Registry(reference) = name.parse()? else { return Err(cannot()) };
+    let tag = format!(":{}", reference.tag().ok_or_else(cannot)?);
+    let written = name.split('@').next().unwrap_or(name);
+    Ok(if written.ends_with(&tag) { written.to_owned() } else { format!("{written}{tag}") })
+}
+
 /// Replaces one value of a TOML file, and leaves everything else as it is, comments too.
 fn write(path: &Path, keys: &[&str], value: &str) -> Result<(), BuildError> {
-    let text = plan::read(path)?;
-    let mut document: DocumentMut = text.parse().map_err(|_| BuildError::CannotPin(path.display().to_string()))?;
+    let failed = |source| BuildError::Write { path: path.to_owned(), source };
+    let parsed = plan::read(path)?.parse();
+    let mut document: DocumentMut = parsed.map_err(|error| failed(std::io::Error::other(error)))?;
     let mut item = document.as_item_mut();
     for key in keys {
         item = &mut item[key];
@@ -58,7 +71,6 @@ fn write(path: &Path, keys: &[&str], value: &str) -> Result<(), BuildError> {
         *new.decor_mut() = decor;
     }
     *item = toml_edit::Item::Value(new);
-    let failed = |source| BuildError::Write { path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     let permissions = std::fs::metadata(path).map_err(failed)?.permissions();

@@ -109,6 +109,12 @@ impl Container {
         ask(self.docker.command(&["exec", &self.id]).args(request.arguments()))
     }
 
+    /// Stops the container as orchestrators do, by SIGTERM and much later by SIGKILL, and returns its exit status.
+    pub fn stop(&self) -> i32 {
+        succeed(&mut self.docker.command(&["stop", "-t", "30", &self.id]));
+        succeed(&mut self.docker.command(&["wait", &self.id])).trim().parse().unwrap()
+    }
+
     /// Returns what the container wrote.
     pub fn log(&self) -> String {
         let output = self.docker.command(&["logs", &self.id]).output().unwrap();

@@ -1,0 +1,25 @@
+//! What `pybundle image` builds runs, in Docker and without it, and goes to registries and back as it is.
+#![cfg(unix)]
+
+#[allow(dead_code, reason = "it is for tests of the registry client, too")]
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[allow(dead_code, reason = "it is for tests of the registry client, too")]
+#[path = "../support/registries.rs"]
+mod registries;
+#[path = "../support/mod.rs"]
+mod support;
+#[allow(dead_code, reason = "each server of tests needs another part")]
+#[path = "../support/wire.rs"]
+mod wire;
+
+mod bases;
+mod compression;
+mod function;
+mod logins;
+mod pinning;
+mod platforms;
+mod projects;
+mod pushing;
+mod service;
+mod skopeo;
