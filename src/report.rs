@@ -11,6 +11,8 @@ pub enum Phase {
     Fetch,
     /// Local projects are built into wheels; counted in projects.
     Build,
+    /// The layers of an image are made; counted in layers.
+    Layers,
     /// The artifact is written; counted in bytes.
     Write,
     /// Blobs are sent to a registry; counted in bytes. What is there already counts as sent.
@@ -306,7 +308,7 @@ pub struct ImageReport {
     pub digest: String,
     /// What the digest is of: a media type.
     pub media_type: String,
-    /// The images, in the order that was asked for.
+    /// The images, in the order of the index.
     pub platforms: Vec<PlatformReport>,
     /// The selected distributions that are left out.
     pub excluded: Vec<ExcludedReport>,
@@ -329,10 +331,18 @@ pub struct ImageReport {
 pub struct ImagePlanReport {
     /// [`FORMAT_VERSION`].
     pub format: u32,
+    /// The profile, for instance `service`.
+    pub profile: String,
+    /// The version of Python, for instance `3.13`.
+    pub python: String,
+    /// Why it is this version.
+    pub reason: String,
     /// The base.
     pub base: BaseReport,
-    /// The plan of each platform, in the order that was asked for.
+    /// The plan of each platform, in the order of the index.
     pub platforms: Vec<PlanReport>,
+    /// The files that would be written, as they can be given to `pybundle push` then.
+    pub outputs: Vec<String>,
 }
 
 /// What `pybundle image --pin` reports.

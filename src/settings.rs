@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use url::Url;
@@ -155,6 +155,16 @@ impl FromStr for BaseChoice {
     }
 }
 
+impl BaseChoice {
+    /// Returns the choice as it is meant in a file of `folder`: a relative path is below that.
+    pub fn in_folder(self, folder: &Path) -> Self {
+        match self {
+            Self::File(file) => Self::File(ArtifactFile { path: folder.join(file.path), ..file }),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for BaseChoice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -215,8 +225,8 @@ pub struct RegistrySettings {
 pub struct ImageSettings {
     /// The project and the lock.
     pub common: Settings,
-    /// The architectures, each once; at least one.
-    pub platforms: Vec<Architecture>,
+    /// The architectures; at least one. An index has them in their order, so that it does not depend on the user's.
+    pub platforms: BTreeSet<Architecture>,
     /// The version of Python, if it is not the project's or the base's.
     pub python: Option<PythonVersion>,
     /// The base, if it is not the profile's.

@@ -1,11 +1,9 @@
 //! The example's artifacts have the same bytes on every machine, wherever and however they are built.
 //!
-//! `testdata/golden.toml` keeps their digests for every built-in runtime and architecture. A change that is meant to change
-//! artifacts writes them anew: `PYBUNDLE_BLESS=1 cargo test --test determinism golden_digests`.
+//! `testdata/golden.toml` keeps their digests for every built-in runtime and architecture, see tests/support/golden.rs.
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs::{self, FileTimes, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,31 +13,13 @@ use std::time::{Duration, SystemTime};
 use pybundle::target::LambdaProfile;
 use support::artifact::sha256;
 use support::command::{pybundle, repository, succeed};
-
-/// The digests of one target's artifacts.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Digests {
-    /// The function's zip with everything in it.
-    function: String,
-    /// The function's zip beside its layer.
-    application: String,
-    /// The layer's zip.
-    layer: String,
-}
-
-/// The digests by target: runtime and architecture.
-type Golden = BTreeMap<String, Digests>;
+use support::golden::{self, Digests, Golden};
 
 /// The target of the tests that vary something else.
 const TARGET: (&str, &str) = ("python3.13", "arm64");
 
-fn golden_file() -> PathBuf {
-    repository().join("testdata/golden.toml")
-}
-
 fn golden() -> Digests {
-    let golden: Golden = toml::from_str(&fs::read_to_string(golden_file()).unwrap()).unwrap();
-    golden[&format!("{} {}", TARGET.0, TARGET.1)].clone()
+    golden::golden("lambda")[&format!("{} {}", TARGET.0, TARGET.1)].clone()
 }
 
 fn example() -> PathBuf {
@@ -57,7 +37,7 @@ fn build(project: &Path, (runtime, architecture): (&str, &str), prepare: impl Fn
         succeed(&mut prepare(command));
     }
     let digest = |name: &str| sha256(&fs::read(path(name)).unwrap());
-    Digests { function: digest("function.zip"), application: digest("application.zip"), layer: digest("layer.zip") }
+    ["function", "application", "layer"].map(|name| (name.to_owned(), digest(&format!("{name}.zip")))).into()
 }
 
 /// Copies the example, in an order of its files, and returns the copies' paths.
@@ -90,12 +70,7 @@ fn golden_digests() {
             built.insert(format!("{} {architecture}", profile.name), digests);
         }
     }
-    if std::env::var_os("PYBUNDLE_BLESS").is_some() {
-        let header = "# The SHA-256 of the example's artifacts. To write it anew: PYBUNDLE_BLESS=1 cargo test --test determinism golden_digests\n\n";
-        fs::write(golden_file(), format!("{header}{}", toml::to_string(&built).unwrap())).unwrap();
-    }
-    let golden: Golden = toml::from_str(&fs::read_to_string(golden_file()).unwrap()).unwrap();
-    assert_eq!(built, golden, "artifacts changed; if they should, write the digests anew and say so in CHANGELOG.md");
+    golden::assert_golden("lambda", &built);
 }
 
 #[test]
@@ -115,7 +90,7 @@ fn a_relative_path_and_the_working_folder() {
     {
         let output = folder.path().join("function.zip");
         succeed(pybundle(&arguments).arg(&output).args(project).current_dir(working));
-        assert_eq!(sha256(&fs::read(&output).unwrap()), golden().function, "{project:?}");
+        assert_eq!(sha256(&fs::read(&output).unwrap()), golden()["function"], "{project:?}");
     }
 }
 
@@ -215,7 +190,7 @@ fn several_at_once_over_one_cold_cache() {
     let children: Vec<_> = (0..4).map(start).collect();
     for (number, mut child) in children.into_iter().enumerate() {
         assert!(child.wait().unwrap().success());
-        assert_eq!(sha256(&fs::read(output(number)).unwrap()), golden().function);
+        assert_eq!(sha256(&fs::read(output(number)).unwrap()), golden()["function"]);
     }
 }
 
@@ -225,7 +200,7 @@ fn what_was_there_before_leaves_no_trace() {
     let output = folder.path().join("function.zip");
     fs::write(&output, vec![b'x'; 1 << 20]).unwrap();
     succeed(pybundle(&["lambda", "--runtime", TARGET.0, "--arch", TARGET.1, "-o"]).arg(&output).arg(example()));
-    assert_eq!(sha256(&fs::read(&output).unwrap()), golden().function);
+    assert_eq!(sha256(&fs::read(&output).unwrap()), golden()["function"]);
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["function.zip"]);
 }

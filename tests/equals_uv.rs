@@ -6,7 +6,7 @@ mod support;
 
 use std::path::Path;
 
-use support::artifact::{Leaves, differences, leaves_of_folder, leaves_of_zip};
+use support::artifact::{Leaves, comparable, differences, leaves_of_folder, leaves_of_zip};
 use support::command::{fail, pybundle, repository, succeed};
 use support::uv::Project;
 
@@ -107,20 +107,6 @@ fn needs_more_than_2_26(target: &Path) -> bool {
         let glibc = |tag: &str| Some(tag.split_once("-manylinux_2_")?.1.split_once('_')?.0.parse::<u32>().unwrap());
         tags.map(glibc).min().flatten().is_some_and(|minor| minor > 26)
     })
-}
-
-/// Leaves out what installers write about themselves, and the texts of launchers.
-fn comparable(leaves: Leaves) -> Leaves {
-    let own = ["RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"];
-    let is_own = |path: &str| match path.rsplit_once('/') {
-        Some((folder, name)) => folder.ends_with(".dist-info") && own.contains(&name),
-        None => path == ".lock",
-    };
-    let mut leaves: Leaves = leaves.into_iter().filter(|(path, _)| !is_own(path)).collect();
-    for (_, leaf) in leaves.iter_mut().filter(|(path, _)| path.starts_with("bin/")) {
-        leaf.sha256.clear();
-    }
-    leaves
 }
 
 /// Locks a project that is not a package and has a module `app`.

@@ -8,17 +8,16 @@ use super::base::{Bases, Found};
 use super::image_report::Outcome;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
+use super::workplace::Workplace;
 use super::{BuildError, outputs, projects, report, start, wheels};
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::image::file::ArtifactFile;
-use crate::image::{Artifact, Base, Image, Python, index, python};
+use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::lock::LockedWheel;
 use crate::project::workspace::Member;
-use crate::registry::credentials::{Keychain, KeychainOptions};
-use crate::registry::{Registry, RegistryOptions};
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
-use crate::settings::{BaseChoice, Environment, ImageSettings, ProfileChoice, RegistrySettings, Settings};
+use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
 use crate::wheel::Wheel;
 
@@ -31,6 +30,8 @@ pub struct Chosen {
     pub target: ImageTarget,
     /// Why it is this version.
     pub reason: String,
+    /// The base image as it is named.
+    pub choice: BaseChoice,
     /// The base image.
     pub base: Found,
     /// The base and its interpreter, for each platform in the order of the settings. An empty base has no interpreter.
@@ -39,27 +40,13 @@ pub struct Chosen {
 
 impl Chosen {
     /// Reports the base.
-    pub fn base_report(&self, settings: &ImageSettings) -> BaseReport {
-        let name = self.base.name.clone().or_else(|| settings.base.as_ref().map(ToString::to_string));
+    pub fn base_report(&self) -> BaseReport {
         BaseReport {
-            name: name.unwrap_or_else(|| self.target.base.clone()),
+            name: self.choice.to_string(),
             digest: self.base.digest.map(|digest| Digest::from(digest).to_string()),
             pinned: self.base.is_pinned,
         }
     }
-}
-
-/// Makes the client for registries.
-///
-/// # Errors
-/// TLS is not to be had.
-pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Result<Registry, BuildError> {
-    let keychain = KeychainOptions { variables: environment.variables.clone(), home: environment.home.clone() };
-    Ok(Registry::new(RegistryOptions {
-        insecure: settings.insecure.clone(),
-        create_repositories: settings.create_repositories,
-        ..RegistryOptions::new(Keychain::new(keychain))
-    })?)
 }
 
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
@@ -71,11 +58,9 @@ pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Resul
 pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    // The folder and the cache hold what layers are put together from, so they stay until all is written.
-    let temporary = wheels::temporary()?;
-    let cache = wheels::open_cache(&common.cache, temporary.path())?;
-    let registry = registry(&settings.registry, &common.environment)?;
-    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+    let workplace = Workplace::open(settings)?;
+    let (temporary, cache) = (&workplace.temporary, &workplace.cache);
+    let bases = workplace.bases(settings, reporter);
 
     let project = LockedProject::open(common, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
@@ -83,7 +68,7 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let files = outputs::places(settings, &project)?;
     let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
 
-    let fetched = fetch(common, &project, &plans, &cache, reporter)?;
+    let fetched = fetch(common, &project, &plans, cache, reporter)?;
     let built = build(common, &plans, temporary.path(), reporter)?;
     let wheels: Vec<_> = fetched.into_iter().zip(built).collect();
     let mut images = Vec::new();
@@ -92,22 +77,24 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
         std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
         let (plan, (fetched, built), python) = (&plans[position], &wheels[position], python.as_ref());
         let parts = Parts { settings, target: &chosen.target, base, python, plan, fetched, built, folder: &folder };
-        images.push(parts.image(&cache, reporter)?);
+        images.push(parts.image(cache, reporter)?);
     }
-    let artifact = artifact(settings, &images);
+    let artifact = artifact(settings, &chosen.base, &images);
     let written = outputs::write(&files, settings, &artifact, &images, &bases)?;
-    let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
+    let pushed = if settings.push { Some(workplace.registry.push(&artifact, &settings.tags, reporter)?) } else { None };
     let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
-    Ok(outcome.report(settings, written, pushed.as_ref(), started.elapsed()))
+    Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
 }
 
-/// Returns the image, or the index of several.
-fn artifact(settings: &ImageSettings, images: &[PlatformImage]) -> Artifact {
+/// Returns the image, or the index of several, which names what it is based on as each image does.
+fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) -> Artifact {
     match images {
         [only] => Artifact::from(&only.image),
         several => {
             let images: Vec<Image> = several.iter().map(|built| built.image.clone()).collect();
-            index::index(&images, &settings.annotations)
+            let mut annotations = manifest::base_annotations(base.name.as_deref(), base.digest);
+            annotations.extend(settings.annotations.clone());
+            index::index(&images, &annotations)
         }
     }
 }
@@ -118,19 +105,23 @@ fn artifact(settings: &ImageSettings, images: &[PlatformImage]) -> Artifact {
 /// The project, the lock or the base cannot be read, or they do not fit each other.
 pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImagePlanReport, BuildError> {
     let common = &settings.common;
-    let temporary = wheels::temporary()?;
-    let cache = wheels::open_cache(&common.cache, temporary.path())?;
-    let registry = registry(&settings.registry, &common.environment)?;
-    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+    let workplace = Workplace::open(settings)?;
+    let bases = workplace.bases(settings, reporter);
     let project = LockedProject::open(common, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
     let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
-    let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
-    let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, paths.clone());
-    let platforms = plans.iter().map(platform).collect();
-    Ok(ImagePlanReport { format: FORMAT_VERSION, base: chosen.base_report(settings), platforms })
+    let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, Vec::new());
+    Ok(ImagePlanReport {
+        format: FORMAT_VERSION,
+        profile: chosen.target.name.clone(),
+        python: chosen.target.python.to_string(),
+        reason: chosen.reason.clone(),
+        base: chosen.base_report(),
+        platforms: plans.iter().map(platform).collect(),
+        outputs: files.iter().map(ToString::to_string).collect(),
+    })
 }
 
 /// Returns the profile of the image.
@@ -148,6 +139,22 @@ pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
 /// Returns the base that a project's pyproject.toml names: `[tool.pybundle] base`.
 pub fn configured_base(member: &Member) -> Option<&str> {
     member.pyproject.table.get("tool")?.get("pybundle")?.get("base")?.as_str()
+}
+
+/// Returns the base that the user names: by a flag, else in the project's pyproject.toml.
+fn named_base(
+    settings: &ImageSettings,
+    project: &LockedProject,
+    member: &Member,
+) -> Result<Option<BaseChoice>, BuildError> {
+    match (&settings.base, configured_base(member)) {
+        (Some(choice), _) => Ok(Some(choice.clone())),
+        (None, Some(configured)) => {
+            let choice: BaseChoice = configured.parse()?;
+            Ok(Some(choice.in_folder(&project.workspace.folder(member))))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 /// Chooses the version of Python and the base, which must have it.
@@ -176,24 +183,28 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
         };
         settings.platforms.iter().map(base).collect()
     };
-    let configured = configured_base(member).map(str::parse::<BaseChoice>).transpose()?;
-    let (target, reason, base, platforms) = match settings.base.as_ref().or(configured.as_ref()) {
+    let (target, reason, choice, base, platforms) = match named_base(settings, project, member)? {
         Some(choice) => {
-            let base = bases.find(choice)?;
+            let base = bases.find(&choice)?;
             let platforms = of_platforms(&base)?;
             let mut versions: Vec<_> =
                 platforms.iter().flat_map(|(_, _, pythons)| pythons).map(|python| python.version).collect();
             versions.sort_unstable();
             versions.dedup();
             let (python, reason) = version(if versions.is_empty() { &profile.pythons } else { &versions })?;
-            (profile.target(python), reason, base, platforms)
+            (profile.target(python), reason, choice, base, platforms)
         }
         None => {
             let (python, reason) = version(&profile.pythons)?;
             let target = profile.target(python);
-            let base = bases.find(&target.base.parse::<BaseChoice>()?)?;
+            let choice: BaseChoice = target.base.parse()?;
+            let choice = match &settings.common.profile {
+                ProfileChoice::File(file) => choice.in_folder(file.parent().unwrap_or(file)),
+                ProfileChoice::Default | ProfileChoice::BuiltIn(_) => choice,
+            };
+            let base = bases.find(&choice)?;
             let platforms = of_platforms(&base)?;
-            (target, reason, base, platforms)
+            (target, reason, choice, base, platforms)
         }
     };
     let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<Python>)| {
@@ -205,7 +216,7 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
         Ok((architecture, base, chosen))
     };
     let platforms = platforms.into_iter().map(with_python).collect::<Result<_, BuildError>>()?;
-    Ok(Chosen { target, reason, base, platforms })
+    Ok(Chosen { target, reason, choice, base, platforms })
 }
 
 /// Makes the plan of each platform. No image holds what an earlier build wrote.

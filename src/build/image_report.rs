@@ -15,7 +15,6 @@ use crate::report::{
     ApplicationReport, DistributionReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
     PushedReport, StartReport,
 };
-use crate::settings::ImageSettings;
 use crate::wheel::Wheel;
 
 /// What a build of an image came to.
@@ -34,13 +33,7 @@ pub struct Outcome<'a> {
 
 impl Outcome<'_> {
     /// Reports it.
-    pub fn report(
-        &self,
-        settings: &ImageSettings,
-        outputs: Vec<String>,
-        pushed: Option<&Pushed>,
-        elapsed: Duration,
-    ) -> ImageReport {
+    pub fn report(&self, outputs: Vec<String>, pushed: Option<&Pushed>, elapsed: Duration) -> ImageReport {
         let Self { chosen, plans, images, artifact, .. } = self;
         let first = &plans[0];
         let application = &first.application;
@@ -51,7 +44,7 @@ impl Outcome<'_> {
             profile: chosen.target.name.clone(),
             python: chosen.target.python.to_string(),
             reason: chosen.reason.clone(),
-            base: chosen.base_report(settings),
+            base: chosen.base_report(),
             digest: digest(artifact.manifest.digest),
             media_type: artifact.manifest.media_type.to_string(),
             platforms: (0..images.len()).map(|position| self.platform(position)).collect(),

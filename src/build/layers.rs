@@ -16,6 +16,7 @@ use crate::cache::{Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::partition::{self, Item};
 use crate::image::{Blob, BlobContent, Layer, Python};
+use crate::report::{Phase, Reporter};
 use crate::settings::Compression;
 use crate::target::{ImageTarget, Scheme};
 use crate::tree::{Content, Entry, FileTree, Mode, Origin, TreePath};
@@ -104,6 +105,32 @@ pub fn own<'a>(holds: String, files: impl Iterator<Item = &'a (TreePath, Entry)>
     Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: None })
 }
 
+/// Joins the lowest layers, those that change the least, until the budget is kept: the application has its own as long
+/// as possible.
+///
+/// # Errors
+/// Two files want one path.
+pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>, BuildError> {
+    let surplus = recipes.len().saturating_sub(budget.get());
+    let mut recipes = recipes.into_iter();
+    let Some(mut lowest) = recipes.next() else { return Ok(Vec::new()) };
+    recipes.by_ref().take(surplus).try_for_each(|recipe| lowest.join(recipe))?;
+    Ok(std::iter::once(lowest).chain(recipes).collect())
+}
+
+impl Recipe {
+    /// Adds what another layer holds.
+    fn join(&mut self, other: Self) -> Result<(), BuildError> {
+        for (path, entry) in other.tree.files.iter() {
+            self.tree.files.insert(path.clone(), entry.clone())?;
+        }
+        self.tree.links.extend(other.tree.links);
+        self.holds = format!("{}, {}", self.holds, other.holds);
+        self.key = None;
+        Ok(())
+    }
+}
+
 fn tree<'a>(files: impl Iterator<Item = &'a (TreePath, Entry)>) -> Result<FileTree, BuildError> {
     let mut tree = FileTree::new();
     for (path, entry) in files {
@@ -132,7 +159,9 @@ pub fn make(
     compression: Compression,
     cache: &Cache,
     folder: &Path,
+    reporter: &dyn Reporter,
 ) -> Result<Vec<Made>, BuildError> {
+    reporter.start(Phase::Layers, recipes.len() as u64);
     let make = |(index, recipe): (usize, Recipe)| {
         let Recipe { holds, tree, key } = recipe;
         let (layer, was_known) = match (compression, key) {
@@ -140,9 +169,12 @@ pub fn make(
             (Compression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
             (Compression::Zstd, key) => compressed(&tree, key, cache)?,
         };
+        reporter.advance(Phase::Layers, 1);
         Ok(Made { layer, holds, was_known })
     };
-    recipes.into_par_iter().enumerate().map(make).collect()
+    let made = recipes.into_par_iter().enumerate().map(make).collect();
+    reporter.finish(Phase::Layers);
+    made
 }
 
 /// Returns a layer that is put together from wheels each time it is needed: only its digests are computed, and kept.

@@ -68,7 +68,7 @@ impl Parts<'_> {
         self.check_size(tree.size())?;
 
         let recipes = self.recipes(&fetched, &built, &application)?;
-        let layers = layers::make(recipes, self.settings.compression, cache, self.folder)?;
+        let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, self.built)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
         let architecture = self.plan.target.architecture;
@@ -118,10 +118,12 @@ impl Parts<'_> {
                 Some(layers::own(names.join(", "), files)?)
             }
         };
+        let budget = self.settings.layers;
         let others = [&environment, &members, &own].into_iter().flatten().count();
-        let budget = NonZeroUsize::new(self.settings.layers.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
-        let distributions = layers::distributions(self.fetched, fetched, self.target, budget)?;
-        Ok(environment.into_iter().chain(distributions).chain(members).chain(own).collect())
+        let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
+        let distributions = layers::distributions(self.fetched, fetched, self.target, of_distributions)?;
+        let recipes = environment.into_iter().chain(distributions).chain(members).chain(own);
+        layers::within(budget, recipes.collect())
     }
 
     /// Refuses a handler that is not in the image.

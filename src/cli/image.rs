@@ -14,7 +14,7 @@ use crate::build;
 use crate::image::Port;
 use crate::image::file::ArtifactFile;
 use crate::registry::Reference;
-use crate::report::{ImageReport, PlatformReport, StartReport};
+use crate::report::{BaseReport, ImageReport, PlatformReport, StartReport};
 use crate::settings::{BaseChoice, Compression, ImageSettings, ProfileChoice, StartSettings};
 use crate::target::{Architecture, PythonVersion};
 
@@ -176,16 +176,10 @@ impl ImageArguments {
         let Self { common, target, start, output, registry, .. } = self;
         let profile = target.profile.as_deref().map_or(ProfileChoice::Default, arguments::profile);
         let common = common.settings(profile, global)?;
-        let mut platforms: Vec<Architecture> = Vec::new();
-        for Platform(architecture) in target.platform {
-            if !platforms.contains(&architecture) {
-                platforms.push(architecture);
-            }
-        }
         let created = common.environment.get("SOURCE_DATE_EPOCH").map(str::parse).transpose()?.unwrap_or_default();
         Ok(ImageSettings {
             common,
-            platforms,
+            platforms: target.platform.into_iter().map(|Platform(architecture)| architecture).collect(),
             python: target.python,
             base: target.base,
             tags: output.tag,
@@ -230,8 +224,10 @@ pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printe
     if dry_run {
         let report = build::plan_image(&settings, &progress)?;
         return printer.result(&report, |page| {
-            page.headline(&format!("base {}", report.base.name), report.base.digest.as_deref().unwrap_or("empty"));
-            report.platforms.iter().for_each(|platform| plan::table(platform, page));
+            let runtime = format!("{} with Python {}", report.profile, report.python);
+            report.platforms.iter().for_each(|platform| plan::table(platform, &runtime, page));
+            page.line(&format!("base: {}", base(&report.base)));
+            report.outputs.iter().for_each(|output| page.line(&format!("would write {output}")));
         });
     }
     let mut report = build::image(&settings, &progress)?;
@@ -242,11 +238,7 @@ pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printe
 fn summary(report: &ImageReport, verbose: bool, page: &mut Page) {
     let what = if report.platforms.len() > 1 { "index" } else { "image" };
     page.headline(&report.digest, &format!("{what} of {} for Python {}", report.project, report.python));
-    let pinned = match (&report.base.digest, report.base.pinned) {
-        (Some(digest), false) => format!("@{digest}, not pinned"),
-        _ => String::new(),
-    };
-    page.field("base", &format!("{}{pinned}", report.base.name));
+    page.field("base", &base(&report.base));
     page.field("target", &format!("{}, Python {} ({})", report.profile, report.python, report.reason));
     for platform in &report.platforms {
         of_platform(platform, verbose, page);
@@ -265,13 +257,21 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut Page) {
     page.field("time", &format!("{:.2} s", report.elapsed_seconds));
 }
 
+/// Returns the name of the base; unless it says by a digest which image it is, with that.
+fn base(report: &BaseReport) -> String {
+    match &report.digest {
+        Some(digest) if !report.pinned => format!("{}, which is {digest} now; --pin keeps it", report.name),
+        _ => report.name.clone(),
+    }
+}
+
 fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
     let known = platform.layers.iter().filter(|layer| layer.known).count();
     let own: u64 = platform.layers.iter().map(|layer| layer.size).sum();
     page.field(
         &platform.platform.replace("linux/", ""),
         &format!(
-            "{} in {}, {known} known; {} with the base",
+            "{} in {}, {known} as before; {} with the base",
             size(own),
             count(platform.layers.len() as u64, "layer"),
             size(platform.size)
@@ -296,7 +296,7 @@ fn starts(start: &StartReport) -> String {
         text = format!("{text} {command}").trim().to_owned();
     }
     if text.is_empty() {
-        text = "nothing: name an --entrypoint or a --cmd".to_owned();
+        return "nothing: name an --entrypoint or a --cmd".to_owned();
     }
     let user = start.user.as_ref().map(|user| format!(", as user {user}")).unwrap_or_default();
     format!("{text}{user}")

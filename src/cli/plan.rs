@@ -34,14 +34,17 @@ pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer
 /// See [`build::plan`].
 pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
     let report = build::plan(settings, &Progress::new(printer))?;
-    printer.result(&report, |page| table(&report, page))
+    printer.result(&report, |page| {
+        table(&report, &report.target.runtime, page);
+        report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
+    })
 }
 
-/// Adds the rows of a plan.
-pub fn table(report: &PlanReport, page: &mut Page) {
+/// Adds the rows of a plan for a runtime.
+pub fn table(report: &PlanReport, runtime: &str, page: &mut Page) {
     let target = &report.target;
     page.headline(
-        &format!("{} for {} on {}", report.project, target.runtime, target.architecture),
+        &format!("{} for {runtime} on {}", report.project, target.architecture),
         &format!("glibc {}, {}", target.glibc, target.reason),
     );
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
@@ -69,7 +72,4 @@ pub fn table(report: &PlanReport, page: &mut Page) {
         total.push_str(&format!(" and {} of unknown size", unknown));
     }
     page.line(&total);
-    for output in &report.outputs {
-        page.line(&format!("would write {}", output.display()));
-    }
 }

@@ -24,7 +24,7 @@ pub(super) struct Failure {
 impl Failure {
     /// Names what was tried.
     pub fn of(self, action: Action) -> RegistryError {
-        RegistryError::Failed { action, attempts: self.attempts, fault: Box::new(self.fault) }
+        RegistryError::Failed { action: Box::new(action), attempts: self.attempts, fault: Box::new(self.fault) }
     }
 }
 

@@ -20,7 +20,7 @@ pub enum RegistryError {
     #[error("cannot {action}{}", attempts_suffix(*.attempts))]
     Failed {
         /// What was tried.
-        action: Action,
+        action: Box<Action>,
         /// How often.
         attempts: u32,
         /// What was wrong, the last time.

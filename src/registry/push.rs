@@ -252,7 +252,7 @@ impl Push<'_> {
             manifest.copy_to(&mut bytes)?;
             let target = Target::Path(format!("manifests/{}", reference.identifier()));
             let mut request = Request::write(repository, Method::PUT, target, Payload::Bytes(&bytes));
-            let media_type = HeaderValue::from_str(&manifest.media_type.to_string());
+            let media_type = HeaderValue::from_str(manifest.media_type.as_ref());
             request.headers.extend(media_type.ok().map(|media_type| (CONTENT_TYPE, media_type)));
             let answer = self.client.send(&request).await?.accepted().await?;
             let stored = match pull::told_digest(&answer) {
@@ -293,6 +293,7 @@ fn explained(failure: Failure, action: Action, repository: Repository<'_>) -> Re
 
 /// Tells whether a manifest was refused in a way that may mean that something it refers to is not there.
 fn misses_parts(error: &RegistryError) -> bool {
-    let RegistryError::Failed { action: Action::PushManifest(_), fault, .. } = error else { return false };
-    fault.status().is_some_and(|status| matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND))
+    let RegistryError::Failed { action, fault, .. } = error else { return false };
+    matches!(**action, Action::PushManifest(_))
+        && fault.status().is_some_and(|status| matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND))
 }

@@ -214,7 +214,7 @@ async fn request(
     scopes: &Scopes,
     login: &Login,
 ) -> Result<(Credential, Duration), Fault> {
-    let mut realm = check_realm(door, realm)?;
+    let mut realm = check_realm(door.registry, door.is_plain, realm)?;
     let (builder, identity) = match login {
         Login::IdentityToken(token) => {
             let mut form = form_urlencoded::Serializer::new(String::new());
@@ -252,12 +252,12 @@ async fn request(
 }
 
 /// Returns the token server's address, if credentials may be sent there: not without TLS, where the registry has it.
-fn check_realm(door: Door<'_>, realm: &str) -> Result<Url, Fault> {
-    let wrong = |reason: &str| Fault::Challenge { registry: door.registry.to_owned(), reason: reason.to_owned() };
+fn check_realm(registry: &str, is_plain: bool, realm: &str) -> Result<Url, Fault> {
+    let wrong = |reason: &str| Fault::Challenge { registry: registry.to_owned(), reason: reason.to_owned() };
     let url = Url::parse(realm).map_err(|_| wrong("the address of its token server is none"))?;
     match url.scheme() {
         "https" => Ok(url),
-        "http" if door.is_plain => Ok(url),
+        "http" if is_plain => Ok(url),
         _ => Err(wrong("its token server is not to be asked by https")),
     }
 }
@@ -275,5 +275,31 @@ mod tests {
         assert!(!Scopes::pull("b/app").cover(&scopes));
         assert_eq!(Scopes::parse("nothing"), Scopes(Vec::new()));
         assert_eq!(Scopes::parse("repository:host:5000/a:pull").texts().next().unwrap(), "repository:host:5000/a:pull");
+    }
+
+    #[test]
+    fn credentials_are_sent_to_no_token_server_without_tls() {
+        for (is_plain, realm, is_good) in [
+            (false, "https://auth.docker.io/token", true),
+            (true, "https://auth.docker.io/token", true),
+            (true, "http://127.0.0.1:5001/token", true),
+            (false, "http://auth.docker.io/token", false),
+            (true, "ftp://host/token", false),
+            (false, "/token", false),
+        ] {
+            let checked = check_realm("host", is_plain, realm);
+            assert_eq!(checked.is_ok(), is_good, "{realm}");
+            assert!(checked.map_or_else(|fault| fault.to_string(), String::from).contains("host") || is_good);
+        }
+    }
+
+    #[test]
+    fn what_goes_with_a_request_is_not_shown() {
+        let login = Login::Basic { username: "alice".to_owned(), password: "hunter2".to_owned().into() };
+        let credential = basic("host", &login).unwrap();
+        let header = credential.header.clone().unwrap();
+        assert_eq!(header.to_str().unwrap(), "Basic YWxpY2U6aHVudGVyMg==");
+        assert!(!format!("{credential:?}{header:?}").contains("YWxpY2U6"));
+        assert!(basic("host", &Login::IdentityToken("t".to_owned().into())).is_err());
     }
 }

@@ -29,46 +29,76 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What comes in several versions of Python, of which a project gets one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// Lambda's runtimes.
+    Runtimes,
+    /// The base of an image.
+    Base,
+}
+
 /// Why no version of Python can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
     /// The file `.python-version` names something that the target does not have.
-    #[error("`.python-version` asks for `{}`, which is not {what}; {} are", .request.escape_debug(), .known.join(", "))]
-    NotARuntime {
+    #[error("`.python-version` asks for `{}`, and {}", .request.escape_debug(), .offer.states(.known))]
+    NotOffered {
         /// What it names.
         request: String,
-        /// What it should be: "a Lambda runtime".
-        what: &'static str,
+        /// What there is to choose from.
+        offer: Offer,
         /// What there is.
         known: Vec<String>,
     },
     /// `requires-python` allows nothing that the target has.
-    #[error("requires-python `{requires_python}` allows no Python that is available; {} are", .known.join(", "))]
+    #[error("requires-python is `{requires_python}`, and {}", .offer.states(.known))]
     NoneAllowed {
         /// The specifiers.
         requires_python: VersionSpecifiers,
+        /// What there is to choose from.
+        offer: Offer,
         /// What there is.
         known: Vec<String>,
     },
 }
 
-impl RuntimeError {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Offer {
+    /// Returns what there is, as the end of a sentence.
+    fn states(self, known: &[String]) -> String {
+        let known = known.join(", ");
         match self {
-            Self::NotARuntime { .. } => vec!["name another, or change `.python-version`".to_owned()],
-            Self::NoneAllowed { requires_python, .. } => {
-                let by_name = LambdaProfile::all().find(|profile| profile.python.is_allowed_by(requires_python));
-                vec![match by_name {
-                    Some(LambdaProfile { name, .. }) => {
-                        format!("`--runtime {name}` chooses a Lambda runtime that is not announced yet")
-                    }
-                    None => "change requires-python in pyproject.toml and lock again".to_owned(),
-                }]
-            }
+            Self::Runtimes => format!("Lambda's runtimes are {known}"),
+            Self::Base => format!("the base has Python {known}"),
         }
     }
 }
+
+impl RuntimeError {
+    /// Returns what may be done about it.
+    pub fn hints(&self) -> Vec<String> {
+        let lock_again = "change requires-python in pyproject.toml and lock again".to_owned();
+        vec![match self {
+            Self::NotOffered { offer: Offer::Runtimes, .. } => "name another, or change `.python-version`".to_owned(),
+            Self::NotOffered { offer: Offer::Base, .. } => {
+                "choose a base with it, or change `.python-version`".to_owned()
+            }
+            Self::NoneAllowed { offer: Offer::Base, .. } => {
+                format!("choose a base with such a Python, or {lock_again}")
+            }
+            Self::NoneAllowed { requires_python, .. } => {
+                let mut runtimes = LambdaProfile::all();
+                match runtimes.find(|profile| profile.python.is_allowed_by(requires_python)) {
+                    Some(LambdaProfile { name, .. }) => {
+                        format!("`--runtime {name}` chooses a Lambda runtime that is not announced yet")
+                    }
+                    None => lock_again,
+                }
+            }
+        }]
+    }
+}
+
 /// Returns the Lambda runtime for a project, and why: what `.python-version` names, else the newest generally available
 /// one that `requires-python` allows. `python_version_file` is the file's text.
 ///
@@ -85,7 +115,7 @@ pub fn default_runtime(
         available: profile.available,
     });
     let (profile, reason) =
-        choose(&candidates.collect::<Vec<_>>(), "a Lambda runtime", python_version_file, requires_python)?;
+        choose(&candidates.collect::<Vec<_>>(), Offer::Runtimes, python_version_file, requires_python)?;
     Ok((profile.clone(), reason))
 }
 
@@ -105,12 +135,7 @@ pub fn default_python(
         python: *python,
         available: true,
     });
-    let (python, reason) = choose(
-        &candidates.collect::<Vec<_>>(),
-        "a version that the base exists for",
-        python_version_file,
-        requires_python,
-    )?;
+    let (python, reason) = choose(&candidates.collect::<Vec<_>>(), Offer::Base, python_version_file, requires_python)?;
     Ok((*python, reason))
 }
 
@@ -126,7 +151,7 @@ struct Candidate<'a, T> {
 /// Chooses out of candidates that are ordered by version.
 fn choose<'a, T>(
     candidates: &[Candidate<'a, T>],
-    what: &'static str,
+    offer: Offer,
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
 ) -> Result<(&'a T, Reason), RuntimeError> {
@@ -137,7 +162,7 @@ fn choose<'a, T>(
     if let Some(request) = python_version_file.and_then(first_request) {
         let python = requested_version(request);
         let found = candidates.iter().find(|candidate| Some(candidate.python) == python);
-        let not_found = || RuntimeError::NotARuntime { request: request.to_owned(), what, known: names(false) };
+        let not_found = || RuntimeError::NotOffered { request: request.to_owned(), offer, known: names(false) };
         return Ok((found.ok_or_else(not_found)?.item, Reason::PythonVersionFile));
     }
     let requires_python = requires_python.filter(|specifiers| !specifiers.is_empty());
@@ -151,6 +176,7 @@ fn choose<'a, T>(
     };
     let none = || RuntimeError::NoneAllowed {
         requires_python: requires_python.cloned().unwrap_or_default(),
+        offer,
         known: names(true),
     };
     Ok((found.ok_or_else(none)?.item, reason))
@@ -222,7 +248,7 @@ mod tests {
             ["3.8", "3", "2.7", "pypy3.10", "pypy@3.10", "3.13t", "3.13+freethreaded", "latest", "\u{1b}[31m"]
         {
             let error = choose(Some(request), None).unwrap_err();
-            assert!(matches!(&error, RuntimeError::NotARuntime { request: refused, .. } if refused == request));
+            assert!(matches!(&error, RuntimeError::NotOffered { request: refused, .. } if refused == request));
             assert!(error.to_string().contains("python3.9, python3.10"), "{error}");
             assert!(!error.to_string().contains('\u{1b}'));
             assert_eq!(error.hints(), ["name another, or change `.python-version`"]);
@@ -238,7 +264,7 @@ mod tests {
             (">=3.9,<3.9", "lock again"),
         ] {
             let error = choose(None, Some(specifiers)).unwrap_err();
-            assert!(error.to_string().contains("python3.13, python3.14 are"), "{error}");
+            assert!(error.to_string().contains("python3.13, python3.14"), "{error}");
             assert!(error.hints()[0].contains(hint), "{:?}", error.hints());
         }
     }

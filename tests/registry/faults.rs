@@ -16,7 +16,7 @@ fn client(proxy: &Proxy) -> Registry {
 }
 
 fn artifact() -> Artifact {
-    image("app", vec![layer(1, 2_000_000), layer(2, 5000)])
+    image("app", vec![layer(1, 1_100_000), layer(2, 5000)])
 }
 
 /// Asserts that a tag, if there is one, names the artifact, and that all of it is there.
@@ -30,7 +30,10 @@ fn assert_whole(server: &DockerRegistry, repository: &str, artifact: &Artifact) 
 fn assert_clear(error: &RegistryError) {
     let (message, _) = told(error);
     assert!(message.starts_with("cannot ") && message.contains(": "), "{message}");
-    assert!(!format!("{message}{error:?}").contains("_state="), "the address of an upload is told: {message} {error:?}");
+    assert!(
+        !format!("{message}{error:?}").contains("_state="),
+        "the address of an upload is told: {message} {error:?}"
+    );
 }
 
 /// Pushes with each request in each kind of trouble. One that passes is got over; one that stays is told of, and then no
@@ -63,7 +66,9 @@ fn push_in_trouble(server: &DockerRegistry, count: usize) {
                     match server.tags(&repository).is_empty() {
                         false if is_lost => assert_whole(server, &repository, &artifact),
                         // A manifest that is altered each time, and is a manifest still.
-                        false if trouble == Trouble::FlipRequest => assert!(told(&error).0.contains("has bytes with the digest")),
+                        false if trouble == Trouble::FlipRequest => {
+                            assert!(told(&error).0.contains("has bytes with the digest"))
+                        }
                         is_empty => assert!(is_empty, "{trouble:?} at {position} leaves a tag"),
                     }
                 }
@@ -102,14 +107,20 @@ fn trouble_with_the_server_of_tokens_is_got_over() {
         let result = client(&proxy).push(&artifact(), &[reference(&proxy.host(), &format!("{repository}:1"))], &Silent);
         match result {
             // The altered token reads well, but is good for nothing, and the next is the same to the second.
-            Err(error) if trouble == Trouble::FlipAnswer => assert!(told(&error).0.contains("401"), "{}", told(&error).0),
+            Err(error) if trouble == Trouble::FlipAnswer => {
+                assert!(told(&error).0.contains("401"), "{}", told(&error).0)
+            }
             result => assert_eq!(result.unwrap().digest, artifact().manifest.digest),
         }
     }
     server.token_proxy().trouble(0, Trouble::Status(503), 1000);
     let error = client(&proxy).push(&artifact(), &[reference(&proxy.host(), "x:1")], &Silent).unwrap_err();
     let (message, _) = told(&error);
-    assert!(message.ends_with(&format!("{} answered 503 Service Unavailable: try again later", server.token_proxy().host())), "{message}");
+    assert!(
+        message
+            .ends_with(&format!("{} answered 503 Service Unavailable: try again later", server.token_proxy().host())),
+        "{message}"
+    );
     assert!(error.is_retryable());
 }
 
@@ -166,7 +177,8 @@ fn a_registry_that_says_nothing_is_given_up() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let retry = Retry { limit: 0, ..options([]).retry };
-    let registry = Registry::new(RegistryOptions { retry, read_timeout: Duration::from_millis(400), ..options([]) }).unwrap();
+    let registry =
+        Registry::new(RegistryOptions { retry, read_timeout: Duration::from_millis(400), ..options([]) }).unwrap();
     let (message, hints) = told(&registry.manifest(&reference(&host, "app:1")).unwrap_err());
     assert!(message.contains(&format!("nothing came from {host} for")), "{message}");
     assert!(!hints.is_empty());

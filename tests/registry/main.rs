@@ -1,6 +1,9 @@
 //! Registries: real ones, and one in memory that is as particular as those that cannot be run here.
 #![cfg(unix)]
 
+#[allow(dead_code, reason = "what is in it is particular")]
+#[path = "../support/registry.rs"]
+mod memory;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/registries.rs"]
@@ -10,6 +13,7 @@ mod registries;
 mod wire;
 
 mod faults;
+mod particular;
 mod real;
 
 use std::sync::Mutex;

@@ -65,7 +65,8 @@ fn several_platforms_are_pushed_and_only_what_changed_again() {
     let server = DockerRegistry::anonymous();
     let proxy = Proxy::before(server.port);
     let to = [reference(&proxy.host(), "app:latest")];
-    let images = [image("amd64", vec![layer(1, 9000), layer(2, 10)]), image("arm64", vec![layer(1, 9000), layer(3, 10)])];
+    let images =
+        [image("amd64", vec![layer(1, 9000), layer(2, 10)]), image("arm64", vec![layer(1, 9000), layer(3, 10)])];
     let both = index(images.to_vec());
     let pushed = anonymous().push(&both, &to, &Silent).unwrap();
     assert_eq!((pushed.digest, pushed.repositories[0].uploaded.blobs), (both.manifest.digest, 5));
@@ -151,13 +152,17 @@ fn tokens_are_had_for_logins_and_for_nobody() {
     // To mount, it must be good for both repositories.
     let copy = registry.push(&artifact, &[to[0].clone(), reference(&host, "team/copy:1")], &Silent).unwrap();
     assert_eq!(copy.repositories[1].mounted.blobs, 3);
-    assert!(server.token_requests().iter().any(|query| query.contains("Acopy%3A") || query.contains("scope=repository%3Ateam%2Fcopy%3Apull%2Cpush&scope=repository%3Ateam%2Fapp%3Apull")));
+    assert!(server.token_requests().iter().any(|query| query.contains("Acopy%3A")
+        || query.contains("scope=repository%3Ateam%2Fcopy%3Apull%2Cpush&scope=repository%3Ateam%2Fapp%3Apull")));
 
     let token = Login::IdentityToken(registries::IDENTITY_TOKEN.to_owned().into());
     let registry = Registry::new(options([(host.clone(), token)])).unwrap();
     registry.push(&artifact, &[reference(&host, "team/third:1")], &Silent).unwrap();
     let form = server.token_requests().pop().unwrap();
-    assert!(form.starts_with("POST grant_type=refresh_token&client_id=pybundle&service=test-registry&scope="), "{form}");
+    assert!(
+        form.starts_with("POST grant_type=refresh_token&client_id=pybundle&service=test-registry&scope="),
+        "{form}"
+    );
 
     // Everybody may read, and nobody else may write.
     assert_there(&anonymous(), &to[0], &artifact);
@@ -167,7 +172,10 @@ fn tokens_are_had_for_logins_and_for_nobody() {
     assert!(hints.contains("docker login"), "{hints}");
     let wrong = Registry::new(options([user(&host, "hunter2")])).unwrap();
     let (message, _) = told(&wrong.manifest(&to[0]).unwrap_err());
-    assert!(message.contains("refuses the user `alice` (401 Unauthorized: incorrect username or password)"), "{message}");
+    assert!(
+        message.contains("refuses the user `alice` (401 Unauthorized: incorrect username or password)"),
+        "{message}"
+    );
 }
 
 /// The rest of the test below, in a process whose roots of trust are the authority of its registry.
@@ -188,6 +196,8 @@ fn tls_is_trusted_by_the_authority_that_the_environment_names() {
         let child = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "real::push_by_tls_in_a_child"])
             .env("TEST_REGISTRY", &host)
+            // A proxy is of no use on the way to this machine.
+            .envs(["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, "http://127.0.0.1:1")))
             .env("SSL_CERT_FILE", server.folder.path().join("ca.crt"))
             .output()
             .unwrap();

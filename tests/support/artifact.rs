@@ -77,3 +77,17 @@ pub fn differences(ours: &Leaves, theirs: &Leaves) -> Vec<String> {
     });
     differing.collect()
 }
+
+/// Leaves out what installers write about themselves, and the texts of launchers: in this, installers differ.
+pub fn comparable(leaves: Leaves) -> Leaves {
+    let own = ["RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"];
+    let is_own = |path: &str| match path.rsplit_once('/') {
+        Some((folder, name)) => folder.ends_with(".dist-info") && own.contains(&name),
+        None => path == ".lock",
+    };
+    let mut leaves: Leaves = leaves.into_iter().filter(|(path, _)| !is_own(path)).collect();
+    for (_, leaf) in leaves.iter_mut().filter(|(path, _)| path.starts_with("bin/")) {
+        leaf.sha256.clear();
+    }
+    leaves
+}

@@ -7,24 +7,34 @@ pub mod bases;
 pub mod case;
 pub mod command;
 pub mod docker;
+pub mod golden;
 pub mod lambda;
 pub mod sandbox;
 pub mod schema;
 pub mod uv;
 
-/// Returns the smallest wheel of a pure distribution: its metadata, and a module of its name.
+/// Returns the smallest wheel of a pure distribution: its metadata, and an empty module of its name.
 pub fn wheel(name: &str, version: &str) -> Vec<u8> {
+    wheel_with(name, version, &[(&format!("{name}.py"), b"")])
+}
+
+/// Returns the wheel of a pure distribution with these files besides its metadata.
+pub fn wheel_with(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     use std::io::Write as _;
     let info = format!("{name}-{version}.dist-info");
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+    let (metadata_path, wheel_path) = (format!("{info}/METADATA"), format!("{info}/WHEEL"));
+    let mut files = files.to_vec();
+    files.push((&metadata_path, metadata.as_bytes()));
+    files.push((&wheel_path, b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"));
+    let mut record: String = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
+    record.push_str(&format!("{info}/RECORD,,\n"));
+    let record_path = format!("{info}/RECORD");
+    files.push((&record_path, record.as_bytes()));
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (path, text) in [
-        (format!("{name}.py"), String::new()),
-        (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")),
-        (format!("{info}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
-        (format!("{info}/RECORD"), format!("{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")),
-    ] {
+    for (path, content) in files {
         archive.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(text.as_bytes()).unwrap();
+        archive.write_all(content).unwrap();
     }
     archive.finish().unwrap().into_inner()
 }

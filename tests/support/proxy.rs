@@ -97,7 +97,7 @@ impl Proxy {
         self.state.lock().unwrap().requests.clone()
     }
 
-    /// Returns the methods and paths of the requests so far, sorted; digests and upload sessions are left out.
+    /// Returns the methods and paths of the requests so far; digests and upload sessions are left out.
     pub fn log(&self) -> Vec<String> {
         let name = |request: &Message| {
             let parts: Vec<&str> = request.path().split('/').collect();

@@ -65,10 +65,10 @@ impl DockerRegistry {
     pub fn with_tokens(life: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        openssl(&["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=tokens"], &[
-            ("-keyout", at("tokens.key")),
-            ("-out", at("tokens.crt")),
-        ]);
+        openssl(
+            &["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=tokens"],
+            &[("-keyout", at("tokens.key")), ("-out", at("tokens.crt"))],
+        );
         let tokens = TokenServer::start(at("tokens.key"), at("tokens.crt"), life);
         let proxy = Proxy::before(tokens.port);
         let auth = format!(
@@ -145,22 +145,25 @@ fn openssl(arguments: &[&str], files: &[(&str, PathBuf)]) {
 fn make_certificates(folder: &Path) {
     let at = |name: &str| folder.join(name);
     let new = ["req", "-newkey", "rsa:2048", "-nodes", "-days", "30"];
-    openssl(&[&new[..], &["-x509", "-subj", "/CN=test authority"]].concat(), &[
-        ("-keyout", at("ca.key")),
-        ("-out", at("ca.crt")),
-    ]);
-    openssl(&[&new[..4], &["-subj", "/CN=localhost"]].concat(), &[
-        ("-keyout", at("server.key")),
-        ("-out", at("server.csr")),
-    ]);
+    openssl(
+        &[&new[..], &["-x509", "-subj", "/CN=test authority"]].concat(),
+        &[("-keyout", at("ca.key")), ("-out", at("ca.crt"))],
+    );
+    openssl(
+        &[&new[..4], &["-subj", "/CN=localhost"]].concat(),
+        &[("-keyout", at("server.key")), ("-out", at("server.csr"))],
+    );
     fs::write(at("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
-    openssl(&["x509", "-req", "-CAcreateserial", "-days", "30"], &[
-        ("-in", at("server.csr")),
-        ("-CA", at("ca.crt")),
-        ("-CAkey", at("ca.key")),
-        ("-extfile", at("names")),
-        ("-out", at("server.crt")),
-    ]);
+    openssl(
+        &["x509", "-req", "-CAcreateserial", "-days", "30"],
+        &[
+            ("-in", at("server.csr")),
+            ("-CA", at("ca.crt")),
+            ("-CAkey", at("ca.key")),
+            ("-extfile", at("names")),
+            ("-out", at("server.crt")),
+        ],
+    );
 }
 
 /// A server of tokens, as Docker's token authentication describes it.
@@ -205,7 +208,9 @@ impl TokenServer {
         let value = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let is_user = match (request.header("authorization"), value("refresh_token")) {
             (None, None) => false,
-            (Some(sent), _) if sent == format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"))) => true,
+            (Some(sent), _) if sent == format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"))) => {
+                true
+            }
             (None, Some(IDENTITY_TOKEN)) if value("grant_type") == Some("refresh_token") => true,
             _ => return Message::answer(401).with_body(r#"{"details":"incorrect username or password"}"#),
         };
@@ -223,7 +228,6 @@ impl TokenServer {
             "iss": "test-issuer", "sub": if is_user { USER } else { "" }, "aud": "test-registry",
             "exp": now + self.life, "nbf": now - 5, "iat": now, "jti": now.to_string(), "access": access,
         });
-        // The registry grants a minute after the end: to expire in time, the token is told to be good for longer.
         let token = self.sign(&claims);
         Message::answer(200).with_body(json!({"token": token, "expires_in": self.life}).to_string())
     }

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
 
 /// A request or an answer, whole.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +48,9 @@ impl Message {
     /// Returns a parameter of the query, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         let query = self.target().split_once('?')?.1;
-        url::form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     pub fn status(&self) -> u16 {
@@ -55,21 +59,32 @@ impl Message {
 
     /// Reads the head of a message; its body is to be read yet.
     pub fn read_head(stream: &mut TcpStream) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        while !bytes.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte)?;
-            bytes.push(byte[0]);
+        let (mut buffer, mut seen) = (vec![0; 16 << 10], 0);
+        let length = loop {
+            let there = stream.peek(&mut buffer)?;
             // TLS, for instance, is answered in no way.
-            if bytes.len() == 1 && !byte[0].is_ascii_alphabetic() {
+            if there == 0 || !buffer[0].is_ascii_alphabetic() {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-        }
+            if let Some(end) = buffer[..there].windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if there == seen {
+                thread::sleep(Duration::from_millis(1));
+            }
+            seen = there;
+        };
+        let mut bytes = vec![0; length];
+        stream.read_exact(&mut bytes)?;
         let text = String::from_utf8(bytes).unwrap();
         let mut lines = text.lines();
         let start = lines.next().unwrap().to_owned();
         let headers = lines.filter_map(|line| line.split_once(": "));
-        Ok(Self { start, headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), body: Vec::new() })
+        Ok(Self {
+            start,
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            body: Vec::new(),
+        })
     }
 
     /// Returns the length of the body, by the head.

@@ -1,0 +1,119 @@
+//! A folder with a copy of the example, a base and a cache of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::built::{self, Built};
+use crate::support::command::{self, repository, succeed};
+use crate::tiny::Tiny;
+
+/// A folder to build images in: `project` is a copy of the example, which no git knows, and `base` a small base.
+pub struct Workshop {
+    folder: TempDir,
+}
+
+impl Workshop {
+    /// Makes a folder with the example.
+    pub fn new() -> Self {
+        let workshop = Self::empty();
+        let copied = workshop.path("project");
+        succeed(Command::new("cp").arg("-r").arg(repository().join("testdata/example")).arg(&copied));
+        workshop
+    }
+
+    /// Makes a folder with a base and no project.
+    pub fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Tiny::python().write(&folder.path().join("base"));
+        Self { folder }
+    }
+
+    /// Returns a path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file of the project, and the folders above it.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path("project").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// Returns `pybundle image project --base oci:base`, to be run in the folder, with further arguments.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.without_base(arguments);
+        command.arg("--base=oci:base");
+        command
+    }
+
+    /// Returns `pybundle image project`, to be run in the folder, with further arguments.
+    pub fn without_base(&self, arguments: &[&str]) -> Command {
+        let mut command = command::pybundle(&["image", "project"]);
+        command.current_dir(self.folder.path()).env("PYBUNDLE_CACHE_DIR", self.path("cache")).args(arguments);
+        command
+    }
+
+    /// Builds an image, and reads it.
+    pub fn build(&self, arguments: &[&str]) -> Built {
+        self.run(&mut self.command(arguments))
+    }
+
+    /// Builds an image with a command of its own, and reads it.
+    pub fn run(&self, command: &mut Command) -> Built {
+        let (_place, layout) = self.layout(command);
+        built::image(&layout)
+    }
+
+    /// Builds an index of images, and reads them.
+    pub fn build_index(&self, arguments: &[&str]) -> (String, Vec<(String, Built)>) {
+        let (_place, layout) = self.layout(&mut self.command(arguments));
+        built::images(&layout)
+    }
+
+    /// Builds into a layout in a folder, which goes when that is dropped.
+    pub fn layout(&self, command: &mut Command) -> (TempDir, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let layout = place.path().join("layout");
+        succeed(command.arg(format!("--output=oci:{}", layout.display())));
+        (place, layout)
+    }
+
+    /// Builds an image, and returns what is reported with `--json`.
+    pub fn report(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&succeed(self.command(arguments).arg("--json"))).unwrap()
+    }
+
+    /// Builds an image that must fail with exit status 1, and returns what is said. Nothing may be left in the folder.
+    pub fn fail(&self, command: &mut Command) -> String {
+        let before = listing(self.folder.path());
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {said}");
+        assert!(said.starts_with("error: ") && !said.contains("panicked"), "{said}");
+        assert!(output.stdout.is_empty());
+        assert_eq!(listing(self.folder.path()), before, "{command:?} left something behind");
+        said
+    }
+}
+
+/// Returns the paths of all files below a folder, but for the cache's.
+pub fn listing(folder: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut found) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("cache") {
+                folders.push(path.clone());
+            }
+            found.push(path);
+        }
+    }
+    found.retain(|path| !path.ends_with("cache"));
+    found.sort();
+    found
+}
