@@ -118,7 +118,9 @@ impl Parts<'_> {
                 Some(layers::own(names.join(", "), files)?)
             }
         };
-        let budget = self.settings.layers;
+        // What the base leaves room for; with none at all, the image is refused later on.
+        let room = NonZeroUsize::new(manifest::MAX_LAYERS.saturating_sub(self.base.layers.len()));
+        let budget = self.settings.layers.min(room.unwrap_or(NonZeroUsize::MIN));
         let others = [&environment, &members, &own].into_iter().flatten().count();
         let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
         let distributions = layers::distributions(self.fetched, fetched, self.target, of_distributions)?;

@@ -80,8 +80,12 @@ impl RuntimeError {
         let lock_again = "change requires-python in pyproject.toml and lock again".to_owned();
         vec![match self {
             Self::NotOffered { offer: Offer::Runtimes, .. } => "name another, or change `.python-version`".to_owned(),
-            Self::NotOffered { offer: Offer::Base, .. } => "choose a base with it, or change `.python-version`".to_owned(),
-            Self::NoneAllowed { offer: Offer::Base, .. } => format!("choose a base with such a Python, or {lock_again}"),
+            Self::NotOffered { offer: Offer::Base, .. } => {
+                "choose a base with it, or change `.python-version`".to_owned()
+            }
+            Self::NoneAllowed { offer: Offer::Base, .. } => {
+                format!("choose a base with such a Python, or {lock_again}")
+            }
             Self::NoneAllowed { requires_python, .. } => {
                 let mut runtimes = LambdaProfile::all();
                 match runtimes.find(|profile| profile.python.is_allowed_by(requires_python)) {
@@ -131,12 +135,7 @@ pub fn default_python(
         python: *python,
         available: true,
     });
-    let (python, reason) = choose(
-        &candidates.collect::<Vec<_>>(),
-        Offer::Base,
-        python_version_file,
-        requires_python,
-    )?;
+    let (python, reason) = choose(&candidates.collect::<Vec<_>>(), Offer::Base, python_version_file, requires_python)?;
     Ok((*python, reason))
 }
 

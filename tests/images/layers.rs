@@ -138,7 +138,10 @@ fn the_budget_is_kept_and_the_files_are_the_same() {
             assert_eq!(image.tree(), whole.tree());
             assert_plain(&image);
             let last = image.holds().last().unwrap().to_string();
-            assert!(if budget == "1" { last.ends_with("the application") } else { last == "the application" }, "{last}");
+            assert!(
+                if budget == "1" { last.ends_with("the application") } else { last == "the application" },
+                "{last}"
+            );
         }
     }
     for wrong in ["0", "-1", "many"] {

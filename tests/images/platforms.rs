@@ -67,7 +67,10 @@ fn a_real_index_gives_the_image_of_each_platform() {
     let image = workshop.run(&mut workshop.without_base(&[&multi, "--platform", bases::platform()]));
     assert_eq!(image, workshop.run(&mut workshop.without_base(&[&slim, "--platform", bases::platform()])));
     let mut other = workshop.without_base(&[&multi, "--platform", bases::other_platform()]);
-    assert_eq!(format!("linux/{}", workshop.run(&mut other).config["architecture"].as_str().unwrap()), bases::other_platform());
+    assert_eq!(
+        format!("linux/{}", workshop.run(&mut other).config["architecture"].as_str().unwrap()),
+        bases::other_platform()
+    );
 }
 
 #[test]

@@ -15,7 +15,10 @@ fn python(workshop: &Workshop, arguments: &[&str]) -> (String, String) {
 fn require(workshop: &Workshop, requires_python: &str) {
     for file in ["pyproject.toml", "uv.lock"] {
         let text = fs::read_to_string(workshop.path("project").join(file)).unwrap();
-        workshop.write(file, text.replace("requires-python = \">=3.9\"", &format!("requires-python = \"{requires_python}\"")));
+        workshop.write(
+            file,
+            text.replace("requires-python = \">=3.9\"", &format!("requires-python = \"{requires_python}\"")),
+        );
     }
 }
 
