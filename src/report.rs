@@ -11,8 +11,14 @@ pub enum Phase {
     Fetch,
     /// Local projects are built into wheels; counted in projects.
     Build,
+    /// The layers of an image are made; counted in layers.
+    Layers,
     /// The artifact is written; counted in bytes.
     Write,
+    /// Blobs are sent to a registry; counted in bytes. What is there already counts as sent.
+    Push,
+    /// Blobs come from a registry; counted in bytes.
+    Pull,
 }
 
 /// Receives progress and warnings. The command line shows them; the library never prints.

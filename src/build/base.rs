@@ -16,7 +16,7 @@ use crate::image::file::{self, ArtifactFile};
 use crate::image::python::{self, Search};
 use crate::image::{Artifact, Base, BaseError, Blob, BlobContent, Layer, Python, docker_archive};
 use crate::registry::{Reference, Registry};
-use crate::report::Reporter;
+use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
 use crate::target::Architecture;
 
@@ -214,7 +214,10 @@ impl Bases<'_> {
             return Err(BuildError::OfflineBase(reference.to_string()));
         }
         let mut file = self.cache.begin_blob()?;
-        self.registry.blob(reference, digest, size, &mut file, self.reporter)?;
+        self.reporter.start(Phase::Pull, size);
+        let pulled = self.registry.blob(reference, digest, size, &mut file, self.reporter);
+        self.reporter.finish(Phase::Pull);
+        pulled?;
         Ok(self.cache.keep_blob(file, digest)?)
     }
 

@@ -8,16 +8,16 @@ use super::base::{Bases, Found};
 use super::image_report::Outcome;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
+use super::workplace::Workplace;
 use super::{BuildError, outputs, projects, report, start, wheels};
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::image::file::ArtifactFile;
-use crate::image::{Artifact, Base, Image, Python, index, python};
+use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::lock::LockedWheel;
 use crate::project::workspace::Member;
-use crate::registry::{Keychain, KeychainOptions, Registry, RegistryOptions};
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
-use crate::settings::{BaseChoice, Environment, ImageSettings, ProfileChoice, RegistrySettings, Settings};
+use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
 use crate::wheel::Wheel;
 
@@ -49,20 +49,6 @@ impl Chosen {
     }
 }
 
-/// Makes the client for registries.
-///
-/// # Errors
-/// TLS is not to be had.
-pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Result<Registry, BuildError> {
-    let keychain = KeychainOptions { variables: environment.variables.clone(), home: environment.home.clone() };
-    Ok(Registry::new(RegistryOptions {
-        credentials: Keychain::new(keychain),
-        insecure: settings.insecure.clone(),
-        create_repositories: settings.create_repositories,
-        ..RegistryOptions::default()
-    })?)
-}
-
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
 ///
 /// The files appear at their places when all of them are complete; then the image is pushed.
@@ -72,11 +58,9 @@ pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Resul
 pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    // The folder and the cache hold what layers are put together from, so they stay until all is written.
-    let temporary = wheels::temporary()?;
-    let cache = wheels::open_cache(&common.cache, temporary.path())?;
-    let registry = registry(&settings.registry, &common.environment)?;
-    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+    let workplace = Workplace::open(settings)?;
+    let (temporary, cache) = (&workplace.temporary, &workplace.cache);
+    let bases = workplace.bases(settings, reporter);
 
     let project = LockedProject::open(common, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
@@ -84,7 +68,7 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let files = outputs::places(settings, &project)?;
     let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
 
-    let fetched = fetch(common, &project, &plans, &cache, reporter)?;
+    let fetched = fetch(common, &project, &plans, cache, reporter)?;
     let built = build(common, &plans, temporary.path(), reporter)?;
     let wheels: Vec<_> = fetched.into_iter().zip(built).collect();
     let mut images = Vec::new();
@@ -93,22 +77,24 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
         std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
         let (plan, (fetched, built), python) = (&plans[position], &wheels[position], python.as_ref());
         let parts = Parts { settings, target: &chosen.target, base, python, plan, fetched, built, folder: &folder };
-        images.push(parts.image(&cache, reporter)?);
+        images.push(parts.image(cache, reporter)?);
     }
-    let artifact = artifact(settings, &images);
+    let artifact = artifact(settings, &chosen.base, &images);
     let written = outputs::write(&files, settings, &artifact, &images, &bases)?;
-    let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
+    let pushed = if settings.push { Some(workplace.registry.push(&artifact, &settings.tags, reporter)?) } else { None };
     let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
     Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
 }
 
-/// Returns the image, or the index of several.
-fn artifact(settings: &ImageSettings, images: &[PlatformImage]) -> Artifact {
+/// Returns the image, or the index of several, which names what it is based on as each image does.
+fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) -> Artifact {
     match images {
         [only] => Artifact::from(&only.image),
         several => {
             let images: Vec<Image> = several.iter().map(|built| built.image.clone()).collect();
-            index::index(&images, &settings.annotations)
+            let mut annotations = manifest::base_annotations(base.name.as_deref(), base.digest);
+            annotations.extend(settings.annotations.clone());
+            index::index(&images, &annotations)
         }
     }
 }
@@ -119,10 +105,8 @@ fn artifact(settings: &ImageSettings, images: &[PlatformImage]) -> Artifact {
 /// The project, the lock or the base cannot be read, or they do not fit each other.
 pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImagePlanReport, BuildError> {
     let common = &settings.common;
-    let temporary = wheels::temporary()?;
-    let cache = wheels::open_cache(&common.cache, temporary.path())?;
-    let registry = registry(&settings.registry, &common.environment)?;
-    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+    let workplace = Workplace::open(settings)?;
+    let bases = workplace.bases(settings, reporter);
     let project = LockedProject::open(common, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;

@@ -126,13 +126,15 @@ fn start(image: &PlatformImage) -> StartReport {
 
 /// Reports a push.
 pub fn report_push(pushed: &Pushed) -> PushedReport {
-    let tags = pushed.references.iter().map(|push| PushReport {
-        tag: push.reference.to_string(),
-        reference: push.reference.with_digest(pushed.digest).to_string(),
-        uploaded: push.uploaded,
-        uploaded_bytes: push.uploaded_bytes,
-        mounted: push.mounted,
-        existing: push.existing,
+    let tags = pushed.repositories.iter().flat_map(|push| {
+        push.references.iter().map(|reference| PushReport {
+            tag: reference.to_string(),
+            reference: reference.with_digest(pushed.digest).to_string(),
+            uploaded: push.uploaded.blobs,
+            uploaded_bytes: push.uploaded.bytes,
+            mounted: push.mounted.blobs,
+            existing: push.present.blobs,
+        })
     });
     PushedReport {
         format: FORMAT_VERSION,

@@ -16,6 +16,7 @@ use crate::cache::{Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::partition::{self, Item};
 use crate::image::{Blob, BlobContent, Layer, Python};
+use crate::report::{Phase, Reporter};
 use crate::settings::Compression;
 use crate::target::{ImageTarget, Scheme};
 use crate::tree::{Content, Entry, FileTree, Mode, Origin, TreePath};
@@ -158,7 +159,9 @@ pub fn make(
     compression: Compression,
     cache: &Cache,
     folder: &Path,
+    reporter: &dyn Reporter,
 ) -> Result<Vec<Made>, BuildError> {
+    reporter.start(Phase::Layers, recipes.len() as u64);
     let make = |(index, recipe): (usize, Recipe)| {
         let Recipe { holds, tree, key } = recipe;
         let (layer, was_known) = match (compression, key) {
@@ -166,9 +169,12 @@ pub fn make(
             (Compression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
             (Compression::Zstd, key) => compressed(&tree, key, cache)?,
         };
+        reporter.advance(Phase::Layers, 1);
         Ok(Made { layer, holds, was_known })
     };
-    recipes.into_par_iter().enumerate().map(make).collect()
+    let made = recipes.into_par_iter().enumerate().map(make).collect();
+    reporter.finish(Phase::Layers);
+    made
 }
 
 /// Returns a layer that is put together from wheels each time it is needed: only its digests are computed, and kept.

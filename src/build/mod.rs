@@ -17,6 +17,7 @@ mod push;
 mod report;
 mod start;
 mod wheels;
+mod workplace;
 
 pub use error::BuildError;
 pub use image::{image, plan_image};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::DocumentMut;
 
-use super::base::Bases;
-use super::image::{configured_base, profile, registry};
+use super::BuildError;
+use super::image::{configured_base, profile};
 use super::plan::{self, LockedProject};
-use super::{BuildError, wheels};
+use super::workplace::Workplace;
 use crate::digest::Digest;
 use crate::registry::Reference;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
@@ -35,10 +35,8 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
         BaseChoice::Registry(reference) if reference.tag().is_some() => written.parse::<Reference>()?,
         _ => return Err(BuildError::CannotPin(name)),
     };
-    let temporary = wheels::temporary()?;
-    let cache = wheels::open_cache(&common.cache, temporary.path())?;
-    let registry = registry(&settings.registry, &common.environment)?;
-    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &cache, reporter };
+    let workplace = Workplace::open(settings)?;
+    let bases = workplace.bases(settings, reporter);
     let found = bases.find(&BaseChoice::Registry(tag))?;
     let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;
     let pinned = format!("{written}@{}", Digest::from(digest));

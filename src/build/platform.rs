@@ -68,7 +68,7 @@ impl Parts<'_> {
         self.check_size(tree.size())?;
 
         let recipes = self.recipes(&fetched, &built, &application)?;
-        let layers = layers::make(recipes, self.settings.compression, cache, self.folder)?;
+        let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, self.built)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
         let architecture = self.plan.target.architecture;

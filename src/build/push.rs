@@ -1,8 +1,8 @@
 //! Pushing what was built before.
 
 use super::BuildError;
-use super::image::registry;
 use super::image_report::report_push;
+use super::workplace::registry;
 use crate::image::file::{self, ArtifactFile};
 use crate::registry::Reference;
 use crate::report::{PushedReport, Reporter};

@@ -43,7 +43,10 @@ impl Reporter for Progress<'_> {
         let (verb, template) = match phase {
             Phase::Fetch => ("fetching", "{msg:>10} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec}, {eta})"),
             Phase::Build => ("building", "{msg:>10} [{bar:30}] {pos} of {len}"),
+            Phase::Layers => ("layers", "{msg:>10} [{bar:30}] {pos} of {len}"),
             Phase::Write => ("writing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+            Phase::Push => ("pushing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+            Phase::Pull => ("pulling", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
         };
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(template) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::config::{self, Entrypoint};
 use super::{Base, Blob, Image, Layer, json};
+use crate::digest::Sha256;
 
 /// The most layers that an image may have: what Docker's and containerd's overlay file systems can stack.
 pub const MAX_LAYERS: usize = 127;
@@ -55,6 +56,13 @@ impl ImageError {
     }
 }
 
+/// Returns the annotations that say what an image, or an index, is based on, as far as that is known.
+pub fn base_annotations(name: Option<&str>, digest: Option<Sha256>) -> BTreeMap<String, String> {
+    let name = name.map(|name| (BASE_NAME.to_owned(), name.to_owned()));
+    let digest = digest.map(|digest| (BASE_DIGEST.to_owned(), digest.to_string()));
+    name.into_iter().chain(digest).collect()
+}
+
 /// Makes the image of a base and of further layers, the lowest first, each with what it holds, for its history.
 ///
 /// Both documents are serialised here, and nowhere again. The annotations are the manifest's; those that name the base
@@ -73,9 +81,7 @@ pub fn image(
     let config = Blob::of_bytes(MediaType::ImageConfig, config);
     let layers: Vec<Layer> = base.layers.iter().cloned().chain(layers.into_iter().map(|(layer, _)| layer)).collect();
 
-    let name = base.name.iter().map(|name| (BASE_NAME.to_owned(), name.clone()));
-    let digest = base.digest.iter().map(|digest| (BASE_DIGEST.to_owned(), digest.to_string()));
-    let mut all: BTreeMap<_, _> = name.chain(digest).collect();
+    let mut all = base_annotations(base.name.as_deref(), base.digest);
     all.extend(annotations.clone());
     let mut manifest = json!({
         "schemaVersion": 2,

@@ -55,7 +55,7 @@ impl PythonError {
         match self {
             Self::Absent => vec!["choose a base with Python".to_owned()],
             Self::Mismatch { wanted, .. } => {
-                vec![format!("choose a base with Python {wanted}, or a profile for the base's Python")]
+                vec![format!("choose a base with Python {wanted}, or build for the base's with --python")]
             }
             Self::Ambiguous { .. } => vec!["choose a base with one of their folders on its PATH".to_owned()],
         }

@@ -122,6 +122,17 @@ impl Reference {
         format!("{}/{}", self.registry, self.repository)
     }
 
+    /// Returns the reference to push to: the tag, if there is one.
+    pub(super) fn destination(&self) -> Self {
+        let digest = self.digest.filter(|_| self.tag.is_none());
+        Self { digest, ..self.clone() }
+    }
+
+    /// Returns the reference to a manifest of the same repository, by its digest alone.
+    pub(super) fn sibling(&self, digest: Sha256) -> Self {
+        Self { tag: None, digest: Some(digest), ..self.clone() }
+    }
+
     /// Returns what a request for the manifest names it by: the digest, or else the tag.
     pub(super) fn identifier(&self) -> String {
         match (self.digest, &self.tag) {

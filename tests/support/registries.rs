@@ -1,0 +1,247 @@
+//! Real registries (`docker-registry`), each in a folder and on a port of its own, and a server of tokens.
+
+use std::fs;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::proxy::Proxy;
+use super::wire::Message;
+
+/// The user whom all registries know, and the password.
+pub const USER: &str = "alice";
+pub const PASSWORD: &str = "s3cret";
+/// The identity token by which the server of tokens knows the user.
+pub const IDENTITY_TOKEN: &str = "identity-of-alice";
+
+/// A registry that runs until the test ends.
+pub struct DockerRegistry {
+    pub port: u16,
+    pub folder: TempDir,
+    child: Child,
+    tokens: Option<(Arc<TokenServer>, Proxy)>,
+}
+
+impl Drop for DockerRegistry {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl DockerRegistry {
+    /// A registry that lets everybody do everything.
+    pub fn anonymous() -> Self {
+        Self::start(tempfile::tempdir().unwrap(), "", "", None)
+    }
+
+    /// A registry that demands the user's password.
+    pub fn with_password() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let auth = password_file(folder.path());
+        Self::start(folder, &auth, "", None)
+    }
+
+    /// A registry by TLS that demands the user's password. Its authority's certificate is `ca.crt` in its folder.
+    pub fn with_tls() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let auth = password_file(folder.path());
+        make_certificates(folder.path());
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let tls = format!(", tls: {{certificate: {}, key: {}}}", path("server.crt"), path("server.key"));
+        Self::start(folder, &auth, &tls, None)
+    }
+
+    /// A registry that demands tokens, which are good for some seconds. Without a login they are for reading.
+    pub fn with_tokens(life: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        openssl(
+            &["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=tokens"],
+            &[("-keyout", at("tokens.key")), ("-out", at("tokens.crt"))],
+        );
+        let tokens = TokenServer::start(at("tokens.key"), at("tokens.crt"), life);
+        let proxy = Proxy::before(tokens.port);
+        let auth = format!(
+            "auth: {{token: {{realm: \"http://127.0.0.1:{}/token\", service: test-registry, issuer: test-issuer, rootcertbundle: {}}}}}",
+            proxy.port,
+            at("tokens.crt").display()
+        );
+        Self::start(folder, &auth, "", Some((tokens, proxy)))
+    }
+
+    fn start(folder: TempDir, auth: &str, tls: &str, tokens: Option<(Arc<TokenServer>, Proxy)>) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let storage = folder.path().join("storage");
+        let configuration = format!(
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n{auth}\nhttp: {{addr: \"127.0.0.1:{port}\", secret: x{tls}}}\n",
+            storage.display()
+        );
+        let path = folder.path().join("registry.yml");
+        fs::write(&path, configuration).unwrap();
+        let mut command = Command::new("docker-registry");
+        command.arg("serve").arg(path).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap_or_else(|error| panic!("docker-registry: {error}; run scripts/setup-tests"));
+        let registry = Self { port, folder, child, tokens };
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(30), "docker-registry does not answer");
+            thread::sleep(Duration::from_millis(5));
+        }
+        registry
+    }
+
+    /// Returns the registry's host and port.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Returns the queries and forms that its server of tokens was asked with.
+    pub fn token_requests(&self) -> Vec<String> {
+        self.tokens.as_ref().map(|(tokens, _)| tokens.requests.lock().unwrap().clone()).unwrap_or_default()
+    }
+
+    /// Returns the proxy before its server of tokens.
+    pub fn token_proxy(&self) -> &Proxy {
+        &self.tokens.as_ref().unwrap().1
+    }
+
+    /// Returns the tags that a repository has.
+    pub fn tags(&self, repository: &str) -> Vec<String> {
+        let tags = format!("storage/docker/registry/v2/repositories/{repository}/_manifests/tags");
+        let entries = fs::read_dir(self.folder.path().join(tags)).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+fn password_file(folder: &Path) -> String {
+    let output = Command::new("htpasswd").args(["-nbBC", "4", USER, PASSWORD]).output();
+    let output = output.unwrap_or_else(|error| panic!("htpasswd: {error}; run scripts/setup-tests"));
+    let path = folder.join("htpasswd");
+    fs::write(&path, String::from_utf8(output.stdout).unwrap().trim()).unwrap();
+    format!("auth: {{htpasswd: {{realm: test, path: {}}}}}", path.display())
+}
+
+fn openssl(arguments: &[&str], files: &[(&str, PathBuf)]) {
+    let mut command = Command::new("openssl");
+    command.args(arguments);
+    for (option, path) in files {
+        command.arg(option).arg(path);
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("openssl: {error}; run scripts/setup-tests"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Makes an authority, and a certificate of a server on loopback that it signed.
+fn make_certificates(folder: &Path) {
+    let at = |name: &str| folder.join(name);
+    let new = ["req", "-newkey", "rsa:2048", "-nodes", "-days", "30"];
+    openssl(
+        &[&new[..], &["-x509", "-subj", "/CN=test authority"]].concat(),
+        &[("-keyout", at("ca.key")), ("-out", at("ca.crt"))],
+    );
+    openssl(
+        &[&new[..4], &["-subj", "/CN=localhost"]].concat(),
+        &[("-keyout", at("server.key")), ("-out", at("server.csr"))],
+    );
+    fs::write(at("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
+    openssl(
+        &["x509", "-req", "-CAcreateserial", "-days", "30"],
+        &[
+            ("-in", at("server.csr")),
+            ("-CA", at("ca.crt")),
+            ("-CAkey", at("ca.key")),
+            ("-extfile", at("names")),
+            ("-out", at("server.crt")),
+        ],
+    );
+}
+
+/// A server of tokens, as Docker's token authentication describes it.
+struct TokenServer {
+    port: u16,
+    key: PathBuf,
+    certificate: String,
+    life: u64,
+    requests: Mutex<Vec<String>>,
+}
+
+impl TokenServer {
+    fn start(key: PathBuf, certificate: PathBuf, life: u64) -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let pem = fs::read_to_string(certificate).unwrap();
+        let certificate = pem.lines().filter(|line| !line.starts_with("---")).collect();
+        let server = Arc::new(Self { port, key, certificate, life, requests: Mutex::default() });
+        let served = Arc::clone(&server);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = Arc::clone(&served);
+                // A client that goes away is nothing special.
+                thread::spawn(move || server.serve(stream));
+            }
+        });
+        server
+    }
+
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        loop {
+            let request = Message::read(&mut stream)?;
+            self.answer(&request).write(&mut stream)?;
+        }
+    }
+
+    fn answer(&self, request: &Message) -> Message {
+        let form = String::from_utf8(request.body.clone()).unwrap();
+        let text = if form.is_empty() { request.target().split_once('?').unwrap().1 } else { &form };
+        self.requests.lock().unwrap().push(format!("{} {text}", request.method()));
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        let value = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let is_user = match (request.header("authorization"), value("refresh_token")) {
+            (None, None) => false,
+            (Some(sent), _) if sent == format!("Basic {}", BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"))) => {
+                true
+            }
+            (None, Some(IDENTITY_TOKEN)) if value("grant_type") == Some("refresh_token") => true,
+            _ => return Message::answer(401).with_body(r#"{"details":"incorrect username or password"}"#),
+        };
+        assert_eq!(value("service"), Some("test-registry"));
+        let scopes = pairs.iter().filter(|(name, _)| name == "scope").flat_map(|(_, scope)| scope.split(' '));
+        let access: Vec<Value> = scopes
+            .map(|scope| {
+                let parts: Vec<&str> = scope.splitn(3, ':').collect();
+                let actions: Vec<&str> = parts[2].split(',').filter(|action| is_user || *action == "pull").collect();
+                json!({"type": parts[0], "name": parts[1], "actions": actions})
+            })
+            .collect();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let claims = json!({
+            "iss": "test-issuer", "sub": if is_user { USER } else { "" }, "aud": "test-registry",
+            "exp": now + self.life, "nbf": now - 5, "iat": now, "jti": now.to_string(), "access": access,
+        });
+        let token = self.sign(&claims);
+        Message::answer(200).with_body(json!({"token": token, "expires_in": self.life}).to_string())
+    }
+
+    /// Returns a JSON Web Token (RFC 7519), signed with RS256.
+    fn sign(&self, claims: &Value) -> String {
+        let header = json!({"typ": "JWT", "alg": "RS256", "x5c": [self.certificate]});
+        let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let text = format!("{}.{}", encode(&header), encode(claims));
+        let folder = tempfile::tempdir().unwrap();
+        let [unsigned, signature] = ["text", "signature"].map(|name| folder.path().join(name));
+        fs::write(&unsigned, &text).unwrap();
+        let sign = [("-sign", self.key.clone()), ("-out", signature.clone()), ("-binary", unsigned)];
+        openssl(&["dgst", "-sha256"], &sign);
+        format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(fs::read(signature).unwrap()))
+    }
+}

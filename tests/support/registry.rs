@@ -1,0 +1,323 @@
+//! A registry in memory that is as particular as those that cannot be run here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use pybundle::digest::Sha256;
+use serde_json::{Value, json};
+
+use super::wire::Message;
+
+/// In what a registry differs from what the specification says, or takes a right that it gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// In nothing.
+    Plain,
+    /// A PATCH is answered with 201 and a mount with 202; tags cannot be moved; repositories are not created.
+    Ecr,
+    /// No more than 4 MiB in a request for a range.
+    Ghcr,
+    /// Tokens; a mount needs the right to read the source; every upload meets a 429 without JSON first.
+    DockerHub,
+    /// No uploads in chunks.
+    Gar,
+    /// A mount needs a source.
+    Quay,
+    /// A mount from a top-level name is a bad request.
+    Harbor,
+    /// No blob with the request that completes its upload.
+    Artifactory,
+    /// No more than 6 MiB in a request, and no chunks of fewer but the last.
+    Limited,
+    /// Tags that exist cannot be moved, which is a conflict.
+    Immutable,
+    /// Digests of manifests are not told.
+    Silent,
+}
+
+impl Profile {
+    pub const ALL: [Self; 11] = [
+        Self::Plain,
+        Self::Ecr,
+        Self::Ghcr,
+        Self::DockerHub,
+        Self::Gar,
+        Self::Quay,
+        Self::Harbor,
+        Self::Artifactory,
+        Self::Limited,
+        Self::Immutable,
+        Self::Silent,
+    ];
+}
+
+/// The size of a chunk that [`Profile::Limited`] asks for.
+pub const LIMIT: usize = 6 << 20;
+
+/// What goes with the addresses of uploads and of blobs elsewhere, and must not be shown.
+pub const SIGNATURE: &str = "hunter2";
+
+#[derive(Default)]
+struct State {
+    /// By repository and digest.
+    blobs: BTreeMap<(String, String), Vec<u8>>,
+    /// By repository, and digest or tag: media type and bytes.
+    manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
+    uploads: BTreeMap<String, Vec<u8>>,
+    /// The uploads that met their 429.
+    delayed: BTreeSet<String>,
+    requests: Vec<Message>,
+    /// Where blobs are read and sent, if that is another server.
+    elsewhere: Option<String>,
+}
+
+/// A registry that runs until the test ends.
+pub struct MemoryRegistry {
+    profile: Profile,
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryRegistry {
+    pub fn start(profile: Profile) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let registry = Self { profile, port: listener.local_addr().unwrap().port(), state: Arc::default() };
+        let served = Self { state: Arc::clone(&registry.state), ..registry };
+        thread::spawn(move || {
+            thread::scope(|scope| {
+                for stream in listener.incoming().flatten() {
+                    let served = &served;
+                    // A client that goes away is nothing special.
+                    scope.spawn(move || served.serve(stream));
+                }
+            });
+        });
+        registry
+    }
+
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Has blobs be read from and sent to another server that holds the same.
+    pub fn send_blobs_elsewhere(&self) -> Self {
+        let other = Self::start(self.profile);
+        let elsewhere = Self { profile: other.profile, port: other.port, state: Arc::clone(&other.state) };
+        self.state.lock().unwrap().elsewhere = Some(other.host());
+        elsewhere
+    }
+
+    /// Removes a blob from all repositories, as if it had been swept.
+    pub fn lose(&self, digest: Sha256) {
+        self.state.lock().unwrap().blobs.retain(|(_, known), _| *known != digest.to_string());
+    }
+
+    /// Returns the blobs of another registry that this one is to have.
+    pub fn take_blobs(&self, other: &Self) {
+        let blobs = other.state.lock().unwrap().blobs.clone();
+        self.state.lock().unwrap().blobs.extend(blobs);
+    }
+
+    pub fn requests(&self) -> Vec<Message> {
+        self.state.lock().unwrap().requests.clone()
+    }
+
+    pub fn forget_requests(&self) {
+        self.state.lock().unwrap().requests.clear();
+    }
+
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        loop {
+            let request = Message::read(&mut stream)?;
+            let mut answer = self.answer(&request);
+            if request.method() == "HEAD" {
+                answer = answer.clone().with("Content-Length", answer.body.len());
+                answer.body.clear();
+            }
+            answer.write(&mut stream)?;
+        }
+    }
+
+    fn answer(&self, request: &Message) -> Message {
+        let mut state = self.state.lock().unwrap();
+        state.requests.push(Message { body: Vec::new(), ..request.clone() });
+        if request.path() == "/token" {
+            let scopes = url::form_urlencoded::parse(request.target().split_once('?').unwrap().1.as_bytes());
+            let scopes: Vec<_> =
+                scopes.filter(|(name, _)| name == "scope").map(|(_, scope)| scope.into_owned()).collect();
+            let token = scopes.join("+").replace([':', ',', '/'], "_");
+            return Message::answer(200).with_body(json!({"access_token": token, "expires_in": 300}).to_string());
+        }
+        let path = request.path().strip_prefix("/v2/").unwrap();
+        let (repository, kind, rest) = ["/manifests/", "/blobs/uploads/", "/blobs/"]
+            .iter()
+            .find_map(|kind| {
+                path.split_once(kind).map(|(repository, rest)| (repository.to_owned(), *kind, rest.to_owned()))
+            })
+            .unwrap();
+        if self.profile == Profile::DockerHub
+            && let Some(refusal) = self.demand(request, &repository, request.query("from"))
+        {
+            return refusal;
+        }
+        if self.profile == Profile::Ecr && repository.starts_with("missing") {
+            return error(404, "NAME_UNKNOWN", "The repository with name 'missing' does not exist in the registry");
+        }
+        match (request.method(), kind) {
+            ("PUT", "/manifests/") => self.put_manifest(&mut state, request, repository, rest),
+            (_, "/manifests/") => self.manifest(&state, repository, rest),
+            ("POST", _) => self.post(&mut state, request, repository),
+            ("PATCH", _) => self.patch(&mut state, request, &rest),
+            ("PUT", _) => self.complete(&mut state, request, repository, &rest),
+            _ => self.blob(&state, request, repository, rest),
+        }
+    }
+
+    /// Demands a token that is good for the repository and for what is mounted from.
+    fn demand(&self, request: &Message, repository: &str, from: Option<String>) -> Option<Message> {
+        let action = if matches!(request.method(), "GET" | "HEAD") { "pull" } else { "pull,push" };
+        let scopes =
+            [Some(format!("repository:{repository}:{action}")), from.map(|from| format!("repository:{from}:pull"))];
+        let token = request.header("authorization").unwrap_or_default().replace("Bearer ", "");
+        let has = |scope: &String| token.contains(&scope.replace([':', ',', '/'], "_"));
+        if scopes.iter().flatten().all(has) {
+            return None;
+        }
+        let scope = scopes.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let challenge = format!("Bearer realm=\"http://{}/token\",service=\"hub\",scope=\"{scope}\"", self.host());
+        Some(error(401, "UNAUTHORIZED", "authentication required").with("Www-Authenticate", challenge))
+    }
+
+    fn manifest(&self, state: &State, repository: String, name: String) -> Message {
+        let Some((media_type, bytes)) = state.manifests.get(&(repository, name)) else {
+            return error(404, "MANIFEST_UNKNOWN", "manifest unknown");
+        };
+        let answer = Message::answer(200).with("Content-Type", media_type).with_body(bytes.clone());
+        if self.profile == Profile::Silent { answer } else { answer.with("Docker-Content-Digest", Sha256::of(bytes)) }
+    }
+
+    fn put_manifest(&self, state: &mut State, request: &Message, repository: String, name: String) -> Message {
+        let digest = Sha256::of(&request.body).to_string();
+        if name.starts_with("sha256:") && name != digest {
+            return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+        }
+        let document: Value = serde_json::from_slice(&request.body).unwrap();
+        let parts = ["layers", "manifests"].iter().filter_map(|list| document[list].as_array()).flatten();
+        for part in parts.chain(document.get("config")) {
+            let key = (repository.clone(), part["digest"].as_str().unwrap().to_owned());
+            if !state.blobs.contains_key(&key) && !state.manifests.contains_key(&key) {
+                return error(404, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry");
+            }
+        }
+        let is_taken =
+            !name.starts_with("sha256:") && state.manifests.contains_key(&(repository.clone(), name.clone()));
+        match self.profile {
+            Profile::Ecr if is_taken => {
+                return error(400, "TAG_INVALID", "The image tag 'v1' already exists and cannot be overwritten");
+            }
+            Profile::Immutable if is_taken => return error(409, "CONFLICT", "configured as immutable"),
+            _ => {}
+        }
+        let manifest = (request.header("content-type").unwrap().to_owned(), request.body.clone());
+        for name in [name, digest.clone()] {
+            state.manifests.insert((repository.clone(), name), manifest.clone());
+        }
+        let answer = Message::answer(201).with("Location", "/nowhere");
+        if self.profile == Profile::Silent { answer } else { answer.with("Docker-Content-Digest", digest) }
+    }
+
+    fn blob(&self, state: &State, request: &Message, repository: String, digest: String) -> Message {
+        if request.query("signature").is_some() && request.header("authorization").is_some() {
+            return Message::answer(400).with_body("<xml>only one authentication mechanism is allowed</xml>");
+        }
+        let Some(bytes) = state.blobs.get(&(repository, digest)) else {
+            return error(404, "BLOB_UNKNOWN", "blob unknown to registry");
+        };
+        match &state.elsewhere {
+            Some(host) => {
+                let location = format!("http://{host}{}?signature={SIGNATURE}", request.path());
+                Message::answer(307).with("Location", location)
+            }
+            None => Message::answer(200).with_body(bytes.clone()),
+        }
+    }
+
+    fn post(&self, state: &mut State, request: &Message, repository: String) -> Message {
+        if let Some(digest) = request.query("mount") {
+            let from = request.query("from");
+            match (self.profile, &from) {
+                (Profile::Quay, None) => return error(400, "INVALID_REQUEST", "missing from"),
+                (Profile::Harbor, Some(from)) if !from.contains('/') => return error(400, "BAD_REQUEST", "bad from"),
+                (Profile::Ecr, _) | (_, None) => {}
+                (_, Some(from)) => {
+                    if let Some(bytes) = state.blobs.get(&(from.clone(), digest.clone())).cloned() {
+                        state.blobs.insert((repository, digest), bytes);
+                        return Message::answer(201).with("Location", "/nowhere");
+                    }
+                }
+            }
+        } else if self.profile == Profile::DockerHub && state.delayed.insert(repository.clone()) {
+            return Message::answer(429).with("Retry-After", 0).with_body("<html>Too Many Requests</html>");
+        }
+        let id = format!("upload-{}", state.requests.len());
+        state.uploads.insert(id.clone(), Vec::new());
+        let host = state.elsewhere.as_ref().map_or_else(|| self.host(), Clone::clone);
+        let location = format!("/v2/{repository}/blobs/uploads/{id}?_state={SIGNATURE}&a=%2F");
+        // Absolute here, relative there.
+        let location = if matches!(self.profile, Profile::Plain | Profile::DockerHub) {
+            format!("http://{host}{location}")
+        } else {
+            location
+        };
+        let answer = Message::answer(202).with("Location", location);
+        if self.profile == Profile::Limited { answer.with("OCI-Chunk-Min-Length", LIMIT) } else { answer }
+    }
+
+    fn patch(&self, state: &mut State, request: &Message, id: &str) -> Message {
+        let range = request.header("content-range");
+        match self.profile {
+            Profile::Gar if range.is_some() => return error(400, "UNSUPPORTED", "no chunks"),
+            Profile::Ghcr if range.is_some() && request.body.len() > 4 << 20 => return Message::answer(416),
+            Profile::Limited if request.body.len() > LIMIT => {
+                return Message::answer(413).with_body("<html>Request Entity Too Large</html>");
+            }
+            _ => {}
+        }
+        if request.query("_state").as_deref() != Some(SIGNATURE) || request.query("a").as_deref() != Some("/") {
+            return error(400, "BLOB_UPLOAD_INVALID", "the query of the address is lost");
+        }
+        let Some(upload) = state.uploads.get_mut(id) else {
+            // The sessions of this server's neighbour are its, too.
+            state.uploads.insert(id.to_owned(), request.body.clone());
+            return Message::answer(202).with("Location", request.target());
+        };
+        let expected = format!("{}-{}", upload.len(), upload.len() + request.body.len() - 1);
+        if range.is_some_and(|range| range != expected) {
+            return Message::answer(416);
+        }
+        upload.extend_from_slice(&request.body);
+        let status = if self.profile == Profile::Ecr { 201 } else { 202 };
+        Message::answer(status).with("Location", request.target())
+    }
+
+    fn complete(&self, state: &mut State, request: &Message, repository: String, id: &str) -> Message {
+        if self.profile == Profile::Artifactory && !request.body.is_empty() {
+            return error(400, "UNSUPPORTED", "no body is expected");
+        }
+        let bytes = [state.uploads.remove(id).unwrap_or_default(), request.body.clone()].concat();
+        let digest = request.query("digest").unwrap();
+        if Sha256::of(&bytes).to_string() != digest || request.query("_state").as_deref() != Some(SIGNATURE) {
+            return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+        }
+        state.blobs.insert((repository, digest), bytes);
+        Message::answer(201).with("Location", "/nowhere")
+    }
+}
+
+fn error(status: u16, code: &str, message: &str) -> Message {
+    Message::answer(status).with_body(json!({"errors": [{"code": code, "message": message}]}).to_string())
+}
