@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::registry::Reference;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice};
+use crate::target::PYTHON;
 
 /// Looks the base up, and writes it with its digest to `[tool.pybundle]` in pyproject.toml, or to the profile's file if
 /// that is where it is named. A digest that is there already is brought up to date by the tag beside it.
@@ -29,6 +30,10 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
         (None, ProfileChoice::File(file)) => (file.clone(), &["base"], profile(common)?.base().to_owned()),
         (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
     };
+    // A digest is one version's.
+    if name.contains(PYTHON) {
+        return Err(BuildError::CannotPin(name));
+    }
     // Without a tag, a digest names one image for ever: there is nothing that it could be brought up to date by.
     let written = name.split('@').next().unwrap_or(&name).to_owned();
     let tag = match name.parse::<BaseChoice>()? {

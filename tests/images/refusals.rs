@@ -67,6 +67,22 @@ fn two_distributions_with_one_path_are_refused() {
 }
 
 #[test]
+fn nothing_takes_the_place_of_the_interpreter() {
+    let workshop = Workshop::empty();
+    projects::write(&workshop, &[("alpha", "1.0", 10)]);
+    for path in ["pyvenv.cfg", "bin/python3"] {
+        let file = format!("alpha-1.0.data/data/{path}");
+        workshop.write("index/alpha-1.0-py3-none-any.whl", wheel_with("alpha", "1.0", &[(&file, b"mine")]));
+        fs::remove_file(workshop.path("project/uv.lock")).unwrap();
+        projects::lock(&workshop);
+        for budget in ["1", "24"] {
+            let said = workshop.fail(&mut workshop.command(&["--max-layers", budget]));
+            assert!(said.contains("alpha") && said.contains(path), "{said}");
+        }
+    }
+}
+
+#[test]
 fn there_are_never_more_layers_than_can_be_run() {
     let workshop = Workshop::new();
     for (of_base, own) in [(1, 4), (123, 3), (125, 2), (126, 1)] {
