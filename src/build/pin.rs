@@ -11,6 +11,7 @@ use super::workplace::Workplace;
 use crate::digest::Digest;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice};
+use crate::target::PYTHON;
 
 /// Looks the base up, and writes it with its digest to `[tool.pybundle]` in pyproject.toml, or to the profile's file if
 /// that is where it is named. A digest that is there already is brought up to date by the tag beside it.
@@ -28,6 +29,10 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
         (None, ProfileChoice::File(file)) => (file.clone(), &["base"], profile(common)?.base().to_owned()),
         (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
     };
+    // A digest is one version's.
+    if name.contains(PYTHON) {
+        return Err(BuildError::CannotPin(name));
+    }
     let tagged = tagged(&name)?;
     let workplace = Workplace::open(settings)?;
     let bases = workplace.bases(settings, reporter);
@@ -42,12 +47,9 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
 /// alone names one image for ever, and there is nothing that it could be brought up to date by.
 ///
 /// # Errors
-/// The name is no reference, or has a digest and no tag; or it stands for one image for each version of Python.
+/// The name is no reference, or has a digest and no tag.
 fn tagged(name: &str) -> Result<String, BuildError> {
     let cannot = || BuildError::CannotPin(name.to_owned());
-    if name.contains("{python}") {
-        return Err(cannot());
-    }
     let BaseChoice::Registry(reference) = name.parse()? else { return Err(cannot()) };
     let tag = format!(":{}", reference.tag().ok_or_else(cannot)?);
     let written = name.split('@').next().unwrap_or(name);
