@@ -201,7 +201,7 @@ pub struct StartSettings {
     pub entrypoint: Option<Vec<String>>,
     /// The command.
     pub command: Option<Vec<String>>,
-    /// Variables and their values, which may refer to the base's by `${NAME}`.
+    /// Variables and their values, as the process sees them.
     pub env: Vec<(String, String)>,
     /// The user, `UID` or `UID:GID` or a name that the base knows.
     pub user: Option<String>,

@@ -98,8 +98,7 @@ impl Bases<'_> {
             Kind::Manifest => artifact,
             Kind::Index => {
                 let chosen = digest_of(&base::choose(&top, architecture)?)?;
-                let children = artifact.children.iter();
-                let chosen = children.filter(|child| child.manifest.digest == chosen).next_back();
+                let chosen = artifact.children.iter().rfind(|child| child.manifest.digest == chosen);
                 chosen.ok_or(BaseError::NoPlatform { wanted: architecture, available: Vec::new() })?
             }
         };

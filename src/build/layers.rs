@@ -119,6 +119,16 @@ pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>,
 }
 
 impl Recipe {
+    /// Returns every path that the layer takes, with what is there; of a link, where it points.
+    pub fn places(&self) -> impl Iterator<Item = (TreePath, Entry)> {
+        let link = |(path, target): (&TreePath, &String)| {
+            let content = Content::Bytes(target.as_bytes().into());
+            (path.clone(), Entry { mode: Mode::Regular, content, origin: Origin::Application })
+        };
+        let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
+        files.chain(self.tree.links.iter().map(link))
+    }
+
     /// Adds what another layer holds.
     fn join(&mut self, other: Self) -> Result<(), BuildError> {
         for (path, entry) in other.tree.files.iter() {

@@ -1,6 +1,6 @@
 //! The files that an image is written to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::BuildError;
 use super::base::Bases;
@@ -28,15 +28,29 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<A
     if places.is_empty() && !settings.push {
         let member = project.member(&settings.common);
         let name = member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
-        let path = settings.common.project.join("dist").join(format!("{name}.tar"));
+        let folder = match &settings.common.project {
+            here if *here == Path::new(".") => PathBuf::from("dist"),
+            elsewhere => elsewhere.join("dist"),
+        };
+        let path = folder.join(format!("{name}.tar"));
         places.push(ArtifactFile { form: Form::OciArchive, path, choice: None });
     }
+    let resolved: Vec<PathBuf> = places.iter().map(|place| resolved(&place.path)).collect();
     for (at, place) in places.iter().enumerate() {
-        if places[..at].iter().any(|earlier| earlier.path == place.path) {
+        if resolved[..at].contains(&resolved[at]) {
             return Err(BuildError::SameOutput(place.path.clone()));
         }
     }
     Ok(places)
+}
+
+/// Returns the one path of a place that may not exist yet: without links, `.` and `..` as far as folders exist.
+fn resolved(path: &Path) -> PathBuf {
+    let in_parent = || {
+        let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+        Some(resolved(parent).join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(in_parent).unwrap_or_else(|| path.to_owned())
 }
 
 /// Writes the image to every place, and returns the places. The files appear when all of them are complete.

@@ -126,7 +126,11 @@ impl<'a> Plan<'a> {
     /// Leaves out what an earlier build wrote, so that no artifact holds the one before.
     pub fn leave_out<'p>(&mut self, outputs: impl Iterator<Item = &'p Path>) {
         let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
-        let is_output = |content: &Content| matches!(content, Content::File { path, .. } if outputs.contains(path));
+        // An output may be a folder.
+        let is_output = |content: &Content| match content {
+            Content::File { path, .. } => outputs.iter().any(|output| path.starts_with(output)),
+            _ => false,
+        };
         self.application.files.retain(|(_, entry)| !is_output(&entry.content));
     }
 

@@ -60,23 +60,26 @@ impl Parts<'_> {
         let fetched = wheels::install_all(self.fetched, &target.scheme, &target.interpreter)?;
         let built = wheels::install_all(self.built, &target.scheme, &target.interpreter)?;
         let application = self.application()?;
+        let environment = self.environment()?;
         let mut tree = FileTree::new();
         for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
             tree.insert(path.clone(), entry.clone())?;
         }
+        let (size, taken) = (tree.size(), environment.iter().flat_map(Recipe::places));
+        taken.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))?;
         self.check_handler(&tree, reporter)?;
-        self.check_size(tree.size())?;
+        self.check_size(size)?;
 
-        let recipes = self.recipes(&fetched, &built, &application)?;
+        let recipes = self.recipes(environment, &fetched, &built, &application)?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, self.built)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
         let architecture = self.plan.target.architecture;
         let image = manifest::image(self.base, laid, &configuration, &self.settings.annotations)?;
         debug_assert_eq!(image.architecture, architecture);
-        let size = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
-        let distribution_sizes = fetched.iter().chain(&built).map(size).collect();
-        Ok(PlatformImage { image, layers, configuration, uncompressed_size: tree.size(), distribution_sizes })
+        let size_of = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
+        let distribution_sizes = fetched.iter().chain(&built).map(size_of).collect();
+        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes })
     }
 
     /// Returns the application's files at their places.
@@ -87,17 +90,22 @@ impl Parts<'_> {
         self.plan.application.files.iter().map(place).collect()
     }
 
+    /// Returns the layer of the virtual environment, if the image has one.
+    fn environment(&self) -> Result<Option<Recipe>, BuildError> {
+        match (&self.target.venv, self.python) {
+            (Some(venv), Some(python)) => Ok(Some(layers::environment(venv, python)?)),
+            _ => Ok(None),
+        }
+    }
+
     /// Divides the files among layers: what changes seldom lies below what changes often.
     fn recipes(
         &self,
+        environment: Option<Recipe>,
         fetched: &[Installed],
         built: &[Installed],
         application: &Installed,
     ) -> Result<Vec<Recipe>, BuildError> {
-        let environment = match (&self.target.venv, self.python) {
-            (Some(venv), Some(python)) => Some(layers::environment(venv, python)?),
-            _ => None,
-        };
         let is_root = |wheel: &Wheel| {
             self.plan.selected.iter().any(|selected| selected.is_root() && selected.name == wheel.inventory.name)
         };
@@ -118,7 +126,9 @@ impl Parts<'_> {
                 Some(layers::own(names.join(", "), files)?)
             }
         };
-        let budget = self.settings.layers;
+        // What the base leaves room for; with none at all, the image is refused later on.
+        let room = NonZeroUsize::new(manifest::MAX_LAYERS.saturating_sub(self.base.layers.len()));
+        let budget = self.settings.layers.min(room.unwrap_or(NonZeroUsize::MIN));
         let others = [&environment, &members, &own].into_iter().flatten().count();
         let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
         let distributions = layers::distributions(self.fetched, fetched, self.target, of_distributions)?;

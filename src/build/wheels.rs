@@ -1,6 +1,6 @@
 //! Getting wheels and installing them: what every kind of artifact begins with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -17,8 +17,7 @@ use crate::wheel::{self, Wheel};
 
 /// Makes a folder for what is needed while a build runs.
 pub fn temporary() -> Result<tempfile::TempDir, BuildError> {
-    let failed = |source| BuildError::Read { path: PathBuf::from("the temporary folder"), source };
-    tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(failed)
+    tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)
 }
 
 /// Opens the cache; one that is not kept lies in the temporary folder.

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{plan, push};
 use crate::build;
 use crate::image::Port;
-use crate::image::file::ArtifactFile;
+use crate::image::file::{ArtifactFile, InvalidArtifactFile};
 use crate::registry::Reference;
 use crate::report::{BaseReport, ImageReport, PlatformReport, StartReport};
 use crate::settings::{BaseChoice, Compression, ImageSettings, ProfileChoice, StartSettings};
@@ -99,7 +99,7 @@ struct OutputArguments {
     push: bool,
     /// Write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE [default: oci-archive:dist/NAME.tar, unless
     /// it is pushed]
-    #[arg(short, long, value_name = "OUTPUT", value_hint = ValueHint::AnyPath)]
+    #[arg(short, long, value_name = "OUTPUT", value_parser = output, value_hint = ValueHint::AnyPath)]
     output: Vec<ArtifactFile>,
     /// How layers are compressed
     #[arg(long, value_enum, default_value = "gzip", value_name = "METHOD")]
@@ -132,6 +132,15 @@ impl FromStr for Platform {
         let name = name.strip_suffix("/v8").filter(|name| *name == "arm64").unwrap_or(name);
         let found = Architecture::from_oci_name(name).map(Self);
         found.ok_or_else(|| "linux/amd64 and linux/arm64 are the platforms that there are".to_owned())
+    }
+}
+
+/// Parses an output, in which the image goes by the names of its tags alone.
+fn output(text: &str) -> Result<ArtifactFile, String> {
+    let file: ArtifactFile = text.parse().map_err(|error: InvalidArtifactFile| error.to_string())?;
+    match file.choice {
+        None => Ok(file),
+        Some(_) => Err("a path without a colon is expected; --tag names the image".to_owned()),
     }
 }
 
@@ -266,16 +275,16 @@ fn base(report: &BaseReport) -> String {
 }
 
 fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
-    let known = platform.layers.iter().filter(|layer| layer.known).count();
     let own: u64 = platform.layers.iter().map(|layer| layer.size).sum();
+    let layers = count(platform.layers.len() as u64, "layer");
+    let known = match platform.layers.iter().filter(|layer| layer.known).count() {
+        0 => String::new(),
+        known => format!(" ({known} made before)"),
+    };
+    let distributions = count(platform.distributions.len() as u64, "distribution");
     page.field(
         &platform.platform.replace("linux/", ""),
-        &format!(
-            "{} in {}, {known} as before; {} with the base",
-            size(own),
-            count(platform.layers.len() as u64, "layer"),
-            size(platform.size)
-        ),
+        &format!("{distributions}, {} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
     if verbose {
         for layer in &platform.layers {

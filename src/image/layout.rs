@@ -84,24 +84,52 @@ impl Prepared {
     pub fn persist(self) -> Result<PathBuf, FileError> {
         let failed = |source| FileError::Write { path: self.folder.clone(), source };
         check_replaceable(&self.place)?;
-        // Removed, with what is moved into it, when this function ends.
-        let aside = temporary_beside(&self.place).map_err(failed)?;
-        let old = aside.path().join("old");
-        let replaces = match fs::rename(&self.place, &old) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        let new = self.temporary.path();
+        match exchange(new, &self.place) {
+            // What was there is removed in place of the temporary folder.
+            Ok(()) => return Ok(self.folder),
+            Err(error) if CANNOT_EXCHANGE.contains(&error.kind()) => replace(new, &self.place).map_err(failed)?,
             Err(error) => return Err(failed(error)),
-        };
-        if let Err(error) = fs::rename(self.temporary.path(), &self.place) {
-            if replaces {
-                fs::rename(&old, &self.place).map_err(failed)?;
-            }
-            return Err(failed(error));
         }
         // Nothing is there any more for it to remove.
         let _ = self.temporary.keep();
         Ok(self.folder)
     }
+}
+
+/// How [`exchange`] fails where there is nothing to exchange with, or no way to do it.
+const CANNOT_EXCHANGE: [io::ErrorKind; 3] =
+    [io::ErrorKind::NotFound, io::ErrorKind::Unsupported, io::ErrorKind::InvalidInput];
+
+/// Exchanges two folders in one step, so that no moment is without a layout at the place.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+/// Exchanges nothing: this system has no such step.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Puts a folder at a place in two steps, where another may be. If the second fails, the first is undone.
+fn replace(new: &Path, place: &Path) -> io::Result<()> {
+    // Removed, with what is moved into it, when this function ends.
+    let aside = temporary_beside(place)?;
+    let old = aside.path().join("old");
+    let replaces = match fs::rename(place, &old) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    fs::rename(new, place).or_else(|error| {
+        if replaces {
+            fs::rename(&old, place)?;
+        }
+        Err(error)
+    })
 }
 
 /// Returns an error unless a folder is missing, empty, or a layout and nothing else.

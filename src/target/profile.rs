@@ -18,7 +18,7 @@ mod image;
 mod keys;
 mod lambda;
 
-pub use image::{BaseEntrypoint, ImageProfile, ImageTarget};
+pub use image::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON};
 pub use lambda::{LambdaProfile, Limits};
 
 /// The text of each built-in profile: the Lambda runtimes ordered by version, then images.

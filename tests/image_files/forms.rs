@@ -152,9 +152,11 @@ fn a_path_alone_is_recognised_by_what_is_there() {
         assert!(matches!(error, FileError::Unrecognised(_)), "{error:?}");
     }
     let error = ArtifactFile::find("nowhere/at.all").unwrap_err();
+    assert!(matches!(&error, FileError::Read { path, .. } if path == Path::new("nowhere/at.all")), "{error:?}");
+    let error = ArtifactFile::find("nowhere:at.all").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`nowhere/at.all` names no artifact in a file: it begins with none of oci:, oci-archive: and docker-archive:"
+        "`nowhere:at.all` names no artifact in a file: it begins with none of oci:, oci-archive: and docker-archive:"
     );
     assert_eq!(error.hints(), ["write oci:DIR, oci-archive:FILE or docker-archive:FILE"]);
 }

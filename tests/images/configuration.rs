@@ -1,1 +1,174 @@
-//! Later.
+//! How a container starts, and what the image says of itself: by flags, by the project, by git.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::projects;
+use crate::workshop::Workshop;
+
+#[test]
+fn entrypoint_and_command_are_words_or_an_array() {
+    let workshop = Workshop::new();
+    for (text, words) in [
+        ("python app.py", json!(["python", "app.py"])),
+        (r#"sh -c 'echo "a b"' "" x"#, json!(["sh", "-c", "echo \"a b\"", "", "x"])),
+        (r#"["python", "-c", "print('a b')"]"#, json!(["python", "-c", "print('a b')"])),
+        (" [\"one\"]", json!(["one"])),
+    ] {
+        for (flag, name, other) in [("--entrypoint", "Entrypoint", "Cmd"), ("--cmd", "Cmd", "Entrypoint")] {
+            let image = workshop.build(&[flag, text]);
+            assert_eq!(image.execution()[name], words, "{flag} {text}");
+            assert_eq!(image.execution().get(other), None);
+        }
+    }
+    let image = workshop.build(&["--entrypoint=gunicorn", "--cmd=app:app --bind=:8000"]);
+    assert_eq!(image.execution()["Entrypoint"], json!(["gunicorn"]));
+    assert_eq!(image.execution()["Cmd"], json!(["app:app", "--bind=:8000"]));
+    for wrong in ["'open", "[1, 2]", "[\"open\"", "{}["] {
+        let run = workshop.command(&["--entrypoint", wrong]).output().unwrap();
+        let is_word = wrong == "{}[";
+        assert_eq!(run.status.code(), Some(if is_word { 0 } else { 2 }), "{wrong}");
+    }
+}
+
+#[test]
+fn flags_beat_the_profile_and_the_base() {
+    let workshop = Workshop::new();
+    let image = workshop.build(&[
+        "--env=PYTHONUNBUFFERED=0",
+        "--env=PATH=/mine",
+        "--env=GREETING=a=b ${HOME} $$",
+        "--env=EMPTY=",
+        "--env=EMPTY=twice",
+        "--user=1000",
+        "--workdir=/srv",
+        "--expose=8000",
+        "--expose=53/udp",
+        "--expose=8000/tcp",
+        "--label=org.opencontainers.image.title=mine",
+        "--label=a.b=c=d",
+        "--annotation=org.example.key=value",
+    ]);
+    for (name, value) in [
+        ("PYTHONUNBUFFERED", "0"),
+        ("PATH", "/mine"),
+        // No shell reads it.
+        ("GREETING", "a=b ${HOME} $$"),
+        ("EMPTY", "twice"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("VIRTUAL_ENV", "/app/.venv"),
+        ("PYTHONPATH", "/app"),
+    ] {
+        assert_eq!(image.env(name).as_deref(), Some(value), "{name}");
+    }
+    assert_eq!(image.execution()["User"], "1000");
+    assert_eq!(image.execution()["WorkingDir"], "/srv");
+    assert_eq!(image.execution()["ExposedPorts"], json!({ "53/udp": {}, "8000/tcp": {} }));
+    assert_eq!(image.label("org.opencontainers.image.title"), "mine");
+    assert_eq!(image.label("a.b"), "c=d");
+    assert_eq!(image.manifest["annotations"]["org.example.key"], "value");
+    assert!(image.manifest["annotations"]["org.opencontainers.image.base.digest"].is_string());
+
+    let both = "--platform=linux/amd64,linux/arm64";
+    let (_place, layout) = workshop.layout(&mut workshop.command(&[both, "--annotation=k=v"]));
+    let top: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let digest = top["manifests"][0]["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
+    let index: Value = serde_json::from_slice(&fs::read(layout.join(digest)).unwrap()).unwrap();
+    assert_eq!(index["annotations"]["k"], "v");
+}
+
+#[test]
+fn values_that_no_container_could_have_are_refused() {
+    let workshop = Workshop::new();
+    let said = workshop.fail(&mut workshop.command(&["--workdir=srv"]));
+    assert!(said.contains("`srv` is not an absolute path") && said.contains("`/srv`"), "{said}");
+    for wrong in [
+        "--env=NAME",
+        "--env==value",
+        "--label=name",
+        "--annotation==x",
+        "--expose=0",
+        "--expose=99999",
+        "--expose=80/icmp",
+        "--expose=http",
+    ] {
+        let run = workshop.command(&[wrong]).output().unwrap();
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{wrong}: {said}");
+    }
+}
+
+#[test]
+fn the_only_console_script_of_the_project_is_the_entrypoint() {
+    for (scripts, entrypoint) in
+        [(&["serve"][..], Some(json!(["/app/.venv/bin/serve"]))), (&["serve", "migrate"], None), (&[], None)]
+    {
+        let workshop = Workshop::empty();
+        projects::write_package(&workshop, scripts);
+        let image = workshop.build(&["--cmd=--verbose"]);
+        assert_eq!(image.execution().get("Entrypoint"), entrypoint.as_ref(), "{scripts:?}");
+        assert_eq!(image.execution()["Cmd"], json!(["--verbose"]));
+        assert_eq!(image.label("org.opencontainers.image.title"), "demo");
+        assert_eq!(image.label("org.opencontainers.image.version"), "1.2.3");
+        assert!(image.file("app/.venv/lib/python3.12/site-packages/demo/__init__.py").contains("def main"));
+        for script in scripts {
+            assert!(image.file(&format!("app/.venv/bin/{script}")).starts_with("#!/app/.venv/bin/python\n"));
+            assert_eq!(image.tree()[&format!("app/.venv/bin/{script}")].mode, 0o755);
+        }
+        if !scripts.is_empty() {
+            let given = workshop.build(&["--entrypoint=python -m demo"]);
+            assert_eq!(given.execution()["Entrypoint"], json!(["python", "-m", "demo"]));
+            let none = workshop.build(&["--entrypoint="]);
+            assert_eq!(none.execution().get("Entrypoint"), None);
+        }
+    }
+}
+
+#[test]
+fn a_console_script_of_another_distribution_is_no_entrypoint() {
+    let workshop = Workshop::new();
+    assert_eq!(workshop.build(&[]).execution().get("Entrypoint"), None);
+}
+
+#[test]
+fn the_revision_is_stated_when_everything_is_committed() {
+    let revision = "org.opencontainers.image.revision";
+    let source = "org.opencontainers.image.source";
+    let workshop = Workshop::new();
+    let state = || {
+        let image = workshop.build(&[]);
+        (image.label(revision).clone(), image.label(source).clone())
+    };
+    assert_eq!(state(), (Value::Null, Value::Null));
+    projects::git(&workshop, &["init", "--quiet"]);
+    assert_eq!(state(), (Value::Null, Value::Null));
+    projects::git(&workshop, &["add", "."]);
+    projects::git(&workshop, &["commit", "--quiet", "--message", "one"]);
+    let commit = projects::git(&workshop, &["rev-parse", "HEAD"]);
+    assert_eq!(state(), (json!(commit), Value::Null));
+    projects::git(&workshop, &["remote", "add", "origin", "https://user:s3cret@example.org/team/app.git"]);
+    assert_eq!(state(), (json!(commit), json!("https://example.org/team/app")));
+    let given = workshop.build(&["--label", &format!("{revision}=mine")]);
+    assert_eq!(given.label(revision), "mine");
+
+    let app = fs::read_to_string(workshop.path("project/app.py")).unwrap();
+    workshop.write("app.py", format!("{app}# changed\n"));
+    assert_eq!(state(), (Value::Null, Value::Null));
+    workshop.write("app.py", app);
+    assert_eq!(state().0, json!(commit));
+    workshop.write("new.py", "");
+    assert_eq!(state(), (Value::Null, Value::Null));
+}
+
+#[test]
+fn what_the_default_output_leaves_behind_is_no_change_to_git() {
+    let workshop = Workshop::new();
+    projects::git(&workshop, &["init", "--quiet"]);
+    workshop.write(".gitignore", "dist/\n");
+    projects::git(&workshop, &["add", "."]);
+    projects::git(&workshop, &["commit", "--quiet", "--message", "one"]);
+    let digest = || workshop.report(&[])["digest"].clone();
+    assert_eq!(digest(), digest());
+    assert!(workshop.path("project/dist/example.tar").is_file());
+}

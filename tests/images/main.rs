@@ -2,8 +2,17 @@
 //!
 //! Bases are made byte by byte, but where a real one matters. What is written is read with readers that are not ours.
 
+#[path = "../support/proxy.rs"]
+#[allow(dead_code, reason = "nothing is disturbed here")]
+mod proxy;
+#[path = "../support/registries.rs"]
+#[allow(dead_code, reason = "one that lets everybody in is enough here")]
+mod registries;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/wire.rs"]
+#[allow(dead_code, reason = "messages are looked at elsewhere")]
+mod wire;
 
 mod bases;
 mod built;
@@ -15,6 +24,7 @@ mod outputs;
 mod platforms;
 mod profiles;
 mod projects;
+mod pushes;
 mod pythons;
 mod refusals;
 mod tiny;

@@ -17,6 +17,8 @@ pub struct Tiny {
     /// The architectures by their OCI names.
     architectures: Vec<String>,
     is_compressed: bool,
+    /// How often the layer is there.
+    layers: usize,
 }
 
 impl Tiny {
@@ -27,6 +29,7 @@ impl Tiny {
             execution: json!({ "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"] }),
             architectures: ["amd64", "arm64"].map(str::to_owned).to_vec(),
             is_compressed: true,
+            layers: 1,
         }
     }
 
@@ -48,6 +51,11 @@ impl Tiny {
     /// Leaves the layer uncompressed.
     pub fn uncompressed(self) -> Self {
         Self { is_compressed: false, ..self }
+    }
+
+    /// Has the layer so many times.
+    pub fn layers(self, layers: usize) -> Self {
+        Self { layers, ..self }
     }
 
     /// Writes the base as a layout, and returns it as `--base` takes it. One architecture is an image, several are an
@@ -77,15 +85,16 @@ impl Tiny {
             true => blob(blobs, "application/vnd.oci.image.layer.v1.tar+gzip", &stored_gzip(&tar)),
             false => blob(blobs, "application/vnd.oci.image.layer.v1.tar", &tar),
         };
+        let layers = vec![layer; self.layers];
         let config = json!({
             "architecture": architecture,
             "os": "linux",
             "config": self.execution,
-            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", sha256(&tar))] },
-            "history": [{ "created_by": "by hand" }],
+            "rootfs": { "type": "layers", "diff_ids": vec![format!("sha256:{}", sha256(&tar)); self.layers] },
+            "history": vec![json!({ "created_by": "by hand" }); self.layers],
         });
         let config = blob(blobs, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes());
-        let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] });
+        let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
         let mut descriptor = blob(blobs, MANIFEST, manifest.to_string().as_bytes());
         descriptor["platform"] = json!({ "architecture": architecture, "os": "linux" });
         descriptor

@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use crate::projects::{publish, push, script};
 use crate::registries::DockerRegistry;
+use crate::skopeo::skopeo;
 use crate::support::bases::{every_slim, slim};
 use crate::support::command::{fail, pybundle, succeed};
+use crate::support::docker::docker;
 use crate::support::uv::Project;
 
 /// A project, and a cache that holds nothing yet.
@@ -69,7 +71,7 @@ fn a_base_is_found_by_its_tag_and_kept() {
     assert!(build.cached() > 1_000_000, "{} bytes", build.cached());
     let summary = succeed(&mut build.command(&common));
     let digest = online["base"]["digest"].as_str().unwrap();
-    assert!(summary.contains(&format!("{base}@{digest}, not pinned")), "{summary}");
+    assert!(summary.contains(&format!("{base}, which is {digest} now")), "{summary}");
 
     // Another base gets the tag, which nobody notices who does not ask.
     let [older, ..] = &every_slim()[..] else { unreachable!("there is at least one") };
@@ -88,20 +90,52 @@ fn a_base_is_found_by_its_tag_and_kept() {
     }
 }
 
+/// Of Docker's archives the layers are uncompressed, and compressed here.
 #[test]
-fn a_base_that_is_not_there_is_told() {
-    let registry = DockerRegistry::anonymous();
+fn a_base_in_an_archive_gives_an_image_that_runs() {
     let build = Build::new();
-    let base = format!("{}/library/python:3-slim", registry.host());
-    for (arguments, expected) in [
-        (&["--base", &base][..], format!("there is no image {base}")),
-        (&["--base", &base, "--offline"], format!("the base {base} is not in the cache")),
-        (&["--base", "127.0.0.1:1/python:3"], "the connection to 127.0.0.1:1 failed".to_owned()),
-    ] {
-        let message = fail(&mut build.command(arguments));
-        assert!(message.contains(&expected), "{message}");
+    let folder = tempfile::tempdir().unwrap();
+    let layout = slim().argument();
+    let [archive, saved, output] =
+        [("oci-archive", "archive"), ("docker-archive", "saved"), ("docker-archive", "image")]
+            .map(|(form, name)| format!("{form}:{}", folder.path().join(name).display()));
+    skopeo(&["copy", "--quiet", "--preserve-digests", &layout, &format!("{archive}:latest")]);
+    skopeo(&["copy", "--quiet", &layout, &format!("{saved}:slim:latest")]);
+    let image = |base: &str| build.image(&["--base", base, "--output", &output, "--tag", "script:1"]);
+    assert_eq!(image(&archive)["digest"], image(&layout)["digest"]);
+    let first = image(&saved);
+    let again = image(&saved);
+    assert_eq!(first["digest"], again["digest"]);
+    assert_eq!(docker().load(&folder.path().join("image")), ["script:1"]);
+    assert_eq!(succeed(&mut docker().run("script:1", &["--read-only"], &[])), "ran\n");
+}
+
+/// Without a tag beside it, a digest could never be brought up to date.
+#[test]
+fn a_base_is_pinned_with_the_tag_that_is_meant() {
+    let registry = DockerRegistry::anonymous();
+    let base = publish(&slim(), &registry, "library/python");
+    let build = Build::new();
+    let text = format!("{}\n[tool.pybundle]\nbase = \"{base}\"\n", build.project.read("pyproject.toml"));
+    build.project.write("pyproject.toml", text.as_bytes());
+    let first = build.image(&["--pin"])["pinned"].as_str().unwrap().to_owned();
+    assert!(first.starts_with(&format!("{base}:latest@sha256:")), "{first}");
+    assert_eq!(build.project.read("pyproject.toml"), text.replace(&base, &first));
+    assert_eq!(build.image(&["--pin"])["pinned"], first.as_str());
+}
+
+#[test]
+fn what_cannot_be_pinned_is_left_alone() {
+    let build = Build::new();
+    let message = fail(&mut build.command(&["--pin"]));
+    assert!(message.contains("[tool.pybundle]"), "{message}");
+    let project = build.project.read("pyproject.toml");
+    let digest = format!("127.0.0.1:1/python@sha256:{}", "0".repeat(64));
+    for base in [slim().argument().as_str(), "scratch", &digest, "127.0.0.1:1/python:3"] {
+        let text = format!("{project}\n[tool.pybundle]\nbase = \"{base}\"\n");
+        build.project.write("pyproject.toml", text.as_bytes());
+        let message = fail(&mut build.command(&["--pin"]));
+        assert!(message.contains(base), "{message}");
+        assert_eq!(build.project.read("pyproject.toml"), text);
     }
-    let slim = publish(&slim(), &registry, "library/python:3-slim");
-    let message = fail(&mut build.command(&["--base", &slim, "--python", "3.9"]));
-    assert!(message.contains("3.9") && message.contains("3.12"), "{message}");
 }

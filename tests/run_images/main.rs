@@ -17,7 +17,6 @@ mod bases;
 mod compression;
 mod function;
 mod logins;
-mod pinning;
 mod platforms;
 mod projects;
 mod pushing;

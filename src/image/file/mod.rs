@@ -118,14 +118,16 @@ impl fmt::Display for ArtifactFile {
 }
 
 impl ArtifactFile {
-    /// Returns what a text means: a path alone is recognised by what is there, anything else is parsed.
+    /// Returns what a text means: a path alone is recognised by what is there, anything else is parsed. What has no colon
+    /// can only be a path.
     ///
     /// # Errors
     /// The text has no known prefix, and is no path to a layout or an archive either.
     pub fn find(text: &str) -> Result<Self, FileError> {
         let path = Path::new(text);
+        let is_path = !text.is_empty() && !text.contains(':');
         match text.parse() {
-            Err(_) if fs::metadata(path).is_ok() => {
+            Err(_) if is_path || fs::metadata(path).is_ok() => {
                 Ok(Self { form: Source::recognise(path)?, path: path.to_owned(), choice: None })
             }
             parsed => Ok(parsed?),

@@ -9,7 +9,7 @@ use super::{Kind, Scheme, architectures, artifact_path, interpreter_path};
 use crate::target::{Architecture, Glibc, PythonVersion, Target};
 
 /// What stands for the minor version of Python in the texts of a profile.
-const PYTHON: &str = "{python}";
+pub const PYTHON: &str = "{python}";
 
 /// Everything known of one kind of image, for every architecture and version of Python.
 #[derive(Debug, Clone, Deserialize)]
