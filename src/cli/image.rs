@@ -281,10 +281,9 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
         0 => String::new(),
         known => format!(" ({known} made before)"),
     };
-    let distributions = count(platform.distributions.len() as u64, "distribution");
     page.field(
         &platform.platform.replace("linux/", ""),
-        &format!("{distributions}, {} in {layers}{known}; {} with the base", size(own), size(platform.size)),
+        &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
     if verbose {
         for layer in &platform.layers {
