@@ -11,7 +11,7 @@ use super::workplace::Workplace;
 use crate::digest::Digest;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice};
-use crate::target::PYTHON;
+use crate::target::PYTHON_PLACEHOLDER;
 
 /// Looks the base up, and writes it with its digest to `[tool.pybundle]` in pyproject.toml, or to the profile's file if
 /// that is where it is named. A digest that is there already is brought up to date by the tag beside it.
@@ -30,7 +30,7 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
         (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
     };
     // A digest is one version's.
-    if name.contains(PYTHON) {
+    if name.contains(PYTHON_PLACEHOLDER) {
         return Err(BuildError::CannotPin(name));
     }
     let tagged = tagged(&name)?;

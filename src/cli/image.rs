@@ -281,10 +281,9 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
         0 => String::new(),
         known => format!(" ({known} made before)"),
     };
-    let distributions = count(platform.distributions.len() as u64, "distribution");
     page.field(
         &platform.platform.replace("linux/", ""),
-        &format!("{distributions}, {} in {layers}{known}; {} with the base", size(own), size(platform.size)),
+        &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
     if verbose {
         for layer in &platform.layers {
@@ -294,19 +293,17 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
 }
 
 fn starts(start: &StartReport) -> String {
-    let words = |words: &Option<Vec<String>>, none: &str| match words.as_deref() {
-        None => none.to_owned(),
-        Some([]) => String::new(),
-        Some(words) => shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" ")),
+    let line = |words: &Option<Vec<String>>| {
+        let words = words.as_deref().unwrap_or_default();
+        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
     };
-    let mut text = words(&start.entrypoint, "the base's entrypoint");
-    let command = words(&start.command, "");
-    if !command.is_empty() {
-        text = format!("{text} {command}").trim().to_owned();
-    }
-    if text.is_empty() {
-        return "nothing: name an --entrypoint or a --cmd".to_owned();
-    }
+    let own = format!("{} {}", line(&start.entrypoint), line(&start.command));
+    let text = match (&start.entrypoint, own.trim()) {
+        (None, "") => "as its base does".to_owned(),
+        (None, command) => format!("{command}, by the base's entrypoint"),
+        (Some(_), "") => return "nothing: name an --entrypoint or a --cmd".to_owned(),
+        (Some(_), own) => own.to_owned(),
+    };
     let user = start.user.as_ref().map(|user| format!(", as user {user}")).unwrap_or_default();
     format!("{text}{user}")
 }

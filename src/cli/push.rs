@@ -43,12 +43,15 @@ pub fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> 
 /// Adds what came of a push, and what to deploy.
 pub fn fields(report: &PushedReport, page: &mut Page) {
     for tag in &report.tags {
-        let blobs = count(tag.uploaded as u64, "blob");
-        let others = match tag.mounted {
-            0 => format!("{} there", tag.existing),
-            mounted => format!("{mounted} mounted, {} there", tag.existing),
-        };
-        page.field("pushed", &format!("{}: {blobs} uploaded ({}), {others}", tag.tag, size(tag.uploaded_bytes)));
+        let parts = [
+            (tag.uploaded, format!("uploaded ({})", size(tag.uploaded_bytes))),
+            (tag.mounted, "mounted".to_owned()),
+            (tag.existing, "there already".to_owned()),
+        ];
+        let total: usize = parts.iter().map(|(blobs, _)| blobs).sum();
+        let parts = parts.iter().filter(|(blobs, _)| *blobs > 0).map(|(blobs, what)| format!("{blobs} {what}"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        page.field("pushed", &format!("{}: of {}, {parts}", tag.tag, count(total as u64, "blob")));
         page.field("deploy", &tag.reference);
     }
 }

@@ -16,7 +16,8 @@ pub mod tags;
 
 pub use environment::MarkerEnvironment;
 pub use profile::{
-    BaseEntrypoint, ImageProfile, ImageTarget, Kind, LambdaProfile, Limits, PYTHON, Profile, ProfileError, Scheme,
+    BaseEntrypoint, ImageProfile, ImageTarget, Kind, LambdaProfile, Limits, PYTHON_PLACEHOLDER, Profile, ProfileError,
+    Scheme,
 };
 pub use runtime::{Reason, RuntimeError, default_python, default_runtime};
 pub use tags::{Tag, Tags};

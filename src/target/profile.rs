@@ -18,7 +18,7 @@ mod image;
 mod keys;
 mod lambda;
 
-pub use image::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON};
+pub use image::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER};
 pub use lambda::{LambdaProfile, Limits};
 
 /// The text of each built-in profile: the Lambda runtimes ordered by version, then images.
@@ -42,7 +42,6 @@ static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
 
 /// A built-in or user-written TOML profile, for every architecture.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there are ten of them")]
 pub enum Profile {
     /// A Lambda runtime, for zips.
     Lambda(LambdaProfile),

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::built;
+use crate::projects;
 use crate::support::artifact::sha256;
 use crate::support::command::{pybundle, succeed};
 use crate::support::golden::{Golden, assert_golden, golden};
@@ -241,6 +242,23 @@ fn files_of_tar(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
         (entry.path().unwrap().to_str().unwrap().to_owned(), content)
     };
     tar::Archive::new(bytes).entries().unwrap().map(read).collect()
+}
+
+/// Its wheel is built each time, by its own back end.
+#[test]
+fn a_project_that_is_a_package() {
+    let digests = ["one", "other"].map(|place| {
+        let workshop = Workshop::empty();
+        projects::write_package(&workshop, &["serve"]);
+        fs::create_dir(workshop.path(place)).unwrap();
+        fs::rename(workshop.path("project"), workshop.path(place).join("moved")).unwrap();
+        std::os::unix::fs::symlink(workshop.path(place).join("moved"), workshop.path("project")).unwrap();
+        let both =
+            ["--compression=gzip", "--compression=zstd"].map(|compression| workshop.build(&[compression]).digest);
+        assert_eq!(workshop.build(&[]).digest, both[0]);
+        both
+    });
+    assert_eq!(digests[0], digests[1]);
 }
 
 #[test]

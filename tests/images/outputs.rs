@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::built;
-use crate::support::command::succeed;
+use crate::support::command::{pybundle, succeed};
 use crate::workshop::{Workshop, listing};
 
 #[test]
@@ -106,6 +106,28 @@ fn an_image_never_holds_the_one_before() {
         };
         assert_eq!(build(), build(), "{output}");
     }
+}
+
+#[test]
+fn an_image_never_holds_the_environment_of_development() {
+    let workshop = Workshop::new();
+    let arguments = ["--include=.:.", "--exclude=/index"];
+    let before = workshop.build(&arguments);
+    workshop.write(".venv/pyvenv.cfg", "home = /usr/bin\n");
+    workshop.write(".venv/bin/python", "");
+    workshop.write("shop/__pycache__/prices.cpython-312.pyc", "");
+    workshop.write(".git/config", "");
+    workshop.write(".env", "PASSWORD=s3cret\n");
+    let after = workshop.build(&arguments);
+    assert_eq!(after.tree().keys().collect::<Vec<_>>(), before.tree().keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_pushed_must_be_there() {
+    let workshop = Workshop::new();
+    let mut push = pybundle(&["push", "nowhere", "example.org/a:1"]);
+    let said = workshop.fail(push.current_dir(workshop.path("")));
+    assert!(said.contains("cannot read nowhere"), "{said}");
 }
 
 #[test]

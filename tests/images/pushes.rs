@@ -73,6 +73,14 @@ fn the_digest_is_the_same_pushed_and_written() {
         assert_eq!(again["digest"], pushed["digest"]);
         assert_eq!(again["tags"][0]["uploaded_bytes"], 0);
     }
+    let tag = format!("--tag={}/team/other:1.0", registry.host());
+    let printed = succeed(&mut workshop.without_base(&[&base, &tag, "--push"]));
+    // The base's layer is where the base is.
+    assert!(
+        printed.contains("/team/other:1.0: of 6 blobs, 5 uploaded (") && printed.contains(", 1 mounted\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("deploy ") && !printed.contains("wrote"), "{printed}");
     let copied = workshop.path("copied");
     let mut skopeo = Command::new("skopeo");
     skopeo.args(["--insecure-policy", "copy", "--quiet", "--preserve-digests", "--src-tls-verify=false"]);

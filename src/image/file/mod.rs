@@ -10,6 +10,7 @@ mod source;
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -129,6 +130,9 @@ impl ArtifactFile {
         match text.parse() {
             Err(_) if is_path || fs::metadata(path).is_ok() => {
                 Ok(Self { form: Source::recognise(path)?, path: path.to_owned(), choice: None })
+            }
+            Err(_) if !text.contains(':') => {
+                Err(FileError::Read { path: path.to_owned(), source: io::ErrorKind::NotFound.into() })
             }
             parsed => Ok(parsed?),
         }

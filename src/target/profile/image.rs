@@ -9,7 +9,7 @@ use super::{Kind, Scheme, architectures, artifact_path, interpreter_path};
 use crate::target::{Architecture, Glibc, PythonVersion, Target};
 
 /// What stands for the minor version of Python in the texts of a profile.
-pub const PYTHON: &str = "{python}";
+pub const PYTHON_PLACEHOLDER: &str = "{python}";
 
 /// Everything known of one kind of image, for every architecture and version of Python.
 #[derive(Debug, Clone, Deserialize)]
@@ -145,7 +145,7 @@ impl ImageProfile {
     /// Returns the profile for a version of Python.
     pub fn target(&self, python: PythonVersion) -> ImageTarget {
         let version = python.to_string();
-        let expand = |text: &str| text.replace(PYTHON, &version);
+        let expand = |text: &str| text.replace(PYTHON_PLACEHOLDER, &version);
         let scheme = Scheme {
             site_packages: expand(&self.scheme.site_packages),
             scripts: expand(&self.scheme.scripts),
