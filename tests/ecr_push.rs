@@ -12,7 +12,7 @@ use std::env;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use moto::{Moto, program};
@@ -31,10 +31,20 @@ const PASSWORD: &str = "123456789012-auth-token";
 struct Cloud<'a> {
     folder: &'a Path,
     moto: Moto,
+    servers: Vec<Child>,
+}
+
+impl Drop for Cloud<'_> {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
 }
 
 impl<'a> Cloud<'a> {
-    /// Starts the servers. They end with the sandbox.
+    /// Starts the servers.
     fn start(folder: &'a Path) -> Self {
         let moto = Moto::start();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -45,23 +55,21 @@ impl<'a> Cloud<'a> {
             at("htpasswd")
         );
         fs::write(at("registry.yml"), configuration).unwrap();
-        for command in [
-            Command::new("docker-registry").args(["serve", &at("registry.yml")]),
-            Command::new(program("python3")).arg(repository().join("tests/support/ecr.py")).args([
-                &at("server.crt"),
-                &at("server.key"),
-                &port.to_string(),
-                &moto.url,
-            ]),
-        ] {
-            command.stdout(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        }
+        let mut registry = Command::new("docker-registry");
+        registry.args(["serve", &at("registry.yml")]);
+        let mut door = Command::new(program("python3"));
+        door.arg(repository().join("tests/support/ecr.py"));
+        door.args([&at("server.crt"), &at("server.key"), &port.to_string(), &moto.url]);
+        let start = |mut command: Command| {
+            command.stdout(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+        };
+        let servers = vec![start(registry), start(door)];
         let start = Instant::now();
         while [port, 443].iter().any(|port| TcpStream::connect(("127.0.0.1", *port)).is_err()) {
             assert!(start.elapsed() < Duration::from_secs(30), "the registry does not answer");
             std::thread::sleep(Duration::from_millis(5));
         }
-        Self { folder, moto }
+        Self { folder, moto, servers }
     }
 
     /// Returns pybundle where AWS's variables are all that tells who one is.
