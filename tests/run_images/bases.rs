@@ -108,6 +108,20 @@ fn a_base_in_an_archive_gives_an_image_that_runs() {
     assert_eq!(first["digest"], again["digest"]);
     assert_eq!(docker().load(&folder.path().join("image")), ["script:1"]);
     assert_eq!(succeed(&mut docker().run("script:1", &["--read-only"], &[])), "ran\n");
+
+    // What Docker saves is a base as well, and can be pushed.
+    let file = folder.path().join("again").display().to_string();
+    succeed(&mut docker().command(&["save", "--output", &file, "script:1"]));
+    let base = format!("docker-archive:{file}");
+    let upon = build.image(&["--base", &base, "--output", &output, "--tag", "script:2"]);
+    assert!(upon["platforms"][0]["base_layers"].as_u64() > first["platforms"][0]["base_layers"].as_u64());
+    docker().load(&folder.path().join("image"));
+    assert_eq!(succeed(&mut docker().run("script:2", &[], &[])), "ran\n");
+    let registry = DockerRegistry::anonymous();
+    let pushed = push(&base, &[&format!("{}/team/script:1", registry.host())]);
+    let reference = pushed["tags"][0]["reference"].as_str().unwrap();
+    docker().pull(reference);
+    assert_eq!(succeed(&mut docker().run(reference, &[], &[])), "ran\n");
 }
 
 /// Without a tag beside it, a digest could never be brought up to date.
