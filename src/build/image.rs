@@ -105,7 +105,7 @@ fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) ->
 /// The project, the lock or the base cannot be read, or they do not fit each other.
 pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImagePlanReport, BuildError> {
     let common = &settings.common;
-    let workplace = Workplace::open(settings)?;
+    let workplace = Workplace::open_for_plan(settings)?;
     let bases = workplace.bases(settings, reporter);
     let project = LockedProject::open(common, reporter)?;
     let chosen = choose(settings, &project, &bases)?;

@@ -8,7 +8,7 @@ use crate::cache::Cache;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};
 use crate::report::Reporter;
-use crate::settings::{Environment, ImageSettings, RegistrySettings};
+use crate::settings::{CacheChoice, Environment, ImageSettings, RegistrySettings};
 
 /// Lasts as long as a build: the folder and the cache hold what layers are put together from.
 pub struct Workplace {
@@ -26,8 +26,23 @@ impl Workplace {
     /// # Errors
     /// A folder cannot be written to, or TLS is not to be had.
     pub fn open(settings: &ImageSettings) -> Result<Self, BuildError> {
+        Self::with_cache(settings, &settings.common.cache)
+    }
+
+    /// Opens what the settings name for a plan, which makes no cache: if there is none, it notes nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_for_plan(settings: &ImageSettings) -> Result<Self, BuildError> {
+        match &settings.common.cache {
+            CacheChoice::Folder(folder) if !folder.is_dir() => Self::with_cache(settings, &CacheChoice::Temporary),
+            choice => Self::with_cache(settings, choice),
+        }
+    }
+
+    fn with_cache(settings: &ImageSettings, choice: &CacheChoice) -> Result<Self, BuildError> {
         let temporary = wheels::temporary()?;
-        let cache = wheels::open_cache(&settings.common.cache, temporary.path())?;
+        let cache = wheels::open_cache(choice, temporary.path())?;
         let registry = registry(&settings.registry, &settings.common.environment)?;
         Ok(Self { temporary, cache, registry })
     }

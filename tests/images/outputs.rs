@@ -94,6 +94,7 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(report["outputs"], serde_json::json!(["oci:out"]));
     assert_eq!(report["platforms"][1]["target"]["architecture"], "arm64");
     assert_eq!(listing(&workshop.path("")), before);
+    assert!(!workshop.path("cache").exists());
 }
 
 #[test]
