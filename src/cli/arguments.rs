@@ -126,7 +126,7 @@ pub struct ApplicationArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Fetching")]
 pub struct FetchArguments {
-    /// Download nothing
+    /// Download nothing: no wheel, and nothing of a base. A push that is asked for still goes out
     #[arg(long)]
     offline: bool,
     /// An index whose credentials apply to what is below it

@@ -313,7 +313,7 @@ pub(super) fn is_at(url: &Url, registry: &str) -> bool {
 }
 
 /// Tells whether a host, with or without a port, is this machine itself.
-fn is_loopback(registry: &str) -> bool {
+pub(super) fn is_loopback(registry: &str) -> bool {
     let host = match registry.rsplit_once(':') {
         Some((host, _)) if !registry.ends_with(']') => host,
         _ => registry,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::client::is_loopback;
 use super::credentials::{CredentialsError, one_line};
 use super::ecr::is_ecr;
 use crate::digest::Sha256;
@@ -288,6 +289,9 @@ impl Fault {
             Self::Status { status, .. } if is_passing(*status) => vec!["try again later".to_owned()],
             Self::Transport { source, .. } if is_about_certificates(source) => {
                 vec!["if the registry has a certificate of an authority of its own, name the authority's file in SSL_CERT_FILE".to_owned()]
+            }
+            Self::Transport { host, .. } if is_loopback(host) => {
+                vec![format!("start a registry that listens on {host}")]
             }
             Self::Transport { host, .. } => vec![format!(
                 "check the connection and, behind a proxy, HTTPS_PROXY; if {host} speaks plain HTTP only, add --insecure-registry {host}"
