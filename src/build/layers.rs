@@ -1,5 +1,6 @@
 //! The layers that are laid over a base: what goes into which, and their digests.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -180,11 +181,17 @@ pub fn make(
             (Compression::Zstd, key) => compressed(&tree, key, cache)?,
         };
         reporter.advance(Phase::Layers, 1);
-        Ok(Made { layer, holds, was_known })
+        Ok((index, Made { layer, holds, was_known }))
     };
-    let made = recipes.into_par_iter().enumerate().map(make).collect();
+    let mut queue: Vec<(usize, Recipe)> = recipes.into_iter().enumerate().collect();
+    // The largest first: begun last, it would keep everyone waiting.
+    queue.sort_by_key(|(_, recipe)| Reverse(recipe.tree.files.size()));
+    // A bridge hands them out one by one, where a split in halves would give one thread all the large ones.
+    let made: Result<Vec<(usize, Made)>, BuildError> = queue.into_iter().par_bridge().map(make).collect();
     reporter.finish(Phase::Layers);
-    made
+    let mut made = made?;
+    made.sort_by_key(|(index, _)| *index);
+    Ok(made.into_iter().map(|(_, made)| made).collect())
 }
 
 /// Returns a layer that is put together from wheels each time it is needed: only its digests are computed, and kept.

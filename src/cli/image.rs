@@ -62,10 +62,10 @@ struct TargetArguments {
 #[command(next_help_heading = "Container")]
 struct StartArguments {
     /// The entrypoint: words, or a JSON array; empty for none [default: the project's only console script]
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
     entrypoint: Option<Words>,
     /// The command, or the entrypoint's arguments: words, or a JSON array; for lambda-image the handler
-    #[arg(long, value_name = "WORDS", alias = "handler")]
+    #[arg(long, value_name = "WORDS", alias = "handler", allow_hyphen_values = true)]
     cmd: Option<Words>,
     /// Set an environment variable
     #[arg(long, value_name = "NAME=VALUE")]

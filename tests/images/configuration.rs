@@ -106,7 +106,7 @@ fn the_only_console_script_of_the_project_is_the_entrypoint() {
     {
         let workshop = Workshop::empty();
         projects::write_package(&workshop, scripts);
-        let image = workshop.build(&["--cmd=--verbose"]);
+        let image = workshop.build(&["--cmd", "--verbose"]);
         assert_eq!(image.execution().get("Entrypoint"), entrypoint.as_ref(), "{scripts:?}");
         assert_eq!(image.execution()["Cmd"], json!(["--verbose"]));
         assert_eq!(image.label("org.opencontainers.image.title"), "demo");
