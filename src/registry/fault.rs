@@ -291,7 +291,7 @@ impl Fault {
                 vec!["if the registry has a certificate of an authority of its own, name the authority's file in SSL_CERT_FILE".to_owned()]
             }
             Self::Transport { host, .. } if is_loopback(host) => {
-                vec![format!("start a registry that listens on {host}")]
+                vec![format!("check that a registry runs and answers on {host}")]
             }
             Self::Transport { host, .. } => vec![format!(
                 "check the connection and, behind a proxy, HTTPS_PROXY; if {host} speaks plain HTTP only, add --insecure-registry {host}"
