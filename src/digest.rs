@@ -121,6 +121,19 @@ impl Sha256 {
     }
 }
 
+/// Reads `sha256:` and 64 hexadecimal digits in lower case: the one form that images and registries know a digest by (OCI
+/// image specification, descriptor, digests).
+impl FromStr for Sha256 {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let digest = text.parse::<Digest>().ok().filter(|digest| digest.to_string() == text);
+        let digest = digest.filter(|digest| digest.algorithm() == Algorithm::Sha256);
+        let bytes = digest.and_then(|digest| digest.as_bytes().try_into().ok());
+        bytes.map(Self).ok_or_else(|| InvalidDigest(text.to_owned()))
+    }
+}
+
 impl From<Sha256> for Digest {
     fn from(digest: Sha256) -> Self {
         Self { algorithm: Algorithm::Sha256, bytes: digest.0.into() }
@@ -227,6 +240,17 @@ mod tests {
     use super::*;
 
     /// The digests of the empty input, as published for each algorithm.
+    #[test]
+    fn a_sha256_has_one_form() {
+        let digest = Sha256::of(b"blob");
+        let text = digest.to_string();
+        assert_eq!(text.parse(), Ok(digest));
+        let of_another = format!("{}:{}", "blake2s256", digest.hex());
+        for wrong in [digest.hex(), text.to_uppercase(), text.replace('a', "A"), text[..70].to_owned(), of_another] {
+            assert_eq!(wrong.parse::<Sha256>(), Err(InvalidDigest(wrong.clone())));
+        }
+    }
+
     #[test]
     fn every_algorithm_is_the_published_one() {
         for text in [

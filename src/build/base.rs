@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BuildError;
 use crate::cache::{Cache, Note};
-use crate::digest::{Digest, Sha256};
+use crate::digest::Sha256;
 use crate::image::base::{self, Kind};
 use crate::image::file::{self, ArtifactFile};
 use crate::image::python::{self, Search};
@@ -295,8 +295,7 @@ fn document(blob: &Blob) -> Result<Vec<u8>, BuildError> {
     Ok(bytes)
 }
 
-fn digest_of(descriptor: &Descriptor) -> Result<Sha256, BuildError> {
-    let unsupported = || BaseError::UnsupportedDigest { digest: descriptor.digest().to_string() };
-    let digest: Digest = descriptor.digest().as_ref().parse().map_err(|_| unsupported())?;
-    Ok(digest.as_bytes().try_into().map(Sha256).map_err(|_| unsupported())?)
+fn digest_of(descriptor: &Descriptor) -> Result<Sha256, BaseError> {
+    let digest = descriptor.digest().as_ref();
+    digest.parse().map_err(|_| BaseError::UnsupportedDigest { digest: digest.to_owned() })
 }

@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::config::Configuration;
 use super::{Blob, BlobContent, Layer, json};
-use crate::digest::{Algorithm, Digest, Sha256};
+use crate::digest::Sha256;
 use crate::target::Architecture;
 
 /// A base image for one platform.
@@ -358,12 +358,8 @@ fn sha256(descriptor: &Descriptor) -> Result<Sha256, BaseError> {
     parse_digest(descriptor.digest().as_ref())
 }
 
-/// Parses a digest, of the registered form (OCI content descriptors, digests): in lower case.
 fn parse_digest(text: &str) -> Result<Sha256, BaseError> {
-    let digest = text.parse::<Digest>().ok().filter(|digest| digest.to_string() == text);
-    let sha256 = digest.filter(|digest| digest.algorithm() == Algorithm::Sha256);
-    let bytes = sha256.and_then(|digest| digest.as_bytes().try_into().ok());
-    bytes.map(Sha256).ok_or_else(|| BaseError::UnsupportedDigest { digest: text.to_owned() })
+    text.parse().map_err(|_| BaseError::UnsupportedDigest { digest: text.to_owned() })
 }
 
 /// Returns names as a list, or says that there are none.

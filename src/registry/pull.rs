@@ -15,7 +15,6 @@ use super::attempts::{Attempts, attempt};
 use super::client::{Client, Repository, Request};
 use super::fault::Fault;
 use super::payload::Progress;
-use super::reference::sha256;
 use super::{Action, Descriptor, Manifest, Reference, RegistryError};
 use crate::digest::{HashingWriter, Sha256};
 use crate::report::{Phase, Reporter};
@@ -90,7 +89,7 @@ fn known(text: &str) -> Option<MediaType> {
 
 /// Returns the digest of the manifest that an answer is about, if it tells.
 pub(super) fn told_digest(answer: &Answer) -> Option<Sha256> {
-    sha256(answer.header(DIGEST)?)
+    answer.header(DIGEST)?.parse().ok()
 }
 
 /// Reads the body of a manifest, and verifies it: by the reference's digest, or else by what the registry tells.

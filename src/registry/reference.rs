@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::digest::{Algorithm, Digest, Sha256};
+use crate::digest::Sha256;
 
 /// Docker's registry, as users name it.
 const DOCKER: &str = "docker.io";
@@ -260,15 +260,7 @@ fn parse_tag(tag: &str) -> Result<String, ReferenceFault> {
 }
 
 fn parse_digest(text: &str) -> Result<Sha256, ReferenceFault> {
-    sha256(text).ok_or_else(|| ReferenceFault::Digest(text.to_owned()))
-}
-
-/// Parses a digest of the form that registries use (OCI image specification, descriptor, registered algorithms).
-pub(super) fn sha256(text: &str) -> Option<Sha256> {
-    let digest: Digest = text.parse().ok()?;
-    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    let bytes = digest.as_bytes().try_into().ok()?;
-    (digest.algorithm() == Algorithm::Sha256 && is_lower).then_some(Sha256(bytes))
+    text.parse().map_err(|_| ReferenceFault::Digest(text.to_owned()))
 }
 
 #[cfg(test)]

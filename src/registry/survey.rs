@@ -9,7 +9,6 @@ use super::attempts::attempt;
 use super::client::Client;
 use super::fault::Fault;
 use super::pull::{manifest_request, read_manifest};
-use super::reference::sha256;
 use super::token::Scopes;
 use super::{Action, Manifest, Reference, RegistryError};
 use crate::digest::Sha256;
@@ -107,7 +106,7 @@ impl Survey {
 /// Returns the digests of the blobs, and those of the manifests, that a manifest or an index refers to.
 fn parts(manifest: &Manifest) -> (Vec<Sha256>, Vec<Sha256>) {
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
-    let digest = |descriptor: &Value| descriptor.get("digest").and_then(Value::as_str).and_then(sha256);
+    let digest = |descriptor: &Value| -> Option<Sha256> { descriptor.get("digest")?.as_str()?.parse().ok() };
     let list = |name: &str| -> Vec<Sha256> {
         let list = document.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         list.iter().filter_map(digest).collect()
