@@ -100,6 +100,13 @@ pub struct Settings {
     pub environment: Environment,
 }
 
+impl Settings {
+    /// Returns the folder that artifacts go into unless they are told another place.
+    pub fn dist(&self) -> PathBuf {
+        if self.project == Path::new(".") { PathBuf::from("dist") } else { self.project.join("dist") }
+    }
+}
+
 /// What `pybundle lambda` builds.
 #[derive(Debug, Clone)]
 pub struct LambdaSettings {

@@ -1,19 +1,19 @@
 //! From a plan to the zips of a function and its layer.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::plan::{self, LockedProject, Plan};
 use super::{BuildError, projects, report, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
-use crate::audit::handler::{self, Root};
+use crate::audit::handler::Root;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::LockedWheel;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
-use crate::tree::{Origin, TreePath};
+use crate::tree::TreePath;
 use crate::wheel::Wheel;
 
 /// The project, its runtime, and why it is this runtime.
@@ -93,7 +93,10 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     built.iter().try_for_each(|wheel| projects::require_fit(wheel, &plan.target))?;
 
     let package = install(&plan, profile, &fetched, &built, settings.layer.is_some())?;
-    check_handler(settings, &plan, profile, &package, reporter)?;
+    if let Some(handler) = &settings.handler {
+        let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
+        plan.check_handler(handler, &package.trees().map(root).collect::<Vec<_>>(), reporter)?;
+    }
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
@@ -106,11 +109,7 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
 
 /// Returns where each artifact goes.
 pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
-    let default = || {
-        let project = &settings.common.project;
-        let dist = if *project == Path::new(".") { PathBuf::from("dist") } else { project.join("dist") };
-        dist.join(format!("{}.zip", plan.name()))
-    };
+    let default = || settings.common.dist().join(format!("{}.zip", plan.name()));
     let function = settings.output.clone().unwrap_or_else(default);
     let mut outputs = vec![(ArtifactKind::Function, function.clone())];
     if let Some(layer) = &settings.layer {
@@ -151,30 +150,6 @@ fn scheme(profile: &LambdaProfile, kind: ArtifactKind) -> &Scheme {
         ArtifactKind::Function => &profile.function,
         ArtifactKind::Layer => &profile.layer,
     }
-}
-
-fn check_handler(
-    settings: &LambdaSettings,
-    plan: &Plan,
-    profile: &LambdaProfile,
-    package: &DeploymentPackage,
-    reporter: &dyn Reporter,
-) -> Result<(), BuildError> {
-    let Some(handler) = &settings.handler else {
-        return Ok(());
-    };
-    let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
-    let roots: Vec<Root> = package.trees().map(root).collect();
-    let own: Vec<_> = plan.projects().map(|(selected, _)| &selected.name).collect();
-    let is_own = |origin: &Origin| match origin {
-        Origin::Application => true,
-        Origin::Distribution(distribution) => own.contains(&&distribution.name),
-    };
-    let found = handler::check(handler, &roots, plan.target.python, is_own)?;
-    if let Some(doubt) = found.doubt {
-        reporter.warn(&format!("whether {handler} exists cannot be told: {doubt}"));
-    }
-    Ok(())
 }
 
 fn write(

@@ -28,11 +28,7 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<A
     if places.is_empty() && !settings.push {
         let member = project.member(&settings.common);
         let name = member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
-        let folder = match &settings.common.project {
-            here if *here == Path::new(".") => PathBuf::from("dist"),
-            elsewhere => elsewhere.join("dist"),
-        };
-        let path = folder.join(format!("{name}.tar"));
+        let path = settings.common.dist().join(format!("{name}.tar"));
         places.push(ArtifactFile { form: Form::OciArchive, path, choice: None });
     }
     let resolved: Vec<PathBuf> = places.iter().map(|place| resolved(&place.path)).collect();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
+use crate::audit::handler::{self, Handler, Root};
 use crate::lock::{Location, Lock, LockedWheel, Selected, SelectedSource};
 use crate::name::DistributionName;
 use crate::project::application::{self, Application, Excludes};
@@ -11,7 +12,7 @@ use crate::project::workspace::{self, Member, Workspace};
 use crate::report::{ExcludedReport, Reporter};
 use crate::settings::{LockCheck, Settings};
 use crate::target::Target;
-use crate::tree::Content;
+use crate::tree::{Content, Origin};
 
 /// A project and its lock, which match each other.
 pub struct LockedProject {
@@ -121,6 +122,23 @@ impl<'a> Plan<'a> {
     /// Returns what is installed: everything but projects that are not packages.
     pub fn installed(&self) -> impl Iterator<Item = &Selected> {
         self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
+    }
+
+    /// Checks that a handler is in the artifact, in one of its roots, and warns where that cannot be told.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn check_handler(&self, handler: &Handler, roots: &[Root], reporter: &dyn Reporter) -> Result<(), BuildError> {
+        let own: Vec<_> = self.projects().map(|(selected, _)| &selected.name).collect();
+        let is_own = |origin: &Origin| match origin {
+            Origin::Application => true,
+            Origin::Distribution(distribution) => own.contains(&&distribution.name),
+        };
+        let found = handler::check(handler, roots, self.target.python, is_own)?;
+        if let Some(doubt) = found.doubt {
+            reporter.warn(&format!("whether {handler} exists cannot be told: {doubt}"));
+        }
+        Ok(())
     }
 
     /// Leaves out what an earlier build wrote, so that no artifact holds the one before.

@@ -6,14 +6,14 @@ use std::path::Path;
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
 use super::{BuildError, start, wheels};
-use crate::audit::handler::{self, Root};
+use crate::audit::handler::Root;
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
 use crate::report::Reporter;
 use crate::settings::ImageSettings;
 use crate::target::ImageTarget;
-use crate::tree::{Entry, FileTree, Origin, TreePath};
+use crate::tree::{Entry, FileTree, TreePath};
 use crate::wheel::Wheel;
 
 /// What the image for one platform is made of.
@@ -139,17 +139,8 @@ impl Parts<'_> {
     /// Refuses a handler that is not in the image.
     fn check_handler(&self, tree: &FileTree, reporter: &dyn Reporter) -> Result<(), BuildError> {
         let Some(handler) = start::handler(self.settings, self.target)? else { return Ok(()) };
-        let own: Vec<_> = self.plan.projects().map(|(selected, _)| &selected.name).collect();
-        let is_own = |origin: &Origin| match origin {
-            Origin::Application => true,
-            Origin::Distribution(distribution) => own.contains(&&distribution.name),
-        };
         let roots = [Root { tree, site_packages: &self.target.scheme.site_packages }];
-        let found = handler::check(&handler, &roots, self.plan.target.python, is_own)?;
-        if let Some(doubt) = found.doubt {
-            reporter.warn(&format!("whether {handler} exists cannot be told: {doubt}"));
-        }
-        Ok(())
+        self.plan.check_handler(&handler, &roots, reporter)
     }
 
     /// Refuses an image that its target does not take. The base's uncompressed size is not known without reading it.
