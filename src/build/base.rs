@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use oci_spec::image::{Descriptor, MediaType};
-use serde::{Deserialize, Serialize};
 
 use super::BuildError;
 use crate::cache::{Cache, Note};
@@ -240,8 +239,8 @@ impl Bases<'_> {
             return Ok(vec![python]);
         }
         let Some(manifest) = base.digest else { return Ok(Vec::new()) };
-        if let Some(noted) = self.cache.note::<Vec<NotedPython>>(Note::Pythons, manifest) {
-            return Ok(noted.into_iter().map(Python::from).collect());
+        if let Some(noted) = self.cache.note(Note::Pythons, manifest) {
+            return Ok(noted);
         }
         let mut search = Search::default();
         for layer in base.layers.iter().rev() {
@@ -252,32 +251,9 @@ impl Bases<'_> {
             let file = open_at(path, *offset).map_err(failed)?;
             search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(failed)?;
         }
-        let found = search.found().to_vec();
-        let noted: Vec<NotedPython> = found.iter().cloned().map(NotedPython::from).collect();
-        self.cache.keep_note(Note::Pythons, manifest, &noted)?;
+        let found = search.found();
+        self.cache.keep_note(Note::Pythons, manifest, &found)?;
         Ok(found)
-    }
-}
-
-/// An interpreter as the cache notes it.
-#[derive(Serialize, Deserialize)]
-struct NotedPython {
-    version: (u8, u8),
-    full_version: Option<String>,
-    path: String,
-}
-
-impl From<Python> for NotedPython {
-    fn from(python: Python) -> Self {
-        let version = (python.version.major, python.version.minor);
-        Self { version, full_version: python.full_version, path: python.path }
-    }
-}
-
-impl From<NotedPython> for Python {
-    fn from(noted: NotedPython) -> Self {
-        let version = crate::target::PythonVersion { major: noted.version.0, minor: noted.version.1 };
-        Self { version, full_version: noted.full_version, path: noted.path }
     }
 }
 

@@ -11,7 +11,6 @@ use super::platform::{Parts, PlatformImage};
 use super::workplace::Workplace;
 use super::{BuildError, outputs, projects, report, start, wheels};
 use crate::cache::Cache;
-use crate::digest::Digest;
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::lock::LockedWheel;
@@ -43,7 +42,7 @@ impl Chosen {
     pub fn base_report(&self) -> BaseReport {
         BaseReport {
             name: self.choice.to_string(),
-            digest: self.base.digest.map(|digest| Digest::from(digest).to_string()),
+            digest: self.base.digest.map(|digest| digest.to_string()),
             pinned: self.base.is_pinned,
         }
     }

@@ -6,7 +6,6 @@ use super::image::Chosen;
 use super::plan::Plan;
 use super::platform::PlatformImage;
 use super::report::{distribution, state_wheel};
-use crate::digest::Digest;
 use crate::image::Artifact;
 use crate::image::config::Entrypoint;
 use crate::lock::SelectedSource;
@@ -37,7 +36,6 @@ impl Outcome<'_> {
         let Self { chosen, plans, images, artifact, .. } = self;
         let first = &plans[0];
         let application = &first.application;
-        let digest = |digest| Digest::from(digest).to_string();
         ImageReport {
             format: FORMAT_VERSION,
             project: first.name(),
@@ -45,7 +43,7 @@ impl Outcome<'_> {
             python: chosen.target.python.to_string(),
             reason: chosen.reason.clone(),
             base: chosen.base_report(),
-            digest: digest(artifact.manifest.digest),
+            digest: artifact.manifest.digest.to_string(),
             media_type: artifact.manifest.media_type.to_string(),
             platforms: (0..images.len()).map(|position| self.platform(position)).collect(),
             excluded: first.excluded.clone(),
@@ -66,16 +64,16 @@ impl Outcome<'_> {
         let (image, plan) = (&self.images[position], &self.plans[position]);
         let (architecture, base, python) = &self.chosen.platforms[position];
         let layers = image.layers.iter().map(|made| LayerReport {
-            digest: Digest::from(made.layer.blob.digest).to_string(),
-            diff_id: Digest::from(made.layer.diff_id).to_string(),
+            digest: made.layer.blob.digest.to_string(),
+            diff_id: made.layer.diff_id.to_string(),
             size: made.layer.blob.size,
             holds: made.holds.clone(),
             known: made.was_known,
         });
         PlatformReport {
             platform: format!("linux/{}", architecture.oci_name()),
-            digest: Digest::from(image.image.manifest.digest).to_string(),
-            base_digest: base.digest.map(|digest| Digest::from(digest).to_string()),
+            digest: image.image.manifest.digest.to_string(),
+            base_digest: base.digest.map(|digest| digest.to_string()),
             interpreter: python.as_ref().map(|python| python.path.clone()),
             size: image.image.layers.iter().map(|layer| layer.blob.size).sum(),
             uncompressed_size: image.uncompressed_size,
@@ -138,7 +136,7 @@ pub fn report_push(pushed: &Pushed) -> PushedReport {
     });
     PushedReport {
         format: FORMAT_VERSION,
-        digest: Digest::from(pushed.digest).to_string(),
+        digest: pushed.digest.to_string(),
         tags: tags.collect(),
         requests: pushed.requests,
     }

@@ -8,7 +8,6 @@ use super::BuildError;
 use super::image::{configured_base, profile};
 use super::plan::{self, LockedProject};
 use super::workplace::Workplace;
-use crate::digest::Digest;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice};
 use crate::target::PYTHON_PLACEHOLDER;
@@ -38,7 +37,7 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
     let bases = workplace.bases(settings, reporter);
     let found = bases.find(&BaseChoice::Registry(tagged.parse()?))?;
     let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;
-    let pinned = format!("{tagged}@{}", Digest::from(digest));
+    let pinned = format!("{tagged}@{}", digest);
     write(&file, keys, &pinned)?;
     Ok(PinReport { format: FORMAT_VERSION, name, pinned, file })
 }

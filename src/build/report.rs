@@ -10,7 +10,6 @@ use super::plan::Plan;
 use crate::archive::ArchiveError;
 use crate::archive::output::Finished;
 use crate::cache::Cache;
-use crate::digest::Digest;
 use crate::fetch;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
@@ -137,7 +136,7 @@ pub fn build(
 pub fn state_wheel(report: &mut DistributionReport, wheel: &Wheel, unzipped_size: u64) {
     report.version = Some(wheel.inventory.version.to_string());
     report.wheel = Some(wheel.filename.to_string());
-    report.digest = Some(Digest::from(wheel.sha256).to_string());
+    report.digest = Some(wheel.sha256.to_string());
     report.size = Some(wheel.size);
     report.unzipped_size = Some(unzipped_size);
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
-use super::{Cache, CacheError, create_parent, sweep};
+use super::{Cache, CacheError, create_parent, record, sweep};
 use crate::digest::Sha256;
 
 /// The version of the notes' common form. What a note itself says has a version in its key, if it may change.
@@ -72,12 +72,9 @@ impl Cache {
     pub fn note<T: DeserializeOwned>(&self, note: Note, key: Sha256) -> Option<T> {
         let path = self.note_path(note, key);
         let bytes = fs::read(&path).ok()?;
-        let (checksum, body) = bytes.strip_prefix(header().as_bytes())?.split_first_chunk()?;
-        if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
-            return None;
-        }
+        let value = record::unseal(&header(), &bytes)?;
         sweep::mark_as_used(&path);
-        postcard::from_bytes(body).ok()
+        Some(value)
     }
 
     /// Keeps a note.
@@ -86,11 +83,7 @@ impl Cache {
     /// The cache cannot be written to.
     pub fn keep_note<T: Serialize>(&self, note: Note, key: Sha256, value: &T) -> Result<(), CacheError> {
         let path = self.note_path(note, key);
-        let body =
-            postcard::to_stdvec(value).map_err(|error| CacheError::io("write", &path)(std::io::Error::other(error)))?;
-        let mut bytes = header().into_bytes();
-        bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
+        let bytes = record::seal(header(), value).map_err(CacheError::io("write", &path))?;
         self.write(&path, &bytes)
     }
 

@@ -7,6 +7,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::wheel::Inventory;
 use crate::wheel::filename::WheelFilename;
 
@@ -30,26 +33,32 @@ fn header() -> String {
 
 /// Returns a record's bytes.
 pub(super) fn encode(filename: &WheelFilename, size: u64, inventory: &Inventory) -> io::Result<Vec<u8>> {
-    let body = postcard::to_stdvec(&(filename.as_str(), size, inventory)).map_err(io::Error::other)?;
-    let mut bytes = header().into_bytes();
+    seal(header(), &(filename.as_str(), size, inventory))
+}
+
+/// Returns a value's bytes, after a line that names their format and a checksum.
+pub(super) fn seal(header: String, value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let body = postcard::to_stdvec(value).map_err(io::Error::other)?;
+    let mut bytes = header.into_bytes();
     bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
     bytes.extend_from_slice(&body);
     Ok(bytes)
 }
 
-/// Returns a record; none if there is none, if it is damaged, or if another version wrote it.
-pub(super) fn read(path: &Path) -> io::Result<Option<Record>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(decode(&bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn decode(bytes: &[u8]) -> Option<Record> {
-    let (checksum, body) = bytes.strip_prefix(header().as_bytes())?.split_first_chunk()?;
+/// Returns a value that was sealed; none if it is of another format, or damaged.
+pub(super) fn unseal<T: DeserializeOwned>(header: &str, bytes: &[u8]) -> Option<T> {
+    let (checksum, body) = bytes.strip_prefix(header.as_bytes())?.split_first_chunk()?;
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return None;
     }
     postcard::from_bytes(body).ok()
+}
+
+/// Returns a record; none if there is none, if it is damaged, or if another version wrote it.
+pub(super) fn read(path: &Path) -> io::Result<Option<Record>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(unseal(&header(), &bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }

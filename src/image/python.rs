@@ -15,7 +15,7 @@ use super::Base;
 use crate::target::PythonVersion;
 
 /// An interpreter in an image.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Python {
     /// The minor version.
     pub version: PythonVersion,

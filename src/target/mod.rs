@@ -23,7 +23,7 @@ pub use runtime::{Reason, RuntimeError, default_python, default_runtime};
 pub use tags::{Tag, Tags};
 
 /// A minor version of CPython, for instance 3.13.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PythonVersion {
     /// The major version: 3.
     pub major: u8,
