@@ -11,7 +11,7 @@ use url::Url;
 use crate::audit::handler::Handler;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
 use crate::image::{Port, Timestamp};
-use crate::lock::Request;
+use crate::lock::{FormatControl, Request};
 use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
 use crate::target::{Architecture, PythonVersion};
@@ -92,6 +92,8 @@ pub struct Settings {
     pub includes: Vec<Include>,
     /// What is left out of the application's files.
     pub excludes: Vec<String>,
+    /// Which forms of distributions may be used.
+    pub formats: FormatControl,
     /// Where files may be fetched from.
     pub fetch: FetchSettings,
     /// Where they are kept.

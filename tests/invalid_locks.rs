@@ -5,13 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use pybundle::lock::{Lock, LockError, Request};
+use pybundle::lock::{Chooser, FormatControl, Lock, LockError, Request};
 use pybundle::target::{Architecture, LambdaProfile};
 
 fn first_error(path: &Path) -> Option<LockError> {
     let text = std::fs::read_to_string(path).unwrap();
     let target = LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64);
-    Lock::parse_uv(&text, path).and_then(|lock| lock.select(&Request::default(), Path::new(""), &target)).err()
+    let select = |lock: Lock| lock.select(&Request::default(), Path::new(""), &target);
+    let choose = |selection| Chooser::new(&target, &FormatControl::default()).choose(selection);
+    Lock::parse_uv(&text, path).and_then(select).and_then(choose).err()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pybundle::lock::{Dependent, Freshness, Location, Lock, Request, SelectedSour
 
 mod support;
 
-use support::case::{Case, local, wheels};
+use support::case::{Case, chosen, local, wheels};
 use support::uv::{Project, targets};
 
 const PYTHONS: [&str; 5] = ["3.9", "3.11", "3.12", "3.13", "3.14"];
@@ -208,17 +208,19 @@ fn local_files_and_folders() {
     project.uv(&["lock", "--directory", "app"]);
     let path = project.path().join("app/uv.lock");
     let lock = Lock::parse_uv(&project.read("app/uv.lock"), &path).unwrap();
-    let selection = lock.select(&Request::default(), Path::new(""), &targets(&["3.12"])[0]).unwrap();
+    let target = targets(&["3.12"]).remove(0);
+    let selection = lock.select(&Request::default(), Path::new(""), &target).unwrap();
     let mut places = Vec::new();
-    for selected in &selection.distributions {
+    for selected in &chosen(&selection, &target).unwrap() {
         let path = match &selected.source {
-            SelectedSource::Wheel(wheel) => {
+            SelectedSource::Wheel(wheel, _) => {
                 let Location::Path(path) = &wheel.location else { panic!("{wheel:?}") };
                 let digest = Sha256::of(&std::fs::read(path).unwrap());
-                assert!(wheel.digest.as_ref().is_none_or(|locked| *locked == digest.into()), "{wheel:?}");
+                assert!(wheel.digest().is_none_or(|locked| *locked == digest.into()), "{wheel:?}");
                 path
             }
             SelectedSource::Directory(path) | SelectedSource::Virtual(path) => path,
+            built => panic!("{built:?}"),
         };
         places.push((selected.name.to_string(), path.strip_prefix(project.path()).unwrap().display().to_string()));
     }
@@ -245,6 +247,6 @@ fn a_script() {
     let lock = Lock::parse_uv(&project.read("tool.py.lock"), &project.path().join("tool.py.lock")).unwrap();
     for target in targets(&["3.9", "3.12"]) {
         let selection = lock.select(&Request::default(), Path::new(""), &target).unwrap();
-        assert_eq!(wheels(&selection), project.oracle(&target, &["--script=tool.py"]));
+        assert_eq!(wheels(&selection, &target), project.oracle(&target, &["--script=tool.py"]));
     }
 }

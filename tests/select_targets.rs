@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pybundle::lock::Request;
+use pybundle::lock::{Chooser, FormatControl, Packages, Request};
 
 mod support;
 
@@ -52,7 +52,7 @@ fn a_range_of_patch_versions() {
     );
     let target = targets(&["3.11"]).remove(0);
     let selection = project.lock().select(&Request::default(), Path::new(""), &target).unwrap();
-    assert_eq!(wheels(&selection).into_keys().collect::<Vec<_>>(), ["six"]);
+    assert_eq!(wheels(&selection, &target).into_keys().collect::<Vec<_>>(), ["six"]);
 }
 
 #[test]
@@ -70,7 +70,9 @@ fn distributions_without_a_wheel_that_fits() {
     );
     let error = |case: Case, python: &str| {
         let target = targets(&[python]).remove(0);
-        project.lock().select(&case.request, Path::new(""), &target).unwrap_err()
+        let selection = project.lock().select(&case.request, Path::new(""), &target).unwrap();
+        let formats = FormatControl { no_build: Packages::All, ..FormatControl::default() };
+        Chooser::new(&target, &formats).choose(selection).unwrap_err()
     };
     let numpy = error(Case::default(), "3.13");
     let expected = "numpy 1.26.4 has no wheel for cp313 on manylinux_2_34_x86_64; \

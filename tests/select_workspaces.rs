@@ -1,6 +1,6 @@
 //! What is selected from the locks of workspaces, compared with what uv itself would install.
 
-use pybundle::lock::{Freshness, LockError, SelectedSource};
+use pybundle::lock::{Freshness, LockError, Source};
 
 mod support;
 
@@ -124,7 +124,7 @@ fn a_workspace_with_a_project_as_its_root() {
     let selection = Case::default().package("api").selection(&project);
     assert_eq!(local(&selection), ["api", "core"]);
     let folders = selection.distributions.iter().filter_map(|selected| match &selected.source {
-        SelectedSource::Directory(path) => Some(path.clone()),
+        Source::Directory(path) => Some(path.clone()),
         _ => None,
     });
     let folder = |name: &str| project.path().join("packages").join(name);

@@ -9,6 +9,7 @@ use crate::fetch::FetchError;
 use crate::image::config::InvalidValue;
 use crate::image::file::FileError;
 use crate::image::{BaseError, BlobError, ImageError, PythonError};
+use crate::index::IndexError;
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::name::DistributionName;
@@ -40,6 +41,9 @@ pub enum BuildError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// An index has not what is locked.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// A wheel cannot be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -175,6 +179,12 @@ pub enum BuildError {
         /// The architecture that was asked for.
         architecture: Architecture,
     },
+    /// A distribution has to be built, which is not possible.
+    #[error("{name} would have to be built")]
+    Unbuilt {
+        /// The distribution.
+        name: DistributionName,
+    },
     /// A local project was built into a wheel that the target cannot load.
     #[error("{name} was built here into {wheel}, which does not fit {target}")]
     BuiltForAnotherTarget {
@@ -221,6 +231,8 @@ impl BuildError {
             Self::Profile(error) => error.hints(),
             Self::Runtime(error) => error.hints(),
             Self::Cache(error) => error.hints(),
+            Self::Unbuilt { .. } => Vec::new(),
+            Self::Index(error) => error.hints(),
             Self::Fetch(error) => error.hints(),
             Self::Wheel(error) => error.hints(),
             Self::Builder(error) => error.hints(),

@@ -1,7 +1,5 @@
 //! From a plan for each platform to an image, its files, and a registry.
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::time::Instant;
 
 use super::base::{Bases, Found};
@@ -9,16 +7,14 @@ use super::image_report::Outcome;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
 use super::workplace::Workplace;
-use super::{BuildError, outputs, projects, report, start, wheels};
-use crate::cache::Cache;
+use super::{BuildError, outputs, report, start, wheels};
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
-use crate::lock::LockedWheel;
+use crate::index::Finder;
 use crate::project::workspace::Member;
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
-use crate::wheel::Wheel;
 
 /// The profile of an image if none is named.
 const DEFAULT_PROFILE: &str = "service";
@@ -67,15 +63,13 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let files = outputs::places(settings, &project)?;
     let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
 
-    let fetched = fetch(common, &project, &plans, cache, reporter)?;
-    let built = build(common, &plans, temporary.path(), reporter)?;
-    let wheels: Vec<_> = fetched.into_iter().zip(built).collect();
+    let wheels = wheels::obtain(common, &project, &plans, cache, temporary.path(), reporter)?;
     let mut images = Vec::new();
     for (position, (_, base, python)) in chosen.platforms.iter().enumerate() {
         let folder = temporary.path().join(format!("layers-{position}"));
         std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
-        let (plan, (fetched, built), python) = (&plans[position], &wheels[position], python.as_ref());
-        let parts = Parts { settings, target: &chosen.target, base, python, plan, fetched, built, folder: &folder };
+        let (plan, wheels, python) = (&plans[position], &wheels[position], python.as_ref());
+        let parts = Parts { settings, target: &chosen.target, base, python, plan, wheels, folder: &folder };
         images.push(parts.image(cache, reporter)?);
     }
     let artifact = artifact(settings, &chosen.base, &images);
@@ -226,61 +220,11 @@ fn plans<'a>(
     files: &[ArtifactFile],
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
+    let finder = Finder::default();
     let plan = |architecture: &Architecture| {
-        let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], reporter)?;
+        let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], &finder, reporter)?;
         plan.leave_out(files.iter().map(|file| file.path.as_path()));
         Ok(plan)
     };
     settings.platforms.iter().map(plan).collect()
-}
-
-/// Fetches the wheels of all platforms at once, each once; returns those of each platform in the order of its plan.
-fn fetch(
-    settings: &Settings,
-    project: &LockedProject,
-    plans: &[Plan],
-    cache: &Cache,
-    reporter: &dyn Reporter,
-) -> Result<Vec<Vec<Wheel>>, BuildError> {
-    let mut locked: Vec<LockedWheel> = Vec::new();
-    let mut positions: HashMap<_, usize> = HashMap::new();
-    let mut positions_of = |plan: &Plan| -> Vec<usize> {
-        let position = |(_, wheel): (_, &LockedWheel)| {
-            *positions.entry((wheel.filename.to_string(), wheel.digest.clone())).or_insert_with(|| {
-                locked.push(wheel.clone());
-                locked.len() - 1
-            })
-        };
-        plan.wheels().map(position).collect()
-    };
-    let of_plans: Vec<Vec<usize>> = plans.iter().map(&mut positions_of).collect();
-    let fetched = wheels::fetch(settings, project, &locked, cache, reporter)?;
-    Ok(of_plans.into_iter().map(|of_plan| of_plan.into_iter().map(|at| fetched[at].clone()).collect()).collect())
-}
-
-/// Builds the local projects of all platforms, each once; returns those of each platform in the order of its plan.
-fn build(
-    settings: &Settings,
-    plans: &[Plan],
-    folder: &Path,
-    reporter: &dyn Reporter,
-) -> Result<Vec<Vec<Wheel>>, BuildError> {
-    let mut local: Vec<_> = Vec::new();
-    for (selected, folder) in plans.iter().flat_map(Plan::projects) {
-        if !local.contains(&(&selected.name, folder)) {
-            local.push((&selected.name, folder));
-        }
-    }
-    let built = projects::build(&local, settings, folder, reporter)?;
-    let of_plan = |plan: &Plan| -> Result<Vec<Wheel>, BuildError> {
-        let mut wheels = Vec::new();
-        for (selected, _) in plan.projects() {
-            let wheel = built.iter().find(|wheel| wheel.filename.name == selected.name);
-            let wheel = wheel.ok_or(BuildError::Empty)?;
-            projects::require_fit(wheel, &plan.target)?;
-            wheels.push(wheel.clone());
-        }
-        Ok(wheels)
-    };
-    plans.iter().map(of_plan).collect()
 }

@@ -6,6 +6,7 @@ use super::image::Chosen;
 use super::plan::Plan;
 use super::platform::PlatformImage;
 use super::report::{distribution, state_wheel};
+use super::wheels::Obtained;
 use crate::image::Artifact;
 use crate::image::config::Entrypoint;
 use crate::lock::SelectedSource;
@@ -14,7 +15,6 @@ use crate::report::{
     ApplicationReport, DistributionReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
     PushedReport, StartReport,
 };
-use crate::wheel::Wheel;
 
 /// What a build of an image came to.
 pub struct Outcome<'a> {
@@ -22,8 +22,8 @@ pub struct Outcome<'a> {
     pub chosen: &'a Chosen,
     /// The plan of each platform.
     pub plans: &'a [Plan<'a>],
-    /// The wheels of each platform, fetched and built, in the order of its plan.
-    pub wheels: &'a [(Vec<Wheel>, Vec<Wheel>)],
+    /// The wheels of each platform.
+    pub wheels: &'a [Obtained],
     /// The image of each platform.
     pub images: &'a [PlatformImage],
     /// The image, or their index.
@@ -84,19 +84,15 @@ impl Outcome<'_> {
     }
 }
 
-fn distributions(
-    plan: &Plan,
-    (fetched, built): &(Vec<Wheel>, Vec<Wheel>),
-    image: &PlatformImage,
-) -> Vec<DistributionReport> {
-    let (of_fetched, of_built) = image.distribution_sizes.split_at(fetched.len());
-    let mut fetched = fetched.iter().zip(of_fetched);
-    let mut built = built.iter().zip(of_built);
+fn distributions(plan: &Plan, wheels: &Obtained, image: &PlatformImage) -> Vec<DistributionReport> {
+    let (of_dependencies, of_projects) = image.distribution_sizes.split_at(wheels.dependencies.len());
+    let mut dependencies = wheels.dependencies.iter().zip(of_dependencies);
+    let mut projects = wheels.projects.iter().zip(of_projects);
     let reported = plan.installed().map(|selected| {
         let mut report = distribution(selected, None);
         let wheel = match &selected.source {
-            SelectedSource::Wheel(_) => fetched.next(),
-            SelectedSource::Directory(_) => built.next(),
+            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Repository(_) => dependencies.next(),
+            SelectedSource::Directory(_) => projects.next(),
             SelectedSource::Virtual(_) => None,
         };
         if let Some((wheel, size)) = wheel {

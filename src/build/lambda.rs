@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::plan::{self, LockedProject, Plan};
-use super::{BuildError, projects, report, wheels};
+use super::wheels::Obtained;
+use super::{BuildError, report, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::Root;
+use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, limits};
-use crate::lock::LockedWheel;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
 use crate::tree::TreePath;
-use crate::wheel::Wheel;
 
 /// The project, its runtime, and why it is this runtime.
 struct Function {
@@ -36,7 +36,14 @@ impl Function {
 
     fn plan(&self, settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Plan<'_>, BuildError> {
         let brought: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
-        Plan::new(&self.project, &settings.common, self.profile.target(settings.architecture), brought, reporter)
+        Plan::new(
+            &self.project,
+            &settings.common,
+            self.profile.target(settings.architecture),
+            brought,
+            &Finder::default(),
+            reporter,
+        )
     }
 }
 
@@ -86,13 +93,11 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     // Both folders hold what the artifact is copied from, so they stay until it is written.
     let temporary = wheels::temporary()?;
     let cache = wheels::open_cache(&common.cache, temporary.path())?;
-    let locked: Vec<LockedWheel> = plan.wheels().map(|(_, wheel)| wheel.clone()).collect();
-    let fetched = wheels::fetch(common, &function.project, &locked, &cache, reporter)?;
-    let local: Vec<_> = plan.projects().map(|(selected, folder)| (&selected.name, folder)).collect();
-    let built = projects::build(&local, common, temporary.path(), reporter)?;
-    built.iter().try_for_each(|wheel| projects::require_fit(wheel, &plan.target))?;
+    let plans = std::slice::from_ref(&plan);
+    let obtained = wheels::obtain(common, &function.project, plans, &cache, temporary.path(), reporter)?;
+    let wheels = obtained.first().ok_or(BuildError::Empty)?;
 
-    let package = install(&plan, profile, &fetched, &built, settings.layer.is_some())?;
+    let package = install(&plan, profile, wheels, settings.layer.is_some())?;
     if let Some(handler) = &settings.handler {
         let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
         plan.check_handler(handler, &package.trees().map(root).collect::<Vec<_>>(), reporter)?;
@@ -103,7 +108,7 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let artifacts = persist(finished, &package)?;
-    let built = report::Built { fetched: &fetched, built: &built, package: &package, elapsed: started.elapsed() };
+    let built = report::Built { wheels, package: &package, elapsed: started.elapsed() };
     Ok(report::build(&plan, settings, (profile, &function.reason), &built, artifacts))
 }
 
@@ -125,17 +130,16 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
 fn install(
     plan: &Plan,
     profile: &LambdaProfile,
-    fetched: &[Wheel],
-    built: &[Wheel],
+    wheels: &Obtained,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
     let dependencies = package.dependencies();
     let scheme = scheme(profile, dependencies);
-    for files in wheels::install_all(fetched, scheme, &profile.interpreter)? {
+    for files in wheels::install_all(&wheels.dependencies, scheme, &profile.interpreter)? {
         package.extend(dependencies, files)?;
     }
-    for files in wheels::install_all(built, &profile.function, &profile.interpreter)? {
+    for files in wheels::install_all(&wheels.projects, &profile.function, &profile.interpreter)? {
         package.extend(ArtifactKind::Function, files)?;
     }
     for (path, entry) in &plan.application.files {

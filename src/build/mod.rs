@@ -8,6 +8,7 @@ mod image;
 mod image_report;
 mod lambda;
 mod layers;
+mod locate;
 mod outputs;
 mod pin;
 mod plan;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::BuildError;
+use super::{BuildError, locate};
 use crate::audit::handler::{self, Handler, Root};
-use crate::lock::{Location, Lock, LockedWheel, Selected, SelectedSource};
+use crate::index::Finder;
+use crate::lock::{Lock, Selected, SelectedSource};
 use crate::name::DistributionName;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::pyproject::Index;
@@ -86,15 +87,13 @@ impl<'a> Plan<'a> {
         settings: &Settings,
         target: Target,
         brought: &[DistributionName],
+        finder: &Finder,
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
-        let mut selected = project.lock.select(&settings.request, &workspace.current().path, &target)?.distributions;
-        for distribution in &mut selected {
-            if let SelectedSource::Wheel(wheel) = &mut distribution.source {
-                prefer_find_links(wheel, &settings.fetch.find_links);
-            }
-        }
+        let selection = project.lock.select(&settings.request, &workspace.current().path, &target)?;
+        let (formats, folders) = (&settings.formats, &settings.fetch.find_links);
+        let mut selected = locate::choose(selection, formats, folders, &target, finder)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
         let application = application(settings, workspace, &selected, reporter)?;
         if selected.is_empty() && application.files.is_empty() {
@@ -103,19 +102,20 @@ impl<'a> Plan<'a> {
         Ok(Self { project, target, selected, excluded, application })
     }
 
-    /// Returns the wheels that are fetched, with the distributions that they are.
-    pub fn wheels(&self) -> impl Iterator<Item = (&Selected, &LockedWheel)> {
-        self.selected.iter().filter_map(|selected| match &selected.source {
-            SelectedSource::Wheel(wheel) => Some((selected, wheel)),
-            SelectedSource::Directory(_) | SelectedSource::Virtual(_) => None,
-        })
+    /// Returns the distributions that are fetched: wheels, and what is built into one.
+    pub fn dependencies(&self) -> impl Iterator<Item = &Selected> {
+        let is_fetched = |source: &SelectedSource| match source {
+            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Repository(_) => true,
+            SelectedSource::Directory(_) | SelectedSource::Virtual(_) => false,
+        };
+        self.selected.iter().filter(move |selected| is_fetched(&selected.source))
     }
 
     /// Returns the folders that are built into wheels, with the distributions that they are.
     pub fn projects(&self) -> impl Iterator<Item = (&Selected, &Path)> {
         self.selected.iter().filter_map(|selected| match &selected.source {
             SelectedSource::Directory(folder) => Some((selected, folder.as_path())),
-            SelectedSource::Wheel(_) | SelectedSource::Virtual(_) => None,
+            _ => None,
         })
     }
 
@@ -177,14 +177,6 @@ pub fn read(path: &Path) -> Result<String, BuildError> {
     std::fs::read_to_string(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })
 }
 
-/// Takes a wheel from a folder that the user named, if it is there. Its digest must still be the lock's.
-fn prefer_find_links(wheel: &mut LockedWheel, folders: &[PathBuf]) {
-    let found = folders.iter().map(|folder| folder.join(wheel.filename.as_str())).find(|path| path.is_file());
-    if let Some(path) = found {
-        wheel.location = Location::Path(path);
-    }
-}
-
 /// Leaves out the SDK and what it needs: all of it, because its parts fit only each other.
 fn exclude_what_the_runtime_brings(
     selected: &mut Vec<Selected>,
@@ -217,7 +209,7 @@ fn application(
                 distribution.name,
                 folder.display()
             )),
-            SelectedSource::Wheel(_) | SelectedSource::Directory(_) => {}
+            _ => {}
         }
     }
     let named = (!settings.includes.is_empty()).then(|| workspace.folder(workspace.current()));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
+use super::wheels::Obtained;
 use super::{BuildError, start, wheels};
 use crate::audit::handler::Root;
 use crate::cache::Cache;
@@ -28,10 +29,8 @@ pub struct Parts<'a> {
     pub python: Option<&'a Python>,
     /// The plan.
     pub plan: &'a Plan<'a>,
-    /// The fetched wheels, in the order of the plan.
-    pub fetched: &'a [Wheel],
-    /// The wheels of local projects, in the order of the plan.
-    pub built: &'a [Wheel],
+    /// The wheels.
+    pub wheels: &'a Obtained,
     /// A folder for layers.
     pub folder: &'a Path,
 }
@@ -46,7 +45,7 @@ pub struct PlatformImage {
     pub configuration: Settings,
     /// The number of bytes that were laid over the base, uncompressed.
     pub uncompressed_size: u64,
-    /// The number of bytes of each distribution, uncompressed, in the order of the fetched wheels, then of those built.
+    /// The number of bytes of each distribution, uncompressed, in the order of the dependencies, then of local projects.
     pub distribution_sizes: Vec<u64>,
 }
 
@@ -57,8 +56,8 @@ impl Parts<'_> {
     /// Two distributions want one path, the handler is missing, the image is too large, or a file cannot be read.
     pub fn image(&self, cache: &Cache, reporter: &dyn Reporter) -> Result<PlatformImage, BuildError> {
         let target = self.target;
-        let fetched = wheels::install_all(self.fetched, &target.scheme, &target.interpreter)?;
-        let built = wheels::install_all(self.built, &target.scheme, &target.interpreter)?;
+        let fetched = wheels::install_all(&self.wheels.dependencies, &target.scheme, &target.interpreter)?;
+        let built = wheels::install_all(&self.wheels.projects, &target.scheme, &target.interpreter)?;
         let application = self.application()?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
@@ -72,7 +71,7 @@ impl Parts<'_> {
 
         let recipes = self.recipes(environment, &fetched, &built, &application)?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
-        let configuration = start::configuration(self.settings, target, self.base, self.plan, self.built)?;
+        let configuration = start::configuration(self.settings, target, self.base, self.plan, &self.wheels.projects)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
         let architecture = self.plan.target.architecture;
         let image = manifest::image(self.base, laid, &configuration, &self.settings.annotations)?;
@@ -109,7 +108,8 @@ impl Parts<'_> {
         let is_root = |wheel: &Wheel| {
             self.plan.selected.iter().any(|selected| selected.is_root() && selected.name == wheel.inventory.name)
         };
-        let (roots, members): (Vec<_>, Vec<_>) = self.built.iter().zip(built).partition(|(wheel, _)| is_root(wheel));
+        let (roots, members): (Vec<_>, Vec<_>) =
+            self.wheels.projects.iter().zip(built).partition(|(wheel, _)| is_root(wheel));
         let holds = |wheels: &[(&Wheel, &Installed)]| {
             wheels.iter().map(|(wheel, _)| wheel.inventory.name.to_string()).collect::<Vec<_>>()
         };
@@ -131,7 +131,7 @@ impl Parts<'_> {
         let budget = self.settings.layers.min(room.unwrap_or(NonZeroUsize::MIN));
         let others = [&environment, &members, &own].into_iter().flatten().count();
         let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
-        let distributions = layers::distributions(self.fetched, fetched, self.target, of_distributions)?;
+        let distributions = layers::distributions(&self.wheels.dependencies, fetched, self.target, of_distributions)?;
         let recipes = environment.into_iter().chain(distributions).chain(members).chain(own);
         layers::within(budget, recipes.collect())
     }

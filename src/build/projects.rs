@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::BuildError;
+use super::plan::Plan;
 use crate::digest::HashingWriter;
 use crate::lock::{Freshness, LocalProject, Lock};
 use crate::name::DistributionName;
@@ -63,7 +64,7 @@ pub fn check_lock(
 ///
 /// # Errors
 /// A project cannot be built.
-pub fn build(
+fn build(
     projects: &[(&DistributionName, &Path)],
     settings: &Settings,
     folder: &Path,
@@ -95,6 +96,36 @@ pub fn build(
     wheels
 }
 
+/// Builds the local projects of several plans, each once; returns those of each plan in its order.
+///
+/// # Errors
+/// A project cannot be built, or not for the target.
+pub fn build_all(
+    settings: &Settings,
+    plans: &[Plan],
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Vec<Wheel>>, BuildError> {
+    let mut local: Vec<_> = Vec::new();
+    for (selected, folder) in plans.iter().flat_map(Plan::projects) {
+        if !local.contains(&(&selected.name, folder)) {
+            local.push((&selected.name, folder));
+        }
+    }
+    let built = build(&local, settings, folder, reporter)?;
+    let of_plan = |plan: &Plan| -> Result<Vec<Wheel>, BuildError> {
+        let mut wheels = Vec::new();
+        for (selected, _) in plan.projects() {
+            let wheel = built.iter().find(|wheel| wheel.filename.name == selected.name);
+            let wheel = wheel.ok_or(BuildError::Empty)?;
+            require_fit(wheel, &plan.target)?;
+            wheels.push(wheel.clone());
+        }
+        Ok(wheels)
+    };
+    plans.iter().map(of_plan).collect()
+}
+
 /// Reads a wheel that was built here, as strictly as any other.
 fn open(archive: PathBuf) -> Result<Wheel, BuildError> {
     let failed = |source| BuildError::Read { path: archive.clone(), source };
@@ -113,7 +144,7 @@ fn open(archive: PathBuf) -> Result<Wheel, BuildError> {
 ///
 /// # Errors
 /// The target cannot load it.
-pub fn require_fit(wheel: &Wheel, target: &Target) -> Result<(), BuildError> {
+fn require_fit(wheel: &Wheel, target: &Target) -> Result<(), BuildError> {
     match target.tags().best_match(&wheel.filename) {
         Some(_) => Ok(()),
         None => Err(BuildError::BuiltForAnotherTarget {

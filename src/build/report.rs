@@ -7,12 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::plan::Plan;
+use super::wheels::Obtained;
 use crate::archive::ArchiveError;
 use crate::archive::output::Finished;
 use crate::cache::Cache;
-use crate::fetch;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
+use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, BuildReport, DistributionReport, FORMAT_VERSION, LimitsReport,
     PlanReport, TargetReport,
@@ -24,10 +25,8 @@ use crate::wheel::Wheel;
 
 /// What a function was made of.
 pub struct Built<'a> {
-    /// In the order of [`Plan::wheels`].
-    pub fetched: &'a [Wheel],
-    /// In the order of [`Plan::projects`].
-    pub built: &'a [Wheel],
+    /// The wheels.
+    pub wheels: &'a Obtained,
     /// The files.
     pub package: &'a DeploymentPackage,
     /// How long it took.
@@ -74,8 +73,8 @@ fn existing_cache(choice: &CacheChoice) -> Option<Cache> {
 /// Returns the wheel of a distribution if it was fetched before.
 fn cached(cache: &Cache, selected: &Selected) -> Option<Wheel> {
     match &selected.source {
-        SelectedSource::Wheel(wheel) => cache.wheel(wheel.digest.as_ref()?, &wheel.filename).ok()?,
-        SelectedSource::Directory(_) | SelectedSource::Virtual(_) => None,
+        SelectedSource::Wheel(wheel, _) => cache.wheel(wheel.digest()?, &wheel.filename).ok()?,
+        _ => None,
     }
 }
 
@@ -94,12 +93,14 @@ pub fn build(
         let of_name = |origin: &Origin| matches!(origin, Origin::Distribution(found) if found.name == *name);
         sizes.iter().filter(|(origin, _)| of_name(origin)).map(|(_, size)| size).sum()
     };
-    let (mut fetched_wheels, mut built_wheels) = (built.fetched.iter(), built.built.iter());
+    let (mut of_dependencies, mut of_projects) = (built.wheels.dependencies.iter(), built.wheels.projects.iter());
     let distributions = plan.installed().map(|selected| {
         let mut report = distribution(selected, Some(dependencies));
         let wheel = match &selected.source {
-            SelectedSource::Wheel(_) => fetched_wheels.next(),
-            SelectedSource::Directory(_) => built_wheels.next(),
+            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Repository(_) => {
+                of_dependencies.next()
+            }
+            SelectedSource::Directory(_) => of_projects.next(),
             SelectedSource::Virtual(_) => None,
         };
         match wheel {
@@ -168,6 +169,13 @@ pub fn target(target: &Target, reason: &str) -> TargetReport {
     }
 }
 
+fn place(location: &Location) -> String {
+    match location {
+        Location::Url { url, .. } => redact::url(url),
+        Location::Path(path) => path.display().to_string(),
+    }
+}
+
 /// Reports a distribution; for Lambda, those that are fetched go into an artifact of the given kind.
 pub fn distribution(selected: &Selected, dependencies: Option<ArtifactKind>) -> DistributionReport {
     let mut report = DistributionReport {
@@ -183,15 +191,20 @@ pub fn distribution(selected: &Selected, dependencies: Option<ArtifactKind>) -> 
         artifact: dependencies,
     };
     match &selected.source {
-        SelectedSource::Wheel(wheel) => {
+        SelectedSource::Wheel(wheel, tag) => {
             report.wheel = Some(wheel.filename.to_string());
-            report.tag = Some(wheel.tag.to_string());
-            report.digest = wheel.digest.as_ref().map(ToString::to_string);
+            report.tag = Some(tag.to_string());
+            report.digest = wheel.digest().map(ToString::to_string);
             report.size = wheel.size;
-            report.source = match &wheel.location {
-                Location::Url { url, .. } => fetch::without_secrets(url),
-                Location::Path(path) => path.display().to_string(),
-            };
+            report.source = place(&wheel.location);
+        }
+        SelectedSource::Sdist(sdist) => {
+            report.digest = sdist.file.digest().map(ToString::to_string);
+            report.size = sdist.file.size;
+            report.source = place(&sdist.file.location);
+        }
+        SelectedSource::Repository(repository) => {
+            report.source = format!("{}@{}", redact::text(&repository.url), repository.commit);
         }
         SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
             report.source = folder.display().to_string();

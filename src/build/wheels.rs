@@ -1,14 +1,15 @@
 //! Getting wheels and installing them: what every kind of artifact begins with.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::BuildError;
-use super::plan::LockedProject;
+use super::plan::{LockedProject, Plan};
+use super::{BuildError, projects};
 use crate::cache::Cache;
 use crate::fetch::{Credentials, FetchOptions, Fetcher, Index};
-use crate::lock::LockedWheel;
+use crate::lock::{LockedWheel, Selected, SelectedSource};
 use crate::report::Reporter;
 use crate::settings::{CacheChoice, Settings};
 use crate::target::Scheme;
@@ -28,21 +29,73 @@ pub fn open_cache(choice: &CacheChoice, temporary: &Path) -> Result<Cache, Build
     })
 }
 
+/// The wheels of one plan.
+pub struct Obtained {
+    /// Those of the dependencies, in the order of [`Plan::dependencies`].
+    pub dependencies: Vec<Wheel>,
+    /// Those of local projects, in the order of [`Plan::projects`].
+    pub projects: Vec<Wheel>,
+}
+
+/// Gets the wheels of several plans of one project, each once; returns those of each plan in its order.
+///
+/// # Errors
+/// A file cannot be fetched, or a distribution cannot be built, or not for the target.
+pub fn obtain(
+    settings: &Settings,
+    project: &LockedProject,
+    plans: &[Plan],
+    cache: &Cache,
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Obtained>, BuildError> {
+    let mut locked: Vec<LockedWheel> = Vec::new();
+    let mut positions: HashMap<_, usize> = HashMap::new();
+    let mut position_of = |selected: &Selected| match &selected.source {
+        SelectedSource::Wheel(wheel, _) => {
+            Ok(*positions.entry((wheel.filename.to_string(), wheel.digests.clone())).or_insert_with(|| {
+                locked.push(wheel.clone());
+                locked.len() - 1
+            }))
+        }
+        _ => Err(BuildError::Unbuilt { name: selected.name.clone() }),
+    };
+    let mut of_plans: Vec<Vec<usize>> = Vec::new();
+    for plan in plans {
+        of_plans.push(plan.dependencies().map(&mut position_of).collect::<Result<_, _>>()?);
+    }
+    let fetched = fetch(settings, project, &locked, cache, reporter)?;
+    let built = projects::build_all(settings, plans, folder, reporter)?;
+    let of_plans = of_plans.into_iter().zip(built).map(|(positions, projects)| Obtained {
+        dependencies: positions.into_iter().map(|at| fetched[at].clone()).collect(),
+        projects,
+    });
+    Ok(of_plans.collect())
+}
+
 /// Fetches wheels, with the credentials of the indexes that the project declares and the user names.
-pub fn fetch(
+fn fetch(
     settings: &Settings,
     project: &LockedProject,
     wheels: &[LockedWheel],
     cache: &Cache,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Wheel>, BuildError> {
+    let options = FetchOptions {
+        offline: settings.fetch.offline,
+        credentials: credentials(settings, project),
+        ..FetchOptions::default()
+    };
+    Ok(Fetcher::new(options).fetch(wheels, cache, reporter)?)
+}
+
+/// Returns the credentials of the indexes that the project declares and the user names.
+fn credentials(settings: &Settings, project: &LockedProject) -> Credentials {
     let declared = project.indexes().map(|index| Index { name: index.name, url: index.url });
     let given = settings.fetch.indexes.iter().map(|url| Index { name: None, url: url.clone() });
     let environment = &settings.environment;
     let indexes = declared.chain(given).collect::<Vec<_>>();
-    let credentials = Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), indexes);
-    let options = FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() };
-    Ok(Fetcher::new(options).fetch(wheels, cache, reporter)?)
+    Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), indexes)
 }
 
 /// Installs wheels side by side; the results are in the order of the wheels.

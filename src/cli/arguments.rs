@@ -8,7 +8,7 @@ use url::Url;
 
 use super::environment;
 use super::error::CliError;
-use crate::lock::Request;
+use crate::lock::{FormatControl, Request};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
 use crate::settings::{CacheChoice, FetchSettings, LockCheck, ProfileChoice, RegistrySettings, Settings};
@@ -203,6 +203,7 @@ impl CommonArguments {
             all_extras: selection.all_extras,
             groups: selection.group.into_iter().collect(),
             only_groups: selection.only_group.into_iter().collect(),
+            no_default_groups: selection.no_default_groups,
             no_install_project: selection.no_install_project,
             no_install_workspace: selection.no_install_workspace,
             no_install_packages: selection.no_install_package.into_iter().collect(),
@@ -218,6 +219,7 @@ impl CommonArguments {
             profile,
             includes: self.application.include,
             excludes: self.application.exclude,
+            formats: FormatControl::default(),
             fetch: FetchSettings {
                 offline: self.fetch.offline,
                 indexes: self.fetch.indexes()?,

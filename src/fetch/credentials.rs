@@ -12,6 +12,8 @@ use netrc::{Authenticator, Netrc};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::redact;
+
 /// An index of distributions.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Index {
@@ -23,7 +25,7 @@ pub struct Index {
 
 impl fmt::Debug for Index {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Index").field("name", &self.name).field("url", &without_secrets(&self.url)).finish()
+        formatter.debug_struct("Index").field("name", &self.name).field("url", &redact::url(&self.url)).finish()
     }
 }
 
@@ -127,17 +129,6 @@ impl Credentials {
     pub(super) fn netrc_fault(&self) -> Option<&str> {
         self.netrc_fault.as_deref()
     }
-}
-
-/// Returns a URL without what may be secret: the user, the password, the query and the fragment.
-pub fn without_secrets(url: &Url) -> String {
-    let mut url = url.clone();
-    // These fail for URLs that cannot hold a user: then there is none.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.set_fragment(None);
-    url.into()
 }
 
 /// Returns the names that uv derives its environment variables for an index from: `my-index` becomes `MY_INDEX`.
@@ -305,6 +296,6 @@ mod tests {
         let environment = variables(&[("UV_INDEX_A_PASSWORD", "hunter2")]);
         let credentials = Credentials::new(environment, None, [index("a", "https://me:hunter2@host/simple?t=hunter2")]);
         assert!(!format!("{credentials:?}").contains("hunter2"));
-        assert_eq!(without_secrets(&url("https://me:x@host/a?b#c")), "https://host/a");
+        assert_eq!(redact::url(&url("https://me:x@host/a?b#c")), "https://host/a");
     }
 }

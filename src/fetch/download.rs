@@ -20,17 +20,17 @@ pub(super) struct Partial {
     claim: Claim,
     file: File,
     length: u64,
-    expected: Option<Digest>,
+    expected: Vec<Digest>,
     verifier: Verifier,
 }
 
 impl Partial {
-    /// Opens the file of a claim. What an earlier run left in it is kept, if a digest can tell whether it is right.
-    pub fn open(claim: Claim, expected: Option<Digest>) -> Result<Self, CacheError> {
+    /// Opens the file of a claim. What an earlier run left in it is kept, if the one digest that it must have can tell whether it is right.
+    pub fn open(claim: Claim, expected: Vec<Digest>) -> Result<Self, CacheError> {
         let file = claim.open()?;
-        let verifier = Verifier::new(expected.as_ref());
+        let verifier = Verifier::new(&expected);
         let mut partial = Self { claim, file, length: 0, expected, verifier };
-        if partial.expected.is_none() {
+        if partial.expected.len() != 1 {
             partial.restart()?;
             return Ok(partial);
         }
@@ -60,18 +60,18 @@ impl Partial {
         let empty = self.file.set_len(0).and_then(|()| self.file.rewind());
         empty.map_err(CacheError::io("write", self.claim.path()))?;
         self.length = 0;
-        self.verifier = Verifier::new(self.expected.as_ref());
+        self.verifier = Verifier::new(&self.expected);
         Ok(())
     }
 
     /// Compares the whole file with what it is to be.
     fn verify(&self) -> Result<Sha256, Fault> {
-        self.verifier.clone().finish(self.expected.as_ref())
+        self.verifier.clone().finish(&self.expected)
     }
 
     /// Returns whether nothing is missing, as far as a digest can tell: the lock may not have the size.
     fn is_whole(&self) -> bool {
-        self.length > 0 && self.expected.is_some() && self.verify().is_ok()
+        self.length > 0 && self.expected.len() == 1 && self.verify().is_ok()
     }
 }
 
@@ -99,7 +99,7 @@ impl<'a> Download<'a> {
         remote: &'a Remote<'a>,
         partial: Partial,
     ) -> Self {
-        let (may_resume, is_resumed) = (partial.expected.is_some(), partial.length > 0);
+        let (may_resume, is_resumed) = (partial.expected.len() == 1, partial.length > 0);
         Self { client, retry, reporter, remote, partial, may_resume, is_resumed, reported: 0, attempts: 0 }
     }
 

@@ -79,11 +79,11 @@ pub enum Fault {
         /// The size that the server told; nothing if it just sent too much.
         actual: Option<u64>,
     },
-    /// The file has another digest than the lock says.
-    #[error("the file is not the one that was locked: expected {expected}, got {actual}")]
+    /// The file has none of the digests that the lock says.
+    #[error("the file is not the one that was locked: expected {}, got {actual}", alternatives(.expected))]
     Digest {
-        /// The lock's.
-        expected: Digest,
+        /// The lock's; at least one.
+        expected: Vec<Digest>,
         /// The file's.
         actual: Digest,
     },
@@ -198,6 +198,10 @@ fn count(wheels: usize) -> String {
 
 fn list(wheels: &[WheelFilename]) -> String {
     wheels.iter().map(WheelFilename::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn alternatives(digests: &[Digest]) -> String {
+    digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn or_more(actual: Option<u64>) -> String {

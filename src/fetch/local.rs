@@ -12,14 +12,14 @@ use crate::wheel::Wheel;
 
 /// Copies a wheel into the cache: what is built from it later must be what was verified, whatever becomes of the file.
 ///
-/// Without a digest in the lock the file itself is hashed each time to see whether the cache has it.
+/// Without the one digest that the lock has, the file itself is hashed each time to see whether the cache has it.
 pub(super) fn take_in(locked: &LockedWheel, path: &Path, cache: &Cache) -> Result<Wheel, Fault> {
     let mut file = File::open(path).map_err(Fault::Read)?;
-    let digest = locked.digest.as_ref();
+    let (digest, digests) = (locked.digest(), &locked.digests);
     if digest.is_none() {
-        let mut verifier = Verifier::new(None);
+        let mut verifier = Verifier::new(digests);
         copy(&mut file, |bytes| verifier.update(bytes)).map_err(Fault::Read)?;
-        let sha256 = verifier.finish(None)?;
+        let sha256 = verifier.finish(digests)?;
         if let Some(wheel) = cache.wheel(&sha256.into(), &locked.filename)? {
             return Ok(wheel);
         }
@@ -27,7 +27,7 @@ pub(super) fn take_in(locked: &LockedWheel, path: &Path, cache: &Cache) -> Resul
     }
 
     let staged = cache.stage()?;
-    let mut verifier = Verifier::new(digest);
+    let mut verifier = Verifier::new(digests);
     let mut written = Ok(());
     let take = |bytes: &[u8]| {
         verifier.update(bytes);
@@ -40,6 +40,6 @@ pub(super) fn take_in(locked: &LockedWheel, path: &Path, cache: &Cache) -> Resul
     if let Some(expected) = locked.size.filter(|expected| *expected != actual) {
         return Err(Fault::Size { expected, actual: Some(actual) });
     }
-    let sha256 = verifier.finish(digest)?;
+    let sha256 = verifier.finish(digests)?;
     Ok(cache.store((staged.as_file(), staged.path()), sha256, digest, &locked.filename)?)
 }

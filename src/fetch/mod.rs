@@ -25,13 +25,14 @@ use url::Url;
 
 use crate::cache::{Cache, CacheError, Claim};
 use crate::lock::{Location, LockedWheel};
+use crate::redact;
 use crate::report::{Phase, Reporter};
 use crate::wheel::Wheel;
 use client::Client;
 use download::{Download, Partial};
 
 pub use crate::retry::Retry;
-pub use credentials::{Credentials, Index, without_secrets};
+pub use credentials::{Credentials, Index};
 pub use error::{Fault, FetchError};
 
 /// The threads that serve connections. One decrypts several hundred megabytes a second.
@@ -196,7 +197,7 @@ impl<'scope> Downloads<'_, 'scope> {
         let claim = self.claim(remote).await?;
         let begin = move || match in_cache(locked, cache)? {
             Some(wheel) => Ok(Begun::Done(wheel)),
-            None => Partial::open(claim, locked.digest.clone()).map(Begun::Partial),
+            None => Partial::open(claim, locked.digests.clone()).map(Begun::Partial),
         };
         let partial = match self.spawn(begin).await? {
             // Another process brought it in meanwhile.
@@ -208,7 +209,7 @@ impl<'scope> Downloads<'_, 'scope> {
         };
         let (partial, sha256) = Download::new(self.client, self.retry, self.reporter, remote, partial).run().await?;
         let store = move || {
-            let stored = cache.store(partial.staged(), sha256, locked.digest.as_ref(), &locked.filename);
+            let stored = cache.store(partial.staged(), sha256, locked.digest(), &locked.filename);
             stored.inspect_err(|error| {
                 if matches!(error, CacheError::Wheel(_)) {
                     partial.discard();
@@ -220,7 +221,7 @@ impl<'scope> Downloads<'_, 'scope> {
 
     /// Waits until nobody else brings the file in.
     async fn claim(&self, remote: &Remote<'_>) -> Result<Claim, CacheError> {
-        let source = remote.locked.digest.as_ref().map_or_else(|| remote.url.to_string(), ToString::to_string);
+        let source = remote.locked.digest().map_or_else(|| remote.url.to_string(), ToString::to_string);
         loop {
             match self.cache.try_claim(&source)? {
                 Some(claim) => return Ok(claim),
@@ -272,13 +273,13 @@ fn find(locked: &LockedWheel, cache: &Cache) -> Result<Option<Wheel>, FetchError
 }
 
 fn in_cache(locked: &LockedWheel, cache: &Cache) -> Result<Option<Wheel>, CacheError> {
-    locked.digest.as_ref().map_or(Ok(None), |digest| cache.wheel(digest, &locked.filename))
+    locked.digest().map_or(Ok(None), |digest| cache.wheel(digest, &locked.filename))
 }
 
 /// Names the wheel that a fault is about; those of the cache speak for themselves.
 fn failure(locked: &LockedWheel, attempts: u32, fault: Fault) -> FetchError {
     let from = match &locked.location {
-        Location::Url { url, .. } => credentials::without_secrets(url),
+        Location::Url { url, .. } => redact::url(url),
         Location::Path(path) => path.display().to_string(),
     };
     match fault {

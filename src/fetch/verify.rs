@@ -1,39 +1,45 @@
 //! Verifying a file against the lock while it comes in.
 
+use std::collections::BTreeSet;
+
 use sha2::Digest as _;
 
 use super::error::Fault;
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 
-/// Computes the digests of a file: SHA-256, by which the cache keeps it, and the lock's, if that is another.
+/// Computes the digests of a file: SHA-256, by which the cache keeps it, and those of the lock's algorithms.
 #[derive(Clone)]
 pub(super) struct Verifier {
     sha256: sha2::Sha256,
-    other: Option<Hasher>,
+    others: Vec<Hasher>,
 }
 
 impl Verifier {
-    /// Starts for a file that is to have a digest.
-    pub fn new(expected: Option<&Digest>) -> Self {
-        let other = expected.map(Digest::algorithm).filter(|algorithm| *algorithm != Algorithm::Sha256);
-        Self { sha256: sha2::Sha256::new(), other: other.map(Hasher::new) }
+    /// Starts for a file that is to have one of some digests, or any if there are none.
+    pub fn new(expected: &[Digest]) -> Self {
+        let algorithms: BTreeSet<Algorithm> = expected.iter().map(Digest::algorithm).collect();
+        let others = algorithms.into_iter().filter(|algorithm| *algorithm != Algorithm::Sha256);
+        Self { sha256: sha2::Sha256::new(), others: others.map(Hasher::new).collect() }
     }
 
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
-        if let Some(other) = &mut self.other {
+        for other in &mut self.others {
             other.update(bytes);
         }
     }
 
     /// Compares, and returns the SHA-256.
-    pub fn finish(self, expected: Option<&Digest>) -> Result<Sha256, Fault> {
+    pub fn finish(self, expected: &[Digest]) -> Result<Sha256, Fault> {
         let sha256 = Sha256(self.sha256.finalize().into());
-        let actual = self.other.map_or_else(|| sha256.into(), Hasher::finish);
-        match expected {
-            Some(expected) if *expected != actual => Err(Fault::Digest { expected: expected.clone(), actual }),
-            _ => Ok(sha256),
+        let computed: Vec<Digest> =
+            std::iter::once(sha256.into()).chain(self.others.into_iter().map(Hasher::finish)).collect();
+        if expected.is_empty() || expected.iter().any(|digest| computed.contains(digest)) {
+            return Ok(sha256);
         }
+        let of_its_kind = |digest: &&Digest| expected.iter().any(|other| other.algorithm() == digest.algorithm());
+        let actual = computed.iter().find(of_its_kind).cloned().unwrap_or_else(|| sha256.into());
+        Err(Fault::Digest { expected: expected.to_vec(), actual })
     }
 }

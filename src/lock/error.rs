@@ -147,9 +147,9 @@ pub enum LockError {
         /// How many match.
         matches: usize,
     },
-    /// There is no wheel that fits the target.
+    /// There is no file that can be used for the target.
     #[error("{package} has no wheel for {target}; {available}")]
-    NoWheel {
+    NoFile {
         /// The distribution with its version.
         package: String,
         /// The target.
@@ -158,18 +158,6 @@ pub enum LockError {
         available: String,
         /// What would help.
         hints: Vec<String>,
-    },
-    /// The distribution comes from a repository.
-    #[error("{package} has no wheel for {target}; it comes from the repository {repository} at commit {commit}")]
-    Repository {
-        /// The distribution with its version.
-        package: String,
-        /// The target.
-        target: String,
-        /// The repository's URL, without credentials.
-        repository: String,
-        /// The commit.
-        commit: String,
     },
     /// A URL of the lock is none, or none that a wheel can be fetched from.
     #[error("{}: {package} is at `{url}`, which is no URL that can be fetched: {reason}", .path.display())]
@@ -270,11 +258,7 @@ impl LockError {
             Self::UnsettledConflicts { .. } | Self::TwoVersions { .. } | Self::UnmatchedRequirement { .. } => {
                 vec!["write the lock again with `uv lock`".to_owned()]
             }
-            Self::NoWheel { hints, .. } => hints.clone(),
-            Self::Repository { .. } => vec![
-                "building from a repository is not supported yet: lock a version from an index, or a wheel's URL"
-                    .to_owned(),
-            ],
+            Self::NoFile { hints, .. } => hints.clone(),
             Self::InvalidUrl { .. } => Vec::new(),
             Self::Outdated { .. } => {
                 vec!["run `uv lock`, or pass --frozen to use the lock as it is".to_owned()]

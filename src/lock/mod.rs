@@ -1,30 +1,105 @@
 //! Lock files, and what is selected from them for a target.
+//!
+//! A lock pins distributions ([`Lock::select`] gives a [`Selection`] of [`Pinned`] ones); which file of each is used
+//! follows from the target's compatibility tags, and is the same for every format ([`Chooser`]). In between stand the
+//! files themselves: some formats list them, others leave them to an index.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use pep440_rs::Version;
-use url::Url;
-
-use crate::digest::Digest;
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::target::{Tag, Target};
-use crate::wheel::filename::WheelFilename;
+use crate::target::Target;
 
+mod choose;
 pub mod error;
+mod path;
+pub mod poetry;
+pub mod pylock;
+pub mod requirements;
+mod selection;
 pub mod uv;
 
+pub use choose::{Chooser, FormatControl, Packages};
 pub use error::LockError;
+pub use selection::{
+    Dependent, Files, IndexQuery, Location, LockedFile, LockedSdist, LockedWheel, Pinned, Repository, Selected,
+    SelectedSource, Selection, Source, Wanted,
+};
 
 /// A lock file.
 #[derive(Debug)]
 pub enum Lock {
     /// uv.lock.
     Uv(uv::UvLock),
+    /// pylock.toml.
+    Pylock(pylock::Pylock),
+    /// poetry.lock.
+    Poetry(poetry::PoetryLock),
+    /// requirements.txt.
+    Requirements(requirements::Requirements),
+}
+
+/// The forms of lock files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockFormat {
+    /// uv.lock, and the locks of scripts, which end in `.py.lock`.
+    Uv,
+    /// pylock.toml, or `pylock.NAME.toml`.
+    Pylock,
+    /// poetry.lock.
+    Poetry,
+    /// requirements.txt, or any other file that ends in `.txt` or `.in`.
+    Requirements,
+}
+
+impl LockFormat {
+    /// The names by which a lock is looked for in a project's folder, the first that is there first.
+    pub const NAMES: [&str; 4] = ["uv.lock", "pylock.toml", "poetry.lock", "requirements.txt"];
+
+    /// Returns the form that a file's name tells.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let is_named_pylock = name.strip_prefix("pylock.").and_then(|rest| rest.strip_suffix(".toml"));
+        match name {
+            "poetry.lock" => Some(Self::Poetry),
+            "pylock.toml" => Some(Self::Pylock),
+            _ if is_named_pylock.is_some_and(|name| !name.is_empty() && !name.contains('.')) => Some(Self::Pylock),
+            _ if name.ends_with(".txt") || name.ends_with(".in") => Some(Self::Requirements),
+            _ if name.ends_with(".lock") => Some(Self::Uv),
+            _ => None,
+        }
+    }
 }
 
 impl Lock {
+    /// Parses the text of a pylock.toml. `path` is where it lies: its folder is what its paths are relative to.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`], if the text is no pylock.toml of version 1, or contradicts itself.
+    pub fn parse_pylock(text: &str, path: &Path) -> Result<Self, LockError> {
+        pylock::Pylock::parse(text, path).map(Self::Pylock)
+    }
+
+    /// Parses the text of a poetry.lock. `path` is where it lies: its folder is what its paths are relative to. `project`
+    /// is the project's pyproject.toml, which says what older locks do not.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`], if the text is no poetry.lock that is known, or contradicts itself.
+    pub fn parse_poetry(text: &str, path: &Path, project: &LocalProject) -> Result<Self, LockError> {
+        poetry::PoetryLock::parse(text, path, project).map(Self::Poetry)
+    }
+
+    /// Reads a file of requirements with those that it names.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`], if a file cannot be read or is no file of requirements, or if a distribution is not pinned.
+    pub fn read_requirements(path: &Path, surroundings: &requirements::Surroundings) -> Result<Self, LockError> {
+        requirements::Requirements::read(path, surroundings).map(Self::Requirements)
+    }
+
     /// Parses the text of a uv.lock. `path` is where it lies: its folder is what its paths are relative to.
     ///
     /// # Errors
@@ -43,6 +118,9 @@ impl Lock {
     pub fn check_locked(&self, workspace: &[LocalProject]) -> Result<Freshness, LockError> {
         match self {
             Self::Uv(lock) => lock.check_locked(workspace),
+            Self::Poetry(lock) => lock.check_locked(workspace),
+            // They do not say what they were made from.
+            Self::Pylock(_) | Self::Requirements(_) => Ok(Freshness::Current),
         }
     }
 
@@ -51,10 +129,13 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the lock is not for the target, does not have what is asked for, or has no wheel that fits.
+    /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
     pub fn select(&self, request: &Request, project: &Path, target: &Target) -> Result<Selection, LockError> {
         match self {
             Self::Uv(lock) => lock.select(request, project, target),
+            Self::Pylock(lock) => lock.select(request, target),
+            Self::Poetry(lock) => lock.select(request, target),
+            Self::Requirements(lock) => lock.select(request, target),
         }
     }
 }
@@ -90,100 +171,12 @@ pub struct Request {
     pub groups: BTreeSet<GroupName>,
     /// Groups in place of the project and its dependencies.
     pub only_groups: BTreeSet<GroupName>,
+    /// Leaves out the groups that a pylock.toml names as its default. Other locks have none that are bundled unasked.
+    pub no_default_groups: bool,
     /// Leaves the root project itself out, but not its dependencies.
     pub no_install_project: bool,
     /// Leaves every workspace member out, but not their dependencies.
     pub no_install_workspace: bool,
     /// Distributions to leave out, but not their dependencies.
     pub no_install_packages: BTreeSet<DistributionName>,
-}
-
-/// What a lock selects for a target: one version of each distribution, ordered by name.
-#[derive(Debug, Clone)]
-pub struct Selection {
-    /// The distributions, ordered by name.
-    pub distributions: Vec<Selected>,
-}
-
-/// A selected distribution.
-#[derive(Debug, Clone)]
-pub struct Selected {
-    /// The normalized name.
-    pub name: DistributionName,
-    /// The version; a local project with a dynamic version has none in the lock.
-    pub version: Option<Version>,
-    /// Who asks for it, ordered: distributions, and the root's extras and groups.
-    pub required_by: Vec<Dependent>,
-    /// Where it comes from.
-    pub source: SelectedSource,
-}
-
-impl Selected {
-    /// Returns whether the user asks for it: it is the root of the selection.
-    pub fn is_root(&self) -> bool {
-        self.required_by.contains(&Dependent::Root)
-    }
-}
-
-/// Who asks for a distribution.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Dependent {
-    /// The user: it is the root of the selection.
-    Root,
-    /// Another distribution, by one of its extras if there is one.
-    Distribution(DistributionName, Option<ExtraName>),
-    /// A dependency group of a project.
-    Group(DistributionName, GroupName),
-}
-
-impl fmt::Display for Dependent {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => formatter.write_str("the request"),
-            Self::Distribution(name, None) => write!(formatter, "{name}"),
-            Self::Distribution(name, Some(extra)) => write!(formatter, "{name}[{extra}]"),
-            Self::Group(name, group) => write!(formatter, "the group `{group}` of {name}"),
-        }
-    }
-}
-
-/// Where a selected distribution comes from.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are wheels, and there are few of them")]
-pub enum SelectedSource {
-    /// A wheel that is fetched.
-    Wheel(LockedWheel),
-    /// A folder of this machine, built into a wheel: a workspace member or a path dependency.
-    Directory(PathBuf),
-    /// A project that is not a package: nothing is installed for it.
-    Virtual(PathBuf),
-}
-
-/// A wheel as the lock states it.
-#[derive(Debug, Clone)]
-pub struct LockedWheel {
-    /// The wheel's file name.
-    pub filename: WheelFilename,
-    /// The tag by which it fits the target.
-    pub tag: Tag,
-    /// Where it is.
-    pub location: Location,
-    /// Its digest, if the lock has one.
-    pub digest: Option<Digest>,
-    /// Its size in bytes, if the lock has it.
-    pub size: Option<u64>,
-}
-
-/// Where a file is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// On a server; with the index that it belongs to, whose credentials apply.
-    Url {
-        /// The file.
-        url: Url,
-        /// The index that the lock took it from; none for a direct reference.
-        index: Option<Url>,
-    },
-    /// On this machine.
-    Path(PathBuf),
 }

@@ -12,6 +12,7 @@ use super::Marker;
 use super::cursor::{self, Cursor, SyntaxError};
 use super::parse::Expression;
 use crate::name::{DistributionName, ExtraName};
+use crate::redact;
 
 /// A parsed requirement, for instance `uvicorn[standard]>=0.30; sys_platform == "linux"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +40,9 @@ pub enum Constraint {
 
 /// A text that is no requirement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a requirement: {reason}, at character {position}", cursor::printable(&without_credentials(.requirement)))]
+#[error("`{}` is not a requirement: {reason}, at character {position}", cursor::printable(&redact::text(.requirement)))]
 pub struct InvalidRequirement {
-    /// The text as it was given. The message leaves out what stands before the `@` of a URL.
+    /// The text as it was given. The message leaves out the user and the password of a URL.
     pub requirement: String,
     /// What is wrong.
     pub reason: String,
@@ -163,14 +164,6 @@ fn first_line(message: &str) -> &str {
 
 fn starts_with_digit(text: &str) -> bool {
     text.starts_with(|character: char| character.is_ascii_digit())
-}
-
-/// Returns the text without what stands between `://` and the last `@` of the host's part.
-fn without_credentials(text: &str) -> String {
-    let Some((before, after)) = text.split_once("://") else { return text.to_owned() };
-    let end = after.find(|character: char| character == '/' || character.is_whitespace()).unwrap_or(after.len());
-    let host = after[..end].rfind('@').map_or(0, |at| at + 1);
-    format!("{before}://{}", &after[host..])
 }
 
 impl fmt::Display for Requirement {

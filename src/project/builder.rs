@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use super::redact::redact;
+use crate::redact;
 
 /// The default of [`Builder::source_date_epoch`]: 1980-01-01, the first day that a zip can state.
 pub const SOURCE_DATE_EPOCH: u64 = 315_532_800;
@@ -199,7 +199,7 @@ fn is_wheel(path: &Path) -> bool {
 
 fn failure(project: PathBuf, command: &Command, result: &Output) -> BuildError {
     let printed = if result.stderr.is_empty() { &result.stdout } else { &result.stderr };
-    let printed = redact(&String::from_utf8_lossy(printed));
+    let printed = redact::text(&String::from_utf8_lossy(printed));
     let lines: Vec<&str> = printed.trim_end().lines().collect();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     BuildError::Failed {

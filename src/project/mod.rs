@@ -7,7 +7,6 @@ mod collector;
 mod error;
 mod gitignore;
 pub mod pyproject;
-mod redact;
 pub mod revision;
 mod rules;
 pub mod workspace;

@@ -14,8 +14,8 @@ use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
 use super::error::ProjectError;
-use super::redact::redact;
 use crate::name::{DistributionName, ExtraName, GroupName};
+use crate::redact;
 
 /// The name of the file.
 pub const FILENAME: &str = "pyproject.toml";
@@ -241,7 +241,7 @@ fn invalid(text: &str, path: &Path, error: &toml::de::Error) -> ProjectError {
         path: path.to_owned(),
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
-        reason: redact(error.message()).replace('\n', "; "),
+        reason: redact::text(error.message()).replace('\n', "; "),
     }
 }
 

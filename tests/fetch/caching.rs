@@ -85,7 +85,7 @@ fn a_damaged_pointer_counts_as_absent() {
     let place = Place::new();
     let bytes = wheel_bytes(1, SIZE);
     let wheel = place.serve("/a", &bytes, [Answer::file(&bytes)]);
-    let wheel = LockedWheel { digest: Some(digest(Algorithm::Md5, &bytes)), ..wheel };
+    let wheel = LockedWheel { digests: vec![digest(Algorithm::Md5, &bytes)], ..wheel };
     place.fetch_one(&wheel, &bytes);
     let pointer = place.files(&digest(Algorithm::Md5, &bytes).hex()).remove(0);
     for (damaged, requests) in [("", 2), ("zz", 3), (&*"ab".repeat(32), 4)] {
@@ -140,7 +140,7 @@ fn local_files_are_copied_so_that_later_changes_do_no_harm() {
     let by_url = Location::Url { url: url::Url::from_file_path(&path).unwrap(), index: None };
     for location in [Location::Path(path.clone()), by_url] {
         fs::write(&path, &bytes).unwrap();
-        let wheel = LockedWheel { location, digest: None, size: None, ..at_path(&path, &bytes) };
+        let wheel = LockedWheel { location, digests: vec![], size: None, ..at_path(&path, &bytes) };
         let offline = FetchOptions { offline: true, ..options() };
         let first = place.fetch_with(offline, &[wheel.clone(), wheel.clone()]).unwrap();
         fs::write(&path, &other).unwrap();
@@ -168,10 +168,10 @@ fn local_files_are_verified() {
     fs::write(&path, &other[1..]).unwrap();
     assert!(place.refusal(&wheel).0.contains(&format!("bytes, not {}", bytes.len())));
     fs::write(&path, &bytes[1..]).unwrap();
-    assert!(place.refusal(&LockedWheel { digest: None, size: None, ..wheel.clone() }).0.starts_with("demo-1.0"));
+    assert!(place.refusal(&LockedWheel { digests: vec![], size: None, ..wheel.clone() }).0.starts_with("demo-1.0"));
     assert!(place.files(".whl").iter().all(|found| *found == path), "nothing of it is in the cache");
 
-    let md5 = LockedWheel { digest: Some(digest(Algorithm::Md5, &bytes)), ..wheel.clone() };
+    let md5 = LockedWheel { digests: vec![digest(Algorithm::Md5, &bytes)], ..wheel.clone() };
     fs::write(&path, &bytes).unwrap();
     place.fetch_one(&md5, &bytes);
     fs::remove_file(&path).unwrap();
@@ -185,7 +185,7 @@ fn what_was_not_used_for_a_while_is_pruned() {
     let files = [wheel_bytes(1, SIZE), wheel_bytes(2, SIZE), wheel_bytes(3, SIZE)];
     let serve = |n: usize| {
         let wheel = place.serve(&format!("/{n}"), &files[n], [Answer::file(&files[n])]);
-        LockedWheel { digest: Some(digest(Algorithm::Sha512, &files[n])), ..wheel }
+        LockedWheel { digests: vec![digest(Algorithm::Sha512, &files[n])], ..wheel }
     };
     let wheels = [serve(0), serve(1), serve(2)];
     place.fetch(&wheels).unwrap();
@@ -197,7 +197,7 @@ fn what_was_not_used_for_a_while_is_pruned() {
     for path in [place.files(".whl"), place.files(".record"), place.files(&digest(Algorithm::Sha512, &files[2]).hex())]
         .concat()
         .into_iter()
-        .chain(wheels.iter().flat_map(|wheel| place.files(&wheel.digest.as_ref().unwrap().hex())))
+        .chain(wheels.iter().flat_map(|wheel| place.files(&wheel.digest().unwrap().hex())))
     {
         File::options().append(true).open(path).unwrap().set_modified(long_ago).unwrap();
     }

@@ -165,11 +165,11 @@ fn every_algorithm_of_a_lock_is_verified_and_found_again() {
     for algorithm in Algorithm::ALL {
         let place = Place::new();
         let wheel = place.serve("/a", &bytes, [Answer::file(&bytes).close_after(70_000), Answer::file(&bytes)]);
-        let wheel = LockedWheel { digest: Some(digest(algorithm, &bytes)), ..wheel };
+        let wheel = LockedWheel { digests: vec![digest(algorithm, &bytes)], ..wheel };
         place.fetch_one(&wheel, &bytes);
         place.fetch_one(&wheel, &bytes);
         assert_eq!(place.server.requests("/a").len(), 2, "{algorithm:?}");
-        let wrong = LockedWheel { digest: Some(digest(algorithm, b"other")), ..wheel };
+        let wrong = LockedWheel { digests: vec![digest(algorithm, b"other")], ..wheel };
         let (message, _) = place.refusal(&wrong);
         assert!(message.contains(&digest(algorithm, b"other").to_string()), "{message}");
         assert!(message.contains(&digest(algorithm, &bytes).to_string()), "{message}");
@@ -182,7 +182,7 @@ fn without_a_digest_a_file_is_downloaded_whole_each_time() {
     let place = Place::new();
     let (old, new) = (wheel_bytes(1, SIZE), wheel_bytes(2, SIZE));
     let answers = [Answer::file(&old), Answer::file(&new).close_after(70_000), Answer::file(&new)];
-    let wheel = LockedWheel { digest: None, size: None, ..place.serve("/a", &old, answers) };
+    let wheel = LockedWheel { digests: vec![], size: None, ..place.serve("/a", &old, answers) };
     place.fetch_one(&wheel, &old);
     place.fetch_one(&wheel, &new);
     assert_eq!(place.server.ranges("/a"), [None, None, None]);

@@ -23,7 +23,6 @@ use pybundle::digest::{Algorithm, Digest, Hasher, Sha256};
 use pybundle::fetch::{FetchError, FetchOptions, Fetcher, Retry};
 use pybundle::lock::{Location, LockedWheel};
 use pybundle::report::{Phase, Reporter, Silent};
-use pybundle::target::Tag;
 use pybundle::wheel::Wheel;
 use tempfile::TempDir;
 
@@ -55,9 +54,8 @@ fn digest(algorithm: Algorithm, bytes: &[u8]) -> Digest {
 fn locked(url: &str, bytes: &[u8]) -> LockedWheel {
     LockedWheel {
         filename: FILENAME.parse().unwrap(),
-        tag: Tag { python: "py3".to_owned(), abi: "none".to_owned(), platform: "any".to_owned() },
         location: Location::Url { url: url.parse().unwrap(), index: None },
-        digest: Some(Sha256::of(bytes).into()),
+        digests: vec![Sha256::of(bytes).into()],
         size: Some(bytes.len() as u64),
     }
 }

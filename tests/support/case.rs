@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use pybundle::lock::{LockError, Request, SelectedSource, Selection};
+use pybundle::lock::{Chooser, FormatControl, LockError, Request, Selected, SelectedSource, Selection, Source};
+use pybundle::target::Target;
 
 use super::uv::{Oracle, Project, targets};
 
@@ -65,7 +66,7 @@ impl Case {
         for target in targets(pythons) {
             let selection = lock.select(&self.request, Path::new(self.folder), &target).unwrap();
             let place = format!("{} on {:?}, {export:?}", target.name, target.architecture);
-            assert_eq!(wheels(&selection), project.oracle(&target, &export), "{place}");
+            assert_eq!(wheels(&selection, &target), project.oracle(&target, &export), "{place}");
         }
     }
 
@@ -83,19 +84,26 @@ impl Case {
 }
 
 /// Returns the version and the wheel of each distribution that has one.
-pub fn wheels(selection: &Selection) -> Oracle {
-    let wheels = selection.distributions.iter().filter_map(|selected| match &selected.source {
-        SelectedSource::Wheel(wheel) => {
+pub fn wheels(selection: &Selection, target: &Target) -> Oracle {
+    let chosen = chosen(selection, target).unwrap();
+    let wheels = chosen.iter().filter_map(|selected| match &selected.source {
+        SelectedSource::Wheel(wheel, _) => {
             let version = selected.version.as_ref().unwrap().to_string();
             Some((selected.name.to_string(), (version, wheel.filename.to_string())))
         }
-        SelectedSource::Directory(_) | SelectedSource::Virtual(_) => None,
+        _ => None,
     });
     wheels.collect()
 }
 
+/// Returns what is installed of a selection whose lock names the files.
+pub fn chosen(selection: &Selection, target: &Target) -> Result<Vec<Selected>, LockError> {
+    Chooser::new(target, &FormatControl::default()).choose(selection.clone())
+}
+
 /// Returns the distributions that are folders.
 pub fn local(selection: &Selection) -> Vec<String> {
-    let local = selection.distributions.iter().filter(|selected| !matches!(selected.source, SelectedSource::Wheel(_)));
+    let is_folder = |source: &Source| matches!(source, Source::Directory(_) | Source::Virtual(_));
+    let local = selection.distributions.iter().filter(|pinned| is_folder(&pinned.source));
     local.map(|selected| selected.name.to_string()).collect()
 }

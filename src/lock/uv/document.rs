@@ -195,8 +195,8 @@ pub enum Source {
     Registry(String),
     /// A repository; the query says what was asked for, the fragment is the commit.
     Git(String),
-    /// A file on a server.
-    Url(String),
+    /// A file on a server, and the project's folder in it.
+    Url(String, Option<String>),
     /// A file, by its path from the lock's folder.
     Path(String),
     /// A folder, by its path from the lock's folder.
@@ -212,7 +212,7 @@ impl Source {
     pub fn folder(&self) -> Option<&str> {
         match self {
             Self::Directory(path) | Self::Editable(path) | Self::Virtual(path) => Some(path),
-            Self::Registry(_) | Self::Git(_) | Self::Url(_) | Self::Path(_) => None,
+            Self::Registry(_) | Self::Git(_) | Self::Url(..) | Self::Path(_) => None,
         }
     }
 }
@@ -222,6 +222,7 @@ struct SourceTable {
     registry: Option<String>,
     git: Option<String>,
     url: Option<String>,
+    subdirectory: Option<String>,
     path: Option<String>,
     directory: Option<String>,
     editable: Option<String>,
@@ -234,7 +235,7 @@ impl TryFrom<SourceTable> for Source {
     fn try_from(table: SourceTable) -> Result<Self, &'static str> {
         None.or(table.registry.map(Self::Registry))
             .or(table.git.map(Self::Git))
-            .or(table.url.map(Self::Url))
+            .or(table.url.map(|url| Self::Url(url, table.subdirectory)))
             .or(table.path.map(Self::Path))
             .or(table.directory.map(Self::Directory))
             .or(table.editable.map(Self::Editable))
@@ -243,13 +244,17 @@ impl TryFrom<SourceTable> for Source {
     }
 }
 
-/// A source distribution: only its name is used, in messages.
+/// A source distribution.
 #[derive(Debug, serde::Deserialize)]
 pub struct SourceDistribution {
     /// Where it is, on a server.
     pub url: Option<String>,
     /// Where it is, in a flat index.
     pub path: Option<String>,
+    /// Its digest.
+    pub hash: Option<Parsed<Digest>>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
 }
 
 /// A wheel.

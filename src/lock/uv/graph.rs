@@ -215,7 +215,9 @@ impl document::Package {
             }
         }
         match (&self.source, &wheel.place) {
-            (Source::Url(_) | Source::Path(_), _) if wheel.digest.is_none() => Err(Inconsistency::NoDigest(filename())),
+            (Source::Url(..) | Source::Path(_), _) if wheel.digest.is_none() => {
+                Err(Inconsistency::NoDigest(filename()))
+            }
             (Source::Directory(_) | Source::Editable(_) | Source::Virtual(_), _) => {
                 Err(Inconsistency::WheelOfFolder(filename()))
             }

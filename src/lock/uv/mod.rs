@@ -3,7 +3,7 @@
 //! The format has no specification; uv's [documentation](https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile)
 //! describes its purpose, and its meaning is what uv does with it:
 //! `document` is the text, `graph` the distributions with their edges, `roots` where a selection starts,
-//! `select` the walk, `conflicts` the extras that exclude each other, `wheels` the choice of files, and
+//! `select` the walk, `conflicts` the extras that exclude each other, `files` where they are, and
 //! `locked` the comparison with pyproject.toml.
 
 use std::collections::BTreeSet;
@@ -19,11 +19,11 @@ use graph::Graph;
 
 mod conflicts;
 mod document;
+mod files;
 mod graph;
 mod locked;
 mod roots;
 mod select;
-mod wheels;
 
 /// The version of the format that is read.
 const VERSION: u32 = 1;

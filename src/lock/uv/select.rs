@@ -6,11 +6,11 @@ use std::path::Path;
 use super::UvLock;
 use super::conflicts::{self, Item};
 use super::document::Parsed;
+use super::files::Locator;
 use super::graph::{Edge, PackageIndex};
 use super::roots::{Roots, Starts};
-use super::wheels::Chooser;
 use crate::lock::error::LockError;
-use crate::lock::{Dependent, Request, Selected, Selection};
+use crate::lock::{Dependent, Pinned, Request, Selection};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
 use crate::target::{LambdaProfile, MarkerEnvironment, Target};
@@ -34,14 +34,14 @@ impl UvLock {
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the lock is not for the target, does not have what is asked for, or has no wheel that fits.
+    /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
     pub fn select(&self, request: &Request, folder: &Path, target: &Target) -> Result<Selection, LockError> {
         let environment = self.environment(target)?;
         let roots = Roots::find(self, request, folder)?;
         let starts = roots.starts(self, request, &environment)?;
         let reached = self.reach(&starts, &environment)?;
         self.check_one_version_each(&reached)?;
-        let chooser = Chooser { path: &self.path, folder: &self.folder, target, tags: target.tags() };
+        let locator = Locator { path: &self.path, folder: &self.folder };
         let left_out = self.left_out(request, roots.project);
         let mut distributions = Vec::new();
         for (index, dependents) in reached.dependents {
@@ -49,11 +49,11 @@ impl UvLock {
             if left_out.contains(&package.name) {
                 continue;
             }
-            distributions.push(Selected {
+            distributions.push(Pinned {
                 name: package.name.clone(),
                 version: package.version.clone(),
                 required_by: dependents.into_iter().collect(),
-                source: chooser.choose(package)?,
+                source: locator.source(package)?,
             });
         }
         distributions.sort_by(|left, right| left.name.cmp(&right.name));

@@ -11,9 +11,9 @@ use pep440_rs::Version;
 
 use super::document::{self, Metadata, Override, Source};
 use super::graph::Package;
-use super::wheels::join;
 use super::{REVISION_OF_EXTRAS, REVISION_WITHOUT_METADATA, UvLock};
 use crate::lock::error::LockError;
+use crate::lock::path::join;
 use crate::lock::{Freshness, LocalProject};
 use crate::name::{DistributionName, ExtraName};
 use declared::{Declaration, Undecided};

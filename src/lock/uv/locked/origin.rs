@@ -8,8 +8,8 @@ use pep440_rs::{VersionSpecifier, VersionSpecifiers};
 use url::Url;
 
 use super::super::document;
-use super::super::wheels::join;
 use super::grid::Table;
+use crate::lock::path::join;
 use crate::name::{DistributionName, ExtraName};
 
 /// Requirements, each with where it applies; requirements that apply nowhere are left out.

@@ -1,7 +1,20 @@
-//! Keeps credentials in URLs out of messages.
+//! Keeps what is secret in URLs out of messages.
+
+use url::Url;
+
+/// Returns a URL without what may be secret: the user, the password, the query and the fragment.
+pub fn url(url: &Url) -> String {
+    let mut url = url.clone();
+    // These fail for URLs that cannot hold a user: then there is none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
 
 /// Returns the text with the user information of every URL in it (RFC 3986, section 3.2.1) replaced by `****`.
-pub(super) fn redact(text: &str) -> String {
+pub fn text(text: &str) -> String {
     const START: &str = "://";
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
@@ -25,7 +38,7 @@ pub(super) fn redact(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::redact;
+    use super::text as redact;
 
     #[test]
     fn credentials_are_taken_out_and_nothing_else() {

@@ -1,0 +1,43 @@
+//! From what a lock pins to what is installed: its files are found, and of each distribution one is chosen.
+
+use std::path::PathBuf;
+
+use super::BuildError;
+use crate::index::Finder;
+use crate::lock::{Chooser, FormatControl, Location, Selected, Selection, Source};
+use crate::target::Target;
+
+/// Chooses what is installed of each distribution of a selection.
+///
+/// # Errors
+/// A file cannot be found, or none can be used for the target.
+pub fn choose(
+    mut selection: Selection,
+    formats: &FormatControl,
+    find_links: &[PathBuf],
+    target: &Target,
+    finder: &Finder,
+) -> Result<Vec<Selected>, BuildError> {
+    finder.complete(&mut selection, target)?;
+    prefer(&mut selection, find_links);
+    Ok(Chooser::new(target, formats).choose(selection)?)
+}
+
+/// Takes files from folders that the user named, if they are there. Their digests must still be the lock's.
+fn prefer(selection: &mut Selection, folders: &[PathBuf]) {
+    for pinned in &mut selection.distributions {
+        let Source::Files(files) = &mut pinned.source else { continue };
+        for wheel in &mut files.wheels {
+            prefer_folder(&mut wheel.location, wheel.filename.as_str(), folders);
+        }
+        if let Some(sdist) = &mut files.sdist {
+            prefer_folder(&mut sdist.file.location, sdist.file.filename.as_str(), folders);
+        }
+    }
+}
+
+fn prefer_folder(location: &mut Location, name: &str, folders: &[PathBuf]) {
+    if let Some(path) = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()) {
+        *location = Location::Path(path);
+    }
+}

@@ -1,0 +1,102 @@
+//! The file name of a source distribution.
+//!
+//! Specification: [PyPA, source distribution format, file name](https://packaging.python.org/en/latest/specifications/source-distribution-format/#source-distribution-file-name).
+//! Older files do not follow it: their names are not normalized, and may hold dashes as their versions may.
+
+use std::fmt;
+use std::str::FromStr;
+
+use pep440_rs::Version;
+
+use crate::name::DistributionName;
+
+/// A text that is no source distribution's file name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a source distribution's file name: it ends in none of .tar.gz, .tgz and .zip", .0.escape_debug())]
+pub struct InvalidSdistFilename(pub String);
+
+/// How a source distribution is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Packing {
+    /// A tar archive in a gzip stream.
+    TarGz,
+    /// A zip archive.
+    Zip,
+}
+
+/// The file name of a source distribution, or of another archive that a project can be built from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SdistFilename {
+    text: String,
+    stem: usize,
+    packing: Packing,
+}
+
+impl FromStr for SdistFilename {
+    type Err = InvalidSdistFilename;
+
+    fn from_str(filename: &str) -> Result<Self, InvalidSdistFilename> {
+        let endings = [(".tar.gz", Packing::TarGz), (".tgz", Packing::TarGz), (".zip", Packing::Zip)];
+        let is_file_name = !filename.contains(['/', '\\', '\0']);
+        let found = endings.into_iter().find_map(|(ending, packing)| {
+            let stem = filename.strip_suffix(ending).filter(|stem| is_file_name && !stem.is_empty())?;
+            Some(Self { text: filename.to_owned(), stem: stem.len(), packing })
+        });
+        found.ok_or_else(|| InvalidSdistFilename(filename.to_owned()))
+    }
+}
+
+impl SdistFilename {
+    /// Returns the file name as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns how the file is packed.
+    pub fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// Returns the version, if this is a source distribution of `name`. The name alone does not tell where it ends.
+    pub fn version_of(&self, name: &DistributionName) -> Option<Version> {
+        let stem = &self.text[..self.stem];
+        stem.match_indices('-').find_map(|(dash, _)| {
+            let is_name = stem[..dash].parse::<DistributionName>().is_ok_and(|found| found == *name);
+            if is_name { stem[dash + 1..].parse().ok() } else { None }
+        })
+    }
+}
+
+impl fmt::Display for SdistFilename {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_from_names() {
+        for (filename, name, version) in [
+            ("foo_bar-1.0.tar.gz", "foo-bar", Some("1.0")),
+            ("Foo.Bar-1.0-1.zip", "foo-bar", Some("1.0.post1")),
+            ("foo-bar-1.0rc1.tgz", "foo-bar", Some("1.0rc1")),
+            ("foo-2-1.0.tar.gz", "foo-2", Some("1.0")),
+            ("foo-bar-1.0.tar.gz", "foo", None),
+            ("v1.0.zip", "foo", None),
+        ] {
+            let filename: SdistFilename = filename.parse().unwrap();
+            let found = filename.version_of(&name.parse().unwrap());
+            assert_eq!(found, version.map(|version| version.parse().unwrap()), "{filename}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_archives_are_refused() {
+        for filename in ["foo-1.0.whl", ".tar.gz", "foo-1.0.tar.bz2", "a/foo-1.0.zip", "foo", "..\\foo.zip"] {
+            assert_eq!(filename.parse::<SdistFilename>(), Err(InvalidSdistFilename(filename.to_owned())));
+        }
+    }
+}

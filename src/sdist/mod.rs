@@ -1,0 +1,3 @@
+//! Source distributions: their file names.
+
+pub mod filename;
