@@ -9,6 +9,7 @@ mod gitignore;
 pub mod pyproject;
 pub mod revision;
 mod rules;
+pub mod setuptools;
 pub mod workspace;
 
 pub use error::ProjectError;
