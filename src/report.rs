@@ -116,7 +116,7 @@ pub struct PlanReport {
     /// The target.
     pub target: TargetReport,
     /// The lock file.
-    pub lock: PathBuf,
+    pub lock: Option<PathBuf>,
     /// The distributions, ordered by name.
     pub distributions: Vec<DistributionReport>,
     /// The selected distributions that are left out.

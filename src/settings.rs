@@ -75,6 +75,17 @@ pub struct FetchSettings {
     pub find_links: Vec<PathBuf>,
 }
 
+/// How files of requirements are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequirementsSettings {
+    /// uv pins for the target what they leave open.
+    pub resolve: bool,
+    /// Every requirement must have a hash.
+    pub require_hashes: bool,
+    /// What their distributions require need not be among them.
+    pub no_deps: bool,
+}
+
 /// What every command that selects from a lock needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -86,6 +97,8 @@ pub struct Settings {
     pub lock_check: LockCheck,
     /// What is selected.
     pub request: Request,
+    /// How requirements are read.
+    pub requirements: RequirementsSettings,
     /// The target.
     pub profile: ProfileChoice,
     /// The application's files, if they are named.
@@ -96,6 +109,8 @@ pub struct Settings {
     pub formats: FormatControl,
     /// Where files may be fetched from.
     pub fetch: FetchSettings,
+    /// Where a copy of each wheel that is built is kept, if it is.
+    pub wheel_dir: Option<PathBuf>,
     /// Where they are kept.
     pub cache: CacheChoice,
     /// What the build depends on besides.

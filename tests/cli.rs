@@ -103,7 +103,7 @@ fn what_is_wrong_is_an_error_that_leaves_no_file() {
     at(&["--extra", "nope"], &["nope"]);
     at(&["--group", "nope"], &["nope"]);
     at(&["--lock", "nowhere.lock"], &["there is no lock file nowhere.lock", "uv lock"]);
-    at(&["--lock", "pyproject.toml"], &["pyproject.toml is not a uv.lock"]);
+    at(&["--lock", "pyproject.toml"], &["pyproject.toml is not a lock file"]);
     at(&["--include", "nowhere"], &["there is no file or folder"]);
     at(&["nowhere"], &["nowhere"]);
 }

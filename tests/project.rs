@@ -19,7 +19,7 @@ fn cases(folder: &str) -> Vec<PathBuf> {
 fn discover(case: &Path) -> Result<Workspace, ProjectError> {
     let project = tempfile::tempdir().unwrap();
     fs::copy(case, project.path().join("pyproject.toml")).unwrap();
-    Workspace::discover(project.path())
+    Workspace::discover(project.path(), &[])
 }
 
 #[test]

@@ -161,7 +161,7 @@ pub enum BuildError {
     #[error("{} does not match pyproject.toml, as `uv lock --check` says", .0.display())]
     LockOutdated(PathBuf),
     /// The lock file is of a form that is not read.
-    #[error("{} is not a uv.lock", .0.display())]
+    #[error("{} is not a lock file", .0.display())]
     UnknownLock(PathBuf),
     /// A file that drives the build cannot be read.
     #[error("cannot read {}", .path.display())]
@@ -213,6 +213,9 @@ pub enum BuildError {
         /// What is wrong with its name.
         source: InvalidWheelFilename,
     },
+    /// The name of a project cannot be told without running its code.
+    #[error("the name of the project in {} is computed by its setup.py", .0.display())]
+    Nameless(PathBuf),
     /// Two outputs are to be the same file.
     #[error("{} is named as an output twice", .0.display())]
     SameOutput(PathBuf),
@@ -266,9 +269,16 @@ impl BuildError {
             }
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
-            Self::NoLock(_) => hint("`uv lock` makes one; --lock names another"),
+            Self::Nameless(_) => {
+                hint("declare it: `name` under [project] in pyproject.toml, or under [metadata] in setup.cfg")
+            }
+            Self::NoLock(_) => hint(
+                "`uv lock` makes one; --lock names another, also a pylock.toml, a poetry.lock or a requirements.txt",
+            ),
             Self::LockOutdated(_) => hint("run `uv lock`, or take the lock as it is with --frozen"),
-            Self::UnknownLock(_) => hint("name a uv.lock; other lock files are not read yet"),
+            Self::UnknownLock(_) => {
+                hint("name a uv.lock, a pylock.toml, a poetry.lock or a requirements file, which ends in .txt")
+            }
             Self::NoArchitecture { .. } => hint("`pybundle profile list` shows what there is"),
             Self::BuiltForAnotherTarget { .. } => hint(
                 "a project with extension modules is built for the machine it is built on; build its wheel for the \

@@ -164,7 +164,7 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
             return Ok((python, "as asked".to_owned()));
         }
         let file = project.python_version_file(member)?;
-        let requires_python = member.pyproject.requires_python.as_ref();
+        let requires_python = project.declared.requires_python.as_ref();
         let (python, reason) = default_python(candidates, file.as_deref(), requires_python)?;
         Ok((python, reason.to_string()))
     };

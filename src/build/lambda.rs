@@ -58,7 +58,7 @@ fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfil
         ProfileChoice::Default => {
             let member = project.member(settings);
             let file = project.python_version_file(member)?;
-            let (profile, reason) = default_runtime(file.as_deref(), member.pyproject.requires_python.as_ref())?;
+            let (profile, reason) = default_runtime(file.as_deref(), project.declared.requires_python.as_ref())?;
             Ok((profile, reason.to_string()))
         }
     }

@@ -9,6 +9,7 @@ mod image_report;
 mod lambda;
 mod layers;
 mod locate;
+mod lock;
 mod outputs;
 mod pin;
 mod plan;

@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuildError, locate};
+use super::{BuildError, locate, lock};
 use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
-use crate::lock::{Lock, Selected, SelectedSource};
+use crate::lock::{Dependent, Lock, LockFormat, Pinned, Request, Selected, SelectedSource, Selection, Source};
 use crate::name::DistributionName;
 use crate::project::application::{self, Application, Excludes};
+use crate::project::declared::Declared;
 use crate::project::pyproject::Index;
 use crate::project::workspace::{self, Member, Workspace};
 use crate::report::{ExcludedReport, Reporter};
-use crate::settings::{LockCheck, Settings};
+use crate::settings::Settings;
 use crate::target::Target;
 use crate::tree::{Content, Origin};
 
@@ -19,10 +20,12 @@ use crate::tree::{Content, Origin};
 pub struct LockedProject {
     /// The project and its workspace.
     pub workspace: Workspace,
-    /// The lock file.
-    pub path: PathBuf,
+    /// The lock file; a project that requires nothing may have none.
+    pub path: Option<PathBuf>,
     /// What the lock file says.
     pub lock: Lock,
+    /// What the member that is built declares as a distribution.
+    pub declared: Declared,
 }
 
 impl LockedProject {
@@ -31,19 +34,52 @@ impl LockedProject {
     /// # Errors
     /// The project or the lock cannot be read, or they do not match.
     pub fn open(settings: &Settings, reporter: &dyn Reporter) -> Result<Self, BuildError> {
-        let workspace = Workspace::discover(&settings.project)?;
-        let path = settings.lock.clone().unwrap_or_else(|| workspace.root.join("uv.lock"));
-        let lock = read_lock(&path)?;
-        if settings.lock_check == LockCheck::Locked {
-            super::projects::check_lock(&lock, &path, &workspace, &settings.environment, reporter)?;
-        }
-        Ok(Self { workspace, path, lock })
+        let workspace = Workspace::discover(&settings.project, &LockFormat::NAMES)?;
+        let (path, lock) = lock::open(settings, &workspace, reporter)?;
+        let member = member(&workspace, settings);
+        let read = |source| BuildError::Read { path: workspace.folder(member), source };
+        let declared = Declared::of(&member.pyproject).map_err(read)?;
+        Ok(Self { workspace, path, lock, declared })
     }
 
     /// Returns the member that is built: the one that was named, or the one whose folder it is.
     pub fn member(&self, settings: &Settings) -> &Member {
-        let named = settings.request.package.as_ref().and_then(|name| self.workspace.member(name));
-        named.unwrap_or_else(|| self.workspace.current())
+        member(&self.workspace, settings)
+    }
+
+    /// Returns the name of the project whose folder was named: the declared one, else the folder's.
+    fn name(&self) -> Option<DistributionName> {
+        self.declared.name.clone().or_else(|| {
+            let name = self.workspace.folder(self.workspace.current()).file_name()?.to_string_lossy().into_owned();
+            let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+            let name: String =
+                name.chars().map(|character| if is_allowed(character) { character } else { '-' }).collect();
+            name.trim_matches(|character: char| !character.is_ascii_alphanumeric()).parse().ok()
+        })
+    }
+
+    /// Adds the project to what a lock selects that knows nothing of it, unless only groups are asked for.
+    fn with_project(&self, selection: Selection, request: &Request) -> Result<Selection, BuildError> {
+        let mut distributions = selection.distributions;
+        let is_known = matches!(self.lock, Lock::Uv(_) | Lock::Poetry(_))
+            || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
+        let is_left_out = request.no_install_project || request.no_install_workspace || !request.only_groups.is_empty();
+        if is_known || is_left_out {
+            return Ok(Selection { distributions });
+        }
+        let folder = self.workspace.folder(self.workspace.current());
+        let Some(name) = self.name() else { return Ok(Selection { distributions }) };
+        if request.no_install_packages.contains(&name) {
+            return Ok(Selection { distributions });
+        }
+        if self.declared.is_package && self.declared.name.is_none() {
+            return Err(BuildError::Nameless(folder));
+        }
+        let source = if self.declared.is_package { Source::Directory(folder) } else { Source::Virtual(folder) };
+        let version = self.workspace.current().pyproject.version.clone();
+        distributions.push(Pinned { name, version, required_by: vec![Dependent::Root], source });
+        distributions.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(Selection { distributions })
     }
 
     /// Returns the text of the `.python-version` that the member goes by, if there is one.
@@ -92,6 +128,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
         let selection = project.lock.select(&settings.request, &workspace.current().path, &target)?;
+        let selection = project.with_project(selection, &settings.request)?;
         let (formats, folders) = (&settings.formats, &settings.fetch.find_links);
         let mut selected = locate::choose(selection, formats, folders, &target, finder)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
@@ -156,20 +193,15 @@ impl<'a> Plan<'a> {
     pub fn name(&self) -> String {
         let root = self.selected.iter().find(|selected| selected.is_root());
         let workspace = &self.project.workspace;
-        let name = root.map(|root| &root.name).or(workspace.current().pyproject.name.as_ref());
+        let name = root.map(|root| &root.name).or(self.project.declared.name.as_ref());
         let folder = || workspace.root.file_name().map(|name| name.to_string_lossy().into_owned());
         name.map(ToString::to_string).or_else(folder).unwrap_or_else(|| "bundle".to_owned())
     }
 }
 
-fn read_lock(path: &Path) -> Result<Lock, BuildError> {
-    if path.extension().is_none_or(|extension| extension != "lock") || path.ends_with("poetry.lock") {
-        return Err(BuildError::UnknownLock(path.to_owned()));
-    }
-    if !path.exists() {
-        return Err(BuildError::NoLock(path.to_owned()));
-    }
-    Ok(Lock::parse_uv(&read(path)?, path)?)
+fn member<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a Member {
+    let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
+    named.unwrap_or_else(|| workspace.current())
 }
 
 /// Reads a file that drives the build.

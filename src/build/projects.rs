@@ -1,8 +1,7 @@
-//! Local projects: whether the lock still matches them, and their wheels.
+//! Local projects, built into wheels.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -10,55 +9,13 @@ use rayon::prelude::*;
 use super::BuildError;
 use super::plan::Plan;
 use crate::digest::HashingWriter;
-use crate::lock::{Freshness, LocalProject, Lock};
 use crate::name::DistributionName;
-use crate::project::builder::{Builder, SOURCE_DATE_EPOCH, Tool};
-use crate::project::workspace::Workspace;
+use crate::project::builder::{Builder, SOURCE_DATE_EPOCH};
 use crate::report::{Phase, Reporter};
-use crate::settings::{Environment, Settings};
+use crate::settings::Settings;
 use crate::target::Target;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
-
-/// Compares the lock with every pyproject.toml of the workspace, and asks uv about what that does not decide.
-///
-/// # Errors
-/// The lock does not match.
-pub fn check_lock(
-    lock: &Lock,
-    path: &Path,
-    workspace: &Workspace,
-    environment: &Environment,
-    reporter: &dyn Reporter,
-) -> Result<(), BuildError> {
-    let project = |member: &crate::project::workspace::Member| LocalProject {
-        path: member.path.clone(),
-        table: member.pyproject.table.clone(),
-    };
-    let projects: Vec<LocalProject> = workspace.members.iter().map(project).collect();
-    let Freshness::Undecided(reasons) = lock.check_locked(&projects)? else {
-        return Ok(());
-    };
-    let undecided = |why: &str| {
-        reporter.warn(&format!("whether {} matches pyproject.toml is not known: {why}", path.display()));
-    };
-    match Builder::find(environment.get("PATH").map(AsRef::as_ref), false).map(|builder| builder.tool) {
-        Ok(Tool::Uv(uv)) => {
-            let mut check = Command::new(uv);
-            check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
-            match check.output() {
-                Ok(output) if output.status.success() => {}
-                // uv ends with 1 when the lock is out of date, and with 2 when it could not find out.
-                Ok(output) if output.status.code() == Some(1) => {
-                    return Err(BuildError::LockOutdated(path.to_owned()));
-                }
-                Ok(_) | Err(_) => undecided("`uv lock --check` could not tell"),
-            }
-        }
-        Ok(_) | Err(_) => undecided(&format!("{}, and uv is not there to ask", reasons.join("; "))),
-    }
-    Ok(())
-}
 
 /// Builds local projects into wheels below `folder`; they are in the order of the projects.
 ///

@@ -8,10 +8,12 @@ use url::Url;
 
 use super::environment;
 use super::error::CliError;
-use crate::lock::{FormatControl, Request};
+use crate::lock::{FormatControl, Packages, Request};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
-use crate::settings::{CacheChoice, FetchSettings, LockCheck, ProfileChoice, RegistrySettings, Settings};
+use crate::settings::{
+    CacheChoice, FetchSettings, LockCheck, ProfileChoice, RegistrySettings, RequirementsSettings, Settings,
+};
 
 /// When to colour what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,7 +71,7 @@ impl GlobalArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct SelectionArguments {
-    /// The lock file [default: the project's or its workspace's uv.lock]
+    /// The lock file [default: uv.lock, pylock.toml, poetry.lock or requirements.txt of the project or its workspace]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     lock: Option<PathBuf>,
     /// Refuse a lock that does not match pyproject.toml (the default)
@@ -108,6 +110,56 @@ pub struct SelectionArguments {
     /// Leave a distribution out, but not what it depends on
     #[arg(long, value_name = "NAME")]
     no_install_package: Vec<DistributionName>,
+}
+
+/// How distributions are built, and whether they are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Building")]
+pub struct BuildArguments {
+    /// Build nothing: use wheels only
+    #[arg(long)]
+    no_build: bool,
+    /// Use only wheels of a distribution
+    #[arg(long, value_name = "NAME")]
+    no_build_package: Vec<DistributionName>,
+    /// Use no wheels: build every distribution
+    #[arg(long, conflicts_with = "no_build")]
+    no_binary: bool,
+    /// Build a distribution, even if it has a wheel
+    #[arg(long, value_name = "NAME")]
+    no_binary_package: Vec<DistributionName>,
+    /// Keep a copy of each wheel that is built in this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    wheel_dir: Option<PathBuf>,
+}
+
+impl BuildArguments {
+    fn formats(&self) -> FormatControl {
+        let packages = |all: bool, names: &[DistributionName]| match (all, names) {
+            (true, _) => Packages::All,
+            (false, []) => Packages::None,
+            (false, names) => Packages::Named(names.iter().cloned().collect()),
+        };
+        FormatControl {
+            no_build: packages(self.no_build, &self.no_build_package),
+            no_binary: packages(self.no_binary, &self.no_binary_package),
+        }
+    }
+}
+
+/// How files of requirements are read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Requirements")]
+pub struct RequirementsArguments {
+    /// Have uv pin for the target what a file of requirements leaves open
+    #[arg(long)]
+    resolve: bool,
+    /// Refuse requirements without a hash
+    #[arg(long)]
+    require_hashes: bool,
+    /// Take requirements as they are, even if they lack what their distributions require
+    #[arg(long, conflicts_with = "resolve")]
+    no_deps: bool,
 }
 
 /// Which files are the application's.
@@ -187,6 +239,10 @@ pub struct CommonArguments {
     #[command(flatten)]
     application: ApplicationArguments,
     #[command(flatten)]
+    build: BuildArguments,
+    #[command(flatten)]
+    requirements: RequirementsArguments,
+    #[command(flatten)]
     fetch: FetchArguments,
 }
 
@@ -216,15 +272,21 @@ impl CommonArguments {
             lock: selection.lock,
             lock_check: if selection.frozen { LockCheck::Frozen } else { LockCheck::Locked },
             request,
+            requirements: RequirementsSettings {
+                resolve: self.requirements.resolve,
+                require_hashes: self.requirements.require_hashes,
+                no_deps: self.requirements.no_deps,
+            },
             profile,
             includes: self.application.include,
             excludes: self.application.exclude,
-            formats: FormatControl::default(),
+            formats: self.build.formats(),
             fetch: FetchSettings {
                 offline: self.fetch.offline,
                 indexes: self.fetch.indexes()?,
                 find_links: self.fetch.find_links,
             },
+            wheel_dir: self.build.wheel_dir,
             cache: global.cache()?,
             environment: environment::read(),
         })

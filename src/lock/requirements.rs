@@ -22,7 +22,7 @@ pub struct Surroundings<'a> {
 }
 
 /// Files of requirements, and what they say of indexes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Requirements {
     /// What the files say of indexes and of files.
     pub options: Options,

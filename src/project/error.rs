@@ -16,9 +16,6 @@ pub enum ProjectError {
         /// The system's reason.
         source: io::Error,
     },
-    /// Neither the folder nor one above it has a `pyproject.toml`.
-    #[error("there is no pyproject.toml in {} or above it", .0.display())]
-    NoPyproject(PathBuf),
     /// A `pyproject.toml` is no TOML, or a value in it is not what its specification asks for.
     #[error("{}:{line}:{column}: {reason}", path.display())]
     Invalid {
@@ -82,7 +79,6 @@ impl ProjectError {
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Read { .. } | Self::Invalid { .. } | Self::Index { .. } => return Vec::new(),
-            Self::NoPyproject(_) => "name the project's folder, or make a project with `uv init`".to_owned(),
             Self::MemberPattern { .. } => {
                 "patterns are relative to the workspace root and stay below it, for instance `packages/*`".to_owned()
             }

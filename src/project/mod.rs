@@ -4,6 +4,7 @@
 pub mod application;
 pub mod builder;
 mod collector;
+pub mod declared;
 mod error;
 mod gitignore;
 pub mod pyproject;

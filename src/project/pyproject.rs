@@ -88,6 +88,21 @@ impl Pyproject {
         Ok(Self { path, name, version, requires_python, scripts, table, has_build_system, uv, indexes })
     }
 
+    /// Returns what a folder without the file says: nothing.
+    pub fn absent(folder: &Path) -> Self {
+        Self {
+            path: folder.join(FILENAME),
+            name: None,
+            version: None,
+            requires_python: None,
+            scripts: BTreeMap::new(),
+            table: toml::Table::new(),
+            has_build_system: false,
+            uv: UvTable::default(),
+            indexes: Vec::new(),
+        }
+    }
+
     /// Returns the project's folder.
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
@@ -97,6 +112,11 @@ impl Pyproject {
     /// `tool.uv.package` says otherwise. A file without a `[project]` table is never a package.
     pub fn is_package(&self) -> bool {
         self.name.is_some() && self.uv.package.unwrap_or(self.has_build_system)
+    }
+
+    /// Returns whether `tool.uv.package` leaves it open that the project is built and installed as a distribution.
+    pub fn may_be_package(&self) -> bool {
+        self.uv.package != Some(false)
     }
 
     /// Returns the indexes of `tool.uv.index`, in their order.

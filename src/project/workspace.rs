@@ -37,12 +37,21 @@ impl Workspace {
     /// Finds the project that `folder` belongs to, and its workspace: the nearest `pyproject.toml`, then the nearest
     /// one above it, if that is a workspace root that names the project as a member. Otherwise the project is alone.
     ///
+    /// A folder that has one of the files in `marks`, or a `setup.py` or `setup.cfg`, is a project without a
+    /// `pyproject.toml`; so is `folder` itself if nothing is found.
+    ///
     /// # Errors
-    /// There is no project, or it, its workspace root or another member is not valid.
-    pub fn discover(folder: &Path) -> Result<Self, ProjectError> {
+    /// The folder cannot be read, or the project, its workspace root or another member is not valid.
+    pub fn discover(folder: &Path, marks: &[&str]) -> Result<Self, ProjectError> {
         let folder = fs::canonicalize(folder).map_err(read_error(folder))?;
-        let project = folder.ancestors().find(|folder| folder.join(FILENAME).is_file());
-        let project = project.ok_or_else(|| ProjectError::NoPyproject(folder.clone()))?;
+        let has_mark = |folder: &Path| {
+            let mut names = [FILENAME, "setup.py", "setup.cfg"].into_iter().chain(marks.iter().copied());
+            names.any(|name| folder.join(name).is_file())
+        };
+        let project = folder.ancestors().find(|folder| has_mark(folder)).unwrap_or(&folder);
+        if !project.join(FILENAME).is_file() {
+            return Ok(Self::alone(project, Pyproject::absent(project)));
+        }
         let pyproject = Pyproject::read(project)?;
         if !pyproject.is_managed() {
             return Ok(Self::alone(project, pyproject));

@@ -13,7 +13,7 @@ fn the_project_and_its_lock_must_be_right() {
     let workshop = Workshop::new();
     for (arguments, expected) in [
         (&["--lock=nowhere.lock"][..], &["there is no lock file nowhere.lock", "hint: `uv lock` makes one"][..]),
-        (&["--lock=project/pyproject.toml"], &["is not a uv.lock"]),
+        (&["--lock=project/pyproject.toml"], &["is not a lock file"]),
         (&["--include=nowhere"], &["there is no file or folder"]),
         (&["--extra=nope"], &["nope"]),
         (&["--package=nope"], &["nope"]),

@@ -32,14 +32,14 @@ fn a_project_finds_its_workspace_and_itself() {
     fs::write(root.join("packages/file"), "").unwrap();
     fs::write(root.join(".gitignore"), "__pycache__/\n").unwrap();
 
-    let workspace = Workspace::discover(root).unwrap();
+    let workspace = Workspace::discover(root, &[]).unwrap();
     let expected =
         ["", "apps/.hidden/service", "apps/one/service", "apps/two/deep/service", "packages/a", "packages/b"];
     assert_eq!(paths(&workspace), expected);
     assert_eq!(workspace.current().pyproject.name.as_ref().unwrap().as_str(), "root");
 
     fs::create_dir_all(root.join("packages/b/src")).unwrap();
-    let workspace = Workspace::discover(&root.join("packages/b/src")).unwrap();
+    let workspace = Workspace::discover(&root.join("packages/b/src"), &[]).unwrap();
     assert_eq!(paths(&workspace), expected);
     assert_eq!(workspace.current().path, Path::new("packages/b"));
     assert_eq!(workspace.folder(workspace.current()), fs::canonicalize(root.join("packages/b")).unwrap());
@@ -52,7 +52,7 @@ fn a_root_may_be_no_project() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "", "", "[tool.uv.workspace]\nmembers = [\"a\"]\n");
     write(folder.path(), "a", "a", "");
-    let workspace = Workspace::discover(folder.path()).unwrap();
+    let workspace = Workspace::discover(folder.path(), &[]).unwrap();
     assert_eq!(paths(&workspace), ["", "a"]);
     assert_eq!(workspace.current().pyproject.name, None);
 }
@@ -69,7 +69,7 @@ fn a_project_is_alone_where_no_workspace_names_it() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "", "outer", table);
         write(folder.path(), "inner", "inner", inner);
-        let workspace = Workspace::discover(&folder.path().join("inner")).unwrap();
+        let workspace = Workspace::discover(&folder.path().join("inner"), &[]).unwrap();
         assert_eq!((workspace.members.len(), workspace.current().path.to_str()), (1, Some("")), "{table}{inner}");
         assert_eq!(workspace.root, fs::canonicalize(folder.path().join("inner")).unwrap());
     }
@@ -81,7 +81,7 @@ fn unmanaged_members_do_not_belong() {
     write(folder.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"*\"]\n");
     write(folder.path(), "a", "a", "[tool.uv]\nmanaged = false\n");
     write(folder.path(), "b", "b", "");
-    assert_eq!(paths(&Workspace::discover(folder.path()).unwrap()), ["", "b"]);
+    assert_eq!(paths(&Workspace::discover(folder.path(), &[]).unwrap()), ["", "b"]);
 }
 
 #[test]
@@ -119,13 +119,13 @@ fn wrong_workspaces_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"p/*\"]\n");
         make(folder.path());
-        match Workspace::discover(folder.path()) {
+        match Workspace::discover(folder.path(), &[]) {
             Ok(_) => assert!(message.starts_with("is no error"), "{message}"),
             Err(error) => assert!(error.to_string().contains(message), "{error}"),
         }
     }
-    let nowhere = Workspace::discover(Path::new("/"));
-    assert!(matches!(nowhere, Err(ProjectError::NoPyproject(_))), "{nowhere:?}");
+    let nowhere = Workspace::discover(Path::new("/nowhere"), &[]);
+    assert!(matches!(nowhere, Err(ProjectError::Read { .. })), "{nowhere:?}");
 }
 
 #[test]
@@ -139,12 +139,12 @@ fn links_that_lead_in_a_circle_end() {
     fs::create_dir(root.join("p/b")).unwrap();
     std::os::unix::fs::symlink("../b", root.join("p/a/sideways")).unwrap();
     std::os::unix::fs::symlink("../a", root.join("p/b/sideways")).unwrap();
-    let error = Workspace::discover(root).unwrap_err();
+    let error = Workspace::discover(root, &[]).unwrap_err();
     assert!(matches!(error, ProjectError::SameName { .. }), "the member is found by two paths: {error}");
 
     fs::remove_file(root.join("p/b/sideways")).unwrap();
     write(root, "p/b/leaf", "other", "[tool.uv]\nmanaged = false\n");
-    assert_eq!(paths(&Workspace::discover(root).unwrap()), ["", "p/a/leaf"]);
+    assert_eq!(paths(&Workspace::discover(root, &[]).unwrap()), ["", "p/a/leaf"]);
 }
 
 #[test]
@@ -164,4 +164,25 @@ fn the_nearest_python_version_decides() {
     assert_eq!(python_version_file(&member, &root).unwrap(), None);
     fs::write(root.join("a/.python-version"), b"\xff").unwrap();
     assert!(matches!(python_version_file(&member, &root), Err(ProjectError::Read { .. })));
+}
+
+#[test]
+fn a_folder_without_pyproject_is_a_project_by_its_lock_or_its_setup() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, "", "root", "");
+    for (name, mark) in [("locked", "requirements.txt"), ("old", "setup.py"), ("older", "setup.cfg")] {
+        let inner = root.join(name).join("inner");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(root.join(name).join(mark), "").unwrap();
+        let workspace = Workspace::discover(&inner, &["requirements.txt"]).unwrap();
+        assert_eq!(workspace.root, root.canonicalize().unwrap().join(name));
+        assert_eq!(workspace.current().pyproject.name, None);
+    }
+    let plain = root.join("plain");
+    fs::create_dir(&plain).unwrap();
+    let workspace = Workspace::discover(&plain, &["requirements.txt"]).unwrap();
+    assert_eq!(workspace.current().pyproject.name.as_ref().unwrap().as_str(), "root");
+    let bare = tempfile::tempdir().unwrap();
+    assert_eq!(Workspace::discover(bare.path(), &[]).unwrap().root, bare.path().canonicalize().unwrap());
 }

@@ -1,0 +1,122 @@
+//! The lock of a project: found, read, and compared with what the project declares.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::BuildError;
+use crate::lock::requirements::{Requirements, Surroundings};
+use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
+use crate::project::builder::{Builder, Tool};
+use crate::project::declared::Declared;
+use crate::project::workspace::{Member, Workspace};
+use crate::report::Reporter;
+use crate::settings::{Environment, LockCheck, Settings};
+
+/// Reads the lock of a project, and compares it with the project unless it is to be taken as it is. A project that
+/// requires nothing needs none: then there is no file, and nothing is locked.
+///
+/// # Errors
+/// There is none, it cannot be read, or it does not match.
+pub fn open(
+    settings: &Settings,
+    workspace: &Workspace,
+    reporter: &dyn Reporter,
+) -> Result<(Option<PathBuf>, Lock), BuildError> {
+    let Some(path) = settings.lock.clone().or_else(|| find(workspace)) else {
+        return match requires_nothing(workspace) {
+            true => Ok((None, Lock::Requirements(Requirements::default()))),
+            false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
+        };
+    };
+    let lock = read(&path, settings, workspace)?;
+    if settings.lock_check == LockCheck::Locked {
+        check(&lock, &path, workspace, &settings.environment, reporter)?;
+    }
+    Ok((Some(path), lock))
+}
+
+/// Returns the first lock that the project's folder or its workspace's has.
+fn find(workspace: &Workspace) -> Option<PathBuf> {
+    let folders = [workspace.folder(workspace.current()), workspace.root.clone()];
+    let candidates = LockFormat::NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+/// Returns whether a project declares no dependency, as far as its files tell; what its wheel requires is seen later.
+fn requires_nothing(workspace: &Workspace) -> bool {
+    let folder = workspace.folder(workspace.current());
+    let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
+    let table = &workspace.current().pyproject.table;
+    let is_empty = |value: Option<&toml::Value>| match value {
+        None => true,
+        Some(toml::Value::Array(requirements)) => requirements.is_empty(),
+        Some(toml::Value::Table(requirements)) => requirements.keys().all(|name| name == "python"),
+        Some(_) => false,
+    };
+    let project = table.get("project");
+    let poetry = table.get("tool").and_then(|tool| tool.get("poetry"));
+    !is_declared && [project, poetry].into_iter().flatten().all(|table| is_empty(table.get("dependencies")))
+}
+
+fn read(path: &Path, settings: &Settings, workspace: &Workspace) -> Result<Lock, BuildError> {
+    let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
+    if !path.exists() {
+        return Err(BuildError::NoLock(path.to_owned()));
+    }
+    Ok(match format {
+        LockFormat::Uv => Lock::parse_uv(&super::plan::read(path)?, path)?,
+        LockFormat::Pylock => Lock::parse_pylock(&super::plan::read(path)?, path)?,
+        LockFormat::Poetry => Lock::parse_poetry(&super::plan::read(path)?, path, &local_project(workspace.current()))?,
+        LockFormat::Requirements => {
+            let environment = &settings.environment;
+            let surroundings = Surroundings {
+                read: &|path| fs::read_to_string(path),
+                variable: &|name| environment.get(name).map(str::to_owned),
+                name: &|folder| Declared::read(folder).ok()?.name,
+            };
+            Lock::read_requirements(path, &surroundings)?
+        }
+    })
+}
+
+fn local_project(member: &Member) -> LocalProject {
+    LocalProject { path: member.path.clone(), table: member.pyproject.table.clone() }
+}
+
+/// Compares the lock with every pyproject.toml of the workspace, and asks uv about what that does not decide.
+fn check(
+    lock: &Lock,
+    path: &Path,
+    workspace: &Workspace,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
+    let Freshness::Undecided(reasons) = lock.check_locked(&projects)? else {
+        return Ok(());
+    };
+    let undecided = |why: &str| {
+        reporter.warn(&format!("whether {} matches pyproject.toml is not known: {why}", path.display()));
+    };
+    if !matches!(lock, Lock::Uv(_)) {
+        undecided(&reasons.join("; "));
+        return Ok(());
+    }
+    match Builder::find(environment.get("PATH").map(AsRef::as_ref), false).map(|builder| builder.tool) {
+        Ok(Tool::Uv(uv)) => {
+            let mut check = Command::new(uv);
+            check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
+            match check.output() {
+                Ok(output) if output.status.success() => {}
+                // uv ends with 1 when the lock is out of date, and with 2 when it could not find out.
+                Ok(output) if output.status.code() == Some(1) => {
+                    return Err(BuildError::LockOutdated(path.to_owned()));
+                }
+                Ok(_) | Err(_) => undecided("`uv lock --check` could not tell"),
+            }
+        }
+        Ok(_) | Err(_) => undecided(&format!("{}, and uv is not there to ask", reasons.join("; "))),
+    }
+    Ok(())
+}
