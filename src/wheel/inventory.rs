@@ -37,11 +37,13 @@ pub struct Inventory {
     pub files: Vec<WheelFile>,
     /// The console and GUI scripts to make, ordered by name.
     pub entry_points: Vec<EntryPoint>,
+    /// What it requires, as its METADATA has it (core metadata, Requires-Dist).
+    pub requires: Vec<String>,
 }
 
 impl Inventory {
     /// The version of what is kept: it is raised whenever an inventory's form changes, or reading becomes stricter.
-    pub const FORMAT: u32 = 2;
+    pub const FORMAT: u32 = 3;
 }
 
 /// A file of a wheel.
@@ -110,13 +112,14 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<Inventory, De
 
     let text = |path: &str| texts.get(path).ok_or_else(|| Fault::Missing.at(path));
     let root_is_purelib = metadata::check_wheel(text(&layout.wheel)?).map_err(|fault| fault.at(&*layout.wheel))?;
-    metadata::check_metadata(text(&layout.metadata)?, filename).map_err(|fault| fault.at(&*layout.metadata))?;
+    let requires =
+        metadata::check_metadata(text(&layout.metadata)?, filename).map_err(|fault| fault.at(&*layout.metadata))?;
     let entry_points = match texts.get(&*layout.entry_points) {
         Some(text) => entry_points::parse(text).map_err(|fault| fault.at(&*layout.entry_points))?,
         None => Vec::new(),
     };
     let (name, version) = (filename.name.clone(), filename.version.clone());
-    Ok(Inventory { name, version, root_is_purelib, dist_info: layout.dist_info, files, entry_points })
+    Ok(Inventory { name, version, root_is_purelib, dist_info: layout.dist_info, files, entry_points, requires })
 }
 
 /// The paths that mean something in a wheel.

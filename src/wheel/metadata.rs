@@ -13,6 +13,9 @@ use super::error::Fault;
 use crate::name::DistributionName;
 use crate::wheel::filename::WheelFilename;
 
+/// The header of a requirement.
+const REQUIRES: &str = "Requires-Dist";
+
 /// Finds the one top-level `.dist-info` folder.
 pub(super) fn dist_info(entries: &[Entry]) -> Result<String, Fault> {
     let folders: BTreeSet<&str> = entries
@@ -38,10 +41,20 @@ pub(super) fn check_dist_info(folder: &str, filename: &WheelFilename) -> Result<
     check_identity(name, version, filename)
 }
 
-/// Checks that METADATA is of the distribution in the file name.
-pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<(), Fault> {
+/// Checks that METADATA is of the distribution in the file name; returns what it requires.
+pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Vec<String>, Fault> {
     let headers = Headers::parse(text)?;
-    check_identity(&headers.get("Name")?, &headers.get("Version")?, filename)
+    check_identity(&headers.get("Name")?, &headers.get("Version")?, filename)?;
+    Ok(headers.all(REQUIRES))
+}
+
+/// Returns what a distribution requires by its METADATA, which an index may serve beside the wheel (core metadata,
+/// Requires-Dist).
+///
+/// # Errors
+/// The text is no METADATA.
+pub fn requires(text: &[u8]) -> Result<Vec<String>, Fault> {
+    Ok(Headers::parse(text)?.all(REQUIRES))
 }
 
 fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result<(), Fault> {
@@ -88,6 +101,11 @@ impl<'a> Headers<'a> {
     fn get(&self, name: &'static str) -> Result<String, Fault> {
         let value = self.0.get_first_value(name).ok_or(Fault::HeaderMissing(name))?;
         Ok(value.trim().to_owned())
+    }
+
+    /// Returns every value of a header that may be there more than once.
+    fn all(&self, name: &str) -> Vec<String> {
+        self.0.get_all_values(name).iter().map(|value| value.trim().to_owned()).collect()
     }
 }
 

@@ -24,3 +24,4 @@ pub use entry_points::EntryPoint;
 pub use error::{Fault, Field, WheelError};
 pub use install::{Wheel, install};
 pub use inventory::{Inventory, Part, WheelFile, read};
+pub use metadata::requires;
