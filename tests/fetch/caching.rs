@@ -59,7 +59,7 @@ fn the_form_of_records_is_pinned() {
     filled(&place, &wheel_bytes(1, 100));
     let record = fs::read(&place.files(".record")[0]).unwrap();
     assert!(record.starts_with(b"pybundle record 1.3\n"));
-    assert_eq!(Sha256::of(&record).hex(), "6b227020628d85a83b025e144491cdc6fba94d9292db9bd2526d9ee5c26fa670");
+    assert_eq!(Sha256::of(&record).hex(), "3cdc89744ab91b6dfe13155dd2c23109bfafb0c8795a0e8b628d28fb9b88f306");
 }
 
 #[test]
