@@ -38,6 +38,14 @@ pub enum ProjectError {
         /// What is wrong; never the URL, which may hold a password.
         reason: String,
     },
+    /// A value of `tool.uv` is not what uv's settings ask for.
+    #[error("{}: `tool.uv` is not usable: {reason}", path.display())]
+    UvOptions {
+        /// The `pyproject.toml`.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A pattern in `tool.uv.workspace` is no pattern, or leads out of the workspace.
     #[error("{}: `{pattern}` in `tool.uv.workspace` is not usable: {reason}", path.display())]
     MemberPattern {
@@ -78,7 +86,9 @@ impl ProjectError {
     /// Returns what the user may do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Read { .. } | Self::Invalid { .. } | Self::Index { .. } => return Vec::new(),
+            Self::Read { .. } | Self::Invalid { .. } | Self::Index { .. } | Self::UvOptions { .. } => {
+                return Vec::new();
+            }
             Self::MemberPattern { .. } => {
                 "patterns are relative to the workspace root and stay below it, for instance `packages/*`".to_owned()
             }

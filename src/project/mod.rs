@@ -11,6 +11,7 @@ pub mod pyproject;
 pub mod revision;
 mod rules;
 pub mod setuptools;
+pub mod uv_options;
 pub mod workspace;
 
 pub use error::ProjectError;
