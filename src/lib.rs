@@ -10,9 +10,15 @@
 //! One pipeline, straight as a corridor. No stage writes the tree to disk, and none goes back to an earlier one.
 //!
 //! ```text
-//! Lock ──select(Request, Target)──▶ Selection ──fetch──▶ Wheel (verified, in the cache)
+//! Lock ──select(Request, Target)──▶ Selection ◀──complete── index::Finder
+//!                                       │ choose(tags)
+//!                                       ▼
+//!              wheels, source distributions, repositories, folders
+//!                    │              └────fetch, build─────┘
+//!                  fetch                       │
+//!                    ▼                         ▼
+//!               Wheel (verified, in the cache; what was built is audited)
 //!                                                          │
-//!            local projects ──build──▶ Wheel ──────────────┤
 //!                                                          ▼
 //!                       the application's files ──▶ files at their places, with where their bytes lie
 //!                                                          │
@@ -29,10 +35,13 @@
 //! | [`cli`] | one file per subcommand; the only room that prints, reads the environment and knows the home folder |
 //! | [`settings`] | flags, environment and defaults as one typed value that drives everything |
 //! | [`build`] | the pipeline itself: a plan, and its execution |
-//! | [`project`] | pyproject.toml, workspaces, the application's files, local projects built into wheels |
+//! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
+//! | [`builder`] | what is no wheel yet, built into one: folders, unpacked source distributions, repositories |
+//! | [`sdist`] | source distributions: their names, and the strict unpacking |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
-//! | [`lock`] | lock files, and what they select for a target |
+//! | [`lock`] | uv.lock, pylock.toml, poetry.lock and requirements; what they pin for a target, and which file of it fits |
+//! | [`index`] | where the files are of what a lock pins without saying it: the simple API, flat folders |
 //! | [`wheel`] | file names, the strict reader, and the installation into a tree |
 //! | [`fetch`] | downloads: bounded, retried, resumed, verified |
 //! | [`cache`] | verified wheels by their content, for several processes at once |
@@ -41,9 +50,9 @@
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
-//! | [`audit`] | whether the handler is in the artifact |
+//! | [`audit`] | whether the handler is in the artifact, and whether a wheel that was built here fits the target |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
-//! | [`name`], [`digest`], [`retry`] | normalized names; digests and their computation; when to try again |
+//! | [`name`], [`digest`], [`redact`], [`retry`] | normalized names; digests and their computation; secrets kept out of messages; when to try again |
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
 //! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
