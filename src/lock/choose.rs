@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::{LockError, list};
 use super::{Files, LockedWheel, Pinned, Selected, SelectedSource, Selection, Source};
-use crate::name::DistributionName;
+use crate::name::{DistributionName, InvalidName};
 use crate::target::{LambdaProfile, Tag, Tags, Target};
 
 /// How many compatibility tags a message lists.
@@ -32,6 +32,11 @@ impl Packages {
         }
     }
 
+    /// Returns whether a distribution is one of them by its name.
+    fn names(&self, name: &DistributionName) -> bool {
+        matches!(self, Self::Named(names) if names.contains(name))
+    }
+
     /// Returns those of both sets.
     pub fn union(self, other: Self) -> Self {
         match (self, other) {
@@ -52,6 +57,62 @@ pub struct FormatControl {
     pub no_build: Packages,
     /// Those whose wheels are not used: they are built (`--no-binary`).
     pub no_binary: Packages,
+}
+
+impl FormatControl {
+    /// The word for every distribution, in pip's options.
+    const ALL: &str = ":all:";
+    /// The word that takes back what was said before, in pip's options.
+    const NONE: &str = ":none:";
+
+    /// Takes the value of pip's `--only-binary`: names between commas. A name that is said here is taken out of
+    /// `--no-binary`, and the other way round.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidName`], if one of them is no name.
+    pub fn only_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+        Self::name(names, &mut self.no_build, &mut self.no_binary)
+    }
+
+    /// Takes the value of pip's `--no-binary`; see [`Self::only_binary`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidName`], if one of them is no name.
+    pub fn no_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+        Self::name(names, &mut self.no_binary, &mut self.no_build)
+    }
+
+    /// Returns whether a distribution may be built. One that is named counts more than `:all:`.
+    pub fn may_build(&self, name: &DistributionName) -> bool {
+        !self.no_build.contains(name) || self.no_build == Packages::All && self.no_binary.names(name)
+    }
+
+    /// Returns whether the wheels of a distribution may be used. One that is named counts more than `:all:`.
+    pub fn may_install(&self, name: &DistributionName) -> bool {
+        !self.no_binary.contains(name) || self.no_binary == Packages::All && self.no_build.names(name)
+    }
+
+    fn name(names: &str, target: &mut Packages, other: &mut Packages) -> Result<(), InvalidName> {
+        for name in names.split(',').map(str::trim) {
+            match name {
+                Self::ALL => {
+                    *target = Packages::All;
+                    *other = Packages::None;
+                }
+                Self::NONE => *target = Packages::None,
+                _ => {
+                    let name: DistributionName = name.parse()?;
+                    if let Packages::Named(names) = other {
+                        names.remove(&name);
+                    }
+                    *target = std::mem::take(target).union(Packages::Named([name].into()));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Chooses files for one target.
@@ -90,8 +151,8 @@ impl<'a> Chooser<'a> {
     }
 
     fn file(&self, pinned: &Pinned, files: &Files) -> Result<SelectedSource, LockError> {
-        let may_build = !self.formats.no_build.contains(&pinned.name);
-        let may_install = !self.formats.no_binary.contains(&pinned.name);
+        let may_build = self.formats.may_build(&pinned.name);
+        let may_install = self.formats.may_install(&pinned.name);
         if let (true, Some((wheel, tag))) = (may_install, self.best(&files.wheels)) {
             return Ok(SelectedSource::Wheel(wheel.clone(), tag.clone()));
         }

@@ -1,7 +1,9 @@
 //! What can be wrong with a lock file, and with what is asked of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::LockFormat;
+use super::requirements::RequirementsError;
 use crate::name::DistributionName;
 use crate::target::PythonVersion;
 
@@ -83,7 +85,7 @@ pub enum LockError {
         members: Vec<String>,
     },
     /// No root has the extra.
-    #[error("{}: {} no extra `{extra}`", .path.display(), subject(.projects))]
+    #[error("{}: {} no extra `{extra}`", .path.display(), subject(.path, .projects))]
     UnknownExtra {
         /// The lock.
         path: PathBuf,
@@ -95,7 +97,7 @@ pub enum LockError {
         known: Vec<String>,
     },
     /// No root has the group.
-    #[error("{}: {} no dependency group `{group}`", .path.display(), subject(.projects))]
+    #[error("{}: {} no dependency group `{group}`", .path.display(), subject(.path, .projects))]
     UnknownGroup {
         /// The lock.
         path: PathBuf,
@@ -181,6 +183,15 @@ pub enum LockError {
         /// What differs.
         differences: Vec<String>,
     },
+    /// Files of requirements cannot be read, or do not pin what they require.
+    #[error(transparent)]
+    Requirements(Box<RequirementsError>),
+}
+
+impl From<RequirementsError> for LockError {
+    fn from(error: RequirementsError) -> Self {
+        Self::Requirements(Box::new(error))
+    }
 }
 
 /// How a part of a lock contradicts another part.
@@ -230,6 +241,20 @@ impl LockError {
     /// Returns what may help, in sentences without a full stop.
     pub fn hints(&self) -> Vec<String> {
         match self {
+            Self::Requirements(error) => error.hints(),
+            Self::UnknownMember { path, .. } if is_of_requirements(path) => {
+                vec!["a file of requirements has no workspace: name the member's folder as the project".to_owned()]
+            }
+            Self::UnknownExtra { path, .. } if is_of_requirements(path) => {
+                vec!["a file of requirements has no extras: name a file that pins them with --lock".to_owned()]
+            }
+            Self::UnknownGroup { path, group, .. } if is_of_requirements(path) => vec![format!(
+                "a file of requirements has no groups: name the file that pins `{group}` with --lock, \
+                 for instance requirements-{group}.txt or requirements/{group}.txt"
+            )],
+            Self::TwoVersions { path, .. } if is_of_requirements(path) => {
+                vec!["leave one of them out, or give them markers that exclude each other".to_owned()]
+            }
             Self::Syntax { .. } | Self::Inconsistent { .. } => {
                 vec!["write the lock again with `uv lock`; it is not meant to be edited".to_owned()]
             }
@@ -293,9 +318,14 @@ fn quoted_list(items: &[String]) -> String {
     list(&items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>())
 }
 
-fn subject(projects: &[String]) -> String {
+fn is_of_requirements(path: &Path) -> bool {
+    LockFormat::of(path) == Some(LockFormat::Requirements)
+}
+
+fn subject(path: &Path, projects: &[String]) -> String {
     let verb = if projects.len() == 1 { "has" } else { "have" };
     match projects {
+        [] if is_of_requirements(path) => "a file of requirements has".to_owned(),
         [] => "the workspace has".to_owned(),
         _ => format!("{} {verb}", quoted_list(projects)),
     }

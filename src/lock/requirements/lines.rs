@@ -1,0 +1,141 @@
+//! The logical lines of a file of requirements: comments taken out, continuations joined.
+//!
+//! Specification: [pip, requirements file format](https://pip.pypa.io/en/stable/reference/requirements-file-format/#comments).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::lock::Dependent;
+
+/// The beginning of an annotation of pip-compile and uv.
+const VIA: &str = "via";
+
+/// A logical line that is not empty.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where it begins, from 1.
+    pub number: usize,
+    /// The text without comments, on one line.
+    pub text: String,
+    /// Who asks for what is on the line, as comments beside and below it say.
+    pub via: BTreeSet<Dependent>,
+}
+
+/// Returns the logical lines of a text. A backslash at the end of a line joins the next one to it; a comment ends a
+/// logical line.
+pub fn lines(text: &str) -> Vec<Line> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    let mut lines: Vec<Line> = Vec::new();
+    let mut started: Option<(usize, String)> = None;
+    let mut annotation = Annotation::default();
+    for (index, physical) in text.split(['\n', '\r']).enumerate() {
+        let (content, comment) = split_comment(physical);
+        let (number, mut logical) = started.take().unwrap_or((index + 1, String::new()));
+        if let (None, Some(continued)) = (comment, content.strip_suffix('\\')) {
+            logical.push_str(continued);
+            started = Some((number, logical));
+            continue;
+        }
+        logical.push_str(content);
+        push(&mut lines, number, &logical, &mut annotation);
+        if let (Some(comment), Some(line)) = (comment, lines.last_mut()) {
+            annotation.read(comment, &mut line.via);
+        }
+    }
+    if let Some((number, logical)) = started {
+        push(&mut lines, number, &logical, &mut annotation);
+    }
+    lines
+}
+
+/// Adds a logical line unless it is empty; a line that has something on it begins its own annotation.
+fn push(lines: &mut Vec<Line>, number: usize, logical: &str, annotation: &mut Annotation) {
+    let text = logical.trim();
+    if !text.is_empty() {
+        *annotation = Annotation::default();
+        lines.push(Line { number, text: text.to_owned(), via: BTreeSet::new() });
+    }
+}
+
+/// Splits a line before the `#` that begins a comment: at the line's beginning, or after whitespace.
+fn split_comment(line: &str) -> (&str, Option<&str>) {
+    let mut before = None;
+    for (at, character) in line.char_indices() {
+        if character == '#' && before.is_none_or(char::is_whitespace) {
+            return (&line[..at], Some(&line[at + 1..]));
+        }
+        before = Some(character);
+    }
+    (line, None)
+}
+
+/// What pip-compile and uv note of a requirement: `# via flask`, or `# via` with a name on each of the comments below.
+#[derive(Default)]
+struct Annotation {
+    is_open: bool,
+}
+
+impl Annotation {
+    /// Adds those whom a comment names.
+    fn read(&mut self, comment: &str, via: &mut BTreeSet<Dependent>) {
+        let comment = comment.trim();
+        let names = match comment.strip_prefix(VIA) {
+            Some("") => {
+                self.is_open = true;
+                return;
+            }
+            Some(names) if names.starts_with(' ') => names,
+            _ if self.is_open => comment,
+            _ => return,
+        };
+        via.extend(names.split(',').filter_map(|name| dependent(name.trim())));
+    }
+}
+
+/// Reads who asks for a requirement: a distribution, perhaps with the file that declares it, or a file of requirements.
+/// A file of constraints (`-c`) asks for nothing.
+fn dependent(text: &str) -> Option<Dependent> {
+    if let Some(path) = text.strip_prefix("-r ") {
+        return Some(Dependent::File(PathBuf::from(path.trim())));
+    }
+    let name = text.split(' ').next().unwrap_or_default();
+    name.parse().ok().map(|name| Dependent::Distribution(name, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<(usize, String)> {
+        lines(text).into_iter().map(|line| (line.number, line.text)).collect()
+    }
+
+    #[test]
+    fn lines_are_joined_and_comments_taken_out() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("\u{feff}a\r\nb\rc", vec![(1, "a"), (2, "b"), (3, "c")]),
+            ("a \\\n  --hash=x \\\r\n  --hash=y\nb", vec![(1, "a   --hash=x   --hash=y"), (4, "b")]),
+            ("--hash=sha256:ab\\\ncd", vec![(1, "--hash=sha256:abcd")]),
+            ("a # b\n  # c\n#d\na#e", vec![(1, "a"), (4, "a#e")]),
+            ("# a \\\nb", vec![(2, "b")]),
+            ("a # b \\\nc", vec![(1, "a"), (2, "c")]),
+            ("a \\\n # b\n c", vec![(1, "a"), (3, "c")]),
+            ("a\\", vec![(1, "a")]),
+            ("\\\n\\\n\\", vec![]),
+        ] {
+            let expected: Vec<_> = expected.into_iter().map(|(number, text)| (number, text.to_owned())).collect();
+            assert_eq!(texts(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn annotations_say_who_asks() {
+        let text = "# via nobody\na==1\n    # via\n    #   -r requirements.in\n    #   -c constraints.txt\n    #   Flask_Cors\n\
+                    b==1    # via a, app (pyproject.toml)\nc==1\n# other words\nd==1 # via";
+        let name = |name: &str| Dependent::Distribution(name.parse().unwrap(), None);
+        let via: Vec<Vec<Dependent>> = lines(text).into_iter().map(|line| line.via.into_iter().collect()).collect();
+        let file = Dependent::File("requirements.in".into());
+        assert_eq!(via, [vec![name("flask-cors"), file], vec![name("a"), name("app")], vec![], vec![]]);
+    }
+}
