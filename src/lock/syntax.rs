@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::error::LockError;
+use crate::redact;
 
 /// A string of the file that was parsed, with its text for messages.
 #[derive(Debug, Clone)]
@@ -36,10 +37,15 @@ pub fn error(text: &str, path: &Path, table: &str, error: &toml::de::Error) -> L
     let in_table = with_header.and_then(|text| text.rfind(table)).and_then(|start| text.get(start..));
     LockError::Syntax {
         path: path.to_owned(),
-        line: before.map(|before| before.matches('\n').count() + 1),
+        line: before.map(line_after),
         package: in_table.and_then(name).map(str::to_owned),
-        reason: error.message().to_owned(),
+        reason: redact::text(error.message()),
     }
+}
+
+/// Returns the number, from 1, of the line that follows upon a text.
+pub fn line_after(before: &str) -> usize {
+    before.matches('\n').count() + 1
 }
 
 /// Returns the name in a distribution's table. It is looked for in the text, because the file cannot be parsed.
