@@ -25,7 +25,7 @@ pub fn open(
 ) -> Result<(Option<PathBuf>, Lock), BuildError> {
     let Some(path) = settings.lock.clone().or_else(|| find(workspace)) else {
         return match requires_nothing(workspace) {
-            true => Ok((None, Lock::Requirements(Requirements::default()))),
+            true => Ok((None, Lock::Requirements(Requirements::none(&workspace.root)))),
             false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
         };
     };
@@ -70,7 +70,9 @@ fn read(path: &Path, settings: &Settings, workspace: &Workspace) -> Result<Lock,
         LockFormat::Poetry => Lock::parse_poetry(&super::plan::read(path)?, path, &local_project(workspace.current()))?,
         LockFormat::Requirements => {
             let environment = &settings.environment;
+            let project = workspace.folder(workspace.current());
             let surroundings = Surroundings {
+                project: &project,
                 read: &|path| fs::read_to_string(path),
                 variable: &|name| environment.get(name).map(str::to_owned),
                 name: &|folder| Declared::read(folder).ok()?.name,

@@ -54,6 +54,23 @@ pub enum LockError {
         /// The built-in profiles that it allows.
         runtimes: Vec<&'static str>,
     },
+    /// The target's Python is outside of a distribution's `requires-python`.
+    #[error(
+        "{}: {package} is for Python {requires_python}, the target {target} has Python {python}",
+        .path.display()
+    )]
+    PythonNotSupported {
+        /// The lock.
+        path: PathBuf,
+        /// The distribution with its version.
+        package: String,
+        /// The target.
+        target: String,
+        /// The target's version of Python.
+        python: PythonVersion,
+        /// What the distribution requires.
+        requires_python: String,
+    },
     /// The target is none of the environments that the lock was resolved for.
     #[error("{}: the lock is for {}, which the target {target} is not", .path.display(), quoted_list(.environments))]
     UnsupportedTarget {
@@ -161,6 +178,16 @@ pub enum LockError {
         /// What would help.
         hints: Vec<String>,
     },
+    /// A distribution comes from a repository that is none of git.
+    #[error("{}: {package} comes from a {vcs} repository; only git is supported", .path.display())]
+    UnsupportedVcs {
+        /// The lock.
+        path: PathBuf,
+        /// The distribution with its version.
+        package: String,
+        /// The version control system.
+        vcs: String,
+    },
     /// A URL of the lock is none, or none that a wheel can be fetched from.
     #[error("{}: {package} is at `{url}`, which is no URL that can be fetched: {reason}", .path.display())]
     InvalidUrl {
@@ -255,22 +282,27 @@ impl LockError {
             Self::TwoVersions { path, .. } if is_of_requirements(path) => {
                 vec!["leave one of them out, or give them markers that exclude each other".to_owned()]
             }
-            Self::Syntax { .. } | Self::Inconsistent { .. } => {
-                vec!["write the lock again with `uv lock`; it is not meant to be edited".to_owned()]
+            Self::Syntax { path, .. } | Self::Inconsistent { path, .. } => {
+                vec![format!("write the lock again with {}; it is not meant to be edited", writer(path))]
             }
-            Self::UnsupportedVersion { .. } => {
-                vec![
-                    "use a newer pybundle, or write the lock with a version of uv whose locks have version 1"
-                        .to_owned(),
-                ]
+            Self::UnsupportedVersion { path, .. } => {
+                let tool = if is_of_uv(path) { "a version of uv" } else { "a version of its tool" };
+                vec![format!("use a newer pybundle, or write the lock with {tool} whose locks have version 1")]
             }
-            Self::PythonOutOfRange { runtimes, .. } => {
+            Self::PythonOutOfRange { path, runtimes, .. } => {
                 let choose =
                     (!runtimes.is_empty()).then(|| format!("the lock allows --runtime {}", runtimes.join(", ")));
-                choose.into_iter().chain(["widen requires-python and run `uv lock`".to_owned()]).collect()
+                let widen = format!("widen requires-python and write the lock again with {}", writer(path));
+                choose.into_iter().chain([widen]).collect()
             }
-            Self::UnsupportedTarget { .. } => {
+            Self::PythonNotSupported { path, .. } => {
+                vec![format!("write the lock again with {}, for the target's Python as well", writer(path))]
+            }
+            Self::UnsupportedTarget { path, .. } if is_of_uv(path) => {
                 vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
+            }
+            Self::UnsupportedTarget { path, .. } => {
+                vec![format!("write the lock again with {}, for the target as well", writer(path))]
             }
             Self::UnknownMember { name, members, .. } => near(name.as_str(), members, "members"),
             Self::UnknownProject { members, .. } if members.is_empty() => Vec::new(),
@@ -280,16 +312,30 @@ impl LockError {
             Self::UnknownExtra { extra, known, .. } => near(extra, known, "extras"),
             Self::UnknownGroup { group, known, .. } => near(group, known, "groups"),
             Self::Conflict { .. } => vec!["bundle them one at a time".to_owned()],
-            Self::UnsettledConflicts { .. } | Self::TwoVersions { .. } | Self::UnmatchedRequirement { .. } => {
-                vec!["write the lock again with `uv lock`".to_owned()]
-            }
+            Self::UnsettledConflicts { path }
+            | Self::TwoVersions { path, .. }
+            | Self::UnmatchedRequirement { path, .. } => vec![format!("write the lock again with {}", writer(path))],
             Self::NoFile { hints, .. } => hints.clone(),
+            Self::UnsupportedVcs { package, .. } => vec![format!("lock a release or an archive of {package} instead")],
             Self::InvalidUrl { .. } => Vec::new(),
             Self::Outdated { .. } => {
                 vec!["run `uv lock`, or pass --frozen to use the lock as it is".to_owned()]
             }
         }
     }
+}
+
+/// Returns what writes a lock of this form.
+fn writer(path: &Path) -> &'static str {
+    match LockFormat::of(path) {
+        Some(LockFormat::Uv) | None => "`uv lock`",
+        Some(LockFormat::Poetry) => "`poetry lock`",
+        Some(LockFormat::Pylock | LockFormat::Requirements) => "the tool that made it",
+    }
+}
+
+fn is_of_uv(path: &Path) -> bool {
+    matches!(LockFormat::of(path), Some(LockFormat::Uv) | None)
 }
 
 /// Returns the known names that are like the one that was asked for, else all of them.
@@ -326,7 +372,7 @@ fn subject(path: &Path, projects: &[String]) -> String {
     let verb = if projects.len() == 1 { "has" } else { "have" };
     match projects {
         [] if is_of_requirements(path) => "a file of requirements has".to_owned(),
-        [] => "the workspace has".to_owned(),
+        [] => "the lock has".to_owned(),
         _ => format!("{} {verb}", quoted_list(projects)),
     }
 }

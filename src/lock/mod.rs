@@ -15,8 +15,10 @@ pub mod error;
 mod path;
 pub mod poetry;
 pub mod pylock;
+mod python;
 pub mod requirements;
 mod selection;
+mod syntax;
 pub mod uv;
 
 pub use choose::{Chooser, FormatControl, Packages};

@@ -1,4 +1,4 @@
-//! Paths as locks write them.
+//! Paths and URLs as locks write them.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -18,6 +18,26 @@ pub fn join(folder: &Path, path: &str) -> PathBuf {
     if joined.as_os_str().is_empty() { PathBuf::from(".") } else { joined }
 }
 
+/// Returns the last segment of a URL's path, with its percent-encoding undone.
+pub fn file_name_of_url(url: &str) -> Result<String, String> {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let encoded = path.rsplit('/').next().unwrap_or_default();
+    let invalid = || format!("`{encoded}` is not a percent-encoded file name");
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, tail) = tail.split_at_checked(2).ok_or_else(invalid)?;
+        bytes.extend(hex::decode(digits).map_err(|_| invalid())?);
+        rest = tail;
+    }
+    String::from_utf8(bytes).map_err(|_| invalid())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +54,20 @@ mod tests {
             ("/a", "/b", "/b"),
         ] {
             assert_eq!(join(Path::new(folder), path), Path::new(joined), "{folder} + {path}");
+        }
+    }
+
+    #[test]
+    fn file_names_of_urls_are_decoded() {
+        for (url, name) in [
+            ("https://example.org/a/b-1.0-py3-none-any.whl", Some("b-1.0-py3-none-any.whl")),
+            ("https://example.org/a/b-1.0%2Bcpu-py3-none-any.whl#sha256=00", Some("b-1.0+cpu-py3-none-any.whl")),
+            ("../b.whl?x=/y", Some("b.whl")),
+            ("https://example.org/b%2", None),
+            ("https://example.org/b%zz", None),
+            ("https://example.org/b%ff", None),
+        ] {
+            assert_eq!(file_name_of_url(url).ok().as_deref(), name, "{url}");
         }
     }
 }

@@ -117,6 +117,18 @@ enum Hashes {
 }
 
 impl Requirements {
+    /// Returns the requirements of a project that has none.
+    pub fn none(project: &Path) -> Self {
+        Self {
+            options: Options::default(),
+            path: project.to_owned(),
+            project: project.to_owned(),
+            entries: Vec::new(),
+            constraints: Vec::new(),
+            hashes: Hashes::Absent,
+        }
+    }
+
     /// Requires a hash of every requirement, as the option `--require-hashes` in a file does.
     #[must_use]
     pub fn require_hashes(mut self, is_required: bool) -> Self {

@@ -3,36 +3,18 @@
 //! Nothing here relates one part of the file to another; that is the [graph](super::graph)'s work. Unknown keys are
 //! accepted, because every revision of the format's version 1 may add some.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny};
+use serde::de::IgnoredAny;
 
 use super::conflicts::Item;
 use crate::digest::Digest;
+use crate::lock::path::file_name_of_url;
+use crate::lock::syntax::Parsed;
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::wheel::filename::WheelFilename;
-
-/// A string of the file that was parsed, with its text for messages.
-#[derive(Debug, Clone)]
-pub struct Parsed<T> {
-    /// The text as it stands in the file.
-    pub text: Box<str>,
-    /// What it says.
-    pub value: T,
-}
-
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <Cow<'de, str>>::deserialize(deserializer)?;
-        let value = text.parse().map_err(D::Error::custom)?;
-        Ok(Self { text: text.into(), value })
-    }
-}
 
 /// The part of the file that every version of the format has.
 #[derive(Debug, serde::Deserialize)]
@@ -306,44 +288,5 @@ impl TryFrom<WheelTable> for Wheel {
         };
         let filename = filename.parse::<WheelFilename>().map_err(|error| error.to_string())?;
         Ok(Self { filename, place, digest: table.hash.map(|hash| hash.value), size: table.size })
-    }
-}
-
-/// Returns the last segment of a URL's path, with its percent-encoding undone.
-pub fn file_name_of_url(url: &str) -> Result<String, String> {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let encoded = path.rsplit('/').next().unwrap_or_default();
-    let invalid = || format!("`{encoded}` is not a percent-encoded file name");
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, tail) = tail.split_at_checked(2).ok_or_else(invalid)?;
-        bytes.extend(hex::decode(digits).map_err(|_| invalid())?);
-        rest = tail;
-    }
-    String::from_utf8(bytes).map_err(|_| invalid())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_names_of_urls_are_decoded() {
-        for (url, name) in [
-            ("https://example.org/a/b-1.0-py3-none-any.whl", Some("b-1.0-py3-none-any.whl")),
-            ("https://example.org/a/b-1.0%2Bcpu-py3-none-any.whl#sha256=00", Some("b-1.0+cpu-py3-none-any.whl")),
-            ("../b.whl?x=/y", Some("b.whl")),
-            ("https://example.org/b%2", None),
-            ("https://example.org/b%zz", None),
-            ("https://example.org/b%ff", None),
-        ] {
-            assert_eq!(file_name_of_url(url).ok().as_deref(), name, "{url}");
-        }
     }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use url::Url;
 
-use super::document::{Source as LockSource, SourceDistribution, Wheel, WheelPlace, file_name_of_url};
+use super::document::{Source as LockSource, SourceDistribution, Wheel, WheelPlace};
 use super::graph::{Package, has_scheme};
 use crate::lock::error::LockError;
-use crate::lock::path::join;
+use crate::lock::path::{file_name_of_url, join};
 use crate::lock::{Files, Location, LockedFile, LockedSdist, LockedWheel, Repository, Source};
 use crate::redact;
 

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use pep440_rs::VersionSpecifiers;
 
 use super::error::LockError;
+use super::syntax::{self, Parsed};
 use crate::marker::Marker;
 use conflicts::Item;
-use document::{Document, Manifest, Parsed, Preamble};
+use document::{Document, Manifest, Preamble};
 use graph::Graph;
 
 mod conflicts;
@@ -61,7 +62,7 @@ impl UvLock {
         let unsupported = |version| LockError::UnsupportedVersion { path: path.to_owned(), version };
         let document: Document = toml::from_str(text).map_err(|error| match toml::from_str(text) {
             Ok(Preamble { version }) if version != VERSION => unsupported(version),
-            _ => syntax_error(text, path, &error),
+            _ => syntax::error(text, path, TABLE, &error),
         })?;
         if document.version != VERSION {
             return Err(unsupported(document.version));
@@ -77,24 +78,5 @@ impl UvLock {
             manifest: document.manifest,
             graph: Graph::new(path, document.packages)?,
         })
-    }
-}
-
-/// Says where a mistake is: its line, and the distribution whose table it is in.
-fn syntax_error(text: &str, path: &Path, error: &toml::de::Error) -> LockError {
-    let start = error.span().map(|span| span.start);
-    let before = start.and_then(|start| text.get(..start));
-    // A mistake of a whole table is placed at its header.
-    let with_header = start.and_then(|start| text.get(..start + TABLE.len())).or(before);
-    let in_table = with_header.and_then(|text| text.rfind(TABLE)).and_then(|start| text.get(start..));
-    let name = in_table.and_then(|table| {
-        let lines = table.lines().skip(1).take_while(|line| !line.starts_with("[["));
-        lines.filter_map(|line| line.strip_prefix("name = \"")).find_map(|rest| rest.strip_suffix('"'))
-    });
-    LockError::Syntax {
-        path: path.to_owned(),
-        line: before.map(|before| before.matches('\n').count() + 1),
-        package: name.map(str::to_owned),
-        reason: error.message().to_owned(),
     }
 }

@@ -5,22 +5,20 @@ use std::path::Path;
 
 use super::UvLock;
 use super::conflicts::{self, Item};
-use super::document::Parsed;
 use super::files::Locator;
 use super::graph::{Edge, PackageIndex};
 use super::roots::{Roots, Starts};
 use crate::lock::error::LockError;
+use crate::lock::python;
+use crate::lock::syntax::Parsed;
 use crate::lock::{Dependent, Pinned, Request, Selection};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
-use crate::target::{LambdaProfile, MarkerEnvironment, Target};
+use crate::target::{MarkerEnvironment, Target};
 
 /// How often the walk is repeated until the active extras are those that it was made with. Each round can only be as
 /// wrong as the depth of extras that exclude others; real locks need two or three.
 const MAX_ROUNDS: usize = 64;
-
-/// The highest patch version of Python that is looked for in a lock's range.
-const MAX_PATCH: u64 = 99;
 
 /// The distributions that a walk has reached, with who asks for each, and what it made active.
 #[derive(Default)]
@@ -63,21 +61,7 @@ impl UvLock {
     /// Returns the values that the lock's markers are evaluated against, after refusing a target that they are not made
     /// for: they are simplified by `requires-python` and by the environments that were resolved.
     fn environment(&self, target: &Target) -> Result<MarkerEnvironment, LockError> {
-        let mut environment = target.marker_environment();
-        if !self.requires_python.contains(&environment.python_full_version) {
-            // A range may begin or end within a minor version; the runtime's own patch version is not known.
-            let python = target.python;
-            let mut patches = (0..=MAX_PATCH).map(|patch| python.patch_release(patch));
-            let allowed = patches.find(|version| self.requires_python.contains(version));
-            let version = allowed.ok_or_else(|| LockError::PythonOutOfRange {
-                path: self.path.clone(),
-                target: target.name.clone(),
-                python,
-                requires_python: self.requires_python.to_string(),
-                runtimes: self.runtimes(),
-            })?;
-            environment = MarkerEnvironment::new(&version, target.architecture);
-        }
+        let environment = python::environment(&self.path, &self.requires_python, target)?;
         let applies = |marker: &Parsed<Marker>| marker.value.evaluate(&environment, &ActiveExtras::default());
         // A fork may also depend on conflicting extras; then its marker says nothing of the target alone.
         let forks_by_extra = self.resolution_markers.iter().any(|marker| marker.text.contains("extra"));
@@ -92,12 +76,6 @@ impl UvLock {
             }
         }
         Ok(environment)
-    }
-
-    /// Returns the built-in profiles whose Python the lock allows.
-    fn runtimes(&self) -> Vec<&'static str> {
-        let allowed = LambdaProfile::all().filter(|profile| profile.python.is_allowed_by(&self.requires_python));
-        allowed.map(|profile| profile.name.as_str()).collect()
     }
 
     /// Walks until the extras that the walk makes active are those that its markers were evaluated with.

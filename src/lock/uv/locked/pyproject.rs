@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pep440_rs::{Version, VersionSpecifiers};
 use serde::de::IgnoredAny;
 
-use super::super::document::Parsed;
+use crate::lock::syntax::Parsed;
 use crate::marker::{Marker, Requirement};
 use crate::name::{DistributionName, ExtraName, GroupName};
 

@@ -1,0 +1,45 @@
+//! The versions of Python that a lock is for, and the environment that its markers are evaluated in.
+
+use std::path::Path;
+
+use pep440_rs::VersionSpecifiers;
+
+use super::error::LockError;
+use crate::target::{LambdaProfile, MarkerEnvironment, Target};
+
+/// The highest patch version of Python that is looked for in a lock's range.
+const MAX_PATCH: u64 = 99;
+
+/// Returns the values that a lock's markers are evaluated against, after refusing a target whose Python the lock does not
+/// allow.
+///
+/// # Errors
+///
+/// [`LockError::PythonOutOfRange`].
+pub fn environment(
+    path: &Path,
+    requires_python: &VersionSpecifiers,
+    target: &Target,
+) -> Result<MarkerEnvironment, LockError> {
+    let environment = target.marker_environment();
+    if requires_python.contains(&environment.python_full_version) {
+        return Ok(environment);
+    }
+    // A range may begin or end within a minor version; the runtime's own patch version is not known.
+    let mut patches = (0..=MAX_PATCH).map(|patch| target.python.patch_release(patch));
+    let allowed = patches.find(|version| requires_python.contains(version));
+    let version = allowed.ok_or_else(|| LockError::PythonOutOfRange {
+        path: path.to_owned(),
+        target: target.name.clone(),
+        python: target.python,
+        requires_python: requires_python.to_string(),
+        runtimes: runtimes(requires_python),
+    })?;
+    Ok(MarkerEnvironment::new(&version, target.architecture))
+}
+
+/// Returns the built-in profiles whose Python is allowed.
+fn runtimes(requires_python: &VersionSpecifiers) -> Vec<&'static str> {
+    let allowed = LambdaProfile::all().filter(|profile| profile.python.is_allowed_by(requires_python));
+    allowed.map(|profile| profile.name.as_str()).collect()
+}
