@@ -32,6 +32,7 @@
 //! | [`project`] | pyproject.toml, workspaces, the application's files, local projects built into wheels |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
+//! | [`constraint`] | constraints on versions as Poetry writes them |
 //! | [`lock`] | lock files, and what they select for a target |
 //! | [`wheel`] | file names, the strict reader, and the installation into a tree |
 //! | [`fetch`] | downloads: bounded, retried, resumed, verified |
@@ -80,6 +81,7 @@ pub mod audit;
 pub mod build;
 pub mod cache;
 pub mod cli;
+pub mod constraint;
 pub mod digest;
 pub mod fetch;
 pub mod image;

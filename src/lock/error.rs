@@ -1,7 +1,8 @@
 //! What can be wrong with a lock file, and with what is asked of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::LockFormat;
 use crate::name::DistributionName;
 use crate::target::PythonVersion;
 
@@ -27,6 +28,22 @@ pub enum LockError {
         path: PathBuf,
         /// The format's version.
         version: u32,
+    },
+    /// The version of a poetry.lock is not known.
+    #[error("{}: {}; pybundle reads versions 1 and 2", .path.display(), lock_version(.version.as_deref()))]
+    UnsupportedLockVersion {
+        /// The lock.
+        path: PathBuf,
+        /// The format's version, if the lock states one.
+        version: Option<String>,
+    },
+    /// The pyproject.toml that a lock belongs to is not what its specification asks for.
+    #[error("{}: {reason}", .path.display())]
+    InvalidProject {
+        /// The pyproject.toml.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
     },
     /// A part of the lock contradicts another part.
     #[error("{}: `{package}` {fault}", .path.display())]
@@ -120,6 +137,12 @@ pub enum LockError {
         /// The lock.
         path: PathBuf,
     },
+    /// The versions that the requirements choose change with each choice.
+    #[error("{}: no choice of versions satisfies what the chosen versions require of each other", .path.display())]
+    UnsettledVersions {
+        /// The lock.
+        path: PathBuf,
+    },
     /// Two versions of one distribution apply to one target.
     #[error(
         "{}: both {first} (for {}) and {second} (for {}) are selected",
@@ -189,6 +212,9 @@ pub enum Inconsistency {
     /// Two tables have the same name, version and source.
     #[error("is there twice")]
     Duplicate,
+    /// A distribution does not say which groups need it.
+    #[error("has no `groups`, which version 2.1 of the format calls for")]
+    NoGroups,
     /// A distribution of an index has no version.
     #[error("comes from an index, but has no version")]
     NoVersion,
@@ -230,19 +256,27 @@ impl LockError {
     /// Returns what may help, in sentences without a full stop.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Syntax { .. } | Self::Inconsistent { .. } => {
-                vec!["write the lock again with `uv lock`; it is not meant to be edited".to_owned()]
+            Self::Syntax { path, .. } | Self::Inconsistent { path, .. } => {
+                vec![format!("write the lock again with `{}`; it is not meant to be edited", lock_command(path))]
             }
+            Self::UnsupportedLockVersion { version: None, .. } => {
+                vec!["write the lock again with `poetry lock` of Poetry 1.1 or later".to_owned()]
+            }
+            Self::UnsupportedLockVersion { .. } => {
+                vec!["use a newer pybundle, or write the lock with a version of Poetry whose locks it reads".to_owned()]
+            }
+            Self::InvalidProject { .. } => Vec::new(),
             Self::UnsupportedVersion { .. } => {
                 vec![
                     "use a newer pybundle, or write the lock with a version of uv whose locks have version 1"
                         .to_owned(),
                 ]
             }
-            Self::PythonOutOfRange { runtimes, .. } => {
+            Self::PythonOutOfRange { path, runtimes, .. } => {
                 let choose =
                     (!runtimes.is_empty()).then(|| format!("the lock allows --runtime {}", runtimes.join(", ")));
-                choose.into_iter().chain(["widen requires-python and run `uv lock`".to_owned()]).collect()
+                let widen = format!("widen the versions of Python in pyproject.toml and run `{}`", lock_command(path));
+                choose.into_iter().chain([widen]).collect()
             }
             Self::UnsupportedTarget { .. } => {
                 vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
@@ -255,13 +289,16 @@ impl LockError {
             Self::UnknownExtra { extra, known, .. } => near(extra, known, "extras"),
             Self::UnknownGroup { group, known, .. } => near(group, known, "groups"),
             Self::Conflict { .. } => vec!["bundle them one at a time".to_owned()],
-            Self::UnsettledConflicts { .. } | Self::TwoVersions { .. } | Self::UnmatchedRequirement { .. } => {
-                vec!["write the lock again with `uv lock`".to_owned()]
+            Self::UnsettledConflicts { path }
+            | Self::UnsettledVersions { path }
+            | Self::TwoVersions { path, .. }
+            | Self::UnmatchedRequirement { path, .. } => {
+                vec![format!("write the lock again with `{}`", lock_command(path))]
             }
             Self::NoFile { hints, .. } => hints.clone(),
             Self::InvalidUrl { .. } => Vec::new(),
-            Self::Outdated { .. } => {
-                vec!["run `uv lock`, or pass --frozen to use the lock as it is".to_owned()]
+            Self::Outdated { path, .. } => {
+                vec![format!("run `{}`, or pass --frozen to use the lock as it is", lock_command(path))]
             }
         }
     }
@@ -291,6 +328,21 @@ pub(super) fn list(items: &[String]) -> String {
 
 fn quoted_list(items: &[String]) -> String {
     list(&items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>())
+}
+
+/// Returns the command that writes a lock of this name.
+fn lock_command(path: &Path) -> &'static str {
+    match LockFormat::of(path) {
+        Some(LockFormat::Poetry) => "poetry lock",
+        _ => "uv lock",
+    }
+}
+
+fn lock_version(version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("the lock has version {} of its format", version.escape_debug()),
+        None => "the lock does not state the version of its format".to_owned(),
+    }
 }
 
 fn subject(projects: &[String]) -> String {

@@ -81,7 +81,7 @@ impl UvLock {
 }
 
 /// Says where a mistake is: its line, and the distribution whose table it is in.
-fn syntax_error(text: &str, path: &Path, error: &toml::de::Error) -> LockError {
+pub(super) fn syntax_error(text: &str, path: &Path, error: &toml::de::Error) -> LockError {
     let start = error.span().map(|span| span.start);
     let before = start.and_then(|start| text.get(..start));
     // A mistake of a whole table is placed at its header.
