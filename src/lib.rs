@@ -40,6 +40,7 @@
 //! | [`sdist`] | source distributions: their names, and the strict unpacking |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
+//! | [`constraint`] | constraints on versions as Poetry writes them |
 //! | [`lock`] | uv.lock, pylock.toml, poetry.lock and requirements; what they pin for a target, and which file of it fits |
 //! | [`index`] | where the files are of what a lock pins without saying it: the simple API, flat folders |
 //! | [`wheel`] | file names, the strict reader, and the installation into a tree |
@@ -89,6 +90,7 @@ pub mod audit;
 pub mod build;
 pub mod cache;
 pub mod cli;
+pub mod constraint;
 pub mod digest;
 pub mod fetch;
 pub mod image;

@@ -30,6 +30,22 @@ pub enum LockError {
         /// The format's version.
         version: u32,
     },
+    /// The version of a poetry.lock is not known.
+    #[error("{}: {}; pybundle reads versions 1 and 2", .path.display(), lock_version(.version.as_deref()))]
+    UnsupportedLockVersion {
+        /// The lock.
+        path: PathBuf,
+        /// The format's version, if the lock states one.
+        version: Option<String>,
+    },
+    /// The pyproject.toml that a lock belongs to is not what its specification asks for.
+    #[error("{}: {reason}", .path.display())]
+    InvalidProject {
+        /// The pyproject.toml.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A part of the lock contradicts another part.
     #[error("{}: `{package}` {fault}", .path.display())]
     Inconsistent {
@@ -139,6 +155,12 @@ pub enum LockError {
         /// The lock.
         path: PathBuf,
     },
+    /// The versions that the requirements choose change with each choice.
+    #[error("{}: no choice of versions satisfies what the chosen versions require of each other", .path.display())]
+    UnsettledVersions {
+        /// The lock.
+        path: PathBuf,
+    },
     /// Two versions of one distribution apply to one target.
     #[error(
         "{}: both {first} (for {}) and {second} (for {}) are selected",
@@ -227,6 +249,9 @@ pub enum Inconsistency {
     /// Two tables have the same name, version and source.
     #[error("is there twice")]
     Duplicate,
+    /// A distribution does not say which groups need it.
+    #[error("has no `groups`, which version 2.1 of the format calls for")]
+    NoGroups,
     /// A distribution of an index has no version.
     #[error("comes from an index, but has no version")]
     NoVersion,
@@ -264,93 +289,6 @@ pub enum Inconsistency {
     NoPlace(String, &'static str),
 }
 
-impl LockError {
-    /// Returns what may help, in sentences without a full stop.
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Requirements(error) => error.hints(),
-            Self::UnknownMember { path, .. } if is_of_requirements(path) => {
-                vec!["a file of requirements has no workspace: name the member's folder as the project".to_owned()]
-            }
-            Self::UnknownExtra { path, .. } if is_of_requirements(path) => {
-                vec!["a file of requirements has no extras: name a file that pins them with --lock".to_owned()]
-            }
-            Self::UnknownGroup { path, group, .. } if is_of_requirements(path) => vec![format!(
-                "a file of requirements has no groups: name the file that pins `{group}` with --lock, \
-                 for instance requirements-{group}.txt or requirements/{group}.txt"
-            )],
-            Self::TwoVersions { path, .. } if is_of_requirements(path) => {
-                vec!["leave one of them out, or give them markers that exclude each other".to_owned()]
-            }
-            Self::Syntax { path, .. } | Self::Inconsistent { path, .. } => {
-                vec![format!("write the lock again with {}; it is not meant to be edited", writer(path))]
-            }
-            Self::UnsupportedVersion { path, .. } => {
-                let tool = if is_of_uv(path) { "a version of uv" } else { "a version of its tool" };
-                vec![format!("use a newer pybundle, or write the lock with {tool} whose locks have version 1")]
-            }
-            Self::PythonOutOfRange { path, runtimes, .. } => {
-                let choose =
-                    (!runtimes.is_empty()).then(|| format!("the lock allows --runtime {}", runtimes.join(", ")));
-                let widen = format!("widen requires-python and write the lock again with {}", writer(path));
-                choose.into_iter().chain([widen]).collect()
-            }
-            Self::PythonNotSupported { path, .. } => {
-                vec![format!("write the lock again with {}, for the target's Python as well", writer(path))]
-            }
-            Self::UnsupportedTarget { path, .. } if is_of_uv(path) => {
-                vec!["add the target to tool.uv.environments in pyproject.toml and run `uv lock`".to_owned()]
-            }
-            Self::UnsupportedTarget { path, .. } => {
-                vec![format!("write the lock again with {}, for the target as well", writer(path))]
-            }
-            Self::UnknownMember { name, members, .. } => near(name.as_str(), members, "members"),
-            Self::UnknownProject { members, .. } if members.is_empty() => Vec::new(),
-            Self::UnknownProject { members, .. } => {
-                vec![format!("name one of the members with --package: {}", quoted_list(members))]
-            }
-            Self::UnknownExtra { extra, known, .. } => near(extra, known, "extras"),
-            Self::UnknownGroup { group, known, .. } => near(group, known, "groups"),
-            Self::Conflict { .. } => vec!["bundle them one at a time".to_owned()],
-            Self::UnsettledConflicts { path }
-            | Self::TwoVersions { path, .. }
-            | Self::UnmatchedRequirement { path, .. } => vec![format!("write the lock again with {}", writer(path))],
-            Self::NoFile { hints, .. } => hints.clone(),
-            Self::UnsupportedVcs { package, .. } => vec![format!("lock a release or an archive of {package} instead")],
-            Self::InvalidUrl { .. } => Vec::new(),
-            Self::Outdated { .. } => {
-                vec!["run `uv lock`, or pass --frozen to use the lock as it is".to_owned()]
-            }
-        }
-    }
-}
-
-/// Returns what writes a lock of this form.
-fn writer(path: &Path) -> &'static str {
-    match LockFormat::of(path) {
-        Some(LockFormat::Uv) | None => "`uv lock`",
-        Some(LockFormat::Poetry) => "`poetry lock`",
-        Some(LockFormat::Pylock | LockFormat::Requirements) => "the tool that made it",
-    }
-}
-
-fn is_of_uv(path: &Path) -> bool {
-    matches!(LockFormat::of(path), Some(LockFormat::Uv) | None)
-}
-
-/// Returns the known names that are like the one that was asked for, else all of them.
-fn near(asked: &str, known: &[String], kind: &str) -> Vec<String> {
-    if known.is_empty() {
-        return vec![format!("there are no {kind}")];
-    }
-    let tolerance = (asked.len() / 3).max(1);
-    let distances = known.iter().map(|name| (strsim::damerau_levenshtein(asked, name), name));
-    match distances.filter(|(distance, _)| *distance <= tolerance).min() {
-        Some((_, name)) => vec![format!("did you mean `{name}`? The {kind} are {}", quoted_list(known))],
-        None => vec![format!("the {kind} are {}", quoted_list(known))],
-    }
-}
-
 /// Joins items as a sentence does: `a`, `a and b`, `a, b and c`.
 pub(super) fn list(items: &[String]) -> String {
     match items {
@@ -360,12 +298,19 @@ pub(super) fn list(items: &[String]) -> String {
     }
 }
 
-fn quoted_list(items: &[String]) -> String {
+pub(super) fn quoted_list(items: &[String]) -> String {
     list(&items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>())
 }
 
-fn is_of_requirements(path: &Path) -> bool {
+pub(super) fn is_of_requirements(path: &Path) -> bool {
     LockFormat::of(path) == Some(LockFormat::Requirements)
+}
+
+fn lock_version(version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("the lock has version {} of its format", version.escape_debug()),
+        None => "the lock does not state the version of its format".to_owned(),
+    }
 }
 
 fn subject(path: &Path, projects: &[String]) -> String {

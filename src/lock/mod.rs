@@ -12,6 +12,7 @@ use crate::target::Target;
 
 mod choose;
 pub mod error;
+mod hints;
 mod path;
 pub mod poetry;
 pub mod pylock;
