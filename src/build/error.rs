@@ -1,6 +1,6 @@
 //! Why a build failed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::archive::ArchiveError;
 use crate::audit::handler::{HandlerError, InvalidHandler};
@@ -12,6 +12,7 @@ use crate::image::{BaseError, BlobError, ImageError, PythonError};
 use crate::index::IndexError;
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
+use crate::lock::requirements::Missing;
 use crate::name::DistributionName;
 use crate::project::ProjectError;
 use crate::project::application::{ApplicationError, InvalidExclude};
@@ -213,6 +214,31 @@ pub enum BuildError {
         /// What is wrong with its name.
         source: InvalidWheelFilename,
     },
+    /// What is pinned requires more.
+    #[error("{} not pinned: {}", not_pinned_by(.lock.as_deref(), .missing.len()), list_missing(.missing))]
+    Incomplete {
+        /// The lock, if there is one.
+        lock: Option<PathBuf>,
+        /// What is missing.
+        missing: Vec<Missing>,
+    },
+    /// There is no file whose versions could be resolved.
+    #[error("there is no file of requirements to resolve")]
+    NothingToResolve,
+    /// Only uv resolves for a target.
+    #[error("uv is not on PATH, which --resolve needs")]
+    NoUv,
+    /// uv cannot be started.
+    #[error("cannot run uv")]
+    RunUv(#[source] std::io::Error),
+    /// uv finds no versions.
+    #[error("uv cannot pin what {} requires:\n{said}", path.display())]
+    Unresolvable {
+        /// The file of requirements.
+        path: PathBuf,
+        /// What uv says.
+        said: String,
+    },
     /// The name of a project cannot be told without running its code.
     #[error("the name of the project in {} is computed by its setup.py", .0.display())]
     Nameless(PathBuf),
@@ -269,6 +295,19 @@ impl BuildError {
             }
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
+            Self::Incomplete { lock, .. } => {
+                let file = lock.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+                let pin = match file {
+                    Some(file) => format!(
+                        "pin everything with `uv pip compile --universal --generate-hashes {file} -o FILE` and name FILE \
+                         with --lock, or have uv pin it for this target with --resolve"
+                    ),
+                    None => "lock what the project requires, for instance with `uv lock`".to_owned(),
+                };
+                vec![pin, "--no-deps takes the requirements as they are".to_owned()]
+            }
+            Self::NothingToResolve | Self::RunUv(_) | Self::Unresolvable { .. } => Vec::new(),
+            Self::NoUv => hint("install uv: https://docs.astral.sh/uv/getting-started/installation/"),
             Self::Nameless(_) => {
                 hint("declare it: `name` under [project] in pyproject.toml, or under [metadata] in setup.cfg")
             }
@@ -289,4 +328,17 @@ impl BuildError {
             Self::Empty => hint("name the application's files with --include, or a group with --group"),
         }
     }
+}
+
+fn not_pinned_by(lock: Option<&Path>, count: usize) -> String {
+    let file = lock.map(|lock| format!("{}: ", lock.display())).unwrap_or_default();
+    match count {
+        1 => format!("{file}a distribution is required, but"),
+        count => format!("{file}{count} distributions are required, but"),
+    }
+}
+
+fn list_missing(missing: &[Missing]) -> String {
+    let each = missing.iter().map(|missing| format!("{} (by {})", missing.requirement, missing.required_by));
+    each.collect::<Vec<_>>().join(", ")
 }

@@ -7,7 +7,7 @@ use super::image_report::Outcome;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
 use super::workplace::Workplace;
-use super::{BuildError, outputs, report, start, wheels};
+use super::{BuildError, outputs, report, requirements, start, wheels};
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
@@ -64,6 +64,8 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
 
     let wheels = wheels::obtain(common, &project, &plans, cache, temporary.path(), reporter)?;
+    let complete = |(plan, wheels)| requirements::check(plan, wheels, common, reporter);
+    plans.iter().zip(&wheels).try_for_each(complete)?;
     let mut images = Vec::new();
     for (position, (_, base, python)) in chosen.platforms.iter().enumerate() {
         let folder = temporary.path().join(format!("layers-{position}"));

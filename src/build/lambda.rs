@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::plan::{self, LockedProject, Plan};
 use super::wheels::Obtained;
-use super::{BuildError, report, wheels};
+use super::{BuildError, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::Root;
@@ -96,6 +96,7 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let plans = std::slice::from_ref(&plan);
     let obtained = wheels::obtain(common, &function.project, plans, &cache, temporary.path(), reporter)?;
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
+    requirements::check(&plan, wheels, common, reporter)?;
 
     let package = install(&plan, profile, wheels, settings.layer.is_some())?;
     if let Some(handler) = &settings.handler {

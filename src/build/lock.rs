@@ -71,15 +71,21 @@ fn read(path: &Path, settings: &Settings, workspace: &Workspace) -> Result<Lock,
         LockFormat::Requirements => {
             let environment = &settings.environment;
             let project = workspace.folder(workspace.current());
-            let surroundings = Surroundings {
-                project: &project,
-                read: &|path| fs::read_to_string(path),
-                variable: &|name| environment.get(name).map(str::to_owned),
-                name: &|folder| Declared::read(folder).ok()?.name,
-            };
-            Lock::read_requirements(path, &surroundings)?
+            let variable = |name: &str| environment.get(name).map(str::to_owned);
+            let requirements = Requirements::read(path, &surroundings(&project, &variable))?;
+            Lock::Requirements(requirements.require_hashes(settings.requirements.require_hashes))
         }
     })
+}
+
+/// Returns what files of requirements are read with: the file system, and the projects in it.
+pub fn surroundings<'a>(project: &'a Path, variable: &'a dyn Fn(&str) -> Option<String>) -> Surroundings<'a> {
+    Surroundings {
+        project,
+        read: &|path| fs::read_to_string(path),
+        variable,
+        name: &|folder| Declared::read(folder).ok()?.name,
+    }
 }
 
 fn local_project(member: &Member) -> LocalProject {

@@ -17,6 +17,7 @@ mod platform;
 mod projects;
 mod push;
 mod report;
+mod requirements;
 mod start;
 mod wheels;
 mod workplace;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuildError, locate, lock};
+use super::{BuildError, locate, lock, requirements};
 use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
 use crate::lock::{Dependent, Lock, LockFormat, Pinned, Request, Selected, SelectedSource, Selection, Source};
@@ -127,7 +127,13 @@ impl<'a> Plan<'a> {
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
-        let selection = project.lock.select(&settings.request, &workspace.current().path, &target)?;
+        let folder = &workspace.current().path;
+        let selection = match (&project.lock, settings.requirements.resolve) {
+            (Lock::Requirements(_), true) => {
+                requirements::resolve(project, settings, &target)?.select(&settings.request, folder, &target)?
+            }
+            (lock, _) => lock.select(&settings.request, folder, &target)?,
+        };
         let selection = project.with_project(selection, &settings.request)?;
         let (formats, folders) = (&settings.formats, &settings.fetch.find_links);
         let mut selected = locate::choose(selection, formats, folders, &target, finder)?;

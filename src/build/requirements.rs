@@ -1,0 +1,101 @@
+//! What files of requirements leave open: versions, which uv pins on request, and whether they are complete.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::BuildError;
+use super::plan::{LockedProject, Plan};
+use super::wheels::Obtained;
+use crate::lock::requirements::{self, Installed, Requirements, Surroundings};
+use crate::lock::{Lock, Selected};
+use crate::name::DistributionName;
+use crate::project::builder::{Builder, Tool};
+use crate::redact;
+use crate::report::Reporter;
+use crate::settings::Settings;
+use crate::target::Target;
+
+/// Has uv pin for a target what the files of requirements of a project leave open.
+///
+/// # Errors
+/// uv is not there, or finds no versions.
+pub fn resolve(project: &LockedProject, settings: &Settings, target: &Target) -> Result<Lock, BuildError> {
+    let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
+    let folder = project.workspace.folder(project.workspace.current());
+    let environment = &settings.environment;
+    let Tool::Uv(uv) = Builder::find(environment.get("PATH").map(AsRef::as_ref), settings.fetch.offline)?.tool else {
+        return Err(BuildError::NoUv);
+    };
+    let path = std::path::absolute(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
+    let mut command = Command::new(uv);
+    command.current_dir(&folder).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");
+    if settings.fetch.offline {
+        command.arg("--offline");
+    }
+    command.args(requirements::compile_arguments(&path, target));
+    let output = command.output().map_err(BuildError::RunUv)?;
+    if !output.status.success() {
+        let said = redact::text(String::from_utf8_lossy(&output.stderr).trim_end());
+        return Err(BuildError::Unresolvable { path, said });
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let read = |wanted: &Path| match wanted == path {
+        true => Ok(text.clone()),
+        false => Err(io::ErrorKind::NotFound.into()),
+    };
+    let surroundings = Surroundings { read: &read, ..super::lock::surroundings(&folder, &|_| None) };
+    Ok(Lock::Requirements(Requirements::read(&path, &surroundings)?))
+}
+
+/// Checks that what is installed requires nothing else, where the lock does not know: files of requirements may list
+/// anything. A pinned version that somebody asks not to have is a warning: it may be meant so.
+///
+/// # Errors
+/// A distribution is required and not pinned.
+pub fn check(plan: &Plan, wheels: &Obtained, settings: &Settings, reporter: &dyn Reporter) -> Result<(), BuildError> {
+    let dependencies = plan.dependencies().zip(&wheels.dependencies);
+    let projects = plan.projects().map(|(selected, _)| selected).zip(&wheels.projects);
+    let known = dependencies.chain(projects).map(|(selected, wheel)| (selected, wheel.inventory.requires.as_slice()));
+    check_known(plan, known, settings, reporter)
+}
+
+/// As [`check`], by what is known of the distributions.
+///
+/// # Errors
+/// A distribution is required and not pinned.
+pub fn check_known<'a>(
+    plan: &Plan,
+    known: impl Iterator<Item = (&'a Selected, &'a [String])>,
+    settings: &Settings,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    let Lock::Requirements(lock) = &plan.project.lock else { return Ok(()) };
+    if settings.requirements.no_deps || !settings.request.only_groups.is_empty() {
+        return Ok(());
+    }
+    let mut extras = lock.extras(&plan.target);
+    let installed: Vec<Installed> = known
+        .map(|(selected, requires_dist)| Installed {
+            name: selected.name.clone(),
+            version: selected.version.clone(),
+            extras: match selected.is_root() {
+                true => settings.request.extras.clone(),
+                false => extras.remove(&selected.name).unwrap_or_default(),
+            },
+            requires_dist,
+        })
+        .collect();
+    let mut left_out: BTreeSet<DistributionName> = settings.request.no_install_packages.clone();
+    left_out.extend(plan.excluded.iter().filter_map(|excluded| excluded.name.parse().ok()));
+    let completeness = requirements::completeness(&installed, &left_out, &plan.target);
+    for mismatch in &completeness.mismatched {
+        let requirements::Mismatched { requirement, name, version, required_by } = mismatch;
+        reporter.warn(&format!("{required_by} requires {requirement}, but {name} {version} is pinned"));
+    }
+    match &completeness.missing[..] {
+        [] => Ok(()),
+        missing => Err(BuildError::Incomplete { lock: plan.project.path.clone(), missing: missing.to_vec() }),
+    }
+}
