@@ -8,12 +8,13 @@ use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
 use super::workplace::Workplace;
 use super::{BuildError, outputs, report, start, wheels};
+use crate::fetch::FetchOptions;
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
-use crate::index::Finder;
+use crate::index::{Finder, IndexOptions};
 use crate::project::workspace::Member;
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
-use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
+use crate::settings::{BaseChoice, CacheChoice, ImageSettings, ProfileChoice, Settings};
 use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
 
 /// The profile of an image if none is named.
@@ -220,7 +221,10 @@ fn plans<'a>(
     files: &[ArtifactFile],
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
-    let finder = Finder::default();
+    let temporary = wheels::temporary()?;
+    let cache = wheels::open_cache(&CacheChoice::Temporary, temporary.path())?;
+    let fetch = FetchOptions::default();
+    let finder = Finder::new(IndexOptions::default(), &fetch, &cache, reporter);
     let plan = |architecture: &Architecture| {
         let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], &finder, reporter)?;
         plan.leave_out(files.iter().map(|file| file.path.as_path()));

@@ -9,10 +9,11 @@ use super::{BuildError, report, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::Root;
-use crate::index::Finder;
+use crate::fetch::FetchOptions;
+use crate::index::{Finder, IndexOptions};
 use crate::lambda::{DeploymentPackage, limits};
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
-use crate::settings::{LambdaSettings, ProfileChoice, Settings};
+use crate::settings::{CacheChoice, LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
 use crate::tree::TreePath;
 
@@ -35,13 +36,17 @@ impl Function {
     }
 
     fn plan(&self, settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Plan<'_>, BuildError> {
+        let temporary = wheels::temporary()?;
+        let cache = wheels::open_cache(&CacheChoice::Temporary, temporary.path())?;
+        let fetch = FetchOptions::default();
+        let finder = Finder::new(IndexOptions::default(), &fetch, &cache, reporter);
         let brought: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
         Plan::new(
             &self.project,
             &settings.common,
             self.profile.target(settings.architecture),
             brought,
-            &Finder::default(),
+            &finder,
             reporter,
         )
     }
