@@ -11,6 +11,7 @@ use url::Url;
 use crate::audit::handler::Handler;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
 use crate::image::{Port, Timestamp};
+use crate::index::Strategy;
 use crate::lock::{FormatControl, Request};
 use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
@@ -69,10 +70,20 @@ impl Environment {
 pub struct FetchSettings {
     /// Nothing is downloaded.
     pub offline: bool,
-    /// Index addresses, whose credentials apply to what is below them.
-    pub indexes: Vec<Url>,
-    /// Folders with wheels, which are preferred to the lock's addresses.
-    pub find_links: Vec<PathBuf>,
+    /// The index in the place of PyPI.
+    pub default_index: Option<Url>,
+    /// Further indexes, which are asked before that one.
+    pub extra_indexes: Vec<Url>,
+    /// No index is asked.
+    pub no_index: bool,
+    /// Folders and pages with files; those of folders are preferred to the lock's addresses.
+    pub find_links: Vec<Url>,
+    /// Which index of several decides.
+    pub strategy: Option<Strategy>,
+    /// Files that were uploaded later do not count, in uv's form.
+    pub exclude_newer: Option<String>,
+    /// Who knows passwords, by uv's name.
+    pub keyring_provider: Option<String>,
 }
 
 /// How files of requirements are read.

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("project", &["constraint", "name", "redact", "tree"]),
     ("lock", &["constraint", "digest", "marker", "name", "redact", "sdist", "target", "wheel::filename"]),
     ("fetch", &["cache", "digest", "lock", "redact", "report", "retry", "wheel", "wheel::filename"]),
-    ("index", &["lock", "target"]),
+    ("index", &["cache", "digest", "fetch", "lock", "name", "redact", "report", "sdist", "target", "wheel::filename"]),
     ("archive", &["digest", "report", "tree"]),
     ("lambda", &["name", "report", "target", "tree"]),
     ("image", &["archive", "digest", "name", "report", "target", "tree"]),

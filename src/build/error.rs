@@ -9,7 +9,7 @@ use crate::fetch::FetchError;
 use crate::image::config::InvalidValue;
 use crate::image::file::FileError;
 use crate::image::{BaseError, BlobError, ImageError, PythonError};
-use crate::index::IndexError;
+use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::Missing;
@@ -45,6 +45,15 @@ pub enum BuildError {
     /// An index has not what is locked.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The location of an index cannot be read.
+    #[error(transparent)]
+    IndexLocation(#[from] InvalidLocation),
+    /// There is no such strategy for indexes.
+    #[error(transparent)]
+    IndexStrategy(#[from] InvalidStrategy),
+    /// The time from which on files are passed over cannot be read.
+    #[error(transparent)]
+    Cutoff(#[from] InvalidCutoff),
     /// A wheel cannot be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -262,6 +271,7 @@ impl BuildError {
             Self::Cache(error) => error.hints(),
             Self::Unbuilt { .. } => Vec::new(),
             Self::Index(error) => error.hints(),
+            Self::IndexLocation(_) | Self::IndexStrategy(_) | Self::Cutoff(_) => Vec::new(),
             Self::Fetch(error) => error.hints(),
             Self::Wheel(error) => error.hints(),
             Self::Builder(error) => error.hints(),

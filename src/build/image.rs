@@ -6,8 +6,8 @@ use super::base::{Bases, Found};
 use super::image_report::Outcome;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
-use super::workplace::Workplace;
-use super::{BuildError, outputs, report, requirements, start, wheels};
+use super::workplace::{Workplace, registry};
+use super::{BuildError, indexes, outputs, report, requirements, start, wheels};
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
@@ -53,17 +53,20 @@ impl Chosen {
 pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    let workplace = Workplace::open(settings)?;
+    let workplace = Workplace::open(&common.cache)?;
     let (temporary, cache) = (&workplace.temporary, &workplace.cache);
-    let bases = workplace.bases(settings, reporter);
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache, reporter };
 
     let project = LockedProject::open(common, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
-    let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
+    let fetch = indexes::fetch_options(common, &project)?;
+    let finder = Finder::new(indexes::options(common, &project)?, &fetch, cache, reporter);
+    let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
 
-    let wheels = wheels::obtain(common, &project, &plans, cache, temporary.path(), reporter)?;
+    let wheels = wheels::obtain(common, &fetch, &plans, cache, temporary.path(), reporter)?;
     let complete = |(plan, wheels)| requirements::check(plan, wheels, common, reporter);
     plans.iter().zip(&wheels).try_for_each(complete)?;
     let mut images = Vec::new();
@@ -76,7 +79,7 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     }
     let artifact = artifact(settings, &chosen.base, &images);
     let written = outputs::write(&files, settings, &artifact, &images, &bases)?;
-    let pushed = if settings.push { Some(workplace.registry.push(&artifact, &settings.tags, reporter)?) } else { None };
+    let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
     let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
     Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
 }
@@ -100,13 +103,17 @@ fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) ->
 /// The project, the lock or the base cannot be read, or they do not fit each other.
 pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImagePlanReport, BuildError> {
     let common = &settings.common;
-    let workplace = Workplace::open_for_plan(settings)?;
-    let bases = workplace.bases(settings, reporter);
+    let workplace = Workplace::open_for_plan(&common.cache)?;
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &workplace.cache, reporter };
     let project = LockedProject::open(common, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
-    let plans = plans(settings, &project, &chosen.target, &files, reporter)?;
+    let fetch = indexes::fetch_options(common, &project)?;
+    let finder = Finder::new(indexes::options(common, &project)?, &fetch, &workplace.cache, reporter);
+    let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
+    plans.iter().try_for_each(|plan| requirements::check_planned(plan, common, &finder, &workplace.cache, reporter))?;
     let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, Vec::new());
     Ok(ImagePlanReport {
         format: FORMAT_VERSION,
@@ -220,11 +227,11 @@ fn plans<'a>(
     project: &'a LockedProject,
     target: &ImageTarget,
     files: &[ArtifactFile],
+    finder: &Finder,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
-    let finder = Finder::default();
     let plan = |architecture: &Architecture| {
-        let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], &finder, reporter)?;
+        let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], finder, reporter)?;
         plan.leave_out(files.iter().map(|file| file.path.as_path()));
         Ok(plan)
     };

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::plan::{self, LockedProject, Plan};
 use super::wheels::Obtained;
-use super::{BuildError, report, requirements, wheels};
+use super::workplace::Workplace;
+use super::{BuildError, indexes, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::Root;
@@ -34,14 +35,19 @@ impl Function {
         Ok(Self { project, profile, reason })
     }
 
-    fn plan(&self, settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Plan<'_>, BuildError> {
+    fn plan(
+        &self,
+        settings: &LambdaSettings,
+        finder: &Finder,
+        reporter: &dyn Reporter,
+    ) -> Result<Plan<'_>, BuildError> {
         let brought: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
         Plan::new(
             &self.project,
             &settings.common,
             self.profile.target(settings.architecture),
             brought,
-            &Finder::default(),
+            finder,
             reporter,
         )
     }
@@ -70,7 +76,12 @@ fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfil
 /// The project or the lock cannot be read, they do not match, or the lock has nothing that fits the target.
 pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanReport, BuildError> {
     let function = Function::open(settings, reporter)?;
-    let plan = function.plan(settings, reporter)?;
+    let common = &settings.common;
+    let workplace = Workplace::open_for_plan(&common.cache)?;
+    let fetch = indexes::fetch_options(common, &function.project)?;
+    let finder = Finder::new(indexes::options(common, &function.project)?, &fetch, &workplace.cache, reporter);
+    let plan = function.plan(settings, &finder, reporter)?;
+    requirements::check_planned(&plan, common, &finder, &workplace.cache, reporter)?;
     let outputs = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
     Ok(report::plan(&plan, &function.reason, &settings.common.cache, Some(dependencies), outputs))
@@ -86,15 +97,17 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let common = &settings.common;
     let function = Function::open(settings, reporter)?;
     let profile = &function.profile;
-    let mut plan = function.plan(settings, reporter)?;
+    // The folder and the cache hold what the artifact is copied from, so they stay until it is written.
+    let workplace = Workplace::open(&common.cache)?;
+    let (temporary, cache) = (workplace.temporary.path(), &workplace.cache);
+    let fetch = indexes::fetch_options(common, &function.project)?;
+    let finder = Finder::new(indexes::options(common, &function.project)?, &fetch, cache, reporter);
+    let mut plan = function.plan(settings, &finder, reporter)?;
     let outputs = outputs(settings, &plan)?;
     plan.leave_out(outputs.iter().map(|(_, path)| path.as_path()));
 
-    // Both folders hold what the artifact is copied from, so they stay until it is written.
-    let temporary = wheels::temporary()?;
-    let cache = wheels::open_cache(&common.cache, temporary.path())?;
     let plans = std::slice::from_ref(&plan);
-    let obtained = wheels::obtain(common, &function.project, plans, &cache, temporary.path(), reporter)?;
+    let obtained = wheels::obtain(common, &fetch, plans, cache, temporary, reporter)?;
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 

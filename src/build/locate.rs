@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use url::Url;
+
 use super::BuildError;
 use crate::index::Finder;
 use crate::lock::{Chooser, FormatControl, Location, Selected, Selection, Source};
@@ -14,12 +16,13 @@ use crate::target::Target;
 pub fn choose(
     mut selection: Selection,
     formats: &FormatControl,
-    find_links: &[PathBuf],
+    find_links: &[Url],
     target: &Target,
     finder: &Finder,
 ) -> Result<Vec<Selected>, BuildError> {
     finder.complete(&mut selection, target)?;
-    prefer(&mut selection, find_links);
+    let folders: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
+    prefer(&mut selection, &folders);
     Ok(Chooser::new(target, formats).choose(selection)?)
 }
 

@@ -6,6 +6,7 @@ mod base;
 mod error;
 mod image;
 mod image_report;
+mod indexes;
 mod lambda;
 mod layers;
 mod locate;

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use toml_edit::DocumentMut;
 
 use super::BuildError;
+use super::base::Bases;
 use super::image::{configured_base, profile};
 use super::plan::{self, LockedProject};
-use super::workplace::Workplace;
+use super::workplace::{Workplace, registry};
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice};
 use crate::target::PYTHON_PLACEHOLDER;
@@ -33,8 +34,9 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
         return Err(BuildError::CannotPin(name));
     }
     let tagged = tagged(&name)?;
-    let workplace = Workplace::open(settings)?;
-    let bases = workplace.bases(settings, reporter);
+    let workplace = Workplace::open(&common.cache)?;
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &workplace.cache, reporter };
     let found = bases.find(&BaseChoice::Registry(tagged.parse()?))?;
     let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;
     let pinned = format!("{tagged}@{}", digest);

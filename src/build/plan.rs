@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuildError, locate, lock, requirements};
+use super::{BuildError, indexes, locate, lock, requirements};
 use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
 use crate::lock::{Dependent, Lock, LockFormat, Pinned, Request, Selected, SelectedSource, Selection, Source};
@@ -135,8 +135,8 @@ impl<'a> Plan<'a> {
             (lock, _) => lock.select(&settings.request, folder, &target)?,
         };
         let selection = project.with_project(selection, &settings.request)?;
-        let (formats, folders) = (&settings.formats, &settings.fetch.find_links);
-        let mut selected = locate::choose(selection, formats, folders, &target, finder)?;
+        let formats = indexes::formats(settings, project)?;
+        let mut selected = locate::choose(selection, &formats, &settings.fetch.find_links, &target, finder)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
         let application = application(settings, workspace, &selected, reporter)?;
         if selected.is_empty() && application.files.is_empty() {

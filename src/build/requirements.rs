@@ -8,14 +8,17 @@ use std::process::{Command, Stdio};
 use super::BuildError;
 use super::plan::{LockedProject, Plan};
 use super::wheels::Obtained;
+use crate::cache::Cache;
+use crate::index::Finder;
 use crate::lock::requirements::{self, Installed, Requirements, Surroundings};
-use crate::lock::{Lock, Selected};
+use crate::lock::{Lock, Selected, SelectedSource};
 use crate::name::DistributionName;
 use crate::project::builder::{Builder, Tool};
 use crate::redact;
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::target::Target;
+use crate::wheel;
 
 /// Has uv pin for a target what the files of requirements of a project leave open.
 ///
@@ -61,11 +64,43 @@ pub fn check(plan: &Plan, wheels: &Obtained, settings: &Settings, reporter: &dyn
     check_known(plan, known, settings, reporter)
 }
 
-/// As [`check`], by what is known of the distributions.
+/// As [`check`], for a plan, which fetches no wheel: by the cache, and by the metadata that an index serves beside a wheel.
+/// Of what is built nothing is known.
 ///
 /// # Errors
-/// A distribution is required and not pinned.
-pub fn check_known<'a>(
+/// A distribution is required and not pinned, or an index cannot be asked.
+pub fn check_planned(
+    plan: &Plan,
+    settings: &Settings,
+    finder: &Finder,
+    cache: &Cache,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    if !matches!(plan.project.lock, Lock::Requirements(_)) {
+        return Ok(());
+    }
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for selected in plan.installed() {
+        let SelectedSource::Wheel(wheel, _) = &selected.source else {
+            known.push((selected, Vec::new()));
+            continue;
+        };
+        match wheel.digest().map(|digest| cache.wheel(digest, &wheel.filename)).transpose()?.flatten() {
+            Some(wheel) => known.push((selected, wheel.inventory.requires)),
+            None => unknown.push((selected, wheel.clone())),
+        }
+    }
+    let wheels: Vec<_> = unknown.iter().map(|(_, wheel)| wheel.clone()).collect();
+    let metadata = finder.metadata(&wheels)?;
+    for ((selected, _), metadata) in unknown.into_iter().zip(metadata) {
+        let requires = metadata.and_then(|text| wheel::requires(&text).ok()).unwrap_or_default();
+        known.push((selected, requires));
+    }
+    let known = known.iter().map(|(selected, requires)| (*selected, requires.as_slice()));
+    check_known(plan, known, settings, reporter)
+}
+
+fn check_known<'a>(
     plan: &Plan,
     known: impl Iterator<Item = (&'a Selected, &'a [String])>,
     settings: &Settings,

@@ -5,29 +5,16 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::plan::{LockedProject, Plan};
+use super::plan::Plan;
 use super::{BuildError, projects};
 use crate::cache::Cache;
-use crate::fetch::{Credentials, FetchOptions, Fetcher, Index};
+use crate::fetch::{FetchOptions, Fetcher};
 use crate::lock::{LockedWheel, Selected, SelectedSource};
 use crate::report::Reporter;
-use crate::settings::{CacheChoice, Settings};
+use crate::settings::Settings;
 use crate::target::Scheme;
 use crate::tree::{Entry, TreePath};
 use crate::wheel::{self, Wheel};
-
-/// Makes a folder for what is needed while a build runs.
-pub fn temporary() -> Result<tempfile::TempDir, BuildError> {
-    tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)
-}
-
-/// Opens the cache; one that is not kept lies in the temporary folder.
-pub fn open_cache(choice: &CacheChoice, temporary: &Path) -> Result<Cache, BuildError> {
-    Ok(match choice {
-        CacheChoice::Folder(folder) => Cache::open(folder)?,
-        CacheChoice::Temporary => Cache::open(&temporary.join("cache"))?,
-    })
-}
 
 /// The wheels of one plan.
 pub struct Obtained {
@@ -43,7 +30,7 @@ pub struct Obtained {
 /// A file cannot be fetched, or a distribution cannot be built, or not for the target.
 pub fn obtain(
     settings: &Settings,
-    project: &LockedProject,
+    fetch: &FetchOptions,
     plans: &[Plan],
     cache: &Cache,
     folder: &Path,
@@ -64,38 +51,13 @@ pub fn obtain(
     for plan in plans {
         of_plans.push(plan.dependencies().map(&mut position_of).collect::<Result<_, _>>()?);
     }
-    let fetched = fetch(settings, project, &locked, cache, reporter)?;
+    let fetched = Fetcher::new(fetch.clone()).fetch(&locked, cache, reporter)?;
     let built = projects::build_all(settings, plans, folder, reporter)?;
     let of_plans = of_plans.into_iter().zip(built).map(|(positions, projects)| Obtained {
         dependencies: positions.into_iter().map(|at| fetched[at].clone()).collect(),
         projects,
     });
     Ok(of_plans.collect())
-}
-
-/// Fetches wheels, with the credentials of the indexes that the project declares and the user names.
-fn fetch(
-    settings: &Settings,
-    project: &LockedProject,
-    wheels: &[LockedWheel],
-    cache: &Cache,
-    reporter: &dyn Reporter,
-) -> Result<Vec<Wheel>, BuildError> {
-    let options = FetchOptions {
-        offline: settings.fetch.offline,
-        credentials: credentials(settings, project),
-        ..FetchOptions::default()
-    };
-    Ok(Fetcher::new(options).fetch(wheels, cache, reporter)?)
-}
-
-/// Returns the credentials of the indexes that the project declares and the user names.
-fn credentials(settings: &Settings, project: &LockedProject) -> Credentials {
-    let declared = project.indexes().map(|index| Index { name: index.name, url: index.url });
-    let given = settings.fetch.indexes.iter().map(|url| Index { name: None, url: url.clone() });
-    let environment = &settings.environment;
-    let indexes = declared.chain(given).collect::<Vec<_>>();
-    Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), indexes)
 }
 
 /// Installs wheels side by side; the results are in the order of the wheels.

@@ -1,55 +1,44 @@
-//! What building an image works with: a temporary folder, the cache, and registries.
+//! What a build works with: a temporary folder, the cache, and registries.
 
 use tempfile::TempDir;
 
-use super::base::Bases;
-use super::{BuildError, wheels};
+use super::BuildError;
 use crate::cache::Cache;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};
-use crate::report::Reporter;
-use crate::settings::{CacheChoice, Environment, ImageSettings, RegistrySettings};
+use crate::settings::{CacheChoice, Environment, RegistrySettings};
 
-/// Lasts as long as a build: the folder and the cache hold what layers are put together from.
+/// Lasts as long as a build: the folder and the cache hold what artifacts are put together from.
 pub struct Workplace {
     /// A folder that goes when the build ends.
     pub temporary: TempDir,
     /// The cache.
     pub cache: Cache,
-    /// The client for registries.
-    pub registry: Registry,
 }
 
 impl Workplace {
-    /// Opens what the settings name.
+    /// Opens the cache; one that is not kept lies in the temporary folder.
     ///
     /// # Errors
-    /// A folder cannot be written to, or TLS is not to be had.
-    pub fn open(settings: &ImageSettings) -> Result<Self, BuildError> {
-        Self::with_cache(settings, &settings.common.cache)
+    /// A folder cannot be written to.
+    pub fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
+        let temporary = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+        let cache = match choice {
+            CacheChoice::Folder(folder) => Cache::open(folder)?,
+            CacheChoice::Temporary => Cache::open(&temporary.path().join("cache"))?,
+        };
+        Ok(Self { temporary, cache })
     }
 
-    /// Opens what the settings name for a plan, which makes no cache: if there is none, it notes nothing.
+    /// Opens the cache for a plan, which makes none: if there is none, what it finds out is not kept.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_for_plan(settings: &ImageSettings) -> Result<Self, BuildError> {
-        match &settings.common.cache {
-            CacheChoice::Folder(folder) if !folder.is_dir() => Self::with_cache(settings, &CacheChoice::Temporary),
-            choice => Self::with_cache(settings, choice),
+    pub fn open_for_plan(choice: &CacheChoice) -> Result<Self, BuildError> {
+        match choice {
+            CacheChoice::Folder(folder) if !folder.is_dir() => Self::open(&CacheChoice::Temporary),
+            choice => Self::open(choice),
         }
-    }
-
-    fn with_cache(settings: &ImageSettings, choice: &CacheChoice) -> Result<Self, BuildError> {
-        let temporary = wheels::temporary()?;
-        let cache = wheels::open_cache(choice, temporary.path())?;
-        let registry = registry(&settings.registry, &settings.common.environment)?;
-        Ok(Self { temporary, cache, registry })
-    }
-
-    /// Returns what finds base images.
-    pub fn bases<'a>(&'a self, settings: &ImageSettings, reporter: &'a dyn Reporter) -> Bases<'a> {
-        Bases { registry: &self.registry, offline: settings.common.fetch.offline, cache: &self.cache, reporter }
     }
 }
 

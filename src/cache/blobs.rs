@@ -24,6 +24,8 @@ pub enum Note {
     Pythons,
     /// What a reference named when it was last looked up, by its text.
     Reference,
+    /// The files that an index lists of a distribution, by the page's URL.
+    Page,
 }
 
 impl Note {
@@ -33,6 +35,7 @@ impl Note {
             Self::Compressed => "compressed",
             Self::Pythons => "pythons",
             Self::Reference => "references",
+            Self::Page => "pages",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The arguments that several subcommands have in common, and the settings that they become.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
@@ -8,6 +8,7 @@ use url::Url;
 
 use super::environment;
 use super::error::CliError;
+use crate::index::{self, Strategy};
 use crate::lock::{FormatControl, Packages, Request};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
@@ -181,22 +182,47 @@ pub struct FetchArguments {
     /// Download nothing: no wheel, and nothing of a base. A push that is asked for still goes out
     #[arg(long)]
     offline: bool,
-    /// An index whose credentials apply to what is below it
-    #[arg(long, value_name = "URL")]
+    /// The index in the place of PyPI; its credentials apply to what is below it
+    #[arg(long, visible_alias = "default-index", value_name = "URL")]
     index_url: Option<String>,
-    /// Another index whose credentials apply to what is below it
-    #[arg(long, value_name = "URL", action = ArgAction::Append)]
+    /// Another index, asked before that one
+    #[arg(long, visible_alias = "index", value_name = "URL", action = ArgAction::Append)]
     extra_index_url: Vec<String>,
-    /// A folder with wheels, preferred to the lock's addresses
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    find_links: Vec<PathBuf>,
+    /// Ask no index
+    #[arg(long)]
+    no_index: bool,
+    /// A folder with files, preferred to the lock's addresses, or a page with links to files
+    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
+    find_links: Vec<String>,
+    /// Which of several indexes decides: first-index, unsafe-first-match or unsafe-best-match
+    #[arg(long, value_name = "STRATEGY")]
+    index_strategy: Option<Strategy>,
+    /// Pass over files of an index that were uploaded after a date, a time, or a duration ago
+    #[arg(long, value_name = "DATE")]
+    exclude_newer: Option<String>,
+    /// Ask the `keyring` command for passwords
+    #[arg(long, value_name = "PROVIDER", value_parser = ["disabled", "subprocess"])]
+    keyring_provider: Option<String>,
 }
 
 impl FetchArguments {
-    /// Parses the indexes here and not in the parser of arguments, whose message would show a password.
-    fn indexes(&self) -> Result<Vec<Url>, CliError> {
-        let given = self.index_url.iter().chain(&self.extra_index_url);
-        given.map(|url| url.parse().map_err(CliError::InvalidIndex)).collect()
+    /// Turns the arguments into settings. Locations are read here and not in the parser of arguments, whose message would
+    /// show a password.
+    fn settings(self) -> Result<FetchSettings, CliError> {
+        let parse = |texts: Vec<String>| -> Result<Vec<Url>, CliError> {
+            let parsed = texts.iter().map(|text| index::location(text, Path::new(".")));
+            Ok(parsed.collect::<Result<_, _>>()?)
+        };
+        Ok(FetchSettings {
+            offline: self.offline,
+            default_index: parse(self.index_url.into_iter().collect())?.pop(),
+            extra_indexes: parse(self.extra_index_url)?,
+            no_index: self.no_index,
+            find_links: parse(self.find_links)?,
+            strategy: self.index_strategy,
+            exclude_newer: self.exclude_newer,
+            keyring_provider: self.keyring_provider,
+        })
     }
 }
 
@@ -281,11 +307,7 @@ impl CommonArguments {
             includes: self.application.include,
             excludes: self.application.exclude,
             formats: self.build.formats(),
-            fetch: FetchSettings {
-                offline: self.fetch.offline,
-                indexes: self.fetch.indexes()?,
-                find_links: self.fetch.find_links,
-            },
+            fetch: self.fetch.settings()?,
             wheel_dir: self.build.wheel_dir,
             cache: global.cache()?,
             environment: environment::read(),

@@ -6,6 +6,7 @@ use std::io;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::image::InvalidTimestamp;
+use crate::index::InvalidLocation;
 use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
@@ -23,9 +24,9 @@ pub enum CliError {
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
-    /// An index has an address that is none. The address may hold a password, so it is not shown.
-    #[error("the address of an index is not a URL: {0}")]
-    InvalidIndex(url::ParseError),
+    /// The location of an index or of files is none.
+    #[error(transparent)]
+    InvalidLocation(#[from] InvalidLocation),
     /// The variable `SOURCE_DATE_EPOCH` is no time.
     #[error("SOURCE_DATE_EPOCH: {0}")]
     Created(#[from] InvalidTimestamp),
@@ -48,7 +49,7 @@ impl CliError {
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
-            Self::InvalidIndex(_) => vec!["an address looks like https://example.org/simple".to_owned()],
+            Self::InvalidLocation(_) => vec!["an address looks like https://example.org/simple".to_owned()],
             Self::Created(_) | Self::Output(_) => Vec::new(),
         }
     }
@@ -61,7 +62,7 @@ impl CliError {
     /// Returns the exit status: 2 for wrong usage, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::InvalidIndex(_) | Self::Created(_) => 2,
+            Self::InvalidLocation(_) | Self::Created(_) => 2,
             _ => 1,
         }
     }

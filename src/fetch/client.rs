@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use reqwest::header::{CONTENT_RANGE, RANGE, RETRY_AFTER};
+use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Response, StatusCode};
 use url::Url;
@@ -18,9 +18,16 @@ use crate::retry::retry_after;
 const MOST_REDIRECTS: usize = 10;
 
 /// Asks servers for files, with the credentials that are theirs.
-pub(super) struct Client<'a> {
+pub(crate) struct Client<'a> {
     http: reqwest::Client,
     credentials: &'a Credentials,
+}
+
+/// How a request was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    Anonymously,
+    WithCredentials,
 }
 
 /// A file, or the rest of one, that a server began to send.
@@ -33,6 +40,10 @@ pub(super) struct Body {
 }
 
 impl<'a> Client<'a> {
+    /// Makes one that connects as the options say.
+    ///
+    /// # Errors
+    /// The system's certificates, or its proxy's settings, cannot be used.
     pub fn new(options: &'a FetchOptions) -> Result<Self, FetchError> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("pybundle/", env!("CARGO_PKG_VERSION")))
@@ -45,14 +56,12 @@ impl<'a> Client<'a> {
     }
 
     /// Asks for a file, from `offset` on. The server may give it from its start nevertheless.
-    pub async fn get(&self, url: &Url, index: Option<&Url>, offset: u64) -> Result<Body, Fault> {
-        let mut login = self.credentials.login(url, index);
-        let mut response = self.send(url, login.as_ref(), offset).await?;
-        let is_refused = matches!(response.status().as_u16(), 401 | 403 | 404);
-        if let (true, None, Some(fallback)) = (is_refused, &login, self.credentials.fallback()) {
-            response = self.send(url, Some(&fallback), offset).await?;
-            login = Some(fallback);
+    pub(super) async fn get(&self, url: &Url, index: Option<&Url>, offset: u64) -> Result<Body, Fault> {
+        let mut headers = HeaderMap::new();
+        if offset > 0 {
+            headers.insert(RANGE, HeaderValue::try_from(format!("bytes={offset}-")).map_err(|_| Fault::Range)?);
         }
+        let (response, sent) = self.send(url, index, &headers).await?;
         match response.status() {
             StatusCode::OK => Ok(Body { start: 0, size: response.content_length(), response }),
             StatusCode::PARTIAL_CONTENT => match content_range(&response) {
@@ -60,26 +69,45 @@ impl<'a> Client<'a> {
                 _ => Err(Fault::Range),
             },
             StatusCode::RANGE_NOT_SATISFIABLE if offset > 0 => Err(Fault::Range),
-            status => Err(Fault::Status {
-                status,
-                with_credentials: login.is_some(),
-                index: self.credentials.index_name(url, index).map(str::to_owned),
-                netrc: self.credentials.netrc_fault().map(str::to_owned),
-                retry_after: response
-                    .headers()
-                    .get(RETRY_AFTER)
-                    .and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now())),
-            }),
+            _ => Err(self.refusal(&response, sent, url, index)),
         }
     }
 
-    async fn send(&self, url: &Url, login: Option<&Login>, offset: u64) -> Result<Response, Fault> {
-        let mut request = self.http.get(url.clone());
+    /// Sends a request with the credentials that are the server's; tells whether there were any.
+    pub(super) async fn send(
+        &self,
+        url: &Url,
+        index: Option<&Url>,
+        headers: &HeaderMap,
+    ) -> Result<(Response, Sent), Fault> {
+        let login = self.credentials.login(url, index).await;
+        let response = self.send_as(url, login.as_ref(), headers).await?;
+        let is_refused = matches!(response.status().as_u16(), 401 | 403 | 404);
+        if let (true, None, Some(fallback)) = (is_refused, &login, self.credentials.fallback()) {
+            let response = self.send_as(url, Some(&fallback), headers).await?;
+            return Ok((response, Sent::WithCredentials));
+        }
+        Ok((response, if login.is_some() { Sent::WithCredentials } else { Sent::Anonymously }))
+    }
+
+    /// Says how a server refused.
+    pub(super) fn refusal(&self, response: &Response, sent: Sent, url: &Url, index: Option<&Url>) -> Fault {
+        Fault::Status {
+            status: response.status(),
+            with_credentials: sent == Sent::WithCredentials,
+            index: self.credentials.index_name(url, index).map(str::to_owned),
+            netrc: self.credentials.netrc_fault().map(str::to_owned),
+            retry_after: response
+                .headers()
+                .get(RETRY_AFTER)
+                .and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now())),
+        }
+    }
+
+    async fn send_as(&self, url: &Url, login: Option<&Login>, headers: &HeaderMap) -> Result<Response, Fault> {
+        let mut request = self.http.get(url.clone()).headers(headers.clone());
         if let Some(login) = login {
             request = request.basic_auth(&login.username, Some(&login.password));
-        }
-        if offset > 0 {
-            request = request.header(RANGE, format!("bytes={offset}-"));
         }
         request.send().await.map_err(transport)
     }

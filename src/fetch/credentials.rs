@@ -1,9 +1,10 @@
-//! Credentials of indexes: from URLs, from uv's environment variables, and from a `.netrc`.
+//! Credentials of indexes: from URLs, from uv's environment variables, from a `.netrc`, and from the `keyring` command.
 //!
 //! They go to the realm that they are for, which is a scheme, a host and a port
 //! ([RFC 9110, section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)), and nowhere else.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -12,6 +13,7 @@ use netrc::{Authenticator, Netrc};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::keyring::Keyring;
 use crate::redact;
 
 /// An index of distributions.
@@ -55,6 +57,7 @@ pub struct Credentials {
     indexes: Vec<(Index, Option<Login>)>,
     netrc: HashMap<String, Authenticator>,
     netrc_fault: Option<String>,
+    keyring: Option<Keyring>,
 }
 
 impl fmt::Debug for Credentials {
@@ -88,11 +91,31 @@ impl Credentials {
             Some(Err(fault)) => (HashMap::new(), Some(fault)),
             None => (HashMap::new(), None),
         };
-        Self { indexes: indexes.collect(), netrc, netrc_fault }
+        Self { indexes: indexes.collect(), netrc, netrc_fault, keyring: None }
+    }
+
+    /// Has the `keyring` command asked for the password of a user of whom nothing else is known, as uv's
+    /// `--keyring-provider subprocess` does. The command is looked for in the folders of `search_path`, which has the form
+    /// of the variable `PATH`; it runs once for each index and user, when a server is first asked.
+    #[must_use]
+    pub fn with_keyring(self, search_path: OsString) -> Self {
+        Self { keyring: Some(Keyring::new(search_path)), ..self }
     }
 
     /// Returns the credentials to send along when a file of an index is asked for.
-    pub(super) fn login(&self, url: &Url, index: Option<&Url>) -> Option<Login> {
+    pub(super) async fn login(&self, url: &Url, index: Option<&Url>) -> Option<Login> {
+        let login = self.known_login(url, index)?;
+        let is_incomplete = login.password.is_empty() && !login.username.is_empty();
+        let Some(keyring) = self.keyring.as_ref().filter(|_| is_incomplete) else { return Some(login) };
+        let realm = self.index(url, index).map_or(url, |index| &index.url);
+        match keyring.password(realm, &login.username).await {
+            Some(password) => Some(Login { password, ..login }),
+            None => Some(login),
+        }
+    }
+
+    /// Returns the credentials that are known without asking a keyring.
+    fn known_login(&self, url: &Url, index: Option<&Url>) -> Option<Login> {
         let netrc = url.host_str().and_then(|host| self.netrc.get(host)).map(Login::of_netrc);
         let login = Login::of_url(url).or_else(|| {
             let known = self.indexes.iter().filter(|(known, login)| login.is_some() && is_same_realm(&known.url, url));
@@ -116,13 +139,15 @@ impl Credentials {
 
     /// Returns the name of the index that a file belongs to.
     pub(super) fn index_name(&self, url: &Url, index: Option<&Url>) -> Option<&str> {
-        let is_fit = |known: &&(Index, Option<Login>)| fit(&known.0.url, url, index) > (false, 0);
-        self.indexes
-            .iter()
-            .filter(is_fit)
-            .rev()
-            .max_by_key(|(known, _)| fit(&known.url, url, index))
-            .and_then(|(known, _)| known.name.as_deref())
+        self.index(url, index).and_then(|index| index.name.as_deref())
+    }
+
+    /// Returns the index that a file belongs to.
+    fn index(&self, url: &Url, index: Option<&Url>) -> Option<&Index> {
+        let known = self.indexes.iter().map(|(known, _)| known);
+        let fitting = known.filter(|known| fit(&known.url, url, index) > (false, 0));
+        // The first of those that fit best.
+        fitting.rev().max_by_key(|known| fit(&known.url, url, index))
     }
 
     /// Returns why the `.netrc` could not be read.
@@ -206,7 +231,7 @@ mod tests {
 
     /// Returns `user:password`, as it would be sent for a file.
     fn sent(credentials: &Credentials, file: &str, index: Option<&str>) -> Option<String> {
-        let login = credentials.login(&url(file), index.map(url).as_ref())?;
+        let login = credentials.known_login(&url(file), index.map(url).as_ref())?;
         Some(format!("{}:{}", login.username, login.password))
     }
 

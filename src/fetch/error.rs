@@ -87,6 +87,21 @@ pub enum Fault {
         /// The file's.
         actual: Digest,
     },
+    /// A document is larger than any of its kind.
+    #[error("it has more than {limit} bytes")]
+    TooLarge {
+        /// The most bytes that are read.
+        limit: u64,
+    },
+    /// A document is compressed in another way than it was asked for, or wrongly.
+    #[error("its compression (`{}`) cannot be undone", .encoding.escape_debug())]
+    Encoding {
+        /// The compression, as the server names it.
+        encoding: String,
+        /// What is wrong, if it can be undone in principle.
+        #[source]
+        source: Option<io::Error>,
+    },
     /// The URL is of a kind that cannot be fetched.
     #[error("only https, http and file URLs can be fetched, not {0}")]
     Scheme(String),
@@ -122,7 +137,8 @@ impl Fault {
         }
     }
 
-    fn hints(&self) -> Vec<String> {
+    /// Returns what the user can do about it.
+    pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 410) => self.refusal_hints(),
             Self::Status { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
@@ -141,7 +157,7 @@ impl Fault {
                 vec!["put the file back, or lock again with `uv lock`".to_owned()]
             }
             Self::Cache(error) => error.hints(),
-            Self::Range | Self::Scheme(_) | Self::Read(_) => Vec::new(),
+            Self::Range | Self::Scheme(_) | Self::Read(_) | Self::TooLarge { .. } | Self::Encoding { .. } => Vec::new(),
         }
     }
 

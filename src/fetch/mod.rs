@@ -8,8 +8,10 @@
 
 mod client;
 mod credentials;
+mod document;
 mod download;
 mod error;
+mod keyring;
 mod local;
 mod verify;
 
@@ -28,11 +30,12 @@ use crate::lock::{Location, LockedWheel};
 use crate::redact;
 use crate::report::{Phase, Reporter};
 use crate::wheel::Wheel;
-use client::Client;
 use download::{Download, Partial};
 
 pub use crate::retry::Retry;
+pub(crate) use client::Client;
 pub use credentials::{Credentials, Index};
+pub(crate) use document::{Answer, Document, Question};
 pub use error::{Fault, FetchError};
 
 /// The threads that serve connections. One decrypts several hundred megabytes a second.
@@ -136,14 +139,22 @@ impl Fetcher {
         cache: &Cache,
         reporter: &dyn Reporter,
     ) -> Result<Vec<(usize, Wheel)>, FetchError> {
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(FetchError::Start)?;
+        let runtime = runtime()?;
         let client = Client::new(&self.options)?;
         rayon::in_place_scope(|scope| {
             let downloads = Downloads { client: &client, retry: self.options.retry, cache, reporter, scope };
             runtime.block_on(downloads.run(missing, self.options.concurrency.max(1)))
         })
     }
+}
+
+/// Makes the runtime that serves the connections of one call.
+///
+/// # Errors
+/// The system gives no threads.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, FetchError> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(THREADS).enable_all().build().map_err(FetchError::Start)
 }
 
 /// What all downloads share. What takes a processor's time is spawned into the scope.

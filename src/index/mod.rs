@@ -1,29 +1,196 @@
 //! Indexes: where the files of a pinned version are, for locks that do not say.
 //!
 //! Specification: [PyPA, simple repository API](https://packaging.python.org/en/latest/specifications/simple-repository-api/).
+//!
+//! Which index is asked, and which of its files count, follows uv: [`IndexOptions`] has the rules. What an index told is
+//! kept in the cache, and it is not asked again as long as that has everything that a lock names.
 
-use crate::lock::{Selection, Source};
-use crate::target::Target;
-
+mod accept;
+mod cutoff;
 mod error;
+mod folder;
+mod kept;
+mod offer;
+mod options;
+pub mod page;
+mod pages;
+mod requires_python;
+mod search;
 
-pub use error::IndexError;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
-/// Looks for files in indexes.
-#[derive(Debug, Default)]
-pub struct Finder {}
+use futures_util::{StreamExt, TryStreamExt, stream};
+use url::Url;
 
-impl Finder {
+use crate::cache::Cache;
+use crate::digest::{Digest, Hasher};
+use crate::fetch::{self, Answer, Fault, FetchOptions, Question};
+use crate::lock::{IndexQuery, Location, LockedWheel, Pinned, Selection, Source};
+use crate::redact;
+use crate::report::Reporter;
+use crate::target::Target;
+use offer::{Offer, Request};
+use pages::{Coverage, Lookup, Memory, Pages};
+use search::{Found, Search};
+
+pub use cutoff::{Cutoff, InvalidCutoff};
+pub use error::{IndexError, Refusal};
+pub use options::{Index, IndexOptions, InvalidLocation, InvalidStrategy, PYPI, Strategy, location};
+
+/// The most bytes that the metadata of a wheel may have.
+const LARGEST_METADATA: u64 = 16 << 20;
+
+/// Looks for files in indexes. What it learns of an index it knows for every target.
+pub struct Finder<'a> {
+    options: IndexOptions,
+    fetch: &'a FetchOptions,
+    cache: &'a Cache,
+    reporter: &'a dyn Reporter,
+    memory: Memory,
+    /// The yanked versions that the user was told of.
+    warned: Mutex<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Finder<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Finder").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Finder<'a> {
+    /// Makes one. Nothing is connected or read before it is needed.
+    ///
+    /// The credentials of `fetch` must know every index and every list of links whose URL holds a user or a password.
+    pub fn new(options: IndexOptions, fetch: &'a FetchOptions, cache: &'a Cache, reporter: &'a dyn Reporter) -> Self {
+        Self { options, fetch, cache, reporter, memory: Memory::default(), warned: Mutex::default() }
+    }
+
     /// Puts the files that are accepted, and that the target's Python may install, in the place of each
-    /// [`Source::Index`] of a selection.
+    /// [`Source::Index`] of a selection. The version gets the local part of the files, if they have one.
+    ///
+    /// Blocks: it is for a thread of the program's own, neither an asynchronous one nor one of rayon's. What was yanked is
+    /// used, for it is pinned; the reporter is told so.
     ///
     /// # Errors
-    /// An index cannot be asked, or has no such file.
+    /// An index cannot be asked, or has no such file. If that is so for several distributions, the first one of the
+    /// selection is reported.
     pub fn complete(&self, selection: &mut Selection, target: &Target) -> Result<(), IndexError> {
-        let _ = target;
-        match selection.distributions.iter().find(|pinned| matches!(pinned.source, Source::Index(_))) {
-            None => Ok(()),
-            Some(pinned) => Err(IndexError::NotFound { package: pinned.to_string() }),
+        let queries: Vec<(&Pinned, &IndexQuery)> = selection
+            .distributions
+            .iter()
+            .filter_map(|pinned| match &pinned.source {
+                Source::Index(query) => Some((pinned, query)),
+                _ => None,
+            })
+            .collect();
+        if queries.is_empty() {
+            return Ok(());
+        }
+        let found = self.search(&queries)?;
+        let tags = target.tags();
+        let mut offers = Vec::with_capacity(queries.len());
+        for ((pinned, query), found) in queries.iter().zip(&found) {
+            let name = &pinned.name;
+            let cutoff = self.options.cutoff(name);
+            let request = Request { name, query, target, tags: &tags, cutoff, strategy: self.options.strategy };
+            let offer = request.choose(found)?;
+            self.warn_of_yanked(pinned, &offer);
+            offers.push(offer);
+        }
+        let is_sought = |pinned: &&mut Pinned| matches!(pinned.source, Source::Index(_));
+        for (pinned, offer) in selection.distributions.iter_mut().filter(is_sought).zip(offers) {
+            pinned.version = Some(offer.version);
+            pinned.source = Source::Files(offer.files);
+        }
+        Ok(())
+    }
+
+    /// Returns the metadata of each wheel that its index serves beside it ([PEP 658](https://peps.python.org/pep-0658/)),
+    /// without the wheel: the text of the file METADATA, which has the digest that the index states of it. There is none
+    /// for a wheel that is on this machine or of no index, and none if the network may not be used.
+    ///
+    /// Blocks, as [`complete`](Self::complete) does.
+    ///
+    /// # Errors
+    /// An index cannot be asked, or serves something else than it states.
+    pub fn metadata(&self, wheels: &[LockedWheel]) -> Result<Vec<Option<Vec<u8>>>, IndexError> {
+        let is_remote = |wheel: &LockedWheel| matches!(wheel.location, Location::Url { index: Some(_), .. });
+        if self.fetch.offline || !wheels.iter().any(is_remote) {
+            return Ok(vec![None; wheels.len()]);
+        }
+        let pages = Pages::new(self.fetch, self.cache, &self.memory);
+        let asked = stream::iter(wheels.iter().map(|wheel| self.metadata_of(wheel, &pages)));
+        let runtime = fetch::runtime()?;
+        runtime.block_on(asked.buffered(self.fetch.concurrency.max(1)).try_collect())
+    }
+
+    /// Asks for the pages of some distributions side by side; returns what was found of each, in their order.
+    fn search(&self, queries: &[(&Pinned, &IndexQuery)]) -> Result<Vec<Found>, IndexError> {
+        let pages = Pages::new(self.fetch, self.cache, &self.memory);
+        let searches = queries.iter().map(|(pinned, query)| {
+            let search = Search { options: &self.options, pages: &pages, name: &pinned.name, query };
+            async move { search.run().await }
+        });
+        let searches = stream::iter(searches).buffered(self.fetch.concurrency.max(1));
+        let runtime = fetch::runtime()?;
+        runtime.block_on(searches.try_collect())
+    }
+
+    async fn metadata_of(&self, wheel: &LockedWheel, pages: &Pages<'_>) -> Result<Option<Vec<u8>>, IndexError> {
+        let Location::Url { url, index: Some(index) } = &wheel.location else { return Ok(None) };
+        let index = search::bare(index);
+        let address = search::page_of(&index, &wheel.filename.name);
+        let find = |page: &page::Page| {
+            let file = page.files.iter().find(|file| file.url == *url)?;
+            Some(file.metadata.clone())
+        };
+        let coverage = |page: &page::Page| if find(page).is_some() { Coverage::All } else { Coverage::Nothing };
+        let Lookup::Found(page) = pages.look_up(&address, coverage).await? else { return Ok(None) };
+        let Some(stated) = find(&page).flatten() else { return Ok(None) };
+        let beside = beside(url);
+        let (index, limit) = (Some(&index), LARGEST_METADATA);
+        let question = Question { url: &beside, index, accept: "*/*", etag: None, limit };
+        let body = match pages.client().await?.ask(&question, self.fetch.retry).await {
+            Ok(Answer::Document(document)) => document.body,
+            Ok(Answer::Unchanged(_)) => return Ok(None),
+            Err((Fault::Status { status, .. }, _)) if status.as_u16() == 404 => return Ok(None),
+            Err((fault, attempts)) => {
+                return Err(IndexError::Ask { page: redact::url(&beside), attempts, fault: fault.into() });
+            }
+        };
+        verify(wheel, &stated, &body)?;
+        Ok(Some(body))
+    }
+
+    fn warn_of_yanked(&self, pinned: &Pinned, offer: &Offer) {
+        let Some((place, reason)) = &offer.yanked else { return };
+        let package = format!("{} {}", pinned.name, offer.version);
+        let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(package.clone());
+        if is_new {
+            let reason = reason.as_ref().map(|reason| format!(": {}", reason.escape_debug())).unwrap_or_default();
+            self.reporter.warn(&format!("{package} was yanked from {place}{reason}"));
         }
     }
+}
+
+/// Returns where the metadata of a wheel is.
+fn beside(wheel: &Url) -> Url {
+    let mut url = wheel.clone();
+    url.set_path(&format!("{}.metadata", wheel.path()));
+    url
+}
+
+fn verify(wheel: &LockedWheel, stated: &[Digest], body: &[u8]) -> Result<(), IndexError> {
+    for expected in stated {
+        let mut hasher = Hasher::new(expected.algorithm());
+        hasher.update(body);
+        let actual = hasher.finish();
+        if actual != *expected {
+            let (wheel, expected) = (wheel.filename.to_string(), expected.clone());
+            return Err(IndexError::Metadata { wheel, expected, actual });
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,142 @@
+//! Where files are fetched from: what flags, the environment, files of requirements and pyproject.toml say of indexes,
+//! in this order, as in uv.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::BuildError;
+use super::plan::LockedProject;
+use crate::fetch::{self, Credentials, FetchOptions};
+use crate::index::{Cutoff, Index, IndexOptions, Strategy, location};
+use crate::lock::requirements::FindLinks;
+use crate::lock::{FormatControl, Lock, Packages};
+use crate::project::uv_options::UvOptions;
+use crate::settings::Settings;
+
+/// Returns how files are fetched: with the credentials of every index that is known.
+///
+/// # Errors
+/// The location of an index cannot be read.
+pub fn fetch_options(settings: &Settings, project: &LockedProject) -> Result<FetchOptions, BuildError> {
+    let IndexOptions { indexes, find_links, .. } = options(settings, project)?;
+    let known = indexes.into_iter().map(|index| fetch::Index { name: index.name, url: index.url });
+    let links = find_links.into_iter().map(|url| fetch::Index { name: None, url });
+    let environment = &settings.environment;
+    let known = known.chain(links).collect::<Vec<_>>();
+    let credentials = Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), known);
+    let uv = uv_options(project)?;
+    let keyring = settings.fetch.keyring_provider.as_deref().or(environment.get("UV_KEYRING_PROVIDER"));
+    let credentials = match keyring.or(uv.keyring_provider.as_deref()) {
+        Some("subprocess") => credentials.with_keyring(environment.get("PATH").unwrap_or_default().into()),
+        _ => credentials,
+    };
+    Ok(FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() })
+}
+
+/// Returns where files are looked for that the lock does not locate.
+///
+/// # Errors
+/// A value cannot be read.
+pub fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions, BuildError> {
+    let environment = &settings.environment;
+    let uv = uv_options(project)?;
+    let root = &project.workspace.root;
+    let mut options = IndexOptions { no_index: settings.fetch.no_index || uv.no_index, ..IndexOptions::default() };
+    for url in &settings.fetch.extra_indexes {
+        options.indexes.push(Index::new(None, url.clone()));
+    }
+    options.indexes.extend(settings.fetch.default_index.iter().map(|url| default(url.clone())));
+    options.find_links.extend(settings.fetch.find_links.iter().cloned());
+    let here = Path::new(".");
+    for (variable, is_default) in
+        [("UV_INDEX", false), ("UV_EXTRA_INDEX_URL", false), ("UV_DEFAULT_INDEX", true), ("UV_INDEX_URL", true)]
+    {
+        for text in environment.get(variable).unwrap_or_default().split_whitespace() {
+            options.indexes.push(index(text, here, is_default)?);
+        }
+    }
+    for text in environment.get("UV_FIND_LINKS").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
+        options.find_links.push(location(text, here)?);
+    }
+    options.no_index |= environment.get("UV_NO_INDEX").is_some_and(|value| value != "0" && value != "false");
+    if let Lock::Requirements(requirements) = &project.lock {
+        let stated = &requirements.options;
+        options.indexes.extend(stated.extra_index_urls.iter().map(|url| Index::new(None, url.clone())));
+        options.indexes.extend(stated.index_url.iter().map(|url| default(url.clone())));
+        options.no_index |= stated.no_index;
+        for links in &stated.find_links {
+            options.find_links.push(match links {
+                FindLinks::Folder(folder) => location(&folder.to_string_lossy(), here)?,
+                FindLinks::Page(url) => url.clone(),
+            });
+        }
+    }
+    for declared in project.indexes() {
+        let index = Index::new(declared.name, declared.url);
+        options.indexes.push(Index { explicit: declared.explicit, default: declared.default, ..index });
+    }
+    for text in &uv.extra_index_url {
+        options.indexes.push(index(text, root, false)?);
+    }
+    if let Some(text) = &uv.index_url {
+        options.indexes.push(index(text, root, true)?);
+    }
+    for text in &uv.find_links {
+        options.find_links.push(location(text, root)?);
+    }
+    let strategy = environment.get("UV_INDEX_STRATEGY").or(uv.index_strategy.as_deref());
+    options.strategy = match (settings.fetch.strategy, strategy) {
+        (Some(strategy), _) => strategy,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => Strategy::default(),
+    };
+    let newest = settings.fetch.exclude_newer.as_deref().or(environment.get("UV_EXCLUDE_NEWER"));
+    options.exclude_newer = match newest.or(uv.exclude_newer.as_deref()) {
+        Some(text) => Some(Cutoff::parse(text, SystemTime::now())?),
+        None => None,
+    };
+    Ok(options)
+}
+
+/// Returns which forms of distributions may be used: what any of the user, the files of requirements and pyproject.toml
+/// excludes is excluded.
+///
+/// # Errors
+/// A value of pyproject.toml cannot be read.
+pub fn formats(settings: &Settings, project: &LockedProject) -> Result<FormatControl, BuildError> {
+    let uv = uv_options(project)?;
+    let packages = |all: bool, names: Vec<_>| match (all, names.is_empty()) {
+        (true, _) => Packages::All,
+        (false, true) => Packages::None,
+        (false, false) => Packages::Named(names.into_iter().collect()),
+    };
+    let stated = match &project.lock {
+        Lock::Requirements(requirements) => requirements.options.formats.clone(),
+        Lock::Uv(_) | Lock::Pylock(_) | Lock::Poetry(_) => FormatControl::default(),
+    };
+    let FormatControl { no_build, no_binary } = settings.formats.clone();
+    Ok(FormatControl {
+        no_build: no_build.union(stated.no_build).union(packages(uv.no_build, uv.no_build_package)),
+        no_binary: no_binary.union(stated.no_binary).union(packages(uv.no_binary, uv.no_binary_package)),
+    })
+}
+
+/// Reads an index as variables have it: `NAME=LOCATION`, or a location alone.
+fn index(text: &str, folder: &Path, default: bool) -> Result<Index, BuildError> {
+    let (name, text) = match text.split_once('=') {
+        Some((name, rest)) if !name.contains([':', '/']) => (Some(name.to_owned()), rest),
+        _ => (None, text),
+    };
+    Ok(Index { default, ..Index::new(name, location(text, folder)?) })
+}
+
+fn default(url: url::Url) -> Index {
+    Index { default: true, ..Index::new(None, url) }
+}
+
+fn uv_options(project: &LockedProject) -> Result<UvOptions, BuildError> {
+    match project.workspace.members.first() {
+        Some(root) => Ok(UvOptions::of(&root.pyproject)?),
+        None => Ok(UvOptions::default()),
+    }
+}

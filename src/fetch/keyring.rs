@@ -1,0 +1,112 @@
+//! Passwords from the `keyring` command, as uv's `--keyring-provider subprocess` and pip ask it for them.
+//!
+//! The command: [keyring](https://github.com/jaraco/keyring#command-line-utility).
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+use url::Url;
+
+/// How long the command may take. It may have to ask the user to open the keyring.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks the `keyring` command for passwords, for each service and user once.
+#[derive(Clone)]
+pub(super) struct Keyring {
+    search_path: OsString,
+    answers: Arc<Mutex<HashMap<Question, Answer>>>,
+}
+
+/// The URL or the host that a password is kept for, and the user.
+type Question = (String, String);
+
+/// The password, once it was asked for; none if the keyring does not have it.
+type Answer = Arc<OnceCell<Option<String>>>;
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keyring").field("search_path", &self.search_path).finish_non_exhaustive()
+    }
+}
+
+impl Keyring {
+    /// Makes one that finds the command in the folders of `search_path`, which has the form of the variable `PATH`.
+    pub fn new(search_path: OsString) -> Self {
+        Self { search_path, answers: Arc::default() }
+    }
+
+    /// Returns the password of a user: the one that is kept for the URL, else for the host, else, where the connection is
+    /// not encrypted, for the host with its scheme.
+    pub async fn password(&self, url: &Url, user: &str) -> Option<String> {
+        for service in services(url) {
+            if let Some(password) = self.ask_once(service, user).await {
+                return Some(password);
+            }
+        }
+        None
+    }
+
+    async fn ask_once(&self, service: String, user: &str) -> Option<String> {
+        let question = (service, user.to_owned());
+        let answer = {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(answers.entry(question.clone()).or_default())
+        };
+        // Whoever needs the same password waits for the one command.
+        answer.get_or_init(|| self.ask(&question.0, user)).await.clone()
+    }
+
+    async fn ask(&self, service: &str, user: &str) -> Option<String> {
+        let mut command = Command::new(self.program()?);
+        // What begins with a hyphen would be taken for an option.
+        if service.starts_with('-') || user.starts_with('-') {
+            return None;
+        }
+        command.args(["get", service, user]).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.ok()?.ok()?;
+        if !output.status.success() {
+            return None;
+        }
+        let password = String::from_utf8(output.stdout).ok()?;
+        let password = password.trim_end_matches(['\r', '\n']);
+        (!password.is_empty()).then(|| password.to_owned())
+    }
+
+    fn program(&self) -> Option<PathBuf> {
+        let folders = std::env::split_paths(&self.search_path).filter(|folder| folder.is_absolute());
+        folders.map(|folder| folder.join("keyring")).find(|program| program.is_file())
+    }
+}
+
+/// Returns what a keyring may know a server by, as uv asks for it.
+fn services(url: &Url) -> Vec<String> {
+    let mut bare = url.clone();
+    // These fail for URLs that cannot hold a user: then there is none.
+    let _ = bare.set_username("");
+    let _ = bare.set_password(None);
+    let Some(host) = url.host_str() else { return Vec::new() };
+    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let with_scheme = (url.scheme() != "https").then(|| format!("{}://{host}", url.scheme()));
+    [bare.into(), host].into_iter().chain(with_scheme).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_known_by_its_url_and_its_host() {
+        let services = |url: &str| services(&url.parse().unwrap());
+        assert_eq!(services("https://u:p@host/simple/"), ["https://host/simple/", "host"]);
+        assert_eq!(services("https://host:8443/simple"), ["https://host:8443/simple", "host:8443"]);
+        assert_eq!(services("http://host/x"), ["http://host/x", "host", "http://host"]);
+        assert!(services("file:///x").is_empty());
+    }
+}

@@ -1,0 +1,148 @@
+//! Whether a file of the pinned version may be used: by its digest, its Python, and its age.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use super::IndexError;
+use super::cutoff::Cutoff;
+use super::page::File;
+use super::requires_python;
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::lock::Wanted;
+use crate::target::PythonVersion;
+
+/// The algorithms in the order in which one of several digests is chosen: first the one by which files are kept.
+const PREFERENCE: [Algorithm; 5] =
+    [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha384, Algorithm::Blake2b, Algorithm::Md5];
+
+/// A file that may be used.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    /// The digests of which it must have one; empty if none is known.
+    pub digests: Vec<Digest>,
+    /// Whether the digest that the lock wants is the one that the page states.
+    pub is_stated: bool,
+}
+
+/// A file that may not be used.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It has another digest than the lock wants.
+    Other(String, Digest),
+    /// The lock does not name it.
+    Unnamed(String),
+    /// It is for other versions of Python.
+    Python(String, String, PythonVersion),
+    /// What it says of Python cannot be understood.
+    UnknownPython(String, String),
+    /// It was uploaded too late, or nobody knows when.
+    Newer(String, Cutoff, bool),
+}
+
+impl Refused {
+    /// Returns the file, with what about it is of interest.
+    pub fn file(&self) -> String {
+        match self {
+            Self::Other(file, digest) => format!("{file} ({digest})"),
+            Self::Unnamed(file) | Self::Python(file, ..) | Self::UnknownPython(file, _) | Self::Newer(file, ..) => {
+                file.clone()
+            }
+        }
+    }
+
+    /// Returns what is wrong with it.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Other(..) => "these are other files than the lock has".to_owned(),
+            Self::Unnamed(_) => "the lock does not have these files".to_owned(),
+            Self::Python(_, wanted, python) => format!("these need Python {wanted}, not {python}"),
+            Self::UnknownPython(_, wanted) => {
+                format!("these need Python `{}`, which says nothing", wanted.escape_debug())
+            }
+            Self::Newer(_, cutoff, true) => format!("these were uploaded at or after {cutoff} (exclude-newer)"),
+            Self::Newer(_, cutoff, false) => {
+                format!("the index does not say whether these were uploaded before {cutoff} (exclude-newer)")
+            }
+        }
+    }
+}
+
+/// Returns whether a file of the pinned version may be used.
+///
+/// A page's digest decides here already. Where a page states none of the lock's algorithms, each of the lock's digests is
+/// accepted, and the file is compared with them when it was downloaded. Files of this machine are hashed instead, so that
+/// one is chosen that has the right digest; where the lock has no digests they are not, and none is known of them.
+///
+/// # Errors
+/// A file of this machine cannot be read.
+pub(super) fn accept(
+    file: &File,
+    wanted: &Wanted,
+    python: PythonVersion,
+    cutoff: Option<Cutoff>,
+) -> Result<Result<Accepted, Refused>, IndexError> {
+    if let Some(reason) = too_new(file, cutoff).or_else(|| wrong_python(file, python)) {
+        return Ok(Err(reason));
+    }
+    let wanted = match wanted {
+        Wanted::Any => None,
+        Wanted::Digests(digests) => Some(digests),
+        Wanted::Named(names) => match names.get(&file.name) {
+            Some(digests) => Some(digests).filter(|digests| !digests.is_empty()),
+            None => return Ok(Err(Refused::Unnamed(file.name.clone()))),
+        },
+    };
+    let Some(wanted) = wanted else {
+        let digests: Vec<Digest> = strongest(&file.digests).into_iter().collect();
+        return Ok(Ok(Accepted { digests, is_stated: true }));
+    };
+    let computed = if file.url.scheme() == "file" { hash(file, wanted)? } else { Vec::new() };
+    let stated = if computed.is_empty() { &file.digests } else { &computed };
+    let matching: Vec<Digest> = stated.iter().filter(|digest| wanted.contains(digest)).cloned().collect();
+    if let Some(digest) = strongest(&matching) {
+        return Ok(Ok(Accepted { digests: vec![digest], is_stated: true }));
+    }
+    let is_comparable = |digest: &&Digest| wanted.iter().any(|other| other.algorithm() == digest.algorithm());
+    Ok(match stated.iter().find(is_comparable) {
+        Some(other) => Err(Refused::Other(file.name.clone(), other.clone())),
+        None => Ok(Accepted { digests: wanted.iter().cloned().collect(), is_stated: false }),
+    })
+}
+
+fn too_new(file: &File, cutoff: Option<Cutoff>) -> Option<Refused> {
+    let cutoff = cutoff.filter(|cutoff| cutoff.excludes(file.uploaded))?;
+    Some(Refused::Newer(file.name.clone(), cutoff, file.uploaded.is_some()))
+}
+
+fn wrong_python(file: &File, python: PythonVersion) -> Option<Refused> {
+    let text = file.requires_python.as_ref()?;
+    match requires_python::parse(text) {
+        Some(specifiers) if python.is_allowed_by(&specifiers) => None,
+        Some(specifiers) => Some(Refused::Python(file.name.clone(), specifiers.to_string(), python)),
+        None => Some(Refused::UnknownPython(file.name.clone(), text.clone())),
+    }
+}
+
+fn strongest(digests: &[Digest]) -> Option<Digest> {
+    let of = |algorithm: &Algorithm| digests.iter().find(|digest| digest.algorithm() == *algorithm);
+    PREFERENCE.iter().find_map(of).cloned()
+}
+
+/// Computes the digests of a file of this machine that can be compared with those that are wanted.
+fn hash(file: &File, wanted: &BTreeSet<Digest>) -> Result<Vec<Digest>, IndexError> {
+    let path = file.url.to_file_path().map_err(|()| IndexError::NotLocal(file.name.clone()))?;
+    let failed = |source| IndexError::Read { path: path.clone(), source };
+    let algorithms: BTreeSet<Algorithm> = wanted.iter().map(Digest::algorithm).collect();
+    let mut hashers: Vec<Hasher> = algorithms.into_iter().map(Hasher::new).collect();
+    let mut content = std::fs::File::open(&path).map_err(failed)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let count = content.read(&mut buffer).map_err(failed)?;
+        if count == 0 {
+            return Ok(hashers.into_iter().map(Hasher::finish).collect());
+        }
+        for hasher in &mut hashers {
+            hasher.update(&buffer[..count]);
+        }
+    }
+}

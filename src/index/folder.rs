@@ -1,0 +1,68 @@
+//! Indexes, and lists of files, on this machine.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use url::Url;
+
+use super::IndexError;
+use super::page::{File, Page, html};
+
+/// Reads the page of one distribution from the folder that its file URL names: its `index.html`. There is none if the
+/// index does not have the distribution.
+///
+/// # Errors
+/// The page is there, and cannot be read.
+pub(super) fn simple(url: &Url) -> Result<Option<Page>, IndexError> {
+    let path = path(url)?.join("index.html");
+    match fs::read(&path) {
+        Ok(bytes) => parse(&bytes, url).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(IndexError::Read { path, source }),
+    }
+}
+
+/// Reads what a file URL names: the files of a folder, but not of those below it, or the links of an HTML page.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn links(url: &Url) -> Result<Page, IndexError> {
+    let path = path(url)?;
+    let failed = |source| IndexError::Read { path: path.clone(), source };
+    if path.is_file() {
+        return parse(&fs::read(&path).map_err(failed)?, url);
+    }
+    let mut page = Page { files: files(&path).map_err(failed)?, ..Page::default() };
+    page.files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(page)
+}
+
+fn files(folder: &Path) -> io::Result<Vec<File>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        if let (Some(name), Ok(url), true) = (name, Url::from_file_path(&path), path.is_file()) {
+            files.push(File {
+                name,
+                url,
+                digests: Vec::new(),
+                size: None,
+                requires_python: None,
+                uploaded: None,
+                yanked: None,
+                metadata: None,
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn path(url: &Url) -> Result<std::path::PathBuf, IndexError> {
+    url.to_file_path().map_err(|()| IndexError::NotLocal(crate::redact::url(url)))
+}
+
+fn parse(bytes: &[u8], url: &Url) -> Result<Page, IndexError> {
+    html::parse(bytes, url).map_err(|source| IndexError::Page { page: crate::redact::url(url), source })
+}

@@ -1,0 +1,282 @@
+//! Which of the files on some pages are those that a lock pins.
+//!
+//! Specification: [PyPA, version specifiers](https://packaging.python.org/en/latest/specifications/version-specifiers/#version-matching)
+//! for local versions, and [PyPA, simple repository API](https://packaging.python.org/en/latest/specifications/simple-repository-api/)
+//! for what pages say of files.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use pep440_rs::Version;
+
+use super::IndexError;
+use super::accept::{Accepted, Refused, accept};
+use super::cutoff::Cutoff;
+use super::error::list;
+use super::options::Strategy;
+use super::page::{File, Page};
+use super::pages::Coverage;
+use super::search::{Found, Listing};
+use crate::lock::{Files, IndexQuery, Location, LockedFile, LockedSdist, Wanted};
+use crate::name::DistributionName;
+use crate::sdist::filename::{Packing, SdistFilename};
+use crate::target::{Tags, Target};
+use crate::wheel::filename::WheelFilename;
+
+/// What a file is by its name.
+#[derive(Debug, Clone)]
+pub(super) enum Form {
+    Wheel(WheelFilename),
+    Sdist(SdistFilename),
+}
+
+impl Form {
+    /// Reads a file's name, if it is that of a file of the distribution, with its version.
+    fn of(file: &File, name: &DistributionName) -> Option<(Self, Version)> {
+        if let Ok(wheel) = file.name.parse::<WheelFilename>() {
+            let version = wheel.version.clone();
+            return (wheel.name == *name).then_some((Self::Wheel(wheel), version));
+        }
+        let sdist: SdistFilename = file.name.parse().ok()?;
+        let version = sdist.version_of(name)?;
+        Some((Self::Sdist(sdist), version))
+    }
+}
+
+/// A file that may be used.
+struct Candidate<'a> {
+    form: Form,
+    file: &'a File,
+    listing: &'a Listing,
+    accepted: Accepted,
+}
+
+/// The files of one version on the pages that count together: one index, and the lists of links.
+struct Release<'a> {
+    version: Version,
+    /// Which of several indexes it is of, counted in their order.
+    rank: usize,
+    candidates: Vec<Candidate<'a>>,
+}
+
+/// What is looked for, and for what.
+pub(super) struct Request<'a> {
+    pub name: &'a DistributionName,
+    pub query: &'a IndexQuery,
+    pub target: &'a Target,
+    pub tags: &'a Tags,
+    pub cutoff: Option<Cutoff>,
+    pub strategy: Strategy,
+}
+
+/// The files of the version that was looked for.
+pub(super) struct Offer {
+    /// The version, with its local part.
+    pub version: Version,
+    pub files: Files,
+    /// What has been yanked of what fits the target, and why, if a reason is given.
+    pub yanked: Option<(String, Option<String>)>,
+}
+
+/// Returns how much of what a query needs is on a page.
+pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery) -> Coverage {
+    let total = |found: usize, wanted: usize| match found {
+        0 => Coverage::Nothing,
+        _ if found < wanted => Coverage::Something,
+        _ => Coverage::All,
+    };
+    match &query.wanted {
+        Wanted::Named(wanted) => {
+            let names: BTreeSet<&str> = page.files.iter().map(|file| file.name.as_str()).collect();
+            total(wanted.keys().filter(|name| names.contains(name.as_str())).count(), wanted.len())
+        }
+        Wanted::Digests(wanted) => {
+            let digests: BTreeSet<_> = page.files.iter().flat_map(|file| &file.digests).collect();
+            total(wanted.iter().filter(|digest| digests.contains(digest)).count(), wanted.len())
+        }
+        // There may be more files of it, or a local version.
+        Wanted::Any => match page
+            .files
+            .iter()
+            .filter_map(|file| Form::of(file, name))
+            .any(|(_, version)| is_meant(&version, &query.version))
+        {
+            true => Coverage::Something,
+            false => Coverage::Nothing,
+        },
+    }
+}
+
+/// Returns whether a file's version is the one that is pinned (version matching: a local version is passed over unless
+/// the pin has one).
+fn is_meant(version: &Version, pinned: &Version) -> bool {
+    version == pinned || !pinned.is_local() && version.is_local() && version.clone().without_local() == *pinned
+}
+
+impl Request<'_> {
+    /// Returns the files of the version: of the best release that fits the target, as uv finds it, or else of the best.
+    ///
+    /// # Errors
+    /// There is none, or a file of this machine cannot be read.
+    pub fn choose(&self, found: &Found) -> Result<Offer, IndexError> {
+        let mut refused = Vec::new();
+        let mut releases = self.releases(found, &mut refused)?;
+        match self.strategy {
+            Strategy::UnsafeBestMatch => {
+                releases.sort_by(|a, b| b.version.cmp(&a.version).then(a.rank.cmp(&b.rank)));
+            }
+            Strategy::FirstIndex | Strategy::UnsafeFirstMatch => {
+                releases.sort_by(|a, b| a.rank.cmp(&b.rank).then(b.version.cmp(&a.version)));
+            }
+        }
+        let fitting = releases.iter().position(|release| release.candidates.iter().any(|file| self.fits(file)));
+        if releases.is_empty() {
+            return Err(self.lack(found, refused));
+        }
+        let release = releases.swap_remove(fitting.unwrap_or(0));
+        Ok(self.offer(release))
+    }
+
+    /// Sorts the files that may be used by the version and the index. What lists of links have counts for every index.
+    fn releases<'f>(&self, found: &'f Found, refused: &mut Vec<Refused>) -> Result<Vec<Release<'f>>, IndexError> {
+        let mut ranks: Vec<Vec<&Listing>> = found.indexes.iter().map(|index| vec![index]).collect();
+        if ranks.is_empty() {
+            ranks.push(Vec::new());
+        }
+        let mut releases = Vec::new();
+        for (rank, indexes) in ranks.into_iter().enumerate() {
+            let mut versions: BTreeMap<Version, Vec<Candidate>> = BTreeMap::new();
+            for listing in found.links.iter().chain(indexes) {
+                for (version, candidate) in self.candidates(listing, refused)? {
+                    versions.entry(version).or_default().push(candidate);
+                }
+            }
+            let of_rank = versions.into_iter();
+            releases.extend(of_rank.map(|(version, candidates)| Release { version, rank, candidates }));
+        }
+        Ok(releases)
+    }
+
+    /// Returns the files of a page that may be used, ordered by their names.
+    fn candidates<'f>(
+        &self,
+        listing: &'f Listing,
+        refused: &mut Vec<Refused>,
+    ) -> Result<Vec<(Version, Candidate<'f>)>, IndexError> {
+        let mut candidates = Vec::new();
+        for file in &listing.page.files {
+            let Some((form, version)) = Form::of(file, self.name) else { continue };
+            if !is_meant(&version, &self.query.version) {
+                continue;
+            }
+            // Lists of links do not say when a file was uploaded, and are passed by.
+            let cutoff = self.cutoff.filter(|_| listing.index.is_some());
+            match accept(file, &self.query.wanted, self.target.python, cutoff)? {
+                Ok(accepted) => candidates.push((version, Candidate { form, file, listing, accepted })),
+                Err(reason) => refused.push(reason),
+            }
+        }
+        candidates.sort_by(|(_, a), (_, b)| a.file.name.cmp(&b.file.name));
+        Ok(candidates)
+    }
+
+    fn fits(&self, candidate: &Candidate) -> bool {
+        match &candidate.form {
+            Form::Wheel(wheel) => self.tags.best_match(wheel).is_some(),
+            Form::Sdist(_) => true,
+        }
+    }
+
+    fn offer(&self, Release { version, mut candidates, .. }: Release) -> Offer {
+        // Where a page states that a file is the one that was locked, the others need not be tried.
+        if candidates.iter().any(|candidate| candidate.accepted.is_stated && self.fits(candidate)) {
+            candidates.retain(|candidate| candidate.accepted.is_stated);
+        }
+        let yanked = candidates.iter().filter(|candidate| self.fits(candidate)).find_map(|candidate| {
+            let reason = candidate.file.yanked.as_ref()?;
+            Some((candidate.listing.place.clone(), Some(reason.clone()).filter(|reason| !reason.trim().is_empty())))
+        });
+        let mut files = Files { unusable: self.unusable(&candidates), ..Files::default() };
+        let mut sdists = Vec::new();
+        for Candidate { form, file, listing, accepted } in candidates {
+            let location = locate(file, listing);
+            let (digests, size) = (accepted.digests, file.size);
+            match form {
+                Form::Wheel(filename) => files.wheels.push(LockedFile { filename, location, digests, size }),
+                Form::Sdist(filename) => sdists.push(LockedFile { filename, location, digests, size }),
+            }
+        }
+        // The first of those that are packed as source distributions are today.
+        sdists.sort_by_key(|sdist| Reverse(sdist.filename.packing() == Packing::TarGz));
+        files.sdist = sdists.into_iter().next().map(|file| LockedSdist { file, subdirectory: None });
+        Offer { version, files, yanked }
+    }
+
+    /// Returns the files that seem to be of the version, and are neither wheels nor source distributions.
+    fn unusable(&self, candidates: &[Candidate]) -> Vec<String> {
+        let mark = format!("-{}", self.query.version);
+        let indexes = candidates.iter().map(|candidate| candidate.listing).filter(|listing| listing.index.is_some());
+        let Some(listing) = indexes.last() else { return Vec::new() };
+        let others = listing.page.files.iter().filter(|file| Form::of(file, self.name).is_none());
+        let names = others.map(|file| &file.name).chain(listing.page.skipped.iter().map(|file| &file.name));
+        names.filter(|name| name.contains(&mark)).cloned().collect()
+    }
+
+    /// Says what is there in place of what is looked for.
+    fn lack(&self, found: &Found, refused: Vec<Refused>) -> IndexError {
+        let package = format!("{} {}", self.name, self.query.version);
+        let mut places = BTreeSet::new();
+        let mut versions = BTreeSet::new();
+        for listing in found.links.iter().chain(&found.indexes) {
+            let of_listing = listing.page.files.iter().filter_map(|file| Form::of(file, self.name));
+            let before = versions.len();
+            versions.extend(of_listing.map(|(_, version)| version));
+            if listing.index.is_some() || versions.len() > before {
+                places.insert(listing.place.clone());
+            }
+        }
+        let places: Vec<String> = places.into_iter().collect();
+        if !refused.is_empty() {
+            let is_other = refused.iter().any(|refused| matches!(refused, Refused::Other(..)));
+            return IndexError::NoFile { package, places, reasons: reasons(&refused), is_other };
+        }
+        if !places.is_empty() {
+            return IndexError::NoVersion { package, places, available: nearest(versions, &self.query.version) };
+        }
+        if !found.unknown.is_empty() {
+            return IndexError::Offline { name: self.name.to_string(), asked: found.unknown.clone() };
+        }
+        IndexError::NotFound { name: self.name.to_string(), asked: found.asked.clone(), refused: found.refused.clone() }
+    }
+}
+
+/// Orders versions by how much of the pinned one's release they share, the newest first.
+fn nearest(versions: BTreeSet<Version>, pinned: &Version) -> Vec<String> {
+    let shared = |version: &Version| {
+        let parts = version.release().iter().zip(pinned.release());
+        parts.take_while(|(a, b)| a == b).count()
+    };
+    let mut versions: Vec<Version> = versions.into_iter().rev().collect();
+    versions.sort_by_key(|version| Reverse(shared(version)));
+    versions.iter().map(ToString::to_string).collect()
+}
+
+/// Says why files are not accepted, in as few words as there are reasons.
+fn reasons(refused: &[Refused]) -> Vec<String> {
+    let mut by_reason: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for refused in refused {
+        by_reason.entry(refused.reason()).or_default().insert(refused.file().to_owned());
+    }
+    let says = |(reason, files): (String, BTreeSet<String>)| {
+        format!("{reason}: {}", list(&files.into_iter().collect::<Vec<_>>()))
+    };
+    by_reason.into_iter().map(says).collect()
+}
+
+fn locate(file: &File, listing: &Listing) -> Location {
+    let path = if file.url.scheme() == "file" { file.url.to_file_path().ok() } else { None };
+    match path {
+        Some(path) => Location::Path(path),
+        None => Location::Url { url: file.url.clone(), index: listing.index.clone() },
+    }
+}

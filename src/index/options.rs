@@ -1,0 +1,218 @@
+//! Which indexes are asked, and in which order.
+//!
+//! The rules and their names are uv's ([indexes](https://docs.astral.sh/uv/concepts/indexes/)).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, absolute};
+use std::str::FromStr;
+
+use url::Url;
+
+use super::cutoff::Cutoff;
+use crate::name::DistributionName;
+use crate::redact;
+
+/// The index that is asked if there is no other default.
+pub const PYPI: &str = "https://pypi.org/simple";
+
+/// Where files are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct IndexOptions {
+    /// The indexes, the first asked first; the default one is asked last, wherever it stands.
+    pub indexes: Vec<Index>,
+    /// Folders with files, and pages with links to files; see [`location`]. Their files are preferred to equal ones of
+    /// an index.
+    pub find_links: Vec<Url>,
+    /// Whether no index may be asked: only `find_links` are looked at.
+    pub no_index: bool,
+    /// What is done when several indexes have a distribution.
+    pub strategy: Strategy,
+    /// The time from which on files are passed over.
+    pub exclude_newer: Option<Cutoff>,
+    /// The same for single distributions; none means that no file of theirs is passed over.
+    pub exclude_newer_package: BTreeMap<DistributionName, Option<Cutoff>>,
+}
+
+/// An index.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Index {
+    /// The name, by which environment variables give its credentials.
+    pub name: Option<String>,
+    /// The URL of its simple API, below which each distribution has a page. Its credentials are taken from
+    /// [`Credentials`](crate::fetch::Credentials), which know the URL with the user and the password that it may hold.
+    pub url: Url,
+    /// Whether it is asked only for what names it.
+    pub explicit: bool,
+    /// Whether it takes the place of PyPI. Of several, the first does.
+    pub default: bool,
+    /// The HTTP statuses, beside 404, that mean that the index does not have a distribution.
+    pub ignored_statuses: BTreeSet<u16>,
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, url, explicit, default, ignored_statuses } = self;
+        formatter
+            .debug_struct("Index")
+            .field("name", name)
+            .field("url", &redact::url(url))
+            .field("explicit", explicit)
+            .field("default", default)
+            .field("ignored_statuses", ignored_statuses)
+            .finish()
+    }
+}
+
+impl Index {
+    /// Makes one that is asked for every distribution, before the default one.
+    pub fn new(name: Option<String>, url: Url) -> Self {
+        Self { name, url, explicit: false, default: false, ignored_statuses: BTreeSet::new() }
+    }
+}
+
+/// What is done when several indexes have a distribution: uv's `index-strategy`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Only the first index that has it counts, whichever versions it has. Nobody can slip in another distribution by
+    /// giving it the name of a private one.
+    #[default]
+    FirstIndex,
+    /// Every index is asked, and the first with a file of the version counts.
+    UnsafeFirstMatch,
+    /// Every index is asked, and the best version of all counts.
+    UnsafeBestMatch,
+}
+
+/// A text that is no [`Strategy`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not an index strategy: first-index, unsafe-first-match and unsafe-best-match are", .0.escape_debug())]
+pub struct InvalidStrategy(pub String);
+
+impl FromStr for Strategy {
+    type Err = InvalidStrategy;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStrategy> {
+        match text {
+            "first-index" => Ok(Self::FirstIndex),
+            "unsafe-first-match" => Ok(Self::UnsafeFirstMatch),
+            "unsafe-best-match" => Ok(Self::UnsafeBestMatch),
+            _ => Err(InvalidStrategy(text.to_owned())),
+        }
+    }
+}
+
+impl IndexOptions {
+    /// Returns the indexes that are asked for a distribution which names none, in their order. Of those that have one
+    /// name, and of those that have one URL, the first counts.
+    pub(super) fn implicit(&self) -> Vec<Index> {
+        if self.no_index {
+            return Vec::new();
+        }
+        let mut names = BTreeSet::new();
+        let is_new = |index: &&Index| index.name.clone().is_none_or(|name| names.insert(name));
+        let (defaults, others): (Vec<&Index>, Vec<&Index>) =
+            self.indexes.iter().filter(is_new).partition(|index| index.default);
+        let default = defaults.first().map(|index| (*index).clone()).or_else(pypi);
+        let mut urls = BTreeSet::new();
+        let asked = others.into_iter().cloned().chain(default).filter(|index| !index.explicit);
+        asked.filter(|index| urls.insert(index.url.clone())).collect()
+    }
+
+    /// Returns the index with a URL, with what is known of it.
+    pub(super) fn named_by(&self, url: &Url) -> Index {
+        let known = self.indexes.iter().find(|index| is_same(&index.url, url));
+        known.cloned().unwrap_or_else(|| Index::new(None, url.clone()))
+    }
+
+    /// Returns the time from which on the files of a distribution are passed over.
+    pub(super) fn cutoff(&self, name: &DistributionName) -> Option<Cutoff> {
+        self.exclude_newer_package.get(name).copied().unwrap_or(self.exclude_newer)
+    }
+}
+
+fn pypi() -> Option<Index> {
+    Some(Index::new(Some("pypi".to_owned()), PYPI.parse().ok()?))
+}
+
+/// Returns whether two URLs are those of one index, whoever asks it.
+fn is_same(a: &Url, b: &Url) -> bool {
+    a.origin() == b.origin()
+        && a.scheme() == b.scheme()
+        && a.path().trim_end_matches('/') == b.path().trim_end_matches('/')
+}
+
+/// A text that locates no index and no files.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not the location of files: {reason}")]
+pub struct InvalidLocation {
+    /// The text, without what may be secret.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Returns the URL that `--index-url` and `--find-links` mean: an https, http or file URL, or a path, which is relative to
+/// a folder.
+///
+/// # Errors
+/// The text is neither.
+pub fn location(text: &str, folder: &Path) -> Result<Url, InvalidLocation> {
+    let invalid = |reason: String| InvalidLocation { text: redact::text(text), reason };
+    if !text.contains("://") {
+        let path = absolute(folder.join(text)).map_err(|error| invalid(error.to_string()))?;
+        let url = Url::from_file_path(&path).map_err(|()| invalid("the path cannot be made absolute".to_owned()))?;
+        // Parsing resolves the `..` in it.
+        return Url::parse(url.as_str()).map_err(|error| invalid(error.to_string()));
+    }
+    let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
+    match url.scheme() {
+        "https" | "http" | "file" => Ok(url),
+        scheme => Err(invalid(format!("only https, http and file URLs can be read, not {scheme}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(name: &str, url: &str) -> Index {
+        Index::new((!name.is_empty()).then(|| name.to_owned()), url.parse().unwrap())
+    }
+
+    fn order(indexes: Vec<Index>) -> Vec<String> {
+        let options = IndexOptions { indexes, ..IndexOptions::default() };
+        options.implicit().into_iter().map(|index| index.url.to_string()).collect()
+    }
+
+    #[test]
+    fn the_default_index_is_asked_last() {
+        let default = Index { default: true, ..index("mine", "https://mine/simple") };
+        let explicit = Index { explicit: true, ..index("only", "https://only/simple") };
+        let extra = index("extra", "https://extra/simple");
+        assert_eq!(order(vec![]), [PYPI]);
+        assert_eq!(order(vec![extra.clone(), explicit.clone()]), ["https://extra/simple", PYPI]);
+        assert_eq!(order(vec![default, explicit, extra]), ["https://extra/simple", "https://mine/simple"]);
+    }
+
+    #[test]
+    fn names_and_urls_count_once() {
+        let first = index("a", "https://first/simple");
+        let again = index("a", "https://second/simple");
+        let same = index("b", "https://first/simple");
+        assert_eq!(order(vec![first, again, same]), ["https://first/simple", PYPI]);
+        // An explicit default switches PyPI off.
+        assert!(order(vec![Index { default: true, explicit: true, ..index("x", "https://x/simple") }]).is_empty());
+    }
+
+    #[test]
+    fn locations_are_urls_or_paths() {
+        let folder = Path::new("/project/sub");
+        assert_eq!(location("../wheels", folder).unwrap().as_str(), "file:///project/wheels");
+        assert_eq!(location("https://u:p@host/x", folder).unwrap().as_str(), "https://u:p@host/x");
+        for (text, reason) in [("ftp://me:hunter2@host/", "not ftp"), ("https://", "empty host")] {
+            let error = location(text, folder).unwrap_err().to_string();
+            assert!(error.contains(reason) && !error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What an index says of one distribution, in either form of the simple API.
+//!
+//! Specification: [PyPA, simple repository API](https://packaging.python.org/en/latest/specifications/simple-repository-api/).
+//!
+//! The parsers take whatever comes: what is wrong with a page is an error, and what is wrong with one of its files is
+//! remembered beside the others.
+
+pub mod html;
+pub mod json;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::digest::{Algorithm, Digest};
+
+/// The forms of pages that are asked for, the best first, as uv asks for them.
+pub(super) const ACCEPTED: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
+
+/// The major version of the API that is read; a higher one may mean anything.
+const VERSION: u64 = 1;
+
+/// The page of one distribution, or of a folder of files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// The files, in the order of the page.
+    pub files: Vec<File>,
+    /// What is passed over.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A file of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its name: one part of a path.
+    pub name: String,
+    /// Where it is, without a fragment: an https or http URL, or a file URL on a page of this machine.
+    pub url: Url,
+    /// Its digests, as far as their algorithms are known.
+    #[serde(with = "as_text")]
+    pub digests: Vec<Digest>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// The versions of Python that it is for, as it is written.
+    pub requires_python: Option<String>,
+    /// When it was uploaded, in milliseconds since 1970.
+    pub uploaded: Option<i64>,
+    /// Why it was yanked, if it was; empty if no reason is given.
+    pub yanked: Option<String>,
+    /// The digests of its metadata, if that is served beside it; empty if none is stated.
+    #[serde(with = "as_text::optional")]
+    pub metadata: Option<Vec<Digest>>,
+}
+
+/// A file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Its name, as it is written.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Why a page cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// It is no JSON document of the form.
+    #[error("it is not a page of the simple API")]
+    Json(#[from] serde_json::Error),
+    /// It is written in a version of the API that is not known.
+    #[error("it is written in version {0} of the simple API, and only version 1 is known")]
+    Version(String),
+    /// It is of another form.
+    #[error("it is of the type `{}`, and not a page of the simple API", .0.escape_debug())]
+    MediaType(String),
+    /// The server does not say of which form it is.
+    #[error("the server does not say of which type it is")]
+    NoMediaType,
+}
+
+impl Page {
+    /// Reads a page of one of the forms.
+    ///
+    /// # Errors
+    /// The page is of none of the forms, or malformed.
+    pub(super) fn parse(media_type: Option<&str>, bytes: &[u8], base: &Url) -> Result<Self, PageError> {
+        let media_type = media_type.ok_or(PageError::NoMediaType)?;
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/vnd.pypi.simple.v1+json" => json::parse(bytes, base),
+            "application/vnd.pypi.simple.v1+html" | "text/html" => html::parse(bytes, base),
+            _ => Err(PageError::MediaType(essence)),
+        }
+    }
+
+    /// Adds a file, if its name is that of a file and its URL can be followed.
+    fn add(&mut self, base: &Url, href: &str, file: impl FnOnce(Url) -> Result<File, String>, name: &str) {
+        let file = locate(base, href, name).and_then(file);
+        match file {
+            Ok(file) => self.files.push(file),
+            Err(reason) => self.skipped.push(Skipped { name: name.to_owned(), reason }),
+        }
+    }
+}
+
+/// Resolves a link of a page.
+fn locate(base: &Url, href: &str, name: &str) -> Result<Url, String> {
+    let is_name =
+        !matches!(name, "" | "." | "..") && !name.contains(|c: char| c.is_control() || matches!(c, '/' | '\\'));
+    if !is_name {
+        return Err("its name is not the name of a file".to_owned());
+    }
+    let mut url = base.join(href).map_err(|error| format!("its URL is not valid: {error}"))?;
+    url.set_fragment(None);
+    match url.scheme() {
+        "https" | "http" => Ok(url),
+        "file" if base.scheme() == "file" => Ok(url),
+        scheme => Err(format!("only https and http URLs can be followed, not {scheme}")),
+    }
+}
+
+/// Reads a digest; none if its algorithm is not known.
+fn digest(algorithm: &str, value: &str) -> Result<Option<Digest>, String> {
+    if Algorithm::ALL.iter().all(|known| known.name() != algorithm) {
+        return Ok(None);
+    }
+    format!("{algorithm}:{value}").parse().map(Some).map_err(|error: crate::digest::InvalidDigest| error.to_string())
+}
+
+/// Checks the version of the API that a page is written in: `1.0` and its minor versions are known.
+fn check_version(version: &str) -> Result<(), PageError> {
+    let major = version.trim().split('.').next().and_then(|major| major.parse::<u64>().ok());
+    match major {
+        Some(major) if major <= VERSION => Ok(()),
+        _ => Err(PageError::Version(version.chars().take(40).flat_map(char::escape_debug).collect())),
+    }
+}
+
+/// Digests as the texts that locks and indexes know them by.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    use crate::digest::Digest;
+
+    pub fn serialize<S: Serializer>(digests: &[Digest], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(digests.iter().map(ToString::to_string))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Digest>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
+    }
+
+    /// The same for digests that may be missing.
+    pub mod optional {
+        use super::*;
+
+        pub fn serialize<S: Serializer>(digests: &Option<Vec<Digest>>, serializer: S) -> Result<S::Ok, S::Error> {
+            let texts = digests.as_ref().map(|digests| digests.iter().map(ToString::to_string).collect::<Vec<_>>());
+            texts.serialize(serializer)
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Digest>>, D::Error> {
+            let texts = Option::<Vec<String>>::deserialize(deserializer)?;
+            let parsed = texts.map(|texts| texts.iter().map(|text| text.parse()).collect::<Result<_, _>>());
+            parsed.transpose().map_err(de::Error::custom)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_the_api_are_checked() {
+        for version in ["1.0", "1.99", "1", " 1.1 ", "0.9"] {
+            assert!(check_version(version).is_ok(), "{version}");
+        }
+        for version in ["2.0", "10.0", "", "one", "18446744073709551616.0"] {
+            assert!(matches!(check_version(version), Err(PageError::Version(_))), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_type_tells_the_form() {
+        let base = "https://host/simple/a/".parse().unwrap();
+        let html = b"<a href='a-1-py3-none-any.whl'>a</a>";
+        for media_type in ["text/html", "Text/HTML; charset=utf-8", "application/vnd.pypi.simple.v1+html"] {
+            assert_eq!(Page::parse(Some(media_type), html, &base).unwrap().files.len(), 1, "{media_type}");
+        }
+        let json = Page::parse(Some("application/vnd.pypi.simple.v1+json"), html, &base);
+        assert!(matches!(json, Err(PageError::Json(_))));
+        assert!(matches!(Page::parse(Some("application/json"), b"{}", &base), Err(PageError::MediaType(_))));
+        assert!(matches!(Page::parse(None, html, &base), Err(PageError::NoMediaType)));
+    }
+
+    #[test]
+    fn links_that_cannot_be_followed_are_passed_over() {
+        let base: Url = "https://host/simple/a/".parse().unwrap();
+        for (href, name, reason) in [
+            ("x", "..", "name of a file"),
+            ("x", "a/b.whl", "name of a file"),
+            ("x", "a\\b.whl", "name of a file"),
+            ("x", "a\u{0}.whl", "name of a file"),
+            ("file:///etc/passwd", "passwd", "not file"),
+            ("javascript:alert(1)", "a.whl", "not javascript"),
+            ("https://[::1", "a.whl", "not valid"),
+        ] {
+            let error = locate(&base, href, name).unwrap_err();
+            assert!(error.contains(reason), "{href}: {error}");
+        }
+        assert_eq!(locate(&base, "../../f/a.whl#x", "a.whl").unwrap().as_str(), "https://host/f/a.whl");
+    }
+}

@@ -1,0 +1,171 @@
+//! Which index has a distribution: they are asked as uv asks them.
+//!
+//! uv's rules: [searching across multiple indexes](https://docs.astral.sh/uv/concepts/indexes/#searching-across-multiple-indexes).
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use url::Url;
+
+use super::error::Refusal;
+use super::options::{Index, IndexOptions, Strategy};
+use super::page::Page;
+use super::pages::{Address, Kind, Lookup, Pages};
+use super::{IndexError, offer};
+use crate::fetch::Fault;
+use crate::lock::IndexQuery;
+use crate::name::DistributionName;
+use crate::redact;
+
+/// How many indexes are asked at once for one distribution.
+const CONCURRENCY: usize = 8;
+
+/// The statuses by which a server says who may not see a page. Where every index is asked, they are passed over.
+const REFUSALS: [u16; 4] = [401, 403, 407, 511];
+
+/// A page with files of a distribution.
+#[derive(Debug, Clone)]
+pub(super) struct Listing {
+    /// The index that it is of; none for a list of links.
+    pub index: Option<Url>,
+    /// Where it is, without what may be secret.
+    pub place: String,
+    /// What it says.
+    pub page: Arc<Page>,
+}
+
+/// What indexes say of a distribution.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The lists of links.
+    pub links: Vec<Listing>,
+    /// The indexes that have the distribution, in their order.
+    pub indexes: Vec<Listing>,
+    /// What was asked.
+    pub asked: Vec<String>,
+    /// What refused to answer.
+    pub refused: Vec<Refusal>,
+    /// What would have been asked, if the network might be used.
+    pub unknown: Vec<String>,
+}
+
+/// Looks for a distribution.
+pub(super) struct Search<'a, 'p> {
+    pub options: &'a IndexOptions,
+    pub pages: &'a Pages<'p>,
+    pub name: &'a DistributionName,
+    pub query: &'a IndexQuery,
+}
+
+impl Search<'_, '_> {
+    /// Asks the lists of links, and the indexes in their order.
+    pub async fn run(&self) -> Result<Found, IndexError> {
+        let mut found = Found::default();
+        let Some(url) = &self.query.index else {
+            self.ask_links(&mut found).await?;
+            self.ask_indexes(&self.options.implicit(), self.options.strategy, &mut found).await?;
+            return Ok(found);
+        };
+        let index = self.options.named_by(url);
+        if self.options.no_index {
+            return Err(IndexError::NoIndex { name: self.name.to_string(), index: title(&index) });
+        }
+        self.ask_indexes(&[index], Strategy::FirstIndex, &mut found).await?;
+        Ok(found)
+    }
+
+    async fn ask_links(&self, found: &mut Found) -> Result<(), IndexError> {
+        for url in &self.options.find_links {
+            let address = Address { url: bare(url), kind: Kind::Links };
+            let place = redact::url(url);
+            match self.look_up(&address).await? {
+                Lookup::Found(page) => found.links.push(Listing { index: None, place: place.clone(), page }),
+                Lookup::Unknown => found.unknown.push(place.clone()),
+                Lookup::Missing => {}
+                Lookup::Refused { fault, attempts } => return Err(IndexError::Ask { page: place, attempts, fault }),
+            }
+            found.asked.push(place);
+        }
+        Ok(())
+    }
+
+    async fn ask_indexes(&self, indexes: &[Index], strategy: Strategy, found: &mut Found) -> Result<(), IndexError> {
+        // One after another, the later ones are not told what is asked of the earlier ones.
+        let at_once = if strategy == Strategy::FirstIndex { 1 } else { CONCURRENCY };
+        let lookups = indexes.iter().map(async |index| (index, self.ask_index(index).await));
+        let mut lookups = stream::iter(lookups).buffered(at_once);
+        while let Some((index, lookup)) = lookups.next().await {
+            let place = title(index);
+            found.asked.push(place.clone());
+            match lookup? {
+                Lookup::Found(page) => {
+                    found.indexes.push(Listing { index: Some(bare(&index.url)), place, page });
+                    if strategy == Strategy::FirstIndex {
+                        return Ok(());
+                    }
+                }
+                Lookup::Missing => {}
+                Lookup::Unknown => found.unknown.push(place),
+                Lookup::Refused { fault, .. } if is_ignored(index, &fault) => {}
+                Lookup::Refused { fault, .. } if status(&fault).is_some_and(|status| REFUSALS.contains(&status)) => {
+                    found.refused.push(Refusal { index: place, fault });
+                    // It may have the distribution: what others have under the name is not it.
+                    if strategy == Strategy::FirstIndex {
+                        return Ok(());
+                    }
+                }
+                Lookup::Refused { fault, attempts } => return Err(IndexError::Ask { page: place, attempts, fault }),
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_index(&self, index: &Index) -> Result<Lookup, IndexError> {
+        self.look_up(&page_of(&bare(&index.url), self.name)).await
+    }
+
+    async fn look_up(&self, address: &Address) -> Result<Lookup, IndexError> {
+        self.pages.look_up(address, |page| offer::coverage(page, self.name, self.query)).await
+    }
+}
+
+/// Returns where the page of a distribution is in an index (simple repository API: `/PROJECT/`, with the normalized name).
+pub(super) fn page_of(index: &Url, name: &DistributionName) -> Address {
+    let mut url = index.clone();
+    // It fails for URLs that have no path; these are of a kind that is refused when they are asked.
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().push(name.as_str()).push("");
+    }
+    Address { url, kind: Kind::Simple(index.clone()) }
+}
+
+/// Returns a URL without the user and the password: whoever asks gets them from what is known of the server.
+pub(super) fn bare(url: &Url) -> Url {
+    let mut url = url.clone();
+    // These fail for URLs that cannot hold a user: then there is none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+fn title(index: &Index) -> String {
+    match &index.name {
+        Some(name) => format!("`{name}` ({})", redact::url(&index.url)),
+        None => redact::url(&index.url),
+    }
+}
+
+fn is_ignored(index: &Index, fault: &Fault) -> bool {
+    // PyTorch's index refuses to say which names it does not have.
+    let is_pytorch = index.url.host_str() == Some("download.pytorch.org");
+    let Some(status) = status(fault) else { return false };
+    index.ignored_statuses.contains(&status) || is_pytorch && index.ignored_statuses.is_empty() && status == 403
+}
+
+fn status(fault: &Fault) -> Option<u16> {
+    match fault {
+        Fault::Status { status, .. } => Some(status.as_u16()),
+        _ => None,
+    }
+}
