@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::lock::error::list;
+use crate::redact;
 use crate::target::PythonVersion;
 
 /// A line of a file.
@@ -30,9 +31,28 @@ pub struct Stated {
     pub place: Place,
 }
 
+impl Stated {
+    /// Makes one of a requirement as it is written.
+    pub(super) fn new(text: &str, place: &Place) -> Self {
+        Self { text: printable(text), place: place.clone() }
+    }
+}
+
+/// Returns a text without credentials and control characters.
+pub(super) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in redact::text(text).chars() {
+        match character.is_control() {
+            true => printable.extend(character.escape_debug()),
+            false => printable.push(character),
+        }
+    }
+    printable
+}
+
 impl fmt::Display for Stated {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}` ({})", self.text.escape_debug(), self.place)
+        write!(formatter, "`{}` ({})", self.text, self.place)
     }
 }
 

@@ -26,6 +26,8 @@ mod read;
 mod reference;
 mod select;
 mod statement;
+#[cfg(test)]
+mod tests;
 
 pub use compile::compile_arguments;
 pub use complete::{Completeness, Installed, Mismatched, Missing, completeness};

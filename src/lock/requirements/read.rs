@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pep440_rs::VersionSpecifiers;
 use url::Url;
 
-use super::error::{Place, RequirementsError, Stated};
+use super::error::{Place, RequirementsError, Stated, printable};
 use super::lines::{Line, lines};
 use super::reference::{self, Fragment, Reference};
 use super::statement::{FileOption, Statement};
@@ -17,7 +17,6 @@ use crate::lock::LockError;
 use crate::lock::path::join;
 use crate::marker::{Constraint, Marker, Requirement};
 use crate::name::{DistributionName, ExtraName};
-use crate::redact;
 
 /// How deep files may name each other.
 const MAX_DEPTH: usize = 64;
@@ -169,7 +168,7 @@ impl Reader<'_> {
     /// Reads a file that a line names. Its path is relative to the folder of the line's file.
     fn include(&mut self, named: &str, place: &Place, mode: Mode) -> Result<(), RequirementsError> {
         let expanded = self.expand(named);
-        let invalid = |reason: String, hint| Err(syntax(place, format!("`{}`: {reason}", redact::text(named)), hint));
+        let invalid = |reason: String, hint| Err(syntax(place, format!("`{}`: {reason}", named), hint));
         let path = match expanded.split_once(':') {
             Some(("http" | "https", _)) => {
                 let hint = "download it, and name the file".to_owned();
@@ -196,28 +195,24 @@ impl Reader<'_> {
         digests: BTreeSet<Digest>,
         place: &Place,
     ) -> Result<Entry, RequirementsError> {
-        let stated = Stated { text: redact::text(text), place: place.clone() };
-        let invalid = |reason: String| {
-            syntax(place, format!("`{}`: {}", stated.text.escape_debug(), redact::text(&reason)), None)
-        };
+        let stated = Stated::new(text, place);
         let expanded = self.expand(text);
-        if !reference::is_bare(&expanded) {
-            let requirement: Result<Requirement, _> = expanded.parse();
-            match requirement {
-                // `-e foo` is the folder `foo`.
-                Ok(Requirement { constraint: Constraint::Any, .. }) if is_editable => {}
-                Ok(Requirement { constraint: Constraint::Specifiers(_), .. }) if is_editable => {
-                    return Err(invalid("only a folder or a repository can be editable".to_owned()));
-                }
-                Ok(requirement) => return self.named(requirement, is_editable, digests, stated),
-                Err(error) => {
-                    let hint = error.hints().into_iter().next();
-                    let reason = format!("`{}` is not a requirement: {}", stated.text.escape_debug(), error.reason);
-                    return Err(syntax(place, reason, hint));
-                }
-            }
+        if reference::is_bare(&expanded) {
+            return self.bare(&expanded, is_editable, digests, stated);
         }
-        self.bare(&expanded, is_editable, digests, stated)
+        let requirement: Requirement = expanded.parse().map_err(|_| no_requirement(text, &stated))?;
+        match requirement.constraint {
+            // `-e foo` is the folder `foo`.
+            Constraint::Any if is_editable => self.bare(&expanded, is_editable, digests, stated),
+            Constraint::Specifiers(_) if is_editable => {
+                Err(fault(&stated, "only a folder or a repository can be editable"))
+            }
+            Constraint::Any if text.ends_with(".txt") || text.ends_with(".in") => {
+                let hint = Some(format!("did you mean `-r {text}`?"));
+                Err(syntax(place, format!("`{text}` looks like a file of requirements"), hint))
+            }
+            _ => self.named(requirement, is_editable, digests, stated),
+        }
     }
 
     /// Makes an entry of a requirement with a name.
@@ -271,7 +266,7 @@ impl Reader<'_> {
         };
         let name: DistributionName = name.ok_or_else(|| {
             let hint = format!("write the name before it: `NAME @ {}`", stated.text);
-            let reason = format!("`{}` does not tell which distribution it is", stated.text.escape_debug());
+            let reason = format!("`{}` does not tell which distribution it is", stated.text);
             syntax(&stated.place, reason, Some(hint))
         })?;
         let digests = combine(&reference, digests, &fragment, &stated)?;
@@ -301,11 +296,10 @@ impl Reader<'_> {
     }
 
     fn url(&self, text: &str) -> Result<Url, String> {
-        let url =
-            Url::parse(&self.expand(text)).map_err(|error| format!("`{}` is no URL: {error}", redact::text(text)))?;
+        let url = Url::parse(&self.expand(text)).map_err(|error| format!("`{}` is no URL: {error}", text))?;
         match url.scheme() {
             "http" | "https" | "file" => Ok(url),
-            scheme => Err(format!("`{}`: an index is not reached by {scheme}", redact::text(text))),
+            scheme => Err(format!("`{}`: an index is not reached by {scheme}", text)),
         }
     }
 
@@ -377,6 +371,16 @@ fn combine(
     Ok(digests)
 }
 
+/// Says that a text is no requirement, in the words that are true of it before its variables have their values, which may
+/// be secret.
+fn no_requirement(text: &str, stated: &Stated) -> RequirementsError {
+    let (reason, hint) = match text.parse::<Requirement>() {
+        Err(error) => (error.reason.clone(), error.hints().into_iter().next()),
+        Ok(_) => ("the values of its variables make it none".to_owned(), None),
+    };
+    syntax(&stated.place, format!("`{}` is not a requirement: {reason}", stated.text), hint)
+}
+
 fn folder_of(place: &Place) -> &Path {
     place.path.parent().unwrap_or(Path::new(""))
 }
@@ -395,16 +399,19 @@ fn split_extras(text: &str) -> Result<(&str, BTreeSet<ExtraName>), String> {
     let Some((place, extras)) = text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) else {
         return Ok((text, BTreeSet::new()));
     };
-    let extras = extras.split(',').map(str::trim).filter(|extra| !extra.is_empty());
-    let extras: Result<_, _> = extras.map(str::parse).collect();
+    let extras = extras.trim();
+    let extras: Result<_, _> = if extras.is_empty() {
+        Ok(BTreeSet::new())
+    } else {
+        extras.split(',').map(|extra| extra.trim().parse()).collect()
+    };
     Ok((place.trim_end(), extras.map_err(|error: crate::name::InvalidName| error.to_string())?))
 }
 
 fn syntax(place: &Place, reason: String, hint: Option<String>) -> RequirementsError {
-    RequirementsError::Syntax { place: place.clone(), reason, hint }
+    RequirementsError::Syntax { place: place.clone(), reason: printable(&reason), hint }
 }
 
 fn fault(stated: &Stated, reason: &str) -> RequirementsError {
-    let reason = format!("`{}`: {}", stated.text.escape_debug(), redact::text(reason));
-    syntax(&stated.place, reason, None)
+    syntax(&stated.place, format!("`{}`: {reason}", stated.text), None)
 }

@@ -211,6 +211,10 @@ fn subdirectory(text: &str) -> Result<String, String> {
 /// Returns the scheme of a URL; a path has none (RFC 3986, section 3.1).
 fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
+    // What follows `git+` is never a path, even if it is no URL either.
+    if scheme.starts_with("git+") {
+        return Some(scheme);
+    }
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character));
     is_scheme.then_some(scheme)

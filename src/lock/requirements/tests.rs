@@ -1,0 +1,358 @@
+//! Files of requirements in memory: how they are read, and what is selected from them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::lock::{LockError, Request, Source, Wanted};
+use crate::target::{Architecture, LambdaProfile, Target};
+
+const HASH: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// Reads `requirements.txt` of these files, in the project `/project`. The project's name is that of its folder.
+pub fn read(files: &[(&str, &str)]) -> Result<Requirements, LockError> {
+    let files: BTreeMap<PathBuf, &str> = files.iter().map(|(path, text)| (PathBuf::from(path), *text)).collect();
+    let variable = |name: &str| match name {
+        "VERSION_1" => Some("1.0".to_owned()),
+        "TOKEN" => Some("user:secret".to_owned()),
+        _ => None,
+    };
+    let surroundings = Surroundings {
+        project: Path::new("/project"),
+        read: &|path| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into()),
+        variable: &variable,
+        name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
+    };
+    Requirements::read(Path::new("requirements.txt"), &surroundings)
+}
+
+fn target() -> Target {
+    LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64)
+}
+
+/// Returns each distribution as `name version: who asks`.
+fn selected(files: &[(&str, &str)], request: &Request) -> Result<Vec<String>, LockError> {
+    let selection = read(files)?.select(request, &target())?;
+    let line = |pinned: &crate::lock::Pinned| {
+        let by: Vec<String> = pinned.required_by.iter().map(ToString::to_string).collect();
+        format!("{pinned}: {}", by.join(", "))
+    };
+    Ok(selection.distributions.iter().map(line).collect())
+}
+
+fn error(text: &str) -> LockError {
+    selected(&[("requirements.txt", text)], &Request::default()).unwrap_err()
+}
+
+/// Returns an entry in one form.
+fn form(entry: &Entry) -> String {
+    let extras: Vec<&str> = entry.extras.iter().map(ExtraName::as_str).collect();
+    let accepts = match &entry.accepts {
+        Accepts::Versions(specifiers) => specifiers.to_string(),
+        Accepts::Reference(Reference::Wheel(filename, _)) => format!(" wheel {filename}"),
+        Accepts::Reference(Reference::Archive(filename, ..)) => format!(" archive {filename}"),
+        Accepts::Reference(Reference::Folder(folder)) => format!(" folder {}", folder.display()),
+        Accepts::Reference(Reference::Commit(repository)) => format!(" commit {}", repository.commit),
+        Accepts::Reference(Reference::Branch) => " branch".to_owned(),
+    };
+    let marker = entry.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
+    let digests = if entry.digests.is_empty() { String::new() } else { format!(" #{}", entry.digests.len()) };
+    format!("{}[{}]{accepts}{marker}{digests}", entry.name, extras.join(",")).replace("[]", "")
+}
+
+/// What uv's published test cases of its reader mean, in each kind of line ending.
+#[test]
+fn files_mean_what_they_mean_to_uv() {
+    let hashed = format!(
+        "a==1 ; python_version >= '3.8' --hash={HASH}\nb==2 ; os_name == 'posix' \\\n    --hash {HASH} \\\n  --hash={OTHER}\n"
+    );
+    let commented = format!(
+        "a==1 \\\n    --hash={HASH} \\\n    # comment\n\nb==2 \\\n  --hash={HASH} # comment\n\nc==3 # comment\n\nd==4 \\\n  # comment\n"
+    );
+    let bare = "./test/black\n./test/black[dev]\nfile:///test/black\n./a b/black\n./black ; python_version >= \"3.9\"\n./black # comment\n";
+    let editable = "-e ./black[d,dev]\n-e ./black[d, dev]\n-e ./black[d, dev] ; os_name == \"posix\"\n-e ./black #comment\n-e black\n--editable=./black\n";
+    let archives = "a-1-py3-none-any.whl\na-1-py3-none-any.whl ; sys_platform == 'win32'\na-1-py3-none-any.whl[x]\na-1+l-py3-none-any.whl[x] ; os_name == 'nt'\n";
+    for (text, expected) in [
+        ("a==1.24\npython-Dateutil==2.8", vec!["a==1.24", "python-dateutil==2.8"]),
+        ("", vec![]),
+        ("\n\n\\\n", vec![]),
+        (
+            "\n  # #\n #\n ##\n\n   numpy  #  #\n\n\\\n\npandas  [tabulate]  @  git+https://host/pandas.git \\\n # üh\n",
+            vec!["numpy", "pandas[tabulate] branch"],
+        ),
+        ("a==0.5\nb\nc[t]>=1,<2", vec!["a==0.5", "b", "c[t]>=1, <2"]),
+        (&hashed, vec!["a==1 ; python_version >= '3.8' #1", "b==2 ; os_name == 'posix' #2"]),
+        (&commented, vec!["a==1 #1", "b==2 #1", "c==3", "d==4"]),
+        (
+            bare,
+            vec![
+                "black folder /project/test/black",
+                "black[dev] folder /project/test/black",
+                "black folder /test/black",
+                "black folder /project/a b/black",
+                "black folder /project/black ; python_version >= '3.9'",
+                "black folder /project/black",
+            ],
+        ),
+        (
+            editable,
+            vec![
+                "black[d,dev] folder /project/black",
+                "black[d,dev] folder /project/black",
+                "black[d,dev] folder /project/black ; os_name == 'posix'",
+                "black folder /project/black",
+                "black folder /project/black",
+                "black folder /project/black",
+            ],
+        ),
+        (
+            archives,
+            vec![
+                "a wheel a-1-py3-none-any.whl",
+                "a wheel a-1-py3-none-any.whl ; sys_platform == 'win32'",
+                "a[x] wheel a-1-py3-none-any.whl",
+                "a[x] wheel a-1+l-py3-none-any.whl ; os_name == 'nt'",
+            ],
+        ),
+    ] {
+        for ending in ["\n", "\r\n", "\r"] {
+            let text = text.replace('\n', ending);
+            let requirements = read(&[("requirements.txt", &text)]).unwrap();
+            let entries: Vec<String> = requirements.entries.iter().map(form).collect();
+            assert_eq!(
+                entries,
+                expected.iter().map(|it| it.replace('\'', "\"")).map(|it| it).collect::<Vec<_>>(),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_name_each_other_from_their_own_folders() {
+    let files = [
+        ("requirements.txt", "-r reqs/base.txt\n-c reqs/pins.txt\ndjango\n"),
+        ("reqs/base.txt", "-c pins.txt\n--requirement=../more/web.txt\nrequests>=2\n"),
+        ("more/web.txt", "-r ./../reqs/leaf.txt\nflask[async]"),
+        ("reqs/leaf.txt", "idna==3.10"),
+        ("reqs/pins.txt", "django==5.0\nrequests==2.32.3\nflask[dotenv]==3.0\nunused==1\n-r nested.txt"),
+        ("reqs/nested.txt", "other==1"),
+    ];
+    let expected = [
+        "django 5.0: requirements.txt",
+        "flask 3.0: more/web.txt",
+        "idna 3.10: reqs/leaf.txt",
+        "requests 2.32.3: reqs/base.txt",
+    ];
+    assert_eq!(selected(&files, &Request::default()).unwrap(), expected);
+    let extras = read(&files).unwrap().extras(&target());
+    assert_eq!(extras[&"flask".parse().unwrap()], ["async".parse().unwrap()].into());
+}
+
+#[test]
+fn loops_and_files_that_cannot_be_read_are_refused() {
+    for (files, message) in [
+        (
+            vec![("requirements.txt", "-r requirements.txt")],
+            "requirements.txt is included in a loop: requirements.txt:1",
+        ),
+        (
+            vec![
+                ("requirements.txt", "\n-r a/b.txt"),
+                ("a/b.txt", "-c c.txt"),
+                ("a/c.txt", "x\n-r ../requirements.txt"),
+            ],
+            "requirements.txt is included in a loop: requirements.txt:2 → a/b.txt:1 → a/c.txt:2",
+        ),
+        (vec![("requirements.txt", "a\n-r ../b.txt")], "../b.txt, which requirements.txt:2 names: entity not found"),
+        (
+            vec![("requirements.txt", "-r https://user:secret@host/b.txt")],
+            "requirements.txt:1: `https://****@host/b.txt`: files",
+        ),
+        (vec![], "requirements.txt: entity not found"),
+    ] {
+        let error = read(&files).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
+    let deep: Vec<(String, String)> = (0..200).map(|at| (format!("{at}.txt"), format!("-r {}.txt", at + 1))).collect();
+    let mut files: Vec<(&str, &str)> = deep.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    files.push(("requirements.txt", "-r 0.txt"));
+    assert!(read(&files).unwrap_err().to_string().contains("64 files deep"));
+}
+
+#[test]
+fn options_are_gathered_from_every_file() {
+    let files = [
+        (
+            "requirements.txt",
+            "-i https://${TOKEN}@host/simple --extra-index-url https://b/simple\n-r sub/more.txt\n--only-binary :all:\n\
+             --no-binary lxml,Foo_Bar\n--pre\n--trusted-host host",
+        ),
+        (
+            "sub/more.txt",
+            "--find-links wheels\n-f https://links/\n-f file:///abs\n--no-index\n--extra-index-url=https://c/${UNSET}\n--no-binary=x",
+        ),
+    ];
+    let Options { index_url, extra_index_urls, no_index, find_links, formats } = read(&files).unwrap().options;
+    assert_eq!(index_url.unwrap().as_str(), "https://user:secret@host/simple");
+    let extra: Vec<&str> = extra_index_urls.iter().map(Url::as_str).collect();
+    assert_eq!(extra, ["https://b/simple", "https://c/$%7BUNSET%7D"]);
+    assert!(no_index);
+    let folder = |path: &str| FindLinks::Folder(path.into());
+    assert_eq!(find_links, [folder("sub/wheels"), FindLinks::Page("https://links/".parse().unwrap()), folder("/abs")]);
+    for (name, may_build, may_install) in [("lxml", true, false), ("foo-bar", true, false), ("x", false, true)] {
+        let name = name.parse().unwrap();
+        assert_eq!((formats.may_build(&name), formats.may_install(&name)), (may_build, may_install), "{name}");
+    }
+    let twice = [("requirements.txt", "-i https://a/\n-r b.txt"), ("b.txt", "-i https://user:secret@b/")];
+    let error = read(&twice).unwrap_err().to_string();
+    assert_eq!(error, "b.txt:1: --index-url names another index than requirements.txt:1");
+}
+
+/// pip's rule: `:all:` takes back what the other option says, `:none:` what its own does, and a name counts more.
+#[test]
+fn formats_take_each_other_back() {
+    for (text, may_build, may_install) in [
+        ("--only-binary :all:", false, true),
+        ("--only-binary :all:\n--no-binary a", true, false),
+        ("--no-binary a\n--only-binary :all:", false, true),
+        ("--no-binary :all:\n--only-binary a", false, true),
+        ("--only-binary a\n--no-binary a", true, false),
+        ("--only-binary a\n--only-binary :none:", true, true),
+        ("--no-binary b,:all:,:none:,a", true, false),
+        ("--no-binary a,:none:", true, true),
+    ] {
+        let formats = read(&[("requirements.txt", text)]).unwrap().options.formats;
+        let name = "a".parse().unwrap();
+        assert_eq!((formats.may_build(&name), formats.may_install(&name)), (may_build, may_install), "{text}");
+    }
+    assert!(error("--only-binary=-a").to_string().contains("`-a` is not a valid name"));
+}
+
+#[test]
+fn everything_that_is_not_pinned_is_named_at_once() {
+    let files = [
+        ("requirements.txt", "flask\n-r more.txt\nold ; python_version < '3'\na==1.*\nb ; os_name == 'posix'\n"),
+        ("more.txt", "\nflask>=2\nc @ git+https://u:p@host/c@main\nd~=1.0"),
+    ];
+    let error = selected(&files, &Request::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "requirements.txt: 6 requirements are not pinned: `flask` (requirements.txt:1), `flask>=2` (more.txt:2), \
+         `c @ git+https://****@host/c@main` (more.txt:3), `d~=1.0` (more.txt:4), `a==1.*` (requirements.txt:4) and \
+         `b ; os_name == 'posix'` (requirements.txt:5)"
+    );
+    let hints = error.hints();
+    assert!(hints[0].contains("`uv pip compile requirements.txt --universal --python-version 3.12 --generate-hashes -o requirements.lock.txt`"), "{hints:?}");
+    assert!(hints[0].contains("--resolve") && hints[1].contains("full hash"), "{hints:?}");
+}
+
+#[test]
+fn lines_that_disagree_are_refused() {
+    for (text, message) in [
+        ("a==1\na==1.0.0", Ok("a 1: requirements.txt")),
+        ("a==1\na>=1,<2", Ok("a 1: requirements.txt")),
+        ("a==1+cpu\na==1", Ok("a 1+cpu: requirements.txt")),
+        ("a==1 ; os_name == 'nt'\na==2 ; os_name != 'nt'", Ok("a 2: requirements.txt")),
+        ("a===1.0", Ok("a 1.0: requirements.txt")),
+        ("a==${VERSION_1}", Ok("a 1.0: requirements.txt")),
+        ("a @ https://h/a-1-py3-none-any.whl\na>=1", Ok("a 1: requirements.txt")),
+        ("a==1\na==2", Err("requirements.txt: both a 1 (for requirements.txt:1) and a 2 (for requirements.txt:2)")),
+        ("a==1\n\na>2", Err("`a==1` (requirements.txt:1) and `a>2` (requirements.txt:3) contradict each other")),
+        ("a @ https://h/a-1-py3-none-any.whl\na>1", Err("contradict each other")),
+        (
+            "a @ https://h/a-1-py3-none-any.whl\na @ https://i/a-1-py3-none-any.whl",
+            Err("requirements.txt: both a @ https://h"),
+        ),
+        (
+            "a @ https://h/b-1-py3-none-any.whl",
+            Err("requirements.txt:1: `a @ https://h/b-1-py3-none-any.whl`: the file is of b"),
+        ),
+        ("a==1\n-c pins.txt", Err("`a==1` (requirements.txt:1) and `a==2` (pins.txt:1) contradict each other")),
+    ] {
+        let files = [("requirements.txt", text), ("pins.txt", "a==2")];
+        match (selected(&files, &Request::default()), message) {
+            (Ok(selected), Ok(expected)) => assert_eq!(selected, [expected], "{text}"),
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().starts_with(expected) || error.to_string().ends_with(expected), "{error}")
+            }
+            (result, _) => panic!("{text}: {result:?}"),
+        }
+    }
+}
+
+#[test]
+fn hashes_are_required_of_all_once_one_has_one() {
+    let hashed = format!("a==1 --hash={HASH} --hash={OTHER}\n");
+    let common = format!("{hashed}a==1 --hash={OTHER}");
+    let selection = read(&[("requirements.txt", &common)]).unwrap().select(&Request::default(), &target()).unwrap();
+    match &selection.distributions[0].source {
+        Source::Index(query) => assert_eq!(query.wanted, Wanted::Digests([OTHER.parse().unwrap()].into())),
+        source => panic!("{source:?}"),
+    }
+    let message = error(&format!("{hashed}b==1\nc @ https://h/c-1.zip\n-e ./d")).to_string();
+    let expected = "requirements.txt: 2 requirements are without a hash that can be relied on: `b==1` (requirements.txt:2) \
+                    and `c @ https://h/c-1.zip` (requirements.txt:3)";
+    assert_eq!(message, expected);
+    assert!(error("--require-hashes\n-e ./d").to_string().contains("`./d` (requirements.txt:2)"));
+    assert!(error("--require-hashes\na==1 --hash=md5:d41d8cd98f00b204e9800998ecf8427e").to_string().contains("`a==1`"));
+    let forced = read(&[("requirements.txt", "a==1")]).unwrap().require_hashes(true);
+    assert!(forced.select(&Request::default(), &target()).is_err());
+    assert!(error(&format!("a==1 --hash={HASH}\na==1 --hash={OTHER}")).to_string().contains("no hash in common"));
+    let url = format!("a @ https://h/a-1.zip#{} --hash={OTHER}", HASH.replace(':', "="));
+    assert!(error(&url).to_string().contains("is not the hash of its URL"));
+}
+
+#[test]
+fn the_project_itself_is_the_root() {
+    for line in ["-e .", ".", "-e /project/", ".[extra]", "project @ file:///project", "-e ${PROJECT_ROOT}", "./a/.."] {
+        let files = [("requirements.txt", line)];
+        assert_eq!(selected(&files, &Request::default()).unwrap(), ["project: the request"], "{line}");
+        let without = Request { no_install_project: true, ..Request::default() };
+        assert!(selected(&files, &without).unwrap().is_empty(), "{line}");
+    }
+    assert_eq!(
+        selected(&[("requirements.txt", "-e libs/foo")], &Request::default()).unwrap(),
+        ["foo: requirements.txt"]
+    );
+}
+
+#[test]
+fn what_files_of_requirements_do_not_have_is_refused() {
+    let files = [("requirements.txt", "a==1\nb==2")];
+    let request = |change: &dyn Fn(&mut Request)| {
+        let mut request = Request::default();
+        change(&mut request);
+        selected(&files, &request)
+    };
+    let error = request(&|request| request.groups = ["dev".parse().unwrap()].into()).unwrap_err();
+    assert_eq!(error.to_string(), "requirements.txt: a file of requirements has no dependency group `dev`");
+    assert!(error.hints()[0].contains("requirements-dev.txt or requirements/dev.txt"));
+    let error = request(&|request| request.extras = ["x".parse().unwrap()].into()).unwrap_err();
+    assert_eq!(error.to_string(), "requirements.txt: a file of requirements has no extra `x`");
+    let error = request(&|request| request.package = Some("x".parse().unwrap())).unwrap_err();
+    assert_eq!(error.to_string(), "requirements.txt: the workspace has no member `x`");
+    let left = request(&|request| request.no_install_packages = ["a".parse().unwrap()].into()).unwrap();
+    assert_eq!(left, ["b 2: requirements.txt"]);
+}
+
+#[test]
+fn secrets_are_in_no_message() {
+    for text in [
+        "a @ https://${TOKEN}@h/a.whl",
+        "a @ https://user:secret@h/a.whl",
+        "https://${TOKEN}@h/x.html",
+        "-i ftp://${TOKEN}@h",
+        "-i https://${TOKEN}@[h",
+        "-c http://${TOKEN}@h/c.txt",
+        "git+https://${TOKEN}@h/x@main",
+        "a @ git+https://user:secret@h/x@main",
+        "a==${TOKEN}",
+    ] {
+        let error = error(text);
+        let said = format!("{error} {error:?} {:?}", error.hints());
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
