@@ -1,14 +1,15 @@
-//! What images need of the cache: blobs by their digest, and notes on what was costly to find out.
+//! Blobs by their digest, the parts of images and source distributions, and notes on what was costly to find out.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
-use super::{Cache, CacheError, create_parent, record, sweep};
-use crate::digest::Sha256;
+use super::{Cache, CacheError, copy, create_parent, record, sweep};
+use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 
 /// The version of the notes' common form. What a note itself says has a version in its key, if it may change.
 const FORMAT: u32 = 1;
@@ -26,6 +27,8 @@ pub enum Note {
     Reference,
     /// The files that an index lists of a distribution, by the page's URL.
     Page,
+    /// The wheel that a source was built into, by the source and what built it.
+    Built,
 }
 
 impl Note {
@@ -36,11 +39,58 @@ impl Note {
             Self::Pythons => "pythons",
             Self::Reference => "references",
             Self::Page => "pages",
+            Self::Built => "built",
         }
     }
 }
 
+/// A verified file that is not read further: a source distribution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    /// The file, whose name in the cache is its digest.
+    pub path: PathBuf,
+    /// Its digest.
+    pub sha256: Sha256,
+}
+
 impl Cache {
+    /// Returns the archive that has a digest, if it is there. It is read whole, since nothing else tells that it is
+    /// intact; a damaged one counts as absent.
+    ///
+    /// # Errors
+    /// The cache cannot be read.
+    pub fn archive(&self, digest: &Digest) -> Result<Option<Archive>, CacheError> {
+        let Some(sha256) = self.resolve(digest)? else { return Ok(None) };
+        let Some(path) = self.blob(sha256) else { return Ok(None) };
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CacheError::io("read", &path)(error)),
+        };
+        copy(&mut file, |bytes| hasher.update(bytes)).map_err(CacheError::io("read", &path))?;
+        Ok((hasher.finish() == sha256.into()).then_some(Archive { path, sha256 }))
+    }
+
+    /// Gives a file of this cache its name as a blob. The caller has computed its digests; `digest` is the one that it
+    /// will be asked for by.
+    ///
+    /// # Errors
+    /// The cache cannot be written to.
+    pub(crate) fn keep_archive(
+        &self,
+        (file, staged): (&File, &Path),
+        sha256: Sha256,
+        digest: Option<&Digest>,
+    ) -> Result<Archive, CacheError> {
+        let path = self.blob_path(sha256);
+        create_parent(&path)?;
+        file.sync_data().map_err(CacheError::io("write", staged))?;
+        fs::rename(staged, &path).map_err(CacheError::io("write", &path))?;
+        self.point(digest, sha256)?;
+        Ok(Archive { path, sha256 })
+    }
+
     /// Returns the file of a blob, if it is there. Whoever reads it compares it with its digest.
     pub fn blob(&self, digest: Sha256) -> Option<PathBuf> {
         let path = self.blob_path(digest);

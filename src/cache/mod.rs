@@ -4,9 +4,10 @@
 //! v1/lock                        held shared while a cache is open, exclusively to remove something
 //! v1/wheels/ab/abcd….whl         a wheel, by its SHA-256
 //! v1/wheels/ab/abcd….record      what strict reading found in it
-//! v1/digests/md5/ab/abcd…        the SHA-256 of the wheel that has this digest of another algorithm
-//! v1/blobs/ab/abcd…             a layer, a manifest or a configuration of an image, by its SHA-256
-//! v1/layers, compressed, …       notes on images, by what they are about (see [`Note`])
+//! v1/digests/md5/ab/abcd…        the SHA-256 of the file that has this digest of another algorithm
+//! v1/blobs/ab/abcd…             a source distribution, or a layer, a manifest or a configuration of an image, by its SHA-256
+//! v1/layers, compressed, built…  notes on images and built wheels, by what they are about (see [`Note`])
+//! v1/repositories/abcd…/         a bare clone, by the repository's URL
 //! v1/partial/abcd….part, .lock   a file on the way in, and the lock of the one process that writes it
 //! ```
 //!
@@ -28,18 +29,22 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use crate::digest::{Algorithm, Digest, Hasher, Sha256};
+use crate::digest::{Algorithm, Digest, Hasher, HashingWriter, Sha256};
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Inventory, Wheel, WheelError};
 
-pub use blobs::Note;
+pub use blobs::{Archive, Note};
 pub use sweep::CacheSize;
 
 /// The version of the cache's layout. Another version lives beside it, in a folder of its own.
 const LAYOUT: &str = "v1";
+
+/// How long another process is given before it is asked again whether it is done with a file.
+pub(crate) const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +162,23 @@ impl Cache {
         }
     }
 
+    /// Becomes the one that brings in the file or the repository of a source; waits while another is at it.
+    pub(crate) fn claim(&self, source: &str) -> Result<Claim, CacheError> {
+        loop {
+            match self.try_claim(source)? {
+                Some(claim) => return Ok(claim),
+                None => std::thread::sleep(CLAIM_PAUSE),
+            }
+        }
+    }
+
+    /// Returns the folder of a repository's clone, which may not be there yet, and notes its use.
+    pub(crate) fn repository(&self, url: &str) -> PathBuf {
+        let folder = self.root.join(sweep::REPOSITORIES).join(Sha256::of(url.as_bytes()).hex());
+        sweep::mark_as_used(&folder.join(sweep::REPOSITORY_MARK));
+        folder
+    }
+
     /// Makes a file that nobody else writes to, for [`store`](Self::store). It is removed if it is not stored.
     pub(crate) fn stage(&self) -> Result<NamedTempFile, CacheError> {
         let folder = self.root.join("partial");
@@ -185,13 +207,32 @@ impl Cache {
         file.sync_data().map_err(CacheError::io("write", staged))?;
         fs::rename(staged, &path).map_err(CacheError::io("write", &path))?;
         self.write_record(&path, filename, size, &inventory)?;
-        if let Some(digest) = digest.filter(|digest| digest.algorithm() != Algorithm::Sha256) {
-            self.write(&self.pointer_path(digest), sha256.hex().as_bytes())?;
-        }
+        self.point(digest, sha256)?;
         Ok(Wheel { filename: filename.clone(), archive: Arc::new(path), sha256, size, inventory })
     }
 
-    /// Returns the SHA-256 of the wheel that has a digest, as far as the cache knows.
+    /// Takes in a wheel that was built here: copies it, reads it strictly, and keeps it by its digest.
+    ///
+    /// # Errors
+    /// The file is no wheel that can be installed, or the cache cannot be written.
+    pub fn take_in(&self, wheel: &Path, filename: &WheelFilename) -> Result<Wheel, CacheError> {
+        let staged = self.stage()?;
+        let mut output = HashingWriter::new(staged.as_file());
+        let copied = File::open(wheel).and_then(|mut wheel| io::copy(&mut wheel, &mut output));
+        copied.map_err(CacheError::io("write", staged.path()))?;
+        let (_, sha256, _) = output.finish();
+        self.store((staged.as_file(), staged.path()), sha256, None, filename)
+    }
+
+    /// Notes which file has a digest of another algorithm.
+    fn point(&self, digest: Option<&Digest>, sha256: Sha256) -> Result<(), CacheError> {
+        match digest.filter(|digest| digest.algorithm() != Algorithm::Sha256) {
+            Some(digest) => self.write(&self.pointer_path(digest), sha256.hex().as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the SHA-256 of the file that has a digest, as far as the cache knows.
     fn resolve(&self, digest: &Digest) -> Result<Option<Sha256>, CacheError> {
         if digest.algorithm() == Algorithm::Sha256 {
             return Ok(digest.as_bytes().try_into().ok().map(Sha256));

@@ -10,6 +10,12 @@ use super::{Cache, CacheError};
 /// How often the use of a wheel is noted: a build with a warm cache shall not write ten times for ten wheels.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The folder of clones. Each is used, and removed, as a whole.
+pub(super) const REPOSITORIES: &str = "repositories";
+
+/// The file of a clone whose time of change is when the clone was used last: git never writes it anew.
+pub(super) const REPOSITORY_MARK: &str = "HEAD";
+
 /// An amount of files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheSize {
@@ -48,7 +54,13 @@ impl Cache {
     /// The cache cannot be read, or a file cannot be removed.
     pub fn prune(self, age: Duration) -> Result<CacheSize, CacheError> {
         let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let repositories = self.root.join(REPOSITORIES);
+        let mark_of = |path: &Path| {
+            let repository = path.strip_prefix(&repositories).ok()?.iter().next()?;
+            Some(repositories.join(repository).join(REPOSITORY_MARK))
+        };
         self.remove(|path, modified| match path.extension() {
+            _ if let Some(mark) = mark_of(path) => modified_at(&mark).unwrap_or(modified) < oldest,
             // A wheel is as old as its record: that is where its use is noted.
             Some(extension) if extension == "whl" => {
                 modified_at(&path.with_extension("record")).unwrap_or(modified) < oldest

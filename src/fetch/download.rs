@@ -1,4 +1,4 @@
-//! Downloading one wheel: resumed where it can be, tried again where that may help, verified as it comes in.
+//! Downloading one file: resumed where it can be, tried again where that may help, verified as it comes in.
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::client::{Client, transport};
 use super::error::{Fault, FetchError};
+use super::kind::Fetchable;
 use super::verify::Verifier;
 use super::{Remote, Retry, failure};
 use crate::cache::{CacheError, Claim, copy};
@@ -75,12 +76,12 @@ impl Partial {
     }
 }
 
-/// The download of one wheel.
-pub(super) struct Download<'a> {
+/// The download of one file.
+pub(super) struct Download<'a, Name> {
     client: &'a Client<'a>,
     retry: Retry,
     reporter: &'a dyn Reporter,
-    remote: &'a Remote<'a>,
+    remote: &'a Remote<'a, Name>,
     partial: Partial,
     /// Whether what is there of the file may be gone on with.
     may_resume: bool,
@@ -91,12 +92,12 @@ pub(super) struct Download<'a> {
     attempts: u32,
 }
 
-impl<'a> Download<'a> {
+impl<'a, Name: Fetchable> Download<'a, Name> {
     pub fn new(
         client: &'a Client<'a>,
         retry: Retry,
         reporter: &'a dyn Reporter,
-        remote: &'a Remote<'a>,
+        remote: &'a Remote<'a, Name>,
         partial: Partial,
     ) -> Self {
         let (may_resume, is_resumed) = (partial.expected.len() == 1, partial.length > 0);

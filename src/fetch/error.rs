@@ -1,4 +1,4 @@
-//! Why wheels could not be fetched.
+//! Why files could not be fetched.
 
 use std::io;
 use std::time::Duration;
@@ -8,16 +8,15 @@ use reqwest::StatusCode;
 use super::credentials::variable_name;
 use crate::cache::CacheError;
 use crate::digest::Digest;
-use crate::wheel::filename::WheelFilename;
 
-/// Why wheels could not be fetched.
+/// Why files could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// A wheel could not be fetched from where it is.
-    #[error("cannot fetch {wheel} from {from}{}", attempts_suffix(*.attempts))]
-    Wheel {
-        /// The wheel's file name.
-        wheel: Box<WheelFilename>,
+    /// A file could not be fetched from where it is.
+    #[error("cannot fetch {file} from {from}{}", attempts_suffix(*.attempts))]
+    File {
+        /// The file's name.
+        file: String,
         /// Its URL without what may be secret, or its path.
         from: String,
         /// How often it was tried.
@@ -26,9 +25,9 @@ pub enum FetchError {
         #[source]
         fault: Box<Fault>,
     },
-    /// The network may not be used, and these wheels are not in the cache.
-    #[error("{} not in the cache, and the network may not be used: {}", count(.0.len()), list(.0))]
-    Offline(Vec<WheelFilename>),
+    /// The network may not be used, and the files with these names are not in the cache.
+    #[error("{} not in the cache, and the network may not be used: {}", count(.0.len()), .0.join(", "))]
+    Offline(Vec<String>),
     /// The cache cannot be used, or a wheel is none that can be installed.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -189,7 +188,7 @@ impl FetchError {
     /// Returns what the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Wheel { fault, .. } => fault.hints(),
+            Self::File { fault, .. } => fault.hints(),
             Self::Offline(_) => vec!["run once without --offline, with the same cache".to_owned()],
             Self::Cache(error) => error.hints(),
             Self::Start(_) => Vec::new(),
@@ -208,12 +207,8 @@ fn attempts_suffix(attempts: u32) -> String {
     if attempts > 1 { format!(", which was tried {attempts} times") } else { String::new() }
 }
 
-fn count(wheels: usize) -> String {
-    if wheels == 1 { "1 wheel is".to_owned() } else { format!("{wheels} wheels are") }
-}
-
-fn list(wheels: &[WheelFilename]) -> String {
-    wheels.iter().map(WheelFilename::as_str).collect::<Vec<_>>().join(", ")
+fn count(files: usize) -> String {
+    if files == 1 { "1 file is".to_owned() } else { format!("{files} files are") }
 }
 
 fn alternatives(digests: &[Digest]) -> String {

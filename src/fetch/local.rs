@@ -1,27 +1,31 @@
-//! Taking in wheels that are on this machine: path sources and flat indexes.
+//! Taking in files that are on this machine: path sources and flat indexes.
 
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::Path;
 
 use super::error::Fault;
+use super::kind::Fetchable;
 use super::verify::Verifier;
 use crate::cache::{Cache, CacheError, copy};
-use crate::lock::LockedWheel;
-use crate::wheel::Wheel;
+use crate::lock::LockedFile;
 
-/// Copies a wheel into the cache: what is built from it later must be what was verified, whatever becomes of the file.
+/// Copies a file into the cache: what is built from it later must be what was verified, whatever becomes of the file.
 ///
 /// Without the one digest that the lock has, the file itself is hashed each time to see whether the cache has it.
-pub(super) fn take_in(locked: &LockedWheel, path: &Path, cache: &Cache) -> Result<Wheel, Fault> {
+pub(super) fn take_in<Name: Fetchable>(
+    locked: &LockedFile<Name>,
+    path: &Path,
+    cache: &Cache,
+) -> Result<Name::Fetched, Fault> {
     let mut file = File::open(path).map_err(Fault::Read)?;
     let (digest, digests) = (locked.digest(), &locked.digests);
     if digest.is_none() {
         let mut verifier = Verifier::new(digests);
         copy(&mut file, |bytes| verifier.update(bytes)).map_err(Fault::Read)?;
         let sha256 = verifier.finish(digests)?;
-        if let Some(wheel) = cache.wheel(&sha256.into(), &locked.filename)? {
-            return Ok(wheel);
+        if let Some(found) = locked.filename.find(&sha256.into(), cache)? {
+            return Ok(found);
         }
         file.rewind().map_err(Fault::Read)?;
     }
@@ -41,5 +45,5 @@ pub(super) fn take_in(locked: &LockedWheel, path: &Path, cache: &Cache) -> Resul
         return Err(Fault::Size { expected, actual: Some(actual) });
     }
     let sha256 = verifier.finish(digests)?;
-    Ok(cache.store((staged.as_file(), staged.path()), sha256, digest, &locked.filename)?)
+    Ok(locked.filename.keep((staged.as_file(), staged.path()), sha256, digest, cache)?)
 }

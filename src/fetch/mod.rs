@@ -1,7 +1,8 @@
-//! Fetching the wheels that a lock selects: out of the cache, off this machine, or from an index.
+//! Fetching the wheels and source distributions that a lock selects: out of the cache, off this machine, or from an
+//! index.
 //!
-//! Every file is verified against the lock's digest while it comes in, read strictly, and only then gets its name in
-//! the cache. Downloads go on where a connection broke, or where an earlier run was killed.
+//! Every file is verified against the lock's digest while it comes in, a wheel is read strictly, and only then does it
+//! get its name in the cache. Downloads go on where a connection broke, or where an earlier run was killed.
 //!
 //! All that is asynchronous stays in here: [`Fetcher::fetch`] blocks. The connections are served by a small runtime that
 //! lives as long as the call; wheels are read by rayon's threads, while others still come in.
@@ -12,6 +13,7 @@ mod document;
 mod download;
 mod error;
 mod keyring;
+mod kind;
 mod local;
 mod verify;
 
@@ -25,11 +27,10 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use tokio::sync::{oneshot, watch};
 use url::Url;
 
-use crate::cache::{Cache, CacheError, Claim};
-use crate::lock::{Location, LockedWheel};
+use crate::cache::{CLAIM_PAUSE, Cache, CacheError, Claim};
+use crate::lock::{Location, LockedFile};
 use crate::redact;
 use crate::report::{Phase, Reporter};
-use crate::wheel::Wheel;
 use download::{Download, Partial};
 
 pub use crate::retry::Retry;
@@ -37,12 +38,10 @@ pub(crate) use client::Client;
 pub use credentials::{Credentials, Index};
 pub(crate) use document::{Answer, Document, Question};
 pub use error::{Fault, FetchError};
+pub use kind::Fetchable;
 
 /// The threads that serve connections. One decrypts several hundred megabytes a second.
 const THREADS: usize = 2;
-
-/// How long another process is given before it is asked again whether it is done with a file.
-const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// How to fetch.
 #[derive(Debug, Clone)]
@@ -75,17 +74,17 @@ impl Default for FetchOptions {
     }
 }
 
-/// Fetches wheels.
+/// Fetches files.
 #[derive(Debug)]
 pub struct Fetcher {
     options: FetchOptions,
 }
 
-/// A wheel that has to be downloaded.
-struct Remote<'a> {
-    /// Its place among the wheels asked for.
+/// A file that has to be downloaded.
+struct Remote<'a, Name> {
+    /// Its place among the files asked for.
     position: usize,
-    locked: &'a LockedWheel,
+    locked: &'a LockedFile<Name>,
     url: &'a Url,
     index: Option<&'a Url>,
 }
@@ -96,49 +95,51 @@ impl Fetcher {
         Self { options }
     }
 
-    /// Returns the wheels in the order of `wheels`. Blocks: it is for a thread of the program's own, neither an
+    /// Returns the files in the order of `files`, which are all of one kind. Blocks: it is for a thread of the program's own, neither an
     /// asynchronous one nor one of rayon's.
     ///
-    /// A wheel that the lock has a digest for is taken from the cache if it is there. One without is read again each
+    /// A file that the lock has a digest for is taken from the cache if it is there. One without is read again each
     /// time: that is how it is noticed that it changed.
     ///
     /// # Errors
-    /// A wheel cannot be had, is not what the lock says, or is none that can be installed. If that is so for several,
-    /// the first one of `wheels` is reported, whatever the order of events; those after it are given up.
-    pub fn fetch(
+    /// A file cannot be had, is not what the lock says, or is a wheel that cannot be installed. If that is so for several,
+    /// the first one of `files` is reported, whatever the order of events; those after it are given up.
+    pub fn fetch<Name: Fetchable>(
         &self,
-        wheels: &[LockedWheel],
+        files: &[LockedFile<Name>],
         cache: &Cache,
         reporter: &dyn Reporter,
-    ) -> Result<Vec<Wheel>, FetchError> {
-        let found: Vec<_> = wheels.par_iter().map(|locked| find(locked, cache)).collect();
+    ) -> Result<Vec<Name::Fetched>, FetchError> {
+        let found: Vec<_> = files.par_iter().map(|locked| find(locked, cache)).collect();
         let mut found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let remotes = wheels.iter().enumerate().filter_map(|(position, locked)| match &locked.location {
+        let remotes = files.iter().enumerate().filter_map(|(position, locked)| match &locked.location {
             Location::Url { url, index } => Some(Remote { position, locked, url, index: index.as_ref() }),
             Location::Path(_) => None,
         });
-        let missing: Vec<Remote> = remotes.filter(|remote| found[remote.position].is_none()).collect();
+        let missing: Vec<Remote<Name>> = remotes.filter(|remote| found[remote.position].is_none()).collect();
         if !missing.is_empty() {
             if self.options.offline {
-                return Err(FetchError::Offline(missing.iter().map(|remote| remote.locked.filename.clone()).collect()));
+                return Err(FetchError::Offline(
+                    missing.iter().map(|remote| remote.locked.filename.to_string()).collect(),
+                ));
             }
             reporter.start(Phase::Fetch, missing.iter().filter_map(|remote| remote.locked.size).sum());
             let downloaded = self.download(&missing, cache, reporter);
             reporter.finish(Phase::Fetch);
-            for (position, wheel) in downloaded? {
-                found[position] = Some(wheel);
+            for (position, fetched) in downloaded? {
+                found[position] = Some(fetched);
             }
         }
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Downloads wheels; returns each with its position.
-    fn download(
+    /// Downloads files; returns each with its position.
+    fn download<Name: Fetchable>(
         &self,
-        missing: &[Remote],
+        missing: &[Remote<Name>],
         cache: &Cache,
         reporter: &dyn Reporter,
-    ) -> Result<Vec<(usize, Wheel)>, FetchError> {
+    ) -> Result<Vec<(usize, Name::Fetched)>, FetchError> {
         let runtime = runtime()?;
         let client = Client::new(&self.options)?;
         rayon::in_place_scope(|scope| {
@@ -167,13 +168,13 @@ struct Downloads<'a, 'scope> {
 }
 
 impl<'scope> Downloads<'_, 'scope> {
-    async fn run(
+    async fn run<Name: Fetchable>(
         &self,
-        missing: &'scope [Remote<'scope>],
+        missing: &'scope [Remote<'scope, Name>],
         concurrency: usize,
-    ) -> Result<Vec<(usize, Wheel)>, FetchError> {
+    ) -> Result<Vec<(usize, Name::Fetched)>, FetchError> {
         // The largest first: begun last, it would keep everyone waiting.
-        let mut order: Vec<&Remote> = missing.iter().collect();
+        let mut order: Vec<&Remote<Name>> = missing.iter().collect();
         order.sort_by_key(|remote| Reverse(remote.locked.size));
 
         let (failed, failure) = watch::channel(usize::MAX);
@@ -188,11 +189,11 @@ impl<'scope> Downloads<'_, 'scope> {
             }
         });
         let mut finished = stream::iter(downloads).buffer_unordered(concurrency);
-        let (mut wheels, mut first) = (Vec::new(), None);
+        let (mut fetched, mut first) = (Vec::new(), None);
         // After a failure those that come before it go on: one of them may fail too, and is reported then.
         while let Some(result) = finished.next().await {
             match result {
-                Some((position, Ok(wheel))) => wheels.push((position, wheel)),
+                Some((position, Ok(file))) => fetched.push((position, file)),
                 Some((position, Err(error))) if position < *failed.borrow() => {
                     failed.send_replace(position);
                     first = Some(error);
@@ -200,27 +201,27 @@ impl<'scope> Downloads<'_, 'scope> {
                 _ => {}
             }
         }
-        first.map_or(Ok(wheels), Err)
+        first.map_or(Ok(fetched), Err)
     }
 
-    async fn fetch(&self, remote: &'scope Remote<'scope>) -> Result<Wheel, FetchError> {
+    async fn fetch<Name: Fetchable>(&self, remote: &'scope Remote<'scope, Name>) -> Result<Name::Fetched, FetchError> {
         let (cache, locked) = (self.cache, remote.locked);
         let claim = self.claim(remote).await?;
         let begin = move || match in_cache(locked, cache)? {
-            Some(wheel) => Ok(Begun::Done(wheel)),
+            Some(fetched) => Ok(Begun::Done(fetched)),
             None => Partial::open(claim, locked.digests.clone()).map(Begun::Partial),
         };
         let partial = match self.spawn(begin).await? {
             // Another process brought it in meanwhile.
-            Begun::Done(wheel) => {
+            Begun::Done(fetched) => {
                 self.reporter.advance(Phase::Fetch, locked.size.unwrap_or_default());
-                return Ok(wheel);
+                return Ok(fetched);
             }
             Begun::Partial(partial) => partial,
         };
         let (partial, sha256) = Download::new(self.client, self.retry, self.reporter, remote, partial).run().await?;
         let store = move || {
-            let stored = cache.store(partial.staged(), sha256, locked.digest(), &locked.filename);
+            let stored = locked.filename.keep(partial.staged(), sha256, locked.digest(), cache);
             stored.inspect_err(|error| {
                 if matches!(error, CacheError::Wheel(_)) {
                     partial.discard();
@@ -231,7 +232,7 @@ impl<'scope> Downloads<'_, 'scope> {
     }
 
     /// Waits until nobody else brings the file in.
-    async fn claim(&self, remote: &Remote<'_>) -> Result<Claim, CacheError> {
+    async fn claim<Name>(&self, remote: &Remote<'_, Name>) -> Result<Claim, CacheError> {
         let source = remote.locked.digest().map_or_else(|| remote.url.to_string(), ToString::to_string);
         loop {
             match self.cache.try_claim(&source)? {
@@ -257,15 +258,15 @@ impl<'scope> Downloads<'_, 'scope> {
 }
 
 /// How a download begins.
-enum Begun {
-    Done(Wheel),
+enum Begun<Fetched> {
+    Done(Fetched),
     Partial(Partial),
 }
 
-/// Returns a wheel that is there without the network, if it is.
-fn find(locked: &LockedWheel, cache: &Cache) -> Result<Option<Wheel>, FetchError> {
-    if let Some(wheel) = in_cache(locked, cache)? {
-        return Ok(Some(wheel));
+/// Returns a file that is there without the network, if it is.
+fn find<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Option<Name::Fetched>, FetchError> {
+    if let Some(fetched) = in_cache(locked, cache)? {
+        return Ok(Some(fetched));
     }
     let path = match &locked.location {
         Location::Path(path) => path.clone(),
@@ -278,23 +279,23 @@ fn find(locked: &LockedWheel, cache: &Cache) -> Result<Option<Wheel>, FetchError
         },
     };
     match local::take_in(locked, &path, cache) {
-        Ok(wheel) => Ok(Some(wheel)),
+        Ok(fetched) => Ok(Some(fetched)),
         Err(fault) => Err(failure(locked, 0, fault)),
     }
 }
 
-fn in_cache(locked: &LockedWheel, cache: &Cache) -> Result<Option<Wheel>, CacheError> {
-    locked.digest().map_or(Ok(None), |digest| cache.wheel(digest, &locked.filename))
+fn in_cache<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Option<Name::Fetched>, CacheError> {
+    locked.digest().map_or(Ok(None), |digest| locked.filename.find(digest, cache))
 }
 
-/// Names the wheel that a fault is about; those of the cache speak for themselves.
-fn failure(locked: &LockedWheel, attempts: u32, fault: Fault) -> FetchError {
+/// Names the file that a fault is about; those of the cache speak for themselves.
+fn failure<Name: Fetchable>(locked: &LockedFile<Name>, attempts: u32, fault: Fault) -> FetchError {
     let from = match &locked.location {
         Location::Url { url, .. } => redact::url(url),
         Location::Path(path) => path.display().to_string(),
     };
     match fault {
         Fault::Cache(error) => FetchError::Cache(error),
-        fault => FetchError::Wheel { wheel: Box::new(locked.filename.clone()), from, attempts, fault: Box::new(fault) },
+        fault => FetchError::File { file: locked.filename.to_string(), from, attempts, fault: Box::new(fault) },
     }
 }

@@ -1,3 +1,4 @@
-//! Source distributions: their file names.
+//! Source distributions: their file names, and unpacking them.
 
 pub mod filename;
+pub mod unpack;

@@ -197,7 +197,7 @@ fn offline_names_all_that_is_missing() {
     let (message, hints) = told(&error);
     assert_eq!(
         message,
-        "2 wheels are not in the cache, and the network may not be used: \
+        "2 files are not in the cache, and the network may not be used: \
          demo-1.0-0-py3-none-any.whl, demo-1.0-2-py3-none-any.whl"
     );
     assert!(hints.contains("--offline"), "{hints}");
