@@ -8,10 +8,10 @@ use super::BuildError;
 use super::plan::LockedProject;
 use crate::fetch::{self, Credentials, FetchOptions};
 use crate::index::{Cutoff, Index, IndexOptions, Strategy, location};
-use crate::lock::requirements::FindLinks;
+use crate::lock::requirements::{self, FindLinks};
 use crate::lock::{FormatControl, Lock, Packages};
 use crate::project::uv_options::UvOptions;
-use crate::settings::Settings;
+use crate::settings::{Environment, FetchSettings, Settings};
 
 /// Returns how files are fetched: with the credentials of every index that is known.
 ///
@@ -38,15 +38,39 @@ pub fn fetch_options(settings: &Settings, project: &LockedProject) -> Result<Fet
 /// # Errors
 /// A value cannot be read.
 pub fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions, BuildError> {
-    let environment = &settings.environment;
     let uv = uv_options(project)?;
-    let root = &project.workspace.root;
-    let mut options = IndexOptions { no_index: settings.fetch.no_index || uv.no_index, ..IndexOptions::default() };
-    for url in &settings.fetch.extra_indexes {
-        options.indexes.push(Index::new(None, url.clone()));
+    let mut options = IndexOptions::default();
+    add_flags(&mut options, &settings.fetch);
+    add_variables(&mut options, &settings.environment)?;
+    if let Lock::Requirements(requirements) = &project.lock {
+        add_requirements(&mut options, &requirements.options)?;
     }
-    options.indexes.extend(settings.fetch.default_index.iter().map(|url| default(url.clone())));
-    options.find_links.extend(settings.fetch.find_links.iter().cloned());
+    for declared in project.indexes() {
+        let index = Index::new(declared.name, declared.url);
+        options.indexes.push(Index { explicit: declared.explicit, default: declared.default, ..index });
+    }
+    add_uv(&mut options, &uv, &project.workspace.root)?;
+    let environment = &settings.environment;
+    let strategy = environment.get("UV_INDEX_STRATEGY").or(uv.index_strategy.as_deref());
+    options.strategy = match (settings.fetch.strategy, strategy) {
+        (Some(strategy), _) => strategy,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => Strategy::default(),
+    };
+    let newest = settings.fetch.exclude_newer.as_deref().or(environment.get("UV_EXCLUDE_NEWER"));
+    let newest = newest.or(uv.exclude_newer.as_deref());
+    options.exclude_newer = newest.map(|text| Cutoff::parse(text, SystemTime::now())).transpose()?;
+    Ok(options)
+}
+
+fn add_flags(options: &mut IndexOptions, flags: &FetchSettings) {
+    options.indexes.extend(flags.extra_indexes.iter().map(|url| Index::new(None, url.clone())));
+    options.indexes.extend(flags.default_index.iter().map(|url| default(url.clone())));
+    options.find_links.extend(flags.find_links.iter().cloned());
+    options.no_index |= flags.no_index;
+}
+
+fn add_variables(options: &mut IndexOptions, environment: &Environment) -> Result<(), BuildError> {
     let here = Path::new(".");
     for (variable, is_default) in
         [("UV_INDEX", false), ("UV_EXTRA_INDEX_URL", false), ("UV_DEFAULT_INDEX", true), ("UV_INDEX_URL", true)]
@@ -58,23 +82,24 @@ pub fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOpti
     for text in environment.get("UV_FIND_LINKS").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
         options.find_links.push(location(text, here)?);
     }
-    options.no_index |= environment.get("UV_NO_INDEX").is_some_and(|value| value != "0" && value != "false");
-    if let Lock::Requirements(requirements) = &project.lock {
-        let stated = &requirements.options;
-        options.indexes.extend(stated.extra_index_urls.iter().map(|url| Index::new(None, url.clone())));
-        options.indexes.extend(stated.index_url.iter().map(|url| default(url.clone())));
-        options.no_index |= stated.no_index;
-        for links in &stated.find_links {
-            options.find_links.push(match links {
-                FindLinks::Folder(folder) => location(&folder.to_string_lossy(), here)?,
-                FindLinks::Page(url) => url.clone(),
-            });
-        }
+    options.no_index |= environment.get("UV_NO_INDEX").is_some_and(|value| !matches!(value, "0" | "false"));
+    Ok(())
+}
+
+fn add_requirements(options: &mut IndexOptions, stated: &requirements::Options) -> Result<(), BuildError> {
+    options.indexes.extend(stated.extra_index_urls.iter().map(|url| Index::new(None, url.clone())));
+    options.indexes.extend(stated.index_url.iter().map(|url| default(url.clone())));
+    options.no_index |= stated.no_index;
+    for links in &stated.find_links {
+        options.find_links.push(match links {
+            FindLinks::Folder(folder) => location(&folder.to_string_lossy(), Path::new("."))?,
+            FindLinks::Page(url) => url.clone(),
+        });
     }
-    for declared in project.indexes() {
-        let index = Index::new(declared.name, declared.url);
-        options.indexes.push(Index { explicit: declared.explicit, default: declared.default, ..index });
-    }
+    Ok(())
+}
+
+fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(), BuildError> {
     for text in &uv.extra_index_url {
         options.indexes.push(index(text, root, false)?);
     }
@@ -84,18 +109,8 @@ pub fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOpti
     for text in &uv.find_links {
         options.find_links.push(location(text, root)?);
     }
-    let strategy = environment.get("UV_INDEX_STRATEGY").or(uv.index_strategy.as_deref());
-    options.strategy = match (settings.fetch.strategy, strategy) {
-        (Some(strategy), _) => strategy,
-        (None, Some(text)) => text.parse()?,
-        (None, None) => Strategy::default(),
-    };
-    let newest = settings.fetch.exclude_newer.as_deref().or(environment.get("UV_EXCLUDE_NEWER"));
-    options.exclude_newer = match newest.or(uv.exclude_newer.as_deref()) {
-        Some(text) => Some(Cutoff::parse(text, SystemTime::now())?),
-        None => None,
-    };
-    Ok(options)
+    options.no_index |= uv.no_index;
+    Ok(())
 }
 
 /// Returns which forms of distributions may be used: what any of the user, the files of requirements and pyproject.toml
