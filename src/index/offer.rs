@@ -127,6 +127,9 @@ impl Request<'_> {
             }
             Strategy::FirstIndex | Strategy::UnsafeFirstMatch => {
                 releases.sort_by(|a, b| a.rank.cmp(&b.rank).then(b.version.cmp(&a.version)));
+                // A version is the one of the first index that has it, even if none of its files there fits.
+                let mut seen = BTreeSet::new();
+                releases.retain(|release| seen.insert(release.version.clone()));
             }
         }
         let fitting = releases.iter().position(|release| release.candidates.iter().any(|file| self.fits(file)));
@@ -215,9 +218,12 @@ impl Request<'_> {
     /// Returns the files that seem to be of the version, and are neither wheels nor source distributions.
     fn unusable(&self, candidates: &[Candidate]) -> Vec<String> {
         let mark = format!("-{}", self.query.version);
-        let indexes = candidates.iter().map(|candidate| candidate.listing).filter(|listing| listing.index.is_some());
-        let Some(listing) = indexes.last() else { return Vec::new() };
-        let others = listing.page.files.iter().filter(|file| Form::of(file, self.name).is_none());
+        let mut indexes =
+            candidates.iter().map(|candidate| candidate.listing).filter(|listing| listing.index.is_some());
+        let Some(listing) = indexes.next_back() else { return Vec::new() };
+        let is_other =
+            |file: &&File| Form::of(file, self.name).is_none() && file.name.parse::<WheelFilename>().is_err();
+        let others = listing.page.files.iter().filter(is_other);
         let names = others.map(|file| &file.name).chain(listing.page.skipped.iter().map(|file| &file.name));
         names.filter(|name| name.contains(&mark)).cloned().collect()
     }

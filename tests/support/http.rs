@@ -59,6 +59,8 @@ pub struct Answer {
     is_length_told: bool,
     /// `user:password`; another request is answered with 401.
     login: Option<String>,
+    /// The body in other media types.
+    variants: Vec<(String, Vec<u8>)>,
 }
 
 impl Answer {
@@ -73,6 +75,7 @@ impl Answer {
             pace: None,
             is_length_told: true,
             login: None,
+            variants: Vec::new(),
         }
     }
 
@@ -123,6 +126,12 @@ impl Answer {
     /// Leaves Content-Length out: the body ends with the connection.
     pub fn without_length(self) -> Self {
         Self { is_length_told: false, ..self }
+    }
+
+    /// Gives another body to those who accept its media type before that of the first.
+    pub fn or(mut self, media_type: &str, body: &[u8]) -> Self {
+        self.variants.push((media_type.to_owned(), body.to_vec()));
+        self
     }
 
     pub fn for_login(self, login: &str) -> Self {
@@ -218,6 +227,7 @@ fn send(stream: &mut TcpStream, request: &Request, mut answer: Answer) -> io::Re
     if wanted.is_some() && wanted != sent {
         answer = Answer::status(401).header("WWW-Authenticate", "Basic realm=\"test\"");
     }
+    negotiate(request, &mut answer);
     if let Some(offset) = offset(request).filter(|_| answer.status == 200) {
         apply_range(&mut answer, offset);
     }
@@ -252,6 +262,28 @@ fn send(stream: &mut TcpStream, request: &Request, mut answer: Answer) -> io::Re
             thread::sleep(Duration::from_secs(3600));
             closed()
         }
+    }
+}
+
+/// Chooses the media type that the request names first, and leaves out a body that the client has already.
+fn negotiate(request: &Request, answer: &mut Answer) {
+    let own = |answer: &Answer, name: &str| {
+        answer.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    };
+    if let (Some(first), Some(accept)) = (own(answer, "Content-Type"), request.header("accept")) {
+        let rank = |media_type: &str| accept.find(media_type).unwrap_or(usize::MAX);
+        let variants = std::mem::take(&mut answer.variants);
+        if let Some((media_type, body)) = variants.into_iter().min_by_key(|(media_type, _)| rank(media_type))
+            && rank(&media_type) < rank(&first)
+        {
+            answer.headers.retain(|(name, _)| name != "Content-Type");
+            answer.headers.push(("Content-Type".to_owned(), media_type));
+            answer.body = body;
+        }
+    }
+    let is_known = own(answer, "ETag").is_some_and(|etag| request.header("if-none-match") == Some(&etag));
+    if is_known && answer.status == 200 {
+        (answer.status, answer.body) = (304, Vec::new());
     }
 }
 
