@@ -1,0 +1,12 @@
+//! Locks that Poetry made: what is selected from them, compared with what Poetry's installer would install.
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod damaged;
+mod fresh;
+mod kept;
+mod oracle;
+mod project;
+mod selected;
