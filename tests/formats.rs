@@ -6,33 +6,41 @@ use std::path::Path;
 use std::process::Command;
 
 use support::artifact::sha256;
-use support::command::{pybundle, repository, succeed};
+use support::command::{cache, pybundle, repository, succeed};
 use support::uv::Project;
 
 /// Compiled and pure wheels, extras, and requirements that depend on the platform and on Python.
 const DEPENDENCIES: &str = r#"
     "httpx[http2]==0.28.1",
     "pydantic==2.11.7",
-    "python-dateutil==2.9.0.post0 ; python_version >= '3.10'",
+    "python-dateutil==2.9.0.post0 ; python_version >= '3.13'",
     "pyyaml==6.0.2 ; platform_machine == 'x86_64'",
     "colorama==0.4.6 ; sys_platform == 'win32'",
 "#;
+
+/// The index that Poetry locks from: it reads pages of HTML, which mirrors of PyPI have, too.
+const POETRY_SOURCE: &str =
+    "[[tool.poetry.source]]\nname = 'simple'\nurl = 'https://pypi.org/simple/'\npriority = 'primary'\n";
 
 /// How a project is written down: a name, the lock that pybundle finds, and the commands that make it.
 const FORMATS: &[(&str, &str, &[&str])] = &[
     ("uv.lock", "uv.lock", &["uv lock"]),
     ("pylock.toml", "pylock.toml", &["uv lock", "uv export --format pylock.toml -o pylock.toml", "rm uv.lock"]),
-    ("a compiled pylock.toml", "pylock.toml", &["uv pip compile pyproject.toml --universal -o pylock.toml"]),
+    (
+        "a compiled pylock.toml",
+        "pylock.toml",
+        &["uv pip compile pyproject.toml --universal --python-version 3.11 -o pylock.toml"],
+    ),
     ("poetry.lock", "poetry.lock", &["poetry lock --no-interaction"]),
     (
         "requirements.txt with hashes",
         "requirements.txt",
-        &["uv pip compile pyproject.toml --universal --generate-hashes -o requirements.txt"],
+        &["uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes -o requirements.txt"],
     ),
     (
         "requirements.txt without hashes",
         "requirements.txt",
-        &["uv pip compile pyproject.toml --universal --no-annotate -o requirements.txt"],
+        &["uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate -o requirements.txt"],
     ),
     (
         "an exported requirements.txt",
@@ -51,9 +59,8 @@ fn written_down(pyproject: &str, files: &[(&str, &str)], commands: &[&str]) -> P
         let program = if program == "poetry" { venv.join(program) } else { program.into() };
         let mut command = Command::new(&program);
         command.args(words).current_dir(project.path()).env_remove("VIRTUAL_ENV");
-        command
-            .env("POETRY_CACHE_DIR", repository().join("target/test-cache/poetry"))
-            .env("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring");
+        command.env("POETRY_CACHE_DIR", cache().join("poetry")).env("POETRY_KEYRING_ENABLED", "false");
+        command.env("POETRY_VIRTUALENVS_CREATE", "false");
         let output = command.output().unwrap_or_else(|error| {
             panic!("{} cannot be started ({error}); scripts/setup-tests installs it", program.display())
         });
@@ -72,7 +79,7 @@ fn zip(project: &Path, runtime: &str, architecture: &str) -> String {
 }
 
 fn assert_equal_zips(pyproject: &str, files: &[(&str, &str)]) {
-    let targets = [("python3.12", "x86_64"), ("python3.13", "arm64"), ("python3.9", "x86_64")];
+    let targets = [("python3.11", "x86_64"), ("python3.13", "arm64"), ("python3.12", "x86_64")];
     let mut expected = Vec::new();
     for (name, lock, commands) in FORMATS {
         let project = written_down(pyproject, files, commands);
@@ -89,8 +96,8 @@ fn assert_equal_zips(pyproject: &str, files: &[(&str, &str)]) {
 #[test]
 fn an_application_that_is_no_package() {
     let pyproject = format!(
-        "[project]\nname = 'app'\nversion = '1.0'\nrequires-python = '>=3.9'\ndependencies = [{DEPENDENCIES}]\n\
-         [tool.poetry]\npackage-mode = false\n"
+        "[project]\nname = 'app'\nversion = '1.0'\nrequires-python = '>=3.11'\ndependencies = [{DEPENDENCIES}]\n\
+         [tool.poetry]\npackage-mode = false\n{POETRY_SOURCE}"
     );
     assert_equal_zips(&pyproject, &[("app.py", "import httpx\n\n\ndef handler(event, context):\n    return event\n")]);
 }
@@ -98,10 +105,10 @@ fn an_application_that_is_no_package() {
 #[test]
 fn an_application_that_is_a_package_with_scripts_and_data() {
     let pyproject = format!(
-        "[project]\nname = 'my-app'\nversion = '1.0'\nrequires-python = '>=3.9'\ndependencies = [{DEPENDENCIES}]\n\
+        "[project]\nname = 'my-app'\nversion = '1.0'\nrequires-python = '>=3.11'\ndependencies = [{DEPENDENCIES}]\n\
          [project.scripts]\nmy-app = 'app:handler'\n\
          [build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n\
-         [tool.hatch.build.targets.wheel]\npackages = ['src/app']\n"
+         [tool.hatch.build.targets.wheel]\npackages = ['src/app']\n{POETRY_SOURCE}"
     );
     let files = [
         ("src/app/__init__.py", "def handler(event, context):\n    return event\n"),
