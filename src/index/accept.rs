@@ -70,8 +70,8 @@ impl Refused {
 /// Returns whether a file of the pinned version may be used.
 ///
 /// A page's digest decides here already. Where a page states none of the lock's algorithms, each of the lock's digests is
-/// accepted, and the file is compared with them when it was downloaded. Files of this machine are hashed instead, so that
-/// one is chosen that has the right digest; where the lock has no digests they are not, and none is known of them.
+/// accepted, and the file is compared with them when it was downloaded. A file of this machine is hashed instead, so that
+/// one is chosen that has the right digest; where the lock has no digests it is not, and none is known of it.
 ///
 /// # Errors
 /// A file of this machine cannot be read.
@@ -96,13 +96,13 @@ pub(super) fn accept(
         let digests: Vec<Digest> = strongest(&file.digests).into_iter().collect();
         return Ok(Ok(Accepted { digests, is_stated: true }));
     };
-    let computed = if file.url.scheme() == "file" { hash(file, wanted)? } else { Vec::new() };
-    let stated = if computed.is_empty() { &file.digests } else { &computed };
+    let is_comparable = |digest: &&Digest| wanted.iter().any(|other| other.algorithm() == digest.algorithm());
+    let is_hashed = file.url.scheme() == "file" && !file.digests.iter().any(|digest| is_comparable(&digest));
+    let stated = if is_hashed { hash(file, wanted)? } else { file.digests.clone() };
     let matching: Vec<Digest> = stated.iter().filter(|digest| wanted.contains(digest)).cloned().collect();
     if let Some(digest) = strongest(&matching) {
         return Ok(Ok(Accepted { digests: vec![digest], is_stated: true }));
     }
-    let is_comparable = |digest: &&Digest| wanted.iter().any(|other| other.algorithm() == digest.algorithm());
     Ok(match stated.iter().find(is_comparable) {
         Some(other) => Err(Refused::Other(file.name.clone(), other.clone())),
         None => Ok(Accepted { digests: wanted.iter().cloned().collect(), is_stated: false }),

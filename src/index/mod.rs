@@ -74,8 +74,8 @@ impl<'a> Finder<'a> {
     /// used, for it is pinned; the reporter is told so.
     ///
     /// # Errors
-    /// An index cannot be asked, or has no such file. If that is so for several distributions, the first one of the
-    /// selection is reported.
+    /// An index cannot be asked, or has no such file. Of several distributions of which the first is so, the first one of
+    /// the selection is reported, and else the first of those that have no file.
     pub fn complete(&self, selection: &mut Selection, target: &Target) -> Result<(), IndexError> {
         let queries: Vec<(&Pinned, &IndexQuery)> = selection
             .distributions
@@ -169,7 +169,7 @@ impl<'a> Finder<'a> {
         let package = format!("{} {}", pinned.name, offer.version);
         let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(package.clone());
         if is_new {
-            let reason = reason.as_ref().map(|reason| format!(": {}", reason.escape_debug())).unwrap_or_default();
+            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             self.reporter.warn(&format!("{package} was yanked from {place}{reason}"));
         }
     }

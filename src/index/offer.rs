@@ -80,19 +80,16 @@ pub(super) struct Offer {
 
 /// Returns how much of what a query needs is on a page.
 pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery) -> Coverage {
-    let total = |found: usize, wanted: usize| match found {
-        0 => Coverage::Nothing,
-        _ if found < wanted => Coverage::Something,
-        _ => Coverage::All,
-    };
+    // Less than all would let it depend on the age of the page which file is chosen.
+    let all = |is_there: bool| if is_there { Coverage::All } else { Coverage::Nothing };
     match &query.wanted {
         Wanted::Named(wanted) => {
             let names: BTreeSet<&str> = page.files.iter().map(|file| file.name.as_str()).collect();
-            total(wanted.keys().filter(|name| names.contains(name.as_str())).count(), wanted.len())
+            all(wanted.keys().all(|name| names.contains(name.as_str())))
         }
         Wanted::Digests(wanted) => {
             let digests: BTreeSet<_> = page.files.iter().flat_map(|file| &file.digests).collect();
-            total(wanted.iter().filter(|digest| digests.contains(digest)).count(), wanted.len())
+            all(wanted.iter().all(|digest| digests.contains(digest)))
         }
         // There may be more files of it, or a local version.
         Wanted::Any => match page
@@ -197,7 +194,7 @@ impl Request<'_> {
         }
         let yanked = candidates.iter().filter(|candidate| self.fits(candidate)).find_map(|candidate| {
             let reason = candidate.file.yanked.as_ref()?;
-            Some((candidate.listing.place.clone(), Some(reason.clone()).filter(|reason| !reason.trim().is_empty())))
+            Some((candidate.listing.place.clone(), Some(one_line(reason)).filter(|reason| !reason.is_empty())))
         });
         let mut files = Files { unusable: self.unusable(&candidates), ..Files::default() };
         let mut sdists = Vec::new();
@@ -246,11 +243,12 @@ impl Request<'_> {
             let is_other = refused.iter().any(|refused| matches!(refused, Refused::Other(..)));
             return IndexError::NoFile { package, places, reasons: reasons(&refused), is_other };
         }
-        if !places.is_empty() {
-            return IndexError::NoVersion { package, places, available: nearest(versions, &self.query.version) };
-        }
         if !found.unknown.is_empty() {
             return IndexError::Offline { name: self.name.to_string(), asked: found.unknown.clone() };
+        }
+        let is_refused = found.indexes.is_empty() && !found.refused.is_empty();
+        if !places.is_empty() && !is_refused {
+            return IndexError::NoVersion { package, places, available: nearest(versions, &self.query.version) };
         }
         IndexError::NotFound { name: self.name.to_string(), asked: found.asked.clone(), refused: found.refused.clone() }
     }
@@ -277,6 +275,12 @@ fn reasons(refused: &[Refused]) -> Vec<String> {
         format!("{reason}: {}", list(&files.into_iter().collect::<Vec<_>>()))
     };
     by_reason.into_iter().map(says).collect()
+}
+
+/// Returns a text of an index as it can be shown.
+fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn locate(file: &File, listing: &Listing) -> Location {

@@ -55,7 +55,7 @@ pub struct File {
 /// A file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// Its name, as it is written.
+    /// Its name, with escapes for what cannot be shown.
     pub name: String,
     /// What is wrong with it.
     pub reason: String,
@@ -98,7 +98,7 @@ impl Page {
         let file = locate(base, href, name).and_then(file);
         match file {
             Ok(file) => self.files.push(file),
-            Err(reason) => self.skipped.push(Skipped { name: name.to_owned(), reason }),
+            Err(reason) => self.skipped.push(Skipped { name: name.escape_debug().to_string(), reason }),
         }
     }
 }
@@ -193,6 +193,26 @@ mod tests {
         assert!(matches!(json, Err(PageError::Json(_))));
         assert!(matches!(Page::parse(Some("application/json"), b"{}", &base), Err(PageError::MediaType(_))));
         assert!(matches!(Page::parse(None, html, &base), Err(PageError::NoMediaType)));
+    }
+
+    #[test]
+    fn damaged_pages_harm_nobody() {
+        let base = "https://host/simple/a/".parse().unwrap();
+        let json = br#"{"meta": {"api-version": "1.1"}, "files": [{"filename": "a-1.tar.gz", "url": "a-1.tar.gz",
+            "hashes": {"sha256": "00"}, "yanked": "x", "core-metadata": {"md5": "0"}, "upload-time": "2026-01-01T00:00Z"}]}"#;
+        let html = b"<base href=/x><meta name=pypi:repository-version content=1.0><a href=\"a%20-1.zip?x#sha256=00\"
+            data-requires-python='&gt;3' data-yanked data-core-metadata=md5=0>&#x1F600;<!-- x --><![CDATA[x]]></a>";
+        for text in [&json[..], &html[..]] {
+            for at in 0..text.len() {
+                let mut flipped = text.to_vec();
+                for bit in 0..8 {
+                    flipped[at] = text[at] ^ (1 << bit);
+                    for damaged in [&flipped[..], &text[..at]] {
+                        let _ = (json::parse(damaged, &base), html::parse(damaged, &base));
+                    }
+                }
+            }
+        }
     }
 
     #[test]
