@@ -71,17 +71,17 @@ impl FormatControl {
     /// # Errors
     ///
     /// [`InvalidName`], if one of them is no name.
-    pub fn only_binary(&mut self, names: &str) -> Result<(), InvalidName> {
-        Self::name(names, &mut self.no_build, &mut self.no_binary)
+    pub fn apply_only_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+        Self::apply(names, &mut self.no_build, &mut self.no_binary)
     }
 
-    /// Takes the value of pip's `--no-binary`; see [`Self::only_binary`].
+    /// Takes the value of pip's `--no-binary`; see [`Self::apply_only_binary`].
     ///
     /// # Errors
     ///
     /// [`InvalidName`], if one of them is no name.
-    pub fn no_binary(&mut self, names: &str) -> Result<(), InvalidName> {
-        Self::name(names, &mut self.no_binary, &mut self.no_build)
+    pub fn apply_no_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+        Self::apply(names, &mut self.no_binary, &mut self.no_build)
     }
 
     /// Returns whether a distribution may be built. One that is named counts more than `:all:`.
@@ -94,7 +94,7 @@ impl FormatControl {
         !self.no_binary.contains(name) || self.no_binary == Packages::All && self.no_build.names(name)
     }
 
-    fn name(names: &str, target: &mut Packages, other: &mut Packages) -> Result<(), InvalidName> {
+    fn apply(names: &str, target: &mut Packages, other: &mut Packages) -> Result<(), InvalidName> {
         for name in names.split(',').map(str::trim) {
             match name {
                 Self::ALL => {

@@ -39,7 +39,7 @@ impl Stated {
 }
 
 /// Returns a text without credentials and control characters.
-pub(super) fn printable(text: &str) -> String {
+fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in redact::text(text).chars() {
         match character.is_control() {
@@ -126,6 +126,11 @@ pub enum RequirementsError {
 }
 
 impl RequirementsError {
+    /// Says what is wrong with a line, without credentials and control characters.
+    pub(super) fn syntax(place: &Place, reason: String, hint: Option<String>) -> Self {
+        Self::Syntax { place: place.clone(), reason: printable(&reason), hint }
+    }
+
     /// Returns what may help, in sentences without a full stop.
     pub fn hints(&self) -> Vec<String> {
         match self {
@@ -167,8 +172,8 @@ fn pin(path: &Path, python: PythonVersion) -> String {
         shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
     };
     format!(
-        "pin them with `uv pip compile {} --universal --python-version {python} --generate-hashes -o {output}` and bundle \
-         from {output}, or pass --resolve",
+        "pin them with `uv pip compile {} --universal --python-version {python} --generate-hashes -o {output}` and name \
+         the result with --lock {output}, or pass --resolve",
         quoted(path),
         output = quoted(&output),
     )

@@ -2,24 +2,30 @@
 //!
 //! Specification: [pip, requirements file format](https://pip.pypa.io/en/stable/reference/requirements-file-format/).
 //! `lines` takes comments out, `statement` tells options from requirements, `reference` is what stands in the place of a
-//! version, `read` follows the files, `select` decides which version of each is pinned for a target, and `complete` finds
+//! version, `entry` is a requirement with all of that, `read` follows the files, `select` decides which version of each is pinned for a target, and `complete` finds
 //! what the pinned distributions require and the files do not pin.
+//!
+//! Where pip and uv do not agree:
+//!
+//! * As with pip, a line may be continued anywhere and hold several options, options of a file of constraints count, and
+//!   once one requirement has a hash, every file must have one.
+//! * As with uv, `-e` heeds a marker, what a file of constraints includes is a constraint, nothing but hashes may follow a
+//!   requirement, and a folder or a commit needs no hash unless `--require-hashes` is given.
+//! * A file that includes itself is refused as by pip, two different values of `--index-url` as by uv, and a file on a
+//!   server here alone: a lock that may change is none.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pep440_rs::VersionSpecifiers;
 use url::Url;
 
-use super::{Dependent, FormatControl};
-use crate::digest::Digest;
-use crate::marker::Marker;
-use crate::name::{DistributionName, ExtraName};
-use reference::Reference;
+use super::FormatControl;
+use crate::name::DistributionName;
+use entry::Entry;
 
 mod compile;
 mod complete;
+mod entry;
 mod error;
 mod lines;
 mod read;
@@ -82,29 +88,6 @@ pub enum FindLinks {
     Folder(PathBuf),
     /// A page of links.
     Page(Url),
-}
-
-/// A requirement or a constraint.
-#[derive(Debug)]
-struct Entry {
-    stated: Stated,
-    name: DistributionName,
-    extras: BTreeSet<ExtraName>,
-    accepts: Accepts,
-    marker: Option<Marker>,
-    /// The digests of which the file must have one; empty if none is given.
-    digests: BTreeSet<Digest>,
-    /// Who asks for it, as comments say.
-    via: BTreeSet<Dependent>,
-}
-
-/// What a requirement accepts.
-#[derive(Debug)]
-enum Accepts {
-    /// The versions that satisfy all specifiers; every version, if there is none.
-    Versions(VersionSpecifiers),
-    /// What a direct reference leads to.
-    Reference(Reference),
 }
 
 /// Which requirements must have hashes.

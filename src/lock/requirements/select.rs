@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pep440_rs::{Operator, Version};
+use pep440_rs::Version;
 
+use super::entry::{Accepts, Entry};
 use super::error::{RequirementsError, Stated};
 use super::reference::Reference;
-use super::{Accepts, Entry, Hashes, Requirements};
+use super::{Hashes, Requirements};
 use crate::digest::{Algorithm, Digest};
 use crate::lock::path::join;
 use crate::lock::{Dependent, IndexQuery, LockError, Pinned, Request, Selection, Source, Wanted};
-use crate::marker::{self, ActiveExtras};
+use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName};
 use crate::target::Target;
 
@@ -99,7 +100,7 @@ impl Requirements {
     /// Returns what the lines pin a distribution to: nothing if none of them does.
     fn pin<'a>(&self, name: &DistributionName, sayings: &Sayings<'a>) -> Result<Option<Pin<'a>>, LockError> {
         let mut references = sayings.all().filter_map(|entry| match &entry.accepts {
-            Accepts::Reference(reference) => Some((entry, reference)),
+            Accepts::Reference(reference) => Some((entry, &**reference)),
             Accepts::Versions(_) => None,
         });
         if let Some((first, reference)) = references.next() {
@@ -182,7 +183,12 @@ impl Requirements {
 
     /// Returns whether a line requires the project itself.
     fn is_root(&self, entry: &Entry) -> bool {
-        matches!(&entry.accepts, Accepts::Reference(Reference::Folder(folder)) if join(folder, "") == self.project)
+        match &entry.accepts {
+            Accepts::Reference(reference) => {
+                matches!(&**reference, Reference::Folder(folder) if join(folder, "") == self.project)
+            }
+            Accepts::Versions(_) => false,
+        }
     }
 
     /// Returns where an entry is among all of them.
@@ -245,27 +251,6 @@ impl Pin<'_> {
                 let version = reference.version(&name);
                 Some(Pinned { name, version, required_by, source })
             }
-        }
-    }
-}
-
-impl Entry {
-    /// Returns the versions that the line names exactly: `==1.0` and `===1.0`, but not `==1.*`.
-    fn exact(&self) -> impl Iterator<Item = Version> {
-        let specifiers = match &self.accepts {
-            Accepts::Versions(specifiers) => Some(specifiers),
-            Accepts::Reference(_) => None,
-        };
-        let is_exact = |operator: &Operator| matches!(operator, Operator::Equal | Operator::ExactEqual);
-        let exact = specifiers.into_iter().flat_map(|specifiers| specifiers.iter());
-        exact.filter(move |specifier| is_exact(specifier.operator())).map(|specifier| specifier.version().clone())
-    }
-
-    /// Returns whether the line accepts a version; a direct reference is not asked.
-    fn accepts(&self, version: &Version) -> bool {
-        match &self.accepts {
-            Accepts::Versions(specifiers) => specifiers.iter().all(|specifier| marker::contains(specifier, version)),
-            Accepts::Reference(_) => true,
         }
     }
 }

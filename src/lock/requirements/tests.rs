@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::entry::Accepts;
+use super::reference::Reference;
 use super::*;
 use crate::lock::{LockError, Request, Source, Wanted};
+use crate::name::ExtraName;
 use crate::target::{Architecture, LambdaProfile, Target};
 
 const HASH: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -51,11 +54,13 @@ fn form(entry: &Entry) -> String {
     let extras: Vec<&str> = entry.extras.iter().map(ExtraName::as_str).collect();
     let accepts = match &entry.accepts {
         Accepts::Versions(specifiers) => specifiers.to_string(),
-        Accepts::Reference(Reference::Wheel(filename, _)) => format!(" wheel {filename}"),
-        Accepts::Reference(Reference::Archive(filename, ..)) => format!(" archive {filename}"),
-        Accepts::Reference(Reference::Folder(folder)) => format!(" folder {}", folder.display()),
-        Accepts::Reference(Reference::Commit(repository)) => format!(" commit {}", repository.commit),
-        Accepts::Reference(Reference::Branch) => " branch".to_owned(),
+        Accepts::Reference(reference) => match &**reference {
+            Reference::Wheel(filename, _) => format!(" wheel {filename}"),
+            Reference::Archive(filename, ..) => format!(" archive {filename}"),
+            Reference::Folder(folder) => format!(" folder {}", folder.display()),
+            Reference::Commit(repository) => format!(" commit {}", repository.commit),
+            Reference::Branch => " branch".to_owned(),
+        },
     };
     let marker = entry.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
     let digests = if entry.digests.is_empty() { String::new() } else { format!(" #{}", entry.digests.len()) };
@@ -121,11 +126,7 @@ fn files_mean_what_they_mean_to_uv() {
             let text = text.replace('\n', ending);
             let requirements = read(&[("requirements.txt", &text)]).unwrap();
             let entries: Vec<String> = requirements.entries.iter().map(form).collect();
-            assert_eq!(
-                entries,
-                expected.iter().map(|it| it.replace('\'', "\"")).map(|it| it).collect::<Vec<_>>(),
-                "{text}"
-            );
+            assert_eq!(entries, expected.iter().map(|it| it.replace('\'', "\"")).collect::<Vec<_>>(), "{text}");
         }
     }
 }
