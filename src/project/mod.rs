@@ -6,6 +6,7 @@ pub mod builder;
 mod collector;
 mod error;
 mod gitignore;
+mod poetry;
 pub mod pyproject;
 pub mod revision;
 mod rules;
