@@ -103,7 +103,11 @@ fn conjunction(text: &str) -> Result<VersionSpecifiers, String> {
     while !rest.is_empty() {
         let (operator, after) = rest.split_at(rest.find(|character| !is_operator(character)).unwrap_or(rest.len()));
         let after = after.trim_start();
-        let end = after.find(|character| is_separator(character) || is_operator(character)).unwrap_or(after.len());
+        // A `!` within a version ends its epoch.
+        let is_end = |(at, character): &(usize, char)| {
+            is_separator(*character) || "<>=~^".contains(*character) || after[*at..].starts_with("!=")
+        };
+        let end = after.char_indices().find(is_end).map_or(after.len(), |(at, _)| at);
         let (version, after) = after.split_at(end);
         specifiers.extend(term(operator, version)?);
         rest = after.trim_start_matches(is_separator);

@@ -1,4 +1,5 @@
-//! Credentials of indexes: from URLs, from uv's environment variables, from a `.netrc`, and from the `keyring` command.
+//! Credentials of indexes: from URLs, from uv's and Poetry's environment variables, from a `.netrc`, and from the
+//! `keyring` command.
 //!
 //! They go to the realm that they are for, which is a scheme, a host and a port
 //! ([RFC 9110, section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)), and nowhere else.
@@ -19,7 +20,7 @@ use crate::redact;
 /// An index of distributions.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Index {
-    /// The name that pyproject.toml gives it in `[[tool.uv.index]]`.
+    /// The name that pyproject.toml gives it in `[[tool.uv.index]]` or in `[[tool.poetry.source]]`.
     pub name: Option<String>,
     /// Its URL, which may hold a user and a password.
     pub url: Url,
@@ -72,7 +73,8 @@ impl Credentials {
     /// for `indexes`, which are those of pyproject.toml and of the command line.
     ///
     /// As in uv, an index NAME has its credentials in `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`, before
-    /// those in its URL; further indexes are in `UV_DEFAULT_INDEX`, `UV_INDEX`, `UV_INDEX_URL` and
+    /// those in its URL; as in Poetry, in `POETRY_HTTP_BASIC_<NAME>_USERNAME` and `POETRY_HTTP_BASIC_<NAME>_PASSWORD`,
+    /// where uv's are missing. Further indexes are in `UV_DEFAULT_INDEX`, `UV_INDEX`, `UV_INDEX_URL` and
     /// `UV_EXTRA_INDEX_URL`. What cannot be parsed is passed over: most files need no credentials. A `.netrc` that
     /// cannot be read is told of in the hints, when a server refuses to give a file.
     pub fn new(
@@ -161,14 +163,23 @@ pub(super) fn variable_name(index: &str) -> String {
     index.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
+/// Returns the name that Poetry derives its environment variables for a source from: `my-source` becomes `MY_SOURCE`.
+fn poetry_variable_name(source: &str) -> String {
+    source.to_uppercase().replace('-', "_")
+}
+
 fn login_of(index: &str, variables: &BTreeMap<String, String>) -> Option<Login> {
-    let variable = |part: &str| variables.get(&format!("UV_INDEX_{}_{part}", variable_name(index))).cloned();
-    match (variable("USERNAME"), variable("PASSWORD")) {
-        (None, None) => None,
-        (username, password) => {
-            Some(Login { username: username.unwrap_or_default(), password: password.unwrap_or_default() })
+    let prefixes =
+        [format!("UV_INDEX_{}", variable_name(index)), format!("POETRY_HTTP_BASIC_{}", poetry_variable_name(index))];
+    prefixes.iter().find_map(|prefix| {
+        let variable = |part: &str| variables.get(&format!("{prefix}_{part}")).cloned();
+        match (variable("USERNAME"), variable("PASSWORD")) {
+            (None, None) => None,
+            (username, password) => {
+                Some(Login { username: username.unwrap_or_default(), password: password.unwrap_or_default() })
+            }
         }
-    }
+    })
 }
 
 /// Returns the indexes that the environment names: each is a URL, or `name=URL`.
@@ -242,6 +253,18 @@ mod tests {
         let file = "https://host/files/a.whl";
         assert_eq!(sent(&credentials, file, None).unwrap(), "ann:p%40ss");
         assert_eq!(credentials.index_name(&url(file), None), Some("my-own.1"));
+    }
+
+    #[test]
+    fn poetrys_variables_are_known_too() {
+        let source = || index("my-own.1", "https://host/simple/");
+        let poetry =
+            [("POETRY_HTTP_BASIC_MY_OWN.1_USERNAME", "ann"), ("POETRY_HTTP_BASIC_MY_OWN.1_PASSWORD", "p%40ss")];
+        let credentials = Credentials::new(variables(&poetry), None, [source()]);
+        let (file, locked) = ("https://host/files/a.whl", Some("https://host/simple"));
+        assert_eq!(sent(&credentials, file, locked).unwrap(), "ann:p%40ss");
+        let both = [&poetry[..], &[("UV_INDEX_MY_OWN_1_USERNAME", "bob")]].concat();
+        assert_eq!(sent(&Credentials::new(variables(&both), None, [source()]), file, locked).unwrap(), "bob:");
     }
 
     #[test]

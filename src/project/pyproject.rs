@@ -2,7 +2,8 @@
 //!
 //! Specifications: [PyPA, pyproject.toml](https://packaging.python.org/en/latest/specifications/pyproject-toml/),
 //! [dependency groups](https://packaging.python.org/en/latest/specifications/dependency-groups/), and
-//! [uv's settings](https://docs.astral.sh/uv/reference/settings/) below `tool.uv`.
+//! [uv's settings](https://docs.astral.sh/uv/reference/settings/) below `tool.uv`. Where `[project]` is silent, `tool.poetry`
+//! speaks, see `poetry`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
 use super::error::ProjectError;
+use super::poetry::PoetryTable;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::redact;
 
@@ -25,25 +27,27 @@ pub const FILENAME: &str = "pyproject.toml";
 pub struct Pyproject {
     /// The file.
     pub path: PathBuf,
-    /// `project.name`; none where there is no `[project]` table.
+    /// `project.name`, or else `tool.poetry.name`.
     pub name: Option<DistributionName>,
-    /// `project.version`; none where it is dynamic, or where there is no `[project]` table.
+    /// `project.version`, or else `tool.poetry.version`; none where it is dynamic.
     pub version: Option<Version>,
-    /// `project.requires-python`.
+    /// `project.requires-python`, and the `python` of `tool.poetry.dependencies`.
     pub requires_python: Option<VersionSpecifiers>,
-    /// `project.scripts`: console scripts by name, each with its entry point.
+    /// `project.scripts`, or else `tool.poetry.scripts`: console scripts by name, each with its entry point.
     pub scripts: BTreeMap<String, String>,
     /// The whole file.
     pub table: toml::Table,
     has_build_system: bool,
     uv: UvTable,
+    poetry: Option<PoetryTable>,
     indexes: Vec<Index>,
 }
 
-/// An entry of `tool.uv.index`.
+/// An entry of `tool.uv.index`, or of `tool.poetry.source`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    /// The name, by which `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD` give its credentials.
+    /// The name, by which `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD` give its credentials, or Poetry's
+    /// variables of the same kind.
     pub name: Option<String>,
     /// The URL, with credentials if it has any; a path is made a `file` URL, relative to the file's folder.
     pub url: Url,
@@ -78,14 +82,34 @@ impl Pyproject {
         let invalid = |error: toml::de::Error| invalid(text, &path, &error);
         let document: Document = toml::from_str(text).map_err(invalid)?;
         let table: toml::Table = toml::from_str(text).map_err(invalid)?;
-        let uv = document.tool.and_then(|tool| tool.uv).unwrap_or_default();
-        let indexes = resolve_indexes(&uv.index, &path)?;
+        let ToolTable { uv, poetry } = document.tool.unwrap_or_default();
+        let uv = uv.unwrap_or_default();
+        let mut indexes = resolve_indexes(&uv.index, &path)?;
+        if let Some(poetry) = &poetry {
+            let sources = poetry.indexes().map_err(|(name, reason)| ProjectError::Index {
+                path: path.clone(),
+                index: format!("`{name}`"),
+                reason,
+            })?;
+            indexes.extend(sources);
+        }
         let has_build_system = document.build_system.is_some();
-        let (name, version, requires_python, scripts) = match document.project {
+        let (mut name, mut version, mut requires_python, mut scripts) = match document.project {
             None => (None, None, None, BTreeMap::new()),
             Some(project) => (Some(project.name), project.version, project.requires_python, project.scripts),
         };
-        Ok(Self { path, name, version, requires_python, scripts, table, has_build_system, uv, indexes })
+        if let Some(poetry) = &poetry {
+            name = name.or_else(|| poetry.name.clone());
+            version = version.or_else(|| poetry.version.clone());
+            requires_python = match (requires_python, poetry.requires_python()) {
+                (Some(project), Some(poetry)) => Some(project.iter().chain(poetry.iter()).cloned().collect()),
+                (project, poetry) => project.or(poetry),
+            };
+            if scripts.is_empty() {
+                scripts = poetry.scripts();
+            }
+        }
+        Ok(Self { path, name, version, requires_python, scripts, table, has_build_system, uv, poetry, indexes })
     }
 
     /// Returns what a folder without the file says: nothing.
@@ -99,6 +123,7 @@ impl Pyproject {
             table: toml::Table::new(),
             has_build_system: false,
             uv: UvTable::default(),
+            poetry: None,
             indexes: Vec::new(),
         }
     }
@@ -108,10 +133,12 @@ impl Pyproject {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Returns whether the project is built and installed as a distribution: it has a `[build-system]` table, unless
-    /// `tool.uv.package` says otherwise. A file without a `[project]` table is never a package.
+    /// Returns whether the project is built and installed as a distribution: `tool.uv.package` says so, or else
+    /// `tool.poetry.package-mode` where there is a `[tool.poetry]` table, or else there is a `[build-system]` table. A
+    /// project without a name is never a package.
     pub fn is_package(&self) -> bool {
-        self.name.is_some() && self.uv.package.unwrap_or(self.has_build_system)
+        let by_tables = || self.poetry.as_ref().map_or(self.has_build_system, PoetryTable::is_package);
+        self.name.is_some() && self.uv.package.unwrap_or_else(by_tables)
     }
 
     /// Returns whether `tool.uv.package` leaves it open that the project is built and installed as a distribution.
@@ -119,7 +146,7 @@ impl Pyproject {
         self.uv.package != Some(false)
     }
 
-    /// Returns the indexes of `tool.uv.index`, in their order.
+    /// Returns the indexes of `tool.uv.index` in their order, then those of `tool.poetry.source` by their priority.
     pub fn indexes(&self) -> Vec<Index> {
         self.indexes.clone()
     }
@@ -155,9 +182,10 @@ struct BuildSystemTable {
     _build_backend: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct ToolTable {
     uv: Option<UvTable>,
+    poetry: Option<PoetryTable>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -224,7 +252,9 @@ impl TryFrom<ProjectWire> for ProjectTable {
 }
 
 /// Reads a string that has a syntax of its own; the message keeps to one line.
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(|error: T::Err| {
         let reason = error.to_string();
@@ -329,6 +359,37 @@ mod tests {
             assert_eq!(parse(&format!("{project}{rest}")).unwrap().is_package(), is_package, "{rest}");
         }
         assert!(!parse(build).unwrap().is_package(), "nothing that has no name can be installed");
+        let poetry = "[tool.poetry]\nname = \"a\"\nversion = \"1\"\n";
+        assert!(parse(poetry).unwrap().is_package());
+        assert!(!parse(&format!("{poetry}package-mode = false")).unwrap().is_package());
+        assert!(!parse(&format!("{project}{build}[tool.poetry]\npackage-mode = false")).unwrap().is_package());
+    }
+
+    #[test]
+    fn poetry_speaks_where_the_standard_is_silent() {
+        let text = "
+            [tool.poetry]
+            name = \"Shop\"
+            version = \"1.2\"
+            [tool.poetry.dependencies]
+            python = \"^3.9\"
+            flask = { version = \"3\" }
+            [tool.poetry.scripts]
+            run = \"shop:main\"
+            [[tool.poetry.source]]
+            name = \"private\"
+            url = \"https://host/simple/\"
+        ";
+        let pyproject = parse(text).unwrap();
+        assert_eq!(pyproject.name.as_ref().unwrap().as_str(), "shop");
+        assert_eq!(pyproject.version.as_ref().unwrap().to_string(), "1.2");
+        assert_eq!(pyproject.requires_python.as_ref().unwrap().to_string(), ">=3.9, <4");
+        assert_eq!(pyproject.scripts["run"], "shop:main");
+        assert_eq!(pyproject.indexes()[0].name.as_deref(), Some("private"));
+        let project = "[project]\nname = \"a\"\nversion = \"2\"\nrequires-python = \">=3.10\"\n";
+        let both = parse(&format!("{project}{text}")).unwrap();
+        assert_eq!((both.name.unwrap().as_str(), both.version.unwrap().to_string().as_str()), ("a", "2"));
+        assert_eq!(both.requires_python.unwrap().to_string(), ">=3.9, >=3.10, <4");
     }
 
     #[test]

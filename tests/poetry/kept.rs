@@ -6,7 +6,7 @@ use crate::oracle::{Case, agree};
 use crate::project::Project;
 use crate::support::command::repository;
 
-const PYTHONS: [&str; 4] = ["3.9", "3.10", "3.12", "3.13"];
+const PYTHONS: [&str; 3] = ["3.9", "3.10", "3.13"];
 
 fn kept(name: &str) -> Project {
     let folder = repository().join("testdata/valid/poetry").join(name);

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn values_are_written_as_python_writes_them() {
         for (toml, json) in [
-            ("'a\"\\é😀\u{7f}'", r#""a\"\\\u00e9\ud83d\ude00\u007f""#),
+            ("\"a\\\"\\\\é😀\\u007F\"", r#""a\"\\\u00e9\ud83d\ude00\u007f""#),
             ("\"\\u0001\\t\\f\"", r#""\u0001\t\f""#),
             ("[1, -2, true]", "[1, -2, true]"),
             ("{ b = 1, a = [], Z = {} }", r#"{"Z": {}, "a": [], "b": 1}"#),

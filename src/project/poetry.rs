@@ -1,0 +1,188 @@
+//! `tool.poetry` in pyproject.toml, as far as a bundle depends on it beside the lock.
+//!
+//! Specification: [Poetry, the pyproject.toml file](https://python-poetry.org/docs/pyproject/) and
+//! [package sources](https://python-poetry.org/docs/repositories/#package-sources).
+
+use std::collections::BTreeMap;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use serde::Deserialize;
+use url::Url;
+
+use super::pyproject::{Index, parsed};
+use crate::constraint::VersionConstraint;
+use crate::name::DistributionName;
+
+/// The name that stands for PyPI itself among the sources.
+const PYPI: &str = "pypi";
+
+/// `tool.poetry`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct PoetryTable {
+    pub(super) name: Option<DistributionName>,
+    #[serde(deserialize_with = "parsed")]
+    pub(super) version: Option<Version>,
+    package_mode: Option<bool>,
+    dependencies: DependenciesTable,
+    scripts: BTreeMap<String, Script>,
+    source: Vec<SourceTable>,
+}
+
+/// `tool.poetry.dependencies`: of the requirements only the one that is for Python.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct DependenciesTable {
+    #[serde(default, deserialize_with = "parsed")]
+    python: Option<VersionConstraint>,
+}
+
+/// An entry of `tool.poetry.scripts`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Script {
+    EntryPoint(String),
+    Table {
+        #[serde(alias = "callable")]
+        reference: Option<String>,
+        r#type: Option<String>,
+    },
+}
+
+/// An entry of `tool.poetry.source`.
+#[derive(Debug, Clone, Deserialize)]
+struct SourceTable {
+    name: String,
+    url: Option<String>,
+    #[serde(default)]
+    priority: Option<Priority>,
+    #[serde(default)]
+    default: bool,
+    #[serde(default)]
+    secondary: bool,
+}
+
+/// When a source is asked. The older names mean one of the newer ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Priority {
+    /// In place of PyPI.
+    #[serde(alias = "default")]
+    Primary,
+    /// For what the others do not have.
+    #[serde(alias = "secondary")]
+    Supplemental,
+    /// For the distributions that name it.
+    Explicit,
+}
+
+impl PoetryTable {
+    /// Returns whether the project is built and installed as a distribution.
+    pub(super) fn is_package(&self) -> bool {
+        self.package_mode.unwrap_or(true)
+    }
+
+    /// Returns the versions of Python that the project is for.
+    pub(super) fn requires_python(&self) -> Option<VersionSpecifiers> {
+        let python = self.dependencies.python.clone()?;
+        Some(python.on_python().to_python_specifiers())
+    }
+
+    /// Returns the console scripts, each with its entry point.
+    pub(super) fn scripts(&self) -> BTreeMap<String, String> {
+        let scripts = self.scripts.iter().filter_map(|(name, script)| match script {
+            Script::EntryPoint(entry_point) => Some((name.clone(), entry_point.clone())),
+            Script::Table { reference, r#type } => {
+                let is_console = r#type.as_deref().is_none_or(|kind| kind == "console");
+                Some((name.clone(), reference.clone().filter(|_| is_console)?))
+            }
+        });
+        scripts.collect()
+    }
+
+    /// Returns the sources as indexes, in the order in which they are asked. PyPI is asked last, unless there is a
+    /// primary source and PyPI is not named beside it.
+    ///
+    /// # Errors
+    ///
+    /// The name of a source, and what is wrong with it.
+    pub(super) fn indexes(&self) -> Result<Vec<Index>, (String, String)> {
+        let is_pypi = |source: &&SourceTable| source.name.eq_ignore_ascii_case(PYPI);
+        let mut sources: Vec<&SourceTable> = self.source.iter().filter(|source| !is_pypi(source)).collect();
+        sources.sort_by_key(|source| source.priority());
+        let has_primary = sources.iter().any(|source| source.priority() == Priority::Primary);
+        let replaces_pypi = has_primary && !self.source.iter().any(|source| is_pypi(&source));
+        let indexes = sources.iter().map(|source| source.index().map_err(|reason| (source.name.clone(), reason)));
+        let mut indexes = indexes.collect::<Result<Vec<Index>, _>>()?;
+        if let Some(last) = indexes.iter_mut().rev().find(|index| !index.explicit) {
+            last.default = replaces_pypi;
+        }
+        Ok(indexes)
+    }
+}
+
+impl SourceTable {
+    fn priority(&self) -> Priority {
+        match self.priority {
+            Some(priority) => priority,
+            None if self.secondary && !self.default => Priority::Supplemental,
+            None => Priority::Primary,
+        }
+    }
+
+    fn index(&self) -> Result<Index, String> {
+        let text = self.url.as_deref().ok_or("it has no URL")?;
+        let url = Url::parse(text).map_err(|error| format!("its URL is not valid: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https" | "file") {
+            return Err("its URL's scheme is not http, https or file".to_owned());
+        }
+        let explicit = self.priority() == Priority::Explicit;
+        Ok(Index { name: Some(self.name.clone()), url, explicit, default: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> PoetryTable {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn sources_are_asked_by_their_priority() {
+        let names = |text: &str| -> Vec<String> {
+            let indexes = table(text).indexes().unwrap();
+            let named = indexes.into_iter().map(|index| {
+                let mark = if index.explicit {
+                    "!"
+                } else if index.default {
+                    "="
+                } else {
+                    ""
+                };
+                format!("{}{mark}", index.name.unwrap())
+            });
+            named.collect()
+        };
+        let source =
+            |name: &str, rest: &str| format!("[[source]]\nname = '{name}'\nurl = 'https://host/{name}'\n{rest}\n");
+        let all = [
+            source("e", "priority = 'explicit'"),
+            source("s", "priority = 'supplemental'"),
+            source("p", ""),
+            source("old", "secondary = true"),
+        ];
+        assert_eq!(names(&all.concat()), ["p", "s", "old=", "e!"]);
+        assert_eq!(names(&format!("{}[[source]]\nname = 'PyPI'", all.concat())), ["p", "s", "old", "e!"]);
+        assert_eq!(names(&all[..2].concat()), ["s", "e!"]);
+        assert_eq!(names(&source("d", "default = true")), ["d="]);
+        assert_eq!(table("[[source]]\nname = 'x'").indexes().unwrap_err().1, "it has no URL");
+    }
+
+    #[test]
+    fn scripts_are_entry_points() {
+        let text = "[scripts]\na = 'm:f'\nb = { reference = 'm:g', type = 'console' }\nc = { reference = 'c.sh', type = 'file' }\nd = { callable = 'm:h' }";
+        let expected = [("a", "m:f"), ("b", "m:g"), ("d", "m:h")].map(|(name, at)| (name.to_owned(), at.to_owned()));
+        assert_eq!(table(text).scripts(), BTreeMap::from(expected));
+    }
+}
