@@ -9,7 +9,7 @@ use crate::support;
 use crate::support::command::succeed;
 use crate::support::uv::{Project, targets};
 
-const PYTHONS: &[&str] = &["3.9", "3.12", "3.13"];
+const PYTHONS: &[&str] = &["3.9", "3.12"];
 
 const PYPROJECT: &str = r#"
     [project]

@@ -13,7 +13,8 @@ fn lock(head: &str, entries: &[(&str, &str)]) -> Project {
         let (url, hash) = (format!("https://example.org/{name}-1.0-py3-none-any.whl"), "0".repeat(64));
         text.push_str(&format!(
             "[[packages]]\nname = \"{name}\"\nversion = \"1.0\"\n{marker}\
-             wheels = [{{ url = \"{url}\", hashes = {{ sha256 = \"{hash}\", md5 = \"{hash}\" }} }}]\n"
+             wheels = [{{ url = \"{url}\", hashes = {{ sha256 = \"{hash}\", md5 = \"{}\" }} }}]\n",
+            "0".repeat(32)
         ));
     }
     Project::new(&[("pylock.toml", &text)])

@@ -64,7 +64,7 @@ pub fn packaging(
         },
     });
     let mut command = Command::new(repository().join("target/test-tools/venv/bin/python"));
-    command.arg(repository().join("tests/pylock/select.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.arg(repository().join("tests/pylock/ask_packaging.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child =
         command.spawn().unwrap_or_else(|error| panic!("packaging is missing: run scripts/setup-tests ({error})"));
     child.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();

@@ -89,12 +89,13 @@ fn agree(version: &mut Option<Version>, found: Version, file: &str) -> Result<()
 /// Returns the digest that a file must have: of those that are known the strongest. There is none only where there are no
 /// hashes at all: uv writes that for indexes that publish none, although the specification asks for one.
 fn best_digest(hashes: &BTreeMap<String, String>, file: &str) -> Result<Option<Digest>, Fault> {
-    let known = PREFERENCE.iter().find_map(|algorithm| hashes.get_key_value(algorithm.name()));
-    match known {
-        Some((algorithm, hexadecimal)) => Ok(Some(format!("{algorithm}:{hexadecimal}").parse()?)),
-        None if hashes.is_empty() => Ok(None),
-        None => Err(Fault::UnknownHashes { file: file.to_owned(), algorithms: hashes.keys().cloned().collect() }),
+    let known = PREFERENCE.iter().filter_map(|algorithm| hashes.get_key_value(algorithm.name()));
+    let digests = known.map(|(algorithm, hexadecimal)| format!("{algorithm}:{hexadecimal}").parse());
+    let digests: Vec<Digest> = digests.collect::<Result<_, _>>()?;
+    if digests.is_empty() && !hashes.is_empty() {
+        return Err(Fault::UnknownHashes { file: file.to_owned(), algorithms: hashes.keys().cloned().collect() });
     }
+    Ok(digests.into_iter().next())
 }
 
 /// Returns a path that may be looked up.
