@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::error::LockError;
+use crate::name::DistributionName;
 use crate::redact;
 
 /// A string of the file that was parsed, with its text for messages.
@@ -52,7 +53,8 @@ pub fn line_after(before: &str) -> usize {
 fn name(table: &str) -> Option<&str> {
     let lines = table.lines().skip(1).map(str::trim).take_while(|line| !line.starts_with('['));
     let values = lines.filter_map(|line| line.strip_prefix("name")?.trim_start().strip_prefix('='));
-    values.filter_map(|value| value.trim_start().strip_prefix(['"', '\''])?.split(['"', '\'']).next()).next()
+    let mut names = values.filter_map(|value| value.trim_start().strip_prefix(['"', '\''])?.split(['"', '\'']).next());
+    names.next().filter(|name| name.parse::<DistributionName>().is_ok())
 }
 
 #[cfg(test)]
@@ -66,6 +68,7 @@ mod tests {
             ("[[packages]]\n  index = 'x'\n  name='foo' # the name\n", Some("foo")),
             ("[[packages]]\n  [[packages.wheels]]\n  name = 'foo-1.0-py3-none-any.whl'\n", None),
             ("[[packages]]\nname = 1\n", None),
+            ("[[packages]]\nname = '\u{1b}[31m'\n", None),
             ("[[packages]]", None),
         ] {
             assert_eq!(name(table), expected, "{table}");

@@ -86,8 +86,7 @@ impl Project {
         let (requirements, _) = self.uv(&[&common[..], export].concat());
         self.write("requirements.txt", requirements.as_bytes());
         let python = target.python.to_string();
-        let Glibc { major, minor } = target.glibc;
-        let platform = format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name());
+        let platform = platform(target);
         let (_, log) =
             self.uv(
                 &[
@@ -134,6 +133,12 @@ impl Project {
             })
             .collect()
     }
+}
+
+/// Returns a target's platform as `--python-platform` takes it.
+pub fn platform(target: &Target) -> String {
+    let Glibc { major, minor } = target.glibc;
+    format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name())
 }
 
 /// Returns each architecture of these runtimes, named as `3.12`. The older ones get a glibc that uv knows, 2.28 in place of

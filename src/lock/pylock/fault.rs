@@ -48,9 +48,6 @@ pub enum Fault {
     /// A file belongs to another version.
     #[error("has the file `{0}`, which is another version's")]
     FileOfAnotherVersion(String),
-    /// A file has no digest.
-    #[error("has the file `{0}` without a hash")]
-    NoHash(String),
     /// A file has only digests that are not known.
     #[error("has the file `{file}` with no hash that is known, but only {}", .algorithms.join(", "))]
     UnknownHashes {

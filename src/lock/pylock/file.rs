@@ -41,7 +41,7 @@ pub fn read(table: FileTable, key: &'static str, folder: &Path, index: Option<&U
     if name.is_empty() || name.contains(['/', '\\', '\0']) {
         return Err(Fault::InvalidFileName { key, name });
     }
-    let digests = vec![best_digest(&table.hashes, &name)?];
+    let digests = best_digest(&table.hashes, &name)?.into_iter().collect();
     Ok(File { filename: name, location, digests, size: table.size })
 }
 
@@ -56,27 +56,21 @@ pub fn wheel(file: File, name: &DistributionName, version: &mut Option<Version>)
     Ok(wheel)
 }
 
-/// Takes a file for a source distribution, whose version it tells if that is not known. One that is packed in another form
-/// than those that can be unpacked is returned as it was.
-pub fn sdist(
-    file: File,
+/// Checks that an archive is a source distribution of a distribution, whose version it tells if that is not known.
+pub fn check_sdist(
+    filename: &SdistFilename,
     name: &DistributionName,
     version: &mut Option<Version>,
-) -> Result<Result<LockedFile<SdistFilename>, File>, Fault> {
-    let file = match archive(file) {
-        Ok(file) => file,
-        unusable => return Ok(unusable),
-    };
-    let found = file.filename.version_of(name).ok_or_else(|| Fault::FileOfAnother(file.filename.to_string()))?;
-    agree(version, found, file.filename.as_str())?;
-    Ok(Ok(file))
+) -> Result<(), Fault> {
+    let found = filename.version_of(name).ok_or_else(|| Fault::FileOfAnother(filename.to_string()))?;
+    agree(version, found, filename.as_str())
 }
 
-/// Takes a file for an archive that a project can be built from.
-pub fn archive(file: File) -> Result<LockedFile<SdistFilename>, File> {
+/// Takes a file for an archive that a project can be built from, or returns its name if it cannot be unpacked.
+pub fn archive(file: File) -> Result<LockedFile<SdistFilename>, String> {
     match file.filename.parse() {
         Ok(filename) => Ok(named(filename, file)),
-        Err(_) => Err(file),
+        Err(_) => Err(file.filename),
     }
 }
 
@@ -92,14 +86,16 @@ fn agree(version: &mut Option<Version>, found: Version, file: &str) -> Result<()
     }
 }
 
-/// Returns the digest that a file must have: of those that are known the strongest.
-fn best_digest(hashes: &BTreeMap<String, String>, file: &str) -> Result<Digest, Fault> {
-    let known = PREFERENCE.iter().find_map(|algorithm| hashes.get_key_value(algorithm.name()));
-    match known {
-        Some((algorithm, hexadecimal)) => Ok(format!("{algorithm}:{hexadecimal}").parse()?),
-        None if hashes.is_empty() => Err(Fault::NoHash(file.to_owned())),
-        None => Err(Fault::UnknownHashes { file: file.to_owned(), algorithms: hashes.keys().cloned().collect() }),
+/// Returns the digest that a file must have: of those that are known the strongest. There is none only where there are no
+/// hashes at all: uv writes that for indexes that publish none, although the specification asks for one.
+fn best_digest(hashes: &BTreeMap<String, String>, file: &str) -> Result<Option<Digest>, Fault> {
+    let known = PREFERENCE.iter().filter_map(|algorithm| hashes.get_key_value(algorithm.name()));
+    let digests = known.map(|(algorithm, hexadecimal)| format!("{algorithm}:{hexadecimal}").parse());
+    let digests: Vec<Digest> = digests.collect::<Result<_, _>>()?;
+    if digests.is_empty() && !hashes.is_empty() {
+        return Err(Fault::UnknownHashes { file: file.to_owned(), algorithms: hashes.keys().cloned().collect() });
     }
+    Ok(digests.into_iter().next())
 }
 
 /// Returns a path that may be looked up.

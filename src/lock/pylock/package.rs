@@ -8,7 +8,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use super::document::{DirectoryTable, FileTable, PackageTable, VcsKind, VcsTable};
 use super::fault::Fault;
-use super::file::{self, checked_path, invalid_url, parse_url};
+use super::file::{self, File, checked_path, invalid_url, parse_url};
 use crate::lock::path::join;
 use crate::lock::syntax::Parsed;
 use crate::lock::{Files, LockedSdist, Repository, Source};
@@ -28,17 +28,8 @@ pub struct Package {
     pub requires_python: Option<VersionSpecifiers>,
     /// What it needs, as far as the lock says so.
     pub dependencies: BTreeSet<DistributionName>,
-    /// Where it comes from.
-    pub origin: Origin,
-}
-
-/// Where an entry comes from.
-#[derive(Debug)]
-pub enum Origin {
-    /// A source that can be installed.
-    Source(Source),
-    /// A repository of a version control system that is none of git.
-    OtherVcs(VcsKind),
+    /// Where it comes from; or the version control system that has it, if that is not git.
+    pub source: Result<Source, VcsKind>,
 }
 
 impl fmt::Display for Package {
@@ -71,11 +62,12 @@ impl Package {
             [first, second, ..] => return Err(Fault::TwoSources(first, second)),
             [] => return Err(Fault::NoSource),
         }
-        let origin = match (table.vcs.take(), table.directory.take(), table.archive.take()) {
-            (Some(vcs), ..) => repository(vcs, folder)?,
-            (_, Some(directory), _) => Origin::Source(Source::Directory(project_folder(directory, folder)?)),
-            (.., Some(archive)) => Origin::Source(Source::Files(one_file(archive, &table.name, &mut version, folder)?)),
-            _ => Origin::Source(Source::Files(files(&mut table, &mut version, folder)?)),
+        let source = match (table.vcs.take(), table.directory.take(), table.archive.take()) {
+            (Some(VcsTable { r#type, .. }), ..) if r#type != VcsKind::Git => Err(r#type),
+            (Some(vcs), ..) => Ok(Source::Repository(repository(vcs, folder)?)),
+            (_, Some(directory), _) => Ok(Source::Directory(project_folder(directory, folder)?)),
+            (.., Some(archive)) => Ok(Source::Files(one_file(archive, &table.name, &mut version, folder)?)),
+            _ => Ok(Source::Files(files(&mut table, &mut version, folder)?)),
         };
         Ok(Self {
             version,
@@ -83,7 +75,7 @@ impl Package {
             requires_python: table.requires_python.map(|range| range.value),
             dependencies: table.dependencies.into_iter().filter_map(|dependency| dependency.name).collect(),
             name: table.name,
-            origin,
+            source,
         })
     }
 }
@@ -98,9 +90,9 @@ fn files(table: &mut PackageTable, version: &mut Option<Version>, folder: &Path)
     }
     if let Some(sdist) = table.sdist.take() {
         let file = file::read(sdist, "sdist", folder, index.as_ref())?;
-        match file::sdist(file, &table.name, version)? {
-            Ok(file) => files.sdist = Some(LockedSdist { file, subdirectory: None }),
-            Err(unusable) => files.unusable.push(unusable.filename),
+        add_archive(&mut files, file, None);
+        if let Some(sdist) = &files.sdist {
+            file::check_sdist(&sdist.file.filename, &table.name, version)?;
         }
     }
     Ok(files)
@@ -118,10 +110,16 @@ fn one_file(
     if file.filename.ends_with(".whl") {
         return Ok(Files { wheels: vec![file::wheel(file, name, version)?], ..Files::default() });
     }
-    Ok(match file::archive(file) {
-        Ok(file) => Files { sdist: Some(LockedSdist { file, subdirectory }), ..Files::default() },
-        Err(unusable) => Files { unusable: vec![unusable.filename], ..Files::default() },
-    })
+    let mut files = Files::default();
+    add_archive(&mut files, file, subdirectory);
+    Ok(files)
+}
+
+fn add_archive(files: &mut Files, file: File, subdirectory: Option<String>) {
+    match file::archive(file) {
+        Ok(file) => files.sdist = Some(LockedSdist { file, subdirectory }),
+        Err(unusable) => files.unusable.push(unusable),
+    }
 }
 
 /// Reads `packages.directory`.
@@ -131,11 +129,8 @@ fn project_folder(table: DirectoryTable, folder: &Path) -> Result<PathBuf, Fault
     Ok(subdirectory.map_or_else(|| folder.clone(), |subdirectory| join(&folder, &subdirectory)))
 }
 
-/// Reads `packages.vcs`.
-fn repository(table: VcsTable, folder: &Path) -> Result<Origin, Fault> {
-    if table.r#type != VcsKind::Git {
-        return Ok(Origin::OtherVcs(table.r#type));
-    }
+/// Reads `packages.vcs` of git.
+fn repository(table: VcsTable, folder: &Path) -> Result<Repository, Fault> {
     // SHA-1, or SHA-256 (git's object formats). What is shorter may come to name two commits.
     let is_hash = |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let commit = table.commit_id;
@@ -162,7 +157,7 @@ fn repository(table: VcsTable, folder: &Path) -> Result<Origin, Fault> {
         (None, None) => return Err(Fault::NoPlace("vcs")),
     };
     let subdirectory = table.subdirectory.as_deref().map(below).transpose()?.flatten();
-    Ok(Origin::Source(Source::Repository(Repository { url, commit, subdirectory, lfs: false })))
+    Ok(Repository { url, commit, subdirectory, lfs: false })
 }
 
 /// Returns a subdirectory, which stays below its top; none for the top itself.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Pylock;
-use super::package::{Origin, Package};
+use super::package::Package;
 use crate::lock::error::LockError;
 use crate::lock::syntax::Parsed;
 use crate::lock::{Dependent, Pinned, Request, Selection, Source, python};
@@ -145,14 +145,11 @@ impl Pylock {
     }
 
     fn source(&self, package: &Package) -> Result<Source, LockError> {
-        match &package.origin {
-            Origin::Source(source) => Ok(source.clone()),
-            Origin::OtherVcs(vcs) => Err(LockError::UnsupportedVcs {
-                path: self.path.clone(),
-                package: package.to_string(),
-                vcs: vcs.to_string(),
-            }),
-        }
+        package.source.clone().map_err(|vcs| LockError::UnsupportedVcs {
+            path: self.path.clone(),
+            package: package.to_string(),
+            vcs: vcs.to_string(),
+        })
     }
 
     /// Returns whether an entry is the project that the lock is of.
@@ -182,8 +179,8 @@ impl Pylock {
 
 /// Returns the folder of a project on this machine.
 fn folder_of(package: &Package) -> Option<&Path> {
-    match &package.origin {
-        Origin::Source(Source::Directory(folder)) => Some(folder),
+    match &package.source {
+        Ok(Source::Directory(folder)) => Some(folder),
         _ => None,
     }
 }

@@ -37,6 +37,7 @@ impl UvLock {
         let environment = self.environment(target)?;
         let roots = Roots::find(self, request, folder)?;
         let starts = roots.starts(self, request, &environment)?;
+        self.check_conflicts_of_members(request, &starts)?;
         let reached = self.reach(&starts, &environment)?;
         self.check_one_version_each(&reached)?;
         let locator = Locator { path: &self.path, folder: &self.folder };
@@ -78,6 +79,39 @@ impl UvLock {
         Ok(environment)
     }
 
+    /// Refuses members that exclude each other. Here a member counts as asked for wherever it may be needed: the markers that
+    /// lead to it already say that it is not, once another is active.
+    fn check_conflicts_of_members(&self, request: &Request, starts: &Starts) -> Result<(), LockError> {
+        if self.conflicts.is_empty() {
+            return Ok(());
+        }
+        let members = self.needed_by_any_marker(starts);
+        let projects = members.iter().filter(|_| request.only_groups.is_empty()).cloned().map(Item::Project);
+        match conflicts::first_violation(&self.conflicts, &projects.collect()) {
+            None => Ok(()),
+            Some(items) => Err(self.conflict(items)),
+        }
+    }
+
+    /// Returns the members that are reached if every marker holds.
+    fn needed_by_any_marker(&self, starts: &Starts) -> BTreeSet<DistributionName> {
+        let mut seen: BTreeSet<(PackageIndex, Option<&ExtraName>)> = BTreeSet::new();
+        let mut edges: Vec<&Edge> = starts.edges.iter().map(|start| &start.edge).collect();
+        while let Some(edge) = edges.pop() {
+            let package = self.graph.package(edge.to);
+            if seen.insert((edge.to, None)) {
+                edges.extend(&package.dependencies);
+            }
+            for extra in &edge.extras {
+                if seen.insert((edge.to, Some(extra))) {
+                    edges.extend(package.extras.get(extra).into_iter().flatten());
+                }
+            }
+        }
+        let members = self.members().filter(|(index, _)| seen.contains(&(*index, None)));
+        members.map(|(_, package)| package.name.clone()).collect()
+    }
+
     /// Walks until the extras that the walk makes active are those that its markers were evaluated with.
     fn reach(&self, starts: &Starts, environment: &MarkerEnvironment) -> Result<Reached, LockError> {
         let mut active = starts.active.clone();
@@ -87,15 +121,16 @@ impl UvLock {
                 let asked: BTreeSet<Item> = active.union(&starts.empty_extras).cloned().collect();
                 return match conflicts::first_violation(&self.conflicts, &asked) {
                     None => Ok(reached),
-                    Some(items) => Err(LockError::Conflict {
-                        path: self.path.clone(),
-                        items: items.into_iter().map(ToString::to_string).collect(),
-                    }),
+                    Some(items) => Err(self.conflict(items)),
                 };
             }
             active = reached.active;
         }
         Err(LockError::UnsettledConflicts { path: self.path.clone() })
+    }
+
+    fn conflict(&self, items: Vec<&Item>) -> LockError {
+        LockError::Conflict { path: self.path.clone(), items: items.into_iter().map(ToString::to_string).collect() }
     }
 
     /// Walks once, breadth first.
