@@ -12,7 +12,7 @@
 //! ```text
 //! Lock ──select(Request, Target)──▶ Selection ──fetch──▶ Wheel (verified, in the cache)
 //!                                                          │
-//!            local projects ──build──▶ Wheel ──────────────┤
+//!  sdists, commits, local projects ──build──▶ Wheel ───────┤
 //!                                                          ▼
 //!                       the application's files ──▶ files at their places, with where their bytes lie
 //!                                                          │
@@ -29,7 +29,8 @@
 //! | [`cli`] | one file per subcommand; the only room that prints, reads the environment and knows the home folder |
 //! | [`settings`] | flags, environment and defaults as one typed value that drives everything |
 //! | [`build`] | the pipeline itself: a plan, and its execution |
-//! | [`project`] | pyproject.toml, workspaces, the application's files, local projects built into wheels |
+//! | [`project`] | pyproject.toml, workspaces, the application's files |
+//! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
 //! | [`lock`] | lock files, and what they select for a target |
@@ -41,7 +42,7 @@
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
-//! | [`audit`] | whether the handler is in the artifact |
+//! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`retry`] | normalized names; digests and their computation; when to try again |
 //!
@@ -68,8 +69,8 @@
 //! * **Documents are serialised once.** A manifest or a configuration is frozen as the bytes of a blob; whoever writes
 //!   or sends it never serialises again, so its digest is the same in every output.
 //!
-//! A crate of the original card is absent from the artifact's path: `zip` writes no raw extents with metadata of our own
-//! and reads more leniently than an installer should, so it is the tests' independent reader.
+//! The crate `zip` is absent from the artifact's path: it writes no raw extents with metadata of our own and reads more
+//! leniently than an installer should. It unpacks source distributions, and is the tests' independent reader.
 
 #![deny(missing_docs)]
 // One module speaks zlib's own interface, and says why.
@@ -78,6 +79,7 @@
 pub mod archive;
 pub mod audit;
 pub mod build;
+pub mod builder;
 pub mod cache;
 pub mod cli;
 pub mod digest;
@@ -92,6 +94,7 @@ pub mod project;
 pub mod redact;
 pub mod registry;
 pub mod report;
+pub mod repository;
 pub mod retry;
 pub mod sdist;
 pub mod settings;

@@ -98,6 +98,8 @@ pub struct Settings {
     pub fetch: FetchSettings,
     /// Where they are kept.
     pub cache: CacheChoice,
+    /// Where a copy of each wheel that is built goes, if it is wanted.
+    pub wheel_dir: Option<PathBuf>,
     /// What the build depends on besides.
     pub environment: Environment,
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use pybundle::project::builder::{BuildError, Builder, Tool};
+use pybundle::builder::{BuildError, Builder, Tool};
 use tempfile::TempDir;
 
 /// A project by its files: paths and texts.

@@ -227,6 +227,7 @@ impl CommonArguments {
             },
             cache: global.cache()?,
             environment: environment::read(),
+            wheel_dir: None,
         })
     }
 }

@@ -159,6 +159,12 @@ pub enum LockError {
         /// What would help.
         hints: Vec<String>,
     },
+    /// A repository or a folder would have to be built, and may not be.
+    #[error("{package} would have to be built, and may not be")]
+    NoBuild {
+        /// The distribution, with its version if it has one.
+        package: String,
+    },
     /// A URL of the lock is none, or none that a wheel can be fetched from.
     #[error("{}: {package} is at `{url}`, which is no URL that can be fetched: {reason}", .path.display())]
     InvalidUrl {
@@ -259,6 +265,9 @@ impl LockError {
                 vec!["write the lock again with `uv lock`".to_owned()]
             }
             Self::NoFile { hints, .. } => hints.clone(),
+            Self::NoBuild { .. } => {
+                vec!["allow it: it is excluded by --no-build, --no-build-package or --only-binary".to_owned()]
+            }
             Self::InvalidUrl { .. } => Vec::new(),
             Self::Outdated { .. } => {
                 vec!["run `uv lock`, or pass --frozen to use the lock as it is".to_owned()]
