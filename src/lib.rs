@@ -36,8 +36,7 @@
 //! | [`settings`] | flags, environment and defaults as one typed value that drives everything |
 //! | [`build`] | the pipeline itself: a plan, and its execution |
 //! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
-//! | [`builder`] | what is no wheel yet, built into one: folders, unpacked source distributions, repositories |
-//! | [`sdist`] | source distributions: their names, and the strict unpacking |
+//! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
 //! | [`constraint`] | constraints on versions as Poetry writes them |
@@ -51,7 +50,7 @@
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
-//! | [`audit`] | whether the handler is in the artifact, and whether a wheel that was built here fits the target |
+//! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`] | normalized names; digests and their computation; secrets kept out of messages; when to try again |
 //!
@@ -78,8 +77,8 @@
 //! * **Documents are serialised once.** A manifest or a configuration is frozen as the bytes of a blob; whoever writes
 //!   or sends it never serialises again, so its digest is the same in every output.
 //!
-//! A crate of the original card is absent from the artifact's path: `zip` writes no raw extents with metadata of our own
-//! and reads more leniently than an installer should, so it is the tests' independent reader.
+//! The crate `zip` is absent from the artifact's path: it writes no raw extents with metadata of our own and reads more
+//! leniently than an installer should. It unpacks source distributions, and is the tests' independent reader.
 
 #![deny(missing_docs)]
 // One module speaks zlib's own interface, and says why.
@@ -88,6 +87,7 @@
 pub mod archive;
 pub mod audit;
 pub mod build;
+pub mod builder;
 pub mod cache;
 pub mod cli;
 pub mod constraint;
@@ -103,6 +103,7 @@ pub mod project;
 pub mod redact;
 pub mod registry;
 pub mod report;
+pub mod repository;
 pub mod retry;
 pub mod sdist;
 pub mod settings;

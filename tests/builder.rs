@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use pybundle::project::builder::{BuildError, Builder, Tool};
+use pybundle::builder::{BuildError, Builder, Indexes, Tool};
+use pybundle::target::PythonVersion;
 use tempfile::TempDir;
 
 /// A project by its files: paths and texts.
@@ -55,6 +56,77 @@ const SETUP_PY: Project = &[
         "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=['demo'], scripts=['tool.sh'])\n",
     ),
     ("tool.sh", "#!/bin/sh\n"),
+];
+
+/// What the projects below are made of, whichever back end builds them.
+const PACKAGE: Project = &[MODULE, ("src/demo/data/prices.json", "{}\n")];
+
+/// A pyproject.toml with a console script and an extra, with the build system's table and more.
+macro_rules! declaring {
+    ($($rest:literal),+) => {
+        (
+            "pyproject.toml",
+            concat!(
+                "[project]\nname = \"demo\"\nversion = \"1.0\"\ndescription = \"A demonstration\"\n",
+                "scripts = { demo = \"demo:handler\" }\noptional-dependencies = { fast = [\"idna>=3.0\"] }\n",
+                $($rest),+
+            ),
+        )
+    };
+}
+
+/// One project in the form of each back end, all with package data, a console script and an extra.
+const DECLARING: &[(&str, Project)] = &[
+    ("uv_build", &[declaring!("[build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n")]),
+    ("hatchling", &[declaring!("[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n")]),
+    (
+        "flit-core",
+        &[declaring!("[build-system]\nrequires = [\"flit_core>=3.11\"]\nbuild-backend = \"flit_core.buildapi\"\n")],
+    ),
+    ("pdm-backend", &[declaring!("[build-system]\nrequires = [\"pdm-backend\"]\nbuild-backend = \"pdm.backend\"\n")]),
+    (
+        "poetry-core",
+        &[(
+            "pyproject.toml",
+            "[tool.poetry]\nname = \"demo\"\nversion = \"1.0\"\ndescription = \"\"\nauthors = []\n\
+             packages = [{ include = \"demo\", from = \"src\" }]\n\
+             [tool.poetry.dependencies]\npython = \">=3.9\"\nidna = { version = \">=3.0\", optional = true }\n\
+             [tool.poetry.extras]\nfast = [\"idna\"]\n[tool.poetry.scripts]\ndemo = \"demo:handler\"\n\
+             [build-system]\nrequires = [\"poetry-core\"]\nbuild-backend = \"poetry.core.masonry.api\"\n",
+        )],
+    ),
+    (
+        "setuptools",
+        &[declaring!(
+            "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n",
+            "[tool.setuptools.package-data]\ndemo = [\"data/*.json\"]\n"
+        )],
+    ),
+    (
+        "setup.cfg",
+        &[
+            ("setup.py", "from setuptools import setup\nsetup()\n"),
+            (
+                "setup.cfg",
+                "[metadata]\nname = demo\nversion = 1.0\n[options]\npackage_dir =\n    =src\npackages = find:\n\
+                 [options.packages.find]\nwhere = src\n[options.package_data]\ndemo = data/*.json\n\
+                 [options.entry_points]\nconsole_scripts =\n    demo = demo:handler\n\
+                 [options.extras_require]\nfast = idna>=3.0\n",
+            ),
+        ],
+    ),
+    (
+        "setup.py with MANIFEST.in",
+        &[
+            (
+                "setup.py",
+                "from setuptools import find_packages, setup\nsetup(name='demo', version='1.0', package_dir={'': 'src'}, \
+                 packages=find_packages('src'), include_package_data=True, extras_require={'fast': ['idna>=3.0']}, \
+                 entry_points={'console_scripts': ['demo = demo:handler']})\n",
+            ),
+            ("MANIFEST.in", "recursive-include src/demo/data *.json\n"),
+        ],
+    ),
 ];
 
 /// Writes a project into a folder, all files with one mode and one time of change.
@@ -103,8 +175,11 @@ fn search_path() -> OsString {
     std::env::var_os("PATH").unwrap()
 }
 
+/// A version of Python that nobody has: any interpreter is taken for it.
+const UNKNOWN: PythonVersion = PythonVersion { major: 3, minor: 99 };
+
 fn uv() -> Builder {
-    let builder = Builder::find(Some(&search_path()), false).unwrap();
+    let builder = Builder::find(Some(&search_path()), UNKNOWN).unwrap();
     assert!(matches!(builder.tool, Tool::Uv(_)), "uv is on the path: {:?}", builder.tool);
     builder
 }
@@ -177,7 +252,7 @@ fn without_uv_build_or_pip_builds() {
     run(&["venv", "--quiet", "--seed", "pip"]);
     run(&["pip", "install", "--quiet", "--python", "build", "build"]);
     for (environment, project) in [(&by_build, HATCHLING), (&by_pip, SETUPTOOLS)] {
-        let builder = Builder::find(Some(environment.join("bin").as_os_str()), false).unwrap();
+        let builder = Builder::find(Some(environment.join("bin").as_os_str()), UNKNOWN).unwrap();
         let python = environment.join("bin/python3");
         assert_eq!(builder.tool, if environment == &by_pip { Tool::Pip(python) } else { Tool::Build(python) });
         let (_built, [one, other]) = build_twice([&builder, &builder], project);
@@ -185,6 +260,61 @@ fn without_uv_build_or_pip_builds() {
         let (_built, [by_uv, _]) = build_twice([&uv(), &uv()], project);
         assert_eq!(files(&one), files(&by_uv), "uv's wheel is the same");
     }
+}
+
+#[test]
+fn what_a_project_declares_is_in_its_wheel() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = uv();
+    for (at, (name, project)) in DECLARING.iter().enumerate() {
+        let source = folder.path().join(at.to_string());
+        write(project, &source, 0o644, 0);
+        write(PACKAGE, &source, 0o644, 0);
+        let output = folder.path().join(format!("output-{at}"));
+        fs::create_dir(&output).unwrap();
+        let wheel = builder.build_wheel(&source, &output).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let files = files(&wheel);
+        let info = |file: &str| &files[&format!("demo-1.0.dist-info/{file}")];
+        assert!(files.contains_key("demo/__init__.py"), "{name}: {:?}", files.keys());
+        assert_eq!(files.get("demo/data/prices.json").map(String::as_str), Some("{}\n"), "{name}");
+        let scripts: String = info("entry_points.txt").split_whitespace().collect();
+        // pdm-backend names the other kind of scripts, too, and none of it.
+        assert_eq!(scripts.trim_end_matches("[gui_scripts]"), "[console_scripts]demo=demo:handler", "{name}");
+        let metadata = info("METADATA").replace("(>=3.0)", ">=3.0").replace(['"', '\''], "");
+        assert!(metadata.contains("\nProvides-Extra: fast\n"), "{name}: {metadata}");
+        let is_of_extra = |line: &str| line.starts_with("Requires-Dist: idna") && line.contains("extra == fast");
+        assert!(metadata.lines().any(is_of_extra), "{name}: {metadata}");
+    }
+}
+
+#[test]
+fn the_back_end_runs_on_the_targets_python() {
+    const TELLING: Project = &[(
+        "setup.py",
+        "import sys\nfrom setuptools import setup\nsetup(name='demo', version='1.0+py' + '.'.join(map(str, sys.version_info[:2])))\n",
+    )];
+    let listed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/interpreters"));
+    let listed = listed.expect("run scripts/setup-tests");
+    // The oldest, which nothing takes of itself where there is another.
+    let (version, prefix) = listed.lines().next().unwrap().split_once(' ').unwrap();
+    let folders = std::env::split_paths(&search_path()).collect::<Vec<_>>();
+    let link = tempfile::tempdir().unwrap();
+    let program = Path::new(prefix).join(format!("bin/python{version}"));
+    std::os::unix::fs::symlink(program, link.path().join(format!("python{version}"))).unwrap();
+    let path = std::env::join_paths([link.path().to_owned()].into_iter().chain(folders)).unwrap();
+    // What is searched is this path, not the test's own.
+    let Tool::Uv(uv) = uv().tool else { panic!("it is uv") };
+    let script = format!("#!/bin/sh\nPATH='{}' exec '{}' \"$@\"\n", path.display(), uv.display());
+    fs::write(link.path().join("uv"), script).unwrap();
+    fs::set_permissions(link.path().join("uv"), fs::Permissions::from_mode(0o755)).unwrap();
+    let builder = Builder::find(Some(&path), version.parse().unwrap()).unwrap();
+    assert_eq!(builder.python.version.to_string(), version);
+    assert!(builder.environment().contains(&format!("\n{version}.")), "{}", builder.environment());
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("project");
+    write(TELLING, &project, 0o644, 0);
+    let wheel = builder.build_wheel(&project, folder.path()).unwrap();
+    assert!(wheel.to_str().unwrap().contains(&format!("demo-1.0+py{version}-")), "{wheel:?}");
 }
 
 #[test]
@@ -205,21 +335,57 @@ fn failures_show_the_last_lines_and_no_secret() {
     assert_eq!(listing(folder.path()).len(), 2, "only the project is there");
 }
 
+/// A private index is named to the tool, and to nobody else.
+#[test]
+fn indexes_are_handed_on_without_being_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let print = "#!/bin/sh\n[ \"$1\" = build ] && { echo \"$UV_DEFAULT_INDEX|$UV_INDEX|$UV_FIND_LINKS\" >\"$0.out\"; exit 3; }\n";
+    let program = folder.path().join("uv");
+    fs::write(&program, print).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let url = |text: &str| text.parse().unwrap();
+    let indexes = Indexes {
+        default: Some(url("https://user:hunter2@host/simple")),
+        others: vec![url("https://a/simple"), url("https://b/simple")],
+        find_links: vec![url("file:///with%20space/a,b")],
+    };
+    let builder = Builder { tool: Tool::Uv(program.clone()), indexes, ..uv() };
+    let project = folder.path().join("project");
+    write(SETUP_PY, &project, 0o644, 0);
+    let error = builder.build_wheel(&project, folder.path()).unwrap_err();
+    assert!(!format!("{error} {error:?} {builder:?}").contains("hunter2"));
+    let told = fs::read_to_string(program.with_extension("out")).unwrap();
+    assert_eq!(told, "https://user:hunter2@host/simple|https://a/simple https://b/simple|file:///with%20space/a%2Cb\n");
+}
+
+/// uv's settings of the project that is bundled apply to what is unpacked elsewhere.
+#[test]
+fn the_settings_of_the_bundled_project_apply() {
+    const BUNDLED: Project = &[("pyproject.toml", "[tool.uv]\nbuild-constraint-dependencies = [\"hatchling<0\"]\n")];
+    let folder = tempfile::tempdir().unwrap();
+    let (bundled, project) = (folder.path().join("bundled"), folder.path().join("project"));
+    write(BUNDLED, &bundled, 0o644, 0);
+    write(HATCHLING, &project, 0o644, 0);
+    let builder = Builder { settings: Some(bundled), ..uv() };
+    let error = builder.build_wheel(&project, folder.path()).unwrap_err().to_string();
+    assert!(error.contains("hatchling<0"), "{error}");
+}
+
 #[test]
 fn what_is_missing_is_told() {
     let folder = tempfile::tempdir().unwrap();
     for path in [None, Some(OsString::new()), Some(folder.path().into())] {
-        let error = Builder::find(path.as_deref(), false).unwrap_err();
+        let error = Builder::find(path.as_deref(), UNKNOWN).unwrap_err();
         assert!(matches!(error, BuildError::NoTool) && error.hints()[0].contains("install uv"));
     }
     fs::write(folder.path().join("uv"), "no program").unwrap();
-    assert!(matches!(Builder::find(Some(folder.path().as_os_str()), false), Err(BuildError::NoTool)));
+    assert!(matches!(Builder::find(Some(folder.path().as_os_str()), UNKNOWN), Err(BuildError::NoTool)));
     let missing = uv().build_wheel(&folder.path().join("missing"), folder.path()).unwrap_err();
     assert!(matches!(missing, BuildError::File(..)), "{missing}");
 
-    const UNKNOWN: Project = &[pyproject!("hatchling==0.0.0", "hatchling.build")];
+    const NO_BACK_END: Project = &[pyproject!("hatchling==0.0.0", "hatchling.build")];
     let project = folder.path().join("project");
-    write(UNKNOWN, &project, 0o644, 0);
+    write(NO_BACK_END, &project, 0o644, 0);
     let offline = Builder { offline: true, ..uv() };
     let error = offline.build_wheel(&project, folder.path()).unwrap_err();
     assert!(error.hints()[0].contains("offline"), "{error}");

@@ -1,4 +1,5 @@
 //! Checks of a finished tree: would it run?
 
+pub mod elf;
 pub mod handler;
 mod module;

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::fit::Unfit;
 use crate::archive::ArchiveError;
 use crate::audit::handler::{HandlerError, InvalidHandler};
+use crate::builder;
 use crate::cache::CacheError;
 use crate::fetch::FetchError;
 use crate::image::config::InvalidValue;
@@ -13,11 +15,11 @@ use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::Missing;
-use crate::name::DistributionName;
 use crate::project::ProjectError;
 use crate::project::application::{ApplicationError, InvalidExclude};
-use crate::project::builder;
 use crate::registry::{InvalidReference, RegistryError};
+use crate::repository::RepositoryError;
+use crate::sdist::unpack::UnpackError;
 use crate::settings::InvalidBase;
 use crate::target::{Architecture, ProfileError, RuntimeError};
 use crate::tree::{InsertError, InvalidPath};
@@ -60,7 +62,7 @@ pub enum BuildError {
     /// A wheel is wrong.
     #[error(transparent)]
     Wheel(#[from] WheelError),
-    /// A local project cannot be built.
+    /// A source cannot be built.
     #[error(transparent)]
     Builder(#[from] builder::BuildError),
     /// The application's files cannot be collected.
@@ -189,33 +191,31 @@ pub enum BuildError {
         /// The architecture that was asked for.
         architecture: Architecture,
     },
-    /// A distribution has to be built, which is not possible.
-    #[error("{name} would have to be built")]
-    Unbuilt {
-        /// The distribution.
-        name: DistributionName,
+    /// A source distribution cannot be unpacked, or a project's folder is not in it or in a repository.
+    #[error("cannot build from {origin}")]
+    Unpack {
+        /// The file's name, or the repository.
+        origin: String,
+        /// What is wrong with it.
+        source: UnpackError,
     },
-    /// A local project was built into a wheel that the target cannot load.
-    #[error("{name} was built here into {wheel}, which does not fit {target}")]
-    BuiltForAnotherTarget {
-        /// The project.
-        name: DistributionName,
-        /// The wheel's file name.
-        wheel: String,
-        /// The target.
-        target: String,
-    },
-    /// A local project was built into a wheel of another name.
-    #[error("{} is {expected} in the lock, but builds {wheel}", .folder.display())]
+    /// A commit cannot be had.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// What was built here does not fit the target.
+    #[error(transparent)]
+    Unfit(#[from] Box<Unfit>),
+    /// A source was built into a wheel of another name or version.
+    #[error("{origin} is {expected} in the lock, but builds {wheel}")]
     BuiltAnother {
-        /// The project's folder.
-        folder: PathBuf,
-        /// The name in the lock.
-        expected: DistributionName,
+        /// The folder, the source distribution or the repository.
+        origin: String,
+        /// The name in the lock, and the version if it has one.
+        expected: String,
         /// The wheel's file name.
         wheel: String,
     },
-    /// A local project was built into a file that is no wheel.
+    /// A source was built into a file that is no wheel.
     #[error("{} was built, which is not a wheel", .path.display())]
     WheelName {
         /// The file.
@@ -269,7 +269,9 @@ impl BuildError {
             Self::Profile(error) => error.hints(),
             Self::Runtime(error) => error.hints(),
             Self::Cache(error) => error.hints(),
-            Self::Unbuilt { .. } => Vec::new(),
+            Self::Unpack { .. } => Vec::new(),
+            Self::Repository(error) => error.hints(),
+            Self::Unfit(error) => error.hints(),
             Self::Index(error) => error.hints(),
             Self::IndexLocation(_) | Self::IndexStrategy(_) | Self::Cutoff(_) => Vec::new(),
             Self::Fetch(error) => error.hints(),
@@ -329,11 +331,7 @@ impl BuildError {
                 hint("name a uv.lock, a pylock.toml, a poetry.lock or a requirements file, which ends in .txt")
             }
             Self::NoArchitecture { .. } => hint("`pybundle profile list` shows what there is"),
-            Self::BuiltForAnotherTarget { .. } => hint(
-                "a project with extension modules is built for the machine it is built on; build its wheel for the \
-                 target elsewhere, and lock that",
-            ),
-            Self::BuiltAnother { .. } => hint("run `uv lock`"),
+            Self::BuiltAnother { .. } => hint("lock again: the source changed after it was locked"),
             Self::SameOutput(_) => hint("give each output a name of its own"),
             Self::Empty => hint("name the application's files with --include, or a group with --group"),
         }

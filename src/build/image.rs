@@ -66,7 +66,7 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let finder = Finder::new(indexes::options(common, &project)?, &fetch, cache, reporter);
     let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
 
-    let wheels = wheels::obtain(common, &fetch, &plans, cache, temporary.path(), reporter)?;
+    let wheels = wheels::obtain(common, &project, &fetch, &plans, cache, temporary.path(), reporter)?;
     let complete = |(plan, wheels)| requirements::check(plan, wheels, common, reporter);
     plans.iter().zip(&wheels).try_for_each(complete)?;
     let mut images = Vec::new();

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::BuildError;
 use super::plan::LockedProject;
+use crate::builder;
 use crate::fetch::{self, Credentials, FetchOptions};
 use crate::index::{Cutoff, Index, IndexOptions, Strategy, location};
 use crate::lock::requirements::{self, FindLinks};
@@ -61,6 +62,25 @@ pub fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOpti
     let newest = newest.or(uv.exclude_newer.as_deref());
     options.exclude_newer = newest.map(|text| Cutoff::parse(text, SystemTime::now())).transpose()?;
     Ok(options)
+}
+
+/// Returns where the requirements of builds come from: what flags and files of requirements say. Variables are inherited,
+/// and uv reads pyproject.toml itself.
+///
+/// # Errors
+/// A value cannot be read.
+pub fn of_build_requirements(settings: &Settings, project: &LockedProject) -> Result<builder::Indexes, BuildError> {
+    let mut options = IndexOptions::default();
+    add_flags(&mut options, &settings.fetch);
+    if let Lock::Requirements(requirements) = &project.lock {
+        add_requirements(&mut options, &requirements.options)?;
+    }
+    let (defaults, others): (Vec<_>, Vec<_>) = options.indexes.into_iter().partition(|index| index.default);
+    Ok(builder::Indexes {
+        default: defaults.into_iter().next().map(|index| index.url),
+        others: others.into_iter().map(|index| index.url).collect(),
+        find_links: options.find_links,
+    })
 }
 
 fn add_flags(options: &mut IndexOptions, flags: &FetchSettings) {

@@ -107,7 +107,7 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     plan.leave_out(outputs.iter().map(|(_, path)| path.as_path()));
 
     let plans = std::slice::from_ref(&plan);
-    let obtained = wheels::obtain(common, &fetch, plans, cache, temporary, reporter)?;
+    let obtained = wheels::obtain(common, &function.project, &fetch, plans, cache, temporary, reporter)?;
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 

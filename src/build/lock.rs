@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::BuildError;
+use crate::builder;
 use crate::lock::requirements::{Requirements, Surroundings};
 use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
-use crate::project::builder::{Builder, Tool};
 use crate::project::declared::Declared;
 use crate::project::workspace::{Member, Workspace};
 use crate::report::Reporter;
@@ -111,8 +111,8 @@ fn check(
         undecided(&reasons.join("; "));
         return Ok(());
     }
-    match Builder::find(environment.get("PATH").map(AsRef::as_ref), false).map(|builder| builder.tool) {
-        Ok(Tool::Uv(uv)) => {
+    match builder::find_uv(environment.get("PATH").map(AsRef::as_ref)) {
+        Some((uv, _)) => {
             let mut check = Command::new(uv);
             check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
             match check.output() {
@@ -124,7 +124,7 @@ fn check(
                 Ok(_) | Err(_) => undecided("`uv lock --check` could not tell"),
             }
         }
-        Ok(_) | Err(_) => undecided(&format!("{}, and uv is not there to ask", reasons.join("; "))),
+        None => undecided(&format!("{}, and uv is not there to ask", reasons.join("; "))),
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod base;
 mod error;
+mod fit;
 mod image;
 mod image_report;
 mod indexes;
@@ -19,11 +20,13 @@ mod projects;
 mod push;
 mod report;
 mod requirements;
+mod sources;
 mod start;
 mod wheels;
 mod workplace;
 
 pub use error::BuildError;
+pub use fit::{Misfit, Unfit};
 pub use image::{image, plan_image};
 pub use lambda::{lambda, plan};
 pub use pin::pin;

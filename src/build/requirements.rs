@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use super::BuildError;
 use super::plan::{LockedProject, Plan};
 use super::wheels::Obtained;
+use crate::builder;
 use crate::cache::Cache;
 use crate::index::Finder;
 use crate::lock::requirements::{self, Installed, Requirements, Surroundings};
 use crate::lock::{Lock, Selected, SelectedSource};
 use crate::name::DistributionName;
-use crate::project::builder::{Builder, Tool};
 use crate::redact;
 use crate::report::Reporter;
 use crate::settings::Settings;
@@ -28,9 +28,7 @@ pub fn resolve(project: &LockedProject, settings: &Settings, target: &Target) ->
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
     let folder = project.workspace.folder(project.workspace.current());
     let environment = &settings.environment;
-    let Tool::Uv(uv) = Builder::find(environment.get("PATH").map(AsRef::as_ref), settings.fetch.offline)?.tool else {
-        return Err(BuildError::NoUv);
-    };
+    let (uv, _) = builder::find_uv(environment.get("PATH").map(AsRef::as_ref)).ok_or(BuildError::NoUv)?;
     let path = std::path::absolute(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
     let mut command = Command::new(uv);
     command.current_dir(&folder).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");

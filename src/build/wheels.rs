@@ -5,11 +5,12 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::plan::Plan;
-use super::{BuildError, projects};
+use super::plan::{LockedProject, Plan};
+use super::sources::{Built, Job, Workshop};
+use super::{BuildError, fit, indexes, projects};
 use crate::cache::Cache;
 use crate::fetch::{FetchOptions, Fetcher};
-use crate::lock::{LockedWheel, Selected, SelectedSource};
+use crate::lock::{LockedWheel, SelectedSource};
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::target::Scheme;
@@ -24,12 +25,19 @@ pub struct Obtained {
     pub projects: Vec<Wheel>,
 }
 
+/// Where the wheel of a distribution comes from: its place among those that are fetched, or those that are built.
+enum Place {
+    Fetched(usize),
+    Built(usize),
+}
+
 /// Gets the wheels of several plans of one project, each once; returns those of each plan in its order.
 ///
 /// # Errors
 /// A file cannot be fetched, or a distribution cannot be built, or not for the target.
 pub fn obtain(
     settings: &Settings,
+    project: &LockedProject,
     fetch: &FetchOptions,
     plans: &[Plan],
     cache: &Cache,
@@ -38,26 +46,46 @@ pub fn obtain(
 ) -> Result<Vec<Obtained>, BuildError> {
     let mut locked: Vec<LockedWheel> = Vec::new();
     let mut positions: HashMap<_, usize> = HashMap::new();
-    let mut position_of = |selected: &Selected| match &selected.source {
-        SelectedSource::Wheel(wheel, _) => {
-            Ok(*positions.entry((wheel.filename.to_string(), wheel.digests.clone())).or_insert_with(|| {
-                locked.push(wheel.clone());
-                locked.len() - 1
-            }))
-        }
-        _ => Err(BuildError::Unbuilt { name: selected.name.clone() }),
-    };
-    let mut of_plans: Vec<Vec<usize>> = Vec::new();
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut places: Vec<Vec<Place>> = Vec::new();
     for plan in plans {
-        of_plans.push(plan.dependencies().map(&mut position_of).collect::<Result<_, _>>()?);
+        let mut of_plan = Vec::new();
+        for selected in plan.dependencies().chain(plan.projects().map(|(selected, _)| selected)) {
+            of_plan.push(match &selected.source {
+                SelectedSource::Wheel(wheel, _) => {
+                    let key = (wheel.filename.to_string(), wheel.digests.clone());
+                    Place::Fetched(*positions.entry(key).or_insert_with(|| {
+                        locked.push(wheel.clone());
+                        locked.len() - 1
+                    }))
+                }
+                _ => Place::Built(Job { selected, python: plan.target.python }.position_in(&mut jobs)),
+            });
+        }
+        places.push(of_plan);
     }
-    let fetched = Fetcher::new(fetch.clone()).fetch(&locked, cache, reporter)?;
-    let built = projects::build_all(settings, plans, folder, reporter)?;
-    let of_plans = of_plans.into_iter().zip(built).map(|(positions, projects)| Obtained {
-        dependencies: positions.into_iter().map(|at| fetched[at].clone()).collect(),
-        projects,
-    });
-    Ok(of_plans.collect())
+    projects::warn_of_changes(plans, reporter);
+    let fetcher = Fetcher::new(fetch.clone());
+    let fetched = fetcher.fetch(&locked, cache, reporter)?;
+    let indexes = indexes::of_build_requirements(settings, project)?;
+    let workshop = Workshop { settings, root: &project.workspace.root, indexes, fetcher: &fetcher, cache, folder };
+    let built = workshop.build(&jobs, reporter)?;
+
+    let mut obtained = Vec::new();
+    for (plan, places) in plans.iter().zip(places) {
+        let wheel_at = |place| match place {
+            Place::Fetched(at) => Ok(fetched[at].clone()),
+            Place::Built(at) => {
+                let built: &Built = &built[at];
+                fit::require(built, jobs[at].selected, &plan.target, reporter)?;
+                Ok(built.wheel.clone())
+            }
+        };
+        let mut wheels = places.into_iter().map(wheel_at).collect::<Result<Vec<_>, BuildError>>()?;
+        let projects = wheels.split_off(plan.dependencies().count());
+        obtained.push(Obtained { dependencies: wheels, projects });
+    }
+    Ok(obtained)
 }
 
 /// Installs wheels side by side; the results are in the order of the wheels.

@@ -134,18 +134,29 @@ impl<'a> Chooser<'a> {
     ///
     /// # Errors
     ///
-    /// [`LockError::NoFile`] if there is neither, or none that may be used.
+    /// [`LockError::NoFile`] if there is neither, or none that may be used; [`LockError::NoBuild`] for a repository or a
+    /// folder that may not be built.
     pub fn choose(&self, selection: Selection) -> Result<Vec<Selected>, LockError> {
         let choose = |pinned: Pinned| {
             let source = match &pinned.source {
                 Source::Files(files) => self.file(&pinned, files)?,
                 Source::Index(_) => self.file(&pinned, &Files::default())?,
+                // As uv does, which also refuses the project itself.
+                Source::Repository(_) | Source::Directory(_) if self.formats.no_build.contains(&pinned.name) => {
+                    return Err(LockError::NoBuild { package: pinned.to_string() });
+                }
                 Source::Repository(repository) => SelectedSource::Repository(repository.clone()),
                 Source::Directory(folder) => SelectedSource::Directory(folder.clone()),
                 Source::Virtual(folder) => SelectedSource::Virtual(folder.clone()),
             };
+            let passed_over = match (&source, &pinned.source) {
+                (SelectedSource::Sdist(_), Source::Files(files)) => {
+                    files.wheels.iter().map(|wheel| wheel.filename.clone()).collect()
+                }
+                _ => Vec::new(),
+            };
             let Pinned { name, version, required_by, .. } = pinned;
-            Ok(Selected { name, version, required_by, source })
+            Ok(Selected { name, version, required_by, source, passed_over })
         };
         selection.distributions.into_iter().map(choose).collect()
     }

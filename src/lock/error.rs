@@ -210,6 +210,12 @@ pub enum LockError {
         /// The version control system.
         vcs: String,
     },
+    /// A repository or a folder would have to be built, and may not be.
+    #[error("{package} would have to be built, and may not be")]
+    NoBuild {
+        /// The distribution, with its version if it has one.
+        package: String,
+    },
     /// A URL of the lock is none, or none that a wheel can be fetched from.
     #[error("{}: {package} is at `{url}`, which is no URL that can be fetched: {reason}", .path.display())]
     InvalidUrl {

@@ -64,6 +64,9 @@ impl LockError {
             | Self::TwoVersions { path, .. }
             | Self::UnmatchedRequirement { path, .. } => vec![format!("write the lock again with {}", writer(path))],
             Self::NoFile { hints, .. } => hints.clone(),
+            Self::NoBuild { .. } => {
+                vec!["allow it: it is excluded by --no-build, --no-build-package or --only-binary".to_owned()]
+            }
             Self::UnsupportedVcs { package, .. } => vec![format!("lock a release or an archive of {package} instead")],
             Self::InvalidProject { .. } | Self::InvalidUrl { .. } => Vec::new(),
             Self::Outdated { path, .. } => {

@@ -188,6 +188,8 @@ pub struct Selected {
     pub required_by: Vec<Dependent>,
     /// What it is installed from.
     pub source: SelectedSource,
+    /// The wheels that there are, if it is built instead: none fits the target, or none may be used.
+    pub passed_over: Vec<WheelFilename>,
 }
 
 impl Selected {

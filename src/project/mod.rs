@@ -2,7 +2,6 @@
 //! local projects into wheels.
 
 pub mod application;
-pub mod builder;
 mod collector;
 pub mod declared;
 mod error;

@@ -17,15 +17,23 @@ pub struct Revision {
 /// Returns the commit that the files below a folder are; nothing if they differ from it, are not under git, or git is
 /// not there. A file that git ignores makes no difference.
 pub fn revision(folder: &Path) -> Option<Revision> {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
-        let text = output.status.success().then(|| String::from_utf8(output.stdout))?.ok()?;
-        Some(text.trim().to_owned())
-    };
-    let commit = git(&["rev-parse", "--verify", "HEAD"])?;
-    let changes = git(&["status", "--porcelain", "--untracked-files=normal", "--", "."])?;
-    let source = git(&["config", "--get", "remote.origin.url"]).and_then(|remote| address(&remote));
-    changes.is_empty().then_some(Revision { commit, source })
+    let commit = git(folder, &["rev-parse", "--verify", "HEAD"])?;
+    let source = git(folder, &["config", "--get", "remote.origin.url"]).and_then(|remote| address(&remote));
+    (!has_changes(folder)?).then_some(Revision { commit, source })
+}
+
+/// Returns whether files below a folder differ from the commit, or are new to git; nothing if the folder is not under
+/// git, or git is not there. A file that git ignores makes no difference.
+pub fn has_changes(folder: &Path) -> Option<bool> {
+    let changes = git(folder, &["status", "--porcelain", "--untracked-files=normal", "--", "."])?;
+    Some(!changes.is_empty())
+}
+
+/// Asks git about a folder; returns what it prints, unless it fails.
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+    let text = output.status.success().then(|| String::from_utf8(output.stdout))?.ok()?;
+    Some(text.trim().to_owned())
 }
 
 /// Returns the address of a remote as a browser would take it: `git@host:owner/name.git` is `https://host/owner/name`.
@@ -68,7 +76,7 @@ mod tests {
         }
     }
 
-    fn git(folder: &Path, arguments: &[&str]) {
+    fn commit_as(folder: &Path, arguments: &[&str]) {
         let identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"];
         let output = Command::new("git").arg("-C").arg(folder).args(identity).args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -77,18 +85,19 @@ mod tests {
     #[test]
     fn only_files_that_are_committed_have_a_revision() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(revision(folder.path()), None);
-        git(folder.path(), &["init", "-q"]);
+        assert_eq!((revision(folder.path()), has_changes(folder.path())), (None, None));
+        commit_as(folder.path(), &["init", "-q"]);
         assert_eq!(revision(folder.path()), None);
         std::fs::write(folder.path().join("app.py"), "").unwrap();
-        git(folder.path(), &["add", "app.py"]);
-        git(folder.path(), &["commit", "-qm", "one"]);
+        commit_as(folder.path(), &["add", "app.py"]);
+        commit_as(folder.path(), &["commit", "-qm", "one"]);
         let found = revision(folder.path()).unwrap();
         assert_eq!((found.commit.len(), found.source), (40, None));
 
-        git(folder.path(), &["remote", "add", "origin", "git@example.org:o/n.git"]);
+        commit_as(folder.path(), &["remote", "add", "origin", "git@example.org:o/n.git"]);
         assert_eq!(revision(folder.path()).unwrap().source.as_deref(), Some("https://example.org/o/n"));
         std::fs::write(folder.path().join("new.py"), "").unwrap();
         assert_eq!(revision(folder.path()), None);
+        assert_eq!(has_changes(folder.path()), Some(true));
     }
 }

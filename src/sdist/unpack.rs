@@ -18,11 +18,20 @@ use flate2::read::MultiGzDecoder;
 
 use super::filename::Packing;
 
-/// The most that an archive may unpack to, in bytes.
-const MOST_BYTES: u64 = 2 << 30;
+/// How much an archive may unpack to. The default is more than any source distribution of PyPI has.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The size of all files, in bytes: 2 GiB.
+    pub bytes: u64,
+    /// The number of entries: 200,000.
+    pub entries: usize,
+}
 
-/// The most entries that an archive may have.
-const MOST_ENTRIES: usize = 200_000;
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 2 << 30, entries: 200_000 }
+    }
+}
 
 /// The most that the headers of one tar entry, or the target of a link, may take, in bytes: they are held in memory.
 const MOST_HEADERS: u64 = 1 << 20;
@@ -45,11 +54,11 @@ pub enum UnpackError {
         fault: Fault,
     },
     /// It unpacks to too much.
-    #[error("the archive unpacks to more than {} MiB", MOST_BYTES >> 20)]
-    TooLarge,
+    #[error("the archive unpacks to more than {0} bytes")]
+    TooLarge(u64),
     /// It has too many entries.
-    #[error("the archive has more than {MOST_ENTRIES} entries")]
-    TooMany,
+    #[error("the archive has more than {0} entries")]
+    TooMany(usize),
     /// It does not have one folder at its top.
     #[error("the archive should have one folder at its top, and has {0} files and folders there")]
     Top(usize),
@@ -84,11 +93,11 @@ pub enum Fault {
 /// # Errors
 /// An entry would leave the folder or is no file, folder or link, the archive is too large or damaged, or it does not
 /// have one folder at its top.
-pub fn unpack(archive: &Path, packing: Packing, folder: &Path) -> Result<PathBuf, UnpackError> {
+pub fn unpack(archive: &Path, packing: Packing, folder: &Path, limits: Limits) -> Result<PathBuf, UnpackError> {
     let unreadable = |error| UnpackError::Archive(archive.to_owned(), error);
     let folder = folder.canonicalize().map_err(unreadable)?;
     let file = File::open(archive).map_err(unreadable)?;
-    let mut unpacking = Unpacking::new(archive, &folder);
+    let mut unpacking = Unpacking::new(archive, &folder, limits);
     match packing {
         Packing::TarGz => unpacking.tar(MultiGzDecoder::new(file))?,
         Packing::Zip => unpacking.zip(file)?,
@@ -142,13 +151,14 @@ struct Unpacking<'a> {
     /// Symbolic links: where they are, and what they say.
     links: Vec<(PathBuf, PathBuf)>,
     entries: usize,
-    /// How many more bytes may be written.
-    left: u64,
+    /// How many bytes were written.
+    bytes: u64,
+    limits: Limits,
 }
 
 impl<'a> Unpacking<'a> {
-    fn new(archive: &'a Path, folder: &'a Path) -> Self {
-        Self { archive, folder, taken: HashSet::new(), links: Vec::new(), entries: 0, left: MOST_BYTES }
+    fn new(archive: &'a Path, folder: &'a Path, limits: Limits) -> Self {
+        Self { archive, folder, taken: HashSet::new(), links: Vec::new(), entries: 0, bytes: 0, limits }
     }
 
     fn unreadable(&self, error: io::Error) -> UnpackError {
@@ -222,8 +232,8 @@ impl<'a> Unpacking<'a> {
     /// Counts an entry; returns its path below the folder, none for the folder itself.
     fn place(&mut self, path: &Path) -> Result<Option<PathBuf>, UnpackError> {
         self.entries += 1;
-        if self.entries > MOST_ENTRIES {
-            return Err(UnpackError::TooMany);
+        if self.entries > self.limits.entries {
+            return Err(UnpackError::TooMany(self.limits.entries));
         }
         let place = relative(path).ok_or_else(|| refused(path, Fault::Path))?;
         Ok(Some(place).filter(|place| !place.as_os_str().is_empty()))
@@ -256,7 +266,10 @@ impl<'a> Unpacking<'a> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.unreadable(error)),
             };
-            self.left = self.left.checked_sub(size as u64).ok_or(UnpackError::TooLarge)?;
+            self.bytes += size as u64;
+            if self.bytes > self.limits.bytes {
+                return Err(UnpackError::TooLarge(self.limits.bytes));
+            }
             io::Write::write_all(&mut file, &buffer[..size]).map_err(failed)?;
         }
         let mode = if is_executable { 0o755 } else { 0o644 };

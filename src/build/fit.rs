@@ -1,0 +1,240 @@
+//! Whether a wheel that was built here runs on the target.
+//!
+//! A pure wheel runs everywhere. A compiled one is tagged `linux_x86_64`, which promises nothing, so what it holds is
+//! read: a wheel that needs no newer C library than the target's is as good as one that an index tags `manylinux`
+//! ([PEP 600](https://peps.python.org/pep-0600/)).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+
+use super::BuildError;
+use super::sources::Built;
+use crate::audit::elf::{self, Elf, Machine, MalformedElf};
+use crate::lock::Selected;
+use crate::name::DistributionName;
+use crate::report::Reporter;
+use crate::target::{Architecture, Glibc, PythonVersion, Target};
+use crate::wheel::filename::WheelFilename;
+
+/// A wheel that was built here, and does not fit the target.
+#[derive(Debug)]
+pub struct Unfit {
+    /// The distribution.
+    pub name: DistributionName,
+    /// What it was built from: a source distribution, a repository or a folder.
+    pub origin: String,
+    /// The wheel's file name.
+    pub wheel: String,
+    /// The target.
+    pub target: String,
+    /// What does not fit.
+    pub misfit: Misfit,
+    /// The wheels that there are, which do not fit either or may not be used.
+    pub passed_over: Vec<WheelFilename>,
+}
+
+/// What does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum Misfit {
+    /// It is for another machine.
+    #[error("is for {found}, the target is {target}")]
+    Architecture {
+        /// The wheel's.
+        found: String,
+        /// The target's.
+        target: Architecture,
+    },
+    /// It is for another interpreter.
+    #[error(
+        "was built for {found}, the target is cp{}{}{}", .target.major, .target.minor,
+        if *.has_interpreter { String::new() } else { format!(": no interpreter of Python {target} is here") }
+    )]
+    Interpreter {
+        /// The wheel's Python and ABI tag.
+        found: String,
+        /// The target's Python.
+        target: PythonVersion,
+        /// Whether it was built with that.
+        has_interpreter: bool,
+    },
+    /// It is for another platform, or says that it needs a newer C library.
+    #[error("is for {found}, the target has glibc {target}")]
+    Platform {
+        /// The wheel's platform tags.
+        found: String,
+        /// The target's C library.
+        target: Glibc,
+    },
+    /// A file needs a newer C library.
+    #[error("needs GLIBC_{needed} ({file}), the target has {target}")]
+    Glibc {
+        /// The file in the wheel.
+        file: String,
+        /// What it needs.
+        needed: Glibc,
+        /// What the target has.
+        target: Glibc,
+    },
+    /// A file is for another machine, whatever the wheel says.
+    #[error("holds {file}, which is for {found}, the target is {target}")]
+    Machine {
+        /// The file in the wheel.
+        file: String,
+        /// Its machine.
+        found: Machine,
+        /// The target's.
+        target: Architecture,
+    },
+    /// A file is no ELF file, though it begins as one.
+    #[error("holds {file}: {reason}")]
+    Malformed {
+        /// The file in the wheel.
+        file: String,
+        /// What is wrong with it.
+        reason: MalformedElf,
+    },
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, origin, wheel, target, misfit, passed_over } = self;
+        write!(formatter, "{name} does not fit {target}: {wheel}, built here from {origin}, {misfit}")?;
+        let listed: Vec<&str> = passed_over.iter().map(WheelFilename::as_str).collect();
+        if listed.is_empty() { Ok(()) } else { write!(formatter, "; there are the wheels {}", listed.join(", ")) }
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+impl Unfit {
+    /// Returns what the user can do about it.
+    pub fn hints(&self) -> Vec<String> {
+        let elsewhere = "build its wheel for the target elsewhere, and lock that, or lock a version that has one";
+        match &self.misfit {
+            Misfit::Interpreter { target, has_interpreter: false, .. } => {
+                vec![format!("install Python {target}, for instance with `uv python install {target}`")]
+            }
+            Misfit::Glibc { .. } | Misfit::Platform { .. } => {
+                vec![format!("it is compiled against this machine's C library: {elsewhere}")]
+            }
+            Misfit::Architecture { .. } | Misfit::Machine { .. } => {
+                vec![format!("it is compiled for the machine that it is built on: {elsewhere}")]
+            }
+            Misfit::Interpreter { .. } | Misfit::Malformed { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Refuses a wheel that was built here and does not run on the target. What it needs besides is warned of.
+///
+/// # Errors
+/// [`BuildError::Unfit`], or the wheel cannot be read.
+pub fn require(built: &Built, selected: &Selected, target: &Target, reporter: &dyn Reporter) -> Result<(), BuildError> {
+    let filename = &built.wheel.filename;
+    let unfit = |misfit| {
+        BuildError::from(Box::new(Unfit {
+            name: selected.name.clone(),
+            origin: built.origin.clone(),
+            wheel: filename.to_string(),
+            target: target.to_string(),
+            misfit,
+            passed_over: selected.passed_over.clone(),
+        }))
+    };
+    if target.tags().best_match(filename).is_none() {
+        return Err(unfit(by_tags(built, target)));
+    }
+    if filename.platform_tags.iter().all(|tag| tag == "any") {
+        return Ok(());
+    }
+    let files =
+        binaries(built).map_err(|source| BuildError::Read { path: built.wheel.archive.to_path_buf(), source })?;
+    let mut missing = BTreeSet::new();
+    let own: BTreeSet<&str> = files.iter().flat_map(|(path, elf)| names(path, elf.as_ref().ok())).collect();
+    for (path, elf) in &files {
+        let elf = match elf {
+            Ok(elf) => elf,
+            Err(reason) => return Err(unfit(Misfit::Malformed { file: path.clone(), reason: reason.clone() })),
+        };
+        by_content(path, elf, target).map_err(unfit)?;
+        let is_missing = |library: &&String| !elf::is_of_the_platform(library) && !own.contains(library.as_str());
+        missing.extend(elf.needed.iter().filter(is_missing).map(String::as_str));
+    }
+    if !missing.is_empty() {
+        let libraries = missing.into_iter().collect::<Vec<_>>().join(", ");
+        reporter.warn(&format!(
+            "{}, built from {}, needs libraries that the target must have: {libraries}",
+            selected.name, built.origin
+        ));
+    }
+    Ok(())
+}
+
+/// Says why no tag of a wheel is one of the target's.
+fn by_tags(built: &Built, target: &Target) -> Misfit {
+    let filename = &built.wheel.filename;
+    let (tags, platforms) = (target.tags(), &filename.platform_tags);
+    let suffix = format!("_{}", target.architecture.wheel_name());
+    let is_for_it = |tag: &String| tag == "any" || tag.ends_with(&suffix);
+    let fits_interpreter = tags
+        .as_slice()
+        .iter()
+        .any(|tag| filename.python_tags.contains(&tag.python) && filename.abi_tags.contains(&tag.abi));
+    if !platforms.iter().any(is_for_it) {
+        let found = Architecture::ALL.map(Architecture::wheel_name).into_iter();
+        let found =
+            found.filter(|name| platforms.iter().any(|tag| tag.ends_with(&format!("_{name}")))).collect::<Vec<_>>();
+        let found = if found.is_empty() { platforms.join(", ") } else { found.join(", ") };
+        Misfit::Architecture { found, target: target.architecture }
+    } else if !fits_interpreter {
+        let [pythons, abis] = [&filename.python_tags, &filename.abi_tags].map(|tags| tags.join("."));
+        let found = if pythons == abis { pythons } else { format!("{pythons}-{abis}") };
+        Misfit::Interpreter { found, target: target.python, has_interpreter: built.python == target.python }
+    } else {
+        Misfit::Platform { found: platforms.join(", "), target: target.glibc }
+    }
+}
+
+/// Refuses a file that the target cannot load.
+fn by_content(path: &str, elf: &Elf, target: &Target) -> Result<(), Misfit> {
+    let file = path.to_owned();
+    if elf.machine != Machine::Known(target.architecture) {
+        return Err(Misfit::Machine { file, found: elf.machine, target: target.architecture });
+    }
+    match elf.glibc {
+        Some(needed) if needed > target.glibc => Err(Misfit::Glibc { file, needed, target: target.glibc }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the names by which a file may be linked to.
+fn names<'a>(path: &'a str, elf: Option<&'a Elf>) -> impl Iterator<Item = &'a str> {
+    let name = path.rsplit('/').next();
+    name.into_iter().chain(elf.and_then(|elf| elf.soname.as_deref()))
+}
+
+/// A file of a wheel by its path, and what it needs if it is an ELF file as it should be.
+type Binary = (String, Result<Elf, MalformedElf>);
+
+/// Reads the ELF files of a wheel: libraries, and programs wherever they lie.
+fn binaries(built: &Built) -> io::Result<Vec<Binary>> {
+    let mut archive = zip::ZipArchive::new(File::open(&*built.wheel.archive)?)?;
+    let mut binaries = Vec::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        let mut magic = Vec::new();
+        (&mut entry).take(elf::MAGIC.len() as u64).read_to_end(&mut magic)?;
+        if magic != elf::MAGIC {
+            continue;
+        }
+        // Tables lie anywhere in it, and inflating goes one way.
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&magic)?;
+        io::copy(&mut entry, &mut file)?;
+        file.rewind()?;
+        binaries.push((entry.name()?.into_owned(), elf::read(file)));
+    }
+    Ok(binaries)
+}

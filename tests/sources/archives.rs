@@ -1,0 +1,108 @@
+//! Archives by URL, from a server on loopback.
+use std::fs;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use pybundle::digest::Sha256;
+
+use crate::Place;
+use crate::command::{fail, succeed};
+use crate::http::{Answer, Server};
+
+/// A project without dependencies on any back end but the one that comes with uv.
+const PYPROJECT: &str = "[project]\nname = \"demo\"\nversion = \"1.0\"\n[build-system]\nrequires = [\"uv_build\"]\n\
+     build-backend = \"uv_build\"\n";
+
+/// The files of a repository with a project in a folder.
+const FILES: [(&str, &str); 3] = [
+    ("tools/demo/pyproject.toml", PYPROJECT),
+    ("tools/demo/src/demo/__init__.py", ""),
+    ("README.md", "Two projects.\n"),
+];
+
+fn tar_gz() -> Vec<u8> {
+    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (path, text) in FILES {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, format!("repository-main/{path}"), text.as_bytes()).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+fn zip() -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (path, text) in FILES {
+        writer.start_file(format!("repository-main/{path}"), zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// Writes the project and the lock, as uv would, of a project that needs a folder of an archive.
+fn write(place: &Place, url: &str, subdirectory: &str, sha256: Sha256) {
+    let app = "[project]\nname = \"app\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = [\"demo\"]\n";
+    place.write("app/pyproject.toml", app);
+    place.write("app/app.py", "");
+    let source = format!("source = {{ url = \"{url}\", subdirectory = \"{subdirectory}\" }}");
+    let lock = format!(
+        "version = 1\nrevision = 3\nrequires-python = \">=3.9\"\n\
+         [[package]]\nname = \"app\"\nversion = \"1.0\"\nsource = {{ virtual = \".\" }}\ndependencies = [{{ name = \"demo\" }}]\n\
+         [[package]]\nname = \"demo\"\nversion = \"1.0\"\n{source}\nsdist = {{ hash = \"{sha256}\" }}\n"
+    );
+    place.write("app/uv.lock", lock);
+}
+
+#[test]
+fn a_folder_of_an_archive_is_built() {
+    let server = Server::start();
+    let place = Place::new();
+    let (tar_gz, zip) = (tar_gz(), zip());
+    // The connection breaks once, and the rest is asked for.
+    server.answer("/a/main.tar.gz", [Answer::file(&tar_gz).close_after(100), Answer::file(&tar_gz)]);
+    server.answer("/a/main.zip", [Answer::file(&zip)]);
+    for (path, bytes) in [("/a/main.tar.gz", &tar_gz), ("/a/main.zip", &zip)] {
+        write(&place, &server.url(path), "tools/demo", Sha256::of(bytes));
+        succeed(&mut place.bundle("2.17", &["--frozen"]));
+        assert!(place.bundled().contains(&"demo/__init__.py".to_owned()), "{:?}", place.bundled());
+    }
+    assert_eq!(server.ranges("/a/main.tar.gz"), [None, Some("bytes=100-".to_owned())]);
+}
+
+#[test]
+fn what_is_not_as_it_was_locked_is_refused() {
+    let server = Server::start();
+    let place = Place::new();
+    let bytes = tar_gz();
+    server.answer("/main.tar.gz", [Answer::file(&bytes)]);
+    server.answer("/cut.tar.gz", [Answer::file(&bytes[..bytes.len() - 50])]);
+    let cut = Sha256::of(&bytes[..bytes.len() - 50]);
+    for (path, subdirectory, sha256, expected) in [
+        ("/main.tar.gz", "tools/demo", Sha256::of(b"other"), "the file is not the one that was locked"),
+        ("/cut.tar.gz", "tools/demo", cut, "cannot unpack"),
+        ("/main.tar.gz", "tools/other", Sha256::of(&bytes), "there is no folder `tools/other` in it"),
+        ("/main.tar.gz", "../..", Sha256::of(&bytes), "there is no folder `../..` in it"),
+        ("/main.tar.gz", "README.md", Sha256::of(&bytes), "there is no folder `README.md` in it"),
+    ] {
+        write(&place, &server.url(path), subdirectory, sha256);
+        let message = fail(&mut place.bundle("2.17", &["--frozen"]));
+        assert!(message.contains(expected), "`{expected}` is not in: {message}");
+        assert!(!place.path("out.zip").exists());
+    }
+}
+
+#[test]
+fn what_builds_another_distribution_is_refused() {
+    let server = Server::start();
+    let place = Place::new();
+    let bytes = tar_gz();
+    server.answer("/main.tar.gz", [Answer::file(&bytes)]);
+    write(&place, &server.url("/main.tar.gz"), "tools/demo", Sha256::of(&bytes));
+    let lock = fs::read_to_string(place.path("app/uv.lock")).unwrap();
+    place
+        .write("app/uv.lock", lock.replace("name = \"demo\"\nversion = \"1.0\"", "name = \"demo\"\nversion = \"2.0\""));
+    let message = fail(&mut place.bundle("2.17", &["--frozen"]));
+    assert!(message.contains("main.tar.gz is demo 2.0 in the lock, but builds demo-1.0-py3-none-any.whl"), "{message}");
+}

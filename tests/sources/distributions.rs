@@ -1,0 +1,69 @@
+//! Real source distributions of PyPI.
+
+use std::fs;
+
+use crate::command::{fail, succeed};
+use crate::{Place, machine};
+
+/// The newest C library that this machine's compiler can have linked to.
+const NEWEST: &str = "2.99";
+
+/// What `uv lock` would have to build to find out.
+const METADATA: &str = "[[tool.uv.dependency-metadata]]\nname = \"docopt\"\nversion = \"0.6.2\"\nrequires-dist = []\n\
+     [[tool.uv.dependency-metadata]]\nname = \"uwsgi\"\nversion = \"2.0.30\"\nrequires-dist = []\n";
+
+#[test]
+fn a_pure_one_is_built_once() {
+    let place = Place::new();
+    place.lock(&["docopt==0.6.2"], METADATA);
+    let refused = fail(place.bundle("2.17", &["--offline"]).env("SOURCE_DATE_EPOCH", "400000000"));
+    assert!(refused.contains("1 file is not in the cache") && refused.contains("docopt-0.6.2.tar.gz"), "{refused}");
+
+    succeed(&mut place.bundle("2.17", &[]));
+    assert!(place.bundled().contains(&"docopt.py".to_owned()), "{:?}", place.bundled());
+    let first = fs::read(place.path("out.zip")).unwrap();
+    // For any machine, without a build, and without the network.
+    for (architecture, arguments) in [(machine().0, &[] as &[&str]), (machine().0, &["--offline"]), (machine().1, &[])]
+    {
+        let mut again = place.bundle_for(&place.python, architecture, "2.17", arguments);
+        succeed(again.env("PATH", place.without_builds()));
+        assert!(fs::read(place.path("out.zip")).unwrap() == first, "{architecture} {arguments:?}");
+    }
+    // What the back end stamps is another thing.
+    let epoch =
+        fail(place.bundle("2.17", &[]).env("PATH", place.without_builds()).env("SOURCE_DATE_EPOCH", "400000000"));
+    assert!(epoch.contains("docopt-0.6.2.tar.gz could not be built") && epoch.contains("exit status: 3"), "{epoch}");
+}
+
+#[test]
+fn an_extension_module_fits_what_it_was_compiled_for() {
+    let place = Place::new();
+    place.lock(&["markupsafe==3.0.2"], "");
+    // Its wheels would be taken; a direct reference to the source distribution leaves none.
+    let lock = fs::read_to_string(place.path("app/uv.lock")).unwrap();
+    let url = lock.lines().find_map(|line| line.strip_prefix("sdist = { url = \"")?.split('"').next());
+    let reference = format!("markupsafe @ {}", url.unwrap());
+    place.lock(&[&reference], "");
+
+    // It needs symbols that are old, though its tag promises nothing.
+    succeed(&mut place.bundle("2.17", &[]));
+    assert!(place.bundled().iter().any(|path| path.starts_with("markupsafe/_speedups.cpython-")));
+    let message = fail(&mut place.bundle_for(&place.python, machine().1, "2.17", &[]));
+    let [own, other] = if machine().0 == "x86_64" { ["x86_64", "arm64"] } else { ["aarch64", "x86_64"] };
+    for part in ["markupsafe", "markupsafe-3.0.2.tar.gz", &format!("is for {own}, the target is {other}")] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+#[test]
+fn a_program_that_is_compiled_runs_where_the_c_library_is_new_enough() {
+    let place = Place::new();
+    place.lock(&["uwsgi==2.0.30"], METADATA);
+    let old = fail(&mut place.bundle("2.17", &[]));
+    for part in ["uwsgi", "uwsgi-2.0.30.tar.gz", "needs GLIBC_2.", "scripts/uwsgi", "the target has 2.17"] {
+        assert!(old.contains(part), "`{part}` is not in: {old}");
+    }
+    // It was built, and is taken where it fits.
+    succeed(place.bundle(NEWEST, &[]).env("PATH", place.without_builds()));
+    assert!(place.bundled().contains(&"bin/uwsgi".to_owned()), "{:?}", place.bundled());
+}
