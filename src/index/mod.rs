@@ -101,7 +101,10 @@ impl<'a> Finder<'a> {
         }
         let is_sought = |pinned: &&mut Pinned| matches!(pinned.source, Source::Index(_));
         for (pinned, offer) in selection.distributions.iter_mut().filter(is_sought).zip(offers) {
-            pinned.version = Some(offer.version);
+            // The same version may be written in several ways: the lock's is kept.
+            if pinned.version.as_ref() != Some(&offer.version) {
+                pinned.version = Some(offer.version);
+            }
             pinned.source = Source::Files(offer.files);
         }
         Ok(())

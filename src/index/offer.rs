@@ -92,15 +92,11 @@ pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery)
             all(wanted.iter().all(|digest| digests.contains(digest)))
         }
         // There may be more files of it, or a local version.
-        Wanted::Any => match page
-            .files
-            .iter()
-            .filter_map(|file| Form::of(file, name))
-            .any(|(_, version)| is_meant(&version, &query.version))
-        {
-            true => Coverage::Something,
-            false => Coverage::Nothing,
-        },
+        Wanted::Any => {
+            let mut versions = page.files.iter().filter_map(|file| Form::of(file, name));
+            let is_there = versions.any(|(_, version)| is_meant(&version, &query.version));
+            if is_there { Coverage::Something } else { Coverage::Nothing }
+        }
     }
 }
 
@@ -129,12 +125,11 @@ impl Request<'_> {
                 releases.retain(|release| seen.insert(release.version.clone()));
             }
         }
-        let fitting = releases.iter().position(|release| release.candidates.iter().any(|file| self.fits(file)));
         if releases.is_empty() {
             return Err(self.lack(found, refused));
         }
-        let release = releases.swap_remove(fitting.unwrap_or(0));
-        Ok(self.offer(release))
+        let fitting = releases.iter().position(|release| release.candidates.iter().any(|file| self.fits(file)));
+        Ok(self.offer(releases.swap_remove(fitting.unwrap_or(0))))
     }
 
     /// Sorts the files that may be used by the version and the index. What lists of links have counts for every index.

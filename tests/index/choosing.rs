@@ -86,6 +86,7 @@ fn a_pin_without_a_local_version_means_the_highest_that_fits() {
     let found = place.find("1.0", Wanted::Any).unwrap();
     assert_eq!((found.names(), found.version.as_str()), (vec![cpu.to_owned()], "1.0+cpu"));
     assert_eq!(place.names("1.0+cpu"), [cpu]);
+    assert_eq!(place.find("1.0.1.0", Wanted::Any).unwrap().version, "1.0.1.0");
     assert_eq!(place.names("1.0+metal"), [mac]);
     assert_eq!(place.find("1.0", Wanted::Digests([digest(WHEEL)].into())).unwrap().version, "1.0");
 }
