@@ -10,6 +10,7 @@ const KNOWN_GLIBC: [u16; 12] = [17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40];
 
 /// Returns the arguments with which uv writes to its standard output what a file requires on a target, pinned and with
 /// hashes. The text is a file of requirements itself; what the file says of indexes is heeded, but not repeated in it.
+/// uv is run in the project's folder, which the file's paths are relative to.
 pub fn compile_arguments(path: &Path, target: &Target) -> Vec<OsString> {
     let version = target.python_full_version.to_string();
     let mut arguments: Vec<OsString> = ["pip", "compile", "--quiet", "--no-progress"].map(OsString::from).into();

@@ -38,8 +38,10 @@ pub fn lines(text: &str) -> Vec<Line> {
         }
         logical.push_str(content);
         push(&mut lines, number, &logical, &mut annotation);
-        if let (Some(comment), Some(line)) = (comment, lines.last_mut()) {
-            annotation.read(comment, &mut line.via);
+        match (comment, lines.last_mut()) {
+            // An annotation is beside its requirement, or below it and indented.
+            (Some(comment), Some(line)) if !content.is_empty() => annotation.read(comment, &mut line.via),
+            _ => annotation.is_open = false,
         }
     }
     if let Some((number, logical)) = started {
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn annotations_say_who_asks() {
         let text = "# via nobody\na==1\n    # via\n    #   -r requirements.in\n    #   -c constraints.txt\n    #   Flask_Cors\n\
-                    b==1    # via a, app (pyproject.toml)\nc==1\n# other words\nd==1 # via";
+                    b==1    # via a, app (pyproject.toml)\nc==1 # why\n    # via\n\n    # other\nd==1 # via\n# The words";
         let name = |name: &str| Dependent::Distribution(name.parse().unwrap(), None);
         let via: Vec<Vec<Dependent>> = lines(text).into_iter().map(|line| line.via.into_iter().collect()).collect();
         let file = Dependent::File("requirements.in".into());
