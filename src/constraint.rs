@@ -4,17 +4,18 @@
 //! What the specifiers mean that they share with PEP 440 is said in
 //! [PyPA, version specifiers](https://packaging.python.org/en/latest/specifications/version-specifiers/#version-specifiers).
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
 use crate::marker::contains;
 
-/// The minor versions of Python 3 that a constraint with alternatives is spelled out for.
-const MINORS: std::ops::RangeInclusive<u64> = 0..=40;
+/// The last minor version of Python 3 that a constraint with alternatives is spelled out for.
+const LAST_MINOR: u64 = 40;
 
-/// The patch versions of each.
-const PATCHES: std::ops::RangeInclusive<u64> = 0..=40;
+/// The last patch version of each.
+const LAST_PATCH: u64 = 40;
 
 /// A constraint on versions: alternatives, of which one must be satisfied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,16 +59,15 @@ impl VersionConstraint {
         if let [only] = &self.0[..] {
             return only.clone();
         }
-        let is_allowed = |minor: &u64| PATCHES.into_iter().any(|patch| self.allows(&Version::new([3, *minor, patch])));
-        let (Some(first), Some(last)) =
-            (MINORS.into_iter().find(is_allowed), MINORS.into_iter().rev().find(is_allowed))
-        else {
+        let is_allowed = |minor: &u64| (0..=LAST_PATCH).any(|patch| self.allows(&Version::new([3, *minor, patch])));
+        let allowed: BTreeSet<u64> = (0..=LAST_MINOR).filter(is_allowed).collect();
+        let (Some(&first), Some(&last)) = (allowed.first(), allowed.last()) else {
             return [VersionSpecifier::less_than_version(Version::new([0]))].into_iter().collect();
         };
-        let gaps = (first..last).filter(|minor| !is_allowed(minor));
+        let gaps = (first..last).filter(|minor| !allowed.contains(minor));
         let mut specifiers = vec![VersionSpecifier::greater_than_equal_version(Version::new([3, first]))];
         specifiers.extend(gaps.map(|minor| VersionSpecifier::not_equals_star_version(Version::new([3, minor]))));
-        if last < *MINORS.end() {
+        if last < LAST_MINOR {
             specifiers.push(VersionSpecifier::less_than_version(Version::new([3, last + 1])));
         }
         specifiers.into_iter().collect()

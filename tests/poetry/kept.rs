@@ -1,10 +1,13 @@
 //! Locks that older versions of Poetry made, from `testdata/valid/poetry`.
 
-use pybundle::lock::Freshness;
+use std::path::{Path, PathBuf};
+
+use pybundle::lock::{Freshness, IndexQuery, LocalProject, Lock, Source, Wanted};
 
 use crate::oracle::{Case, agree};
 use crate::project::Project;
 use crate::support::command::repository;
+use crate::support::uv::targets;
 
 const PYTHONS: [&str; 3] = ["3.9", "3.10", "3.13"];
 
@@ -40,4 +43,37 @@ fn version_1_1_by_poetry_1_1() {
     ];
     agree(&project, &cases, &["database", "cache", "db-all"], &PYTHONS);
     assert_eq!(project.check_locked().unwrap(), Freshness::Current);
+}
+
+/// Returns what an index is asked for the only distribution of a lock with these lines.
+fn query(package: &str, metadata: &str) -> IndexQuery {
+    let text = format!(
+        "[[package]]\nname = 'foo'\nversion = '1.0'\npython-versions = '*'\n{package}\n\
+         [metadata]\nlock-version = '1.0'\npython-versions = '*'\n{metadata}"
+    );
+    let table = "[tool.poetry]\npackage-mode = false\ndependencies = { foo = '1' }".parse().unwrap();
+    let lock =
+        Lock::parse_poetry(&text, Path::new("poetry.lock"), &LocalProject { path: PathBuf::new(), table }).unwrap();
+    let mut selection = lock.select(&Case::default().0, Path::new(""), &targets(&["3.12"])[0]).unwrap();
+    let pinned = selection.distributions.iter_mut().find(|pinned| pinned.name.as_str() == "foo").unwrap();
+    match std::mem::replace(&mut pinned.source, Source::Virtual(PathBuf::new())) {
+        Source::Index(query) => query,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn hashes_are_found_wherever_a_version_of_the_format_has_them() {
+    let hash = "ab".repeat(32);
+    let file = format!("{{ file = 'foo-1.0.zip', hash = 'sha256:{hash}' }}");
+    for (package, metadata) in
+        [(format!("files = [{file}]"), String::new()), (String::new(), format!("[metadata.files]\nFoo = [{file}]"))]
+    {
+        let IndexQuery { wanted, index, .. } = query(&package, &metadata);
+        assert!(matches!(&wanted, Wanted::Named(named) if named["foo-1.0.zip"].len() == 1), "{wanted:?}");
+        assert_eq!(index, None);
+    }
+    let wanted = query("", &format!("[metadata.hashes]\nfoo = ['{hash}']")).wanted;
+    assert_eq!(wanted, Wanted::Digests([format!("sha256:{hash}").parse().unwrap()].into()));
+    assert_eq!(query("", "").wanted, Wanted::Any);
 }

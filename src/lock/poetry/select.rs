@@ -102,7 +102,6 @@ impl PoetryLock {
         let folder = std::path::absolute(&self.folder).ok();
         let of_folder = || folder.as_deref().and_then(Path::file_name)?.to_str()?.parse().ok();
         let name = self.project.name.clone().or_else(of_folder);
-        #[expect(clippy::expect_used, reason = "the constant is a name")]
         name.unwrap_or_else(|| NAMELESS.parse().expect("a valid name"))
     }
 
@@ -178,7 +177,8 @@ impl PoetryLock {
         }
         for group in &asked.groups {
             let by = Dependent::Group(name.clone(), group.clone());
-            let requirements = self.project.group(group).into_iter();
+            // An optional one belongs to an extra, and groups have none.
+            let requirements = self.project.group(group).into_iter().filter(|requirement| !requirement.terms.optional);
             starts.extend(requirements.map(|requirement| Start {
                 requirement,
                 by: by.clone(),
