@@ -4,6 +4,7 @@
 //! built each time.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,8 +116,8 @@ impl Workshop<'_> {
         let archives = self.fetch(jobs, reporter)?;
         let mut builders: BTreeMap<PythonVersion, Builder> = BTreeMap::new();
         for job in jobs {
-            if !builders.contains_key(&job.python) {
-                builders.insert(job.python, self.builder(job.python)?);
+            if let Entry::Vacant(vacant) = builders.entry(job.python) {
+                vacant.insert(self.builder(job.python)?);
             }
         }
         reporter.start(Phase::Build, jobs.len() as u64);
@@ -252,7 +253,10 @@ impl Bench<'_> {
                 unpack::project_folder(&folder, repository.subdirectory.as_deref()).map_err(failed)
             }
             (SelectedSource::Directory(folder), _) => Ok(folder.clone()),
-            _ => Err(BuildError::Empty),
+            // No job is made of them: there is nothing to build.
+            (SelectedSource::Wheel(..) | SelectedSource::Virtual(_) | SelectedSource::Sdist(_), _) => {
+                Err(BuildError::Empty)
+            }
         }
     }
 

@@ -315,6 +315,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_may_not_be_built_is_refused_unless_nothing_is_installed_for_it() {
+        let target = LambdaProfile::built_in("python3.12").unwrap().target(crate::target::Architecture::X86_64);
+        let choose = |no_build: Packages, source: Source| {
+            let (name, version, required_by) = ("demo".parse().unwrap(), None, Vec::new());
+            let distributions = vec![Pinned { name, version, required_by, source }];
+            let formats = FormatControl { no_build, ..FormatControl::default() };
+            Chooser::new(&target, &formats).choose(Selection { distributions })
+        };
+        let folder = || Source::Directory("demo".into());
+        let (url, commit) = ("https://host/demo".to_owned(), "0".repeat(40));
+        let repository = Source::Repository(super::super::Repository { url, commit, subdirectory: None, lfs: false });
+        let demo = || Packages::Named(BTreeSet::from(["demo".parse().unwrap()]));
+        for (no_build, source) in [(Packages::All, folder()), (demo(), folder()), (Packages::All, repository)] {
+            assert!(matches!(choose(no_build, source), Err(LockError::NoBuild { package }) if package == "demo"));
+        }
+        let other = Packages::Named(BTreeSet::from(["other".parse().unwrap()]));
+        for (no_build, source) in [(other, folder()), (Packages::All, Source::Virtual("demo".into()))] {
+            assert_eq!(choose(no_build, source).unwrap().len(), 1);
+        }
+    }
+
+    #[test]
     fn manylinux_tags_name_a_glibc() {
         for (tag, glibc) in [
             ("manylinux_2_27_x86_64", Some(((2, 27), "x86_64"))),

@@ -202,7 +202,7 @@ fn offline_names_all_that_is_missing() {
     );
     assert!(hints.contains("--offline"), "{hints}");
     wheels.truncate(2);
-    assert!(told(&place.fetch_with(offline, &wheels).unwrap_err()).0.starts_with("1 wheel is not"));
+    assert!(told(&place.fetch_with(offline, &wheels).unwrap_err()).0.starts_with("1 file is not"));
     assert!(place.server.requests("/0").is_empty());
 }
 
