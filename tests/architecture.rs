@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lambda", &["name", "report", "target", "tree"]),
     ("image", &["archive", "digest", "name", "report", "target", "tree"]),
     ("registry", &["digest", "image", "report", "retry"]),
-    ("settings", &["audit", "image", "lock", "project", "registry", "target"]),
+    ("settings", &["audit", "image", "index", "lock", "project", "registry", "target"]),
     (
         "build",
         &[

@@ -14,7 +14,7 @@ use super::page::Page;
 use super::pages::{Address, Kind, Lookup, Pages};
 use super::{IndexError, offer};
 use crate::fetch::Fault;
-use crate::lock::IndexQuery;
+use crate::lock::{AskedIndexes, IndexQuery};
 use crate::name::DistributionName;
 use crate::redact;
 
@@ -62,16 +62,20 @@ impl Search<'_, '_> {
     /// Asks the lists of links, and the indexes in their order.
     pub async fn run(&self) -> Result<Found, IndexError> {
         let mut found = Found::default();
-        let Some(url) = &self.query.index else {
-            self.ask_links(&mut found).await?;
-            self.ask_indexes(&self.options.implicit(), self.options.strategy, &mut found).await?;
-            return Ok(found);
+        let indexes = match &self.query.indexes {
+            AskedIndexes::All => self.options.implicit(),
+            AskedIndexes::Default => self.options.implicit().pop().into_iter().collect(),
+            AskedIndexes::Only(url) => {
+                let index = self.options.named_by(url);
+                if self.options.no_index {
+                    return Err(IndexError::NoIndex { name: self.name.to_string(), index: title(&index) });
+                }
+                self.ask_indexes(&[index], Strategy::FirstIndex, &mut found).await?;
+                return Ok(found);
+            }
         };
-        let index = self.options.named_by(url);
-        if self.options.no_index {
-            return Err(IndexError::NoIndex { name: self.name.to_string(), index: title(&index) });
-        }
-        self.ask_indexes(&[index], Strategy::FirstIndex, &mut found).await?;
+        self.ask_links(&mut found).await?;
+        self.ask_indexes(&indexes, self.options.strategy, &mut found).await?;
         Ok(found)
     }
 

@@ -25,8 +25,8 @@ pub mod uv;
 pub use choose::{Chooser, FormatControl, Packages};
 pub use error::LockError;
 pub use selection::{
-    Dependent, Files, IndexQuery, Location, LockedFile, LockedSdist, LockedWheel, Pinned, Repository, Selected,
-    SelectedSource, Selection, Source, Wanted,
+    AskedIndexes, Dependent, Files, IndexQuery, Location, LockedFile, LockedSdist, LockedWheel, Pinned, Repository,
+    Selected, SelectedSource, Selection, Source, Wanted,
 };
 
 /// A lock file.

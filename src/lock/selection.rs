@@ -149,8 +149,19 @@ pub struct IndexQuery {
     pub version: Version,
     /// Which of its files are accepted.
     pub wanted: Wanted,
-    /// The index that has it; else those of the user are asked, in their order.
-    pub index: Option<Url>,
+    /// Which indexes are asked.
+    pub indexes: AskedIndexes,
+}
+
+/// Which indexes are asked for a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskedIndexes {
+    /// Those of the user, in their order.
+    All,
+    /// The one in the place of PyPI, or PyPI: the others do not learn that it is asked for.
+    Default,
+    /// The one that the lock names.
+    Only(Url),
 }
 
 /// Which of a version's files are accepted.

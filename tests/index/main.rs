@@ -21,7 +21,7 @@ use pybundle::cache::Cache;
 use pybundle::digest::{Digest, Sha256};
 use pybundle::fetch::{FetchOptions, Retry};
 use pybundle::index::{Finder, Index, IndexError, IndexOptions};
-use pybundle::lock::{Files, IndexQuery, Pinned, Selection, Source, Wanted};
+use pybundle::lock::{AskedIndexes, Files, IndexQuery, Pinned, Selection, Source, Wanted};
 use pybundle::report::{Phase, Reporter};
 use pybundle::target::Target;
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ fn target() -> Target {
 }
 
 fn query(version: &str, wanted: Wanted) -> IndexQuery {
-    IndexQuery { version: version.parse().unwrap(), wanted, index: None }
+    IndexQuery { version: version.parse().unwrap(), wanted, indexes: AskedIndexes::All }
 }
 
 fn pinned(name: &str, query: &IndexQuery) -> Pinned {

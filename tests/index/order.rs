@@ -3,7 +3,7 @@
 use std::fs;
 
 use pybundle::index::{Cutoff, Index, IndexError, Strategy};
-use pybundle::lock::{Chooser, FormatControl, IndexQuery, Packages, SelectedSource, Selection, Wanted};
+use pybundle::lock::{AskedIndexes, Chooser, FormatControl, IndexQuery, Packages, SelectedSource, Selection, Wanted};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -187,8 +187,10 @@ fn explicit_indexes_are_asked_by_those_who_name_them() {
     shelve(&place, "c", &[("demo-1.0-3c-py3-none-any.whl", json!({}))]);
     place.options.indexes[1].explicit = true;
     assert_eq!(place.names("1.0"), ["demo-1.0-3c-py3-none-any.whl"]);
-    let by_name =
-        IndexQuery { index: Some(place.server.url("/a/simple/").parse().unwrap()), ..query("1.0", Wanted::Any) };
+    let by_name = IndexQuery {
+        indexes: AskedIndexes::Only(place.server.url("/a/simple/").parse().unwrap()),
+        ..query("1.0", Wanted::Any)
+    };
     assert_eq!(find(&place.finder(), &by_name).unwrap().names(), ["demo-1.0-1a-py3-none-any.whl"]);
     place.options.no_index = true;
     let error = told(&find(&place.finder(), &by_name).unwrap_err());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pybundle::lock::{Freshness, IndexQuery, LocalProject, Lock, Source, Wanted};
+use pybundle::lock::{AskedIndexes, Freshness, IndexQuery, LocalProject, Lock, Source, Wanted};
 
 use crate::oracle::{Case, agree};
 use crate::project::Project;
@@ -69,9 +69,9 @@ fn hashes_are_found_wherever_a_version_of_the_format_has_them() {
     for (package, metadata) in
         [(format!("files = [{file}]"), String::new()), (String::new(), format!("[metadata.files]\nFoo = [{file}]"))]
     {
-        let IndexQuery { wanted, index, .. } = query(&package, &metadata);
+        let IndexQuery { wanted, indexes, .. } = query(&package, &metadata);
         assert!(matches!(&wanted, Wanted::Named(named) if named["foo-1.0.zip"].len() == 1), "{wanted:?}");
-        assert_eq!(index, None);
+        assert_eq!(indexes, AskedIndexes::Default);
     }
     let wanted = query("", &format!("[metadata.hashes]\nfoo = ['{hash}']")).wanted;
     assert_eq!(wanted, Wanted::Digests([format!("sha256:{hash}").parse().unwrap()].into()));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use pybundle::lock::{Dependent, Freshness, Location, LockError, Request, Source, Wanted};
+use pybundle::lock::{AskedIndexes, Dependent, Freshness, Location, LockError, Request, Source, Wanted};
 use pybundle::target::LambdaProfile;
 
 use crate::oracle::{Case, agree};
@@ -121,7 +121,7 @@ fn sources(project: &Project, repository_folder: &Path, commit: &str) {
     let source =
         |name: &str| &selection.distributions.iter().find(|pinned| pinned.name.as_str() == name).unwrap().source;
     let Source::Index(query) = source("markupsafe") else { panic!("{:?}", source("markupsafe")) };
-    assert_eq!(query.index.as_ref().unwrap().as_str(), "https://pypi.org/simple");
+    assert_eq!(query.indexes, AskedIndexes::Only("https://pypi.org/simple".parse().unwrap()));
     assert_eq!(query.version.to_string(), "2.1.5");
     let Wanted::Named(files) = &query.wanted else { panic!("{:?}", query.wanted) };
     let wheel = &files["MarkupSafe-2.1.5-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"];

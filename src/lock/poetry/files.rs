@@ -10,7 +10,9 @@ use super::document::{File, Metadata, Package, Source as LockSource};
 use crate::digest::Digest;
 use crate::lock::error::{Inconsistency, LockError};
 use crate::lock::path::join;
-use crate::lock::{Files, IndexQuery, Location, LockedFile, LockedSdist, LockedWheel, Repository, Source, Wanted};
+use crate::lock::{
+    AskedIndexes, Files, IndexQuery, Location, LockedFile, LockedSdist, LockedWheel, Repository, Source, Wanted,
+};
 use crate::redact;
 
 /// The lengths of a commit's hash, in hexadecimal digits: SHA-1 and SHA-256.
@@ -65,6 +67,8 @@ impl Locator<'_> {
 
     /// Says what to ask an index for.
     fn query(&self, package: &Package, index: Option<Url>) -> IndexQuery {
+        // What names no source is of PyPI, whichever other sources there are.
+        let indexes = index.map_or(AskedIndexes::Default, AskedIndexes::Only);
         let mut named = BTreeMap::<String, BTreeSet<Digest>>::new();
         for file in self.files(package) {
             named.entry(file.name.clone()).or_default().extend(file.hash.iter().map(|hash| hash.0.clone()));
@@ -76,7 +80,7 @@ impl Locator<'_> {
             (true, false) => Wanted::Digests(digests),
             (true, true) => Wanted::Any,
         };
-        IndexQuery { version: package.version.clone(), wanted, index }
+        IndexQuery { version: package.version.clone(), wanted, indexes }
     }
 
     /// Returns the files of a distribution. Older locks have those of all its versions together.

@@ -10,7 +10,7 @@ use super::reference::Reference;
 use super::{Hashes, Requirements};
 use crate::digest::{Algorithm, Digest};
 use crate::lock::path::join;
-use crate::lock::{Dependent, IndexQuery, LockError, Pinned, Request, Selection, Source, Wanted};
+use crate::lock::{AskedIndexes, Dependent, IndexQuery, LockError, Pinned, Request, Selection, Source, Wanted};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName};
 use crate::target::Target;
@@ -243,7 +243,7 @@ impl Pin<'_> {
         match self {
             Self::Version(version) => {
                 let wanted = if digests.is_empty() { Wanted::Any } else { Wanted::Digests(digests) };
-                let source = Source::Index(IndexQuery { version: version.clone(), wanted, index: None });
+                let source = Source::Index(IndexQuery { version: version.clone(), wanted, indexes: AskedIndexes::All });
                 Some(Pinned { name, version: Some(version), required_by, source })
             }
             Self::Reference(reference) => {

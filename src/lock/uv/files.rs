@@ -6,7 +6,7 @@ use url::Url;
 
 use super::document::{Source as LockSource, SourceDistribution, Wheel, WheelPlace};
 use super::graph::{Package, has_scheme};
-use crate::lock::error::LockError;
+use crate::lock::error::{Inconsistency, LockError};
 use crate::lock::path::{file_name_of_url, join};
 use crate::lock::{Files, Location, LockedFile, LockedSdist, LockedWheel, Repository, Source};
 use crate::redact;
@@ -142,6 +142,13 @@ impl Locator<'_> {
         let value = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned());
         let (subdirectory, lfs) = (value("subdirectory"), value("lfs").is_some_and(|value| value == "true"));
         let commit = url.fragment().unwrap_or_default().to_owned();
+        if !matches!(commit.len(), 40 | 64) || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(LockError::Inconsistent {
+                path: self.path.to_owned(),
+                package: package.to_string(),
+                fault: Inconsistency::NoCommit,
+            });
+        }
         url.set_query(None);
         url.set_fragment(None);
         Ok(Repository { url: url.into(), commit, subdirectory, lfs })
