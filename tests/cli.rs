@@ -167,7 +167,7 @@ fn a_password_is_not_shown_even_in_a_wrong_address() {
     let run = pybundle(folder.path(), &["plan", "--index-url", "https://user:s3cret@[oops/simple"]);
     assert_eq!(run.status.code(), Some(2));
     let message = text(&run.stderr);
-    assert!(message.contains("not a URL") && !message.contains("s3cret"), "{message}");
+    assert!(message.contains("is not the location of files") && !message.contains("s3cret"), "{message}");
 }
 
 #[test]
