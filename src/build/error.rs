@@ -308,11 +308,11 @@ impl BuildError {
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
             Self::Incomplete { lock, .. } => {
-                let file = lock.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-                let pin = match file {
-                    Some(file) => format!(
-                        "pin everything with `uv pip compile --universal --generate-hashes {file} -o FILE` and name FILE \
-                         with --lock, or have uv pin it for this target with --resolve"
+                let pin = match lock {
+                    Some(lock) => format!(
+                        "pin everything with `uv pip compile --universal --generate-hashes {} -o FILE` and name FILE \
+                         with --lock, or have uv pin it for this target with --resolve",
+                        lock.display()
                     ),
                     None => "lock what the project requires, for instance with `uv lock`".to_owned(),
                 };

@@ -58,6 +58,16 @@ impl LockedProject {
         })
     }
 
+    /// Returns what is asked of the lock. Files of requirements have no extras; those of a project beside them are its
+    /// own, and whether what they require is pinned is seen when it is built.
+    fn request(&self, settings: &Settings) -> Request {
+        let mut request = settings.request.clone();
+        if matches!(self.lock, Lock::Requirements(_)) && self.declared.is_package {
+            request.extras.clear();
+        }
+        request
+    }
+
     /// Adds the project to what a lock selects that knows nothing of it, unless only groups are asked for.
     fn with_project(&self, selection: Selection, request: &Request) -> Result<Selection, BuildError> {
         let mut distributions = selection.distributions;
@@ -128,11 +138,12 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
         let folder = &workspace.current().path;
+        let request = project.request(settings);
         let selection = match (&project.lock, settings.requirements.resolve) {
             (Lock::Requirements(_), true) => {
-                requirements::resolve(project, settings, &target)?.select(&settings.request, folder, &target)?
+                requirements::resolve(project, settings, &target)?.select(&request, folder, &target)?
             }
-            (lock, _) => lock.select(&settings.request, folder, &target)?,
+            (lock, _) => lock.select(&request, folder, &target)?,
         };
         let selection = project.with_project(selection, &settings.request)?;
         let formats = indexes::formats(settings, project)?;

@@ -1,6 +1,7 @@
 //! Which version of each distribution is pinned for a target.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use pep440_rs::Version;
 
@@ -56,7 +57,7 @@ impl Requirements {
             if self.lacks_hash(&pin, &digests) {
                 without_hash.extend(sayings.entries.iter().map(|entry| (self.position(entry), entry.stated.clone())));
             }
-            let required_by = if is_root { vec![Dependent::Root] } else { sayings.dependents() };
+            let required_by = if is_root { vec![Dependent::Root] } else { sayings.dependents(&self.project) };
             distributions.extend(pin.into_pinned(name, digests, required_by));
         }
         if !unpinned.is_empty() {
@@ -221,11 +222,14 @@ impl<'a> Sayings<'a> {
         Ok(common.map(|(_, digests)| digests).unwrap_or_default())
     }
 
-    /// Returns who asks for the distribution: what the comments say, or else the files.
-    fn dependents(&self) -> Vec<Dependent> {
-        let of_entry = |entry: &&Entry| match entry.via.is_empty() {
-            true => [Dependent::File(entry.stated.place.path.clone())].into(),
-            false => entry.via.clone(),
+    /// Returns who asks for the distribution: what the comments say, or else the files, by their paths in the project.
+    fn dependents(&self, project: &Path) -> Vec<Dependent> {
+        let of_entry = |entry: &&Entry| {
+            let path = &entry.stated.place.path;
+            match entry.via.is_empty() {
+                true => [Dependent::File(path.strip_prefix(project).unwrap_or(path).to_owned())].into(),
+                false => entry.via.clone(),
+            }
         };
         let dependents: BTreeSet<Dependent> = self.entries.iter().flat_map(of_entry).collect();
         dependents.into_iter().collect()
