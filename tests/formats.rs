@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use support::artifact::sha256;
-use support::command::{cache, pybundle, repository, succeed};
+use support::command::{cache, pybundle, succeed, tool};
 use support::uv::Project;
 
 /// Compiled and pure wheels, extras, and requirements that depend on the platform and on Python.
@@ -52,11 +52,10 @@ const FORMATS: &[(&str, &str, &[&str])] = &[
 /// Makes the project in one of the formats, and returns it with its lock alone.
 fn written_down(pyproject: &str, files: &[(&str, &str)], commands: &[&str]) -> Project {
     let project = Project::new(&[&[("pyproject.toml", pyproject)], files].concat());
-    let venv = repository().join("target/test-tools/venv/bin");
     for line in commands {
         let mut words = line.split(' ');
         let program = words.next().unwrap();
-        let program = if program == "poetry" { venv.join(program) } else { program.into() };
+        let program = if program == "poetry" { tool(program) } else { program.into() };
         let mut command = Command::new(&program);
         command.args(words).current_dir(project.path()).env_remove("VIRTUAL_ENV");
         command.env("POETRY_CACHE_DIR", cache().join("poetry")).env("POETRY_KEYRING_ENABLED", "false");

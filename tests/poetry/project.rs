@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
 
-use crate::support::command::{cache, repository, succeed};
+use crate::support::command::{cache, repository, succeed, tool};
 
 /// The index that the projects are locked from. Poetry reads its pages of HTML, which mirrors have, too.
 pub const SOURCE: &str = "
@@ -77,13 +77,6 @@ impl Project {
     pub fn check_locked(&self) -> Result<Freshness, LockError> {
         self.lock().check_locked(&[self.declared()])
     }
-}
-
-/// Returns a program of the tests' Python environment.
-pub fn tool(name: &str) -> PathBuf {
-    let path = repository().join("target/test-tools/venv/bin").join(name);
-    assert!(path.exists(), "{} is missing; install it with scripts/setup-tests", path.display());
-    path
 }
 
 /// Runs a program of Python with a text on its standard input, and returns its standard output.

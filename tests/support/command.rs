@@ -13,6 +13,13 @@ pub fn cache() -> PathBuf {
     repository().join("target/test-cache")
 }
 
+/// Returns a program of the tests' own Python.
+pub fn tool(name: &str) -> PathBuf {
+    let path = repository().join("target/test-tools/venv/bin").join(name);
+    assert!(path.exists(), "{} is missing: run scripts/setup-tests", path.display());
+    path
+}
+
 /// Returns `pybundle`, with the cache that the tests share.
 pub fn pybundle(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pybundle"));
