@@ -52,7 +52,7 @@
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
-//! | [`name`], [`digest`], [`redact`], [`retry`] | normalized names; digests and their computation; secrets kept out of messages; when to try again |
+//! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
 //! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
@@ -84,6 +84,7 @@
 // One module speaks zlib's own interface, and says why.
 #![deny(unsafe_code)]
 
+pub mod allowance;
 pub mod archive;
 pub mod audit;
 pub mod build;

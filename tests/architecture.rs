@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// The picture of the house: each room and what it imports. It imports only rooms of earlier lines, so there is no cycle.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("allowance", &[]),
     ("name", &[]),
     ("redact", &[]),
-    ("sdist", &["name"]),
+    ("sdist", &["allowance", "name"]),
     ("report", &[]),
     ("retry", &[]),
     ("digest", &[]),
@@ -28,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("index", &["cache", "digest", "fetch", "lock", "name", "redact", "report", "sdist", "target", "wheel::filename"]),
     ("archive", &["digest", "report", "tree"]),
     ("lambda", &["name", "report", "target", "tree"]),
-    ("image", &["archive", "digest", "name", "report", "target", "tree"]),
+    ("image", &["allowance", "archive", "digest", "name", "report", "target", "tree"]),
     ("registry", &["digest", "image", "report", "retry"]),
     ("settings", &["audit", "image", "index", "lock", "project", "registry", "target"]),
     (

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{BuildError, indexes, locate, lock, requirements};
 use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
-use crate::lock::{Dependent, Lock, LockFormat, Pinned, Request, Selected, SelectedSource, Selection, Source};
+use crate::lock::{
+    Dependent, Lock, LockError, LockFormat, Pinned, Request, Selected, SelectedSource, Selection, Source,
+};
 use crate::name::DistributionName;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::declared::Declared;
@@ -79,6 +81,10 @@ impl LockedProject {
         }
         let folder = self.workspace.folder(self.workspace.current());
         let Some(name) = self.name() else { return Ok(Selection { distributions }) };
+        if let (Some(asked), Some(path)) = (request.package.as_ref().filter(|asked| **asked != name), &self.path) {
+            let (path, members) = (path.clone(), vec![name.to_string()]);
+            return Err(LockError::UnknownMember { path, name: asked.clone(), members }.into());
+        }
         if request.no_install_packages.contains(&name) {
             return Ok(Selection { distributions });
         }

@@ -12,6 +12,7 @@ use pep440_rs::Version;
 use tar::EntryType;
 
 use super::Base;
+use crate::allowance::Allowed;
 use crate::target::PythonVersion;
 
 /// An interpreter in an image.
@@ -241,24 +242,6 @@ fn relative(path: &[u8]) -> Option<String> {
     let parts = std::str::from_utf8(path).ok()?.split('/').filter(|part| !matches!(*part, "" | "."));
     let parts: Vec<_> = parts.collect();
     (!parts.is_empty() && !parts.contains(&"..")).then(|| parts.join("/"))
-}
-
-/// A reader that fails once it has given as many bytes as it is allowed to.
-struct Allowed<'a, R> {
-    inner: R,
-    allowance: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Allowed<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let allowed = usize::try_from(self.allowance.get()).unwrap_or(usize::MAX).min(buffer.len());
-        if allowed == 0 && !buffer.is_empty() {
-            return Err(invalid("the headers of an entry are too long".to_owned()));
-        }
-        let read = self.inner.read(&mut buffer[..allowed])?;
-        self.allowance.set(self.allowance.get() - read as u64);
-        Ok(read)
-    }
 }
 
 fn invalid(reason: String) -> io::Error {

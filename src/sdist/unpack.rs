@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use flate2::read::MultiGzDecoder;
 
 use super::filename::Packing;
+use crate::allowance::Allowed;
 
 /// How much an archive may unpack to. The default is more than any source distribution of PyPI has.
 #[derive(Debug, Clone, Copy)]
@@ -319,22 +320,4 @@ impl<'a> Unpacking<'a> {
 
 fn refused(path: &Path, fault: Fault) -> UnpackError {
     UnpackError::Entry { path: path.to_string_lossy().into_owned(), fault }
-}
-
-/// Reads as much as is allowed until the allowance is set anew: a tar archive's headers are read into memory whole.
-struct Allowed<'a, R> {
-    inner: R,
-    allowance: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Allowed<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let allowed = usize::try_from(self.allowance.get()).unwrap_or(usize::MAX).min(buffer.len());
-        if allowed == 0 && !buffer.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the headers of an entry are too long"));
-        }
-        let read = self.inner.read(&mut buffer[..allowed])?;
-        self.allowance.set(self.allowance.get() - read as u64);
-        Ok(read)
-    }
 }

@@ -1,10 +1,12 @@
 //! Temporary projects, locked by Poetry.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
 
+use crate::support;
 use crate::support::command::{cache, repository, succeed, tool};
 
 /// The index that the projects are locked from. Poetry reads its pages of HTML, which mirrors have, too.
@@ -15,18 +17,16 @@ url = \"https://pypi.org/simple/\"
 priority = \"primary\"
 ";
 
-/// A temporary folder with a project in it.
+/// A temporary folder with a project in it, which Poetry locks.
 pub struct Project {
-    folder: tempfile::TempDir,
+    folder: support::uv::Project,
 }
 
 impl Project {
     /// Makes a folder with these files.
     pub fn new(files: &[(&str, &[u8])]) -> Self {
-        let project = Self { folder: tempfile::tempdir().unwrap() };
-        for (path, bytes) in files {
-            project.write(path, bytes);
-        }
+        let project = Self { folder: support::uv::Project::new(&[]) };
+        files.iter().for_each(|(path, bytes)| project.folder.write(path, bytes));
         project
     }
 
@@ -36,23 +36,6 @@ impl Project {
         project.write("pyproject.toml", format!("{pyproject}{SOURCE}").as_bytes());
         project.lock_again();
         project
-    }
-
-    /// Returns the folder.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Writes a file, and the folders above it.
-    pub fn write(&self, path: &str, bytes: &[u8]) {
-        let path = self.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-
-    /// Reads a file.
-    pub fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path().join(path)).unwrap()
     }
 
     /// Runs `poetry lock`.
@@ -76,6 +59,14 @@ impl Project {
     /// Compares the lock with the project.
     pub fn check_locked(&self) -> Result<Freshness, LockError> {
         self.lock().check_locked(&[self.declared()])
+    }
+}
+
+impl Deref for Project {
+    type Target = support::uv::Project;
+
+    fn deref(&self) -> &support::uv::Project {
+        &self.folder
     }
 }
 
