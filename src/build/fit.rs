@@ -10,23 +10,27 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
 use super::BuildError;
-use super::sources::Built;
+use super::sources::{Built, Job};
 use crate::audit::elf::{self, Elf, Machine, MalformedElf};
+use crate::builder::Interpreter;
 use crate::lock::Selected;
 use crate::name::DistributionName;
 use crate::report::Reporter;
 use crate::target::{Architecture, Glibc, PythonVersion, Target};
 use crate::wheel::filename::WheelFilename;
 
-/// A wheel that was built here, and does not fit the target.
+/// How many wheels a message lists.
+const LISTED_WHEELS: usize = 6;
+
+/// A wheel that was built here, or would have been, and does not fit the target.
 #[derive(Debug)]
 pub struct Unfit {
     /// The distribution.
     pub name: DistributionName,
     /// What it was built from: a source distribution, a repository or a folder.
     pub origin: String,
-    /// The wheel's file name.
-    pub wheel: String,
+    /// The wheel's file name; none if it was not built, because that can be foreseen.
+    pub wheel: Option<String>,
     /// The target.
     pub target: String,
     /// What does not fit.
@@ -100,8 +104,14 @@ pub enum Misfit {
 impl fmt::Display for Unfit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, origin, wheel, target, misfit, passed_over } = self;
-        write!(formatter, "{name} does not fit {target}: {wheel}, built here from {origin}, {misfit}")?;
-        let listed: Vec<&str> = passed_over.iter().map(WheelFilename::as_str).collect();
+        write!(formatter, "{name} does not fit {target}: ")?;
+        match wheel {
+            Some(wheel) => write!(formatter, "{wheel}, built here from {origin}, {misfit}")?,
+            None => write!(formatter, "what is built here from {origin} {misfit}")?,
+        }
+        let mut listed: Vec<&str> = passed_over.iter().map(WheelFilename::as_str).take(LISTED_WHEELS).collect();
+        let more = format!("{} more", passed_over.len().saturating_sub(LISTED_WHEELS));
+        listed.extend((passed_over.len() > LISTED_WHEELS).then_some(more.as_str()));
         if listed.is_empty() { Ok(()) } else { write!(formatter, "; there are the wheels {}", listed.join(", ")) }
     }
 }
@@ -127,6 +137,36 @@ impl Unfit {
     }
 }
 
+/// Refuses to build what will not run on the target: a distribution whose wheels are all compiled is compiled when it is
+/// built, too, and that for this machine.
+///
+/// # Errors
+/// [`BuildError::Unfit`].
+pub fn foresee(job: &Job, python: &Interpreter, target: &Target) -> Result<(), BuildError> {
+    let selected = job.selected;
+    let is_compiled = !selected.passed_over.is_empty() && selected.passed_over.iter().all(|wheel| !wheel.is_any());
+    let host = std::env::consts::ARCH;
+    let misfit = if host != target.architecture.wheel_name() {
+        Misfit::Architecture { found: host.to_owned(), target: target.architecture }
+    } else if python.version != target.python {
+        let found = format!("cp{}{}", python.version.major, python.version.minor);
+        Misfit::Interpreter { found, target: target.python, has_interpreter: false }
+    } else {
+        return Ok(());
+    };
+    if !is_compiled {
+        return Ok(());
+    }
+    Err(BuildError::from(Box::new(Unfit {
+        name: selected.name.clone(),
+        origin: job.origin(),
+        wheel: None,
+        target: target.to_string(),
+        misfit,
+        passed_over: selected.passed_over.clone(),
+    })))
+}
+
 /// Refuses a wheel that was built here and does not run on the target. What it needs besides is warned of.
 ///
 /// # Errors
@@ -137,7 +177,7 @@ pub fn require(built: &Built, selected: &Selected, target: &Target, reporter: &d
         BuildError::from(Box::new(Unfit {
             name: selected.name.clone(),
             origin: built.origin.clone(),
-            wheel: filename.to_string(),
+            wheel: Some(filename.to_string()),
             target: target.to_string(),
             misfit,
             passed_over: selected.passed_over.clone(),

@@ -6,7 +6,8 @@ use url::Url;
 
 use super::BuildError;
 use crate::index::Finder;
-use crate::lock::{Chooser, FormatControl, Location, Selected, Selection, Source};
+use crate::lock::{Chooser, FormatControl, Location, Selected, SelectedSource, Selection, Source};
+use crate::report::Reporter;
 use crate::target::Target;
 
 /// Chooses what is installed of each distribution of a selection.
@@ -19,11 +20,19 @@ pub fn choose(
     find_links: &[Url],
     target: &Target,
     finder: &Finder,
+    reporter: &dyn Reporter,
 ) -> Result<Vec<Selected>, BuildError> {
     finder.complete(&mut selection, target)?;
     let folders: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
     prefer(&mut selection, &folders);
-    Ok(Chooser::new(target, formats).choose(selection)?)
+    let selected = Chooser::new(target, formats).choose(selection)?;
+    for (misfit, sdist) in selected.iter().filter_map(|selected| match &selected.source {
+        SelectedSource::Sdist(sdist) => Some((selected.misfit.as_ref()?, &sdist.file.filename)),
+        _ => None,
+    }) {
+        reporter.warn(&format!("{misfit}: it is built from {sdist}, which --no-build forbids"));
+    }
+    Ok(selected)
 }
 
 /// Takes files from folders that the user named, if they are there. Their digests must still be the lock's.

@@ -153,7 +153,7 @@ impl<'a> Plan<'a> {
         };
         let selection = project.with_project(selection, &settings.request)?;
         let formats = indexes::formats(settings, project)?;
-        let mut selected = locate::choose(selection, &formats, &settings.fetch.find_links, &target, finder)?;
+        let mut selected = locate::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
         let application = application(settings, workspace, &selected, reporter)?;
         if selected.is_empty() && application.files.is_empty() {

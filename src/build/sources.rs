@@ -39,6 +39,9 @@ pub struct Job<'a> {
     pub python: PythonVersion,
 }
 
+/// What builds, by the version of Python that it is for.
+pub type Builders = BTreeMap<PythonVersion, Builder>;
+
 /// A wheel that was built here.
 pub struct Built {
     /// The wheel.
@@ -92,7 +95,7 @@ impl<'a> Job<'a> {
     }
 
     /// Returns what the wheel is built from, as messages name it.
-    fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         match &self.selected.source {
             SelectedSource::Wheel(wheel, _) => wheel.filename.to_string(),
             SelectedSource::Sdist(sdist) => sdist.file.filename.to_string(),
@@ -105,21 +108,29 @@ impl<'a> Job<'a> {
 }
 
 impl Workshop<'_> {
-    /// Builds wheels; they are in the order of the jobs.
+    /// Finds what builds, for each version of Python that a job is for.
     ///
     /// # Errors
-    /// A source cannot be had or built, or is not the distribution that the lock says.
-    pub fn build(&self, jobs: &[Job], reporter: &dyn Reporter) -> Result<Vec<Built>, BuildError> {
-        if jobs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let archives = self.fetch(jobs, reporter)?;
-        let mut builders: BTreeMap<PythonVersion, Builder> = BTreeMap::new();
+    /// Nothing that builds is there.
+    pub fn builders(&self, jobs: &[Job]) -> Result<Builders, BuildError> {
+        let mut builders = Builders::new();
         for job in jobs {
             if let Entry::Vacant(vacant) = builders.entry(job.python) {
                 vacant.insert(self.builder(job.python)?);
             }
         }
+        Ok(builders)
+    }
+
+    /// Builds wheels; they are in the order of the jobs.
+    ///
+    /// # Errors
+    /// A source cannot be had or built, or is not the distribution that the lock says.
+    pub fn build(&self, jobs: &[Job], builders: &Builders, reporter: &dyn Reporter) -> Result<Vec<Built>, BuildError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let archives = self.fetch(jobs, reporter)?;
         reporter.start(Phase::Build, jobs.len() as u64);
         let build = |(position, (job, archive)): (usize, (&Job, Option<Archive>))| {
             let mut builder = builders[&job.python].clone();

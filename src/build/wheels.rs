@@ -69,7 +69,15 @@ pub fn obtain(
     let fetched = fetcher.fetch(&locked, cache, reporter)?;
     let indexes = indexes::of_build_requirements(settings, project)?;
     let workshop = Workshop { settings, root: &project.workspace.root, indexes, fetcher: &fetcher, cache, folder };
-    let built = workshop.build(&jobs, reporter)?;
+    let builders = workshop.builders(&jobs)?;
+    for (plan, places) in plans.iter().zip(&places) {
+        let foresee = |place: &Place| match place {
+            Place::Built(at) => fit::foresee(&jobs[*at], &builders[&plan.target.python].python, &plan.target),
+            Place::Fetched(_) => Ok(()),
+        };
+        places.iter().try_for_each(foresee)?;
+    }
+    let built = workshop.build(&jobs, &builders, reporter)?;
 
     let mut obtained = Vec::new();
     for (plan, places) in plans.iter().zip(places) {

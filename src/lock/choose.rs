@@ -155,8 +155,16 @@ impl<'a> Chooser<'a> {
                 }
                 _ => Vec::new(),
             };
+            let misfit = match (&source, &pinned.source) {
+                (SelectedSource::Sdist(_), Source::Files(Files { wheels, .. }))
+                    if !wheels.is_empty() && self.best(wheels).is_none() =>
+                {
+                    Some(format!("{pinned} has no wheel for {}; {}", self.summary(), self.available(wheels, None)))
+                }
+                _ => None,
+            };
             let Pinned { name, version, required_by, .. } = pinned;
-            Ok(Selected { name, version, required_by, source, passed_over })
+            Ok(Selected { name, version, required_by, source, passed_over, misfit })
         };
         selection.distributions.into_iter().map(choose).collect()
     }

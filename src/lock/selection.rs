@@ -201,6 +201,8 @@ pub struct Selected {
     pub source: SelectedSource,
     /// The wheels that there are, if it is built instead: none fits the target, or none may be used.
     pub passed_over: Vec<WheelFilename>,
+    /// Why it is built, if there are wheels and none fits: such a build is hardly what its publisher has tested.
+    pub misfit: Option<String>,
 }
 
 impl Selected {
