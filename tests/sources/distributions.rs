@@ -67,3 +67,23 @@ fn a_program_that_is_compiled_runs_where_the_c_library_is_new_enough() {
     succeed(place.bundle(NEWEST, &[]).env("PATH", place.without_builds()));
     assert!(place.bundled().contains(&"bin/uwsgi".to_owned()), "{:?}", place.bundled());
 }
+
+/// Compiling numpy takes minutes: that its result could not run is seen before.
+#[test]
+fn what_is_compiled_for_another_machine_is_not_built() {
+    let place = Place::new();
+    // Its wheels are all for Python 3.12 and older.
+    place.lock(&["numpy==1.26.4"], "");
+    let mut command = place.bundle_for("3.13", machine().1, "2.34", &[]);
+    command.env("PATH", place.without_builds());
+    let message = fail(&mut command);
+    for part in [
+        "warning: numpy 1.26.4 has no wheel for cp313 on manylinux_2_34_",
+        "it is built from numpy-1.26.4.tar.gz, which --no-build forbids",
+        "what is built here from numpy-1.26.4.tar.gz is for",
+        "there are the wheels numpy-1.26.4-cp310-",
+        "more",
+    ] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
