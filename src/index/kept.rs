@@ -64,6 +64,23 @@ impl Kept<&Page> {
     }
 }
 
+/// Returns what is kept of a page for one query: pages of thousands of files take longer to read than all else of a
+/// build that has every file.
+pub(super) fn excerpt(cache: &Cache, url: &Url, query: &str) -> Option<Page> {
+    cache.note(Note::Page, excerpt_key(url, query))
+}
+
+/// Keeps what of a page one query needs, unless its links may hold what is secret.
+///
+/// # Errors
+/// The cache cannot be written to.
+pub(super) fn keep_excerpt(cache: &Cache, url: &Url, query: &str, excerpt: &Page) -> Result<(), CacheError> {
+    if excerpt.files.iter().any(|file| may_be_secret(&file.url)) {
+        return Ok(());
+    }
+    cache.keep_note(Note::Page, excerpt_key(url, query), excerpt)
+}
+
 /// Returns whether a link may hold a password, or a token that stands for one.
 fn may_be_secret(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some() || url.query().is_some()
@@ -71,6 +88,10 @@ fn may_be_secret(url: &Url) -> bool {
 
 fn key(url: &Url) -> Sha256 {
     Sha256::of(format!("page {FORMAT}\n{url}").as_bytes())
+}
+
+fn excerpt_key(url: &Url, query: &str) -> Sha256 {
+    Sha256::of(format!("excerpt {FORMAT}\n{url}\n{query}").as_bytes())
 }
 
 fn now() -> u64 {

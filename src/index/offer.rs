@@ -100,6 +100,28 @@ pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery)
     }
 }
 
+/// Returns the text of a query that names its files or their digests; none for one that takes any.
+pub(super) fn named(name: &DistributionName, query: &IndexQuery) -> Option<String> {
+    let version = &query.version;
+    match &query.wanted {
+        Wanted::Any => None,
+        Wanted::Digests(digests) => Some(format!("{name} {version}\n{digests:?}")),
+        Wanted::Named(named) => Some(format!("{name} {version}\n{named:?}")),
+    }
+}
+
+/// Returns the files of a page that a query may choose from.
+pub(super) fn excerpt(page: &Page, name: &DistributionName, query: &IndexQuery) -> Page {
+    let is_of_version = |file: &&File| {
+        let form = Form::of(file, name);
+        form.is_some_and(|(_, version)| is_meant(&version, &query.version))
+    };
+    // Only messages tell of these; the version as it is written finds nearly all of its files.
+    let version = query.version.to_string();
+    let skipped = page.skipped.iter().filter(|skipped| skipped.name.contains(&version));
+    Page { files: page.files.iter().filter(is_of_version).cloned().collect(), skipped: skipped.cloned().collect() }
+}
+
 /// Returns whether a file's version is the one that is pinned (version matching: a local version is passed over unless
 /// the pin has one).
 fn is_meant(version: &Version, pinned: &Version) -> bool {

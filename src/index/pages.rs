@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::kept::Kept;
+use super::kept::{self, Kept};
 use super::page::{ACCEPTED, Page};
 use super::{IndexError, folder};
 use crate::cache::Cache;
@@ -121,6 +121,19 @@ impl<'a> Pages<'a> {
             return Ok(Lookup::Unknown);
         }
         slot.asked.get_or_try_init(|| self.ask(address, kept)).await.cloned()
+    }
+
+    /// Returns what is kept of a page for one query, if that was everything that the query needs.
+    pub fn excerpt(&self, address: &Address, query: &str) -> Option<Arc<Page>> {
+        kept::excerpt(self.cache, &address.url, query).map(Arc::new)
+    }
+
+    /// Keeps what of a server's page one query needs.
+    pub fn keep_excerpt(&self, address: &Address, query: &str, excerpt: &Page) -> Result<(), IndexError> {
+        match address.url.scheme() {
+            "file" => Ok(()),
+            _ => Ok(kept::keep_excerpt(self.cache, &address.url, query, excerpt)?),
+        }
     }
 
     async fn ask(&self, address: &Address, kept: Option<&Kept<Arc<Page>>>) -> Result<Lookup, IndexError> {

@@ -11,7 +11,7 @@ use url::Url;
 use super::error::Refusal;
 use super::options::{Index, IndexOptions, Strategy};
 use super::page::Page;
-use super::pages::{Address, Kind, Lookup, Pages};
+use super::pages::{Address, Coverage, Kind, Lookup, Pages};
 use super::{IndexError, offer};
 use crate::fetch::Fault;
 use crate::lock::{AskedIndexes, IndexQuery};
@@ -130,7 +130,19 @@ impl Search<'_, '_> {
     }
 
     async fn look_up(&self, address: &Address) -> Result<Lookup, IndexError> {
-        self.pages.look_up(address, |page| offer::coverage(page, self.name, self.query)).await
+        // A page that has everything that the lock names is not asked for again, so the part that counts is enough.
+        let named = offer::named(self.name, self.query);
+        if let Some(excerpt) = named.as_ref().and_then(|named| self.pages.excerpt(address, named)) {
+            return Ok(Lookup::Found(excerpt));
+        }
+        let coverage = |page: &Page| offer::coverage(page, self.name, self.query);
+        let found = self.pages.look_up(address, coverage).await?;
+        if let (Some(named), Lookup::Found(page)) = (named, &found)
+            && coverage(page) == Coverage::All
+        {
+            self.pages.keep_excerpt(address, &named, &offer::excerpt(page, self.name, self.query))?;
+        }
+        Ok(found)
     }
 }
 
