@@ -96,7 +96,7 @@ pub struct SelectionArguments {
     /// Bundle a dependency group alone, without the project
     #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "extra", "all_extras"])]
     only_group: Vec<GroupName>,
-    /// Leave out default groups (the default: no group is bundled unless it is named)
+    /// Leave out the default groups of a pylock.toml; of other locks no group is bundled unless it is named
     #[arg(long)]
     no_default_groups: bool,
     /// Leave out the group `dev`, even if it is named

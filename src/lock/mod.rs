@@ -94,15 +94,6 @@ impl Lock {
         poetry::PoetryLock::parse(text, path, project).map(Self::Poetry)
     }
 
-    /// Reads a file of requirements with those that it names.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError`], if a file cannot be read or is no file of requirements, or if a distribution is not pinned.
-    pub fn read_requirements(path: &Path, surroundings: &requirements::Surroundings) -> Result<Self, LockError> {
-        requirements::Requirements::read(path, surroundings).map(Self::Requirements)
-    }
-
     /// Parses the text of a uv.lock. `path` is where it lies: its folder is what its paths are relative to.
     ///
     /// # Errors

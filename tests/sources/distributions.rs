@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use pybundle::digest::Sha256;
+
 use crate::command::{fail, succeed};
 use crate::{Place, machine};
 
@@ -66,6 +68,26 @@ fn a_program_that_is_compiled_runs_where_the_c_library_is_new_enough() {
     // It was built, and is taken where it fits.
     succeed(place.bundle(NEWEST, &[]).env("PATH", place.without_builds()));
     assert!(place.bundled().contains(&"bin/uwsgi".to_owned()), "{:?}", place.bundled());
+}
+
+/// What was built is kept for the user, whether a tool built it now or before.
+#[test]
+fn copies_of_built_wheels_are_kept() {
+    let place = Place::new();
+    place.lock(&["docopt==0.6.2"], "");
+    let mut digests = Vec::new();
+    for search_path in [place.search_path(&[]), place.without_builds()] {
+        let kept = place.path("kept");
+        let mut command = place.bundle("2.34", &["--json", "--wheel-dir"]);
+        let report: serde_json::Value =
+            serde_json::from_str(&succeed(command.arg(&kept).env("PATH", search_path))).unwrap();
+        let name = report["distributions"][0]["wheel"].as_str().unwrap();
+        let bytes = fs::read(kept.join(name)).unwrap();
+        assert_eq!(report["distributions"][0]["digest"], Sha256::of(&bytes).to_string());
+        digests.push(Sha256::of(&bytes));
+        fs::remove_dir_all(kept).unwrap();
+    }
+    assert_eq!(digests[0], digests[1]);
 }
 
 /// Compiling numpy takes minutes: that its result could not run is seen before.
