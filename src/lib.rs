@@ -66,11 +66,13 @@
 //! * **A layer is put together when it is needed,** and not kept: its digests follow from the wheels, the scheme and the
 //!   interpreter, and the cache knows them ([`image::BlobContent::Layer`]). A layer that a registry has is never read.
 //! * **A wheel is read once.** When it enters the cache, every byte of it is accounted for, every entry is inflated and
-//!   compared with its CRC-32 and its RECORD digest, and the place of each last deflate block is noted. The [`wheel::Inventory`] that remains is all that later builds
-//!   read.
+//!   compared with its CRC-32 and its RECORD digest, and the place of each last deflate block is noted. The
+//!   [`wheel::Inventory`] that remains is all that later builds read.
 //! * **Equal inputs give equal bytes,** from any folder, host, time, umask and locale, with any number of threads:
 //!   results are collected by index, never by completion, and maps are ordered.
 //! * **Memory is bounded by buffers.** The tree holds extents, not bytes.
+//! * **A lock says which version, the target says which file.** Formats differ in what they pin and how they write it down;
+//!   from [`lock::Pinned`] on, there is one way for all of them.
 //! * **An output appears whole or not at all** ([`archive::output`]).
 //! * **Errors say what and where;** what to do about it is beside the message, in `hints()`.
 //!

@@ -62,8 +62,8 @@ pub fn check(plan: &Plan, wheels: &Obtained, settings: &Settings, reporter: &dyn
     check_known(plan, known, settings, reporter)
 }
 
-/// As [`check`], for a plan, which fetches no wheel: by the cache, and by the metadata that an index serves beside a wheel.
-/// Of what is built nothing is known.
+/// As [`check`], for a plan, which fetches no wheel: by the cache, and by the metadata that an index serves beside a
+/// wheel. Of what is built nothing is known.
 ///
 /// # Errors
 /// A distribution is required and not pinned, or an index cannot be asked.

@@ -26,7 +26,8 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Opens the file of a claim. What an earlier run left in it is kept, if the one digest that it must have can tell whether it is right.
+    /// Opens the file of a claim. What an earlier run left in it is kept, if the one digest that it must have can tell
+    /// whether it is right.
     pub fn open(claim: Claim, expected: Vec<Digest>) -> Result<Self, CacheError> {
         let file = claim.open()?;
         let verifier = Verifier::new(&expected);

@@ -2,8 +2,9 @@
 //!
 //! Specification: [pip, requirements file format](https://pip.pypa.io/en/stable/reference/requirements-file-format/).
 //! `lines` takes comments out, `statement` tells options from requirements, `reference` is what stands in the place of a
-//! version, `entry` is a requirement with all of that, `read` follows the files, `select` decides which version of each is pinned for a target, and `complete` finds
-//! what the pinned distributions require and the files do not pin.
+//! version, `entry` is a requirement with all of that, `read` follows the files, `select` decides which version of each
+//! is pinned for a target, `complete` finds what the pinned distributions require and the files do not pin, and `compile`
+//! is the command that pins.
 //!
 //! Where pip and uv do not agree:
 //!
