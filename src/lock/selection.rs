@@ -142,6 +142,21 @@ pub enum Location {
     Path(PathBuf),
 }
 
+impl Location {
+    /// Returns where a URL without a fragment leads. `index` is the index that the file belongs to.
+    ///
+    /// # Errors
+    ///
+    /// The reason, if nothing can be fetched from there.
+    pub(super) fn of_url(url: &Url, index: Option<&Url>) -> Result<Self, &'static str> {
+        match url.scheme() {
+            "http" | "https" => Ok(Self::Url { url: url.clone(), index: index.cloned() }),
+            "file" => url.to_file_path().map(Self::Path).map_err(|()| "it names no file of this machine"),
+            _ => Err("its scheme is none of http, https and file"),
+        }
+    }
+}
+
 /// A pinned version whose files the lock does not locate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexQuery {
@@ -186,6 +201,14 @@ pub struct Repository {
     pub subdirectory: Option<String>,
     /// Whether files in git LFS are fetched.
     pub lfs: bool,
+}
+
+impl Repository {
+    /// Returns whether a text is the full hash of a commit: SHA-1, or SHA-256 (git, object formats). What is shorter may come
+    /// to name two commits.
+    pub fn is_commit(text: &str) -> bool {
+        matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
 }
 
 /// A selected distribution, and the one file or folder that it is installed from.

@@ -66,7 +66,7 @@ impl Git {
     pub fn check_out(&self, repository: &Repository, folder: &Path, cache: &Cache) -> Result<(), RepositoryError> {
         let address = Address::parse(&repository.url)?;
         let commit = &repository.commit;
-        if !matches!(commit.len(), 40 | 64) || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !Repository::is_commit(commit) {
             return Err(RepositoryError::Commit { url: address.url, commit: commit.clone() });
         }
         let asking = Asking { git: self, address: &address, lfs: repository.lfs };

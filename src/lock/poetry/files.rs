@@ -15,9 +15,6 @@ use crate::lock::{
 };
 use crate::redact;
 
-/// The lengths of a commit's hash, in hexadecimal digits: SHA-1 and SHA-256.
-const COMMIT_LENGTHS: [usize; 2] = [40, 64];
-
 /// Says where the distributions of one lock come from.
 pub struct Locator<'a> {
     /// The lock.
@@ -53,10 +50,7 @@ impl Locator<'_> {
                 url.set_fragment(None);
                 let encoded = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
                 let name = percent_decode_str(encoded).decode_utf8_lossy().into_owned();
-                let location = match (url.scheme(), url.to_file_path()) {
-                    ("file", Ok(path)) => Location::Path(path),
-                    _ => Location::Url { url, index: None },
-                };
+                let location = self.location(package, &url)?;
                 Source::Files(self.file(package, &name, location, subdirectory.as_ref())?)
             }
             Some(LockSource::Git { url, commit, subdirectory }) => {
@@ -127,10 +121,7 @@ impl Locator<'_> {
         commit: Option<&str>,
         subdirectory: Option<String>,
     ) -> Result<Repository, LockError> {
-        let is_commit = |commit: &&str| {
-            COMMIT_LENGTHS.contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
-        let Some(commit) = commit.filter(is_commit) else {
+        let Some(commit) = commit.filter(|commit| Repository::is_commit(commit)) else {
             return Err(self.inconsistent(package, Inconsistency::NoCommit));
         };
         if url.is_empty() || url.starts_with('-') {
@@ -144,12 +135,12 @@ impl Locator<'_> {
 
     fn parse_url(&self, package: &Package, text: &str) -> Result<Url, LockError> {
         let url = Url::parse(text).map_err(|error| self.invalid_url(package, text, &error.to_string()))?;
-        match url.scheme() {
-            "http" | "https" => Ok(url),
-            "file" if url.to_file_path().is_ok() => Ok(url),
-            "file" => Err(self.invalid_url(package, text, "it names no file of this machine")),
-            _ => Err(self.invalid_url(package, text, "its scheme is none of http, https and file")),
-        }
+        self.location(package, &url)?;
+        Ok(url)
+    }
+
+    fn location(&self, package: &Package, url: &Url) -> Result<Location, LockError> {
+        Location::of_url(url, None).map_err(|reason| self.invalid_url(package, url.as_str(), reason))
     }
 
     fn invalid_url(&self, package: &Package, url: &str, reason: &str) -> LockError {

@@ -115,12 +115,5 @@ pub fn invalid_url(key: &'static str, url: &str, reason: String) -> Fault {
 
 fn fetched_from(key: &'static str, mut url: Url, index: Option<&Url>) -> Result<Location, Fault> {
     url.set_fragment(None);
-    match url.scheme() {
-        "http" | "https" => Ok(Location::Url { url, index: index.cloned() }),
-        "file" => match url.to_file_path() {
-            Ok(path) => Ok(Location::Path(path)),
-            Err(()) => Err(invalid_url(key, url.as_str(), "it names no file of this machine".to_owned())),
-        },
-        _ => Err(invalid_url(key, url.as_str(), "its scheme is none of http, https and file".to_owned())),
-    }
+    Location::of_url(&url, index).map_err(|reason| invalid_url(key, url.as_str(), reason.to_owned()))
 }

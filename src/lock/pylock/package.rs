@@ -131,13 +131,13 @@ fn project_folder(table: DirectoryTable, folder: &Path) -> Result<PathBuf, Fault
 
 /// Reads `packages.vcs` of git.
 fn repository(table: VcsTable, folder: &Path) -> Result<Repository, Fault> {
-    // SHA-1, or SHA-256 (git's object formats). What is shorter may come to name two commits.
-    let is_hash = |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let commit = table.commit_id;
-    if !is_hash(&commit) {
+    if !Repository::is_commit(&commit) {
         return Err(Fault::InvalidCommit(commit));
     }
-    if let Some(requested) = table.requested_revision.filter(|revision| is_hash(revision) && *revision != commit) {
+    if let Some(requested) =
+        table.requested_revision.filter(|revision| Repository::is_commit(revision) && *revision != commit)
+    {
         return Err(Fault::OtherCommit { commit, requested });
     }
     let (path, url) = (table.path.filter(|path| !path.is_empty()), table.url.filter(|url| !url.is_empty()));

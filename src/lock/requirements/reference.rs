@@ -16,9 +16,6 @@ use crate::name::DistributionName;
 use crate::sdist::filename::SdistFilename;
 use crate::wheel::filename::WheelFilename;
 
-/// The lengths of a commit's full hash, in hexadecimal digits: SHA-1 and SHA-256.
-const COMMIT_LENGTHS: [usize; 2] = [40, 64];
-
 /// What a direct reference leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
@@ -157,9 +154,7 @@ impl Reference {
         }
         let path = url.path().to_owned();
         let Some((path, revision)) = path.rsplit_once('@') else { return Ok(Self::Branch) };
-        let is_commit =
-            COMMIT_LENGTHS.contains(&revision.len()) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_commit {
+        if !Repository::is_commit(revision) {
             return Ok(Self::Branch);
         }
         url.set_path(path);

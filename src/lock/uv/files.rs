@@ -94,7 +94,7 @@ impl Locator<'_> {
             (LockSource::Registry(index), Place::Url(url)) if has_scheme(index) => {
                 let index = self.parse_url(package, index, None)?;
                 let url = self.parse_url(package, url, Some(&index))?;
-                self.fetched_from(package, url, Some(index))
+                self.fetched_from(package, url, Some(&index))
             }
             (LockSource::Url(url, _), _) => self.direct(package, url),
             (_, Place::Url(url)) => self.direct(package, url),
@@ -109,16 +109,9 @@ impl Locator<'_> {
         self.fetched_from(package, url, None)
     }
 
-    fn fetched_from(&self, package: &Package, mut url: Url, index: Option<Url>) -> Result<Location, LockError> {
+    fn fetched_from(&self, package: &Package, mut url: Url, index: Option<&Url>) -> Result<Location, LockError> {
         url.set_fragment(None);
-        match url.scheme() {
-            "http" | "https" => Ok(Location::Url { url, index }),
-            "file" => match url.to_file_path() {
-                Ok(path) => Ok(Location::Path(path)),
-                Err(()) => Err(self.invalid_url(package, url.as_str(), "it names no file of this machine")),
-            },
-            _ => Err(self.invalid_url(package, url.as_str(), "its scheme is none of http, https and file")),
-        }
+        Location::of_url(&url, index).map_err(|reason| self.invalid_url(package, url.as_str(), reason))
     }
 
     /// Parses a URL; one that is relative is below its index.
@@ -142,7 +135,7 @@ impl Locator<'_> {
         let value = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned());
         let (subdirectory, lfs) = (value("subdirectory"), value("lfs").is_some_and(|value| value == "true"));
         let commit = url.fragment().unwrap_or_default().to_owned();
-        if !matches!(commit.len(), 40 | 64) || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !Repository::is_commit(&commit) {
             return Err(LockError::Inconsistent {
                 path: self.path.to_owned(),
                 package: package.to_string(),
