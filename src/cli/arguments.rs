@@ -136,14 +136,9 @@ pub struct BuildArguments {
 
 impl BuildArguments {
     fn formats(&self) -> FormatControl {
-        let packages = |all: bool, names: &[DistributionName]| match (all, names) {
-            (true, _) => Packages::All,
-            (false, []) => Packages::None,
-            (false, names) => Packages::Named(names.iter().cloned().collect()),
-        };
         FormatControl {
-            no_build: packages(self.no_build, &self.no_build_package),
-            no_binary: packages(self.no_binary, &self.no_binary_package),
+            no_build: Packages::of(self.no_build, self.no_build_package.clone()),
+            no_binary: Packages::of(self.no_binary, self.no_binary_package.clone()),
         }
     }
 }

@@ -23,6 +23,16 @@ pub enum Packages {
 }
 
 impl Packages {
+    /// Returns all distributions, or else those with some names, as a flag for all and one for each of them say it.
+    pub fn of(all: bool, names: impl IntoIterator<Item = DistributionName>) -> Self {
+        let names: BTreeSet<DistributionName> = names.into_iter().collect();
+        match (all, names.is_empty()) {
+            (true, _) => Self::All,
+            (false, true) => Self::None,
+            (false, false) => Self::Named(names),
+        }
+    }
+
     /// Returns whether a distribution is one of them.
     pub fn contains(&self, name: &DistributionName) -> bool {
         match self {
