@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use super::base::{Bases, Found};
 use super::image_report::Outcome;
+use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
 use super::workplace::{Workplace, registry};
-use super::{BuildError, indexes, outputs, report, requirements, start, wheels};
+use super::{BuildError, outputs, report, requirements, start, wheels};
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
@@ -62,11 +63,11 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
-    let fetch = indexes::fetch_options(common, &project)?;
-    let finder = Finder::new(indexes::options(common, &project)?, &fetch, cache, reporter);
+    let origins = Origins::new(common, &project)?;
+    let finder = origins.finder(cache, reporter);
     let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
 
-    let wheels = wheels::obtain(common, &project, &fetch, &plans, cache, temporary.path(), reporter)?;
+    let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
     let complete = |(plan, wheels)| requirements::check(plan, wheels, common, reporter);
     plans.iter().zip(&wheels).try_for_each(complete)?;
     let mut images = Vec::new();
@@ -110,11 +111,11 @@ pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<I
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
-    let fetch = indexes::fetch_options(common, &project)?;
-    let finder = Finder::new(indexes::options(common, &project)?, &fetch, &workplace.cache, reporter);
+    let origins = Origins::new(common, &project)?;
+    let finder = origins.finder(&workplace.cache, reporter);
     let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
     plans.iter().try_for_each(|plan| requirements::check_planned(plan, common, &finder, &workplace.cache, reporter))?;
-    let platform = |plan| report::plan(plan, &chosen.reason, &common.cache, None, Vec::new());
+    let platform = |plan| report::plan(plan, &chosen.reason, &workplace.cache, None, Vec::new());
     Ok(ImagePlanReport {
         format: FORMAT_VERSION,
         profile: chosen.target.name.clone(),

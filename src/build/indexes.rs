@@ -7,39 +7,54 @@ use std::time::SystemTime;
 use super::BuildError;
 use super::plan::LockedProject;
 use crate::builder;
+use crate::cache::Cache;
 use crate::fetch::{self, Credentials, FetchOptions};
-use crate::index::{Cutoff, Index, IndexOptions, Strategy, location};
+use crate::index::{Cutoff, Finder, Index, IndexOptions, Strategy, location};
 use crate::lock::requirements::{self, FindLinks};
 use crate::lock::{FormatControl, Lock, Packages};
 use crate::project::uv_options::UvOptions;
+use crate::report::Reporter;
 use crate::settings::{Environment, FetchSettings, Settings};
 
-/// Returns how files are fetched: with the credentials of every index that is known.
-///
-/// # Errors
-/// The location of an index cannot be read.
-pub fn fetch_options(settings: &Settings, project: &LockedProject) -> Result<FetchOptions, BuildError> {
-    let IndexOptions { indexes, find_links, .. } = options(settings, project)?;
-    let known = indexes.into_iter().map(|index| fetch::Index { name: index.name, url: index.url });
-    let links = find_links.into_iter().map(|url| fetch::Index { name: None, url });
+/// Where the files of a project come from.
+pub struct Origins {
+    /// How they are fetched: with the credentials of every index that is known.
+    pub fetch: FetchOptions,
+    indexes: IndexOptions,
+}
+
+impl Origins {
+    /// Gathers what is said of indexes.
+    ///
+    /// # Errors
+    /// A value cannot be read.
+    pub fn new(settings: &Settings, project: &LockedProject) -> Result<Self, BuildError> {
+        let indexes = options(settings, project)?;
+        Ok(Self { fetch: fetch_options(settings, project, &indexes), indexes })
+    }
+
+    /// Returns what looks for the files that the lock does not locate.
+    pub fn finder<'a>(&'a self, cache: &'a Cache, reporter: &'a dyn Reporter) -> Finder<'a> {
+        Finder::new(self.indexes.clone(), &self.fetch, cache, reporter)
+    }
+}
+
+fn fetch_options(settings: &Settings, project: &LockedProject, indexes: &IndexOptions) -> FetchOptions {
+    let known = indexes.indexes.iter().map(|index| fetch::Index { name: index.name.clone(), url: index.url.clone() });
+    let links = indexes.find_links.iter().map(|url| fetch::Index { name: None, url: url.clone() });
     let environment = &settings.environment;
     let known = known.chain(links).collect::<Vec<_>>();
     let credentials = Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), known);
-    let uv = uv_options(project)?;
     let keyring = settings.fetch.keyring_provider.as_deref().or(environment.get("UV_KEYRING_PROVIDER"));
-    let credentials = match keyring.or(uv.keyring_provider.as_deref()) {
+    let credentials = match keyring.or(project.uv.keyring_provider.as_deref()) {
         Some("subprocess") => credentials.with_keyring(environment.get("PATH").unwrap_or_default().into()),
         _ => credentials,
     };
-    Ok(FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() })
+    FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() }
 }
 
-/// Returns where files are looked for that the lock does not locate.
-///
-/// # Errors
-/// A value cannot be read.
-pub fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions, BuildError> {
-    let uv = uv_options(project)?;
+fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions, BuildError> {
+    let uv = &project.uv;
     let mut options = IndexOptions::default();
     add_flags(&mut options, &settings.fetch);
     add_variables(&mut options, &settings.environment)?;
@@ -50,7 +65,7 @@ pub fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOpti
         let index = Index::new(declared.name, declared.url);
         options.indexes.push(Index { explicit: declared.explicit, default: declared.default, ..index });
     }
-    add_uv(&mut options, &uv, &project.workspace.root)?;
+    add_uv(&mut options, uv, &project.workspace.root)?;
     let environment = &settings.environment;
     let strategy = environment.get("UV_INDEX_STRATEGY").or(uv.index_strategy.as_deref());
     options.strategy = match (settings.fetch.strategy, strategy) {
@@ -135,25 +150,17 @@ fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(),
 
 /// Returns which forms of distributions may be used: what any of the user, the files of requirements and pyproject.toml
 /// excludes is excluded.
-///
-/// # Errors
-/// A value of pyproject.toml cannot be read.
-pub fn formats(settings: &Settings, project: &LockedProject) -> Result<FormatControl, BuildError> {
-    let uv = uv_options(project)?;
-    let packages = |all: bool, names: Vec<_>| match (all, names.is_empty()) {
-        (true, _) => Packages::All,
-        (false, true) => Packages::None,
-        (false, false) => Packages::Named(names.into_iter().collect()),
-    };
+pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
+    let uv = project.uv.clone();
     let stated = match &project.lock {
         Lock::Requirements(requirements) => requirements.options.formats.clone(),
         Lock::Uv(_) | Lock::Pylock(_) | Lock::Poetry(_) => FormatControl::default(),
     };
     let FormatControl { no_build, no_binary } = settings.formats.clone();
-    Ok(FormatControl {
-        no_build: no_build.union(stated.no_build).union(packages(uv.no_build, uv.no_build_package)),
-        no_binary: no_binary.union(stated.no_binary).union(packages(uv.no_binary, uv.no_binary_package)),
-    })
+    FormatControl {
+        no_build: no_build.union(stated.no_build).union(Packages::of(uv.no_build, uv.no_build_package)),
+        no_binary: no_binary.union(stated.no_binary).union(Packages::of(uv.no_binary, uv.no_binary_package)),
+    }
 }
 
 /// Reads an index as variables have it: `NAME=LOCATION`, or a location alone.
@@ -167,11 +174,4 @@ fn index(text: &str, folder: &Path, default: bool) -> Result<Index, BuildError> 
 
 fn default(url: url::Url) -> Index {
     Index { default: true, ..Index::new(None, url) }
-}
-
-fn uv_options(project: &LockedProject) -> Result<UvOptions, BuildError> {
-    match project.workspace.members.first() {
-        Some(root) => Ok(UvOptions::of(&root.pyproject)?),
-        None => Ok(UvOptions::default()),
-    }
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::wheels::Obtained;
 use super::workplace::Workplace;
-use super::{BuildError, indexes, report, requirements, wheels};
+use super::{BuildError, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::Root;
@@ -78,13 +79,13 @@ pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanRe
     let function = Function::open(settings, reporter)?;
     let common = &settings.common;
     let workplace = Workplace::open_for_plan(&common.cache)?;
-    let fetch = indexes::fetch_options(common, &function.project)?;
-    let finder = Finder::new(indexes::options(common, &function.project)?, &fetch, &workplace.cache, reporter);
+    let origins = Origins::new(common, &function.project)?;
+    let finder = origins.finder(&workplace.cache, reporter);
     let plan = function.plan(settings, &finder, reporter)?;
     requirements::check_planned(&plan, common, &finder, &workplace.cache, reporter)?;
     let outputs = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
-    Ok(report::plan(&plan, &function.reason, &settings.common.cache, Some(dependencies), outputs))
+    Ok(report::plan(&plan, &function.reason, &workplace.cache, Some(dependencies), outputs))
 }
 
 /// Builds a function's zip, and its layer's where the dependencies are to be apart. The files appear at their places
@@ -100,14 +101,14 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     // The folder and the cache hold what the artifact is copied from, so they stay until it is written.
     let workplace = Workplace::open(&common.cache)?;
     let (temporary, cache) = (workplace.temporary.path(), &workplace.cache);
-    let fetch = indexes::fetch_options(common, &function.project)?;
-    let finder = Finder::new(indexes::options(common, &function.project)?, &fetch, cache, reporter);
+    let origins = Origins::new(common, &function.project)?;
+    let finder = origins.finder(cache, reporter);
     let mut plan = function.plan(settings, &finder, reporter)?;
     let outputs = outputs(settings, &plan)?;
     plan.leave_out(outputs.iter().map(|(_, path)| path.as_path()));
 
     let plans = std::slice::from_ref(&plan);
-    let obtained = wheels::obtain(common, &function.project, &fetch, plans, cache, temporary, reporter)?;
+    let obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 

@@ -12,6 +12,7 @@ use crate::name::DistributionName;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::declared::Declared;
 use crate::project::pyproject::Index;
+use crate::project::uv_options::UvOptions;
 use crate::project::workspace::{self, Member, Workspace};
 use crate::report::{ExcludedReport, Reporter};
 use crate::settings::Settings;
@@ -28,6 +29,8 @@ pub struct LockedProject {
     pub lock: Lock,
     /// What the member that is built declares as a distribution.
     pub declared: Declared,
+    /// What the workspace root's pyproject.toml says to uv of indexes and of building.
+    pub uv: UvOptions,
 }
 
 impl LockedProject {
@@ -41,7 +44,8 @@ impl LockedProject {
         let member = member(&workspace, settings);
         let read = |source| BuildError::Read { path: workspace.folder(member), source };
         let declared = Declared::of(&member.pyproject).map_err(read)?;
-        Ok(Self { workspace, path, lock, declared })
+        let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
+        Ok(Self { workspace, path, lock, declared, uv })
     }
 
     /// Returns the member that is built: the one that was named, or the one whose folder it is.
@@ -152,7 +156,7 @@ impl<'a> Plan<'a> {
             (lock, _) => lock.select(&request, folder, &target)?,
         };
         let selection = project.with_project(selection, &settings.request)?;
-        let formats = indexes::formats(settings, project)?;
+        let formats = indexes::formats(settings, project);
         let mut selected = locate::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
         let application = application(settings, workspace, &selected, reporter)?;

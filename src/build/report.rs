@@ -18,7 +18,7 @@ use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, BuildReport, DistributionReport, FORMAT_VERSION, LimitsReport,
     PlanReport, TargetReport,
 };
-use crate::settings::{CacheChoice, LambdaSettings};
+use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
 use crate::tree::{FileTree, Origin};
 use crate::wheel::Wheel;
@@ -37,14 +37,13 @@ pub struct Built<'a> {
 pub fn plan(
     plan: &Plan,
     reason: &str,
-    cache: &CacheChoice,
+    cache: &Cache,
     dependencies: Option<ArtifactKind>,
     outputs: Vec<PathBuf>,
 ) -> PlanReport {
-    let cache = existing_cache(cache);
     let planned = |selected: &Selected| {
         let mut report = distribution(selected, dependencies);
-        if let Some(wheel) = cache.as_ref().and_then(|cache| cached(cache, selected)) {
+        if let Some(wheel) = cached(cache, selected) {
             report.size = Some(wheel.size);
             report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.extent.size).sum());
         }
@@ -59,14 +58,6 @@ pub fn plan(
         excluded: plan.excluded.clone(),
         application: plan.application.taken.clone(),
         outputs,
-    }
-}
-
-/// Opens the cache if there is one: a plan makes none.
-fn existing_cache(choice: &CacheChoice) -> Option<Cache> {
-    match choice {
-        CacheChoice::Folder(folder) if folder.is_dir() => Cache::open(folder).ok(),
-        CacheChoice::Folder(_) | CacheChoice::Temporary => None,
     }
 }
 
