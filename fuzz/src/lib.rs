@@ -1,22 +1,82 @@
-//! What the targets have in common.
+//! What is fuzzed: each reader of what somebody else wrote, and the selection from it, ends with a result or an error.
+//!
+//! The targets call these, and so does `tests/corpus.rs`, which replays what was kept.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use pybundle::lock::{Chooser, FormatControl, Lock, Request};
+use pybundle::index::page::{html, json};
+use pybundle::lock::requirements::{Requirements, Surroundings};
+use pybundle::lock::{Chooser, FormatControl, LocalProject, Lock, LockError, Request};
 use pybundle::target::{Architecture, LambdaProfile};
 
+/// Reads a uv.lock and selects from it; returns whether it could be read.
+pub fn uv_lock(text: &str) -> bool {
+    select(Lock::parse_uv(text, Path::new("uv.lock")))
+}
+
+/// Reads a pylock.toml and selects from it; returns whether it could be read.
+pub fn pylock(text: &str) -> bool {
+    select(Lock::parse_pylock(text, Path::new("pylock.toml")))
+}
+
+/// Reads a poetry.lock and selects from it; returns whether it could be read. After a NUL may stand the pyproject.toml.
+pub fn poetry_lock(text: &str) -> bool {
+    let (text, pyproject) = text.split_once('\0').unwrap_or((text, ""));
+    let Ok(table) = pyproject.parse::<toml::Table>() else { return false };
+    let project = LocalProject { path: PathBuf::new(), table };
+    let lock = Lock::parse_poetry(text, Path::new("poetry.lock"), &project);
+    select(lock.inspect(|lock| drop(lock.check_locked(std::slice::from_ref(&project)))))
+}
+
+/// Reads `requirements.txt` and selects from it; returns whether it could be read. After each NUL stands a further file:
+/// `a.txt`, `b.txt` and `c.txt`.
+pub fn requirements(text: &str) -> bool {
+    let files: Vec<&str> = text.split('\0').collect();
+    let read = |path: &Path| {
+        let names = ["requirements.txt", "a.txt", "b.txt", "c.txt"];
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let file = names.iter().position(|known| *known == name).and_then(|position| files.get(position));
+        file.map(|file| (*file).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    };
+    let surroundings = Surroundings {
+        project: Path::new("/project"),
+        read: &read,
+        variable: &|name| (name == "TOKEN").then(|| "secret".to_owned()),
+        name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
+    };
+    select(Requirements::read(Path::new("requirements.txt"), &surroundings).map(Lock::Requirements))
+}
+
+/// Reads a page in either form of the simple API; returns whether it could be read in one of them.
+pub fn index_page(bytes: &[u8]) -> bool {
+    let Ok(base) = "https://example.org/simple/foo/".parse() else { return false };
+    let (html, json) = (html::parse(bytes, &base), json::parse(bytes, &base));
+    let could_be_read = html.is_ok() || json.is_ok();
+    for error in [html.err(), json.err()].into_iter().flatten() {
+        drop(error.to_string());
+    }
+    could_be_read
+}
+
 /// Selects everything from a lock for two targets, and chooses files.
-pub fn select(lock: &Lock) {
+fn select(lock: Result<Lock, LockError>) -> bool {
+    let lock = match lock {
+        Ok(lock) => lock,
+        Err(error) => {
+            drop((error.to_string(), error.hints()));
+            return false;
+        }
+    };
     for (runtime, architecture) in [("python3.9", Architecture::Arm64), ("python3.13", Architecture::X86_64)] {
         let target = LambdaProfile::built_in(runtime).expect("it is built in").target(architecture);
         for all_extras in [false, true] {
             let request = Request { all_extras, ..Request::default() };
             match lock.select(&request, Path::new(""), &target) {
-                Ok(selection) => {
-                    let _ = Chooser::new(&target, &FormatControl::default()).choose(selection);
-                }
+                Ok(selection) => drop(Chooser::new(&target, &FormatControl::default()).choose(selection)),
                 Err(error) => drop((error.to_string(), error.hints())),
             }
         }
     }
+    true
 }
