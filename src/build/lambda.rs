@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::adapt::{Adapter, Contents};
+use super::audits::{self, Audited};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
-use super::wheels::Obtained;
 use super::workplace::Workplace;
 use super::{BuildError, report, requirements, wheels};
 use crate::archive::output::Finished;
@@ -112,19 +113,22 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 
-    let package = install(&plan, profile, wheels, settings.layer.is_some())?;
+    let contents = Adapter { settings: &common.contents, cache }.adapt(wheels)?;
+    let package = install(&plan, profile, &contents, settings.layer.is_some())?;
+    let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
+    let roots: Vec<Root> = package.trees().map(root).collect();
     if let Some(handler) = &settings.handler {
-        let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
-        plan.check_handler(handler, &package.trees().map(root).collect::<Vec<_>>(), reporter)?;
+        plan.check_handler(handler, &roots, reporter)?;
     }
+    let audit = audits::audit(&Audited { plan: &plan, settings: common, wheels, roots: &roots, cache }, reporter)?;
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let artifacts = persist(finished, &package)?;
-    let built = report::Built { wheels, package: &package, elapsed: started.elapsed() };
-    Ok(report::build(&plan, settings, (profile, &function.reason), &built, artifacts))
+    let built = report::Built { wheels, package: &package, audit, elapsed: started.elapsed() };
+    Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
 }
 
 /// Returns where each artifact goes.
@@ -145,16 +149,16 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
 fn install(
     plan: &Plan,
     profile: &LambdaProfile,
-    wheels: &Obtained,
+    contents: &Contents,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
     let dependencies = package.dependencies();
     let scheme = scheme(profile, dependencies);
-    for files in wheels::install_all(&wheels.dependencies, scheme, &profile.interpreter)? {
+    for files in wheels::install_all(&contents.dependencies, scheme, &profile.interpreter)? {
         package.extend(dependencies, files)?;
     }
-    for files in wheels::install_all(&wheels.projects, &profile.function, &profile.interpreter)? {
+    for files in wheels::install_all(&contents.projects, &profile.function, &profile.interpreter)? {
         package.extend(ArtifactKind::Function, files)?;
     }
     for (path, entry) in &plan.application.files {

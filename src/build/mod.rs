@@ -2,6 +2,8 @@
 //!
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
 
+mod adapt;
+mod audits;
 mod base;
 mod error;
 mod fit;
@@ -13,6 +15,7 @@ mod layers;
 mod locate;
 mod lock;
 mod outputs;
+mod packs;
 mod pin;
 mod plan;
 mod platform;

@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use super::adapt::{Adapted, Adapter};
+use super::audits::{self, Audited};
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
 use super::wheels::Obtained;
@@ -11,7 +13,7 @@ use crate::audit::handler::Root;
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
-use crate::report::Reporter;
+use crate::report::{AuditReport, Reporter};
 use crate::settings::ImageSettings;
 use crate::target::ImageTarget;
 use crate::tree::{Entry, FileTree, TreePath};
@@ -47,6 +49,8 @@ pub struct PlatformImage {
     pub uncompressed_size: u64,
     /// The number of bytes of each distribution, uncompressed, in the order of the dependencies, then of local projects.
     pub distribution_sizes: Vec<u64>,
+    /// What the audits found.
+    pub audit: AuditReport,
 }
 
 impl Parts<'_> {
@@ -56,8 +60,9 @@ impl Parts<'_> {
     /// Two distributions want one path, the handler is missing, the image is too large, or a file cannot be read.
     pub fn image(&self, cache: &Cache, reporter: &dyn Reporter) -> Result<PlatformImage, BuildError> {
         let target = self.target;
-        let fetched = wheels::install_all(&self.wheels.dependencies, &target.scheme, &target.interpreter)?;
-        let built = wheels::install_all(&self.wheels.projects, &target.scheme, &target.interpreter)?;
+        let contents = Adapter { settings: &self.settings.common.contents, cache }.adapt(self.wheels)?;
+        let fetched = wheels::install_all(&contents.dependencies, &target.scheme, &target.interpreter)?;
+        let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
         let application = self.application()?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
@@ -66,10 +71,10 @@ impl Parts<'_> {
         }
         let (size, taken) = (tree.size(), environment.iter().flat_map(Recipe::places));
         taken.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))?;
-        self.check_handler(&tree, reporter)?;
+        let audit = self.audit(&tree, cache, reporter)?;
         self.check_size(size)?;
 
-        let recipes = self.recipes(environment, &fetched, &built, &application)?;
+        let recipes = self.recipes(environment, &contents.dependencies, &fetched, &built, &application)?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, &self.wheels.projects)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
@@ -78,7 +83,7 @@ impl Parts<'_> {
         debug_assert_eq!(image.architecture, architecture);
         let size_of = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
         let distribution_sizes = fetched.iter().chain(&built).map(size_of).collect();
-        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes })
+        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, audit })
     }
 
     /// Returns the application's files at their places.
@@ -101,6 +106,7 @@ impl Parts<'_> {
     fn recipes(
         &self,
         environment: Option<Recipe>,
+        dependencies: &[Adapted],
         fetched: &[Installed],
         built: &[Installed],
         application: &Installed,
@@ -131,16 +137,19 @@ impl Parts<'_> {
         let budget = self.settings.layers.min(room.unwrap_or(NonZeroUsize::MIN));
         let others = [&environment, &members, &own].into_iter().flatten().count();
         let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
-        let distributions = layers::distributions(&self.wheels.dependencies, fetched, self.target, of_distributions)?;
+        let distributions = layers::distributions(dependencies, fetched, self.target, of_distributions)?;
         let recipes = environment.into_iter().chain(distributions).chain(members).chain(own);
         layers::within(budget, recipes.collect())
     }
 
-    /// Refuses a handler that is not in the image.
-    fn check_handler(&self, tree: &FileTree, reporter: &dyn Reporter) -> Result<(), BuildError> {
-        let Some(handler) = start::handler(self.settings, self.target)? else { return Ok(()) };
+    /// Refuses a handler that is not in the image, and what would not run otherwise.
+    fn audit(&self, tree: &FileTree, cache: &Cache, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
         let roots = [Root { tree, site_packages: &self.target.scheme.site_packages }];
-        self.plan.check_handler(&handler, &roots, reporter)
+        if let Some(handler) = start::handler(self.settings, self.target)? {
+            self.plan.check_handler(&handler, &roots, reporter)?;
+        }
+        let settings = &self.settings.common;
+        audits::audit(&Audited { plan: self.plan, settings, wheels: self.wheels, roots: &roots, cache }, reporter)
     }
 
     /// Refuses an image that its target does not take. The base's uncompressed size is not known without reading it.

@@ -27,6 +27,8 @@ pub enum Note {
     Reference,
     /// The files that an index lists of a distribution, by the page's URL.
     Page,
+    /// The files that were made of a wheel's, by what decides their bytes.
+    Pack,
     /// The wheel that a source was built into, by the source and what built it.
     Built,
 }
@@ -39,6 +41,7 @@ impl Note {
             Self::Pythons => "pythons",
             Self::Reference => "references",
             Self::Page => "pages",
+            Self::Pack => "packs",
             Self::Built => "built",
         }
     }
