@@ -155,6 +155,15 @@ pub struct ContentSettings {
     pub bytecode: Option<bool>,
 }
 
+/// How what was built is audited before it is written.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSettings {
+    /// Whether it is not.
+    pub skip: bool,
+    /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
+    pub allow_missing: BTreeSet<String>,
+}
+
 /// What every command that selects from a lock needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -176,8 +185,8 @@ pub struct Settings {
     pub excludes: Vec<String>,
     /// What becomes of the wheels' files.
     pub contents: ContentSettings,
-    /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
-    pub allow_missing: BTreeSet<String>,
+    /// How what was built is audited.
+    pub audit: AuditSettings,
     /// Which forms of distributions may be used.
     pub formats: FormatControl,
     /// Where files may be fetched from.
