@@ -52,7 +52,7 @@ impl Asker {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(env::current_exe().unwrap());
         command
-            .args(["--exact", "asks_in_a_child", "--nocapture"])
+            .args(["--exact", "ecr::asks_in_a_child", "--nocapture"])
             .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("HOME", home.path())

@@ -191,7 +191,7 @@ fn ecr_takes_images_with_the_credentials_of_aws() {
     let mut sandbox = Command::new("bwrap");
     sandbox.args(["--die-with-parent", "--unshare-net", "--unshare-pid", "--cap-add", "CAP_NET_BIND_SERVICE"]);
     sandbox.args(["--dev-bind", "/", "/", "--proc", "/proc", "--ro-bind", &at("hosts"), "/etc/hosts", "--"]);
-    sandbox.arg(env::current_exe().unwrap()).args(["--exact", "pushes_in_a_sandbox", "--nocapture"]);
+    sandbox.arg(env::current_exe().unwrap()).args(["--exact", "ecr_push::pushes_in_a_sandbox", "--nocapture"]);
     let output = sandbox.env("TEST_ECR_FOLDER", folder.path()).output().unwrap();
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{stdout}{stderr}");
