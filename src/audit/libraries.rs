@@ -97,34 +97,7 @@ pub fn audit(
     system: &System,
     allowed: &BTreeSet<String>,
 ) -> Vec<LibraryFinding> {
-    let linker = Linker::new(binaries, &system.library_path);
-    let links = linker.links();
-    let defects: Vec<Vec<Defect>> = (0..binaries.len())
-        .map(|at| Defects { binaries, owners, system, allowed, links: &links[at] }.of(&binaries[at]))
-        .collect();
-    let certain = certain(binaries, owners, &links, &defects);
-
-    // What is wrong in the same way is said once, with the first file: a distribution may have hundreds.
-    let mut findings: BTreeMap<(usize, Defect, bool), (usize, usize)> = BTreeMap::new();
-    for (at, defect) in defects.into_iter().enumerate().flat_map(|(at, all)| all.into_iter().map(move |one| (at, one)))
-    {
-        let is_error = certain[at] && defect.may_be_error(&binaries[at]);
-        let others = findings.entry((binaries[at].owner, defect, is_error)).or_insert((at, 0));
-        others.1 += usize::from(others.0 != at);
-    }
-    let finding = |((owner, defect, is_error), (first, others)): (_, (usize, usize))| {
-        let owner: &Owner = &owners[owner];
-        LibraryFinding {
-            file: binaries[first].path.clone(),
-            others,
-            owner: owner.origin.clone(),
-            system: system.name.clone(),
-            kind: system.kind,
-            misfit: misfit(defect, binaries, owners, system),
-            is_error,
-        }
-    };
-    findings.into_iter().map(finding).collect()
+    Audit { binaries, owners, system, allowed }.findings()
 }
 
 /// Returns why a file does not load on a target, whatever it is linked to.
@@ -156,28 +129,60 @@ enum Defect {
     Unreachable(String, usize),
 }
 
-impl Defect {
-    /// Returns whether it is an error in a file that has to load.
-    fn may_be_error(&self, binary: &Binary) -> bool {
-        match self {
-            Self::Unfit(_) => true,
-            Self::Missing(library) => !advice::is_of_the_host(library) && !advice::is_optional(&binary.path),
-            Self::Unreachable(..) => false,
-        }
-    }
-}
-
-/// Finds what is wrong with one file.
-struct Defects<'a> {
+/// The audit of one artifact.
+struct Audit<'a> {
     binaries: &'a [Binary],
     owners: &'a [Owner],
     system: &'a System,
     allowed: &'a BTreeSet<String>,
-    links: &'a [Place<'a>],
 }
 
-impl Defects<'_> {
-    fn of(&self, binary: &Binary) -> Vec<Defect> {
+impl Audit<'_> {
+    /// Returns what there is to say. What is wrong in the same way is said once: a distribution may have hundreds of files.
+    fn findings(&self) -> Vec<LibraryFinding> {
+        let links = Linker::new(self.binaries, &self.system.library_path).links();
+        let defects: Vec<_> =
+            self.binaries.iter().zip(&links).map(|(binary, links)| self.defects(binary, links)).collect();
+        let useful = self.binaries.iter().zip(&defects).filter(|(_, defects)| defects.is_empty());
+        let useful = useful.map(|(binary, _)| binary.owner).collect();
+        let loaders = self.certain_loaders(&links, &useful);
+
+        let mut certain: BTreeMap<(usize, Defect), Vec<usize>> = BTreeMap::new();
+        let mut possible: BTreeMap<(usize, Defect), Vec<usize>> = BTreeMap::new();
+        let mut absent: BTreeMap<usize, (BTreeSet<String>, BTreeSet<usize>)> = BTreeMap::new();
+        for (at, defect) in (0..).zip(defects).flat_map(|(at, all)| all.into_iter().map(move |defect| (at, defect))) {
+            let binary = &self.binaries[at];
+            match (loaders[at], &defect) {
+                (loader, Defect::Unfit(Misfit::Machine { .. }))
+                    if loader.is_none_or(|loader| loader == at) && self.is_for_others(binary, &useful) => {}
+                (Some(_), Defect::Unfit(_)) => certain.entry((binary.owner, defect)).or_default().push(at),
+                (Some(_), Defect::Missing(library)) if self.is_required(library) => {
+                    certain.entry((binary.owner, defect)).or_default().push(at);
+                }
+                (_, Defect::Missing(library)) => {
+                    let (libraries, files) = absent.entry(binary.owner).or_default();
+                    libraries.insert(library.clone());
+                    files.insert(at);
+                }
+                // What may be opened by name may also be preceded by what it needs.
+                (None, Defect::Unreachable(_, other)) if self.binaries[*other].owner == binary.owner => {}
+                (_, Defect::Unfit(_) | Defect::Unreachable(..)) => {
+                    possible.entry((binary.owner, defect)).or_default().push(at);
+                }
+            }
+        }
+        let finding = |files: &[usize], misfit, is_error| self.finding(files, &loaders, misfit, is_error);
+        let certain = certain.iter().map(|((_, defect), files)| finding(files, self.misfit(defect), true));
+        let absent = absent.into_values().map(|(libraries, files)| {
+            let files: Vec<usize> = files.into_iter().collect();
+            finding(&files, self.missing(libraries.into_iter().collect()), false)
+        });
+        let possible = possible.iter().map(|((_, defect), files)| finding(files, self.misfit(defect), false));
+        certain.chain(absent).chain(possible).collect()
+    }
+
+    /// Returns what is wrong with a file.
+    fn defects(&self, binary: &Binary, links: &[Place]) -> Vec<Defect> {
         let elf = match &binary.elf {
             Ok(elf) if elf.role == Role::Object => return Vec::new(),
             Ok(elf) => elf,
@@ -189,21 +194,23 @@ impl Defects<'_> {
         if let Some(Misfit::Machine { .. }) = unfit {
             return unfit.into_iter().map(Defect::Unfit).collect();
         }
-        let missing = self.links.iter().filter_map(|link| self.missing(binary, link));
-        unfit.into_iter().map(Defect::Unfit).chain(missing).collect()
+        let absent = links.iter().filter_map(|link| self.absent(binary, link));
+        unfit.into_iter().map(Defect::Unfit).chain(absent).collect()
     }
 
-    fn missing(&self, binary: &Binary, link: &Place) -> Option<Defect> {
+    /// Returns what is wrong with a library that a file is linked to.
+    fn absent(&self, binary: &Binary, link: &Place) -> Option<Defect> {
         let (library, elsewhere) = match link {
             Place::Found(_) => return None,
             Place::Elsewhere(library, at) => (*library, Some(*at)),
             Place::Nowhere(library) => (*library, None),
         };
-        let is_known = elf::is_of_the_platform(library)
+        let is_there = elf::is_of_the_platform(library)
             || self.system.libraries.as_ref().is_some_and(|libraries| libraries.contains(library))
-            || self.allowed.iter().any(|name| library == name || advice::stem(library) == name);
+            || self.allowed.iter().any(|name| library == name || advice::stem(library) == name)
+            || advice::is_optional(&binary.path);
         match elsewhere {
-            _ if is_known => None,
+            _ if is_there => None,
             Some(at) if self.is_imported_first(binary.owner, self.binaries[at].owner) => None,
             Some(at) => Some(Defect::Unreachable(library.to_owned(), at)),
             None => Some(Defect::Missing(library.to_owned())),
@@ -217,34 +224,83 @@ impl Defects<'_> {
             Origin::Application => false,
         }
     }
-}
 
-/// Tells of each file whether it certainly has to load.
-fn certain(binaries: &[Binary], owners: &[Owner], links: &[Vec<Place>], defects: &[Vec<Defect>]) -> Vec<bool> {
-    let promise = |binary: &Binary| owners[binary.owner].promise;
-    // Who has nothing that loads is of no use.
-    let useful: BTreeSet<usize> = binaries
-        .iter()
-        .zip(defects)
-        .filter(|(_, defects)| defects.is_empty())
-        .map(|(binary, _)| binary.owner)
-        .collect();
-    let is_first = |binary: &Binary| match promise(binary) {
-        Promise::Nothing => false,
-        Promise::Platform => is_module(binary) || !useful.contains(&binary.owner),
-        Promise::Own => true,
-    };
-    let mut certain: Vec<bool> = binaries.iter().map(is_first).collect();
-    let mut open: Vec<usize> = (0..binaries.len()).filter(|at| certain[*at]).collect();
-    while let Some(at) = open.pop() {
-        for linked in links[at].iter().filter_map(Place::found) {
-            if !certain[linked] && promise(&binaries[linked]) != Promise::Nothing {
-                certain[linked] = true;
-                open.push(linked);
+    /// Returns whether what certainly has to load fails without a library that is in no artifact.
+    fn is_required(&self, library: &str) -> bool {
+        self.system.libraries.is_some() && !advice::is_of_the_host(library)
+    }
+
+    /// Returns for each file that certainly has to load which one makes it be loaded: itself, if Python opens it.
+    /// `useful` are the owners that have a file that loads.
+    fn certain_loaders(&self, links: &[Vec<Place>], useful: &BTreeSet<usize>) -> Vec<Option<usize>> {
+        let is_opened = |binary: &Binary| match self.owners[binary.owner].promise {
+            Promise::Nothing => false,
+            // Of a distribution that has nothing else it is all that can be of use.
+            Promise::Platform => is_module(binary) || !useful.contains(&binary.owner),
+            Promise::Own => true,
+        };
+        let mut loaders: Vec<Option<usize>> = vec![None; self.binaries.len()];
+        let opened: Vec<usize> = (0..loaders.len()).filter(|at| is_opened(&self.binaries[*at])).collect();
+        // Modules come first, so that a library is named with the module that needs it.
+        let (modules, others): (Vec<usize>, Vec<usize>) =
+            opened.into_iter().partition(|at| is_module(&self.binaries[*at]));
+        for first in modules.into_iter().chain(others) {
+            let mut open = vec![first];
+            while let Some(at) = open.pop() {
+                if loaders[at].is_some() || self.owners[self.binaries[at].owner].promise == Promise::Nothing {
+                    continue;
+                }
+                loaders[at] = Some(first);
+                open.extend(links[at].iter().filter_map(Place::found));
             }
         }
+        loaders
     }
-    certain
+
+    /// Tells whether a file for another machine is there for that machine, beside what is for the target.
+    fn is_for_others(&self, binary: &Binary, useful: &BTreeSet<usize>) -> bool {
+        let is_twin = |(other, elf): (&Binary, &Elf)| {
+            elf.machine == Machine::Known(self.system.architecture)
+                && other.owner == binary.owner
+                && linker::file_name(&other.path) == linker::file_name(&binary.path)
+        };
+        match self.owners[binary.owner].promise {
+            Promise::Platform if is_module(binary) => false,
+            Promise::Nothing | Promise::Platform => useful.contains(&binary.owner),
+            Promise::Own => readable(self.binaries).any(is_twin),
+        }
+    }
+
+    fn finding(&self, files: &[usize], loaders: &[Option<usize>], misfit: Misfit, is_error: bool) -> LibraryFinding {
+        let first = files.iter().copied().min_by_key(|at| !is_module(&self.binaries[*at])).unwrap_or_default();
+        let loader = loaders[first].filter(|loader| is_error && *loader != first);
+        LibraryFinding {
+            file: self.binaries[first].path.clone(),
+            others: files.len().saturating_sub(1),
+            loader: loader.map(|loader| self.binaries[loader].path.clone()),
+            owner: self.owners[self.binaries[first].owner].origin.clone(),
+            system: self.system.name.clone(),
+            kind: self.system.kind,
+            misfit,
+            is_error,
+        }
+    }
+
+    fn misfit(&self, defect: &Defect) -> Misfit {
+        match defect {
+            Defect::Unfit(misfit) => misfit.clone(),
+            Defect::Missing(library) => self.missing(vec![library.clone()]),
+            Defect::Unreachable(library, at) => Misfit::Unreachable {
+                library: library.clone(),
+                at: self.binaries[*at].path.clone(),
+                owner: self.owners[self.binaries[*at].owner].origin.to_string(),
+            },
+        }
+    }
+
+    fn missing(&self, libraries: Vec<String>) -> Misfit {
+        Misfit::Missing { libraries, is_known: self.system.libraries.is_some() }
+    }
 }
 
 /// Tells whether Python opens a file: a damaged one is taken for what its name says.
@@ -252,18 +308,6 @@ fn is_module(binary: &Binary) -> bool {
     match &binary.elf {
         Ok(elf) => elf.role == Role::Module,
         Err(_) => linker::file_name(&binary.path).contains(".so"),
-    }
-}
-
-fn misfit(defect: Defect, binaries: &[Binary], owners: &[Owner], system: &System) -> Misfit {
-    match defect {
-        Defect::Unfit(misfit) => misfit,
-        Defect::Missing(library) => Misfit::Missing { library, is_certain: system.libraries.is_some() },
-        Defect::Unreachable(library, at) => Misfit::Unreachable {
-            library,
-            at: binaries[at].path.clone(),
-            owner: owners[binaries[at].owner].origin.to_string(),
-        },
     }
 }
 

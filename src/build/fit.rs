@@ -201,9 +201,8 @@ fn by_content(file: &str, misfit: &libraries::Misfit) -> String {
             let has = has.rsplit('_').next().unwrap_or_default();
             format!("needs {needed} ({file}), the target has {has}")
         }
-        libraries::Misfit::Missing { library, .. } | libraries::Misfit::Unreachable { library, .. } => {
-            format!("holds {file}, which needs {library}")
-        }
+        libraries::Misfit::Missing { libraries, .. } => format!("holds {file}, which needs {}", libraries.join(", ")),
+        libraries::Misfit::Unreachable { library, .. } => format!("holds {file}, which needs {library}"),
     }
 }
 

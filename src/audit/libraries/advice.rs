@@ -6,27 +6,26 @@ use crate::tree::Origin;
 /// Libraries that belong to the host's hardware: drivers, and what needs them.
 ///
 /// Wheels are linked to them on purpose, since nobody but the host can bring them.
-const OF_THE_HOST: [&str; 22] = [
+const OF_THE_HOST: [&str; 21] = [
     "libOpenCL",
+    "libamdhip64",
     "libcublas",
     "libcuda",
-    "libcudart",
     "libcudnn",
+    "libcudss",
     "libcufft",
+    "libcufile",
+    "libcupti",
     "libcurand",
     "libcusolver",
     "libcusparse",
-    "libhipblas",
-    "libamdhip64",
+    "libcutensor",
+    "libhip",
     "libhsa-runtime64",
     "libnccl",
-    "libnppc",
-    "libnvcuvid",
-    "libnvidia-",
-    "libnvinfer",
-    "libnvonnxparser",
-    "libnvrtc",
-    "librocm",
+    "libnpp",
+    "libnv",
+    "libroc",
     "libvulkan",
     "libze_loader",
 ];
@@ -38,15 +37,15 @@ const OPTIONAL: [&str; 2] = ["numba/np/ufunc/tbbpool.", "numba/np/ufunc/omppool.
 struct Provider {
     stem: &'static str,
     instead: Option<&'static str>,
-    package: Option<&'static str>,
+    package: &'static str,
 }
 
 const fn by_lock(stem: &'static str, instead: &'static str, package: &'static str) -> Provider {
-    Provider { stem, instead: Some(instead), package: Some(package) }
+    Provider { stem, instead: Some(instead), package }
 }
 
 const fn by_package(stem: &'static str, package: &'static str) -> Provider {
-    Provider { stem, instead: None, package: Some(package) }
+    Provider { stem, instead: None, package }
 }
 
 const HEADLESS: &str = "lock opencv-python-headless in place of opencv-python: it draws no windows";
@@ -84,7 +83,7 @@ const PROVIDERS: [Provider; 40] = [
     by_package("libcairo.so", "libcairo2"),
     by_package("libpango-1.0.so", "libpango-1.0-0"),
     by_package("libpangocairo-1.0.so", "libpangocairo-1.0-0"),
-    by_lock("libodbc.so", "lock a version of pyodbc that has a wheel for the target: it brings libodbc", "unixodbc"),
+    by_package("libodbc.so", "unixodbc"),
     by_lock("libgdal.so", "lock rasterio, fiona or pyogrio: their wheels bring GDAL", "libgdal-dev"),
     by_lock(
         "libgeos_c.so",
@@ -120,21 +119,22 @@ pub(super) fn stem(library: &str) -> &str {
 /// Returns what may be done about a library that is nowhere.
 pub(super) fn of_missing(library: &str, kind: SystemKind) -> Vec<String> {
     if library.starts_with("libc.musl-") || library.starts_with("ld-musl-") {
-        return vec!["the file is for Alpine Linux (musl): lock a wheel whose tag begins with manylinux".to_owned()];
+        return vec!["it is compiled for Alpine Linux (musl): lock a wheel whose tag begins with manylinux".to_owned()];
     }
     let provider = PROVIDERS.iter().find(|provider| library.starts_with(provider.stem));
     let instead = provider.and_then(|provider| provider.instead).map(str::to_owned);
-    let bring = match (kind, provider.and_then(|provider| provider.package)) {
+    let bring = match (kind, provider) {
+        (SystemKind::Lambda, _) if instead.is_some() => None,
         (SystemKind::Lambda, _) => {
-            format!("bring it along: `--include {library}:lib/{library}` puts it where Lambda's linker looks")
+            Some(format!("bring it along: `--include {library}:lib/{library}` puts it where Lambda's linker looks"))
         }
-        (SystemKind::Image, Some(package)) => {
-            format!("build on a base of your own that has it: `RUN apt-get install {package}` on Debian")
+        (SystemKind::Image, Some(Provider { package, .. })) => {
+            Some(format!("build on a base of your own that has it: `apt-get install {package}` on Debian"))
         }
-        (SystemKind::Image, None) => "build on a base of your own that has it".to_owned(),
+        (SystemKind::Image, None) => Some("build on a base of your own that has it".to_owned()),
     };
-    let allow = format!("or, if it is there at run time after all, say `--allow-missing {library}`");
-    instead.into_iter().chain([bring, allow]).collect()
+    let allow = format!("if it is there at run time after all, say `--allow-missing {library}`");
+    instead.into_iter().chain(bring).chain([allow]).collect()
 }
 
 /// Returns what may be done about symbols that are too new.

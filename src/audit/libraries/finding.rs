@@ -14,6 +14,8 @@ pub struct LibraryFinding {
     pub file: String,
     /// How many more files of the same distribution have the same.
     pub others: usize,
+    /// What loads the file, by its path in the artifact, if that is another one.
+    pub loader: Option<String>,
     /// What brings the file.
     pub owner: Origin,
     /// The target.
@@ -45,12 +47,12 @@ pub enum Misfit {
         /// The newest that the target has.
         has: String,
     },
-    /// It is linked to a library that is not there.
+    /// It is linked to libraries that are not there.
     Missing {
-        /// The library.
-        library: String,
+        /// The libraries; at least one.
+        libraries: Vec<String>,
         /// Whether it is known what the target has.
-        is_certain: bool,
+        is_known: bool,
     },
     /// It is linked to a library of the artifact that the dynamic linker does not find.
     Unreachable {
@@ -65,30 +67,34 @@ pub enum Misfit {
 
 impl fmt::Display for LibraryFinding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, others, owner, system, misfit, .. } = self;
+        let Self { file, others, loader, owner, system, misfit, .. } = self;
         match misfit {
             Misfit::Machine { found, target } => {
-                write!(formatter, "{file} of {owner} is for {found}, the target is {target}")?
+                write!(formatter, "{file} of {owner} is for {found}, the target is {target}")
             }
-            Misfit::Malformed(reason) => write!(formatter, "{file} of {owner} does not load: {reason}")?,
+            Misfit::Malformed(reason) => write!(formatter, "{file} of {owner} does not load: {reason}"),
             Misfit::Version { needed, has } => {
-                write!(formatter, "{file} of {owner} needs {needed}, {system} has {has}")?
+                write!(formatter, "{file} of {owner} needs {needed}, {system} has {has}")
             }
-            Misfit::Missing { library, is_certain: true } => {
-                write!(formatter, "{library} is neither in the artifact nor in {system}: {file} of {owner} needs it")?;
+            Misfit::Missing { libraries, is_known } => {
+                let (are, them) = if libraries.len() == 1 { ("is", "it") } else { ("are", "them") };
+                let place = match is_known {
+                    true => format!("{are} neither in the artifact nor in {system}"),
+                    false => format!("{are} not in the artifact, and may not be in {system}"),
+                };
+                write!(formatter, "{} {place}: {file} of {owner} needs {them}", libraries.join(", "))
             }
-            Misfit::Missing { library, is_certain: false } => write!(
-                formatter,
-                "{library} is not in the artifact, and may not be in {system}: {file} of {owner} needs it"
-            )?,
             Misfit::Unreachable { library, at, owner: provider } => write!(
                 formatter,
                 "{file} of {owner} needs {library}, which is {at} of {provider}, where the dynamic linker does not look"
-            )?,
+            ),
+        }?;
+        if let Some(loader) = loader {
+            write!(formatter, ", which {loader} loads")?;
         }
         match others {
             0 => Ok(()),
-            1 => write!(formatter, " (and 1 more file)"),
+            1 => formatter.write_str(" (and 1 more file)"),
             several => write!(formatter, " (and {several} more files)"),
         }
     }
@@ -105,7 +111,9 @@ impl LibraryFinding {
     /// Returns what the user may do about it.
     pub fn hints(&self) -> Vec<String> {
         match &self.misfit {
-            Misfit::Missing { library, .. } => advice::of_missing(library, self.kind),
+            Misfit::Missing { libraries, .. } => {
+                libraries.iter().flat_map(|library| advice::of_missing(library, self.kind)).collect()
+            }
             Misfit::Version { .. } => vec![advice::of_version(&self.owner, self.kind)],
             Misfit::Machine { target, .. } => {
                 vec![format!("lock a wheel of {} for {target}, or build it on such a machine", self.owner)]
