@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::adapt::{Adapter, Contents};
-use super::audits::{self, Audited};
+use super::audits::{self, Audited, Deployment};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::workplace::Workplace;
@@ -12,8 +12,9 @@ use super::{BuildError, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::Root;
+use crate::audit::libraries::{System, SystemKind};
 use crate::index::Finder;
-use crate::lambda::{DeploymentPackage, limits};
+use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
@@ -120,7 +121,15 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     if let Some(handler) = &settings.handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
-    let audit = audits::audit(&Audited { plan: &plan, settings: common, wheels, roots: &roots, cache }, reporter)?;
+    let dependencies = package.dependencies();
+    let deployment = Deployment {
+        mounts: &[TASK_ROOT, LAYER_ROOT],
+        dependencies: (roots.len() - 1, scheme(profile, dependencies)),
+        projects: (0, &profile.function),
+        system: &|_| Ok(system(profile, &plan)),
+    };
+    let audited = Audited { plan: &plan, settings: common, wheels, roots: &roots, deployment: &deployment, cache };
+    let audit = audits::audit(&audited, reporter)?;
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
@@ -129,6 +138,20 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let artifacts = persist(finished, &package)?;
     let built = report::Built { wheels, package: &package, audit, elapsed: started.elapsed() };
     Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
+}
+
+/// Returns what compiled files find in a runtime.
+fn system(profile: &LambdaProfile, plan: &Plan) -> System {
+    let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
+    System {
+        name: plan.target.to_string(),
+        kind: SystemKind::Lambda,
+        architecture: plan.target.architecture,
+        glibc: profile.glibc,
+        libstdcxx: profile.libstdcxx,
+        libraries,
+        library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
+    }
 }
 
 /// Returns where each artifact goes.

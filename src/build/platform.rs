@@ -4,18 +4,20 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::adapt::{Adapted, Adapter};
-use super::audits::{self, Audited};
+use super::audits::{self, Audited, Deployment, Effort};
+use super::base::Bases;
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
 use super::wheels::Obtained;
 use super::{BuildError, start, wheels};
 use crate::audit::handler::Root;
+use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
 use crate::report::{AuditReport, Reporter};
 use crate::settings::ImageSettings;
-use crate::target::ImageTarget;
+use crate::target::{Glibc, ImageTarget};
 use crate::tree::{Entry, FileTree, TreePath};
 use crate::wheel::Wheel;
 
@@ -27,6 +29,8 @@ pub struct Parts<'a> {
     pub target: &'a ImageTarget,
     /// The base.
     pub base: &'a Base,
+    /// What finds out more about the base.
+    pub bases: &'a Bases<'a>,
     /// The base's interpreter; an empty base has none.
     pub python: Option<&'a Python>,
     /// The plan.
@@ -148,8 +152,31 @@ impl Parts<'_> {
         if let Some(handler) = start::handler(self.settings, self.target)? {
             self.plan.check_handler(&handler, &roots, reporter)?;
         }
-        let settings = &self.settings.common;
-        audits::audit(&Audited { plan: self.plan, settings, wheels: self.wheels, roots: &roots, cache }, reporter)
+        let deployment = Deployment {
+            mounts: &[""],
+            dependencies: (0, &self.target.scheme),
+            projects: (0, &self.target.scheme),
+            system: &|effort| self.system(effort),
+        };
+        let (plan, settings, wheels) = (self.plan, &self.settings.common, self.wheels);
+        audits::audit(&Audited { plan, settings, wheels, roots: &roots, deployment: &deployment, cache }, reporter)
+    }
+
+    /// Returns what compiled files find in the base.
+    fn system(&self, effort: Effort) -> Result<System, BuildError> {
+        let target = &self.plan.target;
+        let contents = self.bases.known_contents(self.base, effort)?;
+        let env = |name: &str| start::env(self.settings, self.target, self.base, name);
+        let older = |glibc: &Glibc| *glibc < target.glibc;
+        Ok(System {
+            name: format!("the base of {target}"),
+            kind: SystemKind::Image,
+            architecture: target.architecture,
+            glibc: contents.as_ref().and_then(|contents| contents.glibc).filter(older).unwrap_or(target.glibc),
+            libstdcxx: contents.as_ref().and_then(|contents| contents.libstdcxx),
+            libraries: contents.map(|contents| contents.libraries),
+            library_path: env("LD_LIBRARY_PATH")?.unwrap_or_default().split(':').map(str::to_owned).collect(),
+        })
     }
 
     /// Refuses an image that its target does not take. The base's uncompressed size is not known without reading it.

@@ -15,6 +15,7 @@ pub mod oci_archive;
 pub mod partition;
 mod port;
 pub mod python;
+pub mod search;
 mod timestamp;
 
 pub use base::{Base, BaseError};

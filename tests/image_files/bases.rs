@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::support::bases;
 use oci_spec::image::Descriptor;
 use pybundle::image::base::{self, Kind};
-use pybundle::image::python::{Search, choose, from_config};
+use pybundle::image::python::{choose, from_config};
+use pybundle::image::search::Search;
 use pybundle::image::{Base, BlobContent, Python};
 use pybundle::target::{Architecture, PythonVersion};
 
