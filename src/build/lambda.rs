@@ -11,7 +11,7 @@ use super::workplace::Workplace;
 use super::{BuildError, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
-use crate::audit::handler::Root;
+use crate::audit::handler::{Handler, Root};
 use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
@@ -120,7 +120,10 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     if let Some(handler) = &settings.handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
-    let audit = audits::audit(&Audited { plan: &plan, settings: common, wheels, roots: &roots, cache }, reporter)?;
+    let modules: Vec<String> = settings.handler.iter().map(Handler::module).collect();
+    let brought = &profile.runtime_distributions;
+    let audited = Audited { plan: &plan, settings: common, wheels, roots: &roots, started: &modules, brought, cache };
+    let audit = audits::audit(&audited, reporter)?;
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }

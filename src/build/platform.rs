@@ -15,7 +15,7 @@ use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
 use crate::report::{AuditReport, Reporter};
 use crate::settings::ImageSettings;
-use crate::target::ImageTarget;
+use crate::target::{ImageTarget, LambdaProfile};
 use crate::tree::{Entry, FileTree, TreePath};
 use crate::wheel::Wheel;
 
@@ -144,12 +144,25 @@ impl Parts<'_> {
 
     /// Refuses a handler that is not in the image, and what would not run otherwise.
     fn audit(&self, tree: &FileTree, cache: &Cache, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
-        let roots = [Root { tree, site_packages: &self.target.scheme.site_packages }];
-        if let Some(handler) = start::handler(self.settings, self.target)? {
-            self.plan.check_handler(&handler, &roots, reporter)?;
+        let folders = start::search_path(self.settings, self.target);
+        let roots: Vec<Root> = folders.iter().map(|site_packages| Root { tree, site_packages }).collect();
+        let handler = start::handler(self.settings, self.target)?;
+        if let Some(handler) = &handler {
+            self.plan.check_handler(handler, &roots, reporter)?;
         }
-        let settings = &self.settings.common;
-        audits::audit(&Audited { plan: self.plan, settings, wheels: self.wheels, roots: &roots, cache }, reporter)
+        let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == self.target.python);
+        audits::audit(
+            &Audited {
+                plan: self.plan,
+                settings: &self.settings.common,
+                wheels: self.wheels,
+                roots: &roots,
+                started: &start::modules(self.settings, self.target, self.plan, &self.wheels.projects),
+                brought: runtime.map_or(&[], |profile| &profile.runtime_distributions),
+                cache,
+            },
+            reporter,
+        )
     }
 
     /// Refuses an image that its target does not take. The base's uncompressed size is not known without reading it.

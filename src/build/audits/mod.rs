@@ -9,6 +9,7 @@ use super::wheels::Obtained;
 use crate::audit::handler::Root;
 use crate::audit::{Failures, Finding};
 use crate::cache::Cache;
+use crate::name::DistributionName;
 use crate::report::{AuditReport, Reporter};
 use crate::settings::Settings;
 
@@ -22,6 +23,10 @@ pub struct Audited<'a> {
     pub wheels: &'a Obtained,
     /// The trees that are deployed together, in the order of Python's search path.
     pub roots: &'a [Root<'a>],
+    /// The modules that are started; empty if that is not known.
+    pub started: &'a [String],
+    /// The distributions that the runtime brings.
+    pub brought: &'a [DistributionName],
     /// Where what is found of a wheel is kept.
     pub cache: &'a Cache,
 }
