@@ -55,6 +55,13 @@ pub(super) fn distributions(module: &str) -> Vec<String> {
     if first == dashed || first.is_empty() { vec![dashed] } else { vec![dashed, first] }
 }
 
+/// Returns the top-level modules that a distribution provides, as far as names tell.
+pub(super) fn modules_of(distribution: &str) -> Vec<String> {
+    let provides = |line: &&str| line.split(' ').nth(1) == Some(distribution);
+    let named = lines(DISTRIBUTIONS).filter(provides).filter_map(|line| line.split([' ', '.']).next());
+    named.map(str::to_owned).chain([distribution.replace('-', "_")]).collect()
+}
+
 /// Returns whether a module is one of another platform, which nobody misses here unless it is imported for certain.
 pub(super) fn is_of_another_platform(module: &str) -> bool {
     const MODULES: [&str; 16] = [

@@ -52,6 +52,8 @@ pub struct Imports<'a> {
 pub struct Audit {
     /// What is wrong, in the order of the files.
     pub findings: Vec<ImportFinding>,
+    /// The number of the application's modules.
+    pub modules: usize,
     /// The distributions that the application imports from.
     pub used: BTreeSet<DistributionName>,
 }
@@ -83,6 +85,11 @@ impl Module<'_> {
             (level, module) => Some(format!("{}.{module}", self.package(level)?)),
         }
     }
+}
+
+/// Returns the top-level modules that a distribution provides, as far as its name tells.
+pub fn modules_of(distribution: &DistributionName) -> Vec<String> {
+    known::modules_of(distribution.as_str())
 }
 
 /// What came of an import.
@@ -126,7 +133,7 @@ impl Imports<'_> {
         };
         let outcomes: Vec<Vec<Outcome>> = modules.iter().map(|module| follower.outcomes(module)).collect();
         let reached = reach::reached(&mut follower, &outcomes, self.started);
-        audit.used = follower.used;
+        (audit.modules, audit.used) = (modules.len(), follower.used);
         audit.findings.extend(self.findings(&modules, outcomes, &reached));
         audit
     }
@@ -207,7 +214,8 @@ impl Imports<'_> {
             }
         }
         findings.extend(missing.into_iter().map(|(module, (mut places, is_certain))| {
-            places.dedup();
+            let mut seen = BTreeSet::new();
+            places.retain(|place| seen.insert(place.clone()));
             ImportFinding::Missing(remedy::missing(
                 self,
                 modules.iter().map(|module| &*module.name),

@@ -2,6 +2,8 @@
 
 mod imports;
 mod libraries;
+mod remedies;
+mod unused;
 
 use super::BuildError;
 use super::plan::Plan;
@@ -31,6 +33,13 @@ pub struct Audited<'a> {
     pub cache: &'a Cache,
 }
 
+impl Audited<'_> {
+    /// Returns whether the artifact is a Lambda function, where nobody runs scripts.
+    fn runs_on_lambda(&self) -> bool {
+        !self.brought.is_empty()
+    }
+}
+
 /// Runs every audit, warns of what may fail, and reports the rest.
 ///
 /// # Errors
@@ -38,7 +47,7 @@ pub struct Audited<'a> {
 pub fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
     let mut report = AuditReport::default();
     let mut findings: Vec<Finding> = libraries::audit(audited)?.into_iter().map(Finding::from).collect();
-    findings.extend(imports::audit(audited, &mut report)?.into_iter().map(Finding::from));
+    findings.extend(imports::audit(audited, &mut report).into_iter().map(Finding::from));
     let (errors, warnings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_error);
     warnings.iter().for_each(|finding| reporter.warn(&finding.to_string()));
     if errors.is_empty() { Ok(report) } else { Err(Failures(errors).into()) }
