@@ -285,6 +285,7 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
         &platform.platform.replace("linux/", ""),
         &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
+    page.trim(&platform.trim);
     if verbose {
         for layer in &platform.layers {
             page.line(&format!("            {}  {:>10}  {}", &layer.digest[..19], size(layer.size), layer.holds));
