@@ -144,7 +144,8 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let artifacts = persist(finished, &package)?;
-    let built = report::Built { wheels, package: &package, audit, elapsed: started.elapsed() };
+    let built =
+        report::Built { wheels, package: &package, trim: contents.trimmed(), audit, elapsed: started.elapsed() };
     Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
 }
 

@@ -15,7 +15,7 @@ use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
-use crate::report::{AuditReport, Reporter};
+use crate::report::{AuditReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
 use crate::target::{Glibc, ImageTarget, LambdaProfile};
 use crate::tree::{Entry, FileTree, TreePath};
@@ -53,6 +53,8 @@ pub struct PlatformImage {
     pub uncompressed_size: u64,
     /// The number of bytes of each distribution, uncompressed, in the order of the dependencies, then of local projects.
     pub distribution_sizes: Vec<u64>,
+    /// What was left out of the distributions.
+    pub trim: TrimReport,
     /// What the audits found.
     pub audit: AuditReport,
 }
@@ -87,7 +89,8 @@ impl Parts<'_> {
         debug_assert_eq!(image.architecture, architecture);
         let size_of = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
         let distribution_sizes = fetched.iter().chain(&built).map(size_of).collect();
-        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, audit })
+        let trim = contents.trimmed();
+        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, trim, audit })
     }
 
     /// Returns the application's files at their places.

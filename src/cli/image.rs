@@ -286,6 +286,7 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
         &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
     lambda::audit(&platform.audit, page);
+    page.trim(&platform.trim);
     if verbose {
         for layer in &platform.layers {
             page.line(&format!("            {}  {:>10}  {}", &layer.digest[..19], size(layer.size), layer.holds));

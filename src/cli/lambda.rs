@@ -159,6 +159,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     if !largest.is_empty() {
         page.field("largest", &largest.join(", "));
     }
+    page.trim(&report.trim);
     if !report.excluded.is_empty() {
         let names: Vec<&str> = report.excluded.iter().map(|excluded| excluded.name.as_str()).collect();
         page.field("left out", &format!("{}, which {} brings", names.join(", "), target.runtime));
