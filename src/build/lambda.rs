@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::adapt::{Adapter, Contents};
 use super::audits::{self, Audited};
+use super::bytecode::{self, Bytecode};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::workplace::Workplace;
@@ -17,7 +18,7 @@ use crate::lambda::{DeploymentPackage, limits};
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
-use crate::tree::TreePath;
+use crate::tree::{Entry, TreePath};
 
 /// The project, its runtime, and why it is this runtime.
 struct Function {
@@ -113,8 +114,11 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 
-    let contents = Adapter { settings: &common.contents, cache }.adapt(wheels)?;
-    let package = install(&plan, profile, &contents, settings.layer.is_some())?;
+    let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
+    let contents = Adapter { settings: &common.contents, cache, bytecode: &bytecode }.adapt(wheels)?;
+    let compiled = bytecode.of_application(&plan.application.files)?;
+    let application = bytecode::beside(&plan.application.files, &compiled);
+    let package = install(profile, &contents, application, settings.layer.is_some())?;
     let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
     let roots: Vec<Root> = package.trees().map(root).collect();
     if let Some(handler) = &settings.handler {
@@ -127,7 +131,8 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let artifacts = persist(finished, &package)?;
-    let built = report::Built { wheels, package: &package, audit, elapsed: started.elapsed() };
+    let bytecode = bytecode.report(&contents, &compiled);
+    let built = report::Built { wheels, package: &package, bytecode, audit, elapsed: started.elapsed() };
     Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
 }
 
@@ -146,10 +151,10 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
 }
 
 /// Installs everything: dependencies where they belong, local projects and the application's files in the function.
-fn install(
-    plan: &Plan,
+fn install<'a>(
     profile: &LambdaProfile,
     contents: &Contents,
+    application: impl Iterator<Item = &'a (TreePath, Entry)>,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
@@ -161,7 +166,7 @@ fn install(
     for files in wheels::install_all(&contents.projects, &profile.function, &profile.interpreter)? {
         package.extend(ArtifactKind::Function, files)?;
     }
-    for (path, entry) in &plan.application.files {
+    for (path, entry) in application {
         let path = TreePath::below(&profile.function.site_packages, path.as_str())?;
         package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
     }

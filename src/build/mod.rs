@@ -5,6 +5,7 @@
 mod adapt;
 mod audits;
 mod base;
+mod bytecode;
 mod error;
 mod fit;
 mod image;

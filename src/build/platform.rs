@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::adapt::{Adapted, Adapter};
 use super::audits::{self, Audited};
+use super::bytecode::{self, Bytecode};
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
 use super::wheels::Obtained;
@@ -13,7 +14,7 @@ use crate::audit::handler::Root;
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
-use crate::report::{AuditReport, Reporter};
+use crate::report::{AuditReport, BytecodeReport, Reporter};
 use crate::settings::ImageSettings;
 use crate::target::ImageTarget;
 use crate::tree::{Entry, FileTree, TreePath};
@@ -49,6 +50,8 @@ pub struct PlatformImage {
     pub uncompressed_size: u64,
     /// The number of bytes of each distribution, uncompressed, in the order of the dependencies, then of local projects.
     pub distribution_sizes: Vec<u64>,
+    /// The bytecode, if it was wanted.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
 }
@@ -60,10 +63,13 @@ impl Parts<'_> {
     /// Two distributions want one path, the handler is missing, the image is too large, or a file cannot be read.
     pub fn image(&self, cache: &Cache, reporter: &dyn Reporter) -> Result<PlatformImage, BuildError> {
         let target = self.target;
-        let contents = Adapter { settings: &self.settings.common.contents, cache }.adapt(self.wheels)?;
+        let settings = &self.settings.common;
+        let bytecode = Bytecode::find(settings, target.python, true, cache)?;
+        let contents = Adapter { settings: &settings.contents, cache, bytecode: &bytecode }.adapt(self.wheels)?;
         let fetched = wheels::install_all(&contents.dependencies, &target.scheme, &target.interpreter)?;
         let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
-        let application = self.application()?;
+        let compiled = bytecode.of_application(&self.plan.application.files)?;
+        let application = self.application(&compiled)?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
         for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
@@ -83,15 +89,17 @@ impl Parts<'_> {
         debug_assert_eq!(image.architecture, architecture);
         let size_of = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
         let distribution_sizes = fetched.iter().chain(&built).map(size_of).collect();
-        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, audit })
+        let bytecode = bytecode.report(&contents, &compiled);
+        let uncompressed_size = size;
+        Ok(PlatformImage { image, layers, configuration, uncompressed_size, distribution_sizes, bytecode, audit })
     }
 
-    /// Returns the application's files at their places.
-    fn application(&self) -> Result<Installed, BuildError> {
+    /// Returns the application's files and their bytecode at their places.
+    fn application(&self, compiled: &Installed) -> Result<Installed, BuildError> {
         let place = |(path, entry): &(TreePath, Entry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
-        self.plan.application.files.iter().map(place).collect()
+        bytecode::beside(&self.plan.application.files, compiled).map(place).collect()
     }
 
     /// Returns the layer of the virtual environment, if the image has one.

@@ -15,8 +15,8 @@ use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
-    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, DistributionReport, FORMAT_VERSION,
-    LimitsReport, PlanReport, TargetReport,
+    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
+    FORMAT_VERSION, LimitsReport, PlanReport, TargetReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -29,6 +29,8 @@ pub struct Built<'a> {
     pub wheels: &'a Obtained,
     /// The files.
     pub package: &'a DeploymentPackage,
+    /// The bytecode, if it was wanted.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
     /// How long it took.
@@ -121,6 +123,7 @@ pub fn build(
             unzipped_size: sizes.get(&Origin::Application).copied().unwrap_or(0),
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
+        bytecode: built.bytecode,
         audit: built.audit,
         warnings: Vec::new(),
         elapsed_seconds: built.elapsed.as_secs_f64(),

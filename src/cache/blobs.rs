@@ -29,6 +29,8 @@ pub enum Note {
     Page,
     /// The files that were made of a wheel's, by what decides their bytes.
     Pack,
+    /// What a program said of the interpreter that it is, by the program's path, size and times.
+    Interpreter,
     /// The wheel that a source was built into, by the source and what built it.
     Built,
 }
@@ -42,6 +44,7 @@ impl Note {
             Self::Reference => "references",
             Self::Page => "pages",
             Self::Pack => "packs",
+            Self::Interpreter => "interpreters",
             Self::Built => "built",
         }
     }

@@ -9,7 +9,7 @@ use super::arguments::{self, CommonArguments, GlobalArguments, RegistryArguments
 use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
-use super::{plan, push};
+use super::{lambda, plan, push};
 use crate::build;
 use crate::image::Port;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
@@ -255,6 +255,9 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut Page) {
     if !report.application.taken.is_empty() {
         let taken = report.application.taken.join(", ");
         page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
+    }
+    if let Some(report) = report.platforms.first().and_then(|platform| platform.bytecode.as_ref()) {
+        lambda::bytecode(report, page);
     }
     page.field("starts", &starts(&report.start));
     for output in &report.outputs {
