@@ -1,9 +1,10 @@
 //! Marshalled code, written so that it depends on the source alone.
 //!
 //! What CPython writes depends on the process: on how often each object is referred to anywhere, on which of equal
-//! constants happen to be one object, and, before 3.11, on where in memory the members of a frozenset lie. So the code is
-//! read and written anew. Equal constants become one object, as the compiler itself makes them one where it sees
-//! it; an object is marked as referred to only if it is; and the members of a frozenset are in the order of their bytes.
+//! constants happen to be one object, on which texts were interned for another source, and, before 3.11, on where in
+//! memory the members of a frozenset lie. So the code is read and written anew. Equal constants become one object, as
+//! the compiler itself makes them one where it sees it; an object is marked as referred to only if it is; texts are
+//! marked as interned by a rule of their own; and the members of a frozenset are in the order of their bytes.
 //!
 //! Format: [`Python/marshal.c`](https://github.com/python/cpython/blob/3.14/Python/marshal.c). It is the same from 3.9 to
 //! 3.14, but for the fields of a code object and for slices, which 3.14 adds.
@@ -120,7 +121,7 @@ impl<'a> Reader<'a> {
         });
         let kind = kind & !FLAG_REF;
         let parts = self.parts(kind, depth)?;
-        let place = self.place(Object { kind, parts });
+        let place = self.place(Object { kind: interned(kind, &parts), parts });
         if let Some(mark) = mark {
             self.marked[mark] = Some(place);
         }
@@ -202,6 +203,23 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Returns the type of an object; of a text, marked as interned if it has the form of a name. Those are what making a
+/// code object interns, among its constants; the names of the code it interns anyway.
+fn interned(kind: u8, parts: &[Part]) -> u8 {
+    let (plain, marked, width) = match kind {
+        b'a' | b'A' => (b'a', b'A', 4),
+        b'z' | b'Z' => (b'z', b'Z', 1),
+        // Not ASCII.
+        b'u' | b't' => return b'u',
+        other => return other,
+    };
+    let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    match parts {
+        [Part::Bytes(bytes)] if bytes[width..].iter().all(is_in_name) => marked,
+        _ => plain,
+    }
+}
+
 /// Counts how often each object is written or referred to.
 fn count(objects: &[Object], place: usize, uses: &mut [u32]) {
     uses[place] += 1;
@@ -262,18 +280,33 @@ mod tests {
 
     #[test]
     fn marks_that_nobody_refers_to_go() {
-        assert_eq!(normal(b")\x02\xda\x01a\xfa\x02bc").unwrap(), b")\x02Z\x01az\x02bc");
+        assert_eq!(normal(b")\x02\xda\x01a\xe9\x02\0\0\0").unwrap(), b")\x02Z\x01ai\x02\0\0\0");
         // The first mark goes, so the second becomes the first.
-        assert_eq!(normal(b"\xa9\x03\xda\x01a\xfa\x02bcr\x02\0\0\0").unwrap(), b")\x03Z\x01a\xfa\x02bcr\0\0\0\0");
+        assert_eq!(normal(b"\xa9\x03\xda\x01a\xfa\x02b r\x02\0\0\0").unwrap(), b")\x03Z\x01a\xfa\x02b r\0\0\0\0");
     }
 
     #[test]
     fn equal_constants_become_one() {
-        let twice = b")\x02)\x02z\x02bcN)\x02z\x02bcN";
-        assert_eq!(normal(twice).unwrap(), b")\x02\xa9\x02z\x02bcNr\0\0\0\0");
-        // A text that is interned is not the same as one that is not, nor zero as its negative.
-        for distinct in [&b")\x02z\x01aZ\x01a"[..], b")\x02g\0\0\0\0\0\0\0\0g\0\0\0\0\0\0\0\x80", b")\x02NN"] {
+        let twice = b")\x02)\x02z\x02b N)\x02z\x02b N";
+        assert_eq!(normal(twice).unwrap(), b")\x02\xa9\x02z\x02b Nr\0\0\0\0");
+        // Bytes are not the same as a text, nor zero as its negative.
+        let zeros = b")\x02g\0\0\0\0\0\0\0\0g\0\0\0\0\0\0\0\x80";
+        for distinct in [&b")\x02s\x01\0\0\0au\x01\0\0\0a"[..], zeros, b")\x02NN"] {
             assert_eq!(normal(distinct).unwrap(), distinct);
+        }
+    }
+
+    #[test]
+    fn what_has_the_form_of_a_name_is_interned() {
+        for (written, normal_form) in [
+            (&b"z\x02a_"[..], &b"Z\x02a_"[..]),
+            (b"\xda\x02a-", b"z\x02a-"),
+            (b"a\x01\0\0\01", b"A\x01\0\0\01"),
+            (b"A\x01\0\0\0 ", b"a\x01\0\0\0 "),
+            (b"t\x02\0\0\0\xc3\xa9", b"u\x02\0\0\0\xc3\xa9"),
+            (b"s\x01\0\0\0a", b"s\x01\0\0\0a"),
+        ] {
+            assert_eq!(normal(written).unwrap(), normal_form);
         }
     }
 
@@ -282,7 +315,7 @@ mod tests {
         let one = normal(b">\x03\0\0\0z\x01b\xe9\x01\0\0\0)\x01z\x01a").unwrap();
         let other = normal(b">\x03\0\0\0)\x01\xfa\x01az\x01bi\x01\0\0\0").unwrap();
         assert_eq!(one, other);
-        assert_eq!(one, b">\x03\0\0\0)\x01z\x01ai\x01\0\0\0z\x01b");
+        assert_eq!(one, b">\x03\0\0\0)\x01Z\x01aZ\x01bi\x01\0\0\0");
     }
 
     #[test]
