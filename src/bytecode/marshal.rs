@@ -55,20 +55,32 @@ struct Object<'a> {
     parts: Vec<Part<'a>>,
 }
 
-/// Writes marshalled code anew; none if it is of a form that is not known, or too deep.
-pub fn normalize(marshalled: &[u8], layout: CodeLayout) -> Option<Vec<u8>> {
+/// Why marshalled code is not written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its objects lie too deep in one another.
+    TooDeep,
+    /// It is of a form that is not known.
+    UnknownForm,
+}
+
+/// Writes marshalled code anew.
+///
+/// # Errors
+/// It is of a form that is not known, or too deep.
+pub fn normalize(marshalled: &[u8], layout: CodeLayout) -> Result<Vec<u8>, Refused> {
     let mut reader =
         Reader { rest: marshalled, layout, objects: Vec::new(), known: HashMap::new(), marked: Vec::new() };
     let root = reader.object(0)?;
     if !reader.rest.is_empty() {
-        return None;
+        return Err(Refused::UnknownForm);
     }
     let mut uses = vec![0; reader.objects.len()];
     count(&reader.objects, root, &mut uses);
     let numbers = vec![None; reader.objects.len()];
     let mut writer = Writer { objects: &reader.objects, uses, numbers, marked: 0, output: Vec::new() };
     writer.object(root);
-    Some(writer.output)
+    Ok(writer.output)
 }
 
 struct Reader<'a> {
@@ -83,37 +95,38 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(length)?;
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Refused> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Refused::UnknownForm)?;
         self.rest = rest;
-        Some(taken)
+        Ok(taken)
     }
 
-    fn number(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    fn number(&mut self) -> Result<u32, Refused> {
+        let bytes = self.take(4)?.try_into().map_err(|_| Refused::UnknownForm)?;
+        Ok(u32::from_le_bytes(bytes))
     }
 
     /// Takes a field of bytes: those of its length, and as many as that says.
-    fn sized(&mut self, width: usize, unit: usize) -> Option<&'a [u8]> {
+    fn sized(&mut self, width: usize, unit: usize) -> Result<&'a [u8], Refused> {
         let all = self.rest;
         let length = match width {
             1 => usize::from(self.take(1)?[0]),
             // The sign of a number is that of the count of its digits.
-            _ => usize::try_from((self.number()? as i32).unsigned_abs()).ok()?,
+            _ => (self.number()? as i32).unsigned_abs() as usize,
         };
-        self.take(length.checked_mul(unit)?)?;
-        all.get(..all.len() - self.rest.len())
+        self.take(length.saturating_mul(unit))?;
+        Ok(&all[..all.len() - self.rest.len()])
     }
 
     /// Reads an object, and returns its place.
-    fn object(&mut self, depth: usize) -> Option<usize> {
+    fn object(&mut self, depth: usize) -> Result<usize, Refused> {
         if depth > DEEPEST {
-            return None;
+            return Err(Refused::TooDeep);
         }
-        let kind = *self.take(1)?.first()?;
+        let kind = self.take(1)?[0];
         if kind == b'r' {
-            let number = usize::try_from(self.number()?).ok()?;
-            return *self.marked.get(number)?;
+            let number = self.number()? as usize;
+            return self.marked.get(number).copied().flatten().ok_or(Refused::UnknownForm);
         }
         let mark = (kind & FLAG_REF != 0).then(|| {
             self.marked.push(None);
@@ -125,13 +138,13 @@ impl<'a> Reader<'a> {
         if let Some(mark) = mark {
             self.marked[mark] = Some(place);
         }
-        Some(place)
+        Ok(place)
     }
 
-    fn parts(&mut self, kind: u8, depth: usize) -> Option<Vec<Part<'a>>> {
+    fn parts(&mut self, kind: u8, depth: usize) -> Result<Vec<Part<'a>>, Refused> {
         let bytes = match kind {
             // None, True, False, StopIteration, Ellipsis.
-            b'N' | b'T' | b'F' | b'S' | b'.' => return Some(Vec::new()),
+            b'N' | b'T' | b'F' | b'S' | b'.' => return Ok(Vec::new()),
             b'i' => self.take(4)?,
             b'g' => self.take(8)?,
             b'y' => self.take(16)?,
@@ -145,27 +158,27 @@ impl<'a> Reader<'a> {
             b'>' => {
                 let mut parts = self.members(4, depth)?;
                 parts[1..].sort_by_cached_key(|part| self.bytes_of(*part));
-                return Some(parts);
+                return Ok(parts);
             }
             // A slice.
-            b':' => return (0..3).map(|_| Some(Part::Object(self.object(depth + 1)?))).collect(),
+            b':' => return (0..3).map(|_| Ok(Part::Object(self.object(depth + 1)?))).collect(),
             b'c' => return self.code(depth),
-            _ => return None,
+            _ => return Err(Refused::UnknownForm),
         };
-        Some(vec![Part::Bytes(bytes)])
+        Ok(vec![Part::Bytes(bytes)])
     }
 
-    fn members(&mut self, width: usize, depth: usize) -> Option<Vec<Part<'a>>> {
+    fn members(&mut self, width: usize, depth: usize) -> Result<Vec<Part<'a>>, Refused> {
         let bytes = self.take(width)?;
         let count = bytes.iter().rev().fold(0, |count, byte| count << 8 | usize::from(*byte));
         let mut parts = vec![Part::Bytes(bytes)];
         for _ in 0..count {
             parts.push(Part::Object(self.object(depth + 1)?));
         }
-        Some(parts)
+        Ok(parts)
     }
 
-    fn code(&mut self, depth: usize) -> Option<Vec<Part<'a>>> {
+    fn code(&mut self, depth: usize) -> Result<Vec<Part<'a>>, Refused> {
         let mut parts = vec![Part::Bytes(self.take(self.layout.numbers)?)];
         for _ in 0..CodeLayout::OBJECTS {
             parts.push(Part::Object(self.object(depth + 1)?));
@@ -174,7 +187,7 @@ impl<'a> Reader<'a> {
         for _ in 0..self.layout.last_objects {
             parts.push(Part::Object(self.object(depth + 1)?));
         }
-        Some(parts)
+        Ok(parts)
     }
 
     /// Returns the place of an object: that of an equal one, unless it is code, of which each function has its own.
@@ -274,7 +287,7 @@ mod tests {
 
     const LAYOUT: CodeLayout = CodeLayout { numbers: 20, last_objects: 2 };
 
-    fn normal(marshalled: &[u8]) -> Option<Vec<u8>> {
+    fn normal(marshalled: &[u8]) -> Result<Vec<u8>, Refused> {
         normalize(marshalled, LAYOUT)
     }
 
@@ -320,12 +333,11 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused() {
-        let deep = b")\x01".repeat(DEEPEST + 1);
-        let cases: [&[u8]; 8] =
-            [b"", b"?", b"NN", b"r\0\0\0\0", b"z\x05a", b"\xa9\x01r\0\0\0\0", b"s\xff\xff\xff\x7f", &deep];
+        let cases: [&[u8]; 7] = [b"", b"?", b"NN", b"r\0\0\0\0", b"z\x05a", b"\xa9\x01r\0\0\0\0", b"s\xff\xff\xff\x7f"];
         for wrong in cases {
-            assert_eq!(normal(wrong), None, "{wrong:?}");
+            assert_eq!(normal(wrong), Err(Refused::UnknownForm), "{wrong:?}");
         }
-        assert!(normal(&[&b")\x01".repeat(DEEPEST)[..], b"N"].concat()).is_some());
+        assert_eq!(normal(&b")\x01".repeat(DEEPEST + 1)), Err(Refused::TooDeep));
+        assert!(normal(&[&b")\x01".repeat(DEEPEST)[..], b"N"].concat()).is_ok());
     }
 }

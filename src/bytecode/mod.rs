@@ -22,7 +22,7 @@ use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
 
 pub use interpreter::{Interpreter, Places};
-use marshal::CodeLayout;
+use marshal::{CodeLayout, Refused};
 use process::Process;
 
 /// The version of what is made of the interpreter's bytecode: raised when the bytes change for the same interpreter.
@@ -91,7 +91,7 @@ impl Compiler {
     }
 
     /// Returns the bytecode of a source, as the file that an interpreter loads; none if the source cannot be compiled,
-    /// so that an import of it would fail as well. `name` is the path below site-packages.
+    /// so that an import of it would fail as well, or is nested too deep for us. `name` is the path below site-packages.
     ///
     /// # Errors
     /// The interpreter does not run, or ends over the source.
@@ -106,13 +106,13 @@ impl Compiler {
         if answer.is_empty() {
             return Ok(None);
         }
-        let normal = |bytes: &[u8]| {
-            let (header, code) = bytes.split_at_checked(HEADER)?;
-            let code = marshal::normalize(code, CodeLayout::of(self.interpreter.version.minor))?;
-            Some([header, &code].concat())
-        };
         let unknown = || BytecodeError::UnknownForm { program: self.interpreter.path.clone(), file: name.to_owned() };
-        normal(&answer).map(Some).ok_or_else(unknown)
+        let (header, code) = answer.split_at_checked(HEADER).ok_or_else(unknown)?;
+        match marshal::normalize(code, CodeLayout::of(self.interpreter.version.minor)) {
+            Ok(code) => Ok(Some([header, &code].concat())),
+            Err(Refused::TooDeep) => Ok(None),
+            Err(Refused::UnknownForm) => Err(unknown()),
+        }
     }
 
     /// Returns where the bytecode of a source lies (PEP 3147), both as paths below site-packages; none if it is no
