@@ -37,6 +37,7 @@
 //! | [`build`] | the pipeline itself: a plan, and its execution |
 //! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
+//! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
 //! | [`constraint`] | constraints on versions as Poetry writes them |
@@ -92,6 +93,7 @@ pub mod archive;
 pub mod audit;
 pub mod build;
 pub mod builder;
+pub mod bytecode;
 pub mod cache;
 pub mod cli;
 pub mod constraint;

@@ -168,6 +168,22 @@ pub struct ApplicationReport {
     pub unzipped_size: u64,
 }
 
+/// The bytecode of an artifact.
+#[derive(Debug, Clone, Serialize)]
+pub struct BytecodeReport {
+    /// The minor version of CPython that it is for, for instance `3.12`.
+    pub version: String,
+    /// The full version of the CPython that compiled it, for instance `3.12.8`; none if none of the target's version is
+    /// on this machine, so that there is no bytecode.
+    pub python: Option<String>,
+    /// Where that CPython is.
+    pub interpreter: Option<PathBuf>,
+    /// The number of its files.
+    pub files: usize,
+    /// Their size, uncompressed, in bytes.
+    pub size: u64,
+}
+
 /// What the audits found that is no reason to fail or to warn.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct AuditReport {
@@ -234,6 +250,8 @@ pub struct BuildReport {
     pub handler: Option<String>,
     /// What was left out of the distributions.
     pub trim: TrimReport,
+    /// The bytecode, unless nothing was to be compiled.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
     /// Everything that was warned of.
@@ -289,6 +307,8 @@ pub struct PlatformReport {
     pub layers: Vec<LayerReport>,
     /// What was left out of the distributions.
     pub trim: TrimReport,
+    /// The bytecode, unless nothing was to be compiled.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
     /// The distributions, ordered by name.

@@ -80,6 +80,7 @@ impl Outcome<'_> {
             base_layers: base.layers.len(),
             layers: layers.collect(),
             trim: image.trim.clone(),
+            bytecode: image.bytecode.clone(),
             audit: image.audit.clone(),
             distributions: distributions(plan, &self.wheels[position], image),
         }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::adapt::{Adapter, Contents};
 use super::audits::{self, Audited, Deployment};
+use super::bytecode::{self, Bytecode};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::workplace::Workplace;
@@ -18,7 +19,7 @@ use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limi
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
-use crate::tree::TreePath;
+use crate::tree::{Entry, TreePath};
 
 /// The project, its runtime, and why it is this runtime.
 struct Function {
@@ -114,8 +115,11 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 
-    let contents = Adapter { settings: &common.contents, cache }.adapt(wheels)?;
-    let package = install(&plan, profile, &contents, settings.layer.is_some())?;
+    let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
+    let contents = Adapter { settings: &common.contents, cache, bytecode: &bytecode }.adapt(wheels)?;
+    let compiled = bytecode.of_application(&plan.application.files)?;
+    let application = bytecode::beside(&plan.application.files, &compiled);
+    let package = install(profile, &contents, application, settings.layer.is_some())?;
     let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
     let roots: Vec<Root> = package.trees().map(root).collect();
     if let Some(handler) = &settings.handler {
@@ -144,8 +148,14 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let artifacts = persist(finished, &package)?;
-    let built =
-        report::Built { wheels, package: &package, trim: contents.trimmed(), audit, elapsed: started.elapsed() };
+    let built = report::Built {
+        wheels,
+        package: &package,
+        trim: contents.trimmed(),
+        bytecode: bytecode.report(&contents, &compiled),
+        audit,
+        elapsed: started.elapsed(),
+    };
     Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
 }
 
@@ -178,10 +188,10 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
 }
 
 /// Installs everything: dependencies where they belong, local projects and the application's files in the function.
-fn install(
-    plan: &Plan,
+fn install<'a>(
     profile: &LambdaProfile,
     contents: &Contents,
+    application: impl Iterator<Item = &'a (TreePath, Entry)>,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
@@ -193,7 +203,7 @@ fn install(
     for files in wheels::install_all(&contents.projects, &profile.function, &profile.interpreter)? {
         package.extend(ArtifactKind::Function, files)?;
     }
-    for (path, entry) in &plan.application.files {
+    for (path, entry) in application {
         let path = TreePath::below(&profile.function.site_packages, path.as_str())?;
         package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
     }

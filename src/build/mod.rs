@@ -6,6 +6,7 @@ mod adapt;
 mod audits;
 mod base;
 mod binaries;
+mod bytecode;
 mod error;
 mod fit;
 mod image;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::adapt::{Adapted, Adapter};
 use super::audits::{self, Audited, Deployment, Effort};
 use super::base::Bases;
+use super::bytecode::{self, Bytecode};
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
 use super::wheels::Obtained;
@@ -15,7 +16,7 @@ use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
-use crate::report::{AuditReport, Reporter, TrimReport};
+use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
 use crate::target::{Glibc, ImageTarget, LambdaProfile};
 use crate::tree::{Entry, FileTree, TreePath};
@@ -55,6 +56,8 @@ pub struct PlatformImage {
     pub distribution_sizes: Vec<u64>,
     /// What was left out of the distributions.
     pub trim: TrimReport,
+    /// The bytecode, if it was wanted.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
 }
@@ -66,10 +69,13 @@ impl Parts<'_> {
     /// Two distributions want one path, the handler is missing, the image is too large, or a file cannot be read.
     pub fn image(&self, cache: &Cache, reporter: &dyn Reporter) -> Result<PlatformImage, BuildError> {
         let target = self.target;
-        let contents = Adapter { settings: &self.settings.common.contents, cache }.adapt(self.wheels)?;
+        let settings = &self.settings.common;
+        let bytecode = Bytecode::find(settings, target.python, true, cache)?;
+        let contents = Adapter { settings: &settings.contents, cache, bytecode: &bytecode }.adapt(self.wheels)?;
         let fetched = wheels::install_all(&contents.dependencies, &target.scheme, &target.interpreter)?;
         let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
-        let application = self.application()?;
+        let compiled = bytecode.of_application(&self.plan.application.files)?;
+        let application = self.application(&compiled)?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
         for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
@@ -89,16 +95,24 @@ impl Parts<'_> {
         debug_assert_eq!(image.architecture, architecture);
         let size_of = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
         let distribution_sizes = fetched.iter().chain(&built).map(size_of).collect();
-        let trim = contents.trimmed();
-        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, trim, audit })
+        Ok(PlatformImage {
+            image,
+            layers,
+            configuration,
+            uncompressed_size: size,
+            distribution_sizes,
+            trim: contents.trimmed(),
+            bytecode: bytecode.report(&contents, &compiled),
+            audit,
+        })
     }
 
-    /// Returns the application's files at their places.
-    fn application(&self) -> Result<Installed, BuildError> {
+    /// Returns the application's files and their bytecode at their places.
+    fn application(&self, compiled: &Installed) -> Result<Installed, BuildError> {
         let place = |(path, entry): &(TreePath, Entry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
-        self.plan.application.files.iter().map(place).collect()
+        bytecode::beside(&self.plan.application.files, compiled).map(place).collect()
     }
 
     /// Returns the layer of the virtual environment, if the image has one.

@@ -15,8 +15,8 @@ use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
-    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, DistributionReport, FORMAT_VERSION,
-    LimitsReport, PlanReport, TargetReport, TrimReport,
+    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
+    FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -31,6 +31,8 @@ pub struct Built<'a> {
     pub package: &'a DeploymentPackage,
     /// What was left out of the wheels.
     pub trim: TrimReport,
+    /// The bytecode, if it was wanted.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
     /// How long it took.
@@ -124,6 +126,7 @@ pub fn build(
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
         trim: built.trim,
+        bytecode: built.bytecode,
         audit: built.audit,
         warnings: Vec::new(),
         elapsed_seconds: built.elapsed.as_secs_f64(),

@@ -31,6 +31,8 @@ pub enum Note {
     Pack,
     /// What of a wheel may not be left out, by the wheel.
     Needed,
+    /// What a program said of the interpreter that it is, by the program's path, size and times.
+    Interpreter,
     /// The wheel that a source was built into, by the source and what built it.
     Built,
     /// What the compiled files of a wheel are and need, by its digest.
@@ -47,6 +49,7 @@ impl Note {
             Self::Page => "pages",
             Self::Pack => "packs",
             Self::Needed => "needed",
+            Self::Interpreter => "interpreters",
             Self::Built => "built",
             Self::Binaries => "binaries",
         }

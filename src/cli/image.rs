@@ -256,6 +256,9 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut Page) {
         let taken = report.application.taken.join(", ");
         page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
     }
+    if let Some(report) = report.platforms.first().and_then(|platform| platform.bytecode.as_ref()) {
+        lambda::bytecode(report, page);
+    }
     page.field("starts", &starts(&report.start));
     for output in &report.outputs {
         page.field("wrote", output);

@@ -11,7 +11,7 @@ use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use crate::audit::handler::Handler;
 use crate::build;
-use crate::report::{ArtifactKind, AuditReport, BuildReport};
+use crate::report::{ArtifactKind, AuditReport, BuildReport, BytecodeReport};
 use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::target::Architecture;
 
@@ -109,6 +109,17 @@ pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Print
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }
 
+/// Adds what compiled the sources, and to how much.
+pub fn bytecode(report: &BytecodeReport, page: &mut Page) {
+    let text = match &report.python {
+        Some(python) => {
+            format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), size(report.size))
+        }
+        None => format!("none, no CPython {} is here", report.version),
+    };
+    page.field("bytecode", &text);
+}
+
 /// How many of the largest distributions the summary names.
 const LARGEST: usize = 4;
 
@@ -147,6 +158,9 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     }
     if let Some(handler) = &report.handler {
         page.field("handler", &format!("{handler}, found"));
+    }
+    if let Some(report) = &report.bytecode {
+        bytecode(report, page);
     }
     let mut largest: Vec<_> = report.distributions.iter().collect();
     largest.sort_by_key(|distribution| std::cmp::Reverse(distribution.unzipped_size));
