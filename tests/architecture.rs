@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("marker", &["name", "redact", "target"]),
     ("constraint", &["marker"]),
     ("wheel", &["digest", "name", "target", "tree", "wheel::filename"]),
+    ("trim", &["wheel"]),
     ("cache", &["digest", "wheel", "wheel::filename"]),
     ("audit", &["name", "target", "tree"]),
     ("builder", &["redact", "target"]),
@@ -31,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lambda", &["name", "report", "target", "tree"]),
     ("image", &["allowance", "archive", "digest", "name", "report", "target", "tree"]),
     ("registry", &["digest", "image", "report", "retry"]),
-    ("settings", &["audit", "image", "index", "lock", "project", "registry", "target"]),
+    ("settings", &["audit", "image", "index", "lock", "project", "registry", "target", "trim"]),
     (
         "build",
         &[
@@ -55,6 +56,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "target",
             "tree",
+            "trim",
             "wheel",
             "wheel::filename",
         ],
