@@ -46,7 +46,7 @@ fn official_images_state_their_python() {
 #[test]
 fn path_decides_among_several() {
     let python = |path: &str| {
-        let (_, version) = interpreter(&path[1..]).unwrap();
+        let version = path.rsplit_once("python").unwrap().1.parse().unwrap();
         Python { version, full_version: None, path: path.to_owned() }
     };
     let [system, local, other] =
