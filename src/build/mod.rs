@@ -2,7 +2,9 @@
 //!
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
 
+mod attach;
 mod base;
+mod documents;
 mod error;
 mod fit;
 mod image;

@@ -15,8 +15,8 @@ use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
-    ApplicationReport, ArtifactKind, ArtifactReport, BuildReport, DistributionReport, FORMAT_VERSION, LimitsReport,
-    PlanReport, TargetReport,
+    ApplicationReport, ArtifactKind, ArtifactReport, BuildReport, DistributionReport, DocumentReport, FORMAT_VERSION,
+    LimitsReport, PlanReport, TargetReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -75,7 +75,7 @@ pub fn build(
     settings: &LambdaSettings,
     (profile, reason): (&LambdaProfile, &str),
     built: &Built,
-    artifacts: Vec<ArtifactReport>,
+    (artifacts, documents): (Vec<ArtifactReport>, Vec<DocumentReport>),
 ) -> BuildReport {
     let package = built.package;
     let dependencies = package.dependencies();
@@ -106,6 +106,7 @@ pub fn build(
         project: plan.name(),
         target: target(&plan.target, reason),
         artifacts,
+        documents,
         limits: LimitsReport {
             unzipped_size: limits::unzipped_size(package),
             unzipped_limit: limits.unzipped,

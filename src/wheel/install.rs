@@ -2,12 +2,13 @@
 //!
 //! Specification: [PyPA, binary distribution format, installing a wheel](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl).
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::entry_points::{self, EntryPoint};
 use super::error::{Defect, Fault, WheelError};
-use super::inventory::{Inventory, Part};
+use super::inventory::{Inventory, LARGEST_TEXT, Part, WheelFile};
 use super::record;
 use crate::digest::Sha256;
 use crate::target::Scheme;
@@ -27,6 +28,20 @@ pub struct Wheel {
     pub size: u64,
     /// What strict reading found in it.
     pub inventory: Inventory,
+}
+
+impl Wheel {
+    /// Returns the bytes of its METADATA, which was read and checked before.
+    ///
+    /// # Errors
+    /// The wheel's file cannot be read.
+    pub fn metadata(&self) -> io::Result<Vec<u8>> {
+        let path = format!("{}/METADATA", self.inventory.dist_info);
+        let is_metadata = |file: &&WheelFile| file.part == Part::Library && file.path == path;
+        let file = self.inventory.files.iter().find(is_metadata).ok_or(io::ErrorKind::NotFound)?;
+        let content = Content::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
+        content.read(LARGEST_TEXT)
+    }
 }
 
 /// Returns the files of a wheel at their places under a scheme, ordered by path. Scripts run under `interpreter`, the

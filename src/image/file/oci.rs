@@ -113,7 +113,7 @@ impl Reader<'_> {
     fn artifact(&mut self, parent: &str, descriptor: &Descriptor, depth: usize) -> Result<Artifact, FileError> {
         let (manifest, bytes) = self.document(parent, descriptor, LARGEST_MANIFEST)?;
         let name = manifest.digest.to_string();
-        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new() };
+        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
         match descriptor.media_type() {
             MediaType::ImageManifest => self.manifest(&name, &bytes, &mut artifact)?,
             MediaType::Other(docker) if docker == DOCKER_MANIFEST => self.manifest(&name, &bytes, &mut artifact)?,
