@@ -308,6 +308,8 @@ pub struct PushReport {
     pub mounted: usize,
     /// How many blobs were there.
     pub existing: usize,
+    /// The digests of the manifests of documents that are attached there.
+    pub attached: Vec<String>,
 }
 
 /// What `pybundle push` reports, and `pybundle image` of its push.

@@ -134,6 +134,7 @@ pub fn report_push(pushed: &Pushed) -> PushedReport {
             uploaded_bytes: push.uploaded.bytes,
             mounted: push.mounted.blobs,
             existing: push.present.blobs,
+            attached: push.attached.iter().map(ToString::to_string).collect(),
         })
     });
     PushedReport {

@@ -48,18 +48,18 @@ impl DocumentArguments {
     }
 }
 
-/// Adds a line for each document: where it lies, or by which digest it is attached.
+/// Adds a line for each document: where it lies, or by which digest it refers to its image.
 pub fn fields(documents: &[DocumentReport], page: &mut Page) {
     for document in documents {
         let (label, name) = match document.kind {
             DocumentKind::Cyclonedx => ("sbom", "CycloneDX"),
             DocumentKind::Spdx => ("sbom", "SPDX"),
-            DocumentKind::Provenance => ("built of", "SLSA provenance"),
+            DocumentKind::Provenance => ("slsa", "provenance"),
         };
-        let platform = document.platform.as_ref().map(|platform| format!(" of {}", platform.replace("linux/", "")));
-        let attached = document.referrer.as_ref().map(|digest| format!("attached as {digest}"));
+        let platform = document.platform.iter().map(|platform| platform.replace("linux/", ""));
+        let referrer = document.referrer.clone();
         let paths = document.paths.iter().map(|path| path.display().to_string());
-        let places = attached.into_iter().chain(paths).collect::<Vec<_>>().join(", ");
-        page.field(label, &format!("{name}{}, {places}", platform.unwrap_or_default()));
+        let parts: Vec<String> = platform.chain(referrer).chain(paths).collect();
+        page.field(label, &format!("{name}, {}", parts.join(", ")));
     }
 }
