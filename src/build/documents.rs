@@ -386,3 +386,45 @@ fn repository_address(url: &str) -> Option<String> {
 fn is_pypi(url: &url::Url) -> bool {
     matches!(url.host_str(), Some("pypi.org" | "files.pythonhosted.org"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_nothing_secret_and_lead_somewhere() {
+        for (url, address) in [
+            ("https://user:s3cret@host/a.git?token=s3cret", Some("https://host/a.git")),
+            ("ssh://git@host:2222/a", Some("ssh://host:2222/a")),
+            ("file:///home/user/a", None),
+            ("/home/user/a", None),
+            ("git@host:a", None),
+        ] {
+            assert_eq!(repository_address(url).as_deref(), address, "{url}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_alone_in_a_graph() {
+        let component = |name: &str, requires: &[&str]| Component {
+            name: name.parse().unwrap(),
+            version: "1".parse().unwrap(),
+            origin: Origin::Folder(None),
+            metadata: Metadata::default(),
+            requires: requires.iter().map(|name| name.parse().unwrap()).collect(),
+        };
+        let components = [
+            component("asked", &["below"]),
+            component("below", &[]),
+            component("circle-a", &["circle-b"]),
+            component("circle-b", &["circle-a", "below"]),
+            component("self", &["self"]),
+            component("top", &["under-top", "below"]),
+            component("under-top", &[]),
+        ];
+        let mut asked = BTreeSet::from(["asked".parse().unwrap()]);
+        adopt(&mut asked, &components);
+        let asked: Vec<&str> = asked.iter().map(DistributionName::as_str).collect();
+        assert_eq!(asked, ["asked", "circle-a", "self", "top"]);
+    }
+}

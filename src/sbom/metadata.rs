@@ -75,15 +75,16 @@ impl Metadata {
     }
 }
 
-/// Returns the lines of a folded header: each but the first is indented, by setuptools with eight spaces, by others with
-/// a bar after seven.
+/// Returns the lines of a folded header: each but the first is indented, by some with a bar after the indentation.
 fn unfold(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
-    let line = |line: &str| {
-        let rest = line.strip_prefix("       |").or_else(|| line.strip_prefix("        "));
-        rest.map_or_else(|| line.trim().to_owned(), |rest| rest.trim_end().to_owned())
-    };
-    text.trim().lines().map(line).collect::<Vec<_>>().join("\n").trim().to_owned()
+    let mut lines = text.trim().lines();
+    let first = lines.next().unwrap_or_default().trim_end();
+    let folded: Vec<&str> = lines.map(|line| line.strip_prefix("       |").unwrap_or(line).trim_end()).collect();
+    let indentation = |line: &&str| line.len() - line.trim_start().len();
+    let common = folded.iter().filter(|line| !line.is_empty()).map(indentation).min().unwrap_or_default();
+    let rest = folded.iter().map(|line| line.get(common..).unwrap_or_default());
+    std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns who is meant by a name and by a list of addresses, in which names may be, too.
@@ -182,9 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_unfolded_as_each_tool_folds_them() {
+        for (folded, text) in [
+            ("", ""),
+            (" MIT \r\n", "MIT"),
+            ("one\n        two\n\n          three\n", "one\ntwo\n\n  three"),
+            ("one\n       |two\n       |\n       |  three", "one\ntwo\n\n  three"),
+            ("one\n         two", "one\ntwo"),
+        ] {
+            assert_eq!(unfold(folded.as_bytes()), text, "{folded:?}");
+        }
+    }
+
+    #[test]
     fn a_metadata_is_read() {
         let text = "Metadata-Version: 2.1\nName: x\nVersion: 1\nSummary: a  thing\nHome-page: https://example.org\n\
-            License: Permission is\n        granted\n       |\n       |to all\nProject-URL: Source Code, https://example.org/x\n\
+            License: Permission is\n       |granted\n       |\n       |to all\nProject-URL: Source Code, https://example.org/x\n\
             Project-URL: Odd, not an address\nAuthor: UNKNOWN\nClassifier: License :: OSI Approved :: BSD License\n\nbody\n";
         let metadata = Metadata::parse(text.as_bytes());
         assert_eq!(metadata.summary.as_deref(), Some("a thing"));

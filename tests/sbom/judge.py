@@ -3,7 +3,8 @@
     judge.py CASES
 
 CASES is a JSON file: a list of objects, each with the documents about one artifact: `cyclonedx`, `spdx` and `provenance`,
-any of them, as paths; and for a zip whose graph is to be compared, `zip`, `python` and `extras`, the extras of the root.
+any of them, as paths; and for a zip whose graph is to be compared, `zip`, `python`, `project`, `extras` by distribution,
+and `asked`, what the project asks for beyond its metadata: a list, or a text for all that nothing else needs.
 
 Each document is held against its published schema, read by its own library, and checked by that; every package URL is
 read and written again; and the graph is compared with the one that `packaging` gives for the metadata in the zip. Prints
@@ -157,9 +158,13 @@ def expected(case):
 
 def compare(case, graph):
     """Returns what differs between a graph and the expected one. What the project asks for beyond its metadata is given."""
-    differences = []
-    for name, needs in expected(case).items():
-        more = set(case["asked"]) if name == case["project"] else set()
+    differences, wanted = [], expected(case)
+    asked = case["asked"]
+    if isinstance(asked, str):
+        asked = set(wanted) - set().union(*wanted.values())
+    wanted.setdefault(case["project"], set())
+    for name, needs in wanted.items():
+        more = set(asked) if name == case["project"] else set()
         if graph.get(name) != needs | more:
             differences.append(f"{name} needs {sorted(graph.get(name, ()))}, and by packaging {sorted(needs | more)}")
     return differences
