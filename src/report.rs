@@ -200,6 +200,13 @@ pub struct ApplicationReport {
     pub unzipped_size: u64,
 }
 
+/// What the audits found that is no reason to fail or to warn.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AuditReport {
+    /// The distributions that nothing in the artifact imports or requires, as far as its sources tell.
+    pub unused: Vec<String>,
+}
+
 /// What `pybundle lambda` reports.
 #[derive(Debug, Clone, Serialize)]
 pub struct BuildReport {
@@ -223,6 +230,8 @@ pub struct BuildReport {
     pub application: ApplicationReport,
     /// The handler that was found, if one was named.
     pub handler: Option<String>,
+    /// What the audits found.
+    pub audit: AuditReport,
     /// Everything that was warned of.
     pub warnings: Vec<String>,
     /// How long it took, in seconds.
@@ -274,6 +283,8 @@ pub struct PlatformReport {
     pub base_layers: usize,
     /// What was laid over the base, the lowest first.
     pub layers: Vec<LayerReport>,
+    /// What the audits found.
+    pub audit: AuditReport,
     /// The distributions, ordered by name.
     pub distributions: Vec<DistributionReport>,
 }

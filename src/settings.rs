@@ -98,6 +98,73 @@ pub struct RequirementsSettings {
     pub no_deps: bool,
 }
 
+/// A kind of files of distributions that nothing needs at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SlimRule {
+    /// Folders of tests, and what only tests import.
+    Tests,
+    /// Type stubs (`.pyi`) and `py.typed`.
+    Stubs,
+    /// Headers of C and C++, and what else is there to compile against a distribution.
+    Headers,
+    /// What extension modules were compiled from.
+    Sources,
+    /// Documentation and examples.
+    Docs,
+    /// Bytecode that a wheel brings.
+    Bytecode,
+}
+
+impl SlimRule {
+    /// Every rule.
+    pub const ALL: [Self; 6] = [Self::Tests, Self::Stubs, Self::Headers, Self::Sources, Self::Docs, Self::Bytecode];
+
+    /// Returns the name that flags and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tests => "tests",
+            Self::Stubs => "stubs",
+            Self::Headers => "headers",
+            Self::Sources => "sources",
+            Self::Docs => "docs",
+            Self::Bytecode => "bytecode",
+        }
+    }
+}
+
+/// A text that names no rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the rules are {}", SlimRule::ALL.map(SlimRule::name).join(", "))]
+pub struct InvalidSlimRule;
+
+impl FromStr for SlimRule {
+    type Err = InvalidSlimRule;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSlimRule> {
+        Self::ALL.into_iter().find(|rule| rule.name() == text).ok_or(InvalidSlimRule)
+    }
+}
+
+/// What an installation makes of the wheels.
+#[derive(Debug, Clone, Default)]
+pub struct ContentSettings {
+    /// What is left out.
+    pub slim: BTreeSet<SlimRule>,
+    /// Whether debug sections of compiled files are dropped.
+    pub strip: bool,
+    /// Whether sources are compiled; if it is not said, those of images are, where that is possible.
+    pub bytecode: Option<bool>,
+}
+
+/// How what was built is audited before it is written.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSettings {
+    /// Whether it is not.
+    pub skip: bool,
+    /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
+    pub allow_missing: BTreeSet<String>,
+}
+
 /// What every command that selects from a lock needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -117,6 +184,10 @@ pub struct Settings {
     pub includes: Vec<Include>,
     /// What is left out of the application's files.
     pub excludes: Vec<String>,
+    /// What becomes of the wheels' files.
+    pub contents: ContentSettings,
+    /// How what was built is audited.
+    pub audit: AuditSettings,
     /// Which forms of distributions may be used.
     pub formats: FormatControl,
     /// Where files may be fetched from.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::fit::Unfit;
 use crate::archive::ArchiveError;
+use crate::audit::Failures;
 use crate::audit::handler::{HandlerError, InvalidHandler};
 use crate::builder;
 use crate::cache::CacheError;
@@ -80,6 +81,9 @@ pub enum BuildError {
     /// The handler is not in the artifact.
     #[error(transparent)]
     Handler(#[from] HandlerError),
+    /// Something in the artifact would fail at run time.
+    #[error(transparent)]
+    Audit(#[from] Failures),
     /// The artifact is larger than its target takes.
     #[error(transparent)]
     Oversize(#[from] Oversize),
@@ -279,6 +283,7 @@ impl BuildError {
             Self::Builder(error) => error.hints(),
             Self::Application(error) => error.hints(),
             Self::Handler(error) => error.hints(),
+            Self::Audit(error) => error.hints(),
             Self::Oversize(error) => error.hints(),
             Self::Archive(error) => error.hints(),
             Self::Base(error) => error.hints(),

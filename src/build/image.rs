@@ -75,7 +75,8 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
         let folder = temporary.path().join(format!("layers-{position}"));
         std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
         let (plan, wheels, python) = (&plans[position], &wheels[position], python.as_ref());
-        let parts = Parts { settings, target: &chosen.target, base, python, plan, wheels, folder: &folder };
+        let (target, bases) = (&chosen.target, &bases);
+        let parts = Parts { settings, target, base, bases, python, plan, wheels, folder: &folder };
         images.push(parts.image(cache, reporter)?);
     }
     let mut artifact = artifact(settings, &chosen.base, &images);

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::adapt::{Adapter, Contents};
+use super::audits::{self, Audited, Deployment};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
-use super::wheels::Obtained;
 use super::workplace::Workplace;
 use super::{BuildError, documents, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::Root;
+use crate::audit::libraries::{System, SystemKind};
 use crate::index::Finder;
-use crate::lambda::{DeploymentPackage, limits};
+use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
@@ -113,11 +115,22 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 
-    let package = install(&plan, profile, wheels, settings.layer.is_some())?;
+    let contents = Adapter { settings: &common.contents, cache }.adapt(wheels)?;
+    let package = install(&plan, profile, &contents, settings.layer.is_some())?;
+    let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
+    let roots: Vec<Root> = package.trees().map(root).collect();
     if let Some(handler) = &settings.handler {
-        let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
-        plan.check_handler(handler, &package.trees().map(root).collect::<Vec<_>>(), reporter)?;
+        plan.check_handler(handler, &roots, reporter)?;
     }
+    let dependencies = package.dependencies();
+    let deployment = Deployment {
+        mounts: &[TASK_ROOT, LAYER_ROOT],
+        dependencies: (roots.len() - 1, scheme(profile, dependencies)),
+        projects: (0, &profile.function),
+        system: &|_| Ok(system(profile, &plan)),
+    };
+    let audited = Audited { plan: &plan, settings: common, wheels, roots: &roots, deployment: &deployment, cache };
+    let audit = audits::audit(&audited, reporter)?;
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
@@ -125,8 +138,22 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, wheels, &finished, &outputs)?;
     let artifacts = (persist(finished, &package)?, documents::persist(documents)?);
-    let built = report::Built { wheels, package: &package, elapsed: started.elapsed() };
-    Ok(report::build(&plan, settings, (profile, &function.reason), &built, artifacts))
+    let built = report::Built { wheels, package: &package, audit, elapsed: started.elapsed() };
+    Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
+}
+
+/// Returns what compiled files find in a runtime.
+fn system(profile: &LambdaProfile, plan: &Plan) -> System {
+    let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
+    System {
+        name: plan.target.to_string(),
+        kind: SystemKind::Lambda,
+        architecture: plan.target.architecture,
+        glibc: profile.glibc,
+        libstdcxx: profile.libstdcxx,
+        libraries,
+        library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
+    }
 }
 
 /// Returns where each artifact goes.
@@ -147,16 +174,16 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
 fn install(
     plan: &Plan,
     profile: &LambdaProfile,
-    wheels: &Obtained,
+    contents: &Contents,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
     let dependencies = package.dependencies();
     let scheme = scheme(profile, dependencies);
-    for files in wheels::install_all(&wheels.dependencies, scheme, &profile.interpreter)? {
+    for files in wheels::install_all(&contents.dependencies, scheme, &profile.interpreter)? {
         package.extend(dependencies, files)?;
     }
-    for files in wheels::install_all(&wheels.projects, &profile.function, &profile.interpreter)? {
+    for files in wheels::install_all(&contents.projects, &profile.function, &profile.interpreter)? {
         package.extend(ArtifactKind::Function, files)?;
     }
     for (path, entry) in &plan.application.files {

@@ -2,8 +2,11 @@
 //!
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
 
+mod adapt;
 mod attach;
+mod audits;
 mod base;
+mod binaries;
 mod documents;
 mod error;
 mod fit;
@@ -15,6 +18,7 @@ mod layers;
 mod locate;
 mod lock;
 mod outputs;
+mod packs;
 mod pin;
 mod plan;
 mod platform;

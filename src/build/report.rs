@@ -15,8 +15,8 @@ use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
-    ApplicationReport, ArtifactKind, ArtifactReport, BuildReport, DistributionReport, DocumentReport, FORMAT_VERSION,
-    LimitsReport, PlanReport, TargetReport,
+    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, DistributionReport, DocumentReport,
+    FORMAT_VERSION, LimitsReport, PlanReport, TargetReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -29,6 +29,8 @@ pub struct Built<'a> {
     pub wheels: &'a Obtained,
     /// The files.
     pub package: &'a DeploymentPackage,
+    /// What the audits found.
+    pub audit: AuditReport,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -74,7 +76,7 @@ pub fn build(
     plan: &Plan,
     settings: &LambdaSettings,
     (profile, reason): (&LambdaProfile, &str),
-    built: &Built,
+    built: Built,
     (artifacts, documents): (Vec<ArtifactReport>, Vec<DocumentReport>),
 ) -> BuildReport {
     let package = built.package;
@@ -120,6 +122,7 @@ pub fn build(
             unzipped_size: sizes.get(&Origin::Application).copied().unwrap_or(0),
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
+        audit: built.audit,
         warnings: Vec::new(),
         elapsed_seconds: built.elapsed.as_secs_f64(),
     }

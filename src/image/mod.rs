@@ -16,6 +16,7 @@ pub mod partition;
 mod port;
 pub mod python;
 mod referrer;
+pub mod search;
 mod timestamp;
 
 pub use base::{Base, BaseError};

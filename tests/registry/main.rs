@@ -1,17 +1,25 @@
 //! Registries: real ones, and one in memory that is as particular as those that cannot be run here.
 #![cfg(unix)]
 
+#[path = "../support/http.rs"]
+mod http;
 #[allow(dead_code, reason = "what is in it is particular")]
 #[path = "../support/registry.rs"]
 mod memory;
+#[path = "../support/moto.rs"]
+mod moto;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/registries.rs"]
 mod registries;
+#[path = "../support/mod.rs"]
+mod support;
 #[allow(dead_code, reason = "each server of tests needs another part")]
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod ecr;
+mod ecr_push;
 mod faults;
 mod particular;
 mod real;
