@@ -48,6 +48,7 @@
 //! | [`fetch`] | downloads: bounded, retried, resumed, verified |
 //! | [`cache`] | verified wheels by their content, for several processes at once |
 //! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
+//! | [`trim`] | what of a distribution nothing needs at run time: files, and sections of compiled ones |
 //! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
@@ -116,4 +117,5 @@ pub mod sdist;
 pub mod settings;
 pub mod target;
 pub mod tree;
+pub mod trim;
 pub mod wheel;

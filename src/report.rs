@@ -207,6 +207,42 @@ pub struct AuditReport {
     pub unused: Vec<String>,
 }
 
+/// How much less there is than in the wheels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Saved {
+    /// The number of files that it is about.
+    pub files: usize,
+    /// How many bytes there are less, uncompressed.
+    pub bytes: u64,
+}
+
+impl Saved {
+    /// Adds what was saved elsewhere.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What a rule of `--slim` left out of the distributions.
+#[derive(Debug, Clone, Serialize)]
+pub struct SlimmedReport {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What it saved.
+    #[serde(flatten)]
+    pub saved: Saved,
+}
+
+/// What is not in the artifact of the distributions' files.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TrimReport {
+    /// What was left out, by the rules that found something.
+    pub slimmed: Vec<SlimmedReport>,
+    /// What was dropped from compiled files that are in the artifact.
+    pub stripped: Saved,
+}
+
 /// What `pybundle lambda` reports.
 #[derive(Debug, Clone, Serialize)]
 pub struct BuildReport {
@@ -230,6 +266,8 @@ pub struct BuildReport {
     pub application: ApplicationReport,
     /// The handler that was found, if one was named.
     pub handler: Option<String>,
+    /// What was left out of the distributions.
+    pub trim: TrimReport,
     /// What the audits found.
     pub audit: AuditReport,
     /// Everything that was warned of.
@@ -283,6 +321,8 @@ pub struct PlatformReport {
     pub base_layers: usize,
     /// What was laid over the base, the lowest first.
     pub layers: Vec<LayerReport>,
+    /// What was left out of the distributions.
+    pub trim: TrimReport,
     /// What the audits found.
     pub audit: AuditReport,
     /// The distributions, ordered by name.

@@ -17,6 +17,7 @@ use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
 use crate::sbom;
 use crate::target::{Architecture, PythonVersion};
+use crate::trim::SlimRule;
 
 /// A target as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,53 +97,6 @@ pub struct RequirementsSettings {
     pub require_hashes: bool,
     /// What their distributions require need not be among them.
     pub no_deps: bool,
-}
-
-/// A kind of files of distributions that nothing needs at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SlimRule {
-    /// Folders of tests, and what only tests import.
-    Tests,
-    /// Type stubs (`.pyi`) and `py.typed`.
-    Stubs,
-    /// Headers of C and C++, and what else is there to compile against a distribution.
-    Headers,
-    /// What extension modules were compiled from.
-    Sources,
-    /// Documentation and examples.
-    Docs,
-    /// Bytecode that a wheel brings.
-    Bytecode,
-}
-
-impl SlimRule {
-    /// Every rule.
-    pub const ALL: [Self; 6] = [Self::Tests, Self::Stubs, Self::Headers, Self::Sources, Self::Docs, Self::Bytecode];
-
-    /// Returns the name that flags and reports use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tests => "tests",
-            Self::Stubs => "stubs",
-            Self::Headers => "headers",
-            Self::Sources => "sources",
-            Self::Docs => "docs",
-            Self::Bytecode => "bytecode",
-        }
-    }
-}
-
-/// A text that names no rule.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the rules are {}", SlimRule::ALL.map(SlimRule::name).join(", "))]
-pub struct InvalidSlimRule;
-
-impl FromStr for SlimRule {
-    type Err = InvalidSlimRule;
-
-    fn from_str(text: &str) -> Result<Self, InvalidSlimRule> {
-        Self::ALL.into_iter().find(|rule| rule.name() == text).ok_or(InvalidSlimRule)
-    }
 }
 
 /// What an installation makes of the wheels.

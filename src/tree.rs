@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, btree_map};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -414,6 +415,12 @@ impl FileTree {
     /// Returns whether a path is a folder that has a file below it.
     pub fn is_folder(&self, path: &str) -> bool {
         self.folders.contains_key(path)
+    }
+
+    /// Returns the entries whose paths begin with a text, in their order.
+    pub fn starting_with(&self, prefix: &str) -> impl Iterator<Item = (&TreePath, &Entry)> {
+        let from = self.entries.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.take_while(move |(path, _)| path.as_str().starts_with(prefix))
     }
 
     /// Returns the entries in the order of their paths.

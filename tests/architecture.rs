@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("marker", &["name", "redact", "target"]),
     ("constraint", &["marker"]),
     ("wheel", &["digest", "name", "target", "tree", "wheel::filename"]),
+    ("trim", &["wheel"]),
     ("cache", &["digest", "wheel", "wheel::filename"]),
     ("audit", &["name", "target", "tree"]),
     ("builder", &["redact", "target"]),
@@ -32,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("image", &["allowance", "archive", "digest", "name", "report", "target", "tree"]),
     ("registry", &["digest", "image", "report", "retry"]),
     ("sbom", &["digest", "image", "name", "project"]),
-    ("settings", &["audit", "image", "index", "lock", "project", "registry", "sbom", "target"]),
+    ("settings", &["audit", "image", "index", "lock", "project", "registry", "sbom", "target", "trim"]),
     (
         "build",
         &[
@@ -57,6 +58,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "target",
             "tree",
+            "trim",
             "wheel",
             "wheel::filename",
         ],

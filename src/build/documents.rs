@@ -151,6 +151,9 @@ pub fn parameters(settings: &Settings, plan: &Plan) -> Parameters {
         no_install_packages: request.no_install_packages.iter().map(ToString::to_string).collect(),
         application: plan.application.taken.clone(),
         exclude: settings.excludes.clone(),
+        slim: settings.contents.slim.iter().map(|rule| rule.name()).collect(),
+        strip: settings.contents.strip,
+        compile_bytecode: settings.contents.bytecode,
         ..Parameters::default()
     }
 }

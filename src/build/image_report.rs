@@ -85,6 +85,7 @@ impl Outcome<'_> {
             uncompressed_size: image.uncompressed_size,
             base_layers: base.layers.len(),
             layers: layers.collect(),
+            trim: image.trim.clone(),
             audit: image.audit.clone(),
             distributions: distributions(plan, &self.wheels[position], image),
         }

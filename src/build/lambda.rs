@@ -11,7 +11,7 @@ use super::workplace::Workplace;
 use super::{BuildError, documents, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
-use crate::audit::handler::Root;
+use crate::audit::handler::{Handler, Root};
 use crate::audit::libraries::{System, SystemKind};
 use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
@@ -122,14 +122,22 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     if let Some(handler) = &settings.handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
-    let dependencies = package.dependencies();
     let deployment = Deployment {
-        mounts: &[TASK_ROOT, LAYER_ROOT],
-        dependencies: (roots.len() - 1, scheme(profile, dependencies)),
+        trees: &package.trees().map(|(_, tree)| tree).zip([TASK_ROOT, LAYER_ROOT]).collect::<Vec<_>>(),
+        dependencies: (roots.len() - 1, scheme(profile, package.dependencies())),
         projects: (0, &profile.function),
         system: &|_| Ok(system(profile, &plan)),
     };
-    let audited = Audited { plan: &plan, settings: common, wheels, roots: &roots, deployment: &deployment, cache };
+    let audited = Audited {
+        plan: &plan,
+        settings: common,
+        wheels,
+        roots: &roots,
+        started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
+        brought: &profile.runtime_distributions,
+        deployment: &deployment,
+        cache,
+    };
     let audit = audits::audit(&audited, reporter)?;
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
@@ -138,7 +146,8 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
     let documents = documents::beside_zip(settings, &plan, wheels, &finished, &outputs)?;
     let artifacts = (persist(finished, &package)?, documents::persist(documents)?);
-    let built = report::Built { wheels, package: &package, audit, elapsed: started.elapsed() };
+    let built =
+        report::Built { wheels, package: &package, trim: contents.trimmed(), audit, elapsed: started.elapsed() };
     Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
 }
 

@@ -15,9 +15,9 @@ use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
-use crate::report::{AuditReport, Reporter};
+use crate::report::{AuditReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
-use crate::target::{Glibc, ImageTarget};
+use crate::target::{Glibc, ImageTarget, LambdaProfile};
 use crate::tree::{Entry, FileTree, TreePath};
 use crate::wheel::Wheel;
 
@@ -53,6 +53,8 @@ pub struct PlatformImage {
     pub uncompressed_size: u64,
     /// The number of bytes of each distribution, uncompressed, in the order of the dependencies, then of local projects.
     pub distribution_sizes: Vec<u64>,
+    /// What was left out of the distributions.
+    pub trim: TrimReport,
     /// What the audits found.
     pub audit: AuditReport,
 }
@@ -87,7 +89,8 @@ impl Parts<'_> {
         debug_assert_eq!(image.architecture, architecture);
         let size_of = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
         let distribution_sizes = fetched.iter().chain(&built).map(size_of).collect();
-        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, audit })
+        let trim = contents.trimmed();
+        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, trim, audit })
     }
 
     /// Returns the application's files at their places.
@@ -148,18 +151,30 @@ impl Parts<'_> {
 
     /// Refuses a handler that is not in the image, and what would not run otherwise.
     fn audit(&self, tree: &FileTree, cache: &Cache, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
-        let roots = [Root { tree, site_packages: &self.target.scheme.site_packages }];
-        if let Some(handler) = start::handler(self.settings, self.target)? {
-            self.plan.check_handler(&handler, &roots, reporter)?;
+        let folders = start::search_path(self.settings, self.target);
+        let roots: Vec<Root> = folders.iter().map(|site_packages| Root { tree, site_packages }).collect();
+        let handler = start::handler(self.settings, self.target)?;
+        if let Some(handler) = &handler {
+            self.plan.check_handler(handler, &roots, reporter)?;
         }
+        let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == self.target.python);
         let deployment = Deployment {
-            mounts: &[""],
+            trees: &[(tree, "")],
             dependencies: (0, &self.target.scheme),
             projects: (0, &self.target.scheme),
             system: &|effort| self.system(effort),
         };
-        let (plan, settings, wheels) = (self.plan, &self.settings.common, self.wheels);
-        audits::audit(&Audited { plan, settings, wheels, roots: &roots, deployment: &deployment, cache }, reporter)
+        let audited = Audited {
+            plan: self.plan,
+            settings: &self.settings.common,
+            wheels: self.wheels,
+            roots: &roots,
+            started: &start::modules(self.settings, self.target, self.plan, &self.wheels.projects),
+            brought: runtime.map_or(&[], |profile| &profile.runtime_distributions),
+            deployment: &deployment,
+            cache,
+        };
+        audits::audit(&audited, reporter)
     }
 
     /// Returns what compiled files find in the base.

@@ -16,7 +16,7 @@ use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, DistributionReport, DocumentReport,
-    FORMAT_VERSION, LimitsReport, PlanReport, TargetReport,
+    FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -29,6 +29,8 @@ pub struct Built<'a> {
     pub wheels: &'a Obtained,
     /// The files.
     pub package: &'a DeploymentPackage,
+    /// What was left out of the wheels.
+    pub trim: TrimReport,
     /// What the audits found.
     pub audit: AuditReport,
     /// How long it took.
@@ -122,6 +124,7 @@ pub fn build(
             unzipped_size: sizes.get(&Origin::Application).copied().unwrap_or(0),
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
+        trim: built.trim,
         audit: built.audit,
         warnings: Vec::new(),
         elapsed_seconds: built.elapsed.as_secs_f64(),

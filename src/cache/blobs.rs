@@ -29,6 +29,8 @@ pub enum Note {
     Page,
     /// The files that were made of a wheel's, by what decides their bytes.
     Pack,
+    /// What of a wheel may not be left out, by the wheel.
+    Needed,
     /// The wheel that a source was built into, by the source and what built it.
     Built,
     /// What the compiled files of a wheel are and need, by its digest.
@@ -44,6 +46,7 @@ impl Note {
             Self::Reference => "references",
             Self::Page => "pages",
             Self::Pack => "packs",
+            Self::Needed => "needed",
             Self::Built => "built",
             Self::Binaries => "binaries",
         }

@@ -14,8 +14,9 @@ use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
 use crate::settings::{
     AuditSettings, CacheChoice, ContentSettings, FetchSettings, LockCheck, ProfileChoice, RegistrySettings,
-    RequirementsSettings, Settings, SlimRule,
+    RequirementsSettings, Settings,
 };
+use crate::trim::SlimRule;
 
 /// When to colour what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -175,7 +176,8 @@ pub struct ApplicationArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Contents")]
 pub struct ContentArguments {
-    /// Leave out what nothing needs at run time: all of it, or only tests, stubs, headers, sources, docs or bytecode
+    /// Leave out of dependencies what nothing needs at run time: all of it, or only tests, stubs, headers, sources, docs
+    /// or bytecode; of your own files, --exclude decides
     #[arg(
         long, value_name = "RULE,…", value_delimiter = ',', num_args = 0..=1, require_equals = true,
         default_missing_value = "tests,stubs,headers,sources,docs,bytecode"

@@ -10,7 +10,7 @@ use super::documents::{self, DocumentArguments};
 use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
-use super::{plan, push};
+use super::{lambda, plan, push};
 use crate::build;
 use crate::image::Port;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
@@ -290,6 +290,8 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
         &platform.platform.replace("linux/", ""),
         &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
+    lambda::audit(&platform.audit, page);
+    page.trim(&platform.trim);
     if verbose {
         for layer in &platform.layers {
             page.line(&format!("            {}  {:>10}  {}", &layer.digest[..19], size(layer.size), layer.holds));

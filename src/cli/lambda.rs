@@ -12,7 +12,7 @@ use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use crate::audit::handler::Handler;
 use crate::build;
-use crate::report::{ArtifactKind, BuildReport};
+use crate::report::{ArtifactKind, AuditReport, BuildReport};
 use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::target::Architecture;
 
@@ -117,6 +117,14 @@ pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Print
 /// How many of the largest distributions the summary names.
 const LARGEST: usize = 4;
 
+/// Prints what the audits found.
+pub fn audit(audit: &AuditReport, page: &mut Page) {
+    if !audit.unused.is_empty() {
+        let unused = count(audit.unused.len() as u64, "distribution");
+        page.field("unused", &format!("{unused} that nothing imports: {}", audit.unused.join(", ")));
+    }
+}
+
 fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     for artifact in &report.artifacts {
         let kind = match artifact.kind {
@@ -157,10 +165,12 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     if !largest.is_empty() {
         page.field("largest", &largest.join(", "));
     }
+    page.trim(&report.trim);
     if !report.excluded.is_empty() {
         let names: Vec<&str> = report.excluded.iter().map(|excluded| excluded.name.as_str()).collect();
         page.field("left out", &format!("{}, which {} brings", names.join(", "), target.runtime));
     }
+    audit(&report.audit, page);
     let limits = &report.limits;
     let percent = 100.0 * limits.unzipped_size as f64 / limits.unzipped_limit as f64;
     page.field("limit", &format!("{percent:.0} % of {} unzipped", size(limits.unzipped_limit)));

@@ -20,6 +20,7 @@
 //! | `target` | the profile, the version of Python, and the platform |
 //! | `package`, `extras`, `allExtras`, `groups`, `onlyGroups`, `noDefaultGroups`, `noInstallProject`, `noInstallWorkspace`, `noInstallPackages` | what was asked of the lock, as the flags of these names say; those that were not given are not there |
 //! | `application`, `exclude` | what was taken as the application's files, and what was left out of them |
+//! | `slim`, `strip`, `compileBytecode` | what was left out of distributions, by the names of its rules; whether debug sections were dropped; whether sources were compiled, if that was said |
 //! | `excludeRuntime`, `layer` | for `lambda`: whether the SDK was left out, and whether the dependencies are apart |
 //! | `base` | for `image`: the base as it was named |
 //!
@@ -95,6 +96,12 @@ pub struct Parameters {
     pub application: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub slim: BTreeSet<&'static str>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub strip: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_bytecode: Option<bool>,
     #[serde(skip_serializing_if = "is_false")]
     pub exclude_runtime: bool,
     #[serde(skip_serializing_if = "is_false")]

@@ -37,7 +37,7 @@ pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     }
     let effort = if libraries::wanted(&files).is_empty() { Effort::None } else { Effort::Search };
     let system = (deployment.system)(effort)?;
-    Ok(libraries::audit(&files, &owners, &system, &audited.settings.allow_missing))
+    Ok(libraries::audit(&files, &owners, &system, &audited.settings.audit.allow_missing))
 }
 
 /// Returns what is known of a wheel as an owner of compiled files.
@@ -69,8 +69,9 @@ fn of_wheel(
     for (position, elf) in compiled {
         let file = &wheel.inventory.files[position];
         let path = TreePath::below(&wheel::folder(file.part, &wheel.inventory.name, scheme), &file.path)?;
-        if audited.roots[tree].tree.get(path.as_str()).is_some() {
-            let at = format!("{}/{path}", audited.deployment.mounts[tree]);
+        let (tree, mount) = audited.deployment.trees[tree];
+        if tree.get(path.as_str()).is_some() {
+            let at = format!("{mount}/{path}");
             files.push(Binary { path: path.to_string(), at, elf, owner });
         }
     }
@@ -80,8 +81,8 @@ fn of_wheel(
 /// Returns the compiled files of the application.
 fn of_the_application(audited: &Audited) -> Result<Vec<Binary>, BuildError> {
     let mut files = Vec::new();
-    for (root, mount) in audited.roots.iter().zip(audited.deployment.mounts) {
-        for (path, entry) in root.tree.iter().filter(|(path, _)| !binaries::is_source(path.as_str())) {
+    for (tree, mount) in audited.deployment.trees {
+        for (path, entry) in tree.iter().filter(|(path, _)| !binaries::is_source(path.as_str())) {
             let Content::File { path: source, .. } = &entry.content else { continue };
             let failed = |error| BuildError::Read { path: source.clone(), source: error };
             if let Some(elf) = binaries::of_content(&entry.content).map_err(failed)? {
