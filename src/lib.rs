@@ -28,6 +28,8 @@
 //!               │
 //!               ▼
 //!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
+//!                                           ▲
+//!      Plan, wheels, digests ──▶ Bill ──▶ referrers, or files beside a zip
 //! ```
 //!
 //! | room | what it is for |
@@ -52,6 +54,7 @@
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
+//! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
@@ -111,6 +114,7 @@ pub mod registry;
 pub mod report;
 pub mod repository;
 pub mod retry;
+pub mod sbom;
 pub mod sdist;
 pub mod settings;
 pub mod target;

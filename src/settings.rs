@@ -15,6 +15,7 @@ use crate::index::Strategy;
 use crate::lock::{FormatControl, Request};
 use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
+use crate::sbom;
 use crate::target::{Architecture, PythonVersion};
 use crate::trim::SlimRule;
 
@@ -160,6 +161,17 @@ impl Settings {
     }
 }
 
+/// Which documents are made about an artifact.
+#[derive(Debug, Clone, Default)]
+pub struct DocumentSettings {
+    /// The bill of materials, if one is made.
+    pub sbom: Option<sbom::Format>,
+    /// Whether the provenance is stated.
+    pub provenance: bool,
+    /// When they say that they were made; never the time of the build.
+    pub created: Option<Timestamp>,
+}
+
 /// What `pybundle lambda` builds.
 #[derive(Debug, Clone)]
 pub struct LambdaSettings {
@@ -177,6 +189,8 @@ pub struct LambdaSettings {
     pub exclude_runtime: bool,
     /// Writes an artifact that is larger than Lambda unpacks.
     pub allow_oversize: bool,
+    /// The documents beside the zip.
+    pub documents: DocumentSettings,
 }
 
 /// A base image as the user names it.
@@ -313,4 +327,6 @@ pub struct ImageSettings {
     pub registry: RegistrySettings,
     /// Writes an image that is larger than its target takes.
     pub allow_oversize: bool,
+    /// The documents that go with the image.
+    pub documents: DocumentSettings,
 }

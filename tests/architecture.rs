@@ -33,7 +33,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lambda", &["name", "report", "target", "tree"]),
     ("image", &["allowance", "archive", "digest", "name", "report", "target", "tree"]),
     ("registry", &["digest", "image", "report", "retry"]),
-    ("settings", &["audit", "image", "index", "lock", "project", "registry", "target", "trim"]),
+    ("sbom", &["digest", "image", "name", "project"]),
+    ("settings", &["audit", "image", "index", "lock", "project", "registry", "sbom", "target", "trim"]),
     (
         "build",
         &[
@@ -54,6 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "registry",
             "report",
             "repository",
+            "sbom",
             "sdist",
             "settings",
             "target",

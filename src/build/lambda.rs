@@ -9,7 +9,7 @@ use super::bytecode::{self, Bytecode};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::workplace::Workplace;
-use super::{BuildError, report, requirements, wheels};
+use super::{BuildError, documents, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::{Handler, Root};
@@ -86,7 +86,8 @@ pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanRe
     let finder = origins.finder(&workplace.cache, reporter);
     let plan = function.plan(settings, &finder, reporter)?;
     requirements::check_planned(&plan, common, &finder, &workplace.cache, reporter)?;
-    let outputs = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
+    let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
+    outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
     Ok(report::plan(&plan, &function.reason, &workplace.cache, Some(dependencies), outputs))
 }
@@ -108,7 +109,7 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let finder = origins.finder(cache, reporter);
     let mut plan = function.plan(settings, &finder, reporter)?;
     let outputs = outputs(settings, &plan)?;
-    plan.leave_out(outputs.iter().map(|(_, path)| path.as_path()));
+    plan.leave_out(outputs.iter().flat_map(|(_, path)| documents::places(path)));
 
     let plans = std::slice::from_ref(&plan);
     let obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
@@ -147,7 +148,8 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     }
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
-    let artifacts = persist(finished, &package)?;
+    let documents = documents::beside_zip(settings, &plan, wheels, &finished, &outputs)?;
+    let artifacts = (persist(finished, &package)?, documents::persist(documents)?);
     let built = report::Built {
         wheels,
         package: &package,

@@ -16,7 +16,7 @@ use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
-    FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
+    DocumentReport, FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -81,7 +81,7 @@ pub fn build(
     settings: &LambdaSettings,
     (profile, reason): (&LambdaProfile, &str),
     built: Built,
-    artifacts: Vec<ArtifactReport>,
+    (artifacts, documents): (Vec<ArtifactReport>, Vec<DocumentReport>),
 ) -> BuildReport {
     let package = built.package;
     let dependencies = package.dependencies();
@@ -112,6 +112,7 @@ pub fn build(
         project: plan.name(),
         target: target(&plan.target, reason),
         artifacts,
+        documents,
         limits: LimitsReport {
             unzipped_size: limits::unzipped_size(package),
             unzipped_limit: limits.unzipped,

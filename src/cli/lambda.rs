@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::arguments::{self, CommonArguments, GlobalArguments};
+use super::documents::{self, DocumentArguments};
 use super::error::CliError;
 use super::plan;
 use super::printer::{Page, Printer, count, size};
@@ -74,6 +75,8 @@ pub struct PackageArguments {
     /// Write the artifact even if it is larger than Lambda unpacks
     #[arg(long)]
     allow_oversize: bool,
+    #[command(flatten)]
+    documents: DocumentArguments,
 }
 
 impl PackageArguments {
@@ -82,8 +85,10 @@ impl PackageArguments {
     /// # Errors
     /// No cache folder is known.
     pub fn settings(self, common: CommonArguments, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
+        let common = common.settings(self.target.profile(), global)?;
         Ok(LambdaSettings {
-            common: common.settings(self.target.profile(), global)?,
+            documents: self.documents.settings(&common.environment)?,
+            common,
             architecture: self.target.arch,
             output: self.output,
             layer: self.layer,
@@ -146,6 +151,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
         page.headline(&artifact.path.display().to_string(), &remark);
         page.field("sha256", &artifact.sha256);
     }
+    documents::fields(&report.documents, page);
     let target = &report.target;
     page.field(
         "target",

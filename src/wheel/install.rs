@@ -4,12 +4,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::entry_points::{self, EntryPoint};
 use super::error::{Defect, Fault, WheelError};
-use super::inventory::{Inventory, Part};
+use super::inventory::{Inventory, LARGEST_TEXT, Part, WheelFile};
 use super::record::{self, Stated};
 use crate::digest::Sha256;
 use crate::name::DistributionName;
@@ -30,6 +31,20 @@ pub struct Wheel {
     pub size: u64,
     /// What strict reading found in it.
     pub inventory: Inventory,
+}
+
+impl Wheel {
+    /// Returns the bytes of its METADATA, which was read and checked before.
+    ///
+    /// # Errors
+    /// The wheel's file cannot be read.
+    pub fn metadata(&self) -> io::Result<Vec<u8>> {
+        let path = format!("{}/METADATA", self.inventory.dist_info);
+        let is_metadata = |file: &&WheelFile| file.part == Part::Library && file.path == path;
+        let file = self.inventory.files.iter().find(is_metadata).ok_or(io::ErrorKind::NotFound)?;
+        let content = Content::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
+        content.read(LARGEST_TEXT)
+    }
 }
 
 /// How an installation differs from its wheel. RECORD follows.

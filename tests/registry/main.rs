@@ -68,7 +68,7 @@ fn image(name: &str, layers: Vec<Blob>) -> Artifact {
         "layers": layers.iter().map(descriptor).collect::<Vec<_>>(),
     });
     let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
-    Artifact { manifest, blobs: [vec![config], layers].concat(), children: Vec::new() }
+    Artifact { manifest, blobs: [vec![config], layers].concat(), children: Vec::new(), referrers: Vec::new() }
 }
 
 /// Returns an index of some images.
@@ -78,7 +78,7 @@ fn index(images: Vec<Artifact>) -> Artifact {
         "manifests": images.iter().map(|image| descriptor(&image.manifest)).collect::<Vec<_>>(),
     });
     let manifest = Blob::of_bytes(MediaType::ImageIndex, document.to_string().into_bytes());
-    Artifact { manifest, blobs: Vec::new(), children: images }
+    Artifact { manifest, blobs: Vec::new(), children: images, referrers: Vec::new() }
 }
 
 /// Options that do not keep a test waiting.
