@@ -28,6 +28,8 @@
 //!               │
 //!               ▼
 //!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
+//!
+//!      the zip, Artifact ──▶ Contents ──▶ inspect, diff, verify
 //! ```
 //!
 //! | room | what it is for |
@@ -49,6 +51,7 @@
 //! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
+//! | [`contents`] | what lies inside a finished artifact: listed, compared with another, verified, drawn |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
@@ -56,7 +59,7 @@
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
 //! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
-//! nothing of what they are made of.
+//! nothing of what they are made of. [`contents`] sees neither of them: it reads what lies in files.
 //!
 //! # What holds everywhere
 //!
@@ -94,6 +97,7 @@ pub mod builder;
 pub mod cache;
 pub mod cli;
 pub mod constraint;
+pub mod contents;
 pub mod digest;
 pub mod fetch;
 pub mod image;

@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("archive", &["digest", "report", "tree"]),
     ("lambda", &["name", "report", "target", "tree"]),
     ("image", &["allowance", "archive", "digest", "name", "report", "target", "tree"]),
+    ("contents", &["allowance", "archive", "digest", "image", "name", "tree", "wheel"]),
     ("registry", &["digest", "image", "report", "retry"]),
     ("settings", &["audit", "image", "index", "lock", "project", "registry", "target"]),
     (
@@ -39,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audit",
             "builder",
             "cache",
+            "contents",
             "digest",
             "fetch",
             "image",

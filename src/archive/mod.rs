@@ -8,7 +8,7 @@ pub mod deflate;
 pub mod layer;
 pub mod output;
 mod splice;
-mod tar;
+pub mod tar;
 pub mod zip;
 
 use std::io;

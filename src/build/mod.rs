@@ -1,7 +1,9 @@
 //! The pipeline: a plan is made of the lock and the target, and carried out.
 //!
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
+//! [`artifact`] reads again what was built.
 
+pub mod artifact;
 mod base;
 mod error;
 mod fit;

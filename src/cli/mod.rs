@@ -8,6 +8,7 @@ mod completions;
 mod environment;
 mod error;
 mod image;
+mod inspect;
 mod lambda;
 mod plan;
 mod printer;
@@ -41,6 +42,8 @@ enum Command {
     Push(push::PushArguments),
     /// Show what would be bundled: each distribution, its wheel, the tag that matched, and why it is there
     Plan(Box<plan::PlanArguments>),
+    /// Show what is in an artifact, the largest first
+    Inspect(inspect::InspectArguments),
     /// List and show the built-in targets
     Profile(profile::ProfileArguments),
     /// Look after the cache
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
         Command::Push(arguments) => push::run(arguments, &printer),
         Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
+        Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
         Command::Completions(arguments) => completions::run(arguments, &printer),
