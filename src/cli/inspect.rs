@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use super::arguments::GlobalArguments;
 use super::environment;
 use super::error::CliError;
-use super::printer::{Page, Printer, count, shortened, size};
+use super::printer::{Page, Printer, count, shortened, size, visible};
 use super::progress::Progress;
 use crate::build::artifact::{self, ArtifactName, ArtifactSettings};
 use crate::report::{ContainerReport, InspectReport, OwnerReport};
@@ -70,9 +70,18 @@ pub fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Prin
     let name = ArtifactName::find(&arguments.artifact)?;
     let settings = arguments.reading.settings(global)?;
     let inspected = artifact::inspect(name, &settings, &Progress::new(printer))?;
+    if let Some(html) = &arguments.html {
+        inspected.draw(html)?;
+    }
     let files = if arguments.files { usize::MAX } else { FILES };
     let report = inspected.report(files);
-    printer.result(&report, |page| show(&report, printer, page))
+    printer.result(&report, |page| {
+        show(&report, printer, page);
+        if let Some(html) = &arguments.html {
+            page.line("");
+            page.field("wrote", &html.display().to_string());
+        }
+    })
 }
 
 fn show(report: &InspectReport, printer: &Printer, page: &mut Page) {
@@ -109,21 +118,30 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
     if verbose {
         for layer in &report.layers {
             let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
-            page.line(&format!("            {digest}  {:>10}  {:<7}  {}", size(layer.size), layer.part, layer.holds));
+            page.line(&format!(
+                "            {digest}  {:>10}  {:<7}  {}",
+                size(layer.size),
+                layer.part,
+                visible(&layer.holds)
+            ));
         }
     }
     let words: Vec<&str> = image.entrypoint.iter().chain(&image.command).map(String::as_str).collect();
     let words = shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "));
     let user = if image.user.is_empty() { String::new() } else { format!(", as user {}", image.user) };
     let workdir = if image.workdir.is_empty() { String::new() } else { format!(", in {}", image.workdir) };
-    page.field("starts", &format!("{}{user}{workdir}", if words.is_empty() { "nothing" } else { &words }));
+    let starts = format!("{}{user}{workdir}", if words.is_empty() { "nothing" } else { &words });
+    page.field("starts", &visible(&starts));
     if !image.ports.is_empty() {
         page.field("ports", &image.ports.join(", "));
     }
     if verbose {
-        image.env.iter().for_each(|variable| page.field("env", variable));
-        image.labels.iter().for_each(|(name, value)| page.field("label", &format!("{name}={value}")));
-        image.annotations.iter().for_each(|(name, value)| page.field("annotation", &format!("{name}={value}")));
+        image.env.iter().for_each(|variable| page.field("env", &visible(variable)));
+        image.labels.iter().for_each(|(name, value)| page.field("label", &visible(&format!("{name}={value}"))));
+        image
+            .annotations
+            .iter()
+            .for_each(|(name, value)| page.field("annotation", &visible(&format!("{name}={value}"))));
     }
 }
 
@@ -169,8 +187,8 @@ fn files(report: &InspectReport, printer: &Printer, page: &mut Page) {
     let head = if report.largest.len() < report.files { "largest files" } else { "files" };
     let mut rows = vec![[head, "of", "unpacked", "packed"].map(str::to_owned)];
     rows.extend(report.largest.iter().map(|file| {
-        let link = file.link.as_ref().map(|link| format!(" -> {}", link.escape_debug())).unwrap_or_default();
-        let name = format!("{}{link}", file.path.escape_debug());
+        let link = file.link.as_ref().map(|link| format!(" -> {}", visible(link))).unwrap_or_default();
+        let name = format!("{}{link}", visible(&file.path));
         let owner = file.owner.split(' ').next().unwrap_or_default().to_owned();
         [name, owner, size(file.size), size(file.compressed_size)]
     }));

@@ -40,6 +40,11 @@ impl Page {
         self.0.push_str(&format!("{STRONG}{text}{STRONG:#}  {DIM}{remark}{DIM:#}\n"));
     }
 
+    /// Adds a line in bold.
+    pub fn heading(&mut self, text: &str) {
+        self.line(&format!("  {STRONG}{text}{STRONG:#}"));
+    }
+
     /// Adds a line with a label before it.
     pub fn field(&mut self, label: &str, value: &str) {
         self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
@@ -192,6 +197,15 @@ pub fn size(bytes: u64) -> String {
         unit = units.next();
     }
     format!("{value:.1} {}", unit.unwrap_or(&"TiB"))
+}
+
+/// Returns a text in which every character can be seen: what an artifact says may hold anything.
+pub fn visible(text: &str) -> String {
+    let shown = |character: char| match character {
+        '"' | '\'' | '\\' => character.to_string(),
+        other => other.escape_debug().to_string(),
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Returns a text with at most so many characters: what is too long loses its middle.

@@ -116,6 +116,13 @@ pub struct StatedLayer {
     pub part: LayerPart,
 }
 
+impl StatedLayer {
+    /// Returns whether pybundle made it.
+    pub fn is_own(&self) -> bool {
+        self.part == LayerPart::Own
+    }
+}
+
 /// The parts of a manifest that say what belongs to the image.
 #[derive(Deserialize)]
 struct Manifest {

@@ -7,7 +7,7 @@
 pub mod difference;
 mod error;
 pub mod image;
-mod layer;
+pub mod layer;
 mod measure;
 mod owners;
 pub mod treemap;

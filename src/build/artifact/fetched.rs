@@ -33,11 +33,14 @@ struct Image {
 /// Reads the manifests and the configurations of an artifact, each compared with its digest and size. Its layers stay
 /// where they are.
 ///
+/// `fault` is told of what an index refers to and cannot be read, and decides whether that is an error.
+///
 /// # Errors
 /// There is no such artifact, or a document is not what it should be.
 pub(super) fn documents(
     registry: &Registry,
     reference: &Reference,
+    fault: &mut dyn FnMut(BuildError) -> Result<(), BuildError>,
     reporter: &dyn Reporter,
 ) -> Result<Artifact, BuildError> {
     let found = registry.find(reference)?.ok_or_else(|| BuildError::NoImage(reference.to_string()))?;
@@ -64,7 +67,13 @@ pub(super) fn documents(
                     _ => Ok(Artifact { manifest: blob(child), blobs: Vec::new(), children: Vec::new() }),
                 }
             };
-            let children = index.manifests.iter().map(child).collect::<Result<_, _>>()?;
+            let mut children = Vec::new();
+            for descriptor in &index.manifests {
+                match child(descriptor) {
+                    Ok(child) => children.push(child),
+                    Err(error) => fault(error)?,
+                }
+            }
             Ok(Artifact { manifest: blob(manifest), blobs: Vec::new(), children })
         }
     }

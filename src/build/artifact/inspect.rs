@@ -1,12 +1,15 @@
 //! What is in an artifact.
 
 use std::cmp::Reverse;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::{ArtifactName, ArtifactSettings};
+use crate::archive::output::Output;
 use crate::build::BuildError;
-use crate::contents::{Contents, File, FileKind, Form, ImageDescription, LayerPart, Owner, Total};
+use crate::contents::{Contents, File, FileKind, Form, ImageDescription, LayerPart, Owner, Total, treemap};
+use crate::image::file::ArtifactFile;
 use crate::report::{
     ContainerReport, FORMAT_VERSION, FileReport, InspectReport, OwnerReport, Reporter, StackedLayerReport,
 };
@@ -34,6 +37,24 @@ pub fn inspect(
 }
 
 impl Inspected {
+    /// Draws a treemap into a file, which appears whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn draw(&self, path: &Path) -> Result<(), BuildError> {
+        // Where a file lies on this machine is of no meaning to those who are shown the picture.
+        let title = match &self.name {
+            ArtifactName::Zip(path) | ArtifactName::File(ArtifactFile { path, .. }) => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+            ArtifactName::Registry(reference) => reference.to_string(),
+        };
+        let mut output = Output::create(path)?;
+        output.write(treemap::page(&self.contents, &title).as_bytes())?;
+        output.finish()?.persist()?;
+        Ok(())
+    }
+
     /// Reports what is in the artifact, with so many of its files, the largest.
     pub fn report(&self, files: usize) -> InspectReport {
         let contents = &self.contents;

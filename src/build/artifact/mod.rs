@@ -1,14 +1,18 @@
 //! Finished artifacts: what is in them, what differs between two, and whether one is as it should be.
 
+mod diff;
 mod fetched;
 mod inspect;
+mod verify;
 
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+pub use diff::diff;
 pub use inspect::{Inspected, inspect};
+pub use verify::{Project, verify};
 
 use super::BuildError;
 use super::base::Bases;
@@ -96,7 +100,7 @@ impl ArtifactSettings {
             ArtifactName::Registry(reference) => {
                 let registry = registry(&self.registry, &self.environment)?;
                 let Workplace { cache, temporary: _temporary } = Workplace::open(&self.cache)?;
-                let artifact = fetched::documents(&registry, reference, reporter)?;
+                let artifact = fetched::documents(&registry, reference, &mut Err, reporter)?;
                 let mut image = contents::image::choose(&artifact, self.platform.as_deref())?.artifact.clone();
                 let bases = Bases { registry: &registry, offline: false, cache: &cache, reporter };
                 image.blobs.iter_mut().try_for_each(|blob| bases.download(blob))?;
