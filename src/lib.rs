@@ -28,6 +28,8 @@
 //!               │
 //!               ▼
 //!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
+//!                                           ▲
+//!      Plan, wheels, digests ──▶ Bill ──▶ referrers, or files beside a zip
 //! ```
 //!
 //! | room | what it is for |
@@ -47,10 +49,12 @@
 //! | [`fetch`] | downloads: bounded, retried, resumed, verified |
 //! | [`cache`] | verified wheels by their content, for several processes at once |
 //! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
+//! | [`trim`] | what of a distribution nothing needs at run time: files, and sections of compiled ones |
 //! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
+//! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
@@ -110,8 +114,10 @@ pub mod registry;
 pub mod report;
 pub mod repository;
 pub mod retry;
+pub mod sbom;
 pub mod sdist;
 pub mod settings;
 pub mod target;
 pub mod tree;
+pub mod trim;
 pub mod wheel;

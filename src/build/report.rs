@@ -16,7 +16,7 @@ use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
-    FORMAT_VERSION, LimitsReport, PlanReport, TargetReport,
+    DocumentReport, FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -29,6 +29,8 @@ pub struct Built<'a> {
     pub wheels: &'a Obtained,
     /// The files.
     pub package: &'a DeploymentPackage,
+    /// What was left out of the wheels.
+    pub trim: TrimReport,
     /// The bytecode, if it was wanted.
     pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
@@ -79,7 +81,7 @@ pub fn build(
     settings: &LambdaSettings,
     (profile, reason): (&LambdaProfile, &str),
     built: Built,
-    artifacts: Vec<ArtifactReport>,
+    (artifacts, documents): (Vec<ArtifactReport>, Vec<DocumentReport>),
 ) -> BuildReport {
     let package = built.package;
     let dependencies = package.dependencies();
@@ -110,6 +112,7 @@ pub fn build(
         project: plan.name(),
         target: target(&plan.target, reason),
         artifacts,
+        documents,
         limits: LimitsReport {
             unzipped_size: limits::unzipped_size(package),
             unzipped_limit: limits.unzipped,
@@ -123,6 +126,7 @@ pub fn build(
             unzipped_size: sizes.get(&Origin::Application).copied().unwrap_or(0),
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
+        trim: built.trim,
         bytecode: built.bytecode,
         audit: built.audit,
         warnings: Vec::new(),
