@@ -30,6 +30,8 @@
 //!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
 //!                                           ▲
 //!      Plan, wheels, digests ──▶ Bill ──▶ referrers, or files beside a zip
+//!
+//!      the zip, Artifact ──▶ Contents ──▶ inspect, diff, verify
 //! ```
 //!
 //! | room | what it is for |
@@ -53,6 +55,7 @@
 //! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
+//! | [`contents`] | what lies inside a finished artifact: listed, compared with another, verified, drawn |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
@@ -61,7 +64,7 @@
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
 //! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
-//! nothing of what they are made of.
+//! nothing of what they are made of. [`contents`] sees neither of them: it reads what lies in files.
 //!
 //! # What holds everywhere
 //!
@@ -100,6 +103,7 @@ pub mod bytecode;
 pub mod cache;
 pub mod cli;
 pub mod constraint;
+pub mod contents;
 pub mod digest;
 pub mod fetch;
 pub mod image;

@@ -9,6 +9,7 @@ use crate::audit::handler::{HandlerError, InvalidHandler};
 use crate::builder;
 use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
+use crate::contents::ContentsError;
 use crate::fetch::FetchError;
 use crate::image::config::InvalidValue;
 use crate::image::file::FileError;
@@ -142,6 +143,18 @@ pub enum BuildError {
     /// The command names no handler.
     #[error(transparent)]
     InvalidHandler(#[from] InvalidHandler),
+    /// An artifact cannot be read.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// There is nothing of the name.
+    #[error("there is no file or folder {}", .0.escape_debug())]
+    NoArtifact(String),
+    /// There is no image of the name in its registry.
+    #[error("there is no image {0} in its registry")]
+    NoImage(String),
+    /// A platform was named, and a zip has none.
+    #[error("{} is a zip, which is for no platform", .0.display())]
+    NoPlatforms(PathBuf),
     /// There is no base image of the name.
     #[error("there is no image {0}")]
     NoBase(String),
@@ -320,6 +333,9 @@ impl BuildError {
             Self::File(error) => error.hints(),
             Self::Registry(error) => error.hints(),
             Self::BaseChoice(_) | Self::Reference(_) | Self::InvalidHandler(_) => Vec::new(),
+            Self::Contents(error) => error.hints(),
+            Self::NoArtifact(_) => hint("a name of an image has a tag, a digest or a registry: HOST/REPOSITORY:TAG"),
+            Self::NoImage(_) | Self::NoPlatforms(_) => Vec::new(),
             Self::Blob(_) => hint("run pybundle again when nothing writes to the project"),
             Self::NoBase(_) => hint("name another base with --base, or another version with --python"),
             Self::OfflineBase(_) => hint("run once without --offline, or name a base on this machine: --base oci:DIR"),

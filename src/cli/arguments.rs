@@ -57,6 +57,19 @@ pub struct GlobalArguments {
 }
 
 impl GlobalArguments {
+    /// Returns what is asked for here or there.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            json: self.json || other.json,
+            quiet: self.quiet || other.quiet,
+            verbose: self.verbose || other.verbose,
+            no_progress: self.no_progress || other.no_progress,
+            color: if self.color == ColorWhen::Auto { other.color } else { self.color },
+            cache_dir: self.cache_dir.or(other.cache_dir),
+            no_cache: self.no_cache || other.no_cache,
+        }
+    }
+
     /// Returns where fetched wheels are kept.
     ///
     /// # Errors

@@ -184,7 +184,11 @@ impl From<Pair> for (String, String) {
 }
 
 impl ImageArguments {
-    fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
+    /// Turns the arguments into settings.
+    ///
+    /// # Errors
+    /// No cache folder is known, or `SOURCE_DATE_EPOCH` is no time.
+    pub fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
         let Self { common, target, start, output, registry, .. } = self;
         let profile = target.profile.as_deref().map_or(ProfileChoice::Default, arguments::profile);
         let common = common.settings(profile, global)?;

@@ -99,13 +99,24 @@ impl PackageArguments {
     }
 }
 
+impl LambdaArguments {
+    /// Turns the arguments into settings.
+    ///
+    /// # Errors
+    /// No cache folder is known.
+    pub fn settings(self, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
+        self.package.settings(self.common, global)
+    }
+}
+
 /// Builds the zip, and the layer's if there is one, and prints a summary.
 ///
 /// # Errors
 /// See [`build::lambda`].
 pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
-    let settings = arguments.package.settings(arguments.common, global)?;
-    if arguments.dry_run {
+    let dry_run = arguments.dry_run;
+    let settings = arguments.settings(global)?;
+    if dry_run {
         return plan::show(&settings, printer);
     }
     let progress = Progress::new(printer);

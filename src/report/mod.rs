@@ -1,8 +1,15 @@
 //! What a build tells: progress and warnings while it works, and a report when it is done.
 
+mod artifact;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+pub use artifact::{
+    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
+    DiffReport, FileReport, FindingReport, InspectReport, OwnerReport, StackedLayerReport, VerifyReport,
+};
 
 /// A part of the work that takes long enough to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
