@@ -10,6 +10,9 @@ use crate::digest::Sha256;
 use crate::tree::Extent;
 use crate::wheel::Packed;
 
+/// What the cache knows of a pack: its digest, its size in bytes, and where each file is in it.
+type Known = (Sha256, u64, Vec<(String, Extent)>);
+
 /// Returns files by the names that `make` gives them. They are made unless the cache has them under the key, the digest
 /// of all that decides their bytes; `make` yields them in an order of its own, one at a time.
 ///
@@ -23,7 +26,7 @@ pub fn packed<E>(
 where
     BuildError: From<E>,
 {
-    let known: Option<(Sha256, u64, Vec<(String, Extent)>)> = cache.note(Note::Pack, key);
+    let known: Option<Known> = cache.note(Note::Pack, key);
     // A file that was cut short, by a full disk or a power failure, counts as absent.
     let is_whole = |path: &std::path::PathBuf, size| path.metadata().is_ok_and(|metadata| metadata.len() == size);
     let here = known.and_then(|(digest, size, files)| {

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::support::artifact::{leaves_of_folder, sha256};
+use super::support::artifact::sha256;
 use super::support::command::{pybundle, repository, succeed};
 use super::support::lambda::{architecture, newest_python};
 use super::support::uv::Project;
@@ -142,9 +142,12 @@ impl Artifacts {
     /// Returns the compiled files of two artifacts, each as it is before and after.
     pub fn compiled(&self, names: [&str; 2]) -> Vec<(PathBuf, PathBuf)> {
         let [plain, trimmed] = names.map(|name| self.path(name));
-        let paths: Vec<String> = leaves_of_folder(&trimmed).into_keys().collect();
-        let is_compiled = |path: &&String| path.ends_with(".so") || path.contains(".so.");
-        paths.iter().filter(is_compiled).map(|path| (plain.join(path), trimmed.join(path))).collect()
+        let is_compiled = |path: &String| path.ends_with(".so") || path.contains(".so.");
+        sizes(&trimmed)
+            .keys()
+            .filter(|path| is_compiled(path))
+            .map(|path| (plain.join(path), trimmed.join(path)))
+            .collect()
     }
 
     fn python(&self, arguments: &[&str]) -> Command {
@@ -155,6 +158,23 @@ impl Artifacts {
         command.args(["-I", "-B"]).args(arguments);
         command
     }
+}
+
+/// Returns the size of each file below a folder.
+fn sizes(root: &Path) -> BTreeMap<String, u64> {
+    let (mut folders, mut sizes) = (vec![root.to_owned()], BTreeMap::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = fs::metadata(&path).unwrap();
+            if metadata.is_dir() {
+                folders.push(path);
+            } else {
+                sizes.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(), metadata.len());
+            }
+        }
+    }
+    sizes
 }
 
 /// Returns the modules that can be imported from a folder.
@@ -195,12 +215,7 @@ fn metadata_and_records_agree_with_the_files() {
 #[test]
 fn the_report_says_what_was_saved() {
     let artifacts = &*ARTIFACTS;
-    let sizes = |name: &str| -> BTreeMap<String, u64> {
-        let root = artifacts.path(name);
-        let size = |path: &String| fs::metadata(root.join(path)).unwrap().len();
-        leaves_of_folder(&root).into_keys().map(|path| (path.clone(), size(&path))).collect()
-    };
-    let (plain, trimmed) = (sizes("plain"), sizes("trimmed"));
+    let [plain, trimmed] = ["plain", "trimmed"].map(|name| sizes(&artifacts.path(name)));
     let trim = &artifacts.report["trim"];
     let slimmed = trim["slimmed"].as_array().unwrap();
     let sum = |key: &str| slimmed.iter().map(|rule| rule[key].as_u64().unwrap()).sum::<u64>();

@@ -211,7 +211,7 @@ fn a_distribution_keeps_what_it_is_for() {
         ("pybind11_like", vec![module, extension, ("demo/include/a.h", &large)]),
         ("types_requests", vec![("requests-stubs/__init__.pyi", &large)]),
         ("suite", vec![("demo/tests/test_a.py", &large)]),
-        ("global_headers", vec![("global_headers-1.0.data/headers/a.h", "")]),
+        ("global_headers", vec![("global_headers-1.0.data/headers/a.h", &large)]),
         // Nothing is compiled, so sources and headers are there for another reason.
         ("pure", vec![("demo/__init__.py", &large), ("demo/a.c", ""), ("demo/a.h", "")]),
         // Those that compile while they run.
