@@ -5,6 +5,8 @@ pub mod handler;
 pub mod imports;
 pub mod libraries;
 mod module;
+mod search;
+mod syntax;
 
 use std::fmt;
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::bytecode::Bytecode;
 use super::wheels::Obtained;
 use super::{BuildError, packs};
 use crate::cache::{Cache, Note};
@@ -15,7 +16,7 @@ use crate::trim::{self, SlimRule, strip};
 use crate::wheel::{Changes, Part, Wheel, WheelFile};
 
 /// The version of what is found to be needed of a wheel: raised when something else is.
-const NEEDED_FORMAT: u32 = 1;
+const NEEDED_FORMAT: u32 = 2;
 
 /// The largest file that is read into memory to be stripped, in bytes.
 const LARGEST_STRIPPED: u64 = 1 << 30;
@@ -48,13 +49,15 @@ pub struct Adapter<'a> {
     pub settings: &'a ContentSettings,
     /// Where what is made of wheels is kept.
     pub cache: &'a Cache,
+    /// What compiles sources.
+    pub bytecode: &'a Bytecode<'a>,
 }
 
 impl Adapter<'_> {
     /// Adapts the wheels of a plan. Nothing is left out of local projects, whose files are their authors' choice.
     ///
     /// # Errors
-    /// A wheel cannot be read, or the cache cannot be written.
+    /// A wheel cannot be read, its sources cannot be compiled, or the cache cannot be written.
     pub fn adapt(&self, wheels: &Obtained) -> Result<Contents, BuildError> {
         let adapt = |wheels: &[Wheel], rules: &BTreeSet<SlimRule>| {
             wheels.par_iter().map(|wheel| self.wheel(wheel, rules)).collect::<Result<_, _>>()
@@ -77,6 +80,7 @@ impl Adapter<'_> {
         if self.settings.strip {
             self.strip(&mut adapted)?;
         }
+        self.compile(&mut adapted)?;
         Ok(adapted)
     }
 
@@ -141,6 +145,20 @@ impl Adapter<'_> {
             adapted.follow(&format!("stripped {}", strip::FORMAT));
         }
         adapted.changes.replaced.extend(replaced);
+        Ok(())
+    }
+
+    /// Adds the bytecode of the sources that are installed, in the place of what the wheel brings there.
+    fn compile(&self, adapted: &mut Adapted) -> Result<(), BuildError> {
+        let Some(key) = self.bytecode.key() else { return Ok(()) };
+        let Adapted { wheel, changes, .. } = adapted;
+        let compiled = self.bytecode.of_wheel(wheel)?;
+        let is_installed = |position: &usize| !changes.left_out.contains(position);
+        changes.bytecode =
+            compiled.into_iter().filter(|(at, _)| is_installed(at)).map(|(_, compiled)| compiled).collect();
+        let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == Part::Library);
+        changes.left_out.extend(files.filter(|(_, file)| changes.bytecode.contains_key(&file.path)).map(|(at, _)| at));
+        adapted.follow(&key.hex());
         Ok(())
     }
 }

@@ -3,8 +3,12 @@
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
 
 mod adapt;
+mod attach;
 mod audits;
 mod base;
+mod binaries;
+mod bytecode;
+mod documents;
 mod error;
 mod fit;
 mod image;

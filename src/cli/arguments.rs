@@ -13,8 +13,8 @@ use crate::lock::{FormatControl, Packages, Request};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
 use crate::settings::{
-    CacheChoice, ContentSettings, FetchSettings, LockCheck, ProfileChoice, RegistrySettings, RequirementsSettings,
-    Settings,
+    AuditSettings, CacheChoice, ContentSettings, FetchSettings, LockCheck, ProfileChoice, RegistrySettings,
+    RequirementsSettings, Settings,
 };
 use crate::trim::SlimRule;
 
@@ -193,15 +193,30 @@ pub struct ContentArguments {
     /// Compile nothing
     #[arg(long, overrides_with = "compile_bytecode")]
     no_compile_bytecode: bool,
-    /// A module or a shared library that need not be in the artifact, because it is elsewhere at run time
-    #[arg(long, value_name = "NAME")]
-    allow_missing: Vec<String>,
 }
 
 impl ContentArguments {
     fn settings(&self) -> ContentSettings {
         let bytecode = (self.compile_bytecode || self.no_compile_bytecode).then_some(self.compile_bytecode);
         ContentSettings { slim: self.slim.iter().copied().collect(), strip: self.strip, bytecode }
+    }
+}
+
+/// How what was built is audited before it is written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Audits")]
+pub struct AuditArguments {
+    /// A module or a shared library that need not be in the artifact, because it is elsewhere at run time
+    #[arg(long, value_name = "NAME")]
+    allow_missing: Vec<String>,
+    /// Do not look for missing modules and shared libraries
+    #[arg(long)]
+    no_audit: bool,
+}
+
+impl AuditArguments {
+    fn settings(self) -> AuditSettings {
+        AuditSettings { skip: self.no_audit, allow_missing: self.allow_missing.into_iter().collect() }
     }
 }
 
@@ -297,6 +312,8 @@ pub struct CommonArguments {
     #[command(flatten)]
     contents: ContentArguments,
     #[command(flatten)]
+    audit: AuditArguments,
+    #[command(flatten)]
     build: BuildArguments,
     #[command(flatten)]
     requirements: RequirementsArguments,
@@ -339,7 +356,7 @@ impl CommonArguments {
             includes: self.application.include,
             excludes: self.application.exclude,
             contents: self.contents.settings(),
-            allow_missing: self.contents.allow_missing.into_iter().collect(),
+            audit: self.audit.settings(),
             formats: self.build.formats(),
             fetch: self.fetch.settings()?,
             wheel_dir: self.build.wheel_dir,

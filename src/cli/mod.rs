@@ -5,6 +5,7 @@
 mod arguments;
 mod cache;
 mod completions;
+mod documents;
 mod environment;
 mod error;
 mod image;

@@ -22,6 +22,6 @@ mod source;
 
 pub use entry_points::EntryPoint;
 pub use error::{Fault, Field, WheelError};
-pub use install::{Changes, Packed, Wheel, install};
+pub use install::{Changes, Packed, Wheel, folder, install};
 pub use inventory::{Inventory, Part, WheelFile, read};
 pub use metadata::requires;
