@@ -49,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "index",
             "lambda",
             "lock",
+            "marker",
             "name",
             "project",
             "redact",
