@@ -28,6 +28,8 @@
 //!               │
 //!               ▼
 //!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
+//!                                           ▲
+//!      Plan, wheels, digests ──▶ Bill ──▶ referrers, or files beside a zip
 //!
 //!      the zip, Artifact ──▶ Contents ──▶ inspect, diff, verify
 //! ```
@@ -39,6 +41,7 @@
 //! | [`build`] | the pipeline itself: a plan, and its execution |
 //! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
+//! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
 //! | [`constraint`] | constraints on versions as Poetry writes them |
@@ -48,11 +51,13 @@
 //! | [`fetch`] | downloads: bounded, retried, resumed, verified |
 //! | [`cache`] | verified wheels by their content, for several processes at once |
 //! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
+//! | [`trim`] | what of a distribution nothing needs at run time: files, and sections of compiled ones |
 //! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
 //! | [`contents`] | what lies inside a finished artifact: listed, compared with another, verified, drawn |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
+//! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
@@ -94,6 +99,7 @@ pub mod archive;
 pub mod audit;
 pub mod build;
 pub mod builder;
+pub mod bytecode;
 pub mod cache;
 pub mod cli;
 pub mod constraint;
@@ -112,8 +118,10 @@ pub mod registry;
 pub mod report;
 pub mod repository;
 pub mod retry;
+pub mod sbom;
 pub mod sdist;
 pub mod settings;
 pub mod target;
 pub mod tree;
+pub mod trim;
 pub mod wheel;

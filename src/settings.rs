@@ -15,7 +15,9 @@ use crate::index::Strategy;
 use crate::lock::{FormatControl, Request};
 use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
+use crate::sbom;
 use crate::target::{Architecture, PythonVersion};
+use crate::trim::SlimRule;
 
 /// A target as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +99,26 @@ pub struct RequirementsSettings {
     pub no_deps: bool,
 }
 
+/// What an installation makes of the wheels.
+#[derive(Debug, Clone, Default)]
+pub struct ContentSettings {
+    /// What is left out.
+    pub slim: BTreeSet<SlimRule>,
+    /// Whether debug sections of compiled files are dropped.
+    pub strip: bool,
+    /// Whether sources are compiled; if it is not said, those of images are, where that is possible.
+    pub bytecode: Option<bool>,
+}
+
+/// How what was built is audited before it is written.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSettings {
+    /// Whether it is not.
+    pub skip: bool,
+    /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
+    pub allow_missing: BTreeSet<String>,
+}
+
 /// What every command that selects from a lock needs.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -116,6 +138,10 @@ pub struct Settings {
     pub includes: Vec<Include>,
     /// What is left out of the application's files.
     pub excludes: Vec<String>,
+    /// What becomes of the wheels' files.
+    pub contents: ContentSettings,
+    /// How what was built is audited.
+    pub audit: AuditSettings,
     /// Which forms of distributions may be used.
     pub formats: FormatControl,
     /// Where files may be fetched from.
@@ -135,6 +161,17 @@ impl Settings {
     }
 }
 
+/// Which documents are made about an artifact.
+#[derive(Debug, Clone, Default)]
+pub struct DocumentSettings {
+    /// The bill of materials, if one is made.
+    pub sbom: Option<sbom::Format>,
+    /// Whether the provenance is stated.
+    pub provenance: bool,
+    /// When they say that they were made; never the time of the build.
+    pub created: Option<Timestamp>,
+}
+
 /// What `pybundle lambda` builds.
 #[derive(Debug, Clone)]
 pub struct LambdaSettings {
@@ -152,6 +189,8 @@ pub struct LambdaSettings {
     pub exclude_runtime: bool,
     /// Writes an artifact that is larger than Lambda unpacks.
     pub allow_oversize: bool,
+    /// The documents beside the zip.
+    pub documents: DocumentSettings,
 }
 
 /// A base image as the user names it.
@@ -288,4 +327,6 @@ pub struct ImageSettings {
     pub registry: RegistrySettings,
     /// Writes an image that is larger than its target takes.
     pub allow_oversize: bool,
+    /// The documents that go with the image.
+    pub documents: DocumentSettings,
 }

@@ -7,6 +7,7 @@ mod archives;
 pub mod deflate;
 pub mod layer;
 pub mod output;
+pub mod pack;
 mod splice;
 pub mod tar;
 pub mod zip;

@@ -10,8 +10,9 @@ use std::io;
 use std::str::FromStr;
 
 use super::module::{Binding, More, Names};
+use super::search::{self, Located, module_name};
 use crate::target::PythonVersion;
-use crate::tree::{Entry, FileTree, Origin};
+use crate::tree::{FileTree, Origin};
 
 /// The largest module that is read, in bytes; a larger one is taken to be right.
 const READ_LIMIT: u64 = 4 << 20;
@@ -247,10 +248,12 @@ pub fn check(
     is_own: impl Fn(&Origin) -> bool,
 ) -> Result<Found, HandlerError> {
     let similar = || near_misses(handler, roots, python, &is_own);
-    let (path, entry) = match locate(handler, roots) {
-        Located::Source(path, entry) => (path, entry),
-        Located::Compiled(path) => return Ok(Found { path, doubt: Some(Doubt::Compiled) }),
-        Located::Namespace => {
+    let (path, entry) = match search::locate(handler.components(), roots, python) {
+        Located::Source(file) => (file.path.to_owned(), file.entry),
+        Located::Compiled(file) => {
+            return Ok(Found { path: file.path.to_owned(), doubt: Some(Doubt::Compiled) });
+        }
+        Located::Namespace(_) => {
             return Err(HandlerError::NamespacePackage { handler: handler.clone(), similar: similar() });
         }
         Located::Nowhere => return Err(HandlerError::NoModule { handler: handler.clone(), similar: similar() }),
@@ -277,63 +280,6 @@ pub fn check(
         (None, Some(More::TooDeep)) => Ok(Found { path, doubt: Some(Doubt::Unread) }),
         (None, None) => Err(HandlerError::NoFunction { handler: handler.clone(), path, similar: similar() }),
     }
-}
-
-/// What a module's name leads to.
-enum Located<'a> {
-    Source(String, &'a Entry),
-    Compiled(String),
-    /// A folder, or several, without `__init__.py` (PEP 420).
-    Namespace,
-    Nowhere,
-}
-
-/// Finds a module as Python's path-based finder does: one component after the other; in each folder of the search path
-/// a package comes before a module, a compiled one before its source, and a folder without `__init__.py` last of all.
-fn locate<'a>(handler: &Handler, roots: &[Root<'a>]) -> Located<'a> {
-    let mut folders: Vec<(&FileTree, String)> =
-        roots.iter().map(|root| (root.tree, root.site_packages.to_owned())).collect();
-    let mut located = Located::Nowhere;
-    let mut components = handler.components().peekable();
-    while let Some(name) = components.next() {
-        let mut namespace = Vec::new();
-        located = Located::Nowhere;
-        for (tree, folder) in std::mem::take(&mut folders) {
-            let stem = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-            if let Some(package) = file(tree, &format!("{stem}/__init__")) {
-                located = package;
-                namespace = vec![(tree, stem)];
-                break;
-            }
-            if let Some(module_file) = file(tree, &stem) {
-                // Only a package has modules below it.
-                return if components.peek().is_none() { module_file } else { Located::Nowhere };
-            }
-            if tree.is_folder(&stem) {
-                located = Located::Namespace;
-                namespace.push((tree, stem));
-            }
-        }
-        folders = namespace;
-    }
-    located
-}
-
-/// Finds a module's file by its path without a suffix.
-fn file<'a>(tree: &'a FileTree, stem: &str) -> Option<Located<'a>> {
-    let is_extension = |path: &str| {
-        let tag = path.strip_prefix(stem).and_then(|suffix| suffix.strip_suffix(".so"));
-        tag.is_some_and(|tag| matches!(tag, "" | ".abi3") || (tag.starts_with(".cpython-") && !tag.contains('/')))
-    };
-    if let Some((path, _)) = tree.iter().find(|(path, _)| is_extension(path.as_str())) {
-        return Some(Located::Compiled(path.to_string()));
-    }
-    let source = format!("{stem}.py");
-    if let Some(entry) = tree.get(&source) {
-        return Some(Located::Source(source, entry));
-    }
-    let bytecode = format!("{stem}.pyc");
-    tree.get(&bytecode).map(|_| Located::Compiled(bytecode))
 }
 
 /// Returns handlers that the user may have meant: a similar name in the module, or the name in another module.
@@ -378,15 +324,6 @@ fn likeness(name: &str, wanted: &str) -> f64 {
     let contains = name.len().min(wanted.len()) > 3 && (name.contains(wanted) || wanted.contains(name));
     let similarity = strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
     if contains { similarity.max(SIMILARITY) } else { similarity }
-}
-
-/// Returns the dotted name by which a file is imported, if it is a module's source.
-fn module_name(path: &str, site_packages: &str) -> Option<String> {
-    let path = path.strip_prefix(site_packages)?;
-    let path = if site_packages.is_empty() { path } else { path.strip_prefix('/')? };
-    let stem = path.strip_suffix(".py")?;
-    let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
-    (!stem.contains('.')).then(|| stem.replace('/', "."))
 }
 
 #[cfg(test)]

@@ -1,5 +1,74 @@
-//! Checks of a finished tree: would it run?
+//! What would fail in production, found before anything is deployed: handlers, imports, compiled files.
 
 pub mod elf;
 pub mod handler;
+pub mod imports;
+pub mod libraries;
 mod module;
+mod search;
+mod syntax;
+
+use std::fmt;
+
+use imports::ImportFinding;
+use libraries::LibraryFinding;
+
+/// Something that an audit found.
+#[derive(Debug, thiserror::Error)]
+pub enum Finding {
+    /// A compiled file does not load.
+    #[error(transparent)]
+    Library(#[from] LibraryFinding),
+    /// A module of the application does not run.
+    #[error(transparent)]
+    Import(#[from] ImportFinding),
+}
+
+impl Finding {
+    /// Returns whether it certainly fails; the rest may be meant.
+    pub fn is_error(&self) -> bool {
+        match self {
+            Self::Library(finding) => finding.is_error(),
+            Self::Import(finding) => finding.is_error(),
+        }
+    }
+
+    /// Returns what the user may do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Library(finding) => finding.hints(),
+            Self::Import(finding) => finding.hints(),
+        }
+    }
+}
+
+/// All that the audits of one artifact found that would certainly fail; never empty.
+#[derive(Debug)]
+pub struct Failures(pub Vec<Finding>);
+
+impl Failures {
+    /// Returns what the user may do about them, each hint once.
+    pub fn hints(&self) -> Vec<String> {
+        let mut hints = Vec::new();
+        for hint in self.0.iter().flat_map(Finding::hints) {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+        hints
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0[..] {
+            [only] => only.fmt(formatter),
+            several => {
+                write!(formatter, "{} things would fail at run time:", several.len())?;
+                several.iter().try_for_each(|finding| write!(formatter, "\n  {finding}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failures {}

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::fit::Unfit;
 use crate::archive::ArchiveError;
+use crate::audit::Failures;
 use crate::audit::handler::{HandlerError, InvalidHandler};
 use crate::builder;
+use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
 use crate::contents::ContentsError;
 use crate::fetch::FetchError;
@@ -22,7 +24,7 @@ use crate::registry::{InvalidReference, RegistryError};
 use crate::repository::RepositoryError;
 use crate::sdist::unpack::UnpackError;
 use crate::settings::InvalidBase;
-use crate::target::{Architecture, ProfileError, RuntimeError};
+use crate::target::{Architecture, ProfileError, PythonVersion, RuntimeError};
 use crate::tree::{InsertError, InvalidPath};
 use crate::wheel::WheelError;
 use crate::wheel::filename::InvalidWheelFilename;
@@ -66,6 +68,27 @@ pub enum BuildError {
     /// A source cannot be built.
     #[error(transparent)]
     Builder(#[from] builder::BuildError),
+    /// Sources cannot be compiled.
+    #[error("{origin} cannot be compiled to bytecode")]
+    Bytecode {
+        /// The wheel, or the application.
+        origin: String,
+        /// What went wrong.
+        source: BytecodeError,
+    },
+    /// A source that is to be compiled cannot be read, or is not what it was.
+    #[error("cannot read {file} of {origin}")]
+    Source {
+        /// The source.
+        file: String,
+        /// The wheel, or the application.
+        origin: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Bytecode is asked for, and nothing makes it.
+    #[error("no CPython {0} is on this machine, which --compile-bytecode needs")]
+    NoInterpreter(PythonVersion),
     /// The application's files cannot be collected.
     #[error(transparent)]
     Application(#[from] ApplicationError),
@@ -81,6 +104,9 @@ pub enum BuildError {
     /// The handler is not in the artifact.
     #[error(transparent)]
     Handler(#[from] HandlerError),
+    /// Something in the artifact would fail at run time.
+    #[error(transparent)]
+    Audit(#[from] Failures),
     /// The artifact is larger than its target takes.
     #[error(transparent)]
     Oversize(#[from] Oversize),
@@ -290,8 +316,14 @@ impl BuildError {
             Self::Fetch(error) => error.hints(),
             Self::Wheel(error) => error.hints(),
             Self::Builder(error) => error.hints(),
+            Self::Bytecode { source, .. } => source.hints(),
+            Self::Source { .. } => hint("run pybundle again when nothing writes to the project or the cache"),
+            Self::NoInterpreter(version) => {
+                vec![format!("`uv python install {version}` gets one; pybundle downloads none by itself")]
+            }
             Self::Application(error) => error.hints(),
             Self::Handler(error) => error.hints(),
+            Self::Audit(error) => error.hints(),
             Self::Oversize(error) => error.hints(),
             Self::Archive(error) => error.hints(),
             Self::Base(error) => error.hints(),

@@ -12,6 +12,7 @@ use oci_spec::image::MediaType;
 use rayon::prelude::*;
 
 use super::BuildError;
+use super::adapt::Adapted;
 use crate::archive::layer::{self, LayerTree};
 use crate::cache::{Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
@@ -21,7 +22,6 @@ use crate::report::{Phase, Reporter};
 use crate::settings::Compression;
 use crate::target::{ImageTarget, Scheme};
 use crate::tree::{Content, Entry, FileTree, Mode, Origin, TreePath};
-use crate::wheel::Wheel;
 
 /// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
 const FORMAT: u32 = 1;
@@ -77,20 +77,21 @@ pub fn environment(venv: &str, python: &Python) -> Result<Recipe, BuildError> {
 ///
 /// # Errors
 /// Two wheels of one layer want one path.
-pub fn distributions(
-    wheels: &[Wheel],
+pub fn distributions<'a>(
+    wheels: &'a [Adapted],
     installed: &[Installed],
     target: &ImageTarget,
     budget: NonZeroUsize,
 ) -> Result<Vec<Recipe>, BuildError> {
-    let items: Vec<Item> = wheels.iter().map(|wheel| Item { name: &wheel.inventory.name, size: wheel.size }).collect();
+    let item = |adapted: &'a Adapted| Item { name: &adapted.wheel.inventory.name, size: adapted.wheel.size };
+    let items: Vec<Item> = wheels.iter().map(item).collect();
     let recipe = |indices: &Vec<usize>| {
         let names = indices.iter().map(|&index| {
-            let inventory = &wheels[index].inventory;
+            let inventory = &wheels[index].wheel.inventory;
             format!("{} {}", inventory.name, inventory.version)
         });
         let holds = names.collect::<Vec<_>>().join(", ");
-        let digests = indices.iter().map(|&index| wheels[index].sha256);
+        let digests = indices.iter().map(|&index| wheels[index].key);
         let key = key(digests, &target.scheme, &target.interpreter);
         let files = indices.iter().flat_map(|&index| &installed[index]);
         Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: Some(key) })

@@ -3,8 +3,14 @@
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
 //! [`artifact`] reads again what was built.
 
+mod adapt;
 pub mod artifact;
+mod attach;
+mod audits;
 mod base;
+mod binaries;
+mod bytecode;
+mod documents;
 mod error;
 mod fit;
 mod image;
@@ -15,6 +21,7 @@ mod layers;
 mod locate;
 mod lock;
 mod outputs;
+mod packs;
 mod pin;
 mod plan;
 mod platform;

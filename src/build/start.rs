@@ -47,6 +47,58 @@ pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<
     }
 }
 
+/// Returns the folders of the image that Python looks for modules in, without a leading slash: those of `PYTHONPATH`, what
+/// programs add by themselves, and site-packages.
+pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String> {
+    let named = settings.start.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
+    let named = named.iter().flat_map(|(_, value)| value.split(':'));
+    let workdir = settings.start.workdir.as_deref().unwrap_or(&target.workdir);
+    let scripts =
+        words(settings).filter_map(|word| word.strip_suffix(".py")?.rsplit_once('/')).map(|(folder, _)| folder);
+    let scripts = scripts.map(|folder| match folder.starts_with('/') {
+        true => folder.to_owned(),
+        false => format!("{workdir}/{folder}"),
+    });
+    let others = [target.application.clone(), target.scheme.site_packages.clone()];
+    let all = named.map(str::to_owned).chain(scripts).chain([workdir.to_owned()]).chain(others);
+    let mut folders: Vec<String> = Vec::new();
+    for folder in all.map(|folder| folder.trim_matches('/').to_owned()) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// Returns the modules that a container starts, as far as the words of its command tell: a handler, `module:object`, what
+/// follows `-m`, a script of Python, and the scripts of local projects.
+pub fn modules(settings: &ImageSettings, target: &ImageTarget, plan: &Plan, built: &[Wheel]) -> Vec<String> {
+    let words: Vec<&str> = words(settings).collect();
+    let mut modules = Vec::new();
+    if target.handler {
+        modules.extend(words.iter().filter_map(|word| Some(word.parse::<Handler>().ok()?.module())));
+        return modules;
+    }
+    let only = only_script(target, plan, built).filter(|_| settings.start.entrypoint.is_none());
+    let scripts = || built.iter().flat_map(|wheel| &wheel.inventory.entry_points);
+    for (at, word) in words.iter().copied().chain(only.as_deref()).enumerate() {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        modules.extend(scripts().filter(|script| script.name == name).map(|script| script.module.clone()));
+        modules.extend(name.strip_suffix(".py").map(str::to_owned));
+        modules.extend(word.split_once(':').map(|(module, _)| module.to_owned()));
+        if word == "-m" {
+            modules.extend(words.get(at + 1).map(|module| format!("{module}.__main__")));
+        }
+    }
+    modules
+}
+
+/// Returns the words that a container is started with, as far as the user gives them.
+fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
+    let start = &settings.start;
+    start.entrypoint.iter().chain(&start.command).flatten().map(String::as_str)
+}
+
 /// Returns the part of the image configuration that is not the base's.
 ///
 /// # Errors
@@ -67,14 +119,7 @@ pub fn configuration(
             only_script(target, plan, built).map_or(Entrypoint::Reset, |script| Entrypoint::Set(vec![script]))
         }
     };
-    let expand = |(name, value): &(String, String)| -> Result<_, BuildError> {
-        Ok((name.clone(), config::expand(value, &base.config.execution)?))
-    };
-    let mut env = target.env.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
-    for (name, value) in &start.env {
-        env.retain(|(earlier, _)| earlier != name);
-        env.push((name.clone(), value.clone()));
-    }
+    let env = own_env(settings, target, base)?;
     let mut labels = labels(plan, built);
     labels.extend(settings.labels.clone());
     Ok(config::Settings {
@@ -87,6 +132,33 @@ pub fn configuration(
         labels,
         created: settings.created,
     })
+}
+
+/// Returns the variables that the image adds to its base's environment.
+fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
+    let expand = |(name, value): &(String, String)| -> Result<_, BuildError> {
+        Ok((name.clone(), config::expand(value, &base.config.execution)?))
+    };
+    let mut env = target.env.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
+    for (name, value) in &settings.start.env {
+        env.retain(|(earlier, _)| earlier != name);
+        env.push((name.clone(), value.clone()));
+    }
+    Ok(env)
+}
+
+/// Returns the value that a variable has in the image.
+///
+/// # Errors
+/// A value of the profile's environment is malformed.
+pub fn env(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    base: &Base,
+    name: &str,
+) -> Result<Option<String>, BuildError> {
+    let own = own_env(settings, target, base)?.into_iter().find(|(known, _)| known == name);
+    Ok(own.map(|(_, value)| value).or_else(|| base.env(name).map(str::to_owned)))
 }
 
 /// Returns the path of the root project's console script, if it has one and no other.

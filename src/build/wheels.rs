@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::adapt::Adapted;
 use super::plan::{LockedProject, Plan};
 use super::sources::{Built, Job, Workshop};
 use super::{BuildError, fit, indexes, projects};
@@ -85,7 +86,7 @@ pub fn obtain(
             Place::Fetched(at) => Ok(fetched[at].clone()),
             Place::Built(at) => {
                 let built: &Built = &built[at];
-                fit::require(built, jobs[at].selected, &plan.target, reporter)?;
+                fit::require(built, jobs[at].selected, &plan.target, cache)?;
                 Ok(built.wheel.clone())
             }
         };
@@ -98,9 +99,10 @@ pub fn obtain(
 
 /// Installs wheels side by side; the results are in the order of the wheels.
 pub fn install_all(
-    wheels: &[Wheel],
+    wheels: &[Adapted],
     scheme: &Scheme,
     interpreter: &str,
 ) -> Result<Vec<Vec<(TreePath, Entry)>>, BuildError> {
-    Ok(wheels.par_iter().map(|wheel| wheel::install(wheel, scheme, interpreter)).collect::<Result<_, _>>()?)
+    let install = |adapted: &Adapted| wheel::install(&adapted.wheel, &adapted.changes, scheme, interpreter);
+    Ok(wheels.par_iter().map(install).collect::<Result<_, _>>()?)
 }

@@ -5,7 +5,7 @@
 //! v1/wheels/ab/abcd….whl         a wheel, by its SHA-256
 //! v1/wheels/ab/abcd….record      what strict reading found in it
 //! v1/digests/md5/ab/abcd…        the SHA-256 of the file that has this digest of another algorithm
-//! v1/blobs/ab/abcd…             a source distribution, or a layer, a manifest or a configuration of an image, by its SHA-256
+//! v1/blobs/ab/abcd…             a source distribution, a pack, or a layer or a document of an image, by its SHA-256
 //! v1/layers, compressed, built…  notes on images and built wheels, by what they are about (see [`Note`])
 //! v1/repositories/abcd…/         a bare clone, by the repository's URL
 //! v1/partial/abcd….part, .lock   a file on the way in, and the lock of the one process that writes it

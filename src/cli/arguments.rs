@@ -13,8 +13,10 @@ use crate::lock::{FormatControl, Packages, Request};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
 use crate::settings::{
-    CacheChoice, FetchSettings, LockCheck, ProfileChoice, RegistrySettings, RequirementsSettings, Settings,
+    AuditSettings, CacheChoice, ContentSettings, FetchSettings, LockCheck, ProfileChoice, RegistrySettings,
+    RequirementsSettings, Settings,
 };
+use crate::trim::SlimRule;
 
 /// When to colour what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -183,6 +185,54 @@ pub struct ApplicationArguments {
     exclude: Vec<String>,
 }
 
+/// What becomes of the files of distributions.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Contents")]
+pub struct ContentArguments {
+    /// Leave out of dependencies what nothing needs at run time: all of it, or only tests, stubs, headers, sources, docs
+    /// or bytecode; of your own files, --exclude decides
+    #[arg(
+        long, value_name = "RULE,…", value_delimiter = ',', num_args = 0..=1, require_equals = true,
+        default_missing_value = "tests,stubs,headers,sources,docs,bytecode"
+    )]
+    slim: Vec<SlimRule>,
+    /// Drop the debug sections of compiled files
+    #[arg(long)]
+    strip: bool,
+    /// Compile sources to bytecode, with an interpreter of the target's version on this machine [default: for images
+    /// where there is one]
+    #[arg(long, overrides_with = "no_compile_bytecode")]
+    compile_bytecode: bool,
+    /// Compile nothing
+    #[arg(long, overrides_with = "compile_bytecode")]
+    no_compile_bytecode: bool,
+}
+
+impl ContentArguments {
+    fn settings(&self) -> ContentSettings {
+        let bytecode = (self.compile_bytecode || self.no_compile_bytecode).then_some(self.compile_bytecode);
+        ContentSettings { slim: self.slim.iter().copied().collect(), strip: self.strip, bytecode }
+    }
+}
+
+/// How what was built is audited before it is written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Audits")]
+pub struct AuditArguments {
+    /// A module or a shared library that need not be in the artifact, because it is elsewhere at run time
+    #[arg(long, value_name = "NAME")]
+    allow_missing: Vec<String>,
+    /// Do not look for missing modules and shared libraries
+    #[arg(long)]
+    no_audit: bool,
+}
+
+impl AuditArguments {
+    fn settings(self) -> AuditSettings {
+        AuditSettings { skip: self.no_audit, allow_missing: self.allow_missing.into_iter().collect() }
+    }
+}
+
 /// Where locked files may be fetched from.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Fetching")]
@@ -273,6 +323,10 @@ pub struct CommonArguments {
     #[command(flatten)]
     application: ApplicationArguments,
     #[command(flatten)]
+    contents: ContentArguments,
+    #[command(flatten)]
+    audit: AuditArguments,
+    #[command(flatten)]
     build: BuildArguments,
     #[command(flatten)]
     requirements: RequirementsArguments,
@@ -314,6 +368,8 @@ impl CommonArguments {
             profile,
             includes: self.application.include,
             excludes: self.application.exclude,
+            contents: self.contents.settings(),
+            audit: self.audit.settings(),
             formats: self.build.formats(),
             fetch: self.fetch.settings()?,
             wheel_dir: self.build.wheel_dir,

@@ -6,6 +6,7 @@ mod arguments;
 mod cache;
 mod completions;
 mod diff;
+mod documents;
 mod environment;
 mod error;
 mod image;

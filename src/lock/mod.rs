@@ -118,6 +118,17 @@ impl Lock {
         }
     }
 
+    /// Returns the extras and groups that may be asked for beside what a request asks for. `project` is as for
+    /// [`Lock::select`].
+    pub fn choices(&self, request: &Request, project: &Path) -> Choices {
+        match self {
+            Self::Uv(lock) => lock.choices(request, project),
+            Self::Pylock(lock) => lock.choices(),
+            Self::Poetry(lock) => lock.choices(),
+            Self::Requirements(_) => Choices::default(),
+        }
+    }
+
     /// Selects what is asked for, for a target. `project` is the project's folder relative to the lock's; it is empty
     /// for the lock's own folder.
     ///
@@ -150,6 +161,15 @@ pub enum Freshness {
     Current,
     /// Nothing speaks against it, but the files alone do not tell, for these reasons. `uv lock --check` does.
     Undecided(Vec<String>),
+}
+
+/// What a project offers beside its dependencies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// The extras.
+    pub extras: BTreeSet<ExtraName>,
+    /// The groups.
+    pub groups: BTreeSet<GroupName>,
 }
 
 /// What to select: the root, its extras and groups, and what to leave out. The flags of `uv export`, by the same names.

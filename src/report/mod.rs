@@ -153,6 +153,38 @@ pub struct ArtifactReport {
     pub files: usize,
 }
 
+/// What a document about an artifact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DocumentKind {
+    /// A bill of materials in CycloneDX's form.
+    Cyclonedx,
+    /// A bill of materials in SPDX's form.
+    Spdx,
+    /// What it was built from, as SLSA provenance.
+    Provenance,
+}
+
+/// A document about an artifact.
+#[derive(Debug, Clone, Serialize)]
+pub struct DocumentReport {
+    /// What it is.
+    pub kind: DocumentKind,
+    /// Its media type.
+    pub media_type: String,
+    /// Its digest.
+    pub digest: String,
+    /// The platform of the image that it is about; absent for zips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The files beside the artifact that it was written to.
+    pub paths: Vec<PathBuf>,
+    /// The digest of the manifest by which it refers to its image, in layouts, OCI archives and registries; absent for
+    /// zips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<String>,
+}
+
 /// The limits of the target, and how much of them is used.
 #[derive(Debug, Clone, Serialize)]
 pub struct LimitsReport {
@@ -175,6 +207,65 @@ pub struct ApplicationReport {
     pub unzipped_size: u64,
 }
 
+/// The bytecode of an artifact.
+#[derive(Debug, Clone, Serialize)]
+pub struct BytecodeReport {
+    /// The minor version of CPython that it is for, for instance `3.12`.
+    pub version: String,
+    /// The full version of the CPython that compiled it, for instance `3.12.8`; none if none of the target's version is
+    /// on this machine, so that there is no bytecode.
+    pub python: Option<String>,
+    /// Where that CPython is.
+    pub interpreter: Option<PathBuf>,
+    /// The number of its files.
+    pub files: usize,
+    /// Their size, uncompressed, in bytes.
+    pub size: u64,
+}
+
+/// What the audits found that is no reason to fail or to warn.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AuditReport {
+    /// The distributions that nothing in the artifact imports or requires, as far as its sources tell.
+    pub unused: Vec<String>,
+}
+
+/// How much less there is than in the wheels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Saved {
+    /// The number of files that it is about.
+    pub files: usize,
+    /// How many bytes there are less, uncompressed.
+    pub bytes: u64,
+}
+
+impl Saved {
+    /// Adds what was saved elsewhere.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What a rule of `--slim` left out of the distributions.
+#[derive(Debug, Clone, Serialize)]
+pub struct SlimmedReport {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What it saved.
+    #[serde(flatten)]
+    pub saved: Saved,
+}
+
+/// What is not in the artifact of the distributions' files.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TrimReport {
+    /// What was left out, by the rules that found something.
+    pub slimmed: Vec<SlimmedReport>,
+    /// What was dropped from compiled files that are in the artifact.
+    pub stripped: Saved,
+}
+
 /// What `pybundle lambda` reports.
 #[derive(Debug, Clone, Serialize)]
 pub struct BuildReport {
@@ -186,6 +277,8 @@ pub struct BuildReport {
     pub target: TargetReport,
     /// The files that were built.
     pub artifacts: Vec<ArtifactReport>,
+    /// The documents about them.
+    pub documents: Vec<DocumentReport>,
     /// The limits.
     pub limits: LimitsReport,
     /// The distributions, ordered by name.
@@ -196,6 +289,12 @@ pub struct BuildReport {
     pub application: ApplicationReport,
     /// The handler that was found, if one was named.
     pub handler: Option<String>,
+    /// What was left out of the distributions.
+    pub trim: TrimReport,
+    /// The bytecode, unless nothing was to be compiled.
+    pub bytecode: Option<BytecodeReport>,
+    /// What the audits found.
+    pub audit: AuditReport,
     /// Everything that was warned of.
     pub warnings: Vec<String>,
     /// How long it took, in seconds.
@@ -247,6 +346,12 @@ pub struct PlatformReport {
     pub base_layers: usize,
     /// What was laid over the base, the lowest first.
     pub layers: Vec<LayerReport>,
+    /// What was left out of the distributions.
+    pub trim: TrimReport,
+    /// The bytecode, unless nothing was to be compiled.
+    pub bytecode: Option<BytecodeReport>,
+    /// What the audits found.
+    pub audit: AuditReport,
     /// The distributions, ordered by name.
     pub distributions: Vec<DistributionReport>,
 }
@@ -281,6 +386,8 @@ pub struct PushReport {
     pub mounted: usize,
     /// How many blobs were there.
     pub existing: usize,
+    /// The digests of the manifests of documents that are attached there.
+    pub attached: Vec<String>,
 }
 
 /// What `pybundle push` reports, and `pybundle image` of its push.
@@ -325,6 +432,8 @@ pub struct ImageReport {
     pub start: StartReport,
     /// The files that were written, as they can be given to `pybundle push`.
     pub outputs: Vec<String>,
+    /// The documents about the images.
+    pub documents: Vec<DocumentReport>,
     /// What was pushed.
     pub pushed: Option<PushedReport>,
     /// Everything that was warned of.

@@ -2,16 +2,20 @@
 //!
 //! Specification: [PyPA, binary distribution format, installing a wheel](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl).
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::entry_points::{self, EntryPoint};
 use super::error::{Defect, Fault, WheelError};
-use super::inventory::{Inventory, Part};
-use super::record;
+use super::inventory::{Inventory, LARGEST_TEXT, Part, WheelFile};
+use super::record::{self, Stated};
 use crate::digest::Sha256;
+use crate::name::DistributionName;
 use crate::target::Scheme;
-use crate::tree::{Content, Distribution, Entry, Mode, Origin, TreePath};
+use crate::tree::{Content, Distribution, Entry, Extent, Mode, Origin, TreePath};
 use crate::wheel::filename::WheelFilename;
 
 /// A verified wheel.
@@ -29,42 +33,112 @@ pub struct Wheel {
     pub inventory: Inventory,
 }
 
+impl Wheel {
+    /// Returns the bytes of its METADATA, which was read and checked before.
+    ///
+    /// # Errors
+    /// The wheel's file cannot be read.
+    pub fn metadata(&self) -> io::Result<Vec<u8>> {
+        let path = format!("{}/METADATA", self.inventory.dist_info);
+        let is_metadata = |file: &&WheelFile| file.part == Part::Library && file.path == path;
+        let file = self.inventory.files.iter().find(is_metadata).ok_or(io::ErrorKind::NotFound)?;
+        let content = Content::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
+        content.read(LARGEST_TEXT)
+    }
+}
+
+/// How an installation differs from its wheel. RECORD follows.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// The files that are left out, by their positions in [`Inventory::files`].
+    pub left_out: BTreeSet<usize>,
+    /// Other bytes for files, by the positions of these.
+    pub replaced: BTreeMap<usize, Packed>,
+    /// Bytecode, by its path below site-packages. RECORD lists it without a digest, as pip does.
+    pub bytecode: BTreeMap<String, Packed>,
+}
+
+/// Bytes that were made of a wheel's, in a file of the cache.
+#[derive(Debug, Clone)]
+pub struct Packed {
+    /// The file.
+    pub archive: Arc<PathBuf>,
+    /// Where in the file.
+    pub extent: Extent,
+}
+
+impl Packed {
+    fn content(&self) -> Content {
+        Content::Archived { archive: self.archive.clone(), extent: self.extent.clone() }
+    }
+}
+
 /// Returns the files of a wheel at their places under a scheme, ordered by path. Scripts run under `interpreter`, the
 /// path of the interpreter at run time.
 ///
 /// # Errors
 /// Two files want one place, or a file's place is not valid.
-pub fn install(wheel: &Wheel, scheme: &Scheme, interpreter: &str) -> Result<Vec<(TreePath, Entry)>, WheelError> {
-    install_files(wheel, scheme, interpreter).map_err(|defect| defect.of(&wheel.filename))
+pub fn install(
+    wheel: &Wheel,
+    changes: &Changes,
+    scheme: &Scheme,
+    interpreter: &str,
+) -> Result<Vec<(TreePath, Entry)>, WheelError> {
+    install_files(wheel, changes, scheme, interpreter).map_err(|defect| defect.of(&wheel.filename))
 }
 
-fn install_files(wheel: &Wheel, scheme: &Scheme, interpreter: &str) -> Result<Vec<(TreePath, Entry)>, Defect> {
+/// Returns where the files of one part of a distribution go under a scheme: the folder that [`WheelFile::path`] is below.
+///
+/// [`WheelFile::path`]: super::WheelFile::path
+pub fn folder<'a>(part: Part, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
+    match part {
+        Part::Library => (&*scheme.site_packages).into(),
+        Part::Headers => join(&scheme.headers, name.as_str()).into(),
+        Part::Scripts => (&*scheme.scripts).into(),
+        Part::Data => (&*scheme.data).into(),
+    }
+}
+
+fn install_files(
+    wheel: &Wheel,
+    changes: &Changes,
+    scheme: &Scheme,
+    interpreter: &str,
+) -> Result<Vec<(TreePath, Entry)>, Defect> {
     let Inventory { name, dist_info, files, entry_points, .. } = &wheel.inventory;
-    let headers = join(&scheme.headers, name.as_str());
     let launchers = launchers(entry_points, interpreter);
     let mut installation =
         Installation::new(&wheel.inventory, &scheme.site_packages, files.len() + launchers.len() + 1);
-    for file in files {
-        let (prefix, mode) = match file.part {
-            Part::Library => (&scheme.site_packages, file.mode),
-            Part::Headers => (&headers, file.mode),
+    for (position, file) in files.iter().enumerate() {
+        if changes.left_out.contains(&position) {
+            continue;
+        }
+        let mode = match file.part {
+            Part::Library | Part::Headers => file.mode,
             Part::Data => {
                 check_data(scheme, &file.path).map_err(|fault| fault.at(&*file.path))?;
-                (&scheme.data, file.mode)
+                file.mode
             }
             Part::Scripts if replaced_by(&file.path, &launchers) => continue,
-            Part::Scripts => (&scheme.scripts, Mode::Executable),
+            Part::Scripts => Mode::Executable,
         };
-        match &file.script {
-            Some(rest) => {
+        let prefix = &*folder(file.part, name, scheme);
+        match (&file.script, changes.replaced.get(&position)) {
+            (Some(rest), _) => {
                 let text = [b"#!", interpreter.as_bytes(), b"\n", rest].concat();
                 installation.write(prefix, &file.path, mode, text)?;
             }
-            None => {
+            (None, Some(packed)) => {
+                installation.add(prefix, &file.path, mode, packed.content(), Some(packed.extent.sha256))?;
+            }
+            (None, None) => {
                 let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-                installation.add(prefix, &file.path, mode, content, file.extent.sha256)?;
+                installation.add(prefix, &file.path, mode, content, Some(file.extent.sha256))?;
             }
         }
+    }
+    for (path, packed) in &changes.bytecode {
+        installation.add(&scheme.site_packages, path, Mode::Regular, packed.content(), None)?;
     }
     for launcher in &launchers {
         let text = launcher.launcher(interpreter).into_bytes();
@@ -78,7 +152,7 @@ struct Installation<'a> {
     site_packages: &'a str,
     origin: Origin,
     files: Vec<(TreePath, Entry)>,
-    rows: Vec<(String, Sha256, u64)>,
+    rows: Vec<(String, Stated)>,
 }
 
 impl<'a> Installation<'a> {
@@ -88,9 +162,17 @@ impl<'a> Installation<'a> {
         Self { site_packages, origin, files: Vec::with_capacity(capacity), rows: Vec::with_capacity(capacity) }
     }
 
-    fn add(&mut self, prefix: &str, path: &str, mode: Mode, content: Content, sha256: Sha256) -> Result<(), Defect> {
+    fn add(
+        &mut self,
+        prefix: &str,
+        path: &str,
+        mode: Mode,
+        content: Content,
+        sha256: Option<Sha256>,
+    ) -> Result<(), Defect> {
         let place = TreePath::below(prefix, path).map_err(|invalid| Fault::Place(invalid.reason).at(path))?;
-        self.rows.push((relative(self.site_packages, place.as_str()), sha256, content.size()));
+        let stated = sha256.map(|sha256| (sha256, content.size()));
+        self.rows.push((relative(self.site_packages, place.as_str()), stated));
         self.files.push((place, Entry { mode, content, origin: self.origin.clone() }));
         Ok(())
     }
@@ -98,7 +180,7 @@ impl<'a> Installation<'a> {
     /// Adds a file that is not in the wheel as it is to be.
     fn write(&mut self, prefix: &str, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), Defect> {
         let sha256 = Sha256::of(&bytes);
-        self.add(prefix, path, mode, Content::Bytes(bytes.into()), sha256)
+        self.add(prefix, path, mode, Content::Bytes(bytes.into()), Some(sha256))
     }
 
     /// Adds RECORD and returns all files, ordered by path.

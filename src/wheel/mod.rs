@@ -26,6 +26,6 @@ mod source;
 pub use entry_points::EntryPoint;
 pub use error::{Defect, Fault, Field, WheelError};
 pub use inflate::{Inflater, Stated};
-pub use install::{Wheel, install};
+pub use install::{Changes, Packed, Wheel, folder, install};
 pub use inventory::{Inventory, Part, WheelFile, read};
 pub use metadata::requires;

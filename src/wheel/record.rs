@@ -90,11 +90,14 @@ fn parse_digest(text: &str) -> Result<StatedDigest, String> {
     Ok(StatedDigest { algorithm, bytes })
 }
 
+/// What the RECORD of an installed distribution states of a file: its digest and its size. Of RECORD itself and of
+/// bytecode it states neither.
+pub(super) type Stated = Option<(Sha256, u64)>;
+
 /// Writes the RECORD of an installed distribution: a row for each file, and one for RECORD itself, in the order of
 /// their paths.
-pub(super) fn write(own_path: &str, files: &[(String, Sha256, u64)]) -> Vec<u8> {
-    let mut rows: Vec<(&str, Option<(Sha256, u64)>)> =
-        files.iter().map(|(path, digest, size)| (path.as_str(), Some((*digest, *size)))).collect();
+pub(super) fn write(own_path: &str, files: &[(String, Stated)]) -> Vec<u8> {
+    let mut rows: Vec<(&str, Stated)> = files.iter().map(|(path, stated)| (path.as_str(), *stated)).collect();
     rows.push((own_path, None));
     rows.sort_unstable_by_key(|(path, _)| *path);
 
@@ -132,7 +135,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let digest = Sha256::of(b"abc");
-        let files = [("b,\"c\".py", 2), ("a.py", 3)].map(|(path, size)| (path.to_owned(), digest, size));
+        let files = [("b,\"c\".py", 2), ("a.py", 3)].map(|(path, size)| (path.to_owned(), Some((digest, size))));
         let text = write("a-1.dist-info/RECORD", &files);
         let lines: Vec<&str> = std::str::from_utf8(&text).unwrap().lines().collect();
         assert_eq!(lines[0], "a-1.dist-info/RECORD,,");

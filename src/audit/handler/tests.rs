@@ -1,4 +1,5 @@
 use super::*;
+use crate::tree::Entry;
 use crate::tree::{Content, Mode, TreePath};
 
 const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 12 };

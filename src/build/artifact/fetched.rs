@@ -64,7 +64,12 @@ pub(super) fn documents(
                 // Whatever is no image is carried along, and not looked into.
                 match base::kind(&child.bytes) {
                     Ok(Kind::Manifest) => image(registry, reference, child, reporter),
-                    _ => Ok(Artifact { manifest: blob(child), blobs: Vec::new(), children: Vec::new() }),
+                    _ => Ok(Artifact {
+                        manifest: blob(child),
+                        blobs: Vec::new(),
+                        children: Vec::new(),
+                        referrers: Vec::new(),
+                    }),
                 }
             };
             let mut children = Vec::new();
@@ -74,7 +79,7 @@ pub(super) fn documents(
                     Err(error) => fault(error)?,
                 }
             }
-            Ok(Artifact { manifest: blob(manifest), blobs: Vec::new(), children })
+            Ok(Artifact { manifest: blob(manifest), blobs: Vec::new(), children, referrers: Vec::new() })
         }
     }
 }
@@ -110,7 +115,7 @@ fn image(
     for layer in &layers {
         blobs.push(remote(layer)?);
     }
-    Ok(Artifact { manifest: blob(manifest), blobs, children: Vec::new() })
+    Ok(Artifact { manifest: blob(manifest), blobs, children: Vec::new(), referrers: Vec::new() })
 }
 
 fn blob(manifest: Manifest) -> Blob {

@@ -61,9 +61,18 @@ pub(super) fn read(source: &Source, choice: Option<&Choice>) -> Result<Artifact,
 /// There is no such artifact, or several, or the document that it begins with cannot be read.
 pub(super) fn survey(source: &Source, choice: Option<&Choice>) -> Result<(Artifact, Vec<FileError>), FileError> {
     let index = read_index(source)?;
-    let chosen = choose(source, index.manifests(), choice)?;
+    let (referrers, images): (Vec<_>, Vec<_>) = index.manifests().iter().partition(|found| is_referrer(found));
+    // What has nothing else in it may be a document about something elsewhere.
+    let chosen = choose(source, if images.is_empty() { &referrers } else { &images }, choice)?;
     let mut reader = Reader { source, left: LARGEST_TOTAL, faults: Vec::new() };
-    let artifact = reader.artifact(INDEX, chosen, 0)?;
+    let mut artifact = reader.artifact(INDEX, chosen, 0)?;
+    for descriptor in referrers {
+        let referrer = reader.artifact(INDEX, descriptor, 0)?;
+        let subject = subject(source, &referrer)?;
+        if let Some(subject) = subject.and_then(|subject| find(&mut artifact, subject)) {
+            subject.referrers.push(referrer);
+        }
+    }
     Ok((artifact, reader.faults))
 }
 
@@ -96,19 +105,45 @@ fn read_index(source: &Source) -> Result<ImageIndex, FileError> {
     Ok(index)
 }
 
+/// Tells whether a layout lists a document about something, as ORAS does, rather than an image.
+fn is_referrer(descriptor: &Descriptor) -> bool {
+    descriptor.artifact_type().is_some() && names(descriptor).next().is_none()
+}
+
+/// Returns the digest of what a manifest is about.
+fn subject(source: &Source, referrer: &Artifact) -> Result<Option<Sha256>, FileError> {
+    let BlobContent::Bytes(bytes) = &referrer.manifest.content else { return Ok(None) };
+    let about: About = parse(source, &referrer.manifest.digest.to_string(), bytes)?;
+    Ok(about.subject.and_then(|subject| subject.as_digest_sha256().and_then(sha256)))
+}
+
+/// The subject of a manifest (OCI image manifest, `subject`).
+#[derive(Deserialize)]
+struct About {
+    subject: Option<Descriptor>,
+}
+
+/// Finds a manifest in an artifact by its digest.
+fn find(artifact: &mut Artifact, digest: Sha256) -> Option<&mut Artifact> {
+    if artifact.manifest.digest == digest {
+        return Some(artifact);
+    }
+    artifact.children.iter_mut().find_map(|child| find(child, digest))
+}
+
 /// Returns the descriptor that is meant. Several of one digest are one artifact with several names.
 fn choose<'a>(
     source: &Source,
-    descriptors: &'a [Descriptor],
+    descriptors: &[&'a Descriptor],
     choice: Option<&Choice>,
 ) -> Result<&'a Descriptor, FileError> {
-    let meant = |descriptor: &&Descriptor| match choice {
+    let meant = |descriptor: &&&Descriptor| match choice {
         None => true,
         Some(Choice::Digest(chosen)) => descriptor.as_digest_sha256() == Some(&chosen.hex()),
         Some(Choice::Name(chosen)) => names(descriptor).any(|name| name == chosen),
     };
     let found: BTreeMap<&str, _> =
-        descriptors.iter().filter(meant).map(|found| (found.digest().as_ref(), found)).collect();
+        descriptors.iter().filter(meant).map(|found| (found.digest().as_ref(), *found)).collect();
     if let (1, Some((_, descriptor))) = (found.len(), found.first_key_value()) {
         return Ok(*descriptor);
     }
@@ -120,13 +155,13 @@ fn choose<'a>(
     let path = source.path().to_owned();
     match choice {
         Some(choice) if found.is_empty() => {
-            let names = descriptors.iter().flat_map(named).collect();
+            let names = descriptors.iter().copied().flat_map(named).collect();
             Err(FileError::NotFound { path, choice: choice.to_string(), names })
         }
         // One name for several digests chooses nothing.
         Some(_) => Err(FileError::Several { path, names: found.into_values().map(digest).collect() }),
         None if found.is_empty() => Err(source.invalid(INDEX, Fault::Malformed("refers to nothing"))),
-        None => Err(FileError::Several { path, names: descriptors.iter().flat_map(named).collect() }),
+        None => Err(FileError::Several { path, names: descriptors.iter().copied().flat_map(named).collect() }),
     }
 }
 
@@ -149,7 +184,7 @@ impl Reader<'_> {
     fn artifact(&mut self, parent: &str, descriptor: &Descriptor, depth: usize) -> Result<Artifact, FileError> {
         let (manifest, bytes) = self.document(parent, descriptor, LARGEST_MANIFEST)?;
         let name = manifest.digest.to_string();
-        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new() };
+        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
         match descriptor.media_type() {
             MediaType::ImageManifest => self.manifest(&name, &bytes, &mut artifact)?,
             MediaType::Other(docker) if docker == DOCKER_MANIFEST => self.manifest(&name, &bytes, &mut artifact)?,

@@ -12,7 +12,7 @@ use super::walk::{Start, Walk};
 use super::{PackageIndex, PoetryLock};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
-use crate::lock::{Dependent, Pinned, Request, Selection, Source};
+use crate::lock::{Choices, Dependent, Pinned, Request, Selection, Source};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::target::{LambdaProfile, MarkerEnvironment, Target};
@@ -125,9 +125,8 @@ impl PoetryLock {
                 known: self.extras.iter().map(ToString::to_string).collect(),
             });
         }
-        let in_lock = self.packages.iter().filter_map(|package| package.groups.as_ref()).flatten();
         let is_main = |group: &GroupName| group.as_str() == MAIN;
-        let known: BTreeSet<&GroupName> = self.project.groups.keys().chain(in_lock).collect();
+        let known = self.groups();
         let groups: BTreeSet<GroupName> = request.groups.union(&request.only_groups).cloned().collect();
         if let Some(group) = groups.iter().find(|group| !is_main(group) && !known.contains(group)) {
             return Err(LockError::UnknownGroup {
@@ -142,6 +141,18 @@ impl PoetryLock {
             groups: groups.into_iter().filter(|group| !is_main(group)).collect(),
             extras: if request.all_extras { self.extras.clone() } else { request.extras.clone() },
         })
+    }
+
+    /// Returns the groups that the project and the lock name.
+    fn groups(&self) -> BTreeSet<&GroupName> {
+        let in_lock = self.packages.iter().filter_map(|package| package.groups.as_ref()).flatten();
+        self.project.groups.keys().chain(in_lock).collect()
+    }
+
+    /// Returns what may be asked for besides the project.
+    pub fn choices(&self) -> Choices {
+        let groups = self.groups().into_iter().filter(|group| group.as_str() != MAIN);
+        Choices { extras: self.extras.clone(), groups: groups.cloned().collect() }
     }
 
     /// Returns the project itself, unless it is left out.

@@ -10,7 +10,7 @@ use super::Pylock;
 use super::package::Package;
 use crate::lock::error::LockError;
 use crate::lock::syntax::Parsed;
-use crate::lock::{Dependent, Pinned, Request, Selection, Source, python};
+use crate::lock::{Choices, Dependent, Pinned, Request, Selection, Source, python};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::target::{MarkerEnvironment, Target};
@@ -54,6 +54,11 @@ impl Pylock {
             })
         });
         Ok(Selection { distributions: pinned.collect::<Result<_, LockError>>()? })
+    }
+
+    /// Returns what may be asked for.
+    pub fn choices(&self) -> Choices {
+        Choices { extras: self.extras.clone(), groups: self.groups.union(&self.default_groups).cloned().collect() }
     }
 
     /// Returns the extras and groups that markers see.

@@ -9,7 +9,7 @@ use super::document::Requirement;
 use super::graph::{Edge, Package, PackageIndex};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
-use crate::lock::{Dependent, Request};
+use crate::lock::{Choices, Dependent, Request};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::target::MarkerEnvironment;
@@ -147,13 +147,12 @@ impl Roots {
     }
 
     fn check_extras(&self, lock: &UvLock, request: &Request) -> Result<(), LockError> {
-        let roots = || self.packages.iter().map(|&index| lock.graph.package(index));
-        let known: BTreeSet<&ExtraName> = roots().flat_map(declared_extras).collect();
+        let known = self.extras(lock);
         match request.extras.iter().find(|extra| !known.contains(extra)) {
             None => Ok(()),
             Some(extra) => Err(LockError::UnknownExtra {
                 path: lock.path.clone(),
-                projects: roots().map(|package| package.name.to_string()).collect(),
+                projects: self.packages.iter().map(|&index| lock.graph.package(index).name.to_string()).collect(),
                 extra: extra.to_string(),
                 known: known.iter().map(ToString::to_string).collect(),
             }),
@@ -161,15 +160,23 @@ impl Roots {
     }
 
     fn unknown_group(&self, lock: &UvLock, group: &GroupName) -> LockError {
-        let packages = self.packages.iter().copied().chain(lock.root()).map(|index| lock.graph.package(index));
-        let known: BTreeSet<&GroupName> =
-            packages.flat_map(declared_groups).chain(lock.manifest.dependency_groups.keys()).collect();
         LockError::UnknownGroup {
             path: lock.path.clone(),
             projects: self.packages.iter().map(|&index| lock.graph.package(index).name.to_string()).collect(),
             group: group.to_string(),
-            known: known.iter().map(ToString::to_string).collect(),
+            known: self.groups(lock).iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// Returns the groups that may be asked for.
+    fn groups<'l>(&self, lock: &'l UvLock) -> BTreeSet<&'l GroupName> {
+        let packages = self.packages.iter().copied().chain(lock.root()).map(|index| lock.graph.package(index));
+        packages.flat_map(declared_groups).chain(lock.manifest.dependency_groups.keys()).collect()
+    }
+
+    /// Returns the extras that may be asked for.
+    fn extras<'l>(&self, lock: &'l UvLock) -> BTreeSet<&'l ExtraName> {
+        self.packages.iter().flat_map(|&index| declared_extras(lock.graph.package(index))).collect()
     }
 }
 
@@ -205,6 +212,15 @@ impl Starts {
 }
 
 impl UvLock {
+    /// Returns what may be asked for besides what a request asks for. `folder` is the project's, relative to the lock's.
+    pub fn choices(&self, request: &Request, folder: &Path) -> Choices {
+        let Ok(roots) = Roots::find(self, request, folder) else { return Choices::default() };
+        Choices {
+            extras: roots.extras(self).into_iter().cloned().collect(),
+            groups: roots.groups(self).into_iter().cloned().collect(),
+        }
+    }
+
     /// Returns the project in the lock's folder.
     fn root(&self) -> Option<PackageIndex> {
         let is_root = |package: &Package| package.source.folder().is_some_and(|path| matches!(path, "" | "."));

@@ -1,0 +1,112 @@
+//! Python sources, parsed for a version of Python.
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_python_parser::{Mode, ParseOptions, Parsed};
+
+use crate::target::PythonVersion;
+
+/// A source that is no Python.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SyntaxError {
+    /// From 1.
+    pub(super) line: usize,
+    /// In characters, from 1.
+    pub(super) column: usize,
+    pub(super) reason: String,
+}
+
+/// Parses a module for a version of Python, and returns what `read` finds in its text and its statements; none if they are
+/// nested so deeply that nobody may follow them.
+pub(super) fn parse<T>(
+    source: &[u8],
+    python: PythonVersion,
+    read: impl FnOnce(&str, &[Stmt]) -> T,
+) -> Result<Option<T>, SyntaxError> {
+    let source = decode(source)?;
+    let version = ast::PythonVersion { major: python.major, minor: python.minor };
+    let options = ParseOptions::from(Mode::Module).with_target_version(version);
+    let parsed = ruff_python_parser::parse_unchecked(&source, options);
+    let body = match parsed.syntax() {
+        ast::Mod::Module(module) => &module.body[..],
+        ast::Mod::Expression(_) => &[],
+    };
+    let mut nesting = Nesting::default();
+    nesting.visit_body(body);
+    let result = match syntax_error(&source, &parsed) {
+        Some(error) => Err(error),
+        None => Ok((!nesting.is_too_deep).then(|| read(&source, body))),
+    };
+    if nesting.is_too_deep {
+        // Freeing such a tree would recurse until the stack ends.
+        std::mem::forget(parsed);
+    }
+    result
+}
+
+/// Returns the first error of a module: in the grammar, else in what the version of Python knows of it.
+fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<SyntaxError> {
+    let grammar = parsed.errors().first().map(|error| (error.location, error.error.to_string()));
+    let unsupported = || parsed.unsupported_syntax_errors().first().map(|error| (error.range, error.to_string()));
+    let (range, reason) = grammar.or_else(unsupported)?;
+    let before = source.get(..range.start().to_usize()).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before[line_start..].chars().count() + 1;
+    Some(SyntaxError { line: before.matches('\n').count() + 1, column, reason })
+}
+
+/// Measures how deeply statements and expressions are nested.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    is_too_deep: bool,
+}
+
+impl Nesting {
+    /// Far above what people write, and far below what overflows a stack.
+    const LIMIT: usize = 400;
+
+    fn within(&mut self, walk: impl FnOnce(&mut Self)) {
+        self.depth += 1;
+        self.is_too_deep |= self.depth > Self::LIMIT;
+        if !self.is_too_deep {
+            walk(self);
+        }
+        self.depth -= 1;
+    }
+}
+
+impl<'a> Visitor<'a> for Nesting {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        self.within(|nesting| visitor::walk_stmt(nesting, statement));
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        self.within(|nesting| visitor::walk_expr(nesting, expression));
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        self.within(|nesting| visitor::walk_pattern(nesting, pattern));
+    }
+}
+
+/// Decodes a source file: UTF-8, unless one of its first two lines names another encoding (PEP 263). The identifiers of
+/// such a file are taken for ASCII.
+fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, SyntaxError> {
+    let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
+    let error = match std::str::from_utf8(source) {
+        Ok(source) => return Ok(source.into()),
+        Err(error) => error,
+    };
+    let names_encoding = |line: &[u8]| line.starts_with(b"#") && line.windows(6).any(|window| window == b"coding");
+    if source.split(|byte| *byte == b'\n').take(2).any(names_encoding) {
+        return Ok(String::from_utf8_lossy(source));
+    }
+    let before = &source[..error.valid_up_to()];
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    Err(SyntaxError {
+        line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+        column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
+        reason: "a byte that is not UTF-8, and no encoding is declared".to_owned(),
+    })
+}

@@ -1,0 +1,51 @@
+//! The audit of imports over what was built.
+
+use std::collections::BTreeSet;
+
+use super::Audited;
+use super::remedies::Remedies;
+use super::unused;
+use crate::audit::imports::{ImportFinding, Imports, modules_of};
+use crate::name::DistributionName;
+use crate::report::AuditReport;
+use crate::tree::Origin;
+
+/// What the runtime of a Lambda function brings beside the SDK: the runtime's client with what it requires (the metadata of
+/// awslambdaric), and the modules that the service starts it with.
+const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "simplejson", "snapshot_restore_py"];
+
+/// Returns what is wrong with the application's imports and syntax; adds the distributions that nothing imports to the
+/// report.
+pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> {
+    let plan = audited.plan;
+    let own: BTreeSet<&DistributionName> = plan.projects().map(|(selected, _)| &selected.name).collect();
+    let is_own = |origin: &Origin| match origin {
+        Origin::Application => true,
+        Origin::Distribution(distribution) => own.contains(&distribution.name),
+    };
+    let imports = Imports {
+        roots: audited.roots,
+        python: plan.target.python,
+        is_own: &is_own,
+        brought: &brought(audited.brought),
+        allowed: &audited.settings.audit.allow_missing,
+        started: audited.started,
+    };
+    let mut audit = imports.audit();
+    let mut remedies = Remedies::new(audited);
+    for finding in &mut audit.findings {
+        if let ImportFinding::Missing(missing) = finding {
+            remedies.add(missing);
+        }
+    }
+    if audit.modules > 0 {
+        report.unused = unused::unused(audited, &audit.used, &is_own);
+    }
+    audit.findings
+}
+
+/// Returns the top-level modules that the runtime brings.
+fn brought(distributions: &[DistributionName]) -> BTreeSet<String> {
+    let of_runtime = OF_RUNTIME.iter().filter(|_| !distributions.is_empty()).map(|module| (*module).to_owned());
+    distributions.iter().flat_map(modules_of).chain(of_runtime).collect()
+}

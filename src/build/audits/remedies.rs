@@ -1,0 +1,196 @@
+//! What may be done about a missing module, as far as the lock and the project's folder tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::Audited;
+use crate::audit::imports::Missing;
+use crate::lock::{Lock, Request};
+use crate::name::DistributionName;
+
+/// What is known of the distributions and modules that are not in the artifact.
+pub struct Remedies<'a> {
+    audited: &'a Audited<'a>,
+    /// What each flag would select besides; found out when it is first asked for.
+    offers: Option<Vec<Offer>>,
+}
+
+/// A flag, and what it would select besides.
+struct Offer {
+    flag: String,
+    /// What the flag stands for.
+    what: String,
+    distributions: BTreeSet<DistributionName>,
+}
+
+impl<'a> Remedies<'a> {
+    /// Prepares for questions. Nothing is read before there is one.
+    pub fn new(audited: &'a Audited<'a>) -> Self {
+        Self { audited, offers: None }
+    }
+
+    /// Adds what may be done about a missing module.
+    pub fn add(&mut self, missing: &mut Missing) {
+        if let Some(remedy) = self.in_project(&missing.module) {
+            missing.remedies.insert(0, remedy);
+            return;
+        }
+        let candidates: Vec<DistributionName> =
+            missing.distributions.iter().filter_map(|name| name.parse().ok()).collect();
+        let found = candidates.iter().find_map(|name| self.left_out(name).or_else(|| self.offered(name)));
+        let found = found.or_else(|| candidates.iter().find_map(|name| self.in_other_files(name)));
+        let found = found.or_else(|| candidates.iter().find_map(|name| self.installed(name, &missing.module)));
+        match found {
+            Some(remedy) => missing.remedies.insert(0, remedy),
+            // Another remedy says what the module is likely to be.
+            None if missing.remedies.is_empty() => {
+                missing.remedies.extend(candidates.first().map(|name| self.add_it(name)))
+            }
+            None => {}
+        }
+        let flag = format!("if `{}` is elsewhere at run time, pass --allow-missing {}", missing.module, missing.module);
+        missing.remedies.push(flag);
+    }
+
+    /// Answers for a module whose file is in the project, but not in the artifact.
+    fn in_project(&self, module: &str) -> Option<String> {
+        let workspace = &self.audited.plan.project.workspace;
+        let folders = workspace.members.iter().map(|member| (member, workspace.folder(member)));
+        let below = module.replace('.', "/");
+        for (member, folder) in folders {
+            for source in ["", "src"] {
+                let stem = folder.join(source).join(&below);
+                let is_there = stem.with_added_extension("py").is_file() || stem.join("__init__.py").is_file();
+                if !is_there {
+                    continue;
+                }
+                let is_current = member.path == workspace.current().path;
+                return Some(match &member.pyproject.name {
+                    Some(name) if !is_current => format!(
+                        "`{module}` belongs to the workspace member {name}, which nothing that was selected requires: add it to the dependencies"
+                    ),
+                    _ => format!(
+                        "{} is not in the artifact: name it with --include",
+                        shown(&folder, Path::new(source).join(&below), stem.is_dir())
+                    ),
+                });
+            }
+        }
+        None
+    }
+
+    /// Answers for a distribution that the user leaves out.
+    fn left_out(&self, name: &DistributionName) -> Option<String> {
+        let request = &self.audited.settings.request;
+        if request.no_install_packages.contains(name) {
+            return Some(format!("{name} is left out by --no-install-package"));
+        }
+        let excluded = self.audited.plan.excluded.iter().find(|excluded| excluded.name == name.as_str())?;
+        Some(format!("{name} is left out: {}", excluded.reason))
+    }
+
+    /// Answers for a distribution that the lock has for an extra or a group.
+    fn offered(&mut self, name: &DistributionName) -> Option<String> {
+        let audited = self.audited;
+        let offers = self.offers.get_or_insert_with(|| offers(audited));
+        let offer = offers.iter().find(|offer| offer.distributions.contains(name))?;
+        let Offer { flag, what, .. } = offer;
+        Some(format!(
+            "{name} is locked, but only for the {what}: move it to the project's dependencies, or pass {flag}"
+        ))
+    }
+
+    /// Answers for a distribution that other files of requirements have.
+    fn in_other_files(&self, name: &DistributionName) -> Option<String> {
+        let plan = self.audited.plan;
+        let (Lock::Requirements(_), Some(path)) = (&plan.project.lock, plan.project.path.as_deref()) else {
+            return None;
+        };
+        let folder = path.parent()?;
+        let other = requirements_in(folder).into_iter().filter(|other| other != path);
+        let has = |other: &PathBuf| {
+            std::fs::read_to_string(other).is_ok_and(|text| text.lines().any(|line| is_of(line, name)))
+        };
+        let other = other.filter(has).next()?;
+        let shown = other.strip_prefix(folder).unwrap_or(&other).display();
+        Some(format!("{name} is in {shown}, but not in {}: add it there", path.file_name()?.to_string_lossy()))
+    }
+
+    /// Answers for a distribution that is in the artifact, but does not have the module.
+    fn installed(&self, name: &DistributionName, module: &str) -> Option<String> {
+        let selected = self.audited.plan.installed().find(|selected| selected.name == *name)?;
+        let version = selected.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        Some(format!("{name}{version} is in the artifact, and has no `{module}`"))
+    }
+
+    /// Says how a distribution comes into the lock.
+    fn add_it(&self, name: &DistributionName) -> String {
+        let plan = self.audited.plan;
+        let file =
+            || plan.project.path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        match &plan.project.lock {
+            Lock::Uv(_) => format!("if the distribution {name} is meant, add it with `uv add {name}`"),
+            Lock::Poetry(_) => format!("if the distribution {name} is meant, add it with `poetry add {name}`"),
+            Lock::Pylock(_) => {
+                format!("if the distribution {name} is meant, add it to the dependencies and lock again")
+            }
+            Lock::Requirements(_) => {
+                format!(
+                    "if the distribution {name} is meant, add it to {}",
+                    file().as_deref().unwrap_or("requirements.txt")
+                )
+            }
+        }
+    }
+}
+
+/// Finds out what each extra and each group of the lock would select besides.
+fn offers(audited: &Audited) -> Vec<Offer> {
+    let plan = audited.plan;
+    let (request, folder) = (&audited.settings.request, &plan.project.workspace.current().path);
+    let choices = plan.project.lock.choices(request, folder);
+    let extras = choices.extras.iter().map(|extra| {
+        let extras = request.extras.iter().chain([extra]).cloned().collect();
+        (format!("--extra {extra}"), format!("extra `{extra}`"), Request { extras, ..request.clone() })
+    });
+    let groups = choices.groups.iter().map(|group| {
+        let groups = request.groups.iter().chain([group]).cloned().collect();
+        (format!("--group {group}"), format!("group `{group}`"), Request { groups, ..request.clone() })
+    });
+    let there: BTreeMap<_, _> = plan.selected.iter().map(|selected| (&selected.name, ())).collect();
+    let asked = extras.chain(groups).filter_map(|(flag, what, request)| {
+        // What cannot be selected is no remedy.
+        let selection = plan.project.lock.select(&request, folder, &plan.target).ok()?;
+        let names = selection.distributions.into_iter().map(|pinned| pinned.name);
+        Some(Offer { flag, what, distributions: names.filter(|name| !there.contains_key(name)).collect() })
+    });
+    asked.collect()
+}
+
+/// Returns a module's path as the user may name it.
+fn shown(folder: &Path, below: PathBuf, is_package: bool) -> String {
+    let path = if is_package { below } else { below.with_added_extension("py") };
+    debug_assert!(folder.join(&path).exists());
+    path.display().to_string()
+}
+
+/// Returns the files of requirements beside a lock, in the order of their names.
+fn requirements_in(folder: &Path) -> Vec<PathBuf> {
+    let inner = folder.join("requirements");
+    let mut files: Vec<PathBuf> = [folder, &inner]
+        .into_iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt" || extension == "in"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Returns whether a line of a file of requirements requires a distribution.
+fn is_of(line: &str, name: &DistributionName) -> bool {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    let end = line.find(|character| !is_part(character)).unwrap_or(line.len());
+    line[..end].parse::<DistributionName>().is_ok_and(|found| found == *name)
+}

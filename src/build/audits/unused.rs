@@ -1,0 +1,144 @@
+//! The distributions that nothing in an artifact imports.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use rayon::prelude::*;
+
+use super::Audited;
+use crate::lock::{Dependent, Selected};
+use crate::marker::Requirement;
+use crate::name::DistributionName;
+use crate::tree::Origin;
+use crate::wheel::{Inventory, Part};
+
+/// The largest file of the application that is searched for names, in bytes.
+const READ_LIMIT: u64 = 1 << 20;
+
+/// What others load by a name that they put together: drivers, workers, and data.
+const LOADED_BY_OTHERS: [&str; 30] = [
+    "aiomysql",
+    "aiosqlite",
+    "asyncpg",
+    "awslambdaric",
+    "brotli",
+    "certifi",
+    "cryptography",
+    "daphne",
+    "greenlet",
+    "gunicorn",
+    "hiredis",
+    "httptools",
+    "hypercorn",
+    "mysqlclient",
+    "orjson",
+    "psycopg",
+    "psycopg-binary",
+    "psycopg2",
+    "psycopg2-binary",
+    "pyarrow",
+    "pymysql",
+    "python-multipart",
+    "redis",
+    "setuptools",
+    "tzdata",
+    "uvicorn",
+    "uvloop",
+    "watchfiles",
+    "websockets",
+    "wheel",
+];
+
+/// Returns the distributions that the project requires itself and that nothing imports or requires, in the order of their
+/// names. `used` are those that the application imports.
+pub fn unused(
+    audited: &Audited,
+    used: &BTreeSet<DistributionName>,
+    is_own: &(dyn Fn(&Origin) -> bool + Sync),
+) -> Vec<String> {
+    let plan = audited.plan;
+    let inventories: BTreeMap<&DistributionName, &Inventory> =
+        audited.wheels.dependencies.iter().map(|wheel| (&wheel.inventory.name, &wheel.inventory)).collect();
+    let required: BTreeSet<DistributionName> = inventories
+        .values()
+        .flat_map(|inventory| &inventory.requires)
+        .filter_map(|requirement| Some(requirement.parse::<Requirement>().ok()?.name))
+        .collect();
+    let suspects: Vec<(&Selected, &Inventory)> = plan
+        .dependencies()
+        .filter(|selected| is_direct(selected, audited) && !used.contains(&selected.name))
+        .filter(|selected| !required.contains(&selected.name) && !is_loaded_by_others(&selected.name))
+        .filter_map(|selected| Some((selected, *inventories.get(&selected.name)?)))
+        .filter(|(_, inventory)| audited.runs_on_lambda() || inventory.entry_points.is_empty())
+        .filter(|(_, inventory)| !is_plugin(audited, inventory))
+        .collect();
+    if suspects.is_empty() {
+        return Vec::new();
+    }
+    let words = words_of_application(audited, is_own);
+    let is_mentioned = |inventory: &Inventory| names_of(inventory).iter().any(|name| words.contains(name));
+    suspects
+        .into_iter()
+        .filter(|(_, inventory)| !is_mentioned(inventory))
+        .map(|(selected, _)| selected.name.to_string())
+        .collect()
+}
+
+/// Returns whether the project requires a distribution itself.
+fn is_direct(selected: &Selected, audited: &Audited) -> bool {
+    let is_project =
+        |name: &DistributionName| audited.plan.selected.iter().any(|other| other.name == *name && other.is_root());
+    let by_project = |dependent: &Dependent| match dependent {
+        Dependent::Root | Dependent::Group(..) | Dependent::File(_) => true,
+        Dependent::Distribution(name, _) => is_project(name),
+    };
+    // Some locks do not say who requires what.
+    selected.required_by.is_empty() || selected.required_by.iter().any(by_project)
+}
+
+fn is_loaded_by_others(name: &DistributionName) -> bool {
+    let name = name.as_str();
+    LOADED_BY_OTHERS.contains(&name) || name.starts_with("types-") || name.ends_with("-stubs")
+}
+
+/// Returns whether others find a distribution by its entry points.
+fn is_plugin(audited: &Audited, inventory: &Inventory) -> bool {
+    let path = format!("{}/entry_points.txt", inventory.dist_info);
+    let text = audited.roots.iter().find_map(|root| {
+        let path = if root.site_packages.is_empty() { path.clone() } else { format!("{}/{path}", root.site_packages) };
+        root.tree.get(&path)?.content.read(READ_LIMIT).ok()
+    });
+    let text = text.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut groups = text.lines().filter_map(|line| line.trim().strip_prefix('[')?.strip_suffix(']'));
+    groups.any(|group| !matches!(group.trim(), "console_scripts" | "gui_scripts"))
+}
+
+/// Returns the names by which an application would mention a distribution: its own, and those of its top-level modules.
+fn names_of(inventory: &Inventory) -> BTreeSet<String> {
+    let library = inventory.files.iter().filter(|file| file.part == Part::Library);
+    let modules = library.filter(|file| !file.path.starts_with(&*inventory.dist_info));
+    let tops = modules.filter_map(|file| file.path.split(['/', '.']).next());
+    let name = inventory.name.as_str();
+    tops.map(str::to_owned).chain([name.to_owned(), name.replace('-', "_")]).collect()
+}
+
+/// Returns every word of the application's files, apart from their imports' resolution: settings, templates, URLs.
+fn words_of_application(audited: &Audited, is_own: &(dyn Fn(&Origin) -> bool + Sync)) -> HashSet<String> {
+    let entries: Vec<_> = audited
+        .roots
+        .iter()
+        .flat_map(|root| root.tree.iter())
+        .filter(|(path, entry)| is_own(&entry.origin) && !path.as_str().contains(".dist-info/"))
+        .filter(|(_, entry)| entry.content.size() <= READ_LIMIT)
+        .collect();
+    let words = |(_, entry): &(_, &crate::tree::Entry)| {
+        let bytes = entry.content.read(READ_LIMIT).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+        text.split(|character| !is_part(character)).map(str::to_owned).collect::<HashSet<String>>()
+    };
+    entries.par_iter().map(words).reduce(HashSet::new, |mut all, some| {
+        all.extend(some);
+        all
+    })
+}

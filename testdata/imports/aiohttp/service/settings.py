@@ -1,0 +1,1 @@
+UPSTREAM = "https://example.com"

@@ -1,0 +1,4 @@
+class {{ name }}:
+    {% for field in fields %}
+    {{ field }}: str
+    {% endfor %}

@@ -1,0 +1,4 @@
+try:
+    import orjson as json
+except ModuleNotFoundError:
+    import json

@@ -1,0 +1,3 @@
+from web import text as itself
+
+GREETING = "hello"
