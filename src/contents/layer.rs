@@ -216,7 +216,9 @@ impl<'a> Walk<'a> {
             return Err(invalid("it has more files than any image".to_owned()));
         }
         let header = entry.header();
-        let (mode, time, entry_type) = (header.mode()? & 0o7777, header.mtime()?, header.entry_type());
+        // Old archives leave fields empty; of layers that pybundle made, every byte of the header is compared.
+        let (mode, time) = (header.mode().unwrap_or(0) & 0o7777, header.mtime().unwrap_or(0));
+        let entry_type = header.entry_type();
         let target = entry.link_name_bytes().map(|target| text(&target)).unwrap_or_default();
         let kind = match (entry_type, whiteout(&path)) {
             (entry_type, None) if entry_type.is_dir() => MemberKind::Folder,

@@ -46,7 +46,9 @@ impl ArtifactName {
     /// There is no such file, it is none that can be read, or the text is no reference.
     pub fn find(text: &str) -> Result<Self, BuildError> {
         let path = Path::new(text);
-        if path.is_file() && is_zip(path)? {
+        let is_named = path.extension().is_some_and(|extension| extension == "zip");
+        // One whose beginning is damaged is recognised by its name.
+        if path.is_file() && (is_named || is_zip(path)?) {
             return Ok(Self::Zip(path.to_owned()));
         }
         if path.exists() || text.parse::<ArtifactFile>().is_ok() {

@@ -186,7 +186,8 @@
     const { clientWidth: width, clientHeight: height } = map;
     const fragment = document.createDocumentFragment();
     for (const [item, x, y, w, h] of squarify(visible(parts(here), width * height), 0, 0, width, height)) {
-      const { node } = item, inner = [x + GAP / 2, y + GAP / 2, Math.max(w - GAP, 1), Math.max(h - GAP, 1)];
+      const { node } = item, [across, along] = [Math.min(GAP, w / 3), Math.min(GAP, h / 3)];
+      const inner = [x + across / 2, y + along / 2, w - across, h - along];
       const room = [inner[2] - 2 * GAP, inner[3] - HEAD - GAP];
       if (!node.children || room[0] < 34 || room[1] < 22) {
         fragment.append(leaf(item, ...inner, true));

@@ -171,12 +171,14 @@ pub fn survey(file: &ArtifactFile) -> Result<Survey, FileError> {
     // What Docker reads of the archive is the same image.
     if file.form == Form::DockerArchive && faults.is_empty() {
         let image = docker_archive::read_source(&source, file.choice.as_ref());
-        let is_same = |digest| artifact.blobs.iter().any(|blob| blob.digest == digest);
+        let stated = artifact.blobs.iter().map(|blob| blob.digest);
         match image {
-            Ok(image)
-                if image.layers.iter().map(|layer| layer.blob.digest).all(is_same) && is_same(image.config.digest) => {}
-            Ok(_) => {
-                faults.push(source.invalid(DOCKER_MANIFEST, Fault::Malformed("names another image than the layout")))
+            Ok(image) => {
+                let layers = image.layers.iter().map(|layer| layer.blob.digest);
+                if !std::iter::once(image.config.digest).chain(layers).eq(stated) {
+                    let fault = Fault::Malformed("names another image than the layout");
+                    faults.push(source.invalid(DOCKER_MANIFEST, fault));
+                }
             }
             Err(error) => faults.push(error),
         }
