@@ -50,7 +50,7 @@
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
-//! | [`audit`] | whether the handler is in the artifact, and what compiled files need |
+//! | [`audit`] | whether the handler and what the application imports are in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //!

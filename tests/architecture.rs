@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("constraint", &["marker"]),
     ("wheel", &["digest", "name", "target", "tree", "wheel::filename"]),
     ("cache", &["digest", "wheel", "wheel::filename"]),
-    ("audit", &["target", "tree"]),
+    ("audit", &["name", "target", "tree"]),
     ("builder", &["redact", "target"]),
     ("project", &["constraint", "name", "redact", "tree"]),
     ("lock", &["constraint", "digest", "marker", "name", "redact", "sdist", "target", "wheel::filename"]),
