@@ -2,7 +2,7 @@
 //!
 //! Specification: [The Python Language Reference, naming and binding](https://docs.python.org/3/reference/executionmodel.html#binding-of-names).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
@@ -14,6 +14,8 @@ use crate::target::PythonVersion;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Names {
     names: BTreeMap<String, Binding>,
+    /// Those that nothing but `from . import` binds: in the package's own file, only a module can be meant.
+    siblings: BTreeSet<String>,
     /// Why there may be more names than these.
     pub(super) more: Option<More>,
 }
@@ -67,7 +69,13 @@ impl Names {
         self.names.keys().map(String::as_str)
     }
 
+    /// Returns whether nothing but `from . import` binds a name.
+    pub(super) fn is_sibling(&self, name: &str) -> bool {
+        self.siblings.contains(name)
+    }
+
     fn bind(&mut self, name: &str, binding: Binding) {
+        self.siblings.remove(name);
         self.names.insert(name.to_owned(), binding);
     }
 
@@ -78,7 +86,12 @@ impl Names {
                 let module = import.module.as_ref().map_or("", |module| module.as_str());
                 self.more = Some(More::Star(format!("{dots}{module}")));
             } else {
-                self.bind(alias.asname.as_ref().unwrap_or(&alias.name), Binding::Object);
+                let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                let is_new = !self.names.contains_key(name.as_str());
+                self.bind(name, Binding::Object);
+                if is_new && alias.asname.is_none() && import.level == 1 && import.module.is_none() {
+                    self.siblings.insert(name.to_string());
+                }
             }
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn modules_of(distribution: &str) -> Vec<String> {
     named.map(str::to_owned).chain([distribution.replace('-', "_")]).collect()
 }
 
-/// Returns whether a module is one of another platform, which nobody misses here unless it is imported for certain.
+/// Returns whether a module is one of another platform, which nobody misses here.
 pub(super) fn is_of_another_platform(module: &str) -> bool {
     const MODULES: [&str; 16] = [
         "AppKit",

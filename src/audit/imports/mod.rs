@@ -39,11 +39,13 @@ pub struct Imports<'a> {
     pub python: PythonVersion,
     /// Tells the application's files, and those of the project's own distributions, from the rest.
     pub is_own: &'a (dyn Fn(&Origin) -> bool + Sync),
+    /// Tells the files of the project that is deployed from those of its libraries.
+    pub is_root: &'a (dyn Fn(&Origin) -> bool + Sync),
     /// Top-level modules that the runtime brings.
     pub brought: &'a BTreeSet<String>,
     /// Modules that are elsewhere at run time, with all below them.
     pub allowed: &'a BTreeSet<String>,
-    /// The modules that are started; empty if that is not known, and then every module may be.
+    /// The modules that are started; empty if that is not known, and then every module of the project may be.
     pub started: &'a [String],
 }
 
@@ -64,6 +66,8 @@ struct Module<'a> {
     /// The dotted name by which it is imported, where its path is one.
     name: String,
     is_package: bool,
+    /// Whether it is the project's that is deployed, and not a library's.
+    is_root: bool,
     /// Nothing if it is too large to be read, or is no Python.
     source: Source,
 }
@@ -116,12 +120,18 @@ impl Imports<'_> {
         let sources: Vec<_> = files.par_iter().map(read).collect();
         let mut audit = Audit::default();
         let mut modules = Vec::new();
-        for ((path, name, _), source) in files.into_iter().zip(sources) {
+        for ((path, name, entry), source) in files.into_iter().zip(sources) {
             let source = source.unwrap_or_else(|finding| {
                 audit.findings.push(finding);
                 Source::unknown()
             });
-            modules.push(Module { path, name, is_package: path.ends_with("/__init__.py"), source });
+            modules.push(Module {
+                path,
+                name,
+                is_package: path.ends_with("/__init__.py"),
+                is_root: (self.is_root)(&entry.origin),
+                source,
+            });
         }
         let mut follower = Follower {
             imports: self,
@@ -185,7 +195,7 @@ impl Imports<'_> {
                     Outcome::Fine => {}
                     Outcome::Missing(name) => {
                         let is_minor =
-                            !is_certain && (optional.contains(top(name)) || known::is_of_another_platform(name));
+                            known::is_of_another_platform(name) || (!is_certain && optional.contains(top(name)));
                         if is_minor || self.is_allowed(name) {
                             continue;
                         }
@@ -297,7 +307,7 @@ impl<'a> Follower<'a> {
                 let is_there = below.starts_with("__")
                     || self.set.contains(&**below)
                     || self.resolver.is_below(&package, below)
-                    || self.may_define(&file, below);
+                    || self.may_define(&file, module, below);
                 if is_there { Outcome::Fine } else { self.lacks(&file, name, below) }
             }
             _ => Outcome::Fine,
@@ -305,10 +315,12 @@ impl<'a> Follower<'a> {
     }
 
     /// Returns whether a module of the application defines a name, as far as its source tells.
-    fn may_define(&self, file: &search::File, name: &str) -> bool {
+    fn may_define(&self, file: &search::File, importing: &Module, name: &str) -> bool {
         let Some(&at) = self.positions.get(file.path) else { return true };
         let names = &self.modules[at].source.names;
-        names.get(name).is_some() || names.more.is_some() || resolve::makes_modules(file)
+        // What imports a name from itself does not define it by that.
+        let is_circular = file.path == importing.path && names.is_sibling(name);
+        (names.get(name).is_some() && !is_circular) || names.more.is_some() || resolve::makes_modules(file)
     }
 
     fn lacks(&self, file: &search::File, module: String, name: &str) -> Outcome {

@@ -1,10 +1,10 @@
 //! Which modules of the application are run for certain.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::resolve::Resolution;
 use super::source::When;
-use super::{Follower, Outcome, applicable};
+use super::{Follower, Module, Outcome, applicable, top};
 
 /// Folders and files that a project has beside its application: nobody runs them where it is deployed.
 const BESIDE: [&str; 12] = [
@@ -39,11 +39,15 @@ pub(super) fn reached(follower: &mut Follower, outcomes: &[Vec<Outcome>], starte
     let modules = follower.modules;
     let mut reached = Reached { certainly: vec![false; modules.len()] };
     let mut queue: VecDeque<usize> = VecDeque::new();
+    let tops: HashSet<&str> = modules.iter().map(|module| top(&module.name)).collect();
     for name in started {
         queue.extend(follower.chain(name));
     }
     if queue.is_empty() {
-        queue.extend((0..modules.len()).filter(|at| !is_beside(&modules[*at].name)));
+        // What is imported under a condition alone is not started by itself.
+        let conditional = imported_under_conditions(follower);
+        let is_start = |module: &Module| module.is_root && !is_beside(&module.name);
+        queue.extend((0..modules.len()).filter(|at| is_start(&modules[*at]) && !conditional.contains(at)));
     }
     while let Some(at) = queue.pop_front() {
         if std::mem::replace(&mut reached.certainly[at], true) {
@@ -60,10 +64,10 @@ pub(super) fn reached(follower: &mut Follower, outcomes: &[Vec<Outcome>], starte
                 queue.extend(follower.chain(&format!("{name}.{below}")));
             }
         }
-        for mention in &module.source.mentions {
+        for mention in module.source.mentions.iter().filter(|mention| tops.contains(top(mention))) {
             queue.extend(follower.chain(mention));
         }
-        for package in &module.source.listed {
+        for package in module.source.listed.iter().filter(|package| tops.contains(top(package))) {
             let below = format!("{package}.");
             let is_below = |at: &usize| modules[*at].name.starts_with(&below) && !is_beside(&modules[*at].name);
             queue.extend((0..modules.len()).filter(is_below));
@@ -72,7 +76,30 @@ pub(super) fn reached(follower: &mut Follower, outcomes: &[Vec<Outcome>], starte
     reached
 }
 
+/// Returns the modules that others import where that may fail or not be run.
+fn imported_under_conditions(follower: &mut Follower) -> HashSet<usize> {
+    let mut conditional = HashSet::new();
+    for (at, module) in follower.modules.iter().enumerate() {
+        for import in module.source.imports.iter().filter(|import| import.when != When::Always) {
+            let Some(name) = module.absolute(import) else { continue };
+            let below = import.name.iter().map(|below| format!("{name}.{below}"));
+            let names: Vec<String> = below.chain([name.clone()]).collect();
+            let found = names.iter().find_map(|name| follower.own(name));
+            conditional.extend(found.filter(|found| *found != at));
+        }
+    }
+    conditional
+}
+
 impl Follower<'_> {
+    /// Returns the module of the application that has a name.
+    fn own(&mut self, name: &str) -> Option<usize> {
+        match self.resolver.resolve(name) {
+            Resolution::File(file) => self.positions.get(file.path).copied(),
+            _ => None,
+        }
+    }
+
     /// Returns the modules of the application that importing a name runs: the packages above it, and itself.
     fn chain(&mut self, name: &str) -> Vec<usize> {
         let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);

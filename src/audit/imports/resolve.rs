@@ -67,15 +67,16 @@ impl<'a> Resolver<'a> {
 
     fn follow(&self, module: &str) -> Resolution<'a> {
         let top = module.split('.').next().unwrap_or(module);
-        let is_elsewhere =
-            self.brought.contains(top) || Standard::get(top).is_some_and(|standard| standard.is_in(self.python));
+        let is_elsewhere = top == "__main__"
+            || self.brought.contains(top)
+            || Standard::get(top).is_some_and(|standard| standard.is_in(self.python));
         let mut folders = self.folders.clone();
         let mut resolution = Resolution::Missing { depth: 0 };
         let mut packages: Vec<File> = Vec::new();
         for (depth, name) in module.split('.').enumerate() {
             let mut located = search::find(&folders, name, self.python);
-            if let (Located::Nowhere, Some(package)) =
-                (&located, packages.last().filter(|file| declares_namespace(file)))
+            if let (Located::Nowhere, Some(package)) = (&located, packages.last())
+                && declares_namespace(package)
             {
                 located = search::find(&self.portions(package), name, self.python);
             }

@@ -23,10 +23,16 @@ pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> 
         Origin::Application => true,
         Origin::Distribution(distribution) => own.contains(&distribution.name),
     };
+    let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| &root.name);
+    let is_root = |origin: &Origin| match origin {
+        Origin::Application => true,
+        Origin::Distribution(distribution) => root.is_none_or(|root| distribution.name == *root),
+    };
     let imports = Imports {
         roots: audited.roots,
         python: plan.target.python,
         is_own: &is_own,
+        is_root: &is_root,
         brought: &brought(audited.brought),
         allowed: &audited.settings.audit.allow_missing,
         started: audited.started,

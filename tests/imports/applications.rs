@@ -1,0 +1,118 @@
+//! Applications over the distributions that people use: nothing is said of them that is not so.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::support::artifact::sha256;
+use super::support::command::{cache, repository, succeed};
+use super::{exception, lambda, unpack};
+
+/// The applications, each a folder of `testdata/imports` and a group of its lock: what is imported, and what is warned of.
+const APPLICATIONS: [(&str, &str, &[&str]); 20] = [
+    ("aiohttp", "service.app", &[]),
+    ("attrs", "app", &[]),
+    ("azure", "function_app", &[]),
+    ("celery", "proj, proj.tasks", &[]),
+    ("cli", "tool.cli, tool.__main__", &[]),
+    ("django", "manage, config.wsgi; config.wsgi.application; import shop.urls", &[]),
+    ("fastapi", "app.main", &[]),
+    ("flask", "wsgi", &[]),
+    ("google", "main", &[]),
+    ("jinja", "render", &["templates/module.py:1:7 is no Python 3.12"]),
+    ("opentelemetry", "tracing", &[]),
+    ("pandas", "job", &["job.py:16 imports `pyarrow`"]),
+    ("powertools", "src.orders.handler", &[]),
+    ("protobuf", "app", &[]),
+    ("resources", "plugin", &[]),
+    ("ruamel", "main", &[]),
+    (RUNTIME, "app", &[]),
+    ("six", "app", &[]),
+    ("starlette", "lambda_function", &[]),
+    ("typer", "greet.main", &[]),
+];
+
+/// The application that has nothing but what the runtime brings.
+const RUNTIME: &str = "runtime";
+
+#[test]
+fn what_runs_is_passed() {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(application) = APPLICATIONS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    check(*application);
+                }
+            });
+        }
+    });
+}
+
+fn check((name, modules, warnings): (&str, &str, &[&str])) {
+    let folder = tempfile::tempdir().unwrap();
+    let zip = folder.path().join("application.zip");
+    let include = format!("{name}:.");
+    let mut command = lambda(&repository().join("testdata/imports"), "3.12", &["--include", &include]);
+    if name != RUNTIME {
+        command.args(["--group", name]);
+    }
+    let output = command.arg("-o").arg(&zip).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{name}: {said}");
+    let warned: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("warning: ")).collect();
+    assert_eq!(warned.len(), warnings.len(), "{name}: {said}");
+    for (warned, expected) in warned.iter().zip(warnings) {
+        assert!(warned.contains(expected), "{name}: {said}");
+    }
+    let summary = String::from_utf8(output.stdout).unwrap();
+    assert!(!summary.contains("nothing imports"), "{name}: {summary}");
+
+    // Its own files, and links to the distributions that it has.
+    let tree = folder.path().join("tree");
+    let brought = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3"];
+    let mut linked: BTreeSet<String> = brought.into_iter().filter(|_| name == RUNTIME).map(str::to_owned).collect();
+    let mut archive = zip::ZipArchive::new(File::open(&zip).unwrap()).unwrap();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).unwrap();
+        let path = entry.name().unwrap().into_owned();
+        let top = path.split('/').next().unwrap().to_owned();
+        if !repository().join("testdata/imports").join(name).join(&top).exists() {
+            linked.insert(top);
+            continue;
+        }
+        let place = tree.join(&path);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::io::copy(&mut entry, &mut File::create(place).unwrap()).unwrap();
+    }
+    std::fs::create_dir_all(&tree).unwrap();
+    for top in linked {
+        std::os::unix::fs::symlink(distributions().join(&top), tree.join(top)).unwrap();
+    }
+    assert_eq!(exception("3.12", &tree, modules), None, "{name}");
+}
+
+/// Returns a folder with all distributions of the lock, which stays so that its bytecode does.
+fn distributions() -> &'static Path {
+    static DISTRIBUTIONS: LazyLock<PathBuf> = LazyLock::new(|| {
+        let project = repository().join("testdata/imports");
+        let lock = sha256(&std::fs::read(project.join("uv.lock")).unwrap());
+        let kept = cache().join(format!("imports-{}", &lock[..12]));
+        if !kept.exists() {
+            let folder = tempfile::tempdir_in(cache()).unwrap();
+            let zip = folder.path().join("all.zip");
+            let mut command = lambda(&project, "3.12", &["--include", "attrs:.", "--allow-oversize"]);
+            command.arg("-o").arg(&zip);
+            APPLICATIONS.iter().filter(|(name, ..)| *name != RUNTIME).for_each(|(name, ..)| {
+                command.args(["--group", name]);
+            });
+            succeed(&mut command);
+            unpack(&zip, &folder.path().join("tree"));
+            std::fs::rename(folder.path().join("tree"), &kept).unwrap();
+        }
+        kept
+    });
+    &DISTRIBUTIONS
+}

@@ -1,0 +1,298 @@
+//! Small projects with one defect each: the build names it, and Python agrees.
+
+use super::support::command::{fail, succeed};
+use super::support::uv::Project;
+use super::support::wheel_with;
+use super::{exception, lambda, unpack};
+
+/// A project with one defect.
+struct Defect {
+    /// The application's files; the first is the one that is imported.
+    files: &'static [(&'static str, &'static str)],
+    /// The target's Python.
+    python: &'static str,
+    /// What the build says.
+    expected: &'static [&'static str],
+    /// What Python says.
+    raises: &'static str,
+}
+
+/// The distributions that every project has.
+const WHEELS: [(&str, &[(&str, &[u8])]); 4] = [
+    ("solid", &[("solid/__init__.py", b""), ("solid/inner.py", b"")]),
+    ("cloud_core", &[("cloud/core.py", b"")]),
+    (
+        "cloud_old",
+        &[
+            ("old/__init__.py", b"__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"),
+            ("old/part.py", b""),
+        ],
+    ),
+    ("Cased", &[("Cased/__init__.py", b"")]),
+];
+
+const DEFECTS: [Defect; 25] = [
+    Defect {
+        files: &[("app.py", "import os\n\nimport requests\n")],
+        python: "3.12",
+        expected: &[
+            "app.py:3 imports `requests`",
+            "hint: if the distribution requests is meant, add it to requirements.txt",
+        ],
+        raises: "ModuleNotFoundError No module named 'requests'",
+    },
+    Defect {
+        files: &[("app.py", "from PIL import Image\n")],
+        python: "3.13",
+        expected: &["app.py:1 imports `PIL`", "the distribution pillow"],
+        raises: "ModuleNotFoundError No module named 'PIL'",
+    },
+    Defect {
+        files: &[("app.py", "import solid.inner, solid.outer\n")],
+        python: "3.12",
+        expected: &["app.py:1 imports `solid.outer`", "solid 1.0 is in the artifact, and has no `solid.outer`"],
+        raises: "ModuleNotFoundError No module named 'solid.outer'",
+    },
+    Defect {
+        files: &[("app.py", "import cloud.core\nimport cloud.storage.client\n")],
+        python: "3.12",
+        expected: &["app.py:2 imports `cloud.storage`"],
+        raises: "ModuleNotFoundError No module named 'cloud.storage'",
+    },
+    Defect {
+        files: &[("app.py", "from cloud import core, storage\n")],
+        python: "3.12",
+        expected: &["app.py:1 imports `cloud.storage`"],
+        raises: "ImportError cannot import name 'storage' from 'cloud'",
+    },
+    Defect {
+        files: &[("app.py", "import old.part\nimport old.new\n")],
+        python: "3.12",
+        expected: &["app.py:2 imports `old.new`"],
+        raises: "ModuleNotFoundError No module named 'old.new'",
+    },
+    Defect {
+        files: &[("app/__init__.py", "from . import sibling\n")],
+        python: "3.12",
+        expected: &["app/__init__.py:1 imports `sibling` from `app`, which does not define it"],
+        raises: "ImportError cannot import name 'sibling' from",
+    },
+    Defect {
+        files: &[("app/__init__.py", "from .sibling import x\n")],
+        python: "3.12",
+        expected: &["app/__init__.py:1 imports `app.sibling`"],
+        raises: "ModuleNotFoundError No module named 'app.sibling'",
+    },
+    Defect {
+        files: &[
+            ("app/__init__.py", "from .a import f\n"),
+            ("app/a.py", "\n\nfrom ..b import f\n"),
+            ("b.py", "f = 1\n"),
+        ],
+        python: "3.12",
+        expected: &["app/a.py:3 imports `..b`, which leads out of its top-level package"],
+        raises: "ImportError attempted relative import beyond top-level package",
+    },
+    Defect {
+        files: &[("app.py", "from . import helper\n"), ("helper.py", "")],
+        python: "3.12",
+        expected: &["app.py:1 imports `.`, which leads out of its top-level package"],
+        raises: "ImportError attempted relative import with no known parent package",
+    },
+    Defect {
+        files: &[("app.py", "from models import User, Group\n"), ("models.py", "class User: ...\nclass Groups: ...\n")],
+        python: "3.12",
+        expected: &[
+            "app.py:1 imports `Group` from `models`, which does not define it",
+            "hint: `models` defines `Groups`",
+        ],
+        raises: "ImportError cannot import name 'Group' from 'models'",
+    },
+    Defect {
+        files: &[("app.py", "from models import config\n"), ("models.py", "def f():\n    config = 1\n")],
+        python: "3.12",
+        expected: &["app.py:1 imports `config` from `models`"],
+        raises: "ImportError cannot import name 'config' from 'models'",
+    },
+    Defect {
+        files: &[("app.py", "import helper\n"), ("helper.py", "type Pair = tuple[int, int]\n")],
+        python: "3.11",
+        expected: &["helper.py:1:1 is no Python 3.11"],
+        raises: "SyntaxError invalid syntax",
+    },
+    Defect {
+        files: &[("app.py", "def f(x):\n    match x:\n        case 1:\n            pass\n")],
+        python: "3.9",
+        expected: &["app.py:2:5 is no Python 3.9"],
+        raises: "SyntaxError invalid syntax",
+    },
+    Defect {
+        files: &[("app.py", "import helper\n"), ("helper.py", "x = 1\n\ndef f(:\n    pass\n")],
+        python: "3.12",
+        expected: &["helper.py:3:7 is no Python 3.12"],
+        raises: "SyntaxError invalid syntax",
+    },
+    Defect {
+        files: &[("app.py", "print 'hello'\n")],
+        python: "3.12",
+        expected: &["app.py:1:7 is no Python 3.12"],
+        raises: "SyntaxError Missing parentheses",
+    },
+    Defect {
+        files: &[("app.py", "import cgi\n")],
+        python: "3.13",
+        expected: &[
+            "app.py:1 imports `cgi`",
+            "hint: `cgi` was removed in Python 3.13; the distribution legacy-cgi provides it",
+        ],
+        raises: "ModuleNotFoundError No module named 'cgi'",
+    },
+    Defect {
+        files: &[("app.py", "from distutils.version import LooseVersion\n")],
+        python: "3.12",
+        expected: &["app.py:1 imports `distutils`", "removed in Python 3.12; the distribution setuptools provides it"],
+        raises: "ModuleNotFoundError No module named 'distutils'",
+    },
+    Defect {
+        files: &[("app.py", "import asyncore\n")],
+        python: "3.12",
+        expected: &["app.py:1 imports `asyncore`", "the distribution pyasyncore provides it"],
+        raises: "ModuleNotFoundError No module named 'asyncore'",
+    },
+    Defect {
+        files: &[("app.py", "import tomllib\n")],
+        python: "3.10",
+        expected: &[
+            "app.py:1 imports `tomllib`",
+            "new in Python 3.11; before, the distribution tomli has it as `tomli`",
+        ],
+        raises: "ModuleNotFoundError No module named 'tomllib'",
+    },
+    Defect {
+        files: &[("app.py", "import cased\n")],
+        python: "3.12",
+        expected: &["app.py:1 imports `cased`", "hint: the artifact has `Cased`, in another case"],
+        raises: "ModuleNotFoundError No module named 'cased'",
+    },
+    Defect {
+        files: &[
+            ("app.py", "import importlib\n\nplugin = importlib.import_module(\"plugins.first\")\n"),
+            ("plugins/second.py", ""),
+        ],
+        python: "3.12",
+        expected: &["app.py:3 imports `plugins.first`"],
+        raises: "ModuleNotFoundError No module named 'plugins.first'",
+    },
+    Defect {
+        files: &[("app.py", "try:\n    import fast\nexcept ImportError:\n    import slow\n")],
+        python: "3.12",
+        expected: &["app.py:4 imports `slow`"],
+        raises: "ModuleNotFoundError No module named 'slow'",
+    },
+    Defect {
+        files: &[(
+            "app.py",
+            "try:\n    import fast\nexcept ImportError as error:\n    raise RuntimeError('install fast') from error\n",
+        )],
+        python: "3.12",
+        expected: &["app.py:2 imports `fast`"],
+        raises: "RuntimeError install fast",
+    },
+    Defect {
+        files: &[
+            ("app.py", "import sys\nif sys.version_info >= (3, 11):\n    import newer\nelse:\n    import older\n"),
+            ("newer.py", ""),
+        ],
+        python: "3.10",
+        expected: &["app.py:5 imports `older`"],
+        raises: "ModuleNotFoundError No module named 'older'",
+    },
+];
+
+/// Makes the project of a defect, and returns what Python imports.
+fn project(defect: &Defect) -> Project {
+    let project = Project::new(&[]);
+    let mut requirements = String::new();
+    for (name, files) in WHEELS {
+        let path = format!("wheels/{name}-1.0-py3-none-any.whl");
+        project.write(&path, &wheel_with(name, "1.0", files));
+        requirements.push_str(&format!("./{path}\n"));
+    }
+    project.write("requirements.txt", requirements.as_bytes());
+    defect.files.iter().for_each(|(path, text)| project.write(&format!("src/{path}"), text.as_bytes()));
+    project
+}
+
+#[test]
+fn every_defect_is_found_and_no_other() {
+    for defect in &DEFECTS {
+        let project = project(defect);
+        let said = fail(&mut lambda(project.path(), defect.python, &["--include", "src:."]));
+        for expected in defect.expected {
+            assert!(said.contains(expected), "{expected} in\n{said}");
+        }
+        assert!(said.starts_with("error: ") && !said.contains("things would fail"), "{said}");
+
+        let tree = project.path().join("tree");
+        WHEELS
+            .iter()
+            .for_each(|(name, _)| unpack(&project.path().join(format!("wheels/{name}-1.0-py3-none-any.whl")), &tree));
+        for (path, text) in defect.files {
+            project.write(&format!("tree/{path}"), text.as_bytes());
+        }
+        let raised = exception(defect.python, &tree, "app").unwrap_or_default();
+        assert!(raised.starts_with(defect.raises), "{}: {raised}", defect.raises);
+    }
+}
+
+#[test]
+fn all_defects_are_told_at_once_unless_they_are_allowed() {
+    let files: &[(&str, &str)] =
+        &[("app.py", "import one.inner\nimport two\nimport one\n"), ("bad.py", "def f(:\n"), ("worse.py", "x = = 1\n")];
+    let project = project(&Defect { files, python: "3.12", expected: &[], raises: "" });
+    let said = fail(&mut lambda(project.path(), "3.12", &["--include", "src:."]));
+    for expected in [
+        "4 things would fail at run time:",
+        "\n  app.py:1 imports `one`, which is neither in the artifact nor in Python 3.12 (another line does, too)",
+        "\n  app.py:2 imports `two`",
+        "\n  bad.py:1:7 ",
+        "\n  worse.py:1:5 ",
+        "pass --allow-missing two",
+    ] {
+        assert!(said.contains(expected), "{expected} in\n{said}");
+    }
+    let allowed = ["--include", "src/app.py", "--allow-missing", "one", "--allow-missing", "two"];
+    succeed(&mut lambda(project.path(), "3.12", &allowed));
+}
+
+#[test]
+fn what_is_not_run_for_certain_is_a_warning() {
+    let files: &[(&str, &str)] = &[
+        ("app.py", "import used\ndef handler(event, context):\n    import lazy\n"),
+        ("used.py", ""),
+        ("other.py", "import absent\n"),
+        ("test_app.py", "import pytest\n"),
+    ];
+    let project = project(&Defect { files, python: "3.12", expected: &[], raises: "" });
+    let mut command = lambda(project.path(), "3.12", &["--include", "src:.", "--handler", "app.handler"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let warnings: Vec<&str> = said.lines().collect();
+    assert_eq!(warnings.len(), 2, "{said}");
+    assert!(said.contains("app.py:3 imports `lazy`") && said.contains("other.py:1 imports `absent`"), "{said}");
+}
+
+#[test]
+fn a_module_that_was_not_included_is_named() {
+    let files: &[(&str, &str)] = &[("app.py", "import helper\nfrom package import part\n")];
+    let project = project(&Defect { files, python: "3.12", expected: &[], raises: "" });
+    project.write("helper.py", b"");
+    project.write("package/__init__.py", b"part = 1\n");
+    let said = fail(&mut lambda(project.path(), "3.12", &["--include", "src/app.py"]));
+    for expected in
+        ["hint: helper.py is not in the artifact: name it with --include", "hint: package is not in the artifact"]
+    {
+        assert!(said.contains(expected), "{expected} in\n{said}");
+    }
+}

@@ -1,0 +1,42 @@
+//! What the audit calls broken does not start in Lambda, and what it passes does.
+
+use serde_json::json;
+
+use super::lambda;
+use super::support::command::{fail, succeed};
+use super::support::lambda::invoke;
+use super::support::uv::Project;
+
+const GOOD: [&str; 2] = [
+    "import json\ntry:\n    import orjson\nexcept ImportError:\n    orjson = None\ndef handler(event, context):\n    return json.loads('1')\n",
+    "from awslambdaric import lambda_runtime_client\ndef handler(event, context):\n    return 1\n",
+];
+
+const BROKEN: [(&str, &str); 2] = [
+    ("import absent\ndef handler(event, context):\n    return 1\n", "absent"),
+    ("import telnetlib\nhandler = print\n", "telnetlib"),
+];
+
+#[test]
+fn the_runtime_agrees() {
+    let build = |app: &str, more: &[&str]| {
+        let project = Project::new(&[("app.py", app), ("requirements.txt", "")]);
+        let mut command = lambda(project.path(), "3.13", &["--handler", "app.handler", "--include", "app.py"]);
+        command.arg("-o").arg(project.path().join("function.zip")).args(more);
+        (project, command)
+    };
+    for app in GOOD {
+        let (project, mut command) = build(app, &[]);
+        succeed(&mut command);
+        let answer = invoke("3.13", "app.handler", &json!({}), &[&project.path().join("function.zip")]).answer();
+        assert_eq!(answer, json!(1));
+    }
+    for (app, module) in BROKEN {
+        let said = fail(&mut build(app, &[]).1);
+        assert!(said.contains(&format!("app.py:1 imports `{module}`")), "{said}");
+        let (project, mut command) = build(app, &["--allow-missing", module]);
+        succeed(&mut command);
+        let invocation = invoke("3.13", "app.handler", &json!({}), &[&project.path().join("function.zip")]);
+        assert_eq!(invocation.error(), "Runtime.ImportModuleError");
+    }
+}

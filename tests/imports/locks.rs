@@ -1,0 +1,131 @@
+//! What is locked for other purposes is told, whatever the form of the lock.
+
+use super::lambda;
+use super::support::command::{fail, succeed};
+use super::support::uv::Project;
+use super::support::{wheel, wheel_with};
+
+/// Makes a project that imports `helper`, with wheels of `solid` and of `helper`.
+fn project(pyproject: &str) -> Project {
+    let project = Project::new(&[("pyproject.toml", pyproject), ("app.py", "import solid\nimport helper\n")]);
+    project.write("wheels/solid-1.0-py3-none-any.whl", &wheel("solid", "1.0"));
+    project.write("wheels/py_helper-1.0-py3-none-any.whl", &wheel_with("py_helper", "1.0", &[("helper.py", b"")]));
+    project.write("wheels/helper-1.0-py3-none-any.whl", &wheel("helper", "1.0"));
+    project
+}
+
+/// Asserts that a build fails for one reason, with this hint among others, and succeeds with these flags.
+fn assert_hint(project: &Project, hint: &str, flags: &[&str]) {
+    let common = ["--include", "app.py"];
+    let said = fail(&mut lambda(project.path(), "3.12", &common));
+    assert!(said.contains("error: app.py:2 imports `helper`, which is neither"), "{said}");
+    assert!(said.contains(&format!("hint: {hint}\n")), "{said}");
+    if !flags.is_empty() {
+        succeed(&mut lambda(project.path(), "3.12", &[&common[..], flags].concat()));
+    }
+}
+
+#[test]
+fn groups_and_extras_of_uv() {
+    let project = project(
+        "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"solid\"]\n\
+         [project.optional-dependencies]\nfull = [\"helper\"]\n[dependency-groups]\ndev = [\"helper\"]\n\
+         [tool.uv]\npackage = false\nno-index = true\nfind-links = [\"wheels\"]\n",
+    );
+    project.uv(&["lock", "--quiet"]);
+    let hint =
+        "helper is locked, but only for the extra `full`: move it to the project's dependencies, or pass --extra full";
+    assert_hint(&project, hint, &["--extra", "full"]);
+    let pyproject = project.read("pyproject.toml").replace("full = [\"helper\"]", "full = []");
+    project.write("pyproject.toml", pyproject.as_bytes());
+    project.uv(&["lock", "--quiet"]);
+    let hint =
+        "helper is locked, but only for the group `dev`: move it to the project's dependencies, or pass --group dev";
+    assert_hint(&project, hint, &["--group", "dev"]);
+    let said = fail(&mut lambda(
+        project.path(),
+        "3.12",
+        &["--include", "app.py", "--group", "dev", "--no-install-package", "helper"],
+    ));
+    assert!(said.contains("hint: helper is left out by --no-install-package\n"), "{said}");
+    project.uv(&[
+        "export",
+        "--quiet",
+        "--format",
+        "pylock.toml",
+        "--all-groups",
+        "--no-emit-project",
+        "-o",
+        "pylock.dev.toml",
+    ]);
+}
+
+#[test]
+fn groups_of_a_pylock() {
+    let project =
+        project("[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"solid\"]\n");
+    let wheel = |name: &str, marker: &str| {
+        let path = format!("wheels/{name}-1.0-py3-none-any.whl");
+        let sha256 = crate::support::artifact::sha256(&std::fs::read(project.path().join(&path)).unwrap());
+        format!(
+            "[[packages]]\nname = \"{name}\"\nversion = \"1.0\"\n{marker}wheels = [{{ path = \"{path}\", hashes = {{ sha256 = \"{sha256}\" }} }}]\n"
+        )
+    };
+    let head =
+        "lock-version = \"1.0\"\nrequires-python = \">=3.9\"\ndependency-groups = [\"dev\"]\ncreated-by = \"hand\"\n";
+    let lock = [head, &wheel("solid", ""), &wheel("helper", "marker = \"'dev' in dependency_groups\"\n")].concat();
+    project.write("pylock.toml", lock.as_bytes());
+    let hint =
+        "helper is locked, but only for the group `dev`: move it to the project's dependencies, or pass --group dev";
+    assert_hint(&project, hint, &["--group", "dev"]);
+}
+
+#[test]
+fn groups_of_poetry() {
+    let project = project(
+        "[tool.poetry]\nname = \"a\"\nversion = \"1\"\npackage-mode = false\n[tool.poetry.dependencies]\npython = \">=3.9\"\n\
+         solid = { path = \"wheels/solid-1.0-py3-none-any.whl\" }\n[tool.poetry.group.dev.dependencies]\n\
+         helper = { path = \"wheels/helper-1.0-py3-none-any.whl\" }\n",
+    );
+    let package = |name: &str, group: &str| {
+        let path = format!("wheels/{name}-1.0-py3-none-any.whl");
+        let sha256 = crate::support::artifact::sha256(&std::fs::read(project.path().join(&path)).unwrap());
+        format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"1.0\"\ndescription = \"\"\noptional = false\npython-versions = \"*\"\n\
+             groups = [\"{group}\"]\nfiles = [{{file = \"{name}-1.0-py3-none-any.whl\", hash = \"sha256:{sha256}\"}}]\n\
+             [package.source]\ntype = \"file\"\nurl = \"{path}\"\n"
+        )
+    };
+    let tail = "[metadata]\nlock-version = \"2.1\"\npython-versions = \">=3.9\"\ncontent-hash = \"\"\n";
+    project.write("poetry.lock", [&package("helper", "dev"), &package("solid", "main"), tail].concat().as_bytes());
+    let hint =
+        "helper is locked, but only for the group `dev`: move it to the project's dependencies, or pass --group dev";
+    let said = fail(&mut lambda(project.path(), "3.12", &["--frozen", "--include", "app.py"]));
+    assert!(said.contains(hint), "{said}");
+    succeed(&mut lambda(project.path(), "3.12", &["--frozen", "--include", "app.py", "--group", "dev"]));
+}
+
+#[test]
+fn other_files_of_requirements() {
+    let project = project("");
+    std::fs::remove_file(project.path().join("pyproject.toml")).unwrap();
+    project.write("requirements.txt", b"./wheels/solid-1.0-py3-none-any.whl\n");
+    project.write("requirements-dev.txt", b"-r requirements.txt\nHelper>=1  # for tests\n");
+    assert_hint(&project, "helper is in requirements-dev.txt, but not in requirements.txt: add it there", &[]);
+}
+
+#[test]
+fn members_of_the_workspace() {
+    let project = project(
+        "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"solid\"]\n\
+         [tool.uv]\npackage = false\nno-index = true\nfind-links = [\"wheels\"]\n[tool.uv.workspace]\nmembers = [\"libs/*\"]\n",
+    );
+    project.write("libs/tools/pyproject.toml", b"[project]\nname = \"our-tools\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n[build-system]\nrequires = []\nbuild-backend = \"backend\"\n");
+    project.write("libs/tools/src/helper/__init__.py", b"");
+    project.uv(&["lock", "--quiet"]);
+    assert_hint(
+        &project,
+        "`helper` belongs to the workspace member our-tools, which nothing that was selected requires: add it to the dependencies",
+        &[],
+    );
+}

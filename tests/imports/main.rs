@@ -1,0 +1,46 @@
+//! What an application imports is in the artifact, or the build says what is missing: as the target's own Python says it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod applications;
+mod defects;
+mod functions;
+mod locks;
+mod unused;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::command::{pybundle, repository};
+
+/// Returns an interpreter of a minor version.
+fn interpreter(minor: &str) -> PathBuf {
+    let lines = std::fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap_or_default();
+    let found = lines.lines().find_map(|line| line.strip_prefix(minor)?.strip_prefix(' '));
+    let folder = found.unwrap_or_else(|| panic!("there is no Python {minor}: run scripts/setup-tests"));
+    Path::new(folder).join("bin/python3")
+}
+
+/// Imports modules with a Python that looks for them in a folder, and returns the name of the exception that this ends in.
+fn exception(minor: &str, folder: &Path, modules: &str) -> Option<String> {
+    let script = format!(
+        "import sys; sys.path.insert(0, '.')\ntry:\n    import {modules}\nexcept BaseException as error:\n    print(type(error).__name__, error)\n"
+    );
+    let output = Command::new(interpreter(minor)).args(["-I", "-c", &script]).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned()).filter(|said| !said.is_empty())
+}
+
+/// Unpacks a zip.
+fn unpack(path: &Path, folder: &Path) {
+    zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap().extract(folder).unwrap();
+}
+
+/// Returns the command that builds a project for a version of Python.
+fn lambda(project: &Path, minor: &str, more: &[&str]) -> Command {
+    let runtime = format!("python{minor}");
+    let mut command = pybundle(&["lambda", "--runtime", &runtime, "--arch", "x86_64", "--no-progress"]);
+    command.arg(project).args(more);
+    command
+}

@@ -1,0 +1,35 @@
+//! The distributions that nothing imports are a hint, and no more.
+
+use serde_json::Value;
+
+use super::lambda;
+use super::support::command::succeed;
+use super::support::uv::Project;
+use super::support::wheel_with;
+
+#[test]
+fn what_nothing_imports_is_listed() {
+    let app = "import used\nimport importlib\nDRIVER = 'sqlite+mentioned://'\nif False:\n    import hidden\n";
+    let project = Project::new(&[("src/app.py", app)]);
+    let mut requirements = String::new();
+    let plugin = ("plugin-1.0.dist-info/entry_points.txt", &b"[pytest11]\nplugin = plugin\n"[..]);
+    let wheels: [(&str, &[(&str, &[u8])]); 6] = [
+        ("used", &[("used.py", b"")]),
+        ("mentioned", &[("mentioned.py", b"")]),
+        ("plugin", &[("plugin.py", b""), plugin]),
+        ("psycopg2_binary", &[("psycopg2/__init__.py", b"")]),
+        ("forgotten", &[("forgotten.py", b"")]),
+        ("other_name", &[("othername/__init__.py", b"")]),
+    ];
+    for (name, files) in wheels {
+        let path = format!("wheels/{name}-1.0-py3-none-any.whl");
+        project.write(&path, &wheel_with(name, "1.0", files));
+        requirements.push_str(&format!("./{path}\n"));
+    }
+    project.write("requirements.txt", requirements.as_bytes());
+    let page = succeed(&mut lambda(project.path(), "3.12", &["--include", "src:."]));
+    assert!(page.contains("unused    2 distributions that nothing imports: forgotten, other-name\n"), "{page}");
+    let report: Value =
+        serde_json::from_str(&succeed(&mut lambda(project.path(), "3.12", &["--include", "src:.", "--json"]))).unwrap();
+    assert_eq!(report["audit"]["unused"], serde_json::json!(["forgotten", "other-name"]));
+}
