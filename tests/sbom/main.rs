@@ -5,7 +5,6 @@
 #[allow(dead_code, reason = "the tests of images look at more")]
 #[path = "../images/built.rs"]
 mod built;
-#[allow(dead_code, reason = "these tests need a server with a password only")]
 #[path = "../support/http.rs"]
 mod http;
 #[allow(dead_code, reason = "what is in it is particular")]
