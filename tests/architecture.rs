@@ -51,6 +51,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "index",
             "lambda",
             "lock",
+            "marker",
             "name",
             "project",
             "redact",

@@ -153,11 +153,13 @@ where
     let has_segment = |kind| segments.iter().any(|segment| segment.p_type(endian) == kind);
     let sections = header.sections(endian, data)?;
     let dynamic = sections.dynamic_table(endian, data)?;
-    if has_segment(PT_DYNAMIC) && dynamic.is_empty() {
+    let is_program = has_segment(PT_INTERP) || !has_segment(PT_DYNAMIC);
+    // What packers leave has no sections at all: it loads, and does not tell what it needs.
+    if has_segment(PT_DYNAMIC) && dynamic.is_empty() && !sections.is_empty() {
         return Err(MalformedElf("it is linked dynamically, and has no section that says to what".to_owned()));
     }
     let role = match header.e_type(endian) {
-        ET_DYN | ET_EXEC if has_segment(PT_INTERP) || !has_segment(PT_DYNAMIC) => Role::Program,
+        ET_DYN | ET_EXEC if is_program => Role::Program,
         ET_DYN if initialises_a_module(&sections, endian, data)? => Role::Module,
         ET_DYN | ET_EXEC => Role::Library,
         _ => Role::Object,
@@ -291,6 +293,30 @@ mod tests {
         assert_eq!(elf.machine, Machine::Known(own.unwrap()));
         assert!(elf.needed.contains(&"libc.so.6".to_owned()) && elf.role == Role::Program, "{elf:?}");
         assert!(elf.versions.glibc.is_some_and(|glibc| glibc.minor >= 14), "{elf:?}");
+    }
+
+    #[test]
+    fn a_c_library_tells_its_version() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let path =
+            maps.lines().filter_map(|line| line.split_whitespace().last()).find(|path| path.ends_with("/libc.so.6"));
+        let own = defined_glibc(&std::fs::read(path.unwrap()).unwrap()).unwrap();
+        assert!(own.is_some_and(|glibc| glibc.minor >= 17), "{own:?}");
+        let program = std::fs::read("/proc/self/exe").unwrap();
+        assert_eq!(defined_glibc(&program), Ok(None));
+    }
+
+    #[test]
+    fn what_has_no_sections_tells_nothing() {
+        let mut program = std::fs::read("/proc/self/exe").unwrap();
+        // e_shoff, e_shnum and e_shstrndx of a 64-bit header.
+        for field in [40..48, 60..62, 62..64] {
+            program[field].fill(0);
+        }
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, &program).unwrap();
+        let elf = read(file).unwrap();
+        assert_eq!((elf.role, elf.needed, elf.versions), (Role::Program, Vec::new(), Versions::default()));
     }
 
     #[test]

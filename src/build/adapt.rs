@@ -16,7 +16,7 @@ use crate::trim::{self, SlimRule, strip};
 use crate::wheel::{Changes, Part, Wheel, WheelFile};
 
 /// The version of what is found to be needed of a wheel: raised when something else is.
-const NEEDED_FORMAT: u32 = 1;
+const NEEDED_FORMAT: u32 = 2;
 
 /// The largest file that is read into memory to be stripped, in bytes.
 const LARGEST_STRIPPED: u64 = 1 << 30;

@@ -9,7 +9,6 @@ use oci_spec::image::{Descriptor, MediaType};
 use serde::{Deserialize, Serialize};
 
 use super::BuildError;
-use super::audits::Effort;
 use crate::audit::elf;
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
@@ -45,6 +44,10 @@ pub struct Found {
     pub is_pinned: bool,
     source: Source,
 }
+
+/// What Docker's official images of Python are known to have without a look at their layers: Python's own module `zlib` is
+/// linked to it, and so is numpy.
+const OF_PYTHON: [&str; 1] = ["libz.so.1"];
 
 /// What there is in a base.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -258,20 +261,23 @@ impl Bases<'_> {
         }
     }
 
-    /// Returns what there is in a base, as far as it is known, or can be found out with this effort.
+    /// Returns what there is in a base, as far as it is known; layers are downloaded and read if that tells more of the
+    /// libraries that are wanted.
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
-    pub fn known_contents(&self, base: &Base, effort: Effort) -> Result<Option<Contents>, BuildError> {
+    pub fn known_contents(&self, base: &Base, wanted: &BTreeSet<&str>) -> Result<Option<Contents>, BuildError> {
         let noted = base.digest.and_then(|manifest| self.cache.note(Note::Base, manifest));
-        match (noted, effort) {
-            (Some(noted), _) => Ok(Some(noted)),
-            (None, _) if base.layers.is_empty() => Ok(None),
-            (None, Effort::None) => Ok(None),
-            (None, Effort::Search) => match self.contents(base) {
-                Err(BuildError::OfflineBase(_)) => Ok(None),
-                found => found.map(Some),
-            },
+        if noted.is_some() || wanted.is_empty() || base.layers.is_empty() {
+            return Ok(noted);
+        }
+        if wanted.iter().all(|library| OF_PYTHON.contains(library)) && python::from_config(base).is_some() {
+            let libraries = OF_PYTHON.map(str::to_owned).into();
+            return Ok(Some(Contents { libraries, ..Contents::default() }));
+        }
+        match self.contents(base) {
+            Err(BuildError::OfflineBase(_)) => Ok(None),
+            found => found.map(Some),
         }
     }
 

@@ -194,16 +194,13 @@ fn interpreter(
     };
     for program in places.programs(version) {
         let Some(key) = state(&program) else { continue };
-        let said = match cache.note(Note::Interpreter, key) {
-            Some(said) => said,
-            None => {
-                let said = Interpreter::ask(&program, version);
-                cache.keep_note(Note::Interpreter, key, &said)?;
-                said
-            }
-        };
-        if said.is_some() {
-            return Ok(said);
+        if let Some(known) = cache.note(Note::Interpreter, key) {
+            return Ok(Some(known));
+        }
+        // What does not run today, for want of a library, may do so tomorrow: that is not kept.
+        if let Some(interpreter) = Interpreter::ask(&program, version) {
+            cache.keep_note(Note::Interpreter, key, &interpreter)?;
+            return Ok(Some(interpreter));
         }
     }
     Ok(None)

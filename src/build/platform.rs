@@ -1,10 +1,11 @@
 //! The image for one platform.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::adapt::{Adapted, Adapter};
-use super::audits::{self, Audited, Deployment, Effort};
+use super::audits::{self, Audited, Deployment};
 use super::base::Bases;
 use super::bytecode::{self, Bytecode};
 use super::layers::{self, Installed, Made, Recipe};
@@ -176,7 +177,7 @@ impl Parts<'_> {
             trees: &[(tree, "")],
             dependencies: (0, &self.target.scheme),
             projects: (0, &self.target.scheme),
-            system: &|effort| self.system(effort),
+            system: &|wanted| self.system(wanted),
         };
         let audited = Audited {
             plan: self.plan,
@@ -192,9 +193,9 @@ impl Parts<'_> {
     }
 
     /// Returns what compiled files find in the base.
-    fn system(&self, effort: Effort) -> Result<System, BuildError> {
+    fn system(&self, wanted: &BTreeSet<&str>) -> Result<System, BuildError> {
         let target = &self.plan.target;
-        let contents = self.bases.known_contents(self.base, effort)?;
+        let contents = self.bases.known_contents(self.base, wanted)?;
         let env = |name: &str| start::env(self.settings, self.target, self.base, name);
         let older = |glibc: &Glibc| *glibc < target.glibc;
         Ok(System {

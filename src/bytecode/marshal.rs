@@ -314,7 +314,7 @@ mod tests {
         for (written, normal_form) in [
             (&b"z\x02a_"[..], &b"Z\x02a_"[..]),
             (b"\xda\x02a-", b"z\x02a-"),
-            (b"a\x01\0\0\01", b"A\x01\0\0\01"),
+            (b"a\x01\0\0\0b", b"A\x01\0\0\0b"),
             (b"A\x01\0\0\0 ", b"a\x01\0\0\0 "),
             (b"t\x02\0\0\0\xc3\xa9", b"u\x02\0\0\0\xc3\xa9"),
             (b"s\x01\0\0\0a", b"s\x01\0\0\0a"),

@@ -4,7 +4,7 @@
 //! source is looked at when they are loaded, and the magic number, which every patch release of a minor version has, is
 //! all that an interpreter compares.
 //!
-//! Nothing of the target is run: the interpreter compiles, by a program of ours ([`compile.py`](self::process::Process)),
+//! Nothing of the target is run: the interpreter compiles, by a program of ours (`compile.py`),
 //! what it is sent, isolated from the user's settings, with no file written. The file name in the bytecode is the path
 //! below site-packages, so that a wheel's bytecode is the same wherever it goes; importing replaces it with the path at
 //! which the source lies, so tracebacks name that.

@@ -44,7 +44,8 @@ pub fn needed<E>(
         }
         let text = read(file)?;
         needed.extend(stub.filter(|_| text.contains(READS_STUB)));
-        if words.iter().any(|word| text.contains(word)) {
+        // One that is needed among the others imports these without naming their folder.
+        if !stays(&position) || words.iter().any(|word| text.contains(word)) {
             let package = path.rsplit_once('/').map_or("", |(folder, _)| folder).replace('/', ".");
             let imported = imported(&text, &package);
             let found = imported.iter().flat_map(|name| found(name, &modules));

@@ -154,8 +154,7 @@ impl<'a> Distribution<'a> {
                 is_library && is_stub && !folder.split('/').any(|folder| folder.starts_with("typeshed"))
             }
             SlimRule::Headers => {
-                file.part == Part::Headers && !self.is_all_headers()
-                    || self.is_compiled && has_extension(of_template(name), &HEADERS)
+                file.part == Part::Headers || self.is_compiled && has_extension(of_template(name), &HEADERS)
             }
             SlimRule::Sources => is_library && self.is_compiled && has_extension(of_template(name), &SOURCES),
             SlimRule::Docs => match file.part {
@@ -167,11 +166,6 @@ impl<'a> Distribution<'a> {
             },
             SlimRule::Bytecode => is_library && has_extension(name, &["pyc"]) && self.is_redundant(folder, name),
         }
-    }
-
-    /// Returns whether headers are all that there is to install.
-    fn is_all_headers(&self) -> bool {
-        self.inventory.files.iter().all(|file| file.part == Part::Headers || is_metadata(file))
     }
 
     /// Returns whether bytecode has its source in the distribution (PEP 3147): else it is all that there is of a module.

@@ -88,8 +88,8 @@ impl Plan {
         let names: Option<Vec<&[u8]>> = table.iter().map(|section| table.section_name(LE, section).ok()).collect();
         let names = names?;
         let ranges: Vec<Range<u64>> = sections.iter().map(|section| in_file(section, file)).collect::<Option<_>>()?;
-        let loaded = loaded(&header, &segments, file)?;
-        if !is_explained(&header, &loaded, &ranges, file) {
+        let loaded = loaded(header, &segments, file)?;
+        if !is_explained(header, &loaded, &ranges, file) {
             return None;
         }
         let is_kept = kept(&sections, &names, own_names);
@@ -209,7 +209,7 @@ fn kept(sections: &[Section], names: &[&[u8]], own_names: usize) -> Vec<bool> {
     let linked: Vec<usize> = linked(sections, &kept);
     for (number, section) in sections.iter().enumerate() {
         let is_strings = section.sh_type.get(LE) == SHT_STRTAB && !is_loaded(section);
-        kept[number] &= !(is_strings && !linked.contains(&number));
+        kept[number] &= !is_strings || linked.contains(&number);
     }
     kept[own_names] &= is_loaded(&sections[own_names]) || linked.contains(&own_names);
     kept

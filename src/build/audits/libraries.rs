@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::{Audited, Effort};
+use super::Audited;
 use crate::audit::libraries::{self, Binary, LibraryFinding, Owner, Promise};
 use crate::build::{BuildError, binaries};
 use crate::lock::{Selected, SelectedSource};
@@ -35,8 +35,7 @@ pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let effort = if libraries::wanted(&files).is_empty() { Effort::None } else { Effort::Search };
-    let system = (deployment.system)(effort)?;
+    let system = (deployment.system)(&libraries::wanted(&files))?;
     Ok(libraries::audit(&files, &owners, &system, &audited.settings.audit.allow_missing))
 }
 

@@ -5,6 +5,8 @@ mod libraries;
 mod remedies;
 mod unused;
 
+use std::collections::BTreeSet;
+
 use super::BuildError;
 use super::plan::Plan;
 use super::wheels::Obtained;
@@ -53,17 +55,8 @@ pub struct Deployment<'a> {
     pub dependencies: (usize, &'a Scheme),
     /// The position of the tree that local projects are in, and how they are laid out.
     pub projects: (usize, &'a Scheme),
-    /// Returns what the target brings. What costs a download is only found out if it is asked for.
-    pub system: &'a dyn Fn(Effort) -> Result<System, BuildError>,
-}
-
-/// How much may be done to find out what a target brings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effort {
-    /// What is known already has to do.
-    None,
-    /// Layers may be downloaded and read.
-    Search,
+    /// Returns what the target brings, as far as it is known, or has to be found out for these libraries.
+    pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<System, BuildError>,
 }
 
 /// Runs every audit, warns of what may fail, and reports the rest.

@@ -48,9 +48,9 @@ pub(super) fn check(contents: &Contents, unread: &HashSet<&str>, is_own: impl Fn
                         Some(stated) if *stated != Digest::from(file.sha256) => {
                             find(format!("its digest is not the one that {path} states"));
                         }
-                        // Bytecode depends on who compiles it: its rows have none (recording installed projects).
+                        // Of itself it states none, and of bytecode, which whoever imports may write anew, none either.
                         None if place != *path && !place.ends_with(".pyc") => {
-                            find(format!("{path} states no digest of it"))
+                            find(format!("{path} states no digest of it"));
                         }
                         _ => {}
                     }
