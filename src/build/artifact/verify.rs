@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::diff::compare;
 use super::{ArtifactName, ArtifactSettings, fetched};
+use crate::audit::Failures;
 use crate::build::workplace::registry;
 use crate::build::{BuildError, image, lambda};
 use crate::contents::image::{self as contained, Documents, StatedLayer, images};
@@ -16,16 +17,25 @@ use crate::image::file::{self, ArtifactFile, Survey};
 use crate::image::{Artifact, BlobContent};
 use crate::registry::Registry;
 use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifyReport};
-use crate::settings::{ImageSettings, LambdaSettings, Settings};
+use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
 use crate::target::LambdaProfile;
 
 /// What an artifact is built from again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Project {
     /// The function and the layer.
     Lambda(Box<LambdaSettings>),
     /// The image, or the index of several.
     Image(Box<ImageSettings>),
+}
+
+impl Project {
+    fn audit(&mut self) -> &mut AuditSettings {
+        match self {
+            Self::Lambda(settings) => &mut settings.common.audit,
+            Self::Image(settings) => &mut settings.common.audit,
+        }
+    }
 }
 
 /// Verifies an artifact; with a project, builds it again and compares the bytes.
@@ -43,11 +53,10 @@ pub fn verify(
         ArtifactName::File(file) => in_file(file)?,
         ArtifactName::Registry(_) => in_registry(name, settings, reporter)?,
     };
-    // The audits of libraries and imports belong here: they see `subject.contents`.
     let mut difference = None;
     if let Some(project) = project {
-        let (check, found) = rebuild(name, &subject, project, reporter)?;
-        subject.checks.push(check);
+        let (checks, found) = rebuild(name, &subject, project, reporter)?;
+        subject.checks.extend(checks);
         difference = found;
     }
     let checks: Vec<CheckReport> = subject.checks.into_iter().map(report).collect();
@@ -198,21 +207,36 @@ fn said(error: &dyn std::error::Error) -> Finding {
     Finding { place: None, message }
 }
 
-/// Builds the artifact again in a temporary folder, and compares.
+/// Builds the artifact again in a temporary folder, which audits it, and compares. What the audits find is no reason not
+/// to compare.
 fn rebuild(
     name: &ArtifactName,
     subject: &Subject,
-    project: Project,
+    mut project: Project,
     reporter: &dyn Reporter,
-) -> Result<(Check, Option<DiffReport>), BuildError> {
+) -> Result<(Vec<Check>, Option<DiffReport>), BuildError> {
     let folder = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
-    let again = match project {
-        Project::Lambda(settings) => of_lambda(name, subject, *settings, folder.path(), reporter)?,
-        Project::Image(settings) => of_image(name, *settings, folder.path(), reporter)?,
+    let build = |project: &Project| match project.clone() {
+        Project::Lambda(settings) => of_lambda(name, subject, *settings, folder.path(), reporter),
+        Project::Image(settings) => of_image(name, *settings, folder.path(), reporter),
     };
-    let check = |findings| Check::new(Aspect::Rebuild, "the project, built again", findings);
+    let mut failures = Vec::new();
+    let again = match build(&project) {
+        Err(BuildError::Audit(Failures(found))) => {
+            failures.extend(found.iter().map(|failure| said(failure)));
+            project.audit().skip = true;
+            build(&project)
+        }
+        result => result,
+    }?;
+    let mut checks = Vec::new();
+    if !project.audit().skip || !failures.is_empty() {
+        checks.push(Check::new(Aspect::Audits, "modules and shared libraries", failures));
+    }
+    let mut check = |findings| checks.push(Check::new(Aspect::Rebuild, "the project, built again", findings));
     if subject.digest.as_ref() == Some(&again.digest) {
-        return Ok((check(Vec::new()), None));
+        check(Vec::new());
+        return Ok((checks, None));
     }
     let difference = match &subject.contents {
         Some(contents) => {
@@ -223,7 +247,8 @@ fn rebuild(
         None => None,
     };
     let message = format!("the project gives {}", again.digest);
-    Ok((check(vec![Finding { place: None, message }]), difference))
+    check(vec![Finding { place: None, message }]);
+    Ok((checks, difference))
 }
 
 /// An artifact that was built again.

@@ -32,6 +32,8 @@ pub enum Aspect {
     Record,
     /// The artifact keeps to the limits of its target.
     Limits,
+    /// What was found of modules and shared libraries while the project was built again.
+    Audits,
     /// The project gives the same bytes again.
     Rebuild,
 }
@@ -50,6 +52,7 @@ impl Aspect {
             Self::Layers => "layers",
             Self::Record => "RECORD",
             Self::Limits => "limits",
+            Self::Audits => "audits",
             Self::Rebuild => "rebuild",
         }
     }
