@@ -28,6 +28,10 @@
 //!               │
 //!               ▼
 //!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
+//!                                           ▲
+//!      Plan, wheels, digests ──▶ Bill ──▶ referrers, or files beside a zip
+//!
+//!      the zip, Artifact ──▶ Contents ──▶ inspect, diff, verify
 //! ```
 //!
 //! | room | what it is for |
@@ -37,6 +41,7 @@
 //! | [`build`] | the pipeline itself: a plan, and its execution |
 //! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
+//! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`marker`] | environment markers and requirements |
 //! | [`constraint`] | constraints on versions as Poetry writes them |
@@ -46,17 +51,20 @@
 //! | [`fetch`] | downloads: bounded, retried, resumed, verified |
 //! | [`cache`] | verified wheels by their content, for several processes at once |
 //! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
+//! | [`trim`] | what of a distribution nothing needs at run time: files, and sections of compiled ones |
 //! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
 //! | [`lambda`] | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
+//! | [`contents`] | what lies inside a finished artifact: listed, compared with another, verified, drawn |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
+//! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler and what the application imports are in the artifact, and what compiled files need |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
 //! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
-//! nothing of what they are made of.
+//! nothing of what they are made of. [`contents`] sees neither of them: it reads what lies in files.
 //!
 //! # What holds everywhere
 //!
@@ -91,9 +99,11 @@ pub mod archive;
 pub mod audit;
 pub mod build;
 pub mod builder;
+pub mod bytecode;
 pub mod cache;
 pub mod cli;
 pub mod constraint;
+pub mod contents;
 pub mod digest;
 pub mod fetch;
 pub mod image;
@@ -108,8 +118,10 @@ pub mod registry;
 pub mod report;
 pub mod repository;
 pub mod retry;
+pub mod sbom;
 pub mod sdist;
 pub mod settings;
 pub mod target;
 pub mod tree;
+pub mod trim;
 pub mod wheel;

@@ -15,7 +15,9 @@ use crate::index::Strategy;
 use crate::lock::{FormatControl, Request};
 use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
+use crate::sbom;
 use crate::target::{Architecture, PythonVersion};
+use crate::trim::SlimRule;
 
 /// A target as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,53 +99,6 @@ pub struct RequirementsSettings {
     pub no_deps: bool,
 }
 
-/// A kind of files of distributions that nothing needs at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SlimRule {
-    /// Folders of tests, and what only tests import.
-    Tests,
-    /// Type stubs (`.pyi`) and `py.typed`.
-    Stubs,
-    /// Headers of C and C++, and what else is there to compile against a distribution.
-    Headers,
-    /// What extension modules were compiled from.
-    Sources,
-    /// Documentation and examples.
-    Docs,
-    /// Bytecode that a wheel brings.
-    Bytecode,
-}
-
-impl SlimRule {
-    /// Every rule.
-    pub const ALL: [Self; 6] = [Self::Tests, Self::Stubs, Self::Headers, Self::Sources, Self::Docs, Self::Bytecode];
-
-    /// Returns the name that flags and reports use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tests => "tests",
-            Self::Stubs => "stubs",
-            Self::Headers => "headers",
-            Self::Sources => "sources",
-            Self::Docs => "docs",
-            Self::Bytecode => "bytecode",
-        }
-    }
-}
-
-/// A text that names no rule.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the rules are {}", SlimRule::ALL.map(SlimRule::name).join(", "))]
-pub struct InvalidSlimRule;
-
-impl FromStr for SlimRule {
-    type Err = InvalidSlimRule;
-
-    fn from_str(text: &str) -> Result<Self, InvalidSlimRule> {
-        Self::ALL.into_iter().find(|rule| rule.name() == text).ok_or(InvalidSlimRule)
-    }
-}
-
 /// What an installation makes of the wheels.
 #[derive(Debug, Clone, Default)]
 pub struct ContentSettings {
@@ -153,6 +108,15 @@ pub struct ContentSettings {
     pub strip: bool,
     /// Whether sources are compiled; if it is not said, those of images are, where that is possible.
     pub bytecode: Option<bool>,
+}
+
+/// How what was built is audited before it is written.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSettings {
+    /// Whether it is not.
+    pub skip: bool,
+    /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
+    pub allow_missing: BTreeSet<String>,
 }
 
 /// What every command that selects from a lock needs.
@@ -176,8 +140,8 @@ pub struct Settings {
     pub excludes: Vec<String>,
     /// What becomes of the wheels' files.
     pub contents: ContentSettings,
-    /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
-    pub allow_missing: BTreeSet<String>,
+    /// How what was built is audited.
+    pub audit: AuditSettings,
     /// Which forms of distributions may be used.
     pub formats: FormatControl,
     /// Where files may be fetched from.
@@ -197,6 +161,17 @@ impl Settings {
     }
 }
 
+/// Which documents are made about an artifact.
+#[derive(Debug, Clone, Default)]
+pub struct DocumentSettings {
+    /// The bill of materials, if one is made.
+    pub sbom: Option<sbom::Format>,
+    /// Whether the provenance is stated.
+    pub provenance: bool,
+    /// When they say that they were made; never the time of the build.
+    pub created: Option<Timestamp>,
+}
+
 /// What `pybundle lambda` builds.
 #[derive(Debug, Clone)]
 pub struct LambdaSettings {
@@ -214,6 +189,8 @@ pub struct LambdaSettings {
     pub exclude_runtime: bool,
     /// Writes an artifact that is larger than Lambda unpacks.
     pub allow_oversize: bool,
+    /// The documents beside the zip.
+    pub documents: DocumentSettings,
 }
 
 /// A base image as the user names it.
@@ -350,4 +327,6 @@ pub struct ImageSettings {
     pub registry: RegistrySettings,
     /// Writes an image that is larger than its target takes.
     pub allow_oversize: bool,
+    /// The documents that go with the image.
+    pub documents: DocumentSettings,
 }

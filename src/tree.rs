@@ -227,25 +227,37 @@ impl Content {
     /// The file cannot be read, or its bytes do not inflate to the size that the extent states; or there are more than
     /// `limit`, which is [`io::ErrorKind::FileTooLarge`].
     pub fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
-        let take = |reader: &mut dyn Read| {
-            let mut bytes = Vec::new();
-            reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-            if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
-        };
+        let mut bytes = Vec::new();
+        self.reader()?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         match self {
-            Self::Bytes(bytes) => take(&mut &bytes[..]),
-            Self::File { path, .. } => take(&mut File::open(path)?),
+            Self::Archived { extent, .. } if bytes.len() as u64 != extent.size => {
+                Err(io::ErrorKind::InvalidData.into())
+            }
+            Self::Archived { .. } | Self::File { .. } | Self::Bytes(_) => Ok(bytes),
+        }
+    }
+
+    /// Returns a reader of the uncompressed bytes.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn reader(&self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Self::Bytes(bytes) => Box::new(&bytes[..]),
+            Self::File { path, .. } => Box::new(File::open(path)?),
             Self::Archived { archive, extent } => {
                 let mut file = File::open(&**archive)?;
                 file.seek(SeekFrom::Start(extent.offset))?;
-                let mut compressed = file.take(extent.compressed_size);
-                let bytes = match extent.form {
-                    Form::Stored => take(&mut compressed)?,
-                    Form::Deflated { .. } => take(&mut DeflateDecoder::new(compressed))?,
-                };
-                if bytes.len() as u64 == extent.size { Ok(bytes) } else { Err(io::ErrorKind::InvalidData.into()) }
+                let compressed = file.take(extent.compressed_size);
+                match extent.form {
+                    Form::Stored => Box::new(compressed),
+                    Form::Deflated { .. } => Box::new(DeflateDecoder::new(compressed)),
+                }
             }
-        }
+        })
     }
 
     /// Returns the number of bytes as they lie now, which is about what they take in an archive.

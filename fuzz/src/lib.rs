@@ -1,6 +1,6 @@
 //! What is fuzzed: each reader of what somebody else wrote, and the selection from it, ends with a result or an error.
 //!
-//! The targets call these, and so does `tests/corpus.rs`, which replays what was kept.
+//! The targets call these, and so does `tests/locks/corpus.rs`, which replays what was kept.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ pub mod layer;
 pub mod output;
 pub mod pack;
 mod splice;
-mod tar;
+pub mod tar;
 pub mod zip;
 
 use std::io;

@@ -28,7 +28,7 @@ static ZEROS: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// What a member is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind<'a> {
+pub enum Kind<'a> {
     /// A folder.
     Folder,
     /// A regular file, whose bytes follow.
@@ -43,7 +43,7 @@ pub(super) enum Kind<'a> {
 }
 
 /// Appends the header blocks of a member to `blocks`. The path of a folder has no trailing slash.
-pub(super) fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
+pub fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
     let (entry_type, mode, size, target) = match kind {
         Kind::Folder => (EntryType::Directory, 0o755, 0, ""),
         Kind::File { mode, size } => (EntryType::Regular, mode.permissions(), size, ""),
@@ -81,13 +81,13 @@ pub(super) fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
 }
 
 /// Returns the zeros that fill the last block of a content of `size` bytes.
-pub(super) fn padding(size: u64) -> &'static [u8] {
+pub fn padding(size: u64) -> &'static [u8] {
     let filled = (size % BLOCK as u64) as usize;
     if filled == 0 { &[] } else { &ZEROS[..BLOCK - filled] }
 }
 
 /// Returns the two blocks of zeros that end an archive.
-pub(super) fn end() -> &'static [u8] {
+pub fn end() -> &'static [u8] {
     &ZEROS
 }
 

@@ -19,7 +19,7 @@ use super::output::{Finished, Output};
 use crate::report::{Phase, Reporter};
 use crate::tree::{Compression, Content, Entry, Extent, FileTree, TreePath};
 
-mod records;
+pub mod records;
 
 use records::Record;
 

@@ -1,23 +1,26 @@
 //! The base image: its documents for each platform, and its Python.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use oci_spec::image::{Descriptor, MediaType};
+use serde::{Deserialize, Serialize};
 
 use super::BuildError;
+use crate::audit::elf;
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::image::base::{self, Kind};
 use crate::image::file::{self, ArtifactFile};
-use crate::image::python::{self, Search};
+use crate::image::python;
+use crate::image::search::Search;
 use crate::image::{Artifact, Base, BaseError, Blob, BlobContent, Layer, Python, docker_archive};
 use crate::registry::{Reference, Registry};
 use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
-use crate::target::Architecture;
+use crate::target::{Architecture, Glibc, Libstdcxx};
 
 /// Finds base images, and what of them has to be here.
 pub struct Bases<'a> {
@@ -40,6 +43,23 @@ pub struct Found {
     /// Whether the name says by a digest which image it is.
     pub is_pinned: bool,
     source: Source,
+}
+
+/// What Docker's official images of Python are known to have without a look at their layers: Python's own module `zlib` is
+/// linked to it, and so is numpy.
+const OF_PYTHON: [&str; 1] = ["libz.so.1"];
+
+/// What there is in a base.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Contents {
+    /// The interpreters.
+    pub pythons: Vec<Python>,
+    /// The names of the shared libraries.
+    pub libraries: BTreeSet<String>,
+    /// The C++ library.
+    pub libstdcxx: Option<Libstdcxx>,
+    /// The C library.
+    pub glibc: Option<Glibc>,
 }
 
 enum Source {
@@ -235,11 +255,36 @@ impl Bases<'_> {
     /// # Errors
     /// A layer cannot be downloaded or read.
     pub fn pythons(&self, base: &Base) -> Result<Vec<Python>, BuildError> {
-        if let Some(python) = python::from_config(base) {
-            return Ok(vec![python]);
+        match python::from_config(base) {
+            Some(python) => Ok(vec![python]),
+            None => Ok(self.contents(base)?.pythons),
         }
-        let Some(manifest) = base.digest else { return Ok(Vec::new()) };
-        if let Some(noted) = self.cache.note(Note::Pythons, manifest) {
+    }
+
+    /// Returns what there is in a base, as far as it is known; layers are downloaded and read if that tells more of the
+    /// libraries that are wanted.
+    ///
+    /// # Errors
+    /// A layer cannot be downloaded or read.
+    pub fn known_contents(&self, base: &Base, wanted: &BTreeSet<&str>) -> Result<Option<Contents>, BuildError> {
+        let noted = base.digest.and_then(|manifest| self.cache.note(Note::Base, manifest));
+        if noted.is_some() || wanted.is_empty() || base.layers.is_empty() {
+            return Ok(noted);
+        }
+        if wanted.iter().all(|library| OF_PYTHON.contains(library)) && python::from_config(base).is_some() {
+            let libraries = OF_PYTHON.map(str::to_owned).into();
+            return Ok(Some(Contents { libraries, ..Contents::default() }));
+        }
+        match self.contents(base) {
+            Err(BuildError::OfflineBase(_)) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// Returns what there is in a base, by looking through its layers, the top one first.
+    fn contents(&self, base: &Base) -> Result<Contents, BuildError> {
+        let Some(manifest) = base.digest else { return Ok(Contents::default()) };
+        if let Some(noted) = self.cache.note(Note::Base, manifest) {
             return Ok(noted);
         }
         let mut search = Search::default();
@@ -251,9 +296,15 @@ impl Bases<'_> {
             let file = open_at(path, *offset).map_err(failed)?;
             search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(failed)?;
         }
-        let found = search.found();
-        self.cache.keep_note(Note::Pythons, manifest, &found)?;
-        Ok(found)
+        let contents = Contents {
+            pythons: search.found(),
+            libraries: search.libraries().clone(),
+            libstdcxx: search.libstdcxx(),
+            // One that cannot be read is as good as the profile says.
+            glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
+        };
+        self.cache.keep_note(Note::Base, manifest, &contents)?;
+        Ok(contents)
     }
 }
 

@@ -7,7 +7,9 @@ use crate::archive::ArchiveError;
 use crate::audit::Failures;
 use crate::audit::handler::{HandlerError, InvalidHandler};
 use crate::builder;
+use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
+use crate::contents::ContentsError;
 use crate::fetch::FetchError;
 use crate::image::config::InvalidValue;
 use crate::image::file::FileError;
@@ -22,7 +24,7 @@ use crate::registry::{InvalidReference, RegistryError};
 use crate::repository::RepositoryError;
 use crate::sdist::unpack::UnpackError;
 use crate::settings::InvalidBase;
-use crate::target::{Architecture, ProfileError, RuntimeError};
+use crate::target::{Architecture, ProfileError, PythonVersion, RuntimeError};
 use crate::tree::{InsertError, InvalidPath};
 use crate::wheel::WheelError;
 use crate::wheel::filename::InvalidWheelFilename;
@@ -66,6 +68,27 @@ pub enum BuildError {
     /// A source cannot be built.
     #[error(transparent)]
     Builder(#[from] builder::BuildError),
+    /// Sources cannot be compiled.
+    #[error("{origin} cannot be compiled to bytecode")]
+    Bytecode {
+        /// The wheel, or the application.
+        origin: String,
+        /// What went wrong.
+        source: BytecodeError,
+    },
+    /// A source that is to be compiled cannot be read, or is not what it was.
+    #[error("cannot read {file} of {origin}")]
+    Source {
+        /// The source.
+        file: String,
+        /// The wheel, or the application.
+        origin: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Bytecode is asked for, and nothing makes it.
+    #[error("no CPython {0} is on this machine, which --compile-bytecode needs")]
+    NoInterpreter(PythonVersion),
     /// The application's files cannot be collected.
     #[error(transparent)]
     Application(#[from] ApplicationError),
@@ -120,6 +143,18 @@ pub enum BuildError {
     /// The command names no handler.
     #[error(transparent)]
     InvalidHandler(#[from] InvalidHandler),
+    /// An artifact cannot be read.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// There is nothing of the name.
+    #[error("there is no file or folder {}", .0.escape_debug())]
+    NoArtifact(String),
+    /// There is no image of the name in its registry.
+    #[error("there is no image {0} in its registry")]
+    NoImage(String),
+    /// A platform was named, and a zip has none.
+    #[error("{} is a zip, which is for no platform", .0.display())]
+    NoPlatforms(PathBuf),
     /// There is no base image of the name.
     #[error("there is no image {0}")]
     NoBase(String),
@@ -281,6 +316,11 @@ impl BuildError {
             Self::Fetch(error) => error.hints(),
             Self::Wheel(error) => error.hints(),
             Self::Builder(error) => error.hints(),
+            Self::Bytecode { source, .. } => source.hints(),
+            Self::Source { .. } => hint("run pybundle again when nothing writes to the project or the cache"),
+            Self::NoInterpreter(version) => {
+                vec![format!("`uv python install {version}` gets one; pybundle downloads none by itself")]
+            }
             Self::Application(error) => error.hints(),
             Self::Handler(error) => error.hints(),
             Self::Audit(error) => error.hints(),
@@ -293,6 +333,9 @@ impl BuildError {
             Self::File(error) => error.hints(),
             Self::Registry(error) => error.hints(),
             Self::BaseChoice(_) | Self::Reference(_) | Self::InvalidHandler(_) => Vec::new(),
+            Self::Contents(error) => error.hints(),
+            Self::NoArtifact(_) => hint("a name of an image has a tag, a digest or a registry: HOST/REPOSITORY:TAG"),
+            Self::NoImage(_) | Self::NoPlatforms(_) => Vec::new(),
             Self::Blob(_) => hint("run pybundle again when nothing writes to the project"),
             Self::NoBase(_) => hint("name another base with --base, or another version with --python"),
             Self::OfflineBase(_) => hint("run once without --offline, or name a base on this machine: --base oci:DIR"),

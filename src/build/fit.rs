@@ -4,20 +4,18 @@
 //! read: a wheel that needs no newer C library than the target's is as good as one that an index tags `manylinux`
 //! ([PEP 600](https://peps.python.org/pep-0600/)).
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
 
-use super::BuildError;
 use super::sources::{Built, Job};
-use crate::audit::elf::{self, Elf, Machine, MalformedElf};
+use super::{BuildError, binaries};
+use crate::audit::libraries;
 use crate::builder::Interpreter;
+use crate::cache::Cache;
 use crate::lock::Selected;
 use crate::name::DistributionName;
-use crate::report::Reporter;
 use crate::target::{Architecture, Glibc, PythonVersion, Target};
 use crate::wheel::filename::WheelFilename;
+use crate::wheel::{Inventory, Part};
 
 /// How many wheels a message lists.
 const LISTED_WHEELS: usize = 6;
@@ -71,33 +69,13 @@ pub enum Misfit {
         /// The target's C library.
         target: Glibc,
     },
-    /// A file needs a newer C library.
-    #[error("needs GLIBC_{needed} ({file}), the target has {target}")]
-    Glibc {
-        /// The file in the wheel.
+    /// A file of it does not load, whatever the wheel says.
+    #[error("{}", by_content(.file, .misfit))]
+    Content {
+        /// The file, by its path below its part of the wheel.
         file: String,
-        /// What it needs.
-        needed: Glibc,
-        /// What the target has.
-        target: Glibc,
-    },
-    /// A file is for another machine, whatever the wheel says.
-    #[error("holds {file}, which is for {found}, the target is {target}")]
-    Machine {
-        /// The file in the wheel.
-        file: String,
-        /// Its machine.
-        found: Machine,
-        /// The target's.
-        target: Architecture,
-    },
-    /// A file is no ELF file, though it begins as one.
-    #[error("holds {file}: {reason}")]
-    Malformed {
-        /// The file in the wheel.
-        file: String,
-        /// What is wrong with it.
-        reason: MalformedElf,
+        /// Why it does not load.
+        misfit: libraries::Misfit,
     },
 }
 
@@ -126,13 +104,13 @@ impl Unfit {
             Misfit::Interpreter { target, has_interpreter: false, .. } => {
                 vec![format!("install Python {target}, for instance with `uv python install {target}`")]
             }
-            Misfit::Glibc { .. } | Misfit::Platform { .. } => {
+            Misfit::Platform { .. } | Misfit::Content { misfit: libraries::Misfit::Version { .. }, .. } => {
                 vec![format!("it is compiled against this machine's C library: {elsewhere}")]
             }
-            Misfit::Architecture { .. } | Misfit::Machine { .. } => {
+            Misfit::Architecture { .. } | Misfit::Content { misfit: libraries::Misfit::Machine { .. }, .. } => {
                 vec![format!("it is compiled for the machine that it is built on: {elsewhere}")]
             }
-            Misfit::Interpreter { .. } | Misfit::Malformed { .. } => Vec::new(),
+            Misfit::Interpreter { .. } | Misfit::Content { .. } => Vec::new(),
         }
     }
 }
@@ -167,11 +145,11 @@ pub fn foresee(job: &Job, python: &Interpreter, target: &Target) -> Result<(), B
     })))
 }
 
-/// Refuses a wheel that was built here and does not run on the target. What it needs besides is warned of.
+/// Refuses a wheel that was built here and does not run on the target: by its tags, or by what its files are.
 ///
 /// # Errors
 /// [`BuildError::Unfit`], or the wheel cannot be read.
-pub fn require(built: &Built, selected: &Selected, target: &Target, reporter: &dyn Reporter) -> Result<(), BuildError> {
+pub fn require(built: &Built, selected: &Selected, target: &Target, cache: &Cache) -> Result<(), BuildError> {
     let filename = &built.wheel.filename;
     let unfit = |misfit| {
         BuildError::from(Box::new(Unfit {
@@ -189,27 +167,43 @@ pub fn require(built: &Built, selected: &Selected, target: &Target, reporter: &d
     if filename.platform_tags.iter().all(|tag| tag == "any") {
         return Ok(());
     }
-    let files =
-        binaries(built).map_err(|source| BuildError::Read { path: built.wheel.archive.to_path_buf(), source })?;
-    let mut missing = BTreeSet::new();
-    let own: BTreeSet<&str> = files.iter().flat_map(|(path, elf)| names(path, elf.as_ref().ok())).collect();
-    for (path, elf) in &files {
-        let elf = match elf {
-            Ok(elf) => elf,
-            Err(reason) => return Err(unfit(Misfit::Malformed { file: path.clone(), reason: reason.clone() })),
+    for (position, elf) in binaries::of_wheel(&built.wheel, cache)? {
+        let misfit = match &elf {
+            Ok(elf) => libraries::misfit_of(elf, target.architecture, target.glibc, None),
+            Err(reason) => Some(libraries::Misfit::Malformed(reason.clone())),
         };
-        by_content(path, elf, target).map_err(unfit)?;
-        let is_missing = |library: &&String| !elf::is_of_the_platform(library) && !own.contains(library.as_str());
-        missing.extend(elf.needed.iter().filter(is_missing).map(String::as_str));
-    }
-    if !missing.is_empty() {
-        let libraries = missing.into_iter().collect::<Vec<_>>().join(", ");
-        reporter.warn(&format!(
-            "{}, built from {}, needs libraries that the target must have: {libraries}",
-            selected.name, built.origin
-        ));
+        if let Some(misfit) = misfit {
+            return Err(unfit(Misfit::Content { file: path(&built.wheel.inventory, position), misfit }));
+        }
     }
     Ok(())
+}
+
+/// Returns the path of a file as the wheel has it, but for the name of its `.data` folder.
+fn path(inventory: &Inventory, position: usize) -> String {
+    let file = &inventory.files[position];
+    match file.part {
+        Part::Library => file.path.clone(),
+        Part::Scripts => format!("scripts/{}", file.path),
+        Part::Headers => format!("headers/{}", file.path),
+        Part::Data => format!("data/{}", file.path),
+    }
+}
+
+/// Says why a file does not load, after the wheel's name.
+fn by_content(file: &str, misfit: &libraries::Misfit) -> String {
+    match misfit {
+        libraries::Misfit::Machine { found, target } => {
+            format!("holds {file}, which is for {found}, the target is {target}")
+        }
+        libraries::Misfit::Malformed(reason) => format!("holds {file}: {reason}"),
+        libraries::Misfit::Version { needed, has } => {
+            let has = has.rsplit('_').next().unwrap_or_default();
+            format!("needs {needed} ({file}), the target has {has}")
+        }
+        libraries::Misfit::Missing { libraries, .. } => format!("holds {file}, which needs {}", libraries.join(", ")),
+        libraries::Misfit::Unreachable { library, .. } => format!("holds {file}, which needs {library}"),
+    }
 }
 
 /// Says why no tag of a wheel is one of the target's.
@@ -235,46 +229,4 @@ fn by_tags(built: &Built, target: &Target) -> Misfit {
     } else {
         Misfit::Platform { found: platforms.join(", "), target: target.glibc }
     }
-}
-
-/// Refuses a file that the target cannot load.
-fn by_content(path: &str, elf: &Elf, target: &Target) -> Result<(), Misfit> {
-    let file = path.to_owned();
-    if elf.machine != Machine::Known(target.architecture) {
-        return Err(Misfit::Machine { file, found: elf.machine, target: target.architecture });
-    }
-    match elf.glibc {
-        Some(needed) if needed > target.glibc => Err(Misfit::Glibc { file, needed, target: target.glibc }),
-        _ => Ok(()),
-    }
-}
-
-/// Returns the names by which a file may be linked to.
-fn names<'a>(path: &'a str, elf: Option<&'a Elf>) -> impl Iterator<Item = &'a str> {
-    let name = path.rsplit('/').next();
-    name.into_iter().chain(elf.and_then(|elf| elf.soname.as_deref()))
-}
-
-/// A file of a wheel by its path, and what it needs if it is an ELF file as it should be.
-type Binary = (String, Result<Elf, MalformedElf>);
-
-/// Reads the ELF files of a wheel: libraries, and programs wherever they lie.
-fn binaries(built: &Built) -> io::Result<Vec<Binary>> {
-    let mut archive = zip::ZipArchive::new(File::open(&*built.wheel.archive)?)?;
-    let mut binaries = Vec::new();
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index)?;
-        let mut magic = Vec::new();
-        (&mut entry).take(elf::MAGIC.len() as u64).read_to_end(&mut magic)?;
-        if magic != elf::MAGIC {
-            continue;
-        }
-        // Tables lie anywhere in it, and inflating goes one way.
-        let mut file = tempfile::tempfile()?;
-        file.write_all(&magic)?;
-        io::copy(&mut entry, &mut file)?;
-        file.rewind()?;
-        binaries.push((entry.name()?.into_owned(), elf::read(file)));
-    }
-    Ok(binaries)
 }

@@ -8,7 +8,7 @@ use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
 use super::workplace::{Workplace, registry};
-use super::{BuildError, outputs, report, requirements, start, wheels};
+use super::{BuildError, attach, documents, outputs, report, requirements, start, wheels};
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
@@ -75,11 +75,13 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
         let folder = temporary.path().join(format!("layers-{position}"));
         std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
         let (plan, wheels, python) = (&plans[position], &wheels[position], python.as_ref());
-        let parts = Parts { settings, target: &chosen.target, base, python, plan, wheels, folder: &folder };
+        let (target, bases) = (&chosen.target, &bases);
+        let parts = Parts { settings, target, base, bases, python, plan, wheels, folder: &folder };
         images.push(parts.image(cache, reporter)?);
     }
-    let artifact = artifact(settings, &chosen.base, &images);
-    let written = outputs::write(&files, settings, &artifact, &images, &bases)?;
+    let mut artifact = artifact(settings, &chosen.base, &images);
+    let documents = attach::attach(settings, &chosen, &plans, &wheels, &mut artifact)?;
+    let written = outputs::write(&files, settings, &artifact, (&images, documents), &bases)?;
     let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
     let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
     Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
@@ -233,7 +235,7 @@ fn plans<'a>(
 ) -> Result<Vec<Plan<'a>>, BuildError> {
     let plan = |architecture: &Architecture| {
         let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], finder, reporter)?;
-        plan.leave_out(files.iter().map(|file| file.path.as_path()));
+        plan.leave_out(files.iter().flat_map(|file| documents::places(&file.path)));
         Ok(plan)
     };
     settings.platforms.iter().map(plan).collect()

@@ -12,8 +12,8 @@ use crate::image::config::Entrypoint;
 use crate::lock::SelectedSource;
 use crate::registry::Pushed;
 use crate::report::{
-    ApplicationReport, DistributionReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
-    PushedReport, StartReport,
+    ApplicationReport, DistributionReport, DocumentReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport,
+    PushReport, PushedReport, StartReport,
 };
 
 /// What a build of an image came to.
@@ -32,7 +32,12 @@ pub struct Outcome<'a> {
 
 impl Outcome<'_> {
     /// Reports it.
-    pub fn report(&self, outputs: Vec<String>, pushed: Option<&Pushed>, elapsed: Duration) -> ImageReport {
+    pub fn report(
+        &self,
+        (outputs, documents): (Vec<String>, Vec<DocumentReport>),
+        pushed: Option<&Pushed>,
+        elapsed: Duration,
+    ) -> ImageReport {
         let Self { chosen, plans, images, artifact, .. } = self;
         let first = &plans[0];
         let application = &first.application;
@@ -54,6 +59,7 @@ impl Outcome<'_> {
             },
             start: start(&images[0]),
             outputs,
+            documents,
             pushed: pushed.map(report_push),
             warnings: Vec::new(),
             elapsed_seconds: elapsed.as_secs_f64(),
@@ -79,6 +85,8 @@ impl Outcome<'_> {
             uncompressed_size: image.uncompressed_size,
             base_layers: base.layers.len(),
             layers: layers.collect(),
+            trim: image.trim.clone(),
+            bytecode: image.bytecode.clone(),
             audit: image.audit.clone(),
             distributions: distributions(plan, &self.wheels[position], image),
         }
@@ -129,6 +137,7 @@ pub fn report_push(pushed: &Pushed) -> PushedReport {
             uploaded_bytes: push.uploaded.bytes,
             mounted: push.mounted.blobs,
             existing: push.present.blobs,
+            attached: push.attached.iter().map(ToString::to_string).collect(),
         })
     });
     PushedReport {

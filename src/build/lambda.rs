@@ -4,20 +4,22 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::adapt::{Adapter, Contents};
-use super::audits::{self, Audited};
+use super::audits::{self, Audited, Deployment};
+use super::bytecode::{self, Bytecode};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::workplace::Workplace;
-use super::{BuildError, report, requirements, wheels};
+use super::{BuildError, documents, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::{Handler, Root};
+use crate::audit::libraries::{System, SystemKind};
 use crate::index::Finder;
-use crate::lambda::{DeploymentPackage, limits};
+use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
-use crate::tree::TreePath;
+use crate::tree::{Entry, TreePath};
 
 /// The project, its runtime, and why it is this runtime.
 struct Function {
@@ -84,7 +86,8 @@ pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanRe
     let finder = origins.finder(&workplace.cache, reporter);
     let plan = function.plan(settings, &finder, reporter)?;
     requirements::check_planned(&plan, common, &finder, &workplace.cache, reporter)?;
-    let outputs = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
+    let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
+    outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
     Ok(report::plan(&plan, &function.reason, &workplace.cache, Some(dependencies), outputs))
 }
@@ -106,32 +109,70 @@ pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Buil
     let finder = origins.finder(cache, reporter);
     let mut plan = function.plan(settings, &finder, reporter)?;
     let outputs = outputs(settings, &plan)?;
-    plan.leave_out(outputs.iter().map(|(_, path)| path.as_path()));
+    plan.leave_out(outputs.iter().flat_map(|(_, path)| documents::places(path)));
 
     let plans = std::slice::from_ref(&plan);
     let obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
     let wheels = obtained.first().ok_or(BuildError::Empty)?;
     requirements::check(&plan, wheels, common, reporter)?;
 
-    let contents = Adapter { settings: &common.contents, cache }.adapt(wheels)?;
-    let package = install(&plan, profile, &contents, settings.layer.is_some())?;
+    let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
+    let contents = Adapter { settings: &common.contents, cache, bytecode: &bytecode }.adapt(wheels)?;
+    let compiled = bytecode.of_application(&plan.application.files)?;
+    let application = bytecode::beside(&plan.application.files, &compiled);
+    let package = install(profile, &contents, application, settings.layer.is_some())?;
     let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
     let roots: Vec<Root> = package.trees().map(root).collect();
     if let Some(handler) = &settings.handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
-    let modules: Vec<String> = settings.handler.iter().map(Handler::module).collect();
-    let brought = &profile.runtime_distributions;
-    let audited = Audited { plan: &plan, settings: common, wheels, roots: &roots, started: &modules, brought, cache };
+    let deployment = Deployment {
+        trees: &package.trees().map(|(_, tree)| tree).zip([TASK_ROOT, LAYER_ROOT]).collect::<Vec<_>>(),
+        dependencies: (roots.len() - 1, scheme(profile, package.dependencies())),
+        projects: (0, &profile.function),
+        system: &|_| Ok(system(profile, &plan)),
+    };
+    let audited = Audited {
+        plan: &plan,
+        settings: common,
+        wheels,
+        roots: &roots,
+        started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
+        brought: &profile.runtime_distributions,
+        deployment: &deployment,
+        cache,
+    };
     let audit = audits::audit(&audited, reporter)?;
     if !settings.allow_oversize {
         limits::check(&package, profile.limits, &profile.runtime_distributions)?;
     }
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
-    let artifacts = persist(finished, &package)?;
-    let built = report::Built { wheels, package: &package, audit, elapsed: started.elapsed() };
+    let documents = documents::beside_zip(settings, &plan, wheels, &finished, &outputs)?;
+    let artifacts = (persist(finished, &package)?, documents::persist(documents)?);
+    let built = report::Built {
+        wheels,
+        package: &package,
+        trim: contents.trimmed(),
+        bytecode: bytecode.report(&contents, &compiled),
+        audit,
+        elapsed: started.elapsed(),
+    };
     Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
+}
+
+/// Returns what compiled files find in a runtime.
+fn system(profile: &LambdaProfile, plan: &Plan) -> System {
+    let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
+    System {
+        name: plan.target.to_string(),
+        kind: SystemKind::Lambda,
+        architecture: plan.target.architecture,
+        glibc: profile.glibc,
+        libstdcxx: profile.libstdcxx,
+        libraries,
+        library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
+    }
 }
 
 /// Returns where each artifact goes.
@@ -149,10 +190,10 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
 }
 
 /// Installs everything: dependencies where they belong, local projects and the application's files in the function.
-fn install(
-    plan: &Plan,
+fn install<'a>(
     profile: &LambdaProfile,
     contents: &Contents,
+    application: impl Iterator<Item = &'a (TreePath, Entry)>,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
@@ -164,7 +205,7 @@ fn install(
     for files in wheels::install_all(&contents.projects, &profile.function, &profile.interpreter)? {
         package.extend(ArtifactKind::Function, files)?;
     }
-    for (path, entry) in &plan.application.files {
+    for (path, entry) in application {
         let path = TreePath::below(&profile.function.site_packages, path.as_str())?;
         package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
     }

@@ -1,10 +1,16 @@
 //! The pipeline: a plan is made of the lock and the target, and carried out.
 //!
 //! [`Plan`] reads what the project says and fetches nothing. [`lambda()`] fetches, installs, checks and writes.
+//! [`artifact`] reads again what was built.
 
 mod adapt;
+pub mod artifact;
+mod attach;
 mod audits;
 mod base;
+mod binaries;
+mod bytecode;
+mod documents;
 mod error;
 mod fit;
 mod image;

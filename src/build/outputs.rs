@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::BuildError;
+use super::attach::Attached;
 use super::base::Bases;
 use super::plan::LockedProject;
 use super::platform::PlatformImage;
+use super::{BuildError, documents};
 use crate::archive::output::Finished;
 use crate::image::file::{ArtifactFile, Form};
 use crate::image::layout::Prepared;
 use crate::image::{Artifact, docker_archive, layout, oci_archive};
-use crate::report::Phase;
+use crate::report::{DocumentReport, Phase};
 use crate::settings::ImageSettings;
 
 /// A complete output that waits to be put at its place.
@@ -49,7 +50,8 @@ fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().ok().or_else(in_parent).unwrap_or_else(|| path.to_owned())
 }
 
-/// Writes the image to every place, and returns the places. The files appear when all of them are complete.
+/// Writes the image to every place, and returns the places and the reports of the documents about it. The files appear
+/// when all of them are complete. Layouts and OCI archives hold the documents; Docker's archives have them beside.
 ///
 /// # Errors
 /// A file cannot be written, or a part of the base cannot be had.
@@ -57,11 +59,12 @@ pub fn write(
     places: &[ArtifactFile],
     settings: &ImageSettings,
     artifact: &Artifact,
-    images: &[PlatformImage],
+    (images, documents): (&[PlatformImage], Vec<Attached>),
     bases: &Bases,
-) -> Result<Vec<String>, BuildError> {
+) -> Result<(Vec<String>, Vec<DocumentReport>), BuildError> {
+    let mut reports: Vec<DocumentReport> = documents.iter().map(Attached::report).collect();
     if places.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), reports));
     }
     let mut artifact = artifact.clone();
     download(&mut artifact, bases)?;
@@ -84,6 +87,11 @@ pub fn write(
     };
     let complete = places.iter().map(complete).collect::<Result<Vec<_>, _>>();
     reporter.finish(Phase::Write);
+    let mut beside = Vec::new();
+    for place in places.iter().filter(|place| place.form == Form::DockerArchive) {
+        let documents = documents.iter().map(|attached| attached.document.clone()).collect();
+        beside.push(documents::beside(documents, &place.path)?);
+    }
     let persist = |complete| -> Result<PathBuf, BuildError> {
         Ok(match complete {
             Complete::Folder(folder) => folder.persist()?,
@@ -93,7 +101,12 @@ pub fn write(
     for complete in complete? {
         persist(complete)?;
     }
-    Ok(places.iter().map(ToString::to_string).collect())
+    for documents in beside {
+        for (report, (_, finished)) in reports.iter_mut().zip(documents) {
+            report.paths.push(finished.persist()?);
+        }
+    }
+    Ok((places.iter().map(ToString::to_string).collect(), reports))
 }
 
 fn download(artifact: &mut Artifact, bases: &Bases) -> Result<(), BuildError> {

@@ -1,7 +1,10 @@
 //! Packs in the cache: files that were made of a wheel's once, for every later build.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::BuildError;
 use crate::archive::pack::Packer;
@@ -9,6 +12,16 @@ use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::tree::Extent;
 use crate::wheel::Packed;
+
+/// What the cache knows of a pack.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    digest: Sha256,
+    /// In bytes.
+    size: u64,
+    /// Each file by its name.
+    files: Vec<(String, Extent)>,
+}
 
 /// Returns files by the names that `make` gives them. They are made unless the cache has them under the key, the digest
 /// of all that decides their bytes; `make` yields them in an order of its own, one at a time.
@@ -23,10 +36,10 @@ pub fn packed<E>(
 where
     BuildError: From<E>,
 {
-    let known: Option<(Sha256, u64, Vec<(String, Extent)>)> = cache.note(Note::Pack, key);
+    let known: Option<Kept> = cache.note(Note::Pack, key);
     // A file that was cut short, by a full disk or a power failure, counts as absent.
-    let is_whole = |path: &std::path::PathBuf, size| path.metadata().is_ok_and(|metadata| metadata.len() == size);
-    let here = known.and_then(|(digest, size, files)| {
+    let is_whole = |path: &Path, size: u64| path.metadata().is_ok_and(|metadata| metadata.len() == size);
+    let here = known.and_then(|Kept { digest, size, files }| {
         let path = cache.blob(digest).filter(|path| is_whole(path, size))?;
         Some((path, files))
     });
@@ -42,8 +55,9 @@ where
             let (file, digest, size) = packer.finish();
             let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
             let path = cache.keep_blob(file, digest)?;
-            cache.keep_note(Note::Pack, key, &(digest, size, &files))?;
-            (path, files)
+            let kept = Kept { digest, size, files };
+            cache.keep_note(Note::Pack, key, &kept)?;
+            (path, kept.files)
         }
     };
     let archive = Arc::new(path);

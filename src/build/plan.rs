@@ -206,7 +206,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Leaves out what an earlier build wrote, so that no artifact holds the one before.
-    pub fn leave_out<'p>(&mut self, outputs: impl Iterator<Item = &'p Path>) {
+    pub fn leave_out(&mut self, outputs: impl Iterator<Item = PathBuf>) {
         let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
         // An output may be a folder.
         let is_output = |content: &Content| match content {

@@ -1,21 +1,25 @@
 //! The image for one platform.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::adapt::{Adapted, Adapter};
-use super::audits::{self, Audited};
+use super::audits::{self, Audited, Deployment};
+use super::base::Bases;
+use super::bytecode::{self, Bytecode};
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
 use super::wheels::Obtained;
 use super::{BuildError, start, wheels};
 use crate::audit::handler::Root;
+use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest};
-use crate::report::{AuditReport, Reporter};
+use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
-use crate::target::{ImageTarget, LambdaProfile};
+use crate::target::{Glibc, ImageTarget, LambdaProfile};
 use crate::tree::{Entry, FileTree, TreePath};
 use crate::wheel::Wheel;
 
@@ -27,6 +31,8 @@ pub struct Parts<'a> {
     pub target: &'a ImageTarget,
     /// The base.
     pub base: &'a Base,
+    /// What finds out more about the base.
+    pub bases: &'a Bases<'a>,
     /// The base's interpreter; an empty base has none.
     pub python: Option<&'a Python>,
     /// The plan.
@@ -49,6 +55,10 @@ pub struct PlatformImage {
     pub uncompressed_size: u64,
     /// The number of bytes of each distribution, uncompressed, in the order of the dependencies, then of local projects.
     pub distribution_sizes: Vec<u64>,
+    /// What was left out of the distributions.
+    pub trim: TrimReport,
+    /// The bytecode, if it was wanted.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
 }
@@ -60,10 +70,13 @@ impl Parts<'_> {
     /// Two distributions want one path, the handler is missing, the image is too large, or a file cannot be read.
     pub fn image(&self, cache: &Cache, reporter: &dyn Reporter) -> Result<PlatformImage, BuildError> {
         let target = self.target;
-        let contents = Adapter { settings: &self.settings.common.contents, cache }.adapt(self.wheels)?;
+        let settings = &self.settings.common;
+        let bytecode = Bytecode::find(settings, target.python, true, cache)?;
+        let contents = Adapter { settings: &settings.contents, cache, bytecode: &bytecode }.adapt(self.wheels)?;
         let fetched = wheels::install_all(&contents.dependencies, &target.scheme, &target.interpreter)?;
         let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
-        let application = self.application()?;
+        let compiled = bytecode.of_application(&self.plan.application.files)?;
+        let application = self.application(&compiled)?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
         for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
@@ -83,15 +96,24 @@ impl Parts<'_> {
         debug_assert_eq!(image.architecture, architecture);
         let size_of = |files: &Installed| files.iter().map(|(_, entry)| entry.content.size()).sum();
         let distribution_sizes = fetched.iter().chain(&built).map(size_of).collect();
-        Ok(PlatformImage { image, layers, configuration, uncompressed_size: size, distribution_sizes, audit })
+        Ok(PlatformImage {
+            image,
+            layers,
+            configuration,
+            uncompressed_size: size,
+            distribution_sizes,
+            trim: contents.trimmed(),
+            bytecode: bytecode.report(&contents, &compiled),
+            audit,
+        })
     }
 
-    /// Returns the application's files at their places.
-    fn application(&self) -> Result<Installed, BuildError> {
+    /// Returns the application's files and their bytecode at their places.
+    fn application(&self, compiled: &Installed) -> Result<Installed, BuildError> {
         let place = |(path, entry): &(TreePath, Entry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
-        self.plan.application.files.iter().map(place).collect()
+        bytecode::beside(&self.plan.application.files, compiled).map(place).collect()
     }
 
     /// Returns the layer of the virtual environment, if the image has one.
@@ -151,18 +173,40 @@ impl Parts<'_> {
             self.plan.check_handler(handler, &roots, reporter)?;
         }
         let runtime = LambdaProfile::all().find(|profile| handler.is_some() && profile.python == self.target.python);
-        audits::audit(
-            &Audited {
-                plan: self.plan,
-                settings: &self.settings.common,
-                wheels: self.wheels,
-                roots: &roots,
-                started: &start::modules(self.settings, self.target, self.plan, &self.wheels.projects),
-                brought: runtime.map_or(&[], |profile| &profile.runtime_distributions),
-                cache,
-            },
-            reporter,
-        )
+        let deployment = Deployment {
+            trees: &[(tree, "")],
+            dependencies: (0, &self.target.scheme),
+            projects: (0, &self.target.scheme),
+            system: &|wanted| self.system(wanted),
+        };
+        let audited = Audited {
+            plan: self.plan,
+            settings: &self.settings.common,
+            wheels: self.wheels,
+            roots: &roots,
+            started: &start::modules(self.settings, self.target, self.plan, &self.wheels.projects),
+            brought: runtime.map_or(&[], |profile| &profile.runtime_distributions),
+            deployment: &deployment,
+            cache,
+        };
+        audits::audit(&audited, reporter)
+    }
+
+    /// Returns what compiled files find in the base.
+    fn system(&self, wanted: &BTreeSet<&str>) -> Result<System, BuildError> {
+        let target = &self.plan.target;
+        let contents = self.bases.known_contents(self.base, wanted)?;
+        let env = |name: &str| start::env(self.settings, self.target, self.base, name);
+        let older = |glibc: &Glibc| *glibc < target.glibc;
+        Ok(System {
+            name: format!("the base of {target}"),
+            kind: SystemKind::Image,
+            architecture: target.architecture,
+            glibc: contents.as_ref().and_then(|contents| contents.glibc).filter(older).unwrap_or(target.glibc),
+            libstdcxx: contents.as_ref().and_then(|contents| contents.libstdcxx),
+            libraries: contents.map(|contents| contents.libraries),
+            library_path: env("LD_LIBRARY_PATH")?.unwrap_or_default().split(':').map(str::to_owned).collect(),
+        })
     }
 
     /// Refuses an image that its target does not take. The base's uncompressed size is not known without reading it.

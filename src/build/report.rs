@@ -15,8 +15,8 @@ use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
 use crate::redact;
 use crate::report::{
-    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, DistributionReport, FORMAT_VERSION,
-    LimitsReport, PlanReport, TargetReport,
+    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
+    DocumentReport, FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
 };
 use crate::settings::LambdaSettings;
 use crate::target::{LambdaProfile, Target};
@@ -29,6 +29,10 @@ pub struct Built<'a> {
     pub wheels: &'a Obtained,
     /// The files.
     pub package: &'a DeploymentPackage,
+    /// What was left out of the wheels.
+    pub trim: TrimReport,
+    /// The bytecode, if it was wanted.
+    pub bytecode: Option<BytecodeReport>,
     /// What the audits found.
     pub audit: AuditReport,
     /// How long it took.
@@ -77,7 +81,7 @@ pub fn build(
     settings: &LambdaSettings,
     (profile, reason): (&LambdaProfile, &str),
     built: Built,
-    artifacts: Vec<ArtifactReport>,
+    (artifacts, documents): (Vec<ArtifactReport>, Vec<DocumentReport>),
 ) -> BuildReport {
     let package = built.package;
     let dependencies = package.dependencies();
@@ -108,6 +112,7 @@ pub fn build(
         project: plan.name(),
         target: target(&plan.target, reason),
         artifacts,
+        documents,
         limits: LimitsReport {
             unzipped_size: limits::unzipped_size(package),
             unzipped_limit: limits.unzipped,
@@ -121,6 +126,8 @@ pub fn build(
             unzipped_size: sizes.get(&Origin::Application).copied().unwrap_or(0),
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
+        trim: built.trim,
+        bytecode: built.bytecode,
         audit: built.audit,
         warnings: Vec::new(),
         elapsed_seconds: built.elapsed.as_secs_f64(),

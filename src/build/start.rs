@@ -119,14 +119,7 @@ pub fn configuration(
             only_script(target, plan, built).map_or(Entrypoint::Reset, |script| Entrypoint::Set(vec![script]))
         }
     };
-    let expand = |(name, value): &(String, String)| -> Result<_, BuildError> {
-        Ok((name.clone(), config::expand(value, &base.config.execution)?))
-    };
-    let mut env = target.env.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
-    for (name, value) in &start.env {
-        env.retain(|(earlier, _)| earlier != name);
-        env.push((name.clone(), value.clone()));
-    }
+    let env = own_env(settings, target, base)?;
     let mut labels = labels(plan, built);
     labels.extend(settings.labels.clone());
     Ok(config::Settings {
@@ -139,6 +132,33 @@ pub fn configuration(
         labels,
         created: settings.created,
     })
+}
+
+/// Returns the variables that the image adds to its base's environment.
+fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
+    let expand = |(name, value): &(String, String)| -> Result<_, BuildError> {
+        Ok((name.clone(), config::expand(value, &base.config.execution)?))
+    };
+    let mut env = target.env.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
+    for (name, value) in &settings.start.env {
+        env.retain(|(earlier, _)| earlier != name);
+        env.push((name.clone(), value.clone()));
+    }
+    Ok(env)
+}
+
+/// Returns the value that a variable has in the image.
+///
+/// # Errors
+/// A value of the profile's environment is malformed.
+pub fn env(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    base: &Base,
+    name: &str,
+) -> Result<Option<String>, BuildError> {
+    let own = own_env(settings, target, base)?.into_iter().find(|(known, _)| known == name);
+    Ok(own.map(|(_, value)| value).or_else(|| base.env(name).map(str::to_owned)))
 }
 
 /// Returns the path of the root project's console script, if it has one and no other.

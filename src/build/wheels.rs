@@ -86,7 +86,7 @@ pub fn obtain(
             Place::Fetched(at) => Ok(fetched[at].clone()),
             Place::Built(at) => {
                 let built: &Built = &built[at];
-                fit::require(built, jobs[at].selected, &plan.target, reporter)?;
+                fit::require(built, jobs[at].selected, &plan.target, cache)?;
                 Ok(built.wheel.clone())
             }
         };

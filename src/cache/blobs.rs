@@ -21,16 +21,22 @@ pub enum Note {
     Layer,
     /// The layer that an uncompressed one was compressed into, by its diff ID.
     Compressed,
-    /// The interpreters of a base image, by the digest of its manifest.
-    Pythons,
+    /// The interpreters and the shared libraries of a base image, by the digest of its manifest.
+    Base,
     /// What a reference named when it was last looked up, by its text.
     Reference,
     /// The files that an index lists of a distribution, by the page's URL.
     Page,
     /// The files that were made of a wheel's, by what decides their bytes.
     Pack,
+    /// What of a wheel may not be left out, by the wheel.
+    Needed,
+    /// What a program said of the interpreter that it is, by the program's path, size and times.
+    Interpreter,
     /// The wheel that a source was built into, by the source and what built it.
     Built,
+    /// What the compiled files of a wheel are and need, by its digest.
+    Binaries,
 }
 
 impl Note {
@@ -38,11 +44,14 @@ impl Note {
         match self {
             Self::Layer => "layers",
             Self::Compressed => "compressed",
-            Self::Pythons => "pythons",
+            Self::Base => "bases",
             Self::Reference => "references",
             Self::Page => "pages",
             Self::Pack => "packs",
+            Self::Needed => "needed",
+            Self::Interpreter => "interpreters",
             Self::Built => "built",
+            Self::Binaries => "binaries",
         }
     }
 }
@@ -176,7 +185,7 @@ mod tests {
         assert_eq!(cache.note::<(Sha256, u64, String)>(Note::Layer, key), None);
         cache.keep_note(Note::Layer, key, &value).unwrap();
         assert_eq!(cache.note(Note::Layer, key), Some(value));
-        assert_eq!(cache.note::<(Sha256, u64, String)>(Note::Pythons, key), None);
+        assert_eq!(cache.note::<(Sha256, u64, String)>(Note::Base, key), None);
 
         let path = cache.note_path(Note::Layer, key);
         let intact = fs::read(&path).unwrap();

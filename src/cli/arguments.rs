@@ -13,9 +13,10 @@ use crate::lock::{FormatControl, Packages, Request};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::project::application::Include;
 use crate::settings::{
-    CacheChoice, ContentSettings, FetchSettings, LockCheck, ProfileChoice, RegistrySettings, RequirementsSettings,
-    Settings, SlimRule,
+    AuditSettings, CacheChoice, ContentSettings, FetchSettings, LockCheck, ProfileChoice, RegistrySettings,
+    RequirementsSettings, Settings,
 };
+use crate::trim::SlimRule;
 
 /// When to colour what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,6 +57,19 @@ pub struct GlobalArguments {
 }
 
 impl GlobalArguments {
+    /// Returns what is asked for here or there.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            json: self.json || other.json,
+            quiet: self.quiet || other.quiet,
+            verbose: self.verbose || other.verbose,
+            no_progress: self.no_progress || other.no_progress,
+            color: if self.color == ColorWhen::Auto { other.color } else { self.color },
+            cache_dir: self.cache_dir.or(other.cache_dir),
+            no_cache: self.no_cache || other.no_cache,
+        }
+    }
+
     /// Returns where fetched wheels are kept.
     ///
     /// # Errors
@@ -175,7 +189,8 @@ pub struct ApplicationArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Contents")]
 pub struct ContentArguments {
-    /// Leave out what nothing needs at run time: all of it, or only tests, stubs, headers, sources, docs or bytecode
+    /// Leave out of dependencies what nothing needs at run time: all of it, or only tests, stubs, headers, sources, docs
+    /// or bytecode; of your own files, --exclude decides
     #[arg(
         long, value_name = "RULE,…", value_delimiter = ',', num_args = 0..=1, require_equals = true,
         default_missing_value = "tests,stubs,headers,sources,docs,bytecode"
@@ -191,15 +206,30 @@ pub struct ContentArguments {
     /// Compile nothing
     #[arg(long, overrides_with = "compile_bytecode")]
     no_compile_bytecode: bool,
-    /// A module or a shared library that need not be in the artifact, because it is elsewhere at run time
-    #[arg(long, value_name = "NAME")]
-    allow_missing: Vec<String>,
 }
 
 impl ContentArguments {
     fn settings(&self) -> ContentSettings {
         let bytecode = (self.compile_bytecode || self.no_compile_bytecode).then_some(self.compile_bytecode);
         ContentSettings { slim: self.slim.iter().copied().collect(), strip: self.strip, bytecode }
+    }
+}
+
+/// How what was built is audited before it is written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Audits")]
+pub struct AuditArguments {
+    /// A module or a shared library that need not be in the artifact, because it is elsewhere at run time
+    #[arg(long, value_name = "NAME")]
+    allow_missing: Vec<String>,
+    /// Do not look for missing modules and shared libraries
+    #[arg(long)]
+    no_audit: bool,
+}
+
+impl AuditArguments {
+    fn settings(self) -> AuditSettings {
+        AuditSettings { skip: self.no_audit, allow_missing: self.allow_missing.into_iter().collect() }
     }
 }
 
@@ -295,6 +325,8 @@ pub struct CommonArguments {
     #[command(flatten)]
     contents: ContentArguments,
     #[command(flatten)]
+    audit: AuditArguments,
+    #[command(flatten)]
     build: BuildArguments,
     #[command(flatten)]
     requirements: RequirementsArguments,
@@ -337,7 +369,7 @@ impl CommonArguments {
             includes: self.application.include,
             excludes: self.application.exclude,
             contents: self.contents.settings(),
-            allow_missing: self.contents.allow_missing.into_iter().collect(),
+            audit: self.audit.settings(),
             formats: self.build.formats(),
             fetch: self.fetch.settings()?,
             wheel_dir: self.build.wheel_dir,

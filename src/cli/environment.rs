@@ -16,6 +16,11 @@ pub fn read() -> Environment {
     Environment { variables: variables.collect(), netrc, home }
 }
 
+/// Returns how many characters a line may have where there is no terminal, if the user says so.
+pub fn columns() -> Option<usize> {
+    env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
+}
+
 /// Returns the user's cache folder by the XDG base directory specification, if there is a home folder.
 pub fn cache_folder() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("pybundle"))

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use super::printer::count;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::image::InvalidTimestamp;
@@ -30,6 +31,14 @@ pub enum CliError {
     /// The variable `SOURCE_DATE_EPOCH` is no time.
     #[error("SOURCE_DATE_EPOCH: {0}")]
     Created(#[from] InvalidTimestamp),
+    /// An artifact is not as it should be; what is wrong was printed.
+    #[error("{name} is not as it should be: {}", count(*.findings as u64, "finding"))]
+    NotVerified {
+        /// The artifact.
+        name: String,
+        /// How many things are wrong.
+        findings: usize,
+    },
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -50,7 +59,7 @@ impl CliError {
             Self::Cache(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::InvalidLocation(_) => vec!["an address looks like https://example.org/simple".to_owned()],
-            Self::Created(_) | Self::Output(_) => Vec::new(),
+            Self::Created(_) | Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::arguments::{self, CommonArguments, GlobalArguments, RegistryArguments};
+use super::documents::{self, DocumentArguments};
 use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
@@ -110,6 +111,8 @@ struct OutputArguments {
     /// Write the image even if it is larger than its target takes
     #[arg(long)]
     allow_oversize: bool,
+    #[command(flatten)]
+    documents: DocumentArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -181,12 +184,17 @@ impl From<Pair> for (String, String) {
 }
 
 impl ImageArguments {
-    fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
+    /// Turns the arguments into settings.
+    ///
+    /// # Errors
+    /// No cache folder is known, or `SOURCE_DATE_EPOCH` is no time.
+    pub fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
         let Self { common, target, start, output, registry, .. } = self;
         let profile = target.profile.as_deref().map_or(ProfileChoice::Default, arguments::profile);
         let common = common.settings(profile, global)?;
         let created = common.environment.get("SOURCE_DATE_EPOCH").map(str::parse).transpose()?.unwrap_or_default();
         Ok(ImageSettings {
+            documents: output.documents.settings(&common.environment)?,
             common,
             platforms: target.platform.into_iter().map(|Platform(architecture)| architecture).collect(),
             python: target.python,
@@ -256,10 +264,14 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut Page) {
         let taken = report.application.taken.join(", ");
         page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
     }
+    if let Some(report) = report.platforms.first().and_then(|platform| platform.bytecode.as_ref()) {
+        lambda::bytecode(report, page);
+    }
     page.field("starts", &starts(&report.start));
     for output in &report.outputs {
         page.field("wrote", output);
     }
+    documents::fields(&report.documents, page);
     if let Some(pushed) = &report.pushed {
         push::fields(pushed, page);
     }
@@ -286,6 +298,7 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
         &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
     lambda::audit(&platform.audit, page);
+    page.trim(&platform.trim);
     if verbose {
         for layer in &platform.layers {
             page.line(&format!("            {}  {:>10}  {}", &layer.digest[..19], size(layer.size), layer.holds));

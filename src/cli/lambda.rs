@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::arguments::{self, CommonArguments, GlobalArguments};
+use super::documents::{self, DocumentArguments};
 use super::error::CliError;
 use super::plan;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use crate::audit::handler::Handler;
 use crate::build;
-use crate::report::{ArtifactKind, AuditReport, BuildReport};
+use crate::report::{ArtifactKind, AuditReport, BuildReport, BytecodeReport};
 use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::target::Architecture;
 
@@ -74,6 +75,8 @@ pub struct PackageArguments {
     /// Write the artifact even if it is larger than Lambda unpacks
     #[arg(long)]
     allow_oversize: bool,
+    #[command(flatten)]
+    documents: DocumentArguments,
 }
 
 impl PackageArguments {
@@ -82,8 +85,10 @@ impl PackageArguments {
     /// # Errors
     /// No cache folder is known.
     pub fn settings(self, common: CommonArguments, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
+        let common = common.settings(self.target.profile(), global)?;
         Ok(LambdaSettings {
-            common: common.settings(self.target.profile(), global)?,
+            documents: self.documents.settings(&common.environment)?,
+            common,
             architecture: self.target.arch,
             output: self.output,
             layer: self.layer,
@@ -94,19 +99,41 @@ impl PackageArguments {
     }
 }
 
+impl LambdaArguments {
+    /// Turns the arguments into settings.
+    ///
+    /// # Errors
+    /// No cache folder is known.
+    pub fn settings(self, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
+        self.package.settings(self.common, global)
+    }
+}
+
 /// Builds the zip, and the layer's if there is one, and prints a summary.
 ///
 /// # Errors
 /// See [`build::lambda`].
 pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
-    let settings = arguments.package.settings(arguments.common, global)?;
-    if arguments.dry_run {
+    let dry_run = arguments.dry_run;
+    let settings = arguments.settings(global)?;
+    if dry_run {
         return plan::show(&settings, printer);
     }
     let progress = Progress::new(printer);
     let mut report = build::lambda(&settings, &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
+}
+
+/// Adds what compiled the sources, and to how much.
+pub fn bytecode(report: &BytecodeReport, page: &mut Page) {
+    let text = match &report.python {
+        Some(python) => {
+            format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), size(report.size))
+        }
+        None => format!("none, no CPython {} is here", report.version),
+    };
+    page.field("bytecode", &text);
 }
 
 /// How many of the largest distributions the summary names.
@@ -135,6 +162,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
         page.headline(&artifact.path.display().to_string(), &remark);
         page.field("sha256", &artifact.sha256);
     }
+    documents::fields(&report.documents, page);
     let target = &report.target;
     page.field(
         "target",
@@ -148,6 +176,9 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     if let Some(handler) = &report.handler {
         page.field("handler", &format!("{handler}, found"));
     }
+    if let Some(report) = &report.bytecode {
+        bytecode(report, page);
+    }
     let mut largest: Vec<_> = report.distributions.iter().collect();
     largest.sort_by_key(|distribution| std::cmp::Reverse(distribution.unzipped_size));
     let shown = if verbose { largest.len() } else { LARGEST };
@@ -159,6 +190,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     if !largest.is_empty() {
         page.field("largest", &largest.join(", "));
     }
+    page.trim(&report.trim);
     if !report.excluded.is_empty() {
         let names: Vec<&str> = report.excluded.iter().map(|excluded| excluded.name.as_str()).collect();
         page.field("left out", &format!("{}, which {} brings", names.join(", "), target.runtime));

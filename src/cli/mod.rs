@@ -5,20 +5,25 @@
 mod arguments;
 mod cache;
 mod completions;
+mod diff;
+mod documents;
 mod environment;
 mod error;
 mod image;
+mod inspect;
 mod lambda;
 mod plan;
 mod printer;
 mod profile;
 mod progress;
 mod push;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use error::CliError;
 use printer::Printer;
 
 /// Turn what a Python project has locked into what is deployed
@@ -41,6 +46,12 @@ enum Command {
     Push(push::PushArguments),
     /// Show what would be bundled: each distribution, its wheel, the tag that matched, and why it is there
     Plan(Box<plan::PlanArguments>),
+    /// Show what is in an artifact, the largest first
+    Inspect(inspect::InspectArguments),
+    /// Show what differs between two artifacts: distributions, files, configuration, sizes
+    Diff(diff::DiffArguments),
+    /// Check that an artifact is as it should be, and that it comes out of its project again
+    Verify(verify::VerifyArguments),
     /// List and show the built-in targets
     Profile(profile::ProfileArguments),
     /// Look after the cache
@@ -61,12 +72,20 @@ pub fn main() -> ExitCode {
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
         Command::Push(arguments) => push::run(arguments, &printer),
         Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
+        Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
+        Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
+        Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &printer),
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
         Command::Completions(arguments) => completions::run(arguments, &printer),
     };
+    exit(result.map(|()| ExitCode::SUCCESS), &printer)
+}
+
+/// Returns the exit status of a command, after printing why it failed.
+fn exit(result: Result<ExitCode, CliError>, printer: &Printer) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             printer.error(&error);
             ExitCode::from(error.exit_status())

@@ -7,7 +7,9 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::arguments::{ColorWhen, GlobalArguments};
+use super::environment;
 use super::error::CliError;
+use crate::report::TrimReport;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -39,15 +41,46 @@ impl Page {
         self.0.push_str(&format!("{STRONG}{text}{STRONG:#}  {DIM}{remark}{DIM:#}\n"));
     }
 
+    /// Adds a line in bold.
+    pub fn heading(&mut self, text: &str) {
+        self.line(&format!("  {STRONG}{text}{STRONG:#}"));
+    }
+
     /// Adds a line with a label before it.
     pub fn field(&mut self, label: &str, value: &str) {
         self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
+    }
+
+    /// Adds what was left out of the distributions, if anything was.
+    pub fn trim(&mut self, trim: &TrimReport) {
+        let rules: Vec<String> =
+            trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, size(slimmed.saved.bytes))).collect();
+        if !rules.is_empty() {
+            let total = trim.slimmed.iter().map(|slimmed| slimmed.saved.bytes).sum();
+            self.field("slimmed", &format!("{}: {}", size(total), rules.join(", ")));
+        }
+        if trim.stripped.files > 0 {
+            let files = count(trim.stripped.files as u64, "compiled file");
+            self.field("stripped", &format!("{} of {files}", size(trim.stripped.bytes)));
+        }
     }
 
     /// Adds a line.
     pub fn line(&mut self, text: &str) {
         self.0.push_str(text);
         self.0.push('\n');
+    }
+
+    /// Adds rows as [`table`](Self::table) does, the first of which is a dim head; a space precedes each.
+    pub fn table_with_head<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
+        let mut table = Self::new();
+        table.table(rows, right);
+        for (index, line) in table.0.lines().enumerate() {
+            match index {
+                0 => self.line(&format!("  {DIM}{line}{DIM:#}")),
+                _ => self.line(&format!("  {line}")),
+            }
+        }
     }
 
     /// Adds rows whose columns are aligned: the first to the left, those that `right` names to the right.
@@ -85,6 +118,12 @@ impl Printer {
     /// Returns whether a progress bar may be shown.
     pub fn shows_progress(&self) -> bool {
         self.progress
+    }
+
+    /// Returns how many characters a line may have: as many as the terminal shows, else what `COLUMNS` says, else 80.
+    pub fn width(&self) -> usize {
+        let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+        terminal.filter(|columns| *columns > 0).or_else(environment::columns).unwrap_or(80)
     }
 
     /// Returns whether the user asked for more.
@@ -175,6 +214,27 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.1} {}", unit.unwrap_or(&"TiB"))
 }
 
+/// Returns a text in which every character can be seen: what an artifact says may hold anything.
+pub fn visible(text: &str) -> String {
+    let shown = |character: char| match character {
+        '"' | '\'' | '\\' => character.to_string(),
+        other => other.escape_debug().to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Returns a text with at most so many characters: what is too long loses its middle.
+pub fn shortened(text: &str, width: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= width {
+        return text.to_owned();
+    }
+    let before = width.saturating_sub(1) / 2;
+    let after = width.saturating_sub(1) - before;
+    let (before, after) = (&characters[..before], &characters[characters.len() - after..]);
+    before.iter().chain([&'…']).chain(after).collect()
+}
+
 /// Returns a count and its noun: `1 file`, `2 files`.
 pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -196,6 +256,20 @@ mod tests {
             (u64::MAX, "16777216.0 TiB"),
         ] {
             assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_loses_its_middle() {
+        for (text, width, expected) in [
+            ("numpy", 5, "numpy"),
+            ("numpy.libs/libopenblas.so", 12, "numpy…las.so"),
+            ("ab", 1, "…"),
+            ("größer als das", 8, "grö… das"),
+        ] {
+            let short = shortened(text, width);
+            assert!(short.chars().count() <= width, "{short}");
+            assert_eq!(short, expected);
         }
     }
 

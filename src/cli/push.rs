@@ -52,6 +52,9 @@ pub fn fields(report: &PushedReport, page: &mut Page) {
         let parts = parts.iter().filter(|(blobs, _)| *blobs > 0).map(|(blobs, what)| format!("{blobs} {what}"));
         let parts = parts.collect::<Vec<_>>().join(", ");
         page.field("pushed", &format!("{}: of {}, {parts}", tag.tag, count(total as u64, "blob")));
+        if !tag.attached.is_empty() {
+            page.field("attached", &count(tag.attached.len() as u64, "document"));
+        }
         page.field("deploy", &tag.reference);
     }
 }

@@ -127,9 +127,19 @@ pub struct Artifact {
     pub blobs: Vec<Blob>,
     /// The manifests that an image index refers to.
     pub children: Vec<Artifact>,
+    /// The manifests that refer to this one as their subject. Nothing of them is a part of the artifact: its digest does
+    /// not depend on them, and a registry takes them after it.
+    pub referrers: Vec<Artifact>,
 }
 
 impl Artifact {
+    /// Returns what refers to the artifact's manifest, and then to those that it refers to, each with the descriptor of its
+    /// subject's manifest.
+    pub fn all_referrers(&self) -> Vec<(&Blob, &Artifact)> {
+        let own = self.referrers.iter().map(|referrer| (&self.manifest, referrer));
+        own.chain(self.children.iter().flat_map(Artifact::all_referrers)).collect()
+    }
+
     /// Returns every blob that is no manifest, each once, ordered by digest.
     pub fn leaves(&self) -> BTreeMap<Sha256, &Blob> {
         let own = self.blobs.iter().map(|blob| (blob.digest, blob));

@@ -31,7 +31,12 @@ pub fn index(images: &[Image], annotations: &BTreeMap<String, String>) -> Artifa
         index["annotations"] = json!(annotations);
     }
     let manifest = Blob::of_bytes(MediaType::ImageIndex, json::serialize(&index));
-    Artifact { manifest, blobs: Vec::new(), children: images.iter().map(Artifact::from).collect() }
+    Artifact {
+        manifest,
+        blobs: Vec::new(),
+        children: images.iter().map(Artifact::from).collect(),
+        referrers: Vec::new(),
+    }
 }
 
 /// Returns the variant that the platform of an architecture states (OCI image index, platform variants).

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::file::{FULL_NAME, FileError, INDEX, MARKER, REF_NAME, blob_name};
-use super::{Artifact, Blob};
+use super::{Artifact, Blob, listed};
 use crate::digest::Sha256;
 use crate::report::{Phase, Reporter};
 
@@ -197,11 +197,16 @@ impl Write for Progress<'_> {
 
 /// Returns everything that a layout holds as a blob, each once, ordered by digest.
 pub(super) fn blobs(artifact: &Artifact) -> BTreeMap<Sha256, &Blob> {
-    let manifests = artifact.manifests().into_iter().map(|manifest| (manifest.digest, manifest));
-    artifact.leaves().into_iter().chain(manifests).collect()
+    let all = artifact.all_referrers().into_iter().map(|(_, referrer)| referrer).chain([artifact]);
+    all.flat_map(|artifact| {
+        let manifests = artifact.manifests().into_iter().map(|manifest| (manifest.digest, manifest));
+        artifact.leaves().into_iter().chain(manifests).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
-/// Returns the document that a layout begins with: one descriptor for each name, or one without a name.
+/// Returns the document that a layout begins with: one descriptor for each name, or one without a name; then the
+/// referrers, each with its artifact type. No specification gives them a place in a layout; ORAS looks for them here.
 pub(super) fn index(artifact: &Artifact, names: &[String]) -> Vec<u8> {
     let manifest = &artifact.manifest;
     let descriptor = json!({
@@ -214,7 +219,9 @@ pub(super) fn index(artifact: &Artifact, names: &[String]) -> Vec<u8> {
         descriptor["annotations"] = annotations(name);
         descriptor
     };
-    let descriptors: Vec<Value> = if names.is_empty() { vec![descriptor] } else { names.iter().map(named).collect() };
+    let mut descriptors: Vec<Value> =
+        if names.is_empty() { vec![descriptor] } else { names.iter().map(named).collect() };
+    descriptors.extend(artifact.all_referrers().into_iter().map(|(_, referrer)| listed(referrer)));
     let index = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",

@@ -15,6 +15,8 @@ pub mod oci_archive;
 pub mod partition;
 mod port;
 pub mod python;
+mod referrer;
+pub mod search;
 mod timestamp;
 
 pub use base::{Base, BaseError};
@@ -22,6 +24,7 @@ pub use blob::{Artifact, Blob, BlobContent, BlobError};
 pub use manifest::ImageError;
 pub use port::{InvalidPort, Port};
 pub use python::{Python, PythonError};
+pub use referrer::{listed, referrer};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
 use crate::digest::Sha256;
@@ -53,6 +56,6 @@ impl From<&Image> for Artifact {
     fn from(image: &Image) -> Self {
         let layers = image.layers.iter().map(|layer| layer.blob.clone());
         let blobs = std::iter::once(image.config.clone()).chain(layers).collect();
-        Self { manifest: image.manifest.clone(), blobs, children: Vec::new() }
+        Self { manifest: image.manifest.clone(), blobs, children: Vec::new(), referrers: Vec::new() }
     }
 }

@@ -213,7 +213,7 @@ mod tests {
         let mut blob = Blob::of_bytes(oci_spec::image::MediaType::ImageManifest, b"{}".to_vec());
         blob.size = 3;
         let name = blob_name(blob.digest);
-        let artifact = Artifact { manifest: blob, blobs: Vec::new(), children: Vec::new() };
+        let artifact = Artifact { manifest: blob, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
         let path = folder.path().join("archive");
         let error = prepare(&artifact, &[], &path, &Silent).unwrap_err().to_string();
         assert_eq!(error, format!("{}: `{name}` has 2 bytes, and should have 3", path.display()));

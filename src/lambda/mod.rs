@@ -5,6 +5,25 @@ pub mod limits;
 use crate::report::ArtifactKind;
 use crate::tree::{Entry, FileTree, InsertError, TreePath};
 
+/// Where Lambda unpacks a function's zip.
+pub const TASK_ROOT: &str = "/var/task";
+
+/// Where Lambda unpacks the zips of layers.
+pub const LAYER_ROOT: &str = "/opt";
+
+/// Where the dynamic linker looks for shared libraries first: `LD_LIBRARY_PATH` in every managed runtime
+/// ([AWS, defined runtime environment variables](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime)).
+pub const LIBRARY_PATH: [&str; 8] = [
+    "/var/lang/lib",
+    "/lib64",
+    "/usr/lib64",
+    "/var/runtime",
+    "/var/runtime/lib",
+    "/var/task",
+    "/var/task/lib",
+    "/opt/lib",
+];
+
 /// The files of a function, and of its layer if the dependencies are apart.
 #[derive(Debug, Default)]
 pub struct DeploymentPackage {

@@ -49,6 +49,18 @@ pub enum RegistryError {
         /// What was to be pushed.
         wanted: Sha256,
     },
+    /// The artifact is there, but a document about it cannot be attached.
+    #[error("{image} is pushed, but not all of the documents about it could be attached")]
+    Attach {
+        /// The artifact, by its digest.
+        image: Box<Reference>,
+        /// Why.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// The tag by which the referrers of a manifest are listed names something else.
+    #[error("{0} lists no referrers: it names something that is no image index")]
+    NoReferrers(Box<Reference>),
     /// A reference to push to has the digest of something else.
     #[error("{reference} names another manifest than the one to be pushed, which is {actual}")]
     OtherDigest {
@@ -80,6 +92,8 @@ pub enum Action {
     },
     /// To send a manifest.
     PushManifest(Reference),
+    /// To list what refers to a manifest.
+    ListReferrers(Reference),
 }
 
 impl fmt::Display for Action {
@@ -89,6 +103,7 @@ impl fmt::Display for Action {
             Self::PullBlob { repository, digest } => write!(formatter, "pull blob {digest} from {repository}"),
             Self::PushBlob { repository, digest } => write!(formatter, "push blob {digest} to {repository}"),
             Self::PushManifest(reference) => write!(formatter, "push the manifest of {reference}"),
+            Self::ListReferrers(reference) => write!(formatter, "list what refers to {reference}"),
         }
     }
 }
@@ -108,6 +123,15 @@ impl RegistryError {
             }
             Self::CreateRepository { source, .. } => source.hints(),
             Self::Immutable { .. } => vec!["push under another tag".to_owned()],
+            Self::Attach { source, .. } => match &**source {
+                Self::Failed { fault, .. } if fault.status().is_some_and(|status| status.is_client_error()) => {
+                    let without =
+                        "the registry may take no manifests with a subject: leave out --sbom and --provenance";
+                    fault.hints().into_iter().chain([without.to_owned()]).collect()
+                }
+                source => source.hints(),
+            },
+            Self::NoReferrers(_) => vec!["remove the tag, if nothing needs it".to_owned()],
             Self::OtherDigest { .. } => vec!["leave the digest out of the reference".to_owned()],
             Self::Start(_) => Vec::new(),
         }
@@ -115,7 +139,11 @@ impl RegistryError {
 
     /// Returns whether the same may go well another time, though nothing is changed here.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Failed { fault, .. } if fault.is_retryable())
+        match self {
+            Self::Failed { fault, .. } => fault.is_retryable(),
+            Self::Attach { source, .. } => source.is_retryable(),
+            _ => false,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub use push::{Pushed, RepositoryPush, Tally};
 pub use reference::{InvalidReference, Reference, ReferenceFault};
 
 mod answer;
+mod attach;
 mod attempts;
 mod challenge;
 mod client;
@@ -154,11 +155,12 @@ impl Registry {
         self.runtime.block_on(pull::blob(&self.client, repository, (digest, size), output, reporter))
     }
 
-    /// Sends an artifact to where the references say, each blob once for a repository. A tag comes into being last.
+    /// Sends an artifact to where the references say, each blob once for a repository. A tag comes into being last; then
+    /// what refers to the artifact is attached to it.
     ///
     /// # Errors
     /// Something cannot be read or sent, or a tag that is immutable names something else. No reference then names a
-    /// manifest whose parts are missing.
+    /// manifest whose parts are missing. [`RegistryError::Attach`] says that the artifact itself is there.
     pub fn push(
         &self,
         artifact: &Artifact,

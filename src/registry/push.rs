@@ -13,6 +13,7 @@ use futures_util::stream;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode};
 
+use super::attach::attach;
 use super::attempts::{Failure, attempt};
 use super::client::{Client, Repository, Request, Target};
 use super::fault::Fault;
@@ -23,6 +24,10 @@ use super::{Action, Reference, RegistryError, ecr, pull};
 use crate::digest::Sha256;
 use crate::image::{Artifact, Blob, BlobContent};
 use crate::report::{Phase, Reporter};
+
+/// The header by which a registry says that it lists a manifest among the referrers of its subject (OCI distribution 1.1,
+/// pushing manifests with subject).
+const SUBJECT: &str = "oci-subject";
 
 /// What a push did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub struct RepositoryPush {
     pub mounted: Tally,
     /// The blobs that were there already.
     pub present: Tally,
+    /// The digests of the manifests that are attached to the artifact, or to what it refers to.
+    pub attached: Vec<Sha256>,
 }
 
 /// Some blobs.
@@ -131,6 +138,14 @@ impl Push<'_> {
                 self.tag(destination, reference, survey).await?;
             }
         }
+        for (destination, done) in destinations.iter().zip(&mut done) {
+            let Some(any) = destination.references.first() else { continue };
+            let attached = attach(self.client, destination.repository, any, self.artifact).await;
+            done.attached = attached.map_err(|source| RegistryError::Attach {
+                image: Box::new(any.with_digest(self.artifact.manifest.digest)),
+                source: Box::new(source),
+            })?;
+        }
         Ok(done)
     }
 
@@ -169,7 +184,7 @@ impl Push<'_> {
     ) -> Result<RepositoryPush, RegistryError> {
         let references = destination.references.iter().map(|reference| (*reference).clone()).collect();
         let [uploaded, mounted, present] = [Tally::default(); 3];
-        let mut done = RepositoryPush { references, uploaded, mounted, present };
+        let mut done = RepositoryPush { references, uploaded, mounted, present, attached: Vec::new() };
         let (known, mut unknown): (Vec<&Blob>, Vec<&Blob>) =
             self.leaves.values().partition(|blob| survey.known.contains(&blob.digest));
         for blob in known {
@@ -244,30 +259,39 @@ impl Push<'_> {
         put.map_err(|failure| explained(failure, action(), destination.repository))
     }
 
-    /// Sends a manifest. What then is in the registry is compared with what was sent: nothing else tells whether it was
-    /// altered on the way to a tag.
     async fn put(&self, repository: Repository<'_>, reference: &Reference, manifest: &Blob) -> Result<(), Failure> {
-        let put = attempt(self.client.options().retry, async |_| {
-            let mut bytes = Vec::new();
-            manifest.copy_to(&mut bytes)?;
-            let target = Target::Path(format!("manifests/{}", reference.identifier()));
-            let mut request = Request::write(repository, Method::PUT, target, Payload::Bytes(&bytes));
-            let media_type = HeaderValue::from_str(manifest.media_type.as_ref());
-            request.headers.extend(media_type.ok().map(|media_type| (CONTENT_TYPE, media_type)));
-            let answer = self.client.send(&request).await?.accepted().await?;
-            let stored = match pull::told_digest(&answer) {
-                Some(digest) => Some(digest),
-                None => pull::told_digest(&pull::ask(self.client, reference, Method::HEAD).await?),
-            };
-            match stored {
-                Some(actual) if actual != manifest.digest => {
-                    Err(Fault::Digest { host: answer.host().to_owned(), expected: manifest.digest, actual })
-                }
-                _ => Ok(()),
-            }
-        });
-        put.await
+        put(self.client, repository, reference, manifest).await.map(|_| ())
     }
+}
+
+/// Sends a manifest, and returns whether the registry took note of its subject, if it has one. What then is in the
+/// registry is compared with what was sent: nothing else tells whether it was altered on the way to a tag.
+pub(super) async fn put(
+    client: &Client,
+    repository: Repository<'_>,
+    reference: &Reference,
+    manifest: &Blob,
+) -> Result<bool, Failure> {
+    let put = attempt(client.options().retry, async |_| {
+        let mut bytes = Vec::new();
+        manifest.copy_to(&mut bytes)?;
+        let target = Target::Path(format!("manifests/{}", reference.identifier()));
+        let mut request = Request::write(repository, Method::PUT, target, Payload::Bytes(&bytes));
+        let media_type = HeaderValue::from_str(manifest.media_type.as_ref());
+        request.headers.extend(media_type.ok().map(|media_type| (CONTENT_TYPE, media_type)));
+        let answer = client.send(&request).await?.accepted().await?;
+        let stored = match pull::told_digest(&answer) {
+            Some(digest) => Some(digest),
+            None => pull::told_digest(&pull::ask(client, reference, Method::HEAD).await?),
+        };
+        match stored {
+            Some(actual) if actual != manifest.digest => {
+                Err(Fault::Digest { host: answer.host().to_owned(), expected: manifest.digest, actual })
+            }
+            _ => Ok(answer.headers().contains_key(SUBJECT)),
+        }
+    });
+    put.await
 }
 
 /// Returns a repository of the same registry that has a blob, if one is known.
@@ -281,7 +305,7 @@ fn mount_source<'a>(blob: &'a Blob, to: Repository<'_>, earlier: Option<Reposito
 }
 
 /// Names what was tried, and a repository that is not there.
-fn explained(failure: Failure, action: Action, repository: Repository<'_>) -> RegistryError {
+pub(super) fn explained(failure: Failure, action: Action, repository: Repository<'_>) -> RegistryError {
     let codes = ["NAME_UNKNOWN", "RepositoryNotFoundException"];
     match failure.fault.status() {
         Some(StatusCode::NOT_FOUND) if failure.fault.has_code(&codes) => {

@@ -133,6 +133,12 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
+    /// Returns the reference to the list of what refers to a manifest of the same repository, where the registry keeps none
+    /// ([OCI distribution 1.1, referrers tag schema](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema)).
+    pub(super) fn referrers(&self, subject: Sha256) -> Self {
+        Self { tag: Some(format!("sha256-{}", subject.hex())), digest: None, ..self.clone() }
+    }
+
     /// Returns what a request for the manifest names it by: the digest, or else the tag.
     pub(super) fn identifier(&self) -> String {
         match (self.digest, &self.tag) {

@@ -69,7 +69,7 @@ impl PythonVersion {
 }
 
 /// A processor architecture, by AWS's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Architecture {
     /// x86-64; `amd64` to OCI, `x86_64` to wheels.
     X86_64,
@@ -144,7 +144,7 @@ impl fmt::Display for Architecture {
 }
 
 /// A version of the GNU C library.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Glibc {
     /// The major version: 2.
     pub major: u16,
@@ -171,6 +171,72 @@ impl FromStr for Glibc {
 impl fmt::Display for Glibc {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// A version of the GNU C++ library, by the last number of its file's name: 33 of `libstdc++.so.6.0.33`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Libstdcxx(pub u16);
+
+/// A text that is no version of the GNU C++ library.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a version of libstdc++, as `6.0.33` is in libstdc++.so.6.0.33", .0.escape_debug())]
+pub struct InvalidLibstdcxx(pub String);
+
+impl FromStr for Libstdcxx {
+    type Err = InvalidLibstdcxx;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLibstdcxx> {
+        let number = text.strip_prefix("6.0.").and_then(parse_number);
+        number.map(|number| Self(number.into())).ok_or_else(|| InvalidLibstdcxx(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Libstdcxx {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "6.0.{}", self.0)
+    }
+}
+
+impl Libstdcxx {
+    /// The first library of each `CXXABI_1.3.N` and of each major version of GCC, with these numbers.
+    ///
+    /// Specification: [libstdc++, ABI policy and guidelines](https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html).
+    const HISTORY: [(u16, u16, u16); 12] = [
+        (19, 7, 4),
+        (20, 8, 4),
+        (21, 9, 5),
+        (22, 10, 6),
+        (23, 11, 7),
+        (25, 11, 8),
+        (26, 12, 9),
+        (28, 12, 10),
+        (29, 13, 11),
+        (30, 13, 12),
+        (31, 14, 13),
+        (33, 15, 14),
+    ];
+
+    /// Returns the N of the newest `GLIBCXX_3.4.N` that it defines.
+    pub fn glibcxx(self) -> u16 {
+        self.0
+    }
+
+    /// Returns the N of the newest `CXXABI_1.3.N` that it defines. What is newer than this program knows of is taken to
+    /// define everything.
+    pub fn cxxabi(self) -> u16 {
+        self.known().map_or(u16::MAX, |(_, cxxabi, _)| cxxabi)
+    }
+
+    /// Returns the major version of the GCC that it came with, and `libgcc_s.so.1`. What is newer than this program knows
+    /// of is taken to come with the newest.
+    pub fn gcc(self) -> u16 {
+        self.known().map_or(u16::MAX, |(_, _, gcc)| gcc)
+    }
+
+    fn known(self) -> Option<(u16, u16, u16)> {
+        let newest = Self::HISTORY.last().is_some_and(|(last, ..)| self.0 > *last);
+        if newest { None } else { Self::HISTORY.into_iter().rev().find(|(first, ..)| *first <= self.0) }
     }
 }
 

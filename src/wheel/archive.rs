@@ -7,10 +7,11 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::ops::Range;
 
 use super::directory::{self, Directory, Header};
 use super::error::{Defect, Fault};
-use super::inflate::Stated;
+use super::inflate::{Inflater, Stated};
 use super::local;
 use super::source::Source;
 use crate::digest::Sha256;
@@ -24,24 +25,44 @@ const ENCRYPTION_FLAGS: u16 = 0b0010_0000_0100_0001;
 const UTF8_FLAG: u16 = 1 << 11;
 
 /// An archive whose headers have been checked.
-pub(super) struct Archive<'a> {
-    pub source: Source<'a>,
+pub struct Archive<'a> {
+    pub(super) source: Source<'a>,
     /// The entries, in the order of their bytes.
     pub entries: Vec<Entry>,
 }
 
 /// An entry whose headers have been checked.
-pub(super) struct Entry {
+pub struct Entry {
     /// The name; a folder's without its trailing slash.
     pub path: String,
+    /// Whether it is a folder.
     pub is_folder: bool,
+    /// The permissions.
     pub mode: Mode,
+    /// Its bytes, and what they are stated to be.
     pub stated: Stated,
+    /// Where its local header begins.
+    pub local_header: u64,
+    /// Where its header in the central directory is.
+    pub directory_header: Range<u64>,
 }
 
 impl<'a> Archive<'a> {
     /// Reads and checks all headers.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no archive that all readers would read alike.
     pub fn open(file: &'a File) -> Result<Self, Defect> {
+        let (archive, defects) = Self::survey(file)?;
+        defects.into_iter().next().map_or(Ok(archive), Err)
+    }
+
+    /// Reads and checks all headers; returns the entries that are right, and what is wrong with the others, in the order
+    /// of their bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its directory cannot be relied on.
+    pub fn survey(file: &'a File) -> Result<(Self, Vec<Defect>), Defect> {
         let source = Source::new(file)?;
         let Directory { mut headers, offset: directory_offset } = directory::read(&source)?;
         headers.sort_by_key(|header| header.offset);
@@ -51,22 +72,32 @@ impl<'a> Archive<'a> {
         }
         let ends: Vec<u64> =
             headers.iter().skip(1).map(|header| header.offset).chain(std::iter::once(directory_offset)).collect();
-        let entries = headers
-            .into_iter()
-            .zip(ends)
-            .map(|(header, end)| {
-                let entry = check(&source, &header, end);
-                entry.map_err(|fault| fault.at(header.name))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        check_paths(&entries)?;
-        Ok(Self { source, entries })
+        let (mut entries, mut defects) = (Vec::new(), Vec::new());
+        for (header, end) in headers.into_iter().zip(ends) {
+            match check(&source, &header, end) {
+                Ok(entry) => entries.push(entry),
+                Err(fault) => defects.push(fault.at(header.name)),
+            }
+        }
+        if let Err(defect) = check_paths(&entries) {
+            defects.push(defect);
+        }
+        Ok((Self { source, entries }, defects))
+    }
+
+    /// Inflates an entry, gives its bytes to `sink` and compares them with its headers; returns the form that they have.
+    /// Nothing that comes out of an entry that is wrong is to be relied on.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the entry is not what its headers say.
+    pub fn inflate(&self, entry: &Entry, inflater: &mut Inflater, sink: impl FnMut(&[u8])) -> Result<Form, Fault> {
+        inflater.run(&self.source, &entry.stated, sink)
     }
 }
 
 impl Entry {
     /// Returns the extent of the entry's bytes, from what verifying them has found.
-    pub fn extent(&self, sha256: Sha256, form: Form) -> Extent {
+    pub(super) fn extent(&self, sha256: Sha256, form: Form) -> Extent {
         let Stated { offset, compressed_size, size, crc32, .. } = self.stated;
         Extent { offset, compressed_size, size, crc32, sha256, form }
     }
@@ -104,7 +135,14 @@ fn check(source: &Source, header: &Header, end: u64) -> Result<Entry, Fault> {
     // Made by Unix (4.4.2.2): on other systems the mode means nothing.
     let mode = if header.system == 3 { Mode::from_permissions(header.mode) } else { Mode::Regular };
     let stated = Stated { offset, compressed_size, size, crc32, compression };
-    Ok(Entry { path: path.to_owned(), is_folder, mode, stated })
+    Ok(Entry {
+        path: path.to_owned(),
+        is_folder,
+        mode,
+        stated,
+        local_header: header.offset,
+        directory_header: header.place.clone(),
+    })
 }
 
 /// Checks that a name is a path which means the same everywhere.

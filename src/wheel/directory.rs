@@ -3,6 +3,8 @@
 //! Specification: [APPNOTE](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT) 4.3.12 (central directory),
 //! 4.3.14 and 4.3.15 (zip64 end records), 4.3.16 (end record) and 4.5 (extra fields).
 
+use std::ops::Range;
+
 use super::error::{Defect, Fault};
 use super::source::{Fields, Source};
 
@@ -36,6 +38,8 @@ pub(super) struct Header {
     pub mode: u32,
     /// Where the local header is.
     pub offset: u64,
+    /// Where this header is.
+    pub place: Range<u64>,
 }
 
 /// The central directory.
@@ -217,13 +221,14 @@ fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Resu
 /// Takes one header; `position` is where it begins in the file.
 fn read_header(fields: &mut Fields, position: u64) -> Result<Header, Defect> {
     let broken = || Fault::Directory(position);
+    let before = fields.0.len();
     if fields.u32() != Some(HEADER_SIGNATURE) {
         return Err(broken().into());
     }
     let raw = RawHeader::take(fields).ok_or_else(broken)?;
     let lossy = || String::from_utf8_lossy(raw.name).into_owned();
-    let header = raw.check().map_err(|fault| fault.at(lossy()))?;
-    Ok(header)
+    let place = position..position + (before - fields.0.len()) as u64;
+    raw.check(place).map_err(|fault| fault.at(lossy()))
 }
 
 /// A header as it is written.
@@ -261,7 +266,7 @@ impl<'a> RawHeader<'a> {
         Some(Self { made_by, flags, method, crc32, compressed_size, size, disk, attributes, offset, name, extra })
     }
 
-    fn check(&self) -> Result<Header, Fault> {
+    fn check(&self, place: Range<u64>) -> Result<Header, Fault> {
         let name = std::str::from_utf8(self.name).map_err(|_| Fault::Name("it is not UTF-8"))?;
         let extra = Extra::parse(self.extra)?;
         extra.check_name(name)?;
@@ -295,6 +300,7 @@ impl<'a> RawHeader<'a> {
             size,
             mode: self.attributes >> 16,
             offset,
+            place,
         })
     }
 }

@@ -49,14 +49,16 @@ impl WheelError {
 
 /// A fault, and the entry it is in.
 #[derive(Debug)]
-pub(super) struct Defect {
-    entry: Option<String>,
-    fault: Fault,
+pub struct Defect {
+    /// The entry; none if the archive as a whole is wrong. It may be any text.
+    pub entry: Option<String>,
+    /// What is wrong.
+    pub fault: Fault,
 }
 
 impl Defect {
     /// Names the wheel.
-    pub fn of(self, wheel: &WheelFilename) -> WheelError {
+    pub(super) fn of(self, wheel: &WheelFilename) -> WheelError {
         WheelError { wheel: wheel.to_string(), entry: self.entry, fault: self.fault }
     }
 }

@@ -9,22 +9,34 @@ use crate::tree::{Compression, Form};
 const BUFFER: usize = 64 << 10;
 
 /// Where an entry's bytes lie, and what they are stated to be.
-pub(super) struct Stated {
+pub struct Stated {
+    /// Where the compressed bytes begin, from the beginning of the file.
     pub offset: u64,
+    /// The number of compressed bytes.
     pub compressed_size: u64,
+    /// The number of bytes that they inflate to.
     pub size: u64,
+    /// The CRC-32 of the inflated bytes.
     pub crc32: u32,
+    /// How they are compressed.
     pub compression: Compression,
 }
 
 /// What inflating needs; kept from entry to entry.
-pub(super) struct Inflater {
+pub struct Inflater {
     input: Box<[u8]>,
     output: Box<[u8]>,
     blocks: BlockInflater,
 }
 
+impl Default for Inflater {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Inflater {
+    /// Makes one, with its buffers.
     pub fn new() -> Self {
         let buffer = || vec![0; BUFFER].into_boxed_slice();
         Self { input: buffer(), output: buffer(), blocks: BlockInflater::new() }
@@ -32,7 +44,7 @@ impl Inflater {
 
     /// Inflates an entry and gives its bytes to `sink`, in pieces of which all but the last fill a buffer; returns the
     /// entry's form. Stops as soon as more comes out than is stated.
-    pub fn run(&mut self, source: &Source, stated: &Stated, mut sink: impl FnMut(&[u8])) -> Result<Form, Fault> {
+    pub(super) fn run(&mut self, source: &Source, stated: &Stated, mut sink: impl FnMut(&[u8])) -> Result<Form, Fault> {
         let mut crc32 = crc32fast::Hasher::new();
         let mut count = |bytes: &[u8]| {
             crc32.update(bytes);

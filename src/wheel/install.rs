@@ -2,15 +2,18 @@
 //!
 //! Specification: [PyPA, binary distribution format, installing a wheel](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::entry_points::{self, EntryPoint};
 use super::error::{Defect, Fault, WheelError};
-use super::inventory::{Inventory, Part};
+use super::inventory::{Inventory, LARGEST_TEXT, Part, WheelFile};
 use super::record::{self, Stated};
 use crate::digest::Sha256;
+use crate::name::DistributionName;
 use crate::target::Scheme;
 use crate::tree::{Content, Distribution, Entry, Extent, Mode, Origin, TreePath};
 use crate::wheel::filename::WheelFilename;
@@ -28,6 +31,20 @@ pub struct Wheel {
     pub size: u64,
     /// What strict reading found in it.
     pub inventory: Inventory,
+}
+
+impl Wheel {
+    /// Returns the bytes of its METADATA, which was read and checked before.
+    ///
+    /// # Errors
+    /// The wheel's file cannot be read.
+    pub fn metadata(&self) -> io::Result<Vec<u8>> {
+        let path = format!("{}/METADATA", self.inventory.dist_info);
+        let is_metadata = |file: &&WheelFile| file.part == Part::Library && file.path == path;
+        let file = self.inventory.files.iter().find(is_metadata).ok_or(io::ErrorKind::NotFound)?;
+        let content = Content::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
+        content.read(LARGEST_TEXT)
+    }
 }
 
 /// How an installation differs from its wheel. RECORD follows.
@@ -70,6 +87,18 @@ pub fn install(
     install_files(wheel, changes, scheme, interpreter).map_err(|defect| defect.of(&wheel.filename))
 }
 
+/// Returns where the files of one part of a distribution go under a scheme: the folder that [`WheelFile::path`] is below.
+///
+/// [`WheelFile::path`]: super::WheelFile::path
+pub fn folder<'a>(part: Part, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
+    match part {
+        Part::Library => (&*scheme.site_packages).into(),
+        Part::Headers => join(&scheme.headers, name.as_str()).into(),
+        Part::Scripts => (&*scheme.scripts).into(),
+        Part::Data => (&*scheme.data).into(),
+    }
+}
+
 fn install_files(
     wheel: &Wheel,
     changes: &Changes,
@@ -77,7 +106,6 @@ fn install_files(
     interpreter: &str,
 ) -> Result<Vec<(TreePath, Entry)>, Defect> {
     let Inventory { name, dist_info, files, entry_points, .. } = &wheel.inventory;
-    let headers = join(&scheme.headers, name.as_str());
     let launchers = launchers(entry_points, interpreter);
     let mut installation =
         Installation::new(&wheel.inventory, &scheme.site_packages, files.len() + launchers.len() + 1);
@@ -85,16 +113,16 @@ fn install_files(
         if changes.left_out.contains(&position) {
             continue;
         }
-        let (prefix, mode) = match file.part {
-            Part::Library => (&scheme.site_packages, file.mode),
-            Part::Headers => (&headers, file.mode),
+        let mode = match file.part {
+            Part::Library | Part::Headers => file.mode,
             Part::Data => {
                 check_data(scheme, &file.path).map_err(|fault| fault.at(&*file.path))?;
-                (&scheme.data, file.mode)
+                file.mode
             }
             Part::Scripts if replaced_by(&file.path, &launchers) => continue,
-            Part::Scripts => (&scheme.scripts, Mode::Executable),
+            Part::Scripts => Mode::Executable,
         };
+        let prefix = &*folder(file.part, name, scheme);
         match (&file.script, changes.replaced.get(&position)) {
             (Some(rest), _) => {
                 let text = [b"#!", interpreter.as_bytes(), b"\n", rest].concat();

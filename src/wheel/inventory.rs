@@ -20,7 +20,7 @@ use crate::tree::{Extent, Mode};
 use crate::wheel::filename::WheelFilename;
 
 /// The largest metadata file, and the largest script with a shebang to rewrite, that is kept in memory.
-const LARGEST_TEXT: u64 = 16 << 20;
+pub(super) const LARGEST_TEXT: u64 = 16 << 20;
 
 /// What strict reading found in a wheel: all that installing needs, so that a wheel is read only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,12 @@
 //! A wheel is read once, by [`read`]. What it finds, an [`Inventory`], is kept, and [`install()`] needs nothing else: the
 //! bytes of most files are copied from the wheel as they lie there, still deflated.
 //!
+//! What a wheel is made of, an [`archive`] and its [`record`]s, also finished artifacts have: they are read by the same
+//! strict readers.
+//!
 //! Specification: [PyPA, binary distribution format](https://packaging.python.org/en/latest/specifications/binary-distribution-format/).
 
-mod archive;
+pub mod archive;
 #[expect(unsafe_code, reason = "zlib-rs tells where blocks lie through zlib's interface only")]
 mod blocks;
 mod directory;
@@ -17,11 +20,12 @@ mod install;
 mod inventory;
 mod local;
 mod metadata;
-mod record;
+pub mod record;
 mod source;
 
 pub use entry_points::EntryPoint;
-pub use error::{Fault, Field, WheelError};
-pub use install::{Changes, Packed, Wheel, install};
+pub use error::{Defect, Fault, Field, WheelError};
+pub use inflate::{Inflater, Stated};
+pub use install::{Changes, Packed, Wheel, folder, install};
 pub use inventory::{Inventory, Part, WheelFile, read};
 pub use metadata::requires;

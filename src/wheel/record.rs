@@ -13,14 +13,17 @@ use crate::digest::{Algorithm, Digest, Sha256};
 
 /// What RECORD states of one file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Row {
+pub struct Row {
+    /// The digest, if it is stated.
     pub digest: Option<StatedDigest>,
+    /// The size in bytes, if it is stated.
     pub size: Option<u64>,
 }
 
 /// A digest as RECORD states it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct StatedDigest {
+pub struct StatedDigest {
+    /// The algorithm; SHA-256 or better.
     pub algorithm: Algorithm,
     bytes: Vec<u8>,
 }
@@ -32,10 +35,19 @@ impl PartialEq<Digest> for StatedDigest {
 }
 
 /// The rows of a RECORD, by path.
-pub(super) type Record = HashMap<String, Row>;
+pub type Record = HashMap<String, Row>;
 
-/// Parses a wheel's RECORD.
-pub(super) fn parse(text: &[u8]) -> Result<Record, Fault> {
+/// Returns the paths that a RECORD lists, as far as it can be understood; relative to the folder of the `.dist-info`.
+pub fn paths(text: &[u8]) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+    reader.records().flatten().filter_map(|row| row.get(0).map(str::to_owned)).collect()
+}
+
+/// Parses a RECORD.
+///
+/// # Errors
+/// A row cannot be relied on.
+pub fn parse(text: &[u8]) -> Result<Record, Fault> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut record = Record::new();
     for row in reader.records() {

@@ -94,13 +94,13 @@ pub fn index(image: &Image) -> Artifact {
     let unknown = Blob::of_bytes(MediaType::Other("application/vnd.example+yaml".to_owned()), b"no: json".to_vec());
     let children = vec![
         Artifact::from(image),
-        Artifact { manifest: attestation, blobs: vec![config, statement], children: Vec::new() },
-        Artifact { manifest: unknown, blobs: Vec::new(), children: Vec::new() },
+        Artifact { manifest: attestation, blobs: vec![config, statement], children: Vec::new(), referrers: Vec::new() },
+        Artifact { manifest: unknown, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() },
     ];
     let manifests: Vec<_> = children.iter().map(|child| descriptor(&child.manifest)).collect();
     let index = json!({ "schemaVersion": 2, "manifests": manifests });
     let manifest = Blob::of_bytes(MediaType::ImageIndex, index.to_string().into_bytes());
-    Artifact { manifest, blobs: Vec::new(), children }
+    Artifact { manifest, blobs: Vec::new(), children, referrers: Vec::new() }
 }
 
 /// Writes an image in a form, under [`NAME`].

@@ -5,9 +5,12 @@
 mod support;
 
 mod archives;
+mod bases;
 mod docker;
+mod documents;
 mod forms;
 mod images;
 mod invalid;
+mod malformed;
 mod programs;
 mod replacing;

@@ -15,6 +15,7 @@ use crate::projects;
 use crate::support::artifact::sha256;
 use crate::support::command::{pybundle, succeed};
 use crate::support::golden::{Golden, assert_golden, golden};
+use crate::support::lambda::newest_python;
 use crate::tiny::Tiny;
 use crate::workshop::Workshop;
 
@@ -100,7 +101,7 @@ fn another_folder_and_another_order_of_its_entries() {
     let golden = &golden("image")["service linux/amd64"];
     let base = format!("--base=oci:{}", workshop.path("base").display());
     for project in [deep.to_str().unwrap(), "."] {
-        let mut command = pybundle(&["image", project, "--entrypoint=python app.py", &base]);
+        let mut command = pybundle(&["image", project, "--entrypoint=python app.py", "--no-compile-bytecode", &base]);
         assert_eq!(workshop.run(command.current_dir(&deep)).digest, golden["gzip"], "{project}");
     }
 }
@@ -157,6 +158,20 @@ fn another_number_of_threads() {
             command
         });
     }
+}
+
+#[test]
+fn bytecode_that_is_compiled_anew() {
+    let python = format!("--python={}", newest_python());
+    let build = |threads: &str| {
+        let workshop = Workshop::new();
+        let mut command = workshop.without_base(&["--base=scratch", "--cmd=python app.py", "--compile-bytecode"]);
+        workshop.run(command.arg(&python).env("RAYON_NUM_THREADS", threads))
+    };
+    let built = build("1");
+    let mut members = built.layers.iter().flat_map(|layer| &layer.members);
+    assert!(members.any(|member| member.path.ends_with(".pyc")));
+    assert_eq!(build("4").digest, built.digest);
 }
 
 #[test]

@@ -51,9 +51,10 @@ impl Workshop {
         command
     }
 
-    /// Returns `pybundle image project`, to be run in the folder, with further arguments.
+    /// Returns `pybundle image project`, to be run in the folder, with further arguments. There is no bytecode unless
+    /// they ask for it, so that digests do not depend on which interpreters this machine has.
     pub fn without_base(&self, arguments: &[&str]) -> Command {
-        let mut command = command::pybundle(&["image", "project"]);
+        let mut command = command::pybundle(&["image", "project", "--no-compile-bytecode"]);
         command.current_dir(self.folder.path()).env("PYBUNDLE_CACHE_DIR", self.path("cache")).args(arguments);
         command
     }

@@ -1,17 +1,25 @@
 //! Registries: real ones, and one in memory that is as particular as those that cannot be run here.
 #![cfg(unix)]
 
+#[path = "../support/http.rs"]
+mod http;
 #[allow(dead_code, reason = "what is in it is particular")]
 #[path = "../support/registry.rs"]
 mod memory;
+#[path = "../support/moto.rs"]
+mod moto;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/registries.rs"]
 mod registries;
+#[path = "../support/mod.rs"]
+mod support;
 #[allow(dead_code, reason = "each server of tests needs another part")]
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod ecr;
+mod ecr_push;
 mod faults;
 mod particular;
 mod real;
@@ -60,7 +68,7 @@ fn image(name: &str, layers: Vec<Blob>) -> Artifact {
         "layers": layers.iter().map(descriptor).collect::<Vec<_>>(),
     });
     let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
-    Artifact { manifest, blobs: [vec![config], layers].concat(), children: Vec::new() }
+    Artifact { manifest, blobs: [vec![config], layers].concat(), children: Vec::new(), referrers: Vec::new() }
 }
 
 /// Returns an index of some images.
@@ -70,7 +78,7 @@ fn index(images: Vec<Artifact>) -> Artifact {
         "manifests": images.iter().map(|image| descriptor(&image.manifest)).collect::<Vec<_>>(),
     });
     let manifest = Blob::of_bytes(MediaType::ImageIndex, document.to_string().into_bytes());
-    Artifact { manifest, blobs: Vec::new(), children: images }
+    Artifact { manifest, blobs: Vec::new(), children: images, referrers: Vec::new() }
 }
 
 /// Options that do not keep a test waiting.

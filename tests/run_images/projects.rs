@@ -100,7 +100,7 @@ pub fn script() -> Project {
 
 /// Builds an image with these arguments, and returns what is reported of it: standard output has nothing else.
 pub fn image(project: &Project, arguments: &[&str]) -> Value {
-    let mut command = pybundle(&["image", project.path().to_str().unwrap(), "--json"]);
+    let mut command = pybundle(&["image", project.path().to_str().unwrap(), "--no-compile-bytecode", "--json"]);
     serde_json::from_str(&succeed(command.args(arguments))).unwrap()
 }
 

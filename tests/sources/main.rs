@@ -8,9 +8,11 @@ mod command;
 mod http;
 
 mod archives;
+mod builder;
 mod distributions;
 mod folders;
 mod hostile;
+mod project;
 mod repositories;
 
 use std::ffi::OsString;

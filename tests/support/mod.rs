@@ -18,14 +18,16 @@ pub fn wheel(name: &str, version: &str) -> Vec<u8> {
     wheel_with(name, version, &[(&format!("{name}.py"), b"")])
 }
 
-/// Returns the wheel of a pure distribution with these files besides its metadata.
+/// Returns the wheel of a pure distribution with these files besides its metadata, which may be among them.
 pub fn wheel_with(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     use std::io::Write as _;
     let info = format!("{name}-{version}.dist-info");
     let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
     let (metadata_path, wheel_path) = (format!("{info}/METADATA"), format!("{info}/WHEEL"));
     let mut files = files.to_vec();
-    files.push((&metadata_path, metadata.as_bytes()));
+    if !files.iter().any(|(path, _)| *path == metadata_path) {
+        files.push((&metadata_path, metadata.as_bytes()));
+    }
     files.push((&wheel_path, b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"));
     let mut record: String = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
     record.push_str(&format!("{info}/RECORD,,\n"));

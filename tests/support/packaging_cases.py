@@ -1,4 +1,4 @@
-"""Prints what PyPA's `packaging` answers, as JSON: the cases of tests/packaging.rs.
+"""Prints what PyPA's `packaging` answers, as JSON: the cases of tests/locks/packaging.rs.
 
 packaging's own tests are run with its entry points recorded, so that every version, specifier, marker and requirement
 in them becomes a case, with the outcome that packaging gives it. Compatibility tags are asked for directly.

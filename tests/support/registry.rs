@@ -36,10 +36,14 @@ pub enum Profile {
     Immutable,
     /// Digests of manifests are not told.
     Silent,
+    /// What refers to a manifest is listed, and a manifest with a subject is answered with its digest.
+    Referrers,
+    /// No manifest may have a subject.
+    NoSubjects,
 }
 
 impl Profile {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Plain,
         Self::Ecr,
         Self::Ghcr,
@@ -51,6 +55,8 @@ impl Profile {
         Self::Limited,
         Self::Immutable,
         Self::Silent,
+        Self::Referrers,
+        Self::NoSubjects,
     ];
 }
 
@@ -153,7 +159,7 @@ impl MemoryRegistry {
             return Message::answer(200).with_body(json!({"access_token": token, "expires_in": 300}).to_string());
         }
         let path = request.path().strip_prefix("/v2/").unwrap();
-        let (repository, kind, rest) = ["/manifests/", "/blobs/uploads/", "/blobs/"]
+        let (repository, kind, rest) = ["/manifests/", "/blobs/uploads/", "/blobs/", "/referrers/"]
             .iter()
             .find_map(|kind| {
                 path.split_once(kind).map(|(repository, rest)| (repository.to_owned(), *kind, rest.to_owned()))
@@ -170,6 +176,7 @@ impl MemoryRegistry {
         match (request.method(), kind) {
             ("PUT", "/manifests/") => self.put_manifest(&mut state, request, repository, rest),
             (_, "/manifests/") => self.manifest(&state, repository, rest),
+            (_, "/referrers/") => self.referrers(&state, &repository, &rest),
             ("POST", _) => self.post(&mut state, request, repository),
             ("PATCH", _) => self.patch(&mut state, request, &rest),
             ("PUT", _) => self.complete(&mut state, request, repository, &rest),
@@ -200,12 +207,51 @@ impl MemoryRegistry {
         if self.profile == Profile::Silent { answer } else { answer.with("Docker-Content-Digest", Sha256::of(bytes)) }
     }
 
+    /// Lists what refers to a manifest (OCI distribution 1.1, listing referrers).
+    fn referrers(&self, state: &State, repository: &str, subject: &str) -> Message {
+        if self.profile != Profile::Referrers {
+            // ECR has answered so, others answer 404.
+            return error(if self.profile == Profile::Ecr { 405 } else { 404 }, "UNSUPPORTED", "unsupported");
+        }
+        let of_repository = state.manifests.iter().filter(|((of, name), _)| of == repository && name.contains(':'));
+        let referrers = of_repository.filter_map(|((_, digest), (media_type, bytes))| {
+            let document: Value = serde_json::from_slice(bytes).unwrap();
+            (document["subject"]["digest"] == subject).then(|| {
+                let artifact_type = &document["artifactType"];
+                json!({"mediaType": media_type, "digest": digest, "size": bytes.len(), "artifactType": artifact_type})
+            })
+        });
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let manifests: Vec<Value> = referrers.collect();
+        let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests});
+        Message::answer(200).with("Content-Type", media_type).with_body(index.to_string())
+    }
+
+    /// Returns a manifest that the registry has, by its digest or a tag.
+    #[allow(dead_code, reason = "not every test binary looks at manifests")]
+    pub fn document(&self, repository: &str, name: &str) -> Option<Value> {
+        let state = self.state.lock().unwrap();
+        let (_, bytes) = state.manifests.get(&(repository.to_owned(), name.to_owned()))?;
+        Some(serde_json::from_slice(bytes).unwrap())
+    }
+
+    /// Returns the names of all manifests of a repository: tags and digests.
+    #[allow(dead_code, reason = "not every test binary looks at manifests")]
+    pub fn names(&self, repository: &str) -> BTreeSet<String> {
+        let state = self.state.lock().unwrap();
+        state.manifests.keys().filter(|(of, _)| of == repository).map(|(_, name)| name.clone()).collect()
+    }
+
     fn put_manifest(&self, state: &mut State, request: &Message, repository: String, name: String) -> Message {
         let digest = Sha256::of(&request.body).to_string();
         if name.starts_with("sha256:") && name != digest {
             return error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }
         let document: Value = serde_json::from_slice(&request.body).unwrap();
+        let subject = document["subject"]["digest"].as_str().map(str::to_owned);
+        if self.profile == Profile::NoSubjects && subject.is_some() {
+            return error(405, "UNSUPPORTED", "Invalid parameter at 'ImageManifest'");
+        }
         let parts = ["layers", "manifests"].iter().filter_map(|list| document[list].as_array()).flatten();
         for part in parts.chain(document.get("config")) {
             let key = (repository.clone(), part["digest"].as_str().unwrap().to_owned());
@@ -226,7 +272,10 @@ impl MemoryRegistry {
         for name in [name, digest.clone()] {
             state.manifests.insert((repository.clone(), name), manifest.clone());
         }
-        let answer = Message::answer(201).with("Location", "/nowhere");
+        let mut answer = Message::answer(201).with("Location", "/nowhere");
+        if let Some(subject) = subject.filter(|_| self.profile == Profile::Referrers) {
+            answer = answer.with("OCI-Subject", subject);
+        }
         if self.profile == Profile::Silent { answer } else { answer.with("Docker-Content-Digest", digest) }
     }
 

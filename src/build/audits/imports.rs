@@ -34,7 +34,7 @@ pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> 
         is_own: &is_own,
         is_root: &is_root,
         brought: &brought(audited.brought),
-        allowed: &audited.settings.allow_missing,
+        allowed: &audited.settings.audit.allow_missing,
         started: audited.started,
     };
     let mut audit = imports.audit();

@@ -47,6 +47,7 @@ impl DockerImage {
             manifest: Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes()),
             blobs: blobs.collect(),
             children: Vec::new(),
+            referrers: Vec::new(),
         }
     }
 }

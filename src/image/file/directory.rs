@@ -68,6 +68,11 @@ impl Directory {
         Ok(Self(directory))
     }
 
+    /// Returns the names of all files and links.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(TreePath::as_str)
+    }
+
     /// Returns where a file lies, which links may lead to; none if there is nothing of that name.
     pub fn find(&self, name: &str) -> Result<Option<Extent>, Fault> {
         let mut name = name;

@@ -156,6 +156,48 @@ pub fn open(file: &ArtifactFile) -> Result<Artifact, FileError> {
     oci::read(&source, file.choice.as_ref())
 }
 
+/// Reads the artifact in a file as far as it can be read, as [`open`] does; returns with it everything in it that is
+/// missing or is not what its descriptor says, and the names of blobs that nothing refers to.
+///
+/// # Errors
+/// The file cannot be read, is not what its form says, or the document that it begins with is wrong.
+pub fn survey(file: &ArtifactFile) -> Result<Survey, FileError> {
+    let source = Source::open(file.form, &file.path)?;
+    if !source.is_oci()? {
+        let artifact = docker_archive::read_source(&source, file.choice.as_ref())?.to_artifact();
+        return Ok(Survey { artifact, faults: Vec::new(), strays: Vec::new() });
+    }
+    let (artifact, mut faults) = oci::survey(&source, file.choice.as_ref())?;
+    // What Docker reads of the archive is the same image.
+    if file.form == Form::DockerArchive && faults.is_empty() {
+        let image = docker_archive::read_source(&source, file.choice.as_ref());
+        let stated = artifact.blobs.iter().map(|blob| blob.digest);
+        match image {
+            Ok(image) => {
+                let layers = image.layers.iter().map(|layer| layer.blob.digest);
+                if !std::iter::once(image.config.digest).chain(layers).eq(stated) {
+                    let fault = Fault::Malformed("names another image than the layout");
+                    faults.push(source.invalid(DOCKER_MANIFEST, fault));
+                }
+            }
+            Err(error) => faults.push(error),
+        }
+    }
+    let strays = if faults.is_empty() { oci::strays(&source)? } else { Vec::new() };
+    Ok(Survey { artifact, faults, strays })
+}
+
+/// What surveying a file has found.
+#[derive(Debug)]
+pub struct Survey {
+    /// The artifact, without what could not be read.
+    pub artifact: Artifact,
+    /// What is missing, or is not what its descriptor says.
+    pub faults: Vec<FileError>,
+    /// The blobs that nothing refers to.
+    pub strays: Vec<String>,
+}
+
 /// Parses the hexadecimal part of a digest, in lower case.
 pub(super) fn sha256(hexadecimal: &str) -> Option<Sha256> {
     format!("sha256:{hexadecimal}").parse().ok()

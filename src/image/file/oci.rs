@@ -4,14 +4,14 @@
 //! [index](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md),
 //! [manifest](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType, OciLayout};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::source::MARKER;
+use super::source::{MARKER, blob_name};
 use super::{Choice, Fault, FileError, Source, sha256};
 use crate::digest::Sha256;
 use crate::image::{Artifact, Blob, BlobContent};
@@ -50,6 +50,50 @@ const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// # Errors
 /// There is no such artifact, or several; a document is not what its descriptor says; a blob is missing.
 pub(super) fn read(source: &Source, choice: Option<&Choice>) -> Result<Artifact, FileError> {
+    let (artifact, faults) = survey(source, choice)?;
+    faults.into_iter().next().map_or(Ok(artifact), Err)
+}
+
+/// Reads the artifact that is chosen, or the only one, as far as it can be read; returns with it everything that is
+/// missing from it or is not what its descriptor says.
+///
+/// # Errors
+/// There is no such artifact, or several, or the document that it begins with cannot be read.
+pub(super) fn survey(source: &Source, choice: Option<&Choice>) -> Result<(Artifact, Vec<FileError>), FileError> {
+    let index = read_index(source)?;
+    let (referrers, images): (Vec<_>, Vec<_>) = index.manifests().iter().partition(|found| is_referrer(found));
+    // What has nothing else in it may be a document about something elsewhere.
+    let chosen = choose(source, if images.is_empty() { &referrers } else { &images }, choice)?;
+    let mut reader = Reader { source, left: LARGEST_TOTAL, faults: Vec::new() };
+    let mut artifact = reader.artifact(INDEX, chosen, 0)?;
+    for descriptor in referrers {
+        let referrer = reader.artifact(INDEX, descriptor, 0)?;
+        let subject = subject(source, &referrer)?;
+        if let Some(subject) = subject.and_then(|subject| find(&mut artifact, subject)) {
+            subject.referrers.push(referrer);
+        }
+    }
+    Ok((artifact, reader.faults))
+}
+
+/// Returns the names of the blobs that nothing in a layout refers to.
+///
+/// # Errors
+/// The layout cannot be read.
+pub(super) fn strays(source: &Source) -> Result<Vec<String>, FileError> {
+    let index = read_index(source)?;
+    let mut reader = Reader { source, left: LARGEST_TOTAL, faults: Vec::new() };
+    let mut known = BTreeSet::new();
+    for descriptor in index.manifests() {
+        let artifact = reader.artifact(INDEX, descriptor, 0)?;
+        known.extend(artifact.leaves().into_keys().map(blob_name));
+        known.extend(artifact.manifests().iter().map(|manifest| blob_name(manifest.digest)));
+    }
+    let is_stray = |name: &String| name.starts_with("blobs/") && !known.contains(name);
+    Ok(source.names()?.into_iter().filter(is_stray).collect())
+}
+
+fn read_index(source: &Source) -> Result<ImageIndex, FileError> {
     let layout: OciLayout = parse(source, MARKER, &source.document(MARKER, LARGEST_MANIFEST)?)?;
     if layout.image_layout_version() != "1.0.0" {
         return Err(source.invalid(MARKER, Fault::Version(layout.image_layout_version().clone())));
@@ -58,23 +102,48 @@ pub(super) fn read(source: &Source, choice: Option<&Choice>) -> Result<Artifact,
     if index.schema_version() != 2 {
         return Err(source.invalid(INDEX, Fault::Malformed("has a schema version other than 2")));
     }
-    let chosen = choose(source, index.manifests(), choice)?;
-    Reader { source, left: LARGEST_TOTAL }.artifact(INDEX, chosen, 0)
+    Ok(index)
+}
+
+/// Tells whether a layout lists a document about something, as ORAS does, rather than an image.
+fn is_referrer(descriptor: &Descriptor) -> bool {
+    descriptor.artifact_type().is_some() && names(descriptor).next().is_none()
+}
+
+/// Returns the digest of what a manifest is about.
+fn subject(source: &Source, referrer: &Artifact) -> Result<Option<Sha256>, FileError> {
+    let BlobContent::Bytes(bytes) = &referrer.manifest.content else { return Ok(None) };
+    let about: About = parse(source, &referrer.manifest.digest.to_string(), bytes)?;
+    Ok(about.subject.and_then(|subject| subject.as_digest_sha256().and_then(sha256)))
+}
+
+/// The subject of a manifest (OCI image manifest, `subject`).
+#[derive(Deserialize)]
+struct About {
+    subject: Option<Descriptor>,
+}
+
+/// Finds a manifest in an artifact by its digest.
+fn find(artifact: &mut Artifact, digest: Sha256) -> Option<&mut Artifact> {
+    if artifact.manifest.digest == digest {
+        return Some(artifact);
+    }
+    artifact.children.iter_mut().find_map(|child| find(child, digest))
 }
 
 /// Returns the descriptor that is meant. Several of one digest are one artifact with several names.
 fn choose<'a>(
     source: &Source,
-    descriptors: &'a [Descriptor],
+    descriptors: &[&'a Descriptor],
     choice: Option<&Choice>,
 ) -> Result<&'a Descriptor, FileError> {
-    let meant = |descriptor: &&Descriptor| match choice {
+    let meant = |descriptor: &&&Descriptor| match choice {
         None => true,
         Some(Choice::Digest(chosen)) => descriptor.as_digest_sha256() == Some(&chosen.hex()),
         Some(Choice::Name(chosen)) => names(descriptor).any(|name| name == chosen),
     };
     let found: BTreeMap<&str, _> =
-        descriptors.iter().filter(meant).map(|found| (found.digest().as_ref(), found)).collect();
+        descriptors.iter().filter(meant).map(|found| (found.digest().as_ref(), *found)).collect();
     if let (1, Some((_, descriptor))) = (found.len(), found.first_key_value()) {
         return Ok(*descriptor);
     }
@@ -86,13 +155,13 @@ fn choose<'a>(
     let path = source.path().to_owned();
     match choice {
         Some(choice) if found.is_empty() => {
-            let names = descriptors.iter().flat_map(named).collect();
+            let names = descriptors.iter().copied().flat_map(named).collect();
             Err(FileError::NotFound { path, choice: choice.to_string(), names })
         }
         // One name for several digests chooses nothing.
         Some(_) => Err(FileError::Several { path, names: found.into_values().map(digest).collect() }),
         None if found.is_empty() => Err(source.invalid(INDEX, Fault::Malformed("refers to nothing"))),
-        None => Err(FileError::Several { path, names: descriptors.iter().flat_map(named).collect() }),
+        None => Err(FileError::Several { path, names: descriptors.iter().copied().flat_map(named).collect() }),
     }
 }
 
@@ -106,6 +175,8 @@ struct Reader<'a> {
     source: &'a Source,
     /// How many bytes of documents may still be read.
     left: u64,
+    /// What is missing, or is not what its descriptor says.
+    faults: Vec<FileError>,
 }
 
 impl Reader<'_> {
@@ -113,7 +184,7 @@ impl Reader<'_> {
     fn artifact(&mut self, parent: &str, descriptor: &Descriptor, depth: usize) -> Result<Artifact, FileError> {
         let (manifest, bytes) = self.document(parent, descriptor, LARGEST_MANIFEST)?;
         let name = manifest.digest.to_string();
-        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new() };
+        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
         match descriptor.media_type() {
             MediaType::ImageManifest => self.manifest(&name, &bytes, &mut artifact)?,
             MediaType::Other(docker) if docker == DOCKER_MANIFEST => self.manifest(&name, &bytes, &mut artifact)?,
@@ -129,13 +200,17 @@ impl Reader<'_> {
         self.check(name, bytes, &artifact.manifest.media_type, "manifests")?;
         let manifest: ImageManifest = parse(self.source, name, bytes)?;
         let config = manifest.config();
-        artifact.blobs.push(match config.media_type() {
-            MediaType::ImageConfig => self.document(name, config, LARGEST_CONFIG)?.0,
-            MediaType::Other(docker) if docker == DOCKER_CONFIG => self.document(name, config, LARGEST_CONFIG)?.0,
-            _ => self.blob(name, config)?,
-        });
+        let config = match config.media_type() {
+            MediaType::ImageConfig => self.document(name, config, LARGEST_CONFIG).map(|(blob, _)| blob),
+            MediaType::Other(docker) if docker == DOCKER_CONFIG => {
+                self.document(name, config, LARGEST_CONFIG).map(|(blob, _)| blob)
+            }
+            _ => self.blob(name, config),
+        };
+        artifact.blobs.extend(self.noted(config));
         for layer in manifest.layers() {
-            artifact.blobs.push(self.blob(name, layer)?);
+            let layer = self.blob(name, layer);
+            artifact.blobs.extend(self.noted(layer));
         }
         Ok(())
     }
@@ -147,9 +222,15 @@ impl Reader<'_> {
         self.check(name, bytes, &artifact.manifest.media_type, "layers")?;
         let index: ImageIndex = parse(self.source, name, bytes)?;
         for descriptor in index.manifests() {
-            artifact.children.push(self.artifact(name, descriptor, depth + 1)?);
+            let child = self.artifact(name, descriptor, depth + 1);
+            artifact.children.extend(self.noted(child));
         }
         Ok(())
+    }
+
+    /// Returns what could be read, and notes what is wrong with what could not.
+    fn noted<T>(&mut self, result: Result<T, FileError>) -> Option<T> {
+        result.map_err(|fault| self.faults.push(fault)).ok()
     }
 
     /// Checks what every manifest and index says about itself, and that it cannot be taken for the other.

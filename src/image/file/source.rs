@@ -131,6 +131,26 @@ impl Source {
         self.find(name)?.ok_or_else(|| self.invalid(name, Fault::Missing))
     }
 
+    /// Returns the names of all files, in order; of a folder those of its blobs.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, FileError> {
+        let Holder::Archive { directory, .. } = &self.holder else {
+            let folder = self.path.join("blobs/sha256");
+            let failed = |source| FileError::Read { path: folder.clone(), source };
+            let entries = fs::read_dir(&folder).map_err(failed)?;
+            let names = entries.map(|entry| {
+                let name = entry.map_err(failed)?.file_name();
+                Ok(format!("blobs/sha256/{}", name.to_string_lossy()))
+            });
+            let mut names = names.collect::<Result<Vec<_>, FileError>>()?;
+            names.sort_unstable();
+            return Ok(names);
+        };
+        Ok(directory.names().map(str::to_owned).collect())
+    }
+
     /// Reads a document as a whole.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use pep440_rs::Version;
 
 use crate::marker::{self, ActiveExtras, Constraint, Requirement};
 use crate::name::{DistributionName, ExtraName};
-use crate::target::Target;
+use crate::target::{MarkerEnvironment, Target};
 
 /// A distribution that will be installed, and what its metadata requires.
 #[derive(Debug, Clone)]
@@ -76,28 +76,67 @@ struct Node<'a> {
 ///
 /// A line of metadata that is no requirement is passed over: old distributions have such, and installers pass over them.
 pub fn completeness(installed: &[Installed], left_out: &BTreeSet<DistributionName>, target: &Target) -> Completeness {
-    let mut nodes: BTreeMap<DistributionName, Node> = BTreeMap::new();
-    for Installed { name, version, extras, requires_dist } in installed {
-        let requirements = requires_dist.iter().filter_map(|text| text.parse().ok()).collect();
-        let node = Node { version: version.as_ref(), requirements, extras: extras.clone() };
-        nodes.insert(name.clone(), node);
-    }
-    let environment = target.marker_environment();
-    let holds = |requirement: &Requirement, extras: &BTreeSet<ExtraName>| {
-        let Some(marker) = &requirement.marker else { return true };
-        let active = extras.iter().map(|extra| [extra.to_string()].into()).chain([BTreeSet::new()]);
-        active
-            .into_iter()
-            .any(|extras| marker.evaluate(&environment, &ActiveExtras { extras, groups: BTreeSet::new() }))
-    };
-    activate(&mut nodes, &holds);
+    let graph = Graph::new(installed, target);
     let mut completeness = Completeness::default();
-    for (required_by, node) in &nodes {
-        for requirement in node.requirements.iter().filter(|requirement| holds(requirement, &node.extras)) {
-            completeness.compare(requirement, required_by, &nodes, left_out);
-        }
+    for (required_by, requirement) in graph.applying() {
+        completeness.compare(requirement, required_by, &graph.nodes, left_out);
     }
     completeness
+}
+
+/// Returns what each distribution requires of what is installed, on a target and with the extras that are asked for. What
+/// requires nothing is there, too.
+pub fn dependencies(
+    installed: &[Installed],
+    target: &Target,
+) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
+    let graph = Graph::new(installed, target);
+    let mut dependencies: BTreeMap<_, BTreeSet<_>> =
+        graph.nodes.keys().map(|name| (name.clone(), BTreeSet::new())).collect();
+    for (required_by, requirement) in graph.applying() {
+        // An extra of its own is how a distribution names several at once.
+        if requirement.name != *required_by && graph.nodes.contains_key(&requirement.name) {
+            dependencies.entry(required_by.clone()).or_default().insert(requirement.name.clone());
+        }
+    }
+    dependencies
+}
+
+/// Distributions and what they require of each other.
+struct Graph<'a> {
+    nodes: BTreeMap<DistributionName, Node<'a>>,
+    environment: MarkerEnvironment,
+}
+
+impl<'a> Graph<'a> {
+    fn new(installed: &'a [Installed], target: &Target) -> Self {
+        let mut nodes: BTreeMap<DistributionName, Node> = BTreeMap::new();
+        for Installed { name, version, extras, requires_dist } in installed {
+            let requirements = requires_dist.iter().filter_map(|text| text.parse().ok()).collect();
+            let node = Node { version: version.as_ref(), requirements, extras: extras.clone() };
+            nodes.insert(name.clone(), node);
+        }
+        let environment = target.marker_environment();
+        activate(&mut nodes, &|requirement, extras| holds(requirement, extras, &environment));
+        Self { nodes, environment }
+    }
+
+    /// Returns the requirements that apply, with who has them.
+    fn applying(&self) -> impl Iterator<Item = (&DistributionName, &Requirement)> {
+        self.nodes.iter().flat_map(move |(name, node)| {
+            let applying = node.requirements.iter();
+            applying
+                .filter(move |requirement| holds(requirement, &node.extras, &self.environment))
+                .map(move |requirement| (name, requirement))
+        })
+    }
+}
+
+/// Tells whether a requirement applies with any of some extras, or without one.
+fn holds(requirement: &Requirement, extras: &BTreeSet<ExtraName>, environment: &MarkerEnvironment) -> bool {
+    let Some(marker) = &requirement.marker else { return true };
+    let mut active = extras.iter().map(|extra| [extra.to_string()].into()).chain([BTreeSet::new()]);
+    active.any(|extras| marker.evaluate(environment, &ActiveExtras { extras, groups: BTreeSet::new() }))
 }
 
 /// Activates the extras that requirements ask for, and those that these ask for, until there are no more.

@@ -37,7 +37,7 @@ mod statement;
 mod tests;
 
 pub use compile::compile_arguments;
-pub use complete::{Completeness, Installed, Mismatched, Missing, completeness};
+pub use complete::{Completeness, Installed, Mismatched, Missing, completeness, dependencies};
 pub use error::{Place, RequirementsError, Stated};
 
 /// What a file of requirements is read with.

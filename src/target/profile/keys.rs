@@ -31,7 +31,7 @@ const LAMBDA: &[Keys] = &[
     ("function", SCHEME),
     ("layer", SCHEME),
     ("limits", &["direct-upload", "unzipped"]),
-    ("runtime", &["distributions"]),
+    ("runtime", &["distributions", "libraries", "libstdcxx"]),
 ];
 
 /// Every key of an image's profile. The names in `[env]` are the user's.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Kind, Profile, ProfileError, Scheme, architectures, interpreter_path, parsed, parsed_if_present};
 use crate::name::DistributionName;
-use crate::target::{Architecture, Glibc, PythonVersion, Target};
+use crate::target::{Architecture, Glibc, Libstdcxx, PythonVersion, Target};
 
 /// Everything known of one Lambda runtime, for every architecture.
 #[derive(Debug, Clone)]
@@ -32,6 +32,11 @@ pub struct LambdaProfile {
     pub limits: Limits,
     /// The distributions that the runtime brings (the SDK and what it needs), by name.
     pub runtime_distributions: Vec<DistributionName>,
+    /// The shared libraries that the runtime brings beyond those of every manylinux platform, by the names that others are
+    /// linked to. If they are not known, what is missing in an artifact may be there.
+    pub runtime_libraries: Option<Vec<String>>,
+    /// The runtime's C++ library. If it is not known, any will do.
+    pub libstdcxx: Option<Libstdcxx>,
 }
 
 /// The limits of a Lambda deployment package, in bytes.
@@ -102,6 +107,10 @@ pub(super) struct LambdaFile {
 #[serde(deny_unknown_fields)]
 struct Runtime {
     distributions: Vec<DistributionName>,
+    #[serde(default)]
+    libraries: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "parsed_if_present")]
+    libstdcxx: Option<Libstdcxx>,
 }
 
 fn generally_available() -> bool {
@@ -122,6 +131,8 @@ impl From<LambdaFile> for LambdaProfile {
             layer: file.layer,
             limits: file.limits,
             runtime_distributions: file.runtime.distributions,
+            runtime_libraries: file.runtime.libraries,
+            libstdcxx: file.runtime.libstdcxx,
         }
     }
 }

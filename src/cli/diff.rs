@@ -1,0 +1,149 @@
+//! `pybundle diff`: what differs between two artifacts.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use clap::{Args, ValueHint};
+
+use super::arguments::GlobalArguments;
+use super::error::CliError;
+use super::inspect::ReadingArguments;
+use super::printer::{Page, Printer, count, shortened, size, visible};
+use super::progress::Progress;
+use crate::build::artifact::{self, ArtifactName};
+use crate::report::{ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport};
+
+/// How many distributions, properties and files are shown, unless all are asked for.
+const SHOWN: usize = 12;
+
+/// Arguments of `pybundle diff`.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// A zip, an OCI layout, an OCI or Docker archive, or an image in a registry
+    #[arg(value_name = "A", value_hint = ValueHint::AnyPath)]
+    before: String,
+    /// What it is compared with
+    #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
+    after: String,
+    #[command(flatten)]
+    reading: ReadingArguments,
+    /// End with exit status 1 if they differ, also if only in their bytes
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// Compares the artifacts, and prints what differs.
+///
+/// # Errors
+/// See [`artifact::diff`].
+pub fn run(arguments: DiffArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
+    let names = [ArtifactName::find(&arguments.before)?, ArtifactName::find(&arguments.after)?];
+    let settings = arguments.reading.settings(global)?;
+    let report = artifact::diff(names, &settings, &Progress::new(printer))?;
+    printer.result(&report, |page| show(&report, printer, page))?;
+    let differs = report.verdict != "identical";
+    Ok(if arguments.exit_code && differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Adds what differs.
+pub fn show(report: &DiffReport, printer: &Printer, page: &mut Page) {
+    let verdict = match report.verdict {
+        "identical" => "byte-identical".to_owned(),
+        "equal" => format!("equal contents in different bytes: {}", report.reasons.join(", ")),
+        _ => "different".to_owned(),
+    };
+    page.headline(&format!("{} and {}", report.before.name, report.after.name), &verdict);
+    if report.verdict == "identical" {
+        page.field("digest", &report.before.digest);
+        return;
+    }
+    sizes(&report.before, &report.after, page);
+    let shown = if printer.is_verbose() { usize::MAX } else { SHOWN };
+    let width = printer.width();
+    section(page, "distributions", &report.distributions, shown, |page, changes| {
+        let rows: Vec<_> = changes.iter().map(distribution).collect();
+        page.table(&rows, &[3]);
+    });
+    section(page, "configuration", &report.properties, shown, |page, changes| {
+        changes.iter().for_each(|change| property(change, width, page));
+    });
+    // Of a distribution that is another, all files are others.
+    let changed: BTreeSet<&str> = report.distributions.iter().map(|change| change.name.as_str()).collect();
+    let is_other =
+        |change: &&ChangedFileReport| !change.distribution.as_ref().is_some_and(|name| changed.contains(name.as_str()));
+    let files: Vec<&ChangedFileReport> = report.files.iter().filter(is_other).collect();
+    section(page, "files", &files, shown, |page, changes| {
+        let rows: Vec<_> = changes.iter().map(|change| file(change, width)).collect();
+        page.table(&rows, &[2]);
+    });
+    let theirs = report.files.len() - files.len();
+    if theirs > 0 {
+        page.line(&format!("    {} of these distributions; --json lists them", count(theirs as u64, "file")));
+    }
+}
+
+fn section<T>(page: &mut Page, title: &str, changes: &[T], shown: usize, add: impl FnOnce(&mut Page, &[T])) {
+    if changes.is_empty() {
+        return;
+    }
+    page.line("");
+    page.heading(&format!("{title} ({})", changes.len()));
+    let shown = if changes.len() <= shown.saturating_add(1) { changes.len() } else { shown };
+    let (named, others) = changes.split_at(shown);
+    add(page, named);
+    if !others.is_empty() {
+        page.line(&format!("    {} more; -v shows them", others.len()));
+    }
+}
+
+fn sizes(before: &ComparedReport, after: &ComparedReport, page: &mut Page) {
+    let of = |from: u64, to: u64| match from == to {
+        true => size(from),
+        false => format!("{} → {} ({})", size(from), size(to), delta(from, to)),
+    };
+    page.field("packed", &of(before.size, after.size));
+    page.field("unpacked", &of(before.uncompressed_size, after.uncompressed_size));
+    let files = if before.files == after.files {
+        count(after.files as u64, "file")
+    } else {
+        format!("{} → {}", before.files, count(after.files as u64, "file"))
+    };
+    page.field("files", &files);
+}
+
+fn delta(before: u64, after: u64) -> String {
+    if after >= before { format!("+{}", size(after - before)) } else { format!("-{}", size(before - after)) }
+}
+
+fn distribution(change: &ChangedDistributionReport) -> [String; 4] {
+    let (sign, versions) = match (&change.before, &change.after) {
+        (Some(before), Some(after)) => ("  ~", format!("{before} → {after}")),
+        (None, after) => ("  +", after.clone().unwrap_or_default()),
+        (before, None) => ("  -", before.clone().unwrap_or_default()),
+    };
+    [sign.to_owned(), change.name.clone(), versions, delta(change.size_before, change.size_after)]
+}
+
+fn property(change: &ChangedPropertyReport, width: usize, page: &mut Page) {
+    let value = |sign: &str, value: &Option<String>| {
+        let text = value.as_ref().map(|value| format!("{} = {}", visible(&change.name), visible(value)));
+        text.map(|text| format!("  {sign} {}", shortened(&text, width.saturating_sub(4))))
+    };
+    let lines = [value("-", &change.before), value("+", &change.after)];
+    lines.into_iter().flatten().for_each(|line| page.line(&line));
+}
+
+fn file(change: &ChangedFileReport, width: usize) -> [String; 3] {
+    let path = shortened(&visible(&change.path), width.saturating_sub(36).max(20));
+    let (before, after) = (change.size_before.unwrap_or(0), change.size_after.unwrap_or(0));
+    let modes = match (&change.mode_before, &change.mode_after) {
+        (Some(before), Some(after)) if before != after => format!(", {before} → {after}"),
+        _ => String::new(),
+    };
+    let (sign, what) = match change.change {
+        "added" => ("+", String::new()),
+        "removed" => ("-", String::new()),
+        what => ("~", format!("{what}{modes}")),
+    };
+    [format!("  {sign} {path}"), what, if before == after { String::new() } else { delta(before, after) }]
+}

@@ -1,0 +1,205 @@
+//! `pybundle inspect`: what is in an artifact, the largest first.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::arguments::GlobalArguments;
+use super::environment;
+use super::error::CliError;
+use super::printer::{Page, Printer, count, shortened, size, visible};
+use super::progress::Progress;
+use crate::build::artifact::{self, ArtifactName, ArtifactSettings};
+use crate::report::{ContainerReport, InspectReport, OwnerReport};
+use crate::settings::RegistrySettings;
+
+/// How many owners and files the table has, unless all are asked for: with what stands above them, they fill a screen.
+const OWNERS: usize = 9;
+const FILES: usize = 5;
+
+/// The space before and between columns.
+const GAP: usize = 2;
+
+/// Arguments of `pybundle inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// A zip, an OCI layout, an OCI or Docker archive, or an image in a registry: HOST/REPOSITORY:TAG
+    #[arg(value_name = "ARTIFACT|REF", value_hint = ValueHint::AnyPath)]
+    artifact: String,
+    #[command(flatten)]
+    reading: ReadingArguments,
+    /// List every file
+    #[arg(long)]
+    files: bool,
+    /// Draw a treemap into a file: one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
+}
+
+/// How artifacts are read.
+#[derive(Debug, Args)]
+pub struct ReadingArguments {
+    /// The platform of an image, for instance linux/arm64 [default: the first of the index]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// A host to speak plain HTTP to; this machine needs no flag
+    #[arg(long, value_name = "HOST")]
+    insecure_registry: Vec<String>,
+}
+
+impl ReadingArguments {
+    /// Turns the arguments into settings.
+    ///
+    /// # Errors
+    /// No cache folder is known.
+    pub fn settings(self, global: &GlobalArguments) -> Result<ArtifactSettings, CliError> {
+        Ok(ArtifactSettings {
+            platform: self.platform,
+            registry: RegistrySettings { insecure: self.insecure_registry, create_repositories: false },
+            cache: global.cache()?,
+            environment: environment::read(),
+        })
+    }
+}
+
+/// Reads the artifact, and prints what is in it.
+///
+/// # Errors
+/// See [`artifact::inspect`].
+pub fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+    let name = ArtifactName::find(&arguments.artifact)?;
+    let settings = arguments.reading.settings(global)?;
+    let inspected = artifact::inspect(name, &settings, &Progress::new(printer))?;
+    if let Some(html) = &arguments.html {
+        inspected.draw(html)?;
+    }
+    let files = if arguments.files { usize::MAX } else { FILES };
+    let report = inspected.report(files);
+    printer.result(&report, |page| {
+        show(&report, printer, page);
+        if let Some(html) = &arguments.html {
+            page.line("");
+            page.field("wrote", &html.display().to_string());
+        }
+    })
+}
+
+fn show(report: &InspectReport, printer: &Printer, page: &mut Page) {
+    let what = match report.kind {
+        "function" => "zip of a function",
+        "layer" => "zip of a layer",
+        _ => "image",
+    };
+    let remark = format!(
+        "{what}, {}, {} uncompressed, {}",
+        size(report.size),
+        size(report.uncompressed_size),
+        count(report.files as u64, "file")
+    );
+    page.headline(&report.name, &remark);
+    page.field("digest", &report.digest);
+    if let Some(image) = &report.image {
+        container(image, report, printer.is_verbose(), page);
+    }
+    page.line("");
+    owners(report, printer, page);
+    if !report.largest.is_empty() {
+        page.line("");
+        files(report, printer, page);
+    }
+}
+
+fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, page: &mut Page) {
+    let others = if image.platforms.len() > 1 { format!(", of {}", image.platforms.join(", ")) } else { String::new() };
+    page.field("platform", &format!("{}{others}", image.platform));
+    let base = report.layers.iter().filter(|layer| layer.part == "base").count();
+    let base = if base > 0 { format!(", {base} of them the base's") } else { String::new() };
+    page.field("layers", &format!("{}{base}", report.layers.len()));
+    if verbose {
+        for layer in &report.layers {
+            let digest = layer.digest.get(..19).unwrap_or(&layer.digest);
+            page.line(&format!(
+                "            {digest}  {:>10}  {:<7}  {}",
+                size(layer.size),
+                layer.part,
+                visible(&layer.holds)
+            ));
+        }
+    }
+    let words: Vec<&str> = image.entrypoint.iter().chain(&image.command).map(String::as_str).collect();
+    let words = shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "));
+    let user = if image.user.is_empty() { String::new() } else { format!(", as user {}", image.user) };
+    let workdir = if image.workdir.is_empty() { String::new() } else { format!(", in {}", image.workdir) };
+    let starts = format!("{}{user}{workdir}", if words.is_empty() { "nothing" } else { &words });
+    page.field("starts", &visible(&starts));
+    if !image.ports.is_empty() {
+        page.field("ports", &image.ports.join(", "));
+    }
+    if verbose {
+        image.env.iter().for_each(|variable| page.field("env", &visible(variable)));
+        image.labels.iter().for_each(|(name, value)| page.field("label", &visible(&format!("{name}={value}"))));
+        image
+            .annotations
+            .iter()
+            .for_each(|(name, value)| page.field("annotation", &visible(&format!("{name}={value}"))));
+    }
+}
+
+/// Returns what the files of one owner are called.
+fn called(owner: &OwnerReport) -> String {
+    match (owner.kind, &owner.name, &owner.version) {
+        (_, Some(name), Some(version)) => format!("{name} {version}"),
+        ("application", ..) => "(the application)".to_owned(),
+        ("base", ..) => "(the base)".to_owned(),
+        _ => "(hidden by higher layers)".to_owned(),
+    }
+}
+
+fn owners(report: &InspectReport, printer: &Printer, page: &mut Page) {
+    let shown = if printer.is_verbose() { usize::MAX } else { OWNERS };
+    // One row more is no longer than the row that sums it up.
+    let shown = if report.contents.len() <= shown.saturating_add(1) { report.contents.len() } else { shown };
+    let row = |name: String, files: String, uncompressed: u64, compressed: u64| {
+        let share = if report.size == 0 { 0.0 } else { 100.0 * compressed as f64 / report.size as f64 };
+        [name, files, size(uncompressed), size(compressed), format!("{share:.1} %")]
+    };
+    let head = ["contents", "files", "unpacked", "packed", "share"].map(str::to_owned);
+    let mut rows = vec![head];
+    let (named, others) = report.contents.split_at(shown);
+    rows.extend(
+        named.iter().map(|owner| row(called(owner), owner.files.to_string(), owner.size, owner.compressed_size)),
+    );
+    if !others.is_empty() {
+        let sum = |of: fn(&OwnerReport) -> u64| others.iter().map(of).sum();
+        let files: u64 = sum(|owner| owner.files as u64);
+        let name = format!("({} more; -v shows them)", others.len());
+        rows.push(row(name, files.to_string(), sum(|owner| owner.size), sum(|owner| owner.compressed_size)));
+    }
+    rows.push(row("(headers and documents)".to_owned(), String::new(), 0, report.overhead));
+    if let Some(last) = rows.last_mut() {
+        last[2].clear();
+    }
+    fit(&mut rows, printer.width());
+    page.table_with_head(&rows, &[1, 2, 3, 4]);
+}
+
+fn files(report: &InspectReport, printer: &Printer, page: &mut Page) {
+    let head = if report.largest.len() < report.files { "largest files" } else { "files" };
+    let mut rows = vec![[head, "of", "unpacked", "packed"].map(str::to_owned)];
+    rows.extend(report.largest.iter().map(|file| {
+        let link = file.link.as_ref().map(|link| format!(" -> {}", visible(link))).unwrap_or_default();
+        let name = format!("{}{link}", visible(&file.path));
+        let owner = file.owner.split(' ').next().unwrap_or_default().to_owned();
+        [name, owner, size(file.size), size(file.compressed_size)]
+    }));
+    fit(&mut rows, printer.width());
+    page.table_with_head(&rows, &[2, 3]);
+}
+
+/// Shortens the first column until the rows fit a width; numbers are never shortened.
+fn fit<const N: usize>(rows: &mut [[String; N]], width: usize) {
+    let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let others: usize = (1..N).map(|column| widest(column) + GAP).sum();
+    let room = width.saturating_sub(others + GAP).max(12);
+    rows.iter_mut().for_each(|row| row[0] = shortened(&row[0], room));
+}

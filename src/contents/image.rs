@@ -1,0 +1,367 @@
+//! Reading an image: its documents, and its layers as one file system.
+//!
+//! Specification: [OCI image manifest](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md) and
+//! [configuration](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md).
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use oci_spec::image::{Descriptor, Platform};
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::layer::{self, LayerReading, Member, MemberKind};
+use super::{Contents, ContentsError, File, Form, ImageDescription, LayerContents, LayerPart, Owner, owners};
+use crate::digest::Sha256;
+use crate::image::base::{self, Kind};
+use crate::image::{Artifact, Blob, BlobError};
+
+/// Who made a layer, as pybundle writes it into the history.
+const OWN: &str = "pybundle";
+
+/// An image of an index, or an image by itself.
+#[derive(Debug, Clone)]
+pub struct Candidate<'a> {
+    /// The manifest, and what it refers to.
+    pub artifact: &'a Artifact,
+    /// The platform that the index states; none if there is no index, or it states none.
+    pub platform: Option<String>,
+}
+
+/// Returns the images of an artifact: those of an index, in its order, or the one that it is.
+///
+/// # Errors
+/// A document is malformed.
+pub fn images(artifact: &Artifact) -> Result<Vec<Candidate<'_>>, ContentsError> {
+    #[derive(Deserialize)]
+    struct Index {
+        manifests: Vec<Descriptor>,
+    }
+    let bytes = document(&artifact.manifest)?;
+    let malformed =
+        |reason: String| ContentsError::Document { document: "manifest", digest: artifact.manifest.digest, reason };
+    match base::kind(&bytes).map_err(|error| malformed(error.to_string()))? {
+        Kind::Manifest => Ok(vec![Candidate { artifact, platform: None }]),
+        Kind::Index => {
+            let index: Index = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+            let children: HashMap<String, &Artifact> =
+                artifact.children.iter().map(|child| (child.manifest.digest.to_string(), child)).collect();
+            let images = index.manifests.iter().filter_map(|descriptor| {
+                let artifact = children.get(descriptor.digest().as_ref())?;
+                // An attestation's platform is unknown, and it is no image.
+                let platform = descriptor.platform().as_ref().map(displayed);
+                let is_image = artifact.children.is_empty() && !artifact.blobs.is_empty();
+                (is_image && platform.as_deref() != Some("unknown/unknown")).then_some(Candidate { artifact, platform })
+            });
+            Ok(images.collect())
+        }
+    }
+}
+
+/// Returns the image for a platform; without one, the first.
+///
+/// # Errors
+/// There is none, or a document is malformed.
+pub fn choose<'a>(artifact: &'a Artifact, platform: Option<&str>) -> Result<Candidate<'a>, ContentsError> {
+    let images = images(artifact)?;
+    let is_wanted = |stated: &str| {
+        platform.is_none_or(|wanted| {
+            stated == wanted || stated.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'))
+        })
+    };
+    let platform_of = |candidate: &Candidate| match &candidate.platform {
+        Some(platform) => Some(platform.clone()),
+        None => Documents::read(candidate.artifact).ok().map(|documents| documents.platform()),
+    };
+    let available: Vec<Option<String>> = images.iter().map(platform_of).collect();
+    let found = available.iter().position(|stated| stated.as_deref().is_none_or(is_wanted));
+    found.and_then(|at| images.into_iter().nth(at)).ok_or_else(|| ContentsError::NoPlatform {
+        wanted: platform.unwrap_or("any platform").to_owned(),
+        available: match available.into_iter().flatten().collect::<Vec<_>>() {
+            platforms if platforms.is_empty() => "none".to_owned(),
+            platforms => platforms.join(", "),
+        },
+    })
+}
+
+fn displayed(platform: &Platform) -> String {
+    let variant = platform.variant().iter().filter(|variant| !variant.is_empty()).map(|variant| format!("/{variant}"));
+    format!("{}/{}{}", platform.os(), platform.architecture(), variant.collect::<String>())
+}
+
+/// The documents of an image.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    /// The manifest as it lies in the artifact.
+    pub manifest: Value,
+    /// The configuration.
+    pub configuration: Value,
+    /// The size of both, in bytes.
+    pub size: u64,
+    /// The layers that the manifest refers to, the lowest first.
+    pub layers: Vec<StatedLayer>,
+}
+
+/// A layer, and what the documents say of it.
+#[derive(Debug, Clone)]
+pub struct StatedLayer {
+    /// The layer as it is stored.
+    pub blob: Blob,
+    /// The digest of its uncompressed bytes, if the configuration states one.
+    pub diff_id: Option<String>,
+    /// What is in it.
+    pub holds: String,
+    /// Whose it is.
+    pub part: LayerPart,
+}
+
+impl StatedLayer {
+    /// Returns whether pybundle made it.
+    pub fn is_own(&self) -> bool {
+        self.part == LayerPart::Own
+    }
+}
+
+/// The parts of a manifest that say what belongs to the image.
+#[derive(Deserialize)]
+struct Manifest {
+    layers: Vec<Descriptor>,
+}
+
+/// A step of the history.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Step {
+    created_by: Option<String>,
+    comment: Option<String>,
+    empty_layer: bool,
+}
+
+impl Documents {
+    /// Reads the documents of an image, whose digests were verified when the artifact was opened.
+    ///
+    /// # Errors
+    /// One is malformed, or a blob is not there.
+    pub fn read(image: &Artifact) -> Result<Self, ContentsError> {
+        let manifest = document(&image.manifest)?;
+        let malformed = |document, digest| {
+            move |error: serde_json::Error| ContentsError::Document { document, digest, reason: error.to_string() }
+        };
+        let parsed: Manifest =
+            serde_json::from_slice(&manifest).map_err(malformed("manifest", image.manifest.digest))?;
+        let value: Value = serde_json::from_slice(&manifest).map_err(malformed("manifest", image.manifest.digest))?;
+        let stated = value["config"]["digest"].as_str().unwrap_or_default();
+        let blobs: HashMap<String, &Blob> = image.blobs.iter().map(|blob| (blob.digest.to_string(), blob)).collect();
+        let missing = |digest: &str| ContentsError::Document {
+            document: "manifest",
+            digest: image.manifest.digest,
+            reason: format!("it refers to `{}`, which is not there", digest.escape_debug()),
+        };
+        let config_blob = blobs.get(stated).ok_or_else(|| missing(stated))?;
+        let config = document(config_blob)?;
+        let configuration: Value =
+            serde_json::from_slice(&config).map_err(malformed("configuration", config_blob.digest))?;
+        let steps: Vec<Step> = match configuration.get("history") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(history) => {
+                serde_json::from_value(history.clone()).map_err(malformed("configuration", config_blob.digest))?
+            }
+        };
+        let steps: Vec<&Step> = steps.iter().filter(|step| !step.empty_layer).collect();
+        let counts = steps.len() == parsed.layers.len();
+        let is_own = |step: &&Step| step.created_by.as_deref() == Some(OWN);
+        let first = steps.iter().position(is_own).filter(|_| counts);
+        let layers = parsed.layers.iter().enumerate().map(|(index, descriptor)| {
+            let digest = descriptor.digest().as_ref();
+            let blob = Blob::clone(blobs.get(digest).ok_or_else(|| missing(digest))?);
+            let step = steps.get(index).filter(|_| counts);
+            let part = match first {
+                Some(first) if index < first => LayerPart::Base,
+                Some(_) if step.is_some_and(is_own) => LayerPart::Own,
+                _ => LayerPart::Unknown,
+            };
+            let said = step.and_then(|step| step.comment.clone().filter(|_| is_own(step)).or(step.created_by.clone()));
+            let diff_id = configuration["rootfs"]["diff_ids"][index].as_str().map(str::to_owned);
+            Ok(StatedLayer { blob, diff_id, holds: said.unwrap_or_default(), part })
+        });
+        let layers = layers.collect::<Result<_, ContentsError>>()?;
+        let size = (manifest.len() + config.len()) as u64;
+        Ok(Self { manifest: value, configuration, size, layers })
+    }
+
+    /// Returns the platform that the configuration states.
+    pub fn platform(&self) -> String {
+        let field = |name: &str| self.configuration[name].as_str().unwrap_or("unknown");
+        let variant = self.configuration["variant"].as_str().filter(|variant| !variant.is_empty());
+        let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
+        format!("{}/{}{variant}", field("os"), field("architecture"))
+    }
+
+    /// Returns the annotations of the manifest.
+    fn annotations(&self) -> BTreeMap<String, String> {
+        let annotations = self.manifest["annotations"].as_object().into_iter().flatten();
+        annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    }
+}
+
+/// Returns the bytes of a document, which are compared with its digest.
+fn document(blob: &Blob) -> Result<Vec<u8>, ContentsError> {
+    let mut bytes = Vec::new();
+    blob.copy_to(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads an image: every layer, once. Its blobs lie in files.
+///
+/// # Errors
+/// A document is malformed; a layer cannot be read, or is not what its digest and diff ID say.
+pub fn read(image: &Artifact, platforms: Vec<String>) -> Result<Contents, ContentsError> {
+    let documents = Documents::read(image)?;
+    let readings: Vec<_> = documents.layers.par_iter().map(|stated| read_layer(stated, false)).collect();
+    let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for (stated, reading) in documents.layers.iter().zip(&readings) {
+        let damaged = |reason: String| ContentsError::Damaged { digest: stated.blob.digest, reason };
+        if reading.digest != stated.blob.digest {
+            return Err(damaged(format!("its bytes have the digest {}", reading.digest)));
+        }
+        if stated.diff_id.as_ref().is_some_and(|stated| *stated != reading.diff_id.to_string()) {
+            return Err(damaged(format!("uncompressed, it has the digest {}", reading.diff_id)));
+        }
+    }
+    let readings =
+        readings.into_iter().zip(&documents.layers).map(|(mut reading, stated)| match reading.failure.take() {
+            Some(source) => Err(ContentsError::Layer { digest: stated.blob.digest, source }),
+            None => Ok(reading),
+        });
+    let readings = readings.collect::<Result<Vec<_>, _>>()?;
+    Ok(merge(image.manifest.digest, &documents, readings, platforms))
+}
+
+/// Reads a layer.
+pub(super) fn read_layer(stated: &StatedLayer, compare: bool) -> Result<LayerReading, ContentsError> {
+    let is_own = compare && stated.part == LayerPart::Own;
+    let failed = |source: io::Error| {
+        let digest = stated.blob.digest;
+        match &stated.blob.content {
+            crate::image::BlobContent::Registry { repository } => {
+                BlobError::Absent { digest, repository: repository.to_string() }.into()
+            }
+            _ => ContentsError::Layer { digest, source },
+        }
+    };
+    layer::read(&stated.blob, is_own).map_err(failed)
+}
+
+/// Lays layers one upon another.
+pub(super) fn merge(
+    digest: Sha256,
+    documents: &Documents,
+    readings: Vec<LayerReading>,
+    platforms: Vec<String>,
+) -> Contents {
+    let mut merged = Merged::default();
+    for (index, reading) in readings.into_iter().enumerate() {
+        merged.layer(index, reading);
+    }
+    let Merged { mut files, records, visible } = merged;
+    let records =
+        records.into_iter().filter(|((path, layer), _)| visible.get(path).is_some_and(|at| files[*at].layer == *layer));
+    let records = records.map(|((path, _), record)| (path, record)).collect();
+    let parts: Vec<LayerPart> = documents.layers.iter().map(|stated| stated.part).collect();
+    let otherwise = |file: &File| match parts.get(file.layer) {
+        Some(LayerPart::Own) => Owner::Application,
+        _ => Owner::Base,
+    };
+    let (distributions, records) = owners::assign(&mut files, records, otherwise);
+    let layers = documents.layers.iter().map(|stated| LayerContents {
+        digest: stated.blob.digest,
+        size: stated.blob.size,
+        holds: stated.holds.clone(),
+        part: stated.part,
+    });
+    Contents {
+        form: Form::Image,
+        digest,
+        size: documents.size + documents.layers.iter().map(|stated| stated.blob.size).sum::<u64>(),
+        layers: layers.collect(),
+        files,
+        distributions,
+        records,
+        image: Some(ImageDescription {
+            platform: documents.platform(),
+            platforms,
+            configuration: documents.configuration.clone(),
+            annotations: documents.annotations(),
+        }),
+    }
+}
+
+/// Layers that lie upon one another.
+#[derive(Default)]
+struct Merged {
+    files: Vec<File>,
+    records: Vec<((String, usize), Vec<u8>)>,
+    /// The files that no higher layer hides, by path.
+    visible: BTreeMap<String, usize>,
+}
+
+impl Merged {
+    fn layer(&mut self, index: usize, reading: LayerReading) {
+        let first = self.files.len();
+        self.records.extend(reading.records.into_iter().map(|(path, record)| ((path, index), record)));
+        for member in reading.members {
+            match &member.kind {
+                // A layer hides nothing of its own (layer, whiteouts).
+                MemberKind::Whiteout(path) => self.hide(path, true, first),
+                MemberKind::Opaque(folder) => self.hide(folder, false, first),
+                MemberKind::Folder => self.hide_one(&member.path),
+                MemberKind::File(_) => self.file(index, member),
+            }
+        }
+    }
+
+    fn file(&mut self, layer: usize, member: Member) {
+        let Member { path, kind, size, compressed_size, mode, time, sha256 } = member;
+        let MemberKind::File(kind) = kind else { return };
+        let below = format!("{path}/");
+        self.hide_below(&below, usize::MAX);
+        self.hide_one(&path);
+        self.visible.insert(path.clone(), self.files.len());
+        self.files.push(File {
+            path,
+            kind,
+            size,
+            compressed_size,
+            mode,
+            time,
+            method: 0,
+            sha256,
+            layer,
+            is_hidden: false,
+            owner: Owner::Base,
+        });
+    }
+
+    fn hide(&mut self, path: &str, itself: bool, first: usize) {
+        if itself && self.visible.get(path).is_some_and(|at| *at < first) {
+            self.hide_one(path);
+        }
+        let below = if path.is_empty() { String::new() } else { format!("{path}/") };
+        self.hide_below(&below, first);
+    }
+
+    /// Hides the file at a path.
+    fn hide_one(&mut self, path: &str) {
+        if let Some(at) = self.visible.remove(path) {
+            self.files[at].is_hidden = true;
+        }
+    }
+
+    /// Hides what lies below a path that ends with a slash, if it precedes `first`.
+    fn hide_below(&mut self, below: &str, first: usize) {
+        let paths = self.visible.range(below.to_owned()..).take_while(|(path, _)| path.starts_with(below));
+        let paths: Vec<String> = paths.filter(|(_, at)| **at < first).map(|(path, _)| path.clone()).collect();
+        paths.iter().for_each(|path| self.hide_one(path));
+    }
+}

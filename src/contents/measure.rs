@@ -1,0 +1,112 @@
+//! How much of a compressed layer each file takes.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+
+use sha2::Digest as _;
+
+use crate::digest::Sha256;
+
+/// A reader of compressed bytes that hashes and counts what is taken from it.
+pub(super) struct Taken<'a, R> {
+    inner: R,
+    hasher: sha2::Sha256,
+    /// How many bytes were taken.
+    count: &'a Cell<u64>,
+}
+
+impl<'a, R: BufRead> Taken<'a, R> {
+    pub fn new(inner: R, count: &'a Cell<u64>) -> Self {
+        Self { inner, hasher: sha2::Sha256::new(), count }
+    }
+
+    /// Takes what is left, and returns the digest and the number of all bytes.
+    pub fn finish(mut self) -> io::Result<(Sha256, u64)> {
+        loop {
+            let length = self.fill_buf()?.len();
+            if length == 0 {
+                return Ok((Sha256(self.hasher.finalize().into()), self.count.get()));
+            }
+            self.consume(length);
+        }
+    }
+}
+
+impl<R: BufRead> Read for Taken<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.fill_buf()?.read(buffer)?;
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl<R: BufRead> BufRead for Taken<'_, R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        // What is in the buffer is given again, since nothing was read in between.
+        if let Ok(buffer) = self.inner.fill_buf() {
+            self.hasher.update(&buffer[..amount.min(buffer.len())]);
+        }
+        self.count.set(self.count.get() + amount as u64);
+        self.inner.consume(amount);
+    }
+}
+
+/// Divides what a decompressor took in among files. `ends` has, for each file, how many compressed bytes had been taken
+/// when it ended, and its size.
+///
+/// A decompressor of blocks takes in a whole block for the first file in it, and nothing for those that follow. So
+/// whatever a file took is divided among it and those that took nothing after it, by their sizes. The sum is always
+/// `total`: what follows the last file is the last one's.
+pub(super) fn divide(ends: &[(u64, u64)], total: u64) -> Vec<u64> {
+    let mut shares = Vec::with_capacity(ends.len());
+    let mut before = 0;
+    let mut start = 0;
+    while start < ends.len() {
+        let taken = ends[start].0;
+        let run = ends[start..].iter().take_while(|(end, _)| *end == taken).count();
+        let end = if start + run == ends.len() { total.max(taken) } else { taken };
+        let sizes: u128 = ends[start..start + run].iter().map(|(_, size)| u128::from(*size) + 1).sum();
+        let (mut so_far, mut given) = (0, 0);
+        for (_, size) in &ends[start..start + run] {
+            so_far += u128::from(*size) + 1;
+            let until = (u128::from(end - before) * so_far / sizes) as u64;
+            shares.push(until - given);
+            given = until;
+        }
+        before = end;
+        start += run;
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_divided_by_sizes_and_nothing_is_lost() {
+        assert_eq!(divide(&[(10, 100), (30, 100)], 35), [10, 25]);
+        assert_eq!(divide(&[(100, 9), (100, 29), (100, 9), (130, 5)], 130), [20, 60, 20, 30]);
+        assert_eq!(divide(&[(7, 0), (7, 0), (7, 0)], 8), [2, 3, 3]);
+        assert_eq!(divide(&[], 5), Vec::<u64>::new());
+        for total in 0..50 {
+            let ends: Vec<(u64, u64)> = (0..9).map(|n| (total * (n / 2) / 8, n * n)).collect();
+            assert_eq!(divide(&ends, total).iter().sum::<u64>(), total);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_hashed_and_counted() {
+        let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        let count = Cell::new(0);
+        let mut taken = Taken::new(io::BufReader::with_capacity(777, bytes.as_slice()), &count);
+        let mut some = vec![0; 12_345];
+        taken.read_exact(&mut some).unwrap();
+        assert_eq!((count.get(), &some[..]), (12_345, &bytes[..12_345]));
+        assert_eq!(taken.finish().unwrap(), (Sha256::of(&bytes), bytes.len() as u64));
+    }
+}

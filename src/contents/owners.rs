@@ -1,0 +1,119 @@
+//! Which distribution each file belongs to.
+//!
+//! Specification: [PyPA, recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file).
+
+use std::collections::HashMap;
+
+use super::{Distribution, File, Owner};
+use crate::name::DistributionName;
+use crate::wheel::record;
+
+/// Returns whether a path is that of an installed distribution's RECORD.
+pub(super) fn is_record(path: &str) -> bool {
+    distribution(path).is_some()
+}
+
+/// Returns the distribution whose RECORD lies at a path.
+fn distribution(path: &str) -> Option<Distribution> {
+    let dist_info = path.strip_suffix("/RECORD")?;
+    let folder = dist_info.rsplit_once('/').map_or(dist_info, |(_, folder)| folder);
+    let (name, version) = folder.strip_suffix(".dist-info")?.rsplit_once('-')?;
+    let name: DistributionName = name.parse().ok()?;
+    Some(Distribution { name: name.as_str().to_owned(), version: version.to_owned(), dist_info: dist_info.to_owned() })
+}
+
+/// Gives every file its owner: the distribution whose RECORD lists it, or in whose `.dist-info` it lies; bytecode belongs
+/// to whoever owns its source. What no distribution has is `otherwise`'s. Hidden files have no distribution. Returns the
+/// distributions with their RECORDs, ordered by name, version and place.
+pub(super) fn assign(
+    files: &mut [File],
+    records: Vec<(String, Vec<u8>)>,
+    otherwise: impl Fn(&File) -> Owner,
+) -> (Vec<Distribution>, Vec<(String, Vec<u8>)>) {
+    let found = records.into_iter().filter_map(|record| Some((distribution(&record.0)?, record)));
+    let mut found: Vec<_> = found.collect();
+    found.sort();
+    let (distributions, records): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let mut owners: HashMap<String, usize> = HashMap::new();
+    let mut folders: HashMap<&str, usize> = HashMap::new();
+    for (index, (Distribution { dist_info, .. }, (_, text))) in distributions.iter().zip(&records).enumerate() {
+        folders.insert(dist_info, index);
+        for path in record::paths(text).iter().filter_map(|path| installed(dist_info, path)) {
+            owners.entry(path).or_insert(index);
+        }
+    }
+    for file in files {
+        let owner = || {
+            let own = owners.get(&file.path).or_else(|| owners.get(&source(&file.path)?));
+            own.or_else(|| folders.get(file.path.rsplit_once('/')?.0)).copied()
+        };
+        let distribution = if file.is_hidden { None } else { owner() };
+        file.owner = distribution.map_or_else(|| otherwise(file), Owner::Distribution);
+    }
+    (distributions, records)
+}
+
+/// Returns the path of a file that a RECORD lists, from the root of the artifact.
+pub(super) fn installed(dist_info: &str, listed: &str) -> Option<String> {
+    if let Some(absolute) = listed.strip_prefix('/') {
+        return Some(absolute.to_owned());
+    }
+    let mut parts: Vec<&str> = dist_info.split('/').collect();
+    parts.pop();
+    for part in listed.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Returns the source that bytecode was compiled from (PEP 3147, PEP 488): `a/__pycache__/b.cpython-313.pyc` is of `a/b.py`.
+fn source(path: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let module = name.strip_suffix(".pyc")?.split('.').next()?;
+    match folder.strip_suffix("__pycache__")? {
+        "" => Some(format!("{module}.py")),
+        folder => Some(format!("{folder}{module}.py")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_a_record_begin_where_the_dist_info_lies() {
+        for (dist_info, listed, expected) in [
+            ("a-1.dist-info", "a/b.py", Some("a/b.py")),
+            ("a-1.dist-info", "../bin/a", None),
+            ("opt/venv/lib/python3.13/site-packages/a-1.dist-info", "../../../bin/a", Some("opt/venv/bin/a")),
+            ("lib/a-1.dist-info", "/usr/bin/a", Some("usr/bin/a")),
+            ("lib/a-1.dist-info", "./a//b.py", Some("lib/a/b.py")),
+        ] {
+            assert_eq!(installed(dist_info, listed).as_deref(), expected, "{dist_info} {listed}");
+        }
+    }
+
+    #[test]
+    fn bytecode_is_of_its_source() {
+        for (path, expected) in [
+            ("a/__pycache__/b.cpython-313.pyc", Some("a/b.py")),
+            ("__pycache__/b.cpython-313.opt-2.pyc", Some("b.py")),
+            ("a/b.pyc", None),
+            ("a/__pycache__/b.txt", None),
+        ] {
+            assert_eq!(source(path).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_one_in_a_dist_info() {
+        assert!(is_record("x/Foo.Bar-1.0.dist-info/RECORD"));
+        assert!(!is_record("RECORD") && !is_record("foo.dist-info/RECORD") && !is_record("a/RECORD"));
+        let found = distribution("x/Foo.Bar-1.0.dist-info/RECORD").unwrap();
+        assert_eq!((found.name.as_str(), found.version.as_str()), ("foo-bar", "1.0"));
+    }
+}

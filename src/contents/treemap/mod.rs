@@ -1,0 +1,141 @@
+//! A treemap of an artifact, as one HTML page that needs nothing else: no network, no other file.
+//!
+//! The page's script draws it, so that it fits every window. All that comes from the artifact is data to it: JSON in
+//! which no character can end the element that holds it, and shown as text only. Equal contents give equal bytes.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Contents, Form, LayerPart, Owner};
+
+const PAGE: &str = include_str!("page.html");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Returns the page. `title` is what the artifact is called.
+pub fn page(contents: &Contents, title: &str) -> String {
+    let mut groups: BTreeMap<(bool, Owner), Vec<serde_json::Value>> = BTreeMap::new();
+    for file in &contents.files {
+        let key = if file.is_hidden { (true, Owner::Base) } else { (false, file.owner) };
+        let row = json!([file.path, file.compressed_size, file.size, file.layer]);
+        groups.entry(key).or_default().push(row);
+    }
+    let groups: Vec<_> = groups
+        .into_iter()
+        .map(|((is_hidden, owner), files)| {
+            let (name, note) = called(contents, is_hidden, owner);
+            json!([name, note, is_hidden, files])
+        })
+        .collect();
+    let layers: Vec<_> = contents
+        .layers
+        .iter()
+        .map(|layer| {
+            let part = if layer.part == LayerPart::Base { "base" } else { "own" };
+            json!({ "part": part, "holds": layer.holds, "size": layer.size })
+        })
+        .collect();
+    let data = json!({
+        "name": title,
+        "kind": match contents.form {
+            Form::Function => "Lambda function",
+            Form::Layer => "Lambda layer",
+            Form::Image => "image",
+        },
+        "platform": contents.image.as_ref().map(|image| image.platform.as_str()),
+        "packed": contents.size,
+        "groups": groups,
+        "layers": layers,
+    });
+    fill(&[
+        ("title", escaped(title)),
+        ("table", table(contents)),
+        ("data", in_script(&data.to_string())),
+        ("script", SCRIPT.trim_end().to_owned()),
+    ])
+}
+
+/// Returns the page with its places filled. What fills one place is never looked through for another.
+fn fill(values: &[(&str, String)]) -> String {
+    let (mut page, mut rest) = (String::new(), PAGE);
+    while let Some((before, (name, after))) =
+        rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?)))
+    {
+        page.push_str(before);
+        page.extend(values.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.as_str()));
+        rest = after;
+    }
+    page + rest
+}
+
+/// Returns what the files of one owner are called, and a note after the name.
+fn called(contents: &Contents, is_hidden: bool, owner: Owner) -> (&str, &str) {
+    match owner {
+        _ if is_hidden => ("hidden", "by higher layers"),
+        Owner::Distribution(index) => contents
+            .distributions
+            .get(index)
+            .map_or(("", ""), |distribution| (distribution.name.as_str(), distribution.version.as_str())),
+        Owner::Application => ("application", ""),
+        Owner::Base => ("base", "image"),
+    }
+}
+
+/// Returns the whole of each owner as a table, for readers that run no scripts.
+fn table(contents: &Contents) -> String {
+    let rows = contents.totals().into_iter().map(|total| {
+        let (name, note) = called(contents, total.owner.is_none(), total.owner.unwrap_or(Owner::Base));
+        format!(
+            "<tr><td>{} {}<td>{}<td>{}<td>{}",
+            escaped(name),
+            escaped(note),
+            total.files,
+            total.size,
+            total.compressed_size
+        )
+    });
+    let rows: Vec<String> = rows.collect();
+    format!("<table><tr><th>contents<th>files<th>unpacked, bytes<th>packed, bytes\n{}</table>", rows.join("\n"))
+}
+
+/// Returns a text as it stands between tags or in quotes.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// Returns JSON as it stands in a script: whatever could end the element, or begin a comment in it, occurs in texts only,
+/// where it may be escaped ([HTML, restrictions for contents of script elements](https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements)).
+fn in_script(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_the_element_it_stands_in() {
+        let hostile = "</script><script>alert(1)</script><!-- & ' \" {{data}}";
+        let data = in_script(&json!([hostile]).to_string());
+        assert!(!data.contains(['<', '>', '&']), "{data}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&data).unwrap(), [hostile]);
+        assert_eq!(escaped("<a href='x'>\"&"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+    }
+
+    #[test]
+    fn a_value_is_not_looked_through_for_places() {
+        let page = fill(&[("title", "{{data}}".to_owned()), ("data", "[]".to_owned())]);
+        assert!(page.contains("<title>{{data}}</title>") && page.contains("id=\"data\">[]</script>"));
+    }
+}

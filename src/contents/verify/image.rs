@@ -1,0 +1,134 @@
+//! Verifying an image.
+
+use std::collections::HashSet;
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::records;
+use super::{Aspect, Check, Verified};
+use crate::contents::image::{Documents, StatedLayer, merge};
+use crate::contents::{Finding, LayerPart, LayerReading};
+use crate::image::Artifact;
+use crate::image::manifest::MAX_LAYERS;
+
+/// Reads a layer, wherever it lies; fails with what is wrong with it.
+pub type Reader<'a> = dyn Fn(&StatedLayer) -> Result<LayerReading, String> + Sync + 'a;
+
+/// Verifies an image, whose documents have the digests that they should. `stated` is the platform that its index states.
+pub fn image(image: &Artifact, stated: Option<&str>, read: &Reader) -> Verified {
+    let documents = match Documents::read(image) {
+        Ok(documents) => documents,
+        Err(error) => {
+            let findings = vec![Finding { place: None, message: error.to_string() }];
+            let check = Check::new(Aspect::Configuration, "the documents", findings);
+            return Verified { checks: vec![check], contents: None };
+        }
+    };
+    let readings: Vec<_> = documents.layers.par_iter().map(read).collect();
+    let count = documents.layers.len();
+    let (mut blobs, mut diff_ids, mut layers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut whole = Vec::new();
+    for (layer, reading) in documents.layers.iter().zip(readings) {
+        let name = named(layer);
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(message) => {
+                blobs.push(Finding::at(name, message));
+                continue;
+            }
+        };
+        // Whatever else is wrong with it follows from that.
+        if (reading.digest, reading.size) != (layer.blob.digest, layer.blob.size) {
+            blobs.push(Finding::at(name, format!("its {} bytes have the digest {}", reading.size, reading.digest)));
+            continue;
+        }
+        if let Some(error) = &reading.failure {
+            diff_ids.push(Finding::at(name, format!("it cannot be unpacked: {error}")));
+            continue;
+        }
+        match &layer.diff_id {
+            Some(stated) if *stated != reading.diff_id.to_string() => {
+                let message =
+                    format!("unpacked, it has the digest {}, but the configuration states {stated}", reading.diff_id);
+                diff_ids.push(Finding::at(&name, message));
+            }
+            Some(_) => {}
+            None => diff_ids.push(Finding::at(&name, "the configuration states no diff ID of it")),
+        }
+        layers.extend(reading.findings.iter().map(|finding| Finding {
+            place: Some(finding.place.clone().unwrap_or_else(|| name.clone())),
+            message: finding.message.clone(),
+        }));
+        whole.push(reading);
+    }
+    let own = documents.layers.iter().filter(|layer| layer.part == LayerPart::Own).count();
+    let contents = (whole.len() == count).then(|| merge(image.manifest.digest, &documents, whole, Vec::new()));
+    let record = contents.as_ref().map(|contents| {
+        let own = |path: &str| {
+            let layer = contents.files.iter().rfind(|file| !file.is_hidden && file.path == path).map(|file| file.layer);
+            layer.and_then(|layer| contents.layers.get(layer)).is_some_and(|layer| layer.part == LayerPart::Own)
+        };
+        records::check(contents, &HashSet::new(), own)
+    });
+    let mut checks = vec![
+        Check::new(Aspect::Blobs, format!("layers: {count}, each with its size and digest"), blobs),
+        Check::new(Aspect::DiffIds, format!("layers: {count}, each unpacked"), diff_ids),
+        Check::new(Aspect::Configuration, "history, layers and platform", configuration(&documents, stated)),
+        Check::new(
+            Aspect::Layers,
+            format!("layers of its own: {own}, in order, with fixed times, owners and modes"),
+            layers,
+        ),
+    ];
+    checks.extend(record);
+    checks.push(limits(count));
+    Verified { checks, contents }
+}
+
+/// Returns what a layer is called in messages.
+fn named(layer: &StatedLayer) -> String {
+    let holds = match layer.holds.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &layer.holds[..end]),
+        None => layer.holds.clone(),
+    };
+    if holds.is_empty() { layer.blob.digest.to_string() } else { format!("{} ({holds})", layer.blob.digest) }
+}
+
+/// Compares the history, the layers and the platform.
+fn configuration(documents: &Documents, stated: Option<&str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |message: String| findings.push(Finding { place: None, message });
+    let configuration = &documents.configuration;
+    let layers = documents.layers.len();
+    match configuration["rootfs"]["diff_ids"].as_array().map(Vec::len) {
+        Some(count) if count == layers => {}
+        Some(count) => find(format!("the manifest has {layers} layers, the configuration {count} diff IDs")),
+        None => find("the configuration has no diff IDs".to_owned()),
+    }
+    if configuration["rootfs"]["type"] != "layers" {
+        find("the root file system of the configuration is not of the type `layers`".to_owned());
+    }
+    if let Some(history) = configuration["history"].as_array().filter(|history| !history.is_empty()) {
+        let steps = history.iter().filter(|step| step["empty_layer"] != Value::Bool(true)).count();
+        if steps != layers {
+            find(format!("the history has {steps} steps that made a layer, the manifest {layers} layers"));
+        }
+    }
+    let platform = documents.platform();
+    let without_variant = platform.split('/').take(2).collect::<Vec<_>>().join("/");
+    if let Some(stated) = stated.filter(|stated| *stated != platform && *stated != without_variant) {
+        find(format!("the index says that it is for {stated}, the configuration that it is for {platform}"));
+    }
+    if platform.split('/').any(|part| part == "unknown") {
+        find("the configuration states no platform".to_owned());
+    }
+    findings
+}
+
+fn limits(layers: usize) -> Check {
+    let message = || format!("it has {layers} layers, and {MAX_LAYERS} is the most that engines stack");
+    let findings = (layers > MAX_LAYERS).then(|| Finding { place: None, message: message() });
+    let covers = format!("{layers} of {MAX_LAYERS} layers");
+    Check::new(Aspect::Limits, covers, findings.into_iter().collect())
+}

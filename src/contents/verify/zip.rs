@@ -1,0 +1,190 @@
+//! Verifying a Lambda zip.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::records;
+use super::{Aspect, Check, Verified};
+use crate::archive::zip::records::{Record, end};
+use crate::contents::{ContentsError, Finding, zip as reading};
+use crate::wheel::archive::{Archive, Entry};
+use crate::wheel::{Defect, Inflater};
+
+/// Verifies a zip. `limit` is how many bytes its files may have.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
+    let failed = |source| ContentsError::Read { path: path.to_owned(), source };
+    let mut file = fs::File::open(path).map_err(failed)?;
+    let (archive, defects) = match Archive::survey(&file) {
+        Ok(surveyed) => surveyed,
+        Err(defect) => {
+            let check = Check::new(Aspect::Structure, "the archive", vec![finding(defect)]);
+            return Ok(Verified { checks: vec![check], contents: None });
+        }
+    };
+    let read = |inflater: &mut Inflater, entry| reading::read_entry(&file, &archive, entry, inflater);
+    let results: Vec<_> = archive.entries.par_iter().map_init(Inflater::new, read).collect();
+    let (mut files, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    for (entry, result) in archive.entries.iter().zip(results) {
+        match result {
+            Ok((read, record)) => {
+                records.extend(record.map(|record| (entry.path.clone(), record)));
+                files.extend((!entry.is_folder).then_some(read));
+            }
+            Err(fault) => broken.push(Finding::at(&entry.path, fault.to_string())),
+        }
+    }
+    let headers = headers(&file, &archive.entries, &files, defects.is_empty()).map_err(failed)?;
+    let count = archive.entries.len();
+    let structure: Vec<Finding> = defects.into_iter().map(finding).collect();
+    let unread: HashSet<String> = structure.iter().chain(&broken).filter_map(|finding| finding.place.clone()).collect();
+    let (digest, size) = reading::digest(&mut file).map_err(failed)?;
+    let contents = reading::contents(files, records, digest, size);
+    let record = records::check(&contents, &unread.iter().map(String::as_str).collect(), |_| true);
+    let checks = vec![
+        Check::new(Aspect::Structure, format!("entries: {count}, every byte of the file accounted for"), structure),
+        Check::new(Aspect::Content, format!("entries: {count}, each with its size and CRC-32"), broken),
+        Check::new(Aspect::Headers, format!("entries: {count}, in order, with fixed times and modes"), headers),
+        record,
+        limits(contents.files.iter().map(|file| file.size).sum(), limit),
+    ];
+    Ok(Verified { checks, contents: unread.is_empty().then_some(contents) })
+}
+
+fn finding(Defect { entry, fault }: Defect) -> Finding {
+    // A file that cannot be read has a reason, which the message leaves to whoever prints causes.
+    let reason = std::error::Error::source(&fault).map(|reason| format!(": {reason}")).unwrap_or_default();
+    Finding { place: entry, message: format!("{fault}{reason}") }
+}
+
+fn limits(size: u64, limit: u64) -> Check {
+    let message = || format!("its files have {size} bytes, more than the {limit} that Lambda unpacks");
+    let findings = (size > limit).then(|| Finding { place: None, message: message() });
+    let covers = format!("{size} of {limit} bytes unpacked");
+    Check::new(Aspect::Limits, covers, findings.into_iter().collect())
+}
+
+/// The fields of a local header (APPNOTE 4.3.7).
+const LOCAL: [(usize, &str); 11] = [
+    (0, "signature"),
+    (4, "version"),
+    (6, "flags"),
+    (8, "compression method"),
+    (10, "time"),
+    (12, "date"),
+    (14, "CRC-32"),
+    (18, "size"),
+    (26, "name"),
+    (28, "extra field"),
+    (30, "name"),
+];
+
+/// The fields of a header in the central directory (APPNOTE 4.3.12).
+const CENTRAL: [(usize, &str); 15] = [
+    (0, "signature"),
+    (4, "system that made it"),
+    (6, "version"),
+    (8, "flags"),
+    (10, "compression method"),
+    (12, "time"),
+    (14, "date"),
+    (16, "CRC-32"),
+    (20, "size"),
+    (28, "name"),
+    (30, "extra field"),
+    (32, "comment"),
+    (34, "attributes"),
+    (38, "mode"),
+    (42, "place"),
+];
+
+/// Compares the order of the entries and every byte of their headers with what pybundle writes. The end of the archive is
+/// compared if all entries are there.
+fn headers(
+    file: &fs::File,
+    entries: &[Entry],
+    files: &[crate::contents::File],
+    is_whole: bool,
+) -> std::io::Result<Vec<Finding>> {
+    let modes: std::collections::HashMap<&str, u32> =
+        files.iter().map(|file| (file.path.as_str(), file.mode)).collect();
+    let length = file.metadata()?.len();
+    let mut findings = Vec::new();
+    let mut before: Option<&Entry> = None;
+    for entry in entries {
+        let mut find = |message: String| findings.push(Finding::at(&entry.path, message));
+        if entry.is_folder {
+            find("it is a folder, and only files have entries".to_owned());
+            continue;
+        }
+        let stated = &entry.stated;
+        let record = Record {
+            name: &entry.path,
+            mode: entry.mode,
+            compression: stated.compression,
+            crc32: stated.crc32,
+            size: stated.size,
+            compressed_size: stated.compressed_size,
+            offset: entry.local_header,
+        };
+        let mut central = Vec::new();
+        record.append_to_directory(&mut central);
+        let local = compare(file, entry.local_header, stated.offset, &record.local_header(), &LOCAL)?;
+        let place = &entry.directory_header;
+        let central = compare(file, place.start, place.end, &central, &CENTRAL)?;
+        match central.or(local) {
+            Some("mode") => match modes.get(entry.path.as_str()) {
+                Some(mode) if !matches!(mode, 0o644 | 0o755) => {
+                    find(format!("its mode is {mode:04o}, not 0644 or 0755"));
+                }
+                _ => find("its attributes are not those of a regular file".to_owned()),
+            },
+            Some("time" | "date") => find("it is not dated 1980-01-01 00:00".to_owned()),
+            Some(field) => find(format!("the {field} in its header is not what pybundle writes")),
+            None => {}
+        }
+        if let Some(before) = before.replace(entry) {
+            if entry.path <= before.path {
+                find(format!("it comes after `{}`: entries are ordered by their paths", before.path));
+            } else if entry.directory_header.start < before.directory_header.start {
+                find("the central directory has it in another order than the archive".to_owned());
+            }
+        }
+    }
+    let starts = entries.iter().map(|entry| entry.directory_header.start).min();
+    let ends = entries.iter().map(|entry| entry.directory_header.end).max();
+    if let (true, Some(start), Some(stop)) = (is_whole, starts, ends) {
+        let expected = end(entries.len() as u64, stop - start, start);
+        if compare(file, stop, length, &expected, &[(0, "end")])?.is_some() {
+            let message = "the end of the archive is not what pybundle writes: it has a comment, or other records";
+            findings.push(Finding { place: None, message: message.to_owned() });
+        }
+    }
+    Ok(findings)
+}
+
+/// Returns the first field in which the bytes of a header are not the expected ones.
+fn compare(
+    file: &fs::File,
+    start: u64,
+    stop: u64,
+    expected: &[u8],
+    fields: &[(usize, &'static str)],
+) -> std::io::Result<Option<&'static str>> {
+    let length = usize::try_from(stop.saturating_sub(start)).unwrap_or(usize::MAX);
+    // A header is at most three fields of 64 KiB longer than its fixed part.
+    let mut actual = vec![0; length.min(1 << 18)];
+    file.read_exact_at(&mut actual, start)?;
+    if actual == expected {
+        return Ok(None);
+    }
+    let differs = actual.iter().zip(expected).position(|(actual, expected)| actual != expected);
+    let at = differs.unwrap_or(actual.len().min(expected.len()));
+    Ok(fields.iter().rfind(|(from, _)| *from <= at).map(|(_, name)| *name))
+}

@@ -1,0 +1,115 @@
+//! Reading a Lambda zip.
+
+use std::fs;
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rayon::prelude::*;
+use sha2::Digest as _;
+
+use super::{Contents, ContentsError, File, FileKind, Form, LARGEST_RECORD, Owner, owners};
+use crate::digest::{HashingWriter, Sha256};
+use crate::tree::Compression;
+use crate::wheel::archive::{Archive, Entry};
+use crate::wheel::{Fault, Inflater};
+
+/// Reads a zip: its headers, and every entry in it.
+///
+/// # Errors
+/// It cannot be read, or is not one that all readers would read alike.
+pub fn read(path: &Path) -> Result<Contents, ContentsError> {
+    let failed = |source| ContentsError::Read { path: path.to_owned(), source };
+    let mut file = fs::File::open(path).map_err(failed)?;
+    let archive = Archive::open(&file).map_err(|defect| ContentsError::zip(path.to_owned(), defect))?;
+    let results: Vec<_> = archive
+        .entries
+        .par_iter()
+        .map_init(Inflater::new, |inflater, entry| read_entry(&file, &archive, entry, inflater))
+        .collect();
+    let (mut files, mut records) = (Vec::new(), Vec::new());
+    for (entry, result) in archive.entries.iter().zip(results) {
+        let (read, record) =
+            result.map_err(|fault| ContentsError::Entry { path: path.to_owned(), entry: entry.path.clone(), fault })?;
+        records.extend(record.map(|record| (entry.path.clone(), record)));
+        files.extend((!entry.is_folder).then_some(read));
+    }
+    let (digest, size) = digest(&mut file).map_err(failed)?;
+    Ok(contents(files, records, digest, size))
+}
+
+/// Puts together what was read.
+pub(super) fn contents(mut files: Vec<File>, records: Vec<(String, Vec<u8>)>, digest: Sha256, size: u64) -> Contents {
+    let (distributions, records) = owners::assign(&mut files, records, |_| Owner::Application);
+    // Lambda unpacks a layer to /opt, where Python looks into this folder; nothing that is imported lies beside it.
+    let is_layer =
+        files.iter().all(|file| is_in_layer(&file.path)) && files.iter().any(|file| file.path.starts_with("python/"));
+    let form = if is_layer { Form::Layer } else { Form::Function };
+    Contents { form, digest, size, layers: Vec::new(), files, distributions, records, image: None }
+}
+
+fn is_in_layer(path: &str) -> bool {
+    path.starts_with("python/") || path.starts_with("bin/")
+}
+
+/// Returns the digest and the size of a file.
+pub(super) fn digest(file: &mut fs::File) -> io::Result<(Sha256, u64)> {
+    let mut writer = HashingWriter::new(io::sink());
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(file, &mut writer)?;
+    let (_, digest, size) = writer.finish();
+    Ok((digest, size))
+}
+
+/// Reads an entry; returns it as a file, and its bytes if it is a RECORD.
+pub(super) fn read_entry(
+    file: &fs::File,
+    archive: &Archive,
+    entry: &Entry,
+    inflater: &mut Inflater,
+) -> Result<(File, Option<Vec<u8>>), Fault> {
+    let stated = &entry.stated;
+    let mut record = (owners::is_record(&entry.path) && stated.size <= LARGEST_RECORD).then(Vec::new);
+    let mut sha256 = sha2::Sha256::new();
+    archive.inflate(entry, inflater, |bytes| {
+        sha256.update(bytes);
+        if let Some(record) = &mut record {
+            record.extend_from_slice(bytes);
+        }
+    })?;
+    let header = Header::read(file, entry)?;
+    let read = File {
+        path: entry.path.clone(),
+        kind: FileKind::Regular,
+        size: stated.size,
+        compressed_size: stated.compressed_size,
+        mode: header.mode,
+        time: header.time,
+        method: match stated.compression {
+            Compression::Stored => 0,
+            Compression::Deflated => 8,
+        },
+        sha256: Sha256(sha256.finalize().into()),
+        layer: 0,
+        is_hidden: false,
+        owner: Owner::Application,
+    };
+    Ok((read, record))
+}
+
+/// What the strict reader does not keep of a header in the central directory.
+struct Header {
+    /// The permissions (APPNOTE 4.4.15, as Unix has them).
+    mode: u32,
+    /// Date and time (4.4.6), the date in the higher half.
+    time: u64,
+}
+
+impl Header {
+    fn read(file: &fs::File, entry: &Entry) -> Result<Self, Fault> {
+        let mut header = [0; 46];
+        file.read_exact_at(&mut header, entry.directory_header.start).map_err(Fault::Read)?;
+        let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        Ok(Self { mode: u32::from(half(40)) & 0o7777, time: u64::from(half(14)) << 16 | u64::from(half(12)) })
+    }
+}

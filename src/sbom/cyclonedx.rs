@@ -1,0 +1,163 @@
+//! CycloneDX.
+//!
+//! Specification: [CycloneDX 1.6, JSON](https://cyclonedx.org/docs/1.6/json/).
+
+use serde_json::{Value, json};
+
+use super::license::License;
+use super::metadata::{Metadata, Person};
+use super::origin::Origin;
+use super::{BaseImage, Bill, Component, TOOL, identifier, serialize, set};
+use crate::digest::{Algorithm, Digest};
+use crate::name::DistributionName;
+
+/// Where a base image that has no name is referred to.
+const BASE: &str = "base";
+
+/// Writes a bill of materials.
+pub(super) fn document(bill: &Bill) -> Vec<u8> {
+    let (name, version) = TOOL;
+    let target = &bill.target;
+    let properties = [
+        ("profile", &target.profile),
+        ("python", &target.python),
+        ("platform", &target.platform),
+        ("glibc", &target.glibc),
+    ];
+    let mut metadata = json!({
+        "component": project(bill),
+        "lifecycles": [{ "phase": "build" }],
+        "properties": properties.map(|(name, value)| json!({ "name": format!("pybundle:target:{name}"), "value": value })),
+        "tools": { "components": [{ "type": "application", "name": name, "version": version }] },
+    });
+    set(&mut metadata, "timestamp", bill.created.map(|time| time.to_string()));
+    let components = bill.base.iter().map(base).chain(bill.components.iter().map(component));
+    let mut document = json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": metadata,
+        "components": components.collect::<Vec<_>>(),
+        "dependencies": dependencies(bill),
+    });
+    let serial = identifier(&document).urn().to_string();
+    set(&mut document, "serialNumber", Some(serial));
+    serialize(&document)
+}
+
+fn project(bill: &Bill) -> Value {
+    let project = &bill.project;
+    let mut value = json!({ "type": "application", "bom-ref": project.purl(), "name": project.name });
+    set(&mut value, "version", project.version.as_ref().map(ToString::to_string));
+    set(&mut value, "purl", Some(project.purl()));
+    set(&mut value, "hashes", Some(vec![hash(&bill.artifact.into())]));
+    describe(&mut value, &project.metadata, &project.origin);
+    value
+}
+
+fn component(component: &Component) -> Value {
+    let mut value = json!({
+        "type": "library",
+        "bom-ref": component.purl(),
+        "name": component.name.as_str(),
+        "version": component.version.to_string(),
+        "purl": component.purl(),
+        "scope": "required",
+    });
+    let hashes: Vec<Value> = component.origin.digests().iter().map(hash).collect();
+    set(&mut value, "hashes", (!hashes.is_empty()).then_some(hashes));
+    describe(&mut value, &component.metadata, &component.origin);
+    value
+}
+
+fn base(base: &BaseImage) -> Value {
+    let mut value = json!({
+        "type": "container",
+        "bom-ref": reference(base),
+        "name": base.title(),
+        "version": base.digest.to_string(),
+        "hashes": [hash(&base.digest.into())],
+    });
+    set(&mut value, "purl", base.purl());
+    value
+}
+
+/// Returns what other parts of the document call a base image.
+fn reference(base: &BaseImage) -> String {
+    base.purl().unwrap_or_else(|| BASE.to_owned())
+}
+
+/// Adds what a distribution states of itself, and where it comes from.
+fn describe(value: &mut Value, metadata: &Metadata, origin: &Origin) {
+    set(value, "description", metadata.summary.as_deref());
+    set(value, "licenses", metadata.license.as_ref().map(licenses));
+    let people = |people: &[Person]| people.iter().map(contact).collect::<Vec<_>>();
+    let authors = people(&metadata.authors);
+    set(value, "authors", (!authors.is_empty()).then_some(authors));
+    if let Some(person) = metadata.supplier() {
+        let name = person.name.as_ref().or(person.email.as_ref());
+        set(value, "supplier", Some(json!({ "name": name, "contact": [contact(person)] })));
+    }
+    let links = metadata.links.iter().map(|link| json!({ "type": link.kind, "url": link.url }));
+    let mut references: Vec<Value> = links.collect();
+    references.extend(origin.location().map(|url| {
+        let kind = match origin {
+            Origin::Repository { .. } | Origin::Folder(_) => "vcs",
+            Origin::Index { file, .. } | Origin::Direct(file) if file.is_source => "source-distribution",
+            Origin::Index { .. } | Origin::Direct(_) => "distribution",
+        };
+        let mut reference = json!({ "type": kind, "url": url });
+        let hashes: Vec<Value> = origin.digests().iter().map(hash).collect();
+        set(&mut reference, "hashes", (!hashes.is_empty()).then_some(hashes));
+        reference
+    }));
+    set(value, "externalReferences", (!references.is_empty()).then_some(references));
+}
+
+fn contact(person: &Person) -> Value {
+    let mut value = json!({});
+    set(&mut value, "name", person.name.as_deref());
+    set(&mut value, "email", person.email.as_deref());
+    value
+}
+
+/// Returns the licence as a list, whose only element is an identifier, an expression or a name.
+fn licenses(license: &License) -> Value {
+    let declared = "declared";
+    match (license, license.identifier()) {
+        (_, Some(id)) => json!([{ "license": { "id": id, "acknowledgement": declared } }]),
+        (License::Expression(expression), None) => json!([{ "expression": expression, "acknowledgement": declared }]),
+        (License::Named { name, text }, None) => {
+            let mut license = json!({ "name": name, "acknowledgement": declared });
+            set(&mut license, "text", text.as_ref().map(|text| json!({ "content": text })));
+            json!([{ "license": license }])
+        }
+    }
+}
+
+fn hash(digest: &Digest) -> Value {
+    let algorithm = match digest.algorithm() {
+        Algorithm::Md5 => "MD5",
+        Algorithm::Sha256 => "SHA-256",
+        Algorithm::Sha384 => "SHA-384",
+        Algorithm::Sha512 => "SHA-512",
+        Algorithm::Blake2b => "BLAKE2b-512",
+    };
+    json!({ "alg": algorithm, "content": digest.hex() })
+}
+
+/// Returns who needs whom. Everything is listed: what is not would be unknown.
+fn dependencies(bill: &Bill) -> Vec<Value> {
+    let purl =
+        |name: &DistributionName| bill.components.iter().find(|component| component.name == *name).map(Component::purl);
+    let entry = |reference: String, on: Vec<String>| json!({ "ref": reference, "dependsOn": on });
+    let base = bill.base.as_ref().map(reference);
+    let needed = base.clone().into_iter().chain(bill.project.requires.iter().filter_map(purl));
+    let mut entries = vec![entry(bill.project.purl(), needed.collect())];
+    entries.extend(base.map(|base| entry(base, Vec::new())));
+    let of_component =
+        |component: &Component| entry(component.purl(), component.requires.iter().filter_map(purl).collect());
+    entries.extend(bill.components.iter().map(of_component));
+    entries
+}

@@ -1,0 +1,222 @@
+//! The licence of a distribution, as its metadata states it.
+//!
+//! Specifications: [PyPA, core metadata](https://packaging.python.org/en/latest/specifications/core-metadata/#license-expression),
+//! [SPDX 2.3, licence expressions](https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/), and
+//! [PEP 639, mapping classifiers](https://peps.python.org/pep-0639/#appendix-mapping-license-classifiers-to-spdx-identifiers).
+//!
+//! A name is mapped to an identifier only where it can mean no other: `BSD License`, `Apache Software License` and
+//! `GPLv3` are several licences each, and stay names.
+
+use spdx::{Expression, LicenseItem, ParseMode};
+
+/// A licence as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum License {
+    /// An SPDX licence expression, often a single identifier.
+    Expression(String),
+    /// The name of a licence that has no certain identifier; with its text, where the metadata holds that.
+    Named {
+        /// The name.
+        name: String,
+        /// The text.
+        text: Option<String>,
+    },
+}
+
+/// The longest `License` that is a name rather than a text, in characters.
+const LONGEST_NAME: usize = 120;
+
+/// The prefix of the classifiers that are about licences, after which an umbrella may follow.
+const CLASSIFIER: &str = "License :: ";
+
+/// The classifiers that can mean one licence only, by their last part.
+const CLASSIFIERS: [(&str, &str); 27] = [
+    ("Apache License 2.0", "Apache-2.0"),
+    ("Blue Oak Model License (BlueOak-1.0.0)", "BlueOak-1.0.0"),
+    ("Boost Software License 1.0 (BSL-1.0)", "BSL-1.0"),
+    ("CC0 1.0 Universal (CC0 1.0) Public Domain Dedication", "CC0-1.0"),
+    ("CMU License (MIT-CMU)", "MIT-CMU"),
+    ("Common Development and Distribution License 1.0 (CDDL-1.0)", "CDDL-1.0"),
+    ("Eclipse Public License 1.0 (EPL-1.0)", "EPL-1.0"),
+    ("Eclipse Public License 2.0 (EPL-2.0)", "EPL-2.0"),
+    ("European Union Public Licence 1.0 (EUPL 1.0)", "EUPL-1.0"),
+    ("European Union Public Licence 1.1 (EUPL 1.1)", "EUPL-1.1"),
+    ("European Union Public Licence 1.2 (EUPL 1.2)", "EUPL-1.2"),
+    ("GNU Affero General Public License v3 or later (AGPLv3+)", "AGPL-3.0-or-later"),
+    ("GNU General Public License v2 or later (GPLv2+)", "GPL-2.0-or-later"),
+    ("GNU General Public License v3 or later (GPLv3+)", "GPL-3.0-or-later"),
+    ("GNU Lesser General Public License v2 or later (LGPLv2+)", "LGPL-2.0-or-later"),
+    ("GNU Lesser General Public License v3 or later (LGPLv3+)", "LGPL-3.0-or-later"),
+    ("Historical Permission Notice and Disclaimer (HPND)", "HPND"),
+    ("ISC License (ISCL)", "ISC"),
+    ("MIT License", "MIT"),
+    ("MIT No Attribution License (MIT-0)", "MIT-0"),
+    ("Mozilla Public License 1.1 (MPL 1.1)", "MPL-1.1"),
+    ("Mozilla Public License 2.0 (MPL 2.0)", "MPL-2.0"),
+    ("Mulan Permissive Software License v2 (MulanPSL-2.0)", "MulanPSL-2.0"),
+    ("SIL Open Font License 1.1 (OFL-1.1)", "OFL-1.1"),
+    ("The Unlicense (Unlicense)", "Unlicense"),
+    ("Universal Permissive License (UPL)", "UPL-1.0"),
+    ("zlib/libpng License", "Zlib"),
+];
+
+/// What people write into `License` and can mean one licence only, in lower case.
+const NAMES: [(&str, &str); 24] = [
+    ("apache 2", "Apache-2.0"),
+    ("apache 2.0", "Apache-2.0"),
+    ("apache license 2.0", "Apache-2.0"),
+    ("apache license v2.0", "Apache-2.0"),
+    ("apache license, version 2.0", "Apache-2.0"),
+    ("apache license version 2.0", "Apache-2.0"),
+    ("apache software license 2.0", "Apache-2.0"),
+    ("apache software license, version 2.0", "Apache-2.0"),
+    ("apache-2", "Apache-2.0"),
+    ("2-clause bsd", "BSD-2-Clause"),
+    ("bsd 2-clause", "BSD-2-Clause"),
+    ("bsd 2-clause license", "BSD-2-Clause"),
+    ("3-clause bsd", "BSD-3-Clause"),
+    ("3-clause bsd license", "BSD-3-Clause"),
+    ("bsd 3-clause", "BSD-3-Clause"),
+    ("bsd 3-clause license", "BSD-3-Clause"),
+    ("bsd-3-clause license", "BSD-3-Clause"),
+    ("isc license", "ISC"),
+    ("mit license", "MIT"),
+    ("the mit license", "MIT"),
+    ("the mit license (mit)", "MIT"),
+    ("mozilla public license 2.0", "MPL-2.0"),
+    ("mozilla public license 2.0 (mpl 2.0)", "MPL-2.0"),
+    ("mpl 2.0", "MPL-2.0"),
+];
+
+impl License {
+    /// Returns the licence that the metadata states: by `License-Expression`, else by a `License` that is known, by the
+    /// only classifier of a licence, or as it is named there.
+    pub fn declared(expression: Option<&str>, license: Option<&str>, classifiers: &[String]) -> Option<Self> {
+        let license = license.filter(|license| !license.is_empty() && !license.eq_ignore_ascii_case("unknown"));
+        let classified: Vec<&str> = classifiers.iter().filter_map(|classifier| of_classifier(classifier)).collect();
+        let only = match classified[..] {
+            [only] => CLASSIFIERS.iter().find(|(name, _)| *name == only).map(|(_, id)| (*id).to_owned()),
+            _ => None,
+        };
+        let known = expression.and_then(canonical).or_else(|| license.and_then(known)).or(only);
+        if let Some(expression) = known {
+            return Some(Self::Expression(expression));
+        }
+        let name = |text: &str| text.chars().count() <= LONGEST_NAME && !text.contains('\n');
+        let classified = (!classified.is_empty()).then(|| classified.join(", "));
+        match (expression, license) {
+            (Some(expression), _) => Some(Self::Named { name: expression.to_owned(), text: None }),
+            (None, Some(license)) if name(license) => Some(Self::Named { name: license.to_owned(), text: None }),
+            (None, Some(text)) => {
+                let name = classified.unwrap_or_else(|| "its own".to_owned());
+                Some(Self::Named { name, text: Some(text.to_owned()) })
+            }
+            (None, None) => classified.map(|name| Self::Named { name, text: None }),
+        }
+    }
+
+    /// Returns the only identifier of an expression, if it is one of SPDX's.
+    pub fn identifier(&self) -> Option<&str> {
+        match self {
+            Self::Expression(expression) => spdx::license_id(expression).map(|id| id.name),
+            Self::Named { .. } => None,
+        }
+    }
+
+    /// Returns the licences of an expression that are defined elsewhere: `LicenseRef-…`.
+    pub fn references(&self) -> Vec<String> {
+        let Self::Expression(text) = self else { return Vec::new() };
+        let Ok(expression) = Expression::parse_mode(text, MODE) else { return Vec::new() };
+        let other = |item: &LicenseItem| match item {
+            LicenseItem::Other(reference) => Some(reference.to_string()),
+            LicenseItem::Spdx { .. } => None,
+        };
+        expression.requirements().filter_map(|requirement| other(&requirement.req.license)).collect()
+    }
+}
+
+/// Identifiers that SPDX has replaced are still ones of SPDX: metadata keeps them.
+const MODE: ParseMode = ParseMode { allow_deprecated: true, ..ParseMode::STRICT };
+
+/// Returns a licence expression with its operators in upper case; nothing if it is none.
+fn canonical(text: &str) -> Option<String> {
+    Expression::parse_mode(text, MODE).ok()?;
+    let upper = |word: &str| match word.to_ascii_uppercase() {
+        operator if matches!(operator.as_str(), "AND" | "OR" | "WITH") => operator,
+        _ => word.to_owned(),
+    };
+    Some(text.split_whitespace().map(upper).collect::<Vec<_>>().join(" "))
+}
+
+/// Returns what a `License` means that is a known name, or an expression already.
+fn known(license: &str) -> Option<String> {
+    let lower = license.to_lowercase();
+    let name = NAMES.iter().find(|(name, _)| *name == lower).map(|(_, id)| (*id).to_owned());
+    // Without a version, these have been written for any of them.
+    let is_vague = |text: &String| spdx::license_id(text).is_some_and(|id| id.is_deprecated());
+    name.or_else(|| canonical(license).filter(|text| !is_vague(text)))
+}
+
+/// Returns the last part of a classifier that is about a licence. An umbrella alone says nothing.
+fn of_classifier(classifier: &str) -> Option<&str> {
+    let license = classifier.strip_prefix(CLASSIFIER)?;
+    let last = license.rsplit(" :: ").next()?;
+    (!matches!(last, "OSI Approved" | "DFSG approved")).then_some(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(expression: Option<&str>, license: Option<&str>, classifiers: &[&str]) -> Option<License> {
+        let classifiers: Vec<String> =
+            classifiers.iter().map(|last| format!("License :: OSI Approved :: {last}")).collect();
+        License::declared(expression, license, &classifiers)
+    }
+
+    #[test]
+    fn what_is_certain_becomes_an_expression() {
+        for (expression, license, classifiers, expected) in [
+            (Some("MIT"), Some("BSD"), &["ISC License (ISCL)"][..], "MIT"),
+            (Some("mit or Apache-2.0"), None, &[], ""),
+            (Some("MIT or Apache-2.0"), None, &[], "MIT OR Apache-2.0"),
+            (Some("(MIT AND LicenseRef-x)"), None, &[], "(MIT AND LicenseRef-x)"),
+            (Some("GPL-3.0"), None, &[], "GPL-3.0"),
+            (None, Some("BSD-3-Clause"), &["BSD License"], "BSD-3-Clause"),
+            (None, Some("The MIT License"), &[], "MIT"),
+            (None, Some("UNKNOWN"), &["Mozilla Public License 2.0 (MPL 2.0)"], "MPL-2.0"),
+            (None, Some("GPL-3.0"), &["GNU General Public License v3 or later (GPLv3+)"], "GPL-3.0-or-later"),
+            (None, None, &["BSD License"], ""),
+            (None, None, &["MIT License", "ISC License (ISCL)"], ""),
+        ] {
+            let found = declared(expression, license, classifiers);
+            let text = match &found {
+                Some(License::Expression(text)) => text.as_str(),
+                _ => "",
+            };
+            assert_eq!(text, expected, "{expression:?} {license:?} {classifiers:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_keeps_its_name() {
+        let named = |name: &str, text: Option<&str>| {
+            Some(License::Named { name: name.to_owned(), text: text.map(str::to_owned) })
+        };
+        assert_eq!(declared(None, Some("BSD"), &["BSD License"]), named("BSD", None));
+        assert_eq!(declared(None, None, &["BSD License", "MIT License"]), named("BSD License, MIT License", None));
+        assert_eq!(declared(Some("Beerware 42"), None, &[]), named("Beerware 42", None));
+        let text = "Permission\nis granted";
+        assert_eq!(declared(None, Some(text), &["BSD License"]), named("BSD License", Some(text)));
+        assert_eq!(declared(None, Some(text), &[]), named("its own", Some(text)));
+        assert_eq!(License::declared(None, None, &["License :: OSI Approved".to_owned()]), None);
+        assert_eq!(declared(None, Some("unknown"), &[]), None);
+    }
+
+    #[test]
+    fn the_tables_hold_identifiers() {
+        for (name, id) in CLASSIFIERS.iter().chain(&NAMES) {
+            assert!(spdx::license_id(id).is_some_and(|found| !found.is_deprecated()), "{name}: {id}");
+        }
+    }
+}

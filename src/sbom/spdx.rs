@@ -1,0 +1,201 @@
+//! SPDX.
+//!
+//! Specification: [SPDX 2.3](https://spdx.github.io/spdx-spec/v2.3/).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::license::License;
+use super::metadata::{Metadata, Person};
+use super::origin::Origin;
+use super::{BaseImage, Bill, Component, TOOL, identifier, serialize, set};
+use crate::digest::{Algorithm, Digest};
+use crate::name::DistributionName;
+
+/// What stands for what is not known (SPDX 2.3, package information).
+const UNKNOWN: &str = "NOASSERTION";
+
+const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+const PROJECT: &str = "SPDXRef-Project";
+const BASE: &str = "SPDXRef-Base";
+
+/// Writes a bill of materials. Its time is one that it must have: without `SOURCE_DATE_EPOCH`, the one that images state.
+pub(super) fn document(bill: &Bill) -> Vec<u8> {
+    let mut licenses = BTreeMap::new();
+    let mut packages = vec![project(bill, &mut licenses)];
+    packages.extend(bill.base.as_ref().map(base));
+    packages.extend(bill.components.iter().map(|component| package(component, &mut licenses)));
+    let title = match &bill.project.version {
+        Some(version) => format!("{}-{version}", bill.project.name),
+        None => bill.project.name.clone(),
+    };
+    let mut document = json!({
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": DOCUMENT,
+        "name": title,
+        "creationInfo": {
+            "created": bill.created.unwrap_or_default().to_string(),
+            "creators": [format!("Tool: {}-{}", TOOL.0, TOOL.1)],
+        },
+        "packages": packages,
+        "relationships": relationships(bill),
+    });
+    set(&mut document, "hasExtractedLicensingInfos", (!licenses.is_empty()).then(|| extracted(licenses)));
+    // The name may have characters that an address must not have.
+    let title: String = title
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || ".-".contains(letter) { letter } else { '-' })
+        .collect();
+    let namespace = format!("https://spdx.org/spdxdocs/{title}-{}", identifier(&document));
+    set(&mut document, "documentNamespace", Some(namespace));
+    serialize(&document)
+}
+
+/// The licences that are not SPDX's, by their references: the name if there is one, and the text.
+type Licenses = BTreeMap<String, (Option<String>, String)>;
+
+fn extracted(licenses: Licenses) -> Vec<Value> {
+    let info = |(id, (name, text)): (String, (Option<String>, String))| {
+        let mut info = json!({ "licenseId": id, "extractedText": text });
+        set(&mut info, "name", name);
+        info
+    };
+    licenses.into_iter().map(info).collect()
+}
+
+fn project(bill: &Bill, licenses: &mut Licenses) -> Value {
+    let (project, target) = (&bill.project, &bill.target);
+    let mut value = json!({
+        "SPDXID": PROJECT,
+        "name": project.name,
+        "primaryPackagePurpose": "APPLICATION",
+        "checksums": [checksum(&bill.artifact.into())],
+        "comment": format!(
+            "for {} on {}, Python {}, glibc {}",
+            target.profile, target.platform, target.python, target.glibc
+        ),
+    });
+    set(&mut value, "versionInfo", project.version.as_ref().map(ToString::to_string));
+    describe(&mut value, &project.name, &project.metadata, &project.origin, licenses);
+    set(&mut value, "externalRefs", Some(json!([package_url(&project.purl())])));
+    value
+}
+
+fn package(component: &Component, licenses: &mut Licenses) -> Value {
+    let mut value = json!({
+        "SPDXID": reference(&component.name),
+        "name": component.name.as_str(),
+        "versionInfo": component.version.to_string(),
+        "primaryPackagePurpose": "LIBRARY",
+        "externalRefs": [package_url(&component.purl())],
+    });
+    set(&mut value, "packageFileName", component.origin.file().map(|file| file.name.as_str()));
+    let checksums: Vec<Value> = component.origin.digests().iter().map(checksum).collect();
+    set(&mut value, "checksums", (!checksums.is_empty()).then_some(checksums));
+    describe(&mut value, component.name.as_str(), &component.metadata, &component.origin, licenses);
+    value
+}
+
+fn base(base: &BaseImage) -> Value {
+    let mut value = json!({
+        "SPDXID": BASE,
+        "name": base.title(),
+        "versionInfo": base.digest.to_string(),
+        "primaryPackagePurpose": "CONTAINER",
+        "checksums": [checksum(&base.digest.into())],
+        "supplier": UNKNOWN,
+        "downloadLocation": UNKNOWN,
+        "filesAnalyzed": false,
+        "licenseConcluded": UNKNOWN,
+        "licenseDeclared": UNKNOWN,
+        "copyrightText": UNKNOWN,
+    });
+    set(&mut value, "externalRefs", base.purl().map(|purl| json!([package_url(&purl)])));
+    value
+}
+
+/// Adds what a distribution states of itself, and where it comes from.
+fn describe(value: &mut Value, name: &str, metadata: &Metadata, origin: &Origin, licenses: &mut Licenses) {
+    let declared = metadata.license.as_ref().map(|license| declared(license, name, licenses));
+    set(value, "licenseDeclared", Some(declared.unwrap_or_else(|| UNKNOWN.to_owned())));
+    set(value, "licenseConcluded", Some(UNKNOWN));
+    set(value, "copyrightText", Some(UNKNOWN));
+    set(value, "filesAnalyzed", Some(false));
+    set(value, "downloadLocation", Some(origin.location().unwrap_or_else(|| UNKNOWN.to_owned())));
+    set(value, "summary", metadata.summary.as_deref());
+    set(value, "homepage", metadata.homepage());
+    set(value, "supplier", Some(metadata.supplier().map_or_else(|| UNKNOWN.to_owned(), creator)));
+    set(value, "originator", metadata.authors.first().map(creator));
+}
+
+/// Returns the licence as an expression; what is not SPDX's in it is noted with what is known of it.
+fn declared(license: &License, name: &str, licenses: &mut Licenses) -> String {
+    match license {
+        License::Expression(expression) => {
+            for reference in license.references() {
+                let text = format!("The licence that the metadata of {name} calls {reference}.");
+                licenses.entry(reference).or_insert((None, text));
+            }
+            expression.clone()
+        }
+        License::Named { name: title, text } => {
+            let id = format!("LicenseRef-{}", token(name));
+            let text =
+                text.clone().unwrap_or_else(|| format!("The licence that the metadata of {name} calls {title}."));
+            licenses.insert(id.clone(), (Some(title.clone()), text));
+            id
+        }
+    }
+}
+
+/// Returns a name as an identifier may hold it: letters, digits, dots and hyphens.
+fn token(name: &str) -> String {
+    name.chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || ".-".contains(letter) { letter } else { '-' })
+        .collect()
+}
+
+/// Returns a person in SPDX's form. Nothing tells a person from an organization.
+fn creator(person: &Person) -> String {
+    // Parentheses are what an address is told by.
+    let clean = |name: &str| name.replace(['(', ')'], "");
+    match (&person.name, &person.email) {
+        (Some(name), Some(email)) => format!("Person: {} ({email})", clean(name)),
+        (Some(name), None) | (None, Some(name)) => format!("Person: {}", clean(name)),
+        (None, None) => UNKNOWN.to_owned(),
+    }
+}
+
+fn package_url(purl: &str) -> Value {
+    json!({ "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl })
+}
+
+fn checksum(digest: &Digest) -> Value {
+    let algorithm = match digest.algorithm() {
+        Algorithm::Md5 => "MD5",
+        Algorithm::Sha256 => "SHA256",
+        Algorithm::Sha384 => "SHA384",
+        Algorithm::Sha512 => "SHA512",
+        Algorithm::Blake2b => "BLAKE2b-512",
+    };
+    json!({ "algorithm": algorithm, "checksumValue": digest.hex() })
+}
+
+/// Returns what a document calls a distribution. Normalized names have nothing that such a name must not have.
+fn reference(name: &DistributionName) -> String {
+    format!("SPDXRef-Package-{name}")
+}
+
+fn relationships(bill: &Bill) -> Vec<Value> {
+    let relationship = |from: &str, kind: &str, to: &str| json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to });
+    let mut all = vec![relationship(DOCUMENT, "DESCRIBES", PROJECT)];
+    all.extend(bill.base.iter().map(|_| relationship(PROJECT, "DESCENDANT_OF", BASE)));
+    let needs = |from: &str, on: &DistributionName| relationship(from, "DEPENDS_ON", &reference(on));
+    all.extend(bill.project.requires.iter().map(|on| needs(PROJECT, on)));
+    for component in &bill.components {
+        all.extend(component.requires.iter().map(|on| needs(&reference(&component.name), on)));
+    }
+    all
+}

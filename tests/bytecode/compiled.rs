@@ -1,0 +1,148 @@
+//! The bytes of bytecode depend on the source and on the interpreter alone, and no source is too odd to be asked about.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use pybundle::bytecode::{BytecodeError, Compiler, Interpreter};
+use pybundle::digest::Sha256;
+use rayon::prelude::*;
+
+use super::{pythons, sources};
+
+/// Modules of the standard library whose marshalled code, as CPython writes it, was seen to depend on what was compiled
+/// before, or on the process: it interns single characters, or has frozensets with None.
+const UNSTEADY: [&str; 6] = ["ast.py", "html/entities.py", "json/encoder.py", "ntpath.py", "pprint.py", "sre_parse.py"];
+
+/// Of the rest, one in so many is compiled.
+const ONE_IN: usize = 60;
+
+type Digests<'a> = BTreeMap<&'a str, Option<Sha256>>;
+
+/// Puts things in an order that depends on a seed alone.
+fn shuffle<T>(things: &mut [T], seed: u64) {
+    let mut state = seed;
+    for at in (1..things.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        things.swap(at, (state >> 33) as usize % (at + 1));
+    }
+}
+
+fn digest(compiler: &Compiler, name: &str, source: &[u8]) -> Option<Sha256> {
+    compiler.compile(name, source).unwrap().map(|bytes| Sha256::of(&bytes))
+}
+
+#[test]
+fn one_source_has_one_bytecode_in_whichever_process_and_order() {
+    pythons().par_iter().for_each(|python| {
+        let version = python.interpreter.version;
+        let mut count = 0;
+        let mut files = sources(&python.library);
+        files.retain(|(name, source)| {
+            count += 1;
+            source.len() < 100_000 && (count % ONE_IN == 0 || UNSTEADY.contains(&&**name))
+        });
+        let compiler = || Compiler::new(python.interpreter.clone());
+        let one = |files: &[(String, Vec<u8>)]| -> Vec<Option<Sha256>> {
+            let compiler = compiler();
+            files.iter().map(|(name, source)| digest(&compiler, name, source)).collect()
+        };
+        let first = one(&files);
+        assert!(first.iter().flatten().count() > 20, "Python {version}");
+        let expected: BTreeMap<String, Option<Sha256>> =
+            files.iter().map(|(name, _)| name.clone()).zip(first).collect();
+        let assert_same = |files: &[(String, Vec<u8>)], digests: Vec<Option<Sha256>>| {
+            let found: Digests = files.iter().map(|(name, _)| &**name).zip(digests).collect();
+            for (name, digest) in found {
+                assert_eq!(digest, expected[name], "Python {version}, {name}");
+            }
+        };
+        shuffle(&mut files, 1);
+        assert_same(&files, one(&files));
+        // Several processes share the work, as chance will have it.
+        let several = compiler();
+        shuffle(&mut files, 2);
+        let digests = files.par_iter().map(|(name, source)| digest(&several, name, source)).collect();
+        assert_same(&files, digests);
+        // Each in a process of its own.
+        files.retain(|(name, _)| UNSTEADY.contains(&&**name));
+        assert_same(&files, files.iter().map(|(name, source)| digest(&compiler(), name, source)).collect());
+    });
+}
+
+#[test]
+fn odd_sources_are_compiled_or_passed_over() {
+    let large = format!("# {}\nx = '{}'\n", "a".repeat(1 << 20), "b".repeat(4 << 20));
+    let nested = format!("x = {}1{}\n", "(".repeat(3000), ")".repeat(3000));
+    let lambdas = format!("x = {} 1\n", "lambda:".repeat(400));
+    let minus = format!("x = {}1\n", "-".repeat(200_000));
+    let attributes = format!("x = a{}\n", ".b".repeat(100_000));
+    let cases: [(&str, &[u8], bool); 17] = [
+        ("a.py", b"", true),
+        ("new\nline \"quoted\" \\ \u{e9}.py", b"x = 1\n", true),
+        ("crlf.py", b"x = 1\r\nif x:\r\n    y = 2\r\n", true),
+        ("bom.py", b"\xef\xbb\xbfx = 1\n", true),
+        ("latin.py", b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", true),
+        ("large.py", large.as_bytes(), true),
+        ("python2.py", b"print 'hello'\n", false),
+        ("template.py", b"class {{ name }}:\n    pass\n", false),
+        ("not_utf_8.py", b"x = '\xe9'\n", false),
+        ("unknown_encoding.py", b"# coding: no-such-encoding\nx = 1\n", false),
+        ("null.py", b"x = 1\0\n", false),
+        ("nested.py", nested.as_bytes(), false),
+        ("lambdas.py", lambdas.as_bytes(), false),
+        ("minus.py", minus.as_bytes(), false),
+        ("attributes.py", attributes.as_bytes(), false),
+        ("exits.py", b"import sys\nsys.exit(3)\n", true),
+        ("warns.py", b"x = 1 is 1, '\\d'\n", true),
+    ];
+    for python in pythons() {
+        let compiler = Compiler::new(python.interpreter.clone());
+        for (name, source, is_compiled) in cases {
+            let bytecode = compiler.compile(name, source).unwrap();
+            assert_eq!(bytecode.is_some(), is_compiled, "Python {}, {name}", python.interpreter.version);
+            if let Some(bytecode) = bytecode {
+                // PEP 552: by the source's hash, and unchecked.
+                assert_eq!(bytecode[4..8], [1, 0, 0, 0], "{name}");
+            }
+        }
+    }
+}
+
+/// Writes a script that runs an interpreter after another command, and returns its path.
+fn behind(folder: &Path, first: &str, python: &Interpreter) -> PathBuf {
+    let path = folder.join("python");
+    fs::write(&path, format!("#!/bin/sh\n{first}\nexec '{}' \"$@\"\n", python.path.display())).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn an_interpreter_that_ends_over_a_source_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = format!("x = {}1{}\n", "(".repeat(3000), ")".repeat(3000));
+    for python in pythons() {
+        // With so small a stack, the parser's recursion ends the process.
+        let path = behind(folder.path(), "ulimit -s 200", &python.interpreter);
+        let interpreter = Interpreter::ask(&path, python.interpreter.version).unwrap();
+        let compiler = Compiler::new(interpreter);
+        assert!(compiler.compile("a.py", b"x = 1\n").unwrap().is_some());
+        let error = compiler.compile("deep.py", deep.as_bytes()).unwrap_err();
+        let said = format!("{} ended with signal: 11", folder.path().join("python").display());
+        assert!(error.to_string().starts_with(&said) && error.to_string().ends_with("deep.py"), "{error}");
+        assert!(matches!(error, BytecodeError::Ended { .. }));
+        // What comes next gets another process.
+        assert!(compiler.compile("b.py", b"x = 1\n").unwrap().is_some());
+    }
+}
+
+#[test]
+fn an_interpreter_that_is_replaced_is_an_error() {
+    let python = pythons().pop().unwrap().interpreter;
+    let folder = tempfile::tempdir().unwrap();
+    let path = behind(folder.path(), "", &python);
+    let compiler = Compiler::new(Interpreter::ask(&path, python.version).unwrap());
+    behind(folder.path(), "exit 3", &python);
+    assert!(matches!(compiler.compile("a.py", b""), Err(BytecodeError::Changed(_))));
+}

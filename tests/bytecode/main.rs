@@ -1,0 +1,53 @@
+//! Bytecode: what every interpreter makes of real sources, what it loads, and what is built with it.
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod built;
+mod compiled;
+mod loaded;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pybundle::bytecode::Interpreter;
+
+/// An interpreter that functions can be run on, and the folder of its standard library.
+struct Python {
+    interpreter: Interpreter,
+    library: PathBuf,
+}
+
+/// Returns the interpreters that functions can be run on.
+fn pythons() -> Vec<Python> {
+    let list = support::command::repository().join("target/test-tools/interpreters");
+    let list = fs::read_to_string(&list).expect("run scripts/setup-tests");
+    let python = |line: &str| {
+        let (version, prefix) = line.split_once(' ').unwrap();
+        let program = Path::new(prefix).join("bin").join(format!("python{version}"));
+        let interpreter = Interpreter::ask(&program, version.parse().unwrap());
+        let library = Path::new(prefix).join("lib").join(format!("python{version}"));
+        Python { interpreter: interpreter.unwrap_or_else(|| panic!("{} is no CPython", program.display())), library }
+    };
+    list.lines().map(python).collect()
+}
+
+/// Returns the Python files below a folder, but for installed distributions', by their paths from it, in order.
+fn sources(root: &Path) -> Vec<(String, Vec<u8>)> {
+    let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_folder = path.is_dir() && !path.is_symlink();
+            if is_folder && !path.ends_with("site-packages") && !path.ends_with("dist-packages") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "py") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}

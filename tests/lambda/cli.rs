@@ -1,0 +1,183 @@
+//! The command line as a user meets it: exit statuses, what goes to which stream, and that a failure leaves no file.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::command::repository;
+use serde_json::Value;
+
+/// Runs pybundle with a cache of its own, away from any project.
+fn pybundle(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pybundle"));
+    command.current_dir(folder).env("PYBUNDLE_CACHE_DIR", folder.join("cache")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Copies the example, so that a test can break it.
+fn example(folder: &Path) {
+    let copied = Command::new("cp").arg("-r").arg(repository().join("testdata/example/.")).arg(folder).status();
+    assert!(copied.unwrap().success());
+}
+
+/// Asserts that a build fails with status 1, says what is expected, and leaves nothing where the zip would be.
+fn assert_fails(folder: &Path, arguments: &[&str], expected: &[&str]) {
+    let output = folder.join("made/out.zip");
+    let mut all = vec!["lambda", "--output", output.to_str().unwrap()];
+    all.extend(arguments);
+    let run = pybundle(folder, &all);
+    let message = text(&run.stderr);
+    assert_eq!(run.status.code(), Some(1), "{arguments:?}: {message}");
+    for part in expected {
+        assert!(message.contains(part), "{arguments:?}: `{part}` is not in: {message}");
+    }
+    assert!(message.starts_with("error: ") && !message.contains("panicked"), "{message}");
+    assert_eq!(text(&run.stdout), "");
+    let left = fs::read_dir(output.parent().unwrap()).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "{arguments:?} left a file behind");
+}
+
+#[test]
+fn json_is_one_document_that_matches_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    let run = pybundle(folder.path(), &["lambda", "--json", "--handler", "app.handler", "--layer", "layer.zip"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(report["format"], 1);
+    assert_eq!(report["project"], "example");
+    let artifacts = report["artifacts"].as_array().unwrap();
+    assert_eq!(artifacts.iter().map(|artifact| &artifact["kind"]).collect::<Vec<_>>(), ["function", "layer"]);
+    for artifact in artifacts {
+        let bytes = fs::read(folder.path().join(artifact["path"].as_str().unwrap())).unwrap();
+        assert_eq!(artifact["size"], bytes.len());
+        assert_eq!(artifact["sha256"], pybundle::digest::Sha256::of(&bytes).hex());
+    }
+    let names: Vec<_> =
+        report["distributions"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["example-banner", "example-greeting", "example-tally"]);
+    assert!(folder.path().join("dist/example.zip").is_file());
+}
+
+#[test]
+fn a_plan_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    for arguments in [&["plan", "--json"][..], &["lambda", "--dry-run", "--json"]] {
+        let run = pybundle(folder.path(), arguments);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        let plan: Value = serde_json::from_slice(&run.stdout).unwrap();
+        let tally = &plan["distributions"][2];
+        assert_eq!(tally["tag"], "cp39-abi3-manylinux_2_34_x86_64");
+        assert_eq!(tally["required_by"], serde_json::json!(["example"]));
+    }
+    assert!(!folder.path().join("cache").exists() && !folder.path().join("dist").exists());
+}
+
+#[test]
+fn the_older_runtimes_get_wheels_for_their_own_glibc() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    for (runtime, tag) in
+        [("python3.11", "cp39-abi3-manylinux_2_17_aarch64"), ("python3.12", "cp39-abi3-manylinux_2_34_aarch64")]
+    {
+        let run = pybundle(folder.path(), &["plan", "--json", "--runtime", runtime, "--arch", "arm64"]);
+        let plan: Value = serde_json::from_slice(&run.stdout).unwrap();
+        assert_eq!(plan["distributions"][2]["tag"], tag, "{runtime}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_an_error_that_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    let at = |arguments: &[&str], expected: &[&str]| assert_fails(folder.path(), arguments, expected);
+    at(&["--handler", "app.handlr"], &["app.py defines no `handlr`", "hint: did you mean `app.handler`?"]);
+    at(&["--handler", "ap.handler"], &["no module `ap`", "did you mean `app.handler`"]);
+    at(&["--runtime", "python3.8"], &["there is no profile `python3.8`"]);
+    at(&["--extra", "nope"], &["nope"]);
+    at(&["--group", "nope"], &["nope"]);
+    at(&["--lock", "nowhere.lock"], &["there is no lock file nowhere.lock", "uv lock"]);
+    at(&["--lock", "pyproject.toml"], &["pyproject.toml is not a lock file"]);
+    at(&["--include", "nowhere"], &["there is no file or folder"]);
+    at(&["nowhere"], &["nowhere"]);
+}
+
+#[test]
+fn a_damaged_wheel_a_wrong_digest_and_a_stale_lock_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    let wheel = folder.path().join("index/example_banner-0.3.1-py3-none-any.whl");
+    let good = fs::read(&wheel).unwrap();
+    let mut damaged = good.clone();
+    damaged[good.len() / 2] ^= 1;
+    fs::write(&wheel, damaged).unwrap();
+    assert_fails(folder.path(), &[], &["example_banner-0.3.1-py3-none-any.whl", "CRC-32"]);
+    fs::remove_file(&wheel).unwrap();
+    assert_fails(folder.path(), &[], &["example_banner-0.3.1-py3-none-any.whl"]);
+    fs::write(&wheel, good).unwrap();
+
+    let pyproject = folder.path().join("pyproject.toml");
+    let text = fs::read_to_string(&pyproject).unwrap();
+    fs::write(&pyproject, text.replace("example-tally>=2", "example-tally>=1")).unwrap();
+    assert_fails(folder.path(), &[], &["the lock does not match", "example-tally", "uv lock", "--frozen"]);
+    assert!(pybundle(folder.path(), &["lambda", "--frozen"]).status.success());
+}
+
+#[test]
+fn an_artifact_never_holds_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    let build = || {
+        let run = pybundle(folder.path(), &["lambda", "--json", "--include", ".:.", "--output", "out.zip"]);
+        let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+        report["artifacts"][0]["sha256"].clone()
+    };
+    fs::write(folder.path().join(".gitignore"), "cache/\n").unwrap();
+    assert_eq!(build(), build());
+}
+
+#[test]
+fn oversize_is_a_failure_unless_it_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    example(folder.path());
+    fs::File::create(folder.path().join("shop/huge.bin")).unwrap().set_len(262_144_000).unwrap();
+    assert_fails(folder.path(), &[], &["more than the 262144000 that Lambda allows", "--allow-oversize"]);
+    let run = pybundle(folder.path(), &["lambda", "--allow-oversize"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&[][..], &["lambd"], &["lambda", "--arch", "sparc"], &["lambda", "--handler", "app"]] {
+        let run = pybundle(folder.path(), arguments);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {}", text(&run.stderr));
+    }
+}
+
+#[test]
+fn a_password_is_not_shown_even_in_a_wrong_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = pybundle(folder.path(), &["plan", "--index-url", "https://user:s3cret@[oops/simple"]);
+    assert_eq!(run.status.code(), Some(2));
+    let message = text(&run.stderr);
+    assert!(message.contains("is not the location of files") && !message.contains("s3cret"), "{message}");
+}
+
+#[test]
+fn profiles_and_completions_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = pybundle(folder.path(), &["profile", "show", "python3.11"]);
+    assert!(text(&shown.stdout).contains("glibc = \"2.26\""));
+    fs::write(folder.path().join("mine.toml"), &shown.stdout).unwrap();
+    example(folder.path());
+    let run = pybundle(folder.path(), &["lambda", "--profile", "mine.toml", "--json"]);
+    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(report["target"]["reason"], "from mine.toml");
+    let completions = pybundle(folder.path(), &["completions", "bash"]);
+    assert!(text(&completions.stdout).contains("--exclude-runtime"));
+}

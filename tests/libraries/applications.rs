@@ -1,0 +1,99 @@
+//! Applications of real distributions, in which nothing is wrong; and one that is known to lack a library.
+
+use crate::support::bases;
+use crate::support::command::{fail, pybundle};
+use crate::support::uv::Project;
+
+/// An application: its version of Python, its architecture, and what it requires.
+type Application = (&'static str, &'static str, &'static [&'static str]);
+
+/// Amazon Linux 2 has old libraries, and Python up to 3.11; Amazon Linux 2023 has the others.
+const APPLICATIONS: [Application; 21] = [
+    ("3.9", "x86_64", &["uvloop==0.23.0"]),
+    ("3.9", "arm64", &["sqlalchemy==2.0.58"]),
+    ("3.10", "x86_64", &["pydantic==2.11.7"]),
+    ("3.10", "arm64", &["orjson==3.13.0", "msgpack==1.2.4", "rpds-py==0.30.0"]),
+    ("3.11", "x86_64", &["aiohttp==3.14.5", "httptools==0.9.0"]),
+    ("3.11", "arm64", &["psycopg[binary]==3.2.10"]),
+    ("3.11", "x86_64", &["cryptography==50.0.2", "bcrypt==5.0.0"]),
+    ("3.12", "x86_64", &["numpy==2.5.5", "pandas==3.1.1"]),
+    ("3.12", "arm64", &["numpy==2.5.5", "pandas==3.1.1"]),
+    ("3.12", "x86_64", &["lxml==6.1.3"]),
+    ("3.12", "x86_64", &["cryptography==50.0.2"]),
+    ("3.12", "arm64", &["cryptography==50.0.2"]),
+    ("3.12", "arm64", &["uvloop==0.23.0", "httptools==0.9.0"]),
+    ("3.13", "x86_64", &["uvloop==0.23.0"]),
+    ("3.13", "x86_64", &["greenlet==3.5.6", "markupsafe==3.0.3"]),
+    ("3.13", "x86_64", &["pillow==13.0.0"]),
+    ("3.13", "x86_64", &["grpcio==1.85.1"]),
+    ("3.13", "arm64", &["regex==2026.11.15", "psutil==7.2.2", "pyyaml==6.0.3"]),
+    ("3.13", "x86_64", &["tokenizers==0.23.3"]),
+    ("3.13", "x86_64", &["soundfile==0.14.0", "cffi==2.1.1"]),
+    ("3.13", "x86_64", &["shapely==2.2.0", "numpy==2.5.5"]),
+];
+
+/// Locks all applications at once, each as a group of its own.
+fn project() -> Project {
+    let groups = APPLICATIONS.iter().enumerate().map(|(position, (python, _, requirements))| {
+        let marker = format!("python_version == '{python}'");
+        let requirements: Vec<String> = requirements.iter().map(|one| format!("{one}; {marker}")).collect();
+        format!("app{position} = {requirements:?}\n")
+    });
+    let project = Project::locked(&format!(
+        "[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n[dependency-groups]\n{}\
+         [tool.uv]\nenvironments = [\"sys_platform == 'linux'\"]\n",
+        groups.collect::<String>()
+    ));
+    project.write("app.py", b"def handler(event, context):\n    return event\n");
+    project
+}
+
+/// Bundles a group for a runtime, and returns what was said.
+fn bundle(project: &Project, group: &str, python: &str, architecture: &str) -> (bool, String) {
+    let runtime = format!("python{python}");
+    let mut command = pybundle(&["lambda", "--runtime", &runtime, "--arch", architecture, "--only-group", group, "-q"]);
+    let output = command.arg("-o").arg(project.path().join("out.zip")).arg(project.path()).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn nothing_is_wrong_with_real_distributions() {
+    let project = project();
+    for (position, (python, architecture, requirements)) in APPLICATIONS.iter().enumerate() {
+        let (is_built, message) = bundle(&project, &format!("app{position}"), python, architecture);
+        let of_libraries = message.lines().filter(|line| line.contains(".so")).collect::<Vec<_>>();
+        assert!(is_built && of_libraries.is_empty(), "{requirements:?} for {python} on {architecture}: {message}");
+    }
+    // As an image, two of them; libz.so.1 and others are the base's.
+    for group in ["app7", "app9"] {
+        let base = bases::slim();
+        let mut command = pybundle(&["image", "--platform", bases::platform(), "--base", &base.argument(), "-q"]);
+        command.args(["--python", &base.python, "--only-group", group, "-o"]);
+        command.arg(format!("oci:{}", project.path().join("image").display()));
+        let output = command.arg(project.path()).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && !message.contains(".so"), "{group}: {message}");
+        std::fs::remove_dir_all(project.path().join("image")).unwrap();
+    }
+}
+
+/// The complaint that is heard most: it is linked to a library that draws windows.
+#[test]
+fn opencv_without_a_screen_lacks_a_library() {
+    let project = Project::locked(
+        "[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n\
+         dependencies = [\"opencv-python==4.11.0.86\"]\n",
+    );
+    project.write("app.py", b"import cv2\n");
+    let mut command = pybundle(&["lambda", "--runtime", "python3.12", "--arch", "arm64", "-o", "out.zip"]);
+    let message = fail(command.current_dir(project.path()));
+    for part in [
+        "libGL.so.1 is neither in the artifact nor in python3.12 on arm64: ",
+        "cv2/cv2.abi3.so",
+        " of opencv-python 4.11.0.86 needs it",
+        "hint: lock opencv-python-headless in place of opencv-python",
+    ] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+    assert!(!project.path().join("out.zip").exists());
+}

@@ -1,0 +1,126 @@
+//! One application, written down in every format by the tool that the format belongs to, gives one and the same zip.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::artifact::sha256;
+use crate::support::command::{cache, pybundle, succeed, tool};
+use crate::support::uv::Project;
+
+/// Compiled and pure wheels, extras, and requirements that depend on the platform and on Python.
+const DEPENDENCIES: &str = r#"
+    "httpx[http2]==0.28.1",
+    "pydantic==2.11.7",
+    "python-dateutil==2.9.0.post0 ; python_version >= '3.13'",
+    "pyyaml==6.0.2 ; platform_machine == 'x86_64'",
+    "colorama==0.4.6 ; sys_platform == 'win32'",
+"#;
+
+/// The index that Poetry locks from: it reads pages of HTML, which mirrors of PyPI have, too.
+const POETRY_SOURCE: &str =
+    "[[tool.poetry.source]]\nname = 'simple'\nurl = 'https://pypi.org/simple/'\npriority = 'primary'\n";
+
+/// How a project is written down: a name, the lock that pybundle finds, and the commands that make it.
+type Format = (&'static str, &'static str, &'static [&'static str]);
+
+/// Every format, some of them in several ways.
+const FORMATS: &[Format] = &[
+    ("uv.lock", "uv.lock", &["uv lock"]),
+    ("pylock.toml", "pylock.toml", &["uv lock", "uv export --format pylock.toml -o pylock.toml", "rm uv.lock"]),
+    (
+        "a compiled pylock.toml",
+        "pylock.toml",
+        &["uv pip compile pyproject.toml --universal --python-version 3.11 -o pylock.toml"],
+    ),
+    ("poetry.lock", "poetry.lock", &["poetry lock --no-interaction"]),
+    (
+        "requirements.txt with hashes",
+        "requirements.txt",
+        &["uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes -o requirements.txt"],
+    ),
+    (
+        "requirements.txt without hashes",
+        "requirements.txt",
+        &["uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate -o requirements.txt"],
+    ),
+    (
+        "an exported requirements.txt",
+        "requirements.txt",
+        &["uv lock", "uv export --no-default-groups -o requirements.txt", "rm uv.lock"],
+    ),
+];
+
+/// Makes the project in one of the formats, and returns it with its lock alone.
+fn written_down(pyproject: &str, files: &[(&str, &str)], commands: &[&str]) -> Project {
+    let project = Project::new(&[&[("pyproject.toml", pyproject)], files].concat());
+    for line in commands {
+        let mut words = line.split(' ');
+        let program = words.next().unwrap();
+        let program = if program == "poetry" { tool(program) } else { program.into() };
+        let mut command = Command::new(&program);
+        command.args(words).current_dir(project.path()).env_remove("VIRTUAL_ENV");
+        command.env("POETRY_CACHE_DIR", cache().join("poetry")).env("POETRY_KEYRING_ENABLED", "false");
+        command.env("POETRY_VIRTUALENVS_CREATE", "false");
+        let output = command.output().unwrap_or_else(|error| {
+            panic!("{} cannot be started ({error}); scripts/setup-tests installs it", program.display())
+        });
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    project
+}
+
+/// Returns the digest of the zip for a runtime and an architecture.
+fn zip(project: &Path, runtime: &str, architecture: &str) -> String {
+    let output = tempfile::tempdir().unwrap();
+    let zip = output.path().join("function.zip");
+    let mut command = pybundle(&["lambda", "--runtime", runtime, "--arch", architecture, "--handler", "app.handler"]);
+    succeed(command.arg("--output").arg(&zip).arg(project));
+    sha256(&std::fs::read(zip).unwrap())
+}
+
+fn assert_equal_zips(
+    formats: impl Iterator<Item = &'static Format>,
+    targets: &[(&str, &str)],
+    pyproject: &str,
+    files: &[(&str, &str)],
+) {
+    let mut expected = Vec::new();
+    for (name, lock, commands) in formats {
+        let project = written_down(pyproject, files, commands);
+        assert!(project.path().join(lock).is_file(), "{name}");
+        let digests: Vec<String> =
+            targets.iter().map(|(runtime, architecture)| zip(project.path(), runtime, architecture)).collect();
+        if expected.is_empty() {
+            expected.clone_from(&digests);
+        }
+        assert_eq!(digests, expected, "{name}");
+    }
+}
+
+#[test]
+fn an_application_that_is_no_package() {
+    let pyproject = format!(
+        "[project]\nname = 'app'\nversion = '1.0'\nrequires-python = '>=3.11'\ndependencies = [{DEPENDENCIES}]\n\
+         [tool.poetry]\npackage-mode = false\n{POETRY_SOURCE}"
+    );
+    let files = [("app.py", "import httpx\n\n\ndef handler(event, context):\n    return event\n")];
+    let targets = [("python3.11", "x86_64"), ("python3.13", "arm64"), ("python3.12", "x86_64")];
+    assert_equal_zips(FORMATS.iter(), &targets, &pyproject, &files);
+}
+
+#[test]
+fn an_application_that_is_a_package_with_scripts_and_data() {
+    let pyproject = format!(
+        "[project]\nname = 'my-app'\nversion = '1.0'\nrequires-python = '>=3.11'\ndependencies = [{DEPENDENCIES}]\n\
+         [project.scripts]\nmy-app = 'app:handler'\n\
+         [build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n\
+         [tool.hatch.build.targets.wheel]\npackages = ['src/app']\n{POETRY_SOURCE}"
+    );
+    let files = [
+        ("src/app/__init__.py", "def handler(event, context):\n    return event\n"),
+        ("src/app/data/table.csv", "a,b\n1,2\n"),
+    ];
+    // The others differ from these in nothing that a package adds.
+    let formats = FORMATS.iter().filter(|(name, ..)| *name != "pylock.toml" && !name.contains("without"));
+    assert_equal_zips(formats, &[("python3.13", "x86_64")], &pyproject, &files);
+}

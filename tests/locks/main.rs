@@ -1,0 +1,16 @@
+//! Locks: what is selected from each format, compared with the tools that write and read it.
+
+mod corpus;
+mod formats;
+mod invalid;
+mod locked;
+mod packaging;
+mod poetry;
+mod published;
+mod pylock;
+mod requirements;
+mod select;
+#[path = "../support/mod.rs"]
+mod support;
+mod targets;
+mod workspaces;

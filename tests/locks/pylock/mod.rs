@@ -1,0 +1,6 @@
+//! What pylock.tomls select, compared with uv and with PyPA's packaging.
+
+mod exported;
+mod invalid;
+mod markers;
+mod oracle;

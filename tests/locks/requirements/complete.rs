@@ -1,0 +1,116 @@
+//! What real distributions require, and what files of requirements leave out of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pybundle::lock::requirements::{Installed, completeness};
+use pybundle::name::DistributionName;
+use pybundle::target::Target;
+
+use super::read;
+use crate::support::uv::{Project, targets};
+
+/// The values of `Requires-Dist` of each distribution.
+type Metadata = BTreeMap<String, Vec<String>>;
+
+/// Returns the metadata of what uv installs from a file for a target, without what it does not list.
+fn metadata(project: &Project, file: &str, target: &Target) -> Metadata {
+    let platform = format!("{}-manylinux_2_34", target.architecture.wheel_name());
+    let python = target.python.to_string();
+    let install =
+        ["pip", "install", "--no-config", "--quiet", "--no-build", "--no-deps", "--target", "target", "-r", file];
+    project.uv(&[&install[..], &["--python-platform", &platform, "--python-version", &python]].concat());
+    let mut metadata = Metadata::new();
+    for entry in std::fs::read_dir(project.path().join("target")).unwrap() {
+        let Ok(text) = std::fs::read_to_string(entry.unwrap().path().join("METADATA")) else { continue };
+        let headers = text.split("\n\n").next().unwrap();
+        let values = |name: &str| -> Vec<String> {
+            headers.lines().filter_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned()).collect()
+        };
+        let name: DistributionName = values("Name:")[0].parse().unwrap();
+        metadata.insert(name.to_string(), values("Requires-Dist:"));
+    }
+    metadata
+}
+
+/// Returns what a text leaves out, as `name by name`, and what does not fit, as `requirement by name`.
+fn left_out(project: &Project, text: &str, metadata: &Metadata, target: &Target) -> (Vec<String>, Vec<String>) {
+    project.write("pinned.txt", text.as_bytes());
+    let requirements = read(&project.path().join("pinned.txt"), project.path()).unwrap();
+    let extras = requirements.extras(target);
+    let selection = requirements.select(&Default::default(), target).unwrap();
+    let installed = |pinned: &pybundle::lock::Pinned| Installed {
+        name: pinned.name.clone(),
+        version: pinned.version.clone(),
+        extras: extras.get(&pinned.name).cloned().unwrap_or_default(),
+        requires_dist: &metadata[pinned.name.as_str()],
+    };
+    let installed: Vec<Installed> = selection.distributions.iter().map(installed).collect();
+    let found = completeness(&installed, &BTreeSet::new(), target);
+    assert_eq!(found.is_complete(), found.missing.is_empty() && found.mismatched.is_empty());
+    (
+        found.missing.iter().map(|missing| format!("{} by {}", missing.name, missing.required_by)).collect(),
+        found.mismatched.iter().map(|it| format!("{} by {}", it.requirement, it.required_by)).collect(),
+    )
+}
+
+#[test]
+fn what_is_left_out_of_a_compiled_file_is_found() {
+    let project = Project::new(&[("r.in", "uvicorn[standard]==0.34.0\nhttpx[http2]==0.28.1\n")]);
+    let compile = ["pip", "compile", "--no-config", "--quiet", "--universal", "--no-strip-extras", "--no-annotate"];
+    project.uv(&[&compile[..], &["--no-header", "--python-version", "3.10", "r.in", "-o", "r.txt"]].concat());
+    let target = &targets(&["3.10"])[0];
+    let (text, metadata) = (project.read("r.txt"), metadata(&project, "r.txt", target));
+    assert!(metadata.len() > 10, "{metadata:?}");
+    let nothing = (Vec::<String>::new(), Vec::<String>::new());
+    assert_eq!(left_out(&project, &text, &metadata, target), nothing);
+    let without = |name: &str| -> String {
+        text.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect()
+    };
+    for (name, expected) in [
+        // By an extra that the file asks for.
+        ("uvloop==", vec!["uvloop by uvicorn"]),
+        ("h2==", vec!["h2 by httpx"]),
+        // By others.
+        ("h11==", vec!["h11 by httpcore", "h11 by uvicorn"]),
+        ("hyperframe==", vec!["hyperframe by h2"]),
+        // By a marker that holds for the target.
+        ("exceptiongroup==", vec!["exceptiongroup by anyio"]),
+        // On Windows only.
+        ("colorama==", vec![]),
+    ] {
+        let (missing, mismatched) = left_out(&project, &without(name), &metadata, target);
+        assert_eq!((missing, mismatched), (expected.iter().map(ToString::to_string).collect(), vec![]), "{name}");
+    }
+    // Only the top level.
+    let (missing, _) = left_out(&project, "uvicorn==0.34.0", &metadata, target);
+    assert_eq!(missing, ["click by uvicorn", "h11 by uvicorn", "typing-extensions by uvicorn"]);
+    // Another version than httpcore accepts.
+    let h11 = text.lines().find(|line| line.starts_with("h11==")).unwrap();
+    let (_, mismatched) = left_out(&project, &text.replace(h11, "h11==0.9.0"), &metadata, target);
+    assert!(
+        matches!(&mismatched[..], [only] if only.starts_with("h11") && only.ends_with("by httpcore")),
+        "{mismatched:?}"
+    );
+}
+
+/// An extra that only an extra asks for, in a circle.
+#[test]
+fn extras_lead_to_extras() {
+    let target = &targets(&["3.12"])[0];
+    let requires = |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).to_owned()).collect() };
+    let a = requires(&["b[x]>=1", "a[two] ; extra == 'all'", "c ; extra == 'two'", "not a requirement !"]);
+    let b = requires(&["a[all] ; extra == 'x'", "d (>=2.0b1) ; extra == 'x'", "e ; extra == 'y'"]);
+    let installed = |name: &str, requires_dist| Installed {
+        name: name.parse().unwrap(),
+        version: "2.0".parse().ok(),
+        extras: BTreeSet::new(),
+        requires_dist,
+    };
+    let all = [installed("a", &a), installed("b", &b), installed("d", &[])];
+    let found = completeness(&all, &BTreeSet::new(), target);
+    let missing: Vec<_> =
+        found.missing.iter().map(|missing| (missing.requirement.as_str(), missing.required_by.as_str())).collect();
+    assert_eq!(missing, [("c", "a")]);
+    assert!(found.mismatched.is_empty());
+    assert!(completeness(&all, &["c".parse().unwrap()].into(), target).is_complete());
+}

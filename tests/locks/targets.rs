@@ -1,0 +1,82 @@
+//! Targets that a lock is not for, or has no wheels for.
+
+use std::path::Path;
+
+use pybundle::lock::{Chooser, FormatControl, Packages, Request};
+
+use crate::support::case::{Case, wheels};
+use crate::support::uv::{Project, targets};
+
+#[test]
+fn targets_outside_of_the_lock_are_refused() {
+    let project = Project::locked(
+        r#"
+        [project]
+        name = "narrow"
+        version = "1.0"
+        requires-python = ">=3.10,<3.13"
+        dependencies = ["six"]
+        [tool.uv]
+        environments = ["sys_platform == 'linux' and platform_machine == 'x86_64'"]
+        "#,
+    );
+    let lock = project.lock();
+    let select = |python: &str, architecture: usize| {
+        let target = targets(&[python]).remove(architecture);
+        lock.select(&Request::default(), Path::new(""), &target).map_err(|error| error.to_string())
+    };
+    assert!(select("3.12", 0).is_ok());
+    let error = select("3.13", 0).unwrap_err();
+    assert!(error.ends_with("the lock is for Python >=3.10, <3.13, the target python3.13 has Python 3.13"), "{error}");
+    let target = targets(&["3.13"]).remove(0);
+    let hints = lock.select(&Request::default(), Path::new(""), &target).unwrap_err().hints();
+    assert_eq!(hints[0], "the lock allows --runtime python3.10, python3.11, python3.12");
+    let error = select("3.12", 1).unwrap_err();
+    assert!(error.ends_with("which the target python3.12 on aarch64 is not"), "{error}");
+    assert!(error.contains("platform_machine == 'x86_64'"), "{error}");
+}
+
+/// A range that begins within a minor version: some patch version of the runtime is in it.
+#[test]
+fn a_range_of_patch_versions() {
+    let project = Project::locked(
+        r#"
+        [project]
+        name = "patch"
+        version = "1.0"
+        requires-python = ">=3.11.4"
+        dependencies = ["six ; python_full_version >= '3.11.4'", "idna ; python_full_version < '3.11.4'"]
+        "#,
+    );
+    let target = targets(&["3.11"]).remove(0);
+    let selection = project.lock().select(&Request::default(), Path::new(""), &target).unwrap();
+    assert_eq!(wheels(&selection, &target).into_keys().collect::<Vec<_>>(), ["six"]);
+}
+
+#[test]
+fn distributions_without_a_wheel_that_fits() {
+    let project = Project::locked(
+        r#"
+        [project]
+        name = "missing"
+        version = "1.0"
+        requires-python = ">=3.9"
+        dependencies = ["numpy==1.26.4"]
+        [project.optional-dependencies]
+        sdist = ["docopt==0.6.2"]
+        "#,
+    );
+    let error = |case: Case, python: &str| {
+        let target = targets(&[python]).remove(0);
+        let selection = project.lock().select(&case.request, Path::new(""), &target).unwrap();
+        let formats = FormatControl { no_build: Packages::All, ..FormatControl::default() };
+        Chooser::new(&target, &formats).choose(selection).unwrap_err()
+    };
+    let numpy = error(Case::default(), "3.13");
+    let expected = "numpy 1.26.4 has no wheel for cp313 on manylinux_2_34_x86_64; \
+                    it has wheels for cp310, cp311, cp312, cp39 and pp39-pypy39_pp73";
+    assert_eq!(numpy.to_string(), expected);
+    assert!(numpy.hints().iter().any(|hint| hint.contains("python3.12")), "{:?}", numpy.hints());
+    let sdist = error(Case::default().extra("sdist"), "3.12").to_string();
+    assert!(sdist.ends_with("it has only the source distribution `docopt-0.6.2.tar.gz`"), "{sdist}");
+}

@@ -1,8 +1,0 @@
-//! What pylock.tomls select, compared with uv and with PyPA's packaging.
-
-mod exported;
-mod invalid;
-mod markers;
-mod oracle;
-#[path = "../support/mod.rs"]
-mod support;
