@@ -38,6 +38,19 @@ fn equal_files_merge_and_different_ones_collide() {
 }
 
 #[test]
+fn entries_are_found_by_what_their_paths_begin_with() {
+    let mut tree = FileTree::new();
+    for name in ["a.py", "a.so", "a/b.py", "ab.py", "b.py"] {
+        tree.insert(path(name), file("one", "", Mode::Regular)).unwrap();
+    }
+    let starting_with = |prefix| tree.starting_with(prefix).map(|(path, _)| path.as_str()).collect::<Vec<_>>();
+    assert_eq!(starting_with("a."), ["a.py", "a.so"]);
+    assert_eq!(starting_with("a/"), ["a/b.py"]);
+    assert_eq!(starting_with("c"), [""; 0]);
+    assert_eq!(starting_with("").len(), 5);
+}
+
+#[test]
 fn a_path_is_a_file_or_a_folder() {
     let mut tree = FileTree::new();
     tree.insert(path("a/b"), file("one", "", Mode::Regular)).unwrap();

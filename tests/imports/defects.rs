@@ -284,6 +284,51 @@ fn what_is_not_run_for_certain_is_a_warning() {
 }
 
 #[test]
+fn a_library_of_the_workspace_may_have_what_nobody_imports() {
+    let member = |name: &str, more: &str| {
+        format!("[project]\nname = \"{name}\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n{more}")
+    };
+    let backend = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
+    let root = "dependencies = [\"common\"]\n[tool.uv]\npackage = false\nno-index = true\n[tool.uv.sources]\n\
+                common = { workspace = true }\n[tool.uv.workspace]\nmembers = [\"common\"]\n";
+    let project = Project::new(&[
+        ("pyproject.toml", &member("application", root)),
+        ("app.py", "import common.used\n"),
+        ("common/pyproject.toml", &member("common", backend)),
+        ("common/backend.py", BACKEND),
+        ("common/common/__init__.py", ""),
+        ("common/common/used.py", ""),
+        ("common/common/optional.py", "import absent\n"),
+    ]);
+    project.uv(&["lock", "--quiet"]);
+    let output = lambda(project.path(), "3.12", &["--include", "app.py"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("warning: common/optional.py:1 imports `absent`"), "{said}");
+    project.write("app.py", b"import common.optional\n");
+    let said = fail(&mut lambda(project.path(), "3.12", &["--include", "app.py"]));
+    assert!(said.contains("error: common/optional.py:1 imports `absent`"), "{said}");
+}
+
+/// A build backend that needs nothing: it zips the package beside it.
+const BACKEND: &str = r#"
+import pathlib, zipfile
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "common-1-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as wheel:
+        files = sorted(str(path) for path in pathlib.Path("common").glob("*.py"))
+        for path in files:
+            wheel.write(path)
+        info = "common-1.dist-info/"
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: common\nVersion: 1\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        rows = [*files, info + "METADATA", info + "WHEEL", info + "RECORD"]
+        wheel.writestr(info + "RECORD", "".join(row + ",,\n" for row in rows))
+    return name
+"#;
+
+#[test]
 fn a_module_that_was_not_included_is_named() {
     let files: &[(&str, &str)] = &[("app.py", "import helper\nfrom package import part\n")];
     let project = project(&Defect { files, python: "3.12", expected: &[], raises: "" });

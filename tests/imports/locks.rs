@@ -48,16 +48,6 @@ fn groups_and_extras_of_uv() {
         &["--include", "app.py", "--group", "dev", "--no-install-package", "helper"],
     ));
     assert!(said.contains("hint: helper is left out by --no-install-package\n"), "{said}");
-    project.uv(&[
-        "export",
-        "--quiet",
-        "--format",
-        "pylock.toml",
-        "--all-groups",
-        "--no-emit-project",
-        "-o",
-        "pylock.dev.toml",
-    ]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What may be done about a missing module, as far as the lock and the project's folder tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Audited;
@@ -69,10 +69,11 @@ impl<'a> Remedies<'a> {
                     Some(name) if !is_current => format!(
                         "`{module}` belongs to the workspace member {name}, which nothing that was selected requires: add it to the dependencies"
                     ),
-                    _ => format!(
-                        "{} is not in the artifact: name it with --include",
-                        shown(&folder, Path::new(source).join(&below), stem.is_dir())
-                    ),
+                    _ => {
+                        let path = Path::new(source).join(&below);
+                        let path = if stem.is_dir() { path } else { path.with_added_extension("py") };
+                        format!("{} is not in the artifact: name it with --include", path.display())
+                    }
                 });
             }
         }
@@ -107,11 +108,11 @@ impl<'a> Remedies<'a> {
             return None;
         };
         let folder = path.parent()?;
-        let other = requirements_in(folder).into_iter().filter(|other| other != path);
+        let mut other = requirements_in(folder).into_iter().filter(|other| other != path);
         let has = |other: &PathBuf| {
             std::fs::read_to_string(other).is_ok_and(|text| text.lines().any(|line| is_of(line, name)))
         };
-        let other = other.filter(has).next()?;
+        let other = other.find(has)?;
         let shown = other.strip_prefix(folder).unwrap_or(&other).display();
         Some(format!("{name} is in {shown}, but not in {}: add it there", path.file_name()?.to_string_lossy()))
     }
@@ -157,21 +158,14 @@ fn offers(audited: &Audited) -> Vec<Offer> {
         let groups = request.groups.iter().chain([group]).cloned().collect();
         (format!("--group {group}"), format!("group `{group}`"), Request { groups, ..request.clone() })
     });
-    let there: BTreeMap<_, _> = plan.selected.iter().map(|selected| (&selected.name, ())).collect();
+    let there: BTreeSet<_> = plan.selected.iter().map(|selected| &selected.name).collect();
     let asked = extras.chain(groups).filter_map(|(flag, what, request)| {
         // What cannot be selected is no remedy.
         let selection = plan.project.lock.select(&request, folder, &plan.target).ok()?;
         let names = selection.distributions.into_iter().map(|pinned| pinned.name);
-        Some(Offer { flag, what, distributions: names.filter(|name| !there.contains_key(name)).collect() })
+        Some(Offer { flag, what, distributions: names.filter(|name| !there.contains(name)).collect() })
     });
     asked.collect()
-}
-
-/// Returns a module's path as the user may name it.
-fn shown(folder: &Path, below: PathBuf, is_package: bool) -> String {
-    let path = if is_package { below } else { below.with_added_extension("py") };
-    debug_assert!(folder.join(&path).exists());
-    path.display().to_string()
 }
 
 /// Returns the files of requirements beside a lock, in the order of their names.
