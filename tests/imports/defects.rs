@@ -3,7 +3,7 @@
 use super::support::command::{fail, succeed};
 use super::support::uv::Project;
 use super::support::wheel_with;
-use super::{exception, lambda, unpack};
+use super::{Files, exception, lambda, unpack};
 
 /// A project with one defect.
 struct Defect {
@@ -18,7 +18,7 @@ struct Defect {
 }
 
 /// The distributions that every project has.
-const WHEELS: [(&str, &[(&str, &[u8])]); 4] = [
+const WHEELS: [(&str, Files); 4] = [
     ("solid", &[("solid/__init__.py", b""), ("solid/inner.py", b"")]),
     ("cloud_core", &[("cloud/core.py", b"")]),
     (

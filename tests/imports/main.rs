@@ -14,6 +14,9 @@ use std::process::Command;
 
 use support::command::{pybundle, repository};
 
+/// The files of a wheel: their paths and bytes.
+type Files = &'static [(&'static str, &'static [u8])];
+
 /// Returns an interpreter of a minor version.
 fn interpreter(minor: &str) -> PathBuf {
     let lines = std::fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap_or_default();

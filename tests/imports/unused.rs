@@ -2,21 +2,20 @@
 
 use serde_json::Value;
 
-use super::lambda;
 use super::support::command::succeed;
 use super::support::uv::Project;
 use super::support::wheel_with;
+use super::{Files, lambda};
 
 #[test]
 fn what_nothing_imports_is_listed() {
     let app = "import used\nimport importlib\nDRIVER = 'sqlite+mentioned://'\nif False:\n    import hidden\n";
     let project = Project::new(&[("src/app.py", app)]);
     let mut requirements = String::new();
-    let plugin = ("plugin-1.0.dist-info/entry_points.txt", &b"[pytest11]\nplugin = plugin\n"[..]);
-    let wheels: [(&str, &[(&str, &[u8])]); 6] = [
+    let wheels: [(&str, Files); 6] = [
         ("used", &[("used.py", b"")]),
         ("mentioned", &[("mentioned.py", b"")]),
-        ("plugin", &[("plugin.py", b""), plugin]),
+        ("plugin", &[("plugin.py", b""), ("plugin-1.0.dist-info/entry_points.txt", b"[pytest11]\nplugin = plugin\n")]),
         ("psycopg2_binary", &[("psycopg2/__init__.py", b"")]),
         ("forgotten", &[("forgotten.py", b"")]),
         ("other_name", &[("othername/__init__.py", b"")]),
