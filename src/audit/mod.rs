@@ -33,6 +33,14 @@ impl Finding {
         }
     }
 
+    /// Returns what is nowhere: shared libraries, or a module.
+    fn missing(&self) -> Vec<&String> {
+        match self {
+            Self::Library(finding) => finding.missing().iter().collect(),
+            Self::Import(finding) => finding.missing().into_iter().collect(),
+        }
+    }
+
     /// Returns what the user may do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
@@ -54,6 +62,13 @@ impl Failures {
             if !hints.contains(&hint) {
                 hints.push(hint);
             }
+        }
+        let flags: Vec<String> =
+            self.0.iter().flat_map(Finding::missing).map(|name| format!("--allow-missing {name}")).collect();
+        match &flags[..] {
+            [] => {}
+            [flag] => hints.push(format!("if it is elsewhere at run time, pass {flag}")),
+            flags => hints.push(format!("if they are elsewhere at run time, pass {}", flags.join(" "))),
         }
         hints
     }

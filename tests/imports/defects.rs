@@ -257,7 +257,7 @@ fn all_defects_are_told_at_once_unless_they_are_allowed() {
         "\n  app.py:2 imports `two`",
         "\n  bad.py:1:7 ",
         "\n  worse.py:1:5 ",
-        "pass --allow-missing two",
+        "pass --allow-missing one --allow-missing two",
     ] {
         assert!(said.contains(expected), "{expected} in\n{said}");
     }

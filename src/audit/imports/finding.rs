@@ -119,6 +119,14 @@ impl ImportFinding {
         }
     }
 
+    /// Returns the module that is nowhere.
+    pub fn missing(&self) -> Option<&String> {
+        match self {
+            Self::Missing(missing) => Some(&missing.module),
+            _ => None,
+        }
+    }
+
     /// Returns what the user may do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {

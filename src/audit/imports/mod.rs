@@ -45,7 +45,7 @@ pub struct Imports<'a> {
     pub brought: &'a BTreeSet<String>,
     /// Modules that are elsewhere at run time, with all below them.
     pub allowed: &'a BTreeSet<String>,
-    /// The modules that are started; empty if that is not known, and then every module of the project may be.
+    /// The modules that are started; empty if that is not known, and then those of the project that may be.
     pub started: &'a [String],
 }
 
@@ -68,6 +68,8 @@ struct Module<'a> {
     is_package: bool,
     /// Whether it is the project's that is deployed, and not a library's.
     is_root: bool,
+    /// Whether it was installed as a part of a distribution.
+    is_packaged: bool,
     /// Nothing if it is too large to be read, or is no Python.
     source: Source,
 }
@@ -130,6 +132,7 @@ impl Imports<'_> {
                 name,
                 is_package: path.ends_with("/__init__.py"),
                 is_root: (self.is_root)(&entry.origin),
+                is_packaged: matches!(entry.origin, Origin::Distribution(_)),
                 source,
             });
         }

@@ -22,6 +22,10 @@ const BESIDE: [&str; 12] = [
     "testutils",
 ];
 
+/// The modules that guides and frameworks have applications start in.
+const STARTS: [&str; 9] =
+    ["__main__", "app", "asgi", "handler", "lambda_function", "lambda_handler", "main", "manage", "wsgi"];
+
 /// Which modules are run for certain, in their order.
 pub(super) struct Reached {
     pub(super) certainly: Vec<bool>,
@@ -46,7 +50,7 @@ pub(super) fn reached(follower: &mut Follower, outcomes: &[Vec<Outcome>], starte
     if queue.is_empty() {
         // What is imported under a condition alone is not started by itself.
         let conditional = imported_under_conditions(follower);
-        let is_start = |module: &Module| module.is_root && !is_beside(&module.name);
+        let is_start = |module: &Module| module.is_root && !is_beside(&module.name) && may_start(module);
         queue.extend((0..modules.len()).filter(|at| is_start(&modules[*at]) && !conditional.contains(at)));
     }
     while let Some(at) = queue.pop_front() {
@@ -74,6 +78,13 @@ pub(super) fn reached(follower: &mut Follower, outcomes: &[Vec<Outcome>], starte
         }
     }
     reached
+}
+
+/// Returns whether a process may start in a module, if nobody says where it does: in any of an application, but of a
+/// package in what importing it runs and what has the name for it. The rest may need what only some of its users have.
+fn may_start(module: &Module) -> bool {
+    let last = module.name.rsplit('.').next().unwrap_or_default();
+    !module.is_packaged || !module.name.contains('.') || STARTS.contains(&last)
 }
 
 /// Returns the modules that others import where that may fail or not be run.

@@ -133,8 +133,7 @@ pub(super) fn of_missing(library: &str, kind: SystemKind) -> Vec<String> {
         }
         (SystemKind::Image, None) => Some("build on a base of your own that has it".to_owned()),
     };
-    let allow = format!("if it is there at run time after all, say `--allow-missing {library}`");
-    instead.into_iter().chain(bring).chain([allow]).collect()
+    instead.into_iter().chain(bring).collect()
 }
 
 /// Returns what may be done about symbols that are too new.

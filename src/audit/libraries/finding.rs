@@ -108,6 +108,14 @@ impl LibraryFinding {
         self.is_error
     }
 
+    /// Returns the libraries that are nowhere.
+    pub fn missing(&self) -> &[String] {
+        match &self.misfit {
+            Misfit::Missing { libraries, .. } => libraries,
+            _ => &[],
+        }
+    }
+
     /// Returns what the user may do about it.
     pub fn hints(&self) -> Vec<String> {
         match &self.misfit {

@@ -48,8 +48,6 @@ impl<'a> Remedies<'a> {
             }
             None => {}
         }
-        let flag = format!("if `{}` is elsewhere at run time, pass --allow-missing {}", missing.module, missing.module);
-        missing.remedies.push(flag);
     }
 
     /// Answers for a module whose file is in the project, but not in the artifact.
