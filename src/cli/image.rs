@@ -10,7 +10,7 @@ use super::documents::{self, DocumentArguments};
 use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
-use super::{lambda, plan, push};
+use super::{contents, plan, push};
 use crate::build;
 use crate::image::Port;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
@@ -265,7 +265,7 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut Page) {
         page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
     }
     if let Some(report) = report.platforms.first().and_then(|platform| platform.bytecode.as_ref()) {
-        lambda::bytecode(report, page);
+        contents::bytecode(report, page);
     }
     page.field("starts", &starts(&report.start));
     for output in &report.outputs {
@@ -297,8 +297,8 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
         &platform.platform.replace("linux/", ""),
         &format!("{} in {layers}{known}; {} with the base", size(own), size(platform.size)),
     );
-    lambda::audit(&platform.audit, page);
-    page.trim(&platform.trim);
+    contents::audit(&platform.audit, page);
+    contents::trim(&platform.trim, page);
     if verbose {
         for layer in &platform.layers {
             page.line(&format!("            {}  {:>10}  {}", &layer.digest[..19], size(layer.size), layer.holds));

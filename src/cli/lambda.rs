@@ -7,12 +7,12 @@ use clap::{Args, ValueHint};
 use super::arguments::{self, CommonArguments, GlobalArguments};
 use super::documents::{self, DocumentArguments};
 use super::error::CliError;
-use super::plan;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
+use super::{contents, plan};
 use crate::audit::handler::Handler;
 use crate::build;
-use crate::report::{ArtifactKind, AuditReport, BuildReport, BytecodeReport};
+use crate::report::{ArtifactKind, BuildReport};
 use crate::settings::{LambdaSettings, ProfileChoice};
 use crate::target::Architecture;
 
@@ -125,27 +125,8 @@ pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Print
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }
 
-/// Adds what compiled the sources, and to how much.
-pub fn bytecode(report: &BytecodeReport, page: &mut Page) {
-    let text = match &report.python {
-        Some(python) => {
-            format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), size(report.size))
-        }
-        None => format!("none, no CPython {} is here", report.version),
-    };
-    page.field("bytecode", &text);
-}
-
 /// How many of the largest distributions the summary names.
 const LARGEST: usize = 4;
-
-/// Prints what the audits found.
-pub fn audit(audit: &AuditReport, page: &mut Page) {
-    if !audit.unused.is_empty() {
-        let unused = count(audit.unused.len() as u64, "distribution");
-        page.field("unused", &format!("{unused} that nothing imports: {}", audit.unused.join(", ")));
-    }
-}
 
 fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     for artifact in &report.artifacts {
@@ -177,7 +158,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
         page.field("handler", &format!("{handler}, found"));
     }
     if let Some(report) = &report.bytecode {
-        bytecode(report, page);
+        contents::bytecode(report, page);
     }
     let mut largest: Vec<_> = report.distributions.iter().collect();
     largest.sort_by_key(|distribution| std::cmp::Reverse(distribution.unzipped_size));
@@ -190,12 +171,12 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
     if !largest.is_empty() {
         page.field("largest", &largest.join(", "));
     }
-    page.trim(&report.trim);
+    contents::trim(&report.trim, page);
     if !report.excluded.is_empty() {
         let names: Vec<&str> = report.excluded.iter().map(|excluded| excluded.name.as_str()).collect();
         page.field("left out", &format!("{}, which {} brings", names.join(", "), target.runtime));
     }
-    audit(&report.audit, page);
+    contents::audit(&report.audit, page);
     let limits = &report.limits;
     let percent = 100.0 * limits.unzipped_size as f64 / limits.unzipped_limit as f64;
     page.field("limit", &format!("{percent:.0} % of {} unzipped", size(limits.unzipped_limit)));

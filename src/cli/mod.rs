@@ -5,6 +5,7 @@
 mod arguments;
 mod cache;
 mod completions;
+mod contents;
 mod diff;
 mod documents;
 mod environment;

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::arguments::{ColorWhen, GlobalArguments};
 use super::environment;
 use super::error::CliError;
-use crate::report::TrimReport;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -49,20 +48,6 @@ impl Page {
     /// Adds a line with a label before it.
     pub fn field(&mut self, label: &str, value: &str) {
         self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
-    }
-
-    /// Adds what was left out of the distributions, if anything was.
-    pub fn trim(&mut self, trim: &TrimReport) {
-        let rules: Vec<String> =
-            trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, size(slimmed.saved.bytes))).collect();
-        if !rules.is_empty() {
-            let total = trim.slimmed.iter().map(|slimmed| slimmed.saved.bytes).sum();
-            self.field("slimmed", &format!("{}: {}", size(total), rules.join(", ")));
-        }
-        if trim.stripped.files > 0 {
-            let files = count(trim.stripped.files as u64, "compiled file");
-            self.field("stripped", &format!("{} of {files}", size(trim.stripped.bytes)));
-        }
     }
 
     /// Adds a line.

@@ -1,0 +1,37 @@
+//! What the summaries of zips and of images have in common: what the audits found, and what became of the wheels' files.
+
+use super::printer::{Page, count, size};
+use crate::report::{AuditReport, BytecodeReport, TrimReport};
+
+/// Adds what the audits found.
+pub fn audit(audit: &AuditReport, page: &mut Page) {
+    if !audit.unused.is_empty() {
+        let unused = count(audit.unused.len() as u64, "distribution");
+        page.field("unused", &format!("{unused} that nothing imports: {}", audit.unused.join(", ")));
+    }
+}
+
+/// Adds what was left out of the distributions, if anything was.
+pub fn trim(trim: &TrimReport, page: &mut Page) {
+    let rules: Vec<String> =
+        trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, size(slimmed.saved.bytes))).collect();
+    if !rules.is_empty() {
+        let total = trim.slimmed.iter().map(|slimmed| slimmed.saved.bytes).sum();
+        page.field("slimmed", &format!("{}: {}", size(total), rules.join(", ")));
+    }
+    if trim.stripped.files > 0 {
+        let files = count(trim.stripped.files as u64, "compiled file");
+        page.field("stripped", &format!("{} of {files}", size(trim.stripped.bytes)));
+    }
+}
+
+/// Adds what compiled the sources, and to how much.
+pub fn bytecode(report: &BytecodeReport, page: &mut Page) {
+    let text = match &report.python {
+        Some(python) => {
+            format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), size(report.size))
+        }
+        None => format!("none, no CPython {} is here", report.version),
+    };
+    page.field("bytecode", &text);
+}
