@@ -58,8 +58,6 @@ impl TargetArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct PackageArguments {
-    #[command(flatten)]
-    target: TargetArguments,
     /// The function's zip [default: dist/NAME.zip]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
@@ -77,6 +75,9 @@ pub struct PackageArguments {
     allow_oversize: bool,
     #[command(flatten)]
     documents: DocumentArguments,
+    // Last: what follows a flattened group goes under its heading.
+    #[command(flatten)]
+    target: TargetArguments,
 }
 
 impl PackageArguments {

@@ -31,7 +31,7 @@ const WHEELS: [(&str, Files); 4] = [
     ("Cased", &[("Cased/__init__.py", b"")]),
 ];
 
-const DEFECTS: [Defect; 25] = [
+const DEFECTS: [Defect; 26] = [
     Defect {
         files: &[("app.py", "import os\n\nimport requests\n")],
         python: "3.12",
@@ -40,6 +40,12 @@ const DEFECTS: [Defect; 25] = [
             "hint: if the distribution requests is meant, add it to requirements.txt",
         ],
         raises: "ModuleNotFoundError No module named 'requests'",
+    },
+    Defect {
+        files: &[("app.py", "from google.cloud import storage\n")],
+        python: "3.12",
+        expected: &["app.py:1 imports `google.cloud.storage`", "the distribution google-cloud-storage is meant"],
+        raises: "ModuleNotFoundError No module named 'google'",
     },
     Defect {
         files: &[("app.py", "from PIL import Image\n")],

@@ -6,6 +6,7 @@ use crate::Workbench;
 use crate::compiled::{Compiler, MODULE_FILE, platform, wheel};
 use crate::support::bases;
 use crate::support::command::{fail, pybundle, succeed};
+use crate::support::docker::docker;
 use crate::support::lambda::{invoke, newest_python};
 use crate::support::sandbox::Sandbox;
 
@@ -48,7 +49,7 @@ fn the_emulator_agrees() {
 fn a_base_image_agrees() {
     let compiler = Compiler::new();
     let base = bases::slim();
-    let build = |bench: &Workbench| {
+    let build = |bench: &Workbench, name: &str| {
         let mut command = pybundle(&["image", "--platform", bases::platform(), "--base", &base.argument()]);
         command.args([
             "--python",
@@ -58,22 +59,30 @@ fn a_base_image_agrees() {
             "--entrypoint",
             "python -c 'import demo'",
             "-t",
-            "demo",
+            name,
             "-o",
         ]);
-        command.arg(format!("oci:{}", bench.project.path().join("image").display())).arg(bench.project.path());
+        command.arg(format!("oci:{}", bench.project.path().join("image").display())).arg("-o");
+        command.arg(format!("docker-archive:{}", bench.project.path().join("image.tar").display()));
+        command.arg(bench.project.path());
         command
     };
-    let run = |bench: &Workbench| Sandbox::unpack(&bench.project.path().join("image")).run(&[]).output().unwrap();
+    // In a sandbox and in Docker.
+    let run = |bench: &Workbench, name: &str| {
+        let sandbox = Sandbox::unpack(&bench.project.path().join("image"));
+        docker().load(&bench.project.path().join("image.tar"));
+        [sandbox.run(&[]), docker().run(name, &[], &[])].map(|mut command| command.output().unwrap())
+    };
 
     // The base has libz, which no platform promises.
     let whole = bench(&[(MODULE_FILE, &compiler.lacking("libz.so.1"))]);
-    succeed(&mut build(&whole));
-    let output = run(&whole);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    succeed(&mut build(&whole, "whole"));
+    for output in run(&whole, "whole") {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 
     let broken = bench(&[(MODULE_FILE, &compiler.lacking("libGL.so.1"))]);
-    let message = fail(&mut build(&broken));
+    let message = fail(&mut build(&broken, "broken"));
     for part in [
         "libGL.so.1 is neither in the artifact nor in the base of service on",
         "demo.abi3.so of demo 1.0 needs it",
@@ -81,12 +90,13 @@ fn a_base_image_agrees() {
     ] {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
-    succeed(build(&broken).args(["--allow-missing", "libGL"]));
-    let output = run(&broken);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("libGL.so.1: cannot open shared object file"));
+    succeed(build(&broken, "broken").args(["--allow-missing", "libGL"]));
+    for output in run(&broken, "broken") {
+        assert!(String::from_utf8_lossy(&output.stderr).contains("libGL.so.1: cannot open shared object file"));
+    }
 
     // What is too new for the profile, or for the base itself.
     let newer = bench(&[(MODULE_FILE, &compiler.versioned("libstdc++.so.6", "GLIBCXX_3.4.99"))]);
-    let message = fail(&mut build(&newer));
+    let message = fail(&mut build(&newer, "newer"));
     assert!(message.contains("demo.abi3.so of demo 1.0 needs GLIBCXX_3.4.99, the base of service on "), "{message}");
 }

@@ -13,6 +13,7 @@ mod support;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod audits;
 mod base_images;
 mod bases;
 mod compression;

@@ -36,6 +36,15 @@ impl Standard {
     }
 }
 
+/// Top-level packages that many distributions put modules into. None of them is provided by what is called as it is.
+const SHARED: [&str; 8] =
+    ["azure", "backports", "google", "jaraco", "opentelemetry", "ruamel", "sphinxcontrib", "zope"];
+
+/// Returns whether many distributions put modules into a top-level package.
+pub(super) fn is_shared(top: &str) -> bool {
+    SHARED.contains(&top)
+}
+
 /// Returns the distributions that are known to provide a module, or else those that are called as it is.
 pub(super) fn distributions(module: &str) -> Vec<String> {
     // The deepest name decides: `google.cloud.storage` before `google.cloud`.
@@ -52,7 +61,7 @@ pub(super) fn distributions(module: &str) -> Vec<String> {
     }
     let dashed = module.replace(['.', '_'], "-").to_lowercase();
     let first = module.split('.').next().unwrap_or(module).replace('_', "-").to_lowercase();
-    if first == dashed || first.is_empty() { vec![dashed] } else { vec![dashed, first] }
+    if first == dashed || first.is_empty() || is_shared(&first) { vec![dashed] } else { vec![dashed, first] }
 }
 
 /// Returns the top-level modules that a distribution provides, as far as names tell.
@@ -117,6 +126,7 @@ mod tests {
             ("yaml", "pyyaml"),
             ("google.cloud.storage", "google-cloud-storage"),
             ("google.protobuf.json_format", "protobuf"),
+            ("azure.storage.blob", "azure-storage-blob"),
             ("requests", "requests"),
             ("my_module", "my-module"),
         ] {

@@ -295,6 +295,14 @@ impl<'a> Follower<'a> {
         let resolution = self.resolver.resolve(&name);
         self.use_of(&resolution);
         match (resolution, &import.name) {
+            // Only the whole name tells which of many distributions is missing: `from google.cloud import storage`.
+            (Resolution::Missing { depth: 0 }, below) if known::is_shared(top(&name)) => {
+                let is_module = |below: &&String| {
+                    name.matches('.').count() < 2 && below.starts_with(|first: char| first.is_ascii_lowercase())
+                };
+                let below = below.as_ref().filter(is_module);
+                Outcome::Missing(below.map_or_else(|| name.clone(), |below| format!("{name}.{below}")))
+            }
             (Resolution::Missing { depth }, _) => Outcome::Missing(beginning(&name, depth + 1)),
             (Resolution::Namespace(_), Some(below)) => {
                 let full = format!("{name}.{below}");
