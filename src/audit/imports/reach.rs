@@ -26,6 +26,9 @@ const BESIDE: [&str; 12] = [
 const STARTS: [&str; 9] =
     ["__main__", "app", "asgi", "handler", "lambda_function", "lambda_handler", "main", "manage", "wsgi"];
 
+/// Folders and files of what people run by hand, perhaps with more than what is deployed.
+const BY_HAND: [&str; 4] = ["bin", "locustfile", "scripts", "tools"];
+
 /// Which modules are run for certain, in their order.
 pub(super) struct Reached {
     pub(super) certainly: Vec<bool>,
@@ -84,7 +87,8 @@ pub(super) fn reached(follower: &mut Follower, outcomes: &[Vec<Outcome>], starte
 /// package in what importing it runs and what has the name for it. The rest may need what only some of its users have.
 fn may_start(module: &Module) -> bool {
     let last = module.name.rsplit('.').next().unwrap_or_default();
-    !module.is_packaged || !module.name.contains('.') || STARTS.contains(&last)
+    let is_by_hand = BY_HAND.contains(&top(&module.name));
+    !is_by_hand && (!module.is_packaged || !module.name.contains('.') || STARTS.contains(&last))
 }
 
 /// Returns the modules that others import where that may fail or not be run.
