@@ -71,6 +71,9 @@ pub(super) fn reached(follower: &mut Follower, outcomes: &[Vec<Outcome>], starte
                 queue.extend(follower.chain(&format!("{name}.{below}")));
             }
         }
+        if !loads_what_it_mentions(module) {
+            continue;
+        }
         for mention in module.source.mentions.iter().filter(|mention| tops.contains(top(mention))) {
             queue.extend(follower.chain(mention));
         }
@@ -89,6 +92,13 @@ fn may_start(module: &Module) -> bool {
     let last = module.name.rsplit('.').next().unwrap_or_default();
     let is_by_hand = BY_HAND.contains(&top(&module.name));
     !is_by_hand && (!module.is_packaged || !module.name.contains('.') || STARTS.contains(&last))
+}
+
+/// Returns whether a module's strings name what is loaded for certain, as settings do. Those of a package may name what it
+/// works with if it is there.
+fn loads_what_it_mentions(module: &Module) -> bool {
+    let last = module.name.rsplit('.').next().unwrap_or_default();
+    !module.is_packaged || STARTS.contains(&last) || module.name.split('.').any(|name| name.contains("settings"))
 }
 
 /// Returns the modules that others import where that may fail or not be run.
