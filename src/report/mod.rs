@@ -226,6 +226,8 @@ pub struct BytecodeReport {
 /// What the audits found that is no reason to fail or to warn.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct AuditReport {
+    /// What may fail at run time.
+    pub warnings: Vec<String>,
     /// The distributions that nothing in the artifact imports or requires, as far as its sources tell.
     pub unused: Vec<String>,
 }

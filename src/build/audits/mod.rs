@@ -20,6 +20,9 @@ use crate::settings::Settings;
 use crate::target::Scheme;
 use crate::tree::FileTree;
 
+/// How many warnings are shown: a library may have one for each tool that it works with.
+const SHOWN: usize = 8;
+
 /// What is audited.
 pub struct Audited<'a> {
     /// The plan.
@@ -71,6 +74,11 @@ pub fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, 
     let mut findings: Vec<Finding> = libraries::audit(audited)?.into_iter().map(Finding::from).collect();
     findings.extend(imports::audit(audited, &mut report).into_iter().map(Finding::from));
     let (errors, warnings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_error);
-    warnings.iter().for_each(|finding| reporter.warn(&finding.to_string()));
+    report.warnings = warnings.iter().map(ToString::to_string).collect();
+    let (shown, rest) = report.warnings.split_at(SHOWN.min(report.warnings.len()));
+    shown.iter().for_each(|warning| reporter.warn(warning));
+    if !rest.is_empty() {
+        reporter.warn(&format!("{} more like these: --json lists them as `audit.warnings`", rest.len()));
+    }
     if errors.is_empty() { Ok(report) } else { Err(Failures(errors).into()) }
 }
