@@ -353,6 +353,7 @@ impl BuildError {
             Self::Tree(InsertError::Content(_) | InsertError::Kind(_)) => {
                 hint("leave one of the two out with --no-install-package, or lock versions that agree")
             }
+            Self::Tree(InsertError::Access(_)) => hint("name the file once with --include, or give it another place"),
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
             Self::Incomplete { lock, .. } => {

@@ -21,7 +21,7 @@ use crate::image::{Blob, BlobContent, Layer, Python};
 use crate::report::{Phase, Reporter};
 use crate::settings::Compression;
 use crate::target::{ImageTarget, Scheme};
-use crate::tree::{Content, Entry, FileTree, Mode, Origin, TreePath};
+use crate::tree::{Access, Content, Entry, FileTree, Origin, TreePath};
 
 /// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
 const FORMAT: u32 = 1;
@@ -63,7 +63,7 @@ pub fn environment(venv: &str, python: &Python) -> Result<Recipe, BuildError> {
     );
     let mut tree = LayerTree::default();
     let content = Content::Bytes(text.into_bytes().into());
-    let entry = Entry { mode: Mode::Regular, content, origin: Origin::Application };
+    let entry = Entry { access: Access::FILE, content, origin: Origin::Application };
     tree.files.insert(TreePath::below(venv, "pyvenv.cfg")?, entry)?;
     let minor = format!("python{}", python.version);
     for (name, target) in [("python", python.path.as_str()), ("python3", "python"), (&minor, "python")] {
@@ -102,9 +102,26 @@ pub fn distributions<'a>(
 /// Returns the layer of files that change with every build: local projects, and the application.
 ///
 /// # Errors
-/// Two files want one path.
-pub fn own<'a>(holds: String, files: impl Iterator<Item = &'a (TreePath, Entry)>) -> Result<Recipe, BuildError> {
-    Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: None })
+/// Two files want one path, or one wants that of a folder.
+pub fn own<'a>(
+    holds: String,
+    files: impl Iterator<Item = &'a (TreePath, Entry)>,
+    folders: &[(TreePath, Access)],
+) -> Result<Recipe, BuildError> {
+    let mut files = tree(files)?;
+    insert_folders(&mut files, folders)?;
+    Ok(Recipe { holds, tree: LayerTree { files, links: BTreeMap::new() }, key: None })
+}
+
+/// Adds the folders of which is said whose they are.
+///
+/// # Errors
+/// One is a file.
+pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, Access)]) -> Result<(), BuildError> {
+    for (path, access) in folders {
+        tree.insert_folder(path.clone(), *access, Origin::Application)?;
+    }
+    Ok(())
 }
 
 /// Joins the lowest layers, those that change the least, until the budget is kept: the application has its own as long
@@ -125,7 +142,7 @@ impl Recipe {
     pub fn places(&self) -> impl Iterator<Item = (TreePath, Entry)> {
         let link = |(path, target): (&TreePath, &String)| {
             let content = Content::Bytes(target.as_bytes().into());
-            (path.clone(), Entry { mode: Mode::Regular, content, origin: Origin::Application })
+            (path.clone(), Entry { access: Access::FILE, content, origin: Origin::Application })
         };
         let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
         files.chain(self.tree.links.iter().map(link))
@@ -135,6 +152,9 @@ impl Recipe {
     fn join(&mut self, other: Self) -> Result<(), BuildError> {
         for (path, entry) in other.tree.files.iter() {
             self.tree.files.insert(path.clone(), entry.clone())?;
+        }
+        for (path, access) in other.tree.files.folders() {
+            self.tree.files.insert_folder(path.clone(), *access, Origin::Application)?;
         }
         self.tree.links.extend(other.tree.links);
         self.holds = format!("{}, {}", self.holds, other.holds);

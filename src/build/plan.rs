@@ -160,7 +160,7 @@ impl<'a> Plan<'a> {
         let mut selected = locate::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
         let application = application(settings, workspace, &selected, reporter)?;
-        if selected.is_empty() && application.files.is_empty() {
+        if selected.is_empty() && application.is_empty() {
             return Err(BuildError::Empty);
         }
         Ok(Self { project, target, selected, excluded, application })
@@ -214,6 +214,7 @@ impl<'a> Plan<'a> {
             _ => false,
         };
         self.application.files.retain(|(_, entry)| !is_output(&entry.content));
+        self.application.placed_files.retain(|(_, entry)| !is_output(&entry.content));
     }
 
     /// Returns the root project's name, or its folder's if it has none.

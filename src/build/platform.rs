@@ -20,7 +20,7 @@ use crate::image::{Base, Image, Layer, Python, manifest};
 use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
 use crate::target::{Glibc, ImageTarget, LambdaProfile};
-use crate::tree::{Entry, FileTree, TreePath};
+use crate::tree::{Access, Entry, FileTree, TreePath};
 use crate::wheel::Wheel;
 
 /// What the image for one platform is made of.
@@ -77,17 +77,19 @@ impl Parts<'_> {
         let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
         let compiled = bytecode.of_application(&self.plan.application.files)?;
         let application = self.application(&compiled)?;
+        let folders = self.folders()?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
         for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
             tree.insert(path.clone(), entry.clone())?;
         }
+        layers::insert_folders(&mut tree, &folders)?;
         let (size, taken) = (tree.size(), environment.iter().flat_map(Recipe::places));
         taken.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))?;
         let audit = self.audit(&tree, cache, reporter)?;
         self.check_size(size)?;
 
-        let recipes = self.recipes(environment, &contents.dependencies, &fetched, &built, &application)?;
+        let recipes = self.recipes(environment, &contents.dependencies, &fetched, &built, (&application, &folders))?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, &self.wheels.projects)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
@@ -108,12 +110,26 @@ impl Parts<'_> {
         })
     }
 
-    /// Returns the application's files and their bytecode at their places.
+    /// Returns the application's files and their bytecode at their places, from the root of the file system.
     fn application(&self, compiled: &Installed) -> Result<Installed, BuildError> {
         let place = |(path, entry): &(TreePath, Entry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
-        bytecode::beside(&self.plan.application.files, compiled).map(place).collect()
+        let application = &self.plan.application;
+        let placed = application.placed_files.iter().cloned().map(Ok);
+        bytecode::beside(&application.files, compiled).map(place).chain(placed).collect()
+    }
+
+    /// Returns the folders of the application of which is said whose they are.
+    fn folders(&self) -> Result<Vec<(TreePath, Access)>, BuildError> {
+        let application = &self.plan.application;
+        let place = |(path, access): &(String, Access)| {
+            let below = TreePath::below(&self.target.application, path);
+            let path = if path.is_empty() { TreePath::new(&self.target.application) } else { below };
+            Ok((path?, *access))
+        };
+        let placed = application.placed_folders.iter().cloned().map(Ok);
+        application.folders.iter().map(place).chain(placed).collect()
     }
 
     /// Returns the layer of the virtual environment, if the image has one.
@@ -131,7 +147,7 @@ impl Parts<'_> {
         dependencies: &[Adapted],
         fetched: &[Installed],
         built: &[Installed],
-        application: &Installed,
+        (application, folders): (&Installed, &[(TreePath, Access)]),
     ) -> Result<Vec<Recipe>, BuildError> {
         let is_root = |wheel: &Wheel| {
             self.plan.selected.iter().any(|selected| selected.is_root() && selected.name == wheel.inventory.name)
@@ -143,15 +159,16 @@ impl Parts<'_> {
         };
         let members = match members.is_empty() {
             true => None,
-            false => Some(layers::own(holds(&members).join(", "), members.iter().flat_map(|(_, files)| *files))?),
+            false => Some(layers::own(holds(&members).join(", "), members.iter().flat_map(|(_, files)| *files), &[])?),
         };
         let mut names = holds(&roots);
-        names.extend((!application.is_empty()).then(|| "the application".to_owned()));
+        let is_nothing = application.is_empty() && folders.is_empty();
+        names.extend((!is_nothing).then(|| "the application".to_owned()));
         let own = match names.is_empty() {
             true => None,
             false => {
                 let files = roots.iter().flat_map(|(_, files)| *files).chain(application);
-                Some(layers::own(names.join(", "), files)?)
+                Some(layers::own(names.join(", "), files, folders)?)
             }
         };
         // What the base leaves room for; with none at all, the image is refused later on.
