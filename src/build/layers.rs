@@ -29,6 +29,22 @@ const FORMAT: u32 = 1;
 /// The files of a wheel at their places.
 pub type Installed = Vec<(TreePath, Entry)>;
 
+/// What an application lays over the base, at its places.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// The files.
+    pub files: Installed,
+    /// The folders of which is said whose they are.
+    pub folders: Vec<(TreePath, Access)>,
+}
+
+impl Own {
+    /// Tells whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.folders.is_empty()
+    }
+}
+
 /// A layer that is still to be made.
 pub struct Recipe {
     /// What is in it, for people.
@@ -77,23 +93,24 @@ pub fn environment(venv: &str, python: &Python) -> Result<Recipe, BuildError> {
 ///
 /// # Errors
 /// Two wheels of one layer want one path.
-pub fn distributions<'a>(
-    wheels: &'a [Adapted],
-    installed: &[Installed],
+pub fn distributions(
+    wheels: &[(&Adapted, &Installed)],
     target: &ImageTarget,
     budget: NonZeroUsize,
 ) -> Result<Vec<Recipe>, BuildError> {
-    let item = |adapted: &'a Adapted| Item { name: &adapted.wheel.inventory.name, size: adapted.wheel.size };
-    let items: Vec<Item> = wheels.iter().map(item).collect();
+    let items: Vec<Item> = wheels
+        .iter()
+        .map(|(adapted, _)| Item { name: &adapted.wheel.inventory.name, size: adapted.wheel.size })
+        .collect();
     let recipe = |indices: &Vec<usize>| {
         let names = indices.iter().map(|&index| {
-            let inventory = &wheels[index].wheel.inventory;
+            let inventory = &wheels[index].0.wheel.inventory;
             format!("{} {}", inventory.name, inventory.version)
         });
         let holds = names.collect::<Vec<_>>().join(", ");
-        let digests = indices.iter().map(|&index| wheels[index].key);
+        let digests = indices.iter().map(|&index| wheels[index].0.key);
         let key = key(digests, &target.scheme, &target.interpreter);
-        let files = indices.iter().flat_map(|&index| &installed[index]);
+        let files = indices.iter().flat_map(|&index| wheels[index].1);
         Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: Some(key) })
     };
     partition::partition(&items, budget).par_iter().map(recipe).collect()
@@ -146,6 +163,26 @@ impl Recipe {
         };
         let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
         files.chain(self.tree.links.iter().map(link))
+    }
+
+    /// Leaves the folders that lower layers have as they are: without a word on whose they are, a layer would make them
+    /// root's. Notes those of this layer, in their turn.
+    ///
+    /// # Errors
+    /// A folder there is a file here.
+    pub fn settle(&mut self, folders: &mut BTreeMap<TreePath, Access>) -> Result<(), BuildError> {
+        let LayerTree { files, links } = &mut self.tree;
+        for (path, access) in folders.iter() {
+            let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());
+            let is_here = files.is_folder(path.as_str()) || links.keys().any(is_above);
+            if is_here && !files.folders().any(|(stated, _)| stated == path) {
+                files.insert_folder(path.clone(), *access, Origin::Application)?;
+                let key = |key: Sha256| Sha256::of(format!("{}\n{path} {access}", key.hex()).as_bytes());
+                self.key = self.key.map(key);
+            }
+        }
+        folders.extend(files.folders().map(|(path, access)| (path.clone(), *access)));
+        Ok(())
     }
 
     /// Adds what another layer holds.

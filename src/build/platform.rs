@@ -1,15 +1,15 @@
 //! The image for one platform.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::adapt::{Adapted, Adapter};
+use super::adapt::Adapter;
 use super::audits::{self, Audited, Deployment};
 use super::base::Bases;
 use super::bytecode::{self, Bytecode};
-use super::layers::{self, Installed, Made, Recipe};
+use super::layers::{self, Installed, Made, Own, Recipe};
 use super::plan::Plan;
+use super::stack::Stack;
 use super::wheels::Obtained;
 use super::{BuildError, start, wheels};
 use crate::audit::handler::Root;
@@ -21,7 +21,6 @@ use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
 use crate::target::{Glibc, ImageTarget, LambdaProfile};
 use crate::tree::{Access, Entry, FileTree, TreePath};
-use crate::wheel::Wheel;
 
 /// What the image for one platform is made of.
 pub struct Parts<'a> {
@@ -76,20 +75,31 @@ impl Parts<'_> {
         let fetched = wheels::install_all(&contents.dependencies, &target.scheme, &target.interpreter)?;
         let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
         let compiled = bytecode.of_application(&self.plan.application.files)?;
-        let application = self.application(&compiled)?;
-        let folders = self.folders()?;
+        let application = self.application(self.plan, &compiled)?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
-        for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
+        for (path, entry) in fetched.iter().chain(&built).chain([&application.files]).flatten() {
             tree.insert(path.clone(), entry.clone())?;
         }
-        layers::insert_folders(&mut tree, &folders)?;
+        layers::insert_folders(&mut tree, &application.folders)?;
         let (size, taken) = (tree.size(), environment.iter().flat_map(Recipe::places));
         taken.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))?;
         let audit = self.audit(&tree, cache, reporter)?;
         self.check_size(size)?;
 
-        let recipes = self.recipes(environment, &contents.dependencies, &fetched, &built, (&application, &folders))?;
+        let stack = Stack {
+            target,
+            contents: &contents,
+            fetched: &fetched,
+            built: &built,
+            budget: self.settings.layers,
+            base_layers: self.base.layers.len(),
+        };
+        let own = |plan: &Plan| match std::ptr::eq(plan, self.plan) {
+            true => Ok(application.clone()),
+            false => self.application(plan, &bytecode.of_application(&plan.application.files)?),
+        };
+        let recipes = stack.recipes(self.plan, environment.into_iter().collect(), &own)?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, &self.wheels.projects)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
@@ -110,26 +120,24 @@ impl Parts<'_> {
         })
     }
 
-    /// Returns the application's files and their bytecode at their places, from the root of the file system.
-    fn application(&self, compiled: &Installed) -> Result<Installed, BuildError> {
+    /// Returns what a plan's application lays over the base, its bytecode among it, at its places.
+    fn application(&self, plan: &Plan, compiled: &Installed) -> Result<Own, BuildError> {
+        let application = &plan.application;
         let place = |(path, entry): &(TreePath, Entry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
-        let application = &self.plan.application;
-        let placed = application.placed_files.iter().cloned().map(Ok);
-        bytecode::beside(&application.files, compiled).map(place).chain(placed).collect()
-    }
-
-    /// Returns the folders of the application of which is said whose they are.
-    fn folders(&self) -> Result<Vec<(TreePath, Access)>, BuildError> {
-        let application = &self.plan.application;
-        let place = |(path, access): &(String, Access)| {
-            let below = TreePath::below(&self.target.application, path);
-            let path = if path.is_empty() { TreePath::new(&self.target.application) } else { below };
-            Ok((path?, *access))
+        let files = bytecode::beside(&application.files, compiled).map(place);
+        let files = files.chain(application.placed_files.iter().cloned().map(Ok));
+        let place = |(path, access): &(String, Access)| match path.as_str() {
+            "" => Ok((TreePath::new(&self.target.application)?, *access)),
+            path => Ok((TreePath::below(&self.target.application, path)?, *access)),
         };
-        let placed = application.placed_folders.iter().cloned().map(Ok);
-        application.folders.iter().map(place).chain(placed).collect()
+        let folders = application.folders.iter().map(place);
+        let folders = folders.chain(application.placed_folders.iter().cloned().map(Ok));
+        Ok(Own {
+            files: files.collect::<Result<_, BuildError>>()?,
+            folders: folders.collect::<Result<_, BuildError>>()?,
+        })
     }
 
     /// Returns the layer of the virtual environment, if the image has one.
@@ -138,47 +146,6 @@ impl Parts<'_> {
             (Some(venv), Some(python)) => Ok(Some(layers::environment(venv, python)?)),
             _ => Ok(None),
         }
-    }
-
-    /// Divides the files among layers: what changes seldom lies below what changes often.
-    fn recipes(
-        &self,
-        environment: Option<Recipe>,
-        dependencies: &[Adapted],
-        fetched: &[Installed],
-        built: &[Installed],
-        (application, folders): (&Installed, &[(TreePath, Access)]),
-    ) -> Result<Vec<Recipe>, BuildError> {
-        let is_root = |wheel: &Wheel| {
-            self.plan.selected.iter().any(|selected| selected.is_root() && selected.name == wheel.inventory.name)
-        };
-        let (roots, members): (Vec<_>, Vec<_>) =
-            self.wheels.projects.iter().zip(built).partition(|(wheel, _)| is_root(wheel));
-        let holds = |wheels: &[(&Wheel, &Installed)]| {
-            wheels.iter().map(|(wheel, _)| wheel.inventory.name.to_string()).collect::<Vec<_>>()
-        };
-        let members = match members.is_empty() {
-            true => None,
-            false => Some(layers::own(holds(&members).join(", "), members.iter().flat_map(|(_, files)| *files), &[])?),
-        };
-        let mut names = holds(&roots);
-        let is_nothing = application.is_empty() && folders.is_empty();
-        names.extend((!is_nothing).then(|| "the application".to_owned()));
-        let own = match names.is_empty() {
-            true => None,
-            false => {
-                let files = roots.iter().flat_map(|(_, files)| *files).chain(application);
-                Some(layers::own(names.join(", "), files, folders)?)
-            }
-        };
-        // What the base leaves room for; with none at all, the image is refused later on.
-        let room = NonZeroUsize::new(manifest::MAX_LAYERS.saturating_sub(self.base.layers.len()));
-        let budget = self.settings.layers.min(room.unwrap_or(NonZeroUsize::MIN));
-        let others = [&environment, &members, &own].into_iter().flatten().count();
-        let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
-        let distributions = layers::distributions(dependencies, fetched, self.target, of_distributions)?;
-        let recipes = environment.into_iter().chain(distributions).chain(members).chain(own);
-        layers::within(budget, recipes.collect())
     }
 
     /// Refuses a handler that is not in the image, and what would not run otherwise.

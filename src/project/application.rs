@@ -11,7 +11,7 @@ use super::collector::Collector;
 use super::include::Start;
 pub use super::include::{Include, InvalidInclude};
 pub use super::rules::{Excludes, InvalidExclude, Rule};
-use crate::tree::{Access, Entry, InvalidPath, TreePath};
+use crate::tree::{Access, Content, Entry, InvalidPath, TreePath};
 
 /// The files of an application.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,36 @@ impl Application {
     /// Tells whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.all_files().next().is_none() && self.folders.is_empty() && self.placed_folders.is_empty()
+    }
+
+    /// Adds what another application has besides; a file of both is there once.
+    ///
+    /// # Errors
+    /// The two have different files for one path.
+    pub fn and(mut self, other: Self) -> Result<Self, ApplicationError> {
+        let source = |entry: &Entry| match &entry.content {
+            Content::File { path, .. } => path.to_path_buf(),
+            Content::Archived { .. } | Content::Bytes(_) => PathBuf::new(),
+        };
+        for (files, others) in [(&mut self.files, other.files), (&mut self.placed_files, other.placed_files)] {
+            for (path, entry) in others {
+                match files.binary_search_by(|(taken, _)| taken.cmp(&path)) {
+                    Ok(at) if source(&files[at].1) == source(&entry) => {}
+                    Ok(at) => {
+                        let (first, second) = (source(&files[at].1), source(&entry));
+                        return Err(ApplicationError::Conflict { path, first, second });
+                    }
+                    Err(at) => files.insert(at, (path, entry)),
+                }
+            }
+        }
+        // What is said last holds.
+        self.folders.extend(other.folders);
+        self.placed_folders.extend(other.placed_folders);
+        let new: Vec<String> = other.taken.into_iter().filter(|taken| !self.taken.contains(taken)).collect();
+        self.taken.extend(new);
+        self.left_out.extend(other.left_out);
+        Ok(self)
     }
 }
 

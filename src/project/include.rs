@@ -60,9 +60,9 @@ pub struct InvalidInclude {
 }
 
 impl Include {
-    /// Returns the include as it is meant in a file of `folder`: a relative path is below that.
-    pub fn in_folder(self, folder: &Path) -> Self {
-        Self { source: folder.join(self.source), ..self }
+    /// Makes a relative path one of a folder's.
+    pub fn rebase(&mut self, folder: &Path) {
+        self.source = folder.join(&self.source);
     }
 
     /// Returns the file or folder that is named.
@@ -280,7 +280,8 @@ mod tests {
         assert_eq!(json!(include(json!({ "path": "a:b", "to": "c" })).unwrap()), "a:b:c");
         let parsed = include(json!({ "path": "run.sh", "mode": "755", "owner": "7" })).unwrap();
         assert_eq!(json!(parsed), json!({ "path": "run.sh", "mode": "0755", "owner": "7:7" }));
-        let moved = parsed.in_folder(Path::new("/project"));
+        let mut moved = parsed;
+        moved.rebase(Path::new("/project"));
         assert_eq!(moved.source(), Path::new("/project/run.sh"));
     }
 

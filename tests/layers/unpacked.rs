@@ -80,7 +80,7 @@ fn expected(tree: &LayerTree) -> BTreeMap<String, (char, u32, Vec<u8>)> {
     }
     for (path, entry) in tree.files.iter() {
         let content = entry.content.read(u64::MAX).unwrap();
-        expected.insert(path.to_string(), ('f', entry.mode.permissions(), content));
+        expected.insert(path.to_string(), ('f', entry.access.mode.permissions(), content));
     }
     for (path, target) in &tree.links {
         expected.insert(path.to_string(), ('l', 0o777, target.clone().into_bytes()));
