@@ -155,11 +155,16 @@ pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>,
 }
 
 impl Recipe {
+    /// Makes a layer of a tree.
+    pub fn of(holds: String, tree: LayerTree) -> Self {
+        Self { holds, tree, key: None }
+    }
+
     /// Returns every path that the layer takes, with what is there; of a link, where it points.
     pub fn places(&self) -> impl Iterator<Item = (TreePath, Entry)> {
         let link = |(path, target): (&TreePath, &String)| {
             let content = Content::Bytes(target.as_bytes().into());
-            (path.clone(), Entry { access: Access::FILE, content, origin: Origin::Application })
+            (path.clone(), Entry { access: Access::PROGRAM, content, origin: Origin::Application })
         };
         let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
         files.chain(self.tree.links.iter().map(link))

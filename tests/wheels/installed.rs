@@ -70,7 +70,7 @@ fn everything() -> Forge {
 fn every_part_goes_to_its_place() {
     let files = install_forged(&everything(), &nested()).unwrap();
     let shown: Vec<String> =
-        files.iter().map(|(path, entry)| format!("{:o} {path}", entry.mode.permissions())).collect();
+        files.iter().map(|(path, entry)| format!("{:o} {path}", entry.access.mode.permissions())).collect();
     let lib = "python/lib/python3.13/site-packages";
     assert_eq!(
         shown,
