@@ -49,11 +49,13 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// Returns the first word of what is started, if it is the user's.
+    /// Returns the first word of what is started, if it is a program that the user names.
     fn program(&self) -> Option<&str> {
         let start = &self.settings.start;
         let has_entrypoint = match (&start.entrypoint, self.target.entrypoint) {
             (Some(words), _) => !words.is_empty(),
+            // Lambda's clients take the handler, whatever the base says.
+            (None, _) if self.target.handler => return None,
             (None, BaseEntrypoint::Inherit) => !self.base.config.execution.entrypoint.is_empty(),
             (None, BaseEntrypoint::Reset) => false,
         };
