@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use super::printer::count;
+use crate::archive::ArchiveError;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::image::InvalidTimestamp;
@@ -39,6 +40,9 @@ pub enum CliError {
         /// How many things are wrong.
         findings: usize,
     },
+    /// A manual page cannot be written.
+    #[error(transparent)]
+    Page(#[from] ArchiveError),
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -57,6 +61,7 @@ impl CliError {
             Self::Build(error) => error.hints(),
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
+            Self::Page(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::InvalidLocation(_) => vec!["an address looks like https://example.org/simple".to_owned()],
             Self::Created(_) | Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
