@@ -17,11 +17,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wheel::filename", &["name"]),
     ("target", &["name", "tree", "wheel::filename"]),
     ("marker", &["name", "redact", "target"]),
+    ("syntax", &["target"]),
     ("constraint", &["marker"]),
     ("wheel", &["digest", "name", "target", "tree", "wheel::filename"]),
     ("trim", &["wheel"]),
     ("cache", &["digest", "wheel", "wheel::filename"]),
-    ("audit", &["name", "target", "tree"]),
+    ("audit", &["name", "syntax", "target", "tree"]),
     ("builder", &["redact", "target"]),
     ("bytecode", &["target"]),
     ("project", &["constraint", "name", "redact", "tree"]),
@@ -68,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wheel::filename",
         ],
     ),
+    ("scaffold", &["audit", "build", "lock", "marker", "name", "project", "settings", "syntax", "target", "tree"]),
 ];
 
 /// The longest that a file may be, in lines.

@@ -8,6 +8,7 @@ use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::image::InvalidTimestamp;
 use crate::index::InvalidLocation;
+use crate::scaffold::ScaffoldError;
 use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
@@ -22,6 +23,9 @@ pub enum CliError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A project is not set up.
+    #[error(transparent)]
+    Scaffold(#[from] ScaffoldError),
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
@@ -57,6 +61,7 @@ impl CliError {
             Self::Build(error) => error.hints(),
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
+            Self::Scaffold(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::InvalidLocation(_) => vec!["an address looks like https://example.org/simple".to_owned()],
             Self::Created(_) | Self::Output(_) | Self::NotVerified { .. } => Vec::new(),

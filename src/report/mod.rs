@@ -1,6 +1,7 @@
 //! What a build tells: progress and warnings while it works, and a report when it is done.
 
 mod artifact;
+mod init;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ pub use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
     DiffReport, FileReport, FindingReport, InspectReport, OwnerReport, StackedLayerReport, VerifyReport,
 };
+pub use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 
 /// A part of the work that takes long enough to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
