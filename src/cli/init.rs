@@ -100,7 +100,7 @@ fn project_report(proposal: &Proposal) -> InitProjectReport {
     let Proposal { project, targets } = proposal;
     let targets = targets.iter().map(|target| InitTargetReport {
         name: target.name.clone(),
-        kind: target.kind.to_string(),
+        kind: target.kind.name().to_owned(),
         what: target.what.clone(),
     });
     InitProjectReport {
@@ -194,22 +194,25 @@ fn show_project(proposal: &Proposal, printer: &Printer, page: &mut Page) {
     };
     page.field("lock", &lock);
     let found = found(project);
-    for kind in ["handler", "application", "program", "tests"] {
-        let of_kind: Vec<&InitFoundReport> = found.iter().filter(|found| found.kind == kind).collect();
+    let is_program = |found: &InitFoundReport| found.kind == "program";
+    let only_programs = found.iter().all(|found| is_program(found) || found.kind == "tests");
+    for (kind, label) in [("handler", "handler"), ("application", "app"), ("program", "program"), ("tests", "tests")] {
+        let is_shown = |found: &&InitFoundReport| found.kind == kind && (only_programs || !is_program(found));
+        let of_kind: Vec<&InitFoundReport> = found.iter().filter(is_shown).collect();
         let shown = if printer.is_verbose() || of_kind.len() <= SHOWN + 1 { of_kind.len() } else { SHOWN };
         for found in &of_kind[..shown] {
             let place = match (&found.path, found.line) {
                 (Some(path), Some(line)) => format!(", {path}:{line}"),
                 _ => String::new(),
             };
-            page.field(kind, &visible(&format!("{}  ({}{place})", found.name, found.reason)));
+            page.field(label, &visible(&format!("{}  ({}{place})", found.name, found.reason)));
         }
         if shown < of_kind.len() {
             page.field("", &format!("{} more; -v shows them", of_kind.len() - shown));
         }
     }
     for target in targets {
-        page.field("target", &format!("{}  ({}: {})", target.name, target.kind, target.what));
+        page.field("target", &format!("{}  ({}: {})", target.name, target.kind.name(), target.what));
     }
     for note in project.notes() {
         page.field("note", &note);

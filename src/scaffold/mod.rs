@@ -178,7 +178,7 @@ pub fn scaffold(
         }
         proposals.push(Proposal { project, targets });
     }
-    let repository = Repository::find(root);
+    let repository = Repository::find(&workspace.root);
     let folders =
         if is_workspace { vec![root] } else { proposals.iter().map(|proposal| &proposal.project.folder).collect() };
     let folders: Vec<PathBuf> =
@@ -221,16 +221,12 @@ fn next(folder: &Path, proposals: &[Proposal], is_workspace: bool) -> Vec<String
             commands.push(command);
         }
     }
-    let mut build = "pybundle build".to_owned();
     if folder != Path::new(".") {
         let text = folder.to_string_lossy();
         let quoted = shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned());
-        build.push_str(&format!(" --project {quoted}"));
+        commands.insert(0, format!("cd {quoted}"));
     }
-    if is_workspace {
-        build.push_str(" --workspace");
-    }
-    commands.push(format!("{build} --dry-run"));
-    commands.push(build);
+    let build = if is_workspace { "pybundle build --workspace" } else { "pybundle build" };
+    commands.extend([format!("{build} --dry-run"), build.to_owned()]);
     commands
 }

@@ -353,3 +353,111 @@ impl<'a> Visitor<'a> for Anywhere {
         visitor::walk_expr(self, expression);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: &str) -> Module {
+        let python = PythonVersion { major: 3, minor: 13 };
+        Module::read("shop.api", "shop/api.py", source.as_bytes(), python).unwrap_or_else(|| panic!("{source}"))
+    }
+
+    #[test]
+    fn handlers_are_functions_of_an_event_and_a_context() {
+        for (source, name, kind) in [
+            ("def lambda_handler(a, b): pass", "lambda_handler", HandlerKind::Named),
+            ("def handler(event, _): pass", "handler", HandlerKind::Named),
+            ("def on_order(event: dict, context) -> None: pass", "on_order", HandlerKind::Function),
+            ("def f(_event, _context, /, extra=None, *rest): pass", "f", HandlerKind::Function),
+            ("def f(sqs_event, lambda_context): pass", "f", HandlerKind::Function),
+            ("@logger.inject_lambda_context(log_event=True)\ndef f(e, c): pass", "f", HandlerKind::Powertools),
+            ("@event_source\ndef f(e, c): pass", "f", HandlerKind::Powertools),
+            ("import mangum\nh = mangum.Mangum(app)", "h", HandlerKind::Adapter("Mangum")),
+            ("from mangum import Mangum as M\nh: object = M(app)", "h", HandlerKind::Adapter("Mangum")),
+            ("from chalice import Chalice\napp = Chalice('shop')", "app", HandlerKind::Adapter("Chalice")),
+            ("lambda_handler = make()", "lambda_handler", HandlerKind::Object),
+            ("if local:\n  pass\nelse:\n  def f(event, context): pass", "f", HandlerKind::Function),
+            ("try:\n  import a\nfinally:\n  def f(event, context): pass", "f", HandlerKind::Function),
+        ] {
+            let found = read(source).handlers;
+            assert_eq!(found.iter().map(|(name, kind, _)| (name.as_str(), *kind)).collect::<Vec<_>>(), [(name, kind)]);
+        }
+        for source in [
+            "def handler(signum, frame): pass",
+            "def handler(request, error): pass",
+            "async def lambda_handler(event, context): pass",
+            "def f(event): pass",
+            "def f(event, context, more): pass",
+            "def f(event, context, *, more): pass",
+            "def f(self, event, context): pass",
+            "class C:\n  def f(event, context): pass",
+            "def g():\n  def f(event, context): pass",
+            "if __name__ == '__main__':\n  def f(event, context): pass",
+            "handler = logging.StreamHandler()",
+            "Mangum = 1\nh = Mangum(app)",
+        ] {
+            assert_eq!(read(source).handlers.len(), 0, "{source}");
+        }
+    }
+
+    #[test]
+    fn applications_are_known_by_what_they_are_made_with() {
+        for (source, name, framework, is_factory) in [
+            ("from fastapi import FastAPI\napp = FastAPI()", "app", "FastAPI", false),
+            ("import fastapi as f\napi = f.FastAPI(title='x')", "api", "FastAPI", false),
+            (
+                "import flask\ndef create_app(config=None):\n  a = flask.Flask('x')\n  return a",
+                "create_app",
+                "Flask",
+                true,
+            ),
+            ("def make():\n  from falcon.asgi import App\n  if x:\n    return App()", "make", "Falcon", true),
+            ("from pyramid.config import Configurator as C\napp = C().make_wsgi_app()", "app", "Pyramid", false),
+            (
+                "from django.core.wsgi import get_wsgi_application as g\napplication = g()",
+                "application",
+                "Django",
+                false,
+            ),
+        ] {
+            let found = read(source).applications;
+            let found: Vec<_> = found.iter().map(|o| (o.name.as_str(), o.framework.name, o.is_factory)).collect();
+            assert_eq!(found, [(name, framework, is_factory)], "{source}");
+        }
+        for source in [
+            "from .fastapi import FastAPI\napp = FastAPI()",
+            "app = FastAPI()",
+            "# app = FastAPI()",
+            "import flask\ndef create_app(config):\n  return flask.Flask('x')",
+            "import flask\nasync def create_app():\n  return flask.Flask('x')",
+            "import flask\ndef f():\n  def g():\n    return flask.Flask('x')\n  return g",
+        ] {
+            assert_eq!(read(source).applications.len(), 0, "{source}");
+        }
+        let called = read("from .factory import create as c\nfrom .. import other\nd = c()\ne = other.f()").calls;
+        let called: Vec<&str> = called.iter().map(|(_, callable, _)| callable.as_str()).collect();
+        assert_eq!(called, ["shop.factory.create", "other.f"]);
+    }
+
+    #[test]
+    fn what_else_counts_is_found_anywhere() {
+        let module = read(
+            "import os, a.b\ndef main():\n  from c import d\n  from . import e\n  \
+             os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\nif __name__ == '__main__':\n  main()",
+        );
+        assert_eq!(module.settings.as_deref(), Some("shop.settings"));
+        assert_eq!(module.roots, ["a", "c", "os"].map(str::to_owned).into());
+        assert!(module.runs);
+        let settings = "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.prod'";
+        assert_eq!(read(settings).settings.as_deref(), Some("shop.prod"));
+        let lines = read("import x\n\n@a\n@b\ndef f(event, context):\n  pass").handlers;
+        assert_eq!(lines[0].2, 5);
+    }
+
+    #[test]
+    fn what_is_no_python_offers_nothing() {
+        let python = PythonVersion { major: 3, minor: 13 };
+        assert!(Module::read("a", "a.py", b"def f(:", python).is_none());
+    }
+}

@@ -1,12 +1,14 @@
 //! The targets that suit a project.
 
 use super::Project;
+use super::frameworks::Interface;
 use super::servers::{PORT, Service};
 use super::start::{ApplicationFound, ProgramFound};
 use super::suite::{Needs, NoRunner, Suite};
 use super::table::Table;
 use crate::audit::handler::Handler;
-use crate::target::{Kind, Reason};
+use crate::options::Kind;
+use crate::target::Reason;
 
 /// How many other handlers and applications a comment names.
 const NAMED: usize = 4;
@@ -103,9 +105,10 @@ fn program(project: &Project) -> Program<'_> {
         Some((application, service)) => Program::Service(application, service),
         // Django makes both applications in every project, and WSGI is what its own documentation begins with.
         None => {
-            let wsgi = starts.applications.iter().find(|other| {
-                other.framework.name == "Django" && other.interface() == super::frameworks::Interface::Wsgi
-            });
+            let wsgi = starts
+                .applications
+                .iter()
+                .find(|other| other.framework.name == "Django" && other.interface() == Interface::Wsgi);
             let application = wsgi.filter(|_| first.framework.name == "Django").unwrap_or(first);
             Program::Service(application, serve(application))
         }
@@ -115,11 +118,8 @@ fn program(project: &Project) -> Program<'_> {
 fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
     let handlers = &project.sources.starts.handlers;
     let mut table = Table::new(&name);
-    table.text("kind", "lambda");
-    table.comment(&format!(
-        "{}. The function is configured with the same.",
-        sentence(&project.python_reason.to_string())
-    ));
+    table.text("kind", Kind::Lambda.name());
+    table.comment(&format!("{} The function is configured with the same.", because(&project.python_reason)));
     table.text("runtime", &format!("python{}", project.python));
     let asked = wishes.handler.as_ref().map(ToString::to_string);
     let found = match &asked {
@@ -153,9 +153,9 @@ fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
 
 fn image(project: &Project, name: String, program: &Program) -> Target {
     let mut table = Table::new(&name);
-    table.text("kind", "image");
+    table.text("kind", Kind::Image.name());
     if project.python_reason != Reason::PythonVersionFile {
-        table.comment(&format!("{}.", sentence(&project.python_reason.to_string())));
+        table.comment(&because(&project.python_reason));
         table.text("python", &project.python.to_string());
     }
     let starts = &project.sources.starts;
@@ -170,8 +170,8 @@ fn image(project: &Project, name: String, program: &Program) -> Target {
             format!("{} by {}", application.framework.name, service.server.name())
         }
         Program::Program(found) => {
-            let place = found.place.as_ref().map(|place| format!("{}: ", place.path)).unwrap_or_default();
-            table.comment(&format!("{place}{}.", found.what));
+            let place = found.place.as_ref().map_or("pyproject.toml", |place| &place.path);
+            table.comment(&format!("{place}: {}.", found.what));
             table.words("cmd", &found.command);
             let others: Vec<String> = starts.programs.iter().skip(1).map(|other| other.command.join(" ")).collect();
             if !others.is_empty() {
@@ -198,7 +198,10 @@ fn serve(project: &Project, application: &ApplicationFound, service: &Service, t
     let factory = if application.is_factory { ", made by a function," } else { "" };
     let place = &application.place;
     match service.is_locked {
-        true => table.comment(&format!("{place}: {}{factory} started by {server}, which is locked.", framework.name)),
+        true => {
+            let known = if project.locked.path.is_some() { "locked" } else { "declared" };
+            table.comment(&format!("{place}: {}{factory} started by {server}, which is {known}.", framework.name));
+        }
         false => {
             let (name, interface) = (framework.name, framework.interface);
             table.comment(&format!("{place}: {name}{factory} and no {interface} server is locked. For this command:"));
@@ -209,9 +212,12 @@ fn serve(project: &Project, application: &ApplicationFound, service: &Service, t
     if service.configuration.is_none() {
         table.numbers("expose", &[PORT]);
     }
-    let others = project.sources.starts.applications.iter().filter(|other| *other != application);
-    let others: Vec<String> =
-        others.filter(|other| other.framework.name != "Django").map(ApplicationFound::reference).collect();
+    // Of Django's two the better one was chosen, and functions make what others are.
+    let is_other = |other: &&ApplicationFound| {
+        *other != application && other.framework.name != "Django" && (application.is_factory || !other.is_factory)
+    };
+    let others = project.sources.starts.applications.iter().filter(is_other);
+    let others: Vec<String> = others.map(ApplicationFound::reference).collect();
     if !others.is_empty() {
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         table.comment(&format!("There are other applications: {}.", listed(&others)));
@@ -281,10 +287,13 @@ impl NoRunner {
     }
 }
 
-/// Returns a text that begins with a capital letter.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+/// Says why a project gets its version of Python.
+fn because(reason: &Reason) -> String {
+    match reason {
+        Reason::PythonVersionFile => "By .python-version.".to_owned(),
+        Reason::RequiresPython(specifiers) => format!("The newest that requires-python {specifiers} allows."),
+        Reason::Newest => "The newest, since neither .python-version nor requires-python asks for one.".to_owned(),
+    }
 }
 
 fn listed(names: &[&str]) -> String {

@@ -32,9 +32,9 @@ pub enum Service {
 }
 
 impl Repository {
-    /// Finds the repository of a folder.
-    pub fn find(folder: &Path) -> Self {
-        let root = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder).to_owned();
+    /// Finds the repository that a workspace belongs to.
+    pub fn find(workspace: &Path) -> Self {
+        let root = workspace.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(workspace).to_owned();
         let is_gitlab = root.join(GITLAB).is_file()
             || !root.join(".github").is_dir() && revision::source(&root).is_some_and(|source| is_on_gitlab(&source));
         Self { root, service: if is_gitlab { Service::GitLab } else { Service::GitHub } }
@@ -48,16 +48,16 @@ fn is_on_gitlab(source: &str) -> bool {
 /// Returns the workflow of GitHub for projects in these folders, relative to the repository's root.
 pub fn github(projects: &[PathBuf], is_workspace: bool) -> String {
     let mut jobs = String::new();
-    for (name, project, flags) in jobs_of(projects, is_workspace) {
+    for (name, project) in jobs_of(projects) {
         jobs.push_str(&format!("  {name}:\n    runs-on: ubuntu-24.04\n    steps:\n"));
         jobs.push_str("      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1\n");
         jobs.push_str("        with:\n          persist-credentials: false\n");
         jobs.push_str(&format!("      - uses: {ACTION}\n"));
         let project = (project != ".").then(|| format!("          project: {project}\n"));
-        let flags = flags.map(|flags| format!("          args: {flags}\n"));
-        if project.is_some() || flags.is_some() {
+        let workspace = is_workspace.then(|| "          workspace: true\n".to_owned());
+        if project.is_some() || is_workspace {
             jobs.push_str("        with:\n");
-            jobs.extend(project.into_iter().chain(flags));
+            jobs.extend(project.into_iter().chain(workspace));
         }
     }
     format!(
@@ -72,28 +72,28 @@ pub fn github(projects: &[PathBuf], is_workspace: bool) -> String {
 /// Returns what to add to GitLab's pipeline.
 pub fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
     let mut jobs = String::new();
-    for (name, project, flags) in jobs_of(projects, is_workspace) {
+    let workspace = if is_workspace { " --workspace" } else { "" };
+    for (name, project) in jobs_of(projects) {
         let project = if project == "." { String::new() } else { format!(" --project {project}") };
-        let flags = flags.map(|flags| format!(" {flags}")).unwrap_or_default();
         let job = if name == "build" { "pybundle".to_owned() } else { format!("pybundle-{name}") };
         jobs.push_str(&format!(
             "{job}:\n  image: ghcr.io/astral-sh/uv:debian-slim\n  variables:\n    PYBUNDLE_CACHE_DIR: $CI_PROJECT_DIR/.cache/pybundle\n  \
              cache:\n    key: pybundle\n    paths: [.cache/pybundle]\n  \
-             script:\n    - uvx pybundle build{project}{flags}\n  \
+             script:\n    - uvx pybundle build{project}{workspace}\n  \
              artifacts:\n    paths: [\"**/dist/*\"]\n"
         ));
     }
     jobs
 }
 
-/// Returns the jobs, each with its name, its project and its flags: one for a workspace, else one for each project.
-fn jobs_of(projects: &[PathBuf], is_workspace: bool) -> Vec<(String, String, Option<&'static str>)> {
+/// Returns the jobs: the name and the folder of each.
+fn jobs_of(projects: &[PathBuf]) -> Vec<(String, String)> {
     let shown = |path: &Path| match path.as_os_str().is_empty() {
         true => ".".to_owned(),
         false => path.display().to_string(),
     };
     match projects {
-        [only] => vec![("build".to_owned(), shown(only), is_workspace.then_some("--workspace"))],
-        several => several.iter().map(|path| (shown(path).replace(['/', '.'], "-"), shown(path), None)).collect(),
+        [only] => vec![("build".to_owned(), shown(only))],
+        several => several.iter().map(|path| (shown(path).replace(['/', '.'], "-"), shown(path))).collect(),
     }
 }
