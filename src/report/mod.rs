@@ -2,6 +2,7 @@
 
 mod artifact;
 mod init;
+mod targets;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,10 @@ pub use artifact::{
     DiffReport, FileReport, FindingReport, InspectReport, OwnerReport, StackedLayerReport, VerifyReport,
 };
 pub use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
+pub use targets::{
+    Artifact, BuiltReport, ConfigurationReport, ErrorReport, InForceReport, ListedReport, Outcome, Planned,
+    TargetListReport, TargetsReport, ValueReport,
+};
 
 /// A part of the work that takes long enough to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
