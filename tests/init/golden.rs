@@ -131,5 +131,8 @@ handler = "app.handler"
     succeed(pybundle(&["build", "--offline"]).current_dir(project.0.path()));
     let zip = zip::ZipArchive::new(fs::File::open(project.path("dist/function.zip")).unwrap()).unwrap();
     let files: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
-    assert!(files.contains(&"app.py".to_owned()) && files.iter().any(|name| name.starts_with("example_tally/")), "{files:?}");
+    assert!(
+        files.contains(&"app.py".to_owned()) && files.iter().any(|name| name.starts_with("example_tally/")),
+        "{files:?}"
+    );
 }
