@@ -76,7 +76,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wheel::filename",
         ],
     ),
-    ("scaffold", &["audit", "build", "lock", "marker", "name", "project", "settings", "syntax", "target", "tree"]),
+    (
+        "scaffold",
+        &["audit", "build", "lock", "marker", "name", "options", "project", "settings", "syntax", "target", "tree"],
+    ),
 ];
 
 /// The longest that a file may be, in lines.

@@ -165,7 +165,7 @@ fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut Page) 
         page.line(&format!("{would}{verb} {}", file.path.display()));
         if dry_run {
             page.line("");
-            file.addition.trim().lines().for_each(|line| page.line(&format!("    {line}").trim_end().to_owned()));
+            file.addition.trim().lines().for_each(|line| page.line(format!("    {line}").trim_end()));
             page.line("");
         }
     }

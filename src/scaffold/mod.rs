@@ -160,11 +160,17 @@ pub fn scaffold(
         true => members(&workspace, environment)?,
     };
     let root = &workspace.folder(workspace.current());
-    let is_asked_for = wishes.kinds.is_some() || wishes.handler.is_some();
-    let is_deployable = |project: &Project| project.is_configured || !project.sources.starts.is_empty();
+    // What is asked for is meant for a project, and not for whichever libraries are in a workspace.
+    let is_asked_for = !is_workspace && (wishes.kinds.is_some() || wishes.handler.is_some());
+    let has_handler = |project: &Project| match &wishes.handler {
+        Some(asked) => project.sources.starts.handlers.iter().any(|found| found.handler == asked.to_string()),
+        None => true,
+    };
+    let is_deployable = |project: &Project| {
+        is_asked_for || project.is_configured || has_handler(project) && !project.sources.starts.is_empty()
+    };
     let is_package = projects.iter().all(|project| project.is_package);
-    let projects: Vec<Project> =
-        projects.into_iter().filter(|project| is_asked_for || is_deployable(project)).collect();
+    let projects: Vec<Project> = projects.into_iter().filter(is_deployable).collect();
     if projects.is_empty() {
         return Err(ScaffoldError::Nothing { folder: root.clone(), is_package });
     }
@@ -178,21 +184,20 @@ pub fn scaffold(
         }
         proposals.push(Proposal { project, targets });
     }
-    let repository = Repository::find(&workspace.root);
-    let folders =
-        if is_workspace { vec![root] } else { proposals.iter().map(|proposal| &proposal.project.folder).collect() };
-    let folders: Vec<PathBuf> =
-        folders.into_iter().map(|folder| folder.strip_prefix(&repository.root).unwrap_or(folder).to_owned()).collect();
     let mut gitlab = None;
-    match repository.service {
-        _ if !with_workflow => {}
-        workflow::Service::GitLab => gitlab = Some(workflow::gitlab(&folders, is_workspace)),
-        workflow::Service::GitHub => {
-            let path = repository.root.join(WORKFLOW);
-            match path.exists() {
-                true => kept.push(path),
-                false => files.push(NewFile::new(path, workflow::github(&folders, is_workspace))),
-            }
+    if with_workflow {
+        let repository = Repository::find(&workspace.root);
+        let folders: Vec<&Path> = match is_workspace {
+            true => vec![root],
+            false => proposals.iter().map(|proposal| proposal.project.folder.as_path()).collect(),
+        };
+        let below = |folder: &Path| folder.strip_prefix(&repository.root).unwrap_or(folder).to_owned();
+        let folders: Vec<PathBuf> = folders.into_iter().map(below).collect();
+        let path = repository.root.join(WORKFLOW);
+        match repository.service {
+            workflow::Service::GitLab => gitlab = Some(workflow::gitlab(&folders, is_workspace)),
+            workflow::Service::GitHub if path.exists() => kept.push(path),
+            workflow::Service::GitHub => files.push(NewFile::new(path, workflow::github(&folders, is_workspace))),
         }
     }
     if files.is_empty() {

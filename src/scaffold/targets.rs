@@ -50,8 +50,8 @@ pub struct Target {
 
 /// What an image runs.
 enum Program<'a> {
-    Service(&'a ApplicationFound, Service),
-    Program(&'a ProgramFound),
+    Served(&'a ApplicationFound, Service),
+    Alone(&'a ProgramFound),
     Unknown,
 }
 
@@ -69,7 +69,7 @@ pub fn propose(project: &Project, wishes: &Wishes) -> Vec<Target> {
     }
     if kinds != Kinds::Lambda {
         let program = program(project);
-        let usual = if matches!(program, Program::Service(..)) { "web" } else { "app" };
+        let usual = if matches!(program, Program::Served(..)) { "web" } else { "app" };
         let name = name(Kind::Image, usual);
         targets.push(image(project, name.clone(), &program));
         if let Some(Ok(suite)) = &project.suite {
@@ -84,7 +84,7 @@ pub fn propose(project: &Project, wishes: &Wishes) -> Vec<Target> {
 fn suitable(project: &Project, wishes: &Wishes) -> Kinds {
     let starts = &project.sources.starts;
     let has_handler = wishes.handler.is_some() || !starts.handlers.is_empty();
-    let is_served = matches!(program(project), Program::Service(_, service) if service.is_locked);
+    let is_served = matches!(program(project), Program::Served(_, service) if service.is_locked);
     match (has_handler, is_served) {
         (true, true) => Kinds::Both,
         (true, false) => Kinds::Lambda,
@@ -97,12 +97,12 @@ fn program(project: &Project) -> Program<'_> {
     let starts = &project.sources.starts;
     let serve = |application| Service::choose(application, &project.locked, &project.folder);
     let Some(first) = starts.applications.first() else {
-        return starts.programs.first().map_or(Program::Unknown, Program::Program);
+        return starts.programs.first().map_or(Program::Unknown, Program::Alone);
     };
     let same = starts.applications.iter().filter(|application| application.framework.name == first.framework.name);
     let mut served = same.map(|application| (application, serve(application)));
     match served.find(|(_, service)| service.is_locked) {
-        Some((application, service)) => Program::Service(application, service),
+        Some((application, service)) => Program::Served(application, service),
         // Django makes both applications in every project, and WSGI is what its own documentation begins with.
         None => {
             let wsgi = starts
@@ -110,7 +110,7 @@ fn program(project: &Project) -> Program<'_> {
                 .iter()
                 .find(|other| other.framework.name == "Django" && other.interface() == Interface::Wsgi);
             let application = wsgi.filter(|_| first.framework.name == "Django").unwrap_or(first);
-            Program::Service(application, serve(application))
+            Program::Served(application, serve(application))
         }
     }
 }
@@ -161,7 +161,7 @@ fn image(project: &Project, name: String, program: &Program) -> Target {
     let starts = &project.sources.starts;
     let mut files = Vec::new();
     let what = match program {
-        Program::Service(application, service) => {
+        Program::Served(application, service) => {
             files.extend(service.configuration);
             if let Some(settings) = starts.django.as_ref().and_then(|django| django.settings.as_deref()) {
                 table.pairs("env", &[("DJANGO_SETTINGS_MODULE", settings)]);
@@ -169,7 +169,7 @@ fn image(project: &Project, name: String, program: &Program) -> Target {
             serve(project, application, service, &mut table);
             format!("{} by {}", application.framework.name, service.server.name())
         }
-        Program::Program(found) => {
+        Program::Alone(found) => {
             let place = found.place.as_ref().map_or("pyproject.toml", |place| &place.path);
             table.comment(&format!("{place}: {}.", found.what));
             table.words("cmd", &found.command);
