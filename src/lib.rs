@@ -44,6 +44,7 @@
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
 //! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
+//! | [`syntax`] | Python sources, parsed |
 //! | [`marker`] | environment markers and requirements |
 //! | [`constraint`] | constraints on versions as Poetry writes them |
 //! | [`lock`] | uv.lock, pylock.toml, poetry.lock and requirements; what they pin for a target, and which file of it fits |
@@ -60,6 +61,7 @@
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler and what the application imports are in the artifact, and what compiled files need |
+//! | [`scaffold`] | what a project is, seen from its folder, and the configuration and the workflow that suit it |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //!
@@ -121,8 +123,10 @@ pub mod report;
 pub mod repository;
 pub mod retry;
 pub mod sbom;
+pub mod scaffold;
 pub mod sdist;
 pub mod settings;
+pub mod syntax;
 pub mod target;
 pub mod tree;
 pub mod trim;

@@ -17,11 +17,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wheel::filename", &["name"]),
     ("target", &["name", "tree", "wheel::filename"]),
     ("marker", &["name", "redact", "target"]),
+    ("syntax", &["target"]),
     ("constraint", &["marker"]),
     ("wheel", &["digest", "name", "target", "tree", "wheel::filename"]),
     ("trim", &["wheel"]),
     ("cache", &["digest", "wheel", "wheel::filename"]),
-    ("audit", &["name", "target", "tree"]),
+    ("audit", &["name", "syntax", "target", "tree"]),
     ("builder", &["redact", "target"]),
     ("bytecode", &["target"]),
     ("project", &["constraint", "name", "redact", "tree"]),
@@ -74,6 +75,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wheel",
             "wheel::filename",
         ],
+    ),
+    (
+        "scaffold",
+        &["audit", "build", "lock", "marker", "name", "options", "project", "settings", "syntax", "target", "tree"],
     ),
 ];
 

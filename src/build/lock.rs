@@ -29,7 +29,10 @@ pub fn open(
             false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
         };
     };
-    let lock = read(&path, settings, workspace)?;
+    let lock = match read(&path, &settings.environment, workspace)? {
+        Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
+        other => other,
+    };
     if settings.lock_check == LockCheck::Locked {
         check(&lock, &path, workspace, &settings.environment, reporter)?;
     }
@@ -37,14 +40,14 @@ pub fn open(
 }
 
 /// Returns the first lock that the project's folder or its workspace's has.
-fn find(workspace: &Workspace) -> Option<PathBuf> {
+pub fn find(workspace: &Workspace) -> Option<PathBuf> {
     let folders = [workspace.folder(workspace.current()), workspace.root.clone()];
     let candidates = LockFormat::NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     candidates.into_iter().find(|path| path.is_file())
 }
 
 /// Returns whether a project declares no dependency, as far as its files tell; what its wheel requires is seen later.
-fn requires_nothing(workspace: &Workspace) -> bool {
+pub fn requires_nothing(workspace: &Workspace) -> bool {
     let folder = workspace.folder(workspace.current());
     let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
     let table = &workspace.current().pyproject.table;
@@ -59,7 +62,11 @@ fn requires_nothing(workspace: &Workspace) -> bool {
     !is_declared && [project, poetry].into_iter().flatten().all(|table| is_empty(table.get("dependencies")))
 }
 
-fn read(path: &Path, settings: &Settings, workspace: &Workspace) -> Result<Lock, BuildError> {
+/// Reads a lock of a project, by the form that its name tells. Files of requirements may refer to the environment.
+///
+/// # Errors
+/// It is not there, has no name of a lock, or cannot be read.
+pub fn read(path: &Path, environment: &Environment, workspace: &Workspace) -> Result<Lock, BuildError> {
     let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
     if !path.exists() {
         return Err(BuildError::NoLock(path.to_owned()));
@@ -69,11 +76,9 @@ fn read(path: &Path, settings: &Settings, workspace: &Workspace) -> Result<Lock,
         LockFormat::Pylock => Lock::parse_pylock(&super::plan::read(path)?, path)?,
         LockFormat::Poetry => Lock::parse_poetry(&super::plan::read(path)?, path, &local_project(workspace.current()))?,
         LockFormat::Requirements => {
-            let environment = &settings.environment;
             let project = workspace.folder(workspace.current());
             let variable = |name: &str| environment.get(name).map(str::to_owned);
-            let requirements = Requirements::read(path, &surroundings(&project, &variable))?;
-            Lock::Requirements(requirements.require_hashes(settings.requirements.require_hashes))
+            Lock::Requirements(Requirements::read(path, &surroundings(&project, &variable))?)
         }
     })
 }

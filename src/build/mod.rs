@@ -20,7 +20,7 @@ mod indexes;
 mod lambda;
 mod layers;
 mod locate;
-mod lock;
+pub mod lock;
 mod outputs;
 mod packs;
 mod pin;

@@ -9,6 +9,7 @@ use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::report::ErrorReport;
+use crate::scaffold::ScaffoldError;
 use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
@@ -23,6 +24,9 @@ pub enum CliError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A project is not set up.
+    #[error(transparent)]
+    Scaffold(#[from] ScaffoldError),
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
@@ -71,6 +75,7 @@ impl CliError {
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
             Self::Page(error) => error.hints(),
+            Self::Scaffold(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),

@@ -13,6 +13,7 @@ mod documents;
 mod environment;
 mod error;
 mod image;
+mod init;
 mod inspect;
 mod lambda;
 mod man;
@@ -58,6 +59,8 @@ enum Command {
     Diff(diff::DiffArguments),
     /// Check that an artifact is as it should be, and that it comes out of its project again
     Verify(verify::VerifyArguments),
+    /// Write the configuration and a CI workflow for a project
+    Init(init::InitArguments),
     /// Show what is configured, and where
     Config(config::ConfigArguments),
     /// List and show the built-in targets
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
         Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &printer),
+        Command::Init(arguments) => init::run(arguments, &printer),
         Command::Config(arguments) => config::run(arguments, &printer),
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),

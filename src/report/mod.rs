@@ -1,6 +1,7 @@
 //! What a build tells: progress and warnings while it works, and a report when it is done.
 
 mod artifact;
+mod init;
 mod targets;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
     DiffReport, FileReport, FindingReport, InspectReport, OwnerReport, StackedLayerReport, VerifyReport,
 };
+pub use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use targets::{
     Artifact, BuiltReport, ConfigurationReport, ErrorReport, InForceReport, ListedReport, Outcome, Planned,
     TargetListReport, TargetsReport, ValueReport,
