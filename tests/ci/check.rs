@@ -45,7 +45,7 @@ impl Run {
 }
 
 /// Returns the interpreters that there are, as `3.13` and the prefix.
-fn interpreters() -> Vec<(String, PathBuf)> {
+pub fn interpreters() -> Vec<(String, PathBuf)> {
     let path = repository().join("target/test-tools/interpreters");
     let listed = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("run scripts/setup-tests: {error}"));
     let known = listed.lines().map(|line| line.split_once(' ').unwrap());

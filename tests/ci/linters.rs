@@ -1,0 +1,65 @@
+//! Workflows, actions and examples as other people's linters see them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::command::{repository, succeed, tool};
+
+/// Returns the files of a folder whose names end so, and those of its subfolders.
+fn below(folder: &str, end: &str) -> Vec<PathBuf> {
+    let (mut folders, mut found) = (vec![repository().join(folder)], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_str().unwrap().ends_with(end) {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "there is nothing to lint");
+    found
+}
+
+/// Asserts that documents are as a schema wants them.
+fn assert_valid(schema: &str, files: &[PathBuf]) {
+    let mut command = Command::new(tool("check-jsonschema"));
+    succeed(command.args(["--builtin-schema", schema]).args(files));
+}
+
+#[test]
+fn workflows_and_actions_are_sound() {
+    let workflows = below(".github/workflows", ".yml");
+    assert_valid("vendor.github-workflows", &workflows);
+    assert_valid("vendor.github-actions", &below(".github/actions", "action.yml"));
+    succeed(Command::new(tool("actionlint")).arg("-shellcheck=").args(workflows).current_dir(repository()));
+}
+
+#[test]
+fn workflows_and_actions_are_safe() {
+    let mut command = Command::new(tool("zizmor"));
+    succeed(command.args(["--offline", "--no-progress", "--strict-collection"]).arg(repository().join(".github")));
+}
+
+#[test]
+fn a_linter_finds_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("action.yml");
+    let action = std::fs::read_to_string(repository().join(".github/actions/check/action.yml")).unwrap();
+    std::fs::write(&path, action.replace("using: composite", "using: compost")).unwrap();
+    let fails = |command: &mut Command| assert!(!command.output().unwrap().status.success(), "{command:?}");
+    fails(Command::new(tool("check-jsonschema")).args(["--builtin-schema", "vendor.github-actions"]).arg(&path));
+    std::fs::write(&path, action.replace("        shell: bash", "        shell: ${{ inputs.types }}")).unwrap();
+    std::fs::write(&path, action.replace("'\"$GITHUB_ACTION_PATH", "'${{ inputs.types }} \"$GITHUB_ACTION_PATH"))
+        .unwrap();
+    fails(Command::new(tool("zizmor")).args(["--offline", "--no-progress"]).arg(&path));
+}
+
+#[test]
+fn examples_for_other_systems_are_valid() {
+    let example = |name: &str| Path::new(".github/examples").join(name);
+    for (schema, name) in [("vendor.gitlab-ci", "gitlab-ci.yml"), ("vendor.buildkite", "buildkite.yml")] {
+        assert_valid(schema, &[repository().join(example(name))]);
+    }
+}
