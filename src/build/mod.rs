@@ -31,6 +31,7 @@ mod report;
 mod requirements;
 mod sources;
 mod start;
+mod targets;
 mod wheels;
 mod workplace;
 
@@ -41,3 +42,4 @@ pub use lambda::{lambda, plan};
 pub use pin::pin;
 pub use plan::{LockedProject, Plan};
 pub use push::push;
+pub use targets::{Target, build_all, check_places};
