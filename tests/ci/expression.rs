@@ -1,4 +1,4 @@
-//! GitHub's expressions, as far as this repository's workflows have them: names, texts, `==`, `!=`, `||`, `hashFiles`.
+//! GitHub's expressions, as far as this repository's workflows have them: names, texts, `==`, `!=`, `&&`, `||`, `hashFiles`.
 
 use serde_json::{Map, Value, json};
 
@@ -38,7 +38,11 @@ pub fn evaluate(expression: &str, contexts: &Contexts) -> Value {
     let expression = expression.trim();
     if let Some((left, right)) = expression.split_once(" || ") {
         let left = evaluate(left, contexts);
-        return if text(&left).is_empty() || left == false { evaluate(right, contexts) } else { left };
+        return if is_true(&left) { left } else { evaluate(right, contexts) };
+    }
+    if let Some((left, right)) = expression.split_once(" && ") {
+        let left = evaluate(left, contexts);
+        return if is_true(&left) { evaluate(right, contexts) } else { left };
     }
     for (operator, wanted) in [(" == ", true), (" != ", false)] {
         if let Some((left, right)) = expression.split_once(operator) {
@@ -49,10 +53,18 @@ pub fn evaluate(expression: &str, contexts: &Contexts) -> Value {
     if expression.starts_with("hashFiles('") && expression.ends_with("')") {
         return json!("hash");
     }
+    if let Ok(number) = expression.parse::<u64>() {
+        return number.into();
+    }
     match expression.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
         Some(literal) => literal.into(),
         None => contexts.look_up(expression),
     }
+}
+
+/// Tells whether a value counts as true.
+pub fn is_true(value: &Value) -> bool {
+    !matches!(text(value).as_str(), "" | "false" | "0") || *value == "false" || *value == "0"
 }
 
 /// Returns a text with its expressions evaluated.

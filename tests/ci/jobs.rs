@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::check::interpreters;
+use crate::check::{Run, interpreters, search_path};
 use crate::registries::{DockerRegistry, PASSWORD, USER};
 use crate::runner::{Outcome, Runner};
 use crate::support::command::{cache, succeed};
@@ -16,7 +16,7 @@ const ACTION: &str = ".github/actions/pybundle";
 const WORKFLOW: &str = ".github/workflows/python.yml";
 
 /// Two targets of an application.
-const TARGETS: &str = "
+pub const TARGETS: &str = "
 [tool.pybundle.target.api]
 kind = \"lambda\"
 runtime = \"python3.12\"
@@ -28,7 +28,7 @@ base = \"scratch\"
 ";
 
 /// A repository whose project has these targets.
-fn repository_with(targets: &str) -> Project {
+pub fn repository_with(targets: &str) -> Project {
     let pyproject = "[project]\nname = \"shop\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n".to_owned() + targets;
     let project = Project::new(&[
         ("pyproject.toml", &pyproject),
@@ -57,7 +57,7 @@ fn runner(project: &Project) -> Runner {
 fn bundle(runner: &mut Runner, inputs: Value) -> Outcome {
     let mut inputs = inputs;
     inputs["program"] = env!("CARGO_BIN_EXE_pybundle").into();
-    runner.check_out();
+    runner.check_out("1");
     runner.action(ACTION, &inputs)
 }
 
@@ -67,7 +67,7 @@ fn targets(outcome: &Outcome) -> Value {
 }
 
 /// Makes a folder with a wheel that installs what was built, as pybundle's own wheel does.
-fn links() -> tempfile::TempDir {
+pub fn links() -> tempfile::TempDir {
     let version = env!("CARGO_PKG_VERSION");
     let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pybundle"));
     let path = format!("pybundle-{version}.data/scripts/pybundle");
@@ -102,6 +102,18 @@ fn the_workflow_checks_and_bundles() {
     assert!(bundling.summary.starts_with("### pybundle: 2 of 2 targets\n"), "{}", bundling.summary);
     // Of several targets, none is the one.
     assert_eq!(outcome.outputs["digest"], "");
+}
+
+#[test]
+fn the_script_bundles_too() {
+    let project = repository_with(TARGETS);
+    let program = Path::new(env!("CARGO_BIN_EXE_pybundle")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), search_path().to_str().unwrap());
+    let settings = [("PATH", path.as_str()), ("CHECK_TESTS", "false")];
+    Run::new(&project, &["--bundle"], &settings).is(0, &["check: bundle passed", "2 targets: 2 built"]);
+    assert!(project.path().join("dist/api.zip").is_file());
+    let bare = repository_with("");
+    Run::new(&bare, &["--bundle"], &settings).is(0, &["no [tool.pybundle], so there is nothing to bundle"]);
 }
 
 #[test]
@@ -148,7 +160,8 @@ fn images_are_pushed_with_the_login_that_is_given() {
     let mut pushing = runner(&project);
     let outcome = bundle(&mut pushing, login);
     assert!(outcome.success, "{}", pushing.log);
-    assert_eq!(targets(&outcome)["web"]["references"], json!([format!("{host}/shop:1")]));
+    let reference = format!("{host}/shop:1@{}", text(&outcome, "digest"));
+    assert_eq!(targets(&outcome)["web"]["references"], json!([reference]));
     assert!(pushing.summary.contains(text(&outcome, "digest")), "{}", pushing.summary);
     assert!(!pushing.log.contains(PASSWORD), "{}", pushing.log);
 
@@ -162,8 +175,10 @@ fn a_configuration_that_is_wrong_is_told_too() {
     let project = repository_with("\n[tool.pybundle.target.api]\nkind = \"lamda\"\n");
     let mut runner = runner(&project);
     assert!(!bundle(&mut runner, json!({})).success, "{}", runner.log);
-    assert!(runner.log.contains("lamda"), "{}", runner.log);
-    assert!(runner.summary.starts_with("### pybundle: the build failed"), "{}", runner.summary);
+    let message = "pyproject.toml:7: `kind` in [tool.pybundle.target.api]: it is \"lambda\" or \"image\"";
+    let annotation = "::error title=pybundle,file=pyproject.toml,line=7::pyproject.toml:7: `kind` in ";
+    assert!(runner.log.contains(annotation), "{}", runner.log);
+    assert_eq!(runner.summary, format!("### pybundle failed\n\n```text\n{message}\n```\n\n"));
 }
 
 /// Returns an output.

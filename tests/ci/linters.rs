@@ -1,5 +1,6 @@
 //! Workflows, actions and examples as other people's linters see them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,7 +24,7 @@ fn below(folder: &str, end: &str) -> Vec<PathBuf> {
 }
 
 /// Asserts that documents are as a schema wants them.
-fn assert_valid(schema: &str, files: &[PathBuf]) {
+pub fn assert_valid(schema: &str, files: &[PathBuf]) {
     let mut command = Command::new(tool("check-jsonschema"));
     succeed(command.args(["--builtin-schema", schema]).args(files));
 }
@@ -34,6 +35,24 @@ fn workflows_and_actions_are_sound() {
     assert_valid("vendor.github-workflows", &workflows);
     assert_valid("vendor.github-actions", &below(".github/actions", "action.yml"));
     succeed(Command::new(tool("actionlint")).arg("-shellcheck=").args(workflows).current_dir(repository()));
+}
+
+#[test]
+fn each_action_of_others_is_pinned_to_one_commit() {
+    let mut pins = BTreeMap::new();
+    for path in below(".github", ".yml") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: ")) {
+            let Some((name, pin)) = line.split_once('@') else {
+                assert!(line.starts_with("$/.github/"), "{line}");
+                continue;
+            };
+            let (commit, version) = pin.split_once(" # v").unwrap_or_else(|| panic!("{line} tells no version"));
+            assert!(commit.len() == 40 && version.split('.').count() == 3, "{line}");
+            assert_eq!(*pins.entry(name.to_owned()).or_insert(pin.to_owned()), pin, "{line}");
+        }
+    }
+    assert!(pins.contains_key("actions/cache"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod support;
 mod wire;
 
 mod check;
+mod examples;
 mod expression;
 mod jobs;
 mod linters;

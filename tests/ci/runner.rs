@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::check::search_path;
-use crate::expression::{Contexts, evaluate, fill, text};
+use crate::expression::{Contexts, evaluate, fill, is_true, text};
 use crate::support::command::{repository, succeed, tool};
 
 /// The machine of a job: its folders, what was said, and what came of it.
@@ -67,10 +67,11 @@ impl Runner {
         self.folder.path().join("workspace")
     }
 
-    /// Checks the repository out, as `actions/checkout` does.
-    pub fn check_out(&self) {
+    /// Checks the repository out, as `actions/checkout` does: the last commit, or with the depth 0 all of them.
+    pub fn check_out(&self, depth: &str) {
         let mut command = Command::new("git");
-        succeed(command.args(["clone", "--quiet"]).arg(&self.source).arg(self.workspace()));
+        command.args(["clone", "--quiet"]).args((depth != "0").then(|| format!("--depth={depth}")));
+        succeed(command.arg(format!("file://{}", self.source.display())).arg(self.workspace()));
     }
 
     /// Runs a job of a reusable workflow, which has these inputs and secrets.
@@ -130,7 +131,7 @@ impl Runner {
         match uses.split_once('@').map(|(name, _)| name) {
             Some("actions/checkout") => {
                 assert_eq!(with["persist-credentials"], false);
-                self.check_out();
+                self.check_out(&with.get("fetch-depth").map_or("1".to_owned(), text));
             }
             Some("astral-sh/setup-uv") => {
                 succeed(Command::new("uv").arg("--version").env("PATH", &self.environment["PATH"]));
@@ -212,10 +213,7 @@ fn with_defaults(given: &Value, declared: &Value) -> Map<String, Value> {
 
 /// Tells whether an `if` holds.
 fn holds(condition: &Value, contexts: &Contexts) -> bool {
-    match evaluate(condition.as_str().unwrap(), contexts) {
-        Value::Bool(holds) => holds,
-        other => !text(&other).is_empty(),
-    }
+    is_true(&evaluate(condition.as_str().unwrap(), contexts))
 }
 
 /// Returns a table with its expressions evaluated.

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -38,26 +39,39 @@ def run(inputs):
     command += shlex.split(inputs["ARGUMENTS"])
     # The log says what to repeat on a laptop.
     print(shlex.join(["pybundle", *command[1:]]), flush=True)
-    temporary = tempfile.mkdtemp(prefix="pybundle-", dir=inputs.get("RUNNER_TEMP"))
-    path = Path(temporary, "build.json")
+    path = Path(tempfile.mkdtemp(prefix="pybundle-", dir=inputs.get("RUNNER_TEMP")), "build.json")
+    said = []
     with tempfile.TemporaryDirectory() as login, path.open("wb") as printed:
-        status = subprocess.run(command, stdout=printed, env=environment(inputs, login), check=False).returncode
+        child = subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, env=environment(inputs, login))
+        for line in child.stderr:
+            sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()
+            said.append(line.decode(errors="replace").rstrip())
+        status = child.wait()
     text = path.read_text(encoding="utf-8")
-    document = json.loads(text) if text.strip() else {}
+    document = json.loads(text) if text.strip() else {"error": last_words(said)}
     return {**document, "status": status, "path": str(path)}
+
+
+def last_words(said):
+    """Returns why there is no document, from what was said."""
+    start = next((at for at, line in enumerate(said) if line.startswith("error: ")), 0)
+    message, *causes = [*said[start:], "it said nothing"]
+    return {"message": message.replace("error: ", "", 1), "causes": causes[:-1], "hints": []}
 
 
 def environment(inputs, folder):
     """Returns pybundle's environment: with a login of its own, in this folder, if there is one."""
+    known = {name: value for name, value in inputs.items() if name != "REGISTRY_PASSWORD"}
     if not inputs["REGISTRY"]:
-        return inputs
+        return known
     existing = Path(inputs.get("DOCKER_CONFIG") or Path.home() / ".docker", "config.json")
     config = json.loads(existing.read_text(encoding="utf-8")) if existing.exists() else {}
     login = f"{inputs['REGISTRY_USERNAME']}:{inputs['REGISTRY_PASSWORD']}".encode()
     config.setdefault("auths", {})[inputs["REGISTRY"]] = {"auth": base64.b64encode(login).decode()}
     config.get("credHelpers", {}).pop(inputs["REGISTRY"], None)
     Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
-    return {**inputs, "DOCKER_CONFIG": folder}
+    return {**known, "DOCKER_CONFIG": folder}
 
 
 def facts(target):
@@ -86,29 +100,27 @@ def single(targets):
 
 def summary(document, targets):
     """Returns the summary of the job, as Markdown."""
-    failures = [target for target in document.get("targets", []) if "error" in target]
-    if not targets:
-        result = "there was nothing to build" if document["status"] == 0 else "the build failed, see the log"
-        return f"### pybundle: {result}\n" + failure("", document)
+    if "error" in document:
+        return "### pybundle failed\n" + failure(document["error"])
     built = sum(target["status"] != "failed" for target in targets.values())
-    lines = [f"### pybundle: {built} of {len(targets)} targets", "", "| target | kind | | size | |", "| --- | --- | --- | ---: | --- |"]
+    lines = [f"### pybundle: {built} of {len(targets)} targets", ""]
+    lines += ["| target | kind | | size | |", "| --- | --- | --- | ---: | --- |"]
     for name, target in targets.items():
-        marks = {"built": "built", "unchanged": "unchanged", "failed": ":x: failed"}
+        status = ":x: failed" if target["status"] == "failed" else target["status"]
         size = f"{target['size'] / 1e6:.1f} MB" if "size" in target else ""
-        known = [target.get("digest"), target.get("sha256"), *target.get("references", [])]
+        known = target.get("references") or [target.get("digest") or target.get("sha256", "")]
         code = "<br>".join(f"`{word}`" for word in known if word)
-        lines.append(f"| {name} | {target['kind']} | {marks.get(target['status'], target['status'])} | {size} | {code} |")
-    return "\n".join(lines) + "\n" + "".join(failure(target["name"], target) for target in failures)
+        lines.append(f"| {name} | {target['kind']} | {status} | {size} | {code} |")
+    failures = [target for target in document["targets"] if "error" in target]
+    sections = [f"\n#### {target['name']}\n" + failure(target["error"]) for target in failures]
+    return "\n".join(lines) + "\n" + "".join(sections)
 
 
-def failure(name, failed):
-    """Returns the section of the summary on what failed."""
-    if "error" not in failed:
-        return ""
-    error = failed["error"]
+def failure(error):
+    """Returns what went wrong, as Markdown."""
     lines = [error["message"], *error["causes"]]
     hints = "".join(f"- {hint}\n" for hint in error["hints"])
-    return f"\n#### {name}\n\n```text\n" + "\n".join(lines) + f"\n```\n\n{hints}"
+    return "\n```text\n" + "\n".join(lines) + f"\n```\n\n{hints}"
 
 
 def annotations(document):
@@ -120,7 +132,10 @@ def annotations(document):
             yield f"::warning title={escaped(title, ':,')}::{escaped(warning)}"
         if error := target.get("error"):
             lines = [error["message"], *error["causes"], *error["hints"]]
-            yield f"::error title={escaped(title, ':,')}::" + escaped("\n".join(lines))
+            # What is wrong in a file is shown at its line.
+            place = re.match(r"([^\s:]+):([0-9]+): ", error["message"])
+            at = f",file={escaped(place[1], ':,')},line={place[2]}" if place else ""
+            yield f"::error title={escaped(title, ':,')}{at}::" + escaped("\n".join(lines))
 
 
 def escaped(text, also=""):
