@@ -30,6 +30,7 @@ mod push;
 mod report;
 mod requirements;
 mod sources;
+mod stack;
 mod start;
 mod targets;
 mod wheels;
