@@ -132,7 +132,10 @@ fn what_the_project_locks_and_configures_comes_before_the_common() {
             name = "own"
             version = "1"
             requires-python = ">=3.9"
+            [project.optional-dependencies]
+            names = ["idna==3.10"]
             [dependency-groups]
+            words = ["colorama==0.4.6"]
             dev = ["pytest==8.3.5"]
             [tool.ruff.lint]
             ignore = ["F401"]
@@ -143,7 +146,8 @@ fn what_the_project_locks_and_configures_comes_before_the_common() {
         ("own.py", "import os\n"),
     ]);
     project.uv(&["lock", "--quiet"]);
-    let run = Run::new(&project, &["--python", &version], &[]);
+    let run = Run::new(&project, &["--python", &version, "--extra", "names"], &[("CHECK_GROUPS", "words")]);
+    run.is(1, &[" + idna==3.10\n", " + colorama==0.4.6\n"]);
     run.is(
         1,
         &["check: lint passed", "pytest-8.3.5", "there are no tests; --no-tests does without", "failed: tests\n"],

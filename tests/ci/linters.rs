@@ -1,7 +1,7 @@
 //! Workflows, actions and examples as other people's linters see them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::command::{repository, succeed, tool};
@@ -62,23 +62,20 @@ fn workflows_and_actions_are_safe() {
 }
 
 #[test]
-fn a_linter_finds_what_is_wrong() {
+fn what_would_run_as_a_script_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("action.yml");
     let action = std::fs::read_to_string(repository().join(".github/actions/check/action.yml")).unwrap();
-    std::fs::write(&path, action.replace("using: composite", "using: compost")).unwrap();
-    let fails = |command: &mut Command| assert!(!command.output().unwrap().status.success(), "{command:?}");
-    fails(Command::new(tool("check-jsonschema")).args(["--builtin-schema", "vendor.github-actions"]).arg(&path));
-    std::fs::write(&path, action.replace("        shell: bash", "        shell: ${{ inputs.types }}")).unwrap();
     std::fs::write(&path, action.replace("'\"$GITHUB_ACTION_PATH", "'${{ inputs.types }} \"$GITHUB_ACTION_PATH"))
         .unwrap();
-    fails(Command::new(tool("zizmor")).args(["--offline", "--no-progress"]).arg(&path));
+    let output = Command::new(tool("zizmor")).args(["--offline", "--no-progress"]).arg(&path).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("template-injection"));
 }
 
 #[test]
 fn examples_for_other_systems_are_valid() {
-    let example = |name: &str| Path::new(".github/examples").join(name);
+    let examples = repository().join(".github/examples");
     for (schema, name) in [("vendor.gitlab-ci", "gitlab-ci.yml"), ("vendor.buildkite", "buildkite.yml")] {
-        assert_valid(schema, &[repository().join(example(name))]);
+        assert_valid(schema, &[examples.join(name)]);
     }
 }
