@@ -130,7 +130,7 @@ fn one_target_has_outputs_of_its_own() {
     let document: Value = serde_json::from_slice(&std::fs::read(text(&outcome, "json")).unwrap()).unwrap();
     assert_eq!(document["targets"][0]["lambda"]["artifacts"][0]["size"], bytes.len());
     assert!(runner.caches.is_empty());
-    let row = format!("| api | lambda | built | 0.0 MB | `{}` |", text(&outcome, "sha256"));
+    let row = format!("| api | lambda | built | {} B | `{}` |", bytes.len(), text(&outcome, "sha256"));
     assert!(runner.summary.contains(&row), "{}", runner.summary);
 }
 

@@ -107,13 +107,21 @@ def summary(document, targets):
     lines += ["| target | kind | | size | |", "| --- | --- | --- | ---: | --- |"]
     for name, target in targets.items():
         status = ":x: failed" if target["status"] == "failed" else target["status"]
-        size = f"{target['size'] / 1e6:.1f} MB" if "size" in target else ""
-        known = target.get("references") or [target.get("digest") or target.get("sha256", "")]
+        size = bytes_for_people(target["size"]) if "size" in target else ""
+        known = target.get("references") or [target.get("digest") or target.get("sha256")]
         code = "<br>".join(f"`{word}`" for word in known if word)
         lines.append(f"| {name} | {target['kind']} | {status} | {size} | {code} |")
     failures = [target for target in document["targets"] if "error" in target]
     sections = [f"\n#### {target['name']}\n" + failure(target["error"]) for target in failures]
     return "\n".join(lines) + "\n" + "".join(sections)
+
+
+def bytes_for_people(size):
+    """Returns a size as pybundle prints it."""
+    units = ["B", "KiB", "MiB", "GiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.1f} {units[0]}" if units[0] != "B" else f"{size} B"
 
 
 def failure(error):
