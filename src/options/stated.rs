@@ -117,7 +117,7 @@ impl Values {
         table.retain(|key, value| match value {
             Value::Boolean(on) => *on,
             // No words are a statement, too: there is no entrypoint then.
-            Value::Array(values) => !values.is_empty() || matches!(key.as_str(), "entrypoint" | "cmd"),
+            Value::Array(values) => !values.is_empty() || matches!(key, "entrypoint" | "cmd"),
             Value::Table(values) => !values.is_empty(),
             _ => true,
         });
