@@ -18,7 +18,8 @@ use crate::tree::{Entry, InvalidPath, TreePath};
 /// the artifact's root, as `cp -r PATH .` would put it; `PATH` `.` is the content of the project's folder. `DEST` is
 /// the path inside the artifact: of the file, or of what is in the folder; `.` is the root. A `DEST` that ends in `/`
 /// is a folder that `PATH` is put into by its own name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "String", into = "String")]
 pub struct Include {
     pub(super) source: PathBuf,
     pub(super) destination: Destination,
@@ -41,6 +42,33 @@ pub struct InvalidInclude {
     pub text: String,
     /// What is wrong with it.
     pub reason: &'static str,
+}
+
+impl Include {
+    /// Makes a relative path one of a folder's.
+    pub fn rebase(&mut self, folder: &Path) {
+        self.source = folder.join(&self.source);
+    }
+}
+
+impl TryFrom<String> for Include {
+    type Error = InvalidInclude;
+
+    fn try_from(text: String) -> Result<Self, InvalidInclude> {
+        text.parse()
+    }
+}
+
+impl From<Include> for String {
+    fn from(include: Include) -> Self {
+        let path = include.source.to_string_lossy();
+        match include.destination {
+            Destination::Into(folder) if folder.is_empty() => path.into_owned(),
+            Destination::Into(folder) => format!("{path}:{folder}/"),
+            Destination::At(place) if place.is_empty() => format!("{path}:."),
+            Destination::At(place) => format!("{path}:{place}"),
+        }
+    }
 }
 
 impl FromStr for Include {
