@@ -43,7 +43,7 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<A
 }
 
 /// Returns the one path of a place that may not exist yet: without links, `.` and `..` as far as folders exist.
-fn resolved(path: &Path) -> PathBuf {
+pub fn resolved(path: &Path) -> PathBuf {
     let in_parent = || {
         let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
         Some(resolved(parent).join(path.file_name()?))

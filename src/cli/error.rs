@@ -7,6 +7,7 @@ use super::printer::count;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
+use crate::report::ErrorReport;
 use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
@@ -75,6 +76,20 @@ impl CliError {
     /// Returns the causes, the nearest first.
     pub fn causes(&self) -> impl Iterator<Item = &dyn Error> {
         std::iter::successors(self.source(), |error| (*error).source())
+    }
+
+    /// Returns the error as reports state it.
+    pub fn report(&self) -> ErrorReport {
+        let mut causes: Vec<String> = Vec::new();
+        let message = self.to_string();
+        for cause in self.causes() {
+            // What an error that wraps another says already is not said again.
+            let text = cause.to_string();
+            if !causes.last().unwrap_or(&message).contains(&text) {
+                causes.push(text);
+            }
+        }
+        ErrorReport { message, causes, hints: self.hints() }
     }
 
     /// Returns the exit status: 2 for wrong usage, else 1.

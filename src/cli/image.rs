@@ -80,7 +80,8 @@ pub fn show_plan(settings: &ImageSettings, printer: &Printer) -> Result<(), CliE
     printer.result(&report, |page| planned(&report, page))
 }
 
-fn planned(report: &ImagePlanReport, page: &mut Page) {
+/// Adds the plan of an image.
+pub fn planned(report: &ImagePlanReport, page: &mut Page) {
     let runtime = format!("{} with Python {}", report.profile, report.python);
     report.platforms.iter().for_each(|platform| plan::table(platform, &runtime, page));
     page.line(&format!("base: {}", base(&report.base)));

@@ -46,10 +46,13 @@ pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer
 /// See [`build::plan`].
 pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
     let report = build::plan(settings, &Progress::new(printer))?;
-    printer.result(&report, |page| {
-        table(&report, &report.target.runtime, page);
-        report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
-    })
+    printer.result(&report, |page| planned(&report, page))
+}
+
+/// Adds the plan of a function.
+pub fn planned(report: &PlanReport, page: &mut Page) {
+    table(report, &report.target.runtime, page);
+    report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
 }
 
 /// Adds the rows of a plan for a runtime.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::arguments::{ColorWhen, GlobalArguments};
 use super::environment;
 use super::error::CliError;
+use crate::report::ErrorReport;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -48,6 +49,11 @@ impl Page {
     /// Adds a line with a label before it.
     pub fn field(&mut self, label: &str, value: &str) {
         self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
+    }
+
+    /// Adds an indented line, with where it comes from dimly after it.
+    pub fn stated(&mut self, text: &str, source: &str) {
+        self.line(&format!("  {text}  {DIM}# {source}{DIM:#}"));
     }
 
     /// Adds a line.
@@ -122,9 +128,7 @@ impl Printer {
     /// Standard output cannot be written.
     pub fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> Result<(), CliError> {
         if self.json {
-            let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
-            json.push(b'\n');
-            return self.raw(&json);
+            return self.document(document);
         }
         if self.quiet {
             return Ok(());
@@ -151,20 +155,30 @@ impl Printer {
         }
     }
 
+    /// Prints a document as JSON, whatever form results have.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
+        let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
+        json.push(b'\n');
+        self.raw(&json)
+    }
+
     /// Prints an error with its causes, and what to do about it.
     pub fn error(&self, error: &CliError) {
-        anstream::eprintln!("{ERROR}error{ERROR:#}: {error}");
-        let mut last = error.to_string();
-        for cause in error.causes() {
-            let text = cause.to_string();
-            if !last.contains(&text) {
-                anstream::eprintln!("  {DIM}because{DIM:#}: {text}");
-            }
-            last = text;
-        }
-        for hint in error.hints() {
-            anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
-        }
+        self.explain("", &error.report());
+    }
+
+    /// Prints why one of several targets failed.
+    pub fn failure(&self, target: &str, error: &ErrorReport) {
+        self.explain(&format!("{target}: "), error);
+    }
+
+    fn explain(&self, prefix: &str, error: &ErrorReport) {
+        anstream::eprintln!("{ERROR}error{ERROR:#}: {prefix}{}", error.message);
+        error.causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {cause}"));
+        error.hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {hint}"));
     }
 }
 

@@ -26,6 +26,8 @@ use crate::settings::{Environment, Settings};
 pub struct Configuration {
     /// The project's pyproject.toml, which need not exist.
     pub path: PathBuf,
+    /// How the project is called: by its name, or else by its folder.
+    member: String,
     /// What holds for every target of a kind.
     shared: BTreeMap<Kind, Values>,
     targets: BTreeMap<String, Target>,
@@ -83,7 +85,14 @@ impl Configuration {
             shared.entry(kind).or_insert_with(Values::default).replace(values);
         }
         let targets = own.targets()?;
-        Ok(Self { path: own.path, shared, targets })
+        let folder = || workspace.folder(member).file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = member.pyproject.name.as_ref().map(ToString::to_string).or_else(folder).unwrap_or_default();
+        Ok(Self { path: own.path, member: name, shared, targets })
+    }
+
+    /// Returns how the project is called: by its name, or else by its folder.
+    pub fn member(&self) -> &str {
+        &self.member
     }
 
     /// Returns the names of the targets with their kinds, in the order of the names.

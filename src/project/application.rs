@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::collector::Collector;
 pub use super::rules::{Excludes, InvalidExclude, Rule};
-use crate::tree::{Entry, InvalidPath, TreePath};
+use crate::tree::{Content, Entry, InvalidPath, TreePath};
 
 /// Files that the user names, as `PATH[:DEST]`.
 ///
@@ -105,6 +105,33 @@ pub struct Application {
     pub taken: Vec<String>,
     /// What was left out, in the order it was met.
     pub left_out: Vec<LeftOut>,
+}
+
+impl Application {
+    /// Adds what another application has besides; a file of both is there once.
+    ///
+    /// # Errors
+    /// The two have different files for one path.
+    pub fn and(mut self, other: Self) -> Result<Self, ApplicationError> {
+        let source = |entry: &Entry| match &entry.content {
+            Content::File { path, .. } => path.to_path_buf(),
+            Content::Archived { .. } | Content::Bytes(_) => PathBuf::new(),
+        };
+        for (path, entry) in other.files {
+            match self.files.binary_search_by(|(taken, _)| taken.cmp(&path)) {
+                Ok(at) if source(&self.files[at].1) == source(&entry) => {}
+                Ok(at) => {
+                    let (first, second) = (source(&self.files[at].1), source(&entry));
+                    return Err(ApplicationError::Conflict { path, first, second });
+                }
+                Err(at) => self.files.insert(at, (path, entry)),
+            }
+        }
+        let new: Vec<String> = other.taken.into_iter().filter(|taken| !self.taken.contains(taken)).collect();
+        self.taken.extend(new);
+        self.left_out.extend(other.left_out);
+        Ok(self)
+    }
 }
 
 /// A file or folder that is no part of the application.

@@ -1,6 +1,7 @@
 //! What a build tells: progress and warnings while it works, and a report when it is done.
 
 mod artifact;
+mod targets;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,10 @@ use serde::Serialize;
 pub use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
     DiffReport, FileReport, FindingReport, InspectReport, OwnerReport, StackedLayerReport, VerifyReport,
+};
+pub use targets::{
+    Artifact, BuiltReport, ConfigurationReport, ErrorReport, InForceReport, ListedReport, Outcome, Planned,
+    TargetListReport, TargetsReport, ValueReport,
 };
 
 /// A part of the work that takes long enough to show progress.

@@ -1,0 +1,145 @@
+//! What commands report that are about several targets, or about what is configured.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{BuildReport, ImagePlanReport, ImageReport, PlanReport};
+
+/// What `pybundle build` reports.
+#[derive(Debug, Serialize)]
+pub struct TargetsReport {
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    pub format: u32,
+    /// The targets, ordered by their projects and names.
+    pub targets: Vec<BuiltReport>,
+    /// How long it took, in seconds.
+    pub elapsed_seconds: f64,
+}
+
+/// What came of a target.
+#[derive(Debug, Serialize)]
+pub struct BuiltReport {
+    /// The target's name; in a workspace after its project's and a slash.
+    pub name: String,
+    /// The folder of its project.
+    pub project: PathBuf,
+    /// What it is built into: `lambda` or `image`.
+    pub kind: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of a target.
+#[derive(Debug, Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was built.
+    Built(Box<Artifact>),
+    /// It would be built.
+    Planned {
+        /// What would be built.
+        plan: Box<Planned>,
+    },
+    /// It was not built, because nothing of it changed.
+    Unchanged {
+        /// Why that is known.
+        reason: String,
+    },
+    /// It could not be built.
+    Failed {
+        /// Why.
+        error: ErrorReport,
+    },
+}
+
+/// What a target was built into.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Artifact {
+    /// A function, as `pybundle lambda` reports it.
+    Lambda(BuildReport),
+    /// An image, as `pybundle image` reports it.
+    Image(ImageReport),
+}
+
+/// What a target would be built into.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Planned {
+    /// A function, as `pybundle plan` reports it.
+    Lambda(PlanReport),
+    /// An image, as `pybundle image --dry-run` reports it.
+    Image(ImagePlanReport),
+}
+
+/// An error, as it is printed.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErrorReport {
+    /// What and where.
+    pub message: String,
+    /// Its causes, the nearest first.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+/// What `pybundle build --list` reports.
+#[derive(Debug, Serialize)]
+pub struct TargetListReport {
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    pub format: u32,
+    /// The targets, ordered by their projects and names.
+    pub targets: Vec<ListedReport>,
+}
+
+/// A target that could be built.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedReport {
+    /// The target's name; in a workspace after its project's and a slash.
+    pub name: String,
+    /// The target's name in its project.
+    pub target: String,
+    /// The folder of its project.
+    pub project: PathBuf,
+    /// What it is built into: `lambda` or `image`.
+    pub kind: String,
+    /// Whether it would be built.
+    pub changed: bool,
+    /// Why, or why not.
+    pub reason: Option<String>,
+}
+
+/// What `pybundle config show` reports.
+#[derive(Debug, Serialize)]
+pub struct ConfigurationReport {
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    pub format: u32,
+    /// The project's pyproject.toml.
+    pub path: PathBuf,
+    /// What is in force for each target; for a project without targets, for each kind.
+    pub targets: Vec<InForceReport>,
+}
+
+/// What is in force for a target.
+#[derive(Debug, Serialize)]
+pub struct InForceReport {
+    /// The target's name; none for what holds without a target.
+    pub name: Option<String>,
+    /// What it is built into: `lambda` or `image`.
+    pub kind: String,
+    /// The values that are stated, by their keys.
+    pub values: Vec<ValueReport>,
+}
+
+/// A value that is stated somewhere.
+#[derive(Debug, Serialize)]
+pub struct ValueReport {
+    /// The key.
+    pub key: String,
+    /// The value, without secrets.
+    pub value: serde_json::Value,
+    /// Where it is stated, the nearest last.
+    pub sources: Vec<String>,
+}
