@@ -32,6 +32,10 @@ impl Example {
         succeed(Command::new("cp").arg("-R").arg(repository().join("testdata/projects").join(name)).arg(&folder));
         adapt(&folder);
         let mut command = pybundle(&["build", "--json", "--project", folder.to_str().unwrap()]);
+        // What is compiled, sources as well as bytecode, is compiled for the base's Python, wherever that is.
+        let path = std::env::var_os("PATH").unwrap();
+        let folders = [bases::slim().programs()].into_iter().chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(folders).unwrap());
         let printed = succeed(command.args(arguments).envs(variables.iter().copied()));
         let mut document: Value = serde_json::from_str(&printed).unwrap();
         let Value::Array(targets) = document["targets"].take() else { panic!("{printed}") };

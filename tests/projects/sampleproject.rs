@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use serde_json::json;
 
 use crate::example::Example;
-use crate::support::artifact::leaves_of_zip;
 use crate::support::command::{succeed, tool};
 use crate::support::docker::docker;
 
@@ -28,11 +27,12 @@ fn the_command_is_what_arguments_replace() {
 
 #[test]
 fn the_wheel_is_kept_and_can_be_installed() {
-    let wheel = leaves_of_zip(&SAMPLE.path(WHEEL));
+    let wheel = zip::ZipArchive::new(std::fs::File::open(SAMPLE.path(WHEEL)).unwrap()).unwrap();
+    let files: Vec<_> = wheel.file_names().map(|name| name.unwrap().into_owned()).collect();
     for path in ["sampleproject/data/phrases.json", "sampleproject-0.1.data/scripts/sampleproject-languages"] {
-        assert!(wheel.contains_key(path), "{path} in {wheel:?}");
+        assert!(files.iter().any(|file| file == path), "{path} in {files:?}");
     }
-    assert!(!wheel.keys().any(|path| path.starts_with("tests/")), "{wheel:?}");
+    assert!(!files.iter().any(|file| file.starts_with("tests/")), "{files:?}");
 
     let environment = tempfile::tempdir().unwrap();
     let target = environment.path().join("site");

@@ -28,7 +28,13 @@ fn assert_answers(container: &Container) {
 #[test]
 fn production_answers_by_uwsgi_and_stops() {
     let image = TICKET.load("dist/prod.tar");
-    let options = ["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--env=TICKET_SECRET_KEY=secret"];
+    let options = [
+        "--read-only",
+        "--tmpfs=/tmp",
+        "--cap-drop=ALL",
+        "--env=TICKET_SECRET_KEY=secret",
+        "--env=TICKET_HOSTS=127.0.0.1",
+    ];
     let container = docker().container(&image, &options, &[]);
     assert_answers(&container);
     assert!(container.log().contains("Starting uWSGI 2."), "{}", container.log());
