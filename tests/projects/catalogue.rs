@@ -35,9 +35,8 @@ fn the_function_answers() {
 
 #[test]
 fn the_service_answers_and_stops() {
-    let image = CATALOGUE.load("search/dist/search.tar");
-    assert_eq!(image, "catalogue/search:latest");
-    let container = docker().container(&image, &["--read-only", "--cap-drop=ALL"], &[]);
+    LazyLock::force(&CATALOGUE);
+    let container = docker().container("catalogue/search", &["--read-only", "--cap-drop=ALL"], &[]);
     let found = container.answer(&Request::get("http://127.0.0.1:8000/works?query=wound+anatomy")).json();
     let work = json!({"id": "b6c2hk9m", "title": "The anatomy of a wound man", "format": "Pictures", "year": 1517});
     assert_eq!(found, json!([work]), "{}", container.log());

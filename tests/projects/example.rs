@@ -14,7 +14,7 @@ use crate::support::lambda::architecture;
 const BASE: &str = "base = \"python:3.12-slim\"";
 const RUNTIME: &str = "runtime = \"python3.12\"";
 
-/// An example whose targets have been built.
+/// An example whose targets have been built, and its images loaded into Docker by the names that the configuration gives.
 pub struct Example {
     folder: PathBuf,
     /// What `pybundle build --json` printed of each target.
@@ -39,7 +39,12 @@ impl Example {
         let printed = succeed(command.args(arguments).envs(variables.iter().copied()));
         let mut document: Value = serde_json::from_str(&printed).unwrap();
         let Value::Array(targets) = document["targets"].take() else { panic!("{printed}") };
-        assert!(targets.iter().all(|target| target["status"] == "built"), "{printed}");
+        for target in &targets {
+            assert_eq!(target["status"], "built", "{target}");
+            for output in target["image"]["outputs"].as_array().into_iter().flatten() {
+                docker().load(&folder.join(output.as_str().unwrap().trim_start_matches("docker-archive:")));
+            }
+        }
         Self { folder, targets }
     }
 
@@ -59,13 +64,6 @@ impl Example {
     pub fn layers(&self, target: &str) -> Vec<&str> {
         let layers = self.report(target)["platforms"][0]["layers"].as_array().unwrap();
         layers.iter().map(|layer| layer["digest"].as_str().unwrap()).collect()
-    }
-
-    /// Loads an archive into Docker, and returns the only name of its image.
-    pub fn load(&self, archive: &str) -> String {
-        let mut names = docker().load(&self.path(archive));
-        assert_eq!(names.len(), 1, "{names:?}");
-        names.remove(0)
     }
 }
 

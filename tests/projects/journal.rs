@@ -13,8 +13,8 @@ static JOURNAL: LazyLock<Example> = LazyLock::new(|| Example::build("journal", &
 
 #[test]
 fn the_service_answers_and_stops() {
-    let image = JOURNAL.load("dist/web.tar");
-    let container = docker().container(&image, &["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"], &[]);
+    LazyLock::force(&JOURNAL);
+    let container = docker().container("journal", &["--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"], &[]);
     let contents = container.answer(&Request::get("http://127.0.0.1:8000/"));
     assert!(contents.body.contains("How cells keep time &amp; place</a>, R Mori et al."), "{contents:?}");
     let article = container.answer(&Request::get("http://127.0.0.1:8000/articles/00007")).json();
@@ -25,12 +25,11 @@ fn the_service_answers_and_stops() {
 
 #[test]
 fn its_tests_run_in_the_container() {
-    let image = JOURNAL.load("dist/test.tar");
-    let printed = succeed(&mut docker().run(&image, &["--read-only", "--tmpfs=/tmp"], &[]));
+    LazyLock::force(&JOURNAL);
+    let printed = succeed(&mut docker().run("journal:test", &["--read-only", "--tmpfs=/tmp"], &[]));
     assert!(printed.contains("tests/test_service.py") && printed.contains("8 passed"), "{printed}");
     // What production lacks.
-    let production = JOURNAL.load("dist/web.tar");
-    let pytest = docker().run(&production, &[], &["python", "-c", "import pytest"]).output().unwrap();
+    let pytest = docker().run("journal", &[], &["python", "-c", "import pytest"]).output().unwrap();
     assert!(String::from_utf8_lossy(&pytest.stderr).contains("No module named 'pytest'"), "{pytest:?}");
 }
 
@@ -40,7 +39,7 @@ fn what_is_tested_are_the_layers_that_production_gets() {
     assert_eq!(production, test[..production.len()]);
     assert!(test.len() > production.len());
     // As Docker sees it, the base's layers included.
-    let layers = |archive| docker().inspect(&JOURNAL.load(archive))["RootFS"]["Layers"].as_array().unwrap().clone();
-    let (production, test) = (layers("dist/web.tar"), layers("dist/test.tar"));
+    let layers = |image| docker().inspect(image)["RootFS"]["Layers"].as_array().unwrap().clone();
+    let (production, test) = (layers("journal"), layers("journal:test"));
     assert_eq!(production, test[..production.len()]);
 }

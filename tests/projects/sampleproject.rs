@@ -15,10 +15,10 @@ static SAMPLE: LazyLock<Example> = LazyLock::new(|| Example::build("sampleprojec
 
 #[test]
 fn the_command_is_what_arguments_replace() {
-    let image = SAMPLE.load("dist/app.tar");
-    let configuration = &docker().inspect(&image)["Config"];
+    LazyLock::force(&SAMPLE);
+    let configuration = &docker().inspect("sampleproject")["Config"];
     assert_eq!((&configuration["Entrypoint"], &configuration["Cmd"]), (&json!(["sampleproject"]), &json!(["1", "2"])));
-    let run = |options: &[&str], arguments: &[&str]| succeed(&mut docker().run(&image, options, arguments));
+    let run = |options: &[&str], arguments: &[&str]| succeed(&mut docker().run("sampleproject", options, arguments));
     assert_eq!(run(&["--read-only"], &[]), "That makes 3, or III.\n");
     assert_eq!(run(&[], &["45", "46"]), "That makes 91, or XCI.\n");
     assert_eq!(run(&[], &["45", "46", "--language", "la"]), "Summa est XCI.\n");

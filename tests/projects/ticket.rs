@@ -27,7 +27,7 @@ fn assert_answers(container: &Container) {
 
 #[test]
 fn production_answers_by_uwsgi_and_stops() {
-    let image = TICKET.load("dist/prod.tar");
+    LazyLock::force(&TICKET);
     let options = [
         "--read-only",
         "--tmpfs=/tmp",
@@ -35,22 +35,22 @@ fn production_answers_by_uwsgi_and_stops() {
         "--env=TICKET_SECRET_KEY=secret",
         "--env=TICKET_HOSTS=127.0.0.1",
     ];
-    let container = docker().container(&image, &options, &[]);
+    let container = docker().container("ticket", &options, &[]);
     assert_answers(&container);
     assert!(container.log().contains("Starting uWSGI 2."), "{}", container.log());
     assert_eq!(container.stop(), 0, "{}", container.log());
     // The script ends in `exec "$@"`: other commands can be given.
-    let printed = succeed(&mut docker().run(&image, &options, &["python", "-c", WHO]));
+    let printed = succeed(&mut docker().run("ticket", &options, &["python", "-c", WHO]));
     assert!(printed.ends_with("app 1000 1000 /app\n"), "{printed}");
 }
 
 #[test]
 fn development_answers_by_django_and_tests_itself() {
-    let image = TICKET.load("dist/dev.tar");
-    let container = docker().container(&image, &[], &[]);
+    LazyLock::force(&TICKET);
+    let container = docker().container("ticket:dev", &[], &[]);
     assert_answers(&container);
     assert_eq!(container.stop(), 0, "{}", container.log());
-    let run = |arguments: &[&str]| succeed(&mut docker().run(&image, &[], arguments));
+    let run = |arguments: &[&str]| succeed(&mut docker().run("ticket:dev", &[], arguments));
     assert_eq!(run(&["python", "-c", WHO]), "app 1000 1000 /app\n");
     assert!(run(&["python", "manage.py", "help"]).contains("[django_extensions]"));
     let pytest = run(&["python", "-m", "pytest", "-p", "no:cacheprovider"]);
@@ -59,7 +59,8 @@ fn development_answers_by_django_and_tests_itself() {
 
 #[test]
 fn images_are_configured_as_they_should_be() {
-    let images = ["dist/dev.tar", "dist/prod.tar"].map(|archive| docker().inspect(&TICKET.load(archive)));
+    LazyLock::force(&TICKET);
+    let images = ["ticket:dev", "ticket"].map(|image| docker().inspect(image));
     for image in &images {
         let configuration = &image["Config"];
         assert_eq!((&configuration["User"], &configuration["WorkingDir"]), (&json!("1000"), &json!("/app")));
