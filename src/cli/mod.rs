@@ -15,6 +15,7 @@ mod error;
 mod image;
 mod inspect;
 mod lambda;
+mod man;
 mod plan;
 mod printer;
 mod profile;
@@ -65,6 +66,8 @@ enum Command {
     Cache(cache::CacheArguments),
     /// Print a shell completion script
     Completions(completions::CompletionsArguments),
+    /// Write the manual pages of all commands
+    Man(man::ManArguments),
 }
 
 /// Parses the command line, runs it, and returns the exit status: 0 done, 1 failed, 2 wrong usage.
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
         Command::Completions(arguments) => completions::run(arguments, &printer),
+        Command::Man(arguments) => man::run(&arguments),
     };
     exit(result.map(|()| ExitCode::SUCCESS), &printer)
 }
