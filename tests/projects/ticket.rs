@@ -34,6 +34,7 @@ fn production_answers_by_uwsgi_and_stops() {
         "--cap-drop=ALL",
         "--env=TICKET_SECRET_KEY=secret",
         "--env=TICKET_HOSTS=127.0.0.1",
+        "--env=UWSGI_PROCESSES=1",
     ];
     let container = docker().container("ticket", &options, &[]);
     assert_answers(&container);
