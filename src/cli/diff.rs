@@ -134,16 +134,20 @@ fn property(change: &ChangedPropertyReport, width: usize, page: &mut Page) {
 }
 
 fn file(change: &ChangedFileReport, width: usize) -> [String; 3] {
-    let path = shortened(&visible(&change.path), width.saturating_sub(36).max(20));
     let (before, after) = (change.size_before.unwrap_or(0), change.size_after.unwrap_or(0));
     let modes = match (&change.mode_before, &change.mode_after) {
         (Some(before), Some(after)) if before != after => format!(", {before} → {after}"),
         _ => String::new(),
     };
+    let owners = match (&change.owner_before, &change.owner_after) {
+        (Some(before), Some(after)) => format!(", {before} → {after}"),
+        _ => String::new(),
+    };
+    let path = shortened(&visible(&change.path), width.saturating_sub(36 + owners.len()).max(20));
     let (sign, what) = match change.change {
         "added" => ("+", String::new()),
         "removed" => ("-", String::new()),
-        what => ("~", format!("{what}{modes}")),
+        what => ("~", format!("{what}{modes}{owners}")),
     };
     [format!("  {sign} {path}"), what, if before == after { String::new() } else { delta(before, after) }]
 }

@@ -104,6 +104,9 @@ pub struct FileReport {
     pub compressed_size: u64,
     /// The permissions, in octal digits.
     pub mode: String,
+    /// Whose it is in an image, `UID:GID`; absent for zips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The digest of its bytes; of a link that of what it points at.
     pub digest: String,
     /// What a link points at.
@@ -177,7 +180,8 @@ pub struct ChangedFileReport {
     pub path: String,
     /// The distribution that it belongs to, in the second artifact if it is there; none for the application and the base.
     pub distribution: Option<String>,
-    /// `added`, `removed`, `content`, `mode`, or `content and mode`.
+    /// `added`, `removed`, or what differs: `content`, `mode`, `owner`, two of them with `and` between them, or
+    /// `content, mode and owner`.
     pub change: &'static str,
     /// Its size in the first artifact, in bytes.
     pub size_before: Option<u64>,
@@ -187,6 +191,12 @@ pub struct ChangedFileReport {
     pub mode_before: Option<String>,
     /// Its permissions in the second artifact, in octal digits.
     pub mode_after: Option<String>,
+    /// Whose it is in the first artifact, `UID:GID`; absent if that is the same in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_before: Option<String>,
+    /// Whose it is in the second artifact, `UID:GID`; absent if that is the same in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_after: Option<String>,
 }
 
 /// A property that differs.

@@ -88,11 +88,21 @@ fn file(Change { name, before, after }: Change<FileState>, distribution: Option<
     let change = match (&before, &after) {
         (None, _) => "added",
         (_, None) => "removed",
-        (Some(before), Some(after)) => match (is_other(before, after), before.mode != after.mode) {
-            (true, true) => "content and mode",
-            (false, true) => "mode",
-            (_, false) => "content",
-        },
+        (Some(before), Some(after)) => {
+            match (is_other(before, after), before.mode != after.mode, before.ids != after.ids) {
+                (true, true, true) => "content, mode and owner",
+                (true, true, false) => "content and mode",
+                (true, false, true) => "content and owner",
+                (false, true, true) => "mode and owner",
+                (false, true, false) => "mode",
+                (false, false, true) => "owner",
+                (_, false, false) => "content",
+            }
+        }
+    };
+    let is_anothers = change.contains("owner");
+    let owner = |state: &Option<FileState>| {
+        state.as_ref().filter(|_| is_anothers).map(|state| format!("{}:{}", state.ids.0, state.ids.1))
     };
     let mode = |state: &Option<FileState>| state.as_ref().map(|state| format!("{:04o}", state.mode));
     ChangedFileReport {
@@ -101,6 +111,8 @@ fn file(Change { name, before, after }: Change<FileState>, distribution: Option<
         change,
         mode_before: mode(&before),
         mode_after: mode(&after),
+        owner_before: owner(&before),
+        owner_after: owner(&after),
         size_before: before.map(|state| state.size),
         size_after: after.map(|state| state.size),
     }

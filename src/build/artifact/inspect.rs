@@ -137,6 +137,7 @@ fn report(contents: &Contents, file: &File) -> FileReport {
         size: file.size,
         compressed_size: file.compressed_size,
         mode: format!("{:04o}", file.mode),
+        user: contents.image.as_ref().map(|_| format!("{}:{}", file.ids.0, file.ids.1)),
         digest: file.sha256.to_string(),
         link,
         layer: contents.image.as_ref().map(|_| file.layer),
