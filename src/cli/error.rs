@@ -1,6 +1,5 @@
 //! What the command line fails with.
 
-use std::error::Error;
 use std::io;
 
 use super::printer::count;
@@ -8,6 +7,7 @@ use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::image::InvalidTimestamp;
 use crate::index::InvalidLocation;
+use crate::report::ErrorReport;
 use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
@@ -25,6 +25,9 @@ pub enum CliError {
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
+    /// The cache is to be looked after, and not to be used.
+    #[error("--no-cache leaves no cache to look after")]
+    NoCache,
     /// The location of an index or of files is none.
     #[error(transparent)]
     InvalidLocation(#[from] InvalidLocation),
@@ -57,21 +60,22 @@ impl CliError {
             Self::Build(error) => error.hints(),
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
+            Self::NoCache => vec!["leave --no-cache out".to_owned()],
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::InvalidLocation(_) => vec!["an address looks like https://example.org/simple".to_owned()],
             Self::Created(_) | Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
         }
     }
 
-    /// Returns the causes, the nearest first.
-    pub fn causes(&self) -> impl Iterator<Item = &dyn Error> {
-        std::iter::successors(self.source(), |error| (*error).source())
+    /// Returns what is told of it.
+    pub fn report(&self) -> ErrorReport {
+        ErrorReport::new(self, self.hints())
     }
 
     /// Returns the exit status: 2 for wrong usage, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::InvalidLocation(_) | Self::Created(_) => 2,
+            Self::InvalidLocation(_) | Self::Created(_) | Self::NoCache => 2,
             _ => 1,
         }
     }

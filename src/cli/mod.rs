@@ -2,6 +2,7 @@
 //!
 //! Only this room reads the environment, knows the home folder and prints.
 
+mod annotation;
 mod arguments;
 mod cache;
 mod completions;
@@ -10,6 +11,7 @@ mod diff;
 mod documents;
 mod environment;
 mod error;
+mod format;
 mod image;
 mod inspect;
 mod lambda;
@@ -18,6 +20,8 @@ mod printer;
 mod profile;
 mod progress;
 mod push;
+mod schema;
+mod step;
 mod verify;
 
 use std::process::ExitCode;
@@ -27,9 +31,16 @@ use clap::{Parser, Subcommand};
 use error::CliError;
 use printer::Printer;
 
+/// What a command ends with. `diff` and `verify` say with 1 what they found, too.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  failed: standard error says what, where, and what to do about it
+  2  wrong usage: nothing was done";
+
 /// Turn what a Python project has locked into what is deployed
 #[derive(Debug, Parser)]
-#[command(name = "pybundle", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "pybundle", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,6 +68,8 @@ enum Command {
     Profile(profile::ProfileArguments),
     /// Look after the cache
     Cache(cache::CacheArguments),
+    /// Print the JSON schema of what --json prints
+    Schema(schema::SchemaArguments),
     /// Print a shell completion script
     Completions(completions::CompletionsArguments),
 }
@@ -67,7 +80,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return printer::usage(&error),
     };
-    let printer = Printer::new(&cli.global);
+    let printer = match Printer::new(&cli.global) {
+        Ok(printer) => printer,
+        Err(error) => return printer::usage(&error),
+    };
     let result = match cli.command {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
@@ -75,9 +91,10 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
-        Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &printer),
+        Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &Printer::unparsed()),
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
+        Command::Schema(arguments) => schema::run(arguments, &printer),
         Command::Completions(arguments) => completions::run(arguments, &printer),
     };
     exit(result.map(|()| ExitCode::SUCCESS), &printer)

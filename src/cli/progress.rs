@@ -1,17 +1,25 @@
-//! Progress bars on standard error, on a terminal alone.
+//! Progress on standard error: bars on a terminal, elsewhere a line for each step that takes long.
 
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::printer::Printer;
+use super::printer::{Printer, ShownProgress};
+use super::step::Step;
+use crate::redact;
 use crate::report::{Phase, Reporter};
 
-/// Shows one bar at a time, and keeps the warnings for the report.
+/// Shows one phase at a time, and keeps the warnings for the report.
 pub struct Progress<'a> {
     printer: &'a Printer,
-    current: Mutex<Option<(Phase, ProgressBar)>>,
+    current: Mutex<Option<(Phase, Shown)>>,
     warnings: Mutex<Vec<String>>,
+}
+
+/// How a phase is shown.
+enum Shown {
+    Bar(ProgressBar),
+    Lines(Step),
 }
 
 impl<'a> Progress<'a> {
@@ -24,56 +32,70 @@ impl<'a> Progress<'a> {
     pub fn warnings(self) -> Vec<String> {
         self.warnings.into_inner().unwrap_or_default()
     }
+}
 
-    fn with_bar(&self, phase: Phase, act: impl FnOnce(&ProgressBar)) {
-        if let Ok(current) = self.current.lock()
-            && let Some((shown, bar)) = current.as_ref()
-            && *shown == phase
-        {
-            act(bar);
-        }
+fn bar(phase: Phase, total: u64) -> ProgressBar {
+    let (verb, template) = match phase {
+        Phase::Fetch => ("fetching", "{msg:>10} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec}, {eta})"),
+        Phase::Build => ("building", "{msg:>10} [{bar:30}] {pos} of {len}"),
+        Phase::Layers => ("layers", "{msg:>10} [{bar:30}] {pos} of {len}"),
+        Phase::Write => ("writing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+        Phase::Push => ("pushing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+        Phase::Pull => ("pulling", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+    };
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
     }
+    bar.set_message(verb);
+    bar
 }
 
 impl Reporter for Progress<'_> {
     fn start(&self, phase: Phase, total: u64) {
-        if !self.printer.shows_progress() || total == 0 {
-            return;
-        }
-        let (verb, template) = match phase {
-            Phase::Fetch => ("fetching", "{msg:>10} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec}, {eta})"),
-            Phase::Build => ("building", "{msg:>10} [{bar:30}] {pos} of {len}"),
-            Phase::Layers => ("layers", "{msg:>10} [{bar:30}] {pos} of {len}"),
-            Phase::Write => ("writing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
-            Phase::Push => ("pushing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
-            Phase::Pull => ("pulling", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+        let shown = match self.printer.progress() {
+            // A bar needs an end.
+            ShownProgress::Bars if total > 0 => Shown::Bar(bar(phase, total)),
+            ShownProgress::Lines => Shown::Lines(Step::start(phase, total, *self.printer)),
+            ShownProgress::Bars | ShownProgress::Nothing => return,
         };
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_message(verb);
         if let Ok(mut current) = self.current.lock() {
-            *current = Some((phase, bar));
+            *current = Some((phase, shown));
         }
     }
 
     fn advance(&self, phase: Phase, amount: u64) {
-        self.with_bar(phase, |bar| bar.inc(amount));
+        if let Ok(current) = self.current.lock()
+            && let Some((_, shown)) = current.as_ref().filter(|(current, _)| *current == phase)
+        {
+            match shown {
+                Shown::Bar(bar) => bar.inc(amount),
+                Shown::Lines(step) => step.advance(amount),
+            }
+        }
     }
 
     fn finish(&self, phase: Phase) {
-        self.with_bar(phase, ProgressBar::finish_and_clear);
+        let ended = self.current.lock().ok().and_then(|mut current| current.take_if(|(current, _)| *current == phase));
+        match ended {
+            Some((_, Shown::Bar(bar))) => bar.finish_and_clear(),
+            Some((_, Shown::Lines(step))) => step.finish(),
+            None => {}
+        }
     }
 
     fn warn(&self, message: &str) {
+        let message = redact::text(message);
         if let Ok(mut warnings) = self.warnings.lock() {
-            warnings.push(message.to_owned());
+            warnings.push(message.clone());
         }
-        let bar = self.current.lock().ok().and_then(|current| current.as_ref().map(|(_, bar)| bar.clone()));
+        let bar = self.current.lock().ok().and_then(|current| match current.as_ref() {
+            Some((_, Shown::Bar(bar))) => Some(bar.clone()),
+            _ => None,
+        });
         match bar {
-            Some(bar) => bar.suspend(|| self.printer.warning(message)),
-            None => self.printer.warning(message),
+            Some(bar) => bar.suspend(|| self.printer.warning(&message)),
+            None => self.printer.warning(&message),
         }
     }
 }

@@ -1,60 +1,37 @@
 //! What a build tells: progress and warnings while it works, and a report when it is done.
 
 mod artifact;
+mod error;
+mod progress;
+mod tool;
 
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::Serialize;
 
 pub use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
-    DiffReport, FileReport, FindingReport, InspectReport, OwnerReport, StackedLayerReport, VerifyReport,
+    ContentsKind, DiffReport, FileChange, FileReport, FindingReport, InspectReport, LayerPart, OwnerKind, OwnerReport,
+    StackedLayerReport, Verdict, VerifiedKind, VerifyReport,
 };
-
-/// A part of the work that takes long enough to show progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Files are downloaded; counted in bytes.
-    Fetch,
-    /// Local projects are built into wheels; counted in projects.
-    Build,
-    /// The layers of an image are made; counted in layers.
-    Layers,
-    /// The artifact is written; counted in bytes.
-    Write,
-    /// Blobs are sent to a registry; counted in bytes. What is there already counts as sent.
-    Push,
-    /// Blobs come from a registry; counted in bytes.
-    Pull,
-}
-
-/// Receives progress and warnings. The command line shows them; the library never prints.
-pub trait Reporter: Send + Sync {
-    /// A phase begins; `total` is how much there is to do, as far as it is known.
-    fn start(&self, phase: Phase, total: u64);
-    /// Some of a phase is done. A retry that starts over reports nothing twice.
-    fn advance(&self, phase: Phase, amount: u64);
-    /// A phase ended.
-    fn finish(&self, phase: Phase);
-    /// Something the user should know, which does not stop the build.
-    fn warn(&self, message: &str);
-}
-
-/// Says nothing to anyone.
-pub struct Silent;
-
-impl Reporter for Silent {
-    fn start(&self, _: Phase, _: u64) {}
-    fn advance(&self, _: Phase, _: u64) {}
-    fn finish(&self, _: Phase) {}
-    fn warn(&self, _: &str) {}
-}
+pub use error::ErrorReport;
+pub use progress::{Phase, Reporter, Silent};
+pub use tool::{
+    CacheFolderReport, CacheSizeReport, CompletionsReport, ImageProfileReport, LambdaProfileReport, ProfileDescription,
+    ProfileLimits, ProfileListReport, ProfileReport, SchemaDescription, SchemaListReport,
+};
 
 /// The version of the JSON documents below. A field may be added under one version; none changes its meaning or goes.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// Returns the schema of the field `format`.
+fn format_version(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "const": FORMAT_VERSION })
+}
+
 /// The target, as reports name it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TargetReport {
     /// The profile, for instance `python3.13`.
     pub runtime: String,
@@ -67,7 +44,7 @@ pub struct TargetReport {
 }
 
 /// A distribution of a plan or an artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DistributionReport {
     /// The normalized name.
     pub name: String,
@@ -93,7 +70,7 @@ pub struct DistributionReport {
 }
 
 /// What is built for AWS Lambda.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactKind {
     /// The function's deployment package.
@@ -103,7 +80,7 @@ pub enum ArtifactKind {
 }
 
 /// A distribution that is selected, but left out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExcludedReport {
     /// The normalized name.
     pub name: String,
@@ -114,9 +91,10 @@ pub struct ExcludedReport {
 }
 
 /// What `pybundle plan` and `--dry-run` report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlanReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The root project's name.
     pub project: String,
@@ -135,7 +113,7 @@ pub struct PlanReport {
 }
 
 /// One file that was built.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ArtifactReport {
     /// What it is.
     pub kind: ArtifactKind,
@@ -154,7 +132,7 @@ pub struct ArtifactReport {
 }
 
 /// What a document about an artifact is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DocumentKind {
     /// A bill of materials in CycloneDX's form.
@@ -166,7 +144,7 @@ pub enum DocumentKind {
 }
 
 /// A document about an artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DocumentReport {
     /// What it is.
     pub kind: DocumentKind,
@@ -186,7 +164,7 @@ pub struct DocumentReport {
 }
 
 /// The limits of the target, and how much of them is used.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LimitsReport {
     /// The size of function and layer together, uncompressed, in bytes.
     pub unzipped_size: u64,
@@ -197,7 +175,7 @@ pub struct LimitsReport {
 }
 
 /// The application's files in the artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ApplicationReport {
     /// What was taken: modules, folders, or the project's own wheel.
     pub taken: Vec<String>,
@@ -208,7 +186,7 @@ pub struct ApplicationReport {
 }
 
 /// The bytecode of an artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BytecodeReport {
     /// The minor version of CPython that it is for, for instance `3.12`.
     pub version: String,
@@ -224,7 +202,7 @@ pub struct BytecodeReport {
 }
 
 /// What the audits found that is no reason to fail or to warn.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct AuditReport {
     /// What may fail at run time.
     pub warnings: Vec<String>,
@@ -233,7 +211,7 @@ pub struct AuditReport {
 }
 
 /// How much less there is than in the wheels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Saved {
     /// The number of files that it is about.
     pub files: usize,
@@ -250,7 +228,7 @@ impl Saved {
 }
 
 /// What a rule of `--slim` left out of the distributions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SlimmedReport {
     /// The rule's name.
     pub rule: &'static str,
@@ -260,7 +238,7 @@ pub struct SlimmedReport {
 }
 
 /// What is not in the artifact of the distributions' files.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct TrimReport {
     /// What was left out, by the rules that found something.
     pub slimmed: Vec<SlimmedReport>,
@@ -269,9 +247,10 @@ pub struct TrimReport {
 }
 
 /// What `pybundle lambda` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BuildReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The root project's name.
     pub project: String,
@@ -304,7 +283,7 @@ pub struct BuildReport {
 }
 
 /// The base of an image.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BaseReport {
     /// As it was named: a reference, or a file.
     pub name: String,
@@ -315,7 +294,7 @@ pub struct BaseReport {
 }
 
 /// A layer that was laid over the base.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LayerReport {
     /// The digest of the layer as it is stored and sent.
     pub digest: String,
@@ -330,7 +309,7 @@ pub struct LayerReport {
 }
 
 /// The image for one platform.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlatformReport {
     /// The platform, for instance `linux/amd64`.
     pub platform: String,
@@ -359,7 +338,7 @@ pub struct PlatformReport {
 }
 
 /// How a container of the image starts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StartReport {
     /// The entrypoint; empty for none, absent if it is the base's.
     pub entrypoint: Option<Vec<String>>,
@@ -374,7 +353,7 @@ pub struct StartReport {
 }
 
 /// What came of pushing to one name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PushReport {
     /// The name as it was given.
     pub tag: String,
@@ -393,9 +372,10 @@ pub struct PushReport {
 }
 
 /// What `pybundle push` reports, and `pybundle image` of its push.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PushedReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The digest of what was pushed.
     pub digest: String,
@@ -406,9 +386,10 @@ pub struct PushedReport {
 }
 
 /// What `pybundle image` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ImageReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The root project's name.
     pub project: String,
@@ -445,9 +426,10 @@ pub struct ImageReport {
 }
 
 /// What `pybundle image --dry-run` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ImagePlanReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The profile, for instance `service`.
     pub profile: String,
@@ -464,9 +446,10 @@ pub struct ImagePlanReport {
 }
 
 /// What `pybundle image --pin` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PinReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The base as it was named.
     pub name: String,
