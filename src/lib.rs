@@ -37,7 +37,8 @@
 //! | room | what it is for |
 //! | --- | --- |
 //! | [`cli`] | one file per subcommand; the only room that prints, reads the environment and knows the home folder |
-//! | [`settings`] | flags, environment and defaults as one typed value that drives everything |
+//! | [`options`] | what flags and `[tool.pybundle]` state, key by key, and which statement counts |
+//! | [`settings`] | what is in force, as one typed value that drives everything |
 //! | [`build`] | the pipeline itself: a plan, and its execution |
 //! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
@@ -112,6 +113,7 @@ pub mod lambda;
 pub mod lock;
 pub mod marker;
 pub mod name;
+pub mod options;
 pub mod project;
 pub mod redact;
 pub mod registry;

@@ -124,6 +124,10 @@ pub struct AuditSettings {
 pub struct Settings {
     /// The project's folder.
     pub project: PathBuf,
+    /// The name of the target that is built, if it has one.
+    pub target: Option<String>,
+    /// What the target extends: everything that is in that is in this, too.
+    pub extends: Option<Box<Settings>>,
     /// The lock file, if it is not the workspace's.
     pub lock: Option<PathBuf>,
     /// How the lock is compared with pyproject.toml.
@@ -159,6 +163,15 @@ impl Settings {
     pub fn dist(&self) -> PathBuf {
         if self.project == Path::new(".") { PathBuf::from("dist") } else { self.project.join("dist") }
     }
+}
+
+/// Where a value stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredAt {
+    /// A TOML file.
+    pub file: PathBuf,
+    /// The keys that lead to the value.
+    pub keys: Vec<String>,
 }
 
 /// Which documents are made about an artifact.

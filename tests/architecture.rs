@@ -37,6 +37,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sbom", &["digest", "image", "name", "project"]),
     ("settings", &["audit", "image", "index", "lock", "project", "registry", "sbom", "target", "trim"]),
     (
+        "options",
+        &[
+            "audit", "image", "index", "lock", "name", "project", "redact", "registry", "sbom", "settings", "target",
+            "trim",
+        ],
+    ),
+    (
         "build",
         &[
             "archive",

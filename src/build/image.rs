@@ -12,7 +12,6 @@ use super::{BuildError, attach, documents, outputs, report, requirements, start,
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
-use crate::project::workspace::Member;
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
@@ -141,27 +140,6 @@ pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
     })
 }
 
-/// Returns the base that a project's pyproject.toml names: `[tool.pybundle] base`.
-pub fn configured_base(member: &Member) -> Option<&str> {
-    member.pyproject.table.get("tool")?.get("pybundle")?.get("base")?.as_str()
-}
-
-/// Returns the base that the user names: by a flag, else in the project's pyproject.toml.
-fn named_base(
-    settings: &ImageSettings,
-    project: &LockedProject,
-    member: &Member,
-) -> Result<Option<BaseChoice>, BuildError> {
-    match (&settings.base, configured_base(member)) {
-        (Some(choice), _) => Ok(Some(choice.clone())),
-        (None, Some(configured)) => {
-            let choice: BaseChoice = configured.parse()?;
-            Ok(Some(choice.in_folder(&project.workspace.folder(member))))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
 /// Chooses the version of Python and the base, which must have it.
 ///
 /// A base that the user names decides the version where the project leaves it open; a base of the profile follows it.
@@ -188,7 +166,7 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
         };
         settings.platforms.iter().map(base).collect()
     };
-    let (target, reason, choice, base, platforms) = match named_base(settings, project, member)? {
+    let (target, reason, choice, base, platforms) = match settings.base.clone() {
         Some(choice) => {
             let base = bases.find(&choice)?;
             let platforms = of_platforms(&base)?;

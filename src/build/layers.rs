@@ -77,23 +77,24 @@ pub fn environment(venv: &str, python: &Python) -> Result<Recipe, BuildError> {
 ///
 /// # Errors
 /// Two wheels of one layer want one path.
-pub fn distributions<'a>(
-    wheels: &'a [Adapted],
-    installed: &[Installed],
+pub fn distributions(
+    wheels: &[(&Adapted, &Installed)],
     target: &ImageTarget,
     budget: NonZeroUsize,
 ) -> Result<Vec<Recipe>, BuildError> {
-    let item = |adapted: &'a Adapted| Item { name: &adapted.wheel.inventory.name, size: adapted.wheel.size };
-    let items: Vec<Item> = wheels.iter().map(item).collect();
+    let items: Vec<Item> = wheels
+        .iter()
+        .map(|(adapted, _)| Item { name: &adapted.wheel.inventory.name, size: adapted.wheel.size })
+        .collect();
     let recipe = |indices: &Vec<usize>| {
         let names = indices.iter().map(|&index| {
-            let inventory = &wheels[index].wheel.inventory;
+            let inventory = &wheels[index].0.wheel.inventory;
             format!("{} {}", inventory.name, inventory.version)
         });
         let holds = names.collect::<Vec<_>>().join(", ");
-        let digests = indices.iter().map(|&index| wheels[index].key);
+        let digests = indices.iter().map(|&index| wheels[index].0.key);
         let key = key(digests, &target.scheme, &target.interpreter);
-        let files = indices.iter().flat_map(|&index| &installed[index]);
+        let files = indices.iter().flat_map(|&index| wheels[index].1);
         Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: Some(key) })
     };
     partition::partition(&items, budget).par_iter().map(recipe).collect()

@@ -30,7 +30,9 @@ mod push;
 mod report;
 mod requirements;
 mod sources;
+mod stack;
 mod start;
+mod targets;
 mod wheels;
 mod workplace;
 
@@ -41,3 +43,4 @@ pub use lambda::{lambda, plan};
 pub use pin::pin;
 pub use plan::{LockedProject, Plan};
 pub use push::push;
+pub use targets::{Target, build_all, check_places};

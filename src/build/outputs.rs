@@ -28,7 +28,8 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<A
     let mut places = settings.outputs.clone();
     if places.is_empty() && !settings.push {
         let member = project.member(&settings.common);
-        let name = member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
+        let declared = || member.pyproject.name.as_ref().map(ToString::to_string);
+        let name = settings.common.target.clone().or_else(declared).unwrap_or_else(|| "image".to_owned());
         let path = settings.common.dist().join(format!("{name}.tar"));
         places.push(ArtifactFile { form: Form::OciArchive, path, choice: None });
     }
@@ -42,7 +43,7 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<A
 }
 
 /// Returns the one path of a place that may not exist yet: without links, `.` and `..` as far as folders exist.
-fn resolved(path: &Path) -> PathBuf {
+pub fn resolved(path: &Path) -> PathBuf {
     let in_parent = || {
         let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
         Some(resolved(parent).join(path.file_name()?))

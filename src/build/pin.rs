@@ -1,32 +1,35 @@
 //! Writing the digest of a base to where the base is configured.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml_edit::DocumentMut;
 
 use super::BuildError;
 use super::base::Bases;
-use super::image::{configured_base, profile};
-use super::plan::{self, LockedProject};
+use super::image::profile;
+use super::plan;
 use super::workplace::{Workplace, registry};
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
-use crate::settings::{BaseChoice, ImageSettings, ProfileChoice};
+use crate::settings::{BaseChoice, ConfiguredAt, ImageSettings, ProfileChoice};
 use crate::target::PYTHON_PLACEHOLDER;
 
-/// Looks the base up, and writes it with its digest to `[tool.pybundle]` in pyproject.toml, or to the profile's file if
-/// that is where it is named. A digest that is there already is brought up to date by the tag beside it.
+/// Looks the base up, and writes it with its digest to where it is configured in pyproject.toml, or to the profile's file
+/// if that is where it is named. A digest that is there already is brought up to date by the tag beside it.
 ///
 /// # Errors
 /// The base is named in neither file, is no reference, or cannot be found; or the file cannot be written.
-pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinReport, BuildError> {
+pub fn pin(
+    settings: &ImageSettings,
+    configured: Option<&ConfiguredAt>,
+    reporter: &dyn Reporter,
+) -> Result<PinReport, BuildError> {
     let common = &settings.common;
-    let project = LockedProject::open(common, reporter)?;
-    let member = project.member(common);
-    let (file, keys, name): (PathBuf, &[&str], String) = match (configured_base(member), &common.profile) {
-        (Some(base), _) => {
-            (project.workspace.folder(member).join("pyproject.toml"), &["tool", "pybundle", "base"], base.to_owned())
+    let (configured, name) = match (configured, &common.profile) {
+        (Some(at), _) => (at.clone(), value(at)?.ok_or(BuildError::NothingToPin)?),
+        (None, ProfileChoice::File(file)) => {
+            let at = ConfiguredAt { file: file.clone(), keys: vec!["base".to_owned()] };
+            (at, profile(common)?.base().to_owned())
         }
-        (None, ProfileChoice::File(file)) => (file.clone(), &["base"], profile(common)?.base().to_owned()),
         (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
     };
     // A digest is one version's.
@@ -40,8 +43,20 @@ pub fn pin(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<PinRepor
     let found = bases.find(&BaseChoice::Registry(tagged.parse()?))?;
     let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;
     let pinned = format!("{tagged}@{}", digest);
-    write(&file, keys, &pinned)?;
-    Ok(PinReport { format: FORMAT_VERSION, name, pinned, file })
+    write(&configured, &pinned)?;
+    Ok(PinReport { format: FORMAT_VERSION, name, pinned, file: configured.file })
+}
+
+/// Returns a text as a TOML file has it.
+fn value(at: &ConfiguredAt) -> Result<Option<String>, BuildError> {
+    let document = document(&at.file)?;
+    let item = at.keys.iter().try_fold(document.as_item(), |item, key| item.get(key));
+    Ok(item.and_then(toml_edit::Item::as_str).map(str::to_owned))
+}
+
+fn document(path: &Path) -> Result<DocumentMut, BuildError> {
+    let failed = |error| BuildError::Read { path: path.to_owned(), source: std::io::Error::other(error) };
+    plan::read(path)?.parse().map_err(failed)
 }
 
 /// Returns a base as it is named, with its tag and without a digest. The tag is written out where none is given: a digest
@@ -58,12 +73,12 @@ fn tagged(name: &str) -> Result<String, BuildError> {
 }
 
 /// Replaces one value of a TOML file, and leaves everything else as it is, comments too.
-fn write(path: &Path, keys: &[&str], value: &str) -> Result<(), BuildError> {
-    let failed = |source| BuildError::Write { path: path.to_owned(), source };
-    let parsed = plan::read(path)?.parse();
-    let mut document: DocumentMut = parsed.map_err(|error| failed(std::io::Error::other(error)))?;
+fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
+    let path = &at.file;
+    let failed = |source| BuildError::Write { path: path.clone(), source };
+    let mut document = document(path)?;
     let mut item = document.as_item_mut();
-    for key in keys {
+    for key in &at.keys {
         item = &mut item[key];
     }
     let decor = item.as_value().map(|value| value.decor().clone());

@@ -14,7 +14,7 @@ use crate::project::declared::Declared;
 use crate::project::pyproject::Index;
 use crate::project::uv_options::UvOptions;
 use crate::project::workspace::{self, Member, Workspace};
-use crate::report::{ExcludedReport, Reporter};
+use crate::report::{ExcludedReport, Reporter, Silent};
 use crate::settings::Settings;
 use crate::target::Target;
 use crate::tree::{Content, Origin};
@@ -131,6 +131,8 @@ pub struct Plan<'a> {
     pub excluded: Vec<ExcludedReport>,
     /// The application's own files, apart from what is built into a wheel.
     pub application: Application,
+    /// The plan of what this one extends: all of that is in this one, too.
+    pub extends: Option<Box<Self>>,
 }
 
 impl<'a> Plan<'a> {
@@ -159,11 +161,38 @@ impl<'a> Plan<'a> {
         let formats = indexes::formats(settings, project);
         let mut selected = locate::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
-        let application = application(settings, workspace, &selected, reporter)?;
+        let extended = settings.extends.as_deref();
+        let extends = extended
+            .map(|extended| Self::new(project, extended, target.clone(), brought, finder, &Silent))
+            .transpose()?;
+        let application = match &extends {
+            Some(extends) => extends.application.clone().and(included(settings, workspace)?)?,
+            None => application(settings, workspace, &selected, reporter)?,
+        };
+        let extends = extends.filter(|extends| extends.lies_below(&selected, reporter)).map(Box::new);
         if selected.is_empty() && application.files.is_empty() {
             return Err(BuildError::Empty);
         }
-        Ok(Self { project, target, selected, excluded, application })
+        Ok(Self { project, target, selected, excluded, application, extends })
+    }
+
+    /// Returns the plans that this one extends, one over the other, and then itself.
+    pub fn stages(&self) -> Vec<&Self> {
+        let mut stages: Vec<&Self> = std::iter::successors(Some(self), |plan| plan.extends.as_deref()).collect();
+        stages.reverse();
+        stages
+    }
+
+    /// Returns whether all that is selected here is among what is selected there; warns if it is not.
+    fn lies_below(&self, selected: &[Selected], reporter: &dyn Reporter) -> bool {
+        let is_there = |own: &&Selected| selected.iter().any(|it| it.name == own.name && it.version == own.version);
+        let Some(missing) = self.selected.iter().find(|own| !is_there(own)) else { return true };
+        let version = missing.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        reporter.warn(&format!(
+            "{}{version} of what is extended is not selected here, so no layers are shared with it",
+            missing.name
+        ));
+        false
     }
 
     /// Returns the distributions that are fetched: wheels, and what is built into one.
@@ -214,6 +243,9 @@ impl<'a> Plan<'a> {
             _ => false,
         };
         self.application.files.retain(|(_, entry)| !is_output(&entry.content));
+        if let Some(extends) = &mut self.extends {
+            extends.leave_out(outputs.iter().cloned());
+        }
     }
 
     /// Returns the root project's name, or its folder's if it has none.
@@ -252,6 +284,16 @@ fn exclude_what_the_runtime_brings(
         .collect()
 }
 
+/// Collects the files that are named: of a variant, what it adds to those of what it extends.
+fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, BuildError> {
+    if settings.includes.is_empty() {
+        return Ok(Application::default());
+    }
+    let folder = workspace.folder(workspace.current());
+    let excludes = Excludes::new(&folder, &settings.excludes)?;
+    Ok(application::collect(&folder, &workspace.root, &settings.includes, &excludes)?)
+}
+
 /// Collects the application's files: those that are named, or those of a root project that is not a package.
 fn application(
     settings: &Settings,
@@ -271,12 +313,11 @@ fn application(
             _ => {}
         }
     }
-    let named = (!settings.includes.is_empty()).then(|| workspace.folder(workspace.current()));
-    match named.as_deref().or(virtual_root) {
+    match virtual_root.filter(|_| settings.includes.is_empty()) {
         Some(folder) => {
             let excludes = Excludes::new(folder, &settings.excludes)?;
-            Ok(application::collect(folder, &workspace.root, &settings.includes, &excludes)?)
+            Ok(application::collect(folder, &workspace.root, &[], &excludes)?)
         }
-        None => Ok(Application::default()),
+        None => included(settings, workspace),
     }
 }

@@ -1,15 +1,15 @@
 //! The image for one platform.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::adapt::{Adapted, Adapter};
+use super::adapt::Adapter;
 use super::audits::{self, Audited, Deployment};
 use super::base::Bases;
 use super::bytecode::{self, Bytecode};
 use super::layers::{self, Installed, Made, Recipe};
 use super::plan::Plan;
+use super::stack::Stack;
 use super::wheels::Obtained;
 use super::{BuildError, start, wheels};
 use crate::audit::handler::Root;
@@ -21,7 +21,6 @@ use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
 use crate::target::{Glibc, ImageTarget, LambdaProfile};
 use crate::tree::{Entry, FileTree, TreePath};
-use crate::wheel::Wheel;
 
 /// What the image for one platform is made of.
 pub struct Parts<'a> {
@@ -76,7 +75,7 @@ impl Parts<'_> {
         let fetched = wheels::install_all(&contents.dependencies, &target.scheme, &target.interpreter)?;
         let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
         let compiled = bytecode.of_application(&self.plan.application.files)?;
-        let application = self.application(&compiled)?;
+        let application = self.application(self.plan, &compiled)?;
         let environment = self.environment()?;
         let mut tree = FileTree::new();
         for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
@@ -87,7 +86,19 @@ impl Parts<'_> {
         let audit = self.audit(&tree, cache, reporter)?;
         self.check_size(size)?;
 
-        let recipes = self.recipes(environment, &contents.dependencies, &fetched, &built, &application)?;
+        let stack = Stack {
+            target,
+            contents: &contents,
+            fetched: &fetched,
+            built: &built,
+            budget: self.settings.layers,
+            base_layers: self.base.layers.len(),
+        };
+        let own = |plan: &Plan| match std::ptr::eq(plan, self.plan) {
+            true => Ok(application.clone()),
+            false => self.application(plan, &bytecode.of_application(&plan.application.files)?),
+        };
+        let recipes = stack.recipes(self.plan, environment, &own)?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, &self.wheels.projects)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
@@ -108,12 +119,12 @@ impl Parts<'_> {
         })
     }
 
-    /// Returns the application's files and their bytecode at their places.
-    fn application(&self, compiled: &Installed) -> Result<Installed, BuildError> {
+    /// Returns the application's files of a plan, and their bytecode, at their places.
+    fn application(&self, plan: &Plan, compiled: &Installed) -> Result<Installed, BuildError> {
         let place = |(path, entry): &(TreePath, Entry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
-        bytecode::beside(&self.plan.application.files, compiled).map(place).collect()
+        bytecode::beside(&plan.application.files, compiled).map(place).collect()
     }
 
     /// Returns the layer of the virtual environment, if the image has one.
@@ -122,46 +133,6 @@ impl Parts<'_> {
             (Some(venv), Some(python)) => Ok(Some(layers::environment(venv, python)?)),
             _ => Ok(None),
         }
-    }
-
-    /// Divides the files among layers: what changes seldom lies below what changes often.
-    fn recipes(
-        &self,
-        environment: Option<Recipe>,
-        dependencies: &[Adapted],
-        fetched: &[Installed],
-        built: &[Installed],
-        application: &Installed,
-    ) -> Result<Vec<Recipe>, BuildError> {
-        let is_root = |wheel: &Wheel| {
-            self.plan.selected.iter().any(|selected| selected.is_root() && selected.name == wheel.inventory.name)
-        };
-        let (roots, members): (Vec<_>, Vec<_>) =
-            self.wheels.projects.iter().zip(built).partition(|(wheel, _)| is_root(wheel));
-        let holds = |wheels: &[(&Wheel, &Installed)]| {
-            wheels.iter().map(|(wheel, _)| wheel.inventory.name.to_string()).collect::<Vec<_>>()
-        };
-        let members = match members.is_empty() {
-            true => None,
-            false => Some(layers::own(holds(&members).join(", "), members.iter().flat_map(|(_, files)| *files))?),
-        };
-        let mut names = holds(&roots);
-        names.extend((!application.is_empty()).then(|| "the application".to_owned()));
-        let own = match names.is_empty() {
-            true => None,
-            false => {
-                let files = roots.iter().flat_map(|(_, files)| *files).chain(application);
-                Some(layers::own(names.join(", "), files)?)
-            }
-        };
-        // What the base leaves room for; with none at all, the image is refused later on.
-        let room = NonZeroUsize::new(manifest::MAX_LAYERS.saturating_sub(self.base.layers.len()));
-        let budget = self.settings.layers.min(room.unwrap_or(NonZeroUsize::MIN));
-        let others = [&environment, &members, &own].into_iter().flatten().count();
-        let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
-        let distributions = layers::distributions(dependencies, fetched, self.target, of_distributions)?;
-        let recipes = environment.into_iter().chain(distributions).chain(members).chain(own);
-        layers::within(budget, recipes.collect())
     }
 
     /// Refuses a handler that is not in the image, and what would not run otherwise.

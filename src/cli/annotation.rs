@@ -20,15 +20,17 @@ pub enum Level {
 pub struct Annotation<'a> {
     level: Level,
     place: Option<Place<'a>>,
-    /// What is said, of one line or several.
+    /// Whom it is about.
+    prefix: &'a str,
+    /// What is said, in one line or several.
     message: &'a str,
 }
 
 impl<'a> Annotation<'a> {
-    /// Makes an annotation, at the place that the message begins with. `resolve` returns the path of a file by which the
+    /// Makes an annotation at the place that the message begins with. `resolve` returns the path of a file by which the
     /// runner knows it, and none if there is no such file.
-    pub fn new(level: Level, message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Self {
-        Self { level, place: Place::of(message, resolve), message }
+    pub fn new(level: Level, prefix: &'a str, message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Self {
+        Self { level, place: Place::of(message, resolve), prefix, message }
     }
 }
 
@@ -70,7 +72,7 @@ impl fmt::Display for Annotation<'_> {
             line.iter().try_for_each(|line| write!(formatter, ",line={line}"))?;
             column.iter().try_for_each(|column| write!(formatter, ",col={column}"))?;
         }
-        write!(formatter, "::{}", data(self.message))
+        write!(formatter, "::{}{}", data(self.prefix), data(self.message))
     }
 }
 
@@ -106,7 +108,7 @@ mod tests {
     fn annotated(message: &str) -> String {
         let files = ["pyproject.toml", "a:b/100%,c.toml", "C:"];
         let resolve = |path: &str| files.contains(&path).then(|| path.to_owned());
-        Annotation::new(Level::Error, message, resolve).to_string()
+        Annotation::new(Level::Error, "", message, resolve).to_string()
     }
 
     #[test]
@@ -129,6 +131,12 @@ mod tests {
         ] {
             assert_eq!(annotated(message), expected);
         }
+    }
+
+    #[test]
+    fn a_warning_about_a_target_has_its_place() {
+        let warning = Annotation::new(Level::Warning, "a%: ", "b:1 is", |path| (path == "b").then(|| path.to_owned()));
+        assert_eq!(warning.to_string(), "::warning title=pybundle,file=b,line=1::a%25: b:1 is");
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::io;
 use super::printer::count;
 use crate::build::BuildError;
 use crate::cache::CacheError;
-use crate::image::InvalidTimestamp;
-use crate::index::InvalidLocation;
+use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::report::ErrorReport;
 use crate::target::ProfileError;
 
@@ -28,12 +27,12 @@ pub enum CliError {
     /// The cache is to be looked after, and not to be used.
     #[error("--no-cache leaves no cache to look after")]
     NoCache,
-    /// The location of an index or of files is none.
+    /// The configuration in pyproject.toml is wrong.
     #[error(transparent)]
-    InvalidLocation(#[from] InvalidLocation),
-    /// The variable `SOURCE_DATE_EPOCH` is no time.
-    #[error("SOURCE_DATE_EPOCH: {0}")]
-    Created(#[from] InvalidTimestamp),
+    Configuration(#[from] ConfigurationError),
+    /// An option is.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
     /// An artifact is not as it should be; what is wrong was printed.
     #[error("{name} is not as it should be: {}", count(*.findings as u64, "finding"))]
     NotVerified {
@@ -53,6 +52,15 @@ impl From<BuildError> for CliError {
     }
 }
 
+impl From<SettingsError> for CliError {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Configuration(error) => Self::Configuration(error),
+            SettingsError::Option(error) => Self::Option(error),
+        }
+    }
+}
+
 impl CliError {
     /// Returns what the user can do about it.
     pub fn hints(&self) -> Vec<String> {
@@ -62,12 +70,13 @@ impl CliError {
             Self::Cache(error) => error.hints(),
             Self::NoCache => vec!["leave --no-cache out".to_owned()],
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
-            Self::InvalidLocation(_) => vec!["an address looks like https://example.org/simple".to_owned()],
-            Self::Created(_) | Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
+            Self::Configuration(error) => error.hints(),
+            Self::Option(error) => error.hints(),
+            Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
         }
     }
 
-    /// Returns what is told of it.
+    /// Returns the error as reports state it.
     pub fn report(&self) -> ErrorReport {
         ErrorReport::new(self, self.hints())
     }
@@ -75,7 +84,7 @@ impl CliError {
     /// Returns the exit status: 2 for wrong usage, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::InvalidLocation(_) | Self::Created(_) | Self::NoCache => 2,
+            Self::Option(_) | Self::NoCache => 2,
             _ => 1,
         }
     }

@@ -1,112 +1,36 @@
 //! `pybundle lambda`: a deterministic AWS Lambda zip.
 
-use std::path::PathBuf;
+use clap::Args;
 
-use clap::{Args, ValueHint};
-
-use super::arguments::{self, CommonArguments, GlobalArguments};
-use super::documents::{self, DocumentArguments};
+use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
-use super::{contents, plan};
-use crate::audit::handler::Handler;
+use super::{contents, documents, plan};
 use crate::build;
+use crate::options::LambdaOptions;
 use crate::report::{ArtifactKind, BuildReport};
-use crate::settings::{LambdaSettings, ProfileChoice};
-use crate::target::Architecture;
+use crate::settings::LambdaSettings;
 
 /// Arguments of `pybundle lambda`.
 #[derive(Debug, Args)]
 pub struct LambdaArguments {
     #[command(flatten)]
-    common: CommonArguments,
+    project: ProjectArguments,
     #[command(flatten)]
-    package: PackageArguments,
+    options: LambdaOptions,
     /// Say what would be built and why; fetch no file and write nothing
     #[arg(long, help_heading = "Output")]
     dry_run: bool,
-}
-
-/// The target.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Target")]
-pub struct TargetArguments {
-    /// The Lambda runtime, for instance python3.13 [default: by .python-version, or the newest that
-    /// requires-python allows]
-    #[arg(long, value_name = "NAME")]
-    runtime: Option<String>,
-    /// The architecture: x86_64 or arm64
-    #[arg(long, value_name = "ARCH", default_value = "x86_64")]
-    arch: Architecture,
-    /// A built-in profile, or a TOML file of the same form
-    #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime")]
-    profile: Option<String>,
-}
-
-impl TargetArguments {
-    fn profile(&self) -> ProfileChoice {
-        match (&self.runtime, &self.profile) {
-            (Some(name), _) => ProfileChoice::BuiltIn(name.clone()),
-            (None, Some(text)) => arguments::profile(text),
-            (None, None) => ProfileChoice::Default,
-        }
-    }
-}
-
-/// What the deployment package is made of; `pybundle plan` takes the same.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
-pub struct PackageArguments {
-    /// The function's zip [default: dist/NAME.zip]
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    output: Option<PathBuf>,
-    /// Put the dependencies apart, into the zip of a Lambda layer
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    layer: Option<PathBuf>,
-    /// The handler, which must be in the artifact: MODULE.FUNCTION
-    #[arg(long, value_name = "HANDLER")]
-    handler: Option<Handler>,
-    /// Leave out the AWS SDK that the runtime brings, all of it
-    #[arg(long)]
-    exclude_runtime: bool,
-    /// Write the artifact even if it is larger than Lambda unpacks
-    #[arg(long)]
-    allow_oversize: bool,
-    #[command(flatten)]
-    documents: DocumentArguments,
-    // Last: what follows a flattened group goes under its heading.
-    #[command(flatten)]
-    target: TargetArguments,
-}
-
-impl PackageArguments {
-    /// Turns the arguments into settings.
-    ///
-    /// # Errors
-    /// No cache folder is known.
-    pub fn settings(self, common: CommonArguments, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
-        let common = common.settings(self.target.profile(), global)?;
-        Ok(LambdaSettings {
-            documents: self.documents.settings(&common.environment)?,
-            common,
-            architecture: self.target.arch,
-            output: self.output,
-            layer: self.layer,
-            handler: self.handler,
-            exclude_runtime: self.exclude_runtime,
-            allow_oversize: self.allow_oversize,
-        })
-    }
 }
 
 impl LambdaArguments {
     /// Turns the arguments into settings.
     ///
     /// # Errors
-    /// No cache folder is known.
+    /// See [`ProjectArguments::settings`].
     pub fn settings(self, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
-        self.package.settings(self.common, global)
+        self.project.settings(&self.options, global)
     }
 }
 

@@ -4,8 +4,10 @@
 
 mod annotation;
 mod arguments;
+mod build;
 mod cache;
 mod completions;
+mod config;
 mod contents;
 mod diff;
 mod documents;
@@ -22,6 +24,7 @@ mod progress;
 mod push;
 mod schema;
 mod step;
+mod together;
 mod verify;
 
 use std::process::ExitCode;
@@ -54,6 +57,8 @@ enum Command {
     Lambda(Box<lambda::LambdaArguments>),
     /// Build a layered OCI image, for one platform or several, and push it
     Image(Box<image::ImageArguments>),
+    /// Build every target of a project, or of all projects of a workspace, side by side
+    Build(Box<build::BuildArguments>),
     /// Push an image that was built before
     Push(push::PushArguments),
     /// Show what would be bundled: each distribution, its wheel, the tag that matched, and why it is there
@@ -64,6 +69,8 @@ enum Command {
     Diff(diff::DiffArguments),
     /// Check that an artifact is as it should be, and that it comes out of its project again
     Verify(verify::VerifyArguments),
+    /// Show what is configured, and where
+    Config(config::ConfigArguments),
     /// List and show the built-in targets
     Profile(profile::ProfileArguments),
     /// Look after the cache
@@ -87,11 +94,13 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
+        Command::Build(arguments) => return exit(build::run(*arguments, &cli.global, &printer), &printer),
         Command::Push(arguments) => push::run(arguments, &printer),
         Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
         Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &Printer::unparsed()),
+        Command::Config(arguments) => config::run(arguments, &printer),
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
         Command::Schema(arguments) => schema::run(arguments, &printer),

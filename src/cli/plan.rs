@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use super::arguments::{CommonArguments, GlobalArguments};
+use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
-use super::lambda::PackageArguments;
+use super::image;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use crate::build;
+use crate::options::{Configuration, ImageOptions, Kind, LambdaOptions};
 use crate::report::PlanReport;
 use crate::settings::LambdaSettings;
 
@@ -15,17 +16,28 @@ use crate::settings::LambdaSettings;
 #[derive(Debug, Args)]
 pub struct PlanArguments {
     #[command(flatten)]
-    common: CommonArguments,
+    project: ProjectArguments,
     #[command(flatten)]
-    package: PackageArguments,
+    options: LambdaOptions,
 }
 
-/// Prints the plan. No file is fetched, and nothing is written.
+/// Prints the plan of a function, or of the named target, whatever its kind. No file is fetched, and nothing is written.
 ///
 /// # Errors
-/// See [`build::plan`].
+/// See [`build::plan`] and [`build::plan_image`].
 pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
-    show(&arguments.package.settings(arguments.common, global)?, printer)
+    let PlanArguments { project, options } = arguments;
+    let kind = match &project.target {
+        Some(name) => Configuration::read(&project.project, options.common.selection.package.as_ref())?.kind(name)?,
+        None => Kind::Lambda,
+    };
+    match kind {
+        Kind::Lambda => show(&project.settings(&options, global)?, printer),
+        Kind::Image => {
+            let options = ImageOptions { common: options.common, ..ImageOptions::default() };
+            image::show_plan(&project.settings(&options, global)?, printer)
+        }
+    }
 }
 
 /// Prints the plan of a build.
@@ -34,10 +46,13 @@ pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer
 /// See [`build::plan`].
 pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
     let report = build::plan(settings, &Progress::new(printer))?;
-    printer.result(&report, |page| {
-        table(&report, &report.target.runtime, page);
-        report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
-    })
+    printer.result(&report, |page| planned(&report, page))
+}
+
+/// Adds the plan of a function.
+pub fn planned(report: &PlanReport, page: &mut Page) {
+    table(report, &report.target.runtime, page);
+    report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
 }
 
 /// Adds the rows of a plan for a runtime.

@@ -67,6 +67,11 @@ impl Page {
         self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
     }
 
+    /// Adds an indented line, with where it comes from dimly after it.
+    pub fn stated(&mut self, text: &str, source: &str) {
+        self.line(&format!("  {text}  {DIM}# {source}{DIM:#}"));
+    }
+
     /// Adds a line.
     pub fn line(&mut self, text: &str) {
         self.0.push_str(text);
@@ -149,7 +154,7 @@ impl Printer {
     /// Standard output cannot be written.
     pub fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> Result<(), CliError> {
         if self.format == OutputFormat::Json {
-            return self.json(document);
+            return self.document(document);
         }
         if self.quiet {
             return Ok(());
@@ -165,25 +170,45 @@ impl Printer {
     /// # Errors
     /// Standard output cannot be written.
     pub fn text(&self, document: &impl Serialize, text: &str) -> Result<(), CliError> {
-        if self.format == OutputFormat::Json { self.json(document) } else { raw(text.as_bytes()) }
+        if self.format == OutputFormat::Json { self.document(document) } else { self.raw(text.as_bytes()) }
     }
 
-    /// Prints a document as JSON.
+    /// Prints a document as JSON, whatever form results have.
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn json(&self, document: &impl Serialize) -> Result<(), CliError> {
+    pub fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
         let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
         json.push(b'\n');
-        raw(&json)
+        self.raw(&json)
+    }
+
+    /// Prints bytes as they are.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut output = io::stdout().lock();
+        ignore_closed_pipe(output.write_all(bytes).and_then(|()| output.flush()))
     }
 
     /// Prints a warning.
     pub fn warning(&self, message: &str) {
+        self.warn("", message);
+    }
+
+    /// Prints a warning about one of several targets.
+    pub fn warning_of(&self, target: &str, message: &str) {
+        self.warn(&format!("{target}: "), message);
+    }
+
+    fn warn(&self, prefix: &str, message: &str) {
         match self.format {
             _ if self.quiet => {}
-            OutputFormat::Github => annotate(Level::Warning, message),
-            OutputFormat::Text | OutputFormat::Json => anstream::eprintln!("{WARNING}warning{WARNING:#}: {message}"),
+            OutputFormat::Github => annotate(Level::Warning, prefix, message),
+            OutputFormat::Text | OutputFormat::Json => {
+                anstream::eprintln!("{WARNING}warning{WARNING:#}: {prefix}{message}");
+            }
         }
     }
 
@@ -194,23 +219,31 @@ impl Printer {
 
     /// Prints an error with its causes, and what to do about it.
     pub fn error(&self, error: &CliError) {
-        let ErrorReport { message, causes, hints } = error.report();
+        self.explain("", &error.report());
+    }
+
+    /// Prints why one of several targets failed.
+    pub fn failure(&self, target: &str, error: &ErrorReport) {
+        self.explain(&format!("{target}: "), error);
+    }
+
+    fn explain(&self, prefix: &str, ErrorReport { message, causes, hints }: &ErrorReport) {
         if self.format == OutputFormat::Github {
             let causes = causes.iter().map(|cause| format!("because: {cause}"));
             let hints = hints.iter().map(|hint| format!("hint: {hint}"));
-            let lines: Vec<String> = std::iter::once(message).chain(causes).chain(hints).collect();
-            return annotate(Level::Error, &lines.join("\n"));
+            let lines: Vec<String> = std::iter::once(message.clone()).chain(causes).chain(hints).collect();
+            return annotate(Level::Error, prefix, &lines.join("\n"));
         }
-        anstream::eprintln!("{ERROR}error{ERROR:#}: {message}");
+        anstream::eprintln!("{ERROR}error{ERROR:#}: {prefix}{message}");
         causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {cause}"));
         hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {hint}"));
     }
 }
 
 /// Prints an annotation. Its one line is written at once, so that no other gets in between.
-fn annotate(level: Level, message: &str) {
+fn annotate(level: Level, prefix: &str, message: &str) {
     let workspace = environment::workspace();
-    let annotation = Annotation::new(level, message, |path| annotation::file(path, workspace.as_deref()));
+    let annotation = Annotation::new(level, prefix, message, |path| annotation::file(path, workspace.as_deref()));
     anstream::eprintln!("{annotation}");
 }
 
@@ -221,12 +254,6 @@ fn color(when: ColorWhen) {
         ColorWhen::Never => anstream::ColorChoice::Never,
     }
     .write_global();
-}
-
-/// Writes bytes to standard output as they are.
-fn raw(bytes: &[u8]) -> Result<(), CliError> {
-    let mut output = io::stdout().lock();
-    ignore_closed_pipe(output.write_all(bytes).and_then(|()| output.flush()))
 }
 
 /// Whoever reads may stop reading, as `head` does.
@@ -249,7 +276,7 @@ pub fn usage(message: &clap::Error) -> ExitCode {
     let text = message.render();
     if printer.format == OutputFormat::Github {
         let text = text.to_string();
-        annotate(Level::Error, &redact::text(text.trim().trim_start_matches("error: ")));
+        annotate(Level::Error, "", &redact::text(text.trim().trim_start_matches("error: ")));
     } else {
         anstream::eprint!("{}", redact::text(&text.ansi().to_string()));
     }

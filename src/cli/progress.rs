@@ -5,83 +5,72 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::printer::{Printer, ShownProgress};
-use super::step::Step;
+use super::step::Steps;
 use crate::redact;
 use crate::report::{Phase, Reporter};
 
 /// Shows one phase at a time, and keeps the warnings for the report.
 pub struct Progress<'a> {
     printer: &'a Printer,
-    current: Mutex<Option<(Phase, Shown)>>,
+    current: Mutex<Option<(Phase, ProgressBar)>>,
+    steps: Steps,
     warnings: Mutex<Vec<String>>,
-}
-
-/// How a phase is shown.
-enum Shown {
-    Bar(ProgressBar),
-    Lines(Step),
 }
 
 impl<'a> Progress<'a> {
     /// Makes a reporter that shows what `printer` allows.
     pub fn new(printer: &'a Printer) -> Self {
-        Self { printer, current: Mutex::new(None), warnings: Mutex::new(Vec::new()) }
+        let steps = Steps::new(*printer, "");
+        Self { printer, current: Mutex::new(None), steps, warnings: Mutex::new(Vec::new()) }
     }
 
     /// Returns what was warned of.
     pub fn warnings(self) -> Vec<String> {
         self.warnings.into_inner().unwrap_or_default()
     }
-}
 
-fn bar(phase: Phase, total: u64) -> ProgressBar {
-    let (verb, template) = match phase {
-        Phase::Fetch => ("fetching", "{msg:>10} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec}, {eta})"),
-        Phase::Build => ("building", "{msg:>10} [{bar:30}] {pos} of {len}"),
-        Phase::Layers => ("layers", "{msg:>10} [{bar:30}] {pos} of {len}"),
-        Phase::Write => ("writing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
-        Phase::Push => ("pushing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
-        Phase::Pull => ("pulling", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
-    };
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+    fn with_bar(&self, phase: Phase, act: impl FnOnce(&ProgressBar)) {
+        if let Ok(current) = self.current.lock()
+            && let Some((shown, bar)) = current.as_ref()
+            && *shown == phase
+        {
+            act(bar);
+        }
     }
-    bar.set_message(verb);
-    bar
 }
 
 impl Reporter for Progress<'_> {
     fn start(&self, phase: Phase, total: u64) {
-        let shown = match self.printer.progress() {
-            // A bar needs an end.
-            ShownProgress::Bars if total > 0 => Shown::Bar(bar(phase, total)),
-            ShownProgress::Lines => Shown::Lines(Step::start(phase, total, *self.printer)),
-            ShownProgress::Bars | ShownProgress::Nothing => return,
+        self.steps.start(phase, total);
+        if self.printer.progress() != ShownProgress::Bars || total == 0 {
+            return;
+        }
+        let (verb, template) = match phase {
+            Phase::Fetch => ("fetching", "{msg:>10} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec}, {eta})"),
+            Phase::Build => ("building", "{msg:>10} [{bar:30}] {pos} of {len}"),
+            Phase::Layers => ("layers", "{msg:>10} [{bar:30}] {pos} of {len}"),
+            Phase::Write => ("writing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+            Phase::Push => ("pushing", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
+            Phase::Pull => ("pulling", "{msg:>10} [{bar:30}] {bytes} of {total_bytes}"),
         };
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(verb);
         if let Ok(mut current) = self.current.lock() {
-            *current = Some((phase, shown));
+            *current = Some((phase, bar));
         }
     }
 
     fn advance(&self, phase: Phase, amount: u64) {
-        if let Ok(current) = self.current.lock()
-            && let Some((_, shown)) = current.as_ref().filter(|(current, _)| *current == phase)
-        {
-            match shown {
-                Shown::Bar(bar) => bar.inc(amount),
-                Shown::Lines(step) => step.advance(amount),
-            }
-        }
+        self.steps.advance(phase, amount);
+        self.with_bar(phase, |bar| bar.inc(amount));
     }
 
     fn finish(&self, phase: Phase) {
-        let ended = self.current.lock().ok().and_then(|mut current| current.take_if(|(current, _)| *current == phase));
-        match ended {
-            Some((_, Shown::Bar(bar))) => bar.finish_and_clear(),
-            Some((_, Shown::Lines(step))) => step.finish(),
-            None => {}
-        }
+        self.steps.finish(phase);
+        self.with_bar(phase, ProgressBar::finish_and_clear);
     }
 
     fn warn(&self, message: &str) {
@@ -89,10 +78,7 @@ impl Reporter for Progress<'_> {
         if let Ok(mut warnings) = self.warnings.lock() {
             warnings.push(message.clone());
         }
-        let bar = self.current.lock().ok().and_then(|current| match current.as_ref() {
-            Some((_, Shown::Bar(bar))) => Some(bar.clone()),
-            _ => None,
-        });
+        let bar = self.current.lock().ok().and_then(|current| current.as_ref().map(|(_, bar)| bar.clone()));
         match bar {
             Some(bar) => bar.suspend(|| self.printer.warning(&message)),
             None => self.printer.warning(&message),

@@ -2,13 +2,13 @@
 
 use clap::{Args, ValueHint};
 
-use super::arguments::RegistryArguments;
 use super::environment;
 use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use crate::build;
 use crate::image::file::ArtifactFile;
+use crate::options::RegistryOptions;
 use crate::registry::Reference;
 use crate::report::PushedReport;
 
@@ -22,7 +22,7 @@ pub struct PushArguments {
     #[arg(value_name = "REF", required = true)]
     references: Vec<Reference>,
     #[command(flatten)]
-    registry: RegistryArguments,
+    registry: RegistryOptions,
 }
 
 /// Pushes the artifact, and prints what to deploy.
@@ -31,7 +31,7 @@ pub struct PushArguments {
 /// See [`build::push`].
 pub fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
     let artifact = ArtifactFile::find(&arguments.artifact).map_err(build::BuildError::from)?;
-    let settings = arguments.registry.settings();
+    let settings = arguments.registry.into();
     let progress = Progress::new(printer);
     let report = build::push(&artifact, &arguments.references, &settings, &environment::read(), &progress)?;
     printer.result(&report, |page| {

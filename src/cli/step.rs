@@ -1,13 +1,13 @@
-//! A step of the work that is told of by lines: at its end, if it took longer than a second, and while it lasts longer
-//! than ten.
+//! Steps of the work that are told of by lines, where no bar is shown: each at its end, if it took longer than a second, and
+//! while it lasts longer than ten.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::printer::{Printer, count, size};
+use super::printer::{Printer, ShownProgress, count, size};
 use crate::report::Phase;
 
 /// What ends sooner is not told of.
@@ -16,37 +16,62 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 const LASTING: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A step that goes on. What is dropped before it is finished has failed, which others tell of.
-pub struct Step {
-    amount: Arc<Amount>,
-    began: Instant,
-    clock: Clock,
+/// The steps of one piece of work, one after another.
+pub struct Steps {
     printer: Printer,
+    /// Whose they are: a target's name, or nothing.
+    label: String,
+    current: Mutex<Option<(Phase, Step)>>,
 }
 
-impl Step {
+impl Steps {
+    /// Makes steps that are told of as `printer` allows, each after a label if there is one.
+    pub fn new(printer: Printer, label: &str) -> Self {
+        let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+        Self { printer, label, current: Mutex::new(None) }
+    }
+
     /// Begins a step.
-    pub fn start(phase: Phase, total: u64, printer: Printer) -> Self {
+    pub fn start(&self, phase: Phase, total: u64) {
+        if self.printer.progress() != ShownProgress::Lines {
+            return;
+        }
         let amount = Arc::new(Amount { phase, total, done: AtomicU64::new(0) });
-        let counted = Arc::clone(&amount);
-        let clock = Clock::start(LASTING, move |elapsed| printer.remark(&counted.lasting(elapsed)));
-        Self { amount, began: Instant::now(), clock, printer }
+        let (counted, printer, label) = (Arc::clone(&amount), self.printer, self.label.clone());
+        let clock =
+            Clock::start(LASTING, move |elapsed| printer.remark(&format!("{label}{}", counted.lasting(elapsed))));
+        if let Ok(mut current) = self.current.lock() {
+            *current = Some((phase, Step { amount, began: Instant::now(), clock }));
+        }
     }
 
     /// Counts what is done.
-    pub fn advance(&self, amount: u64) {
-        self.amount.done.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    /// Ends the step.
-    pub fn finish(self) {
-        let Self { amount, began, clock, printer } = self;
-        // Nothing may be said of it after its end.
-        drop(clock);
-        if let Some(line) = amount.ended(began.elapsed()) {
-            printer.remark(&line);
+    pub fn advance(&self, phase: Phase, amount: u64) {
+        if let Ok(current) = self.current.lock()
+            && let Some((_, step)) = current.as_ref().filter(|(current, _)| *current == phase)
+        {
+            step.amount.done.fetch_add(amount, Ordering::Relaxed);
         }
     }
+
+    /// Ends a step.
+    pub fn finish(&self, phase: Phase) {
+        let ended = self.current.lock().ok().and_then(|mut current| current.take_if(|(current, _)| *current == phase));
+        if let Some((_, Step { amount, began, clock })) = ended {
+            // Nothing may be said of it after its end.
+            drop(clock);
+            if let Some(line) = amount.ended(began.elapsed()) {
+                self.printer.remark(&format!("{}{line}", self.label));
+            }
+        }
+    }
+}
+
+/// A step that goes on. What is dropped before it is finished has failed, which others tell of.
+struct Step {
+    amount: Arc<Amount>,
+    began: Instant,
+    clock: Clock,
 }
 
 /// How much of a step is done.

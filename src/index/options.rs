@@ -84,6 +84,16 @@ pub enum Strategy {
     UnsafeBestMatch,
 }
 
+impl fmt::Display for Strategy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::FirstIndex => "first-index",
+            Self::UnsafeFirstMatch => "unsafe-first-match",
+            Self::UnsafeBestMatch => "unsafe-best-match",
+        })
+    }
+}
+
 /// A text that is no [`Strategy`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not an index strategy: first-index, unsafe-first-match and unsafe-best-match are", .0.escape_debug())]

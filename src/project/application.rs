@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::collector::Collector;
 pub use super::rules::{Excludes, InvalidExclude, Rule};
-use crate::tree::{Entry, InvalidPath, TreePath};
+use crate::tree::{Content, Entry, InvalidPath, TreePath};
 
 /// Files that the user names, as `PATH[:DEST]`.
 ///
@@ -18,7 +18,8 @@ use crate::tree::{Entry, InvalidPath, TreePath};
 /// the artifact's root, as `cp -r PATH .` would put it; `PATH` `.` is the content of the project's folder. `DEST` is
 /// the path inside the artifact: of the file, or of what is in the folder; `.` is the root. A `DEST` that ends in `/`
 /// is a folder that `PATH` is put into by its own name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "String", into = "String")]
 pub struct Include {
     pub(super) source: PathBuf,
     pub(super) destination: Destination,
@@ -41,6 +42,33 @@ pub struct InvalidInclude {
     pub text: String,
     /// What is wrong with it.
     pub reason: &'static str,
+}
+
+impl Include {
+    /// Makes a relative path one of a folder's.
+    pub fn rebase(&mut self, folder: &Path) {
+        self.source = folder.join(&self.source);
+    }
+}
+
+impl TryFrom<String> for Include {
+    type Error = InvalidInclude;
+
+    fn try_from(text: String) -> Result<Self, InvalidInclude> {
+        text.parse()
+    }
+}
+
+impl From<Include> for String {
+    fn from(include: Include) -> Self {
+        let path = include.source.to_string_lossy();
+        match include.destination {
+            Destination::Into(folder) if folder.is_empty() => path.into_owned(),
+            Destination::Into(folder) => format!("{path}:{folder}/"),
+            Destination::At(place) if place.is_empty() => format!("{path}:."),
+            Destination::At(place) => format!("{path}:{place}"),
+        }
+    }
 }
 
 impl FromStr for Include {
@@ -77,6 +105,33 @@ pub struct Application {
     pub taken: Vec<String>,
     /// What was left out, in the order it was met.
     pub left_out: Vec<LeftOut>,
+}
+
+impl Application {
+    /// Adds what another application has besides; a file of both is there once.
+    ///
+    /// # Errors
+    /// The two have different files for one path.
+    pub fn and(mut self, other: Self) -> Result<Self, ApplicationError> {
+        let source = |entry: &Entry| match &entry.content {
+            Content::File { path, .. } => path.to_path_buf(),
+            Content::Archived { .. } | Content::Bytes(_) => PathBuf::new(),
+        };
+        for (path, entry) in other.files {
+            match self.files.binary_search_by(|(taken, _)| taken.cmp(&path)) {
+                Ok(at) if source(&self.files[at].1) == source(&entry) => {}
+                Ok(at) => {
+                    let (first, second) = (source(&self.files[at].1), source(&entry));
+                    return Err(ApplicationError::Conflict { path, first, second });
+                }
+                Err(at) => self.files.insert(at, (path, entry)),
+            }
+        }
+        let new: Vec<String> = other.taken.into_iter().filter(|taken| !self.taken.contains(taken)).collect();
+        self.taken.extend(new);
+        self.left_out.extend(other.left_out);
+        Ok(self)
+    }
 }
 
 /// A file or folder that is no part of the application.

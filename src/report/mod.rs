@@ -3,6 +3,7 @@
 mod artifact;
 mod error;
 mod progress;
+mod targets;
 mod tool;
 
 use std::path::PathBuf;
@@ -17,6 +18,10 @@ pub use artifact::{
 };
 pub use error::ErrorReport;
 pub use progress::{Phase, Reporter, Silent};
+pub use targets::{
+    Artifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, Outcome, Planned, TargetListReport,
+    TargetsReport, ValueReport,
+};
 pub use tool::{
     CacheFolderReport, CacheSizeReport, CompletionsReport, ImageProfileReport, LambdaProfileReport, ProfileDescription,
     ProfileLimits, ProfileListReport, ProfileReport, SchemaDescription, SchemaListReport,

@@ -4,6 +4,7 @@
 //! is needed all the same, [`needed`](super::needed()) tells from the sources.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
 use std::str::FromStr;
 
 use crate::wheel::{Inventory, Part, WheelFile};
@@ -39,6 +40,12 @@ impl SlimRule {
             Self::Docs => "docs",
             Self::Bytecode => "bytecode",
         }
+    }
+}
+
+impl fmt::Display for SlimRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
     }
 }
 

@@ -83,6 +83,16 @@ fn hints_and_causes_are_in_the_message() {
 }
 
 #[test]
+fn the_failure_of_a_target_names_it() {
+    let error = annotation(&["build", "wrong", "--project=targets"], 1);
+    assert!(
+        error.message.starts_with("wrong: the handler `app.nothing` would not run: app.py defines no `nothing`"),
+        "{error:?}"
+    );
+    assert!(error.message.contains("\nhint: "), "{error:?}");
+}
+
+#[test]
 fn a_warning_points_at_the_line_and_the_result_is_the_plain_page() {
     let project = studio().path("warned");
     succeed(Command::new("cp").arg("-r").arg(studio().path("project")).arg(&project));
@@ -103,6 +113,16 @@ fn a_warning_points_at_the_line_and_the_result_is_the_plain_page() {
     assert_eq!(page(&ran.out), page(&run(&mut command("text")).out));
     assert!(ran.out.starts_with("app.zip  "), "{}", ran.out);
     assert_eq!(run(command("github").arg("--quiet")).err, "");
+
+    // The warning of a target names it, and points at the same line.
+    let pyproject = fs::read_to_string(project.join("pyproject.toml")).unwrap();
+    let target = "[tool.pybundle]\nfrozen = true\n[tool.pybundle.target.api]\nkind = \"lambda\"\n";
+    fs::write(project.join("pyproject.toml"), format!("{pyproject}\n{target}")).unwrap();
+    let mut command = studio().pybundle(&["build", "--output-format=github"]);
+    let ran = run(command.current_dir(&project).env("GITHUB_WORKSPACE", studio().path("")));
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let of_target = read(ran.err.trim_end());
+    assert_eq!((of_target.message, of_target.properties), (format!("api: {}", warning.message), warning.properties));
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn assert_status(status: i32, lines: &[&str]) -> Vec<String> {
             _ => assert!(ran.err.starts_with("error: "), "{words:?}: {}", ran.err),
         }
         // Only what was found is printed by a command that fails.
-        let finds = matches!(words[..], ["verify", ..]);
+        let finds = matches!(words[..], ["verify" | "build", ..]);
         assert!(status == 0 || finds || ran.out.is_empty(), "{words:?}: {}", ran.out);
         ran.err
     });
@@ -33,6 +33,8 @@ fn what_is_done_ends_with_0() {
         "lambda --help",
         "lambda project --output=status/app.zip",
         "image project --base=oci:base --output=oci:status/image",
+        "build api web --project=targets",
+        "build --list --project=targets",
         "plan project",
         "lambda project --dry-run",
         "inspect app.zip",
@@ -40,6 +42,8 @@ fn what_is_done_ends_with_0() {
         "diff app.zip other.zip",
         "verify app.zip project",
         "verify oci:image",
+        "config show targets",
+        "config schema",
         "profile list",
         "profile show python3.13",
         "cache dir",
@@ -69,6 +73,11 @@ fn what_fails_ends_with_1() {
             "image nowhere --base=oci:base",
             "image project --base=oci:nowhere",
             &push,
+            "build wrong api --project=targets",
+            "build nothing --project=targets",
+            "build --project=project",
+            "build --project=broken",
+            "config show broken",
             "plan nowhere",
             "plan project --runtime=python2.7",
             "inspect nowhere",
@@ -101,6 +110,9 @@ fn wrong_usage_ends_with_2() {
             "image --platform=windows/amd64",
             "push app.zip",
             "push app.zip not/a:re:ference",
+            "build --format=github-matrix",
+            "build --list --dry-run",
+            "config",
             "plan a b",
             "plan --index-url=https://[oops/simple",
             "inspect",

@@ -15,8 +15,29 @@ use crate::tiny::Tiny;
 pub const VARIABLES: [&str; 8] =
     ["PYBUNDLE_OUTPUT_FORMAT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "TERM", "COLORTERM", "GITHUB_WORKSPACE"];
 
-/// A folder to run pybundle in: `project` is a copy of the example, `broken` one whose pyproject.toml is wrong, `base` a
-/// small base; `app.zip` and `other.zip`, `image` and `other` were built, `damaged.zip` is `app.zip` but for a bit.
+/// Targets of which one cannot be built.
+const TARGETS: &str = r#"
+[tool.pybundle]
+frozen = true
+group = []
+
+[tool.pybundle.target.api]
+kind = "lambda"
+handler = "app.handler"
+
+[tool.pybundle.target.web]
+kind = "image"
+base = "oci:../base"
+expose = [8000, "53/udp"]
+env = { MODE = "test" }
+
+[tool.pybundle.target.wrong]
+extends = "api"
+handler = "app.nothing"
+"#;
+
+/// A folder to run pybundle in: `project` is a copy of the example, `broken` one whose pyproject.toml is wrong, `targets` one
+/// with three targets, of which `wrong` cannot be built; `base` is a small base; `app.zip` and `other.zip`, `image` and `other` were built, `damaged.zip` is `app.zip` but for a bit.
 pub struct Studio {
     folder: TempDir,
     pub registry: MemoryRegistry,
@@ -32,12 +53,15 @@ impl Studio {
     fn new() -> Self {
         let studio = Self { folder: tempfile::tempdir().unwrap(), registry: MemoryRegistry::start(Profile::Plain) };
         Tiny::python().write(&studio.path("base"));
-        for project in ["project", "broken"] {
+        for project in ["project", "broken", "targets"] {
             succeed(Command::new("cp").arg("-r").arg(repository().join("testdata/example")).arg(studio.path(project)));
         }
         let pyproject = studio.path("broken/pyproject.toml");
         let text = fs::read_to_string(&pyproject).unwrap();
         fs::write(pyproject, text.replace("version = \"0.1.0\"", "version = 100")).unwrap();
+        let pyproject = studio.path("targets/pyproject.toml");
+        let text = fs::read_to_string(&pyproject).unwrap();
+        fs::write(pyproject, format!("{text}{TARGETS}")).unwrap();
         succeed(&mut studio.pybundle(&["lambda", "project", "--output=app.zip"]));
         succeed(&mut studio.pybundle(&[
             "lambda",

@@ -1,4 +1,5 @@
-"""Holds JSON documents against the schemas in schemas/, which must be schemas of JSON Schema 2020-12.
+"""Holds JSON documents against the schemas in schemas/, which must be what the version of JSON Schema
+that they name asks for.
 
     documents.py < DOCUMENTS
 
@@ -10,10 +11,12 @@ import json
 import pathlib
 import sys
 
-from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
 
 # What holds schemas by names of their own.
 NAMED = ("properties", "$defs")
+# By what a schema describes the properties of an object.
+COMPOSED = {"$ref", "allOf", "anyOf", "oneOf", "properties"}
 SCHEMAS = pathlib.Path(__file__).resolve().parent.parent.parent / "schemas"
 
 
@@ -34,16 +37,18 @@ def strict(schema):
 
 
 def closed(schema):
-    """Returns the schema of a value that is closed."""
-    return {**schema, "unevaluatedProperties": False} if isinstance(schema, dict) else schema
+    """Returns the schema of a value that is closed, if it describes an object."""
+    describes = isinstance(schema, dict) and not COMPOSED.isdisjoint(schema)
+    return {**schema, "unevaluatedProperties": False} if describes else schema
 
 
 def main():
     validators, wrong = {}, []
     for path in SCHEMAS.glob("*.json"):
         schema = json.loads(path.read_text())
-        Draft202012Validator.check_schema(schema)
-        validators[path.stem] = Draft202012Validator(closed(strict(schema)))
+        validator = validator_for(schema)
+        validator.check_schema(schema)
+        validators[path.stem] = validator(closed(strict(schema)))
     documents = json.load(sys.stdin)
     for name, what, document in documents:
         for error in validators[name].iter_errors(document):

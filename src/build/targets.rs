@@ -1,0 +1,105 @@
+//! Several targets side by side, over one cache: what they share is fetched, read and noted once.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{BuildError, image, lambda, outputs};
+use crate::report::{Artifact, Planned, Reporter};
+use crate::settings::{ImageSettings, LambdaSettings, Settings};
+
+/// What is built.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A function, by [`lambda()`](super::lambda()).
+    Lambda(Box<LambdaSettings>),
+    /// An image, by [`image()`](super::image()).
+    Image(Box<ImageSettings>),
+}
+
+impl Target {
+    /// Returns the settings that every kind has.
+    pub fn common(&self) -> &Settings {
+        match self {
+            Self::Lambda(settings) => &settings.common,
+            Self::Image(settings) => &settings.common,
+        }
+    }
+
+    /// Says what would be built and why.
+    ///
+    /// # Errors
+    /// See [`plan`](super::plan) and [`plan_image`](super::plan_image).
+    pub fn plan(&self, reporter: &dyn Reporter) -> Result<Planned, BuildError> {
+        Ok(match self {
+            Self::Lambda(settings) => Planned::Lambda(lambda::plan(settings, reporter)?),
+            Self::Image(settings) => Planned::Image(image::plan_image(settings, reporter)?),
+        })
+    }
+
+    fn build(&self, reporter: &dyn Reporter) -> Result<Artifact, BuildError> {
+        Ok(match self {
+            Self::Lambda(settings) => Artifact::Lambda(lambda::lambda(settings, reporter)?),
+            Self::Image(settings) => Artifact::Image(image::image(settings, reporter)?),
+        })
+    }
+
+    /// Returns the files and folders that the target is written to, as far as they are known beforehand.
+    fn places(&self) -> Vec<PathBuf> {
+        let name = self.common().target.as_deref();
+        let default = |ending: &str| name.map(|name| self.common().dist().join(format!("{name}.{ending}")));
+        match self {
+            Self::Lambda(settings) => {
+                settings.output.clone().or_else(|| default("zip")).into_iter().chain(settings.layer.clone()).collect()
+            }
+            Self::Image(settings) if settings.outputs.is_empty() && !settings.push => {
+                default("tar").into_iter().collect()
+            }
+            Self::Image(settings) => settings.outputs.iter().map(|output| output.path.clone()).collect(),
+        }
+    }
+}
+
+/// Refuses targets that would be written to one place.
+///
+/// # Errors
+/// Two would be.
+pub fn check_places(targets: &[Target]) -> Result<(), BuildError> {
+    let mut taken = HashSet::new();
+    for place in targets.iter().flat_map(Target::places) {
+        if !taken.insert(outputs::resolved(&place)) {
+            return Err(BuildError::SameOutput(place));
+        }
+    }
+    Ok(())
+}
+
+/// Builds targets, as many at a time as the machine has processors; the failure of one does not stop the others. `reporter`
+/// makes what each reports to; `finished` is told of each as it ends, with its position. The results are in the order of the
+/// targets.
+pub fn build_all<R: Reporter>(
+    targets: &[Target],
+    reporter: impl Fn(usize) -> R + Sync,
+    finished: impl Fn(usize, &Result<Artifact, BuildError>) + Sync,
+) -> Vec<(Result<Artifact, BuildError>, R)> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        while let position = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(target) = targets.get(position)
+        {
+            let reporter = reporter(position);
+            let result = target.build(&reporter);
+            finished(position, &result);
+            if let Ok(mut done) = done.lock() {
+                done.push((position, (result, reporter)));
+            }
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len());
+    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(position, _)| *position);
+    done.into_iter().map(|(_, result)| result).collect()
+}

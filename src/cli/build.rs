@@ -1,0 +1,287 @@
+//! `pybundle build`: the targets that projects configure.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::arguments::GlobalArguments;
+use super::error::CliError;
+use super::printer::{Page, Printer, count, size};
+use super::together::Together;
+use super::{image, plan};
+use crate::build::{self, BuildError, Target};
+use crate::options::{
+    CommonOptions, Configuration, ConfigurationError, ImageOptions, Kind, LambdaOptions, RegistryOptions, Surroundings,
+};
+use crate::report::{
+    Artifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, Outcome, Planned, TargetListReport, TargetsReport,
+};
+
+/// Arguments of `pybundle build`.
+#[derive(Debug, Args)]
+pub struct BuildArguments {
+    /// The targets to build, as NAME or MEMBER/NAME [default: every one]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// The project's folder
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    project: PathBuf,
+    /// Build the targets of every member of the workspace
+    #[arg(long)]
+    workspace: bool,
+    /// List the targets, and build nothing
+    #[arg(long)]
+    list: bool,
+    /// The form of the list
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", requires = "list")]
+    format: ListFormat,
+    /// Say what would be built and why; fetch no file and write nothing
+    #[arg(long, conflicts_with = "list")]
+    dry_run: bool,
+    /// Push the images that have tags
+    #[arg(long)]
+    push: bool,
+    #[command(flatten)]
+    registry: RegistryOptions,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    /// For people
+    Text,
+    /// One line for strategy.matrix of a GitHub workflow
+    GithubMatrix,
+}
+
+/// A target among those of all projects.
+struct Named {
+    listed: ListedReport,
+    target: Target,
+}
+
+/// Builds the targets, and prints what came of each.
+///
+/// # Errors
+/// A configuration is wrong, or there is no such target. Where only some targets fail, the exit status says so.
+pub fn run(arguments: BuildArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
+    let started = Instant::now();
+    let targets = arguments.targets(global)?;
+    if arguments.list {
+        list(&targets, arguments.format, printer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (listed, targets): (Vec<ListedReport>, Vec<Target>) =
+        targets.into_iter().map(|named| (named.listed, named.target)).unzip();
+    build::check_places(&targets)?;
+    let together = Together::new(printer, listed.iter().map(|listed| listed.name.clone()).collect());
+    let outcomes: Vec<Outcome> = match arguments.dry_run {
+        true => (0..).zip(&targets).map(|(at, target)| planned(target.plan(&together.reporter(at)))).collect(),
+        false => {
+            let results = build::build_all(&targets, |at| together.reporter(at), |at, _| together.finished(at));
+            results.into_iter().map(|(result, reporter)| built(result, reporter.warnings())).collect()
+        }
+    };
+    together.end();
+    let report = TargetsReport {
+        format: FORMAT_VERSION,
+        targets: listed.into_iter().zip(outcomes).map(|(listed, outcome)| built_report(listed, outcome)).collect(),
+        elapsed_seconds: started.elapsed().as_secs_f64(),
+    };
+    let errors: Vec<(&str, &ErrorReport)> = report.targets.iter().filter_map(failure).collect();
+    errors.iter().for_each(|(name, error)| printer.failure(name, error));
+    printer.result(&report, |page| summary(&report, page))?;
+    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl BuildArguments {
+    /// Returns the targets that are asked for, with their settings.
+    fn targets(&self, global: &GlobalArguments) -> Result<Vec<Named>, CliError> {
+        let configurations = match self.workspace {
+            true => Configuration::of_workspace(&self.project)?,
+            false => {
+                let package = self.common.selection.package.as_ref();
+                vec![(self.project.clone(), Configuration::read(&self.project, package)?)]
+            }
+        };
+        let mut targets = Vec::new();
+        for (folder, configuration) in &configurations {
+            let surroundings = global.surroundings(folder)?;
+            for (name, kind) in configuration.targets() {
+                let full = match self.workspace {
+                    true => format!("{}/{name}", configuration.member()),
+                    false => name.to_owned(),
+                };
+                if self.names.is_empty() || self.names.iter().any(|asked| asked == name || *asked == full) {
+                    let target = self.target(configuration, name, kind, &surroundings)?;
+                    let listed = ListedReport {
+                        name: full,
+                        target: name.to_owned(),
+                        project: folder.clone(),
+                        kind: kind.name().to_owned(),
+                        changed: true,
+                        reason: None,
+                    };
+                    targets.push(Named { listed, target });
+                }
+            }
+        }
+        self.check_names(&configurations, &targets)?;
+        Ok(targets)
+    }
+
+    /// Refuses names that no target has, and a project without targets.
+    fn check_names(&self, configurations: &[(PathBuf, Configuration)], targets: &[Named]) -> Result<(), CliError> {
+        let path = configurations.first().map_or_else(|| self.project.clone(), |(_, first)| first.path.clone());
+        let is_known = |asked: &&String| {
+            targets.iter().any(|named| named.listed.target == **asked || named.listed.name == **asked)
+        };
+        if let Some(name) = self.names.iter().find(|asked| !is_known(asked)) {
+            let names = configurations.iter().flat_map(|(_, configuration)| configuration.targets());
+            let known = names.map(|(name, _)| name.to_owned()).collect();
+            return Err(ConfigurationError::UnknownTarget { path, name: name.clone(), known }.into());
+        }
+        if targets.is_empty() { Err(ConfigurationError::NoTargets(path).into()) } else { Ok(()) }
+    }
+
+    /// Returns a target with what is in force for it.
+    fn target(
+        &self,
+        configuration: &Configuration,
+        name: &str,
+        kind: Kind,
+        surroundings: &Surroundings,
+    ) -> Result<Target, CliError> {
+        let environment = &surroundings.environment;
+        Ok(match kind {
+            Kind::Lambda => {
+                let flags = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
+                let resolved = configuration.resolve(Some(name), &flags, environment)?;
+                Target::Lambda(Box::new(resolved.settings::<LambdaOptions>(surroundings)?))
+            }
+            Kind::Image => {
+                let (common, registry) = (self.common.clone(), self.registry.clone());
+                let mut flags = ImageOptions { common, registry, ..ImageOptions::default() };
+                let has_tags = configuration.resolve(Some(name), &flags, environment)?.values().0.contains_key("tag");
+                flags.output.push = self.push && has_tags;
+                let resolved = configuration.resolve(Some(name), &flags, environment)?;
+                Target::Image(Box::new(resolved.settings::<ImageOptions>(surroundings)?))
+            }
+        })
+    }
+}
+
+fn list(targets: &[Named], format: ListFormat, printer: &Printer) -> Result<(), CliError> {
+    let listed: Vec<ListedReport> = targets.iter().map(|named| named.listed.clone()).collect();
+    if format == ListFormat::GithubMatrix {
+        let entry = |listed: &ListedReport| {
+            serde_json::json!({
+                "name": listed.name, "target": listed.target, "project": folder(&listed.project), "kind": listed.kind
+            })
+        };
+        let include: Vec<_> = listed.iter().filter(|listed| listed.changed).map(entry).collect();
+        return printer.raw(format!("{}\n", serde_json::json!({ "include": include })).as_bytes());
+    }
+    let report = TargetListReport { format: FORMAT_VERSION, targets: listed };
+    printer.result(&report, |page| {
+        let row = |listed: &ListedReport| {
+            let reason = listed.reason.clone().unwrap_or_default();
+            [listed.name.clone(), listed.kind.clone(), folder(&listed.project), reason]
+        };
+        let head = ["target", "kind", "project", ""].map(str::to_owned);
+        let rows: Vec<_> = std::iter::once(head).chain(report.targets.iter().map(row)).collect();
+        page.table(&rows, &[]);
+    })
+}
+
+/// Returns a folder as commands take it: the current one has a name, too.
+fn folder(path: &Path) -> String {
+    if path.as_os_str().is_empty() { ".".to_owned() } else { path.display().to_string() }
+}
+
+fn built(result: Result<Artifact, BuildError>, warnings: Vec<String>) -> Outcome {
+    match result {
+        Ok(Artifact::Lambda(report)) => {
+            Outcome::Built(Box::new(Artifact::Lambda(crate::report::BuildReport { warnings, ..report })))
+        }
+        Ok(Artifact::Image(report)) => {
+            Outcome::Built(Box::new(Artifact::Image(crate::report::ImageReport { warnings, ..report })))
+        }
+        Err(error) => Outcome::Failed { error: CliError::from(error).report() },
+    }
+}
+
+fn planned(result: Result<Planned, BuildError>) -> Outcome {
+    match result {
+        Ok(plan) => Outcome::Planned { plan: Box::new(plan) },
+        Err(error) => Outcome::Failed { error: CliError::from(error).report() },
+    }
+}
+
+fn built_report(listed: ListedReport, outcome: Outcome) -> BuiltReport {
+    BuiltReport { name: listed.name, project: PathBuf::from(folder(&listed.project)), kind: listed.kind, outcome }
+}
+
+fn failure(report: &BuiltReport) -> Option<(&str, &ErrorReport)> {
+    match &report.outcome {
+        Outcome::Failed { error } => Some((&report.name, error)),
+        _ => None,
+    }
+}
+
+fn summary(report: &TargetsReport, page: &mut Page) {
+    let plans = report.targets.iter().filter_map(|target| match &target.outcome {
+        Outcome::Planned { plan } => Some(plan),
+        _ => None,
+    });
+    for plan in plans {
+        match plan.as_ref() {
+            Planned::Lambda(report) => plan::planned(report, page),
+            Planned::Image(report) => image::planned(report, page),
+        }
+        page.line("");
+    }
+    let mut rows = vec![["target", "kind", "size", "digest", "written to"].map(str::to_owned)];
+    rows.extend(report.targets.iter().filter_map(row));
+    if rows.len() > 1 {
+        page.table(&rows, &[2]);
+    }
+    let number = |is: fn(&Outcome) -> bool| report.targets.iter().filter(|target| is(&target.outcome)).count() as u64;
+    let parts = [
+        (number(|outcome| matches!(outcome, Outcome::Built(_))), "built"),
+        (number(|outcome| matches!(outcome, Outcome::Planned { .. })), "planned"),
+        (number(|outcome| matches!(outcome, Outcome::Unchanged { .. })), "unchanged"),
+        (number(|outcome| matches!(outcome, Outcome::Failed { .. })), "failed"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
+    let total = count(report.targets.len() as u64, "target");
+    page.line(&format!("{total}: {}, in {:.2} s", parts.join(", "), report.elapsed_seconds));
+}
+
+/// Returns the row of a target that was built, or left alone.
+fn row(target: &BuiltReport) -> Option<[String; 5]> {
+    let short = |digest: &str| digest.trim_start_matches("sha256:").chars().take(12).collect::<String>();
+    let (bytes, digest, places) = match &target.outcome {
+        Outcome::Built(artifact) => match artifact.as_ref() {
+            Artifact::Lambda(report) => {
+                let paths = report.artifacts.iter().map(|artifact| artifact.path.display().to_string());
+                let first = report.artifacts.first().map(|artifact| short(&artifact.sha256)).unwrap_or_default();
+                (report.artifacts.iter().map(|artifact| artifact.size).sum(), first, paths.collect::<Vec<_>>())
+            }
+            Artifact::Image(report) => {
+                let pushed = report.pushed.iter().flat_map(|pushed| &pushed.tags).map(|tag| tag.tag.clone());
+                let places = report.outputs.iter().cloned().chain(pushed).collect();
+                (report.platforms.iter().map(|platform| platform.size).sum::<u64>(), short(&report.digest), places)
+            }
+        },
+        Outcome::Unchanged { reason } => {
+            return Some([target.name.clone(), target.kind.clone(), "-".to_owned(), "-".to_owned(), reason.clone()]);
+        }
+        Outcome::Planned { .. } | Outcome::Failed { .. } => return None,
+    };
+    Some([target.name.clone(), target.kind.clone(), size(bytes), digest, places.join(", ")])
+}

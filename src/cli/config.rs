@@ -1,0 +1,130 @@
+//! `pybundle config`: what is configured, and where each value comes from.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::environment;
+use super::error::CliError;
+use super::printer::{Page, Printer};
+use crate::name::DistributionName;
+use crate::options::{self, Configuration, ImageOptions, Kind, LambdaOptions, Resolved, Values};
+use crate::redact;
+use crate::report::{ConfigurationReport, FORMAT_VERSION, InForceReport, ValueReport};
+use crate::settings::Environment;
+
+/// Arguments of `pybundle config`.
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    #[command(subcommand)]
+    command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print what is in force for each target, and where each value is stated
+    Show {
+        /// The project's folder
+        #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
+        project: PathBuf,
+        /// The workspace member
+        #[arg(long, value_name = "NAME")]
+        package: Option<DistributionName>,
+        /// Only this target
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
+    },
+    /// Print the JSON schema of [tool.pybundle], for editors
+    Schema,
+}
+
+/// Prints what is asked for.
+///
+/// # Errors
+/// The project cannot be read, or its configuration is wrong.
+pub fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), CliError> {
+    match arguments.command {
+        ConfigCommand::Schema => printer.document(&options::schema()),
+        ConfigCommand::Show { project, package, target } => {
+            let configuration = Configuration::read(&project, package.as_ref())?;
+            let environment = environment::read();
+            let mut asked: Vec<(Option<&str>, Kind)> = match &target {
+                Some(name) => vec![(Some(name), configuration.kind(name)?)],
+                None => configuration.targets().map(|(name, kind)| (Some(name), kind)).collect(),
+            };
+            if asked.is_empty() {
+                asked = vec![(None, Kind::Lambda), (None, Kind::Image)];
+            }
+            let report = ConfigurationReport {
+                format: FORMAT_VERSION,
+                path: configuration.path.clone(),
+                targets: asked
+                    .into_iter()
+                    .map(|(name, kind)| in_force(&configuration, name, kind, &environment))
+                    .collect::<Result<_, _>>()?,
+            };
+            printer.result(&report, |page| show(&report, page))
+        }
+    }
+}
+
+fn in_force(
+    configuration: &Configuration,
+    name: Option<&str>,
+    kind: Kind,
+    environment: &Environment,
+) -> Result<InForceReport, CliError> {
+    let resolved = match kind {
+        Kind::Lambda => configuration.resolve(name, &LambdaOptions::default(), environment)?,
+        Kind::Image => configuration.resolve(name, &ImageOptions::default(), environment)?,
+    };
+    let mut values = values(resolved.values());
+    values.extend(Resolved::variables(environment).map(|(key, variable)| ValueReport {
+        key: key.to_owned(),
+        value: redact::text(environment.get(variable).unwrap_or_default()).into(),
+        sources: vec![format!("the environment, {variable}")],
+    }));
+    values.sort_by(|left, right| left.key.cmp(&right.key));
+    Ok(InForceReport { name: name.map(str::to_owned), kind: kind.name().to_owned(), values })
+}
+
+fn values(values: &Values) -> Vec<ValueReport> {
+    let report = |(key, stated): (&String, &options::Stated)| ValueReport {
+        key: key.clone(),
+        value: without_secrets(&stated.value),
+        sources: stated.sources.iter().map(ToString::to_string).collect(),
+    };
+    values.0.iter().map(report).collect()
+}
+
+/// Returns a value whose texts have no passwords in them.
+fn without_secrets(value: &toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::String(text) => redact::text(text).into(),
+        toml::Value::Array(values) => values.iter().map(without_secrets).collect(),
+        toml::Value::Table(table) => table
+            .iter()
+            .map(|(key, value)| (key.clone(), without_secrets(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => serde_json::to_value(other).unwrap_or_default(),
+    }
+}
+
+fn show(report: &ConfigurationReport, page: &mut Page) {
+    for (at, target) in report.targets.iter().enumerate() {
+        if at > 0 {
+            page.line("");
+        }
+        match &target.name {
+            Some(name) => page.headline(name, &target.kind),
+            None => page.headline(&format!("pybundle {}", target.kind), "without a target"),
+        }
+        if target.values.is_empty() {
+            page.line("  nothing is configured");
+        }
+        for value in &target.values {
+            page.stated(&format!("{} = {}", value.key, value.value), &value.sources.join(", and "));
+        }
+    }
+}

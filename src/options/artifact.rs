@@ -1,0 +1,58 @@
+//! What goes with an artifact, and where it goes.
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::texts::{self, Texts};
+use super::values::Sbom;
+use crate::image::InvalidTimestamp;
+use crate::settings::{DocumentSettings, Environment, RegistrySettings};
+
+/// Which documents are made.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
+#[command(next_help_heading = "Output")]
+#[serde(default, rename_all = "kebab-case")]
+pub struct DocumentOptions {
+    /// Make a bill of materials: beside a zip, attached to an image [default: none]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub sbom: Option<Sbom>,
+    /// State what the artifact was built from, as SLSA provenance: beside a zip, attached to an image
+    #[arg(long)]
+    pub provenance: bool,
+}
+
+impl DocumentOptions {
+    /// Turns the options into settings. The documents state the time of `SOURCE_DATE_EPOCH`, if that is set.
+    ///
+    /// # Errors
+    /// It is no time.
+    pub(super) fn settings(&self, environment: &Environment) -> Result<DocumentSettings, InvalidTimestamp> {
+        let sbom = self.sbom.and_then(Sbom::format);
+        let provenance = self.provenance;
+        let is_dated = sbom.is_some() || provenance;
+        let created = environment.get("SOURCE_DATE_EPOCH").filter(|_| is_dated).map(str::parse).transpose()?;
+        Ok(DocumentSettings { sbom, provenance, created })
+    }
+}
+
+/// How registries are talked to.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
+#[command(next_help_heading = "Registry")]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RegistryOptions {
+    /// A host to speak plain HTTP to; this machine needs no flag
+    #[arg(long, value_name = "HOST")]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "Texts")]
+    pub insecure_registry: Vec<String>,
+    /// Create the repository if it is missing (Amazon ECR)
+    #[arg(long)]
+    pub create_repo: bool,
+}
+
+impl From<RegistryOptions> for RegistrySettings {
+    fn from(options: RegistryOptions) -> Self {
+        Self { insecure: options.insecure_registry, create_repositories: options.create_repo }
+    }
+}

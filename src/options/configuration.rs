@@ -1,0 +1,444 @@
+//! `[tool.pybundle]` of pyproject.toml.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::error::nearest;
+use super::lines::Lines;
+use super::stated::contradiction;
+use super::{
+    ConfigurationError, ImageOptions, InvalidOption, Kind, LambdaOptions, Options, SettingsError, Source, Stated,
+    Surroundings, Values, schema, stated,
+};
+use crate::lock::LockFormat;
+use crate::name::DistributionName;
+use crate::project::ProjectError;
+use crate::project::pyproject::Pyproject;
+use crate::project::workspace::{Member, Workspace};
+use crate::redact;
+use crate::settings::{Environment, Settings};
+
+/// What a project and its workspace configure.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// The project's pyproject.toml, which need not exist.
+    pub path: PathBuf,
+    /// How the project is called: by its name, or else by its folder.
+    member: String,
+    /// What holds for every target of a kind.
+    shared: BTreeMap<Kind, Values>,
+    targets: BTreeMap<String, Target>,
+}
+
+/// A target as its own table states it.
+#[derive(Debug, Clone)]
+struct Target {
+    kind: Kind,
+    extends: Option<String>,
+    values: Values,
+}
+
+/// The values of a target, and of what it extends.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    target: Option<String>,
+    /// What is extended first, the target last.
+    chain: Vec<Values>,
+}
+
+impl Configuration {
+    /// Reads what the project in a folder configures, or the named member of its workspace, and what the workspace's root
+    /// does.
+    ///
+    /// # Errors
+    /// A project cannot be read, or a table of `[tool.pybundle]` is wrong.
+    pub fn read(project: &Path, package: Option<&DistributionName>) -> Result<Self, ConfigurationError> {
+        let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
+        let member = package.and_then(|name| workspace.member(name)).unwrap_or_else(|| workspace.current());
+        Self::of_member(project, &workspace, member)
+    }
+
+    /// Reads what each member of the workspace around a folder configures that has targets, the root's first.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn of_workspace(project: &Path) -> Result<Vec<(PathBuf, Self)>, ConfigurationError> {
+        let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
+        let read = |member: &Member| {
+            let folder = shown(project, &workspace.folder(member));
+            Ok((folder, Self::of_member(project, &workspace, member)?))
+        };
+        let all = workspace.members.iter().map(read).collect::<Result<Vec<_>, ConfigurationError>>()?;
+        Ok(all.into_iter().filter(|(_, configuration)| !configuration.targets.is_empty()).collect())
+    }
+
+    fn of_member(project: &Path, workspace: &Workspace, member: &Member) -> Result<Self, ConfigurationError> {
+        let mut own = File::read(&member.pyproject, &shown(project, &workspace.folder(member)))?;
+        let mut shared = match workspace.members.first().filter(|root| root.path != member.path) {
+            Some(root) => File::read(&root.pyproject, &shown(project, &workspace.root))?.shared()?,
+            None => BTreeMap::new(),
+        };
+        for (kind, values) in own.shared()? {
+            shared.entry(kind).or_insert_with(Values::default).replace(values);
+        }
+        let targets = own.targets()?;
+        let folder = || workspace.folder(member).file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = member.pyproject.name.as_ref().map(ToString::to_string).or_else(folder).unwrap_or_default();
+        Ok(Self { path: own.path, member: name, shared, targets })
+    }
+
+    /// Returns how the project is called: by its name, or else by its folder.
+    pub fn member(&self) -> &str {
+        &self.member
+    }
+
+    /// Returns the names of the targets with their kinds, in the order of the names.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, Kind)> {
+        self.targets.iter().map(|(name, target)| (name.as_str(), target.kind))
+    }
+
+    /// Returns the kind of a target.
+    ///
+    /// # Errors
+    /// There is no such target.
+    pub fn kind(&self, name: &str) -> Result<Kind, ConfigurationError> {
+        Ok(self.target(name)?.kind)
+    }
+
+    fn target(&self, name: &str) -> Result<&Target, ConfigurationError> {
+        self.targets.get(name).ok_or_else(|| ConfigurationError::UnknownTarget {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            known: self.targets.keys().cloned().collect(),
+        })
+    }
+
+    /// Returns what is in force for a target, or for a build without one: of each key the nearest statement.
+    ///
+    /// # Errors
+    /// There is no such target, or it is of another kind.
+    pub fn resolve<O: Options>(
+        &self,
+        target: Option<&str>,
+        flags: &O,
+        environment: &Environment,
+    ) -> Result<Resolved, ConfigurationError> {
+        let flags = Values::of_flags(flags);
+        let is_set = |variable: &str| environment.get(variable).is_some();
+        let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
+        shared.yield_to(is_set);
+        let mut chain: Vec<Values> = Vec::new();
+        for (name, own) in self.chain(target)? {
+            if own.kind != O::KIND {
+                return Err(ConfigurationError::OtherKind { name: name.to_owned(), kind: own.kind });
+            }
+            let mut own_values = own.values.clone();
+            own_values.yield_to(is_set);
+            own_values.replace(if Some(name) == target { flags.clone() } else { flags.of_extended() });
+            let values = match chain.last() {
+                Some(extended) => {
+                    let mut values = extended.clone();
+                    values.extend(own_values);
+                    values
+                }
+                None => {
+                    let mut values = shared.clone();
+                    values.replace(own_values);
+                    values
+                }
+            };
+            chain.push(values);
+        }
+        if chain.is_empty() {
+            shared.replace(flags);
+            chain.push(shared);
+        }
+        Ok(Resolved { target: target.map(str::to_owned), chain })
+    }
+
+    /// Returns a target after those that it extends; nothing if none is named.
+    fn chain<'a>(&'a self, target: Option<&'a str>) -> Result<Vec<(&'a str, &'a Target)>, ConfigurationError> {
+        let mut chain = Vec::new();
+        let mut next = target;
+        while let Some(name) = next {
+            let target = self.target(name)?;
+            chain.push((name, target));
+            next = target.extends.as_deref();
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+}
+
+impl Resolved {
+    /// Returns what is in force.
+    pub fn values(&self) -> &Values {
+        // A chain has a link at least.
+        &self.chain[self.chain.len() - 1]
+    }
+
+    /// Returns where the base of an image is stated, if a file does.
+    pub fn base_source(&self) -> Option<&Source> {
+        self.values().0.get("base")?.sources.last()
+    }
+
+    /// Returns what the environment says in the place of keys.
+    pub fn variables(environment: &Environment) -> impl Iterator<Item = (&'static str, &'static str)> {
+        stated::variables(|variable| environment.get(variable).is_some())
+    }
+
+    /// Turns the values into settings.
+    ///
+    /// # Errors
+    /// Values of several places do not fit together.
+    pub fn settings<O: Options>(&self, surroundings: &Surroundings) -> Result<O::Settings, SettingsError> {
+        let options = |values: &Values| -> Result<O, ConfigurationError> {
+            values.options().map_err(|error| ConfigurationError::Together(redact::text(error.message())))
+        };
+        let (last, extended) = self.chain.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
+        let mut extends: Option<Box<Settings>> = None;
+        for values in extended {
+            let options = options(values)?;
+            let settings = options.common().clone().settings(options.profile(), extends.take(), surroundings);
+            extends = Some(Box::new(settings.map_err(InvalidOption::from)?));
+        }
+        let surroundings = Surroundings { target: self.target.clone(), ..surroundings.clone() };
+        Ok(options(last.unwrap_or(&Values::default()))?.settings(extends, &surroundings)?)
+    }
+}
+
+/// Returns a folder of the workspace as the user would name it: like the project if it is that, else absolute.
+fn shown(project: &Path, folder: &Path) -> PathBuf {
+    let is_project = project.canonicalize().is_ok_and(|project| project == folder);
+    match is_project {
+        true if project == Path::new(".") => PathBuf::new(),
+        true => project.to_owned(),
+        false => folder.to_owned(),
+    }
+}
+
+/// `[tool.pybundle]` of one file.
+struct File {
+    path: PathBuf,
+    /// What relative paths of the file are relative to.
+    folder: PathBuf,
+    table: Table,
+    lines: Lines,
+    targets: Option<(Value, usize)>,
+}
+
+impl File {
+    fn read(pyproject: &Pyproject, folder: &Path) -> Result<Self, ConfigurationError> {
+        let path = folder.join("pyproject.toml");
+        let configured = pyproject.table.get("tool").and_then(|tool| tool.get("pybundle"));
+        let mut file =
+            Self { path, folder: folder.to_owned(), table: Table::new(), lines: Lines::default(), targets: None };
+        let Some(configured) = configured else { return Ok(file) };
+        let read = |source| ProjectError::Read { path: file.path.clone(), source };
+        let text = std::fs::read_to_string(&file.path).map_err(read)?;
+        let tool = Lines::of(&text).table("tool");
+        let Value::Table(table) = configured else {
+            return Err(file.value_error(tool.line("pybundle"), &["tool"], "pybundle", "it is a table"));
+        };
+        file.table = table.clone();
+        file.lines = tool.table("pybundle");
+        file.targets = file.table.remove("target").map(|targets| (targets, file.lines.line("target")));
+        Ok(file)
+    }
+
+    /// Returns what the file states for every target of a kind.
+    fn shared(&mut self) -> Result<BTreeMap<Kind, Values>, ConfigurationError> {
+        let table = std::mem::take(&mut self.table);
+        let place = ["tool", "pybundle"];
+        let mut shared = BTreeMap::from([(Kind::Lambda, Values::default()), (Kind::Image, Values::default())]);
+        for (key, value) in &table {
+            let kinds: Vec<Kind> =
+                [Kind::Lambda, Kind::Image].into_iter().filter(|kind| schema::knows(*kind, key)).collect();
+            if kinds.is_empty() {
+                let known = schema::keys(Kind::Lambda).chain(schema::keys(Kind::Image)).chain(["target".to_owned()]);
+                return Err(self.unknown(&self.lines, &place, key, known, None));
+            }
+            let mut refused = None;
+            let mut is_taken = false;
+            for kind in kinds {
+                match self.stated(&self.lines, &place, kind, key, value) {
+                    Ok(stated) => {
+                        shared.entry(kind).or_default().0.insert(key.clone(), stated);
+                        is_taken = true;
+                    }
+                    Err(error) => refused = Some(error),
+                }
+            }
+            // What one kind takes is meant for that.
+            if let Some(error) = refused.filter(|_| !is_taken) {
+                return Err(error);
+            }
+        }
+        shared.values().try_for_each(|values| self.check_contradictions(&self.lines, &place, values))?;
+        Ok(shared)
+    }
+
+    /// Returns the file's targets, whose kinds and extensions are checked.
+    fn targets(&mut self) -> Result<BTreeMap<String, Target>, ConfigurationError> {
+        let Some((targets, line)) = self.targets.take() else { return Ok(BTreeMap::new()) };
+        let Value::Table(tables) = targets else {
+            return Err(self.value_error(
+                line,
+                &["tool", "pybundle"],
+                "target",
+                "it is a table of targets by their names",
+            ));
+        };
+        let lines = self.lines.table("target");
+        let kinds = self.kinds(&tables, &lines)?;
+        let mut targets = BTreeMap::new();
+        for (name, table) in &tables {
+            let place = ["tool", "pybundle", "target", name];
+            let own = lines.table(name);
+            let kind = kinds[name];
+            let mut values = Values::default();
+            for (key, value) in table.as_table().into_iter().flatten() {
+                if matches!(key.as_str(), "kind" | "extends") {
+                    continue;
+                }
+                if !schema::knows(kind, key) {
+                    let other = [Kind::Lambda, Kind::Image].into_iter().find(|kind| schema::knows(*kind, key));
+                    let known = schema::keys(kind).chain(["kind", "extends"].map(str::to_owned));
+                    return Err(self.unknown(&own, &place, key, known, other));
+                }
+                values.0.insert(key.clone(), self.stated(&own, &place, kind, key, value)?);
+            }
+            self.check_contradictions(&own, &place, &values)?;
+            let extends = table.get("extends").and_then(Value::as_str).map(str::to_owned);
+            targets.insert(name.clone(), Target { kind, extends, values });
+        }
+        Ok(targets)
+    }
+
+    /// Returns the kind of each target: its own, or that of what it extends.
+    fn kinds(&self, tables: &Table, lines: &Lines) -> Result<BTreeMap<String, Kind>, ConfigurationError> {
+        let mut kinds = BTreeMap::new();
+        for (name, value) in tables {
+            let line = lines.line(name);
+            let all = ["tool", "pybundle", "target"];
+            if name.is_empty()
+                || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                || name.starts_with('.')
+            {
+                let reason = "the name of a target consists of ASCII letters, digits, `-`, `_` and `.`";
+                return Err(self.value_error(line, &all, name, reason));
+            }
+            if !value.is_table() {
+                return Err(self.value_error(line, &all, name, "a target is a table"));
+            }
+            let mut seen = vec![name.as_str()];
+            let mut declared = None;
+            loop {
+                // Only names that are in the table get here.
+                let current = seen[seen.len() - 1];
+                let place = ["tool", "pybundle", "target", current];
+                let own = lines.table(current);
+                if let Some(kind) = tables[current].get("kind") {
+                    let kind = Kind::deserialize(kind.clone()).map_err(|_| {
+                        self.value_error(own.line("kind"), &place, "kind", "it is \"lambda\" or \"image\"")
+                    })?;
+                    if *declared.get_or_insert(kind) != kind {
+                        let reason = format!("it is of the kind `{}`, and what it extends is not", kind_name(declared));
+                        return Err(self.value_error(lines.line(name), &all, name, &reason));
+                    }
+                }
+                let Some(extends) = tables[current].get("extends") else { break };
+                let Some(next) = extends.as_str() else {
+                    return Err(self.value_error(own.line("extends"), &place, "extends", "it is the name of a target"));
+                };
+                if seen.contains(&next) {
+                    let (path, target) = (self.path.clone(), name.clone());
+                    return Err(ConfigurationError::Circle { path, line: own.line("extends"), target });
+                }
+                if !tables.get(next).is_some_and(Value::is_table) {
+                    let near = nearest(next, tables.keys()).map(|near| format!("; did you mean `{near}`?"));
+                    let reason = format!("there is no target `{next}`{}", near.unwrap_or_default());
+                    return Err(self.value_error(own.line("extends"), &place, "extends", &reason));
+                }
+                seen.push(next);
+            }
+            let Some(kind) = declared else {
+                return Err(self.value_error(line, &all, name, "it needs kind = \"lambda\" or kind = \"image\""));
+            };
+            kinds.insert(name.clone(), kind);
+        }
+        Ok(kinds)
+    }
+
+    /// Returns a value in the form of its key, with its paths relative to the file's folder.
+    fn stated(
+        &self,
+        lines: &Lines,
+        place: &[&str],
+        kind: Kind,
+        key: &str,
+        value: &Value,
+    ) -> Result<Stated, ConfigurationError> {
+        let checked = match kind {
+            Kind::Lambda => checked::<LambdaOptions>(key, value, &self.folder),
+            Kind::Image => checked::<ImageOptions>(key, value, &self.folder),
+        };
+        let line = lines.line(key);
+        let value = checked.map_err(|reason| self.value_error(line, place, key, &reason))?;
+        let table = place.iter().map(|key| (*key).to_owned()).collect();
+        Ok(Stated { value, sources: vec![Source::File { path: self.path.clone(), line, table }] })
+    }
+
+    fn check_contradictions(&self, lines: &Lines, place: &[&str], values: &Values) -> Result<(), ConfigurationError> {
+        match contradiction(&values.0) {
+            None => Ok(()),
+            Some((one, other)) => Err(ConfigurationError::Contradiction {
+                path: self.path.clone(),
+                line: lines.line(one),
+                table: place.join("."),
+                one,
+                other,
+            }),
+        }
+    }
+
+    fn unknown(
+        &self,
+        lines: &Lines,
+        place: &[&str],
+        key: &str,
+        known: impl Iterator<Item = String>,
+        other: Option<Kind>,
+    ) -> ConfigurationError {
+        let known: Vec<String> = known.collect();
+        ConfigurationError::UnknownKey {
+            path: self.path.clone(),
+            line: lines.line(key),
+            table: place.join("."),
+            key: key.to_owned(),
+            nearest: nearest(key, known.iter()),
+            other,
+        }
+    }
+
+    fn value_error(&self, line: usize, place: &[&str], key: &str, reason: &str) -> ConfigurationError {
+        let (path, table) = (self.path.clone(), place.join("."));
+        ConfigurationError::Value { path, line, table, key: key.to_owned(), reason: reason.to_owned() }
+    }
+}
+
+fn kind_name(kind: Option<Kind>) -> &'static str {
+    kind.map_or("", Kind::name)
+}
+
+/// Reads the value of one key, and returns it in the form that the options write it in.
+fn checked<O: Options>(key: &str, value: &Value, folder: &Path) -> Result<Value, String> {
+    let one = Value::Table(Table::from_iter([(key.to_owned(), value.clone())]));
+    let mut options = O::deserialize(one).map_err(|error| redact::text(error.message()))?;
+    options.rebase(folder).map_err(|error| error.to_string())?;
+    let table = Table::try_from(&options).map_err(|error| error.to_string())?;
+    Ok(table.get(key).unwrap_or(value).clone())
+}

@@ -1,0 +1,81 @@
+//! The JSON schema of `[tool.pybundle]`, which editors read; it follows from the options' types.
+
+use std::sync::LazyLock;
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::{ImageOptions, Kind, LambdaOptions, Options};
+
+/// The properties of the options of each kind.
+static LAMBDA: LazyLock<Map<String, Value>> = LazyLock::new(properties::<LambdaOptions>);
+static IMAGE: LazyLock<Map<String, Value>> = LazyLock::new(properties::<ImageOptions>);
+
+fn properties<O: Options>() -> Map<String, Value> {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<O>();
+    match schema.remove("properties") {
+        Some(Value::Object(properties)) => properties,
+        _ => Map::new(),
+    }
+}
+
+fn of(kind: Kind) -> &'static Map<String, Value> {
+    match kind {
+        Kind::Lambda => &LAMBDA,
+        Kind::Image => &IMAGE,
+    }
+}
+
+/// Returns whether targets of a kind have a key.
+pub(super) fn knows(kind: Kind, key: &str) -> bool {
+    of(kind).contains_key(key)
+}
+
+/// Returns the keys of targets of a kind.
+pub(super) fn keys(kind: Kind) -> impl Iterator<Item = String> {
+    of(kind).keys().cloned()
+}
+
+/// Returns the JSON schema of `[tool.pybundle]` (draft 07, which SchemaStore's editors read).
+pub fn schema() -> Value {
+    let mut shared = of(Kind::Lambda).clone();
+    for (key, image) in of(Kind::Image) {
+        shared
+            .entry(key.clone())
+            .and_modify(|known| {
+                if known != image {
+                    *known = json!({ "anyOf": [known.clone(), image.clone()] });
+                }
+            })
+            .or_insert_with(|| image.clone());
+    }
+    let targets = json!({
+        "description": "Targets by their names: `pybundle build` builds each of them.",
+        "type": "object",
+        "additionalProperties": { "anyOf": [target(Kind::Lambda), target(Kind::Image)] },
+    });
+    shared.insert("target".to_owned(), targets);
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "pybundle",
+        "description": "`[tool.pybundle]` in pyproject.toml: each key is named as its flag.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": shared,
+    })
+}
+
+/// Returns the schema of a target. One that extends another need not say its kind again.
+fn target(kind: Kind) -> Value {
+    let mut properties = of(kind).clone();
+    properties.insert("kind".to_owned(), json!({ "description": "What is built.", "const": kind.name() }));
+    let extends = "The target that this one is a variant of: it has everything that the other has.";
+    properties.insert("extends".to_owned(), json!({ "description": extends, "type": "string" }));
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+        "anyOf": [{ "required": ["kind"] }, { "required": ["extends"] }],
+    })
+}

@@ -1,0 +1,74 @@
+//! How values that a flag states as a text stand in a table: in the same form.
+//!
+//! A list may also be one text alone, and a text may be a whole number.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::Serializer;
+
+/// A text, or a number that is meant as one.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Text {
+    Text(String),
+    Number(i64),
+}
+
+/// One text or several.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Texts {
+    One(Text),
+    Several(Vec<Text>),
+}
+
+impl Text {
+    fn parse<T: FromStr<Err: Display>, E: Error>(self) -> Result<T, E> {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        };
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// A value that may be missing.
+pub(super) mod one {
+    use super::*;
+
+    pub fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = Text::deserialize(deserializer).map_err(|_| D::Error::custom("a text is expected"))?;
+        text.parse().map(Some)
+    }
+}
+
+/// Several values.
+pub(super) mod many {
+    use super::*;
+
+    pub fn serialize<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(ToString::to_string))
+    }
+
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        let texts = Texts::deserialize(deserializer).map_err(|_| D::Error::custom("an array of texts is expected"))?;
+        match texts {
+            Texts::One(text) => Ok(vec![text.parse()?]),
+            Texts::Several(texts) => texts.into_iter().map(Text::parse).collect(),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Values of flags that have a form of their own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::de::{Deserializer, Error};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+
+use super::texts::Texts;
+use crate::image::file::{ArtifactFile, InvalidArtifactFile};
+use crate::sbom;
+use crate::settings::{Compression, ProfileChoice};
+use crate::target::Architecture;
+use crate::trim::SlimRule;
+
+/// A platform of OCI's form, `OS/ARCHITECTURE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Platform(pub Architecture);
+
+impl FromStr for Platform {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.strip_prefix("linux/").unwrap_or_default();
+        let name = name.strip_suffix("/v8").filter(|name| *name == "arm64").unwrap_or(name);
+        let found = Architecture::from_oci_name(name).map(Self);
+        found.ok_or("linux/amd64 and linux/arm64 are the platforms that there are")
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "linux/{}", self.0.oci_name())
+    }
+}
+
+/// The words of a command: a text that is parted as a shell parts it, or an array.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(with = "Texts")]
+pub struct Words(pub Vec<String>);
+
+impl FromStr for Words {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim_start().starts_with('[') {
+            return serde_json::from_str(text).map(Self).map_err(|error| format!("not a JSON array of texts: {error}"));
+        }
+        shlex::split(text).map(Self).ok_or_else(|| "a quotation mark is not closed".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Line(String),
+            Words(Vec<String>),
+        }
+        match Form::deserialize(deserializer) {
+            Ok(Form::Line(line)) => line.parse().map_err(D::Error::custom),
+            Ok(Form::Words(words)) => Ok(Self(words)),
+            Err(_) => Err(D::Error::custom("a text or an array of texts is expected")),
+        }
+    }
+}
+
+/// A name and a value, as `NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair(pub String, pub String);
+
+impl FromStr for Pair {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
+            _ => Err("it has the form NAME=VALUE"),
+        }
+    }
+}
+
+impl From<Pair> for (String, String) {
+    fn from(Pair(name, value): Pair) -> Self {
+        (name, value)
+    }
+}
+
+/// Pairs as a table, in the order of their names.
+pub(super) mod table {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(pairs: &[Pair], serializer: S) -> Result<S::Ok, S::Error> {
+        let sorted: BTreeMap<_, _> = pairs.iter().map(|Pair(name, value)| (name, value)).collect();
+        sorted.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pair>, D::Error> {
+        let table = BTreeMap::<String, String>::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("a table is expected whose values are texts"))?;
+        match table.contains_key("") {
+            true => Err(D::Error::custom("a name is empty")),
+            false => Ok(table.into_iter().map(|(name, value)| Pair(name, value)).collect()),
+        }
+    }
+}
+
+/// Rules as an array, or `true` for all of them.
+pub(super) mod rules {
+    use super::*;
+    use crate::options::texts::many;
+
+    /// The forms that a table may have.
+    #[derive(JsonSchema)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    pub enum Form {
+        All(bool),
+        Some(Texts),
+    }
+
+    pub fn serialize<S: Serializer>(rules: &[SlimRule], serializer: S) -> Result<S::Ok, S::Error> {
+        many::serialize(rules, serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SlimRule>, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::Boolean(true) => Ok(SlimRule::ALL.to_vec()),
+            toml::Value::Boolean(false) => Ok(Vec::new()),
+            other => many::deserialize(other).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// A form of bills of materials, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sbom {
+    /// CycloneDX 1.6, in JSON
+    Cyclonedx,
+    /// SPDX 2.3, in JSON
+    Spdx,
+    /// None
+    None,
+}
+
+impl Sbom {
+    /// Returns the form, unless it is none.
+    pub fn format(self) -> Option<sbom::Format> {
+        match self {
+            Self::Cyclonedx => Some(sbom::Format::CycloneDx),
+            Self::Spdx => Some(sbom::Format::Spdx),
+            Self::None => None,
+        }
+    }
+}
+
+/// How layers are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CompressionMethod {
+    /// Read everywhere; put together from what wheels have compressed
+    Gzip,
+    /// Smaller; takes longer, and Lambda and old engines do not read it
+    Zstd,
+}
+
+impl From<CompressionMethod> for Compression {
+    fn from(method: CompressionMethod) -> Self {
+        match method {
+            CompressionMethod::Gzip => Self::Gzip,
+            CompressionMethod::Zstd => Self::Zstd,
+        }
+    }
+}
+
+/// An output of an image, in which it goes by the names of its tags alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output(pub ArtifactFile);
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let file: ArtifactFile = text.parse().map_err(|error: InvalidArtifactFile| error.to_string())?;
+        match file.choice {
+            None => Ok(Self(file)),
+            Some(_) => Err("a path without a colon is expected; --tag names the image".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Returns the profile that a text names: a file by its ending or a slash, else one that is built in.
+pub fn profile(text: &str) -> ProfileChoice {
+    if text.ends_with(".toml") || text.contains('/') {
+        ProfileChoice::File(text.into())
+    } else {
+        ProfileChoice::BuiltIn(text.to_owned())
+    }
+}

@@ -1,0 +1,138 @@
+//! What commands report that are about several targets, or about what is configured.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{BuildReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, format_version};
+
+/// What `pybundle build` reports.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TargetsReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The targets, ordered by their projects and names.
+    pub targets: Vec<BuiltReport>,
+    /// How long it took, in seconds.
+    pub elapsed_seconds: f64,
+}
+
+/// What came of a target.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BuiltReport {
+    /// The target's name; in a workspace after its project's and a slash.
+    pub name: String,
+    /// The folder of its project.
+    pub project: PathBuf,
+    /// What it is built into: `lambda` or `image`.
+    pub kind: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of a target.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was built.
+    Built(Box<Artifact>),
+    /// It would be built.
+    Planned {
+        /// What would be built.
+        plan: Box<Planned>,
+    },
+    /// It was not built, because nothing of it changed.
+    Unchanged {
+        /// Why that is known.
+        reason: String,
+    },
+    /// It could not be built.
+    Failed {
+        /// Why.
+        error: ErrorReport,
+    },
+}
+
+/// What a target was built into.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Artifact {
+    /// A function, as `pybundle lambda` reports it.
+    Lambda(BuildReport),
+    /// An image, as `pybundle image` reports it.
+    Image(ImageReport),
+}
+
+/// What a target would be built into.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Planned {
+    /// A function, as `pybundle plan` reports it.
+    Lambda(PlanReport),
+    /// An image, as `pybundle image --dry-run` reports it.
+    Image(ImagePlanReport),
+}
+
+/// What `pybundle build --list` reports.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TargetListReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The targets, ordered by their projects and names.
+    pub targets: Vec<ListedReport>,
+}
+
+/// A target that could be built.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ListedReport {
+    /// The target's name; in a workspace after its project's and a slash.
+    pub name: String,
+    /// The target's name in its project.
+    pub target: String,
+    /// The folder of its project.
+    pub project: PathBuf,
+    /// What it is built into: `lambda` or `image`.
+    pub kind: String,
+    /// Whether it would be built.
+    pub changed: bool,
+    /// Why, or why not.
+    pub reason: Option<String>,
+}
+
+/// What `pybundle config show` reports.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ConfigurationReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The project's pyproject.toml.
+    pub path: PathBuf,
+    /// What is in force for each target; for a project without targets, for each kind.
+    pub targets: Vec<InForceReport>,
+}
+
+/// What is in force for a target.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct InForceReport {
+    /// The target's name; none for what holds without a target.
+    pub name: Option<String>,
+    /// What it is built into: `lambda` or `image`.
+    pub kind: String,
+    /// The values that are stated, by their keys.
+    pub values: Vec<ValueReport>,
+}
+
+/// A value that is stated somewhere.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ValueReport {
+    /// The key.
+    pub key: String,
+    /// The value, without secrets.
+    pub value: serde_json::Value,
+    /// Where it is stated, the nearest last.
+    pub sources: Vec<String>,
+}
