@@ -27,7 +27,7 @@ pub struct Annotation<'a> {
 }
 
 impl<'a> Annotation<'a> {
-    /// Makes an annotation at the place that the message begins with. `resolve` returns the path of a file by which the
+    /// Makes an annotation at the first place that a line of the message begins with. `resolve` returns the path of a file by which the
     /// runner knows it, and none if there is no such file.
     pub fn new(level: Level, prefix: &'a str, message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Self {
         Self { level, place: Place::of(message, resolve), prefix, message }
@@ -43,10 +43,14 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Returns the place that a message begins with: `PATH:LINE:COLUMN`, `PATH:LINE` or `PATH:`, as compilers write it.
+    /// Returns the first place that a line of a message begins with.
     fn of(message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
-        let first = message.lines().next()?;
-        let ends = first.match_indices(':').map(|(at, _)| first.split_at(at));
+        message.lines().find_map(|line| Self::of_line(line.trim_start(), &resolve))
+    }
+
+    /// Returns the place that a line begins with: `PATH:LINE:COLUMN`, `PATH:LINE` or `PATH:`, as compilers write it.
+    fn of_line(line: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
+        let ends = line.match_indices(':').map(|(at, _)| line.split_at(at));
         let (file, mut rest) = ends.filter_map(|(path, rest)| Some((resolve(path)?, rest))).next()?;
         let mut number = || {
             let digits = rest.strip_prefix(':')?;
@@ -126,7 +130,11 @@ mod tests {
             ("pyproject.toml: no", "::error title=pybundle,file=pyproject.toml::pyproject.toml: no"),
             ("pyproject.toml:", "::error title=pybundle,file=pyproject.toml::pyproject.toml:"),
             ("uv.lock:3: no", "::error title=pybundle::uv.lock:3: no"),
-            ("no\npyproject.toml:3: no", "::error title=pybundle::no%0Apyproject.toml:3: no"),
+            (
+                "2 things:\n  nowhere.py:1 is\n  pyproject.toml:3 is\n  pyproject.toml:4 is",
+                "::error title=pybundle,file=pyproject.toml,line=3::2 things:%0A  nowhere.py:1 is%0A  pyproject.toml:3 is\
+                 %0A  pyproject.toml:4 is",
+            ),
             ("", "::error title=pybundle::"),
         ] {
             assert_eq!(annotated(message), expected);

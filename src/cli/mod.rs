@@ -34,11 +34,11 @@ use clap::{Parser, Subcommand};
 use error::CliError;
 use printer::Printer;
 
-/// What a command ends with. `diff` and `verify` say with 1 what they found, too.
+/// What a command ends with.
 const EXIT_STATUS: &str = "\
 Exit status:
   0  done
-  1  failed: standard error says what, where, and what to do about it
+  1  failed, or found what `verify` and `diff --exit-code` look for
   2  wrong usage: nothing was done";
 
 /// Turn what a Python project has locked into what is deployed
@@ -81,7 +81,7 @@ enum Command {
     Completions(completions::CompletionsArguments),
 }
 
-/// Parses the command line, runs it, and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+/// Parses the command line, runs it, and returns the exit status, which [the crate](crate#what-scripts-rely-on) documents.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

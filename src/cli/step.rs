@@ -108,8 +108,9 @@ impl Amount {
             Phase::Pull => "pulling",
         };
         let done = self.done.load(Ordering::Relaxed);
+        // More may be done than was known beforehand, as the headers of an archive.
         let done = match self.total {
-            0 => self.amount(done),
+            total if total < done || total == 0 => self.amount(done),
             total => format!("{} of {}", self.plain(done), self.amount(total)),
         };
         format!("still {verb} after {} s: {done}", elapsed.as_secs())
@@ -193,6 +194,7 @@ mod tests {
         for (phase, done, total, expected) in [
             (Phase::Fetch, 1024, 2048, "still fetching after 20 s: 1.0 KiB of 2.0 KiB"),
             (Phase::Pull, 1024, 0, "still pulling after 20 s: 1.0 KiB"),
+            (Phase::Write, 1025, 1024, "still writing after 20 s: 1.0 KiB"),
             (Phase::Build, 0, 3, "still building after 20 s: 0 of 3 projects"),
         ] {
             assert_eq!(amount(phase, done, total).lasting(seconds(20)), expected);

@@ -56,7 +56,7 @@ fn what_is_done_ends_with_0() {
     ];
     assert_status(0, &lines);
     let help = run(&mut studio().pybundle(&["--help"])).out;
-    for line in ["  0  done", "  1  failed", "  2  wrong usage"] {
+    for line in ["\nExit status:\n  0  done\n", "\n  1  failed", "\n  2  wrong usage"] {
         assert!(help.contains(line), "{help}");
     }
 }
