@@ -3,6 +3,7 @@
 use std::io;
 
 use super::printer::count;
+use crate::archive::ArchiveError;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
@@ -41,6 +42,9 @@ pub enum CliError {
         /// How many things are wrong.
         findings: usize,
     },
+    /// A manual page cannot be written.
+    #[error(transparent)]
+    Page(#[from] ArchiveError),
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -69,6 +73,7 @@ impl CliError {
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
             Self::NoCache => vec!["leave --no-cache out".to_owned()],
+            Self::Page(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),

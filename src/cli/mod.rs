@@ -17,6 +17,7 @@ mod format;
 mod image;
 mod inspect;
 mod lambda;
+mod man;
 mod plan;
 mod printer;
 mod profile;
@@ -79,6 +80,8 @@ enum Command {
     Schema(schema::SchemaArguments),
     /// Print a shell completion script
     Completions(completions::CompletionsArguments),
+    /// Write the manual pages of all commands
+    Man(man::ManArguments),
 }
 
 /// Parses the command line, runs it, and returns the exit status, which [the crate](crate#what-scripts-rely-on) documents.
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
         Command::Schema(arguments) => schema::run(arguments, &printer),
         Command::Completions(arguments) => completions::run(arguments, &printer),
+        Command::Man(arguments) => man::run(&arguments),
     };
     exit(result.map(|()| ExitCode::SUCCESS), &printer)
 }

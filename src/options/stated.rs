@@ -114,9 +114,10 @@ impl Values {
     /// Returns what flags state: a switch that is off and a list that is empty state nothing.
     pub fn of_flags(flags: &impl Options) -> Self {
         let mut table = Table::try_from(flags).unwrap_or_default();
-        table.retain(|_, value| match value {
+        table.retain(|key, value| match value {
             Value::Boolean(on) => *on,
-            Value::Array(values) => !values.is_empty(),
+            // No words are a statement, too: there is no entrypoint then.
+            Value::Array(values) => !values.is_empty() || matches!(key, "entrypoint" | "cmd"),
             Value::Table(values) => !values.is_empty(),
             _ => true,
         });
