@@ -92,6 +92,20 @@
 //!
 //! The crate `zip` is absent from the artifact's path: it writes no raw extents with metadata of our own and reads more
 //! leniently than an installer should. It unpacks source distributions, and is the tests' independent reader.
+//!
+//! # What scripts rely on
+//!
+//! | exit status | meaning |
+//! | --- | --- |
+//! | 0 | done |
+//! | 1 | it failed, and standard error says what, where, and what to do about it; or `verify` found something wrong, `diff --exit-code` a difference, or a target of `build` failed, and the result says what |
+//! | 2 | wrong usage: what was asked for contradicts itself or does not exist; nothing was done |
+//!
+//! Standard output has the result alone. With `--json` that is one document, whose schema `pybundle schema` prints and
+//! `schemas/` keeps ([`report`]); under one [`report::FORMAT_VERSION`] no field goes or changes its meaning. All else is
+//! on standard error: with `--output-format github` errors and warnings are annotations of a workflow there. Where that is no
+//! terminal there is no bar either: a step that takes more than a second says so at its end, and one that lasts longer than
+//! ten says that it goes on.
 
 #![deny(missing_docs)]
 // One module speaks zlib's own interface, and says why.

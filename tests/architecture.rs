@@ -10,7 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("name", &[]),
     ("redact", &[]),
     ("sdist", &["allowance", "name"]),
-    ("report", &[]),
+    ("report", &["redact"]),
     ("retry", &[]),
     ("digest", &[]),
     ("tree", &["digest", "name"]),

@@ -1,6 +1,5 @@
 //! What the command line fails with.
 
-use std::error::Error;
 use std::io;
 
 use super::printer::count;
@@ -30,6 +29,9 @@ pub enum CliError {
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
+    /// The cache is to be looked after, and not to be used.
+    #[error("--no-cache leaves no cache to look after")]
+    NoCache,
     /// The configuration in pyproject.toml is wrong.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -74,6 +76,7 @@ impl CliError {
             Self::Build(error) => error.hints(),
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
+            Self::NoCache => vec!["leave --no-cache out".to_owned()],
             Self::Page(error) => error.hints(),
             Self::Scaffold(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
@@ -83,29 +86,15 @@ impl CliError {
         }
     }
 
-    /// Returns the causes, the nearest first.
-    pub fn causes(&self) -> impl Iterator<Item = &dyn Error> {
-        std::iter::successors(self.source(), |error| (*error).source())
-    }
-
     /// Returns the error as reports state it.
     pub fn report(&self) -> ErrorReport {
-        let mut causes: Vec<String> = Vec::new();
-        let message = self.to_string();
-        for cause in self.causes() {
-            // What an error that wraps another says already is not said again.
-            let text = cause.to_string();
-            if !causes.last().unwrap_or(&message).contains(&text) {
-                causes.push(text);
-            }
-        }
-        ErrorReport { message, causes, hints: self.hints() }
+        ErrorReport::new(self, self.hints())
     }
 
     /// Returns the exit status: 2 for wrong usage, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Option(_) => 2,
+            Self::Option(_) | Self::NoCache => 2,
             _ => 1,
         }
     }

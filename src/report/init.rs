@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What setting up a project tells.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InitReport {
-    /// The version of the document.
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    #[schemars(schema_with = "super::format_version")]
     pub format: u32,
     /// Whether nothing was written, because it was only asked what would be.
     pub dry_run: bool,
@@ -24,7 +26,7 @@ pub struct InitReport {
 }
 
 /// A project that was looked at.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InitProjectReport {
     /// Its folder.
     pub folder: PathBuf,
@@ -47,7 +49,7 @@ pub struct InitProjectReport {
 }
 
 /// Something that a project can be started by.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InitFoundReport {
     /// `handler`, `application`, `program` or `tests`.
     pub kind: &'static str,
@@ -62,7 +64,7 @@ pub struct InitFoundReport {
 }
 
 /// A target of a configuration that was written.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InitTargetReport {
     /// Its name.
     pub name: String,
@@ -73,7 +75,7 @@ pub struct InitTargetReport {
 }
 
 /// A file that was written, or would be.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InitFileReport {
     /// The file.
     pub path: PathBuf,
