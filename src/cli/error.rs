@@ -7,6 +7,7 @@ use super::printer::count;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
+use crate::project::ChangesError;
 use crate::report::ErrorReport;
 use crate::target::ProfileError;
 
@@ -25,6 +26,9 @@ pub enum CliError {
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
+    /// It cannot be told what changed.
+    #[error(transparent)]
+    Changes(#[from] ChangesError),
     /// The configuration in pyproject.toml is wrong.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -67,6 +71,7 @@ impl CliError {
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
+            Self::Changes(error) => error.hints(),
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),
             Self::Output(_) | Self::NotVerified { .. } => Vec::new(),

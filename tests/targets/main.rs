@@ -5,6 +5,7 @@ mod build;
 #[path = "../images/built.rs"]
 #[allow(dead_code, reason = "more is read of images elsewhere")]
 mod built;
+mod changed;
 mod configuration;
 mod place;
 mod refusals;
