@@ -44,6 +44,7 @@
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
 //! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
 //! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
+//! | [`syntax`] | Python sources, parsed |
 //! | [`marker`] | environment markers and requirements |
 //! | [`constraint`] | constraints on versions as Poetry writes them |
 //! | [`lock`] | uv.lock, pylock.toml, poetry.lock and requirements; what they pin for a target, and which file of it fits |
@@ -60,6 +61,7 @@
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler and what the application imports are in the artifact, and what compiled files need |
+//! | [`scaffold`] | what a project is, seen from its folder, and the configuration and the workflow that suit it |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //!
@@ -90,6 +92,20 @@
 //!
 //! The crate `zip` is absent from the artifact's path: it writes no raw extents with metadata of our own and reads more
 //! leniently than an installer should. It unpacks source distributions, and is the tests' independent reader.
+//!
+//! # What scripts rely on
+//!
+//! | exit status | meaning |
+//! | --- | --- |
+//! | 0 | done |
+//! | 1 | it failed, and standard error says what, where, and what to do about it; or `verify` found something wrong, `diff --exit-code` a difference, or a target of `build` failed, and the result says what |
+//! | 2 | wrong usage: what was asked for contradicts itself or does not exist; nothing was done |
+//!
+//! Standard output has the result alone. With `--json` that is one document, whose schema `pybundle schema` prints and
+//! `schemas/` keeps ([`report`]); under one [`report::FORMAT_VERSION`] no field goes or changes its meaning. All else is
+//! on standard error: with `--output-format github` errors and warnings are annotations of a workflow there. Where that is no
+//! terminal there is no bar either: a step that takes more than a second says so at its end, and one that lasts longer than
+//! ten says that it goes on.
 
 #![deny(missing_docs)]
 // One module speaks zlib's own interface, and says why.
@@ -121,8 +137,10 @@ pub mod report;
 pub mod repository;
 pub mod retry;
 pub mod sbom;
+pub mod scaffold;
 pub mod sdist;
 pub mod settings;
+pub mod syntax;
 pub mod target;
 pub mod tree;
 pub mod trim;

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::audit::handler::Handler;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
-use crate::image::{Port, Timestamp};
+use crate::image::{NewUser, Port, Timestamp};
 use crate::index::Strategy;
 use crate::lock::{FormatControl, Request};
 use crate::project::application::Include;
@@ -290,8 +290,10 @@ pub struct StartSettings {
     pub command: Option<Vec<String>>,
     /// Variables and their values, as the process sees them.
     pub env: Vec<(String, String)>,
-    /// The user, `UID` or `UID:GID` or a name that the base knows.
+    /// The user, `UID` or `UID:GID` or a name that the image knows.
     pub user: Option<String>,
+    /// The users that the image has besides the base's.
+    pub users: Vec<NewUser>,
     /// The working directory.
     pub workdir: Option<String>,
     /// The ports that the image exposes.

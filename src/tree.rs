@@ -18,8 +18,11 @@ use pep440_rs::Version;
 use crate::digest::{HashingWriter, Sha256};
 use crate::name::DistributionName;
 
+pub mod access;
 #[cfg(test)]
 mod tests;
+
+pub use access::{Access, InvalidMode, InvalidOwner, Mode, Owner};
 
 /// A path inside an artifact: relative, UTF-8, `/` between its components, none of them empty, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,30 +100,6 @@ impl fmt::Debug for TreePath {
 impl Borrow<str> for TreePath {
     fn borrow(&self) -> &str {
         &self.0
-    }
-}
-
-/// The permissions of a file. Lambda and images need nothing but these two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Mode {
-    /// 0644.
-    Regular,
-    /// 0755.
-    Executable,
-}
-
-impl Mode {
-    /// Reduces Unix permission bits to whether anyone may execute the file.
-    pub fn from_permissions(bits: u32) -> Self {
-        if bits & 0o111 == 0 { Self::Regular } else { Self::Executable }
-    }
-
-    /// Returns the permission bits.
-    pub fn permissions(self) -> u32 {
-        match self {
-            Self::Regular => 0o644,
-            Self::Executable => 0o755,
-        }
     }
 }
 
@@ -324,8 +303,8 @@ impl fmt::Display for Origin {
 /// A file of the tree.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its permissions.
-    pub mode: Mode,
+    /// Whose it is, and its permissions.
+    pub access: Access,
     /// Its bytes.
     pub content: Content,
     /// What it belongs to.
@@ -343,12 +322,25 @@ pub struct Collision {
     pub second: Origin,
 }
 
+impl fmt::Display for Collision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, first, second } = self;
+        match first == second {
+            true => write!(formatter, "{first} brings `{path}` twice"),
+            false => write!(formatter, "{first} and {second} both bring `{path}`"),
+        }
+    }
+}
+
 /// Why a file could not be added to a tree.
 #[derive(Debug, thiserror::Error)]
 pub enum InsertError {
     /// Two different files want one path.
-    #[error("{} and {} both bring `{}`, with different content", .0.first, .0.second, .0.path)]
+    #[error("{0}, with different content")]
     Content(Collision),
+    /// One file wants to be somebody's, or to have permissions, that it is not to have by another.
+    #[error("{0}, with different modes or owners")]
+    Access(Collision),
     /// A path is a file of one origin and a folder of another.
     #[error("{} and {} cannot be bundled together: `{}` is a file in one and a folder in the other", .0.first, .0.second, .0.path)]
     Kind(Collision),
@@ -361,8 +353,10 @@ pub enum InsertError {
 #[derive(Debug, Clone, Default)]
 pub struct FileTree {
     entries: BTreeMap<TreePath, Entry>,
-    /// Every folder that has a file below it, with the origin that needed it first.
+    /// Every folder that has a file below it, or is there by itself, with the origin that needed it first.
     folders: HashMap<Box<str>, Origin>,
+    /// The folders of which it is said whose they are; the others are [`Access::FOLDER`].
+    stated: BTreeMap<TreePath, Access>,
 }
 
 impl FileTree {
@@ -375,36 +369,74 @@ impl FileTree {
     /// executable if either is.
     ///
     /// # Errors
-    /// The path is taken by other bytes, or by a folder, or one of its folders is a file.
+    /// The path is taken by other bytes, or by a folder, or one of its folders is a file; or the same bytes are there
+    /// with another mode or owner, and one of the two is not usual.
     pub fn insert(&mut self, path: TreePath, entry: Entry) -> Result<(), InsertError> {
         if let Some(first) = self.folders.get(path.as_str()) {
             let (first, second) = (first.clone(), entry.origin);
             return Err(InsertError::Kind(Collision { path, first, second }));
         }
+        self.need_folders_above(&path, &entry.origin)?;
+        match self.entries.entry(path) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+            }
+            btree_map::Entry::Occupied(mut taken) => {
+                let collision = |taken: &btree_map::OccupiedEntry<'_, TreePath, Entry>, second: &Origin| Collision {
+                    path: taken.key().clone(),
+                    first: taken.get().origin.clone(),
+                    second: second.clone(),
+                };
+                if taken.get().content.sha256()? != entry.content.sha256()? {
+                    return Err(InsertError::Content(collision(&taken, &entry.origin)));
+                }
+                let (first, second) = (taken.get().access, entry.access);
+                if first != second && !(first.is_usual() && second.is_usual()) {
+                    return Err(InsertError::Access(collision(&taken, &entry.origin)));
+                }
+                taken.get_mut().access = first.max(second);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a folder, which stays even if nothing is in it, or says whose a folder is that is there.
+    ///
+    /// # Errors
+    /// The path, or one above it, is a file.
+    pub fn insert_folder(&mut self, path: TreePath, access: Access, origin: Origin) -> Result<(), InsertError> {
+        if let Some(taken) = self.entries.get(&path) {
+            let first = taken.origin.clone();
+            return Err(InsertError::Kind(Collision { path, first, second: origin }));
+        }
+        self.need_folders_above(&path, &origin)?;
+        self.folders.entry(path.as_str().into()).or_insert(origin);
+        self.stated.insert(path, access);
+        Ok(())
+    }
+
+    fn need_folders_above(&mut self, path: &TreePath, origin: &Origin) -> Result<(), InsertError> {
         for parent in path.parents() {
             if self.folders.contains_key(parent) {
                 break;
             }
             if let Some((path, taken)) = self.entries.get_key_value(parent) {
                 let (path, first) = (path.clone(), taken.origin.clone());
-                return Err(InsertError::Kind(Collision { path, first, second: entry.origin }));
+                return Err(InsertError::Kind(Collision { path, first, second: origin.clone() }));
             }
-            self.folders.insert(parent.into(), entry.origin.clone());
-        }
-        match self.entries.entry(path) {
-            btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(entry);
-            }
-            btree_map::Entry::Occupied(mut taken) => {
-                if taken.get().content.sha256()? != entry.content.sha256()? {
-                    let (path, first) = (taken.key().clone(), taken.get().origin.clone());
-                    return Err(InsertError::Content(Collision { path, first, second: entry.origin }));
-                }
-                let merged = taken.get_mut();
-                merged.mode = merged.mode.max(entry.mode);
-            }
+            self.folders.insert(parent.into(), origin.clone());
         }
         Ok(())
+    }
+
+    /// Returns the folders that are there by themselves, or of which it is said whose they are, in their order.
+    pub fn folders(&self) -> btree_map::Iter<'_, TreePath, Access> {
+        self.stated.iter()
+    }
+
+    /// Returns whose a folder is.
+    pub fn folder_access(&self, path: &str) -> Access {
+        self.stated.get(path).copied().unwrap_or(Access::FOLDER)
     }
 
     /// Returns the entry at a path.
@@ -412,7 +444,7 @@ impl FileTree {
         self.entries.get(path)
     }
 
-    /// Returns whether a path is a folder that has a file below it.
+    /// Returns whether a path is a folder: one that has a file below it, or was added.
     pub fn is_folder(&self, path: &str) -> bool {
         self.folders.contains_key(path)
     }

@@ -5,6 +5,7 @@
 //!
 //! Specification: [OCI image layer filesystem changeset](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -80,12 +81,15 @@ fn encoder<'a, W: Write>(output: W) -> io::Result<zstd::stream::write::Encoder<'
 
 /// What a member is made of.
 enum Source<'a> {
-    File(&'a Entry),
+    File(&'a TreePath, &'a Entry),
     Link(&'a str),
+    /// A folder that is there whatever is in it.
+    Folder,
 }
 
-/// Returns the files and links in the order of their paths' bytes.
-fn members(tree: &LayerTree) -> Result<Vec<(&TreePath, Source<'_>)>, ArchiveError> {
+/// Returns the files, links and folders in the order of their paths' bytes; the path of a folder ends in a slash, so
+/// that it comes right before what is in it.
+fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, Source<'_>)>, ArchiveError> {
     for (path, target) in &tree.links {
         let is_taken = |path: &str| tree.files.get(path).is_some();
         let is_below = |parent: &str| is_taken(parent) || tree.links.contains_key(parent);
@@ -96,10 +100,11 @@ fn members(tree: &LayerTree) -> Result<Vec<(&TreePath, Source<'_>)>, ArchiveErro
             return Err(ArchiveError::LinkTarget { path: path.clone(), target: target.clone() });
         }
     }
-    let files = tree.files.iter().map(|(path, entry)| (path, Source::File(entry)));
-    let links = tree.links.iter().map(|(path, target)| (path, Source::Link(target)));
-    let mut members: Vec<_> = files.chain(links).collect();
-    members.sort_by_key(|(path, _)| *path);
+    let files = tree.files.iter().map(|(path, entry)| (path.as_str().into(), Source::File(path, entry)));
+    let links = tree.links.iter().map(|(path, target)| (path.as_str().into(), Source::Link(target)));
+    let folders = tree.files.folders().map(|(path, _)| (format!("{path}/").into(), Source::Folder));
+    let mut members: Vec<(Cow<'_, str>, Source)> = files.chain(links).chain(folders).collect();
+    members.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(members)
 }
 
@@ -118,19 +123,20 @@ impl<'a> Writer<'a> {
     }
 
     fn write(mut self, tree: &'a LayerTree) -> Result<(), ArchiveError> {
-        let mut previous = "";
+        let mut previous = Cow::Borrowed("");
         for (path, source) in members(tree)? {
-            self.folders(path.as_str(), previous)?;
-            previous = path.as_str();
+            self.folders(&tree.files, &path, &previous)?;
             match source {
-                Source::Link(target) => self.header(path.as_str(), Kind::Link(target))?,
-                Source::File(entry) => {
+                Source::Folder => {}
+                Source::Link(target) => self.header(&path, Kind::Link(target))?,
+                Source::File(place, entry) => {
                     let size = entry.content.size();
-                    self.header(path.as_str(), Kind::File { mode: entry.mode, size })?;
-                    self.content(path, &entry.content)?;
+                    self.header(&path, Kind::File { access: entry.access, size })?;
+                    self.content(place, &entry.content)?;
                     self.runs(tar::padding(size))?;
                 }
             }
+            previous = path;
         }
         self.runs(tar::end())?;
         self.gzip.map_or(Ok(()), Splicer::finish)
@@ -138,11 +144,12 @@ impl<'a> Writer<'a> {
 
     /// Adds the folders above `path` that are not above `previous`, the path before it. Paths in one folder follow one
     /// another, so no folder comes twice.
-    fn folders(&mut self, path: &str, previous: &str) -> Result<(), ArchiveError> {
+    fn folders(&mut self, files: &FileTree, path: &str, previous: &str) -> Result<(), ArchiveError> {
         for (at, _) in path.match_indices('/') {
             let is_known = previous.as_bytes().get(..=at) == path.as_bytes().get(..=at);
             if !is_known {
-                self.header(&path[..at], Kind::Folder)?;
+                let folder = &path[..at];
+                self.header(folder, Kind::Folder(files.folder_access(folder)))?;
             }
         }
         Ok(())

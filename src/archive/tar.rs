@@ -1,8 +1,8 @@
 //! The headers of a tar archive.
 //!
-//! Every member has owner and group 0 with no names, and one time. A header is ustar's alone wherever that can say what
+//! Every member has one time, and owners with numbers and no names: root, unless the tree says otherwise. A header is ustar's alone wherever that can say what
 //! is to be said, so that the oldest reader understands it. A pax header precedes it for a path or a link that does not
-//! fit, for a size past 8 GiB, and for a name that is not ASCII: ustar leaves the encoding of its fields open, pax says
+//! fit, for a size past 8 GiB, for an owner past 2097151, and for a name that is not ASCII: ustar leaves the encoding of its fields open, pax says
 //! UTF-8.
 //!
 //! Specification: [POSIX.1-2017, pax](https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html), "ustar
@@ -10,7 +10,7 @@
 
 use tar::{EntryType, Header};
 
-use crate::tree::Mode;
+use crate::tree::Access;
 
 /// The size of a block. Headers and contents fill whole blocks.
 const BLOCK: usize = 512;
@@ -21,6 +21,9 @@ const TIME: u64 = 315_532_800;
 /// The largest size that the eleven octal digits of a header can say.
 const LARGEST_SIZE: u64 = 0o777_7777_7777;
 
+/// The largest number of an owner that the seven octal digits of a header can say.
+const LARGEST_ID: u32 = 0o777_7777;
+
 /// The name of a pax header, which no reader shows.
 const PAX_NAME: &str = "PaxHeader";
 
@@ -30,11 +33,11 @@ static ZEROS: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 #[derive(Debug, Clone, Copy)]
 pub enum Kind<'a> {
     /// A folder.
-    Folder,
+    Folder(Access),
     /// A regular file, whose bytes follow.
     File {
-        /// Its permissions.
-        mode: Mode,
+        /// Whose it is, and its permissions.
+        access: Access,
         /// The number of its bytes.
         size: u64,
     },
@@ -44,14 +47,14 @@ pub enum Kind<'a> {
 
 /// Appends the header blocks of a member to `blocks`. The path of a folder has no trailing slash.
 pub fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
-    let (entry_type, mode, size, target) = match kind {
-        Kind::Folder => (EntryType::Directory, 0o755, 0, ""),
-        Kind::File { mode, size } => (EntryType::Regular, mode.permissions(), size, ""),
-        Kind::Link(target) => (EntryType::Symlink, 0o777, 0, target),
+    let (entry_type, access, size, target) = match kind {
+        Kind::Folder(access) => (EntryType::Directory, access, 0, ""),
+        Kind::File { access, size } => (EntryType::Regular, access, size, ""),
+        Kind::Link(target) => (EntryType::Symlink, Access::root(0o777.into()), 0, target),
     };
     let slash = if entry_type == EntryType::Directory { "/" } else { "" };
     let path = format!("{path}{slash}");
-    let mut header = header(entry_type, mode);
+    let mut header = header(entry_type, access.mode.permissions());
 
     let mut records = Vec::new();
     match split(&path) {
@@ -72,6 +75,15 @@ pub fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
     } else {
         append_record("size", &size.to_string(), &mut records);
     }
+    let Access { owner, .. } = access;
+    match owner.uid {
+        uid @ 0..=LARGEST_ID => header.set_uid(uid.into()),
+        uid => append_record("uid", &uid.to_string(), &mut records),
+    }
+    match owner.gid {
+        gid @ 0..=LARGEST_ID => header.set_gid(gid.into()),
+        gid => append_record("gid", &gid.to_string(), &mut records),
+    }
 
     if !records.is_empty() {
         append_pax(&records, blocks);
@@ -91,7 +103,7 @@ pub fn end() -> &'static [u8] {
     &ZEROS
 }
 
-/// Returns a header with everything that members have in common, without name, size and checksum.
+/// Returns a header of root's with everything that members have in common, without name, size and checksum.
 fn header(entry_type: EntryType, mode: u32) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(entry_type);
@@ -163,6 +175,7 @@ fn append_record(key: &str, value: &str, records: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::Owner;
 
     fn blocks(path: &str, kind: Kind<'_>) -> Vec<u8> {
         let mut blocks = Vec::new();
@@ -171,7 +184,7 @@ mod tests {
         blocks
     }
 
-    const FILE: Kind<'static> = Kind::File { mode: Mode::Regular, size: 0 };
+    const FILE: Kind<'static> = Kind::File { access: Access::FILE, size: 0 };
 
     /// One header where ustar can say it, and a pax header before it elsewhere.
     #[test]
@@ -181,21 +194,21 @@ mod tests {
         for (path, kind, expected) in [
             (n.as_str(), FILE, 1),
             (&format!("{p}/{n}"), FILE, 1),
-            (&p[..99], Kind::Folder, 1),
-            (&format!("{p}/{}", &n[1..]), Kind::Folder, 1),
+            (&p[..99], Kind::Folder(Access::FOLDER), 1),
+            (&format!("{p}/{}", &n[1..]), Kind::Folder(Access::FOLDER), 1),
             ("l", Kind::Link(&n), 1),
             (&folders[..255], FILE, 1),
-            ("f", Kind::File { mode: Mode::Regular, size: LARGEST_SIZE }, 1),
+            ("f", Kind::File { access: Access::FILE, size: LARGEST_SIZE }, 1),
             (&format!("{n}n"), FILE, 3),
             (&format!("{p}/{n}n"), FILE, 3),
             (&format!("{p}p/{n}"), FILE, 3),
-            (&n, Kind::Folder, 3),
-            (&format!("{p}/{n}"), Kind::Folder, 3),
+            (&n, Kind::Folder(Access::FOLDER), 3),
+            (&format!("{p}/{n}"), Kind::Folder(Access::FOLDER), 3),
             (&folders, FILE, 3),
             ("l", Kind::Link(&p), 3),
             ("gr\u{fc}n", FILE, 3),
             ("l", Kind::Link("gr\u{fc}n"), 3),
-            ("f", Kind::File { mode: Mode::Regular, size: LARGEST_SIZE + 1 }, 3),
+            ("f", Kind::File { access: Access::FILE, size: LARGEST_SIZE + 1 }, 3),
         ] {
             assert_eq!(blocks(path, kind).len(), expected * BLOCK, "{path} {kind:?}");
         }
@@ -204,7 +217,7 @@ mod tests {
     /// Each field where the ustar interchange format has it.
     #[test]
     fn a_header_is_that_of_ustar() {
-        let blocks = blocks(&format!("{}/a.sh", "p".repeat(98)), Kind::File { mode: Mode::Executable, size: 8 });
+        let blocks = blocks(&format!("{}/a.sh", "p".repeat(98)), Kind::File { access: Access::PROGRAM, size: 8 });
         let text = |start: usize, end: usize| std::str::from_utf8(&blocks[start..end]).unwrap();
         assert_eq!((text(0, 5), text(345, 443)), ("a.sh\0", "p".repeat(98).as_str()));
         assert_eq!(text(100, 124), "0000755\u{0}0000000\u{0}0000000\u{0}");
@@ -219,10 +232,30 @@ mod tests {
         assert_eq!(u32::from_str_radix(text(148, 155).trim_end_matches(['\0', ' ']), 8), Ok(sum));
     }
 
+    /// Numbers of owners past the field are in the pax header, where readers look first.
+    #[test]
+    fn owners_are_numbers_without_names() {
+        for (uid, gid, expected) in [(0, 0, 1), (1000, 50, 1), (LARGEST_ID, LARGEST_ID, 1), (LARGEST_ID + 1, 0, 3)] {
+            let access = Access { mode: 0o640.into(), owner: Owner { uid, gid } };
+            for kind in [Kind::File { access, size: 0 }, Kind::Folder(access)] {
+                let blocks = blocks("conf", kind);
+                assert_eq!(blocks.len(), expected * BLOCK);
+                let header = Header::from_byte_slice(&blocks[blocks.len() - BLOCK..]);
+                assert_eq!((header.mode().unwrap(), header.gid().unwrap()), (0o640, u64::from(gid)));
+                assert_eq!((header.username_bytes(), header.groupname_bytes()), (Some(&b""[..]), Some(&b""[..])));
+                let stated = match expected {
+                    1 => header.uid().unwrap(),
+                    _ => String::from_utf8_lossy(&blocks[BLOCK..]).split("uid=").nth(1).unwrap()[..7].parse().unwrap(),
+                };
+                assert_eq!(stated, u64::from(uid));
+            }
+        }
+    }
+
     #[test]
     fn a_size_past_the_field_is_in_the_pax_header() {
         let size = LARGEST_SIZE + 1;
-        let blocks = blocks("model.bin", Kind::File { mode: Mode::Regular, size });
+        let blocks = blocks("model.bin", Kind::File { access: Access::FILE, size });
         let mut archive = tar::Archive::new(blocks.as_slice());
         let entry = archive.entries().unwrap().next().unwrap().unwrap();
         assert_eq!((entry.size(), entry.path_bytes().as_ref()), (size, &b"model.bin"[..]));

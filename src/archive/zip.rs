@@ -130,7 +130,7 @@ impl<'a> Writer<'a> {
             return Err(ArchiveError::NameTooLong { entry: path.clone() });
         }
         let offset = self.output.position();
-        let record = Record { name, mode: entry.mode, compression, crc32, size, compressed_size, offset };
+        let record = Record { name, mode: entry.access.mode, compression, crc32, size, compressed_size, offset };
         self.output.write(&record.local_header())?;
         record.append_to_directory(&mut self.directory);
         match prepared {

@@ -6,7 +6,6 @@ pub mod imports;
 pub mod libraries;
 mod module;
 mod search;
-mod syntax;
 
 use std::fmt;
 

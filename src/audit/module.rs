@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 
-use super::syntax::{self, SyntaxError};
+use crate::syntax::{self, SyntaxError};
 use crate::target::PythonVersion;
 
 /// The names that a module defines.
@@ -219,11 +219,7 @@ pub(super) fn never_runs(condition: &Expr) -> bool {
     match condition {
         Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",
         Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
-        Expr::Compare(compare) => {
-            let is_name = compare.left.as_name_expr().is_some_and(|name| name.id.as_str() == "__name__");
-            let main = compare.comparators.first().and_then(Expr::as_string_literal_expr);
-            is_name && matches!(compare.ops[..], [ast::CmpOp::Eq]) && main.is_some_and(|main| main.value == *"__main__")
-        }
+        Expr::Compare(_) => syntax::asks_for_main(condition),
         _ => false,
     }
 }

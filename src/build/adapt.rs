@@ -11,7 +11,7 @@ use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::report::{Saved, SlimmedReport, TrimReport};
 use crate::settings::ContentSettings;
-use crate::tree::{Content, Mode};
+use crate::tree::Content;
 use crate::trim::{self, SlimRule, strip};
 use crate::wheel::{Changes, Part, Wheel, WheelFile};
 
@@ -187,7 +187,7 @@ impl Contents {
 fn may_be_compiled(file: &WheelFile) -> bool {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let is_library = name.ends_with(".so") || name.contains(".so.");
-    let is_program = (file.part == Part::Scripts || file.mode == Mode::Executable) && !name.contains('.');
+    let is_program = (file.part == Part::Scripts || file.mode.is_executable()) && !name.contains('.');
     file.extent.size <= LARGEST_STRIPPED && file.script.is_none() && (is_library || is_program)
 }
 

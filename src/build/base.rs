@@ -16,7 +16,7 @@ use crate::image::base::{self, Kind};
 use crate::image::file::{self, ArtifactFile};
 use crate::image::python;
 use crate::image::search::Search;
-use crate::image::{Artifact, Base, BaseError, Blob, BlobContent, Layer, Python, docker_archive};
+use crate::image::{Artifact, Base, BaseError, Blob, BlobContent, FileSystem, Layer, Python, docker_archive};
 use crate::registry::{Reference, Registry};
 use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
@@ -284,9 +284,38 @@ impl Bases<'_> {
     /// Returns what there is in a base, by looking through its layers, the top one first.
     fn contents(&self, base: &Base) -> Result<Contents, BuildError> {
         let Some(manifest) = base.digest else { return Ok(Contents::default()) };
-        if let Some(noted) = self.cache.note(Note::Base, manifest) {
-            return Ok(noted);
+        match self.cache.note(Note::Base, manifest) {
+            Some(noted) => Ok(noted),
+            None => Ok(self.search(base, manifest)?.0),
         }
+    }
+
+    /// Returns the file system of a base, by looking through its layers.
+    ///
+    /// # Errors
+    /// A layer cannot be downloaded or read, or there are more files than in any image.
+    pub fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
+        let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
+        let known = self.cache.note(Note::FileSystem, file_system_key(manifest));
+        let found = match known {
+            Some(noted) => Some(noted),
+            None => self.search(base, manifest)?.1,
+        };
+        found.ok_or_else(|| BuildError::LargeBase(manifest))
+    }
+
+    /// Returns the file system of a base if nothing has to be downloaded for it.
+    pub fn known_file_system(&self, base: &Base) -> Option<FileSystem> {
+        let is_here = |layer: &Layer| match &layer.blob.content {
+            BlobContent::Registry { .. } => self.cache.blob(layer.blob.digest).is_some(),
+            _ => true,
+        };
+        let noted = || self.cache.note(Note::FileSystem, file_system_key(base.digest?));
+        noted().or_else(|| base.layers.iter().all(is_here).then(|| self.file_system(base).ok())?)
+    }
+
+    /// Looks through the layers of a base, the top one first, and notes what is found.
+    fn search(&self, base: &Base, manifest: Sha256) -> Result<(Contents, Option<FileSystem>), BuildError> {
         let mut search = Search::default();
         for layer in base.layers.iter().rev() {
             let mut blob = layer.blob.clone();
@@ -304,8 +333,16 @@ impl Bases<'_> {
             glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
         };
         self.cache.keep_note(Note::Base, manifest, &contents)?;
-        Ok(contents)
+        let files = search.file_system().cloned();
+        if let Some(files) = &files {
+            self.cache.keep_note(Note::FileSystem, file_system_key(manifest), files)?;
+        }
+        Ok((contents, files))
     }
+}
+
+fn file_system_key(manifest: Sha256) -> Sha256 {
+    Sha256::of(format!("{} {}", FileSystem::FORMAT, manifest.hex()).as_bytes())
 }
 
 fn open_at(path: &Path, offset: u64) -> std::io::Result<File> {

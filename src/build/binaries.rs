@@ -9,7 +9,7 @@ use super::BuildError;
 use crate::audit::elf::{self, Elf, MalformedElf};
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
-use crate::tree::{Content, Mode};
+use crate::tree::Content;
 use crate::wheel::{Inventory, Part, Wheel, WheelFile};
 
 /// The version of what is kept of a wheel: raised when more is read of compiled files, or in another way.
@@ -79,5 +79,5 @@ fn is_named_so(file: &WheelFile) -> bool {
     let is_program = file.script.is_none() && !name.contains('.') && file.extent.size >= SMALLEST;
     name.ends_with(".so")
         || name.contains(".so.")
-        || (is_program && (file.mode == Mode::Executable || file.part == Part::Scripts))
+        || (is_program && (file.mode.is_executable() || file.part == Part::Scripts))
 }

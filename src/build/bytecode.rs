@@ -16,7 +16,7 @@ use crate::digest::Sha256;
 use crate::report::BytecodeReport;
 use crate::settings::{Environment, Settings};
 use crate::target::PythonVersion;
-use crate::tree::{Content, Entry, Mode, Origin, TreePath};
+use crate::tree::{Access, Content, Entry, Origin, TreePath};
 use crate::wheel::{Packed, Part, Wheel};
 
 /// How many sources are compiled side by side before they are packed in their order: so much is kept in memory.
@@ -97,9 +97,10 @@ impl<'a> Bytecode<'a> {
     pub fn of_application(&self, files: &[(TreePath, Entry)]) -> Result<Vec<(TreePath, Entry)>, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(Vec::new()) };
         let mut digests = format!("{}\n", key.hex());
-        let mut sources = BTreeMap::new();
+        let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
         for (path, entry) in files {
             if let Some(place) = compiler.place(path.as_str()) {
+                access.insert(place.clone(), entry.access);
                 let sha256 = entry.content.sha256()?;
                 digests.push_str(&format!("{} {path}\n", sha256.hex()));
                 sources.insert(place, Source { path: path.as_str(), content: entry.content.clone(), sha256 });
@@ -109,7 +110,10 @@ impl<'a> Bytecode<'a> {
         let packed = self.packed(compiler, Sha256::of(digests.as_bytes()), &sources, "the application")?;
         let entry = |(place, packed): (String, Packed)| {
             let content = Content::Archived { archive: packed.archive, extent: packed.extent };
-            Ok((TreePath::new(&place)?, Entry { mode: Mode::Regular, content, origin: Origin::Application }))
+            // Whoever may not read a source shall not read what was made of it.
+            let Access { mode, owner } = access.get(&place).copied().unwrap_or(Access::FILE);
+            let access = Access { mode: mode.without_execution(), owner };
+            Ok((TreePath::new(&place)?, Entry { access, content, origin: Origin::Application }))
         };
         packed.into_iter().map(entry).collect()
     }

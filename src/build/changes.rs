@@ -201,7 +201,7 @@ impl Reach<'_> {
             State::Same | State::Changed => {}
         }
         let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(&path).display();
-        let before = match lock::before(&path, settings, &self.project.workspace, self.changes) {
+        let before = match lock::before(&path, &settings.environment, &self.project.workspace, self.changes) {
             Ok(Some(lock)) => lock,
             Ok(None) => return Ok(Some(format!("{shown} is new"))),
             Err(_) => return Ok(Some(format!("what {shown} was cannot be read"))),
@@ -272,7 +272,7 @@ impl Reach<'_> {
         let root = &self.project.workspace.root;
         let excludes = Excludes::new(folder, &settings.excludes)?;
         let collected = application::collect(folder, root, &settings.includes, &excludes)?;
-        let mut files = collected.files.iter().filter_map(|(_, entry)| match &entry.content {
+        let mut files = collected.all_files().filter_map(|entry| match &entry.content {
             Content::File { path, .. } => Some(path.as_ref()),
             Content::Archived { .. } | Content::Bytes(_) => None,
         });

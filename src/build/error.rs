@@ -10,10 +10,11 @@ use crate::builder;
 use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
 use crate::contents::ContentsError;
+use crate::digest::Sha256;
 use crate::fetch::FetchError;
 use crate::image::config::InvalidValue;
 use crate::image::file::FileError;
-use crate::image::{BaseError, BlobError, ImageError, PythonError};
+use crate::image::{BaseError, BlobError, ImageError, PythonError, UserError};
 use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
@@ -25,7 +26,7 @@ use crate::repository::RepositoryError;
 use crate::sdist::unpack::UnpackError;
 use crate::settings::InvalidBase;
 use crate::target::{Architecture, ProfileError, PythonVersion, RuntimeError};
-use crate::tree::{InsertError, InvalidPath};
+use crate::tree::{InsertError, InvalidPath, TreePath};
 use crate::wheel::WheelError;
 use crate::wheel::filename::InvalidWheelFilename;
 
@@ -119,6 +120,18 @@ pub enum BuildError {
     /// A base image is malformed.
     #[error(transparent)]
     Base(#[from] BaseError),
+    /// A base image is too large to be looked through.
+    #[error("the base {0} has more files than can be looked through")]
+    LargeBase(Sha256),
+    /// A user cannot be added.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// Something is to lie where the base has a folder.
+    #[error("`{include}` cannot lie over a folder of the base's")]
+    FolderThere {
+        /// The path.
+        include: TreePath,
+    },
     /// A base image has no interpreter for the target.
     #[error(transparent)]
     Python(#[from] PythonError),
@@ -331,6 +344,11 @@ impl BuildError {
             Self::Oversize(error) => error.hints(),
             Self::Archive(error) => error.hints(),
             Self::Base(error) => error.hints(),
+            Self::User(error) => error.hints(),
+            Self::LargeBase(_) => {
+                hint("choose a smaller base, or leave out --add-user and includes with an absolute place")
+            }
+            Self::FolderThere { .. } => hint("end the place with a slash to put the file into the folder"),
             Self::Python(error) => error.hints(),
             Self::Image(error) => error.hints(),
             Self::Environment(error) => error.hints(),
@@ -357,6 +375,7 @@ impl BuildError {
             Self::Tree(InsertError::Content(_) | InsertError::Kind(_)) => {
                 hint("leave one of the two out with --no-install-package, or lock versions that agree")
             }
+            Self::Tree(InsertError::Access(_)) => hint("name the file once with --include, or give it another place"),
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
             Self::Incomplete { lock, .. } => {

@@ -54,8 +54,8 @@ impl Outcome<'_> {
             excluded: first.excluded.clone(),
             application: ApplicationReport {
                 taken: application.taken.clone(),
-                files: application.files.len(),
-                unzipped_size: application.files.iter().map(|(_, entry)| entry.content.size()).sum(),
+                files: application.all_files().count(),
+                unzipped_size: application.all_files().map(|entry| entry.content.size()).sum(),
             },
             start: start(&images[0]),
             outputs,

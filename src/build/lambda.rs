@@ -16,6 +16,7 @@ use crate::audit::handler::{Handler, Root};
 use crate::audit::libraries::{System, SystemKind};
 use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
+use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::target::{LambdaProfile, Profile, Scheme, Target, default_runtime};
@@ -45,6 +46,7 @@ impl Function {
         finder: &Finder,
         reporter: &dyn Reporter,
     ) -> Result<Plan<'_>, BuildError> {
+        application::check_for_zip(&settings.common.includes)?;
         let brought: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
         Plan::new(
             &self.project,

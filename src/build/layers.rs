@@ -21,13 +21,29 @@ use crate::image::{Blob, BlobContent, Layer, Python};
 use crate::report::{Phase, Reporter};
 use crate::settings::Compression;
 use crate::target::{ImageTarget, Scheme};
-use crate::tree::{Content, Entry, FileTree, Mode, Origin, TreePath};
+use crate::tree::{Access, Content, Entry, FileTree, Origin, TreePath};
 
 /// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
 const FORMAT: u32 = 1;
 
 /// The files of a wheel at their places.
 pub type Installed = Vec<(TreePath, Entry)>;
+
+/// What an application lays over the base, at its places.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// The files.
+    pub files: Installed,
+    /// The folders of which is said whose they are.
+    pub folders: Vec<(TreePath, Access)>,
+}
+
+impl Own {
+    /// Tells whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.folders.is_empty()
+    }
+}
 
 /// A layer that is still to be made.
 pub struct Recipe {
@@ -63,7 +79,7 @@ pub fn environment(venv: &str, python: &Python) -> Result<Recipe, BuildError> {
     );
     let mut tree = LayerTree::default();
     let content = Content::Bytes(text.into_bytes().into());
-    let entry = Entry { mode: Mode::Regular, content, origin: Origin::Application };
+    let entry = Entry { access: Access::FILE, content, origin: Origin::Application };
     tree.files.insert(TreePath::below(venv, "pyvenv.cfg")?, entry)?;
     let minor = format!("python{}", python.version);
     for (name, target) in [("python", python.path.as_str()), ("python3", "python"), (&minor, "python")] {
@@ -103,9 +119,26 @@ pub fn distributions(
 /// Returns the layer of files that change with every build: local projects, and the application.
 ///
 /// # Errors
-/// Two files want one path.
-pub fn own<'a>(holds: String, files: impl Iterator<Item = &'a (TreePath, Entry)>) -> Result<Recipe, BuildError> {
-    Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: None })
+/// Two files want one path, or one wants that of a folder.
+pub fn own<'a>(
+    holds: String,
+    files: impl Iterator<Item = &'a (TreePath, Entry)>,
+    folders: &[(TreePath, Access)],
+) -> Result<Recipe, BuildError> {
+    let mut files = tree(files)?;
+    insert_folders(&mut files, folders)?;
+    Ok(Recipe { holds, tree: LayerTree { files, links: BTreeMap::new() }, key: None })
+}
+
+/// Adds the folders of which is said whose they are.
+///
+/// # Errors
+/// One is a file.
+pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, Access)]) -> Result<(), BuildError> {
+    for (path, access) in folders {
+        tree.insert_folder(path.clone(), *access, Origin::Application)?;
+    }
+    Ok(())
 }
 
 /// Joins the lowest layers, those that change the least, until the budget is kept: the application has its own as long
@@ -122,20 +155,48 @@ pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>,
 }
 
 impl Recipe {
+    /// Makes a layer of a tree.
+    pub fn of(holds: String, tree: LayerTree) -> Self {
+        Self { holds, tree, key: None }
+    }
+
     /// Returns every path that the layer takes, with what is there; of a link, where it points.
     pub fn places(&self) -> impl Iterator<Item = (TreePath, Entry)> {
         let link = |(path, target): (&TreePath, &String)| {
             let content = Content::Bytes(target.as_bytes().into());
-            (path.clone(), Entry { mode: Mode::Regular, content, origin: Origin::Application })
+            (path.clone(), Entry { access: Access::PROGRAM, content, origin: Origin::Application })
         };
         let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
         files.chain(self.tree.links.iter().map(link))
+    }
+
+    /// Leaves the folders that lower layers have as they are: without a word on whose they are, a layer would make them
+    /// root's. Notes those of this layer, in their turn.
+    ///
+    /// # Errors
+    /// A folder there is a file here.
+    pub fn settle(&mut self, folders: &mut BTreeMap<TreePath, Access>) -> Result<(), BuildError> {
+        let LayerTree { files, links } = &mut self.tree;
+        for (path, access) in folders.iter() {
+            let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());
+            let is_here = files.is_folder(path.as_str()) || links.keys().any(is_above);
+            if is_here && !files.folders().any(|(stated, _)| stated == path) {
+                files.insert_folder(path.clone(), *access, Origin::Application)?;
+                let key = |key: Sha256| Sha256::of(format!("{}\n{path} {access}", key.hex()).as_bytes());
+                self.key = self.key.map(key);
+            }
+        }
+        folders.extend(files.folders().map(|(path, access)| (path.clone(), *access)));
+        Ok(())
     }
 
     /// Adds what another layer holds.
     fn join(&mut self, other: Self) -> Result<(), BuildError> {
         for (path, entry) in other.tree.files.iter() {
             self.tree.files.insert(path.clone(), entry.clone())?;
+        }
+        for (path, access) in other.tree.files.folders() {
+            self.tree.files.insert_folder(path.clone(), *access, Origin::Application)?;
         }
         self.tree.links.extend(other.tree.links);
         self.holds = format!("{}, {}", self.holds, other.holds);

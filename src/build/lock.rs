@@ -32,7 +32,12 @@ pub fn open(
             false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
         };
     };
-    let read = || read(&path, settings, workspace, &|path| fs::read_to_string(path));
+    let read = || {
+        Ok(match read(&path, &settings.environment, workspace)? {
+            Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
+            other => other,
+        })
+    };
     // What files of requirements and older locks of Poetry say depends on the project.
     let lock = match LockFormat::of(&path) {
         Some(LockFormat::Uv | LockFormat::Pylock) => opened.lock(&path, read)?,
@@ -45,14 +50,14 @@ pub fn open(
 }
 
 /// Returns the first lock that the project's folder or its workspace's has.
-fn find(workspace: &Workspace) -> Option<PathBuf> {
+pub fn find(workspace: &Workspace) -> Option<PathBuf> {
     let folders = [workspace.folder(workspace.current()), workspace.root.clone()];
     let candidates = LockFormat::NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     candidates.into_iter().find(|path| path.is_file())
 }
 
 /// Returns whether a project declares no dependency, as far as its files tell; what its wheel requires is seen later.
-fn requires_nothing(workspace: &Workspace) -> bool {
+pub fn requires_nothing(workspace: &Workspace) -> bool {
     let folder = workspace.folder(workspace.current());
     let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
     let table = &workspace.current().pyproject.table;
@@ -67,13 +72,21 @@ fn requires_nothing(workspace: &Workspace) -> bool {
     !is_declared && [project, poetry].into_iter().flatten().all(|table| is_empty(table.get("dependencies")))
 }
 
+/// Reads a lock of a project, by the form that its name tells. Files of requirements may refer to the environment.
+///
+/// # Errors
+/// It is not there, has no name of a lock, or cannot be read.
+pub fn read(path: &Path, environment: &Environment, workspace: &Workspace) -> Result<Lock, BuildError> {
+    parse(path, environment, workspace, &|path| fs::read_to_string(path))
+}
+
 /// Returns the lock that was at a path before changes; nothing if there was none.
 ///
 /// # Errors
 /// It cannot be read, or there is no git.
 pub fn before(
     path: &Path,
-    settings: &Settings,
+    environment: &Environment,
     workspace: &Workspace,
     changes: &Changes,
 ) -> Result<Option<Lock>, BuildError> {
@@ -84,13 +97,13 @@ pub fn before(
         let text = changes.text_before(path).map_err(io::Error::other)?;
         text.ok_or_else(|| io::ErrorKind::NotFound.into())
     };
-    read(path, settings, workspace, &text).map(Some)
+    parse(path, environment, workspace, &text).map(Some)
 }
 
 /// Reads a lock; `text` returns what a file says.
-fn read(
+fn parse(
     path: &Path,
-    settings: &Settings,
+    environment: &Environment,
     workspace: &Workspace,
     text: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Lock, BuildError> {
@@ -105,12 +118,10 @@ fn read(
         LockFormat::Poetry => Lock::parse_poetry(&own()?, path, &local_project(workspace.current()))?,
         LockFormat::Requirements if !path.exists() => return Err(BuildError::NoLock(path.to_owned())),
         LockFormat::Requirements => {
-            let environment = &settings.environment;
             let project = workspace.folder(workspace.current());
             let variable = |name: &str| environment.get(name).map(str::to_owned);
             let surroundings = Surroundings { read: text, ..surroundings(&project, &variable) };
-            let requirements = Requirements::read(path, &surroundings)?;
-            Lock::Requirements(requirements.require_hashes(settings.requirements.require_hashes))
+            Lock::Requirements(Requirements::read(path, &surroundings)?)
         }
     })
 }

@@ -192,7 +192,7 @@ impl<'a> Plan<'a> {
             None => application(settings, workspace, &selected, reporter)?,
         };
         let extends = extends.filter(|extends| extends.lies_below(&selected, reporter)).map(Box::new);
-        if selected.is_empty() && application.files.is_empty() {
+        if selected.is_empty() && application.is_empty() {
             return Err(BuildError::Empty);
         }
         Ok(Self { project, target, selected, excluded, application, extends })
@@ -265,6 +265,7 @@ impl<'a> Plan<'a> {
             _ => false,
         };
         self.application.files.retain(|(_, entry)| !is_output(&entry.content));
+        self.application.placed_files.retain(|(_, entry)| !is_output(&entry.content));
         if let Some(extends) = &mut self.extends {
             extends.leave_out(outputs.iter().cloned());
         }

@@ -7,8 +7,10 @@ use super::adapt::Adapter;
 use super::audits::{self, Audited, Deployment};
 use super::base::Bases;
 use super::bytecode::{self, Bytecode};
-use super::layers::{self, Installed, Made, Recipe};
+use super::ground::Ground;
+use super::layers::{self, Installed, Made, Own, Recipe};
 use super::plan::Plan;
+use super::program::Start;
 use super::stack::Stack;
 use super::wheels::Obtained;
 use super::{BuildError, start, wheels};
@@ -16,11 +18,11 @@ use crate::audit::handler::Root;
 use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
 use crate::image::config::Settings;
-use crate::image::{Base, Image, Layer, Python, manifest};
+use crate::image::{Base, Image, Layer, Python, manifest, users};
 use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
 use crate::target::{Glibc, ImageTarget, LambdaProfile};
-use crate::tree::{Entry, FileTree, TreePath};
+use crate::tree::{Access, Entry, FileTree, TreePath};
 
 /// What the image for one platform is made of.
 pub struct Parts<'a> {
@@ -75,15 +77,23 @@ impl Parts<'_> {
         let fetched = wheels::install_all(&contents.dependencies, &target.scheme, &target.interpreter)?;
         let built = wheels::install_all(&contents.projects, &target.scheme, &target.interpreter)?;
         let compiled = bytecode.of_application(&self.plan.application.files)?;
-        let application = self.application(self.plan, &compiled)?;
+        let ground = Ground::new(self.bases, self.base);
+        let application = self.application(self.plan, &compiled, &ground)?;
+        let users = self.users(&ground)?;
         let environment = self.environment()?;
+        let lowest = || users.iter().chain(&environment);
         let mut tree = FileTree::new();
-        for (path, entry) in fetched.iter().chain(&built).chain([&application]).flatten() {
+        for (path, entry) in fetched.iter().chain(&built).chain([&application.files]).flatten() {
             tree.insert(path.clone(), entry.clone())?;
         }
-        let (size, taken) = (tree.size(), environment.iter().flat_map(Recipe::places));
+        layers::insert_folders(&mut tree, &application.folders)?;
+        let (size, taken) = (tree.size(), lowest().flat_map(Recipe::places));
         taken.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))?;
         let audit = self.audit(&tree, cache, reporter)?;
+        if !settings.audit.skip {
+            let (settings, base) = (self.settings, self.base);
+            Start { settings, target, base, ground: &ground, tree: &tree }.check(reporter)?;
+        }
         self.check_size(size)?;
 
         let stack = Stack {
@@ -96,9 +106,9 @@ impl Parts<'_> {
         };
         let own = |plan: &Plan| match std::ptr::eq(plan, self.plan) {
             true => Ok(application.clone()),
-            false => self.application(plan, &bytecode.of_application(&plan.application.files)?),
+            false => self.application(plan, &bytecode.of_application(&plan.application.files)?, &ground),
         };
-        let recipes = stack.recipes(self.plan, environment, &own)?;
+        let recipes = stack.recipes(self.plan, users.into_iter().chain(environment).collect(), &own)?;
         let layers = layers::make(recipes, self.settings.compression, cache, self.folder, reporter)?;
         let configuration = start::configuration(self.settings, target, self.base, self.plan, &self.wheels.projects)?;
         let laid: Vec<(Layer, String)> = layers.iter().map(|made| (made.layer.clone(), made.holds.clone())).collect();
@@ -119,12 +129,33 @@ impl Parts<'_> {
         })
     }
 
-    /// Returns the application's files of a plan, and their bytecode, at their places.
-    fn application(&self, plan: &Plan, compiled: &Installed) -> Result<Installed, BuildError> {
+    /// Returns what a plan's application lays over the base, its bytecode among it, at its places.
+    fn application(&self, plan: &Plan, compiled: &Installed, ground: &Ground) -> Result<Own, BuildError> {
+        let application = &plan.application;
         let place = |(path, entry): &(TreePath, Entry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
-        bytecode::beside(&plan.application.files, compiled).map(place).collect()
+        let files = bytecode::beside(&application.files, compiled).map(place);
+        let place = |(path, access): &(String, Access)| match path.as_str() {
+            "" => Ok((TreePath::new(&self.target.application)?, *access)),
+            path => Ok((TreePath::below(&self.target.application, path)?, *access)),
+        };
+        let mut own = ground.put(&application.placed_files, &application.placed_folders)?;
+        own.files.extend(files.collect::<Result<Vec<_>, BuildError>>()?);
+        own.folders.extend(application.folders.iter().map(place).collect::<Result<Vec<_>, BuildError>>()?);
+        Ok(own)
+    }
+
+    /// Returns the layer of the users that are added, if any is.
+    fn users(&self, ground: &Ground) -> Result<Option<Recipe>, BuildError> {
+        let users = &self.settings.start.users;
+        if users.is_empty() {
+            return Ok(None);
+        }
+        let tree = users::add(users, ground.files()?)?;
+        let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
+        let holds = format!("{} {}", if names.len() > 1 { "the users" } else { "the user" }, names.join(", "));
+        Ok((!tree.files.is_empty()).then(|| Recipe::of(holds, tree)))
     }
 
     /// Returns the layer of the virtual environment, if the image has one.

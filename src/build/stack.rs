@@ -1,17 +1,17 @@
 //! Which layer lies over which: what changes seldom below what changes often, and what a target extends below all that it
 //! adds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 
 use super::BuildError;
 use super::adapt::{Adapted, Contents};
-use super::layers::{self, Installed, Recipe};
+use super::layers::{self, Installed, Own, Recipe};
 use super::plan::Plan;
 use crate::image::manifest;
 use crate::name::DistributionName;
 use crate::target::ImageTarget;
-use crate::tree::{Entry, TreePath};
+use crate::tree::{Access, Entry, TreePath};
 
 /// What the layers of an image are made of, at its places.
 pub struct Stack<'a> {
@@ -33,25 +33,30 @@ impl Stack<'_> {
     /// Divides the files among layers. The layers of what the plan extends are those that it would have alone: an image of
     /// it has the very same.
     ///
-    /// `application` are the application's files of a plan at their places.
+    /// `lowest` are the layers below all of that; `application` is what the application of a plan lays over them.
     ///
     /// # Errors
     /// Two files of one layer want one path.
     pub fn recipes(
         &self,
         plan: &Plan,
-        environment: Option<Recipe>,
-        application: &dyn Fn(&Plan) -> Result<Installed, BuildError>,
+        lowest: Vec<Recipe>,
+        application: &dyn Fn(&Plan) -> Result<Own, BuildError>,
     ) -> Result<Vec<Recipe>, BuildError> {
         let mut recipes: Vec<Recipe> = Vec::new();
-        let mut lowest: Vec<Recipe> = environment.into_iter().collect();
+        let mut lowest = lowest;
         let mut known: HashSet<DistributionName> = HashSet::new();
         let mut taken: HashSet<TreePath> = HashSet::new();
+        let mut folders: BTreeMap<TreePath, Access> = BTreeMap::new();
         for stage in plan.stages() {
-            let own: Installed = application(stage)?.into_iter().filter(|(path, _)| !taken.contains(path)).collect();
-            recipes.extend(self.stage(stage, std::mem::take(&mut lowest), &known, &own, recipes.len())?);
+            let mut own = application(stage)?;
+            own.files.retain(|(path, _)| !taken.contains(path));
+            own.folders.retain(|(path, access)| folders.get(path) != Some(access));
+            let mut layers = self.stage(stage, std::mem::take(&mut lowest), &known, &own, recipes.len())?;
+            layers.iter_mut().try_for_each(|layer| layer.settle(&mut folders))?;
+            recipes.extend(layers);
             known.extend(stage.selected.iter().map(|selected| selected.name.clone()));
-            taken.extend(own.into_iter().map(|(path, _)| path));
+            taken.extend(own.files.into_iter().map(|(path, _)| path));
         }
         Ok(recipes)
     }
@@ -62,7 +67,7 @@ impl Stack<'_> {
         plan: &Plan,
         lowest: Vec<Recipe>,
         known: &HashSet<DistributionName>,
-        application: &Installed,
+        application: &Own,
         below: usize,
     ) -> Result<Vec<Recipe>, BuildError> {
         let selected = |name: &DistributionName| plan.selected.iter().find(|selected| selected.name == *name);
@@ -80,7 +85,7 @@ impl Stack<'_> {
         let (roots, members): (Vec<_>, Vec<_>) = projects.partition(is_root);
         let members = match members.is_empty() {
             true => None,
-            false => Some(layers::own(names(&members).join(", "), members.iter().flat_map(|(_, files)| *files))?),
+            false => Some(layers::own(names(&members).join(", "), members.iter().flat_map(|(_, files)| *files), &[])?),
         };
         let mut held = names(&roots);
         held.extend((!application.is_empty()).then(|| "the application".to_owned()));
@@ -88,8 +93,8 @@ impl Stack<'_> {
             true => None,
             false => {
                 let files: Vec<&(TreePath, Entry)> =
-                    roots.iter().flat_map(|(_, files)| *files).chain(application).collect();
-                Some(layers::own(held.join(", "), files.into_iter())?)
+                    roots.iter().flat_map(|(_, files)| *files).chain(&application.files).collect();
+                Some(layers::own(held.join(", "), files.into_iter(), &application.folders)?)
             }
         };
         // What the base leaves room for; with none at all, the image is refused later on.

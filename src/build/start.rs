@@ -8,6 +8,7 @@ use crate::audit::handler::Handler;
 use crate::image::Base;
 use crate::image::config::{self, Entrypoint};
 use crate::image::file::Form;
+use crate::project::application;
 use crate::settings::{Compression, ImageSettings};
 use crate::target::{BaseEntrypoint, ImageTarget};
 use crate::wheel::Wheel;
@@ -15,7 +16,8 @@ use crate::wheel::Wheel;
 /// Refuses what the target does not take, before anything is fetched.
 ///
 /// # Errors
-/// The target takes no index, does not read the compression, or needs a handler that is not given.
+/// The target takes no index, does not read the compression, or needs a handler that is not given; or a function could
+/// not read what is included.
 pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), BuildError> {
     if settings.platforms.len() > 1 && !target.index {
         return Err(BuildError::OnePlatform(target.name.clone()));
@@ -28,6 +30,9 @@ pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), Build
         if settings.platforms.len() > 1 || settings.compression == Compression::Zstd {
             return Err(BuildError::DockerArchive(output.path.clone()));
         }
+    }
+    if target.handler {
+        application::check_for_lambda(&settings.common.includes)?;
     }
     handler(settings, target).map(|_| ())
 }

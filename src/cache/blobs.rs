@@ -23,6 +23,8 @@ pub enum Note {
     Compressed,
     /// The interpreters and the shared libraries of a base image, by the digest of its manifest.
     Base,
+    /// The file system of a base image, by the digest of its manifest and the version of what is kept.
+    FileSystem,
     /// What a reference named when it was last looked up, by its text.
     Reference,
     /// The files that an index lists of a distribution, by the page's URL.
@@ -45,6 +47,7 @@ impl Note {
             Self::Layer => "layers",
             Self::Compressed => "compressed",
             Self::Base => "bases",
+            Self::FileSystem => "filesystems",
             Self::Reference => "references",
             Self::Page => "pages",
             Self::Pack => "packs",

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::environment;
 use super::error::CliError;
+use super::format::OutputFormat;
 use crate::options::{Configuration, Options, Resolved, Surroundings};
 use crate::settings::CacheChoice;
 
@@ -24,16 +25,20 @@ pub enum ColorWhen {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArguments {
-    /// Print one JSON document on standard output
+    /// Print one JSON document on standard output: short for --output-format json
     #[arg(long, global = true)]
     pub json: bool,
+    /// In which form to print: text, json, or github, which makes errors and warnings annotations of a workflow
+    /// [env: PYBUNDLE_OUTPUT_FORMAT] [default: text]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    pub output_format: Option<OutputFormat>,
     /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Print more: every distribution and where it came from
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Show no progress bars
+    /// Show no progress: no bars on a terminal, and no lines elsewhere
     #[arg(long, global = true)]
     pub no_progress: bool,
     /// When to use colours
@@ -52,6 +57,7 @@ impl GlobalArguments {
     pub fn or(self, other: Self) -> Self {
         Self {
             json: self.json || other.json,
+            output_format: self.output_format.or(other.output_format),
             quiet: self.quiet || other.quiet,
             verbose: self.verbose || other.verbose,
             no_progress: self.no_progress || other.no_progress,

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
-use super::progress::Together;
+use super::together::Together;
 use super::{image, plan};
 use crate::build::{self, BuildError, Opened, Target};
 use crate::options::{

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::printer::{Printer, count, size};
-use crate::cache::Cache;
+use crate::cache::{Cache, CacheSize};
+use crate::report::{CacheFolderReport, CacheSizeReport, FORMAT_VERSION};
 use crate::settings::CacheChoice;
 
 /// Arguments of `pybundle cache`.
@@ -40,16 +40,17 @@ enum CacheCommand {
 /// The cache cannot be read or written.
 pub fn run(arguments: CacheArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let CacheChoice::Folder(folder) = global.cache()? else {
-        return Err(CliError::NoCacheFolder);
+        return Err(CliError::NoCache);
     };
     let cache = Cache::open(&folder)?;
     match arguments.command {
         CacheCommand::Dir => {
-            printer.result(&json!({ "dir": cache.dir() }), |page| page.line(&cache.dir().display().to_string()))
+            let report = CacheFolderReport { format: FORMAT_VERSION, dir: cache.dir().to_owned() };
+            printer.result(&report, |page| page.line(&report.dir.display().to_string()))
         }
         CacheCommand::Size => {
             let total = cache.size()?;
-            printer.result(&json!({ "files": total.files, "bytes": total.bytes }), |page| {
+            printer.result(&report(&total), |page| {
                 page.line(&format!("{} in {}", size(total.bytes), count(total.files, "file")));
             })
         }
@@ -61,8 +62,12 @@ pub fn run(arguments: CacheArguments, global: &GlobalArguments, printer: &Printe
     }
 }
 
-fn removal(removed: &crate::cache::CacheSize, printer: &Printer) -> Result<(), CliError> {
-    printer.result(&json!({ "files": removed.files, "bytes": removed.bytes }), |page| {
+fn removal(removed: &CacheSize, printer: &Printer) -> Result<(), CliError> {
+    printer.result(&report(removed), |page| {
         page.line(&format!("removed {}, {}", count(removed.files, "file"), size(removed.bytes)));
     })
+}
+
+fn report(&CacheSize { files, bytes }: &CacheSize) -> CacheSizeReport {
+    CacheSizeReport { format: FORMAT_VERSION, files, bytes }
 }

@@ -5,6 +5,7 @@ use clap_complete::Shell;
 
 use super::error::CliError;
 use super::printer::Printer;
+use crate::report::{CompletionsReport, FORMAT_VERSION};
 
 /// Arguments of `pybundle completions`.
 #[derive(Debug, Args)]
@@ -21,5 +22,7 @@ pub struct CompletionsArguments {
 pub fn run(arguments: CompletionsArguments, printer: &Printer) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut super::Cli::command(), "pybundle", &mut script);
-    printer.raw(&script)
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let report = CompletionsReport { format: FORMAT_VERSION, shell: arguments.shell.to_string(), script };
+    printer.text(&report, &report.script)
 }

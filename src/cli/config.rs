@@ -124,7 +124,10 @@ fn show(report: &ConfigurationReport, page: &mut Page) {
             page.line("  nothing is configured");
         }
         for value in &target.values {
-            page.stated(&format!("{} = {}", value.key, value.value), &value.sources.join(", and "));
+            // As it would stand in the file.
+            let text =
+                toml::Value::try_from(&value.value).map_or_else(|_| value.value.to_string(), |text| text.to_string());
+            page.stated(&format!("{} = {text}", value.key), &value.sources.join(", and "));
         }
     }
 }

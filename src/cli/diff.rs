@@ -11,7 +11,10 @@ use super::inspect::ReadingArguments;
 use super::printer::{Page, Printer, count, shortened, size, visible};
 use super::progress::Progress;
 use crate::build::artifact::{self, ArtifactName};
-use crate::report::{ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport};
+use crate::report::{
+    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, FileChange,
+    Verdict,
+};
 
 /// How many distributions, properties and files are shown, unless all are asked for.
 const SHOWN: usize = 12;
@@ -41,19 +44,19 @@ pub fn run(arguments: DiffArguments, global: &GlobalArguments, printer: &Printer
     let settings = arguments.reading.settings(global)?;
     let report = artifact::diff(names, &settings, &Progress::new(printer))?;
     printer.result(&report, |page| show(&report, printer, page))?;
-    let differs = report.verdict != "identical";
+    let differs = report.verdict != Verdict::Identical;
     Ok(if arguments.exit_code && differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Adds what differs.
 pub fn show(report: &DiffReport, printer: &Printer, page: &mut Page) {
     let verdict = match report.verdict {
-        "identical" => "byte-identical".to_owned(),
-        "equal" => format!("equal contents in different bytes: {}", report.reasons.join(", ")),
-        _ => "different".to_owned(),
+        Verdict::Identical => "byte-identical".to_owned(),
+        Verdict::Equal => format!("equal contents in different bytes: {}", report.reasons.join(", ")),
+        Verdict::Different => "different".to_owned(),
     };
     page.headline(&format!("{} and {}", report.before.name, report.after.name), &verdict);
-    if report.verdict == "identical" {
+    if report.verdict == Verdict::Identical {
         page.field("digest", &report.before.digest);
         return;
     }
@@ -134,16 +137,20 @@ fn property(change: &ChangedPropertyReport, width: usize, page: &mut Page) {
 }
 
 fn file(change: &ChangedFileReport, width: usize) -> [String; 3] {
-    let path = shortened(&visible(&change.path), width.saturating_sub(36).max(20));
     let (before, after) = (change.size_before.unwrap_or(0), change.size_after.unwrap_or(0));
     let modes = match (&change.mode_before, &change.mode_after) {
         (Some(before), Some(after)) if before != after => format!(", {before} → {after}"),
         _ => String::new(),
     };
+    let owners = match (&change.owner_before, &change.owner_after) {
+        (Some(before), Some(after)) => format!(", {before} → {after}"),
+        _ => String::new(),
+    };
+    let path = shortened(&visible(&change.path), width.saturating_sub(36 + owners.len()).max(20));
     let (sign, what) = match change.change {
-        "added" => ("+", String::new()),
-        "removed" => ("-", String::new()),
-        what => ("~", format!("{what}{modes}")),
+        FileChange::Added => ("+", String::new()),
+        FileChange::Removed => ("-", String::new()),
+        what => ("~", format!("{}{modes}{owners}", what.name())),
     };
     [format!("  {sign} {path}"), what, if before == after { String::new() } else { delta(before, after) }]
 }

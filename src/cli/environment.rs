@@ -16,9 +16,30 @@ pub fn read() -> Environment {
     Environment { variables: variables.collect(), netrc, home }
 }
 
+/// Returns a variable, unless it is empty, which is as good as none.
+pub fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Returns the folder of the repository in which a GitHub workflow runs.
+pub fn workspace() -> Option<PathBuf> {
+    variable("GITHUB_WORKSPACE").map(PathBuf::from)
+}
+
+/// Returns the value of an option as it stands on the command line, for those who cannot wait for its parser.
+pub fn option(name: &str) -> Option<String> {
+    let words: Vec<_> = env::args_os().filter_map(|word| word.into_string().ok()).collect();
+    let mut values =
+        words.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix("--")?.strip_prefix(name)? {
+            "" => words.get(at + 1).cloned(),
+            rest => rest.strip_prefix('=').map(str::to_owned),
+        });
+    values.next_back()
+}
+
 /// Returns how many characters a line may have where there is no terminal, if the user says so.
 pub fn columns() -> Option<usize> {
-    env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
+    variable("COLUMNS")?.parse().ok().filter(|columns| *columns > 0)
 }
 
 /// Returns the user's cache folder by the XDG base directory specification, if there is a home folder.

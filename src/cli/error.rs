@@ -1,14 +1,15 @@
 //! What the command line fails with.
 
-use std::error::Error;
 use std::io;
 
 use super::printer::count;
+use crate::archive::ArchiveError;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::project::ChangesError;
 use crate::report::ErrorReport;
+use crate::scaffold::ScaffoldError;
 use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
@@ -23,12 +24,18 @@ pub enum CliError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A project is not set up.
+    #[error(transparent)]
+    Scaffold(#[from] ScaffoldError),
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
     /// It cannot be told what changed.
     #[error(transparent)]
     Changes(#[from] ChangesError),
+    /// The cache is to be looked after, and not to be used.
+    #[error("--no-cache leaves no cache to look after")]
+    NoCache,
     /// The configuration in pyproject.toml is wrong.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -43,6 +50,9 @@ pub enum CliError {
         /// How many things are wrong.
         findings: usize,
     },
+    /// A manual page cannot be written.
+    #[error(transparent)]
+    Page(#[from] ArchiveError),
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -70,6 +80,9 @@ impl CliError {
             Self::Build(error) => error.hints(),
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
+            Self::NoCache => vec!["leave --no-cache out".to_owned()],
+            Self::Page(error) => error.hints(),
+            Self::Scaffold(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::Changes(error) => error.hints(),
             Self::Configuration(error) => error.hints(),
@@ -78,29 +91,15 @@ impl CliError {
         }
     }
 
-    /// Returns the causes, the nearest first.
-    pub fn causes(&self) -> impl Iterator<Item = &dyn Error> {
-        std::iter::successors(self.source(), |error| (*error).source())
-    }
-
     /// Returns the error as reports state it.
     pub fn report(&self) -> ErrorReport {
-        let mut causes: Vec<String> = Vec::new();
-        let message = self.to_string();
-        for cause in self.causes() {
-            // What an error that wraps another says already is not said again.
-            let text = cause.to_string();
-            if !causes.last().unwrap_or(&message).contains(&text) {
-                causes.push(text);
-            }
-        }
-        ErrorReport { message, causes, hints: self.hints() }
+        ErrorReport::new(self, self.hints())
     }
 
     /// Returns the exit status: 2 for wrong usage, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Option(_) => 2,
+            Self::Option(_) | Self::NoCache => 2,
             _ => 1,
         }
     }

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::printer::{Page, Printer, count, shortened, size, visible};
 use super::progress::Progress;
 use crate::build::artifact::{self, ArtifactName, ArtifactSettings};
-use crate::report::{ContainerReport, InspectReport, OwnerReport};
+use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerPart, OwnerKind, OwnerReport};
 use crate::settings::RegistrySettings;
 
 /// How many owners and files the table has, unless all are asked for: with what stands above them, they fill a screen.
@@ -86,9 +86,9 @@ pub fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Prin
 
 fn show(report: &InspectReport, printer: &Printer, page: &mut Page) {
     let what = match report.kind {
-        "function" => "zip of a function",
-        "layer" => "zip of a layer",
-        _ => "image",
+        ContentsKind::Function => "zip of a function",
+        ContentsKind::Layer => "zip of a layer",
+        ContentsKind::Image => "image",
     };
     let remark = format!(
         "{what}, {}, {} uncompressed, {}",
@@ -112,7 +112,7 @@ fn show(report: &InspectReport, printer: &Printer, page: &mut Page) {
 fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, page: &mut Page) {
     let others = if image.platforms.len() > 1 { format!(", of {}", image.platforms.join(", ")) } else { String::new() };
     page.field("platform", &format!("{}{others}", image.platform));
-    let base = report.layers.iter().filter(|layer| layer.part == "base").count();
+    let base = report.layers.iter().filter(|layer| layer.part == LayerPart::Base).count();
     let base = if base > 0 { format!(", {base} of them the base's") } else { String::new() };
     page.field("layers", &format!("{}{base}", report.layers.len()));
     if verbose {
@@ -121,7 +121,7 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
             page.line(&format!(
                 "            {digest}  {:>10}  {:<7}  {}",
                 size(layer.size),
-                layer.part,
+                part(layer.part),
                 visible(&layer.holds)
             ));
         }
@@ -145,12 +145,21 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
     }
 }
 
+/// Returns whose a layer is.
+fn part(part: LayerPart) -> &'static str {
+    match part {
+        LayerPart::Base => "base",
+        LayerPart::Own => "own",
+        LayerPart::Unknown => "unknown",
+    }
+}
+
 /// Returns what the files of one owner are called.
 fn called(owner: &OwnerReport) -> String {
     match (owner.kind, &owner.name, &owner.version) {
         (_, Some(name), Some(version)) => format!("{name} {version}"),
-        ("application", ..) => "(the application)".to_owned(),
-        ("base", ..) => "(the base)".to_owned(),
+        (OwnerKind::Application, ..) => "(the application)".to_owned(),
+        (OwnerKind::Base, ..) => "(the base)".to_owned(),
         _ => "(hidden by higher layers)".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Only this room reads the environment, knows the home folder and prints.
 
+mod annotation;
 mod arguments;
 mod build;
 mod cache;
@@ -12,14 +13,20 @@ mod diff;
 mod documents;
 mod environment;
 mod error;
+mod format;
 mod image;
+mod init;
 mod inspect;
 mod lambda;
+mod man;
 mod plan;
 mod printer;
 mod profile;
 mod progress;
 mod push;
+mod schema;
+mod step;
+mod together;
 mod verify;
 
 use std::process::ExitCode;
@@ -29,9 +36,16 @@ use clap::{Parser, Subcommand};
 use error::CliError;
 use printer::Printer;
 
+/// What a command ends with.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  failed, or found what `verify` and `diff --exit-code` look for
+  2  wrong usage: nothing was done";
+
 /// Turn what a Python project has locked into what is deployed
 #[derive(Debug, Parser)]
-#[command(name = "pybundle", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "pybundle", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,23 +71,32 @@ enum Command {
     Diff(diff::DiffArguments),
     /// Check that an artifact is as it should be, and that it comes out of its project again
     Verify(verify::VerifyArguments),
+    /// Write the configuration and a CI workflow for a project
+    Init(init::InitArguments),
     /// Show what is configured, and where
     Config(config::ConfigArguments),
     /// List and show the built-in targets
     Profile(profile::ProfileArguments),
     /// Look after the cache
     Cache(cache::CacheArguments),
+    /// Print the JSON schema of what --json prints
+    Schema(schema::SchemaArguments),
     /// Print a shell completion script
     Completions(completions::CompletionsArguments),
+    /// Write the manual pages of all commands
+    Man(man::ManArguments),
 }
 
-/// Parses the command line, runs it, and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+/// Parses the command line, runs it, and returns the exit status, which [the crate](crate#what-scripts-rely-on) documents.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return printer::usage(&error),
     };
-    let printer = Printer::new(&cli.global);
+    let printer = match Printer::new(&cli.global) {
+        Ok(printer) => printer,
+        Err(error) => return printer::usage(&error),
+    };
     let result = match cli.command {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
@@ -82,11 +105,14 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),
-        Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &printer),
+        Command::Verify(arguments) => return exit(verify::run(arguments, &cli.global), &Printer::unparsed()),
+        Command::Init(arguments) => init::run(arguments, &printer),
         Command::Config(arguments) => config::run(arguments, &printer),
         Command::Profile(arguments) => profile::run(arguments, &printer),
         Command::Cache(arguments) => cache::run(arguments, &cli.global, &printer),
+        Command::Schema(arguments) => schema::run(arguments, &printer),
         Command::Completions(arguments) => completions::run(arguments, &printer),
+        Command::Man(arguments) => man::run(&arguments),
     };
     exit(result.map(|()| ExitCode::SUCCESS), &printer)
 }

@@ -4,11 +4,15 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
 use serde::Serialize;
 
+use super::annotation::{self, Annotation, Level};
 use super::arguments::{ColorWhen, GlobalArguments};
 use super::environment;
 use super::error::CliError;
+use super::format::OutputFormat;
+use crate::redact;
 use crate::report::ErrorReport;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -17,13 +21,25 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Prints results on standard output, and all else on standard error. Colours appear on a terminal only.
-#[derive(Debug)]
+/// Prints results on standard output, and all else on standard error. Colours appear on a terminal only, unless the
+/// arguments or the environment have it otherwise.
+#[derive(Debug, Clone, Copy)]
 pub struct Printer {
-    json: bool,
+    format: OutputFormat,
     quiet: bool,
     verbose: bool,
-    progress: bool,
+    progress: ShownProgress,
+}
+
+/// How it is shown that something goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownProgress {
+    /// By a bar, on a terminal.
+    Bars,
+    /// By lines, where there is no terminal.
+    Lines,
+    /// Not at all.
+    Nothing,
 }
 
 /// Lines of a result, to be printed together.
@@ -91,23 +107,33 @@ impl Page {
 
 impl Printer {
     /// Makes a printer as the arguments ask.
-    pub fn new(arguments: &GlobalArguments) -> Self {
-        match arguments.color {
-            ColorWhen::Auto => anstream::ColorChoice::Auto,
-            ColorWhen::Always => anstream::ColorChoice::Always,
-            ColorWhen::Never => anstream::ColorChoice::Never,
-        }
-        .write_global();
-        Self {
-            json: arguments.json,
+    ///
+    /// # Errors
+    /// They, or the environment, ask for no form that there is.
+    pub fn new(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
+        color(arguments.color);
+        Ok(Self {
+            format: OutputFormat::of(arguments)?,
             quiet: arguments.quiet,
             verbose: arguments.verbose,
-            progress: !arguments.no_progress && !arguments.quiet && io::stderr().is_terminal(),
-        }
+            progress: match (arguments.no_progress || arguments.quiet, io::stderr().is_terminal()) {
+                (true, _) => ShownProgress::Nothing,
+                (false, true) => ShownProgress::Bars,
+                (false, false) => ShownProgress::Lines,
+            },
+        })
     }
 
-    /// Returns whether a progress bar may be shown.
-    pub fn shows_progress(&self) -> bool {
+    /// Makes a printer for what is wrong with arguments, as far as they can be told without having been parsed.
+    pub fn unparsed() -> Self {
+        let stated = environment::option("color").and_then(|text| ColorWhen::from_str(&text, true).ok());
+        color(stated.unwrap_or(ColorWhen::Auto));
+        let format = OutputFormat::of_refused();
+        Self { format, quiet: false, verbose: false, progress: ShownProgress::Nothing }
+    }
+
+    /// Returns how progress is shown.
+    pub fn progress(&self) -> ShownProgress {
         self.progress
     }
 
@@ -127,7 +153,7 @@ impl Printer {
     /// # Errors
     /// Standard output cannot be written.
     pub fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> Result<(), CliError> {
-        if self.json {
+        if self.format == OutputFormat::Json {
             return self.document(document);
         }
         if self.quiet {
@@ -137,6 +163,24 @@ impl Printer {
         page(&mut written);
         let mut output = anstream::stdout().lock();
         ignore_closed_pipe(output.write_all(written.0.as_bytes()).and_then(|()| output.flush()))
+    }
+
+    /// Prints a text that was asked for, as it is: the document with `--json`, else the text.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn text(&self, document: &impl Serialize, text: &str) -> Result<(), CliError> {
+        if self.format == OutputFormat::Json { self.document(document) } else { self.raw(text.as_bytes()) }
+    }
+
+    /// Prints a document as JSON, whatever form results have.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
+        let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
+        json.push(b'\n');
+        self.raw(&json)
     }
 
     /// Prints bytes as they are.
@@ -150,19 +194,27 @@ impl Printer {
 
     /// Prints a warning.
     pub fn warning(&self, message: &str) {
-        if !self.quiet {
-            anstream::eprintln!("{WARNING}warning{WARNING:#}: {message}");
+        self.warn("", message);
+    }
+
+    /// Prints a warning about one of several targets.
+    pub fn warning_of(&self, target: &str, message: &str) {
+        self.warn(&format!("{target}: "), message);
+    }
+
+    fn warn(&self, prefix: &str, message: &str) {
+        match self.format {
+            _ if self.quiet => {}
+            OutputFormat::Github => annotate(Level::Warning, prefix, message),
+            OutputFormat::Text | OutputFormat::Json => {
+                anstream::eprintln!("{WARNING}warning{WARNING:#}: {prefix}{message}");
+            }
         }
     }
 
-    /// Prints a document as JSON, whatever form results have.
-    ///
-    /// # Errors
-    /// Standard output cannot be written.
-    pub fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
-        let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
-        json.push(b'\n');
-        self.raw(&json)
+    /// Prints what goes on.
+    pub fn remark(&self, text: &str) {
+        anstream::eprintln!("{DIM}{text}{DIM:#}");
     }
 
     /// Prints an error with its causes, and what to do about it.
@@ -175,11 +227,33 @@ impl Printer {
         self.explain(&format!("{target}: "), error);
     }
 
-    fn explain(&self, prefix: &str, error: &ErrorReport) {
-        anstream::eprintln!("{ERROR}error{ERROR:#}: {prefix}{}", error.message);
-        error.causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {cause}"));
-        error.hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {hint}"));
+    fn explain(&self, prefix: &str, ErrorReport { message, causes, hints }: &ErrorReport) {
+        if self.format == OutputFormat::Github {
+            let causes = causes.iter().map(|cause| format!("because: {cause}"));
+            let hints = hints.iter().map(|hint| format!("hint: {hint}"));
+            let lines: Vec<String> = std::iter::once(message.clone()).chain(causes).chain(hints).collect();
+            return annotate(Level::Error, prefix, &lines.join("\n"));
+        }
+        anstream::eprintln!("{ERROR}error{ERROR:#}: {prefix}{message}");
+        causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {cause}"));
+        hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {hint}"));
     }
+}
+
+/// Prints an annotation. Its one line is written at once, so that no other gets in between.
+fn annotate(level: Level, prefix: &str, message: &str) {
+    let workspace = environment::workspace();
+    let annotation = Annotation::new(level, prefix, message, |path| annotation::file(path, workspace.as_deref()));
+    anstream::eprintln!("{annotation}");
+}
+
+fn color(when: ColorWhen) {
+    match when {
+        ColorWhen::Auto => anstream::ColorChoice::Auto,
+        ColorWhen::Always => anstream::ColorChoice::Always,
+        ColorWhen::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
 }
 
 /// Whoever reads may stop reading, as `head` does.
@@ -192,9 +266,21 @@ fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), CliError> {
 
 /// Prints what the arguments' parser has to say: help and version, or what was wrong.
 pub fn usage(message: &clap::Error) -> ExitCode {
-    // Nobody is left to tell when even this cannot be printed.
-    let _ = message.print();
-    if message.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    let printer = Printer::unparsed();
+    if !message.use_stderr() {
+        // Nobody is left to tell when even this cannot be printed.
+        let _ = message.print();
+        return ExitCode::SUCCESS;
+    }
+    // It quotes words of the command line, in which there may be addresses with passwords.
+    let text = message.render();
+    if printer.format == OutputFormat::Github {
+        let text = text.to_string();
+        annotate(Level::Error, "", &redact::text(text.trim().trim_start_matches("error: ")));
+    } else {
+        anstream::eprint!("{}", redact::text(&text.ansi().to_string()));
+    }
+    ExitCode::from(2)
 }
 
 /// Returns a size for people: `12.3 MiB`.

@@ -1,10 +1,13 @@
 //! `pybundle profile`: the built-in targets.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::printer::Printer;
+use crate::report::{
+    FORMAT_VERSION, ImageProfileReport, LambdaProfileReport, ProfileDescription, ProfileLimits, ProfileListReport,
+    ProfileReport,
+};
 use crate::target::Profile;
 
 /// Arguments of `pybundle profile`.
@@ -32,8 +35,8 @@ enum ProfileCommand {
 pub fn run(arguments: ProfileArguments, printer: &Printer) -> Result<(), CliError> {
     match arguments.command {
         ProfileCommand::List => {
-            let documents: Vec<Value> = Profile::all().iter().map(document).collect();
-            printer.result(&documents, |page| {
+            let profiles = Profile::all().iter().map(description).collect();
+            printer.result(&ProfileListReport { format: FORMAT_VERSION, profiles }, |page| {
                 let rows: Vec<[String; 4]> = Profile::all().iter().map(row).collect();
                 page.table(&rows, &[]);
             })
@@ -41,7 +44,8 @@ pub fn run(arguments: ProfileArguments, printer: &Printer) -> Result<(), CliErro
         ProfileCommand::Show { name } => {
             let profile = Profile::built_in(&name)?;
             let text = Profile::built_in_text(&name)?;
-            printer.result(&document(&profile), |page| page.line(text.trim_end()))
+            let report = ProfileReport { format: FORMAT_VERSION, profile: description(&profile) };
+            printer.result(&report, |page| page.line(text.trim_end()))
         }
     }
 }
@@ -64,25 +68,23 @@ fn row(profile: &Profile) -> [String; 4] {
     [profile.name().to_owned(), what, architectures.join(", "), remark]
 }
 
-fn document(profile: &Profile) -> Value {
+fn description(profile: &Profile) -> ProfileDescription {
     match profile {
-        Profile::Lambda(runtime) => json!({
-            "kind": "lambda",
-            "name": runtime.name,
-            "python": runtime.python.to_string(),
-            "available": runtime.available,
-            "glibc": runtime.glibc.to_string(),
-            "architectures": names(&runtime.architectures),
-            "interpreter": runtime.interpreter,
-            "limits": { "direct_upload": runtime.limits.direct_upload, "unzipped": runtime.limits.unzipped },
-            "runtime_distributions": runtime.runtime_distributions,
+        Profile::Lambda(runtime) => ProfileDescription::Lambda(LambdaProfileReport {
+            name: runtime.name.clone(),
+            python: runtime.python.to_string(),
+            available: runtime.available,
+            glibc: runtime.glibc.to_string(),
+            architectures: names(&runtime.architectures),
+            interpreter: runtime.interpreter.clone(),
+            limits: ProfileLimits { direct_upload: runtime.limits.direct_upload, unzipped: runtime.limits.unzipped },
+            runtime_distributions: names(&runtime.runtime_distributions),
         }),
-        Profile::Image(image) => json!({
-            "kind": "image",
-            "name": image.name,
-            "pythons": names(&image.pythons),
-            "architectures": names(&image.architectures),
-            "bases": image.pythons.iter().map(|python| image.target(*python).base).collect::<Vec<_>>(),
+        Profile::Image(image) => ProfileDescription::Image(ImageProfileReport {
+            name: image.name.clone(),
+            pythons: names(&image.pythons),
+            architectures: names(&image.architectures),
+            bases: image.pythons.iter().map(|python| image.target(*python).base).collect(),
         }),
     }
 }

@@ -85,7 +85,10 @@ pub fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Result<ExitC
         Ok(parsed) => parsed,
         Err(error) => return Ok(printer::usage(&error)),
     };
-    let printer = Printer::new(&global);
+    let printer = match Printer::new(&global) {
+        Ok(printer) => printer,
+        Err(error) => return Ok(printer::usage(&error)),
+    };
     let settings = ArtifactSettings {
         platform: None,
         registry: RegistrySettings { insecure, create_repositories: false },

@@ -58,6 +58,8 @@ pub struct FileState {
     pub size: u64,
     /// Its permissions.
     pub mode: u32,
+    /// The numbers of the user and the group that it is.
+    pub ids: (u64, u64),
     /// The digest of its bytes; of a link that of what it points at.
     pub sha256: Sha256,
     /// What it is.
@@ -115,8 +117,13 @@ fn distributions(contents: &Contents) -> BTreeMap<String, Distribution> {
 }
 
 fn files(contents: &Contents) -> BTreeMap<String, FileState> {
-    let state =
-        |file: &File| FileState { size: file.size, mode: file.mode, sha256: file.sha256, kind: file.kind.clone() };
+    let state = |file: &File| FileState {
+        size: file.size,
+        mode: file.mode,
+        ids: file.ids,
+        sha256: file.sha256,
+        kind: file.kind.clone(),
+    };
     contents.visible().into_iter().map(|(path, file)| (path.to_owned(), state(file))).collect()
 }
 

@@ -322,7 +322,7 @@ impl Merged {
     }
 
     fn file(&mut self, layer: usize, member: Member) {
-        let Member { path, kind, size, compressed_size, mode, time, sha256 } = member;
+        let Member { path, kind, size, compressed_size, mode, ids, time, sha256 } = member;
         let MemberKind::File(kind) = kind else { return };
         let below = format!("{path}/");
         self.hide_below(&below, usize::MAX);
@@ -334,6 +334,7 @@ impl Merged {
             size,
             compressed_size,
             mode,
+            ids,
             time,
             method: 0,
             sha256,

@@ -17,7 +17,7 @@ use crate::allowance::Allowed;
 use crate::archive::tar::{self as written, Kind};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent};
-use crate::tree::Mode;
+use crate::tree::{Access, Mode, Owner};
 
 /// The most that the headers of one member may take, in bytes: they are held in memory.
 const MOST_HEADERS: u64 = 1 << 20;
@@ -69,6 +69,7 @@ pub(super) struct Member {
     pub size: u64,
     pub compressed_size: u64,
     pub mode: u32,
+    pub ids: (u64, u64),
     pub time: u64,
     pub sha256: Sha256,
 }
@@ -218,6 +219,7 @@ impl<'a> Walk<'a> {
         let header = entry.header();
         // Old archives leave fields empty; of layers that pybundle made, every byte of the header is compared.
         let (mode, time) = (header.mode().unwrap_or(0) & 0o7777, header.mtime().unwrap_or(0));
+        let ids = (header.uid().unwrap_or(0), header.gid().unwrap_or(0));
         let entry_type = header.entry_type();
         let target = entry.link_name_bytes().map(|target| text(&target)).unwrap_or_default();
         let kind = match (entry_type, whiteout(&path)) {
@@ -238,7 +240,7 @@ impl<'a> Walk<'a> {
             }
             _ => self.content(&path, entry)?,
         };
-        Ok(Member { path, kind, size, compressed_size: 0, mode, time, sha256 })
+        Ok(Member { path, kind, size, compressed_size: 0, mode, ids, time, sha256 })
     }
 
     fn content(&mut self, path: &str, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<(Sha256, u64)> {
@@ -272,18 +274,20 @@ struct Layout {
     findings: Vec<Finding>,
     /// The size of the member before, whose padding precedes a header.
     before: u64,
-    /// The file or link before.
+    /// The path of the member before; that of a folder ends in a slash.
     previous: String,
-    /// The folders since then.
-    folders: Vec<String>,
 }
 
 impl Layout {
     fn member(&mut self, member: &Member, recorded: &[u8]) {
+        let id = |id: u64| u32::try_from(id).unwrap_or(0);
+        let owner = Owner { uid: id(member.ids.0), gid: id(member.ids.1) };
         let kind = match &member.kind {
-            MemberKind::Folder => Kind::Folder,
+            // The folders of a base keep what they have.
+            MemberKind::Folder => Kind::Folder(Access { mode: member.mode.into(), owner }),
             MemberKind::File(FileKind::Regular) => {
-                Kind::File { mode: Mode::from_permissions(member.mode), size: member.size }
+                let access = Access { mode: Mode::from(member.mode & 0o777), owner };
+                Kind::File { access, size: member.size }
             }
             MemberKind::File(FileKind::Symlink(target)) => Kind::Link(target),
             _ => {
@@ -299,33 +303,28 @@ impl Layout {
         }
         self.before = member.size;
         match kind {
-            Kind::Folder => self.folders.push(member.path.clone()),
-            _ => self.order(&member.path),
+            Kind::Folder(_) => self.order(format!("{}/", member.path)),
+            _ => self.order(member.path.clone()),
         }
     }
 
-    /// Checks that a file comes after the one before it, and its folders between them.
-    fn order(&mut self, path: &str) {
-        if path <= self.previous.as_str() {
+    /// Checks that a member, of whose path a slash ends a folder's, comes after the one before it, and after the folder
+    /// that it is in: that is the member before it, or one above that.
+    fn order(&mut self, path: String) {
+        if path <= self.previous {
             let message =
                 format!("it comes after `{}`: members are ordered by their paths", self.previous.escape_debug());
-            self.find(path, &message);
+            self.find(&path, &message);
         }
-        let known = |at: usize| self.previous.as_bytes().get(..=at) == path.as_bytes().get(..=at);
-        let expected = path.match_indices('/').map(|(at, _)| at).filter(|at| !known(*at)).map(|at| &path[..at]);
-        if !expected.eq(self.folders.iter().map(String::as_str)) {
-            self.find(path, "the folders above it do not stand once before it");
+        let above = path.trim_end_matches('/').rfind('/').map_or("", |at| &path[..=at]);
+        if !self.previous.starts_with(above) {
+            self.find(&path, "the folders above it do not stand once before it");
         }
-        self.folders.clear();
-        path.clone_into(&mut self.previous);
+        self.previous = path;
     }
 
     fn end(&mut self, recorded: &[u8], trailing: u64) {
         let expected = [written::padding(self.before), written::end()].concat();
-        if !self.folders.is_empty() {
-            let folder = self.folders.join("/");
-            self.find(&folder, "it is a folder with nothing in it");
-        }
         if recorded != expected || trailing > 0 {
             let message = "the layer does not end with two blocks of zeros and nothing else";
             self.findings.push(Finding { place: None, message: message.to_owned() });
@@ -369,7 +368,7 @@ fn differing(expected: &[u8], recorded: &[u8], mode: u32) -> String {
     let is_checksum = |name: &str| name == "checksum";
     let first = fields.clone().find(|(_, (_, name))| !is_checksum(name)).or_else(|| fields.next());
     match first {
-        Some((_, (_, "mode"))) => format!("its mode is {mode:04o}, not 0644 or 0755"),
+        Some((_, (_, "mode"))) if mode > 0o777 => format!("its mode is {mode:04o}, which sets a special bit"),
         Some((_, (_, name))) => format!("the {name} in its header is not what pybundle writes"),
         None => "the bytes before its header are not what pybundle writes".to_owned(),
     }

@@ -120,6 +120,8 @@ pub struct File {
     pub compressed_size: u64,
     /// The permissions.
     pub mode: u32,
+    /// The numbers of the user and the group that it is; in a zip 0.
+    pub ids: (u64, u64),
     /// The time: of a zip as MS-DOS has it, of a layer in seconds since 1970.
     pub time: u64,
     /// How a zip has it compressed: 0 stored, 8 deflated. In a layer 0.

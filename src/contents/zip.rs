@@ -20,7 +20,7 @@ use crate::wheel::{Fault, Inflater};
 /// It cannot be read, or is not one that all readers would read alike.
 pub fn read(path: &Path) -> Result<Contents, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
-    let mut file = fs::File::open(path).map_err(failed)?;
+    let file = fs::File::open(path).map_err(failed)?;
     let archive = Archive::open(&file).map_err(|defect| ContentsError::zip(path.to_owned(), defect))?;
     let results: Vec<_> = archive
         .entries
@@ -34,7 +34,7 @@ pub fn read(path: &Path) -> Result<Contents, ContentsError> {
         records.extend(record.map(|record| (entry.path.clone(), record)));
         files.extend((!entry.is_folder).then_some(read));
     }
-    let (digest, size) = digest(&mut file).map_err(failed)?;
+    let (digest, size) = digest(&file).map_err(failed)?;
     Ok(contents(files, records, digest, size))
 }
 
@@ -53,10 +53,10 @@ fn is_in_layer(path: &str) -> bool {
 }
 
 /// Returns the digest and the size of a file.
-pub(super) fn digest(file: &mut fs::File) -> io::Result<(Sha256, u64)> {
+pub(super) fn digest(mut file: &fs::File) -> io::Result<(Sha256, u64)> {
     let mut writer = HashingWriter::new(io::sink());
     file.seek(SeekFrom::Start(0))?;
-    io::copy(file, &mut writer)?;
+    io::copy(&mut file, &mut writer)?;
     let (_, digest, size) = writer.finish();
     Ok((digest, size))
 }
@@ -84,6 +84,7 @@ pub(super) fn read_entry(
         size: stated.size,
         compressed_size: stated.compressed_size,
         mode: header.mode,
+        ids: (0, 0),
         time: header.time,
         method: match stated.compression {
             Compression::Stored => 0,

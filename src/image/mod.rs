@@ -7,6 +7,7 @@ mod blob;
 pub mod config;
 pub mod docker_archive;
 pub mod file;
+pub mod filesystem;
 pub mod index;
 mod json;
 pub mod layout;
@@ -18,14 +19,17 @@ pub mod python;
 mod referrer;
 pub mod search;
 mod timestamp;
+pub mod users;
 
 pub use base::{Base, BaseError};
 pub use blob::{Artifact, Blob, BlobContent, BlobError};
+pub use filesystem::FileSystem;
 pub use manifest::ImageError;
 pub use port::{InvalidPort, Port};
 pub use python::{Python, PythonError};
 pub use referrer::{listed, referrer};
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use users::{NewUser, UserError};
 
 use crate::digest::Sha256;
 use crate::target::Architecture;

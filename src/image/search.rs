@@ -1,4 +1,4 @@
-//! What there is in a base image: its interpreters, and its shared libraries.
+//! What there is in a base image: its interpreters, its shared libraries, and where things lie in its file system.
 //!
 //! Specification of layers: [OCI image layer filesystem changeset](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md).
 
@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use oci_spec::image::MediaType;
 use tar::EntryType;
 
+use super::filesystem::{self, FileSystem, LARGEST_TEXT, Survey};
 use super::python::Python;
 use crate::allowance::Allowed;
 use crate::target::{Libstdcxx, PythonVersion};
@@ -27,7 +28,9 @@ pub struct Search {
     environments: BTreeSet<String>,
     /// What the layers so far hide in those below, each with everything in it.
     hidden: BTreeSet<String>,
-    /// About how many bytes of memory all of that takes.
+    /// Everything by its path.
+    survey: Survey,
+    /// About how many bytes of memory all of that takes, but for the survey.
     noted: usize,
 }
 
@@ -76,6 +79,11 @@ impl Search {
         self.libc.as_deref()
     }
 
+    /// Returns the file system as found so far; none if it has more files than any image.
+    pub fn file_system(&self) -> Option<&FileSystem> {
+        self.survey.found()
+    }
+
     /// Returns the interpreter of a path, unless it is a virtual environment's.
     fn interpreter(&self, path: &str) -> Option<Python> {
         let (folder, version) = interpreter(path)?;
@@ -96,6 +104,9 @@ impl Search {
             let path = relative(&entry.path_bytes());
             let is_libc = kind.is_file() && path.as_deref().is_some_and(is_libc) && self.libc.is_none();
             let is_hidden = path.as_deref().is_some_and(|path| self.is_hidden(path));
+            let target = entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
+            let seen = path.as_deref().filter(|path| !is_hidden && !is_whiteout(path));
+            let text = seen.filter(|path| self.survey.note(path, entry.header(), target.as_deref())).map(str::to_owned);
             if let Some(path) = path {
                 self.note(path, kind, &mut hidden)?;
             }
@@ -105,6 +116,11 @@ impl Search {
                 let mut bytes = Vec::new();
                 entry.read_to_end(&mut bytes)?;
                 self.libc = Some(bytes);
+            } else if let Some(path) = text.filter(|_| stored <= LARGEST_TEXT) {
+                let access = filesystem::access(entry.header());
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes)?;
+                self.survey.keep(path, access, bytes);
             }
         }
         self.hidden.append(&mut hidden);
@@ -166,6 +182,11 @@ fn is_libc(path: &str) -> bool {
 /// Tells whether an entry is neither a file nor a link.
 fn is_device(kind: EntryType) -> bool {
     kind.is_character_special() || kind.is_block_special() || kind.is_fifo()
+}
+
+/// Tells whether a path is a whiteout's, and no file's.
+fn is_whiteout(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with(".wh."))
 }
 
 /// Returns what a whiteout hides: a path, or everything in its folder (layer, whiteouts).

@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
     use crate::report::ArtifactKind;
-    use crate::tree::{Content, Distribution, Mode};
+    use crate::tree::{Access, Content, Distribution};
 
     const LIMITS: Limits = Limits { direct_upload: 50, unzipped: 1000 };
 
@@ -134,7 +134,7 @@ mod tests {
         let distribution = Distribution { name: name.parse().unwrap(), version: "1.0".parse().unwrap() };
         let content = Content::File { path: PathBuf::new(), size };
         let origin = Origin::Distribution(distribution.into());
-        (TreePath::new(path).unwrap(), Entry { mode: Mode::Regular, content, origin })
+        (TreePath::new(path).unwrap(), Entry { access: Access::FILE, content, origin })
     }
 
     #[test]

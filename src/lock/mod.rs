@@ -51,7 +51,7 @@ pub enum LockFormat {
     Pylock,
     /// poetry.lock.
     Poetry,
-    /// requirements.txt, or any other file that ends in `.txt` or `.in`.
+    /// requirements.txt, or any other file that ends in `.txt` or `.in`; or `requirements*.lock`, as Rye names them.
     Requirements,
 }
 
@@ -68,6 +68,7 @@ impl LockFormat {
             "pylock.toml" => Some(Self::Pylock),
             _ if is_named_pylock.is_some_and(|name| !name.is_empty() && !name.contains('.')) => Some(Self::Pylock),
             _ if name.ends_with(".txt") || name.ends_with(".in") => Some(Self::Requirements),
+            _ if name.starts_with("requirements") && name.ends_with(".lock") => Some(Self::Requirements),
             _ if name.ends_with(".lock") => Some(Self::Uv),
             _ => None,
         }
@@ -193,4 +194,27 @@ pub struct Request {
     pub no_install_workspace: bool,
     /// Distributions to leave out, but not their dependencies.
     pub no_install_packages: BTreeSet<DistributionName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_form() {
+        for (name, expected) in [
+            ("uv.lock", Some(LockFormat::Uv)),
+            ("script.py.lock", Some(LockFormat::Uv)),
+            ("poetry.lock", Some(LockFormat::Poetry)),
+            ("pylock.toml", Some(LockFormat::Pylock)),
+            ("pylock.prod.toml", Some(LockFormat::Pylock)),
+            ("requirements.txt", Some(LockFormat::Requirements)),
+            ("requirements/prod.txt", Some(LockFormat::Requirements)),
+            ("requirements.lock", Some(LockFormat::Requirements)),
+            ("requirements-dev.lock", Some(LockFormat::Requirements)),
+            ("Pipfile", None),
+        ] {
+            assert_eq!(LockFormat::of(Path::new(name)), expected, "{name}");
+        }
+    }
 }

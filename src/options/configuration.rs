@@ -159,7 +159,7 @@ impl Configuration {
         flags: &O,
         environment: &Environment,
     ) -> Result<Resolved, ConfigurationError> {
-        let flags = Values::of_flags(flags);
+        let flags = Values::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
         let is_set = |variable: &str| environment.get(variable).is_some();
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
         shared.yield_to(is_set);

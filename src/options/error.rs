@@ -113,6 +113,9 @@ pub enum ConfigurationError {
     /// There is no target at all.
     #[error("{} has no target", .0.display())]
     NoTargets(PathBuf),
+    /// A flag cannot be taken.
+    #[error("a flag cannot be taken: {0}")]
+    Flags(String),
     /// What several places state does not fit together.
     #[error("the configuration does not fit together: {0}")]
     Together(String),
@@ -128,7 +131,7 @@ impl ConfigurationError {
             }
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownKey { .. } => "`pybundle config schema` prints every key".to_owned(),
-            Self::Value { .. } | Self::Circle { .. } | Self::Together(_) => return Vec::new(),
+            Self::Value { .. } | Self::Circle { .. } | Self::Flags(_) | Self::Together(_) => return Vec::new(),
             Self::Contradiction { .. } => "remove one of them".to_owned(),
             Self::UnknownTarget { known, name, .. } => match (nearest(name, known.iter()), known.is_empty()) {
                 (Some(nearest), _) => format!("did you mean `{nearest}`?"),

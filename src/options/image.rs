@@ -13,7 +13,7 @@ use super::values::{CompressionMethod, Output, Pair, Platform, Words, profile, t
 use super::{
     CommonOptions, DocumentOptions, InvalidOption, Kind, Options, RegistryOptions, Surroundings, rebase_profile, texts,
 };
-use crate::image::Port;
+use crate::image::{NewUser, Port};
 use crate::index::InvalidLocation;
 use crate::registry::Reference;
 use crate::settings::{BaseChoice, Compression, ImageSettings, ProfileChoice, Settings, StartSettings};
@@ -89,11 +89,16 @@ pub struct StartOptions {
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub env: Vec<Pair>,
-    /// The user: UID or UID:GID
+    /// The user: UID, UID:GID, or a name that the image knows
     #[arg(long, value_name = "USER")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<texts::Text>")]
     pub user: Option<String>,
+    /// Add a user, with a group and a home, unless the base has it [default: UID 1000, and GID as UID]
+    #[arg(long, value_name = "NAME[:UID[:GID]]")]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "Texts")]
+    pub add_user: Vec<NewUser>,
     /// The folder that the process starts in
     #[arg(long, value_name = "DIR")]
     pub workdir: Option<String>,
@@ -188,6 +193,7 @@ impl Options for ImageOptions {
                 command: start.cmd.map(|Words(words)| words),
                 env: start.env.into_iter().map(Into::into).collect(),
                 user: start.user,
+                users: start.add_user,
                 workdir: start.workdir,
                 ports: start.expose.into_iter().collect(),
             },

@@ -112,11 +112,15 @@ pub(super) fn contradiction(keys: &BTreeMap<String, Stated>) -> Option<(&'static
 
 impl Values {
     /// Returns what flags state: a switch that is off and a list that is empty state nothing.
-    pub fn of_flags(flags: &impl Options) -> Self {
-        let mut table = Table::try_from(flags).unwrap_or_default();
-        table.retain(|_, value| match value {
+    ///
+    /// # Errors
+    /// A path is not UTF-8.
+    pub fn of_flags(flags: &impl Options) -> Result<Self, toml::ser::Error> {
+        let mut table = Table::try_from(flags)?;
+        table.retain(|key, value| match value {
             Value::Boolean(on) => *on,
-            Value::Array(values) => !values.is_empty(),
+            // No words are a statement, too: there is no entrypoint then.
+            Value::Array(values) => !values.is_empty() || matches!(key, "entrypoint" | "cmd"),
             Value::Table(values) => !values.is_empty(),
             _ => true,
         });
@@ -124,7 +128,7 @@ impl Values {
             table.insert("compile-bytecode".to_owned(), Value::Boolean(false));
         }
         let stated = table.into_iter().map(|(key, value)| (key, Stated { value, sources: vec![Source::Flag] }));
-        Self(stated.collect())
+        Ok(Self(stated.collect()))
     }
 
     /// Returns those that also hold for what a target extends.

@@ -2,15 +2,16 @@
 //!
 //! A list may also be one text alone, and a text may be a whole number.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::Serializer;
 
 /// A text, or a number that is meant as one.
-#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
 pub(super) enum Text {
     Text(String),
@@ -18,11 +19,31 @@ pub(super) enum Text {
 }
 
 /// One text or several.
-#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
 pub(super) enum Texts {
     One(Text),
     Several(Vec<Text>),
+}
+
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer"] })
+    }
+}
+
+impl JsonSchema for Texts {
+    fn schema_name() -> Cow<'static, str> {
+        "Texts".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer", "array"], "items": { "type": ["string", "integer"] } })
+    }
 }
 
 impl Text {

@@ -6,101 +6,24 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::collector::Collector;
+use super::include::Start;
+pub use super::include::{Include, InvalidInclude};
 pub use super::rules::{Excludes, InvalidExclude, Rule};
-use crate::tree::{Content, Entry, InvalidPath, TreePath};
-
-/// Files that the user names, as `PATH[:DEST]`.
-///
-/// `PATH` is a file or a folder, absolute or relative to the project. Without `DEST` it keeps its own name and lies at
-/// the artifact's root, as `cp -r PATH .` would put it; `PATH` `.` is the content of the project's folder. `DEST` is
-/// the path inside the artifact: of the file, or of what is in the folder; `.` is the root. A `DEST` that ends in `/`
-/// is a folder that `PATH` is put into by its own name.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-pub struct Include {
-    pub(super) source: PathBuf,
-    pub(super) destination: Destination,
-}
-
-/// Where in the artifact something goes; an empty path is the root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Destination {
-    /// In this folder, by its own name.
-    Into(String),
-    /// At this path.
-    At(String),
-}
-
-/// A text that is no `PATH[:DEST]`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not of the form PATH[:DEST]: {reason}")]
-pub struct InvalidInclude {
-    /// The text.
-    pub text: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
-}
-
-impl Include {
-    /// Makes a relative path one of a folder's.
-    pub fn rebase(&mut self, folder: &Path) {
-        self.source = folder.join(&self.source);
-    }
-}
-
-impl TryFrom<String> for Include {
-    type Error = InvalidInclude;
-
-    fn try_from(text: String) -> Result<Self, InvalidInclude> {
-        text.parse()
-    }
-}
-
-impl From<Include> for String {
-    fn from(include: Include) -> Self {
-        let path = include.source.to_string_lossy();
-        match include.destination {
-            Destination::Into(folder) if folder.is_empty() => path.into_owned(),
-            Destination::Into(folder) => format!("{path}:{folder}/"),
-            Destination::At(place) if place.is_empty() => format!("{path}:."),
-            Destination::At(place) => format!("{path}:{place}"),
-        }
-    }
-}
-
-impl FromStr for Include {
-    type Err = InvalidInclude;
-
-    fn from_str(text: &str) -> Result<Self, InvalidInclude> {
-        let invalid = |reason| InvalidInclude { text: text.to_owned(), reason };
-        let (source, destination) = text.rsplit_once(':').map_or((text, None), |(source, dest)| (source, Some(dest)));
-        if source.is_empty() {
-            return Err(invalid("the path is empty"));
-        }
-        let destination = match destination {
-            None => Destination::Into(String::new()),
-            Some("") => return Err(invalid("the destination is empty")),
-            Some(path) if path.starts_with('/') => return Err(invalid("the destination is absolute")),
-            Some(path) => {
-                let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-                if parts.contains(&"..") {
-                    return Err(invalid("the destination has the component `..`"));
-                }
-                if path.ends_with('/') { Destination::Into(parts.join("/")) } else { Destination::At(parts.join("/")) }
-            }
-        };
-        Ok(Self { source: PathBuf::from(source), destination })
-    }
-}
+use crate::tree::{Access, Content, Entry, InvalidPath, TreePath};
 
 /// The files of an application.
 #[derive(Debug, Clone, Default)]
 pub struct Application {
     /// The files, in the order of their paths, without duplicates.
     pub files: Vec<(TreePath, Entry)>,
+    /// The folders of which is said whose they are, below the same place as the files; the empty path is that place.
+    pub folders: Vec<(String, Access)>,
+    /// The files that have a place of their own in an image, by their paths from the root of its file system.
+    pub placed_files: Vec<(TreePath, Entry)>,
+    /// The folders of which is said whose they are, by their paths from the root of the file system.
+    pub placed_folders: Vec<(TreePath, Access)>,
     /// What was taken, relative to the project where it lies inside: files, and folders with a slash at their end.
     pub taken: Vec<String>,
     /// What was left out, in the order it was met.
@@ -108,6 +31,16 @@ pub struct Application {
 }
 
 impl Application {
+    /// Returns all files, wherever they go.
+    pub fn all_files(&self) -> impl Iterator<Item = &Entry> {
+        self.files.iter().chain(&self.placed_files).map(|(_, entry)| entry)
+    }
+
+    /// Tells whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.all_files().next().is_none() && self.folders.is_empty() && self.placed_folders.is_empty()
+    }
+
     /// Adds what another application has besides; a file of both is there once.
     ///
     /// # Errors
@@ -117,16 +50,21 @@ impl Application {
             Content::File { path, .. } => path.to_path_buf(),
             Content::Archived { .. } | Content::Bytes(_) => PathBuf::new(),
         };
-        for (path, entry) in other.files {
-            match self.files.binary_search_by(|(taken, _)| taken.cmp(&path)) {
-                Ok(at) if source(&self.files[at].1) == source(&entry) => {}
-                Ok(at) => {
-                    let (first, second) = (source(&self.files[at].1), source(&entry));
-                    return Err(ApplicationError::Conflict { path, first, second });
+        for (files, others) in [(&mut self.files, other.files), (&mut self.placed_files, other.placed_files)] {
+            for (path, entry) in others {
+                match files.binary_search_by(|(taken, _)| taken.cmp(&path)) {
+                    Ok(at) if source(&files[at].1) == source(&entry) => {}
+                    Ok(at) => {
+                        let (first, second) = (source(&files[at].1), source(&entry));
+                        return Err(ApplicationError::Conflict { path, first, second });
+                    }
+                    Err(at) => files.insert(at, (path, entry)),
                 }
-                Err(at) => self.files.insert(at, (path, entry)),
             }
         }
+        // What is said last holds.
+        self.folders.extend(other.folders);
+        self.placed_folders.extend(other.placed_folders);
         let new: Vec<String> = other.taken.into_iter().filter(|taken| !self.taken.contains(taken)).collect();
         self.taken.extend(new);
         self.left_out.extend(other.left_out);
@@ -175,6 +113,30 @@ pub enum ApplicationError {
     /// A path is neither a file nor a folder but, for instance, a socket.
     #[error("{} is neither a file nor a folder", .0.display())]
     Special(PathBuf),
+    /// Something is to be outside of what an artifact can hold.
+    #[error("{} cannot be put at `{to}`: a zip is unpacked into one folder, and nothing of it lies elsewhere", path.display())]
+    Outside {
+        /// What was named.
+        path: PathBuf,
+        /// Where it is to be.
+        to: String,
+    },
+    /// Something is to be somebody's in an artifact that keeps no owners.
+    #[error("{} cannot be {owner}'s: a zip keeps no owners", path.display())]
+    Owned {
+        /// What was named.
+        path: PathBuf,
+        /// Whose it is to be.
+        owner: String,
+    },
+    /// A file is to have a mode with which nobody could use it.
+    #[error("{} is to have the mode {mode}, with which the function cannot read it: it runs as a user that Lambda chooses", path.display())]
+    Unreadable {
+        /// What was named.
+        path: PathBuf,
+        /// The mode.
+        mode: String,
+    },
     /// The name of a file or folder is not UTF-8.
     #[error("the name of {} is not UTF-8", .0.display())]
     NotUtf8(PathBuf),
@@ -205,6 +167,13 @@ impl ApplicationError {
             Self::NothingFound(_) => {
                 "name the application's files with --include PATH, or add a [build-system] table if it is a package"
             }
+            Self::Outside { .. } => {
+                "leave out the slash at the beginning of its place: in a function it is below /var/task"
+            }
+            Self::Owned { .. } => {
+                "leave out `owner`: the function reads what its mode lets everybody read, and writes in /tmp only"
+            }
+            Self::Unreadable { .. } => "give it the mode 0644, or 0755 if it is a program",
             Self::BrokenLink(_) | Self::LinkLoop(_) | Self::Special(_) | Self::NotUtf8(_) | Self::Path(..) => {
                 "leave it out with --exclude, or remove it"
             }
@@ -216,6 +185,37 @@ impl ApplicationError {
             }
         };
         vec![hint.to_owned()]
+    }
+}
+
+/// Refuses what a zip of Lambda's cannot hold.
+///
+/// # Errors
+/// Something is to have a place outside of the zip, or an owner, or is unreadable.
+pub fn check_for_zip(includes: &[Include]) -> Result<(), ApplicationError> {
+    for include in includes {
+        let path = include.source.clone();
+        if let (Start::Root, Some(to)) = (include.destination.start, include.destination.text()) {
+            return Err(ApplicationError::Outside { path, to });
+        }
+        if let Some(owner) = include.owner {
+            return Err(ApplicationError::Owned { path, owner: owner.to_string() });
+        }
+    }
+    check_for_lambda(includes)
+}
+
+/// Refuses what a function cannot read: nobody else ever would, as the user that Lambda runs it as owns nothing.
+///
+/// # Errors
+/// A mode does not let everybody read.
+pub fn check_for_lambda(includes: &[Include]) -> Result<(), ApplicationError> {
+    let unreadable = |include: &&Include| include.mode.is_some_and(|mode| !mode.is_readable_by_all());
+    match includes.iter().find(unreadable) {
+        Some(Include { source, mode: Some(mode), .. }) => {
+            Err(ApplicationError::Unreadable { path: source.clone(), mode: mode.to_string() })
+        }
+        _ => Ok(()),
     }
 }
 

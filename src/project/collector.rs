@@ -8,10 +8,11 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::application::{Application, ApplicationError, Destination, Include, LeftOut};
+use super::application::{Application, ApplicationError, LeftOut};
 use super::gitignore::GitIgnore;
+use super::include::{Include, Start};
 use super::rules::{Candidate, Excludes, Rule};
-use crate::tree::{Content, Entry, Mode, Origin, TreePath};
+use crate::tree::{Access, Content, Entry, Mode, Origin, Owner, TreePath};
 
 /// The files collected so far.
 pub(super) struct Collector<'a> {
@@ -20,8 +21,10 @@ pub(super) struct Collector<'a> {
     /// The workspace root, canonical.
     workspace: PathBuf,
     excludes: &'a Excludes,
-    files: BTreeMap<TreePath, (PathBuf, Entry)>,
-    /// The number of files taken, with those taken twice.
+    files: BTreeMap<(Start, TreePath), (PathBuf, Entry)>,
+    /// The folders that somebody is to own.
+    folders: BTreeMap<(Start, String), Access>,
+    /// The number of files and folders taken, with those taken twice.
     count: usize,
     taken: Vec<String>,
     left_out: Vec<LeftOut>,
@@ -36,6 +39,11 @@ struct Walk {
     folders: Vec<PathBuf>,
     leaves_tests_out: bool,
     leaves_projects_out: bool,
+    /// Where the paths in the artifact start.
+    start: Start,
+    /// The mode of the files, and the owner of files and folders, as far as they are stated.
+    mode: Option<Mode>,
+    owner: Option<Owner>,
 }
 
 impl<'a> Collector<'a> {
@@ -45,6 +53,7 @@ impl<'a> Collector<'a> {
             workspace: canonical(workspace)?,
             excludes,
             files: BTreeMap::new(),
+            folders: BTreeMap::new(),
             count: 0,
             taken: Vec::new(),
             left_out: Vec::new(),
@@ -96,11 +105,9 @@ impl<'a> Collector<'a> {
         let name = include.source.file_name().unwrap_or_default().to_str();
         let name = name.ok_or_else(|| ApplicationError::NotUtf8(named.clone()))?.to_owned();
         let is_folder = path.is_dir();
-        let destination = match &include.destination {
-            Destination::At(root) if root.is_empty() && !is_folder => name.clone(),
-            Destination::At(path) => path.clone(),
-            Destination::Into(folder) => joined(folder, &name),
-        };
+        let to = &include.destination;
+        let is_into = to.is_folder || (to.path.is_empty() && !is_folder);
+        let destination = if is_into { joined(&to.path, &name) } else { to.path.clone() };
         let candidate = Candidate { path: named.clone(), name, is_folder };
         let before = self.count;
         if self.excludes.matches(&named, is_folder) {
@@ -109,6 +116,7 @@ impl<'a> Collector<'a> {
             let mut walk = self.walk(&path)?;
             walk.leaves_tests_out = !candidate.is_test();
             walk.leaves_projects_out = false;
+            (walk.start, walk.mode, walk.owner) = (to.start, include.mode, include.owner);
             walk.within.push(path.clone());
             self.take(&mut walk, &path, &destination)?;
         }
@@ -120,14 +128,28 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn finish(self) -> Result<Application, ApplicationError> {
-        for (path, (second, _)) in &self.files {
-            if let Some((parent, (first, _))) = path.parents().find_map(|parent| self.files.get_key_value(parent)) {
+        for ((start, path), (second, _)) in &self.files {
+            let at = |parent: &str| self.files.get_key_value(&(*start, TreePath::new(parent).ok()?));
+            if let Some(((_, parent), (first, _))) = path.parents().find_map(at) {
                 let (path, first, second) = (parent.clone(), first.clone(), second.clone());
                 return Err(ApplicationError::Conflict { path, first, second });
             }
         }
-        let files = self.files.into_iter().map(|(path, (_, entry))| (path, entry)).collect();
-        Ok(Application { files, taken: self.taken, left_out: self.left_out })
+        let mut application = Application { taken: self.taken, left_out: self.left_out, ..Application::default() };
+        for ((start, path), (_, entry)) in self.files {
+            match start {
+                Start::Application => application.files.push((path, entry)),
+                Start::Root => application.placed_files.push((path, entry)),
+            }
+        }
+        for ((start, path), access) in self.folders {
+            match start {
+                Start::Application => application.folders.push((path, access)),
+                // The root itself is nobody's but root's.
+                Start::Root => application.placed_folders.extend(TreePath::new(&path).ok().map(|path| (path, access))),
+            }
+        }
+        Ok(application)
     }
 
     /// Starts a walk at a file or folder, whose path is canonical.
@@ -138,6 +160,9 @@ impl<'a> Collector<'a> {
             folders: Vec::new(),
             leaves_tests_out: true,
             leaves_projects_out: true,
+            start: Start::Application,
+            mode: None,
+            owner: None,
         })
     }
 
@@ -154,6 +179,14 @@ impl<'a> Collector<'a> {
                 return Err(ApplicationError::LinkLoop(path.to_owned()));
             }
             walk.enter(path, target)?;
+            if let Some(owner) = walk.owner {
+                let access = Access { owner, ..Access::FOLDER };
+                if !destination.is_empty() {
+                    tree_path(destination, path)?;
+                }
+                self.folders.insert((walk.start, destination.to_owned()), access);
+                self.count += 1;
+            }
             for candidate in self.list(walk, path)? {
                 self.take(walk, &candidate.path, &joined(destination, &candidate.name))?;
             }
@@ -164,15 +197,21 @@ impl<'a> Collector<'a> {
             return Err(ApplicationError::Special(path.to_owned()));
         }
         File::open(&target).map_err(read_error(path))?;
-        let place = TreePath::new(destination).map_err(|error| ApplicationError::Path(path.to_owned(), error))?;
-        if let Some((first, _)) = self.files.get(&place)
-            && *first != target
-        {
+        let place = (walk.start, tree_path(destination, path)?);
+        let before = self.files.get(&place);
+        if let Some((first, _)) = before.filter(|(first, _)| *first != target) {
             let (first, second) = (first.clone(), target);
-            return Err(ApplicationError::Conflict { path: place, first, second });
+            return Err(ApplicationError::Conflict { path: place.1, first, second });
         }
+        // Of a file that is taken twice, what is said once holds.
+        let before = before.map(|(_, entry)| entry.access);
+        let mode = walk.mode.or(before.map(|access| access.mode));
+        let owner = walk.owner.or(before.map(|access| access.owner));
         let entry = Entry {
-            mode: Mode::from_permissions(metadata.permissions().mode()),
+            access: Access {
+                mode: mode.unwrap_or_else(|| Mode::from_permissions(metadata.permissions().mode())),
+                owner: owner.unwrap_or_default(),
+            },
             content: Content::File { path: target.clone(), size: metadata.len() },
             origin: Origin::Application,
         };
@@ -293,6 +332,11 @@ fn canonical(path: &Path) -> Result<PathBuf, ApplicationError> {
 
 fn read_error(path: &Path) -> impl Fn(io::Error) -> ApplicationError {
     move |error| ApplicationError::Read(path.to_owned(), error)
+}
+
+/// Returns the place in the artifact of what lies at a path of this machine.
+fn tree_path(destination: &str, path: &Path) -> Result<TreePath, ApplicationError> {
+    TreePath::new(destination).map_err(|error| ApplicationError::Path(path.to_owned(), error))
 }
 
 fn joined(folder: &str, name: &str) -> String {

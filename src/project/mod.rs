@@ -7,6 +7,7 @@ mod collector;
 pub mod declared;
 mod error;
 mod gitignore;
+mod include;
 mod poetry;
 pub mod pyproject;
 pub mod revision;

@@ -18,8 +18,13 @@ pub struct Revision {
 /// not there. A file that git ignores makes no difference.
 pub fn revision(folder: &Path) -> Option<Revision> {
     let commit = git(folder, &["rev-parse", "--verify", "HEAD"])?;
-    let source = git(folder, &["config", "--get", "remote.origin.url"]).and_then(|remote| address(&remote));
-    (!has_changes(folder)?).then_some(Revision { commit, source })
+    (!has_changes(folder)?).then(|| Revision { commit, source: source(folder) })
+}
+
+/// Returns the address of the repository that a folder was cloned from, as a browser would take it; nothing if that is no
+/// server, the folder is not under git, or git is not there.
+pub fn source(folder: &Path) -> Option<String> {
+    git(folder, &["config", "--get", "remote.origin.url"]).and_then(|remote| address(&remote))
 }
 
 /// Returns whether files below a folder differ from the commit, or are new to git; nothing if the folder is not under

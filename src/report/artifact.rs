@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::format_version;
+
 /// What `pybundle inspect` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InspectReport {
-    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The artifact as it was named.
     pub name: String,
-    /// What it is: `function`, `layer` or `image`.
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: ContentsKind,
     /// The digest of the zip, or of the image manifest.
     pub digest: String,
     /// Its size in bytes: of an image that of its manifest, its configuration and its layers, as they are stored.
@@ -34,8 +38,20 @@ pub struct InspectReport {
     pub largest: Vec<FileReport>,
 }
 
+/// What an artifact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentsKind {
+    /// The zip of a function.
+    Function,
+    /// The zip of a Lambda layer.
+    Layer,
+    /// An image.
+    Image,
+}
+
 /// What an image says of itself.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ContainerReport {
     /// The platform, for instance `linux/amd64`.
     pub platform: String,
@@ -59,24 +75,50 @@ pub struct ContainerReport {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// Whose a layer of an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerPart {
+    /// The base's.
+    Base,
+    /// What was laid over the base.
+    Own,
+    /// The history does not tell.
+    Unknown,
+}
+
 /// A layer of an image.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StackedLayerReport {
     /// The digest of the layer as it is stored.
     pub digest: String,
     /// Its size as it is stored, in bytes.
     pub size: u64,
-    /// Whose it is: `base`, `own`, or `unknown` where the history does not tell.
-    pub part: &'static str,
+    /// Whose it is.
+    pub part: LayerPart,
     /// What is in it, as the history says.
     pub holds: String,
 }
 
+/// What files belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnerKind {
+    /// A distribution.
+    Distribution,
+    /// The application.
+    Application,
+    /// The base of an image.
+    Base,
+    /// None: a higher layer replaces or removes them.
+    Hidden,
+}
+
 /// What the files of one owner take.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OwnerReport {
-    /// `distribution`, `application`, `base`, or `hidden` for what a higher layer replaces or removes.
-    pub kind: &'static str,
+    /// What the owner is.
+    pub kind: OwnerKind,
     /// The distribution's normalized name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -87,14 +129,14 @@ pub struct OwnerReport {
     pub files: usize,
     /// Their size, uncompressed, in bytes.
     pub size: u64,
-    /// What they take of the artifact, in bytes: exact for zips; for layers see `docs`.
+    /// What they take of the artifact, in bytes: exact for zips and for layers in gzip, a share for layers in zstd.
     pub compressed_size: u64,
     /// The share of the artifact's size, from 0 to 1.
     pub share: f64,
 }
 
 /// A file of an artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FileReport {
     /// The path from the root.
     pub path: String,
@@ -104,6 +146,9 @@ pub struct FileReport {
     pub compressed_size: u64,
     /// The permissions, in octal digits.
     pub mode: String,
+    /// Whose it is in an image, `UID:GID`; absent for zips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The digest of its bytes; of a link that of what it points at.
     pub digest: String,
     /// What a link points at.
@@ -116,13 +161,26 @@ pub struct FileReport {
     pub owner: String,
 }
 
+/// How equal two artifacts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The same bytes.
+    Identical,
+    /// The same files and properties, in other bytes.
+    Equal,
+    /// Other files or properties.
+    Different,
+}
+
 /// What `pybundle diff` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DiffReport {
-    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
-    /// `identical`: the same bytes; `equal`: the same files and properties in other bytes; `different`.
-    pub verdict: &'static str,
+    /// How equal they are.
+    pub verdict: Verdict,
     /// Why artifacts of equal contents are other bytes.
     pub reasons: Vec<&'static str>,
     /// The first artifact.
@@ -139,12 +197,12 @@ pub struct DiffReport {
 }
 
 /// An artifact that was compared.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ComparedReport {
     /// The artifact as it was named.
     pub name: String,
-    /// What it is: `function`, `layer` or `image`.
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: ContentsKind,
     /// The digest of the zip, or of the image manifest.
     pub digest: String,
     /// Its size in bytes.
@@ -156,7 +214,7 @@ pub struct ComparedReport {
 }
 
 /// A distribution that differs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChangedDistributionReport {
     /// The normalized name.
     pub name: String,
@@ -170,15 +228,65 @@ pub struct ChangedDistributionReport {
     pub size_after: u64,
 }
 
+/// What happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FileChange {
+    /// Only the second artifact has it.
+    Added,
+    /// Only the first artifact has it.
+    Removed,
+    /// Its bytes are others.
+    Content,
+    /// Its permissions are others.
+    Mode,
+    /// Its owner is another.
+    Owner,
+    /// Its bytes and its permissions are others.
+    #[serde(rename = "content and mode")]
+    ContentAndMode,
+    /// Its bytes and its owner are others.
+    #[serde(rename = "content and owner")]
+    ContentAndOwner,
+    /// Its permissions and its owner are others.
+    #[serde(rename = "mode and owner")]
+    ModeAndOwner,
+    /// All of these are others.
+    #[serde(rename = "content, mode and owner")]
+    Everything,
+}
+
+impl FileChange {
+    /// Returns the name that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Content => "content",
+            Self::Mode => "mode",
+            Self::Owner => "owner",
+            Self::ContentAndMode => "content and mode",
+            Self::ContentAndOwner => "content and owner",
+            Self::ModeAndOwner => "mode and owner",
+            Self::Everything => "content, mode and owner",
+        }
+    }
+
+    /// Returns whether the owner is another.
+    pub fn is_of_owner(self) -> bool {
+        matches!(self, Self::Owner | Self::ContentAndOwner | Self::ModeAndOwner | Self::Everything)
+    }
+}
+
 /// A file that differs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChangedFileReport {
     /// The path.
     pub path: String,
     /// The distribution that it belongs to, in the second artifact if it is there; none for the application and the base.
     pub distribution: Option<String>,
-    /// `added`, `removed`, `content`, `mode`, or `content and mode`.
-    pub change: &'static str,
+    /// What happened to it.
+    pub change: FileChange,
     /// Its size in the first artifact, in bytes.
     pub size_before: Option<u64>,
     /// Its size in the second artifact, in bytes.
@@ -187,10 +295,16 @@ pub struct ChangedFileReport {
     pub mode_before: Option<String>,
     /// Its permissions in the second artifact, in octal digits.
     pub mode_after: Option<String>,
+    /// Whose it is in the first artifact, `UID:GID`; absent if that is the same in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_before: Option<String>,
+    /// Whose it is in the second artifact, `UID:GID`; absent if that is the same in both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_after: Option<String>,
 }
 
 /// A property that differs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChangedPropertyReport {
     /// The name.
     pub name: String,
@@ -200,15 +314,26 @@ pub struct ChangedPropertyReport {
     pub after: Option<String>,
 }
 
+/// What was verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifiedKind {
+    /// The zip of a function or of a Lambda layer.
+    Zip,
+    /// An image, or an index of images.
+    Image,
+}
+
 /// What `pybundle verify` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct VerifyReport {
-    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The artifact as it was named.
     pub name: String,
-    /// What it is: `zip` or `image`.
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: VerifiedKind,
     /// Its digest, if it could be read.
     pub digest: Option<String>,
     /// Whether everything is as it should be.
@@ -221,7 +346,7 @@ pub struct VerifyReport {
 }
 
 /// A check.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CheckReport {
     /// What was checked, for instance `RECORD`.
     pub name: String,
@@ -232,7 +357,7 @@ pub struct CheckReport {
 }
 
 /// Something that is wrong.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FindingReport {
     /// Where: a file, a layer or a document; none for the artifact as a whole.
     pub place: Option<String>,

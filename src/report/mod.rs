@@ -1,65 +1,44 @@
 //! What a build tells: progress and warnings while it works, and a report when it is done.
 
 mod artifact;
+mod error;
+mod init;
+mod progress;
 mod targets;
+mod tool;
 
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::Serialize;
 
 pub use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
-    DiffReport, FileReport, FindingReport, InspectReport, OwnerReport, StackedLayerReport, VerifyReport,
+    ContentsKind, DiffReport, FileChange, FileReport, FindingReport, InspectReport, LayerPart, OwnerKind, OwnerReport,
+    StackedLayerReport, Verdict, VerifiedKind, VerifyReport,
 };
+pub use error::ErrorReport;
+pub use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
+pub use progress::{Phase, Reporter, Silent};
 pub use targets::{
-    Artifact, BuiltReport, ConfigurationReport, ErrorReport, InForceReport, ListedReport, Outcome, Planned,
-    TargetListReport, TargetsReport, ValueReport,
+    Artifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, Outcome, Planned, TargetListReport,
+    TargetsReport, ValueReport,
 };
-
-/// A part of the work that takes long enough to show progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Files are downloaded; counted in bytes.
-    Fetch,
-    /// Local projects are built into wheels; counted in projects.
-    Build,
-    /// The layers of an image are made; counted in layers.
-    Layers,
-    /// The artifact is written; counted in bytes.
-    Write,
-    /// Blobs are sent to a registry; counted in bytes. What is there already counts as sent.
-    Push,
-    /// Blobs come from a registry; counted in bytes.
-    Pull,
-}
-
-/// Receives progress and warnings. The command line shows them; the library never prints.
-pub trait Reporter: Send + Sync {
-    /// A phase begins; `total` is how much there is to do, as far as it is known.
-    fn start(&self, phase: Phase, total: u64);
-    /// Some of a phase is done. A retry that starts over reports nothing twice.
-    fn advance(&self, phase: Phase, amount: u64);
-    /// A phase ended.
-    fn finish(&self, phase: Phase);
-    /// Something the user should know, which does not stop the build.
-    fn warn(&self, message: &str);
-}
-
-/// Says nothing to anyone.
-pub struct Silent;
-
-impl Reporter for Silent {
-    fn start(&self, _: Phase, _: u64) {}
-    fn advance(&self, _: Phase, _: u64) {}
-    fn finish(&self, _: Phase) {}
-    fn warn(&self, _: &str) {}
-}
+pub use tool::{
+    CacheFolderReport, CacheSizeReport, CompletionsReport, ImageProfileReport, LambdaProfileReport, ProfileDescription,
+    ProfileLimits, ProfileListReport, ProfileReport, SchemaDescription, SchemaListReport,
+};
 
 /// The version of the JSON documents below. A field may be added under one version; none changes its meaning or goes.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// Returns the schema of the field `format`.
+fn format_version(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "const": FORMAT_VERSION })
+}
+
 /// The target, as reports name it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TargetReport {
     /// The profile, for instance `python3.13`.
     pub runtime: String,
@@ -72,7 +51,7 @@ pub struct TargetReport {
 }
 
 /// A distribution of a plan or an artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DistributionReport {
     /// The normalized name.
     pub name: String,
@@ -98,7 +77,7 @@ pub struct DistributionReport {
 }
 
 /// What is built for AWS Lambda.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactKind {
     /// The function's deployment package.
@@ -108,7 +87,7 @@ pub enum ArtifactKind {
 }
 
 /// A distribution that is selected, but left out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExcludedReport {
     /// The normalized name.
     pub name: String,
@@ -119,9 +98,10 @@ pub struct ExcludedReport {
 }
 
 /// What `pybundle plan` and `--dry-run` report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlanReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The root project's name.
     pub project: String,
@@ -140,7 +120,7 @@ pub struct PlanReport {
 }
 
 /// One file that was built.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ArtifactReport {
     /// What it is.
     pub kind: ArtifactKind,
@@ -159,7 +139,7 @@ pub struct ArtifactReport {
 }
 
 /// What a document about an artifact is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DocumentKind {
     /// A bill of materials in CycloneDX's form.
@@ -171,7 +151,7 @@ pub enum DocumentKind {
 }
 
 /// A document about an artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DocumentReport {
     /// What it is.
     pub kind: DocumentKind,
@@ -191,7 +171,7 @@ pub struct DocumentReport {
 }
 
 /// The limits of the target, and how much of them is used.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LimitsReport {
     /// The size of function and layer together, uncompressed, in bytes.
     pub unzipped_size: u64,
@@ -202,7 +182,7 @@ pub struct LimitsReport {
 }
 
 /// The application's files in the artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ApplicationReport {
     /// What was taken: modules, folders, or the project's own wheel.
     pub taken: Vec<String>,
@@ -213,7 +193,7 @@ pub struct ApplicationReport {
 }
 
 /// The bytecode of an artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BytecodeReport {
     /// The minor version of CPython that it is for, for instance `3.12`.
     pub version: String,
@@ -229,7 +209,7 @@ pub struct BytecodeReport {
 }
 
 /// What the audits found that is no reason to fail or to warn.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct AuditReport {
     /// What may fail at run time.
     pub warnings: Vec<String>,
@@ -238,7 +218,7 @@ pub struct AuditReport {
 }
 
 /// How much less there is than in the wheels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Saved {
     /// The number of files that it is about.
     pub files: usize,
@@ -255,7 +235,7 @@ impl Saved {
 }
 
 /// What a rule of `--slim` left out of the distributions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SlimmedReport {
     /// The rule's name.
     pub rule: &'static str,
@@ -265,7 +245,7 @@ pub struct SlimmedReport {
 }
 
 /// What is not in the artifact of the distributions' files.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct TrimReport {
     /// What was left out, by the rules that found something.
     pub slimmed: Vec<SlimmedReport>,
@@ -274,9 +254,10 @@ pub struct TrimReport {
 }
 
 /// What `pybundle lambda` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BuildReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The root project's name.
     pub project: String,
@@ -309,7 +290,7 @@ pub struct BuildReport {
 }
 
 /// The base of an image.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BaseReport {
     /// As it was named: a reference, or a file.
     pub name: String,
@@ -320,7 +301,7 @@ pub struct BaseReport {
 }
 
 /// A layer that was laid over the base.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LayerReport {
     /// The digest of the layer as it is stored and sent.
     pub digest: String,
@@ -335,7 +316,7 @@ pub struct LayerReport {
 }
 
 /// The image for one platform.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlatformReport {
     /// The platform, for instance `linux/amd64`.
     pub platform: String,
@@ -364,7 +345,7 @@ pub struct PlatformReport {
 }
 
 /// How a container of the image starts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StartReport {
     /// The entrypoint; empty for none, absent if it is the base's.
     pub entrypoint: Option<Vec<String>>,
@@ -379,7 +360,7 @@ pub struct StartReport {
 }
 
 /// What came of pushing to one name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PushReport {
     /// The name as it was given.
     pub tag: String,
@@ -398,9 +379,10 @@ pub struct PushReport {
 }
 
 /// What `pybundle push` reports, and `pybundle image` of its push.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PushedReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The digest of what was pushed.
     pub digest: String,
@@ -411,9 +393,10 @@ pub struct PushedReport {
 }
 
 /// What `pybundle image` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ImageReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The root project's name.
     pub project: String,
@@ -450,9 +433,10 @@ pub struct ImageReport {
 }
 
 /// What `pybundle image --dry-run` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ImagePlanReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The profile, for instance `service`.
     pub profile: String,
@@ -469,9 +453,10 @@ pub struct ImagePlanReport {
 }
 
 /// What `pybundle image --pin` reports.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PinReport {
-    /// [`FORMAT_VERSION`].
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The base as it was named.
     pub name: String,

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{BuildReport, ImagePlanReport, ImageReport, PlanReport};
+use super::{BuildReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, format_version};
 
 /// What `pybundle build` reports.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TargetsReport {
-    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The targets, ordered by their projects and names.
     pub targets: Vec<BuiltReport>,
@@ -18,7 +20,7 @@ pub struct TargetsReport {
 }
 
 /// What came of a target.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BuiltReport {
     /// The target's name; in a workspace after its project's and a slash.
     pub name: String,
@@ -32,7 +34,7 @@ pub struct BuiltReport {
 }
 
 /// What came of a target.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Outcome {
     /// It was built.
@@ -55,7 +57,7 @@ pub enum Outcome {
 }
 
 /// What a target was built into.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Artifact {
     /// A function, as `pybundle lambda` reports it.
@@ -65,7 +67,7 @@ pub enum Artifact {
 }
 
 /// What a target would be built into.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Planned {
     /// A function, as `pybundle plan` reports it.
@@ -74,28 +76,18 @@ pub enum Planned {
     Image(ImagePlanReport),
 }
 
-/// An error, as it is printed.
-#[derive(Debug, Clone, Serialize)]
-pub struct ErrorReport {
-    /// What and where.
-    pub message: String,
-    /// Its causes, the nearest first.
-    pub causes: Vec<String>,
-    /// What to do about it.
-    pub hints: Vec<String>,
-}
-
 /// What `pybundle build --list` reports.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TargetListReport {
-    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The targets, ordered by their projects and names.
     pub targets: Vec<ListedReport>,
 }
 
 /// A target that could be built.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ListedReport {
     /// The target's name; in a workspace after its project's and a slash.
     pub name: String,
@@ -112,9 +104,10 @@ pub struct ListedReport {
 }
 
 /// What `pybundle config show` reports.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ConfigurationReport {
-    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// The project's pyproject.toml.
     pub path: PathBuf,
@@ -123,7 +116,7 @@ pub struct ConfigurationReport {
 }
 
 /// What is in force for a target.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct InForceReport {
     /// The target's name; none for what holds without a target.
     pub name: Option<String>,
@@ -134,7 +127,7 @@ pub struct InForceReport {
 }
 
 /// A value that is stated somewhere.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ValueReport {
     /// The key.
     pub key: String,

@@ -107,7 +107,7 @@ pub enum ProfileError {
         nearest: Option<String>,
     },
     /// The file is not TOML, lacks a key, or has a value that its key does not accept.
-    #[error("{}, line {line}: {reason}", .path.display())]
+    #[error("{}:{line}: {reason}", .path.display())]
     Invalid {
         /// The file.
         path: PathBuf,

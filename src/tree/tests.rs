@@ -2,10 +2,10 @@
 
 use super::*;
 
-fn file(distribution: &str, content: &str, mode: Mode) -> Entry {
+fn file(distribution: &str, content: &str, access: Access) -> Entry {
     let distribution = Distribution { name: distribution.parse().unwrap(), version: Version::new([1]) };
     Entry {
-        mode,
+        access,
         content: Content::Bytes(content.as_bytes().into()),
         origin: Origin::Distribution(distribution.into()),
     }
@@ -28,20 +28,56 @@ fn paths_that_leave_the_artifact_are_refused() {
 #[test]
 fn equal_files_merge_and_different_ones_collide() {
     let mut tree = FileTree::new();
-    tree.insert(path("ns/__init__.py"), file("one", "", Mode::Regular)).unwrap();
-    tree.insert(path("ns/__init__.py"), file("two", "", Mode::Executable)).unwrap();
+    tree.insert(path("ns/__init__.py"), file("one", "", Access::FILE)).unwrap();
+    tree.insert(path("ns/__init__.py"), file("two", "", Access::PROGRAM)).unwrap();
     assert_eq!(tree.len(), 1);
-    assert_eq!(tree.get("ns/__init__.py").unwrap().mode, Mode::Executable);
+    assert_eq!(tree.get("ns/__init__.py").unwrap().access, Access::PROGRAM);
 
-    let error = tree.insert(path("ns/__init__.py"), file("three", "x", Mode::Regular)).unwrap_err();
+    let error = tree.insert(path("ns/__init__.py"), file("three", "x", Access::FILE)).unwrap_err();
     assert_eq!(error.to_string(), "one 1 and three 1 both bring `ns/__init__.py`, with different content");
+}
+
+#[test]
+fn one_file_is_whose_everybody_says_it_is() {
+    let mut tree = FileTree::new();
+    let owned = Access { owner: Owner { uid: 1, gid: 1 }, ..Access::FILE };
+    tree.insert(path("a"), file("one", "", owned)).unwrap();
+    tree.insert(path("a"), file("one", "", owned)).unwrap();
+    for access in [Access::FILE, Access::PROGRAM, Access::root(0o640.into())] {
+        let error = tree.insert(path("a"), file("two", "", access)).unwrap_err();
+        assert_eq!(error.to_string(), "one 1 and two 1 both bring `a`, with different modes or owners");
+    }
+    let error = tree.insert(path("a"), file("one", "x", owned)).unwrap_err();
+    assert_eq!(error.to_string(), "one 1 brings `a` twice, with different content");
+}
+
+#[test]
+fn folders_are_whose_is_said_last() {
+    let mut tree = FileTree::new();
+    let owned = Access { owner: Owner { uid: 1, gid: 1 }, ..Access::FOLDER };
+    tree.insert(path("a/b/c"), file("one", "", Access::FILE)).unwrap();
+    for access in [Access::FOLDER, owned] {
+        tree.insert_folder(path("a"), access, Origin::Application).unwrap();
+        tree.insert_folder(path("d/e"), access, Origin::Application).unwrap();
+    }
+    assert_eq!(tree.folders().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "d/e"]);
+    assert_eq!(
+        ["a", "a/b", "d", "d/e"].map(|path| tree.folder_access(path)),
+        [owned, Access::FOLDER, Access::FOLDER, owned]
+    );
+    assert!(tree.is_folder("d") && tree.is_folder("d/e") && tree.len() == 1);
+    for taken in ["a/b/c", "a/b/c/d"] {
+        let refused = tree.insert_folder(path(taken), owned, Origin::Application);
+        assert!(matches!(refused, Err(InsertError::Kind(_))));
+    }
+    assert!(matches!(tree.insert(path("d/e"), file("two", "", Access::FILE)), Err(InsertError::Kind(_))));
 }
 
 #[test]
 fn entries_are_found_by_what_their_paths_begin_with() {
     let mut tree = FileTree::new();
     for name in ["a.py", "a.so", "a/b.py", "ab.py", "b.py"] {
-        tree.insert(path(name), file("one", "", Mode::Regular)).unwrap();
+        tree.insert(path(name), file("one", "", Access::FILE)).unwrap();
     }
     let starting_with = |prefix| tree.starting_with(prefix).map(|(path, _)| path.as_str()).collect::<Vec<_>>();
     assert_eq!(starting_with("a."), ["a.py", "a.so"]);
@@ -53,9 +89,9 @@ fn entries_are_found_by_what_their_paths_begin_with() {
 #[test]
 fn a_path_is_a_file_or_a_folder() {
     let mut tree = FileTree::new();
-    tree.insert(path("a/b"), file("one", "", Mode::Regular)).unwrap();
-    assert!(matches!(tree.insert(path("a"), file("two", "", Mode::Regular)), Err(InsertError::Kind(_))));
-    let error = tree.insert(path("a/b/c"), file("two", "", Mode::Regular)).unwrap_err();
+    tree.insert(path("a/b"), file("one", "", Access::FILE)).unwrap();
+    assert!(matches!(tree.insert(path("a"), file("two", "", Access::FILE)), Err(InsertError::Kind(_))));
+    let error = tree.insert(path("a/b/c"), file("two", "", Access::FILE)).unwrap_err();
     assert!(error.to_string().contains("`a/b` is a file in one and a folder in the other"), "{error}");
     assert!(tree.is_folder("a") && !tree.is_folder("a/b"));
 }

@@ -133,7 +133,7 @@ fn check(source: &Source, header: &Header, end: u64) -> Result<Entry, Fault> {
         return Err(Fault::FolderContent);
     }
     // Made by Unix (4.4.2.2): on other systems the mode means nothing.
-    let mode = if header.system == 3 { Mode::from_permissions(header.mode) } else { Mode::Regular };
+    let mode = if header.system == 3 { Mode::from_permissions(header.mode) } else { Mode::REGULAR };
     let stated = Stated { offset, compressed_size, size, crc32, compression };
     Ok(Entry {
         path: path.to_owned(),

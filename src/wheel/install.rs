@@ -15,7 +15,7 @@ use super::record::{self, Stated};
 use crate::digest::Sha256;
 use crate::name::DistributionName;
 use crate::target::Scheme;
-use crate::tree::{Content, Distribution, Entry, Extent, Mode, Origin, TreePath};
+use crate::tree::{Access, Content, Distribution, Entry, Extent, Mode, Origin, TreePath};
 use crate::wheel::filename::WheelFilename;
 
 /// A verified wheel.
@@ -120,7 +120,7 @@ fn install_files(
                 file.mode
             }
             Part::Scripts if replaced_by(&file.path, &launchers) => continue,
-            Part::Scripts => Mode::Executable,
+            Part::Scripts => Mode::EXECUTABLE,
         };
         let prefix = &*folder(file.part, name, scheme);
         match (&file.script, changes.replaced.get(&position)) {
@@ -138,11 +138,11 @@ fn install_files(
         }
     }
     for (path, packed) in &changes.bytecode {
-        installation.add(&scheme.site_packages, path, Mode::Regular, packed.content(), None)?;
+        installation.add(&scheme.site_packages, path, Mode::REGULAR, packed.content(), None)?;
     }
     for launcher in &launchers {
         let text = launcher.launcher(interpreter).into_bytes();
-        installation.write(&scheme.scripts, &launcher.name, Mode::Executable, text)?;
+        installation.write(&scheme.scripts, &launcher.name, Mode::EXECUTABLE, text)?;
     }
     installation.finish(&format!("{dist_info}/RECORD"))
 }
@@ -173,7 +173,7 @@ impl<'a> Installation<'a> {
         let place = TreePath::below(prefix, path).map_err(|invalid| Fault::Place(invalid.reason).at(path))?;
         let stated = sha256.map(|sha256| (sha256, content.size()));
         self.rows.push((relative(self.site_packages, place.as_str()), stated));
-        self.files.push((place, Entry { mode, content, origin: self.origin.clone() }));
+        self.files.push((place, Entry { access: Access::root(mode), content, origin: self.origin.clone() }));
         Ok(())
     }
 
@@ -186,7 +186,7 @@ impl<'a> Installation<'a> {
     /// Adds RECORD and returns all files, ordered by path.
     fn finish(mut self, record_path: &str) -> Result<Vec<(TreePath, Entry)>, Defect> {
         let text = record::write(record_path, &self.rows);
-        self.write(self.site_packages, record_path, Mode::Regular, text)?;
+        self.write(self.site_packages, record_path, Mode::REGULAR, text)?;
         self.files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match self.files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => Err(Fault::PlaceTaken.at(pair[0].0.as_str())),

@@ -43,7 +43,7 @@ pub struct Inventory {
 
 impl Inventory {
     /// The version of what is kept: it is raised whenever an inventory's form changes, or reading becomes stricter.
-    pub const FORMAT: u32 = 3;
+    pub const FORMAT: u32 = 4;
 }
 
 /// A file of a wheel.

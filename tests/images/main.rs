@@ -18,6 +18,7 @@ mod bases;
 mod built;
 mod configuration;
 mod determinism;
+mod files;
 mod interruption;
 mod layers;
 mod outputs;

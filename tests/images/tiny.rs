@@ -12,6 +12,8 @@ use crate::support::artifact::sha256;
 pub struct Tiny {
     /// The paths of the layer's files, relative to the root. Each holds its own path.
     files: Vec<String>,
+    /// What else the layer has.
+    members: Vec<Member>,
     /// The property `config` of the configuration.
     execution: Value,
     /// The architectures by their OCI names.
@@ -26,6 +28,7 @@ impl Tiny {
     pub fn with_files(files: &[&str]) -> Self {
         Self {
             files: files.iter().map(ToString::to_string).collect(),
+            members: Vec::new(),
             execution: json!({ "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"] }),
             architectures: ["amd64", "arm64"].map(str::to_owned).to_vec(),
             is_compressed: true,
@@ -36,6 +39,11 @@ impl Tiny {
     /// Makes the base that tests use where nothing else matters: Python 3.12, which only the layer tells.
     pub fn python() -> Self {
         Self::with_files(&["usr/local/bin/python3.12"])
+    }
+
+    /// Adds members to the layer.
+    pub fn members(self, members: &[Member]) -> Self {
+        Self { members: members.to_vec(), ..self }
     }
 
     /// Replaces the property `config` of the configuration.
@@ -112,8 +120,44 @@ impl Tiny {
             header.set_size(content.len() as u64);
             archive.append_data(&mut header, path, content.as_bytes()).unwrap();
         }
+        for (path, mode, owner, content) in &self.members {
+            let mut header = tar::Header::new_ustar();
+            header.set_mode(*mode);
+            header.set_uid(*owner);
+            header.set_gid(*owner);
+            header.set_mtime(0);
+            header.set_size(0);
+            match content {
+                Content::Folder => {
+                    header.set_entry_type(tar::EntryType::Directory);
+                    archive.append_data(&mut header, path, std::io::empty()).unwrap();
+                }
+                Content::Link(target) => {
+                    header.set_entry_type(tar::EntryType::Symlink);
+                    archive.append_link(&mut header, path, target).unwrap();
+                }
+                Content::Text(text) => {
+                    header.set_size(text.len() as u64);
+                    archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+                }
+            }
+        }
         archive.into_inner().unwrap()
     }
+}
+
+/// A member of a layer: its path, its mode, its owner, which is its group's number, too, and what it is.
+pub type Member = (&'static str, u32, u64, Content);
+
+/// What a member is.
+#[derive(Clone)]
+pub enum Content {
+    /// A folder.
+    Folder,
+    /// A symbolic link, and where it leads.
+    Link(&'static str),
+    /// A file with a text.
+    Text(&'static str),
 }
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";

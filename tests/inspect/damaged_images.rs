@@ -156,10 +156,18 @@ fn own_layers_that_pybundle_would_not_have_written_are_found() {
         );
     };
     edit(|header| header[100..108].copy_from_slice(b"0000600\0"), "its mode is 0600, not 0644 or 0755");
-    edit(|header| header[108..116].copy_from_slice(b"0001750\0"), "the owner in its header");
-    edit(|header| header[116..124].copy_from_slice(b"0001750\0"), "the group in its header");
+    edit(|header| header[108..116].copy_from_slice(b"0001750\0"), "it is 1000:0's, where distributions are root's");
+    edit(|header| header[116..124].copy_from_slice(b"0001750\0"), "it is 0:1000's, where distributions are root's");
     edit(|header| header[136..148].copy_from_slice(b"14756471530\0"), "the time in its header");
     edit(|header| header[265..269].copy_from_slice(b"root"), "the owner's name in its header");
+    found(
+        |layout| {
+            layout.edit_layer(distributions(layout), |tar| {
+                edit_header(tar, file, |header| header[100..108].copy_from_slice(b"0004755\0"))
+            });
+        },
+        &[&["layers: ", file, "which sets a special bit"], &["layers: ", file, "its mode is 4755, not 0644 or 0755"]],
+    );
     // What follows a block of zeros is not there to readers, so the last file is missing.
     let last = format!("{SITE}/jmespath/visitor.py");
     found(

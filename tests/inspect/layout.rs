@@ -139,7 +139,7 @@ pub fn edit_header(mut tar: Vec<u8>, path: &str, edit: impl FnOnce(&mut [u8])) -
     edit(header);
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header[148..156].copy_from_slice(format!("{sum:07o}\0").as_bytes());
     tar
 }
 

@@ -136,7 +136,7 @@ fn compare(pin: &str, minor: &str) {
     for (path, entry) in ours.iter().filter(|(path, _)| !own.contains(path.as_str())) {
         let theirs = &theirs[path.as_str()];
         let mode = Mode::from_permissions(fs::metadata(theirs).unwrap().permissions().mode());
-        assert_eq!(entry.mode, mode, "{pin}: {path}");
+        assert_eq!(entry.access.mode, mode, "{pin}: {path}");
         let (actual, expected) = (bytes(entry), fs::read(theirs).unwrap());
         match &entry.content {
             // A script that was written anew: the interpreter's path differs, and so does the text around a launcher.

@@ -3,6 +3,7 @@
 mod cli;
 mod determinism;
 mod equals_uv;
+mod files;
 mod install;
 mod private_index;
 mod runtime;

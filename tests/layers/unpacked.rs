@@ -8,7 +8,7 @@ use std::process::Command;
 
 use pybundle::archive::layer::LayerTree;
 use pybundle::target::Scheme;
-use pybundle::tree::{Content, Entry, Mode, Origin, TreePath};
+use pybundle::tree::{Access, Content, Entry, Origin, TreePath};
 use pybundle::wheel::{Changes, install};
 
 use super::{run, wheels, written};
@@ -35,13 +35,15 @@ fn tree(application: &Path) -> LayerTree {
     fs::write(&model, (0..300_000_u32).flat_map(|number| (number * 31 / 7).to_le_bytes()).collect::<Vec<_>>()).unwrap();
     let size = fs::metadata(&model).unwrap().len();
     let deep = format!("app/{}/{}.py", ["folder"; 40].join("/"), "n".repeat(90));
-    for (path, mode, content) in [
-        ("app/model.bin", Mode::Regular, Content::File { path: model, size }),
-        ("app/run.sh", Mode::Executable, Content::Bytes(b"#!/bin/sh\n".as_slice().into())),
-        ("app/gr\u{fc}n \u{1f40d}.py", Mode::Regular, Content::Bytes(b"".as_slice().into())),
-        (&deep, Mode::Regular, Content::Bytes(b"x = 1\n".as_slice().into())),
+    for (path, access, content) in [
+        ("app/model.bin", Access::FILE, Content::File { path: model, size }),
+        ("app/run.sh", Access::PROGRAM, Content::Bytes(b"#!/bin/sh\n".as_slice().into())),
+        ("app/gr\u{fc}n \u{1f40d}.py", Access::FILE, Content::Bytes(b"".as_slice().into())),
+        (&deep, Access::FILE, Content::Bytes(b"x = 1\n".as_slice().into())),
     ] {
-        tree.files.insert(TreePath::new(path).unwrap(), Entry { mode, content, origin: Origin::Application }).unwrap();
+        tree.files
+            .insert(TreePath::new(path).unwrap(), Entry { access, content, origin: Origin::Application })
+            .unwrap();
     }
     for (path, target) in [("app/.venv/bin/python", "/usr/local/bin/python3.12"), ("app/.venv/lib64", "lib")] {
         tree.links.insert(TreePath::new(path).unwrap(), target.to_owned());
@@ -78,7 +80,7 @@ fn expected(tree: &LayerTree) -> BTreeMap<String, (char, u32, Vec<u8>)> {
     }
     for (path, entry) in tree.files.iter() {
         let content = entry.content.read(u64::MAX).unwrap();
-        expected.insert(path.to_string(), ('f', entry.mode.permissions(), content));
+        expected.insert(path.to_string(), ('f', entry.access.mode.permissions(), content));
     }
     for (path, target) in &tree.links {
         expected.insert(path.to_string(), ('l', 0o777, target.clone().into_bytes()));

@@ -17,6 +17,7 @@ mod audits;
 mod base_images;
 mod bases;
 mod compression;
+mod files;
 mod function;
 mod logins;
 mod platforms;

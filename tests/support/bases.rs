@@ -19,6 +19,16 @@ impl Base {
         format!("oci:{}", self.layout.display())
     }
 
+    /// Returns the folder of the programs of the Python on this machine that the base's is a copy of.
+    pub fn programs(&self) -> PathBuf {
+        let listed = std::fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap();
+        let mut prefixes = listed.lines().filter_map(|line| line.split_once(' '));
+        let found = prefixes.find(|(version, _)| *version == self.python);
+        let (_, prefix) =
+            found.unwrap_or_else(|| panic!("there is no Python {}: run scripts/setup-tests", self.python));
+        PathBuf::from(prefix).join("bin")
+    }
+
     /// Returns the bases of a kind, the oldest Python first.
     fn all(kind: &str) -> Vec<Self> {
         let folder = repository().join("target/test-tools/bases");

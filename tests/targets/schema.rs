@@ -93,7 +93,6 @@ fn flags(command: &str) -> BTreeSet<String> {
         "no-compile-bytecode",
         "pin",
         "output-format",
-        "frozen-base",
     ];
     words.map(name).filter(|name| !others.contains(&name.as_str())).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pybundle::digest::Sha256;
 use pybundle::target::Scheme;
-use pybundle::tree::{Content, Entry, Mode, TreePath};
+use pybundle::tree::{Access, Content, Entry, TreePath};
 use pybundle::wheel::{Changes, Wheel, WheelError, install, read};
 
 use super::forge::{self, FILENAME, Forge};
@@ -70,7 +70,7 @@ fn everything() -> Forge {
 fn every_part_goes_to_its_place() {
     let files = install_forged(&everything(), &nested()).unwrap();
     let shown: Vec<String> =
-        files.iter().map(|(path, entry)| format!("{:o} {path}", entry.mode.permissions())).collect();
+        files.iter().map(|(path, entry)| format!("{:o} {path}", entry.access.mode.permissions())).collect();
     let lib = "python/lib/python3.13/site-packages";
     assert_eq!(
         shown,
@@ -104,7 +104,7 @@ fn scripts_run_under_the_interpreter() {
     assert!(launcher.starts_with(&format!("#!{PYTHON}\n")) && launcher.contains("\nfrom demo.a import Tool\n"));
     assert!(launcher.ends_with("sys.exit(Tool.main())\n"));
     let copied = files.iter().find(|(path, _)| path.as_str() == "bin/tool.sh").unwrap();
-    assert!(matches!(copied.1, Entry { mode: Mode::Executable, content: Content::Archived { .. }, .. }));
+    assert!(matches!(copied.1, Entry { access: Access::PROGRAM, content: Content::Archived { .. }, .. }));
 }
 
 #[test]

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 
 use super::*;
-use crate::tree::{Form, Mode, Origin};
+use crate::tree::{Access, Form, Origin, Owner};
 
-/// What a reader sees of a member: its type, mode, time, owner, link and content.
+/// What a reader sees of a member: its type, mode, owner, link and content.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     entry_type: ::tar::EntryType,
     mode: u32,
+    owner: (u64, u64),
     link: Option<String>,
     content: Vec<u8>,
 }
@@ -27,8 +28,8 @@ fn path(path: &str) -> TreePath {
 fn tree<'a>(files: impl IntoIterator<Item = (&'a str, Content)>, links: &[(&str, &str)]) -> LayerTree {
     let mut tree = LayerTree::default();
     for (name, content) in files {
-        let mode = if name.ends_with(".sh") { Mode::Executable } else { Mode::Regular };
-        tree.files.insert(path(name), Entry { mode, content, origin: Origin::Application }).unwrap();
+        let access = if name.ends_with(".sh") { Access::PROGRAM } else { Access::FILE };
+        tree.files.insert(path(name), Entry { access, content, origin: Origin::Application }).unwrap();
     }
     tree.links = links.iter().map(|(link, target)| (path(link), (*target).to_owned())).collect();
     tree
@@ -95,14 +96,15 @@ fn read(tar: &[u8]) -> Vec<(String, Seen)> {
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
         let header = entry.header().clone();
-        assert_eq!((header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap()), (0, 0, 315_532_800));
+        assert_eq!(header.mtime().unwrap(), 315_532_800);
+        let owner = (header.uid().unwrap(), header.gid().unwrap());
         assert_eq!((header.username_bytes(), header.groupname_bytes()), (Some(&b""[..]), Some(&b""[..])));
         let name = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
         let link = entry.link_name_bytes().map(|link| String::from_utf8(link.into_owned()).unwrap());
         let mut content = Vec::new();
         entry.read_to_end(&mut content).unwrap();
         let (entry_type, mode) = (header.entry_type(), header.mode().unwrap());
-        members.push((name, Seen { entry_type, mode, link, content }));
+        members.push((name, Seen { entry_type, mode, owner, link, content }));
     }
     members
 }
@@ -143,9 +145,45 @@ fn folders_files_and_links_are_in_the_order_of_their_paths() {
     assert_eq!(members[4].1.content, b"c = 1\n");
     assert_eq!(members[9].1.content.len(), 180_000);
     for (name, seen) in &members {
+        assert_eq!(seen.owner, (0, 0));
         assert_eq!(seen.entry_type.is_dir(), name.ends_with('/'));
         assert_eq!(seen.entry_type.is_symlink(), seen.link.is_some());
     }
+}
+
+/// A folder that is said to be somebody's comes where it would come anyway, also if nothing is in it.
+#[test]
+fn files_and_folders_are_whose_the_tree_says() {
+    let mut tree = tree([("a/b.conf", bytes(b"b")), ("a-b", bytes(b"")), ("c/d/e", bytes(b""))], &[("a/b/link", "x")]);
+    let owner = Owner { uid: 1000, gid: 3_000_000 };
+    let secret = Access { mode: 0o640.into(), owner };
+    let entry = Entry { access: secret, content: bytes(b"f"), origin: Origin::Application };
+    tree.files.insert(path("c/d/f"), entry).unwrap();
+    for (folder, mode) in [("a", 0o755), ("a/b", 0o700), ("a/empty/inner", 0o1777), ("c/d", 0o755)] {
+        let access = Access { mode: mode.into(), owner };
+        tree.files.insert_folder(path(folder), access, Origin::Application).unwrap();
+    }
+    let (_, tar, _) = written(&tree);
+    let members = read(&tar);
+    let shown: Vec<_> = members.iter().map(|(name, seen)| (&**name, seen.mode, seen.owner.0, seen.owner.1)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("a-b", 0o644, 0, 0),
+            ("a/", 0o755, 1000, 3_000_000),
+            ("a/b.conf", 0o644, 0, 0),
+            ("a/b/", 0o700, 1000, 3_000_000),
+            ("a/b/link", 0o777, 0, 0),
+            ("a/empty/", 0o755, 0, 0),
+            ("a/empty/inner/", 0o1777, 1000, 3_000_000),
+            ("c/", 0o755, 0, 0),
+            ("c/d/", 0o755, 1000, 3_000_000),
+            ("c/d/e", 0o644, 0, 0),
+            ("c/d/f", 0o640, 1000, 3_000_000),
+        ]
+    );
+    tree.links.insert(path("a/empty"), "elsewhere".to_owned());
+    assert!(matches!(gzip(&tree, &mut io::sink()), Err(ArchiveError::LinkPath { .. })));
 }
 
 #[test]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::*;
 use crate::digest::Sha256;
 use crate::report::Silent;
-use crate::tree::{Form, Mode, Origin};
+use crate::tree::{Access, Form, Mode, Origin};
 
 fn tree(files: impl IntoIterator<Item = (String, Content)>) -> FileTree {
     let mut tree = FileTree::new();
     for (path, content) in files {
-        let mode = if path.ends_with(".sh") { Mode::Executable } else { Mode::Regular };
-        tree.insert(TreePath::new(&path).unwrap(), Entry { mode, content, origin: Origin::Application }).unwrap();
+        let access = if path.ends_with(".sh") { Access::PROGRAM } else { Access::FILE };
+        tree.insert(TreePath::new(&path).unwrap(), Entry { access, content, origin: Origin::Application }).unwrap();
     }
     tree
 }
@@ -120,7 +120,7 @@ fn more_entries_than_the_short_count_holds_need_zip64() {
 fn sizes_and_offsets_past_the_short_fields_move_to_zip64() {
     let record = Record {
         name: "big",
-        mode: Mode::Regular,
+        mode: Mode::REGULAR,
         compression: Compression::Stored,
         crc32: 7,
         size: 5 << 30,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::tree::Entry;
-use crate::tree::{Content, Mode, TreePath};
+use crate::tree::{Access, Content, TreePath};
 
 const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 12 };
 
@@ -8,7 +8,7 @@ fn tree(files: &[(&str, &str)]) -> FileTree {
     let mut tree = FileTree::new();
     for (path, text) in files {
         let content = Content::Bytes(text.as_bytes().into());
-        let entry = Entry { mode: Mode::Regular, content, origin: Origin::Application };
+        let entry = Entry { access: Access::FILE, content, origin: Origin::Application };
         tree.insert(TreePath::new(path).unwrap(), entry).unwrap();
     }
     tree

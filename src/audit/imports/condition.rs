@@ -135,7 +135,7 @@ fn numbers(expression: &Expr) -> Option<Vec<i64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::syntax;
+    use crate::syntax;
 
     fn evaluate(condition: &str) -> Option<bool> {
         let python = PythonVersion { major: 3, minor: 12 };

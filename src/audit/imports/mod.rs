@@ -23,8 +23,8 @@ use source::{Import, Source, When};
 
 use super::handler::Root;
 use super::search;
-use super::syntax::SyntaxError;
 use crate::name::DistributionName;
+use crate::syntax::SyntaxError;
 use crate::target::PythonVersion;
 use crate::tree::{Entry, Origin};
 

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use super::inspect::kind;
 use super::{ArtifactName, ArtifactSettings};
 use crate::build::BuildError;
-use crate::contents::difference::{self, Change, Distribution, FileState, Verdict};
+use crate::contents::difference::{self, Change, Distribution, FileState};
 use crate::contents::{Contents, File, Owner};
 use crate::report::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, FORMAT_VERSION,
-    Reporter,
+    FileChange, Reporter, Verdict,
 };
 
 /// Compares two artifacts.
@@ -35,9 +35,9 @@ pub(super) fn compare(before: (String, &Contents), after: (String, &Contents)) -
         file(change, owner.map(str::to_owned))
     };
     let (verdict, reasons) = match difference.verdict {
-        Verdict::Identical => ("identical", Vec::new()),
-        Verdict::Equal(reasons) => ("equal", reasons),
-        Verdict::Different => ("different", Vec::new()),
+        difference::Verdict::Identical => (Verdict::Identical, Vec::new()),
+        difference::Verdict::Equal(reasons) => (Verdict::Equal, reasons),
+        difference::Verdict::Different => (Verdict::Different, Vec::new()),
     };
     DiffReport {
         format: FORMAT_VERSION,
@@ -86,13 +86,22 @@ fn distribution(Change { name, before, after }: Change<Distribution>) -> Changed
 
 fn file(Change { name, before, after }: Change<FileState>, distribution: Option<String>) -> ChangedFileReport {
     let change = match (&before, &after) {
-        (None, _) => "added",
-        (_, None) => "removed",
-        (Some(before), Some(after)) => match (is_other(before, after), before.mode != after.mode) {
-            (true, true) => "content and mode",
-            (false, true) => "mode",
-            (_, false) => "content",
-        },
+        (None, _) => FileChange::Added,
+        (_, None) => FileChange::Removed,
+        (Some(before), Some(after)) => {
+            match (is_other(before, after), before.mode != after.mode, before.ids != after.ids) {
+                (true, true, true) => FileChange::Everything,
+                (true, true, false) => FileChange::ContentAndMode,
+                (true, false, true) => FileChange::ContentAndOwner,
+                (false, true, true) => FileChange::ModeAndOwner,
+                (false, true, false) => FileChange::Mode,
+                (false, false, true) => FileChange::Owner,
+                (_, false, false) => FileChange::Content,
+            }
+        }
+    };
+    let owner = |state: &Option<FileState>| {
+        state.as_ref().filter(|_| change.is_of_owner()).map(|state| format!("{}:{}", state.ids.0, state.ids.1))
     };
     let mode = |state: &Option<FileState>| state.as_ref().map(|state| format!("{:04o}", state.mode));
     ChangedFileReport {
@@ -101,6 +110,8 @@ fn file(Change { name, before, after }: Change<FileState>, distribution: Option<
         change,
         mode_before: mode(&before),
         mode_after: mode(&after),
+        owner_before: owner(&before),
+        owner_after: owner(&after),
         size_before: before.map(|state| state.size),
         size_after: after.map(|state| state.size),
     }

@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::{ArtifactName, ArtifactSettings};
 use crate::archive::output::Output;
 use crate::build::BuildError;
-use crate::contents::{Contents, File, FileKind, Form, ImageDescription, LayerPart, Owner, Total, treemap};
+use crate::contents::{self, Contents, File, FileKind, Form, ImageDescription, Owner, Total, treemap};
 use crate::image::file::ArtifactFile;
 use crate::report::{
-    ContainerReport, FORMAT_VERSION, FileReport, InspectReport, OwnerReport, Reporter, StackedLayerReport,
+    ContainerReport, ContentsKind, FORMAT_VERSION, FileReport, InspectReport, LayerPart, OwnerKind, OwnerReport,
+    Reporter, StackedLayerReport,
 };
 
 /// An artifact that was read.
@@ -60,13 +61,13 @@ impl Inspected {
         let contents = &self.contents;
         let mut largest: Vec<&File> = contents.files.iter().collect();
         largest.sort_by_key(|file| (Reverse(file.compressed_size), Reverse(file.size), &file.path, file.layer));
-        let layer = |layer: &crate::contents::LayerContents| StackedLayerReport {
+        let layer = |layer: &contents::LayerContents| StackedLayerReport {
             digest: layer.digest.to_string(),
             size: layer.size,
             part: match layer.part {
-                LayerPart::Base => "base",
-                LayerPart::Own => "own",
-                LayerPart::Unknown => "unknown",
+                contents::LayerPart::Base => LayerPart::Base,
+                contents::LayerPart::Own => LayerPart::Own,
+                contents::LayerPart::Unknown => LayerPart::Unknown,
             },
             holds: layer.holds.clone(),
         };
@@ -88,11 +89,11 @@ impl Inspected {
 }
 
 /// Returns what an artifact is, by the name that reports use.
-pub(super) fn kind(form: Form) -> &'static str {
+pub(super) fn kind(form: Form) -> ContentsKind {
     match form {
-        Form::Function => "function",
-        Form::Layer => "layer",
-        Form::Image => "image",
+        Form::Function => ContentsKind::Function,
+        Form::Layer => ContentsKind::Layer,
+        Form::Image => ContentsKind::Image,
     }
 }
 
@@ -103,10 +104,10 @@ fn owner(contents: &Contents, total: &Total) -> OwnerReport {
     };
     OwnerReport {
         kind: match total.owner {
-            Some(Owner::Distribution(_)) => "distribution",
-            Some(Owner::Application) => "application",
-            Some(Owner::Base) => "base",
-            None => "hidden",
+            Some(Owner::Distribution(_)) => OwnerKind::Distribution,
+            Some(Owner::Application) => OwnerKind::Application,
+            Some(Owner::Base) => OwnerKind::Base,
+            None => OwnerKind::Hidden,
         },
         name: distribution.map(|distribution| distribution.name.clone()),
         version: distribution.map(|distribution| distribution.version.clone()),
@@ -137,6 +138,7 @@ fn report(contents: &Contents, file: &File) -> FileReport {
         size: file.size,
         compressed_size: file.compressed_size,
         mode: format!("{:04o}", file.mode),
+        user: contents.image.as_ref().map(|_| format!("{}:{}", file.ids.0, file.ids.1)),
         digest: file.sha256.to_string(),
         link,
         layer: contents.image.as_ref().map(|_| file.layer),

@@ -16,7 +16,7 @@ use crate::contents::{Contents, Finding, Form, LayerReading, layer, read_zip};
 use crate::image::file::{self, ArtifactFile, Survey};
 use crate::image::{Artifact, BlobContent};
 use crate::registry::Registry;
-use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifyReport};
+use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifiedKind, VerifyReport};
 use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
 use crate::target::LambdaProfile;
 
@@ -63,7 +63,7 @@ pub fn verify(
     Ok(VerifyReport {
         format: FORMAT_VERSION,
         name: name.to_string(),
-        kind: if matches!(name, ArtifactName::Zip(_)) { "zip" } else { "image" },
+        kind: if matches!(name, ArtifactName::Zip(_)) { VerifiedKind::Zip } else { VerifiedKind::Image },
         digest: subject.digest,
         passed: checks.iter().all(|check| check.findings.is_empty()),
         checks,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::records;
 use super::{Aspect, Check, Verified};
 use crate::contents::image::{Documents, StatedLayer, merge};
-use crate::contents::{Finding, LayerPart, LayerReading};
+use crate::contents::{Contents, File, FileKind, Finding, LayerPart, LayerReading, Owner};
 use crate::image::Artifact;
 use crate::image::manifest::MAX_LAYERS;
 
@@ -64,6 +64,7 @@ pub fn image(image: &Artifact, stated: Option<&str>, read: &Reader) -> Verified 
     }
     let own = documents.layers.iter().filter(|layer| layer.part == LayerPart::Own).count();
     let contents = (whole.len() == count).then(|| merge(image.manifest.digest, &documents, whole, Vec::new()));
+    layers.extend(contents.iter().flat_map(of_distributions));
     let record = contents.as_ref().map(|contents| {
         let own = |path: &str| {
             let layer = contents.files.iter().rfind(|file| !file.is_hidden && file.path == path).map(|file| file.layer);
@@ -84,6 +85,24 @@ pub fn image(image: &Artifact, stated: Option<&str>, read: &Reader) -> Verified 
     checks.extend(record);
     checks.push(limits(count));
     Verified { checks, contents }
+}
+
+/// Finds the files of distributions that have not the modes and the owner that they are installed with; those of the
+/// application have what its includes say.
+fn of_distributions(contents: &Contents) -> impl Iterator<Item = Finding> {
+    let is_own = |file: &File| {
+        contents.layers.get(file.layer).is_some_and(|layer| layer.part == LayerPart::Own)
+            && matches!(file.owner, Owner::Distribution(_))
+            && file.kind == FileKind::Regular
+    };
+    contents.files.iter().filter(move |file| is_own(file)).flat_map(|file| {
+        let mode = (!matches!(file.mode, 0o644 | 0o755))
+            .then(|| Finding::at(&file.path, format!("its mode is {:04o}, not 0644 or 0755", file.mode)));
+        let (uid, gid) = file.ids;
+        let owner = (file.ids != (0, 0))
+            .then(|| Finding::at(&file.path, format!("it is {uid}:{gid}'s, where distributions are root's")));
+        mode.into_iter().chain(owner)
+    })
 }
 
 /// Returns what a layer is called in messages.

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 use super::records;
 use super::{Aspect, Check, Verified};
 use crate::archive::zip::records::{Record, end};
-use crate::contents::{ContentsError, Finding, zip as reading};
+use crate::contents::{ContentsError, Finding, Owner, zip as reading};
+use crate::tree::Mode;
 use crate::wheel::archive::{Archive, Entry};
 use crate::wheel::{Defect, Inflater};
 
@@ -20,7 +21,7 @@ use crate::wheel::{Defect, Inflater};
 /// The file cannot be read.
 pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
-    let mut file = fs::File::open(path).map_err(failed)?;
+    let file = fs::File::open(path).map_err(failed)?;
     let (archive, defects) = match Archive::survey(&file) {
         Ok(surveyed) => surveyed,
         Err(defect) => {
@@ -40,12 +41,13 @@ pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
             Err(fault) => broken.push(Finding::at(&entry.path, fault.to_string())),
         }
     }
-    let headers = headers(&file, &archive.entries, &files, defects.is_empty()).map_err(failed)?;
+    let is_whole = defects.is_empty();
     let count = archive.entries.len();
     let structure: Vec<Finding> = defects.into_iter().map(finding).collect();
     let unread: HashSet<String> = structure.iter().chain(&broken).filter_map(|finding| finding.place.clone()).collect();
-    let (digest, size) = reading::digest(&mut file).map_err(failed)?;
+    let (digest, size) = reading::digest(&file).map_err(failed)?;
     let contents = reading::contents(files, records, digest, size);
+    let headers = headers(&file, &archive.entries, &contents.files, is_whole).map_err(failed)?;
     let record = records::check(&contents, &unread.iter().map(String::as_str).collect(), |_| true);
     let checks = vec![
         Check::new(Aspect::Structure, format!("entries: {count}, every byte of the file accounted for"), structure),
@@ -112,8 +114,8 @@ fn headers(
     files: &[crate::contents::File],
     is_whole: bool,
 ) -> std::io::Result<Vec<Finding>> {
-    let modes: std::collections::HashMap<&str, u32> =
-        files.iter().map(|file| (file.path.as_str(), file.mode)).collect();
+    let modes: std::collections::HashMap<&str, (u32, Owner)> =
+        files.iter().map(|file| (file.path.as_str(), (file.mode, file.owner))).collect();
     let length = file.metadata()?.len();
     let mut findings = Vec::new();
     let mut before: Option<&Entry> = None;
@@ -124,9 +126,14 @@ fn headers(
             continue;
         }
         let stated = &entry.stated;
+        let mode = match modes.get(entry.path.as_str()) {
+            // What an include says; but everyone can read it.
+            Some((mode, Owner::Application)) => Mode::from(mode & 0o777 | 0o004),
+            _ => entry.mode,
+        };
         let record = Record {
             name: &entry.path,
-            mode: entry.mode,
+            mode,
             compression: stated.compression,
             crc32: stated.crc32,
             size: stated.size,
@@ -140,8 +147,11 @@ fn headers(
         let central = compare(file, place.start, place.end, &central, &CENTRAL)?;
         match central.or(local) {
             Some("mode") => match modes.get(entry.path.as_str()) {
-                Some(mode) if !matches!(mode, 0o644 | 0o755) => {
-                    find(format!("its mode is {mode:04o}, not 0644 or 0755"));
+                Some((bits, Owner::Application)) if Mode::from(*bits) != mode => {
+                    find(format!("its mode is {bits:04o}: Lambda cannot read it, or it sets a special bit"));
+                }
+                Some((bits, _)) if Mode::from(*bits) != mode => {
+                    find(format!("its mode is {bits:04o}, not 0644 or 0755"));
                 }
                 _ => find("its attributes are not those of a regular file".to_owned()),
             },

@@ -3,8 +3,10 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use serde_json::json;
+
 use super::*;
-use crate::tree::{Content, Mode};
+use crate::tree::{Access, Content, Owner};
 
 /// Makes a folder with files of these paths, each with its own path as content; folders end in a slash.
 fn folder(paths: &[&str]) -> tempfile::TempDir {
@@ -265,7 +267,7 @@ fn what_cannot_be_bundled_is_refused() {
 
 #[test]
 fn texts_that_are_no_includes_are_refused() {
-    for text in ["", ":", "a:", ":a", "a:/abs", "a:../b", "a:b/../c"] {
+    for text in ["", ":", "a:", ":a", "a:/../b", "a:../b", "a:b/../c"] {
         assert_eq!(text.parse::<Include>().unwrap_err().text, text);
     }
 }
@@ -276,8 +278,103 @@ fn only_the_executable_bit_of_the_mode_counts() {
     fs::set_permissions(folder.path().join("app/a.py"), fs::Permissions::from_mode(0o600)).unwrap();
     fs::set_permissions(folder.path().join("app/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
     let application = collect_in(folder.path(), "", &[], &[]).unwrap();
-    let modes: Vec<Mode> = application.files.iter().map(|(_, entry)| entry.mode).collect();
-    assert_eq!(modes, [Mode::Regular, Mode::Executable]);
+    let access: Vec<Access> = application.files.iter().map(|(_, entry)| entry.access).collect();
+    assert_eq!(access, [Access::FILE, Access::PROGRAM]);
+}
+
+/// Collects what these tables of pyproject.toml say.
+fn collect_tables(root: &Path, tables: &[serde_json::Value]) -> Result<Application, ApplicationError> {
+    let includes = includes(tables);
+    let excludes = Excludes::new(&fs::canonicalize(root).unwrap(), &[]).unwrap();
+    collect(root, root, &includes, &excludes)
+}
+
+fn includes(tables: &[serde_json::Value]) -> Vec<Include> {
+    tables.iter().map(|table| serde_json::from_value(table.clone()).unwrap()).collect()
+}
+
+#[test]
+fn modes_and_owners_are_those_that_are_stated() {
+    let folder = folder(&["conf/a.ini", "conf/sub/b.sh", "conf/var/", "run.sh", "app.py"]);
+    fs::set_permissions(folder.path().join("conf/sub/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
+    let application = collect_tables(
+        folder.path(),
+        &[
+            json!({ "path": "conf", "to": "etc/app", "mode": "0640", "owner": "1000:50" }),
+            json!({ "path": "run.sh", "to": "/usr/local/bin/", "mode": "0755" }),
+            json!({ "path": "conf", "to": "/srv", "owner": "7" }),
+            "app.py".into(),
+        ],
+    )
+    .unwrap();
+    let shown = |files: &[(TreePath, Entry)]| -> Vec<_> {
+        files.iter().map(|(path, entry)| format!("{path} {}", entry.access)).collect()
+    };
+    assert_eq!(
+        shown(&application.files),
+        ["app.py 0644 0:0", "etc/app/a.ini 0640 1000:50", "etc/app/sub/b.sh 0640 1000:50"]
+    );
+    assert_eq!(
+        shown(&application.placed_files),
+        ["srv/a.ini 0644 7:7", "srv/sub/b.sh 0755 7:7", "usr/local/bin/run.sh 0755 0:0"]
+    );
+    let access = |uid, gid| Access { owner: Owner { uid, gid }, ..Access::FOLDER };
+    let expected = ["etc/app", "etc/app/sub", "etc/app/var"].map(|path| (path.to_owned(), access(1000, 50)));
+    assert_eq!(application.folders, expected);
+    let expected = ["srv", "srv/sub", "srv/var"].map(|path| (TreePath::new(path).unwrap(), access(7, 7)));
+    assert_eq!(application.placed_folders, expected);
+}
+
+#[test]
+fn what_is_said_once_of_a_file_holds() {
+    let folder = folder(&["bin/a.sh", "bin/b.sh"]);
+    let special = json!({ "path": "bin/a.sh", "to": "bin/", "mode": "0755", "owner": "5" });
+    for tables in [[special.clone(), "bin".into()], ["bin".into(), special]] {
+        let application = collect_tables(folder.path(), &tables).unwrap();
+        let access: Vec<_> = application.files.iter().map(|(_, entry)| entry.access.to_string()).collect();
+        assert_eq!(access, ["0755 5:5", "0644 0:0"]);
+        assert!(application.folders.is_empty());
+    }
+}
+
+#[test]
+fn an_empty_folder_is_there_if_somebody_owns_it() {
+    let folder = folder(&["var/", "app.py"]);
+    assert!(matches!(collect_tables(folder.path(), &["var".into()]), Err(ApplicationError::NothingIncluded(_))));
+    let application = collect_tables(folder.path(), &[json!({ "path": "var", "owner": "9" })]).unwrap();
+    assert_eq!((application.folders[0].0.as_str(), application.files.len()), ("var", 0));
+    assert!(!application.is_empty());
+    // The project's folder is the place of the application itself; the root of the file system is nobody's.
+    let whole = collect_tables(folder.path(), &[json!({ "path": ".", "owner": "9" })]).unwrap();
+    assert_eq!(whole.folders.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["", "var"]);
+    let root = collect_tables(folder.path(), &[json!({ "path": ".", "to": "/", "owner": "9" })]).unwrap();
+    assert_eq!(root.placed_folders.len(), 1);
+}
+
+#[test]
+fn two_places_of_one_name_are_two_places() {
+    let folder = folder(&["a/x", "b/x"]);
+    let application = collect_tables(folder.path(), &["a/x:y".into(), "b/x:/y".into()]).unwrap();
+    assert_eq!((application.files.len(), application.placed_files.len()), (1, 1));
+    let error = collect_tables(folder.path(), &["a/x:/y".into(), "b/x:/y".into()]).unwrap_err();
+    assert!(matches!(error, ApplicationError::Conflict { .. }), "{error}");
+    let error = collect_tables(folder.path(), &["a/x:/y".into(), "b/x:/y/z".into()]).unwrap_err();
+    assert!(matches!(error, ApplicationError::Conflict { .. }), "{error}");
+}
+
+#[test]
+fn a_zip_holds_no_other_places_no_owners_and_nothing_that_cannot_be_read() {
+    for (table, expected) in [
+        ("a:/usr/bin/".into(), "a cannot be put at `/usr/bin/`: a zip is unpacked into one folder"),
+        (json!({ "path": "a", "owner": "1000" }), "a cannot be 1000:1000's: a zip keeps no owners"),
+        (json!({ "path": "a", "mode": "0640" }), "a is to have the mode 0640, with which the function cannot read it"),
+    ] {
+        let error = check_for_zip(&includes(&["b".into(), table])).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+        assert_eq!(error.hints().len(), 1);
+    }
+    check_for_zip(&includes(&["a".into(), json!({ "path": "a", "mode": "0744" })])).unwrap();
+    check_for_lambda(&includes(&["a:/b".into(), json!({ "path": "a", "owner": "1" })])).unwrap();
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn wrong_values_are_refused_with_their_line() {
         assert_ne!(text, VALID, "{valid}");
         let expected = VALID.lines().position(|line| line.contains(valid)).unwrap() + 1;
         let message = error(&text).to_string();
-        assert!(message.starts_with(&format!("my.toml, line {expected}: ")), "{message}");
+        assert!(message.starts_with(&format!("my.toml:{expected}: ")), "{message}");
         assert!(message.contains(reason) && !message.contains('\n'), "{message}");
     }
 }
@@ -97,7 +97,7 @@ fn missing_keys_are_named() {
         let message = error(&text).to_string();
         assert!(message.contains(&format!("missing field `{key}`")), "{message}");
     }
-    assert!(error("").to_string().starts_with("my.toml, line 1: missing field"));
+    assert!(error("").to_string().starts_with("my.toml:1: missing field"));
 }
 
 #[test]

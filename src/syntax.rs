@@ -1,4 +1,6 @@
 //! Python sources, parsed for a version of Python.
+//!
+//! Specification: [The Python Language Reference](https://docs.python.org/3/reference/).
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
@@ -8,17 +10,21 @@ use crate::target::PythonVersion;
 
 /// A source that is no Python.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    /// From 1.
-    pub(super) line: usize,
-    /// In characters, from 1.
-    pub(super) column: usize,
-    pub(super) reason: String,
+pub struct SyntaxError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub reason: String,
 }
 
 /// Parses a module for a version of Python, and returns what `read` finds in its text and its statements; none if they are
 /// nested so deeply that nobody may follow them.
-pub(super) fn parse<T>(
+///
+/// # Errors
+/// The source is no Python, or newer than that version.
+pub fn parse<T>(
     source: &[u8],
     python: PythonVersion,
     read: impl FnOnce(&str, &[Stmt]) -> T,
@@ -109,4 +115,12 @@ fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, SyntaxError> {
         column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
         reason: "a byte that is not UTF-8, and no encoding is declared".to_owned(),
     })
+}
+
+/// Returns whether a condition is `__name__ == "__main__"`: what follows runs only where the module is started itself.
+pub fn asks_for_main(condition: &Expr) -> bool {
+    let Expr::Compare(compare) = condition else { return false };
+    let is_name = compare.left.as_name_expr().is_some_and(|name| name.id.as_str() == "__name__");
+    let main = compare.comparators.first().and_then(Expr::as_string_literal_expr);
+    is_name && matches!(compare.ops[..], [ast::CmpOp::Eq]) && main.is_some_and(|main| main.value == *"__main__")
 }

@@ -1,0 +1,155 @@
+"""Runs `pybundle build` for the action beside this file: outputs, a summary of the job, and annotations of what failed."""
+
+import base64
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main():
+    inputs = os.environ
+    document = run(inputs)
+    targets = {target["name"]: facts(target) for target in document.get("targets", [])}
+    with open(inputs["GITHUB_OUTPUT"], "a", encoding="utf-8") as outputs:
+        outputs.write("".join(f"{name}={value}\n" for name, value in single(targets).items()))
+        outputs.write(f"json={document['path']}\ntargets={json.dumps(targets)}\n")
+        files = [file for target in targets.values() for file in target.get("files", [])]
+        outputs.write("\n".join(["files<<end-of-files", *files, "end-of-files", ""]))
+    with open(inputs["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
+        page.write(summary(document, targets))
+    for line in annotations(document):
+        print(line)
+    return document["status"]
+
+
+def run(inputs):
+    """Runs pybundle, and returns its document, with the exit status and where the document lies."""
+    command = [inputs["PROGRAM"], "build", *inputs["TARGETS"].split(), "--project", inputs["PROJECT"], "--json"]
+    if inputs["WORKSPACE"] == "true":
+        command.append("--workspace")
+    if inputs["CHANGED_SINCE"]:
+        command.append(f"--changed-since={inputs['CHANGED_SINCE']}")
+    if inputs["PUSH"] == "true":
+        command.append("--push")
+    command += shlex.split(inputs["ARGUMENTS"])
+    # The log says what to repeat on a laptop.
+    print(shlex.join(["pybundle", *command[1:]]), flush=True)
+    path = Path(tempfile.mkdtemp(prefix="pybundle-", dir=inputs.get("RUNNER_TEMP")), "build.json")
+    said = []
+    with tempfile.TemporaryDirectory() as login, path.open("wb") as printed:
+        child = subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, env=environment(inputs, login))
+        for line in child.stderr:
+            sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()
+            said.append(line.decode(errors="replace").rstrip())
+        status = child.wait()
+    text = path.read_text(encoding="utf-8")
+    document = json.loads(text) if text.strip() else {"error": last_words(said)}
+    return {**document, "status": status, "path": str(path)}
+
+
+def last_words(said):
+    """Returns why there is no document, from what was said."""
+    start = next((at for at, line in enumerate(said) if line.startswith("error: ")), 0)
+    message, *causes = [*said[start:], "it said nothing"]
+    return {"message": message.replace("error: ", "", 1), "causes": causes[:-1], "hints": []}
+
+
+def environment(inputs, folder):
+    """Returns pybundle's environment: with a login of its own, in this folder, if there is one."""
+    known = {name: value for name, value in inputs.items() if name != "REGISTRY_PASSWORD"}
+    if not inputs["REGISTRY"]:
+        return known
+    existing = Path(inputs.get("DOCKER_CONFIG") or Path.home() / ".docker", "config.json")
+    config = json.loads(existing.read_text(encoding="utf-8")) if existing.exists() else {}
+    login = f"{inputs['REGISTRY_USERNAME']}:{inputs['REGISTRY_PASSWORD']}".encode()
+    config.setdefault("auths", {})[inputs["REGISTRY"]] = {"auth": base64.b64encode(login).decode()}
+    config.get("credHelpers", {}).pop(inputs["REGISTRY"], None)
+    Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return {**known, "DOCKER_CONFIG": folder}
+
+
+def facts(target):
+    """Returns what later steps want to know of a target."""
+    known = {"kind": target["kind"], "project": target["project"], "status": target["status"]}
+    if zips := target.get("lambda", {}).get("artifacts"):
+        function = next((file for file in zips if file["kind"] == "function"), zips[0])
+        known["zip"] = str(Path(function["path"]).absolute())
+        known.update({key: function[key] for key in ("sha256", "code_sha256", "size")})
+        known["files"] = [str(Path(file["path"]).absolute()) for file in zips]
+    if image := target.get("image"):
+        known.update(digest=image["digest"], size=max(platform["size"] for platform in image["platforms"]))
+        known["references"] = [tag["reference"] for tag in (image.get("pushed") or {}).get("tags", [])]
+        places = [output.partition(":") for output in image["outputs"]]
+        known["files"] = [str(Path(place).absolute()) for _, _, place in places]
+    return known
+
+
+def single(targets):
+    """Returns the outputs of the one target, if there is one."""
+    if len(targets) != 1:
+        return {}
+    (target,) = targets.values()
+    return {name: target[name] for name in ("digest", "zip", "sha256", "size") if name in target}
+
+
+def summary(document, targets):
+    """Returns the summary of the job, as Markdown."""
+    if "error" in document:
+        return "### pybundle failed\n" + failure(document["error"])
+    built = sum(target["status"] != "failed" for target in targets.values())
+    lines = [f"### pybundle: {built} of {len(targets)} targets", ""]
+    lines += ["| target | kind | | size | |", "| --- | --- | --- | ---: | --- |"]
+    for name, target in targets.items():
+        status = ":x: failed" if target["status"] == "failed" else target["status"]
+        size = bytes_for_people(target["size"]) if "size" in target else ""
+        known = target.get("references") or [target.get("digest") or target.get("sha256")]
+        code = "<br>".join(f"`{word}`" for word in known if word)
+        lines.append(f"| {name} | {target['kind']} | {status} | {size} | {code} |")
+    failures = [target for target in document["targets"] if "error" in target]
+    sections = [f"\n#### {target['name']}\n" + failure(target["error"]) for target in failures]
+    return "\n".join(lines) + "\n" + "".join(sections)
+
+
+def bytes_for_people(size):
+    """Returns a size as pybundle prints it."""
+    units = ["B", "KiB", "MiB", "GiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.1f} {units[0]}" if units[0] != "B" else f"{size} B"
+
+
+def failure(error):
+    """Returns what went wrong, as Markdown."""
+    lines = [error["message"], *error["causes"]]
+    hints = "".join(f"- {hint}\n" for hint in error["hints"])
+    return "\n```text\n" + "\n".join(lines) + f"\n```\n\n{hints}"
+
+
+def annotations(document):
+    """Yields GitHub's lines for what failed, and for what the build warns of."""
+    for target in [document, *document.get("targets", [])]:
+        title = f"pybundle: {target['name']}" if "name" in target else "pybundle"
+        built = target.get("lambda") or target.get("image") or {}
+        for warning in built.get("warnings", []):
+            yield f"::warning title={escaped(title, ':,')}::{escaped(warning)}"
+        if error := target.get("error"):
+            lines = [error["message"], *error["causes"], *error["hints"]]
+            # What is wrong in a file is shown at its line.
+            place = re.match(r"([^\s:]+):([0-9]+): ", error["message"])
+            at = f",file={escaped(place[1], ':,')},line={place[2]}" if place else ""
+            yield f"::error title={escaped(title, ':,')}{at}::" + escaped("\n".join(lines))
+
+
+def escaped(text, also=""):
+    """Returns text as it stands in a command of GitHub's log."""
+    return "".join(f"%{ord(letter):02X}" if letter in "%\r\n" + also else letter for letter in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

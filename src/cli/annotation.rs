@@ -1,0 +1,157 @@
+//! Annotations of GitHub's workflows: lines by which a step points at what is wrong, and where.
+//!
+//! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>; how values are escaped is as in
+//! GitHub's toolkit, `packages/core/src/command.ts`. The runner reads them on standard error, too.
+
+use std::fmt;
+use std::path::Path;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The step fails.
+    Error,
+    /// It does not.
+    Warning,
+}
+
+/// A line that the runner turns into an annotation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Annotation<'a> {
+    level: Level,
+    place: Option<Place<'a>>,
+    /// Whom it is about.
+    prefix: &'a str,
+    /// What is said, in one line or several.
+    message: &'a str,
+}
+
+impl<'a> Annotation<'a> {
+    /// Makes an annotation at the first place that a line of the message begins with. `resolve` returns the path of a file by which the
+    /// runner knows it, and none if there is no such file.
+    pub fn new(level: Level, prefix: &'a str, message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Self {
+        Self { level, place: Place::of(message, resolve), prefix, message }
+    }
+}
+
+/// A place in a file.
+#[derive(Debug, PartialEq, Eq)]
+struct Place<'a> {
+    file: String,
+    line: Option<&'a str>,
+    column: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    /// Returns the first place that a line of a message begins with.
+    fn of(message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
+        message.lines().find_map(|line| Self::of_line(line.trim_start(), &resolve))
+    }
+
+    /// Returns the place that a line begins with: `PATH:LINE:COLUMN`, `PATH:LINE` or `PATH:`, as compilers write it.
+    fn of_line(line: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
+        let ends = line.match_indices(':').map(|(at, _)| line.split_at(at));
+        let (file, mut rest) = ends.filter_map(|(path, rest)| Some((resolve(path)?, rest))).next()?;
+        let mut number = || {
+            let digits = rest.strip_prefix(':')?;
+            let digits = &digits[..digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len())];
+            rest = &rest[1 + digits.len()..];
+            (!digits.is_empty()).then_some(digits)
+        };
+        let line = number();
+        let column = line.and_then(|_| number());
+        Some(Self { file, line, column })
+    }
+}
+
+impl fmt::Display for Annotation<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let command = match self.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+        };
+        write!(formatter, "::{command} title=pybundle")?;
+        if let Some(Place { file, line, column }) = &self.place {
+            write!(formatter, ",file={}", property(file))?;
+            line.iter().try_for_each(|line| write!(formatter, ",line={line}"))?;
+            column.iter().try_for_each(|column| write!(formatter, ",col={column}"))?;
+        }
+        write!(formatter, "::{}{}", data(self.prefix), data(self.message))
+    }
+}
+
+/// Returns the path by which the runner knows a file, if there is one: relative to the workspace, which is the
+/// repository, if it lies there. A step may run in another folder.
+pub fn file(path: &str, workspace: Option<&Path>) -> Option<String> {
+    let path = Path::new(path);
+    if !path.is_file() {
+        return None;
+    }
+    let below = workspace.and_then(|workspace| {
+        let (file, workspace) = (path.canonicalize().ok()?, workspace.canonicalize().ok()?);
+        Some(file.strip_prefix(workspace).ok()?.to_owned())
+    });
+    let path = below.as_deref().unwrap_or_else(|| path.strip_prefix(".").unwrap_or(path));
+    Some(path.display().to_string())
+}
+
+/// Escapes what follows the second `::`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes the value of a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn annotated(message: &str) -> String {
+        let files = ["pyproject.toml", "a:b/100%,c.toml", "C:"];
+        let resolve = |path: &str| files.contains(&path).then(|| path.to_owned());
+        Annotation::new(Level::Error, "", message, resolve).to_string()
+    }
+
+    #[test]
+    fn a_message_points_where_it_says() {
+        for (message, expected) in [
+            ("no wheel fits", "::error title=pybundle::no wheel fits"),
+            (
+                "pyproject.toml:12:3: no",
+                "::error title=pybundle,file=pyproject.toml,line=12,col=3::pyproject.toml:12:3: no",
+            ),
+            (
+                "pyproject.toml:12 imports",
+                "::error title=pybundle,file=pyproject.toml,line=12::pyproject.toml:12 imports",
+            ),
+            ("pyproject.toml: no", "::error title=pybundle,file=pyproject.toml::pyproject.toml: no"),
+            ("pyproject.toml:", "::error title=pybundle,file=pyproject.toml::pyproject.toml:"),
+            ("uv.lock:3: no", "::error title=pybundle::uv.lock:3: no"),
+            (
+                "2 things:\n  nowhere.py:1 is\n  pyproject.toml:3 is\n  pyproject.toml:4 is",
+                "::error title=pybundle,file=pyproject.toml,line=3::2 things:%0A  nowhere.py:1 is%0A  pyproject.toml:3 is\
+                 %0A  pyproject.toml:4 is",
+            ),
+            ("", "::error title=pybundle::"),
+        ] {
+            assert_eq!(annotated(message), expected);
+        }
+    }
+
+    #[test]
+    fn a_warning_about_a_target_has_its_place() {
+        let warning = Annotation::new(Level::Warning, "a%: ", "b:1 is", |path| (path == "b").then(|| path.to_owned()));
+        assert_eq!(warning.to_string(), "::warning title=pybundle,file=b,line=1::a%25: b:1 is");
+    }
+
+    #[test]
+    fn what_means_something_to_the_runner_is_escaped() {
+        assert_eq!(
+            annotated("a:b/100%,c.toml:7: 50 %\r\n::error::no"),
+            "::error title=pybundle,file=a%3Ab/100%25%2Cc.toml,line=7::a:b/100%25,c.toml:7: 50 %25%0D%0A::error::no"
+        );
+    }
+}

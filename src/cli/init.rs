@@ -1,0 +1,221 @@
+//! `pybundle init`: configuration and a CI workflow for a project.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::environment;
+use super::error::CliError;
+use super::printer::{Page, Printer, visible};
+use crate::audit::handler::Handler;
+use crate::report::{FORMAT_VERSION, InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
+use crate::scaffold::{self, Kinds, Project, Proposal, Scaffold, Suite, Wishes};
+
+/// How many things of one kind are shown, unless all are asked for.
+const SHOWN: usize = 3;
+
+/// Arguments of `pybundle init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// The project's folder; of a workspace whose root is no project, each member that can be deployed is set up
+    #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
+    project: PathBuf,
+    /// What to build [default: what suits the project]
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Option<KindChoice>,
+    /// The name of the target for production [default: function, web or app]
+    #[arg(long, value_name = "NAME", value_parser = target_name)]
+    name: Option<String>,
+    /// The Lambda handler: MODULE.FUNCTION [default: the likeliest that the sources have]
+    #[arg(long, value_name = "HANDLER")]
+    handler: Option<Handler>,
+    /// Write no workflow
+    #[arg(long)]
+    no_workflow: bool,
+    /// Show what would be written
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KindChoice {
+    /// A zip for AWS Lambda
+    Lambda,
+    /// An image, and one for the tests
+    Image,
+    /// Both
+    Both,
+}
+
+/// Reads the name of a target.
+fn target_name(text: &str) -> Result<String, &'static str> {
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    match !text.is_empty() && !text.starts_with('.') && text.chars().all(is_allowed) {
+        true => Ok(text.to_owned()),
+        false => Err("the name of a target consists of ASCII letters, digits, `-`, `_` and `.`"),
+    }
+}
+
+/// Writes what suits the project, and prints what was found.
+///
+/// Nothing is asked, not even on a terminal: the likeliest is written, with the alternatives in comments, so that the
+/// same project gets the same files everywhere.
+///
+/// # Errors
+/// See [`scaffold::scaffold`]; or a file cannot be written.
+pub fn run(arguments: InitArguments, printer: &Printer) -> Result<(), CliError> {
+    let kinds = arguments.kind.map(|kind| match kind {
+        KindChoice::Lambda => Kinds::Lambda,
+        KindChoice::Image => Kinds::Image,
+        KindChoice::Both => Kinds::Both,
+    });
+    let wishes = Wishes { kinds, name: arguments.name, handler: arguments.handler };
+    let scaffold = scaffold::scaffold(&arguments.project, &environment::read(), &wishes, !arguments.no_workflow)?;
+    if !arguments.dry_run {
+        for file in &scaffold.files {
+            file.write()?;
+        }
+    }
+    printer.result(&report(&scaffold, arguments.dry_run), |page| show(&scaffold, arguments.dry_run, printer, page))
+}
+
+fn report(scaffold: &Scaffold, dry_run: bool) -> InitReport {
+    let files = scaffold.files.iter().map(|file| InitFileReport {
+        path: file.path.clone(),
+        new: file.is_new(),
+        text: file.addition.clone(),
+    });
+    InitReport {
+        format: FORMAT_VERSION,
+        dry_run,
+        projects: scaffold.proposals.iter().map(project_report).collect(),
+        files: files.collect(),
+        kept: scaffold.kept.clone(),
+        gitlab: scaffold.gitlab.clone(),
+        next: scaffold.next.clone(),
+    }
+}
+
+fn project_report(proposal: &Proposal) -> InitProjectReport {
+    let Proposal { project, targets } = proposal;
+    let targets = targets.iter().map(|target| InitTargetReport {
+        name: target.name.clone(),
+        kind: target.kind.name().to_owned(),
+        what: target.what.clone(),
+    });
+    InitProjectReport {
+        folder: project.folder.clone(),
+        name: project.name.clone(),
+        package: project.is_package,
+        python: project.python.to_string(),
+        python_reason: project.python_reason.to_string(),
+        lock: project.locked.path.clone(),
+        found: found(project),
+        targets: targets.collect(),
+        notes: project.notes(),
+    }
+}
+
+/// Returns everything that was found in a project.
+fn found(project: &Project) -> Vec<InitFoundReport> {
+    let starts = &project.sources.starts;
+    let handlers = starts.handlers.iter().map(|found| InitFoundReport {
+        kind: "handler",
+        name: found.handler.clone(),
+        reason: found.kind.to_string(),
+        path: Some(found.place.path.clone()),
+        line: Some(found.place.line),
+    });
+    let applications = starts.applications.iter().map(|found| InitFoundReport {
+        kind: "application",
+        name: found.reference(),
+        reason: format!("{}{}", found.framework.name, if found.is_factory { ", made by a function" } else { "" }),
+        path: Some(found.place.path.clone()),
+        line: Some(found.place.line),
+    });
+    let programs = starts.programs.iter().map(|found| InitFoundReport {
+        kind: "program",
+        name: found.command.join(" "),
+        reason: found.what.clone(),
+        path: found.place.as_ref().map(|place| place.path.clone()),
+        line: found.place.as_ref().map(|place| place.line),
+    });
+    let suite = project.suite.iter().flatten().map(|Suite { folder, command, .. }| InitFoundReport {
+        kind: "tests",
+        name: format!("{folder}/"),
+        reason: command.join(" "),
+        path: None,
+        line: None,
+    });
+    handlers.chain(applications).chain(programs).chain(suite).collect()
+}
+
+fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut Page) {
+    for proposal in &scaffold.proposals {
+        show_project(proposal, printer, page);
+    }
+    let would = if dry_run { "would " } else { "" };
+    for file in &scaffold.files {
+        let verb = match (dry_run, file.is_new()) {
+            (true, true) => "write",
+            (true, false) => "add to",
+            (false, true) => "wrote",
+            (false, false) => "added to",
+        };
+        page.line(&format!("{would}{verb} {}", file.path.display()));
+        if dry_run {
+            page.line("");
+            file.addition.trim().lines().for_each(|line| page.line(format!("    {line}").trim_end()));
+            page.line("");
+        }
+    }
+    for path in &scaffold.kept {
+        page.line(&format!("left {} as it is", path.display()));
+    }
+    if let Some(snippet) = &scaffold.gitlab {
+        page.line("add to .gitlab-ci.yml:");
+        page.line("");
+        snippet.lines().for_each(|line| page.line(&format!("    {line}")));
+    }
+    page.line("");
+    page.line("next:");
+    scaffold.next.iter().for_each(|command| page.line(&format!("    {command}")));
+}
+
+fn show_project(proposal: &Proposal, printer: &Printer, page: &mut Page) {
+    let Proposal { project, targets } = proposal;
+    page.headline(&project.name, &project.folder.display().to_string());
+    page.field("python", &format!("{}, {}", project.python, project.python_reason));
+    let relative = |path: &Path| path.strip_prefix(&project.folder).unwrap_or(path).display().to_string();
+    let lock = match (&project.locked.path, &project.locked.command) {
+        (Some(path), _) => relative(path),
+        (None, Some(command)) => format!("none yet: {command}"),
+        (None, None) => "none, and nothing that needs one".to_owned(),
+    };
+    page.field("lock", &lock);
+    let found = found(project);
+    let is_program = |found: &InitFoundReport| found.kind == "program";
+    let only_programs = found.iter().all(|found| is_program(found) || found.kind == "tests");
+    for (kind, label) in [("handler", "handler"), ("application", "app"), ("program", "program"), ("tests", "tests")] {
+        let is_shown = |found: &&InitFoundReport| found.kind == kind && (only_programs || !is_program(found));
+        let of_kind: Vec<&InitFoundReport> = found.iter().filter(is_shown).collect();
+        let shown = if printer.is_verbose() || of_kind.len() <= SHOWN + 1 { of_kind.len() } else { SHOWN };
+        for found in &of_kind[..shown] {
+            let place = match (&found.path, found.line) {
+                (Some(path), Some(line)) => format!(", {path}:{line}"),
+                _ => String::new(),
+            };
+            page.field(label, &visible(&format!("{}  ({}{place})", found.name, found.reason)));
+        }
+        if shown < of_kind.len() {
+            page.field("", &format!("{} more; -v shows them", of_kind.len() - shown));
+        }
+    }
+    for target in targets {
+        page.field("target", &format!("{}  ({}: {})", target.name, target.kind.name(), target.what));
+    }
+    for note in project.notes() {
+        page.field("note", &note);
+    }
+    page.line("");
+}

@@ -1,0 +1,96 @@
+//! `pybundle schema`: the JSON schemas of what pybundle prints and reads.
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+
+use super::error::CliError;
+use super::printer::Printer;
+use crate::options;
+use crate::report::{
+    BuildReport, CacheFolderReport, CacheSizeReport, CompletionsReport, ConfigurationReport, DiffReport,
+    FORMAT_VERSION, ImagePlanReport, ImageReport, InitReport, InspectReport, PinReport, PlanReport, ProfileListReport,
+    ProfileReport, PushedReport, SchemaDescription, SchemaListReport, TargetListReport, TargetsReport, VerifyReport,
+};
+
+/// A kind of document that has a schema, which lies in `schemas/NAME.json`, too.
+struct Document {
+    name: &'static str,
+    /// What is one.
+    describes: &'static str,
+    print: fn(&Document, &Printer) -> Result<(), CliError>,
+}
+
+/// The documents, in the order of the commands.
+const DOCUMENTS: &[Document] = &[
+    Document::printed::<BuildReport>("lambda", "pybundle lambda --json"),
+    Document::printed::<ImageReport>("image", "pybundle image --json"),
+    Document::printed::<ImagePlanReport>("image-plan", "pybundle image --dry-run --json"),
+    Document::printed::<PinReport>("image-pin", "pybundle image --pin --json"),
+    Document::printed::<TargetsReport>("build", "pybundle build --json"),
+    Document::printed::<TargetListReport>("build-list", "pybundle build --list --json"),
+    Document::printed::<PushedReport>("push", "pybundle push --json"),
+    Document::printed::<PlanReport>("plan", "pybundle plan --json, pybundle lambda --dry-run --json"),
+    Document::printed::<InspectReport>("inspect", "pybundle inspect --json"),
+    Document::printed::<DiffReport>("diff", "pybundle diff --json"),
+    Document::printed::<VerifyReport>("verify", "pybundle verify --json"),
+    Document::printed::<ConfigurationReport>("config-show", "pybundle config show --json"),
+    Document { name: "config", describes: "[tool.pybundle] in pyproject.toml", print: configuration },
+    Document::printed::<InitReport>("init", "pybundle init --json"),
+    Document::printed::<ProfileListReport>("profile-list", "pybundle profile list --json"),
+    Document::printed::<ProfileReport>("profile-show", "pybundle profile show --json"),
+    Document::printed::<CacheFolderReport>("cache-dir", "pybundle cache dir --json"),
+    Document::printed::<CacheSizeReport>("cache-size", "pybundle cache size|prune|clean --json"),
+    Document::printed::<SchemaListReport>("schema-list", "pybundle schema --json"),
+    Document::printed::<CompletionsReport>("completions", "pybundle completions --json"),
+];
+
+impl Document {
+    /// Describes what commands print.
+    const fn printed<T: JsonSchema>(name: &'static str, by: &'static str) -> Self {
+        Self { name, describes: by, print: printed::<T> }
+    }
+}
+
+/// Prints the schema of what commands print, under the document's name and version.
+fn printed<T: JsonSchema>(Document { name, describes, .. }: &Document, printer: &Printer) -> Result<(), CliError> {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<T>();
+    schema.insert("$id".to_owned(), format!("urn:pybundle:schema:{name}:{FORMAT_VERSION}").into());
+    schema.insert("title".to_owned(), format!("{describes}, format {FORMAT_VERSION}").into());
+    printer.document(&schema)
+}
+
+/// Prints the schema of what pyproject.toml configures.
+fn configuration(_: &Document, printer: &Printer) -> Result<(), CliError> {
+    printer.document(&options::schema())
+}
+
+/// Arguments of `pybundle schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArguments {
+    /// The document [default: list them]
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(DOCUMENTS.iter().map(|document| document.name)))]
+    name: Option<String>,
+}
+
+/// Prints a schema, or lists them.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn run(arguments: SchemaArguments, printer: &Printer) -> Result<(), CliError> {
+    if let Some(document) = DOCUMENTS.iter().find(|document| arguments.name.as_deref() == Some(document.name)) {
+        return (document.print)(document, printer);
+    }
+    let schemas = DOCUMENTS.iter().map(|&Document { name, describes, .. }| SchemaDescription {
+        name: name.to_owned(),
+        describes: describes.to_owned(),
+    });
+    let report = SchemaListReport { format: FORMAT_VERSION, schemas: schemas.collect() };
+    printer.result(&report, |page| {
+        let rows: Vec<_> =
+            report.schemas.iter().map(|schema| [schema.name.clone(), schema.describes.clone()]).collect();
+        page.table(&rows, &[]);
+    })
+}

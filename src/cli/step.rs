@@ -1,0 +1,233 @@
+//! Steps of the work that are told of by lines, where no bar is shown: each at its end, if it took longer than a second, and
+//! while it lasts longer than ten.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::printer::{Printer, ShownProgress, count, size};
+use crate::report::Phase;
+
+/// What ends sooner is not told of.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+/// What lasts longer is told of while it does: then, after twice as long, and so on, but once a minute.
+const LASTING: Duration = Duration::from_secs(10);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The steps of one piece of work, one after another.
+pub struct Steps {
+    printer: Printer,
+    /// Whose they are: a target's name, or nothing.
+    label: String,
+    current: Mutex<Option<(Phase, Step)>>,
+}
+
+impl Steps {
+    /// Makes steps that are told of as `printer` allows, each after a label if there is one.
+    pub fn new(printer: Printer, label: &str) -> Self {
+        let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
+        Self { printer, label, current: Mutex::new(None) }
+    }
+
+    /// Begins a step.
+    pub fn start(&self, phase: Phase, total: u64) {
+        if self.printer.progress() != ShownProgress::Lines {
+            return;
+        }
+        let amount = Arc::new(Amount { phase, total, done: AtomicU64::new(0) });
+        let (counted, printer, label) = (Arc::clone(&amount), self.printer, self.label.clone());
+        let clock =
+            Clock::start(LASTING, move |elapsed| printer.remark(&format!("{label}{}", counted.lasting(elapsed))));
+        if let Ok(mut current) = self.current.lock() {
+            *current = Some((phase, Step { amount, began: Instant::now(), clock }));
+        }
+    }
+
+    /// Counts what is done.
+    pub fn advance(&self, phase: Phase, amount: u64) {
+        if let Ok(current) = self.current.lock()
+            && let Some((_, step)) = current.as_ref().filter(|(current, _)| *current == phase)
+        {
+            step.amount.done.fetch_add(amount, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends a step.
+    pub fn finish(&self, phase: Phase) {
+        let ended = self.current.lock().ok().and_then(|mut current| current.take_if(|(current, _)| *current == phase));
+        if let Some((_, Step { amount, began, clock })) = ended {
+            // Nothing may be said of it after its end.
+            drop(clock);
+            if let Some(line) = amount.ended(began.elapsed()) {
+                self.printer.remark(&format!("{}{line}", self.label));
+            }
+        }
+    }
+}
+
+/// A step that goes on. What is dropped before it is finished has failed, which others tell of.
+struct Step {
+    amount: Arc<Amount>,
+    began: Instant,
+    clock: Clock,
+}
+
+/// How much of a step is done.
+struct Amount {
+    phase: Phase,
+    /// How much there is to do; 0 if nobody knows.
+    total: u64,
+    done: AtomicU64,
+}
+
+impl Amount {
+    /// Returns what is said of a step at its end, if it is worth it.
+    fn ended(&self, elapsed: Duration) -> Option<String> {
+        let verb = match self.phase {
+            Phase::Fetch => "fetched",
+            Phase::Build => "built",
+            Phase::Layers => "made",
+            Phase::Write => "wrote",
+            Phase::Push => "pushed",
+            Phase::Pull => "pulled",
+        };
+        let done = self.amount(self.done.load(Ordering::Relaxed));
+        (elapsed >= WORTH_TELLING).then(|| format!("{verb} {done} in {:.1} s", elapsed.as_secs_f64()))
+    }
+
+    /// Returns what is said of a step that lasts.
+    fn lasting(&self, elapsed: Duration) -> String {
+        let verb = match self.phase {
+            Phase::Fetch => "fetching",
+            Phase::Build => "building",
+            Phase::Layers => "making layers",
+            Phase::Write => "writing",
+            Phase::Push => "pushing",
+            Phase::Pull => "pulling",
+        };
+        let done = self.done.load(Ordering::Relaxed);
+        // More may be done than was known beforehand, as the headers of an archive.
+        let done = match self.total {
+            total if total < done || total == 0 => self.amount(done),
+            total => format!("{} of {}", self.plain(done), self.amount(total)),
+        };
+        format!("still {verb} after {} s: {done}", elapsed.as_secs())
+    }
+
+    /// Returns an amount of what the phase counts.
+    fn amount(&self, number: u64) -> String {
+        match self.phase {
+            Phase::Build => count(number, "project"),
+            Phase::Layers => count(number, "layer"),
+            Phase::Fetch | Phase::Write | Phase::Push | Phase::Pull => size(number),
+        }
+    }
+
+    /// Returns an amount without the noun.
+    fn plain(&self, number: u64) -> String {
+        match self.phase {
+            Phase::Build | Phase::Layers => number.to_string(),
+            Phase::Fetch | Phase::Write | Phase::Push | Phase::Pull => size(number),
+        }
+    }
+}
+
+/// Calls a function from time to time, until it is dropped.
+struct Clock {
+    /// Stops the thread when it goes.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Clock {
+    fn start(first: Duration, mut act: impl FnMut(Duration) + Send + 'static) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let began = Instant::now();
+        let thread = thread::spawn(move || {
+            let mut next = first;
+            while stopped.recv_timeout(next.saturating_sub(began.elapsed())) == Err(RecvTimeoutError::Timeout) {
+                act(began.elapsed());
+                next = after(next);
+            }
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It only prints: if that failed, nothing can be told of it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Returns when a step that lasts is told of the next time.
+fn after(told: Duration) -> Duration {
+    told + told.min(MINUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amount(phase: Phase, done: u64, total: u64) -> Amount {
+        Amount { phase, total, done: AtomicU64::new(done) }
+    }
+
+    #[test]
+    fn a_step_is_told_of_if_it_took_long() {
+        let seconds = Duration::from_secs_f64;
+        let fetch = amount(Phase::Fetch, 35_756_442, 0);
+        assert_eq!(fetch.ended(seconds(0.999)), None);
+        assert_eq!(fetch.ended(seconds(2.34)).unwrap(), "fetched 34.1 MiB in 2.3 s");
+        assert_eq!(amount(Phase::Build, 1, 1).ended(seconds(61.0)).unwrap(), "built 1 project in 61.0 s");
+    }
+
+    #[test]
+    fn a_step_that_lasts_says_how_far_it_is() {
+        let seconds = Duration::from_secs;
+        for (phase, done, total, expected) in [
+            (Phase::Fetch, 1024, 2048, "still fetching after 20 s: 1.0 KiB of 2.0 KiB"),
+            (Phase::Pull, 1024, 0, "still pulling after 20 s: 1.0 KiB"),
+            (Phase::Write, 1025, 1024, "still writing after 20 s: 1.0 KiB"),
+            (Phase::Build, 0, 3, "still building after 20 s: 0 of 3 projects"),
+        ] {
+            assert_eq!(amount(phase, done, total).lasting(seconds(20)), expected);
+        }
+    }
+
+    #[test]
+    fn a_step_is_never_silent_for_longer_than_a_minute() {
+        let times: Vec<u64> = std::iter::successors(Some(LASTING), |told| Some(after(*told)))
+            .take(6)
+            .map(|time| time.as_secs())
+            .collect();
+        assert_eq!(times, [10, 20, 40, 80, 140, 200]);
+    }
+
+    #[test]
+    fn a_clock_strikes_until_it_is_dropped() {
+        let (strike, struck) = mpsc::channel();
+        let clock = Clock::start(Duration::from_millis(1), move |elapsed| {
+            let _ = strike.send(elapsed);
+        });
+        let times: Vec<Duration> = struck.iter().take(3).collect();
+        assert!(times[0] >= Duration::from_millis(1) && times.is_sorted());
+        drop(clock);
+        // Its thread is gone, and the sender with it: what was sent comes to an end.
+        struck.iter().for_each(drop);
+        assert!(struck.recv().is_err());
+    }
+
+    #[test]
+    fn a_clock_that_is_dropped_does_not_wait() {
+        let began = Instant::now();
+        drop(Clock::start(Duration::from_secs(3600), |_| unreachable!("it is dropped long before")));
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+}

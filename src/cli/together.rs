@@ -1,0 +1,104 @@
+//! Progress of several targets that are built side by side.
+
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::printer::{Printer, ShownProgress};
+use super::step::Steps;
+use crate::redact;
+use crate::report::{Phase, Reporter};
+
+/// One display for several targets: a bar that counts them, and names those that are being built.
+pub struct Together<'a> {
+    printer: &'a Printer,
+    names: Vec<String>,
+    bar: Option<ProgressBar>,
+    active: Mutex<Vec<usize>>,
+}
+
+/// What one of several targets reports to: its warnings say whose they are.
+pub struct OfTarget<'a> {
+    together: &'a Together<'a>,
+    position: usize,
+    steps: Steps,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl<'a> Together<'a> {
+    /// Makes a display for targets of these names.
+    pub fn new(printer: &'a Printer, names: Vec<String>) -> Self {
+        let bar = (printer.progress() == ShownProgress::Bars).then(|| {
+            let bar = ProgressBar::with_draw_target(Some(names.len() as u64), ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("  building [{bar:30}] {pos} of {len}  {msg}") {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar
+        });
+        Self { printer, names, bar, active: Mutex::new(Vec::new()) }
+    }
+
+    /// Returns what a target reports to, and shows that it has begun.
+    pub fn reporter(&'a self, position: usize) -> OfTarget<'a> {
+        self.show(|active| active.push(position));
+        let steps = Steps::new(*self.printer, &self.names[position]);
+        OfTarget { together: self, position, steps, warnings: Mutex::new(Vec::new()) }
+    }
+
+    /// Shows that a target has ended.
+    pub fn finished(&self, position: usize) {
+        self.show(|active| active.retain(|active| *active != position));
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+
+    /// Removes the display.
+    pub fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn show(&self, change: impl FnOnce(&mut Vec<usize>)) {
+        if let (Some(bar), Ok(mut active)) = (&self.bar, self.active.lock()) {
+            change(&mut active);
+            let names: Vec<&str> = active.iter().map(|position| self.names[*position].as_str()).collect();
+            bar.set_message(names.join(", "));
+        }
+    }
+}
+
+impl OfTarget<'_> {
+    /// Returns what was warned of.
+    pub fn warnings(self) -> Vec<String> {
+        self.warnings.into_inner().unwrap_or_default()
+    }
+}
+
+impl Reporter for OfTarget<'_> {
+    fn start(&self, phase: Phase, total: u64) {
+        self.steps.start(phase, total);
+    }
+
+    fn advance(&self, phase: Phase, amount: u64) {
+        self.steps.advance(phase, amount);
+    }
+
+    fn finish(&self, phase: Phase) {
+        self.steps.finish(phase);
+    }
+
+    fn warn(&self, message: &str) {
+        let message = redact::text(message);
+        let Together { printer, names, bar, .. } = self.together;
+        let say = || printer.warning_of(&names[self.position], &message);
+        match bar {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.push(message);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use std::io;
+
+use oci_spec::image::MediaType;
+use tar::EntryType;
+
+use super::*;
+use crate::image::search::Search;
+
+/// An entry of a layer: its path, its type, its mode, its owner, and the target of a link.
+type Entry<'a> = (&'a str, EntryType, u32, u64, &'a str);
+
+const FILE: EntryType = EntryType::Regular;
+const FOLDER: EntryType = EntryType::Directory;
+const LINK: EntryType = EntryType::Symlink;
+
+fn layer(entries: &[Entry]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, kind, mode, owner, target) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(*kind);
+        header.set_mode(*mode);
+        header.set_uid(*owner);
+        header.set_gid(*owner);
+        header.set_size(0);
+        if !target.is_empty() && *kind != FILE {
+            builder.append_link(&mut header, path, target).unwrap();
+        } else if *kind == FILE {
+            header.set_size(target.len() as u64);
+            builder.append_data(&mut header, path, target.as_bytes()).unwrap();
+        } else {
+            builder.append_data(&mut header, path, io::empty()).unwrap();
+        }
+    }
+    builder.into_inner().unwrap()
+}
+
+/// Returns the file system of layers, the highest first.
+fn files(layers: &[&[Entry]]) -> FileSystem {
+    let mut search = Search::default();
+    for entries in layers {
+        search.in_layer(&MediaType::ImageLayer, layer(entries).as_slice()).unwrap();
+    }
+    search.file_system().unwrap().clone()
+}
+
+/// A base as Debian's are, whose `/bin` is a link.
+const DEBIAN: &[Entry] = &[
+    ("./", FOLDER, 0o755, 0, ""),
+    ("./bin", LINK, 0o777, 0, "usr/bin"),
+    ("./etc/", FOLDER, 0o755, 0, ""),
+    ("./etc/passwd", FILE, 0o644, 0, "root:x:0:0:root:/root:/bin/bash\n"),
+    ("./etc/shadow", FILE, 0o640, 42, "root:*:::::::\n"),
+    ("./root/", FOLDER, 0o700, 0, ""),
+    ("./tmp/", FOLDER, 0o1777, 0, ""),
+    ("./usr/", FOLDER, 0o755, 0, ""),
+    ("./usr/bin/", FOLDER, 0o755, 0, ""),
+    ("./usr/bin/dash", FILE, 0o755, 0, ""),
+    ("./usr/bin/sh", LINK, 0o777, 0, "dash"),
+    ("./usr/bin/notes", FILE, 0o644, 0, ""),
+    ("./usr/bin/hard", EntryType::Link, 0o755, 0, "usr/bin/dash"),
+    ("./usr/bin/lost", LINK, 0o777, 0, "/nowhere"),
+    ("./usr/bin/round", LINK, 0o777, 0, "round"),
+    ("./var/", FOLDER, 0o755, 0, ""),
+    ("./var/run", LINK, 0o777, 0, "../run"),
+    ("./run/", FOLDER, 0o755, 0, ""),
+    ("./srv/data/", FOLDER, 0o750, 33, ""),
+];
+
+#[test]
+fn paths_are_found_through_links() {
+    let files = files(&[DEBIAN]);
+    for (path, place, end) in [
+        ("bin/x", "usr/bin/x", "usr/bin/x"),
+        ("/bin/sh", "usr/bin/sh", "usr/bin/dash"),
+        ("bin", "bin", "usr/bin"),
+        ("var/run/app/pid", "run/app/pid", "run/app/pid"),
+        ("/usr/../bin/./sh", "usr/bin/sh", "usr/bin/dash"),
+        ("../../etc", "etc", "etc"),
+        ("", "", ""),
+    ] {
+        assert_eq!(files.resolve(path, false).as_deref(), Some(place), "{path}");
+        assert_eq!(files.resolve(path, true).as_deref(), Some(end), "{path}");
+    }
+    assert_eq!(files.resolve("usr/bin/round", true), None);
+    assert_eq!(files.resolve("usr/bin/round/x", false), None);
+}
+
+#[test]
+fn programs_are_what_somebody_may_execute() {
+    let files = files(&[DEBIAN]);
+    for (path, is_program) in [
+        ("/bin/sh", true),
+        ("/usr/bin/dash", true),
+        ("/usr/bin/hard", true),
+        ("/usr/bin/notes", false),
+        ("/usr/bin/lost", false),
+        ("/usr/bin/round", false),
+        ("/usr/bin", false),
+        ("/bin/bash", false),
+    ] {
+        assert_eq!(files.has_program(path), is_program, "{path}");
+    }
+}
+
+#[test]
+fn folders_are_whose_they_are() {
+    let files = files(&[DEBIAN]);
+    let special = |path: &str| files.special_folder(path).map(|access| access.to_string());
+    assert_eq!(special("tmp").as_deref(), Some("1777 0:0"));
+    assert_eq!(special("srv/data").as_deref(), Some("0750 33:33"));
+    assert_eq!((special("usr"), special("nowhere")), (None, None));
+    assert!(files.is_folder("usr") && files.is_folder("") && !files.is_folder("bin") && !files.is_folder("usr/bin/sh"));
+    assert!(files.is_link("bin") && !files.is_link("usr"));
+}
+
+#[test]
+fn texts_keep_their_bytes_and_their_owner() {
+    let files = files(&[DEBIAN]);
+    let (access, text) = files.text("etc/shadow").unwrap();
+    assert_eq!((access.to_string().as_str(), text), ("0640 42:42", &b"root:*:::::::\n"[..]));
+    assert!(files.text("etc/passwd").is_some() && files.text("etc/group").is_none());
+}
+
+#[test]
+fn a_higher_layer_hides_what_is_below_it() {
+    let above: &[Entry] = &[
+        ("etc/passwd", FILE, 0o644, 0, "app:x:1:1::/:\n"),
+        ("usr/bin/dash", FILE, 0o644, 0, ""),
+        ("usr/bin/.wh.hard", FILE, 0o644, 0, ""),
+        ("tmp", FOLDER, 0o755, 0, ""),
+        ("srv", LINK, 0o777, 0, "/opt"),
+        ("root/.wh..wh..opq", FILE, 0o644, 0, ""),
+        ("root/run", FILE, 0o755, 0, ""),
+    ];
+    let files = files(&[above, DEBIAN]);
+    assert_eq!(files.text("etc/passwd").unwrap().1, b"app:x:1:1::/:\n");
+    for gone in ["/bin/sh", "/usr/bin/hard", "/usr/bin/.wh.hard"] {
+        assert!(!files.has_program(gone), "{gone}");
+    }
+    assert!(files.has_program("/root/run"));
+    assert_eq!(files.special_folder("tmp"), None);
+    assert_eq!((files.special_folder("srv/data"), files.resolve("srv/x", false).as_deref()), (None, Some("opt/x")));
+    let noted: FileSystem = serde_json::from_str(&serde_json::to_string(&files).unwrap()).unwrap();
+    assert_eq!(noted, files);
+}

@@ -1,0 +1,107 @@
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Returns a file system with these files that name users and groups.
+fn files(texts: &[(&str, &str)]) -> FileSystem {
+    let access = |path: &str| match path {
+        "etc/shadow" => Access { mode: 0o640.into(), owner: Owner { uid: 0, gid: 42 } },
+        _ => Access::FILE,
+    };
+    let texts: BTreeMap<&str, (Access, &[u8])> =
+        texts.iter().map(|(path, text)| (*path, (access(path), text.as_bytes()))).collect();
+    let text = serde_json::json!({
+        "folders": ["home", "etc"],
+        "special": { "home": Access::root(0o711.into()) },
+        "links": {},
+        "programs": [],
+        "texts": texts,
+    });
+    serde_json::from_value(text).unwrap()
+}
+
+fn users(texts: &[&str]) -> Vec<NewUser> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// Returns the files and folders of a layer, each with whose it is, and the text of a file.
+fn shown(tree: &LayerTree) -> Vec<String> {
+    let text = |entry: &Entry| String::from_utf8(entry.content.read(1 << 20).unwrap()).unwrap();
+    let files = tree.files.iter().map(|(path, entry)| format!("{path} {}: {}", entry.access, text(entry)));
+    let folders = tree.files.folders().map(|(path, access)| format!("{path}/ {access}"));
+    files.chain(folders).collect()
+}
+
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin";
+const GROUP: &str = "root:x:0:\nwww-data:x:33:\nusers:x:100:\n";
+
+#[test]
+fn texts_name_users() {
+    for (text, expected) in
+        [("app", "app:1000:1000"), ("app:7", "app:7:7"), ("_a-b0:7:100", "_a-b0:7:100"), ("a:1:0", "a:1:0")]
+    {
+        assert_eq!(text.parse::<NewUser>().unwrap().to_string(), expected);
+    }
+    let long = "a".repeat(33);
+    for wrong in ["", "App", "1a", "-a", "a b", "a/b", "a:", "a:b", "a:-1", "a:1:", "a:1:b", "a:1:2:3", "root:0", &long]
+    {
+        assert_eq!(wrong.parse::<NewUser>().unwrap_err().text, wrong);
+    }
+}
+
+#[test]
+fn a_user_is_what_useradd_would_make() {
+    let files = files(&[("etc/passwd", PASSWD), ("etc/group", GROUP), ("etc/shadow", "root:*:::::::\n")]);
+    let tree = add(&users(&["app", "job:1001:100"]), &files).unwrap();
+    assert_eq!(
+        shown(&tree),
+        [
+            format!("etc/group 0644 0:0: {GROUP}app:x:1000:\n"),
+            format!(
+                "etc/passwd 0644 0:0: {PASSWD}\napp:x:1000:1000::/home/app:/bin/sh\njob:x:1001:100::/home/job:/bin/sh\n"
+            ),
+            "etc/shadow 0640 0:42: root:*:::::::\napp:!:::::::\njob:!:::::::\n".to_owned(),
+            "home/ 0711 0:0".to_owned(),
+            "home/app/ 0755 1000:1000".to_owned(),
+            "home/job/ 0755 1001:100".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn an_empty_base_gets_all_of_it() {
+    let tree = add(&users(&["app"]), &FileSystem::default()).unwrap();
+    assert_eq!(
+        shown(&tree),
+        [
+            "etc/group 0644 0:0: app:x:1000:\n",
+            "etc/passwd 0644 0:0: app:x:1000:1000::/home/app:/bin/sh\n",
+            "home/app/ 0755 1000:1000",
+        ]
+    );
+}
+
+#[test]
+fn who_is_there_is_left_alone() {
+    let files = files(&[("etc/passwd", PASSWD), ("etc/group", GROUP)]);
+    let tree = add(&users(&["www-data:33"]), &files).unwrap();
+    assert_eq!(shown(&tree), [""; 0]);
+    assert!(is_user(&files, "www-data") && !is_user(&files, "app"));
+    let twice = add(&users(&["app", "app"]), &files).unwrap();
+    assert_eq!(shown(&twice), shown(&add(&users(&["app"]), &files).unwrap()));
+}
+
+#[test]
+fn a_name_or_a_number_of_somebody_elses_is_refused() {
+    let files = files(&[("etc/passwd", PASSWD), ("etc/group", GROUP)]);
+    for (user, expected) in [
+        ("www-data", "www-data:1000:1000 cannot be added: the base's etc/passwd has `www-data:x:33:33:"),
+        ("www-data:33:100", "www-data:33:100 cannot be added: the base's etc/passwd has `www-data:x:33:33:"),
+        ("app:33", "app:33:33 cannot be added: the base's etc/passwd has `www-data:x:33:33:"),
+        ("users", "users:1000:1000 cannot be added: the base's etc/group has `users:x:100:`"),
+    ] {
+        let error = add(&users(&[user]), &files).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.hints().len(), 1);
+    }
+}

@@ -1,0 +1,320 @@
+//! What the user names of the application's files, and where it goes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::tree::{Mode, Owner};
+
+/// Files that the user names: as `PATH[:DEST]`, or as a table with the keys `path`, `to`, `mode` and `owner`.
+///
+/// `PATH` is a file or a folder, absolute or relative to the project. Without `DEST` it keeps its own name and lies at
+/// the artifact's root, as `cp -r PATH .` would put it; `PATH` `.` is the content of the project's folder. `DEST` is
+/// the path inside the artifact: of the file, or of what is in the folder; `.` is the root. A `DEST` that ends in `/`
+/// is a folder that `PATH` is put into by its own name. A `DEST` that begins with `/` starts at the root of an image's
+/// file system; Lambda's zips have no such place.
+///
+/// `mode` is that of the file, or of every file in the folder; without it they are 0755 if they are executable, else
+/// 0644. `owner` is whose they are, and the folders among them, which then are there even if nothing is in them;
+/// without it all of it is root's. Other folders are root's, and 0755.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Include {
+    pub(super) source: PathBuf,
+    pub(super) destination: Destination,
+    pub(super) mode: Option<Mode>,
+    pub(super) owner: Option<Owner>,
+}
+
+/// Where in the artifact something goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) start: Start,
+    /// The path from there, without slashes around it; empty for the start itself.
+    pub(super) path: String,
+    /// Whether the path is a folder that something is put into by its own name.
+    pub(super) is_folder: bool,
+}
+
+/// Where a path in the artifact starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Start {
+    /// In the folder of the application's files: the root of a zip.
+    Application,
+    /// At the root of an image's file system.
+    Root,
+}
+
+/// A text that is no `PATH[:DEST]`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not of the form PATH[:DEST]: {reason}")]
+pub struct InvalidInclude {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl Include {
+    /// Makes a relative path one of a folder's.
+    pub fn rebase(&mut self, folder: &Path) {
+        self.source = folder.join(&self.source);
+    }
+
+    /// Returns the file or folder that is named.
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// Returns the `PATH[:DEST]` that means the same but for mode and owner.
+    fn text(&self) -> String {
+        let source = self.source.to_string_lossy();
+        self.destination.text().map_or_else(|| source.to_string(), |to| format!("{source}:{to}"))
+    }
+}
+
+impl Destination {
+    /// The place of what is given none.
+    fn unstated() -> Self {
+        Self { start: Start::Application, path: String::new(), is_folder: true }
+    }
+
+    /// Returns the text that it is written as; none if it need not be.
+    pub(super) fn text(&self) -> Option<String> {
+        let Self { start, path, is_folder } = self;
+        match (start, path.as_str(), is_folder) {
+            (Start::Application, "", true) => None,
+            (Start::Application, "", false) => Some(".".to_owned()),
+            (Start::Application, path, _) => Some(format!("{path}{}", if *is_folder { "/" } else { "" })),
+            (Start::Root, "", true) => Some("/".to_owned()),
+            (Start::Root, "", false) => Some("/.".to_owned()),
+            (Start::Root, path, _) => Some(format!("/{path}{}", if *is_folder { "/" } else { "" })),
+        }
+    }
+}
+
+impl FromStr for Destination {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        if text.is_empty() {
+            Err("the destination is empty")
+        } else if parts.contains(&"..") {
+            Err("the destination has the component `..`")
+        } else {
+            let start = if text.starts_with('/') { Start::Root } else { Start::Application };
+            Ok(Self { start, path: parts.join("/"), is_folder: text.ends_with('/') })
+        }
+    }
+}
+
+impl FromStr for Include {
+    type Err = InvalidInclude;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInclude> {
+        let invalid = |reason| InvalidInclude { text: text.to_owned(), reason };
+        let (source, to) = text.rsplit_once(':').map_or((text, None), |(source, to)| (source, Some(to)));
+        if source.is_empty() {
+            return Err(invalid("the path is empty"));
+        }
+        let destination = to.map_or_else(|| Ok(Destination::unstated()), str::parse).map_err(invalid)?;
+        Ok(Self { source: PathBuf::from(source), destination, mode: None, owner: None })
+    }
+}
+
+/// The form of an include that has more to say than a text can.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "IncludeTable")]
+struct Table {
+    /// A file or a folder, relative to the folder of the file that says so.
+    #[schemars(length(min = 1))]
+    path: String,
+    /// Its path in the artifact, or, with a slash at its end, the folder that it goes into by its own name. In images, a
+    /// slash at its beginning stands for the root of the file system. Without it, its own name at the artifact's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    to: Option<String>,
+    /// The mode of the file, or of every file in the folder: three octal digits. Without it, 0755 for what is executable
+    /// and 0644 for the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", regex(pattern = "^0?[0-7]{3}$"))]
+    mode: Option<Stated>,
+    /// The owner in an image, by numbers: UID or UID:GID. Without it, root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", regex(pattern = "^[0-9]+(:[0-9]+)?$"))]
+    owner: Option<Stated>,
+}
+
+/// A text that looks like a number, and is easily written as one.
+#[derive(Serialize)]
+struct Stated(String);
+
+impl<'de> Deserialize<'de> for Stated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Stated;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text: write the digits between quotation marks")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Stated, E> {
+                Ok(Stated(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Include {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Include;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text PATH[:DEST], or a table with the keys path, to, mode and owner")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Include, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Include, A::Error> {
+                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
+                let invalid = |reason| de::Error::custom(format!("`{}` cannot be included: {reason}", table.path));
+                if table.path.is_empty() {
+                    return Err(de::Error::custom("the path of an include is empty"));
+                }
+                let destination = table.to.as_deref().map_or_else(|| Ok(Destination::unstated()), str::parse);
+                let destination = destination.map_err(|reason| invalid(reason.to_owned()))?;
+                let mode = table.mode.as_ref().map(|Stated(text)| text.parse::<Mode>()).transpose();
+                let owner = table.owner.as_ref().map(|Stated(text)| text.parse::<Owner>()).transpose();
+                let mode = mode.map_err(|error| invalid(error.to_string()))?;
+                let owner = owner.map_err(|error| invalid(error.to_string()))?;
+                Ok(Include { source: PathBuf::from(&table.path), destination, mode, owner })
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl Serialize for Include {
+    /// Writes a text where that says all, else a table.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.text();
+        if text.parse().as_ref() == Ok(self) {
+            return text.serialize(serializer);
+        }
+        let table = Table {
+            path: self.source.to_string_lossy().into_owned(),
+            to: self.destination.text(),
+            mode: self.mode.map(|mode| Stated(mode.to_string())),
+            owner: self.owner.map(|owner| Stated(owner.to_string())),
+        };
+        table.serialize(serializer)
+    }
+}
+
+impl JsonSchema for Include {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Include".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "description": "A file or a folder of the application, and where it goes.",
+            "anyOf": [
+                { "description": "PATH[:DEST]", "type": "string", "minLength": 1 },
+                generator.subschema_for::<Table>(),
+            ],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn include(value: Value) -> Result<Include, String> {
+        serde_json::from_value(value).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_text_and_a_table_mean_the_same() {
+        for (text, to) in [
+            ("src", None),
+            ("src:app", Some("app")),
+            ("src:app/", Some("app/")),
+            ("src:.", Some(".")),
+            ("src:/", Some("/")),
+            ("src:/.", Some("/.")),
+            ("src:/usr/local/bin/", Some("/usr/local/bin/")),
+            ("src:/usr/local/bin/run", Some("/usr/local/bin/run")),
+        ] {
+            let parsed = include(json!(text)).unwrap();
+            assert_eq!(parsed, text.parse().unwrap());
+            assert_eq!(parsed, include(json!({ "path": "src", "to": to })).unwrap(), "{text}");
+            assert_eq!(json!(parsed), json!(text));
+        }
+    }
+
+    #[test]
+    fn what_a_text_cannot_say_is_written_as_a_table() {
+        for table in [
+            json!({ "path": "run.sh", "mode": "0755" }),
+            json!({ "path": "run.sh", "to": "/usr/bin/", "mode": "0640", "owner": "1000:50" }),
+            json!({ "path": "a:b" }),
+        ] {
+            assert_eq!(json!(include(table.clone()).unwrap()), table);
+        }
+        assert_eq!(json!(include(json!({ "path": "a:b", "to": "c" })).unwrap()), "a:b:c");
+        let parsed = include(json!({ "path": "run.sh", "mode": "755", "owner": "7" })).unwrap();
+        assert_eq!(json!(parsed), json!({ "path": "run.sh", "mode": "0755", "owner": "7:7" }));
+        let mut moved = parsed;
+        moved.rebase(Path::new("/project"));
+        assert_eq!(moved.source(), Path::new("/project/run.sh"));
+    }
+
+    #[test]
+    fn what_is_no_include_is_refused() {
+        for (value, expected) in [
+            (json!(""), "`` is not of the form PATH[:DEST]: the path is empty"),
+            (json!("a:"), "the destination is empty"),
+            (json!("a:../b"), "the destination has the component `..`"),
+            (json!(1), "expected a text PATH[:DEST], or a table with the keys path, to, mode and owner"),
+            (json!({ "to": "a" }), "missing field `path`"),
+            (json!({ "path": "" }), "the path of an include is empty"),
+            (
+                json!({ "path": "a", "dest": "b" }),
+                "unknown field `dest`, expected one of `path`, `to`, `mode`, `owner`",
+            ),
+            (json!({ "path": "a", "to": "" }), "`a` cannot be included: the destination is empty"),
+            (json!({ "path": "a", "mode": 755 }), "expected a text: write the digits between quotation marks"),
+            (json!({ "path": "a", "mode": "u+x" }), "`a` cannot be included: `u+x` is no mode"),
+            (json!({ "path": "a", "mode": "4755" }), "the mode `4755` sets the setuid, setgid or sticky bit"),
+            (json!({ "path": "a", "owner": "app" }), "`app` is no owner: numbers are expected"),
+        ] {
+            let error = include(value).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_schema_has_both_forms() {
+        let schema = schemars::schema_for!(Include).to_value();
+        assert_eq!(schema["anyOf"][0]["type"], "string");
+        let table = &schema["$defs"]["IncludeTable"];
+        assert_eq!((&table["additionalProperties"], &table["required"]), (&json!(false), &json!(["path"])));
+        assert_eq!(table["properties"]["mode"]["pattern"], "^0?[0-7]{3}$");
+    }
+}

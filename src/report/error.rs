@@ -1,0 +1,37 @@
+//! What a failure is reported as.
+
+use std::error::Error;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::redact;
+
+/// Why something failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ErrorReport {
+    /// What failed, and where.
+    pub message: String,
+    /// Why, the nearest cause first; without what the line before says already.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+impl ErrorReport {
+    /// Reports an error, with what its hints are. A message may quote what it was given, also an address with a password.
+    pub fn new(error: &dyn Error, hints: Vec<String>) -> Self {
+        let message = redact::text(&error.to_string());
+        let mut causes = Vec::new();
+        let mut last = message.clone();
+        for cause in std::iter::successors(error.source(), |error| (*error).source()) {
+            let text = redact::text(&cause.to_string());
+            if !last.contains(&text) {
+                causes.push(text.clone());
+            }
+            last = text;
+        }
+        let hints = hints.iter().map(|hint| redact::text(hint)).collect();
+        Self { message, causes, hints }
+    }
+}

@@ -1,0 +1,135 @@
+//! What is reported of pybundle itself: its cache, its profiles, its schemas.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::format_version;
+
+/// What `pybundle cache dir` reports.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CacheFolderReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The cache's folder.
+    pub dir: PathBuf,
+}
+
+/// What `pybundle cache size` reports, and `prune` and `clean` of what they removed.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CacheSizeReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The number of files.
+    pub files: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+}
+
+/// What `pybundle profile list` reports.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ProfileListReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The built-in profiles.
+    pub profiles: Vec<ProfileDescription>,
+}
+
+/// What `pybundle profile show` reports.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ProfileReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The profile.
+    #[serde(flatten)]
+    pub profile: ProfileDescription,
+}
+
+/// A profile, by what is built for it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum ProfileDescription {
+    /// A runtime of AWS Lambda, for zips.
+    Lambda(LambdaProfileReport),
+    /// Images.
+    Image(ImageProfileReport),
+}
+
+/// A runtime of AWS Lambda.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct LambdaProfileReport {
+    /// The name, for instance `python3.13`.
+    pub name: String,
+    /// The minor version of Python, for instance `3.13`.
+    pub python: String,
+    /// Whether it is generally available.
+    pub available: bool,
+    /// The C library, for instance `2.34`.
+    pub glibc: String,
+    /// The architectures, by AWS's names.
+    pub architectures: Vec<String>,
+    /// Where the interpreter is.
+    pub interpreter: String,
+    /// The limits.
+    pub limits: ProfileLimits,
+    /// The distributions that the runtime brings.
+    pub runtime_distributions: Vec<String>,
+}
+
+/// The limits of a runtime.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub struct ProfileLimits {
+    /// The largest zip that can be uploaded directly, in bytes.
+    pub direct_upload: u64,
+    /// The largest size of function and layers together, uncompressed, in bytes.
+    pub unzipped: u64,
+}
+
+/// A kind of images.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ImageProfileReport {
+    /// The name, for instance `service`.
+    pub name: String,
+    /// The minor versions of Python.
+    pub pythons: Vec<String>,
+    /// The architectures, by AWS's names.
+    pub architectures: Vec<String>,
+    /// The base for each version of Python, in their order.
+    pub bases: Vec<String>,
+}
+
+/// What `pybundle schema` reports without a name.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SchemaListReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The schemas.
+    pub schemas: Vec<SchemaDescription>,
+}
+
+/// A schema.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SchemaDescription {
+    /// Its name, as `pybundle schema` takes it.
+    pub name: String,
+    /// What it describes: the commands that print such a document, or the file that is one.
+    pub describes: String,
+}
+
+/// What `pybundle completions` reports.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CompletionsReport {
+    /// The version of the document's form.
+    #[schemars(schema_with = "format_version")]
+    pub format: u32,
+    /// The shell, for instance `bash`.
+    pub shell: String,
+    /// The script.
+    pub script: String,
+}

@@ -1,0 +1,463 @@
+//! What one module can be started by: its handlers, its applications, and the module itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruff_python_ast::statement_visitor::{self, StatementVisitor};
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{self as ast, Expr, Stmt};
+
+use super::frameworks::{Framework, Made, made_by};
+use super::start::{HandlerKind, Place};
+use crate::syntax;
+use crate::target::PythonVersion;
+
+/// The variable that names Django's settings.
+const DJANGO_SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
+
+/// Decorators of AWS Lambda Powertools that only handlers have.
+const POWERTOOLS: [&str; 5] =
+    ["inject_lambda_context", "capture_lambda_handler", "log_metrics", "event_source", "lambda_handler_decorator"];
+
+/// What a module offers.
+#[derive(Debug, Default)]
+pub(super) struct Module {
+    /// Its dotted name.
+    pub(super) name: String,
+    /// Its path, relative to the project.
+    pub(super) path: String,
+    pub(super) handlers: Vec<(String, HandlerKind, usize)>,
+    pub(super) applications: Vec<Offer>,
+    /// What is made by calling something that is not known by itself: a name, the callable's full name, and the line.
+    pub(super) calls: Vec<(String, String, usize)>,
+    /// The full name of what each name stands for that is imported.
+    pub(super) imports: BTreeMap<String, String>,
+    /// The first component of each module that is imported by its full name, at any place.
+    pub(super) roots: BTreeSet<String>,
+    /// The settings that it chooses for Django.
+    pub(super) settings: Option<String>,
+    /// Whether it does something of its own where it is started itself: `if __name__ == "__main__"`.
+    pub(super) runs: bool,
+}
+
+/// An application, or a function that returns one.
+#[derive(Debug, Clone)]
+pub(super) struct Offer {
+    pub(super) name: String,
+    pub(super) framework: Framework,
+    pub(super) is_factory: bool,
+    pub(super) line: usize,
+}
+
+impl Module {
+    /// Reads a module; none if its source is not of this version of Python.
+    pub(super) fn read(name: &str, path: &str, source: &[u8], python: PythonVersion) -> Option<Self> {
+        let read = |text: &str, body: &[Stmt]| {
+            let is_package = path.ends_with("__init__.py");
+            let module = Self { name: name.to_owned(), path: path.to_owned(), ..Self::default() };
+            let mut reader = Reader { text, is_package, module };
+            reader.body(body);
+            let mut anywhere = Anywhere { settings: None, roots: BTreeSet::new() };
+            anywhere.visit_body(body);
+            Self { settings: anywhere.settings, roots: anywhere.roots, ..reader.module }
+        };
+        syntax::parse(source, python, read).ok().flatten()
+    }
+
+    /// Returns where a line of it is.
+    pub(super) fn place(&self, line: usize) -> Place {
+        Place { path: self.path.clone(), line }
+    }
+}
+
+/// Follows what runs when a module is imported.
+struct Reader<'a> {
+    text: &'a str,
+    is_package: bool,
+    module: Module,
+}
+
+impl Reader<'_> {
+    fn body(&mut self, body: &[Stmt]) {
+        for statement in body {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::Import(_) | Stmt::ImportFrom(_) => {
+                import(statement, &self.module.name, self.is_package, &mut self.module.imports);
+            }
+            Stmt::FunctionDef(function) => self.function(function),
+            Stmt::Assign(assignment) => {
+                let names = assignment.targets.iter().filter_map(Expr::as_name_expr);
+                let line = self.line(assignment.range.start().to_usize());
+                for name in names {
+                    self.assigned(&name.id, &assignment.value, line);
+                }
+            }
+            Stmt::AnnAssign(assignment) => {
+                if let (Some(name), Some(value)) = (assignment.target.as_name_expr(), &assignment.value) {
+                    let line = self.line(assignment.range.start().to_usize());
+                    self.assigned(&name.id, value, line);
+                }
+            }
+            Stmt::If(branches) => {
+                if syntax::asks_for_main(&branches.test) {
+                    self.module.runs = true;
+                } else {
+                    self.body(&branches.body);
+                }
+                branches.elif_else_clauses.iter().for_each(|clause| self.body(&clause.body));
+            }
+            Stmt::Try(attempt) => {
+                self.body(&attempt.body);
+                for ast::ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+                    self.body(&handler.body);
+                }
+                self.body(&attempt.orelse);
+                self.body(&attempt.finalbody);
+            }
+            Stmt::With(with) => self.body(&with.body),
+            _ => {}
+        }
+    }
+
+    fn assigned(&mut self, name: &str, value: &Expr, line: usize) {
+        let callable = value.as_call_expr().and_then(|call| qualified(&call.func, &self.module));
+        let made = made(value, &self.module, &self.module.imports);
+        match made {
+            Some(Made::Application(framework)) => {
+                self.module.applications.push(Offer { name: name.to_owned(), framework, is_factory: false, line });
+            }
+            Some(Made::Handler(library)) => {
+                self.module.handlers.push((name.to_owned(), HandlerKind::Adapter(library), line));
+            }
+            None if name == "lambda_handler" => {
+                self.module.handlers.push((name.to_owned(), HandlerKind::Object, line));
+            }
+            None => self.module.calls.extend(callable.map(|callable| (name.to_owned(), callable, line))),
+        }
+    }
+
+    fn function(&mut self, function: &ast::StmtFunctionDef) {
+        // Lambda awaits nothing, and no server calls a factory that must be awaited.
+        if function.is_async {
+            return;
+        }
+        let (name, line) = (function.name.to_string(), self.line(function.name.range.start().to_usize()));
+        if let Some(kind) = handler_kind(function) {
+            self.module.handlers.push((name, kind, line));
+        } else if let Some(framework) = Factory::read(function, &self.module, self.is_package) {
+            self.module.applications.push(Offer { name, framework, is_factory: true, line });
+        }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.text.get(..offset).unwrap_or_default().matches('\n').count() + 1
+    }
+}
+
+/// Adds what an import statement binds.
+fn import(statement: &Stmt, module: &str, is_package: bool, names: &mut BTreeMap<String, String>) {
+    match statement {
+        Stmt::Import(import) => {
+            for alias in &import.names {
+                let full = alias.name.as_str();
+                let first = full.split('.').next().unwrap_or(full);
+                match &alias.asname {
+                    Some(name) => names.insert(name.to_string(), full.to_owned()),
+                    None => names.insert(first.to_owned(), first.to_owned()),
+                };
+            }
+        }
+        Stmt::ImportFrom(import) => {
+            let mut parents: Vec<&str> = module.split('.').collect();
+            let up = (import.level as usize).saturating_sub(usize::from(is_package));
+            parents.truncate(if import.level == 0 { 0 } else { parents.len().saturating_sub(up) });
+            parents.extend(import.module.as_ref().map(|module| module.as_str()));
+            for alias in &import.names {
+                let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                let full = parents.iter().copied().chain([alias.name.as_str()]).collect::<Vec<_>>().join(".");
+                names.insert(name.to_string(), full);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Returns the full name of what an expression names.
+fn qualified(expression: &Expr, module: &Module) -> Option<String> {
+    qualified_in(expression, module, &module.imports)
+}
+
+fn qualified_in(expression: &Expr, module: &Module, imports: &BTreeMap<String, String>) -> Option<String> {
+    match expression {
+        Expr::Name(name) => {
+            let own = || format!("{}.{}", module.name, name.id);
+            Some(imports.get(name.id.as_str()).cloned().unwrap_or_else(own))
+        }
+        Expr::Attribute(attribute) => {
+            Some(format!("{}.{}", qualified_in(&attribute.value, module, imports)?, attribute.attr))
+        }
+        _ => None,
+    }
+}
+
+/// Returns what an expression makes, if it is a call of something known.
+fn made(expression: &Expr, module: &Module, imports: &BTreeMap<String, String>) -> Option<Made> {
+    let call = expression.as_call_expr()?;
+    if call.func.as_attribute_expr().is_some_and(|attribute| attribute.attr.as_str() == "make_wsgi_app") {
+        return Some(Made::Application(Framework::PYRAMID));
+    }
+    made_by(&qualified_in(&call.func, module, imports)?)
+}
+
+/// Returns whether a function looks like a handler, and by what: two parameters that are called as in AWS's examples, a
+/// name that Lambda's consoles give, or a decorator that only handlers have.
+fn handler_kind(function: &ast::StmtFunctionDef) -> Option<HandlerKind> {
+    let parameters = &function.parameters;
+    let positional: Vec<_> = parameters.posonlyargs.iter().chain(&parameters.args).collect();
+    let [event, context, rest @ ..] = &positional[..] else { return None };
+    let is_optional = |parameter: &&ast::ParameterWithDefault| parameter.default.is_some();
+    if !rest.iter().all(is_optional) || !parameters.kwonlyargs.iter().all(|parameter| parameter.default.is_some()) {
+        return None;
+    }
+    let name = |parameter: &ast::ParameterWithDefault| parameter.parameter.name.trim_matches('_').to_ascii_lowercase();
+    let (event, context) = (name(event), name(context));
+    let is_event = event.ends_with("event") || event == "evt";
+    let is_context = context.ends_with("context") || context == "ctx";
+    let is_decorated = function.decorator_list.iter().any(|decorator| {
+        let callable = decorator.expression.as_call_expr().map_or(&decorator.expression, |call| &call.func);
+        let last = match callable {
+            Expr::Name(name) => name.id.as_str(),
+            Expr::Attribute(attribute) => attribute.attr.as_str(),
+            _ => return false,
+        };
+        POWERTOOLS.contains(&last)
+    });
+    let is_named = match function.name.as_str() {
+        "lambda_handler" => true,
+        // So is what handles signals and exceptions, but not with these parameters.
+        "handler" => is_event || is_context,
+        _ => false,
+    };
+    match (is_decorated, is_named, is_event && is_context) {
+        (true, ..) => Some(HandlerKind::Powertools),
+        (_, true, _) => Some(HandlerKind::Named),
+        (.., true) => Some(HandlerKind::Function),
+        _ => None,
+    }
+}
+
+/// Finds what a function returns, if that is an application.
+struct Factory<'a> {
+    module: &'a Module,
+    is_package: bool,
+    imports: BTreeMap<String, String>,
+    applications: BTreeMap<String, Framework>,
+    returned: Option<Framework>,
+}
+
+impl<'a> Factory<'a> {
+    /// Returns what a function makes that can be called without arguments.
+    fn read(function: &ast::StmtFunctionDef, module: &'a Module, is_package: bool) -> Option<Framework> {
+        let parameters = &function.parameters;
+        if !parameters.iter_non_variadic_params().all(|parameter| parameter.default.is_some()) {
+            return None;
+        }
+        let (imports, applications) = (module.imports.clone(), BTreeMap::new());
+        let mut factory = Self { module, is_package, imports, applications, returned: None };
+        factory.visit_body(&function.body);
+        factory.returned
+    }
+
+    fn application(&self, expression: &Expr) -> Option<Framework> {
+        match made(expression, self.module, &self.imports) {
+            Some(Made::Application(framework)) => Some(framework),
+            _ => self.applications.get(expression.as_name_expr()?.id.as_str()).copied(),
+        }
+    }
+}
+
+impl<'a> StatementVisitor<'a> for Factory<'_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            // What these return is not what the function returns.
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            Stmt::Import(_) | Stmt::ImportFrom(_) => {
+                import(statement, &self.module.name, self.is_package, &mut self.imports);
+            }
+            Stmt::Assign(assignment) => {
+                if let Some(framework) = self.application(&assignment.value) {
+                    let names = assignment.targets.iter().filter_map(Expr::as_name_expr);
+                    self.applications.extend(names.map(|name| (name.id.to_string(), framework)));
+                }
+            }
+            Stmt::AnnAssign(assignment) => {
+                let framework = assignment.value.as_ref().and_then(|value| self.application(value));
+                let name = assignment.target.as_name_expr().map(|name| name.id.to_string());
+                self.applications.extend(name.zip(framework));
+            }
+            Stmt::Return(returned) => {
+                let framework = returned.value.as_ref().and_then(|value| self.application(value));
+                self.returned = framework.or(self.returned);
+            }
+            _ => statement_visitor::walk_stmt(self, statement),
+        }
+    }
+}
+
+/// Finds what counts wherever it stands: what is imported, and which settings Django gets.
+struct Anywhere {
+    settings: Option<String>,
+    roots: BTreeSet<String>,
+}
+
+impl Anywhere {
+    fn chosen(&mut self, variable: &Expr, value: &Expr) {
+        let (Some(variable), Some(value)) = (variable.as_string_literal_expr(), value.as_string_literal_expr()) else {
+            return;
+        };
+        if variable.value == *DJANGO_SETTINGS {
+            self.settings.get_or_insert_with(|| value.value.to_str().to_owned());
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Anywhere {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        let first = |name: &str| name.split('.').next().unwrap_or(name).to_owned();
+        match statement {
+            Stmt::Import(import) => self.roots.extend(import.names.iter().map(|alias| first(&alias.name))),
+            Stmt::ImportFrom(import) if import.level == 0 => {
+                self.roots.extend(import.module.as_ref().map(|module| first(module)));
+            }
+            Stmt::Assign(assignment) => {
+                for target in assignment.targets.iter().filter_map(Expr::as_subscript_expr) {
+                    self.chosen(&target.slice, &assignment.value);
+                }
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Call(call) = expression
+            && call.func.as_attribute_expr().is_some_and(|attribute| attribute.attr.as_str() == "setdefault")
+            && let [variable, value] = &call.arguments.args[..]
+        {
+            self.chosen(variable, value);
+        }
+        visitor::walk_expr(self, expression);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: &str) -> Module {
+        let python = PythonVersion { major: 3, minor: 13 };
+        Module::read("shop.api", "shop/api.py", source.as_bytes(), python).unwrap_or_else(|| panic!("{source}"))
+    }
+
+    #[test]
+    fn handlers_are_functions_of_an_event_and_a_context() {
+        for (source, name, kind) in [
+            ("def lambda_handler(a, b): pass", "lambda_handler", HandlerKind::Named),
+            ("def handler(event, _): pass", "handler", HandlerKind::Named),
+            ("def on_order(event: dict, context) -> None: pass", "on_order", HandlerKind::Function),
+            ("def f(_event, _context, /, extra=None, *rest): pass", "f", HandlerKind::Function),
+            ("def f(sqs_event, lambda_context): pass", "f", HandlerKind::Function),
+            ("@logger.inject_lambda_context(log_event=True)\ndef f(e, c): pass", "f", HandlerKind::Powertools),
+            ("@event_source\ndef f(e, c): pass", "f", HandlerKind::Powertools),
+            ("import mangum\nh = mangum.Mangum(app)", "h", HandlerKind::Adapter("Mangum")),
+            ("from mangum import Mangum as M\nh: object = M(app)", "h", HandlerKind::Adapter("Mangum")),
+            ("from chalice import Chalice\napp = Chalice('shop')", "app", HandlerKind::Adapter("Chalice")),
+            ("lambda_handler = make()", "lambda_handler", HandlerKind::Object),
+            ("if local:\n  pass\nelse:\n  def f(event, context): pass", "f", HandlerKind::Function),
+            ("try:\n  import a\nfinally:\n  def f(event, context): pass", "f", HandlerKind::Function),
+        ] {
+            let found = read(source).handlers;
+            assert_eq!(found.iter().map(|(name, kind, _)| (name.as_str(), *kind)).collect::<Vec<_>>(), [(name, kind)]);
+        }
+        for source in [
+            "def handler(signum, frame): pass",
+            "def handler(request, error): pass",
+            "async def lambda_handler(event, context): pass",
+            "def f(event): pass",
+            "def f(event, context, more): pass",
+            "def f(event, context, *, more): pass",
+            "def f(self, event, context): pass",
+            "class C:\n  def f(event, context): pass",
+            "def g():\n  def f(event, context): pass",
+            "if __name__ == '__main__':\n  def f(event, context): pass",
+            "handler = logging.StreamHandler()",
+            "Mangum = 1\nh = Mangum(app)",
+        ] {
+            assert_eq!(read(source).handlers.len(), 0, "{source}");
+        }
+    }
+
+    #[test]
+    fn applications_are_known_by_what_they_are_made_with() {
+        for (source, name, framework, is_factory) in [
+            ("from fastapi import FastAPI\napp = FastAPI()", "app", "FastAPI", false),
+            ("import fastapi as f\napi = f.FastAPI(title='x')", "api", "FastAPI", false),
+            (
+                "import flask\ndef create_app(config=None):\n  a = flask.Flask('x')\n  return a",
+                "create_app",
+                "Flask",
+                true,
+            ),
+            ("def make():\n  from falcon.asgi import App\n  if x:\n    return App()", "make", "Falcon", true),
+            ("from pyramid.config import Configurator as C\napp = C().make_wsgi_app()", "app", "Pyramid", false),
+            (
+                "from django.core.wsgi import get_wsgi_application as g\napplication = g()",
+                "application",
+                "Django",
+                false,
+            ),
+        ] {
+            let found = read(source).applications;
+            let found: Vec<_> = found.iter().map(|o| (o.name.as_str(), o.framework.name, o.is_factory)).collect();
+            assert_eq!(found, [(name, framework, is_factory)], "{source}");
+        }
+        for source in [
+            "from .fastapi import FastAPI\napp = FastAPI()",
+            "app = FastAPI()",
+            "# app = FastAPI()",
+            "import flask\ndef create_app(config):\n  return flask.Flask('x')",
+            "import flask\nasync def create_app():\n  return flask.Flask('x')",
+            "import flask\ndef f():\n  def g():\n    return flask.Flask('x')\n  return g",
+        ] {
+            assert_eq!(read(source).applications.len(), 0, "{source}");
+        }
+        let called = read("from .factory import create as c\nfrom .. import other\nd = c()\ne = other.f()").calls;
+        let called: Vec<&str> = called.iter().map(|(_, callable, _)| callable.as_str()).collect();
+        assert_eq!(called, ["shop.factory.create", "other.f"]);
+    }
+
+    #[test]
+    fn what_else_counts_is_found_anywhere() {
+        let module = read(
+            "import os, a.b\ndef main():\n  from c import d\n  from . import e\n  \
+             os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\nif __name__ == '__main__':\n  main()",
+        );
+        assert_eq!(module.settings.as_deref(), Some("shop.settings"));
+        assert_eq!(module.roots, ["a", "c", "os"].map(str::to_owned).into());
+        assert!(module.runs);
+        let settings = "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.prod'";
+        assert_eq!(read(settings).settings.as_deref(), Some("shop.prod"));
+        let lines = read("import x\n\n@a\n@b\ndef f(event, context):\n  pass").handlers;
+        assert_eq!(lines[0].2, 5);
+    }
+
+    #[test]
+    fn what_is_no_python_offers_nothing() {
+        let python = PythonVersion { major: 3, minor: 13 };
+        assert!(Module::read("a", "a.py", b"def f(:", python).is_none());
+    }
+}

@@ -1,0 +1,49 @@
+//! A table of a configuration, as text with comments.
+
+use toml_edit::Value;
+
+/// A table below `[tool.pybundle.target]`.
+#[derive(Debug, Clone)]
+pub struct Table(String);
+
+impl Table {
+    /// Begins the table of a target.
+    pub(super) fn new(name: &str) -> Self {
+        let key = if name.contains('.') { Value::from(name).to_string() } else { name.to_owned() };
+        Self(format!("[tool.pybundle.target.{key}]\n"))
+    }
+
+    pub(super) fn comment(&mut self, text: &str) {
+        self.0.push_str(&format!("# {text}\n"));
+    }
+
+    pub(super) fn text(&mut self, key: &str, value: &str) {
+        self.value(key, value);
+    }
+
+    pub(super) fn switch(&mut self, key: &str) {
+        self.value(key, true);
+    }
+
+    pub(super) fn words(&mut self, key: &str, words: &[String]) {
+        self.value(key, words.iter().map(String::as_str).collect::<Value>());
+    }
+
+    pub(super) fn numbers(&mut self, key: &str, numbers: &[u16]) {
+        self.value(key, numbers.iter().map(|number| i64::from(*number)).collect::<Value>());
+    }
+
+    pub(super) fn pairs(&mut self, key: &str, pairs: &[(&str, &str)]) {
+        let table: toml_edit::InlineTable = pairs.iter().copied().collect();
+        self.value(key, table);
+    }
+
+    fn value(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.push_str(&format!("{key} = {}\n", value.into()));
+    }
+
+    /// Returns the table's text, which ends with a line.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

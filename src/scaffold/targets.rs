@@ -1,0 +1,302 @@
+//! The targets that suit a project.
+
+use super::Project;
+use super::frameworks::Interface;
+use super::servers::{PORT, Service};
+use super::start::{ApplicationFound, ProgramFound};
+use super::suite::{Needs, NoRunner, Suite};
+use super::table::Table;
+use crate::audit::handler::Handler;
+use crate::options::Kind;
+use crate::target::Reason;
+
+/// How many other handlers and applications a comment names.
+const NAMED: usize = 4;
+
+/// What the user asks for instead of what was found.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// The kinds of targets; none for those that suit what was found.
+    pub kinds: Option<Kinds>,
+    /// The name of the target for production.
+    pub name: Option<String>,
+    /// The handler.
+    pub handler: Option<Handler>,
+}
+
+/// Kinds of targets for production.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// A Lambda function.
+    Lambda,
+    /// An image.
+    Image,
+    /// One of each.
+    Both,
+}
+
+/// A target that is proposed.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is, in a few words.
+    pub what: String,
+    /// Its table.
+    pub table: Table,
+}
+
+/// What an image runs.
+enum Program<'a> {
+    Served(&'a ApplicationFound, Service),
+    Alone(&'a ProgramFound),
+    Unknown,
+}
+
+/// Returns the targets that suit a project: those for production, then that of the tests.
+pub fn propose(project: &Project, wishes: &Wishes) -> Vec<Target> {
+    let kinds = wishes.kinds.unwrap_or_else(|| suitable(project, wishes));
+    let name = |kind: Kind, usual: &str| match (&wishes.name, kind, kinds) {
+        (Some(name), Kind::Lambda, Kinds::Both) => format!("{name}-lambda"),
+        (Some(name), ..) => name.clone(),
+        (None, ..) => usual.to_owned(),
+    };
+    let mut targets = Vec::new();
+    if kinds != Kinds::Image {
+        targets.push(lambda(project, name(Kind::Lambda, "function"), wishes));
+    }
+    if kinds != Kinds::Lambda {
+        let program = program(project);
+        let usual = if matches!(program, Program::Served(..)) { "web" } else { "app" };
+        let name = name(Kind::Image, usual);
+        targets.push(image(project, name.clone(), &program));
+        if let Some(Ok(suite)) = &project.suite {
+            targets.push(tests(suite, &name));
+        }
+    }
+    targets
+}
+
+/// Returns the kinds that suit what was found. What is behind a handler is an image of its own only if a server for it is
+/// locked.
+fn suitable(project: &Project, wishes: &Wishes) -> Kinds {
+    let starts = &project.sources.starts;
+    let has_handler = wishes.handler.is_some() || !starts.handlers.is_empty();
+    let is_served = matches!(program(project), Program::Served(_, service) if service.is_locked);
+    match (has_handler, is_served) {
+        (true, true) => Kinds::Both,
+        (true, false) => Kinds::Lambda,
+        (false, _) => Kinds::Image,
+    }
+}
+
+/// Returns what an image of a project runs: of Django's two applications the one that a server is locked for.
+fn program(project: &Project) -> Program<'_> {
+    let starts = &project.sources.starts;
+    let serve = |application| Service::choose(application, &project.locked, &project.folder);
+    let Some(first) = starts.applications.first() else {
+        return starts.programs.first().map_or(Program::Unknown, Program::Alone);
+    };
+    let same = starts.applications.iter().filter(|application| application.framework.name == first.framework.name);
+    let mut served = same.map(|application| (application, serve(application)));
+    match served.find(|(_, service)| service.is_locked) {
+        Some((application, service)) => Program::Served(application, service),
+        // Django makes both applications in every project, and WSGI is what its own documentation begins with.
+        None => {
+            let wsgi = starts
+                .applications
+                .iter()
+                .find(|other| other.framework.name == "Django" && other.interface() == Interface::Wsgi);
+            let application = wsgi.filter(|_| first.framework.name == "Django").unwrap_or(first);
+            Program::Served(application, serve(application))
+        }
+    }
+}
+
+fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
+    let handlers = &project.sources.starts.handlers;
+    let mut table = Table::new(&name);
+    table.text("kind", Kind::Lambda.name());
+    table.comment(&format!("{} The function is configured with the same.", because(&project.python_reason)));
+    table.text("runtime", &format!("python{}", project.python));
+    let asked = wishes.handler.as_ref().map(ToString::to_string);
+    let found = match &asked {
+        Some(asked) => handlers.iter().find(|found| found.handler == *asked),
+        None => handlers.first(),
+    };
+    match (asked.clone().or_else(|| found.map(|found| found.handler.clone())), found) {
+        (Some(handler), Some(found)) => {
+            table.comment(&format!("{}: {}. The build fails if it is not in the zip.", found.place, found.kind));
+            table.text("handler", &handler);
+        }
+        (Some(handler), None) => {
+            table.comment("The build fails if it is not in the zip.");
+            table.text("handler", &handler);
+        }
+        (None, _) => {
+            table.comment("No handler was found. Name it, and the build fails if it is not in the zip:");
+            table.comment("handler = \"module.function\"");
+        }
+    }
+    let chosen = asked.or_else(|| found.map(|found| found.handler.clone()));
+    let others: Vec<&str> =
+        handlers.iter().map(|found| found.handler.as_str()).filter(|other| Some(*other) != chosen.as_deref()).collect();
+    if !others.is_empty() {
+        table.comment(&format!("The same zip serves functions with other handlers: {}.", listed(&others)));
+    }
+    common(project, &mut table, &[]);
+    let what = chosen.map_or_else(|| "a Lambda function".to_owned(), |handler| format!("the handler {handler}"));
+    Target { name, kind: Kind::Lambda, what, table }
+}
+
+fn image(project: &Project, name: String, program: &Program) -> Target {
+    let mut table = Table::new(&name);
+    table.text("kind", Kind::Image.name());
+    if project.python_reason != Reason::PythonVersionFile {
+        table.comment(&because(&project.python_reason));
+        table.text("python", &project.python.to_string());
+    }
+    let starts = &project.sources.starts;
+    let mut files = Vec::new();
+    let what = match program {
+        Program::Served(application, service) => {
+            files.extend(service.configuration);
+            if let Some(settings) = starts.django.as_ref().and_then(|django| django.settings.as_deref()) {
+                table.pairs("env", &[("DJANGO_SETTINGS_MODULE", settings)]);
+            }
+            serve(project, application, service, &mut table);
+            format!("{} by {}", application.framework.name, service.server.name())
+        }
+        Program::Alone(found) => {
+            let place = found.place.as_ref().map_or("pyproject.toml", |place| &place.path);
+            table.comment(&format!("{place}: {}.", found.what));
+            table.words("cmd", &found.command);
+            let others: Vec<String> = starts.programs.iter().skip(1).map(|other| other.command.join(" ")).collect();
+            if !others.is_empty() {
+                let others: Vec<&str> = others.iter().map(String::as_str).collect();
+                table.comment(&format!("It can be started with other commands, too: {}.", listed(&others)));
+            }
+            found.command.join(" ")
+        }
+        Program::Unknown => {
+            table.comment("Nothing was found that a container could start. Name it:");
+            table.comment("cmd = [\"python\", \"-m\", \"module\"]");
+            "an image".to_owned()
+        }
+    };
+    common(project, &mut table, &files);
+    table.comment("Where `pybundle build --push` sends it:");
+    table.comment(&format!("tag = [\"registry.example.org/{}:latest\"]", project.name));
+    Target { name, kind: Kind::Image, what, table }
+}
+
+/// Adds how an application is served, and what is missing for that.
+fn serve(project: &Project, application: &ApplicationFound, service: &Service, table: &mut Table) {
+    let (framework, server) = (application.framework, service.server.name());
+    let factory = if application.is_factory { ", made by a function," } else { "" };
+    let place = &application.place;
+    match service.is_locked {
+        true => {
+            let known = if project.locked.path.is_some() { "locked" } else { "declared" };
+            table.comment(&format!("{place}: {}{factory} started by {server}, which is {known}.", framework.name));
+        }
+        false => {
+            let (name, interface) = (framework.name, framework.interface);
+            table.comment(&format!("{place}: {name}{factory} and no {interface} server is locked. For this command:"));
+            table.comment(&format!("{}, and lock again.", project.locked.addition(server)));
+        }
+    }
+    table.words("cmd", &service.command);
+    if service.configuration.is_none() {
+        table.numbers("expose", &[PORT]);
+    }
+    // Of Django's two the better one was chosen, and functions make what others are.
+    let is_other = |other: &&ApplicationFound| {
+        *other != application && other.framework.name != "Django" && (application.is_factory || !other.is_factory)
+    };
+    let others = project.sources.starts.applications.iter().filter(is_other);
+    let others: Vec<String> = others.map(ApplicationFound::reference).collect();
+    if !others.is_empty() {
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        table.comment(&format!("There are other applications: {}.", listed(&others)));
+    }
+}
+
+fn tests(suite: &Suite, production: &str) -> Target {
+    let name = if production == "test" { "test-suite" } else { "test" }.to_owned();
+    let mut table = Table::new(&name);
+    table.comment("Production's layers with the tests in layers above them: what is tested is what is deployed.");
+    table.text("extends", production);
+    match &suite.needs {
+        Needs::Group(group) => table.words("group", std::slice::from_ref(group)),
+        Needs::Extra(extra) => table.words("extra", std::slice::from_ref(extra)),
+        Needs::Nothing => {}
+    }
+    let files = std::iter::once(suite.folder.clone()).chain(suite.configuration.iter().cloned());
+    table.words("include", &files.collect::<Vec<_>>());
+    table.words("cmd", &suite.command);
+    Target { name, kind: Kind::Image, what: format!("{}, in the image", suite.folder), table }
+}
+
+/// Adds what holds for targets of both kinds: the lock, if it has to be named, and the files, if they have to be.
+fn common(project: &Project, table: &mut Table, files: &[&str]) {
+    let locked = &project.locked;
+    if let Some(path) = locked.path.as_ref().filter(|_| locked.is_named) {
+        table.text("lock", &project.shown(path));
+    }
+    if locked.is_open {
+        table.comment("It leaves versions open, which uv pins anew at each build. A lock makes builds repeatable.");
+        table.switch("resolve");
+    }
+    if let Some(includes) = includes(project, files) {
+        table.comment("What is bundled of the project: modules, and what they read.");
+        table.words("include", &includes);
+    }
+}
+
+/// Returns the files and folders that have to be named, because not all that the application needs is found unasked.
+fn includes(project: &Project, files: &[&str]) -> Option<Vec<String>> {
+    let sources = &project.sources;
+    let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
+    if project.is_package {
+        return (!files.is_empty()).then_some(files);
+    }
+    if let Some(root) = &sources.root {
+        return Some([vec![format!("{root}:.")], files].concat());
+    }
+    let others = [project.data.clone(), files].concat();
+    let others: Vec<String> = others.into_iter().filter(|path| !sources.taken.contains(path)).collect();
+    let taken = sources.taken.iter().map(|path| match path.as_str() {
+        // What is in `src` lies at the root, unless it is named.
+        "src/" => "src:.".to_owned(),
+        path => path.trim_end_matches('/').to_owned(),
+    });
+    (!others.is_empty()).then(|| taken.chain(others).collect())
+}
+
+impl NoRunner {
+    /// Says what is missing.
+    pub(super) fn note(&self, project: &Project) -> String {
+        let folder = &self.folder;
+        match project.locked.group_addition("pytest", "test") {
+            Some(addition) => format!("{folder}/ has tests, but no group has pytest: {addition} for a test target"),
+            None => format!("{folder}/ has tests, but pytest is not locked, so there is no test target"),
+        }
+    }
+}
+
+/// Says why a project gets its version of Python.
+fn because(reason: &Reason) -> String {
+    match reason {
+        Reason::PythonVersionFile => "By .python-version.".to_owned(),
+        Reason::RequiresPython(specifiers) => format!("The newest that requires-python {specifiers} allows."),
+        Reason::Newest => "The newest, since neither .python-version nor requires-python asks for one.".to_owned(),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED { format!("{shown} and {} more", names.len() - NAMED) } else { shown }
+}

@@ -1,0 +1,99 @@
+//! The workflow that builds a repository's targets.
+
+use std::path::{Path, PathBuf};
+
+use crate::project::revision;
+
+/// Where a workflow of GitHub lies in a repository.
+pub const WORKFLOW: &str = ".github/workflows/pybundle.yml";
+
+/// The configuration of GitLab's pipelines.
+const GITLAB: &str = ".gitlab-ci.yml";
+
+/// The action that installs pybundle and builds. This is the one place that knows where pybundle is published.
+const ACTION: &str = "pybundle/pybundle/.github/actions/pybundle@v0";
+
+/// The repository of a project.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    /// The folder that has `.git`; else the project, or its workspace.
+    pub root: PathBuf,
+    /// Who runs its pipelines.
+    pub service: Service,
+}
+
+/// Who runs the pipelines of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// GitHub, unless something speaks against it.
+    GitHub,
+    /// GitLab.
+    GitLab,
+}
+
+impl Repository {
+    /// Finds the repository that a workspace belongs to.
+    pub fn find(workspace: &Path) -> Self {
+        let root = workspace.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(workspace).to_owned();
+        let is_gitlab = root.join(GITLAB).is_file()
+            || !root.join(".github").is_dir() && revision::source(&root).is_some_and(|source| is_on_gitlab(&source));
+        Self { root, service: if is_gitlab { Service::GitLab } else { Service::GitHub } }
+    }
+}
+
+fn is_on_gitlab(source: &str) -> bool {
+    source.split('/').nth(2).is_some_and(|host| host.split('.').any(|part| part == "gitlab"))
+}
+
+/// Returns the workflow of GitHub for projects in these folders, relative to the repository's root.
+pub fn github(projects: &[PathBuf], is_workspace: bool) -> String {
+    let mut jobs = String::new();
+    for (name, project) in jobs_of(projects) {
+        jobs.push_str(&format!("  {name}:\n    runs-on: ubuntu-24.04\n    steps:\n"));
+        jobs.push_str("      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1\n");
+        jobs.push_str("        with:\n          persist-credentials: false\n");
+        jobs.push_str(&format!("      - uses: {ACTION}\n"));
+        let project = (project != ".").then(|| format!("          project: {project}\n"));
+        let workspace = is_workspace.then(|| "          workspace: true\n".to_owned());
+        if project.is_some() || is_workspace {
+            jobs.push_str("        with:\n");
+            jobs.extend(project.into_iter().chain(workspace));
+        }
+    }
+    format!(
+        "# Builds every target of [tool.pybundle], as `pybundle build` does on a laptop.\n\
+         name: pybundle\n\n\
+         on:\n  push:\n    branches: [main, master]\n  pull_request:\n\n\
+         permissions:\n  contents: read\n\n\
+         jobs:\n{jobs}"
+    )
+}
+
+/// Returns what to add to GitLab's pipeline.
+pub fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
+    let mut jobs = String::new();
+    let workspace = if is_workspace { " --workspace" } else { "" };
+    for (name, project) in jobs_of(projects) {
+        let project = if project == "." { String::new() } else { format!(" --project {project}") };
+        let job = if name == "build" { "pybundle".to_owned() } else { format!("pybundle-{name}") };
+        jobs.push_str(&format!(
+            "{job}:\n  image: ghcr.io/astral-sh/uv:debian-slim\n  variables:\n    PYBUNDLE_CACHE_DIR: $CI_PROJECT_DIR/.cache/pybundle\n  \
+             cache:\n    key: pybundle\n    paths: [.cache/pybundle]\n  \
+             script:\n    - uvx pybundle build{project}{workspace}\n  \
+             artifacts:\n    paths: [\"**/dist/*\"]\n"
+        ));
+    }
+    jobs
+}
+
+/// Returns the jobs: the name and the folder of each.
+fn jobs_of(projects: &[PathBuf]) -> Vec<(String, String)> {
+    let shown = |path: &Path| match path.as_os_str().is_empty() {
+        true => ".".to_owned(),
+        false => path.display().to_string(),
+    };
+    match projects {
+        [only] => vec![("build".to_owned(), shown(only))],
+        several => several.iter().map(|path| (shown(path).replace(['/', '.'], "-"), shown(path))).collect(),
+    }
+}

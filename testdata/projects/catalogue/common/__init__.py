@@ -1,0 +1,1 @@
+"""Code that every application of this repository takes from one folder, and that nobody installs."""

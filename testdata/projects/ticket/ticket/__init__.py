@@ -1,0 +1,1 @@
+"""The project: its settings, its addresses, and where servers find it."""

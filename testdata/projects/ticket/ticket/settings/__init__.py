@@ -1,0 +1,1 @@
+"""Settings: `base`, and what is different in development and in production."""

@@ -1,0 +1,1 @@
+"""Tickets: what customers ask, and whether somebody has answered."""

@@ -1,0 +1,187 @@
+//! The actions and the reusable workflow, run on projects with the `pybundle` that was built.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::check::{Run, interpreters, search_path};
+use crate::registries::{DockerRegistry, PASSWORD, USER};
+use crate::runner::{Outcome, Runner};
+use crate::support::command::{cache, succeed};
+use crate::support::uv::Project;
+use crate::support::wheel_with;
+
+const ACTION: &str = ".github/actions/pybundle";
+const WORKFLOW: &str = ".github/workflows/python.yml";
+
+/// Two targets of an application.
+pub const TARGETS: &str = "
+[tool.pybundle.target.api]
+kind = \"lambda\"
+runtime = \"python3.12\"
+handler = \"shop.handler\"
+
+[tool.pybundle.target.web]
+kind = \"image\"
+base = \"scratch\"
+";
+
+/// A repository whose project has these targets.
+pub fn repository_with(targets: &str) -> Project {
+    let pyproject = "[project]\nname = \"shop\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n".to_owned() + targets;
+    let project = Project::new(&[
+        ("pyproject.toml", &pyproject),
+        (".python-version", &interpreters().pop().unwrap().0),
+        (".gitignore", "/dist\n/.venv\n"),
+        ("shop.py", "def handler(event: object, context: object) -> object:\n    return event\n"),
+        (
+            "tests/test_shop.py",
+            "from shop import handler\n\n\ndef test_handler() -> None:\n    assert handler(1, None) == 1\n",
+        ),
+    ]);
+    project.uv(&["lock", "--quiet"]);
+    for arguments in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message", "Start a shop"]] {
+        let name = ["-c", "user.name=test", "-c", "user.email=test@example.org"];
+        succeed(Command::new("git").args(name).args(arguments).current_dir(project.path()));
+    }
+    project
+}
+
+/// A machine on which pybundle keeps its cache where all tests do.
+fn runner(project: &Project) -> Runner {
+    Runner::new(project.path()).set("PYBUNDLE_CACHE_DIR", cache().join("pybundle").display())
+}
+
+/// Runs the action on the checkout, with the program that was built.
+fn bundle(runner: &mut Runner, inputs: Value) -> Outcome {
+    let mut inputs = inputs;
+    inputs["program"] = env!("CARGO_BIN_EXE_pybundle").into();
+    runner.check_out("1");
+    runner.action(ACTION, &inputs)
+}
+
+/// Returns the targets that an action tells of.
+fn targets(outcome: &Outcome) -> Value {
+    serde_json::from_str(outcome.outputs["targets"].as_str().unwrap()).unwrap()
+}
+
+/// Makes a folder with a wheel that installs what was built, as pybundle's own wheel does.
+pub fn links() -> tempfile::TempDir {
+    let version = env!("CARGO_PKG_VERSION");
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pybundle"));
+    let path = format!("pybundle-{version}.data/scripts/pybundle");
+    let wheel = wheel_with("pybundle", version, &[(&path, script.as_bytes())]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(format!("pybundle-{version}-py3-none-any.whl")), wheel).unwrap();
+    folder
+}
+
+#[test]
+fn the_workflow_checks_and_bundles() {
+    let project = repository_with(TARGETS);
+    let inputs = json!({"types": true, "targets": "api web"});
+    let mut checking = runner(&project);
+    assert!(checking.job(WORKFLOW, "check", &inputs, &json!({})).success, "{}", checking.log);
+    for step in ["lock", "lint", "format", "types", "tests"] {
+        assert!(checking.log.contains(&format!("::group::{step}\n")), "{}", checking.log);
+    }
+
+    // uv installs the program from a folder, and asks no index.
+    let (links, tools) = (links(), tempfile::tempdir().unwrap());
+    let mut bundling = runner(&project).set("UV_NO_INDEX", "1").set("UV_FIND_LINKS", links.path().display());
+    bundling =
+        bundling.set("UV_TOOL_DIR", tools.path().display()).set("UV_TOOL_BIN_DIR", tools.path().join("bin").display());
+    let outcome = bundling.job(WORKFLOW, "bundle", &inputs, &json!({}));
+    assert!(outcome.success, "{}", bundling.log);
+    let targets = targets(&outcome);
+    assert_eq!(targets["api"]["status"], "built");
+    assert_eq!(targets["web"]["digest"].as_str().unwrap().len(), "sha256:".len() + 64);
+    assert_eq!(bundling.uploads, ["api.zip", "web.tar"]);
+    assert_eq!(bundling.caches, ["pybundle-Linux-hash"]);
+    assert!(bundling.summary.starts_with("### pybundle: 2 of 2 targets\n"), "{}", bundling.summary);
+    // Of several targets, none is the one.
+    assert_eq!(outcome.outputs["digest"], "");
+}
+
+#[test]
+fn the_script_bundles_too() {
+    let project = repository_with(TARGETS);
+    let program = Path::new(env!("CARGO_BIN_EXE_pybundle")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), search_path().to_str().unwrap());
+    let settings = [("PATH", path.as_str()), ("CHECK_TESTS", "false")];
+    Run::new(&project, &["--bundle"], &settings).is(0, &["check: bundle passed", "2 targets: 2 built"]);
+    assert!(project.path().join("dist/api.zip").is_file());
+    let bare = repository_with("");
+    Run::new(&bare, &["--bundle"], &settings).is(0, &["no [tool.pybundle], so there is nothing to bundle"]);
+}
+
+#[test]
+fn one_target_has_outputs_of_its_own() {
+    let project = repository_with(TARGETS);
+    let mut runner = runner(&project);
+    let outcome = bundle(&mut runner, json!({"targets": "api", "cache": "false"}));
+    assert!(outcome.success, "{}", runner.log);
+    let zip = PathBuf::from(outcome.outputs["zip"].as_str().unwrap());
+    let bytes = std::fs::read(&zip).unwrap();
+    assert_eq!(zip, runner.workspace().join("dist/api.zip"));
+    assert_eq!(outcome.outputs["sha256"], crate::support::artifact::sha256(&bytes));
+    assert_eq!(outcome.outputs["size"], bytes.len().to_string());
+    let document: Value = serde_json::from_slice(&std::fs::read(text(&outcome, "json")).unwrap()).unwrap();
+    assert_eq!(document["targets"][0]["lambda"]["artifacts"][0]["size"], bytes.len());
+    assert!(runner.caches.is_empty());
+    let row = format!("| api | lambda | built | {} B | `{}` |", bytes.len(), text(&outcome, "sha256"));
+    assert!(runner.summary.contains(&row), "{}", runner.summary);
+}
+
+#[test]
+fn what_fails_is_told_and_the_rest_is_built() {
+    let broken =
+        "\n[tool.pybundle.target.old]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"lost.handler\"\n";
+    let project = repository_with(&format!("{TARGETS}{broken}"));
+    let mut runner = runner(&project);
+    let outcome = bundle(&mut runner, json!({}));
+    assert!(!outcome.success, "{}", runner.log);
+    assert!(runner.log.contains("::error title=pybundle%3A old::"), "{}", runner.log);
+    assert!(runner.summary.starts_with("### pybundle: 2 of 3 targets\n"), "{}", runner.summary);
+    assert!(runner.summary.contains("| old | lambda | :x: failed |"), "{}", runner.summary);
+    assert!(runner.summary.contains("\n#### old\n\n```text\n"), "{}", runner.summary);
+    let targets = targets(&outcome);
+    assert_eq!(targets["old"]["status"], "failed");
+    assert!(Path::new(targets["api"]["zip"].as_str().unwrap()).is_file());
+}
+
+#[test]
+fn images_are_pushed_with_the_login_that_is_given() {
+    let registry = DockerRegistry::with_password();
+    let host = format!("127.0.0.1:{}", registry.port);
+    let project = repository_with(&format!("{TARGETS}tag = [\"{host}/shop:1\"]\n"));
+    let login = json!({"targets": "web", "push": "true", "registry": host, "username": USER, "password": PASSWORD});
+    let mut pushing = runner(&project);
+    let outcome = bundle(&mut pushing, login);
+    assert!(outcome.success, "{}", pushing.log);
+    let reference = format!("{host}/shop:1@{}", text(&outcome, "digest"));
+    assert_eq!(targets(&outcome)["web"]["references"], json!([reference]));
+    assert!(pushing.summary.contains(text(&outcome, "digest")), "{}", pushing.summary);
+    assert!(!pushing.log.contains(PASSWORD), "{}", pushing.log);
+
+    let mut anonymous = runner(&project).set("DOCKER_CONFIG", "/nowhere");
+    assert!(!bundle(&mut anonymous, json!({"targets": "web", "push": "true"})).success, "{}", anonymous.log);
+    assert!(anonymous.log.contains("::error title=pybundle%3A web::"), "{}", anonymous.log);
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_told_too() {
+    let project = repository_with("\n[tool.pybundle.target.api]\nkind = \"lamda\"\n");
+    let mut runner = runner(&project);
+    assert!(!bundle(&mut runner, json!({})).success, "{}", runner.log);
+    let message = "pyproject.toml:7: `kind` in [tool.pybundle.target.api]: it is \"lambda\" or \"image\"";
+    let annotation = "::error title=pybundle,file=pyproject.toml,line=7::pyproject.toml:7: `kind` in ";
+    assert!(runner.log.contains(annotation), "{}", runner.log);
+    assert_eq!(runner.summary, format!("### pybundle failed\n\n```text\n{message}\n```\n\n"));
+}
+
+/// Returns an output.
+fn text<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
+    outcome.outputs[name].as_str().unwrap()
+}

@@ -1,0 +1,81 @@
+//! Workflows, actions and examples as other people's linters see them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::command::{repository, succeed, tool};
+
+/// Returns the files of a folder whose names end so, and those of its subfolders.
+fn below(folder: &str, end: &str) -> Vec<PathBuf> {
+    let (mut folders, mut found) = (vec![repository().join(folder)], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_str().unwrap().ends_with(end) {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "there is nothing to lint");
+    found
+}
+
+/// Asserts that documents are as a schema wants them.
+pub fn assert_valid(schema: &str, files: &[PathBuf]) {
+    let mut command = Command::new(tool("check-jsonschema"));
+    succeed(command.args(["--builtin-schema", schema]).args(files));
+}
+
+#[test]
+fn workflows_and_actions_are_sound() {
+    let workflows = below(".github/workflows", ".yml");
+    assert_valid("vendor.github-workflows", &workflows);
+    assert_valid("vendor.github-actions", &below(".github/actions", "action.yml"));
+    succeed(Command::new(tool("actionlint")).arg("-shellcheck=").args(workflows).current_dir(repository()));
+}
+
+#[test]
+fn each_action_of_others_is_pinned_to_one_commit() {
+    let mut pins = BTreeMap::new();
+    for path in below(".github", ".yml") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: ")) {
+            let Some((name, pin)) = line.split_once('@') else {
+                assert!(line.starts_with("$/.github/"), "{line}");
+                continue;
+            };
+            let (commit, version) = pin.split_once(" # v").unwrap_or_else(|| panic!("{line} tells no version"));
+            assert!(commit.len() == 40 && version.split('.').count() == 3, "{line}");
+            assert_eq!(*pins.entry(name.to_owned()).or_insert(pin.to_owned()), pin, "{line}");
+        }
+    }
+    assert!(pins.contains_key("actions/cache"));
+}
+
+#[test]
+fn workflows_and_actions_are_safe() {
+    let mut command = Command::new(tool("zizmor"));
+    succeed(command.args(["--offline", "--no-progress", "--strict-collection"]).arg(repository().join(".github")));
+}
+
+#[test]
+fn what_would_run_as_a_script_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("action.yml");
+    let action = std::fs::read_to_string(repository().join(".github/actions/check/action.yml")).unwrap();
+    std::fs::write(&path, action.replace("'\"$GITHUB_ACTION_PATH", "'${{ inputs.types }} \"$GITHUB_ACTION_PATH"))
+        .unwrap();
+    let output = Command::new(tool("zizmor")).args(["--offline", "--no-progress"]).arg(&path).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("template-injection"));
+}
+
+#[test]
+fn examples_for_other_systems_are_valid() {
+    let examples = repository().join(".github/examples");
+    for (schema, name) in [("vendor.gitlab-ci", "gitlab-ci.yml"), ("vendor.buildkite", "buildkite.yml")] {
+        assert_valid(schema, &[examples.join(name)]);
+    }
+}

@@ -1,0 +1,115 @@
+//! What is there already is left as it is, and what is written is there as a whole.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::project::Project;
+use crate::support::command::{fail, succeed};
+
+const APP: (&str, &str) = ("app.py", "def lambda_handler(event, context): pass\n");
+const WORKFLOW: &str = ".github/workflows/pybundle.yml";
+
+#[test]
+fn a_second_time_changes_nothing() {
+    let project = Project::new(&[APP]);
+    let shown = succeed(&mut project.command(&["--dry-run"]));
+    assert!(shown.contains("would write ") && shown.contains("    handler = \"app.lambda_handler\"\n"), "{shown}");
+    assert_eq!(project.files().len(), 1);
+
+    let report = project.init(&[]);
+    assert_eq!(project.0.read("pyproject.toml"), report["files"][0]["text"].as_str().unwrap());
+    assert_eq!(project.0.read(WORKFLOW), report["files"][1]["text"].as_str().unwrap());
+    let umask_mode = fs::metadata(project.path("app.py")).unwrap().permissions().mode();
+    assert_eq!(fs::metadata(project.path(WORKFLOW)).unwrap().permissions().mode(), umask_mode);
+
+    let said = project.refused(&[]);
+    assert!(said.contains("there is nothing to write: ") && said.contains("are there already"), "{said}");
+    project.refused(&["--kind=both", "--name=other", "--dry-run"]);
+}
+
+#[test]
+fn what_somebody_wrote_is_kept() {
+    // A configuration: only the workflow is written.
+    let configured = "[tool.pybundle]\nbase = \"scratch\"\n";
+    let project = Project::new(&[APP, ("pyproject.toml", configured)]);
+    let report = project.init(&[]);
+    assert_eq!(project.0.read("pyproject.toml"), configured);
+    assert_eq!(report["kept"].as_array().unwrap().len(), 1);
+    assert!(project.path(WORKFLOW).exists());
+
+    // A workflow: only the configuration is.
+    let project = Project::new(&[APP, (WORKFLOW, "mine")]);
+    let said = succeed(&mut project.command(&[]));
+    assert!(said.contains("left ") && said.contains("pybundle.yml as it is\n"), "{said}");
+    assert_eq!(project.0.read(WORKFLOW), "mine");
+    assert_eq!(project.target("function")["handler"].as_str(), Some("app.lambda_handler"));
+    project.refused(&[]);
+}
+
+#[test]
+fn a_pyproject_stays_byte_for_byte() {
+    let windows = "# é\r\n[project]\r\nname='x'\r\nversion = \"1\"   # odd\r\n\r\n\r\n[tool.b]\r\na.c = 1";
+    let project = Project::new(&[APP, ("real.toml", windows)]);
+    let path = project.path("pyproject.toml");
+    std::os::unix::fs::symlink("real.toml", &path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    project.init(&["--no-workflow"]);
+    let text = project.0.read("real.toml");
+    let added = text.strip_prefix(windows).unwrap();
+    assert!(added.starts_with("\r\n\r\n# What ") && !added.replace("\r\n", "").contains('\n'), "{added:?}");
+    assert!(path.is_symlink());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(project.target("function")["kind"].as_str(), Some("lambda"));
+
+    // A table that nothing can be added to.
+    let project = Project::new(&[APP, ("pyproject.toml", "tool = { b = 1 }\n")]);
+    let said = project.refused(&[]);
+    assert!(
+        said.contains("cannot add `[tool.pybundle]` to ") && said.contains("hint: write `tool` as tables"),
+        "{said}"
+    );
+    // No TOML at all.
+    project.0.write("pyproject.toml", b"[project");
+    project.refused(&[]);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_the_others() {
+    let project = Project::new(&[APP, (".github", "a file")]);
+    let said = fail(&mut project.command(&[]));
+    assert!(said.contains("cannot write ") && said.contains("pybundle.yml"), "{said}");
+    assert_eq!(project.target("function")["handler"].as_str(), Some("app.lambda_handler"));
+    let names: Vec<_> = project.files().into_iter().map(|(path, _)| path.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names, [".github", "app.py", "pyproject.toml"]);
+}
+
+#[test]
+fn for_gitlab_the_pipeline_is_shown() {
+    let project = Project::new(&[APP, (".gitlab-ci.yml", "stages: []\n")]);
+    let said = succeed(&mut project.command(&[]));
+    assert!(
+        said.contains("add to .gitlab-ci.yml:\n\n    pybundle:\n") && said.contains("- uvx pybundle build\n"),
+        "{said}"
+    );
+    assert_eq!(project.0.read(".gitlab-ci.yml"), "stages: []\n");
+    assert!(!project.path(".github").exists());
+
+    let project =
+        Project::new(&[APP, (".git/config", "[remote \"origin\"]\n\turl = git@gitlab.example.org:a/b.git\n")]);
+    fs::create_dir_all(project.path(".git/objects")).unwrap();
+    fs::create_dir_all(project.path(".git/refs")).unwrap();
+    project.0.write(".git/HEAD", b"ref: refs/heads/main\n");
+    assert!(project.init(&["--dry-run"])["gitlab"].as_str().unwrap().starts_with("pybundle:\n"));
+}
+
+#[test]
+fn wrong_usage_is_refused() {
+    let project = Project::new(&[APP]);
+    for arguments in [["--name=a b"], ["--name=.a"], ["--handler=app"], ["--kind=zip"]] {
+        assert_eq!(project.command(&arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(project.files().len(), 1);
+    let empty = Project::new(&[]);
+    assert!(empty.refused(&[]).contains("nothing was found in "));
+    assert!(empty.refused(&["missing"]).contains("cannot read "));
+}

@@ -1,0 +1,158 @@
+//! `--output-format github`: errors and warnings point at files, as the runner reads them.
+
+use std::fs;
+use std::process::Command;
+
+use crate::studio::{run, shown, studio};
+use crate::support::command::succeed;
+
+/// What the runner makes of a line: the command, its properties, and the message.
+#[derive(Debug, PartialEq, Eq)]
+struct Annotation {
+    command: String,
+    properties: Vec<(String, String)>,
+    message: String,
+}
+
+impl Annotation {
+    fn property(&self, name: &str) -> Option<&str> {
+        self.properties.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads a line as the runner does.
+fn read(line: &str) -> Annotation {
+    let (head, message) =
+        line.strip_prefix("::").and_then(|rest| rest.split_once("::")).unwrap_or_else(|| panic!("{line}"));
+    let (command, properties) = head.split_once(' ').unwrap_or((head, ""));
+    let data = |text: &str| text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%");
+    let property = |text: &str| data(&text.replace("%3A", ":").replace("%2C", ","));
+    let properties = properties.split(',').filter_map(|pair| pair.split_once('='));
+    Annotation {
+        command: command.to_owned(),
+        properties: properties.map(|(name, value)| (name.to_owned(), property(value))).collect(),
+        message: data(message),
+    }
+}
+
+/// Runs pybundle, which must print one annotation.
+fn annotation(words: &[&str], status: i32) -> Annotation {
+    let ran = run(studio().pybundle(words).env("PYBUNDLE_OUTPUT_FORMAT", "github").env("CLICOLOR_FORCE", "1"));
+    assert_eq!(ran.status, status, "{words:?}: {}", ran.err);
+    let lines: Vec<&str> = ran.err.lines().collect();
+    assert!(lines.len() == 1 && !ran.err.contains('\x1b'), "{words:?}: {}", ran.err);
+    read(lines[0])
+}
+
+#[test]
+fn an_error_points_at_its_file() {
+    let error = annotation(&["plan", "broken"], 1);
+    let line = fs::read_to_string(studio().path("broken/pyproject.toml")).unwrap();
+    let line = line.lines().position(|line| line.contains("100")).unwrap() + 1;
+    assert_eq!((error.command.as_str(), error.property("title")), ("error", Some("pybundle")));
+    let (line, expected) = (line.to_string(), studio().path("broken/pyproject.toml").canonicalize().unwrap());
+    assert_eq!(error.property("file"), Some(shown(&expected)));
+    assert_eq!((error.property("line"), error.property("col")), (Some(line.as_str()), Some("11")));
+    assert!(error.message.contains("invalid type: integer `100`"), "{error:?}");
+
+    // The repository is the workspace, in whatever folder the step runs.
+    let mut command = studio().pybundle(&["plan", "--output-format=github"]);
+    command.env("GITHUB_WORKSPACE", studio().path("")).current_dir(studio().path("broken"));
+    assert_eq!(read(run(&mut command).err.trim_end()).property("file"), Some("broken/pyproject.toml"));
+}
+
+#[test]
+fn names_that_mean_something_to_the_runner_are_escaped() {
+    let name = "50%,a:b";
+    succeed(Command::new("cp").arg("-r").arg(studio().path("broken")).arg(studio().path(name)));
+    let mut command = studio().pybundle(&["plan", name, "--output-format=github"]);
+    let said = run(command.env("GITHUB_WORKSPACE", studio().path(""))).err;
+    assert!(said.starts_with("::error title=pybundle,file=50%25%2Ca%3Ab/pyproject.toml,line="), "{said}");
+    assert_eq!(read(said.trim_end()).property("file"), Some("50%,a:b/pyproject.toml"));
+}
+
+#[test]
+fn hints_and_causes_are_in_the_message() {
+    let error = annotation(&["lambda", "project", "--handler=app.handlr", "--output=annotated/app.zip"], 1);
+    assert_eq!(error.properties, [("title".to_owned(), "pybundle".to_owned())]);
+    let lines: Vec<&str> = error.message.lines().collect();
+    assert!(lines[0].contains("app.py defines no `handlr`"), "{error:?}");
+    assert_eq!(lines[1], "hint: did you mean `app.handler`?");
+    let error = annotation(&["cache", "size", "--cache-dir=app.zip/cache"], 1);
+    assert!(error.message.contains("\nbecause: Not a directory"), "{error:?}");
+}
+
+#[test]
+fn the_failure_of_a_target_names_it() {
+    let error = annotation(&["build", "wrong", "--project=targets"], 1);
+    assert!(
+        error.message.starts_with("wrong: the handler `app.nothing` would not run: app.py defines no `nothing`"),
+        "{error:?}"
+    );
+    assert!(error.message.contains("\nhint: "), "{error:?}");
+}
+
+#[test]
+fn a_warning_points_at_the_line_and_the_result_is_the_plain_page() {
+    let project = studio().path("warned");
+    succeed(Command::new("cp").arg("-r").arg(studio().path("project")).arg(&project));
+    fs::write(project.join("shop/late.py"), "def late():\n    import nowhere_at_all\n").unwrap();
+    let command = |format: &str| {
+        let mut command = studio().pybundle(&["lambda", "--output=app.zip", "--output-format", format]);
+        command.current_dir(&project).env("GITHUB_WORKSPACE", studio().path(""));
+        command
+    };
+    let ran = run(&mut command("github"));
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let warning = read(ran.err.trim_end());
+    assert_eq!((warning.command.as_str(), warning.property("file")), ("warning", Some("warned/shop/late.py")));
+    assert_eq!((warning.property("line"), warning.property("col")), (Some("2"), None));
+    assert!(warning.message.starts_with("shop/late.py:2 imports `nowhere_at_all`"), "{warning:?}");
+    // All but the time is as it is for people.
+    let page = |text: &str| text.lines().filter(|line| !line.contains("time ")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(page(&ran.out), page(&run(&mut command("text")).out));
+    assert!(ran.out.starts_with("app.zip  "), "{}", ran.out);
+    assert_eq!(run(command("github").arg("--quiet")).err, "");
+
+    // The warning of a target names it, and points at the same line.
+    let pyproject = fs::read_to_string(project.join("pyproject.toml")).unwrap();
+    let target = "[tool.pybundle]\nfrozen = true\n[tool.pybundle.target.api]\nkind = \"lambda\"\n";
+    fs::write(project.join("pyproject.toml"), format!("{pyproject}\n{target}")).unwrap();
+    let mut command = studio().pybundle(&["build", "--output-format=github"]);
+    let ran = run(command.current_dir(&project).env("GITHUB_WORKSPACE", studio().path("")));
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let of_target = read(ran.err.trim_end());
+    assert_eq!((of_target.message, of_target.properties), (format!("api: {}", warning.message), warning.properties));
+}
+
+#[test]
+fn wrong_usage_is_an_annotation_too() {
+    for words in [&["plan", "--nothing"][..], &["verify", "app.zip", "project", "--nothing"]] {
+        let error = annotation(words, 2);
+        assert!(error.message.starts_with("unexpected argument '--nothing' found\n"), "{error:?}");
+        let ran = run(&mut studio().pybundle(&[words, &["--output-format=github"]].concat()));
+        assert!(ran.err.starts_with("::error title=pybundle::unexpected argument"), "{}", ran.err);
+    }
+    // What follows the artifact is parsed apart.
+    let ran = run(&mut studio().pybundle(&["verify", "damaged.zip", "--output-format", "github"]));
+    assert!(ran.out.contains("WRONG") && ran.err.starts_with("::error title=pybundle::damaged.zip is not"), "{ran:?}");
+    let ran = run(&mut studio().pybundle(&["verify", "nowhere", "--output-format=github"]));
+    assert!(ran.err.starts_with("::error title=pybundle::there is no file or folder nowhere%0Ahint: "), "{ran:?}");
+}
+
+#[test]
+fn passwords_are_shown_in_no_form() {
+    for words in [
+        &["plan", "project", "--index-url=https://user:s3cret@[oops/simple"][..],
+        &["plan", "project", "https://user:s3cret@host.invalid/simple"],
+        &["profile", "show", "https://user:s3cret@host.invalid/simple"],
+        &["inspect", "https://user:s3cret@host.invalid/simple"],
+        &["image", "project", "--tag=https://user:s3cret@host.invalid/simple"],
+    ] {
+        for format in ["text", "json", "github"] {
+            let ran = run(studio().pybundle(words).args(["--output-format", format]));
+            assert!(ran.status > 0 && !ran.err.is_empty(), "{words:?}: {ran:?}");
+            assert!(!ran.err.contains("s3cret") && !ran.out.contains("s3cret"), "{words:?}: {ran:?}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What machines and people rely on when pybundle prints: documents with schemas, exit statuses, annotations, colours, and
+//! lines that say what goes on.
+//!
+//! The artifacts are made once, of the example and a small base.
+
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/registry.rs"]
+#[allow(dead_code, reason = "a plain one is enough here")]
+mod registry;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../images/tiny.rs"]
+#[allow(dead_code, reason = "one form of it is enough here")]
+mod tiny;
+#[path = "../support/wire.rs"]
+#[allow(dead_code, reason = "messages are looked at elsewhere")]
+mod wire;
+
+mod annotations;
+mod colors;
+mod schemas;
+mod statuses;
+mod steps;
+mod studio;

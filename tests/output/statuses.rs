@@ -1,0 +1,179 @@
+//! Exit statuses: 0 done, 1 failed, 2 wrong usage, and what is printed where.
+
+use std::fs::File;
+
+use crate::studio::{run, studio};
+
+/// Runs commands that must end with a status; returns what each said on standard error.
+fn assert_status(status: i32, lines: &[&str]) -> Vec<String> {
+    let said = lines.iter().map(|words| {
+        let words: Vec<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
+        let ran = run(&mut studio().pybundle(&words));
+        assert_eq!(ran.status, status, "{words:?}: {}", ran.err);
+        assert!(!ran.err.contains("panicked"), "{words:?}: {}", ran.err);
+        // Colours are for terminals.
+        assert!(!ran.out.contains('\x1b') && !ran.err.contains('\x1b'), "{words:?}: {ran:?}");
+        match status {
+            0 => assert!(!ran.out.is_empty(), "{words:?} printed nothing"),
+            _ => assert!(ran.err.starts_with("error: "), "{words:?}: {}", ran.err),
+        }
+        // Only what was found is printed by a command that fails.
+        let finds = matches!(words[..], ["verify" | "build", ..]);
+        assert!(status == 0 || finds || ran.out.is_empty(), "{words:?}: {}", ran.out);
+        ran.err
+    });
+    said.collect()
+}
+
+#[test]
+fn what_is_done_ends_with_0() {
+    let lines = [
+        "--help",
+        "--version",
+        "lambda --help",
+        "lambda project --output=status/app.zip",
+        "image project --base=oci:base --output=oci:status/image",
+        "build api web --project=targets",
+        "build --list --project=targets",
+        "plan project",
+        "lambda project --dry-run",
+        "inspect app.zip",
+        "diff app.zip app.zip --exit-code",
+        "diff app.zip other.zip",
+        "verify app.zip project",
+        "verify oci:image",
+        "config show targets",
+        "config schema",
+        "profile list",
+        "profile show python3.13",
+        "cache dir",
+        "cache size",
+        "cache prune --days=3000",
+        "cache clean --cache-dir=status/cache",
+        "schema",
+        "schema lambda",
+        "completions fish",
+    ];
+    assert_status(0, &lines);
+    let help = run(&mut studio().pybundle(&["--help"])).out;
+    for line in ["\nExit status:\n  0  done\n", "\n  1  failed", "\n  2  wrong usage"] {
+        assert!(help.contains(line), "{help}");
+    }
+}
+
+#[test]
+fn what_fails_ends_with_1() {
+    let push = format!("push nowhere {}/a:1", studio().registry.host());
+    assert_status(
+        1,
+        &[
+            "lambda nowhere",
+            "lambda broken",
+            "lambda project --handler=app.nothing",
+            "image nowhere --base=oci:base",
+            "image project --base=oci:nowhere",
+            &push,
+            "build wrong api --project=targets",
+            "build nothing --project=targets",
+            "build --project=project",
+            "build --project=broken",
+            "config show broken",
+            "man app.zip/pages",
+            "plan nowhere",
+            "plan project --runtime=python2.7",
+            "inspect nowhere",
+            "inspect project/pyproject.toml",
+            "diff app.zip nowhere",
+            "verify nowhere",
+            "verify damaged.zip",
+            "verify app.zip project --no-audit --no-install-package=example-banner",
+            "profile show nothing",
+            "cache size --cache-dir=app.zip",
+            "cache clean --cache-dir=app.zip",
+        ],
+    );
+    let differ = run(&mut studio().pybundle(&["diff", "app.zip", "other.zip", "--exit-code"]));
+    assert_eq!((differ.status, differ.err.as_str()), (1, ""), "{}", differ.out);
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    assert_status(
+        2,
+        &[
+            "",
+            "nothing",
+            "--nothing",
+            "lambda --arch=sparc",
+            "lambda --quiet --verbose",
+            "lambda --frozen --locked",
+            "image --push",
+            "image --platform=windows/amd64",
+            "push app.zip",
+            "push app.zip not/a:re:ference",
+            "build --format=github-matrix",
+            "build --list --dry-run",
+            "config",
+            "man",
+            "plan a b",
+            "plan --index-url=https://[oops/simple",
+            "inspect",
+            "diff app.zip",
+            "verify",
+            "verify app.zip --nothing",
+            "verify app.zip project --arch=sparc",
+            "profile",
+            "profile show",
+            "cache",
+            "cache prune --days=many",
+            "cache dir --no-cache",
+            "schema nothing",
+            "completions cmd",
+            "--output-format=xml profile list",
+            "--json --output-format=text profile list",
+            "profile list --output-format=text --json",
+            "verify app.zip --json --output-format=text",
+        ],
+    );
+    let said = run(studio().pybundle(&["profile", "list"]).env("PYBUNDLE_OUTPUT_FORMAT", "xml"));
+    assert_eq!(said.status, 2);
+    assert!(said.err.contains("PYBUNDLE_OUTPUT_FORMAT is text, json or github, and not 'xml'"), "{}", said.err);
+}
+
+#[test]
+fn what_cannot_be_printed_is_a_failure() {
+    for words in
+        [&["profile", "list"][..], &["schema", "lambda"], &["completions", "bash"], &["plan", "project", "--json"]]
+    {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = studio().pybundle(words).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+        assert!(said.starts_with("error: cannot write to standard output\n"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn the_form_is_chosen_by_flags_before_the_environment() {
+    let is_json = |words: &[&str], variable: &str| {
+        let ran = run(studio().pybundle(words).env("PYBUNDLE_OUTPUT_FORMAT", variable));
+        assert_eq!(ran.status, 0, "{words:?}: {}", ran.err);
+        serde_json::from_str::<serde_json::Value>(&ran.out).is_ok()
+    };
+    for (words, variable, expected) in [
+        (&["profile", "list"][..], "", false),
+        (&["profile", "list"], "text", false),
+        (&["profile", "list"], "json", true),
+        (&["profile", "list"], "github", false),
+        (&["profile", "list", "--json"], "github", true),
+        (&["--output-format=text", "profile", "list"], "json", false),
+        (&["profile", "list", "--output-format", "json"], "text", true),
+        (&["profile", "list", "--output-format", "json", "--json"], "text", true),
+        // These parse what follows the artifact themselves.
+        (&["verify", "app.zip", "--output-format=json"], "text", true),
+        (&["verify", "app.zip", "project", "--json"], "github", true),
+        (&["verify", "--output-format=json", "app.zip", "project", "--output-format=text"], "github", false),
+    ] {
+        assert_eq!(is_json(words, variable), expected, "{words:?}, {variable}");
+    }
+}

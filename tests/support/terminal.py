@@ -1,0 +1,46 @@
+"""Runs a command whose standard output, standard error, or both are a terminal.
+
+    terminal.py out|err|both|none COMMAND...
+
+Prints one JSON document: the exit status, and what came out where. The streams have a terminal each.
+"""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+
+
+def collect(descriptor, pieces):
+    """Reads until the last writer is gone, which a terminal reports as an error."""
+    try:
+        while piece := os.read(descriptor, 65536):
+            pieces.append(piece)
+    except OSError:
+        pass
+
+
+def main():
+    which, command = sys.argv[1], sys.argv[2:]
+    streams = {}
+    for name in ("out", "err"):
+        ours, theirs = pty.openpty() if which in (name, "both") else os.pipe()
+        pieces = []
+        streams[name] = (theirs, pieces, threading.Thread(target=collect, args=(ours, pieces)))
+    out, err = streams["out"][0], streams["err"][0]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    for theirs, _, reader in streams.values():
+        os.close(theirs)
+        reader.start()
+    status = process.wait()
+    result = {"status": status}
+    for name, (_, pieces, reader) in streams.items():
+        reader.join()
+        result[name] = b"".join(pieces).decode()
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
