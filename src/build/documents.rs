@@ -235,7 +235,7 @@ impl Sources<'_> {
             project: Project {
                 name: root.map(|root| root.name.to_string()).unwrap_or_else(|| plan.name()),
                 version,
-                origin: Origin::Folder(revision::revision(&plan.project.workspace.root)),
+                origin: Origin::Folder(plan.project.revision()),
                 metadata,
                 requires: asked,
             },
@@ -262,7 +262,7 @@ impl Sources<'_> {
     /// the user, by other distributions, and by files of requirements.
     fn requires(&self, common: &Settings) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
         let plan = self.plan;
-        let mut extras: BTreeMap<DistributionName, BTreeSet<ExtraName>> = match &plan.project.lock {
+        let mut extras: BTreeMap<DistributionName, BTreeSet<ExtraName>> = match &*plan.project.lock {
             Lock::Requirements(lock) => lock.extras(&plan.target).into_iter().collect(),
             _ => BTreeMap::new(),
         };

@@ -19,8 +19,8 @@ use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::Missing;
-use crate::project::ProjectError;
 use crate::project::application::{ApplicationError, InvalidExclude};
+use crate::project::{ChangesError, ProjectError};
 use crate::registry::{InvalidReference, RegistryError};
 use crate::repository::RepositoryError;
 use crate::sdist::unpack::UnpackError;
@@ -36,6 +36,9 @@ pub enum BuildError {
     /// The project cannot be read.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// It cannot be told what changed.
+    #[error(transparent)]
+    Changes(#[from] ChangesError),
     /// The lock cannot be read, does not match, or selects nothing for the target.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -317,6 +320,7 @@ impl BuildError {
         let hint = |text: &str| vec![text.to_owned()];
         match self {
             Self::Project(error) => error.hints(),
+            Self::Changes(error) => error.hints(),
             Self::Lock(error) => error.hints(),
             Self::Profile(error) => error.hints(),
             Self::Runtime(error) => error.hints(),

@@ -8,13 +8,13 @@ use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::platform::{Parts, PlatformImage};
 use super::workplace::{Workplace, registry};
-use super::{BuildError, attach, documents, outputs, report, requirements, start, wheels};
+use super::{BuildError, Opened, attach, documents, outputs, report, requirements, start, wheels};
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
-use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, default_python};
+use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, Target, default_python};
 
 /// The profile of an image if none is named.
 const DEFAULT_PROFILE: &str = "service";
@@ -50,7 +50,7 @@ impl Chosen {
 ///
 /// # Errors
 /// Any stage fails. Before the push, nothing is written then; after a failed push, no tag is set.
-pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageReport, BuildError> {
+pub fn image(settings: &ImageSettings, opened: &Opened, reporter: &dyn Reporter) -> Result<ImageReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
     let workplace = Workplace::open(&common.cache)?;
@@ -58,7 +58,7 @@ pub fn image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImageR
     let registry = registry(&settings.registry, &common.environment)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache, reporter };
 
-    let project = LockedProject::open(common, reporter)?;
+    let project = LockedProject::open(common, opened, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
@@ -103,12 +103,16 @@ fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) ->
 ///
 /// # Errors
 /// The project, the lock or the base cannot be read, or they do not fit each other.
-pub fn plan_image(settings: &ImageSettings, reporter: &dyn Reporter) -> Result<ImagePlanReport, BuildError> {
+pub fn plan_image(
+    settings: &ImageSettings,
+    opened: &Opened,
+    reporter: &dyn Reporter,
+) -> Result<ImagePlanReport, BuildError> {
     let common = &settings.common;
     let workplace = Workplace::open_for_plan(&common.cache)?;
     let registry = registry(&settings.registry, &common.environment)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &workplace.cache, reporter };
-    let project = LockedProject::open(common, reporter)?;
+    let project = LockedProject::open(common, opened, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     start::check(settings, &chosen.target)?;
     let files = outputs::places(settings, &project)?;
@@ -180,11 +184,7 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
         None => {
             let (python, reason) = version(&profile.pythons)?;
             let target = profile.target(python);
-            let choice: BaseChoice = target.base.parse()?;
-            let choice = match &settings.common.profile {
-                ProfileChoice::File(file) => choice.in_folder(file.parent().unwrap_or(file)),
-                ProfileChoice::Default | ProfileChoice::BuiltIn(_) => choice,
-            };
+            let choice = base_of_profile(&settings.common, &target)?;
             let base = bases.find(&choice)?;
             let platforms = of_platforms(&base)?;
             (target, reason, choice, base, platforms)
@@ -200,6 +200,46 @@ fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> R
     };
     let platforms = platforms.into_iter().map(with_python).collect::<Result<_, BuildError>>()?;
     Ok(Chosen { target, reason, choice, base, platforms })
+}
+
+/// Returns the base that a profile names. One that lies in a folder lies beside the profile.
+fn base_of_profile(settings: &Settings, target: &ImageTarget) -> Result<BaseChoice, BuildError> {
+    let choice: BaseChoice = target.base.parse()?;
+    Ok(match &settings.profile {
+        ProfileChoice::File(file) => choice.in_folder(file.parent().unwrap_or(file)),
+        ProfileChoice::Default | ProfileChoice::BuiltIn(_) => choice,
+    })
+}
+
+/// Returns what an image may be for and on, as far as that is known without a look at the base: for each platform and
+/// version of Python the target, and the bases.
+///
+/// # Errors
+/// There is no such profile, or the project allows no version of Python.
+pub fn candidates(
+    settings: &ImageSettings,
+    project: &LockedProject,
+) -> Result<(Vec<Target>, Vec<BaseChoice>), BuildError> {
+    let profile = profile(&settings.common)?;
+    let file = project.python_version_file(project.member(&settings.common))?;
+    let requires_python = project.declared.requires_python.as_ref();
+    let is_open = settings.base.is_some() && file.is_none();
+    let pythons: Vec<PythonVersion> = match settings.python {
+        Some(python) => vec![python],
+        // The base decides.
+        None if is_open => {
+            let is_allowed = |python: &&PythonVersion| default_python(&[**python], None, requires_python).is_ok();
+            profile.pythons.iter().filter(is_allowed).copied().collect()
+        }
+        None => vec![default_python(&profile.pythons, file.as_deref(), requires_python)?.0],
+    };
+    let (mut targets, mut bases) = (Vec::new(), Vec::new());
+    for python in pythons.into_iter().rev() {
+        let target = profile.target(python);
+        targets.extend(settings.platforms.iter().map(|architecture| target.target(*architecture)));
+        bases.push(settings.base.clone().map_or_else(|| base_of_profile(&settings.common, &target), Ok)?);
+    }
+    Ok((targets, bases))
 }
 
 /// Makes the plan of each platform. No image holds what an earlier build wrote.

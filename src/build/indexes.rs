@@ -58,7 +58,7 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     let mut options = IndexOptions::default();
     add_flags(&mut options, &settings.fetch);
     add_variables(&mut options, &settings.environment)?;
-    if let Lock::Requirements(requirements) = &project.lock {
+    if let Lock::Requirements(requirements) = &*project.lock {
         add_requirements(&mut options, &requirements.options)?;
     }
     for declared in project.indexes() {
@@ -87,7 +87,7 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
 pub fn of_build_requirements(settings: &Settings, project: &LockedProject) -> Result<builder::Indexes, BuildError> {
     let mut options = IndexOptions::default();
     add_flags(&mut options, &settings.fetch);
-    if let Lock::Requirements(requirements) = &project.lock {
+    if let Lock::Requirements(requirements) = &*project.lock {
         add_requirements(&mut options, &requirements.options)?;
     }
     let (defaults, others): (Vec<_>, Vec<_>) = options.indexes.into_iter().partition(|index| index.default);
@@ -152,7 +152,7 @@ fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(),
 /// excludes is excluded.
 pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     let uv = project.uv.clone();
-    let stated = match &project.lock {
+    let stated = match &*project.lock {
         Lock::Requirements(requirements) => requirements.options.formats.clone(),
         Lock::Uv(_) | Lock::Pylock(_) | Lock::Poetry(_) => FormatControl::default(),
     };

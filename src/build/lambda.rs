@@ -9,7 +9,7 @@ use super::bytecode::{self, Bytecode};
 use super::indexes::Origins;
 use super::plan::{self, LockedProject, Plan};
 use super::workplace::Workplace;
-use super::{BuildError, documents, report, requirements, wheels};
+use super::{BuildError, Opened, documents, report, requirements, wheels};
 use crate::archive::output::Finished;
 use crate::archive::zip;
 use crate::audit::handler::{Handler, Root};
@@ -19,7 +19,7 @@ use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limi
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
-use crate::target::{LambdaProfile, Profile, Scheme, default_runtime};
+use crate::target::{LambdaProfile, Profile, Scheme, Target, default_runtime};
 use crate::tree::{Entry, TreePath};
 
 /// The project, its runtime, and why it is this runtime.
@@ -30,8 +30,8 @@ struct Function {
 }
 
 impl Function {
-    fn open(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<Self, BuildError> {
-        let project = LockedProject::open(&settings.common, reporter)?;
+    fn open(settings: &LambdaSettings, opened: &Opened, reporter: &dyn Reporter) -> Result<Self, BuildError> {
+        let project = LockedProject::open(&settings.common, opened, reporter)?;
         let (profile, reason) = runtime(&settings.common, &project)?;
         let architecture = settings.architecture;
         if !profile.architectures.contains(&architecture) {
@@ -76,12 +76,20 @@ fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfil
     }
 }
 
+/// Returns the target that a function is for.
+///
+/// # Errors
+/// There is no such runtime.
+pub fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec<Target>, BuildError> {
+    Ok(vec![runtime(&settings.common, project)?.0.target(settings.architecture)])
+}
+
 /// Says what would be built and why. Fetches nothing and writes nothing.
 ///
 /// # Errors
 /// The project or the lock cannot be read, they do not match, or the lock has nothing that fits the target.
-pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanReport, BuildError> {
-    let function = Function::open(settings, reporter)?;
+pub fn plan(settings: &LambdaSettings, opened: &Opened, reporter: &dyn Reporter) -> Result<PlanReport, BuildError> {
+    let function = Function::open(settings, opened, reporter)?;
     let common = &settings.common;
     let workplace = Workplace::open_for_plan(&common.cache)?;
     let origins = Origins::new(common, &function.project)?;
@@ -99,10 +107,10 @@ pub fn plan(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<PlanRe
 ///
 /// # Errors
 /// Any stage fails; then nothing is written.
-pub fn lambda(settings: &LambdaSettings, reporter: &dyn Reporter) -> Result<BuildReport, BuildError> {
+pub fn lambda(settings: &LambdaSettings, opened: &Opened, reporter: &dyn Reporter) -> Result<BuildReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    let function = Function::open(settings, reporter)?;
+    let function = Function::open(settings, opened, reporter)?;
     let profile = &function.profile;
     // The folder and the cache hold what the artifact is copied from, so they stay until it is written.
     let workplace = Workplace::open(&common.cache)?;

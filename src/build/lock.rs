@@ -1,13 +1,15 @@
 //! The lock of a project: found, read, and compared with what the project declares.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::{fs, io};
 
-use super::BuildError;
+use super::{BuildError, Opened};
 use crate::builder;
 use crate::lock::requirements::{Requirements, Surroundings};
 use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
+use crate::project::changes::Changes;
 use crate::project::declared::Declared;
 use crate::project::workspace::{Member, Workspace};
 use crate::report::Reporter;
@@ -21,20 +23,28 @@ use crate::settings::{Environment, LockCheck, Settings};
 pub fn open(
     settings: &Settings,
     workspace: &Workspace,
+    opened: &Opened,
     reporter: &dyn Reporter,
-) -> Result<(Option<PathBuf>, Lock), BuildError> {
+) -> Result<(Option<PathBuf>, Arc<Lock>), BuildError> {
     let Some(path) = settings.lock.clone().or_else(|| find(workspace)) else {
         return match requires_nothing(workspace) {
-            true => Ok((None, Lock::Requirements(Requirements::none(&workspace.root)))),
+            true => Ok((None, Arc::new(Lock::Requirements(Requirements::none(&workspace.root))))),
             false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
         };
     };
-    let lock = match read(&path, &settings.environment, workspace)? {
-        Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
-        other => other,
+    let read = || {
+        Ok(match read(&path, &settings.environment, workspace)? {
+            Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
+            other => other,
+        })
+    };
+    // What files of requirements and older locks of Poetry say depends on the project.
+    let lock = match LockFormat::of(&path) {
+        Some(LockFormat::Uv | LockFormat::Pylock) => opened.lock(&path, read)?,
+        _ => Arc::new(read()?),
     };
     if settings.lock_check == LockCheck::Locked {
-        check(&lock, &path, workspace, &settings.environment, reporter)?;
+        opened.check(&path, || check(&lock, &path, workspace, &settings.environment, reporter))?;
     }
     Ok((Some(path), lock))
 }
@@ -67,18 +77,51 @@ pub fn requires_nothing(workspace: &Workspace) -> bool {
 /// # Errors
 /// It is not there, has no name of a lock, or cannot be read.
 pub fn read(path: &Path, environment: &Environment, workspace: &Workspace) -> Result<Lock, BuildError> {
-    let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
-    if !path.exists() {
-        return Err(BuildError::NoLock(path.to_owned()));
+    parse(path, environment, workspace, &|path| fs::read_to_string(path))
+}
+
+/// Returns the lock that was at a path before changes; nothing if there was none.
+///
+/// # Errors
+/// It cannot be read, or there is no git.
+pub fn before(
+    path: &Path,
+    environment: &Environment,
+    workspace: &Workspace,
+    changes: &Changes,
+) -> Result<Option<Lock>, BuildError> {
+    if changes.text_before(path)?.is_none() {
+        return Ok(None);
     }
+    let text = |path: &Path| {
+        let text = changes.text_before(path).map_err(io::Error::other)?;
+        text.ok_or_else(|| io::ErrorKind::NotFound.into())
+    };
+    parse(path, environment, workspace, &text).map(Some)
+}
+
+/// Reads a lock; `text` returns what a file says.
+fn parse(
+    path: &Path,
+    environment: &Environment,
+    workspace: &Workspace,
+    text: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<Lock, BuildError> {
+    let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
+    let own = || match text(path) {
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(BuildError::NoLock(path.to_owned())),
+        text => text.map_err(|source| BuildError::Read { path: path.to_owned(), source }),
+    };
     Ok(match format {
-        LockFormat::Uv => Lock::parse_uv(&super::plan::read(path)?, path)?,
-        LockFormat::Pylock => Lock::parse_pylock(&super::plan::read(path)?, path)?,
-        LockFormat::Poetry => Lock::parse_poetry(&super::plan::read(path)?, path, &local_project(workspace.current()))?,
+        LockFormat::Uv => Lock::parse_uv(&own()?, path)?,
+        LockFormat::Pylock => Lock::parse_pylock(&own()?, path)?,
+        LockFormat::Poetry => Lock::parse_poetry(&own()?, path, &local_project(workspace.current()))?,
+        LockFormat::Requirements if !path.exists() => return Err(BuildError::NoLock(path.to_owned())),
         LockFormat::Requirements => {
             let project = workspace.folder(workspace.current());
             let variable = |name: &str| environment.get(name).map(str::to_owned);
-            Lock::Requirements(Requirements::read(path, &surroundings(&project, &variable))?)
+            let surroundings = Surroundings { read: text, ..surroundings(&project, &variable) };
+            Lock::Requirements(Requirements::read(path, &surroundings)?)
         }
     })
 }

@@ -1,17 +1,18 @@
 //! What is to be built, and why: everything that is known before a file is fetched.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::opened::{Noted, Opened};
 use super::{BuildError, indexes, locate, lock, requirements};
 use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
-use crate::lock::{
-    Dependent, Lock, LockError, LockFormat, Pinned, Request, Selected, SelectedSource, Selection, Source,
-};
+use crate::lock::{Dependent, Lock, LockError, Pinned, Request, Selected, SelectedSource, Selection, Source};
 use crate::name::DistributionName;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::declared::Declared;
 use crate::project::pyproject::Index;
+use crate::project::revision::Revision;
 use crate::project::uv_options::UvOptions;
 use crate::project::workspace::{self, Member, Workspace};
 use crate::report::{ExcludedReport, Reporter, Silent};
@@ -23,10 +24,11 @@ use crate::tree::{Content, Origin};
 pub struct LockedProject {
     /// The project and its workspace.
     pub workspace: Workspace,
+    noted: Noted,
     /// The lock file; a project that requires nothing may have none.
     pub path: Option<PathBuf>,
     /// What the lock file says.
-    pub lock: Lock,
+    pub lock: Arc<Lock>,
     /// What the member that is built declares as a distribution.
     pub declared: Declared,
     /// What the workspace root's pyproject.toml says to uv of indexes and of building.
@@ -34,23 +36,28 @@ pub struct LockedProject {
 }
 
 impl LockedProject {
-    /// Reads the project and its lock, and compares them unless the lock is to be taken as it is.
+    /// Reads the project and its lock, unless they are open, and compares them unless the lock is to be taken as it is.
     ///
     /// # Errors
     /// The project or the lock cannot be read, or they do not match.
-    pub fn open(settings: &Settings, reporter: &dyn Reporter) -> Result<Self, BuildError> {
-        let workspace = Workspace::discover(&settings.project, &LockFormat::NAMES)?;
-        let (path, lock) = lock::open(settings, &workspace, reporter)?;
+    pub fn open(settings: &Settings, opened: &Opened, reporter: &dyn Reporter) -> Result<Self, BuildError> {
+        let (workspace, noted) = opened.workspace(&settings.project)?;
+        let (path, lock) = lock::open(settings, &workspace, opened, reporter)?;
         let member = member(&workspace, settings);
         let read = |source| BuildError::Read { path: workspace.folder(member), source };
         let declared = Declared::of(&member.pyproject).map_err(read)?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
-        Ok(Self { workspace, path, lock, declared, uv })
+        Ok(Self { workspace, noted, path, lock, declared, uv })
     }
 
     /// Returns the member that is built: the one that was named, or the one whose folder it is.
     pub fn member(&self, settings: &Settings) -> &Member {
         member(&self.workspace, settings)
+    }
+
+    /// Returns the commit that the workspace's files are; nothing if they differ from it.
+    pub fn revision(&self) -> Option<Revision> {
+        self.noted.revision(&self.workspace.root)
     }
 
     /// Returns the name of the project whose folder was named: the declared one, else the folder's.
@@ -66,18 +73,41 @@ impl LockedProject {
 
     /// Returns what is asked of the lock. Files of requirements have no extras; those of a project beside them are its
     /// own, and whether what they require is pinned is seen when it is built.
-    fn request(&self, settings: &Settings) -> Request {
+    fn request(&self, lock: &Lock, settings: &Settings) -> Request {
         let mut request = settings.request.clone();
-        if matches!(self.lock, Lock::Requirements(_)) && self.declared.is_package {
+        if matches!(lock, Lock::Requirements(_)) && self.declared.is_package {
             request.extras.clear();
         }
         request
     }
 
+    /// Returns what is selected for a target: by the lock, with the project itself.
+    ///
+    /// # Errors
+    /// The lock has nothing that fits the target.
+    pub fn selection(&self, settings: &Settings, target: &Target) -> Result<Selection, BuildError> {
+        match (&*self.lock, settings.requirements.resolve) {
+            (Lock::Requirements(_), true) => {
+                self.selection_of(&requirements::resolve(self, settings, target)?, settings, target)
+            }
+            (lock, _) => self.selection_of(lock, settings, target),
+        }
+    }
+
+    /// Returns what would be selected for a target by another lock.
+    ///
+    /// # Errors
+    /// As [`selection`](Self::selection).
+    pub fn selection_of(&self, lock: &Lock, settings: &Settings, target: &Target) -> Result<Selection, BuildError> {
+        let folder = &self.workspace.current().path;
+        let selection = lock.select(&self.request(lock, settings), folder, target)?;
+        self.with_project(selection, lock, &settings.request)
+    }
+
     /// Adds the project to what a lock selects that knows nothing of it, unless only groups are asked for.
-    fn with_project(&self, selection: Selection, request: &Request) -> Result<Selection, BuildError> {
+    fn with_project(&self, selection: Selection, lock: &Lock, request: &Request) -> Result<Selection, BuildError> {
         let mut distributions = selection.distributions;
-        let is_known = matches!(self.lock, Lock::Uv(_) | Lock::Poetry(_))
+        let is_known = matches!(lock, Lock::Uv(_) | Lock::Poetry(_))
             || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
         let is_left_out = request.no_install_project || request.no_install_workspace || !request.only_groups.is_empty();
         if is_known || is_left_out {
@@ -149,15 +179,7 @@ impl<'a> Plan<'a> {
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;
-        let folder = &workspace.current().path;
-        let request = project.request(settings);
-        let selection = match (&project.lock, settings.requirements.resolve) {
-            (Lock::Requirements(_), true) => {
-                requirements::resolve(project, settings, &target)?.select(&request, folder, &target)?
-            }
-            (lock, _) => lock.select(&request, folder, &target)?,
-        };
-        let selection = project.with_project(selection, &settings.request)?;
+        let selection = project.selection(settings, &target)?;
         let formats = indexes::formats(settings, project);
         let mut selected = locate::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
         let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);

@@ -74,7 +74,7 @@ pub fn check_planned(
     cache: &Cache,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
-    if !matches!(plan.project.lock, Lock::Requirements(_)) || settings.requirements.no_deps {
+    if !matches!(*plan.project.lock, Lock::Requirements(_)) || settings.requirements.no_deps {
         return Ok(());
     }
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
@@ -104,7 +104,7 @@ fn check_known<'a>(
     settings: &Settings,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
-    let Lock::Requirements(lock) = &plan.project.lock else { return Ok(()) };
+    let Lock::Requirements(lock) = &*plan.project.lock else { return Ok(()) };
     if settings.requirements.no_deps {
         return Ok(());
     }

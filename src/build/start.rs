@@ -8,7 +8,7 @@ use crate::audit::handler::Handler;
 use crate::image::Base;
 use crate::image::config::{self, Entrypoint};
 use crate::image::file::Form;
-use crate::project::{application, revision};
+use crate::project::application;
 use crate::settings::{Compression, ImageSettings};
 use crate::target::{BaseEntrypoint, ImageTarget};
 use crate::wheel::Wheel;
@@ -180,7 +180,7 @@ fn labels(plan: &Plan, built: &[Wheel]) -> BTreeMap<String, String> {
     let root = plan.selected.iter().find(|selected| selected.is_root());
     let wheel = root.and_then(|root| built.iter().find(|wheel| wheel.inventory.name == root.name));
     let version = wheel.map(|wheel| &wheel.inventory.version).or_else(|| root?.version.as_ref());
-    let revision = revision::revision(&plan.project.workspace.root);
+    let revision = plan.project.revision();
     let (commit, source) = revision.map(|revision| (Some(revision.commit), revision.source)).unwrap_or_default();
     let known = [
         ("title", Some(plan.name())),

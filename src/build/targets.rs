@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{BuildError, image, lambda, outputs};
+use super::{BuildError, Opened, image, lambda, outputs};
 use crate::report::{Artifact, Planned, Reporter};
 use crate::settings::{ImageSettings, LambdaSettings, Settings};
 
@@ -31,17 +31,17 @@ impl Target {
     ///
     /// # Errors
     /// See [`plan`](super::plan) and [`plan_image`](super::plan_image).
-    pub fn plan(&self, reporter: &dyn Reporter) -> Result<Planned, BuildError> {
+    pub fn plan(&self, opened: &Opened, reporter: &dyn Reporter) -> Result<Planned, BuildError> {
         Ok(match self {
-            Self::Lambda(settings) => Planned::Lambda(lambda::plan(settings, reporter)?),
-            Self::Image(settings) => Planned::Image(image::plan_image(settings, reporter)?),
+            Self::Lambda(settings) => Planned::Lambda(lambda::plan(settings, opened, reporter)?),
+            Self::Image(settings) => Planned::Image(image::plan_image(settings, opened, reporter)?),
         })
     }
 
-    fn build(&self, reporter: &dyn Reporter) -> Result<Artifact, BuildError> {
+    fn build(&self, opened: &Opened, reporter: &dyn Reporter) -> Result<Artifact, BuildError> {
         Ok(match self {
-            Self::Lambda(settings) => Artifact::Lambda(lambda::lambda(settings, reporter)?),
-            Self::Image(settings) => Artifact::Image(image::image(settings, reporter)?),
+            Self::Lambda(settings) => Artifact::Lambda(lambda::lambda(settings, opened, reporter)?),
+            Self::Image(settings) => Artifact::Image(image::image(settings, opened, reporter)?),
         })
     }
 
@@ -65,9 +65,9 @@ impl Target {
 ///
 /// # Errors
 /// Two would be.
-pub fn check_places(targets: &[Target]) -> Result<(), BuildError> {
+pub fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
     let mut taken = HashSet::new();
-    for place in targets.iter().flat_map(Target::places) {
+    for place in targets.flat_map(Target::places) {
         if !taken.insert(outputs::resolved(&place)) {
             return Err(BuildError::SameOutput(place));
         }
@@ -79,10 +79,17 @@ pub fn check_places(targets: &[Target]) -> Result<(), BuildError> {
 /// makes what each reports to; `finished` is told of each as it ends, with its position. The results are in the order of the
 /// targets.
 pub fn build_all<R: Reporter>(
-    targets: &[Target],
+    targets: &[&Target],
+    opened: &Opened,
     reporter: impl Fn(usize) -> R + Sync,
     finished: impl Fn(usize, &Result<Artifact, BuildError>) + Sync,
 ) -> Vec<(Result<Artifact, BuildError>, R)> {
+    // Before anything is written, which would make a difference to git.
+    let images = targets.iter().filter(|target| matches!(target, Target::Image(_)));
+    let folders = images.map(|target| &target.common().project);
+    folders.filter_map(|folder| opened.workspace(folder).ok()).for_each(|(workspace, noted)| {
+        noted.revision(&workspace.root);
+    });
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let work = || {
@@ -90,7 +97,7 @@ pub fn build_all<R: Reporter>(
             && let Some(target) = targets.get(position)
         {
             let reporter = reporter(position);
-            let result = target.build(&reporter);
+            let result = target.build(opened, &reporter);
             finished(position, &result);
             if let Ok(mut done) = done.lock() {
                 done.push((position, (result, reporter)));

@@ -11,10 +11,12 @@ use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::together::Together;
 use super::{image, plan};
-use crate::build::{self, BuildError, Target};
+use crate::build::{self, BuildError, Opened, Target};
 use crate::options::{
-    CommonOptions, Configuration, ConfigurationError, ImageOptions, Kind, LambdaOptions, RegistryOptions, Surroundings,
+    CommonOptions, Configuration, ConfigurationError, ImageOptions, Kind, LambdaOptions, Options, RegistryOptions,
+    Surroundings,
 };
+use crate::project::Changes;
 use crate::report::{
     Artifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, Outcome, Planned, TargetListReport, TargetsReport,
 };
@@ -31,6 +33,9 @@ pub struct BuildArguments {
     /// Build the targets of every member of the workspace
     #[arg(long)]
     workspace: bool,
+    /// Build only what the changes since a commit reach, by files, the lock or pyproject.toml
+    #[arg(long, value_name = "REV")]
+    changed_since: Option<String>,
     /// List the targets, and build nothing
     #[arg(long)]
     list: bool,
@@ -69,26 +74,34 @@ struct Named {
 /// A configuration is wrong, or there is no such target. Where only some targets fail, the exit status says so.
 pub fn run(arguments: BuildArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
     let started = Instant::now();
-    let targets = arguments.targets(global)?;
+    let opened = Opened::default();
+    let changes = arguments.changed_since.as_deref().map(|revision| Changes::since(&arguments.project, revision));
+    let targets = arguments.targets(global, changes.transpose()?.as_ref(), &opened)?;
     if arguments.list {
         list(&targets, arguments.format, printer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (listed, targets): (Vec<ListedReport>, Vec<Target>) =
-        targets.into_iter().map(|named| (named.listed, named.target)).unzip();
-    build::check_places(&targets)?;
-    let together = Together::new(printer, listed.iter().map(|listed| listed.name.clone()).collect());
+    build::check_places(targets.iter().map(|named| &named.target))?;
+    let changed = || targets.iter().filter(|named| named.listed.changed);
+    let together = Together::new(printer, changed().map(|named| named.listed.name.clone()).collect());
+    let changed: Vec<&Target> = changed().map(|named| &named.target).collect();
     let outcomes: Vec<Outcome> = match arguments.dry_run {
-        true => (0..).zip(&targets).map(|(at, target)| planned(target.plan(&together.reporter(at)))).collect(),
+        true => (0..).zip(&changed).map(|(at, target)| planned(target.plan(&opened, &together.reporter(at)))).collect(),
         false => {
-            let results = build::build_all(&targets, |at| together.reporter(at), |at, _| together.finished(at));
+            let finished = |at, _: &_| together.finished(at);
+            let results = build::build_all(&changed, &opened, |at| together.reporter(at), finished);
             results.into_iter().map(|(result, reporter)| built(result, reporter.warnings())).collect()
         }
     };
     together.end();
+    let mut outcomes = outcomes.into_iter();
+    let outcome = |listed: &ListedReport| match listed.changed {
+        true => outcomes.next(),
+        false => Some(Outcome::Unchanged { reason: listed.reason.clone().unwrap_or_default() }),
+    };
     let report = TargetsReport {
         format: FORMAT_VERSION,
-        targets: listed.into_iter().zip(outcomes).map(|(listed, outcome)| built_report(listed, outcome)).collect(),
+        targets: targets.into_iter().map(|named| named.listed).filter_map(built_report(outcome)).collect(),
         elapsed_seconds: started.elapsed().as_secs_f64(),
     };
     let errors: Vec<(&str, &ErrorReport)> = report.targets.iter().filter_map(failure).collect();
@@ -98,8 +111,13 @@ pub fn run(arguments: BuildArguments, global: &GlobalArguments, printer: &Printe
 }
 
 impl BuildArguments {
-    /// Returns the targets that are asked for, with their settings.
-    fn targets(&self, global: &GlobalArguments) -> Result<Vec<Named>, CliError> {
+    /// Returns the targets that are asked for, with their settings, and whether changes reach them.
+    fn targets(
+        &self,
+        global: &GlobalArguments,
+        changes: Option<&Changes>,
+        opened: &Opened,
+    ) -> Result<Vec<Named>, CliError> {
         let configurations = match self.workspace {
             true => Configuration::of_workspace(&self.project)?,
             false => {
@@ -110,23 +128,33 @@ impl BuildArguments {
         let mut targets = Vec::new();
         for (folder, configuration) in &configurations {
             let surroundings = global.surroundings(folder)?;
+            let text = |path: &Path| changes?.text_before(path).ok().flatten();
+            let before = changes.map(|_| configuration.before(&text));
             for (name, kind) in configuration.targets() {
                 let full = match self.workspace {
                     true => format!("{}/{name}", configuration.member()),
                     false => name.to_owned(),
                 };
-                if self.names.is_empty() || self.names.iter().any(|asked| asked == name || *asked == full) {
-                    let target = self.target(configuration, name, kind, &surroundings)?;
-                    let listed = ListedReport {
-                        name: full,
-                        target: name.to_owned(),
-                        project: folder.clone(),
-                        kind: kind.name().to_owned(),
-                        changed: true,
-                        reason: None,
-                    };
-                    targets.push(Named { listed, target });
+                if !self.names.is_empty() && !self.names.iter().any(|asked| asked == name || *asked == full) {
+                    continue;
                 }
+                let (target, difference) = self.target((configuration, before.as_ref()), name, kind, &surroundings)?;
+                let reason = changes.map(|changes| match difference {
+                    Some(difference) => Some(difference),
+                    // What is wrong is said when it is built.
+                    None => build::reason(&target, changes, opened)
+                        .unwrap_or_else(|error| Some(format!("what it is made of cannot be told: {error}"))),
+                });
+                let unchanged = || Some(format!("unchanged since {}", self.changed_since.as_deref()?));
+                let listed = ListedReport {
+                    name: full,
+                    target: name.to_owned(),
+                    project: folder.clone(),
+                    kind: kind.name().to_owned(),
+                    changed: reason.as_ref().is_none_or(Option::is_some),
+                    reason: reason.flatten().or_else(unchanged),
+                };
+                targets.push(Named { listed, target });
             }
         }
         self.check_names(&configurations, &targets)?;
@@ -147,31 +175,50 @@ impl BuildArguments {
         if targets.is_empty() { Err(ConfigurationError::NoTargets(path).into()) } else { Ok(()) }
     }
 
-    /// Returns a target with what is in force for it.
+    /// Returns a target with what is in force for it, and how that differs from what was configured before, if that is asked.
     fn target(
         &self,
-        configuration: &Configuration,
+        configurations: (&Configuration, Option<&Before>),
         name: &str,
         kind: Kind,
         surroundings: &Surroundings,
-    ) -> Result<Target, CliError> {
-        let environment = &surroundings.environment;
+    ) -> Result<(Target, Option<String>), CliError> {
         Ok(match kind {
             Kind::Lambda => {
                 let flags = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
-                let resolved = configuration.resolve(Some(name), &flags, environment)?;
-                Target::Lambda(Box::new(resolved.settings::<LambdaOptions>(surroundings)?))
+                let (settings, difference) = in_force(configurations, name, &flags, surroundings)?;
+                (Target::Lambda(Box::new(settings)), difference)
             }
             Kind::Image => {
                 let (common, registry) = (self.common.clone(), self.registry.clone());
                 let mut flags = ImageOptions { common, registry, ..ImageOptions::default() };
-                let has_tags = configuration.resolve(Some(name), &flags, environment)?.values().0.contains_key("tag");
-                flags.output.push = self.push && has_tags;
-                let resolved = configuration.resolve(Some(name), &flags, environment)?;
-                Target::Image(Box::new(resolved.settings::<ImageOptions>(surroundings)?))
+                let stated = configurations.0.resolve(Some(name), &flags, &surroundings.environment)?;
+                flags.output.push = self.push && stated.values().0.contains_key("tag");
+                let (settings, difference) = in_force(configurations, name, &flags, surroundings)?;
+                (Target::Image(Box::new(settings)), difference)
             }
         })
     }
+}
+
+/// What was configured at another time.
+type Before = Result<Configuration, ConfigurationError>;
+
+/// Returns the settings of a target, and how what is in force differs from what was before, if that is asked.
+fn in_force<O: Options>(
+    (configuration, before): (&Configuration, Option<&Before>),
+    name: &str,
+    flags: &O,
+    surroundings: &Surroundings,
+) -> Result<(O::Settings, Option<String>), CliError> {
+    let resolve = |configuration: &Configuration| configuration.resolve(Some(name), flags, &surroundings.environment);
+    let resolved = resolve(configuration)?;
+    let difference = before.and_then(|before| match before.as_ref().map(resolve) {
+        Ok(Ok(before)) => Some(format!("`{}` in [tool.pybundle] changed", resolved.differs_from(&before)?)),
+        Ok(Err(_)) => Some("it is a new target".to_owned()),
+        Err(_) => Some("what was configured before cannot be read".to_owned()),
+    });
+    Ok((resolved.settings::<O>(surroundings)?, difference))
 }
 
 fn list(targets: &[Named], format: ListFormat, printer: &Printer) -> Result<(), CliError> {
@@ -221,8 +268,14 @@ fn planned(result: Result<Planned, BuildError>) -> Outcome {
     }
 }
 
-fn built_report(listed: ListedReport, outcome: Outcome) -> BuiltReport {
-    BuiltReport { name: listed.name, project: PathBuf::from(folder(&listed.project)), kind: listed.kind, outcome }
+fn built_report(
+    mut outcome: impl FnMut(&ListedReport) -> Option<Outcome>,
+) -> impl FnMut(ListedReport) -> Option<BuiltReport> {
+    move |listed| {
+        let outcome = outcome(&listed)?;
+        let project = PathBuf::from(folder(&listed.project));
+        Some(BuiltReport { name: listed.name, project, kind: listed.kind, outcome })
+    }
 }
 
 fn failure(report: &BuiltReport) -> Option<(&str, &ErrorReport)> {

@@ -7,6 +7,7 @@ use crate::archive::ArchiveError;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
+use crate::project::ChangesError;
 use crate::report::ErrorReport;
 use crate::scaffold::ScaffoldError;
 use crate::target::ProfileError;
@@ -29,6 +30,9 @@ pub enum CliError {
     /// There is no folder for the cache.
     #[error("there is no folder for the cache, because no home folder is known")]
     NoCacheFolder,
+    /// It cannot be told what changed.
+    #[error(transparent)]
+    Changes(#[from] ChangesError),
     /// The cache is to be looked after, and not to be used.
     #[error("--no-cache leaves no cache to look after")]
     NoCache,
@@ -80,6 +84,7 @@ impl CliError {
             Self::Page(error) => error.hints(),
             Self::Scaffold(error) => error.hints(),
             Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
+            Self::Changes(error) => error.hints(),
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),
             Self::Output(_) | Self::NotVerified { .. } => Vec::new(),

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use super::{contents, documents, plan, push};
-use crate::build;
+use crate::build::{self, Opened};
 use crate::options::{ImageOptions, Source};
 use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, StartReport};
 use crate::settings::{ConfiguredAt, ImageSettings};
@@ -66,7 +66,7 @@ pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printe
     if dry_run {
         return show_plan(&settings, printer);
     }
-    let mut report = build::image(&settings, &progress)?;
+    let mut report = build::image(&settings, &Opened::default(), &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }
@@ -76,7 +76,7 @@ pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printe
 /// # Errors
 /// See [`build::plan_image`].
 pub fn show_plan(settings: &ImageSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = build::plan_image(settings, &Progress::new(printer))?;
+    let report = build::plan_image(settings, &Opened::default(), &Progress::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use super::{contents, documents, plan};
-use crate::build;
+use crate::build::{self, Opened};
 use crate::options::LambdaOptions;
 use crate::report::{ArtifactKind, BuildReport};
 use crate::settings::LambdaSettings;
@@ -45,7 +45,7 @@ pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Print
         return plan::show(&settings, printer);
     }
     let progress = Progress::new(printer);
-    let mut report = build::lambda(&settings, &progress)?;
+    let mut report = build::lambda(&settings, &Opened::default(), &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }

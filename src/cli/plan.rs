@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::image;
 use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
-use crate::build;
+use crate::build::{self, Opened};
 use crate::options::{Configuration, ImageOptions, Kind, LambdaOptions};
 use crate::report::PlanReport;
 use crate::settings::LambdaSettings;
@@ -45,7 +45,7 @@ pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer
 /// # Errors
 /// See [`build::plan`].
 pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = build::plan(settings, &Progress::new(printer))?;
+    let report = build::plan(settings, &Opened::default(), &Progress::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 

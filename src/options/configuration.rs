@@ -16,7 +16,7 @@ use super::{
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
 use crate::project::ProjectError;
-use crate::project::pyproject::Pyproject;
+use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{Member, Workspace};
 use crate::redact;
 use crate::settings::{Environment, Settings};
@@ -28,6 +28,9 @@ pub struct Configuration {
     pub path: PathBuf,
     /// How the project is called: by its name, or else by its folder.
     member: String,
+    /// The files that were read: the workspace root's, if that is another, and the project's, each with how its folder is
+    /// shown.
+    files: Vec<(PathBuf, PathBuf)>,
     /// What holds for every target of a kind.
     shared: BTreeMap<Kind, Values>,
     targets: BTreeMap<String, Target>,
@@ -76,18 +79,48 @@ impl Configuration {
     }
 
     fn of_member(project: &Path, workspace: &Workspace, member: &Member) -> Result<Self, ConfigurationError> {
-        let mut own = File::read(&member.pyproject, &shown(project, &workspace.folder(member)))?;
-        let mut shared = match workspace.members.first().filter(|root| root.path != member.path) {
-            Some(root) => File::read(&root.pyproject, &shown(project, &workspace.root))?.shared()?,
-            None => BTreeMap::new(),
-        };
-        for (kind, values) in own.shared()? {
-            shared.entry(kind).or_insert_with(Values::default).replace(values);
-        }
-        let targets = own.targets()?;
+        let root = workspace.members.first().filter(|root| root.path != member.path);
+        let members = root.into_iter().chain([member]);
+        let place = |member: &Member| (member.pyproject.path.clone(), shown(project, &workspace.folder(member)));
         let folder = || workspace.folder(member).file_name().map(|name| name.to_string_lossy().into_owned());
         let name = member.pyproject.name.as_ref().map(ToString::to_string).or_else(folder).unwrap_or_default();
-        Ok(Self { path: own.path, member: name, shared, targets })
+        let text = |path: &Path| match path.is_file() {
+            true => {
+                std::fs::read_to_string(path).map_err(|source| ProjectError::Read { path: path.to_owned(), source })
+            }
+            false => Ok(String::new()),
+        };
+        Self::of_files(name, members.map(place).collect(), &text)
+    }
+
+    /// Reads the files, the project's last; `text` returns what one says.
+    fn of_files(
+        member: String,
+        files: Vec<(PathBuf, PathBuf)>,
+        text: &dyn Fn(&Path) -> Result<String, ProjectError>,
+    ) -> Result<Self, ConfigurationError> {
+        let (mut shared, mut targets, mut path) = (BTreeMap::new(), BTreeMap::new(), PathBuf::new());
+        for (at, (file, folder)) in files.iter().enumerate() {
+            let mut file = File::of(&text(file)?, folder)?;
+            for (kind, values) in file.shared()? {
+                shared.entry(kind).or_insert_with(Values::default).replace(values);
+            }
+            // Targets are those of the project itself.
+            if at + 1 == files.len() {
+                targets = file.targets()?;
+                path = file.path;
+            }
+        }
+        Ok(Self { path, member, files, shared, targets })
+    }
+
+    /// Returns what was configured when the files had other texts; `text` returns them, nothing for one that was not there.
+    ///
+    /// # Errors
+    /// A table of `[tool.pybundle]` was wrong.
+    pub fn before(&self, text: &dyn Fn(&Path) -> Option<String>) -> Result<Self, ConfigurationError> {
+        let text = |path: &Path| Ok(text(path).unwrap_or_default());
+        Self::of_files(self.member.clone(), self.files.clone(), &text)
     }
 
     /// Returns how the project is called: by its name, or else by its folder.
@@ -180,6 +213,20 @@ impl Resolved {
         &self.chain[self.chain.len() - 1]
     }
 
+    /// Returns a key whose value is another than before, of the target or of what it extends; where it is stated does not
+    /// matter.
+    pub fn differs_from(&self, before: &Self) -> Option<String> {
+        if self.chain.len() != before.chain.len() {
+            return Some("extends".to_owned());
+        }
+        let difference = |(now, before): (&Values, &Values)| {
+            let value = |values: &Values, key: &str| values.0.get(key).map(|stated| stated.value.clone());
+            let mut keys = now.0.keys().chain(before.0.keys());
+            keys.find(|key| value(now, key) != value(before, key)).cloned()
+        };
+        self.chain.iter().zip(&before.chain).find_map(difference)
+    }
+
     /// Returns where the base of an image is stated, if a file does.
     pub fn base_source(&self) -> Option<&Source> {
         self.values().0.get("base")?.sources.last()
@@ -231,15 +278,15 @@ struct File {
 }
 
 impl File {
-    fn read(pyproject: &Pyproject, folder: &Path) -> Result<Self, ConfigurationError> {
-        let path = folder.join("pyproject.toml");
-        let configured = pyproject.table.get("tool").and_then(|tool| tool.get("pybundle"));
+    /// Reads the text of a file; one that is no TOML states nothing.
+    fn of(text: &str, folder: &Path) -> Result<Self, ConfigurationError> {
+        let path = folder.join(FILENAME);
+        let table: Table = text.parse().unwrap_or_default();
+        let configured = table.get("tool").and_then(|tool| tool.get("pybundle"));
         let mut file =
             Self { path, folder: folder.to_owned(), table: Table::new(), lines: Lines::default(), targets: None };
         let Some(configured) = configured else { return Ok(file) };
-        let read = |source| ProjectError::Read { path: file.path.clone(), source };
-        let text = std::fs::read_to_string(&file.path).map_err(read)?;
-        let tool = Lines::of(&text).table("tool");
+        let tool = Lines::of(text).table("tool");
         let Value::Table(table) = configured else {
             return Err(file.value_error(tool.line("pybundle"), &["tool"], "pybundle", "it is a table"));
         };

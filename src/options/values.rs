@@ -132,7 +132,7 @@ pub(super) mod rules {
         match toml::Value::deserialize(deserializer)? {
             toml::Value::Boolean(true) => Ok(SlimRule::ALL.to_vec()),
             toml::Value::Boolean(false) => Ok(Vec::new()),
-            other => many::deserialize(other).map_err(D::Error::custom),
+            other => many::deserialize(other).map_err(|error| D::Error::custom(error.message())),
         }
     }
 }

@@ -244,5 +244,20 @@ pub fn collect(
     collector.finish()
 }
 
+/// Returns whether a file is one that [`collect`] takes, or would be if it were there; `path` is absolute, without symbolic
+/// links. What cannot be told counts as taken.
+///
+/// # Errors
+/// The project cannot be read.
+pub fn takes(
+    project: &Path,
+    workspace: &Path,
+    includes: &[Include],
+    excludes: &Excludes,
+    path: &Path,
+) -> Result<bool, ApplicationError> {
+    Collector::new(project, workspace, excludes)?.would_take(includes, path)
+}
+
 #[cfg(test)]
 mod tests;

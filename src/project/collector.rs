@@ -1,5 +1,7 @@
 //! Walks a project's folders for the files of its application.
 
+mod reach;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;

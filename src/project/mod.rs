@@ -2,6 +2,7 @@
 //! local projects into wheels.
 
 pub mod application;
+pub mod changes;
 mod collector;
 pub mod declared;
 mod error;
@@ -15,4 +16,5 @@ pub mod setuptools;
 pub mod uv_options;
 pub mod workspace;
 
+pub use changes::{Changes, ChangesError};
 pub use error::ProjectError;

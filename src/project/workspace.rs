@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -20,7 +21,7 @@ pub struct Workspace {
     /// The absolute path of the workspace root, without symbolic links. The lock lies there.
     pub root: PathBuf,
     /// The root first, which need not be a project, then the members in the order of their paths.
-    pub members: Vec<Member>,
+    pub members: Arc<[Member]>,
     current: usize,
 }
 
@@ -58,14 +59,14 @@ impl Workspace {
         }
         if let Some(patterns) = pyproject.workspace().map(|table| Patterns::new(table, &pyproject)).transpose()? {
             let members = collect(project, pyproject, &patterns)?;
-            return Ok(Self { root: project.to_owned(), members, current: 0 });
+            return Ok(Self { root: project.to_owned(), members: members.into(), current: 0 });
         }
         if pyproject.name.is_some()
             && let Some((root, root_pyproject, patterns)) = find_root(project)?
         {
             let members = collect(&root, root_pyproject, &patterns)?;
             if let Some(current) = members.iter().position(|member| root.join(&member.path) == project) {
-                return Ok(Self { root, members, current });
+                return Ok(Self { root, members: members.into(), current });
             }
         }
         Ok(Self::alone(project, pyproject))
@@ -73,7 +74,18 @@ impl Workspace {
 
     fn alone(project: &Path, pyproject: Pyproject) -> Self {
         let member = Member { path: PathBuf::new(), pyproject };
-        Self { root: project.to_owned(), members: vec![member], current: 0 }
+        Self { root: project.to_owned(), members: [member].into(), current: 0 }
+    }
+
+    /// Returns the workspace as [`discover`](Self::discover) finds it from the folder of one of its members; nothing if it
+    /// is not such a folder.
+    pub fn seen_from(&self, folder: &Path) -> Option<Self> {
+        let folder = fs::canonicalize(folder).ok()?;
+        let current = self.members.iter().position(|member| self.folder(member) == folder)?;
+        let between = folder.ancestors().skip(1).take_while(|above| **above != *self.root);
+        // A project in between would be found first.
+        let is_hidden = current > 0 && between.into_iter().any(|above| above.join(FILENAME).is_file());
+        (!is_hidden && folder.join(FILENAME).is_file()).then(|| Self { current, ..self.clone() })
     }
 
     /// Returns the project whose folder was named. It has no name where that folder is a root that is no project.
@@ -102,11 +114,16 @@ impl Workspace {
 /// The file cannot be read.
 pub fn python_version_file(folder: &Path, workspace_root: &Path) -> Result<Option<(PathBuf, String)>, ProjectError> {
     let within = folder.ancestors().take_while(|ancestor| ancestor.starts_with(workspace_root));
-    let candidates = within.flat_map(|folder| [".python-version", ".python-versions"].map(|name| folder.join(name)));
+    let candidates = within.flat_map(python_version_files);
     let Some(path) = candidates.into_iter().find(|path| path.is_file()) else { return Ok(None) };
     let text = fs::read_to_string(&path).map_err(read_error(&path))?;
     let version = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(version.map(|version| (path.clone(), version.to_owned())))
+}
+
+/// Returns the files of a folder that may pin the Python version, the one that counts first.
+pub fn python_version_files(folder: &Path) -> [PathBuf; 2] {
+    [".python-version", ".python-versions"].map(|name| folder.join(name))
 }
 
 fn read_error(path: &Path) -> impl Fn(io::Error) -> ProjectError {

@@ -9,7 +9,7 @@ use super::diff::compare;
 use super::{ArtifactName, ArtifactSettings, fetched};
 use crate::audit::Failures;
 use crate::build::workplace::registry;
-use crate::build::{BuildError, image, lambda};
+use crate::build::{BuildError, Opened, image, lambda};
 use crate::contents::image::{self as contained, Documents, StatedLayer, images};
 use crate::contents::verify::{self, Aspect, Check, Verified};
 use crate::contents::{Contents, Finding, Form, LayerReading, layer, read_zip};
@@ -289,7 +289,7 @@ fn of_lambda(
         _ => function.clone(),
     };
     (settings.output, settings.layer, settings.allow_oversize) = (Some(function), layer, true);
-    let report = lambda(&settings, reporter)?;
+    let report = lambda(&settings, &Opened::default(), reporter)?;
     let built = report.artifacts.iter().find(|artifact| artifact.path == path);
     let digest = built.map(|artifact| format!("sha256:{}", artifact.sha256)).unwrap_or_default();
     Ok(Again { digest, name: ArtifactName::Zip(path) })
@@ -307,7 +307,7 @@ fn of_image(
     let layout = ArtifactFile { form: file::Form::Layout, path: folder.join("layout"), choice: None };
     settings.outputs = vec![layout.clone()];
     (settings.push, settings.allow_oversize) = (false, true);
-    let report = image(&settings, reporter)?;
+    let report = image(&settings, &Opened::default(), reporter)?;
     Ok(Again { digest: report.digest, name: ArtifactName::File(layout) })
 }
 

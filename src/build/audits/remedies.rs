@@ -102,7 +102,7 @@ impl<'a> Remedies<'a> {
     /// Answers for a distribution that other files of requirements have.
     fn in_other_files(&self, name: &DistributionName) -> Option<String> {
         let plan = self.audited.plan;
-        let (Lock::Requirements(_), Some(path)) = (&plan.project.lock, plan.project.path.as_deref()) else {
+        let (Lock::Requirements(_), Some(path)) = (&*plan.project.lock, plan.project.path.as_deref()) else {
             return None;
         };
         let folder = path.parent()?;
@@ -127,7 +127,7 @@ impl<'a> Remedies<'a> {
         let plan = self.audited.plan;
         let file =
             || plan.project.path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-        match &plan.project.lock {
+        match &*plan.project.lock {
             Lock::Uv(_) => format!("if the distribution {name} is meant, add it with `uv add {name}`"),
             Lock::Poetry(_) => format!("if the distribution {name} is meant, add it with `poetry add {name}`"),
             Lock::Pylock(_) => {

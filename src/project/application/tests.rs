@@ -376,3 +376,44 @@ fn a_zip_holds_no_other_places_no_owners_and_nothing_that_cannot_be_read() {
     check_for_zip(&includes(&["a".into(), json!({ "path": "a", "mode": "0744" })])).unwrap();
     check_for_lambda(&includes(&["a:/b".into(), json!({ "path": "a", "owner": "1" })])).unwrap();
 }
+
+#[test]
+fn what_is_taken_can_be_told_of_files_that_are_gone() {
+    let folder = folder(&[
+        "app/__init__.py",
+        "app/data.json",
+        "app/.env",
+        "app/test_app.py",
+        "app/tests/data.json",
+        "app/__pycache__/a.pyc",
+        "docs/conf.py",
+        "setup.py",
+        "main.py",
+        "README.md",
+        "ignored/module.py",
+        "dist/module.py",
+        "other/pyproject.toml",
+        "other/module.py",
+    ]);
+    let root = fs::canonicalize(folder.path()).unwrap();
+    fs::write(root.join(".gitignore"), "ignored/\n").unwrap();
+    let files = ["app/__init__.py", "app/data.json", "app/.env", "app/test_app.py", "app/tests/data.json"];
+    let files = files.iter().chain(&["app/__pycache__/a.pyc", "docs/conf.py", "setup.py", "main.py", "README.md"]);
+    let files: Vec<_> = files.chain(&["ignored/module.py", "dist/module.py", "other/module.py"]).collect();
+    for includes in [&[][..], &["app"], &["app/tests", "other"], &["main.py", "ignored"], &["."]] {
+        let named: Vec<Include> = includes.iter().map(|include| include.parse().unwrap()).collect();
+        let excludes = Excludes::new(&root, &["/app/data.json".to_owned()]).unwrap();
+        let collected = collect(&root, &root, &named, &excludes).unwrap().files;
+        for file in &files {
+            let path = root.join(file);
+            let is_this = |entry: &Entry| matches!(&entry.content, Content::File { path: own, .. } if **own == *path);
+            let expected = collected.iter().any(|(_, entry)| is_this(entry));
+            let takes = || takes(&root, &root, &named, &excludes, &path).unwrap();
+            assert_eq!(takes(), expected || includes.contains(file), "{file} of {includes:?}");
+            let away = root.join("away");
+            fs::rename(&path, &away).unwrap();
+            assert_eq!(takes(), expected || includes.contains(file), "{file} of {includes:?}, which is gone");
+            fs::rename(&away, &path).unwrap();
+        }
+    }
+}

@@ -186,3 +186,24 @@ fn a_folder_without_pyproject_is_a_project_by_its_lock_or_its_setup() {
     let bare = tempfile::tempdir().unwrap();
     assert_eq!(Workspace::discover(bare.path(), &[]).unwrap().root, bare.path().canonicalize().unwrap());
 }
+
+#[test]
+fn a_workspace_is_the_same_from_each_member() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, "", "", "[tool.uv.workspace]\nmembers = [\"p/*\", \"q/deep/c\"]\n");
+    for (path, name) in [("p/a", "a"), ("p/b", "b"), ("q/deep/c", "c"), ("q/deep", "between"), ("other", "other")] {
+        write(root, path, name, "");
+    }
+    fs::create_dir(root.join("p/a/src")).unwrap();
+    let workspace = Workspace::discover(&root.join("p/b"), &[]).unwrap();
+    for path in ["", "p/a", "p/b"] {
+        let seen = workspace.seen_from(&root.join(path)).unwrap();
+        let found = Workspace::discover(&root.join(path), &[]).unwrap();
+        assert_eq!((&seen.current().path, paths(&seen)), (&found.current().path, paths(&found)), "{path}");
+    }
+    // Another project would be found from there.
+    for path in ["q/deep/c", "q/deep", "other", "p/a/src", "nowhere"] {
+        assert!(workspace.seen_from(&root.join(path)).is_none(), "{path}");
+    }
+}

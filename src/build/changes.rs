@@ -1,0 +1,396 @@
+//! Whether a change reaches a target: through its own files, its lock, or what a pyproject.toml says. What cannot be decided
+//! counts as changed. What changes elsewhere, a base's tag or an index, is not looked at.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use super::plan::LockedProject;
+use super::{BuildError, Opened, Target, image, lambda, lock};
+use crate::lock::{
+    Chooser, Dependent, FormatControl, Location, Lock, Pinned, Selected, SelectedSource, Selection, Source,
+};
+use crate::name::DistributionName;
+use crate::project::application::{self, Excludes, Rule};
+use crate::project::changes::{Changes, State};
+use crate::project::pyproject::FILENAME;
+use crate::project::workspace::python_version_files;
+use crate::report::Silent;
+use crate::settings::{BaseChoice, ProfileChoice, Settings};
+use crate::target;
+use crate::tree::Content;
+
+/// How many distributions a reason names.
+const NAMED: usize = 3;
+
+/// Tables of `[tool]` that say nothing of what is built: they are of programs that check sources.
+const CHECKERS: [&str; 18] = [
+    "bandit",
+    "basedpyright",
+    "black",
+    "codespell",
+    "commitizen",
+    "coverage",
+    "deptry",
+    "flake8",
+    "isort",
+    "mypy",
+    "nox",
+    "pylint",
+    "pyright",
+    "pytest",
+    "ruff",
+    "tox",
+    "ty",
+    "vulture",
+];
+
+/// Keys of `[tool.uv]` that a lock is made by: what comes of them is in the lock.
+const LOCKED: [&str; 12] = [
+    "workspace",
+    "dev-dependencies",
+    "constraint-dependencies",
+    "override-dependencies",
+    "exclude-dependencies",
+    "default-groups",
+    "conflicts",
+    "environments",
+    "required-environments",
+    "resolution",
+    "prerelease",
+    "fork-strategy",
+];
+
+/// Returns why a target has to be built again, if it has to.
+///
+/// # Errors
+/// The target cannot be planned.
+pub fn reason(target: &Target, changes: &Changes, opened: &Opened) -> Result<Option<String>, BuildError> {
+    let project = LockedProject::open(target.common(), opened, &Silent)?;
+    let reach = Reach { changes, project: &project };
+    let (targets, bases) = match target {
+        Target::Lambda(settings) => (lambda::targets(settings, &project)?, Vec::new()),
+        Target::Image(settings) => image::candidates(settings, &project)?,
+    };
+    if let Some(path) = reach.inputs(target, bases).into_iter().find(|path| reach.is_touched(path)) {
+        return Ok(Some(reach.changed(&path)));
+    }
+    if let Some(reason) = reach.declared()? {
+        return Ok(Some(reason));
+    }
+    for settings in std::iter::successors(Some(target.common()), |settings| settings.extends.as_deref()) {
+        for target in &targets {
+            let selection = project.selection(settings, target)?;
+            let reason = match reach.selected(settings, target, &selection)? {
+                None => reach.files(settings, &selection)?,
+                reason => reason,
+            };
+            if reason.is_some() {
+                return Ok(reason);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Looks for what a change reaches.
+struct Reach<'a> {
+    changes: &'a Changes,
+    project: &'a LockedProject,
+}
+
+impl Reach<'_> {
+    /// Returns the files and folders besides sources that a target is made by.
+    fn inputs(&self, target: &Target, bases: Vec<BaseChoice>) -> Vec<PathBuf> {
+        let settings = target.common();
+        let files = bases.into_iter().filter_map(|base| match base {
+            BaseChoice::File(file) => Some(file.path),
+            BaseChoice::Scratch | BaseChoice::Registry(_) => None,
+        });
+        let mut inputs: Vec<PathBuf> = files.collect();
+        if let ProfileChoice::File(path) = &settings.profile {
+            inputs.push(path.clone());
+        }
+        let is_pinned = match target {
+            Target::Lambda(_) => settings.profile != ProfileChoice::Default,
+            Target::Image(settings) => settings.python.is_some(),
+        };
+        if !is_pinned {
+            let workspace = &self.project.workspace;
+            let folder = workspace.folder(self.project.member(settings));
+            let within = folder.ancestors().take_while(|folder| folder.starts_with(&workspace.root));
+            inputs.extend(within.flat_map(python_version_files).filter(|path| {
+                // One that there never was is nothing new.
+                path.exists() || self.changes.state(path) == State::Changed
+            }));
+        }
+        inputs
+    }
+
+    /// Returns whether a file, or something in a folder, is not known to be as it was.
+    fn is_touched(&self, path: &Path) -> bool {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        self.changes.state(&path) != State::Same || self.changes.paths().any(|changed| changed.starts_with(&path))
+    }
+
+    /// Says what became of a file.
+    fn changed(&self, path: &Path) -> String {
+        let found = path.canonicalize();
+        let path = found.as_deref().unwrap_or(path);
+        let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display();
+        match found.is_ok() {
+            true if self.changes.state(path) == State::Unknown => format!("git does not keep {shown}"),
+            true => format!("{shown} changed"),
+            false => format!("{shown} is gone"),
+        }
+    }
+
+    /// Compares what the project and its workspace declare.
+    fn declared(&self) -> Result<Option<String>, BuildError> {
+        let workspace = &self.project.workspace;
+        let current = &workspace.current().pyproject;
+        if let Some(reason) = self.tables(&current.path, &current.table, of_project)? {
+            return Ok(Some(reason));
+        }
+        match workspace.members.first() {
+            Some(root) => self.tables(&root.pyproject.path, &root.pyproject.table, of_root),
+            None => Ok(None),
+        }
+    }
+
+    /// Compares what counts of a pyproject.toml with what it was.
+    fn tables(
+        &self,
+        path: &Path,
+        now: &Table,
+        relevant: fn(&Table) -> BTreeMap<String, Table>,
+    ) -> Result<Option<String>, BuildError> {
+        let shown = || path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display().to_string();
+        match self.changes.state(path) {
+            State::Same => return Ok(None),
+            State::Unknown if !path.exists() => return Ok(None),
+            State::Unknown => return Ok(Some(self.changed(path))),
+            State::Changed => {}
+        }
+        let Some(before) = self.changes.text_before(path)?.and_then(|text| text.parse::<Table>().ok()) else {
+            return Ok(Some(format!("{} is new", shown())));
+        };
+        let (before, now) = (relevant(&before), relevant(now));
+        let differs = before.keys().chain(now.keys()).find(|name| before.get(*name) != now.get(*name));
+        Ok(differs.map(|name| format!("[{name}] in {} changed", shown())))
+    }
+
+    /// Compares what the lock selects with what it selected.
+    fn selected(
+        &self,
+        settings: &Settings,
+        target: &target::Target,
+        now: &Selection,
+    ) -> Result<Option<String>, BuildError> {
+        let Some(path) = &self.project.path else { return Ok(None) };
+        if settings.requirements.resolve {
+            return Ok(Some("uv may pin other versions than before".to_owned()));
+        }
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        // One of requirements may refer to others.
+        let is_alone = !matches!(*self.project.lock, Lock::Requirements(_));
+        match self.changes.state(&path) {
+            State::Same if is_alone => return Ok(None),
+            State::Unknown => return Ok(Some(self.changed(&path))),
+            State::Same | State::Changed => {}
+        }
+        let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(&path).display();
+        let before = match lock::before(&path, &settings.environment, &self.project.workspace, self.changes) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return Ok(Some(format!("{shown} is new"))),
+            Err(_) => return Ok(Some(format!("what {shown} was cannot be read"))),
+        };
+        let before = match self.project.selection_of(&before, settings, target) {
+            Ok(selection) => selection,
+            Err(_) => return Ok(Some(format!("{shown} did not have what is selected"))),
+        };
+        let formats = super::indexes::formats(settings, self.project);
+        Ok(differences(&before, now, target, &formats))
+    }
+
+    /// Looks for changes of files: of the application, of projects that are built, and of wheels that are kept with them.
+    fn files(&self, settings: &Settings, selection: &Selection) -> Result<Option<String>, BuildError> {
+        let workspace = &self.project.workspace;
+        let mut default = None;
+        for pinned in &selection.distributions {
+            match &pinned.source {
+                Source::Directory(folder) => {
+                    if let Some(reason) = self.built(folder)? {
+                        return Ok(Some(reason));
+                    }
+                }
+                Source::Virtual(folder) if pinned.required_by.contains(&Dependent::Root) => default = Some(folder),
+                Source::Files(files) => {
+                    let wheels = files.wheels.iter().map(|wheel| &wheel.location);
+                    let locations = wheels.chain(files.sdist.as_ref().map(|sdist| &sdist.file.location));
+                    let paths = locations.filter_map(|location| match location {
+                        Location::Path(path) => Some(path),
+                        Location::Url { .. } => None,
+                    });
+                    if let Some(path) = paths.into_iter().find(|path| self.is_touched(path)) {
+                        return Ok(Some(self.changed(path)));
+                    }
+                }
+                Source::Index(_) | Source::Repository(_) | Source::Virtual(_) => {}
+            }
+        }
+        match default.filter(|_| settings.includes.is_empty()) {
+            Some(folder) => self.application(folder, settings),
+            None if settings.includes.is_empty() => Ok(None),
+            None => self.application(&workspace.folder(workspace.current()), settings),
+        }
+    }
+
+    /// Looks for changes in a project that is built into a wheel: who builds it may read anything in its folder, but
+    /// for what is a project of its own, and what is judged by its content.
+    fn built(&self, folder: &Path) -> Result<Option<String>, BuildError> {
+        let workspace = &self.project.workspace;
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        if self.changes.state(&folder) != State::Same {
+            return Ok(Some(self.changed(&folder)));
+        }
+        let pyproject = folder.join(FILENAME);
+        let judged = [pyproject.clone(), folder.join("uv.lock"), folder.join("poetry.lock")];
+        let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.folder(member)).collect();
+        let is_others = |path: &Path| others.iter().any(|other| path.starts_with(other) && !folder.starts_with(other));
+        let mut own = self.changes.paths().filter(|path| path.starts_with(&folder) && !is_others(path));
+        if let Some(path) = own.find(|path| !judged.iter().any(|judged| judged == path)) {
+            return Ok(Some(self.changed(path)));
+        }
+        let table = std::fs::read_to_string(&pyproject).ok().and_then(|text| text.parse::<Table>().ok());
+        self.tables(&pyproject, &table.unwrap_or_default(), of_built)
+    }
+
+    /// Looks for changes of what is collected, and of what decides what that is.
+    fn application(&self, folder: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
+        let root = &self.project.workspace.root;
+        let excludes = Excludes::new(folder, &settings.excludes)?;
+        let collected = application::collect(folder, root, &settings.includes, &excludes)?;
+        let mut files = collected.all_files().filter_map(|entry| match &entry.content {
+            Content::File { path, .. } => Some(path.as_ref()),
+            Content::Archived { .. } | Content::Bytes(_) => None,
+        });
+        if let Some(path) = files.find(|path| self.changes.state(path) != State::Same) {
+            return Ok(Some(self.changed(path)));
+        }
+        for path in self.changes.paths() {
+            if application::takes(folder, root, &settings.includes, &excludes, path)? {
+                return Ok(Some(self.changed(path)));
+            }
+        }
+        for left_out in &collected.left_out {
+            let path = folder.join(&left_out.path);
+            let rule = match left_out.rule {
+                Rule::Project => path.join(FILENAME),
+                Rule::Environment => path.join("pyvenv.cfg"),
+                // What git keeps all the same may have been taken before.
+                Rule::GitIgnored if self.changes.state(&path) == State::Same => {
+                    let mut changed = self.changes.paths().filter(|path| path.ends_with(".gitignore"));
+                    match changed.find(|ignore| ignore.parent().is_some_and(|above| path.starts_with(above))) {
+                        Some(ignore) => ignore.to_owned(),
+                        None => continue,
+                    }
+                }
+                _ => continue,
+            };
+            if self.changes.state(&rule) == State::Changed {
+                return Ok(Some(self.changed(&rule)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Names what differs between two selections for a target.
+fn differences(
+    before: &Selection,
+    now: &Selection,
+    target: &target::Target,
+    formats: &FormatControl,
+) -> Option<String> {
+    fn by_name(selection: &Selection) -> BTreeMap<&DistributionName, &Pinned> {
+        selection.distributions.iter().map(|pinned| (&pinned.name, pinned)).collect()
+    }
+    let chooser = Chooser::new(target, formats);
+    let (before, now) = (by_name(before), by_name(now));
+    let version = |pinned: &Pinned| pinned.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let difference = |name: &&DistributionName| match (before.get(*name), now.get(*name)) {
+        (Some(old), Some(new)) if old.version != new.version => Some(format!("{old} →{}", version(new))),
+        (Some(old), Some(new)) => (!is_same(old, new, &chooser)).then(|| format!("{new} has another source")),
+        (None, Some(new)) => Some(format!("{new} is new")),
+        (Some(old), None) => Some(format!("{old} is gone")),
+        (None, None) => None,
+    };
+    let mut names: Vec<&DistributionName> = before.keys().chain(now.keys()).copied().collect();
+    names.sort();
+    names.dedup();
+    let all: Vec<String> = names.iter().filter_map(difference).collect();
+    let more = all.len().saturating_sub(NAMED);
+    let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (all.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(named),
+        (false, more) => Some(format!("{named} and {more} more")),
+    }
+}
+
+/// Returns whether two pins of one version are installed from the same: of files, the one that the target gets.
+fn is_same(old: &Pinned, new: &Pinned, chooser: &Chooser) -> bool {
+    match (&old.source, &new.source) {
+        (Source::Files(_), Source::Files(_)) => {
+            let chosen = |pinned: &Pinned| -> Option<Selected> {
+                chooser.choose(Selection { distributions: vec![pinned.clone()] }).ok()?.pop()
+            };
+            match (chosen(old).map(|old| old.source), chosen(new).map(|new| new.source)) {
+                (Some(SelectedSource::Wheel(old, _)), Some(SelectedSource::Wheel(new, _))) => {
+                    (old.filename, old.digests) == (new.filename, new.digests)
+                }
+                (Some(SelectedSource::Sdist(old)), Some(SelectedSource::Sdist(new))) => {
+                    let same_file = old.file.filename == new.file.filename && old.file.digests == new.file.digests;
+                    same_file && old.subdirectory == new.subdirectory
+                }
+                _ => false,
+            }
+        }
+        (Source::Index(old), Source::Index(new)) => old == new,
+        (Source::Repository(old), Source::Repository(new)) => old == new,
+        (Source::Directory(old), Source::Directory(new)) | (Source::Virtual(old), Source::Virtual(new)) => old == new,
+        _ => false,
+    }
+}
+
+/// Returns the tables of a project that is not built into a wheel, as far as they count.
+fn of_project(table: &Table) -> BTreeMap<String, Table> {
+    relevant(table, |tool| matches!(tool, "poetry" | "uv"), &["sources"])
+}
+
+/// Returns those of a project that is: who builds it may read any, but for those that nobody does.
+fn of_built(table: &Table) -> BTreeMap<String, Table> {
+    relevant(table, |tool| tool != "pybundle" && !CHECKERS.contains(&tool), &[])
+}
+
+/// Returns those of a workspace's root that count for its members.
+fn of_root(table: &Table) -> BTreeMap<String, Table> {
+    let mut tables = relevant(table, |tool| tool == "uv", &["sources"]);
+    tables.retain(|name, _| name.starts_with("tool."));
+    tables
+}
+
+fn relevant(table: &Table, is_relevant: fn(&str) -> bool, locked: &[&str]) -> BTreeMap<String, Table> {
+    let own = ["project", "build-system"].into_iter().filter_map(|name| Some((name.to_owned(), table.get(name)?)));
+    let tools = table.get("tool").and_then(toml::Value::as_table).into_iter().flatten();
+    let tools = tools.filter(|(tool, _)| is_relevant(tool)).map(|(tool, value)| (format!("tool.{tool}"), value));
+    let mut tables: BTreeMap<String, Table> =
+        own.chain(tools).filter_map(|(name, value)| Some((name, value.as_table()?.clone()))).collect();
+    if let Some(uv) = tables.get_mut("tool.uv") {
+        uv.retain(|key, _| !LOCKED.contains(&key) && !locked.contains(&key));
+    }
+    tables.retain(|_, table| !table.is_empty());
+    tables
+}

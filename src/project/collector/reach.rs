@@ -1,0 +1,55 @@
+//! Whether a change of a file, which need not be there any more, is a change of what is collected.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Candidate, Collector, Include};
+use crate::project::application::ApplicationError;
+
+impl Collector<'_> {
+    /// Returns whether a file at a path would be taken, or leads to something that is, as far as the rules tell.
+    pub(in crate::project) fn would_take(&self, includes: &[Include], path: &Path) -> Result<bool, ApplicationError> {
+        if includes.is_empty() {
+            let is_above = self.project.starts_with(path);
+            return Ok(is_above || self.keeps(&self.project, path, true)?);
+        }
+        for include in includes {
+            let named = self.project.join(&include.source);
+            let root = fs::canonicalize(&named).unwrap_or_else(|_| named.clone());
+            let is_above = root.starts_with(path) || path == named;
+            if !self.excludes.matches(&named, root.is_dir()) && (is_above || self.keeps(&root, path, false)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns whether no rule leaves out a path below a folder. By default, what lies directly in the project must be a
+    /// module or a package.
+    fn keeps(&self, root: &Path, path: &Path, by_default: bool) -> Result<bool, ApplicationError> {
+        let Ok(below) = path.strip_prefix(root) else { return Ok(false) };
+        let mut walk = self.walk(root)?;
+        let candidate = |path: &Path, is_folder: bool| {
+            let name = path.file_name().unwrap_or_default().to_str()?.to_owned();
+            Some(Candidate { path: path.to_owned(), name, is_folder })
+        };
+        walk.leaves_tests_out = by_default || candidate(root, true).is_some_and(|root| !root.is_test());
+        walk.leaves_projects_out = by_default;
+        let mut folder = root.to_owned();
+        for (depth, component) in below.components().enumerate() {
+            // A folder that was replaced by a file has no rules of its own.
+            if folder.is_dir() && walk.enter(&folder, folder.clone()).is_err() {
+                return Ok(true);
+            }
+            folder.push(component);
+            // What cannot be named is refused when it is collected.
+            let Some(candidate) = candidate(&folder, folder != path || folder.is_dir()) else { return Ok(true) };
+            let is_wanted = candidate.is_importable_folder() || candidate.is_module();
+            let is_left_out = by_default && depth == 0 && (!is_wanted || candidate.top_level_rule().is_some());
+            if is_left_out || self.rule(&walk, &candidate).is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

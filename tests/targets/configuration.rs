@@ -1,0 +1,111 @@
+//! Which of several statements counts, and where `pybundle config show` says that it is.
+
+use crate::place::Place;
+
+/// A workspace whose root, member and targets state the same keys.
+fn layered() -> Place {
+    Place::new(&[
+        (
+            "pyproject.toml",
+            "[tool.uv.workspace]\nmembers = [\"services/*\"]\n\n[tool.pybundle]\nno-audit = true\nruntime = \"python3.9\"\n\
+             arch = \"arm64\"\nexclude = [\"root\"]\nindex-url = \"https://user:hunter2@example.org/simple\"\n",
+        ),
+        (
+            "services/api/pyproject.toml",
+            "[project]\nname = \"api\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n\n[tool.pybundle]\n\
+             runtime = \"python3.10\"\nexclude = [\"project\"]\n\n[tool.pybundle.target.api]\nkind = \"lambda\"\n\
+             runtime = \"python3.11\"\nno-install-package = [\"one\"]\nexclude = [\"*.sql\"]\ninclude = [\"src\"]\n\
+             output = \"api.zip\"\nhandler = \"app.handler\"\n\n[tool.pybundle.target.variant]\nextends = \"api\"\n\
+             runtime = \"python3.12\"\nno-install-package = [\"two\", \"one\"]\nexclude = [\"*.csv\"]\ninclude = [\"more\"]\n",
+        ),
+        ("services/api/app.py", "def handler(event, context): ...\n"),
+        ("services/api/src/one.py", ""),
+        ("services/api/more/two.py", ""),
+    ])
+}
+
+#[test]
+fn the_nearest_statement_counts() {
+    let place = layered();
+    let shared = [
+        "arch = \"arm64\" (HERE/pyproject.toml:7 [tool.pybundle])",
+        "no-audit = true (HERE/pyproject.toml:5 [tool.pybundle])",
+        "index-url = \"https://****@example.org/simple\" (HERE/pyproject.toml:9 [tool.pybundle])",
+    ];
+    let file = "services/api/pyproject.toml";
+    let [arch, no_audit, index] = shared.map(str::to_owned);
+    assert_eq!(
+        place.in_force(&["services/api", "--target", "api"], &[]),
+        [
+            arch.clone(),
+            format!("exclude = [\"*.sql\"] ({file}:14 [tool.pybundle.target.api])"),
+            format!("handler = \"app.handler\" ({file}:17 [tool.pybundle.target.api])"),
+            format!("include = [\"HERE/services/api/src\"] ({file}:15 [tool.pybundle.target.api])"),
+            index.clone(),
+            no_audit.clone(),
+            format!("no-install-package = [\"one\"] ({file}:13 [tool.pybundle.target.api])"),
+            format!("output = \"services/api/api.zip\" ({file}:16 [tool.pybundle.target.api])"),
+            format!("runtime = \"python3.11\" ({file}:12 [tool.pybundle.target.api])"),
+        ]
+    );
+    // What a variant states is added, or replaces; where the other goes is not taken over.
+    let both = |one: usize, other: usize| {
+        format!("{file}:{one} [tool.pybundle.target.api], {file}:{other} [tool.pybundle.target.variant]")
+    };
+    assert_eq!(
+        place.in_force(&["services/api", "--target", "variant"], &[("UV_INDEX_URL", "https://a:b@example.com/simple")]),
+        [
+            arch,
+            format!("exclude = [\"*.sql\",\"*.csv\"] ({})", both(14, 23)),
+            format!("handler = \"app.handler\" ({file}:17 [tool.pybundle.target.api])"),
+            format!("include = [\"HERE/services/api/more\"] ({file}:24 [tool.pybundle.target.variant])"),
+            "index-url = \"https://****@example.com/simple\" (the environment, UV_INDEX_URL)".to_owned(),
+            no_audit,
+            format!("no-install-package = [\"one\",\"two\"] ({})", both(13, 22)),
+            format!("runtime = \"python3.12\" ({file}:21 [tool.pybundle.target.variant])"),
+        ]
+    );
+    // Without a target, the project and then its workspace count, whichever folder is named.
+    let expected = format!("runtime = \"python3.10\" ({file}:7 [tool.pybundle])");
+    assert!(place.in_force(&["services/api", "--target", "api"], &[]).iter().all(|row| *row != expected));
+    let plan = |arguments: &[&str]| place.json(&[&["lambda", "services/api", "--dry-run"], arguments].concat());
+    for (arguments, runtime) in [
+        (&["--target", "variant"][..], "python3.12"),
+        (&["--target", "api"], "python3.11"),
+        (&[], "python3.10"),
+        (&["--target", "api", "--runtime", "python3.13"], "python3.13"),
+    ] {
+        let plan = plan(arguments);
+        assert_eq!((&plan["target"]["runtime"], &plan["target"]["architecture"]), (&runtime.into(), &"arm64".into()));
+    }
+}
+
+#[test]
+fn what_is_configured_is_shown_to_people() {
+    let place = layered();
+    let page = place.run(&["config", "show", "services/api"]);
+    assert!(page.contains("api") && page.contains("variant") && !page.contains("hunter2"), "{page}");
+    assert!(page.contains("runtime = \"python3.12\"") && page.contains("pyproject.toml:21"), "{page}");
+    // A project without targets shows what holds for each command, a member may be named, and flags are relative to here.
+    let place = Place::configured("[tool.pybundle]\nexclude = \"*.sql\"\nhandler = \"app.handler\"\nuser = 1000\n");
+    let page = place.run(&["config", "show"]);
+    for (part, at) in [("pybundle lambda", 0), ("handler = \"app.handler\"", 1), ("pybundle image", 2), ("user = ", 3)]
+    {
+        assert!(page.contains(part), "part {at}: {page}");
+    }
+    let document = place.json(&["config", "show"]);
+    let kinds = [0, 1].map(|at| (document["targets"][at]["kind"].as_str(), document["targets"][at]["name"].is_null()));
+    assert_eq!(kinds, [(Some("lambda"), true), (Some("image"), true)]);
+    assert_eq!(document["targets"][0]["values"][0]["value"], serde_json::json!(["*.sql"]), "one text is a list of one");
+    assert_eq!(document["path"], "pyproject.toml");
+}
+
+#[test]
+fn a_flag_replaces_what_contradicts_it() {
+    let place = Place::configured(
+        "[tool.pybundle.target.api]\nkind = \"lambda\"\nfrozen = true\nprofile = \"python3.11\"\nno-build = true\n\
+         slim = true\n",
+    );
+    let plan = place.json(&["lambda", "--target=api", "--locked", "--runtime=python3.12", "--no-binary", "--dry-run"]);
+    assert_eq!(plan["target"]["runtime"], "python3.12");
+}
