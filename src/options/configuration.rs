@@ -248,12 +248,14 @@ impl Resolved {
     }
 }
 
-/// Returns a folder of the workspace as the user would name it: like the project if it is that, else absolute.
+/// Returns a folder of the workspace as the user would name it: by the project's path if it is that or lies below it, else
+/// absolute.
 fn shown(project: &Path, folder: &Path) -> PathBuf {
-    let is_project = project.canonicalize().is_ok_and(|project| project == folder);
-    match is_project {
-        true if project == Path::new(".") => PathBuf::new(),
-        true => project.to_owned(),
-        false => folder.to_owned(),
+    let within = project.canonicalize().ok().and_then(|project| folder.strip_prefix(project).ok().map(Path::to_owned));
+    match within {
+        Some(rest) if project == Path::new(".") => rest,
+        // Joining an empty path would leave a trailing separator.
+        Some(rest) => rest.components().fold(project.to_owned(), |folder, component| folder.join(component)),
+        None => folder.to_owned(),
     }
 }
