@@ -3,20 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use toml::{Table, Value};
-
-use super::error::nearest;
-use super::lines::Lines;
-use super::stated::contradiction;
-use super::{
-    ConfigurationError, ImageOptions, InvalidOption, Kind, LambdaOptions, Options, SettingsError, Source, Stated,
-    Surroundings, Values, schema, stated,
-};
+use super::file::File;
+use super::{ConfigurationError, InvalidOption, Kind, Options, SettingsError, Source, Surroundings, Values, stated};
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
 use crate::project::ProjectError;
-use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{Member, Workspace};
 use crate::redact;
 use crate::settings::{Environment, Settings};
@@ -38,10 +29,10 @@ pub struct Configuration {
 
 /// A target as its own table states it.
 #[derive(Debug, Clone)]
-struct Target {
-    kind: Kind,
-    extends: Option<String>,
-    values: Values,
+pub(super) struct Target {
+    pub kind: Kind,
+    pub extends: Option<String>,
+    pub values: Values,
 }
 
 /// The values of a target, and of what it extends.
@@ -265,227 +256,4 @@ fn shown(project: &Path, folder: &Path) -> PathBuf {
         true => project.to_owned(),
         false => folder.to_owned(),
     }
-}
-
-/// `[tool.pybundle]` of one file.
-struct File {
-    path: PathBuf,
-    /// What relative paths of the file are relative to.
-    folder: PathBuf,
-    table: Table,
-    lines: Lines,
-    targets: Option<(Value, usize)>,
-}
-
-impl File {
-    /// Reads the text of a file; one that is no TOML states nothing.
-    fn of(text: &str, folder: &Path) -> Result<Self, ConfigurationError> {
-        let path = folder.join(FILENAME);
-        let table: Table = text.parse().unwrap_or_default();
-        let configured = table.get("tool").and_then(|tool| tool.get("pybundle"));
-        let mut file =
-            Self { path, folder: folder.to_owned(), table: Table::new(), lines: Lines::default(), targets: None };
-        let Some(configured) = configured else { return Ok(file) };
-        let tool = Lines::of(text).table("tool");
-        let Value::Table(table) = configured else {
-            return Err(file.value_error(tool.line("pybundle"), &["tool"], "pybundle", "it is a table"));
-        };
-        file.table = table.clone();
-        file.lines = tool.table("pybundle");
-        file.targets = file.table.remove("target").map(|targets| (targets, file.lines.line("target")));
-        Ok(file)
-    }
-
-    /// Returns what the file states for every target of a kind.
-    fn shared(&mut self) -> Result<BTreeMap<Kind, Values>, ConfigurationError> {
-        let table = std::mem::take(&mut self.table);
-        let place = ["tool", "pybundle"];
-        let mut shared = BTreeMap::from([(Kind::Lambda, Values::default()), (Kind::Image, Values::default())]);
-        for (key, value) in &table {
-            let kinds: Vec<Kind> =
-                [Kind::Lambda, Kind::Image].into_iter().filter(|kind| schema::knows(*kind, key)).collect();
-            if kinds.is_empty() {
-                let known = schema::keys(Kind::Lambda).chain(schema::keys(Kind::Image)).chain(["target".to_owned()]);
-                return Err(self.unknown(&self.lines, &place, key, known, None));
-            }
-            let mut refused = None;
-            let mut is_taken = false;
-            for kind in kinds {
-                match self.stated(&self.lines, &place, kind, key, value) {
-                    Ok(stated) => {
-                        shared.entry(kind).or_default().0.insert(key.clone(), stated);
-                        is_taken = true;
-                    }
-                    Err(error) => refused = Some(error),
-                }
-            }
-            // What one kind takes is meant for that.
-            if let Some(error) = refused.filter(|_| !is_taken) {
-                return Err(error);
-            }
-        }
-        shared.values().try_for_each(|values| self.check_contradictions(&self.lines, &place, values))?;
-        Ok(shared)
-    }
-
-    /// Returns the file's targets, whose kinds and extensions are checked.
-    fn targets(&mut self) -> Result<BTreeMap<String, Target>, ConfigurationError> {
-        let Some((targets, line)) = self.targets.take() else { return Ok(BTreeMap::new()) };
-        let Value::Table(tables) = targets else {
-            return Err(self.value_error(
-                line,
-                &["tool", "pybundle"],
-                "target",
-                "it is a table of targets by their names",
-            ));
-        };
-        let lines = self.lines.table("target");
-        let kinds = self.kinds(&tables, &lines)?;
-        let mut targets = BTreeMap::new();
-        for (name, table) in &tables {
-            let place = ["tool", "pybundle", "target", name];
-            let own = lines.table(name);
-            let kind = kinds[name];
-            let mut values = Values::default();
-            for (key, value) in table.as_table().into_iter().flatten() {
-                if matches!(key.as_str(), "kind" | "extends") {
-                    continue;
-                }
-                if !schema::knows(kind, key) {
-                    let other = [Kind::Lambda, Kind::Image].into_iter().find(|kind| schema::knows(*kind, key));
-                    let known = schema::keys(kind).chain(["kind", "extends"].map(str::to_owned));
-                    return Err(self.unknown(&own, &place, key, known, other));
-                }
-                values.0.insert(key.clone(), self.stated(&own, &place, kind, key, value)?);
-            }
-            self.check_contradictions(&own, &place, &values)?;
-            let extends = table.get("extends").and_then(Value::as_str).map(str::to_owned);
-            targets.insert(name.clone(), Target { kind, extends, values });
-        }
-        Ok(targets)
-    }
-
-    /// Returns the kind of each target: its own, or that of what it extends.
-    fn kinds(&self, tables: &Table, lines: &Lines) -> Result<BTreeMap<String, Kind>, ConfigurationError> {
-        let mut kinds = BTreeMap::new();
-        for (name, value) in tables {
-            let line = lines.line(name);
-            let all = ["tool", "pybundle", "target"];
-            if name.is_empty()
-                || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-                || name.starts_with('.')
-            {
-                let reason = "the name of a target consists of ASCII letters, digits, `-`, `_` and `.`";
-                return Err(self.value_error(line, &all, name, reason));
-            }
-            if !value.is_table() {
-                return Err(self.value_error(line, &all, name, "a target is a table"));
-            }
-            let mut seen = vec![name.as_str()];
-            let mut declared = None;
-            loop {
-                // Only names that are in the table get here.
-                let current = seen[seen.len() - 1];
-                let place = ["tool", "pybundle", "target", current];
-                let own = lines.table(current);
-                if let Some(kind) = tables[current].get("kind") {
-                    let kind = Kind::deserialize(kind.clone()).map_err(|_| {
-                        self.value_error(own.line("kind"), &place, "kind", "it is \"lambda\" or \"image\"")
-                    })?;
-                    if *declared.get_or_insert(kind) != kind {
-                        let reason = format!("it is of the kind `{}`, and what it extends is not", kind_name(declared));
-                        return Err(self.value_error(lines.line(name), &all, name, &reason));
-                    }
-                }
-                let Some(extends) = tables[current].get("extends") else { break };
-                let Some(next) = extends.as_str() else {
-                    return Err(self.value_error(own.line("extends"), &place, "extends", "it is the name of a target"));
-                };
-                if seen.contains(&next) {
-                    let (path, target) = (self.path.clone(), name.clone());
-                    return Err(ConfigurationError::Circle { path, line: own.line("extends"), target });
-                }
-                if !tables.get(next).is_some_and(Value::is_table) {
-                    let near = nearest(next, tables.keys()).map(|near| format!("; did you mean `{near}`?"));
-                    let reason = format!("there is no target `{next}`{}", near.unwrap_or_default());
-                    return Err(self.value_error(own.line("extends"), &place, "extends", &reason));
-                }
-                seen.push(next);
-            }
-            let Some(kind) = declared else {
-                return Err(self.value_error(line, &all, name, "it needs kind = \"lambda\" or kind = \"image\""));
-            };
-            kinds.insert(name.clone(), kind);
-        }
-        Ok(kinds)
-    }
-
-    /// Returns a value in the form of its key, with its paths relative to the file's folder.
-    fn stated(
-        &self,
-        lines: &Lines,
-        place: &[&str],
-        kind: Kind,
-        key: &str,
-        value: &Value,
-    ) -> Result<Stated, ConfigurationError> {
-        let checked = match kind {
-            Kind::Lambda => checked::<LambdaOptions>(key, value, &self.folder),
-            Kind::Image => checked::<ImageOptions>(key, value, &self.folder),
-        };
-        let line = lines.line(key);
-        let value = checked.map_err(|reason| self.value_error(line, place, key, &reason))?;
-        let table = place.iter().map(|key| (*key).to_owned()).collect();
-        Ok(Stated { value, sources: vec![Source::File { path: self.path.clone(), line, table }] })
-    }
-
-    fn check_contradictions(&self, lines: &Lines, place: &[&str], values: &Values) -> Result<(), ConfigurationError> {
-        match contradiction(&values.0) {
-            None => Ok(()),
-            Some((one, other)) => Err(ConfigurationError::Contradiction {
-                path: self.path.clone(),
-                line: lines.line(one),
-                table: place.join("."),
-                one,
-                other,
-            }),
-        }
-    }
-
-    fn unknown(
-        &self,
-        lines: &Lines,
-        place: &[&str],
-        key: &str,
-        known: impl Iterator<Item = String>,
-        other: Option<Kind>,
-    ) -> ConfigurationError {
-        let known: Vec<String> = known.collect();
-        ConfigurationError::UnknownKey {
-            path: self.path.clone(),
-            line: lines.line(key),
-            table: place.join("."),
-            key: key.to_owned(),
-            nearest: nearest(key, known.iter()),
-            other,
-        }
-    }
-
-    fn value_error(&self, line: usize, place: &[&str], key: &str, reason: &str) -> ConfigurationError {
-        let (path, table) = (self.path.clone(), place.join("."));
-        ConfigurationError::Value { path, line, table, key: key.to_owned(), reason: reason.to_owned() }
-    }
-}
-
-fn kind_name(kind: Option<Kind>) -> &'static str {
-    kind.map_or("", Kind::name)
-}
-
-/// Reads the value of one key, and returns it in the form that the options write it in.
-fn checked<O: Options>(key: &str, value: &Value, folder: &Path) -> Result<Value, String> {
-    let one = Value::Table(Table::from_iter([(key.to_owned(), value.clone())]));
-    let mut options = O::deserialize(one).map_err(|error| redact::text(error.message()))?;
-    options.rebase(folder).map_err(|error| error.to_string())?;
-    let table = Table::try_from(&options).map_err(|error| error.to_string())?;
-    Ok(table.get(key).unwrap_or(value).clone())
 }

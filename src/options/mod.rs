@@ -10,6 +10,7 @@ mod configuration;
 mod contents;
 mod error;
 mod fetch;
+mod file;
 mod image;
 mod lambda;
 mod lines;

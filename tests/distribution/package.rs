@@ -12,7 +12,9 @@ fn compiled() -> BTreeSet<String> {
     let text = std::fs::read_to_string(&list).unwrap();
     let (_, files) = text.split_once(": ").unwrap();
     let root = format!("{}/", repository().display());
-    files.split_whitespace().map(|path| path.strip_prefix(&root).unwrap().to_owned()).collect()
+    let files = files.split_whitespace().map(|path| path.strip_prefix(&root).unwrap().to_owned());
+    // The list may be older than a file's removal.
+    files.filter(|path| repository().join(path).exists()).collect()
 }
 
 /// Returns the files of the crate's package.

@@ -86,6 +86,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
         ("build-list", 0, "build --project=targets --list"),
         ("config-show", 0, "config show targets"),
         ("config-show", 0, "config show project"),
+        ("init", 0, "init project --dry-run"),
         ("push", 0, &format!("push oci:base {base}")),
         ("image", 0, image),
         ("image", 0, &registry),
