@@ -259,7 +259,9 @@ impl Reach<'_> {
         let judged = [pyproject.clone(), folder.join("uv.lock"), folder.join("poetry.lock")];
         let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.folder(member)).collect();
         let is_others = |path: &Path| others.iter().any(|other| path.starts_with(other) && !folder.starts_with(other));
-        let mut own = self.changes.paths().filter(|path| path.starts_with(&folder) && !is_others(path));
+        // Artifacts are written to `dist`, and read by nobody.
+        let is_own = |path: &Path| path.starts_with(&folder) && !path.starts_with(folder.join("dist"));
+        let mut own = self.changes.paths().filter(|path| is_own(path) && !is_others(path));
         if let Some(path) = own.find(|path| !judged.iter().any(|judged| judged == path)) {
             return Ok(Some(self.changed(path)));
         }

@@ -101,8 +101,8 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         ),
         (
             6,
-            "[tool.pybundle]\ninclude = [\"a:/b\"]",
-            "`include` in [tool.pybundle]: `a:/b` is not of the form PATH[:DEST]: the destination is absolute",
+            "[tool.pybundle]\ninclude = [\"a:../b\"]",
+            "`include` in [tool.pybundle]: `a:../b` is not of the form PATH[:DEST]: the destination has the component `..`",
         ),
         (6, "[tool.pybundle]\ntarget = 1", "`target` in [tool.pybundle]: it is a table of targets by their names"),
         (6, "[tool]\npybundle = 1", "`pybundle` in [tool]: it is a table"),
