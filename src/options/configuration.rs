@@ -63,6 +63,7 @@ impl Configuration {
         let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
         let read = |member: &Member| {
             let folder = shown(project, &workspace.folder(member));
+            let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
             Ok((folder, Self::of_member(project, &workspace, member)?))
         };
         let all = workspace.members.iter().map(read).collect::<Result<Vec<_>, ConfigurationError>>()?;

@@ -112,8 +112,12 @@ fn the_members_of_a_workspace_are_built_together() {
     let place = Place::new(&[
         (
             "pyproject.toml",
-            "[tool.uv.workspace]\nmembers = [\"services/*\"]\n[tool.pybundle]\nruntime = \"python3.12\"\n",
+            &format!(
+                "{}\n[tool.uv.workspace]\nmembers = [\"services/*\"]\n[tool.pybundle]\nruntime = \"python3.12\"\n",
+                target("root")
+            ),
         ),
+        ("app.py", "def handler(event, context): ...\nROOT = 0\n"),
         ("services/one/pyproject.toml", &target("first")),
         ("services/one/app.py", "def handler(event, context): ...\n"),
         ("services/two/pyproject.toml", &target("second")),
@@ -121,15 +125,14 @@ fn the_members_of_a_workspace_are_built_together() {
         ("services/none/pyproject.toml", "[project]\nname = \"none\"\nversion = \"1\"\n"),
     ]);
     let report = place.json(&["build", "--workspace"]);
-    assert_eq!(outcomes(&report), [("first/api", "built"), ("second/api", "built")]);
+    assert_eq!(outcomes(&report), [("root/api", "built"), ("first/api", "built"), ("second/api", "built")]);
     let folders: Vec<_> =
         report["targets"].as_array().unwrap().iter().map(|target| target["project"].as_str()).collect();
-    let folders: Vec<_> = folders.into_iter().map(|folder| place.shown(folder.unwrap())).collect();
-    assert_eq!(folders, ["HERE/services/one", "HERE/services/two"]);
+    assert_eq!(folders, [".", "services/one", "services/two"].map(Some));
     assert!(place.0.path().join("services/one/dist/api.zip").is_file());
     assert_eq!(outcomes(&place.json(&["build", "--workspace", "second/api"])), [("second/api", "built")]);
     assert_eq!(outcomes(&place.json(&["build", "--project=services/two"])), [("api", "built")]);
-    assert_eq!(outcomes(&place.json(&["build", "--workspace", "--project=services/two", "api"])).len(), 2);
+    assert_eq!(outcomes(&place.json(&["build", "--workspace", "--project=services/two", "api"])).len(), 3);
     let (_, said) = place.ends(1, &["build", "--workspace", "second/web"]);
     assert!(said.contains("has no target `second/web`"), "{said}");
 }
