@@ -2,11 +2,28 @@
 //!
 //! Specification: [The Python Language Reference](https://docs.python.org/3/reference/).
 
+use std::fmt;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed};
 
 use crate::target::PythonVersion;
+
+/// A line of a source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, relative to the project or the artifact.
+    pub path: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.path, self.line)
+    }
+}
 
 /// A source that is no Python.
 #[derive(Debug, Clone, PartialEq, Eq)]

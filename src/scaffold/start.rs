@@ -5,21 +5,7 @@ use std::fmt;
 
 use super::frameworks::{Framework, Interface};
 use crate::name::DistributionName;
-
-/// A line of the project's sources.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The file, relative to the project.
-    pub path: String,
-    /// The line, from 1.
-    pub line: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.path, self.line)
-    }
-}
+pub use crate::syntax::Place;
 
 /// Why something is taken for a Lambda handler, the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,22 +3,8 @@
 use std::fmt;
 use std::io;
 
+pub use crate::syntax::Place;
 use crate::target::PythonVersion;
-
-/// A line of a file of the artifact.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The file.
-    pub path: String,
-    /// From 1.
-    pub line: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.path, self.line)
-    }
-}
 
 /// Something that is wrong with a module of the application.
 #[derive(Debug, thiserror::Error)]
