@@ -159,8 +159,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Returns where an artifact goes unless it is told another place: it has the target's name, or else this one.
+    pub fn default_output(&self, name: impl FnOnce() -> String, ending: &str) -> PathBuf {
+        self.dist().join(format!("{}.{ending}", self.target.clone().unwrap_or_else(name)))
+    }
+
     /// Returns the folder that artifacts go into unless they are told another place.
-    pub fn dist(&self) -> PathBuf {
+    fn dist(&self) -> PathBuf {
         if self.project == Path::new(".") { PathBuf::from("dist") } else { self.project.join("dist") }
     }
 }

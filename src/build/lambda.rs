@@ -187,8 +187,7 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> System {
 
 /// Returns where each artifact goes.
 pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
-    let name = || settings.common.target.clone().unwrap_or_else(|| plan.name());
-    let default = || settings.common.dist().join(format!("{}.zip", name()));
+    let default = || settings.common.default_output(|| plan.name(), "zip");
     let function = settings.output.clone().unwrap_or_else(default);
     let mut outputs = vec![(ArtifactKind::Function, function.clone())];
     if let Some(layer) = &settings.layer {

@@ -127,7 +127,7 @@ pub fn own<'a>(
 ) -> Result<Recipe, BuildError> {
     let mut files = tree(files)?;
     insert_folders(&mut files, folders)?;
-    Ok(Recipe { holds, tree: LayerTree { files, links: BTreeMap::new() }, key: None })
+    Ok(Recipe::of(holds, LayerTree { files, links: BTreeMap::new() }))
 }
 
 /// Adds the folders of which is said whose they are.

@@ -28,9 +28,8 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<A
     let mut places = settings.outputs.clone();
     if places.is_empty() && !settings.push {
         let member = project.member(&settings.common);
-        let declared = || member.pyproject.name.as_ref().map(ToString::to_string);
-        let name = settings.common.target.clone().or_else(declared).unwrap_or_else(|| "image".to_owned());
-        let path = settings.common.dist().join(format!("{name}.tar"));
+        let name = || member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
+        let path = settings.common.default_output(name, "tar");
         places.push(ArtifactFile { form: Form::OciArchive, path, choice: None });
     }
     let resolved: Vec<PathBuf> = places.iter().map(|place| resolved(&place.path)).collect();

@@ -312,9 +312,13 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
     if settings.includes.is_empty() {
         return Ok(Application::default());
     }
-    let folder = workspace.folder(workspace.current());
-    let excludes = Excludes::new(&folder, &settings.excludes)?;
-    Ok(application::collect(&folder, &workspace.root, &settings.includes, &excludes)?)
+    collect(settings, workspace, &workspace.folder(workspace.current()))
+}
+
+/// Collects what is named of a folder, or what it has by default.
+fn collect(settings: &Settings, workspace: &Workspace, folder: &Path) -> Result<Application, BuildError> {
+    let excludes = Excludes::new(folder, &settings.excludes)?;
+    Ok(application::collect(folder, &workspace.root, &settings.includes, &excludes)?)
 }
 
 /// Collects the application's files: those that are named, or those of a root project that is not a package.
@@ -337,10 +341,7 @@ fn application(
         }
     }
     match virtual_root.filter(|_| settings.includes.is_empty()) {
-        Some(folder) => {
-            let excludes = Excludes::new(folder, &settings.excludes)?;
-            Ok(application::collect(folder, &workspace.root, &[], &excludes)?)
-        }
+        Some(folder) => collect(settings, workspace, folder),
         None => included(settings, workspace),
     }
 }

@@ -47,8 +47,8 @@ impl Target {
 
     /// Returns the files and folders that the target is written to, as far as they are known beforehand.
     fn places(&self) -> Vec<PathBuf> {
-        let name = self.common().target.as_deref();
-        let default = |ending: &str| name.map(|name| self.common().dist().join(format!("{name}.{ending}")));
+        let name = self.common().target.clone();
+        let default = |ending| name.map(|name| self.common().default_output(|| name, ending));
         match self {
             Self::Lambda(settings) => {
                 settings.output.clone().or_else(|| default("zip")).into_iter().chain(settings.layer.clone()).collect()

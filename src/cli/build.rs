@@ -226,7 +226,7 @@ fn list(targets: &[Named], format: ListFormat, printer: &Printer) -> Result<(), 
     if format == ListFormat::GithubMatrix {
         let entry = |listed: &ListedReport| {
             serde_json::json!({
-                "name": listed.name, "target": listed.target, "project": folder(&listed.project), "kind": listed.kind
+                "name": listed.name, "target": listed.target, "project": listed.project.display().to_string(), "kind": listed.kind
             })
         };
         let include: Vec<_> = listed.iter().filter(|listed| listed.changed).map(entry).collect();
@@ -236,17 +236,12 @@ fn list(targets: &[Named], format: ListFormat, printer: &Printer) -> Result<(), 
     printer.result(&report, |page| {
         let row = |listed: &ListedReport| {
             let reason = listed.reason.clone().unwrap_or_default();
-            [listed.name.clone(), listed.kind.clone(), folder(&listed.project), reason]
+            [listed.name.clone(), listed.kind.clone(), listed.project.display().to_string(), reason]
         };
         let head = ["target", "kind", "project", ""].map(str::to_owned);
         let rows: Vec<_> = std::iter::once(head).chain(report.targets.iter().map(row)).collect();
         page.table(&rows, &[]);
     })
-}
-
-/// Returns a folder as commands take it: the current one has a name, too.
-fn folder(path: &Path) -> String {
-    if path.as_os_str().is_empty() { ".".to_owned() } else { path.display().to_string() }
 }
 
 fn built(result: Result<Artifact, BuildError>, warnings: Vec<String>) -> Outcome {
@@ -273,7 +268,7 @@ fn built_report(
 ) -> impl FnMut(ListedReport) -> Option<BuiltReport> {
     move |listed| {
         let outcome = outcome(&listed)?;
-        let project = PathBuf::from(folder(&listed.project));
+        let project = listed.project;
         Some(BuiltReport { name: listed.name, project, kind: listed.kind, outcome })
     }
 }

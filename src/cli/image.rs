@@ -8,9 +8,9 @@ use super::printer::{Page, Printer, count, size};
 use super::progress::Progress;
 use super::{contents, documents, plan, push};
 use crate::build::{self, Opened};
-use crate::options::{ImageOptions, Source};
+use crate::options::ImageOptions;
 use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, StartReport};
-use crate::settings::{ConfiguredAt, ImageSettings};
+use crate::settings::ImageSettings;
 
 /// Arguments of `pybundle image`.
 #[derive(Debug, Args)]
@@ -35,18 +35,6 @@ impl ImageArguments {
     pub fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
         self.project.settings(&self.options, global)
     }
-
-    /// Returns where the base is configured, if it is.
-    fn base_at(&self, global: &GlobalArguments) -> Result<Option<ConfiguredAt>, CliError> {
-        let resolved = self.project.resolve(&self.options, &global.surroundings(&self.project.project)?)?;
-        Ok(match resolved.base_source() {
-            Some(Source::File { path, table, .. }) => Some(ConfiguredAt {
-                file: path.clone(),
-                keys: table.iter().cloned().chain(["base".to_owned()]).collect(),
-            }),
-            _ => None,
-        })
-    }
 }
 
 /// Builds the image, writes and pushes it, and prints a summary.
@@ -54,11 +42,13 @@ impl ImageArguments {
 /// # Errors
 /// See [`build::image`].
 pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
-    let (dry_run, base_at) = (arguments.dry_run, arguments.pin.then(|| arguments.base_at(global)).transpose()?);
-    let settings = arguments.settings(global)?;
+    let ImageArguments { project, options, dry_run, pin } = arguments;
+    let surroundings = global.surroundings(&project.project)?;
+    let resolved = project.resolve(&options, &surroundings)?;
+    let settings = resolved.settings::<ImageOptions>(&surroundings)?;
     let progress = Progress::new(printer);
-    if let Some(base_at) = base_at {
-        let report = build::pin(&settings, base_at.as_ref(), &progress)?;
+    if pin {
+        let report = build::pin(&settings, resolved.base_at().as_ref(), &progress)?;
         return printer.result(&report, |page| {
             page.line(&format!("{} is pinned as {} in {}", report.name, report.pinned, report.file.display()));
         });

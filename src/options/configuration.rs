@@ -10,7 +10,7 @@ use crate::name::DistributionName;
 use crate::project::ProjectError;
 use crate::project::workspace::{Member, Workspace};
 use crate::redact;
-use crate::settings::{Environment, Settings};
+use crate::settings::{ConfiguredAt, Environment, Settings};
 
 /// What a project and its workspace configure.
 #[derive(Debug, Clone)]
@@ -39,8 +39,9 @@ pub(super) struct Target {
 #[derive(Debug, Clone)]
 pub struct Resolved {
     target: Option<String>,
-    /// What is extended first, the target last.
-    chain: Vec<Values>,
+    /// Those of what it extends, what is extended first before the others.
+    extended: Vec<Values>,
+    own: Values,
 }
 
 impl Configuration {
@@ -155,7 +156,7 @@ impl Configuration {
         let is_set = |variable: &str| environment.get(variable).is_some();
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
         shared.yield_to(is_set);
-        let mut chain: Vec<Values> = Vec::new();
+        let mut resolved: Vec<Values> = Vec::new();
         for (name, own) in self.chain(target)? {
             if own.kind != O::KIND {
                 return Err(ConfigurationError::OtherKind { name: name.to_owned(), kind: own.kind });
@@ -163,7 +164,7 @@ impl Configuration {
             let mut own_values = own.values.clone();
             own_values.yield_to(is_set);
             own_values.replace(if Some(name) == target { flags.clone() } else { flags.of_extended() });
-            let values = match chain.last() {
+            let values = match resolved.last() {
                 Some(extended) => {
                     let mut values = extended.clone();
                     values.extend(own_values);
@@ -175,13 +176,13 @@ impl Configuration {
                     values
                 }
             };
-            chain.push(values);
+            resolved.push(values);
         }
-        if chain.is_empty() {
+        let own = resolved.pop().unwrap_or_else(|| {
             shared.replace(flags);
-            chain.push(shared);
-        }
-        Ok(Resolved { target: target.map(str::to_owned), chain })
+            shared
+        });
+        Ok(Resolved { target: target.map(str::to_owned), extended: resolved, own })
     }
 
     /// Returns a target after those that it extends; nothing if none is named.
@@ -201,14 +202,13 @@ impl Configuration {
 impl Resolved {
     /// Returns what is in force.
     pub fn values(&self) -> &Values {
-        // A chain has a link at least.
-        &self.chain[self.chain.len() - 1]
+        &self.own
     }
 
     /// Returns a key whose value is another than before, of the target or of what it extends; where it is stated does not
     /// matter.
     pub fn differs_from(&self, before: &Self) -> Option<String> {
-        if self.chain.len() != before.chain.len() {
+        if self.extended.len() != before.extended.len() {
             return Some("extends".to_owned());
         }
         let difference = |(now, before): (&Values, &Values)| {
@@ -216,12 +216,18 @@ impl Resolved {
             let mut keys = now.0.keys().chain(before.0.keys());
             keys.find(|key| value(now, key) != value(before, key)).cloned()
         };
-        self.chain.iter().zip(&before.chain).find_map(difference)
+        self.extended.iter().zip(&before.extended).chain([(&self.own, &before.own)]).find_map(difference)
     }
 
     /// Returns where the base of an image is stated, if a file does.
-    pub fn base_source(&self) -> Option<&Source> {
-        self.values().0.get("base")?.sources.last()
+    pub fn base_at(&self) -> Option<ConfiguredAt> {
+        match self.own.0.get("base")?.sources.last()? {
+            Source::File { path, table, .. } => {
+                let keys = table.iter().cloned().chain(["base".to_owned()]).collect();
+                Some(ConfiguredAt { file: path.clone(), keys })
+            }
+            Source::Variable(_) | Source::Flag => None,
+        }
     }
 
     /// Returns what the environment says in the place of keys.
@@ -237,15 +243,14 @@ impl Resolved {
         let options = |values: &Values| -> Result<O, ConfigurationError> {
             values.options().map_err(|error| ConfigurationError::Together(redact::text(error.message())))
         };
-        let (last, extended) = self.chain.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
         let mut extends: Option<Box<Settings>> = None;
-        for values in extended {
+        for values in &self.extended {
             let options = options(values)?;
             let settings = options.common().clone().settings(options.profile(), extends.take(), surroundings);
             extends = Some(Box::new(settings.map_err(InvalidOption::from)?));
         }
         let surroundings = Surroundings { target: self.target.clone(), ..surroundings.clone() };
-        Ok(options(last.unwrap_or(&Values::default()))?.settings(extends, &surroundings)?)
+        Ok(options(&self.own)?.settings(extends, &surroundings)?)
     }
 }
 

@@ -194,9 +194,6 @@ impl Values {
 pub(super) fn variables<'a>(
     is_set: impl Fn(&str) -> bool + 'a,
 ) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
-    VARIABLES.iter().flat_map(move |(key, variables)| {
-        let set: Vec<_> =
-            variables.iter().filter(|variable| is_set(variable)).map(|variable| (*key, *variable)).collect();
-        set
-    })
+    let all = VARIABLES.iter().flat_map(|(key, variables)| variables.iter().map(move |variable| (*key, *variable)));
+    all.filter(move |(_, variable)| is_set(variable))
 }
