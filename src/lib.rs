@@ -43,7 +43,7 @@
 //! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
 //! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
-//! | [`target`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
+//! | [`platform`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
 //! | [`syntax`] | Python sources, parsed |
 //! | [`marker`] | environment markers and requirements |
 //! | [`constraint`] | constraints on versions as Poetry writes them |
@@ -130,6 +130,7 @@ pub mod lock;
 pub mod marker;
 pub mod name;
 pub mod options;
+pub mod platform;
 pub mod project;
 pub mod redact;
 pub mod registry;
@@ -141,7 +142,6 @@ pub mod scaffold;
 pub mod sdist;
 pub mod settings;
 pub mod syntax;
-pub mod target;
 pub mod tree;
 pub mod trim;
 pub mod wheel;

@@ -13,10 +13,10 @@ use crate::image::file::{ArtifactFile, InvalidArtifactFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::Strategy;
 use crate::lock::{FormatControl, Request};
+use crate::platform::{Architecture, PythonVersion};
 use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
 use crate::sbom;
-use crate::target::{Architecture, PythonVersion};
 use crate::trim::SlimRule;
 
 /// A target as the user names it.

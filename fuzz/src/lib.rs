@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pybundle::index::page::{html, json};
 use pybundle::lock::requirements::{Requirements, Surroundings};
 use pybundle::lock::{Chooser, FormatControl, LocalProject, Lock, LockError, Request};
-use pybundle::target::{Architecture, LambdaProfile};
+use pybundle::platform::{Architecture, LambdaProfile};
 
 /// Reads a uv.lock and selects from it; returns whether it could be read.
 pub fn uv_lock(text: &str) -> bool {

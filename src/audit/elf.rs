@@ -14,7 +14,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 use serde::{Deserialize, Serialize};
 
-use crate::target::{Architecture, Glibc};
+use crate::platform::{Architecture, Glibc};
 
 /// The first bytes of every ELF file.
 pub const MAGIC: [u8; 4] = *b"\x7fELF";

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use super::module::{Binding, More, Names};
 use super::search::{self, Located, module_name};
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 use crate::tree::{FileTree, Origin};
 
 /// The largest module that is read, in bytes; a larger one is taken to be right.

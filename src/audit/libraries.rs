@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::elf::{self, Elf, Machine, MalformedElf, Role, Versions};
 use crate::name::DistributionName;
-use crate::target::{Architecture, Glibc, Libstdcxx};
+use crate::platform::{Architecture, Glibc, Libstdcxx};
 use crate::tree::Origin;
 use linker::{Linker, Place};
 

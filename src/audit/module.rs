@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 
+use crate::platform::PythonVersion;
 use crate::syntax::{self, SyntaxError};
-use crate::target::PythonVersion;
 
 /// The names that a module defines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

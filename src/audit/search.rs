@@ -4,7 +4,7 @@
 //! and PEP 420 for packages without `__init__.py`.
 
 use super::handler::Root;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 use crate::tree::{Entry, FileTree};
 
 /// A folder that modules are looked for in; an empty path is the tree's root.

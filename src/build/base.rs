@@ -17,10 +17,10 @@ use crate::image::file::{self, ArtifactFile};
 use crate::image::python;
 use crate::image::search::Search;
 use crate::image::{Artifact, Base, BaseError, Blob, BlobContent, FileSystem, Layer, Python, docker_archive};
+use crate::platform::{Architecture, Glibc, Libstdcxx};
 use crate::registry::{Reference, Registry};
 use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
-use crate::target::{Architecture, Glibc, Libstdcxx};
 
 /// Finds base images, and what of them has to be here.
 pub struct Bases<'a> {

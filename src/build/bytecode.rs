@@ -13,9 +13,9 @@ use super::{BuildError, packs};
 use crate::bytecode::{Compiler, FORMAT, Interpreter, LARGEST_SOURCE, Places};
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
+use crate::platform::PythonVersion;
 use crate::report::BytecodeReport;
 use crate::settings::{Environment, Settings};
-use crate::target::PythonVersion;
 use crate::tree::{Access, Content, Entry, Origin, TreePath};
 use crate::wheel::{Packed, Part, Wheel};
 

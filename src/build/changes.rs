@@ -12,13 +12,13 @@ use crate::lock::{
     Chooser, Dependent, FormatControl, Location, Lock, Pinned, Selected, SelectedSource, Selection, Source,
 };
 use crate::name::DistributionName;
+use crate::platform;
 use crate::project::application::{self, Excludes, Rule};
 use crate::project::changes::{Changes, State};
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::python_version_files;
 use crate::report::Silent;
 use crate::settings::{BaseChoice, ProfileChoice, Settings};
-use crate::target;
 use crate::tree::Content;
 
 /// How many distributions a reason names.
@@ -185,7 +185,7 @@ impl Reach<'_> {
     fn selected(
         &self,
         settings: &Settings,
-        target: &target::Target,
+        target: &platform::Target,
         now: &Selection,
     ) -> Result<Option<String>, BuildError> {
         let Some(path) = &self.project.path else { return Ok(None) };
@@ -313,7 +313,7 @@ impl Reach<'_> {
 fn differences(
     before: &Selection,
     now: &Selection,
-    target: &target::Target,
+    target: &platform::Target,
     formats: &FormatControl,
 ) -> Option<String> {
     fn by_name(selection: &Selection) -> BTreeMap<&DistributionName, &Pinned> {

@@ -13,7 +13,7 @@ use crate::builder::Interpreter;
 use crate::cache::Cache;
 use crate::lock::Selected;
 use crate::name::DistributionName;
-use crate::target::{Architecture, Glibc, PythonVersion, Target};
+use crate::platform::{Architecture, Glibc, PythonVersion, Target};
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{Inventory, Part};
 

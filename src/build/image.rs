@@ -12,9 +12,9 @@ use super::{BuildError, Opened, attach, documents, outputs, report, requirements
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
+use crate::platform::{Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, Target, default_python};
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
-use crate::target::{Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, Target, default_python};
 
 /// The profile of an image if none is named.
 const DEFAULT_PROFILE: &str = "service";

@@ -16,10 +16,10 @@ use crate::audit::handler::{Handler, Root};
 use crate::audit::libraries::{System, SystemKind};
 use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
+use crate::platform::{LambdaProfile, Profile, Scheme, Target, default_runtime};
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
-use crate::target::{LambdaProfile, Profile, Scheme, Target, default_runtime};
 use crate::tree::{Entry, TreePath};
 
 /// The project, its runtime, and why it is this runtime.

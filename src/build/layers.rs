@@ -18,9 +18,9 @@ use crate::cache::{Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::partition::{self, Item};
 use crate::image::{Blob, BlobContent, Layer, Python};
+use crate::platform::{ImageTarget, Scheme};
 use crate::report::{Phase, Reporter};
 use crate::settings::Compression;
-use crate::target::{ImageTarget, Scheme};
 use crate::tree::{Access, Content, Entry, FileTree, Origin, TreePath};
 
 /// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.

@@ -7,8 +7,8 @@ use url::Url;
 use super::BuildError;
 use crate::index::Finder;
 use crate::lock::{Chooser, FormatControl, Location, Selected, SelectedSource, Selection, Source};
+use crate::platform::Target;
 use crate::report::Reporter;
-use crate::target::Target;
 
 /// Chooses what is installed of each distribution of a selection.
 ///

@@ -9,9 +9,9 @@ use super::base::Bases;
 use super::image::profile;
 use super::plan;
 use super::workplace::{Workplace, registry};
+use crate::platform::PYTHON_PLACEHOLDER;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ConfiguredAt, ImageSettings, ProfileChoice};
-use crate::target::PYTHON_PLACEHOLDER;
 
 /// Looks the base up, and writes it with its digest to where it is configured in pyproject.toml, or to the profile's file
 /// if that is where it is named. A digest that is there already is brought up to date by the tag beside it.

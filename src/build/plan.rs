@@ -9,6 +9,7 @@ use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
 use crate::lock::{Dependent, Lock, LockError, Pinned, Request, Selected, SelectedSource, Selection, Source};
 use crate::name::DistributionName;
+use crate::platform::Target;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::declared::Declared;
 use crate::project::pyproject::Index;
@@ -17,7 +18,6 @@ use crate::project::uv_options::UvOptions;
 use crate::project::workspace::{self, Member, Workspace};
 use crate::report::{ExcludedReport, Reporter, Silent};
 use crate::settings::Settings;
-use crate::target::Target;
 use crate::tree::{Content, Origin};
 
 /// A project and its lock, which match each other.

@@ -19,9 +19,9 @@ use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
 use crate::image::config::Settings;
 use crate::image::{Base, Image, Layer, Python, manifest, users};
+use crate::platform::{Glibc, ImageTarget, LambdaProfile};
 use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
-use crate::target::{Glibc, ImageTarget, LambdaProfile};
 use crate::tree::{Access, Entry, FileTree, TreePath};
 
 /// What the image for one platform is made of.

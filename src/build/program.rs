@@ -4,9 +4,9 @@ use super::BuildError;
 use super::ground::Ground;
 use super::start;
 use crate::image::{Base, FileSystem, users};
+use crate::platform::{BaseEntrypoint, ImageTarget};
 use crate::report::Reporter;
 use crate::settings::ImageSettings;
-use crate::target::{BaseEntrypoint, ImageTarget};
 use crate::tree::FileTree;
 
 /// Where engines look for programs if `PATH` is not set.

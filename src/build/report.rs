@@ -13,13 +13,13 @@ use crate::archive::output::Finished;
 use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
+use crate::platform::{LambdaProfile, Target};
 use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
     DocumentReport, FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
 };
 use crate::settings::LambdaSettings;
-use crate::target::{LambdaProfile, Target};
 use crate::tree::{FileTree, Origin};
 use crate::wheel::Wheel;
 

@@ -14,10 +14,10 @@ use crate::index::Finder;
 use crate::lock::requirements::{self, Installed, Requirements, Surroundings};
 use crate::lock::{Lock, Selected, SelectedSource};
 use crate::name::DistributionName;
+use crate::platform::Target;
 use crate::redact;
 use crate::report::Reporter;
 use crate::settings::Settings;
-use crate::target::Target;
 use crate::wheel;
 
 /// Has uv pin for a target what the files of requirements of a project leave open.

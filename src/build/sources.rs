@@ -17,13 +17,13 @@ use crate::cache::{Archive, Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
 use crate::fetch::Fetcher;
 use crate::lock::{LockedFile, LockedSdist, Repository, Selected, SelectedSource};
+use crate::platform::PythonVersion;
 use crate::redact;
 use crate::report::{Phase, Reporter};
 use crate::repository::Git;
 use crate::sdist::filename::SdistFilename;
 use crate::sdist::unpack::{self, Limits, UnpackError};
 use crate::settings::Settings;
-use crate::target::PythonVersion;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
 

@@ -10,7 +10,7 @@ use super::layers::{self, Installed, Own, Recipe};
 use super::plan::Plan;
 use crate::image::manifest;
 use crate::name::DistributionName;
-use crate::target::ImageTarget;
+use crate::platform::ImageTarget;
 use crate::tree::{Access, Entry, TreePath};
 
 /// What the layers of an image are made of, at its places.

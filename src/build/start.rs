@@ -8,9 +8,9 @@ use crate::audit::handler::Handler;
 use crate::image::Base;
 use crate::image::config::{self, Entrypoint};
 use crate::image::file::Form;
+use crate::platform::{BaseEntrypoint, ImageTarget};
 use crate::project::application;
 use crate::settings::{Compression, ImageSettings};
-use crate::target::{BaseEntrypoint, ImageTarget};
 use crate::wheel::Wheel;
 
 /// Refuses what the target does not take, before anything is fetched.

@@ -12,9 +12,9 @@ use super::{BuildError, fit, indexes, projects};
 use crate::cache::Cache;
 use crate::fetch::{FetchOptions, Fetcher};
 use crate::lock::{LockedWheel, SelectedSource};
+use crate::platform::Scheme;
 use crate::report::Reporter;
 use crate::settings::Settings;
-use crate::target::Scheme;
 use crate::tree::{Entry, TreePath};
 use crate::wheel::{self, Wheel};
 

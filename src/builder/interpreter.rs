@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Tool;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// What an interpreter is asked: its version, and what its extension modules are for.
 const QUESTION: &str = "import platform, sys, sysconfig; print(*sys.version_info[:2], sep='.'); \

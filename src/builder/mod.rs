@@ -25,8 +25,8 @@ use std::process::{Command, Output, Stdio};
 
 use url::Url;
 
+use crate::platform::PythonVersion;
 use crate::redact;
-use crate::target::PythonVersion;
 
 pub use error::BuildError;
 pub use interpreter::Interpreter;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::process;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// Where interpreters may be.
 #[derive(Debug, Clone, Default)]

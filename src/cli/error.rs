@@ -7,10 +7,10 @@ use crate::archive::ArchiveError;
 use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
+use crate::platform::ProfileError;
 use crate::project::ChangesError;
 use crate::report::ErrorReport;
 use crate::scaffold::ScaffoldError;
-use crate::target::ProfileError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
 #[derive(Debug, thiserror::Error)]

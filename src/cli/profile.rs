@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::printer::Printer;
+use crate::platform::Profile;
 use crate::report::{
     FORMAT_VERSION, ImageProfileReport, LambdaProfileReport, ProfileDescription, ProfileLimits, ProfileListReport,
     ProfileReport,
 };
-use crate::target::Profile;
 
 /// Arguments of `pybundle profile`.
 #[derive(Debug, Args)]

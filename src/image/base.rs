@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::config::Configuration;
 use super::{Blob, BlobContent, Layer, json};
 use crate::digest::Sha256;
-use crate::target::Architecture;
+use crate::platform::Architecture;
 
 /// A base image for one platform.
 #[derive(Debug, Clone)]

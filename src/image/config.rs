@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::index::variant;
 use super::json::nullable;
 use super::{Layer, Port, Timestamp};
-use crate::target::Architecture;
+use crate::platform::Architecture;
 
 /// What is decided for an image; everything else is its base's.
 #[derive(Debug, Clone, Default)]

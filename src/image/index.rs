@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::manifest::descriptor;
 use super::{Artifact, Blob, Image, json};
-use crate::target::Architecture;
+use crate::platform::Architecture;
 
 /// Makes the index of images, in their order, each for its platform.
 pub fn index(images: &[Image], annotations: &BTreeMap<String, String>) -> Artifact {

@@ -32,7 +32,7 @@ pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use users::{NewUser, UserError};
 
 use crate::digest::Sha256;
-use crate::target::Architecture;
+use crate::platform::Architecture;
 
 /// A layer of an image.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pep440_rs::Version;
 
 use super::Base;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// An interpreter in an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -13,7 +13,7 @@ use tar::EntryType;
 use super::filesystem::{self, FileSystem, LARGEST_TEXT, Survey};
 use super::python::Python;
 use crate::allowance::Allowed;
-use crate::target::{Libstdcxx, PythonVersion};
+use crate::platform::{Libstdcxx, PythonVersion};
 
 /// The search for interpreters and shared libraries through the layers of an image, from the highest to the lowest.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@ use super::page::File;
 use super::requires_python;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::lock::Wanted;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// The algorithms in the order in which one of several digests is chosen: first the one by which files are kept.
 const PREFERENCE: [Algorithm; 5] =

@@ -19,8 +19,8 @@ use super::pages::Coverage;
 use super::search::{Found, Listing};
 use crate::lock::{Files, IndexQuery, Location, LockedFile, LockedSdist, Wanted};
 use crate::name::DistributionName;
+use crate::platform::{Tags, Target};
 use crate::sdist::filename::{Packing, SdistFilename};
-use crate::target::{Tags, Target};
 use crate::wheel::filename::WheelFilename;
 
 /// What a file is by its name.

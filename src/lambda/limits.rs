@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::DeploymentPackage;
 use crate::name::DistributionName;
-use crate::target::Limits;
+use crate::platform::Limits;
 use crate::tree::{Entry, Origin, TreePath};
 
 /// A part of an artifact that could be left out.

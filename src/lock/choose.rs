@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::error::{LockError, list};
 use super::{Files, LockedWheel, Pinned, Selected, SelectedSource, Selection, Source};
 use crate::name::{DistributionName, InvalidName};
-use crate::target::{LambdaProfile, Tag, Tags, Target};
+use crate::platform::{LambdaProfile, Tag, Tags, Target};
 
 /// How many compatibility tags a message lists.
 const LISTED_TAGS: usize = 6;
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_may_not_be_built_is_refused_unless_nothing_is_installed_for_it() {
-        let target = LambdaProfile::built_in("python3.12").unwrap().target(crate::target::Architecture::X86_64);
+        let target = LambdaProfile::built_in("python3.12").unwrap().target(crate::platform::Architecture::X86_64);
         let choose = |no_build: Packages, source: Source| {
             let (name, version, required_by) = ("demo".parse().unwrap(), None, Vec::new());
             let distributions = vec![Pinned { name, version, required_by, source }];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::LockFormat;
 use super::requirements::RequirementsError;
 use crate::name::DistributionName;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// A lock file that cannot be read, or that does not hold what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

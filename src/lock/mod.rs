@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::target::Target;
+use crate::platform::Target;
 
 mod choose;
 pub mod error;

@@ -5,7 +5,7 @@ use std::path::Path;
 use pep440_rs::VersionSpecifiers;
 
 use super::error::LockError;
-use crate::target::{LambdaProfile, MarkerEnvironment, Target};
+use crate::platform::{LambdaProfile, MarkerEnvironment, Target};
 
 /// The highest patch version of Python that is looked for in a lock's range.
 const MAX_PATCH: u64 = 99;

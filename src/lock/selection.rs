@@ -9,8 +9,8 @@ use url::Url;
 
 use crate::digest::Digest;
 use crate::name::{DistributionName, ExtraName, GroupName};
+use crate::platform::Tag;
 use crate::sdist::filename::SdistFilename;
-use crate::target::Tag;
 use crate::wheel::filename::WheelFilename;
 
 /// What a lock selects for a target: one version of each distribution.

@@ -9,7 +9,7 @@ use pep440_rs::Version;
 
 use super::parse::{Comparison, Expression, Operand, Operator, Variable};
 use super::{ActiveExtras, contains};
-use crate::target::MarkerEnvironment;
+use crate::platform::MarkerEnvironment;
 
 impl Expression {
     pub(super) fn evaluate(&self, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::target::MarkerEnvironment;
+use crate::platform::MarkerEnvironment;
 
 mod cursor;
 mod evaluate;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::target::{Architecture, LambdaProfile, MarkerEnvironment};
+use crate::platform::{Architecture, LambdaProfile, MarkerEnvironment};
 
 fn environment() -> MarkerEnvironment {
     let profile = LambdaProfile::built_in("python3.12").unwrap();

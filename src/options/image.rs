@@ -15,9 +15,9 @@ use super::{
 };
 use crate::image::{NewUser, Port};
 use crate::index::InvalidLocation;
+use crate::platform::{Architecture, PythonVersion};
 use crate::registry::Reference;
 use crate::settings::{BaseChoice, Compression, ImageSettings, ProfileChoice, Settings, StartSettings};
-use crate::target::{Architecture, PythonVersion};
 
 /// How many layers an image may have besides its base's, unless it is said.
 const MAX_LAYERS: NonZeroUsize = NonZeroUsize::new(24).expect("24 is not zero");

@@ -10,8 +10,8 @@ use super::values::profile;
 use super::{CommonOptions, DocumentOptions, InvalidOption, Kind, Options, Surroundings, texts};
 use crate::audit::handler::Handler;
 use crate::index::InvalidLocation;
+use crate::platform::Architecture;
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
-use crate::target::Architecture;
 
 /// What a function's deployment package is made of.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::texts::Texts;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
+use crate::platform::Architecture;
 use crate::sbom;
 use crate::settings::{Compression, ProfileChoice};
-use crate::target::Architecture;
 use crate::trim::SlimRule;
 
 /// A platform of OCI's form, `OS/ARCHITECTURE`.

@@ -4,9 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::build::BuildError;
+use crate::platform::RuntimeError;
 use crate::project::ProjectError;
 use crate::project::application::ApplicationError;
-use crate::target::RuntimeError;
 
 /// Why no configuration was written.
 #[derive(Debug, thiserror::Error)]

@@ -9,9 +9,9 @@ use crate::lock::requirements::RequirementsError;
 use crate::lock::{Lock, LockError, LockFormat, Request};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
+use crate::platform::Target;
 use crate::project::workspace::Workspace;
 use crate::settings::Environment;
-use crate::target::Target;
 
 /// Files of requirements that are for production by their names, the likeliest first.
 const REQUIREMENTS: [&str; 9] = [

@@ -31,11 +31,11 @@ pub use targets::{Kinds, Target, Wishes};
 pub use workflow::{Repository, WORKFLOW};
 
 use crate::lock::LockFormat;
+use crate::platform::{Architecture, PythonVersion, Reason, default_runtime};
 use crate::project::declared::Declared;
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{self, Workspace};
 use crate::settings::Environment;
-use crate::target::{Architecture, PythonVersion, Reason, default_runtime};
 
 /// Folders beside an application's modules that applications read, and that are no modules themselves.
 const DATA: [&str; 6] = ["templates", "static", "staticfiles", "locale", "translations", "assets"];

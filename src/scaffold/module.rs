@@ -8,8 +8,8 @@ use ruff_python_ast::{self as ast, Expr, Stmt};
 
 use super::frameworks::{Framework, Made, made_by};
 use super::start::{HandlerKind, Place};
+use crate::platform::PythonVersion;
 use crate::syntax;
-use crate::target::PythonVersion;
 
 /// The variable that names Django's settings.
 const DJANGO_SETTINGS: &str = "DJANGO_SETTINGS_MODULE";

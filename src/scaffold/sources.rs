@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::frameworks::Framework;
 use super::module::{Module, Offer};
 use super::start::{ApplicationFound, Django, HandlerFound, Place, ProgramFound, Starts};
+use crate::platform::PythonVersion;
 use crate::project::application::{self, ApplicationError, Excludes};
-use crate::target::PythonVersion;
 use crate::tree::Content;
 
 /// The largest module that is read, in bytes.

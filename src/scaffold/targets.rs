@@ -8,7 +8,7 @@ use super::suite::{Needs, NoRunner, Suite};
 use super::table::Table;
 use crate::audit::handler::Handler;
 use crate::options::Kind;
-use crate::target::Reason;
+use crate::platform::Reason;
 
 /// How many other handlers and applications a comment names.
 const NAMED: usize = 4;

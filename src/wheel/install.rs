@@ -14,7 +14,7 @@ use super::inventory::{Inventory, LARGEST_TEXT, Part, WheelFile};
 use super::record::{self, Stated};
 use crate::digest::Sha256;
 use crate::name::DistributionName;
-use crate::target::Scheme;
+use crate::platform::Scheme;
 use crate::tree::{Access, Content, Distribution, Entry, Extent, Mode, Origin, TreePath};
 use crate::wheel::filename::WheelFilename;
 

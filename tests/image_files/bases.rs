@@ -9,7 +9,7 @@ use pybundle::image::base::{self, Kind};
 use pybundle::image::python::{choose, from_config};
 use pybundle::image::search::Search;
 use pybundle::image::{Base, BlobContent, Python};
-use pybundle::target::{Architecture, PythonVersion};
+use pybundle::platform::{Architecture, PythonVersion};
 
 /// Returns the file of a blob.
 fn blob(layout: &Path, descriptor: &Descriptor) -> std::path::PathBuf {

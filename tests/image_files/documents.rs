@@ -7,7 +7,7 @@ use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
 use pybundle::image::config::{Entrypoint, Settings};
 use pybundle::image::{Artifact, Base, Blob, BlobContent, Image, Layer, index::index, manifest::image};
-use pybundle::target::Architecture::{self, Arm64, X86_64};
+use pybundle::platform::Architecture::{self, Arm64, X86_64};
 use serde_json::{Value, json};
 
 fn layer(tar: &str) -> Layer {

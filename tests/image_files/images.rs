@@ -12,8 +12,8 @@ use pybundle::archive::output::Finished;
 use pybundle::digest::Sha256;
 use pybundle::image::file::{ArtifactFile, Choice, FileError, Form};
 use pybundle::image::{Artifact, Blob, BlobContent, Image, Layer, docker_archive, layout, oci_archive};
+use pybundle::platform::Architecture;
 use pybundle::report::Silent;
-use pybundle::target::Architecture;
 use serde_json::{Value, json};
 
 /// The name that the tests give.

@@ -9,7 +9,7 @@ use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
 use pybundle::image::base::{self, Base, BaseError, Kind};
 use pybundle::image::{Blob, BlobContent};
-use pybundle::target::Architecture::{Arm64, X86_64};
+use pybundle::platform::Architecture::{Arm64, X86_64};
 use serde_json::{Value, json};
 
 /// Returns the files, each with its text.

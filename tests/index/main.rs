@@ -22,8 +22,8 @@ use pybundle::digest::{Digest, Sha256};
 use pybundle::fetch::{FetchOptions, Retry};
 use pybundle::index::{Finder, Index, IndexError, IndexOptions};
 use pybundle::lock::{AskedIndexes, Files, IndexQuery, Pinned, Selection, Source, Wanted};
+use pybundle::platform::Target;
 use pybundle::report::{Phase, Reporter};
-use pybundle::target::Target;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use crate::support::artifact::sha256;
 use crate::support::command::{pybundle, repository, succeed};
 use crate::support::golden::{self, Digests, Golden};
-use pybundle::target::LambdaProfile;
+use pybundle::platform::LambdaProfile;
 
 /// The target of the tests that vary something else.
 const TARGET: (&str, &str) = ("python3.13", "arm64");

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pybundle::target::Scheme;
+use pybundle::platform::Scheme;
 use pybundle::tree::{Content, Entry, Form, Mode, TreePath};
 use pybundle::wheel::{Changes, install};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};

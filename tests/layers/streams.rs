@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use pybundle::archive::layer::LayerTree;
-use pybundle::target::Scheme;
+use pybundle::platform::Scheme;
 use pybundle::tree::{Content, Form};
 use pybundle::wheel::{Changes, install};
 

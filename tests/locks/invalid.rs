@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use pybundle::lock::{Chooser, FormatControl, Lock, LockError, Request};
-use pybundle::target::{Architecture, LambdaProfile};
+use pybundle::platform::{Architecture, LambdaProfile};
 
 fn first_error(path: &Path) -> Option<LockError> {
     let text = std::fs::read_to_string(path).unwrap();

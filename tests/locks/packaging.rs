@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pybundle::marker::{ActiveExtras, Constraint, Marker, Requirement, contains};
 use pybundle::name::{DistributionName, ExtraName};
-use pybundle::target::{Architecture, MarkerEnvironment, Tags};
+use pybundle::platform::{Architecture, MarkerEnvironment, Tags};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

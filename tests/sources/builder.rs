@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use pybundle::builder::{BuildError, Builder, Indexes, Tool};
-use pybundle::target::PythonVersion;
+use pybundle::platform::PythonVersion;
 use tempfile::TempDir;
 
 /// A project by its files: paths and texts.

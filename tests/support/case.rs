@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pybundle::lock::{Chooser, FormatControl, LockError, Request, Selected, SelectedSource, Selection, Source};
-use pybundle::target::Target;
+use pybundle::platform::Target;
 
 use super::uv::{Oracle, Project, targets};
 

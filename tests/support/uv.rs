@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
-use pybundle::target::{Architecture, Glibc, LambdaProfile, Target};
+use pybundle::platform::{Architecture, Glibc, LambdaProfile, Target};
 
 /// A temporary folder with a project in it.
 pub struct Project {

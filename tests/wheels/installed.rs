@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use pybundle::digest::Sha256;
-use pybundle::target::Scheme;
+use pybundle::platform::Scheme;
 use pybundle::tree::{Access, Content, Entry, TreePath};
 use pybundle::wheel::{Changes, Wheel, WheelError, install, read};
 

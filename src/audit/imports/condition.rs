@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use ruff_python_ast::{self as ast, CmpOp, Expr};
 
 use crate::audit::module::never_runs;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// Returns whether a condition holds on Linux with a version of Python, if that decides it.
 pub(super) fn holds(condition: &Expr, python: PythonVersion) -> Option<bool> {

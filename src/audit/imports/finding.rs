@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::platform::PythonVersion;
 pub use crate::syntax::Place;
-use crate::target::PythonVersion;
 
 /// Something that is wrong with a module of the application.
 #[derive(Debug, thiserror::Error)]

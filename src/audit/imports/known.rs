@@ -1,6 +1,6 @@
 //! What is known of modules by their names: the standard library's, and distributions that are called otherwise.
 
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// A line for each module: its name, and since and until which version there is one.
 const STANDARD: &str = include_str!("stdlib.txt");

@@ -24,8 +24,8 @@ use source::{Import, Source, When};
 use super::handler::Root;
 use super::search;
 use crate::name::DistributionName;
+use crate::platform::PythonVersion;
 use crate::syntax::SyntaxError;
-use crate::target::PythonVersion;
 use crate::tree::{Entry, Origin};
 
 /// The largest module that is read, in bytes; a larger one is taken to be right.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::known::Standard;
 use crate::audit::handler::Root;
 use crate::audit::search::{self, File, Folder, Located};
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 /// The largest package file that is searched for what it does to its own path, in bytes.
 const READ_LIMIT: u64 = 4 << 20;

@@ -8,8 +8,8 @@ use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 
 use super::condition::{self, last_name, text};
 use crate::audit::module::Names;
+use crate::platform::PythonVersion;
 use crate::syntax::{self, SyntaxError};
-use crate::target::PythonVersion;
 
 /// The longest string that is taken for a module's name.
 const LONGEST_NAME: usize = 200;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{SystemKind, advice};
 use crate::audit::elf::{Machine, MalformedElf};
-use crate::target::Architecture;
+use crate::platform::Architecture;
 use crate::tree::Origin;
 
 /// A compiled file that does not load, or may not.

@@ -15,10 +15,10 @@ use crate::contents::verify::{self, Aspect, Check, Verified};
 use crate::contents::{Contents, Finding, Form, LayerReading, layer, read_zip};
 use crate::image::file::{self, ArtifactFile, Survey};
 use crate::image::{Artifact, BlobContent};
+use crate::platform::LambdaProfile;
 use crate::registry::Registry;
 use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifiedKind, VerifyReport};
 use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
-use crate::target::LambdaProfile;
 
 /// What an artifact is built from again.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use super::Audited;
 use crate::audit::libraries::{self, Binary, LibraryFinding, Owner, Promise};
 use crate::build::{BuildError, binaries};
 use crate::lock::{Selected, SelectedSource};
-use crate::target::Scheme;
+use crate::platform::Scheme;
 use crate::tree::{Content, Distribution, Origin, TreePath};
 use crate::wheel::{self, Wheel};
 

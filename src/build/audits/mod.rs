@@ -15,9 +15,9 @@ use crate::audit::libraries::System;
 use crate::audit::{Failures, Finding};
 use crate::cache::Cache;
 use crate::name::DistributionName;
+use crate::platform::Scheme;
 use crate::report::{AuditReport, Reporter};
 use crate::settings::Settings;
-use crate::target::Scheme;
 use crate::tree::FileTree;
 
 /// How many warnings are shown: a library may have one for each tool that it works with.

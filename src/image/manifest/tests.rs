@@ -3,7 +3,7 @@ use crate::digest::Sha256;
 use crate::image::BlobContent;
 use crate::image::config::Settings;
 use crate::image::index::index;
-use crate::target::Architecture::{Arm64, X86_64};
+use crate::platform::Architecture::{Arm64, X86_64};
 
 fn layer(bytes: &str) -> Layer {
     let blob = Blob::of_bytes(MediaType::ImageLayerGzip, bytes.as_bytes().to_vec());
@@ -15,7 +15,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// Returns an image with enough labels and annotations that a map without an order would show.
-fn some(architecture: crate::target::Architecture) -> Image {
+fn some(architecture: crate::platform::Architecture) -> Image {
     let mut base = Base::scratch(architecture);
     base.name = Some("docker.io/library/python:3.12-slim".to_owned());
     base.digest = Some(Sha256::of(b"base"));

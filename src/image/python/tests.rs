@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::image::Blob;
 use crate::image::BlobContent;
-use crate::target::Architecture::X86_64;
+use crate::platform::Architecture::X86_64;
 
 fn base(env: &[&str]) -> Base {
     let config = json!({

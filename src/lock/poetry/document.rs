@@ -15,7 +15,7 @@ use crate::constraint::VersionConstraint;
 use crate::digest::Digest;
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::target::MarkerEnvironment;
+use crate::platform::MarkerEnvironment;
 
 /// The part of the file that says which version of the format it has.
 #[derive(Debug, serde::Deserialize)]

@@ -13,7 +13,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use crate::constraint::VersionConstraint;
 use crate::marker::{self, ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
-use crate::target::MarkerEnvironment;
+use crate::platform::MarkerEnvironment;
 
 /// What one distribution, or a group of the project, needs of another.
 #[derive(Debug, Clone)]
@@ -216,7 +216,7 @@ impl Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::Architecture;
+    use crate::platform::Architecture;
 
     fn count(text: &str, python: &str) -> usize {
         let table: toml::Table = text.parse().unwrap();

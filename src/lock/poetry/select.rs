@@ -15,7 +15,7 @@ use crate::lock::path::join;
 use crate::lock::{Choices, Dependent, Pinned, Request, Selection, Source};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::target::{LambdaProfile, MarkerEnvironment, Target};
+use crate::platform::{LambdaProfile, MarkerEnvironment, Target};
 
 /// The highest patch version of Python that is looked for in a lock's range.
 const MAX_PATCH: u64 = 99;

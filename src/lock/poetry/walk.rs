@@ -10,7 +10,7 @@ use crate::lock::Dependent;
 use crate::lock::error::{Inconsistency, LockError};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName};
-use crate::target::MarkerEnvironment;
+use crate::platform::MarkerEnvironment;
 
 /// How often the walk is repeated until the versions are those that its requirements choose.
 const MAX_ROUNDS: usize = 64;

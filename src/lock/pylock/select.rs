@@ -13,7 +13,7 @@ use crate::lock::syntax::Parsed;
 use crate::lock::{Choices, Dependent, Pinned, Request, Selection, Source, python};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::target::{MarkerEnvironment, Target};
+use crate::platform::{MarkerEnvironment, Target};
 
 impl Pylock {
     /// Selects the distributions for a target.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::target::{Glibc, Target};
+use crate::platform::{Glibc, Target};
 
 /// The versions of glibc that uv has a platform for, as the minor versions after 2. uv takes no others.
 const KNOWN_GLIBC: [u16; 12] = [17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40];

@@ -9,7 +9,7 @@ use pep440_rs::Version;
 
 use crate::marker::{self, ActiveExtras, Constraint, Requirement};
 use crate::name::{DistributionName, ExtraName};
-use crate::target::{MarkerEnvironment, Target};
+use crate::platform::{MarkerEnvironment, Target};
 
 /// A distribution that will be installed, and what its metadata requires.
 #[derive(Debug, Clone)]

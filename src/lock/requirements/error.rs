@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::lock::error::list;
+use crate::platform::PythonVersion;
 use crate::redact;
-use crate::target::PythonVersion;
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

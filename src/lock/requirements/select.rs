@@ -14,7 +14,7 @@ use crate::lock::path::join;
 use crate::lock::{AskedIndexes, Dependent, IndexQuery, LockError, Pinned, Request, Selection, Source, Wanted};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName};
-use crate::target::Target;
+use crate::platform::Target;
 
 /// What is said of one distribution for one target.
 struct Sayings<'a> {

@@ -9,7 +9,7 @@ use super::reference::Reference;
 use super::*;
 use crate::lock::{LockError, Request, Source, Wanted};
 use crate::name::ExtraName;
-use crate::target::{Architecture, LambdaProfile, Target};
+use crate::platform::{Architecture, LambdaProfile, Target};
 
 const HASH: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

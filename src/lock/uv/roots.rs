@@ -12,7 +12,7 @@ use crate::lock::path::join;
 use crate::lock::{Choices, Dependent, Request};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::target::MarkerEnvironment;
+use crate::platform::MarkerEnvironment;
 
 /// The projects that are asked for.
 pub struct Roots {

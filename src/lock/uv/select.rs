@@ -14,7 +14,7 @@ use crate::lock::syntax::Parsed;
 use crate::lock::{Dependent, Pinned, Request, Selection};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
-use crate::target::{MarkerEnvironment, Target};
+use crate::platform::{MarkerEnvironment, Target};
 
 /// How often the walk is repeated until the active extras are those that it was made with. Each round can only be as
 /// wrong as the depth of extras that exclude others; real locks need two or three.

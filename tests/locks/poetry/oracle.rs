@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pybundle::lock::{LockError, Request, Selection};
-use pybundle::target::Target;
+use pybundle::platform::Target;
 
 use super::project::{Project, python};
 use crate::support::uv::targets;

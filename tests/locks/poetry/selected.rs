@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use pybundle::lock::{AskedIndexes, Dependent, Freshness, Location, LockError, Request, Source, Wanted};
-use pybundle::target::LambdaProfile;
+use pybundle::platform::LambdaProfile;
 
 use super::oracle::{Case, agree};
 use super::project::Project;
@@ -222,7 +222,7 @@ fn a_project_of_the_standard_with_parts_of_tool_poetry() {
     let selection = Case::default().select(&project).unwrap();
     let root = selection.distributions.iter().find(|pinned| pinned.required_by == [Dependent::Root]).unwrap();
     assert!(matches!(&root.source, Source::Virtual(folder) if folder == project.path()));
-    let target = LambdaProfile::built_in("python3.14").unwrap().target(pybundle::target::Architecture::X86_64);
+    let target = LambdaProfile::built_in("python3.14").unwrap().target(pybundle::platform::Architecture::X86_64);
     let error = project.lock().select(&Request::default(), Path::new(""), &target).unwrap_err();
     assert!(error.to_string().contains("the lock is for Python >=3.10, <3.14, the target python3.14"), "{error}");
     assert!(error.hints()[0].contains("python3.13"), "{:?}", error.hints());

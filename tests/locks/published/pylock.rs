@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pybundle::lock::{Lock, LockError, Request, Selected, SelectedSource};
-use pybundle::target::Target;
+use pybundle::platform::Target;
 
 use super::corpus::{Published, ask, published};
 use crate::support::case::chosen;

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use pep440_rs::VersionSpecifiers;
 use pybundle::lock::{Location, Lock, LockError, Pinned, Request, Source};
 use pybundle::marker::{ActiveExtras, Constraint, Marker, Requirement};
-use pybundle::target::{MarkerEnvironment, Target};
+use pybundle::platform::{MarkerEnvironment, Target};
 use toml::Table;
 
 use super::corpus::{Published, ask, published};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pybundle::lock::{Lock, LockError, Request, Selected, SelectedSource};
-use pybundle::target::Target;
+use pybundle::platform::Target;
 use serde_json::json;
 
 use crate::support::case::chosen;

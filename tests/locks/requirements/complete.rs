@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pybundle::lock::requirements::{Installed, completeness};
 use pybundle::name::DistributionName;
-use pybundle::target::Target;
+use pybundle::platform::Target;
 
 use super::read;
 use crate::support::uv::{Project, targets};

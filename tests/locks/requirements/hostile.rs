@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pybundle::lock::Request;
 use pybundle::lock::requirements::{Requirements, Surroundings};
-use pybundle::target::{Architecture, LambdaProfile, Target};
+use pybundle::platform::{Architecture, LambdaProfile, Target};
 
 use super::select;
 

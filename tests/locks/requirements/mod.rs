@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pybundle::lock::requirements::{Requirements, Surroundings};
 use pybundle::lock::{LockError, Pinned, Request};
-use pybundle::target::Target;
+use pybundle::platform::Target;
 
 mod complete;
 mod hostile;

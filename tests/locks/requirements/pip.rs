@@ -4,7 +4,7 @@ use std::process::Command;
 
 use pybundle::lock::Request;
 use pybundle::lock::requirements::FindLinks;
-use pybundle::target::{Architecture, LambdaProfile};
+use pybundle::platform::{Architecture, LambdaProfile};
 
 use super::read;
 use crate::support::command::{repository, succeed};

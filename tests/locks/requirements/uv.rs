@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pybundle::lock::requirements::compile_arguments;
 use pybundle::lock::{Dependent, IndexQuery, Source, Wanted};
-use pybundle::target::{Glibc, Target};
+use pybundle::platform::{Glibc, Target};
 
 use super::{select, versions};
 use crate::support::uv::{Project, targets};

@@ -8,7 +8,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::ExtraName;
-use crate::target::MarkerEnvironment;
+use crate::platform::MarkerEnvironment;
 
 /// The minor versions of Python 3 on the grid.
 const MINORS: std::ops::RangeInclusive<u64> = 6..=16;

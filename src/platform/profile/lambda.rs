@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Kind, Profile, ProfileError, Scheme, architectures, interpreter_path, parsed, parsed_if_present};
 use crate::name::DistributionName;
-use crate::target::{Architecture, Glibc, Libstdcxx, PythonVersion, Target};
+use crate::platform::{Architecture, Glibc, Libstdcxx, PythonVersion, Target};
 
 /// Everything known of one Lambda runtime, for every architecture.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::target::PythonVersion;
+use crate::platform::PythonVersion;
 
 const VALID: &str = include_str!("../../../profiles/python3.13.toml");
 

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::{Kind, Scheme, architectures, artifact_path, interpreter_path};
-use crate::target::{Architecture, Glibc, PythonVersion, Target};
+use crate::platform::{Architecture, Glibc, PythonVersion, Target};
 
 /// What stands for the minor version of Python in the texts of a profile.
 pub const PYTHON_PLACEHOLDER: &str = "{python}";
