@@ -183,7 +183,7 @@ pub struct ConfiguredAt {
 #[derive(Debug, Clone, Default)]
 pub struct DocumentSettings {
     /// The bill of materials, if one is made.
-    pub sbom: Option<sbom::Format>,
+    pub sbom: Option<sbom::SbomFormat>,
     /// Whether the provenance is stated.
     pub provenance: bool,
     /// When they say that they were made; never the time of the build.

@@ -12,14 +12,14 @@ use crate::platform::PythonVersion;
 
 /// A line of a source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SourceLine {
     /// The file, relative to the project or the artifact.
     pub path: String,
     /// The line, from 1.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.path, self.line)
     }
@@ -27,7 +27,7 @@ impl fmt::Display for Place {
 
 /// A source that is no Python.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyntaxError {
+pub struct PythonSyntaxError {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
@@ -45,7 +45,7 @@ pub fn parse<T>(
     source: &[u8],
     python: PythonVersion,
     read: impl FnOnce(&str, &[Stmt]) -> T,
-) -> Result<Option<T>, SyntaxError> {
+) -> Result<Option<T>, PythonSyntaxError> {
     let source = decode(source)?;
     let version = ast::PythonVersion { major: python.major, minor: python.minor };
     let options = ParseOptions::from(Mode::Module).with_target_version(version);
@@ -68,14 +68,14 @@ pub fn parse<T>(
 }
 
 /// Returns the first error of a module: in the grammar, else in what the version of Python knows of it.
-fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<SyntaxError> {
+fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<PythonSyntaxError> {
     let grammar = parsed.errors().first().map(|error| (error.location, error.error.to_string()));
     let unsupported = || parsed.unsupported_syntax_errors().first().map(|error| (error.range, error.to_string()));
     let (range, reason) = grammar.or_else(unsupported)?;
     let before = source.get(..range.start().to_usize()).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before[line_start..].chars().count() + 1;
-    Some(SyntaxError { line: before.matches('\n').count() + 1, column, reason })
+    Some(PythonSyntaxError { line: before.matches('\n').count() + 1, column, reason })
 }
 
 /// Measures how deeply statements and expressions are nested.
@@ -115,7 +115,7 @@ impl<'a> Visitor<'a> for Nesting {
 
 /// Decodes a source file: UTF-8, unless one of its first two lines names another encoding (PEP 263). The identifiers of
 /// such a file are taken for ASCII.
-fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, SyntaxError> {
+fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, PythonSyntaxError> {
     let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
     let error = match std::str::from_utf8(source) {
         Ok(source) => return Ok(source.into()),
@@ -127,7 +127,7 @@ fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, SyntaxError> {
     }
     let before = &source[..error.valid_up_to()];
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    Err(SyntaxError {
+    Err(PythonSyntaxError {
         line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
         column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
         reason: "a byte that is not UTF-8, and no encoding is declared".to_owned(),

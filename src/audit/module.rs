@@ -8,7 +8,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 
 use crate::platform::PythonVersion;
-use crate::syntax::{self, SyntaxError};
+use crate::syntax::{self, PythonSyntaxError};
 
 /// The names that a module defines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) enum More {
 
 impl Names {
     /// Reads a module for a version of Python.
-    pub(super) fn read(source: &[u8], python: PythonVersion) -> Result<Self, SyntaxError> {
+    pub(super) fn read(source: &[u8], python: PythonVersion) -> Result<Self, PythonSyntaxError> {
         Ok(syntax::parse(source, python, |_, body| Self::of(body))?.unwrap_or_else(Self::unknown))
     }
 
@@ -228,7 +228,7 @@ pub(super) fn never_runs(condition: &Expr) -> bool {
 mod tests {
     use super::*;
 
-    fn read(source: &str) -> Result<Names, SyntaxError> {
+    fn read(source: &str) -> Result<Names, PythonSyntaxError> {
         Names::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 })
     }
 

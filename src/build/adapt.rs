@@ -13,7 +13,7 @@ use crate::report::{Saved, SlimmedReport, TrimReport};
 use crate::settings::ContentSettings;
 use crate::tree::Content;
 use crate::trim::{self, SlimRule, strip};
-use crate::wheel::{Changes, Part, Wheel, WheelFile};
+use crate::wheel::{InstallChanges, SchemePart, Wheel, WheelFile};
 
 /// The version of what is found to be needed of a wheel: raised when something else is.
 const NEEDED_FORMAT: u32 = 2;
@@ -26,7 +26,7 @@ pub struct Adapted {
     /// The wheel.
     pub wheel: Wheel,
     /// What differs.
-    pub changes: Changes,
+    pub changes: InstallChanges,
     /// The digest of all that decides the bytes of its files, whatever their places are.
     pub key: Sha256,
     /// What each rule left out.
@@ -71,7 +71,7 @@ impl Adapter<'_> {
     fn wheel(&self, wheel: &Wheel, rules: &BTreeSet<SlimRule>) -> Result<Adapted, BuildError> {
         let mut adapted = Adapted {
             wheel: wheel.clone(),
-            changes: Changes::default(),
+            changes: InstallChanges::default(),
             key: wheel.sha256,
             slimmed: BTreeMap::new(),
             stripped: Saved::default(),
@@ -156,7 +156,7 @@ impl Adapter<'_> {
         let is_installed = |position: &usize| !changes.left_out.contains(position);
         changes.bytecode =
             compiled.into_iter().filter(|(at, _)| is_installed(at)).map(|(_, compiled)| compiled).collect();
-        let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == Part::Library);
+        let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         changes.left_out.extend(files.filter(|(_, file)| changes.bytecode.contains_key(&file.path)).map(|(at, _)| at));
         adapted.follow(&key.hex());
         Ok(())
@@ -187,7 +187,7 @@ impl Contents {
 fn may_be_compiled(file: &WheelFile) -> bool {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let is_library = name.ends_with(".so") || name.contains(".so.");
-    let is_program = (file.part == Part::Scripts || file.mode.is_executable()) && !name.contains('.');
+    let is_program = (file.part == SchemePart::Scripts || file.mode.is_executable()) && !name.contains('.');
     file.extent.size <= LARGEST_STRIPPED && file.script.is_none() && (is_library || is_program)
 }
 

@@ -11,7 +11,7 @@ use crate::digest::Sha256;
 use crate::image::{Artifact, Base, Blob, referrer};
 use crate::registry::Reference;
 use crate::report::DocumentReport;
-use crate::sbom::provenance::{Parameters, Subject};
+use crate::sbom::provenance::{ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{BaseImage, ImageName};
 use crate::settings::{BaseChoice, ImageSettings};
 
@@ -52,12 +52,15 @@ pub fn attach(
     for (position, image) in images.iter_mut().enumerate() {
         let (plan, wheels, (architecture, base, _)) =
             (&plans[position], &wheels[position], &chosen.platforms[position]);
-        let parameters =
-            Parameters { command: "image", base: chosen.base.name.clone(), ..parameters(&settings.common, plan) };
+        let parameters = ProvenanceParameters {
+            command: "image",
+            base: chosen.base.name.clone(),
+            ..parameters(&settings.common, plan)
+        };
         let base = base_image(&chosen.choice, base);
         let sources = Sources { settings: &settings.documents, plan, wheels, base, parameters };
         let (name, digest) = (plan.name(), image.manifest.digest);
-        let subjects = [Subject { name: name.clone(), sha256: digest }];
+        let subjects = [ProvenanceSubject { name: name.clone(), sha256: digest }];
         for document in sources.documents(&settings.common, digest, &subjects)? {
             let blob = Blob::of_bytes(MediaType::from(document.media_type), document.bytes.clone());
             let referrer = referrer(&image.manifest, blob, &format!("{name}.{}", document.extension));

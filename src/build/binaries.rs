@@ -10,7 +10,7 @@ use crate::audit::elf::{self, Elf, MalformedElf};
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::tree::Content;
-use crate::wheel::{Inventory, Part, Wheel, WheelFile};
+use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
 
 /// The version of what is kept of a wheel: raised when more is read of compiled files, or in another way.
 const FORMAT: u32 = 1;
@@ -18,7 +18,7 @@ const FORMAT: u32 = 1;
 /// The least that an ELF file has, in bytes: the header of one for a 32-bit machine.
 const SMALLEST: u64 = 52;
 
-/// A file of a wheel, by its position in [`Inventory::files`], and what it is if it is an ELF file as it should be.
+/// A file of a wheel, by its position in [`WheelInventory::files`], and what it is if it is an ELF file as it should be.
 pub type Compiled = (usize, Result<Elf, MalformedElf>);
 
 /// Returns the compiled files of a wheel, ordered by position.
@@ -30,7 +30,7 @@ pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<Compiled>, BuildErro
     if is_for_any && !wheel.inventory.files.iter().any(is_named_so) {
         return Ok(Vec::new());
     }
-    let key = Sha256::of(format!("{FORMAT} {} {}", Inventory::FORMAT, wheel.sha256).as_bytes());
+    let key = Sha256::of(format!("{FORMAT} {} {}", WheelInventory::FORMAT, wheel.sha256).as_bytes());
     if let Some(noted) = cache.note(Note::Binaries, key) {
         return Ok(noted);
     }
@@ -79,5 +79,5 @@ fn is_named_so(file: &WheelFile) -> bool {
     let is_program = file.script.is_none() && !name.contains('.') && file.extent.size >= SMALLEST;
     name.ends_with(".so")
         || name.contains(".so.")
-        || (is_program && (file.mode.is_executable() || file.part == Part::Scripts))
+        || (is_program && (file.mode.is_executable() || file.part == SchemePart::Scripts))
 }

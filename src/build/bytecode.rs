@@ -10,14 +10,14 @@ use rayon::prelude::*;
 
 use super::adapt::Contents;
 use super::{BuildError, packs};
-use crate::bytecode::{Compiler, FORMAT, Interpreter, LARGEST_SOURCE, Places};
+use crate::bytecode::{BytecodeCompiler, BytecodeInterpreter, FORMAT, InterpreterLocations, LARGEST_SOURCE};
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::platform::PythonVersion;
 use crate::report::BytecodeReport;
 use crate::settings::{Environment, Settings};
 use crate::tree::{Access, Content, Entry, Origin, TreePath};
-use crate::wheel::{Packed, Part, Wheel};
+use crate::wheel::{DerivedFile, SchemePart, Wheel};
 
 /// How many sources are compiled side by side before they are packed in their order: so much is kept in memory.
 const AT_ONCE: usize = 64;
@@ -29,7 +29,7 @@ pub struct Bytecode<'a> {
     /// Whether bytecode is wanted at all.
     is_wanted: bool,
     /// What compiles; none if nothing is compiled.
-    compiler: Option<Compiler>,
+    compiler: Option<BytecodeCompiler>,
     cache: &'a Cache,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Bytecode<'a> {
     ) -> Result<Self, BuildError> {
         let is_wanted = settings.contents.bytecode.unwrap_or(by_default);
         let compiler = match is_wanted {
-            true => interpreter(&settings.environment, version, cache)?.map(Compiler::new),
+            true => interpreter(&settings.environment, version, cache)?.map(BytecodeCompiler::new),
             false => None,
         };
         match (settings.contents.bytecode, &compiler) {
@@ -64,7 +64,7 @@ impl<'a> Bytecode<'a> {
 
     /// Returns the digest of all that decides what is made of a source besides the source; none if nothing is.
     pub fn key(&self) -> Option<Sha256> {
-        let Compiler { interpreter, .. } = self.compiler.as_ref()?;
+        let BytecodeCompiler { interpreter, .. } = self.compiler.as_ref()?;
         Some(Sha256::of(format!("bytecode {FORMAT}\n{}", interpreter.identity).as_bytes()))
     }
 
@@ -73,9 +73,9 @@ impl<'a> Bytecode<'a> {
     ///
     /// # Errors
     /// The interpreter fails, or the wheel cannot be read.
-    pub fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, Packed)>, BuildError> {
+    pub fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, DerivedFile)>, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(BTreeMap::new()) };
-        let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == Part::Library);
+        let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         let mut positions: BTreeMap<String, usize> =
             files.filter_map(|(position, file)| Some((compiler.place(&file.path)?, position))).collect();
         let sources = positions.iter().map(|(place, position)| {
@@ -86,7 +86,7 @@ impl<'a> Bytecode<'a> {
         let sources: Vec<_> = sources.collect();
         let key = Sha256::of(format!("{}\n{}", key.hex(), wheel.sha256.hex()).as_bytes());
         let packed = self.packed(compiler, key, &sources, wheel.filename.as_str())?;
-        let at_position = |(place, packed): (String, Packed)| Some((positions.remove(&place)?, (place, packed)));
+        let at_position = |(place, packed): (String, DerivedFile)| Some((positions.remove(&place)?, (place, packed)));
         Ok(packed.into_iter().filter_map(at_position).collect())
     }
 
@@ -108,7 +108,7 @@ impl<'a> Bytecode<'a> {
         }
         let sources: Vec<_> = sources.into_iter().collect();
         let packed = self.packed(compiler, Sha256::of(digests.as_bytes()), &sources, "the application")?;
-        let entry = |(place, packed): (String, Packed)| {
+        let entry = |(place, packed): (String, DerivedFile)| {
             let content = Content::Archived { archive: packed.archive, extent: packed.extent };
             // Whoever may not read a source shall not read what was made of it.
             let Access { mode, owner } = access.get(&place).copied().unwrap_or(Access::FILE);
@@ -120,11 +120,11 @@ impl<'a> Bytecode<'a> {
 
     fn packed(
         &self,
-        compiler: &Compiler,
+        compiler: &BytecodeCompiler,
         key: Sha256,
         sources: &[(String, Source)],
         origin: &str,
-    ) -> Result<Vec<(String, Packed)>, BuildError> {
+    ) -> Result<Vec<(String, DerivedFile)>, BuildError> {
         let failed = |source| BuildError::Bytecode { origin: origin.to_owned(), source };
         let compile = |(_, source): &(String, Source)| match source.read(origin)? {
             Some(bytes) => compiler.compile(source.path, &bytes).map_err(failed),
@@ -187,11 +187,11 @@ fn interpreter(
     environment: &Environment,
     version: PythonVersion,
     cache: &Cache,
-) -> Result<Option<Interpreter>, BuildError> {
+) -> Result<Option<BytecodeInterpreter>, BuildError> {
     let folder = |name: &str| environment.get(name).map(PathBuf::from);
     let at_home = |path: &str| environment.home.as_ref().map(|home| home.join(path));
     let data = || folder("XDG_DATA_HOME").or_else(|| at_home(".local/share"));
-    let places = Places {
+    let places = InterpreterLocations {
         uv: folder("UV_PYTHON_INSTALL_DIR").or_else(|| Some(data()?.join("uv/python"))),
         search_path: environment.get("PATH").map(Into::into),
         pyenv: folder("PYENV_ROOT").or_else(|| at_home(".pyenv")),
@@ -202,7 +202,7 @@ fn interpreter(
             return Ok(Some(known));
         }
         // What does not run today, for want of a library, may do so tomorrow: that is not kept.
-        if let Some(interpreter) = Interpreter::ask(&program, version) {
+        if let Some(interpreter) = BytecodeInterpreter::ask(&program, version) {
             cache.keep_note(Note::Interpreter, key, &interpreter)?;
             return Ok(Some(interpreter));
         }

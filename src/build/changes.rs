@@ -185,7 +185,7 @@ impl Reach<'_> {
     fn selected(
         &self,
         settings: &Settings,
-        target: &platform::Target,
+        target: &platform::TargetPlatform,
         now: &Selection,
     ) -> Result<Option<String>, BuildError> {
         let Some(path) = &self.project.path else { return Ok(None) };
@@ -313,7 +313,7 @@ impl Reach<'_> {
 fn differences(
     before: &Selection,
     now: &Selection,
-    target: &platform::Target,
+    target: &platform::TargetPlatform,
     formats: &FormatControl,
 ) -> Option<String> {
     fn by_name(selection: &Selection) -> BTreeMap<&DistributionName, &Pinned> {

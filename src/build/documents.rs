@@ -15,8 +15,11 @@ use crate::name::{DistributionName, ExtraName};
 use crate::project::revision;
 use crate::redact;
 use crate::report::{ArtifactKind, DocumentKind, DocumentReport};
-use crate::sbom::provenance::{self, LockFile, Parameters, Subject};
-use crate::sbom::{self, BaseImage, Bill, Component, File, Format, Metadata, Origin, Project};
+use crate::sbom::provenance::{self, LockFile, ProvenanceParameters, ProvenanceSubject};
+use crate::sbom::{
+    self, BaseImage, ComponentOrigin, DistributionMetadata, FetchedFile, SbomComponent, SbomContents, SbomFormat,
+    SbomProject,
+};
 use crate::settings::{DocumentSettings, LambdaSettings, Settings};
 use crate::wheel::Wheel;
 
@@ -44,7 +47,7 @@ pub struct Sources<'a> {
     /// The base image.
     pub base: Option<BaseImage>,
     /// What was told.
-    pub parameters: Parameters,
+    pub parameters: ProvenanceParameters,
 }
 
 /// Makes the documents about the zips of a function, each at its place beside the function's, complete but not there yet.
@@ -60,18 +63,18 @@ pub fn beside_zip(
     outputs: &[(ArtifactKind, PathBuf)],
 ) -> Result<Vec<(Document, Finished)>, BuildError> {
     let (Some((_, function)), Some((_, zip))) = (finished.first(), outputs.first()) else { return Ok(Vec::new()) };
-    let parameters = Parameters {
+    let parameters = ProvenanceParameters {
         command: "lambda",
         exclude_runtime: settings.exclude_runtime,
         layer: settings.layer.is_some(),
         ..parameters(&settings.common, plan)
     };
     let sources = Sources { settings: &settings.documents, plan, wheels, base: None, parameters };
-    let subject = |((_, finished), (_, path)): (&(_, Finished), &(_, PathBuf))| Subject {
+    let subject = |((_, finished), (_, path)): (&(_, Finished), &(_, PathBuf))| ProvenanceSubject {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         sha256: finished.sha256,
     };
-    let subjects: Vec<Subject> = finished.iter().zip(outputs).map(subject).collect();
+    let subjects: Vec<ProvenanceSubject> = finished.iter().zip(outputs).map(subject).collect();
     let documents = sources.documents(&settings.common, function.sha256, &subjects)?;
     Ok(beside(documents, zip)?)
 }
@@ -91,13 +94,13 @@ pub fn beside(documents: Vec<Document>, artifact: &Path) -> Result<Vec<(Document
 
 /// Returns the place of a file, and where the documents about it may be, whether they are made or not.
 pub fn places(artifact: &Path) -> Vec<PathBuf> {
-    let extensions = Format::ALL.map(Format::extension).into_iter().chain([provenance::EXTENSION]);
+    let extensions = SbomFormat::ALL.map(SbomFormat::extension).into_iter().chain([provenance::EXTENSION]);
     std::iter::once(artifact.to_owned()).chain(extensions.map(|extension| place(artifact, extension))).collect()
 }
 
 /// Returns where the documents that are made about a file will be.
 pub fn planned(settings: &DocumentSettings, artifact: &Path) -> Vec<PathBuf> {
-    let sbom = settings.sbom.map(Format::extension);
+    let sbom = settings.sbom.map(SbomFormat::extension);
     let extensions = sbom.into_iter().chain(settings.provenance.then_some(provenance::EXTENSION));
     extensions.map(|extension| place(artifact, extension)).collect()
 }
@@ -137,9 +140,9 @@ impl Document {
 }
 
 /// Returns what was asked of the lock, and what was taken as the application.
-pub fn parameters(settings: &Settings, plan: &Plan) -> Parameters {
+pub fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParameters {
     let request = &settings.request;
-    Parameters {
+    ProvenanceParameters {
         package: request.package.as_ref().map(ToString::to_string),
         extras: request.extras.iter().map(ToString::to_string).collect(),
         all_extras: request.all_extras,
@@ -154,7 +157,7 @@ pub fn parameters(settings: &Settings, plan: &Plan) -> Parameters {
         slim: settings.contents.slim.iter().map(|rule| rule.name()).collect(),
         strip: settings.contents.strip,
         compile_bytecode: settings.contents.bytecode,
-        ..Parameters::default()
+        ..ProvenanceParameters::default()
     }
 }
 
@@ -167,17 +170,17 @@ impl Sources<'_> {
         &self,
         common: &Settings,
         artifact: Sha256,
-        subjects: &[Subject],
+        subjects: &[ProvenanceSubject],
     ) -> Result<Vec<Document>, BuildError> {
         let DocumentSettings { sbom, provenance, .. } = *self.settings;
         if sbom.is_none() && !provenance {
             return Ok(Vec::new());
         }
         let bill = self.bill(common, artifact)?;
-        let of_format = |format: Format| Document {
+        let of_format = |format: SbomFormat| Document {
             kind: match format {
-                Format::CycloneDx => DocumentKind::Cyclonedx,
-                Format::Spdx => DocumentKind::Spdx,
+                SbomFormat::CycloneDx => DocumentKind::Cyclonedx,
+                SbomFormat::Spdx => DocumentKind::Spdx,
             },
             media_type: format.media_type(),
             extension: format.extension(),
@@ -204,19 +207,19 @@ impl Sources<'_> {
     }
 
     /// Returns what the artifact is made of.
-    fn bill(&self, common: &Settings, artifact: Sha256) -> Result<Bill, BuildError> {
+    fn bill(&self, common: &Settings, artifact: Sha256) -> Result<SbomContents, BuildError> {
         let plan = self.plan;
         let mut requires = self.requires(common);
         let root = root(plan);
-        let (mut components, mut metadata) = (Vec::new(), Metadata::default());
+        let (mut components, mut metadata) = (Vec::new(), DistributionMetadata::default());
         let mut version = root.and_then(|root| root.version.clone());
         for (selected, wheel) in self.installed() {
-            let stated = Metadata::parse(&read_metadata(wheel)?);
+            let stated = DistributionMetadata::parse(&read_metadata(wheel)?);
             if root.is_some_and(|root| root.name == selected.name) {
                 (metadata, version) = (stated, Some(wheel.inventory.version.clone()));
                 continue;
             }
-            components.push(Component {
+            components.push(SbomComponent {
                 name: selected.name.clone(),
                 version: wheel.inventory.version.clone(),
                 origin: origin(selected, wheel),
@@ -231,16 +234,16 @@ impl Sources<'_> {
         asked.retain(|name| components.iter().any(|component| component.name == *name));
         adopt(&mut asked, &components);
         let target = &plan.target;
-        Ok(Bill {
-            project: Project {
+        Ok(SbomContents {
+            project: SbomProject {
                 name: root.map(|root| root.name.to_string()).unwrap_or_else(|| plan.name()),
                 version,
-                origin: Origin::Folder(plan.project.revision()),
+                origin: ComponentOrigin::Folder(plan.project.revision()),
                 metadata,
                 requires: asked,
             },
             artifact,
-            target: sbom::Target {
+            target: sbom::SbomTarget {
                 profile: target.name.clone(),
                 python: target.python.to_string(),
                 platform: format!("linux/{}", target.architecture.oci_name()),
@@ -311,8 +314,8 @@ fn is_asked(selected: &Selected, root: Option<&Selected>) -> bool {
 }
 
 /// Has the project require what nothing else that it reaches does, so that nothing is left alone in the graph.
-fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[Component]) {
-    let by_name: BTreeMap<&DistributionName, &Component> =
+fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[SbomComponent]) {
+    let by_name: BTreeMap<&DistributionName, &SbomComponent> =
         components.iter().map(|component| (&component.name, component)).collect();
     loop {
         let mut reached: BTreeSet<&DistributionName> = BTreeSet::new();
@@ -322,7 +325,8 @@ fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[Component]) {
                 queue.extend(&component.requires);
             }
         }
-        let alone: Vec<&&Component> = by_name.values().filter(|component| !reached.contains(&component.name)).collect();
+        let alone: Vec<&&SbomComponent> =
+            by_name.values().filter(|component| !reached.contains(&component.name)).collect();
         let is_required = |name| alone.iter().any(|other| other.requires.contains(name) && other.name != *name);
         let tops: Vec<DistributionName> =
             alone.iter().map(|component| &component.name).filter(|name| !is_required(name)).cloned().collect();
@@ -341,7 +345,7 @@ fn read_metadata(wheel: &Wheel) -> Result<Vec<u8>, BuildError> {
 }
 
 /// Returns where a distribution comes from, without anything secret and without a path of this machine.
-fn origin(selected: &Selected, wheel: &Wheel) -> Origin {
+fn origin(selected: &Selected, wheel: &Wheel) -> ComponentOrigin {
     match &selected.source {
         SelectedSource::Wheel(locked, _) => {
             of_file(locked, locked.filename.to_string(), vec![wheel.sha256.into()], false)
@@ -352,28 +356,28 @@ fn origin(selected: &Selected, wheel: &Wheel) -> Origin {
             let digests = if digests.len() == 1 { digests } else { Vec::new() };
             of_file(&sdist.file, sdist.file.filename.to_string(), digests, true)
         }
-        SelectedSource::Repository(repository) => Origin::Repository {
+        SelectedSource::Repository(repository) => ComponentOrigin::Repository {
             url: repository_address(&repository.url),
             commit: repository.commit.clone(),
             subdirectory: repository.subdirectory.clone(),
         },
         SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
-            Origin::Folder(revision::revision(folder))
+            ComponentOrigin::Folder(revision::revision(folder))
         }
     }
 }
 
-fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, is_source: bool) -> Origin {
-    let file = |url| File { name, url, digests, is_source };
+fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, is_source: bool) -> ComponentOrigin {
+    let file = |url| FetchedFile { name, url, digests, is_source };
     match &locked.location {
-        Location::Path(_) => Origin::Direct(file(None)),
+        Location::Path(_) => ComponentOrigin::Direct(file(None)),
         Location::Url { url, index } => {
             let is_pypi = [index.as_ref(), Some(url)].into_iter().flatten().any(is_pypi);
             let file = file(Some(redact::url(url)));
             match index {
-                _ if is_pypi => Origin::Index { index: None, file },
-                Some(index) => Origin::Index { index: Some(redact::url(index)), file },
-                None => Origin::Direct(file),
+                _ if is_pypi => ComponentOrigin::Index { index: None, file },
+                Some(index) => ComponentOrigin::Index { index: Some(redact::url(index)), file },
+                None => ComponentOrigin::Direct(file),
             }
         }
     }
@@ -409,11 +413,11 @@ mod tests {
 
     #[test]
     fn nothing_is_left_alone_in_a_graph() {
-        let component = |name: &str, requires: &[&str]| Component {
+        let component = |name: &str, requires: &[&str]| SbomComponent {
             name: name.parse().unwrap(),
             version: "1".parse().unwrap(),
-            origin: Origin::Folder(None),
-            metadata: Metadata::default(),
+            origin: ComponentOrigin::Folder(None),
+            metadata: DistributionMetadata::default(),
             requires: requires.iter().map(|name| name.parse().unwrap()).collect(),
         };
         let components = [

@@ -19,7 +19,7 @@ use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::Missing;
-use crate::platform::{Architecture, ProfileError, PythonVersion, RuntimeError};
+use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::application::{ApplicationError, InvalidExclude};
 use crate::project::{ChangesError, ProjectError};
 use crate::registry::{InvalidReference, RegistryError};
@@ -47,7 +47,7 @@ pub enum BuildError {
     Profile(#[from] ProfileError),
     /// No runtime can be chosen.
     #[error(transparent)]
-    Runtime(#[from] RuntimeError),
+    Runtime(#[from] PythonChoiceError),
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -71,7 +71,7 @@ pub enum BuildError {
     Wheel(#[from] WheelError),
     /// A source cannot be built.
     #[error(transparent)]
-    Builder(#[from] builder::BuildError),
+    Builder(#[from] builder::WheelBuildError),
     /// Sources cannot be compiled.
     #[error("{origin} cannot be compiled to bytecode")]
     Bytecode {

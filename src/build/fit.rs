@@ -9,13 +9,13 @@ use std::fmt;
 use super::sources::{Built, Job};
 use super::{BuildError, binaries};
 use crate::audit::libraries;
-use crate::builder::Interpreter;
+use crate::builder::BuildInterpreter;
 use crate::cache::Cache;
 use crate::lock::Selected;
 use crate::name::DistributionName;
-use crate::platform::{Architecture, Glibc, PythonVersion, Target};
+use crate::platform::{Architecture, Glibc, PythonVersion, TargetPlatform};
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{Inventory, Part};
+use crate::wheel::{SchemePart, WheelInventory};
 
 /// How many wheels a message lists.
 const LISTED_WHEELS: usize = 6;
@@ -120,7 +120,7 @@ impl Unfit {
 ///
 /// # Errors
 /// [`BuildError::Unfit`].
-pub fn foresee(job: &Job, python: &Interpreter, target: &Target) -> Result<(), BuildError> {
+pub fn foresee(job: &Job, python: &BuildInterpreter, target: &TargetPlatform) -> Result<(), BuildError> {
     let selected = job.selected;
     let is_compiled = !selected.passed_over.is_empty() && selected.passed_over.iter().all(|wheel| !wheel.is_any());
     let host = std::env::consts::ARCH;
@@ -149,7 +149,7 @@ pub fn foresee(job: &Job, python: &Interpreter, target: &Target) -> Result<(), B
 ///
 /// # Errors
 /// [`BuildError::Unfit`], or the wheel cannot be read.
-pub fn require(built: &Built, selected: &Selected, target: &Target, cache: &Cache) -> Result<(), BuildError> {
+pub fn require(built: &Built, selected: &Selected, target: &TargetPlatform, cache: &Cache) -> Result<(), BuildError> {
     let filename = &built.wheel.filename;
     let unfit = |misfit| {
         BuildError::from(Box::new(Unfit {
@@ -180,13 +180,13 @@ pub fn require(built: &Built, selected: &Selected, target: &Target, cache: &Cach
 }
 
 /// Returns the path of a file as the wheel has it, but for the name of its `.data` folder.
-fn path(inventory: &Inventory, position: usize) -> String {
+fn path(inventory: &WheelInventory, position: usize) -> String {
     let file = &inventory.files[position];
     match file.part {
-        Part::Library => file.path.clone(),
-        Part::Scripts => format!("scripts/{}", file.path),
-        Part::Headers => format!("headers/{}", file.path),
-        Part::Data => format!("data/{}", file.path),
+        SchemePart::Library => file.path.clone(),
+        SchemePart::Scripts => format!("scripts/{}", file.path),
+        SchemePart::Headers => format!("headers/{}", file.path),
+        SchemePart::Data => format!("data/{}", file.path),
     }
 }
 
@@ -207,7 +207,7 @@ fn by_content(file: &str, misfit: &libraries::Misfit) -> String {
 }
 
 /// Says why no tag of a wheel is one of the target's.
-fn by_tags(built: &Built, target: &Target) -> Misfit {
+fn by_tags(built: &Built, target: &TargetPlatform) -> Misfit {
     let filename = &built.wheel.filename;
     let (tags, platforms) = (target.tags(), &filename.platform_tags);
     let suffix = format!("_{}", target.architecture.wheel_name());

@@ -12,7 +12,9 @@ use super::{BuildError, Opened, attach, documents, outputs, report, requirements
 use crate::image::file::ArtifactFile;
 use crate::image::{Artifact, Base, Image, Python, index, manifest, python};
 use crate::index::Finder;
-use crate::platform::{Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, Target, default_python};
+use crate::platform::{
+    Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, TargetPlatform, default_python,
+};
 use crate::report::{BaseReport, FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 
@@ -219,7 +221,7 @@ fn base_of_profile(settings: &Settings, target: &ImageTarget) -> Result<BaseChoi
 pub fn candidates(
     settings: &ImageSettings,
     project: &LockedProject,
-) -> Result<(Vec<Target>, Vec<BaseChoice>), BuildError> {
+) -> Result<(Vec<TargetPlatform>, Vec<BaseChoice>), BuildError> {
     let profile = profile(&settings.common)?;
     let file = project.python_version_file(project.member(&settings.common))?;
     let requires_python = project.declared.requires_python.as_ref();

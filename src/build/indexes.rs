@@ -84,14 +84,17 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
 ///
 /// # Errors
 /// A value cannot be read.
-pub fn of_build_requirements(settings: &Settings, project: &LockedProject) -> Result<builder::Indexes, BuildError> {
+pub fn of_build_requirements(
+    settings: &Settings,
+    project: &LockedProject,
+) -> Result<builder::BuildIndexes, BuildError> {
     let mut options = IndexOptions::default();
     add_flags(&mut options, &settings.fetch);
     if let Lock::Requirements(requirements) = &*project.lock {
         add_requirements(&mut options, &requirements.options)?;
     }
     let (defaults, others): (Vec<_>, Vec<_>) = options.indexes.into_iter().partition(|index| index.default);
-    Ok(builder::Indexes {
+    Ok(builder::BuildIndexes {
         default: defaults.into_iter().next().map(|index| index.url),
         others: others.into_iter().map(|index| index.url).collect(),
         find_links: options.find_links,

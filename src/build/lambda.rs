@@ -16,7 +16,7 @@ use crate::audit::handler::{Handler, Root};
 use crate::audit::libraries::{System, SystemKind};
 use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
-use crate::platform::{LambdaProfile, Profile, Scheme, Target, default_runtime};
+use crate::platform::{LambdaProfile, Profile, Scheme, TargetPlatform, default_runtime};
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
@@ -80,7 +80,7 @@ fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfil
 ///
 /// # Errors
 /// There is no such runtime.
-pub fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec<Target>, BuildError> {
+pub fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec<TargetPlatform>, BuildError> {
     Ok(vec![runtime(&settings.common, project)?.0.target(settings.architecture)])
 }
 

@@ -7,7 +7,7 @@ use url::Url;
 use super::BuildError;
 use crate::index::Finder;
 use crate::lock::{Chooser, FormatControl, Location, Selected, SelectedSource, Selection, Source};
-use crate::platform::Target;
+use crate::platform::TargetPlatform;
 use crate::report::Reporter;
 
 /// Chooses what is installed of each distribution of a selection.
@@ -18,7 +18,7 @@ pub fn choose(
     mut selection: Selection,
     formats: &FormatControl,
     find_links: &[Url],
-    target: &Target,
+    target: &TargetPlatform,
     finder: &Finder,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Selected>, BuildError> {

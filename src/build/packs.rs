@@ -11,7 +11,7 @@ use crate::archive::pack::Packer;
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::tree::Extent;
-use crate::wheel::Packed;
+use crate::wheel::DerivedFile;
 
 /// What the cache knows of a pack.
 #[derive(Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub fn packed<E>(
     cache: &Cache,
     key: Sha256,
     make: impl FnOnce(&mut dyn FnMut(String, &[u8]) -> io::Result<()>) -> Result<(), E>,
-) -> Result<Vec<(String, Packed)>, BuildError>
+) -> Result<Vec<(String, DerivedFile)>, BuildError>
 where
     BuildError: From<E>,
 {
@@ -61,5 +61,5 @@ where
         }
     };
     let archive = Arc::new(path);
-    Ok(files.into_iter().map(|(name, extent)| (name, Packed { archive: archive.clone(), extent })).collect())
+    Ok(files.into_iter().map(|(name, extent)| (name, DerivedFile { archive: archive.clone(), extent })).collect())
 }

@@ -9,7 +9,7 @@ use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
 use crate::lock::{Dependent, Lock, LockError, Pinned, Request, Selected, SelectedSource, Selection, Source};
 use crate::name::DistributionName;
-use crate::platform::Target;
+use crate::platform::TargetPlatform;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::declared::Declared;
 use crate::project::pyproject::Index;
@@ -85,7 +85,7 @@ impl LockedProject {
     ///
     /// # Errors
     /// The lock has nothing that fits the target.
-    pub fn selection(&self, settings: &Settings, target: &Target) -> Result<Selection, BuildError> {
+    pub fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
         match (&*self.lock, settings.requirements.resolve) {
             (Lock::Requirements(_), true) => {
                 self.selection_of(&requirements::resolve(self, settings, target)?, settings, target)
@@ -98,7 +98,12 @@ impl LockedProject {
     ///
     /// # Errors
     /// As [`selection`](Self::selection).
-    pub fn selection_of(&self, lock: &Lock, settings: &Settings, target: &Target) -> Result<Selection, BuildError> {
+    pub fn selection_of(
+        &self,
+        lock: &Lock,
+        settings: &Settings,
+        target: &TargetPlatform,
+    ) -> Result<Selection, BuildError> {
         let folder = &self.workspace.current().path;
         let selection = lock.select(&self.request(lock, settings), folder, target)?;
         self.with_project(selection, lock, &settings.request)
@@ -154,7 +159,7 @@ pub struct Plan<'a> {
     /// The project and its lock.
     pub project: &'a LockedProject,
     /// The target.
-    pub target: Target,
+    pub target: TargetPlatform,
     /// The selected distributions that are not left out, ordered by name.
     pub selected: Vec<Selected>,
     /// The selected distributions that are left out.
@@ -173,7 +178,7 @@ impl<'a> Plan<'a> {
     pub fn new(
         project: &'a LockedProject,
         settings: &Settings,
-        target: Target,
+        target: TargetPlatform,
         brought: &[DistributionName],
         finder: &Finder,
         reporter: &dyn Reporter,
@@ -295,7 +300,7 @@ pub fn read(path: &Path) -> Result<String, BuildError> {
 fn exclude_what_the_runtime_brings(
     selected: &mut Vec<Selected>,
     brought: &[DistributionName],
-    target: &Target,
+    target: &TargetPlatform,
 ) -> Vec<ExcludedReport> {
     let excluded = selected.extract_if(.., |selected| brought.contains(&selected.name));
     excluded

@@ -13,7 +13,7 @@ use crate::archive::output::Finished;
 use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
-use crate::platform::{LambdaProfile, Target};
+use crate::platform::{LambdaProfile, TargetPlatform};
 use crate::redact;
 use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
@@ -161,7 +161,7 @@ pub fn artifact(kind: ArtifactKind, finished: Finished, tree: &FileTree) -> Resu
 }
 
 /// Reports a target, and why it was chosen.
-pub fn target(target: &Target, reason: &str) -> TargetReport {
+pub fn target(target: &TargetPlatform, reason: &str) -> TargetReport {
     TargetReport {
         runtime: target.name.clone(),
         reason: reason.to_owned(),

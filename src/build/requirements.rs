@@ -14,7 +14,7 @@ use crate::index::Finder;
 use crate::lock::requirements::{self, Installed, Requirements, Surroundings};
 use crate::lock::{Lock, Selected, SelectedSource};
 use crate::name::DistributionName;
-use crate::platform::Target;
+use crate::platform::TargetPlatform;
 use crate::redact;
 use crate::report::Reporter;
 use crate::settings::Settings;
@@ -24,7 +24,7 @@ use crate::wheel;
 ///
 /// # Errors
 /// uv is not there, or finds no versions.
-pub fn resolve(project: &LockedProject, settings: &Settings, target: &Target) -> Result<Lock, BuildError> {
+pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlatform) -> Result<Lock, BuildError> {
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
     let folder = project.workspace.folder(project.workspace.current());
     let environment = &settings.environment;

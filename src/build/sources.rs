@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::BuildError;
-use crate::builder::{Builder, Indexes, SOURCE_DATE_EPOCH};
+use crate::builder::{BuildIndexes, SOURCE_DATE_EPOCH, WheelBuilder};
 use crate::cache::{Archive, Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
 use crate::fetch::Fetcher;
@@ -40,7 +40,7 @@ pub struct Job<'a> {
 }
 
 /// What builds, by the version of Python that it is for.
-pub type Builders = BTreeMap<PythonVersion, Builder>;
+pub type Builders = BTreeMap<PythonVersion, WheelBuilder>;
 
 /// A wheel that was built here.
 pub struct Built {
@@ -59,7 +59,7 @@ pub struct Workshop<'a> {
     /// The folder of the workspace, whose settings of uv apply.
     pub root: &'a Path,
     /// Where build requirements come from, besides what uv reads itself.
-    pub indexes: Indexes,
+    pub indexes: BuildIndexes,
     /// What fetches source distributions.
     pub fetcher: &'a Fetcher,
     /// Where they and what is built from them are kept.
@@ -166,9 +166,9 @@ impl Workshop<'_> {
         Ok(jobs.iter().map(archive_of).collect())
     }
 
-    fn builder(&self, python: PythonVersion) -> Result<Builder, BuildError> {
+    fn builder(&self, python: PythonVersion) -> Result<WheelBuilder, BuildError> {
         let (environment, fetch) = (&self.settings.environment, &self.settings.fetch);
-        let mut builder = Builder::find(environment.get("PATH").map(AsRef::as_ref), python)?;
+        let mut builder = WheelBuilder::find(environment.get("PATH").map(AsRef::as_ref), python)?;
         builder.offline = fetch.offline;
         builder.settings = self.root.canonicalize().ok();
         builder.indexes = self.indexes.clone();
@@ -197,7 +197,7 @@ impl Workshop<'_> {
 struct Bench<'a> {
     workshop: &'a Workshop<'a>,
     job: &'a Job<'a>,
-    builder: Builder,
+    builder: WheelBuilder,
     folder: PathBuf,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Why a project could not be built.
 #[derive(Debug, thiserror::Error)]
-pub enum BuildError {
+pub enum WheelBuildError {
     /// No program that builds projects is on the search path.
     #[error("nothing that builds projects was found on PATH: neither uv, nor a Python with build or pip")]
     NoTool,
@@ -40,7 +40,7 @@ pub enum BuildError {
     },
 }
 
-impl BuildError {
+impl WheelBuildError {
     /// Returns what the user may do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Tool;
+use super::BuildTool;
 use crate::platform::PythonVersion;
 
 /// What an interpreter is asked: its version, and what its extension modules are for.
@@ -13,7 +13,7 @@ const QUESTION: &str = "import platform, sys, sysconfig; print(*sys.version_info
 
 /// An interpreter that is on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interpreter {
+pub struct BuildInterpreter {
     /// The program.
     pub path: PathBuf,
     /// Its minor version.
@@ -22,7 +22,7 @@ pub struct Interpreter {
     pub identity: String,
 }
 
-impl Interpreter {
+impl BuildInterpreter {
     /// Finds the interpreter of a version that uv would take; if there is none, a newer one or else any: what they build
     /// fits the target if it is pure. None is downloaded.
     pub(super) fn by_uv(uv: &Path, version: PythonVersion) -> Option<Self> {
@@ -38,16 +38,16 @@ impl Interpreter {
 
     /// Finds an interpreter of a version on a search path that has `build` or pip, with what it has and its version; if
     /// there is none, the default interpreter.
-    pub(super) fn with_tool(search_path: Option<&OsStr>, version: PythonVersion) -> Option<(Tool, String, Self)> {
+    pub(super) fn with_tool(search_path: Option<&OsStr>, version: PythonVersion) -> Option<(BuildTool, String, Self)> {
         [format!("python{version}"), "python3".to_owned()].iter().find_map(|name| {
             let found = on_path(search_path, name);
-            let having = |module: &str, tool: fn(PathBuf) -> Tool| {
+            let having = |module: &str, tool: fn(PathBuf) -> BuildTool| {
                 found.iter().find_map(|python| {
                     let version = version_of(python, &["-m", module, "--version"])?;
                     Some((tool(python.clone()), version, Self::ask(python)?))
                 })
             };
-            having("build", Tool::Build).or_else(|| having("pip", Tool::Pip))
+            having("build", BuildTool::Build).or_else(|| having("pip", BuildTool::Pip))
         })
     }
 

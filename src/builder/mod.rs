@@ -8,7 +8,7 @@
 //! folder instead (`DIST_EXTRA_CONFIG`, which setuptools heeds from 65.6 on). The umask need not be fixed: of a wheel's
 //! modes only the executable bit counts.
 //!
-//! uv's settings are those of the project that is bundled, also for what is unpacked elsewhere ([`Builder::settings`]):
+//! uv's settings are those of the project that is bundled, also for what is unpacked elsewhere ([`WheelBuilder::settings`]):
 //! uv reads `[tool.uv]` of the workspace around `--project`, with its indexes and `build-constraint-dependencies`, and
 //! the user's and the system's `uv.toml`. Addresses of indexes are handed on in variables, not in arguments, which
 //! every user of the machine can read and messages show.
@@ -28,10 +28,10 @@ use url::Url;
 use crate::platform::PythonVersion;
 use crate::redact;
 
-pub use error::BuildError;
-pub use interpreter::Interpreter;
+pub use error::WheelBuildError;
+pub use interpreter::BuildInterpreter;
 
-/// The default of [`Builder::source_date_epoch`]: 1980-01-01, the first day that a zip can state.
+/// The default of [`WheelBuilder::source_date_epoch`]: 1980-01-01, the first day that a zip can state.
 pub const SOURCE_DATE_EPOCH: u64 = 315_532_800;
 
 /// How many of the last lines of a failed build are shown.
@@ -39,17 +39,17 @@ const SHOWN_LINES: usize = 50;
 
 /// What builds projects.
 #[derive(Debug, Clone)]
-pub struct Builder {
+pub struct WheelBuilder {
     /// The program.
-    pub tool: Tool,
+    pub tool: BuildTool,
     /// The program's name and version.
     pub version: String,
     /// The interpreter that runs the back end: of the version that was asked for, if there is one.
-    pub python: Interpreter,
+    pub python: BuildInterpreter,
     /// The folder of the project whose settings of uv apply; if there is none, each project's own do.
     pub settings: Option<PathBuf>,
     /// Where back ends come from.
-    pub indexes: Indexes,
+    pub indexes: BuildIndexes,
     /// The time that back ends stamp into what they write, in seconds since 1970.
     pub source_date_epoch: u64,
     /// Whether the back end must come from uv's cache, as nothing may be downloaded.
@@ -58,7 +58,7 @@ pub struct Builder {
 
 /// A program that runs a project's build back end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tool {
+pub enum BuildTool {
     /// `uv build`.
     Uv(PathBuf),
     /// `python3 -m build`, by the interpreter's path.
@@ -69,7 +69,7 @@ pub enum Tool {
 
 /// Where build requirements come from, besides what the tool's own settings say. Printing them shows no credentials.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Indexes {
+pub struct BuildIndexes {
     /// The default index, in place of PyPI.
     pub default: Option<Url>,
     /// Further indexes, those with priority first.
@@ -78,11 +78,11 @@ pub struct Indexes {
     pub find_links: Vec<Url>,
 }
 
-impl fmt::Debug for Indexes {
+impl fmt::Debug for BuildIndexes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let redacted = |urls: &[Url]| urls.iter().map(redact::url).collect::<Vec<_>>();
         formatter
-            .debug_struct("Indexes")
+            .debug_struct("BuildIndexes")
             .field("default", &self.default.as_ref().map(redact::url))
             .field("others", &redacted(&self.others))
             .field("find_links", &redacted(&self.find_links))
@@ -90,13 +90,15 @@ impl fmt::Debug for Indexes {
     }
 }
 
-impl Indexes {
+impl BuildIndexes {
     /// Returns the variables by which a tool takes them.
-    fn variables(&self, tool: &Tool) -> Vec<(&'static str, String)> {
+    fn variables(&self, tool: &BuildTool) -> Vec<(&'static str, String)> {
         let ([default, others, find_links], separator) = match tool {
-            Tool::Uv(_) => (["UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"], ","),
+            BuildTool::Uv(_) => (["UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"], ","),
             // build runs pip.
-            Tool::Build(_) | Tool::Pip(_) => (["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"], " "),
+            BuildTool::Build(_) | BuildTool::Pip(_) => {
+                (["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"], " ")
+            }
         };
         // Where a comma separates, one in an address is escaped.
         let escaped = |url: &Url| url.as_str().replace(',', "%2C");
@@ -114,21 +116,21 @@ pub fn find_uv(search_path: Option<&OsStr>) -> Option<(PathBuf, String)> {
     found.into_iter().find_map(|uv| interpreter::version_of(&uv, &["--version"]).map(|version| (uv, version)))
 }
 
-impl Builder {
+impl WheelBuilder {
     /// Finds the program on a search path, the value of `PATH`: uv, else `build`, else pip; and the interpreter of a
     /// version, or else another.
     ///
     /// # Errors
     /// None of them is there and runs, or there is no interpreter.
-    pub fn find(search_path: Option<&OsStr>, python: PythonVersion) -> Result<Self, BuildError> {
+    pub fn find(search_path: Option<&OsStr>, python: PythonVersion) -> Result<Self, WheelBuildError> {
         let (tool, version, python) = match find_uv(search_path) {
             Some((uv, version)) => {
-                let python = Interpreter::by_uv(&uv, python).ok_or(BuildError::NoInterpreter)?;
-                (Tool::Uv(uv), version, python)
+                let python = BuildInterpreter::by_uv(&uv, python).ok_or(WheelBuildError::NoInterpreter)?;
+                (BuildTool::Uv(uv), version, python)
             }
-            None => Interpreter::with_tool(search_path, python).ok_or(BuildError::NoTool)?,
+            None => BuildInterpreter::with_tool(search_path, python).ok_or(WheelBuildError::NoTool)?,
         };
-        let (settings, indexes) = (None, Indexes::default());
+        let (settings, indexes) = (None, BuildIndexes::default());
         Ok(Self { tool, version, python, settings, indexes, source_date_epoch: SOURCE_DATE_EPOCH, offline: false })
     }
 
@@ -142,18 +144,18 @@ impl Builder {
     ///
     /// # Errors
     /// The build fails or gives no wheel, or a file cannot be written.
-    pub fn build_wheel(&self, project: &Path, output: &Path) -> Result<PathBuf, BuildError> {
+    pub fn build_wheel(&self, project: &Path, output: &Path) -> Result<PathBuf, WheelBuildError> {
         self.build_wheel_of(&project.display().to_string(), project, output)
     }
 
-    /// Builds as [`Builder::build_wheel`] does; errors call the project by `name`, since its folder is a temporary one.
+    /// Builds as [`WheelBuilder::build_wheel`] does; errors call the project by `name`, since its folder is a temporary one.
     ///
     /// # Errors
     /// As there.
-    pub fn build_wheel_of(&self, name: &str, project: &Path, output: &Path) -> Result<PathBuf, BuildError> {
+    pub fn build_wheel_of(&self, name: &str, project: &Path, output: &Path) -> Result<PathBuf, WheelBuildError> {
         let file_error = |path: &Path| {
             let path = path.to_owned();
-            move |error| BuildError::File(path, error)
+            move |error| WheelBuildError::File(path, error)
         };
         let project = fs::canonicalize(project).map_err(file_error(project))?;
         let scratch = tempfile::Builder::new().prefix(".build-").tempdir_in(output).map_err(file_error(output))?;
@@ -161,7 +163,7 @@ impl Builder {
         let mut command = self.command(&project, &wheels);
         self.set_environment(&mut command, scratch.path()).map_err(file_error(scratch.path()))?;
         let program = PathBuf::from(command.get_program());
-        let result = command.output().map_err(|error| BuildError::Run(program, error))?;
+        let result = command.output().map_err(|error| WheelBuildError::Run(program, error))?;
         if !result.status.success() {
             return Err(failure(name, &command, &result));
         }
@@ -170,7 +172,7 @@ impl Builder {
             Err(_) => Vec::new(),
         };
         let [wheel] = &built[..] else {
-            return Err(BuildError::NotOneWheel { project: name.to_owned(), count: built.len() });
+            return Err(WheelBuildError::NotOneWheel { project: name.to_owned(), count: built.len() });
         };
         let moved = output.join(wheel.file_name().unwrap_or_default());
         fs::rename(wheel, &moved).map_err(file_error(&moved))?;
@@ -179,14 +181,14 @@ impl Builder {
 
     fn command(&self, project: &Path, wheels: &Path) -> Command {
         let (program, arguments, output): (_, &[&str], _) = match &self.tool {
-            Tool::Uv(uv) => (uv, &["build", "--wheel", "--no-progress", "--no-python-downloads"], "--out-dir"),
-            Tool::Build(python) => (python, &["-m", "build", "--wheel"], "--outdir"),
-            Tool::Pip(python) => (python, &["-m", "pip", "wheel", "--no-deps", "--no-cache-dir"], "--wheel-dir"),
+            BuildTool::Uv(uv) => (uv, &["build", "--wheel", "--no-progress", "--no-python-downloads"], "--out-dir"),
+            BuildTool::Build(python) => (python, &["-m", "build", "--wheel"], "--outdir"),
+            BuildTool::Pip(python) => (python, &["-m", "pip", "wheel", "--no-deps", "--no-cache-dir"], "--wheel-dir"),
         };
         let mut command = Command::new(program);
         command.args(arguments);
         match &self.tool {
-            Tool::Uv(_) => {
+            BuildTool::Uv(_) => {
                 command.arg("--python").arg(&self.python.path);
                 if let Some(settings) = &self.settings {
                     command.arg("--project").arg(settings);
@@ -195,10 +197,10 @@ impl Builder {
                     command.arg("--offline");
                 }
             }
-            Tool::Build(_) | Tool::Pip(_) if self.offline => {
+            BuildTool::Build(_) | BuildTool::Pip(_) if self.offline => {
                 command.env("PIP_NO_INDEX", "1");
             }
-            Tool::Build(_) | Tool::Pip(_) => {}
+            BuildTool::Build(_) | BuildTool::Pip(_) => {}
         }
         command.arg(output).arg(wheels).arg(project).current_dir(project);
         command
@@ -230,12 +232,12 @@ fn is_wheel(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "whl")
 }
 
-fn failure(project: &str, command: &Command, result: &Output) -> BuildError {
+fn failure(project: &str, command: &Command, result: &Output) -> WheelBuildError {
     let printed = if result.stderr.is_empty() { &result.stdout } else { &result.stderr };
     let printed = redact::text(&String::from_utf8_lossy(printed));
     let lines: Vec<&str> = printed.trim_end().lines().collect();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    BuildError::Failed {
+    WheelBuildError::Failed {
         project: project.to_owned(),
         command: words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" "),
         status: result.status.to_string(),

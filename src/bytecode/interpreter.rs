@@ -12,7 +12,7 @@ use crate::platform::PythonVersion;
 
 /// Where interpreters may be.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
+pub struct InterpreterLocations {
     /// The folder with those that uv manages.
     pub uv: Option<PathBuf>,
     /// The value of `PATH`.
@@ -21,7 +21,7 @@ pub struct Places {
     pub pyenv: Option<PathBuf>,
 }
 
-impl Places {
+impl InterpreterLocations {
     /// Returns the programs that may be an interpreter of a version, in uv's order: those that uv manages, the newest
     /// first, then those on the search path; at last pyenv's, the newest first. Scripts are not among them: pyenv's and
     /// others' stand for an interpreter that depends on the folder and on the user's settings.
@@ -60,7 +60,7 @@ fn is_program(path: &Path) -> bool {
 
 /// A CPython of this machine: a final release, no debug build, and with the global lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Interpreter {
+pub struct BytecodeInterpreter {
     /// The program.
     pub path: PathBuf,
     /// Its minor version.
@@ -71,7 +71,7 @@ pub struct Interpreter {
     pub identity: String,
 }
 
-impl Interpreter {
+impl BytecodeInterpreter {
     /// Asks a program what it is; none if its bytecode is not what releases of the version load.
     pub fn ask(path: &Path, version: PythonVersion) -> Option<Self> {
         Self::of(path, version, process::identity(path).ok()?)
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn only_usual_releases_of_the_version_are_taken() {
         let version = "3.13".parse().unwrap();
-        let ask = |said: &str| Interpreter::of(Path::new("/python"), version, said.to_owned());
+        let ask = |said: &str| BytecodeInterpreter::of(Path::new("/python"), version, said.to_owned());
         let usual = "cpython\n3.13\nfinal\n\ncpython-313\nf30d0d0a\n3.13.2 (main, Feb  4 2025) \n[GCC 12]";
         let interpreter = ask(usual).unwrap();
         assert_eq!((&*interpreter.full_version, &*interpreter.identity), ("3.13.2", usual));
@@ -144,7 +144,7 @@ mod tests {
         }
         write("shims/python3.12", "#!/bin/sh\n");
         let search_path = std::env::join_paths([folder.path().join("shims"), folder.path().join("bin"), "bin".into()]);
-        let places = Places {
+        let places = InterpreterLocations {
             uv: Some(folder.path().join("uv")),
             search_path: search_path.ok(),
             pyenv: Some(folder.path().join("pyenv")),

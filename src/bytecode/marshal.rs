@@ -43,21 +43,21 @@ impl CodeLayout {
 
 /// A part of an object: bytes as they are, or another object by its place in the list of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Part<'a> {
+enum ObjectPart<'a> {
     Bytes(&'a [u8]),
-    Object(usize),
+    MarshalObject(usize),
 }
 
 /// An object: its type, without the flag, and its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Object<'a> {
+struct MarshalObject<'a> {
     kind: u8,
-    parts: Vec<Part<'a>>,
+    parts: Vec<ObjectPart<'a>>,
 }
 
 /// Why marshalled code is not written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum NormalizeError {
     /// Its objects lie too deep in one another.
     TooDeep,
     /// It is of a form that is not known.
@@ -68,46 +68,46 @@ pub enum Refused {
 ///
 /// # Errors
 /// It is of a form that is not known, or too deep.
-pub fn normalize(marshalled: &[u8], layout: CodeLayout) -> Result<Vec<u8>, Refused> {
+pub fn normalize(marshalled: &[u8], layout: CodeLayout) -> Result<Vec<u8>, NormalizeError> {
     let mut reader =
-        Reader { rest: marshalled, layout, objects: Vec::new(), known: HashMap::new(), marked: Vec::new() };
+        MarshalReader { rest: marshalled, layout, objects: Vec::new(), known: HashMap::new(), marked: Vec::new() };
     let root = reader.object(0)?;
     if !reader.rest.is_empty() {
-        return Err(Refused::UnknownForm);
+        return Err(NormalizeError::UnknownForm);
     }
     let mut uses = vec![0; reader.objects.len()];
     count(&reader.objects, root, &mut uses);
     let numbers = vec![None; reader.objects.len()];
-    let mut writer = Writer { objects: &reader.objects, uses, numbers, marked: 0, output: Vec::new() };
+    let mut writer = MarshalWriter { objects: &reader.objects, uses, numbers, marked: 0, output: Vec::new() };
     writer.object(root);
     Ok(writer.output)
 }
 
-struct Reader<'a> {
+struct MarshalReader<'a> {
     rest: &'a [u8],
     layout: CodeLayout,
     /// Every object, each after those that it has.
-    objects: Vec<Object<'a>>,
+    objects: Vec<MarshalObject<'a>>,
     /// The places of all objects that may be one with an equal one.
-    known: HashMap<Object<'a>, usize>,
+    known: HashMap<MarshalObject<'a>, usize>,
     /// The places of those that are marked, in the order of their beginnings; none until they are read.
     marked: Vec<Option<usize>>,
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Refused> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Refused::UnknownForm)?;
+impl<'a> MarshalReader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], NormalizeError> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(NormalizeError::UnknownForm)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn number(&mut self) -> Result<u32, Refused> {
-        let bytes = self.take(4)?.try_into().map_err(|_| Refused::UnknownForm)?;
+    fn number(&mut self) -> Result<u32, NormalizeError> {
+        let bytes = self.take(4)?.try_into().map_err(|_| NormalizeError::UnknownForm)?;
         Ok(u32::from_le_bytes(bytes))
     }
 
     /// Takes a field of bytes: those of its length, and as many as that says.
-    fn sized(&mut self, width: usize, unit: usize) -> Result<&'a [u8], Refused> {
+    fn sized(&mut self, width: usize, unit: usize) -> Result<&'a [u8], NormalizeError> {
         let all = self.rest;
         let length = match width {
             1 => usize::from(self.take(1)?[0]),
@@ -119,14 +119,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object, and returns its place.
-    fn object(&mut self, depth: usize) -> Result<usize, Refused> {
+    fn object(&mut self, depth: usize) -> Result<usize, NormalizeError> {
         if depth > DEEPEST {
-            return Err(Refused::TooDeep);
+            return Err(NormalizeError::TooDeep);
         }
         let kind = self.take(1)?[0];
         if kind == b'r' {
             let number = self.number()? as usize;
-            return self.marked.get(number).copied().flatten().ok_or(Refused::UnknownForm);
+            return self.marked.get(number).copied().flatten().ok_or(NormalizeError::UnknownForm);
         }
         let mark = (kind & FLAG_REF != 0).then(|| {
             self.marked.push(None);
@@ -134,14 +134,14 @@ impl<'a> Reader<'a> {
         });
         let kind = kind & !FLAG_REF;
         let parts = self.parts(kind, depth)?;
-        let place = self.place(Object { kind: interned(kind, &parts), parts });
+        let place = self.place(MarshalObject { kind: interned(kind, &parts), parts });
         if let Some(mark) = mark {
             self.marked[mark] = Some(place);
         }
         Ok(place)
     }
 
-    fn parts(&mut self, kind: u8, depth: usize) -> Result<Vec<Part<'a>>, Refused> {
+    fn parts(&mut self, kind: u8, depth: usize) -> Result<Vec<ObjectPart<'a>>, NormalizeError> {
         let bytes = match kind {
             // None, True, False, StopIteration, Ellipsis.
             b'N' | b'T' | b'F' | b'S' | b'.' => return Ok(Vec::new()),
@@ -161,37 +161,37 @@ impl<'a> Reader<'a> {
                 return Ok(parts);
             }
             // A slice.
-            b':' => return (0..3).map(|_| Ok(Part::Object(self.object(depth + 1)?))).collect(),
+            b':' => return (0..3).map(|_| Ok(ObjectPart::Object(self.object(depth + 1)?))).collect(),
             b'c' => return self.code(depth),
-            _ => return Err(Refused::UnknownForm),
+            _ => return Err(NormalizeError::UnknownForm),
         };
-        Ok(vec![Part::Bytes(bytes)])
+        Ok(vec![ObjectPart::Bytes(bytes)])
     }
 
-    fn members(&mut self, width: usize, depth: usize) -> Result<Vec<Part<'a>>, Refused> {
+    fn members(&mut self, width: usize, depth: usize) -> Result<Vec<ObjectPart<'a>>, NormalizeError> {
         let bytes = self.take(width)?;
         let count = bytes.iter().rev().fold(0, |count, byte| count << 8 | usize::from(*byte));
-        let mut parts = vec![Part::Bytes(bytes)];
+        let mut parts = vec![ObjectPart::Bytes(bytes)];
         for _ in 0..count {
-            parts.push(Part::Object(self.object(depth + 1)?));
+            parts.push(ObjectPart::Object(self.object(depth + 1)?));
         }
         Ok(parts)
     }
 
-    fn code(&mut self, depth: usize) -> Result<Vec<Part<'a>>, Refused> {
-        let mut parts = vec![Part::Bytes(self.take(self.layout.numbers)?)];
+    fn code(&mut self, depth: usize) -> Result<Vec<ObjectPart<'a>>, NormalizeError> {
+        let mut parts = vec![ObjectPart::Bytes(self.take(self.layout.numbers)?)];
         for _ in 0..CodeLayout::OBJECTS {
-            parts.push(Part::Object(self.object(depth + 1)?));
+            parts.push(ObjectPart::Object(self.object(depth + 1)?));
         }
-        parts.push(Part::Bytes(self.take(4)?));
+        parts.push(ObjectPart::Bytes(self.take(4)?));
         for _ in 0..self.layout.last_objects {
-            parts.push(Part::Object(self.object(depth + 1)?));
+            parts.push(ObjectPart::Object(self.object(depth + 1)?));
         }
         Ok(parts)
     }
 
     /// Returns the place of an object: that of an equal one, unless it is code, of which each function has its own.
-    fn place(&mut self, object: Object<'a>) -> usize {
+    fn place(&mut self, object: MarshalObject<'a>) -> usize {
         let next = self.objects.len();
         if object.kind != b'c' {
             let place = *self.known.entry(object.clone()).or_insert(next);
@@ -204,10 +204,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the bytes of a part with all that it has.
-    fn bytes_of(&self, part: Part) -> Vec<u8> {
+    fn bytes_of(&self, part: ObjectPart) -> Vec<u8> {
         match part {
-            Part::Bytes(bytes) => bytes.to_vec(),
-            Part::Object(place) => {
+            ObjectPart::Bytes(bytes) => bytes.to_vec(),
+            ObjectPart::Object(place) => {
                 let object = &self.objects[place];
                 let parts = object.parts.iter().flat_map(|part| self.bytes_of(*part));
                 std::iter::once(object.kind).chain(parts).collect()
@@ -218,7 +218,7 @@ impl<'a> Reader<'a> {
 
 /// Returns the type of an object; of a text, marked as interned if it has the form of a name. Those are what making a
 /// code object interns, among its constants; the names of the code it interns anyway.
-fn interned(kind: u8, parts: &[Part]) -> u8 {
+fn interned(kind: u8, parts: &[ObjectPart]) -> u8 {
     let (plain, marked, width) = match kind {
         b'a' | b'A' => (b'a', b'A', 4),
         b'z' | b'Z' => (b'z', b'Z', 1),
@@ -228,26 +228,26 @@ fn interned(kind: u8, parts: &[Part]) -> u8 {
     };
     let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     match parts {
-        [Part::Bytes(bytes)] if bytes[width..].iter().all(is_in_name) => marked,
+        [ObjectPart::Bytes(bytes)] if bytes[width..].iter().all(is_in_name) => marked,
         _ => plain,
     }
 }
 
 /// Counts how often each object is written or referred to.
-fn count(objects: &[Object], place: usize, uses: &mut [u32]) {
+fn count(objects: &[MarshalObject], place: usize, uses: &mut [u32]) {
     uses[place] += 1;
     if uses[place] > 1 {
         return;
     }
     for part in &objects[place].parts {
-        if let Part::Object(place) = part {
+        if let ObjectPart::Object(place) = part {
             count(objects, *place, uses);
         }
     }
 }
 
-struct Writer<'a> {
-    objects: &'a [Object<'a>],
+struct MarshalWriter<'a> {
+    objects: &'a [MarshalObject<'a>],
     uses: Vec<u32>,
     /// The numbers by which objects are referred to, once they are written.
     numbers: Vec<Option<u32>>,
@@ -255,7 +255,7 @@ struct Writer<'a> {
     output: Vec<u8>,
 }
 
-impl Writer<'_> {
+impl MarshalWriter<'_> {
     fn object(&mut self, place: usize) {
         let object = &self.objects[place];
         if let Some(number) = self.numbers[place] {
@@ -274,8 +274,8 @@ impl Writer<'_> {
         }
         for part in &object.parts {
             match part {
-                Part::Bytes(bytes) => self.output.extend_from_slice(bytes),
-                Part::Object(place) => self.object(*place),
+                ObjectPart::Bytes(bytes) => self.output.extend_from_slice(bytes),
+                ObjectPart::Object(place) => self.object(*place),
             }
         }
     }
@@ -287,7 +287,7 @@ mod tests {
 
     const LAYOUT: CodeLayout = CodeLayout { numbers: 20, last_objects: 2 };
 
-    fn normal(marshalled: &[u8]) -> Result<Vec<u8>, Refused> {
+    fn normal(marshalled: &[u8]) -> Result<Vec<u8>, NormalizeError> {
         normalize(marshalled, LAYOUT)
     }
 
@@ -335,9 +335,9 @@ mod tests {
     fn what_is_not_known_is_refused() {
         let cases: [&[u8]; 7] = [b"", b"?", b"NN", b"r\0\0\0\0", b"z\x05a", b"\xa9\x01r\0\0\0\0", b"s\xff\xff\xff\x7f"];
         for wrong in cases {
-            assert_eq!(normal(wrong), Err(Refused::UnknownForm), "{wrong:?}");
+            assert_eq!(normal(wrong), Err(NormalizeError::UnknownForm), "{wrong:?}");
         }
-        assert_eq!(normal(&b")\x01".repeat(DEEPEST + 1)), Err(Refused::TooDeep));
+        assert_eq!(normal(&b")\x01".repeat(DEEPEST + 1)), Err(NormalizeError::TooDeep));
         assert!(normal(&[&b")\x01".repeat(DEEPEST)[..], b"N"].concat()).is_ok());
     }
 }

@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
 
-pub use interpreter::{Interpreter, Places};
-use marshal::{CodeLayout, Refused};
+pub use interpreter::{BytecodeInterpreter, InterpreterLocations};
+use marshal::{CodeLayout, NormalizeError};
 use process::Process;
 
 /// The version of what is made of the interpreter's bytecode: raised when the bytes change for the same interpreter.
@@ -77,16 +77,16 @@ impl BytecodeError {
 
 /// Compiles sources with an interpreter, by as many processes as threads ask at once.
 #[derive(Debug)]
-pub struct Compiler {
+pub struct BytecodeCompiler {
     /// The interpreter.
-    pub interpreter: Interpreter,
+    pub interpreter: BytecodeInterpreter,
     /// The processes that have nothing to do.
-    idle: Mutex<Vec<Process>>,
+    idle: Mutex<Vec<CompilerProcess>>,
 }
 
-impl Compiler {
+impl BytecodeCompiler {
     /// Makes a compiler. No process is started before there is something to compile.
-    pub fn new(interpreter: Interpreter) -> Self {
+    pub fn new(interpreter: BytecodeInterpreter) -> Self {
         Self { interpreter, idle: Mutex::new(Vec::new()) }
     }
 
@@ -99,7 +99,7 @@ impl Compiler {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut process = match idle {
             Some(process) => process,
-            None => Process::start(&self.interpreter)?,
+            None => CompilerProcess::start(&self.interpreter)?,
         };
         let answer = process.compile(name, source)?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
@@ -110,8 +110,8 @@ impl Compiler {
         let (header, code) = answer.split_at_checked(HEADER).ok_or_else(unknown)?;
         match marshal::normalize(code, CodeLayout::of(self.interpreter.version.minor)) {
             Ok(code) => Ok(Some([header, &code].concat())),
-            Err(Refused::TooDeep) => Ok(None),
-            Err(Refused::UnknownForm) => Err(unknown()),
+            Err(NormalizeError::TooDeep) => Ok(None),
+            Err(NormalizeError::UnknownForm) => Err(unknown()),
         }
     }
 
@@ -135,9 +135,13 @@ mod tests {
     #[test]
     fn bytecode_lies_beside_its_source() {
         let version = "3.12".parse().unwrap();
-        let interpreter =
-            Interpreter { path: PathBuf::new(), version, full_version: "3.12.1".into(), identity: String::new() };
-        let compiler = Compiler::new(interpreter);
+        let interpreter = BytecodeInterpreter {
+            path: PathBuf::new(),
+            version,
+            full_version: "3.12.1".into(),
+            identity: String::new(),
+        };
+        let compiler = BytecodeCompiler::new(interpreter);
         for (source, place) in [
             ("a.py", Some("__pycache__/a.cpython-312.pyc")),
             ("a/b.c.py", Some("a/__pycache__/b.c.cpython-312.pyc")),

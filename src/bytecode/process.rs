@@ -4,21 +4,21 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use super::{BytecodeError, Interpreter};
+use super::{BytecodeError, BytecodeInterpreter};
 
 /// What the interpreter runs.
 const PROGRAM: &str = include_str!("compile.py");
 
 /// An interpreter that runs `compile.py`.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct CompilerProcess {
     child: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
-    interpreter: Interpreter,
+    interpreter: BytecodeInterpreter,
 }
 
-impl Drop for Process {
+impl Drop for CompilerProcess {
     /// It has nothing to lose.
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -26,9 +26,9 @@ impl Drop for Process {
     }
 }
 
-impl Process {
+impl CompilerProcess {
     /// Starts an interpreter.
-    pub(super) fn start(interpreter: &Interpreter) -> Result<Self, BytecodeError> {
+    pub(super) fn start(interpreter: &BytecodeInterpreter) -> Result<Self, BytecodeError> {
         let failed = |error| BytecodeError::Run(interpreter.path.clone(), error);
         let (mut child, questions, answers) = spawn(&interpreter.path).map_err(failed)?;
         let mut answers = BufReader::new(answers);

@@ -35,7 +35,7 @@ use tempfile::NamedTempFile;
 
 use crate::digest::{Algorithm, Digest, Hasher, HashingWriter, Sha256};
 use crate::wheel::filename::WheelFilename;
-use crate::wheel::{self, Inventory, Wheel, WheelError};
+use crate::wheel::{self, Wheel, WheelError, WheelInventory};
 
 pub use blobs::{Archive, Note};
 pub use sweep::CacheSize;
@@ -270,7 +270,7 @@ impl Cache {
         wheel: &Path,
         filename: &WheelFilename,
         size: u64,
-        inventory: &Inventory,
+        inventory: &WheelInventory,
     ) -> Result<(), CacheError> {
         let path = wheel.with_extension("record");
         let bytes = record::encode(filename, size, inventory).map_err(CacheError::io("write", &path))?;

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::wheel::Inventory;
+use crate::wheel::WheelInventory;
 use crate::wheel::filename::WheelFilename;
 
 /// The version of this module's own part of the format; the inventory has one for its part.
@@ -24,15 +24,15 @@ pub(super) struct Record {
     /// The wheel's size in bytes.
     pub size: u64,
     /// What reading found.
-    pub inventory: Inventory,
+    pub inventory: WheelInventory,
 }
 
 fn header() -> String {
-    format!("pybundle record {FORMAT}.{}\n", Inventory::FORMAT)
+    format!("pybundle record {FORMAT}.{}\n", WheelInventory::FORMAT)
 }
 
 /// Returns a record's bytes.
-pub(super) fn encode(filename: &WheelFilename, size: u64, inventory: &Inventory) -> io::Result<Vec<u8>> {
+pub(super) fn encode(filename: &WheelFilename, size: u64, inventory: &WheelInventory) -> io::Result<Vec<u8>> {
     seal(header(), &(filename.as_str(), size, inventory))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::digest::Sha256;
 use crate::image::BlobError;
-use crate::wheel::{Defect, Fault};
+use crate::wheel::{StrictArchiveError, WheelErrorKind};
 
 /// Why an artifact cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum ContentsError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        fault: Fault,
+        fault: WheelErrorKind,
     },
     /// An entry of the zip is wrong.
     #[error("{}: `{}`: {fault}", .path.display(), .entry.escape_debug())]
@@ -34,7 +34,7 @@ pub enum ContentsError {
         /// The entry; it may be any text.
         entry: String,
         /// What is wrong.
-        fault: Fault,
+        fault: WheelErrorKind,
     },
     /// A document of an image cannot be understood.
     #[error("the image's {document} {digest} is malformed: {reason}")]
@@ -77,7 +77,7 @@ pub enum ContentsError {
 
 impl ContentsError {
     /// Names the file that a defect is in.
-    pub(super) fn zip(path: PathBuf, Defect { entry, fault }: Defect) -> Self {
+    pub(super) fn zip(path: PathBuf, StrictArchiveError { entry, fault }: StrictArchiveError) -> Self {
         match entry {
             Some(entry) => Self::Entry { path, entry, fault },
             None => Self::Zip { path, fault },

@@ -11,8 +11,8 @@ use sha2::Digest as _;
 use super::{Contents, ContentsError, File, FileKind, Form, LARGEST_RECORD, Owner, owners};
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::Compression;
-use crate::wheel::archive::{Archive, Entry};
-use crate::wheel::{Fault, Inflater};
+use crate::wheel::archive::{ArchiveEntry, StrictArchive};
+use crate::wheel::{Inflater, WheelErrorKind};
 
 /// Reads a zip: its headers, and every entry in it.
 ///
@@ -21,7 +21,7 @@ use crate::wheel::{Fault, Inflater};
 pub fn read(path: &Path) -> Result<Contents, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
-    let archive = Archive::open(&file).map_err(|defect| ContentsError::zip(path.to_owned(), defect))?;
+    let archive = StrictArchive::open(&file).map_err(|defect| ContentsError::zip(path.to_owned(), defect))?;
     let results: Vec<_> = archive
         .entries
         .par_iter()
@@ -64,10 +64,10 @@ pub(super) fn digest(mut file: &fs::File) -> io::Result<(Sha256, u64)> {
 /// Reads an entry; returns it as a file, and its bytes if it is a RECORD.
 pub(super) fn read_entry(
     file: &fs::File,
-    archive: &Archive,
-    entry: &Entry,
+    archive: &StrictArchive,
+    entry: &ArchiveEntry,
     inflater: &mut Inflater,
-) -> Result<(File, Option<Vec<u8>>), Fault> {
+) -> Result<(File, Option<Vec<u8>>), WheelErrorKind> {
     let stated = &entry.stated;
     let mut record = (owners::is_record(&entry.path) && stated.size <= LARGEST_RECORD).then(Vec::new);
     let mut sha256 = sha2::Sha256::new();
@@ -107,9 +107,9 @@ struct Header {
 }
 
 impl Header {
-    fn read(file: &fs::File, entry: &Entry) -> Result<Self, Fault> {
+    fn read(file: &fs::File, entry: &ArchiveEntry) -> Result<Self, WheelErrorKind> {
         let mut header = [0; 46];
-        file.read_exact_at(&mut header, entry.directory_header.start).map_err(Fault::Read)?;
+        file.read_exact_at(&mut header, entry.directory_header.start).map_err(WheelErrorKind::Read)?;
         let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
         Ok(Self { mode: u32::from(half(40)) & 0o7777, time: u64::from(half(14)) << 16 | u64::from(half(12)) })
     }

@@ -28,7 +28,7 @@ use crate::cache::Cache;
 use crate::digest::{Digest, Hasher};
 use crate::fetch::{self, Answer, Fault, FetchOptions, Question};
 use crate::lock::{IndexQuery, Location, LockedWheel, Pinned, Selection, Source};
-use crate::platform::Target;
+use crate::platform::TargetPlatform;
 use crate::redact;
 use crate::report::Reporter;
 use offer::{Offer, Request};
@@ -76,7 +76,7 @@ impl<'a> Finder<'a> {
     /// # Errors
     /// An index cannot be asked, or has no such file. Of several distributions of which the first is so, the first one of
     /// the selection is reported, and else the first of those that have no file.
-    pub fn complete(&self, selection: &mut Selection, target: &Target) -> Result<(), IndexError> {
+    pub fn complete(&self, selection: &mut Selection, target: &TargetPlatform) -> Result<(), IndexError> {
         let queries: Vec<(&Pinned, &IndexQuery)> = selection
             .distributions
             .iter()

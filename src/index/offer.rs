@@ -19,8 +19,8 @@ use super::pages::Coverage;
 use super::search::{Found, Listing};
 use crate::lock::{Files, IndexQuery, Location, LockedFile, LockedSdist, Wanted};
 use crate::name::DistributionName;
-use crate::platform::{Tags, Target};
-use crate::sdist::filename::{Packing, SdistFilename};
+use crate::platform::{CompatibilityTags, TargetPlatform};
+use crate::sdist::filename::{SdistFilename, SdistFormat};
 use crate::wheel::filename::WheelFilename;
 
 /// What a file is by its name.
@@ -63,8 +63,8 @@ struct Release<'a> {
 pub(super) struct Request<'a> {
     pub name: &'a DistributionName,
     pub query: &'a IndexQuery,
-    pub target: &'a Target,
-    pub tags: &'a Tags,
+    pub target: &'a TargetPlatform,
+    pub tags: &'a CompatibilityTags,
     pub cutoff: Option<Cutoff>,
     pub strategy: Strategy,
 }
@@ -224,7 +224,7 @@ impl Request<'_> {
             }
         }
         // The first of those that are packed as source distributions are today.
-        sdists.sort_by_key(|sdist| Reverse(sdist.filename.packing() == Packing::TarGz));
+        sdists.sort_by_key(|sdist| Reverse(sdist.filename.packing() == SdistFormat::TarGz));
         files.sdist = sdists.into_iter().next().map(|file| LockedSdist { file, subdirectory: None });
         Offer { version, files, yanked }
     }

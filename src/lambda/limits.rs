@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::DeploymentPackage;
 use crate::name::DistributionName;
-use crate::platform::Limits;
+use crate::platform::LambdaLimits;
 use crate::tree::{Entry, Origin, TreePath};
 
 /// A part of an artifact that could be left out.
@@ -62,7 +62,7 @@ pub fn unzipped_size(package: &DeploymentPackage) -> u64 {
 ///
 /// # Errors
 /// It is larger.
-pub fn check(package: &DeploymentPackage, limits: Limits, runtime: &[DistributionName]) -> Result<(), Oversize> {
+pub fn check(package: &DeploymentPackage, limits: LambdaLimits, runtime: &[DistributionName]) -> Result<(), Oversize> {
     let size = unzipped_size(package);
     if size <= limits.unzipped {
         return Ok(());
@@ -128,7 +128,7 @@ mod tests {
     use crate::report::ArtifactKind;
     use crate::tree::{Access, Content, Distribution};
 
-    const LIMITS: Limits = Limits { direct_upload: 50, unzipped: 1000 };
+    const LIMITS: LambdaLimits = LambdaLimits { direct_upload: 50, unzipped: 1000 };
 
     fn file(name: &str, path: &str, size: u64) -> (TreePath, Entry) {
         let distribution = Distribution { name: name.parse().unwrap(), version: "1.0".parse().unwrap() };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::error::{LockError, list};
 use super::{Files, LockedWheel, Pinned, Selected, SelectedSource, Selection, Source};
 use crate::name::{DistributionName, InvalidName};
-use crate::platform::{LambdaProfile, Tag, Tags, Target};
+use crate::platform::{CompatibilityTag, CompatibilityTags, LambdaProfile, TargetPlatform};
 
 /// How many compatibility tags a message lists.
 const LISTED_TAGS: usize = 6;
@@ -128,14 +128,14 @@ impl FormatControl {
 /// Chooses files for one target.
 #[derive(Debug)]
 pub struct Chooser<'a> {
-    target: &'a Target,
-    tags: Tags,
+    target: &'a TargetPlatform,
+    tags: CompatibilityTags,
     formats: &'a FormatControl,
 }
 
 impl<'a> Chooser<'a> {
     /// Makes one.
-    pub fn new(target: &'a Target, formats: &'a FormatControl) -> Self {
+    pub fn new(target: &'a TargetPlatform, formats: &'a FormatControl) -> Self {
         Self { target, tags: target.tags(), formats }
     }
 
@@ -192,8 +192,8 @@ impl<'a> Chooser<'a> {
     }
 
     /// Returns the wheel whose tag the target prefers; among equals the one with the highest build tag, else the first.
-    fn best<'w>(&self, wheels: &'w [LockedWheel]) -> Option<(&'w LockedWheel, &Tag)> {
-        let mut best: Option<(usize, &LockedWheel, &Tag)> = None;
+    fn best<'w>(&self, wheels: &'w [LockedWheel]) -> Option<(&'w LockedWheel, &CompatibilityTag)> {
+        let mut best: Option<(usize, &LockedWheel, &CompatibilityTag)> = None;
         for wheel in wheels {
             let Some((rank, tag)) = self.tags.best_match(&wheel.filename) else { continue };
             let better = best.is_none_or(|(best_rank, best_wheel, _)| {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::platform::Target;
+use crate::platform::TargetPlatform;
 
 mod choose;
 pub mod error;
@@ -136,7 +136,7 @@ impl Lock {
     /// # Errors
     ///
     /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
-    pub fn select(&self, request: &Request, project: &Path, target: &Target) -> Result<Selection, LockError> {
+    pub fn select(&self, request: &Request, project: &Path, target: &TargetPlatform) -> Result<Selection, LockError> {
         match self {
             Self::Uv(lock) => lock.select(request, project, target),
             Self::Pylock(lock) => lock.select(request, target),

@@ -5,7 +5,7 @@ use std::path::Path;
 use pep440_rs::VersionSpecifiers;
 
 use super::error::LockError;
-use crate::platform::{LambdaProfile, MarkerEnvironment, Target};
+use crate::platform::{LambdaProfile, MarkerEnvironment, TargetPlatform};
 
 /// The highest patch version of Python that is looked for in a lock's range.
 const MAX_PATCH: u64 = 99;
@@ -19,7 +19,7 @@ const MAX_PATCH: u64 = 99;
 pub fn environment(
     path: &Path,
     requires_python: &VersionSpecifiers,
-    target: &Target,
+    target: &TargetPlatform,
 ) -> Result<MarkerEnvironment, LockError> {
     let environment = target.marker_environment();
     if requires_python.contains(&environment.python_full_version) {

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::digest::Digest;
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::platform::Tag;
+use crate::platform::CompatibilityTag;
 use crate::sdist::filename::SdistFilename;
 use crate::wheel::filename::WheelFilename;
 
@@ -239,7 +239,7 @@ impl Selected {
 #[derive(Debug, Clone)]
 pub enum SelectedSource {
     /// A wheel that is fetched, and the tag by which it fits the target.
-    Wheel(LockedWheel, Tag),
+    Wheel(LockedWheel, CompatibilityTag),
     /// An archive that is fetched, and built into a wheel.
     Sdist(LockedSdist),
     /// A commit that is fetched, and built into a wheel.

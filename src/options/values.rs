@@ -151,10 +151,10 @@ pub enum Sbom {
 
 impl Sbom {
     /// Returns the form, unless it is none.
-    pub fn format(self) -> Option<sbom::Format> {
+    pub fn format(self) -> Option<sbom::SbomFormat> {
         match self {
-            Self::Cyclonedx => Some(sbom::Format::CycloneDx),
-            Self::Spdx => Some(sbom::Format::Spdx),
+            Self::Cyclonedx => Some(sbom::SbomFormat::CycloneDx),
+            Self::Spdx => Some(sbom::SbomFormat::Spdx),
             Self::None => None,
         }
     }

@@ -1,7 +1,7 @@
 //! The platform that an artifact is for.
 //!
-//! A [`Profile`] states everything that is known of one kind of target, a [`Target`] is what of it decides which wheels
-//! fit, on one architecture, and the compatibility [`Tags`] and the [`MarkerEnvironment`] follow from it. Names of architectures
+//! A [`Profile`] states everything that is known of one kind of target, a [`TargetPlatform`] is what of it decides which wheels
+//! fit, on one architecture, and the compatibility [`CompatibilityTags`] and the [`MarkerEnvironment`] follow from it. Names of architectures
 //! are converted here and nowhere else.
 
 use std::fmt;
@@ -16,11 +16,11 @@ pub mod tags;
 
 pub use environment::MarkerEnvironment;
 pub use profile::{
-    BaseEntrypoint, ImageProfile, ImageTarget, Kind, LambdaProfile, Limits, PYTHON_PLACEHOLDER, Profile, ProfileError,
-    Scheme,
+    BaseEntrypoint, ImageProfile, ImageTarget, LambdaLimits, LambdaProfile, PYTHON_PLACEHOLDER, Profile, ProfileError,
+    ProfileKind, Scheme,
 };
-pub use runtime::{Reason, RuntimeError, default_python, default_runtime};
-pub use tags::{Tag, Tags};
+pub use runtime::{PythonChoiceError, RuntimeReason, default_python, default_runtime};
+pub use tags::{CompatibilityTag, CompatibilityTags};
 
 /// A minor version of CPython, for instance 3.13.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -247,7 +247,7 @@ fn parse_number(text: &str) -> Option<u8> {
 
 /// The target of one artifact: what selecting from a lock depends on.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct TargetPlatform {
     /// The profile's name, for instance `python3.13`.
     pub name: String,
     /// The interpreter's minor version.
@@ -260,10 +260,10 @@ pub struct Target {
     pub architecture: Architecture,
 }
 
-impl Target {
+impl TargetPlatform {
     /// Returns the compatibility tags of the target, the best first.
-    pub fn tags(&self) -> Tags {
-        Tags::new(self.python, self.glibc, self.architecture)
+    pub fn tags(&self) -> CompatibilityTags {
+        CompatibilityTags::new(self.python, self.glibc, self.architecture)
     }
 
     /// Returns the values that markers are evaluated against.
@@ -272,7 +272,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for TargetPlatform {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} on {}", self.name, self.architecture)
     }

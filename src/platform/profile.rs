@@ -19,7 +19,7 @@ mod keys;
 mod lambda;
 
 pub use image::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER};
-pub use lambda::{LambdaProfile, Limits};
+pub use lambda::{LambdaLimits, LambdaProfile};
 
 /// The text of each built-in profile: the Lambda runtimes ordered by version, then images.
 const BUILT_IN: [&str; 10] = [
@@ -52,14 +52,14 @@ pub enum Profile {
 /// What a profile is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ProfileKind {
     /// A Lambda runtime, for zips.
     Lambda,
     /// An image.
     Image,
 }
 
-impl Display for Kind {
+impl Display for ProfileKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Lambda => "lambda",
@@ -118,13 +118,13 @@ pub enum ProfileError {
     },
     /// The profile is of the other kind.
     #[error("{name} is a profile of kind `{kind}`, and `{wanted}` is needed")]
-    Kind {
+    WrongKind {
         /// The profile's name.
         name: String,
         /// Its kind.
-        kind: Kind,
+        kind: ProfileKind,
         /// The kind that the command builds.
-        wanted: Kind,
+        wanted: ProfileKind,
     },
 }
 
@@ -138,8 +138,8 @@ impl ProfileError {
                 nearest.into_iter().chain([format!("the built-in profiles are {}", names.join(", "))]).collect()
             }
             Self::UnknownKey { nearest, .. } => nearest.iter().map(|key| format!("did you mean `{key}`?")).collect(),
-            Self::Kind { kind: Kind::Lambda, .. } => vec!["`pybundle lambda` builds for it".to_owned()],
-            Self::Kind { kind: Kind::Image, .. } => vec!["`pybundle image` builds for it".to_owned()],
+            Self::WrongKind { kind: ProfileKind::Lambda, .. } => vec!["`pybundle lambda` builds for it".to_owned()],
+            Self::WrongKind { kind: ProfileKind::Image, .. } => vec!["`pybundle image` builds for it".to_owned()],
             Self::Invalid { .. } => vec![],
         }
     }
@@ -185,7 +185,7 @@ impl Profile {
         match self {
             Self::Lambda(profile) => Ok(profile),
             Self::Image(ImageProfile { name, .. }) => {
-                Err(ProfileError::Kind { name, kind: Kind::Image, wanted: Kind::Lambda })
+                Err(ProfileError::WrongKind { name, kind: ProfileKind::Image, wanted: ProfileKind::Lambda })
             }
         }
     }
@@ -198,7 +198,7 @@ impl Profile {
         match self {
             Self::Image(profile) => Ok(profile),
             Self::Lambda(LambdaProfile { name, .. }) => {
-                Err(ProfileError::Kind { name, kind: Kind::Lambda, wanted: Kind::Image })
+                Err(ProfileError::WrongKind { name, kind: ProfileKind::Lambda, wanted: ProfileKind::Image })
             }
         }
     }
@@ -216,19 +216,19 @@ impl Profile {
             reason: error.message().replace('\n', "; "),
         };
         let table: toml::Table = toml::from_str(text).map_err(invalid)?;
-        let header: Header = toml::from_str(text).map_err(invalid)?;
+        let header: ProfileHeader = toml::from_str(text).map_err(invalid)?;
         keys::refuse_unknown(&table, header.kind, path)?;
         Ok(match header.kind {
-            Kind::Lambda => Self::Lambda(toml::from_str::<lambda::LambdaFile>(text).map_err(invalid)?.into()),
-            Kind::Image => Self::Image(toml::from_str(text).map_err(invalid)?),
+            ProfileKind::Lambda => Self::Lambda(toml::from_str::<lambda::LambdaFile>(text).map_err(invalid)?.into()),
+            ProfileKind::Image => Self::Image(toml::from_str(text).map_err(invalid)?),
         })
     }
 }
 
 /// The part of the file that decides what else is in it.
 #[derive(Deserialize)]
-struct Header {
-    kind: Kind,
+struct ProfileHeader {
+    kind: ProfileKind,
 }
 
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {

@@ -8,7 +8,7 @@ use super::{LambdaProfile, PythonVersion};
 
 /// Why a runtime was chosen. Its text completes a sentence such as "python3.13 (from .python-version)".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub enum RuntimeReason {
     /// The file `.python-version` names it.
     PythonVersionFile,
     /// It is the newest that these specifiers allow.
@@ -17,7 +17,7 @@ pub enum Reason {
     Newest,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RuntimeReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PythonVersionFile => formatter.write_str("from .python-version"),
@@ -31,7 +31,7 @@ impl fmt::Display for Reason {
 
 /// What comes in several versions of Python, of which a project gets one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offer {
+pub enum PythonSource {
     /// Lambda's runtimes.
     Runtimes,
     /// The base of an image.
@@ -40,14 +40,14 @@ pub enum Offer {
 
 /// Why no version of Python can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RuntimeError {
+pub enum PythonChoiceError {
     /// The file `.python-version` names something that the target does not have.
     #[error("`.python-version` asks for `{}`, and {}", .request.escape_debug(), .offer.states(.known))]
     NotOffered {
         /// What it names.
         request: String,
         /// What there is to choose from.
-        offer: Offer,
+        offer: PythonSource,
         /// What there is.
         known: Vec<String>,
     },
@@ -57,13 +57,13 @@ pub enum RuntimeError {
         /// The specifiers.
         requires_python: VersionSpecifiers,
         /// What there is to choose from.
-        offer: Offer,
+        offer: PythonSource,
         /// What there is.
         known: Vec<String>,
     },
 }
 
-impl Offer {
+impl PythonSource {
     /// Returns what there is, as the end of a sentence.
     fn states(self, known: &[String]) -> String {
         let known = known.join(", ");
@@ -74,16 +74,18 @@ impl Offer {
     }
 }
 
-impl RuntimeError {
+impl PythonChoiceError {
     /// Returns what may be done about it.
     pub fn hints(&self) -> Vec<String> {
         let lock_again = "change requires-python in pyproject.toml and lock again".to_owned();
         vec![match self {
-            Self::NotOffered { offer: Offer::Runtimes, .. } => "name another, or change `.python-version`".to_owned(),
-            Self::NotOffered { offer: Offer::Base, .. } => {
+            Self::NotOffered { offer: PythonSource::Runtimes, .. } => {
+                "name another, or change `.python-version`".to_owned()
+            }
+            Self::NotOffered { offer: PythonSource::Base, .. } => {
                 "choose a base with it, or change `.python-version`".to_owned()
             }
-            Self::NoneAllowed { offer: Offer::Base, .. } => {
+            Self::NoneAllowed { offer: PythonSource::Base, .. } => {
                 format!("choose a base with such a Python, or {lock_again}")
             }
             Self::NoneAllowed { requires_python, .. } => {
@@ -107,15 +109,15 @@ impl RuntimeError {
 pub fn default_runtime(
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(LambdaProfile, Reason), RuntimeError> {
-    let candidates = LambdaProfile::all().map(|profile| Candidate {
+) -> Result<(LambdaProfile, RuntimeReason), PythonChoiceError> {
+    let candidates = LambdaProfile::all().map(|profile| PythonCandidate {
         name: profile.name.clone(),
         item: profile,
         python: profile.python,
         available: profile.available,
     });
     let (profile, reason) =
-        choose(&candidates.collect::<Vec<_>>(), Offer::Runtimes, python_version_file, requires_python)?;
+        choose(&candidates.collect::<Vec<_>>(), PythonSource::Runtimes, python_version_file, requires_python)?;
     Ok((profile.clone(), reason))
 }
 
@@ -128,19 +130,20 @@ pub fn default_python(
     pythons: &[PythonVersion],
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(PythonVersion, Reason), RuntimeError> {
-    let candidates = pythons.iter().map(|python| Candidate {
+) -> Result<(PythonVersion, RuntimeReason), PythonChoiceError> {
+    let candidates = pythons.iter().map(|python| PythonCandidate {
         name: python.to_string(),
         item: python,
         python: *python,
         available: true,
     });
-    let (python, reason) = choose(&candidates.collect::<Vec<_>>(), Offer::Base, python_version_file, requires_python)?;
+    let (python, reason) =
+        choose(&candidates.collect::<Vec<_>>(), PythonSource::Base, python_version_file, requires_python)?;
     Ok((*python, reason))
 }
 
 /// Something that comes with a version of Python.
-struct Candidate<'a, T> {
+struct PythonCandidate<'a, T> {
     name: String,
     item: &'a T,
     python: PythonVersion,
@@ -150,11 +153,11 @@ struct Candidate<'a, T> {
 
 /// Chooses out of candidates that are ordered by version.
 fn choose<'a, T>(
-    candidates: &[Candidate<'a, T>],
-    offer: Offer,
+    candidates: &[PythonCandidate<'a, T>],
+    offer: PythonSource,
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(&'a T, Reason), RuntimeError> {
+) -> Result<(&'a T, RuntimeReason), PythonChoiceError> {
     let names = |only_available: bool| {
         let listed = candidates.iter().filter(|candidate| candidate.available || !only_available);
         listed.map(|candidate| candidate.name.clone()).collect()
@@ -162,19 +165,19 @@ fn choose<'a, T>(
     if let Some(request) = python_version_file.and_then(first_request) {
         let python = requested_version(request);
         let found = candidates.iter().find(|candidate| Some(candidate.python) == python);
-        let not_found = || RuntimeError::NotOffered { request: request.to_owned(), offer, known: names(false) };
-        return Ok((found.ok_or_else(not_found)?.item, Reason::PythonVersionFile));
+        let not_found = || PythonChoiceError::NotOffered { request: request.to_owned(), offer, known: names(false) };
+        return Ok((found.ok_or_else(not_found)?.item, RuntimeReason::PythonVersionFile));
     }
     let requires_python = requires_python.filter(|specifiers| !specifiers.is_empty());
     let mut newest_first = candidates.iter().rev().filter(|candidate| candidate.available);
     let (found, reason) = match requires_python {
         Some(specifiers) => (
             newest_first.find(|candidate| candidate.python.is_allowed_by(specifiers)),
-            Reason::RequiresPython(specifiers.clone()),
+            RuntimeReason::RequiresPython(specifiers.clone()),
         ),
-        None => (newest_first.next(), Reason::Newest),
+        None => (newest_first.next(), RuntimeReason::Newest),
     };
-    let none = || RuntimeError::NoneAllowed {
+    let none = || PythonChoiceError::NoneAllowed {
         requires_python: requires_python.cloned().unwrap_or_default(),
         offer,
         known: names(true),
@@ -203,7 +206,7 @@ fn requested_version(request: &str) -> Option<PythonVersion> {
 mod tests {
     use super::*;
 
-    fn choose(file: Option<&str>, requires_python: Option<&str>) -> Result<(String, String), RuntimeError> {
+    fn choose(file: Option<&str>, requires_python: Option<&str>) -> Result<(String, String), PythonChoiceError> {
         let specifiers = requires_python.map(|specifiers| specifiers.parse().unwrap());
         default_runtime(file, specifiers.as_ref()).map(|(profile, reason)| (profile.name, reason.to_string()))
     }
@@ -248,7 +251,7 @@ mod tests {
             ["3.8", "3", "2.7", "pypy3.10", "pypy@3.10", "3.13t", "3.13+freethreaded", "latest", "\u{1b}[31m"]
         {
             let error = choose(Some(request), None).unwrap_err();
-            assert!(matches!(&error, RuntimeError::NotOffered { request: refused, .. } if refused == request));
+            assert!(matches!(&error, PythonChoiceError::NotOffered { request: refused, .. } if refused == request));
             assert!(error.to_string().contains("python3.9, python3.10"), "{error}");
             assert!(!error.to_string().contains('\u{1b}'));
             assert_eq!(error.hints(), ["name another, or change `.python-version`"]);

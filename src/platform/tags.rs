@@ -11,7 +11,7 @@ use crate::wheel::filename::WheelFilename;
 
 /// One compatibility tag, for instance `cp312-cp312-manylinux_2_17_x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Tag {
+pub struct CompatibilityTag {
     /// The Python tag.
     pub python: String,
     /// The ABI tag.
@@ -20,7 +20,7 @@ pub struct Tag {
     pub platform: String,
 }
 
-impl fmt::Display for Tag {
+impl fmt::Display for CompatibilityTag {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}-{}-{}", self.python, self.abi, self.platform)
     }
@@ -28,13 +28,13 @@ impl fmt::Display for Tag {
 
 /// The tags that a target accepts, the best first.
 #[derive(Debug, Clone)]
-pub struct Tags {
-    ordered: Vec<Tag>,
+pub struct CompatibilityTags {
+    ordered: Vec<CompatibilityTag>,
     /// The rank of each tag, by its Python, ABI and platform tag.
     ranks: HashMap<String, HashMap<String, HashMap<String, usize>>>,
 }
 
-impl Tags {
+impl CompatibilityTags {
     /// Returns the tags that CPython accepts on Linux with the given C library, the best first.
     pub fn new(python: PythonVersion, glibc: Glibc, architecture: Architecture) -> Self {
         let PythonVersion { major, minor } = python;
@@ -71,17 +71,21 @@ impl Tags {
         let ranks = self.ranks.entry(python.to_owned()).or_default().entry(abi.to_owned()).or_default();
         for platform in platforms {
             ranks.insert(platform.clone(), self.ordered.len());
-            self.ordered.push(Tag { python: python.to_owned(), abi: abi.to_owned(), platform: platform.clone() });
+            self.ordered.push(CompatibilityTag {
+                python: python.to_owned(),
+                abi: abi.to_owned(),
+                platform: platform.clone(),
+            });
         }
     }
 
     /// Returns the tags, the best first.
-    pub fn as_slice(&self) -> &[Tag] {
+    pub fn as_slice(&self) -> &[CompatibilityTag] {
         &self.ordered
     }
 
     /// Returns the rank (0 is the best) and the tag by which the wheel fits best, if it fits at all.
-    pub fn best_match(&self, wheel: &WheelFilename) -> Option<(usize, &Tag)> {
+    pub fn best_match(&self, wheel: &WheelFilename) -> Option<(usize, &CompatibilityTag)> {
         let by_abi = wheel.python_tags.iter().filter_map(|python| self.ranks.get(python));
         let by_platform = by_abi.flat_map(|ranks| wheel.abi_tags.iter().filter_map(|abi| ranks.get(abi)));
         let ranks = by_platform.flat_map(|ranks| wheel.platform_tags.iter().filter_map(|platform| ranks.get(platform)));
@@ -117,11 +121,11 @@ fn platforms(glibc: Glibc, architecture: Architecture) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn tags(python: &str, glibc: &str, architecture: Architecture) -> Tags {
-        Tags::new(python.parse().unwrap(), glibc.parse().unwrap(), architecture)
+    fn tags(python: &str, glibc: &str, architecture: Architecture) -> CompatibilityTags {
+        CompatibilityTags::new(python.parse().unwrap(), glibc.parse().unwrap(), architecture)
     }
 
-    fn best(tags: &Tags, wheel: &str) -> Option<String> {
+    fn best(tags: &CompatibilityTags, wheel: &str) -> Option<String> {
         tags.best_match(&wheel.parse().unwrap()).map(|(rank, tag)| {
             assert_eq!(&tags.as_slice()[rank], tag);
             tag.to_string()

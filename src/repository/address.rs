@@ -13,14 +13,14 @@ const HELPER: &str = "!f() { test \"$1\" = get && printf 'username=%s\\npassword
                       \"$PYBUNDLE_GIT_PASSWORD\"; }; f";
 
 /// A repository's address as git takes it, without a password.
-pub(super) struct Address {
+pub(super) struct RepositoryAddress {
     /// The address.
     pub url: String,
     /// The server, and the user and the password for it.
     login: Option<(String, [String; 2])>,
 }
 
-impl Address {
+impl RepositoryAddress {
     /// Takes the credentials out of an address.
     ///
     /// Specification: [git-fetch, git URLs](https://git-scm.com/docs/git-fetch#_git_urls); paths are not taken: they
@@ -91,7 +91,7 @@ mod tests {
             ("git@host:owner/a.git", "git@host:owner/a.git", None),
             ("file:///srv/a.git", "file:///srv/a.git", None),
         ] {
-            let address = Address::parse(text).unwrap();
+            let address = RepositoryAddress::parse(text).unwrap();
             assert_eq!(address.url, url, "{text}");
             let found = address.login.as_ref().map(|(server, [user, password])| (&**server, &**user, &**password));
             assert_eq!(found, login, "{text}");
@@ -104,9 +104,9 @@ mod tests {
         for text in
             ["", "--upload-pack=x", "ext::sh -c x", "../a", "/srv/a", "-a@host:b", "a@-host:b", "a@host::b", "fd::1"]
         {
-            let error = Address::parse(text).err().unwrap_or_else(|| panic!("`{text}` is accepted"));
+            let error = RepositoryAddress::parse(text).err().unwrap_or_else(|| panic!("`{text}` is accepted"));
             assert!(matches!(error, RepositoryError::Address(_)));
         }
-        assert!(!Address::parse("ftp://u:hunter2@host/").err().unwrap().to_string().contains("hunter2"));
+        assert!(!RepositoryAddress::parse("ftp://u:hunter2@host/").err().unwrap().to_string().contains("hunter2"));
     }
 }

@@ -16,7 +16,7 @@ pub enum RepositoryError {
     NoLfs(String),
     /// The address is of a kind that git is not asked for.
     #[error("`{0}` is not the address of a repository: https, http, ssh, git and file are")]
-    Address(String),
+    RepositoryAddress(String),
     /// The commit is not a full hash.
     #[error("`{}` is not the full hash of a commit of {url}", .commit.escape_debug())]
     Commit {

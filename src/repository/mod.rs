@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use crate::cache::Cache;
 use crate::lock::Repository;
 use crate::redact;
-use address::Address;
+use address::RepositoryAddress;
 
 pub use error::RepositoryError;
 
@@ -64,12 +64,12 @@ impl Git {
     /// # Errors
     /// The repository cannot be fetched, or does not have the commit; or the commit cannot be checked out.
     pub fn check_out(&self, repository: &Repository, folder: &Path, cache: &Cache) -> Result<(), RepositoryError> {
-        let address = Address::parse(&repository.url)?;
+        let address = RepositoryAddress::parse(&repository.url)?;
         let commit = &repository.commit;
         if !Repository::is_commit(commit) {
             return Err(RepositoryError::Commit { url: address.url, commit: commit.clone() });
         }
-        let asking = Asking { git: self, address: &address, lfs: repository.lfs };
+        let asking = RepositoryCommands { git: self, address: &address, lfs: repository.lfs };
         if repository.lfs && asking.run("find git LFS for", None, &["lfs", "version"]).is_err() {
             return Err(RepositoryError::NoLfs(address.url));
         }
@@ -91,14 +91,14 @@ impl Git {
     }
 }
 
-/// Asking git about one repository.
-struct Asking<'a> {
+/// Runs git on one repository.
+struct RepositoryCommands<'a> {
     git: &'a Git,
-    address: &'a Address,
+    address: &'a RepositoryAddress,
     lfs: bool,
 }
 
-impl Asking<'_> {
+impl RepositoryCommands<'_> {
     /// Brings a commit into a clone, unless it is there. Nobody else writes to the clone meanwhile.
     fn update(&self, clone: &Path, commit: &str, cache: &Cache) -> Result<(), RepositoryError> {
         let url = &self.address.url;

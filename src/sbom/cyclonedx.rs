@@ -5,9 +5,9 @@
 use serde_json::{Value, json};
 
 use super::license::License;
-use super::metadata::{Metadata, Person};
-use super::origin::Origin;
-use super::{BaseImage, Bill, Component, TOOL, identifier, serialize, set};
+use super::metadata::{DistributionMetadata, Person};
+use super::origin::ComponentOrigin;
+use super::{BaseImage, SbomComponent, SbomContents, TOOL, identifier, serialize, set};
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
@@ -15,7 +15,7 @@ use crate::name::DistributionName;
 const BASE: &str = "base";
 
 /// Writes a bill of materials.
-pub(super) fn document(bill: &Bill) -> Vec<u8> {
+pub(super) fn document(bill: &SbomContents) -> Vec<u8> {
     let (name, version) = TOOL;
     let target = &bill.target;
     let properties = [
@@ -46,7 +46,7 @@ pub(super) fn document(bill: &Bill) -> Vec<u8> {
     serialize(&document)
 }
 
-fn project(bill: &Bill) -> Value {
+fn project(bill: &SbomContents) -> Value {
     let project = &bill.project;
     let mut value = json!({ "type": "application", "bom-ref": project.purl(), "name": project.name });
     set(&mut value, "version", project.version.as_ref().map(ToString::to_string));
@@ -56,7 +56,7 @@ fn project(bill: &Bill) -> Value {
     value
 }
 
-fn component(component: &Component) -> Value {
+fn component(component: &SbomComponent) -> Value {
     let mut value = json!({
         "type": "library",
         "bom-ref": component.purl(),
@@ -89,7 +89,7 @@ fn reference(base: &BaseImage) -> String {
 }
 
 /// Adds what a distribution states of itself, and where it comes from.
-fn describe(value: &mut Value, metadata: &Metadata, origin: &Origin) {
+fn describe(value: &mut Value, metadata: &DistributionMetadata, origin: &ComponentOrigin) {
     set(value, "description", metadata.summary.as_deref());
     set(value, "licenses", metadata.license.as_ref().map(licenses));
     let people = |people: &[Person]| people.iter().map(contact).collect::<Vec<_>>();
@@ -103,9 +103,11 @@ fn describe(value: &mut Value, metadata: &Metadata, origin: &Origin) {
     let mut references: Vec<Value> = links.collect();
     references.extend(origin.location().map(|url| {
         let kind = match origin {
-            Origin::Repository { .. } | Origin::Folder(_) => "vcs",
-            Origin::Index { file, .. } | Origin::Direct(file) if file.is_source => "source-distribution",
-            Origin::Index { .. } | Origin::Direct(_) => "distribution",
+            ComponentOrigin::Repository { .. } | ComponentOrigin::Folder(_) => "vcs",
+            ComponentOrigin::Index { file, .. } | ComponentOrigin::Direct(file) if file.is_source => {
+                "source-distribution"
+            }
+            ComponentOrigin::Index { .. } | ComponentOrigin::Direct(_) => "distribution",
         };
         let mut reference = json!({ "type": kind, "url": url });
         let hashes: Vec<Value> = origin.digests().iter().map(hash).collect();
@@ -148,16 +150,17 @@ fn hash(digest: &Digest) -> Value {
 }
 
 /// Returns who needs whom. Everything is listed: what is not would be unknown.
-fn dependencies(bill: &Bill) -> Vec<Value> {
-    let purl =
-        |name: &DistributionName| bill.components.iter().find(|component| component.name == *name).map(Component::purl);
+fn dependencies(bill: &SbomContents) -> Vec<Value> {
+    let purl = |name: &DistributionName| {
+        bill.components.iter().find(|component| component.name == *name).map(SbomComponent::purl)
+    };
     let entry = |reference: String, on: Vec<String>| json!({ "ref": reference, "dependsOn": on });
     let base = bill.base.as_ref().map(reference);
     let needed = base.clone().into_iter().chain(bill.project.requires.iter().filter_map(purl));
     let mut entries = vec![entry(bill.project.purl(), needed.collect())];
     entries.extend(base.map(|base| entry(base, Vec::new())));
     let of_component =
-        |component: &Component| entry(component.purl(), component.requires.iter().filter_map(purl).collect());
+        |component: &SbomComponent| entry(component.purl(), component.requires.iter().filter_map(purl).collect());
     entries.extend(bill.components.iter().map(of_component));
     entries
 }

@@ -11,7 +11,7 @@ use super::license::License;
 
 /// What a distribution states of itself in its METADATA, as far as documents repeat it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metadata {
+pub struct DistributionMetadata {
     /// What it is, in one line.
     pub summary: Option<String>,
     /// Its licence.
@@ -21,7 +21,7 @@ pub struct Metadata {
     /// Who keeps it; often nobody is named but its authors.
     pub maintainers: Vec<Person>,
     /// Its addresses, ordered.
-    pub links: BTreeSet<Link>,
+    pub links: BTreeSet<ProjectLink>,
 }
 
 /// A person or a team.
@@ -35,14 +35,14 @@ pub struct Person {
 
 /// An address of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Link {
+pub struct ProjectLink {
     /// What is there, by the name of CycloneDX's type of external references.
     pub kind: &'static str,
     /// The address, of http or https.
     pub url: String,
 }
 
-impl Metadata {
+impl DistributionMetadata {
     /// Reads a METADATA. What is malformed in it is passed over: a document that says less is better than none.
     pub fn parse(text: &[u8]) -> Self {
         let Ok((headers, _)) = mailparse::parse_headers(text) else { return Self::default() };
@@ -123,12 +123,13 @@ fn is_email(text: &str) -> bool {
 }
 
 /// Returns the addresses, each once for what is there.
-fn links(homepage: Option<String>, others: &[String]) -> BTreeSet<Link> {
+fn links(homepage: Option<String>, others: &[String]) -> BTreeSet<ProjectLink> {
     let labelled = others.iter().filter_map(|text| text.split_once(',')).map(|(label, url)| (kind(label), url.trim()));
     let homepage = homepage.as_deref().map(|url| ("website", url));
     let link = |(kind, url): (&'static str, &str)| {
         let url: Url = url.parse().ok()?;
-        (matches!(url.scheme(), "http" | "https") && url.host().is_some()).then(|| Link { kind, url: url.to_string() })
+        (matches!(url.scheme(), "http" | "https") && url.host().is_some())
+            .then(|| ProjectLink { kind, url: url.to_string() })
     };
     homepage.into_iter().chain(labelled).filter_map(link).collect()
 }
@@ -200,7 +201,7 @@ mod tests {
         let text = "Metadata-Version: 2.1\nName: x\nVersion: 1\nSummary: a  thing\nHome-page: https://example.org\n\
             License: Permission is\n       |granted\n       |\n       |to all\nProject-URL: Source Code, https://example.org/x\n\
             Project-URL: Odd, not an address\nAuthor: UNKNOWN\nClassifier: License :: OSI Approved :: BSD License\n\nbody\n";
-        let metadata = Metadata::parse(text.as_bytes());
+        let metadata = DistributionMetadata::parse(text.as_bytes());
         assert_eq!(metadata.summary.as_deref(), Some("a thing"));
         let text = "Permission is\ngranted\n\nto all".to_owned();
         assert_eq!(metadata.license, Some(License::Named { name: "BSD License".to_owned(), text: Some(text) }));
@@ -208,6 +209,6 @@ mod tests {
         let links: Vec<_> = metadata.links.iter().map(|link| (link.kind, link.url.as_str())).collect();
         assert_eq!(links, [("vcs", "https://example.org/x"), ("website", "https://example.org/")]);
         assert!(metadata.authors.is_empty() && metadata.supplier().is_none());
-        assert_eq!(Metadata::parse(b"\xff\xfe"), Metadata::default());
+        assert_eq!(DistributionMetadata::parse(b"\xff\xfe"), DistributionMetadata::default());
     }
 }

@@ -1,6 +1,6 @@
 //! What an artifact is made of, and how, as documents that other tools read: software bills of materials and provenance.
 //!
-//! A [`Bill`] says what was installed. [`Format`] writes it as CycloneDX or as SPDX, and [`provenance`] states what it was
+//! An [`SbomContents`] says what was installed. [`SbomFormat`] writes it as CycloneDX or as SPDX, and [`provenance`] states what it was
 //! built from. Nothing is asked of any server here: licences, people and addresses are those that each distribution states
 //! of itself (core metadata), digests are those that were verified, and who needs whom follows from `Requires-Dist`.
 //!
@@ -23,8 +23,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use license::License;
-pub use metadata::{Link, Metadata, Person};
-pub use origin::{File, Origin};
+pub use metadata::{DistributionMetadata, Person, ProjectLink};
+pub use origin::{ComponentOrigin, FetchedFile};
 
 use crate::digest::Sha256;
 use crate::image::Timestamp;
@@ -35,14 +35,14 @@ const TOOL: (&str, &str) = ("pybundle", env!("CARGO_PKG_VERSION"));
 
 /// A form of bills of materials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Format {
+pub enum SbomFormat {
     /// CycloneDX 1.6, in JSON.
     CycloneDx,
     /// SPDX 2.3, in JSON.
     Spdx,
 }
 
-impl Format {
+impl SbomFormat {
     /// Every form.
     pub const ALL: [Self; 2] = [Self::CycloneDx, Self::Spdx];
 
@@ -73,39 +73,39 @@ impl Format {
 
 /// What an artifact is made of.
 #[derive(Debug, Clone)]
-pub struct Bill {
+pub struct SbomContents {
     /// What it was made for: the project.
-    pub project: Project,
+    pub project: SbomProject,
     /// The digest of the artifact: of the function's zip, or of the image manifest.
     pub artifact: Sha256,
     /// What it runs on.
-    pub target: Target,
+    pub target: SbomTarget,
     /// The base image; a zip has none.
     pub base: Option<BaseImage>,
     /// What is installed besides the project, ordered by name.
-    pub components: Vec<Component>,
+    pub components: Vec<SbomComponent>,
     /// When the documents say that they were made: the value of `SOURCE_DATE_EPOCH`, and nothing else.
     pub created: Option<Timestamp>,
 }
 
 /// The project that an artifact was made for.
 #[derive(Debug, Clone)]
-pub struct Project {
+pub struct SbomProject {
     /// Its name, or the name of its folder.
     pub name: String,
     /// Its version, if it has one.
     pub version: Option<Version>,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: ComponentOrigin,
     /// What it states of itself; one that is no package states nothing.
-    pub metadata: Metadata,
+    pub metadata: DistributionMetadata,
     /// What it requires of what is installed. What nothing else requires is here, too.
     pub requires: BTreeSet<DistributionName>,
 }
 
 /// What an artifact runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct SbomTarget {
     /// The profile, for instance `python3.13`.
     pub profile: String,
     /// The minor version of Python.
@@ -136,37 +136,37 @@ pub struct ImageName {
 
 /// An installed distribution.
 #[derive(Debug, Clone)]
-pub struct Component {
+pub struct SbomComponent {
     /// Its normalized name.
     pub name: DistributionName,
     /// Its version.
     pub version: Version,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: ComponentOrigin,
     /// What it states of itself.
-    pub metadata: Metadata,
+    pub metadata: DistributionMetadata,
     /// What it requires of what is installed.
     pub requires: BTreeSet<DistributionName>,
 }
 
-impl Bill {
+impl SbomContents {
     /// Writes the bill in a form.
-    pub fn document(&self, format: Format) -> Vec<u8> {
+    pub fn document(&self, format: SbomFormat) -> Vec<u8> {
         match format {
-            Format::CycloneDx => cyclonedx::document(self),
-            Format::Spdx => spdx::document(self),
+            SbomFormat::CycloneDx => cyclonedx::document(self),
+            SbomFormat::Spdx => spdx::document(self),
         }
     }
 }
 
-impl Project {
+impl SbomProject {
     /// Returns the package URL.
     fn purl(&self) -> String {
         self.origin.purl(&self.name, self.version.as_ref())
     }
 }
 
-impl Component {
+impl SbomComponent {
     /// Returns the package URL.
     fn purl(&self) -> String {
         self.origin.purl(self.name.as_str(), Some(&self.version))

@@ -11,16 +11,16 @@ use crate::project::revision::Revision;
 
 /// Where a component comes from. No address here has a user, a password or a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ComponentOrigin {
     /// A file of an index.
     Index {
         /// The index, unless it is PyPI.
         index: Option<String>,
         /// The file.
-        file: File,
+        file: FetchedFile,
     },
     /// A file that the lock names by its address alone, or that lies on this machine.
-    Direct(File),
+    Direct(FetchedFile),
     /// A commit of a repository.
     Repository {
         /// The repository's address, if it is on a server.
@@ -36,7 +36,7 @@ pub enum Origin {
 
 /// A file that was fetched: a wheel, or what a wheel was built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct FetchedFile {
     /// Its name.
     pub name: String,
     /// Its address, if it is on a server.
@@ -47,9 +47,9 @@ pub struct File {
     pub is_source: bool,
 }
 
-impl Origin {
+impl ComponentOrigin {
     /// Returns the file that was fetched, if it was one.
-    pub fn file(&self) -> Option<&File> {
+    pub fn file(&self) -> Option<&FetchedFile> {
         match self {
             Self::Index { file, .. } | Self::Direct(file) => Some(file),
             Self::Repository { .. } | Self::Folder(_) => None,
@@ -130,8 +130,8 @@ pub(super) fn purl(ty: &str, name: &str, version: Option<&str>, qualifiers: &[(&
 mod tests {
     use super::*;
 
-    fn file(name: &str, url: Option<&str>) -> File {
-        File { name: name.to_owned(), url: url.map(str::to_owned), digests: Vec::new(), is_source: false }
+    fn file(name: &str, url: Option<&str>) -> FetchedFile {
+        FetchedFile { name: name.to_owned(), url: url.map(str::to_owned), digests: Vec::new(), is_source: false }
     }
 
     #[test]
@@ -140,27 +140,30 @@ mod tests {
         let revision = Revision { commit: "abc".to_owned(), source: Some("https://h/a".to_owned()) };
         for (origin, expected) in [
             (
-                Origin::Index { index: None, file: file("a_b-1.0+cu1-py3-none-any.whl", Some("https://h/x")) },
+                ComponentOrigin::Index { index: None, file: file("a_b-1.0+cu1-py3-none-any.whl", Some("https://h/x")) },
                 "pkg:pypi/a-b@1.0%2Bcu1?file_name=a_b-1.0%2Bcu1-py3-none-any.whl",
             ),
             (
-                Origin::Index { index: Some("https://h/simple".to_owned()), file: file("a.whl", None) },
+                ComponentOrigin::Index { index: Some("https://h/simple".to_owned()), file: file("a.whl", None) },
                 "pkg:pypi/a-b@1.0%2Bcu1?file_name=a.whl&repository_url=https:%2F%2Fh%2Fsimple",
             ),
             (
-                Origin::Direct(file("a.whl", Some("https://h/a.whl"))),
+                ComponentOrigin::Direct(file("a.whl", Some("https://h/a.whl"))),
                 "pkg:pypi/a-b@1.0%2Bcu1?download_url=https:%2F%2Fh%2Fa.whl&file_name=a.whl",
             ),
             (
-                Origin::Repository {
+                ComponentOrigin::Repository {
                     url: Some("https://h/a.git".to_owned()),
                     commit: "abc".to_owned(),
                     subdirectory: Some("sub".to_owned()),
                 },
                 "pkg:pypi/a-b@1.0%2Bcu1?vcs_url=git%2Bhttps:%2F%2Fh%2Fa.git%40abc%23sub",
             ),
-            (Origin::Folder(None), "pkg:generic/a-b@1.0%2Bcu1"),
-            (Origin::Folder(Some(revision)), "pkg:generic/a-b@1.0%2Bcu1?vcs_url=git%2Bhttps:%2F%2Fh%2Fa%40abc"),
+            (ComponentOrigin::Folder(None), "pkg:generic/a-b@1.0%2Bcu1"),
+            (
+                ComponentOrigin::Folder(Some(revision)),
+                "pkg:generic/a-b@1.0%2Bcu1?vcs_url=git%2Bhttps:%2F%2Fh%2Fa%40abc",
+            ),
         ] {
             assert_eq!(origin.purl("a-b", Some(&version)), expected);
         }

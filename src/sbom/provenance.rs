@@ -34,8 +34,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::origin::Origin;
-use super::{Bill, TOOL, serialize, set};
+use super::origin::ComponentOrigin;
+use super::{SbomContents, TOOL, serialize, set};
 use crate::digest::{Digest, Sha256};
 
 /// What the parameters mean; see above.
@@ -52,7 +52,7 @@ pub const EXTENSION: &str = "provenance.json";
 
 /// An artifact that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct ProvenanceSubject {
     /// The name of its file, or of the image.
     pub name: String,
     /// Its digest: of the file, or of the image manifest.
@@ -72,7 +72,7 @@ pub struct LockFile {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "each is the flag of its name")]
-pub struct Parameters {
+pub struct ProvenanceParameters {
     pub command: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
@@ -116,8 +116,14 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// Writes the statement about artifacts that were built of a bill.
-pub fn document(bill: &Bill, subjects: &[Subject], parameters: &Parameters, lock: Option<&LockFile>) -> Vec<u8> {
-    let subject = |subject: &Subject| json!({ "name": subject.name, "digest": digest_set(&[subject.sha256.into()]) });
+pub fn document(
+    bill: &SbomContents,
+    subjects: &[ProvenanceSubject],
+    parameters: &ProvenanceParameters,
+    lock: Option<&LockFile>,
+) -> Vec<u8> {
+    let subject =
+        |subject: &ProvenanceSubject| json!({ "name": subject.name, "digest": digest_set(&[subject.sha256.into()]) });
     let mut external = json!(parameters);
     let target = &bill.target;
     set(&mut external, "project", Some(bill.project.name.as_str()));
@@ -149,7 +155,7 @@ pub fn document(bill: &Bill, subjects: &[Subject], parameters: &Parameters, lock
 }
 
 /// Returns what was built from: the project, its lock, the base, and each distribution in the order of the bill.
-fn dependencies(bill: &Bill, lock: Option<Value>) -> Vec<Value> {
+fn dependencies(bill: &SbomContents, lock: Option<Value>) -> Vec<Value> {
     let project = dependency(&bill.project.name, &bill.project.purl(), &bill.project.origin);
     let base = bill.base.as_ref().map(|base| {
         let mut value = json!({ "name": base.title(), "digest": digest_set(&[base.digest.into()]) });
@@ -164,7 +170,7 @@ fn dependencies(bill: &Bill, lock: Option<Value>) -> Vec<Value> {
 }
 
 /// Returns what a distribution was installed from; nothing if no digest tells which it was.
-fn dependency(name: &str, purl: &str, origin: &Origin) -> Option<Value> {
+fn dependency(name: &str, purl: &str, origin: &ComponentOrigin) -> Option<Value> {
     let digest = match origin.commit() {
         Some(commit) => json!({ "gitCommit": commit }),
         None if origin.digests().is_empty() => return None,

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::license::License;
-use super::metadata::{Metadata, Person};
-use super::origin::Origin;
-use super::{BaseImage, Bill, Component, TOOL, identifier, serialize, set};
+use super::metadata::{DistributionMetadata, Person};
+use super::origin::ComponentOrigin;
+use super::{BaseImage, SbomComponent, SbomContents, TOOL, identifier, serialize, set};
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
@@ -21,7 +21,7 @@ const PROJECT: &str = "SPDXRef-Project";
 const BASE: &str = "SPDXRef-Base";
 
 /// Writes a bill of materials. Its time is one that it must have: without `SOURCE_DATE_EPOCH`, the one that images state.
-pub(super) fn document(bill: &Bill) -> Vec<u8> {
+pub(super) fn document(bill: &SbomContents) -> Vec<u8> {
     let mut licenses = BTreeMap::new();
     let mut packages = vec![project(bill, &mut licenses)];
     packages.extend(bill.base.as_ref().map(base));
@@ -54,9 +54,9 @@ pub(super) fn document(bill: &Bill) -> Vec<u8> {
 }
 
 /// The licences that are not SPDX's, by their references: the name if there is one, and the text.
-type Licenses = BTreeMap<String, (Option<String>, String)>;
+type ExtractedLicenses = BTreeMap<String, (Option<String>, String)>;
 
-fn extracted(licenses: Licenses) -> Vec<Value> {
+fn extracted(licenses: ExtractedLicenses) -> Vec<Value> {
     let info = |(id, (name, text)): (String, (Option<String>, String))| {
         let mut info = json!({ "licenseId": id, "extractedText": text });
         set(&mut info, "name", name);
@@ -65,7 +65,7 @@ fn extracted(licenses: Licenses) -> Vec<Value> {
     licenses.into_iter().map(info).collect()
 }
 
-fn project(bill: &Bill, licenses: &mut Licenses) -> Value {
+fn project(bill: &SbomContents, licenses: &mut ExtractedLicenses) -> Value {
     let (project, target) = (&bill.project, &bill.target);
     let mut value = json!({
         "SPDXID": PROJECT,
@@ -83,7 +83,7 @@ fn project(bill: &Bill, licenses: &mut Licenses) -> Value {
     value
 }
 
-fn package(component: &Component, licenses: &mut Licenses) -> Value {
+fn package(component: &SbomComponent, licenses: &mut ExtractedLicenses) -> Value {
     let mut value = json!({
         "SPDXID": reference(&component.name),
         "name": component.name.as_str(),
@@ -117,7 +117,13 @@ fn base(base: &BaseImage) -> Value {
 }
 
 /// Adds what a distribution states of itself, and where it comes from.
-fn describe(value: &mut Value, name: &str, metadata: &Metadata, origin: &Origin, licenses: &mut Licenses) {
+fn describe(
+    value: &mut Value,
+    name: &str,
+    metadata: &DistributionMetadata,
+    origin: &ComponentOrigin,
+    licenses: &mut ExtractedLicenses,
+) {
     let declared = metadata.license.as_ref().map(|license| declared(license, name, licenses));
     set(value, "licenseDeclared", Some(declared.unwrap_or_else(|| UNKNOWN.to_owned())));
     set(value, "licenseConcluded", Some(UNKNOWN));
@@ -131,7 +137,7 @@ fn describe(value: &mut Value, name: &str, metadata: &Metadata, origin: &Origin,
 }
 
 /// Returns the licence as an expression; what is not SPDX's in it is noted with what is known of it.
-fn declared(license: &License, name: &str, licenses: &mut Licenses) -> String {
+fn declared(license: &License, name: &str, licenses: &mut ExtractedLicenses) -> String {
     match license {
         License::Expression(expression) => {
             for reference in license.references() {
@@ -188,7 +194,7 @@ fn reference(name: &DistributionName) -> String {
     format!("SPDXRef-Package-{name}")
 }
 
-fn relationships(bill: &Bill) -> Vec<Value> {
+fn relationships(bill: &SbomContents) -> Vec<Value> {
     let relationship = |from: &str, kind: &str, to: &str| json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to });
     let mut all = vec![relationship(DOCUMENT, "DESCRIBES", PROJECT)];
     all.extend(bill.base.iter().map(|_| relationship(PROJECT, "DESCENDANT_OF", BASE)));

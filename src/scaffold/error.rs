@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::build::BuildError;
-use crate::platform::RuntimeError;
+use crate::platform::PythonChoiceError;
 use crate::project::ProjectError;
 use crate::project::application::ApplicationError;
 
@@ -22,7 +22,7 @@ pub enum ScaffoldError {
     Sources(#[from] ApplicationError),
     /// There is no runtime for its Python.
     #[error(transparent)]
-    Runtime(#[from] RuntimeError),
+    Runtime(#[from] PythonChoiceError),
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {

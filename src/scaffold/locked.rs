@@ -9,7 +9,7 @@ use crate::lock::requirements::RequirementsError;
 use crate::lock::{Lock, LockError, LockFormat, Request};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
-use crate::platform::Target;
+use crate::platform::TargetPlatform;
 use crate::project::workspace::Workspace;
 use crate::settings::Environment;
 
@@ -58,7 +58,11 @@ impl Locked {
     ///
     /// # Errors
     /// There is one, and it cannot be read.
-    pub fn read(workspace: &Workspace, environment: &Environment, target: &Target) -> Result<Self, ScaffoldError> {
+    pub fn read(
+        workspace: &Workspace,
+        environment: &Environment,
+        target: &TargetPlatform,
+    ) -> Result<Self, ScaffoldError> {
         let folder = workspace.folder(workspace.current());
         let found = lock::find(workspace);
         let is_named = found.is_none();

@@ -25,13 +25,13 @@ pub use frameworks::{Framework, Interface};
 pub use locked::Locked;
 pub use servers::{Server, Service};
 pub use sources::Sources;
-pub use start::{ApplicationFound, Django, HandlerFound, HandlerKind, Place, ProgramFound, Starts};
+pub use start::{ApplicationFound, Django, HandlerFound, HandlerKind, ProgramFound, SourceLine, Starts};
 pub use suite::{Needs, NoRunner, Suite};
 pub use targets::{Kinds, Target, Wishes};
 pub use workflow::{Repository, WORKFLOW};
 
 use crate::lock::LockFormat;
-use crate::platform::{Architecture, PythonVersion, Reason, default_runtime};
+use crate::platform::{Architecture, PythonVersion, RuntimeReason, default_runtime};
 use crate::project::declared::Declared;
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{self, Workspace};
@@ -52,7 +52,7 @@ pub struct Project {
     /// The version of Python that it gets.
     pub python: PythonVersion,
     /// Why.
-    pub python_reason: Reason,
+    pub python_reason: RuntimeReason,
     /// What it has locked.
     pub locked: Locked,
     /// What it can be started by.

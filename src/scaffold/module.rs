@@ -7,7 +7,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 
 use super::frameworks::{Framework, Made, made_by};
-use super::start::{HandlerKind, Place};
+use super::start::{HandlerKind, SourceLine};
 use crate::platform::PythonVersion;
 use crate::syntax;
 
@@ -64,8 +64,8 @@ impl Module {
     }
 
     /// Returns where a line of it is.
-    pub(super) fn place(&self, line: usize) -> Place {
-        Place { path: self.path.clone(), line }
+    pub(super) fn place(&self, line: usize) -> SourceLine {
+        SourceLine { path: self.path.clone(), line }
     }
 }
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::frameworks::Framework;
 use super::module::{Module, Offer};
-use super::start::{ApplicationFound, Django, HandlerFound, Place, ProgramFound, Starts};
+use super::start::{ApplicationFound, Django, HandlerFound, ProgramFound, SourceLine, Starts};
 use crate::platform::PythonVersion;
 use crate::project::application::{self, ApplicationError, Excludes};
 use crate::tree::Content;
@@ -186,7 +186,7 @@ fn applications(modules: &[Module]) -> Vec<ApplicationFound> {
 /// Returns what is started without a server: packages first, then modules that are started by hand.
 fn programs(modules: &[Module]) -> Vec<ProgramFound> {
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    let place = |module: &Module| Some(Place { path: module.path.clone(), line: 1 });
+    let place = |module: &Module| Some(SourceLine { path: module.path.clone(), line: 1 });
     let packages = modules.iter().filter_map(|module| {
         let package = module.name.strip_suffix(".__main__").filter(|package| !package.contains('.'))?;
         let what = format!("the package {package}, which has a __main__.py");

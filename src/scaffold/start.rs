@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::frameworks::{Framework, Interface};
 use crate::name::DistributionName;
-pub use crate::syntax::Place;
+pub use crate::syntax::SourceLine;
 
 /// Why something is taken for a Lambda handler, the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ pub struct HandlerFound {
     /// Why it is taken for one.
     pub kind: HandlerKind,
     /// Where it is.
-    pub place: Place,
+    pub place: SourceLine,
 }
 
 /// An application that a server calls, or a function that returns one.
@@ -57,7 +57,7 @@ pub struct ApplicationFound {
     /// What it is made with.
     pub framework: Framework,
     /// Where it is.
-    pub place: Place,
+    pub place: SourceLine,
 }
 
 impl ApplicationFound {
@@ -80,7 +80,7 @@ pub struct ProgramFound {
     /// What it is, as the end of a sentence.
     pub what: String,
     /// Where it is; a console script is declared, and has no place.
-    pub place: Option<Place>,
+    pub place: Option<SourceLine>,
 }
 
 /// Everything that a project can be started by, the likeliest of each kind first.

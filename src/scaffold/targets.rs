@@ -8,7 +8,7 @@ use super::suite::{Needs, NoRunner, Suite};
 use super::table::Table;
 use crate::audit::handler::Handler;
 use crate::options::Kind;
-use crate::platform::Reason;
+use crate::platform::RuntimeReason;
 
 /// How many other handlers and applications a comment names.
 const NAMED: usize = 4;
@@ -154,7 +154,7 @@ fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
 fn image(project: &Project, name: String, program: &Program) -> Target {
     let mut table = Table::new(&name);
     table.text("kind", Kind::Image.name());
-    if project.python_reason != Reason::PythonVersionFile {
+    if project.python_reason != RuntimeReason::PythonVersionFile {
         table.comment(&because(&project.python_reason));
         table.text("python", &project.python.to_string());
     }
@@ -288,11 +288,13 @@ impl NoRunner {
 }
 
 /// Says why a project gets its version of Python.
-fn because(reason: &Reason) -> String {
+fn because(reason: &RuntimeReason) -> String {
     match reason {
-        Reason::PythonVersionFile => "By .python-version.".to_owned(),
-        Reason::RequiresPython(specifiers) => format!("The newest that requires-python {specifiers} allows."),
-        Reason::Newest => "The newest, since neither .python-version nor requires-python asks for one.".to_owned(),
+        RuntimeReason::PythonVersionFile => "By .python-version.".to_owned(),
+        RuntimeReason::RequiresPython(specifiers) => format!("The newest that requires-python {specifiers} allows."),
+        RuntimeReason::Newest => {
+            "The newest, since neither .python-version nor requires-python asks for one.".to_owned()
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub struct InvalidSdistFilename(pub String);
 
 /// How a source distribution is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Packing {
+pub enum SdistFormat {
     /// A tar archive in a gzip stream.
     TarGz,
     /// A zip archive.
@@ -29,14 +29,14 @@ pub enum Packing {
 pub struct SdistFilename {
     text: String,
     stem: usize,
-    packing: Packing,
+    packing: SdistFormat,
 }
 
 impl FromStr for SdistFilename {
     type Err = InvalidSdistFilename;
 
     fn from_str(filename: &str) -> Result<Self, InvalidSdistFilename> {
-        let endings = [(".tar.gz", Packing::TarGz), (".tgz", Packing::TarGz), (".zip", Packing::Zip)];
+        let endings = [(".tar.gz", SdistFormat::TarGz), (".tgz", SdistFormat::TarGz), (".zip", SdistFormat::Zip)];
         let is_file_name = !filename.contains(['/', '\\', '\0']);
         let found = endings.into_iter().find_map(|(ending, packing)| {
             let stem = filename.strip_suffix(ending).filter(|stem| is_file_name && !stem.is_empty())?;
@@ -53,7 +53,7 @@ impl SdistFilename {
     }
 
     /// Returns how the file is packed.
-    pub fn packing(&self) -> Packing {
+    pub fn packing(&self) -> SdistFormat {
         self.packing
     }
 

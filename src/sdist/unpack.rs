@@ -1,4 +1,4 @@
-//! Unpacking a source distribution so that nothing of it comes to lie elsewhere.
+//! Unpacks a source distribution so that nothing of it comes to lie elsewhere.
 //!
 //! Specification: [PyPA, source distribution format](https://packaging.python.org/en/latest/specifications/source-distribution-format/#source-distribution-archive-features),
 //! whose rules for paths and links are those of Python's `tarfile.data_filter` (PEP 706, PEP 721). Zip archives, which
@@ -16,19 +16,19 @@ use std::time::{Duration, SystemTime};
 
 use flate2::read::MultiGzDecoder;
 
-use super::filename::Packing;
+use super::filename::SdistFormat;
 use crate::allowance::Allowed;
 
 /// How much an archive may unpack to. The default is more than any source distribution of PyPI has.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct UnpackLimits {
     /// The size of all files, in bytes: 2 GiB.
     pub bytes: u64,
     /// The number of entries: 200,000.
     pub entries: usize,
 }
 
-impl Default for Limits {
+impl Default for UnpackLimits {
     fn default() -> Self {
         Self { bytes: 2 << 30, entries: 200_000 }
     }
@@ -52,7 +52,7 @@ pub enum UnpackError {
         /// The entry's path, as the archive has it.
         path: String,
         /// What is wrong with it.
-        fault: Fault,
+        fault: InvalidSdistEntry,
     },
     /// It unpacks to too much.
     #[error("the archive unpacks to more than {0} bytes")]
@@ -70,7 +70,7 @@ pub enum UnpackError {
 
 /// What is wrong with an entry of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum InvalidSdistEntry {
     /// Its path is absolute, or has `..`, or names nothing.
     #[error("leaves the folder that it is unpacked to")]
     Path,
@@ -94,14 +94,19 @@ pub enum Fault {
 /// # Errors
 /// An entry would leave the folder or is no file, folder or link, the archive is too large or damaged, or it does not
 /// have one folder at its top.
-pub fn unpack(archive: &Path, packing: Packing, folder: &Path, limits: Limits) -> Result<PathBuf, UnpackError> {
+pub fn unpack(
+    archive: &Path,
+    packing: SdistFormat,
+    folder: &Path,
+    limits: UnpackLimits,
+) -> Result<PathBuf, UnpackError> {
     let unreadable = |error| UnpackError::Archive(archive.to_owned(), error);
     let folder = folder.canonicalize().map_err(unreadable)?;
     let file = File::open(archive).map_err(unreadable)?;
-    let mut unpacking = Unpacking::new(archive, &folder, limits);
+    let mut unpacking = Unpacker::new(archive, &folder, limits);
     match packing {
-        Packing::TarGz => unpacking.tar(MultiGzDecoder::new(file))?,
-        Packing::Zip => unpacking.zip(file)?,
+        SdistFormat::TarGz => unpacking.tar(MultiGzDecoder::new(file))?,
+        SdistFormat::Zip => unpacking.zip(file)?,
     }
     unpacking.link()?;
     let top: Vec<PathBuf> = match fs::read_dir(&folder) {
@@ -144,7 +149,7 @@ fn relative(path: &Path) -> Option<PathBuf> {
 }
 
 /// An archive on its way into a folder. Links are made last, so that nothing can be written through one.
-struct Unpacking<'a> {
+struct Unpacker<'a> {
     archive: &'a Path,
     folder: &'a Path,
     /// Files and links, by their paths below the folder.
@@ -154,11 +159,11 @@ struct Unpacking<'a> {
     entries: usize,
     /// How many bytes were written.
     bytes: u64,
-    limits: Limits,
+    limits: UnpackLimits,
 }
 
-impl<'a> Unpacking<'a> {
-    fn new(archive: &'a Path, folder: &'a Path, limits: Limits) -> Self {
+impl<'a> Unpacker<'a> {
+    fn new(archive: &'a Path, folder: &'a Path, limits: UnpackLimits) -> Self {
         Self { archive, folder, taken: HashSet::new(), links: Vec::new(), entries: 0, bytes: 0, limits }
     }
 
@@ -189,8 +194,8 @@ impl<'a> Unpacking<'a> {
                 }
                 (Some(place), Some(target)) if kind.is_symlink() => self.links.push((place, target)),
                 (Some(place), Some(target)) if kind.is_hard_link() => self.hard_link(place, &target)?,
-                (None, _) => return Err(refused(&path, Fault::Path)),
-                _ => return Err(refused(&path, Fault::Kind)),
+                (None, _) => return Err(refused(&path, InvalidSdistEntry::Path)),
+                _ => return Err(refused(&path, InvalidSdistEntry::Kind)),
             }
         }
         // What follows the last entry; the gzip stream's checksum is compared at its end.
@@ -203,7 +208,7 @@ impl<'a> Unpacking<'a> {
         let unreadable = |error: zip::result::ZipError| UnpackError::Archive(self.archive.to_owned(), error.into());
         let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
         if archive.has_duplicate_names() {
-            return Err(refused(self.archive, Fault::Twice));
+            return Err(refused(self.archive, InvalidSdistEntry::Twice));
         }
         for index in 0..archive.len() {
             let unreadable = |error: zip::result::ZipError| UnpackError::Archive(self.archive.to_owned(), error.into());
@@ -211,7 +216,7 @@ impl<'a> Unpacking<'a> {
             let lossy = String::from_utf8_lossy(entry.name_raw()).into_owned();
             let path = match std::str::from_utf8(entry.name_raw()) {
                 Ok(name) => PathBuf::from(name),
-                Err(_) => return Err(refused(Path::new(&lossy), Fault::Text)),
+                Err(_) => return Err(refused(Path::new(&lossy), InvalidSdistEntry::Text)),
             };
             let place = self.place(&path)?;
             let is_executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
@@ -224,7 +229,7 @@ impl<'a> Unpacking<'a> {
                     self.links.push((place, PathBuf::from(OsStr::from_bytes(&target))));
                 }
                 Some(place) => self.file(place, is_executable, None, &mut entry)?,
-                None => return Err(refused(&path, Fault::Path)),
+                None => return Err(refused(&path, InvalidSdistEntry::Path)),
             }
         }
         Ok(())
@@ -236,7 +241,7 @@ impl<'a> Unpacking<'a> {
         if self.entries > self.limits.entries {
             return Err(UnpackError::TooMany(self.limits.entries));
         }
-        let place = relative(path).ok_or_else(|| refused(path, Fault::Path))?;
+        let place = relative(path).ok_or_else(|| refused(path, InvalidSdistEntry::Path))?;
         Ok(Some(place).filter(|place| !place.as_os_str().is_empty()))
     }
 
@@ -256,7 +261,9 @@ impl<'a> Unpacking<'a> {
         let failed = |error| UnpackError::Write(path.clone(), error);
         let mut file = match File::create_new(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(refused(&place, Fault::Twice)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(refused(&place, InvalidSdistEntry::Twice));
+            }
             Err(error) => return Err(failed(error)),
         };
         let mut buffer = vec![0; 64 << 10];
@@ -281,7 +288,8 @@ impl<'a> Unpacking<'a> {
     /// Makes another name for a file that was unpacked before.
     fn hard_link(&mut self, place: PathBuf, target: &Path) -> Result<(), UnpackError> {
         let original = relative(target).map(|target| self.folder.join(target));
-        let original = original.filter(|original| original.is_file()).ok_or_else(|| refused(&place, Fault::Link))?;
+        let original =
+            original.filter(|original| original.is_file()).ok_or_else(|| refused(&place, InvalidSdistEntry::Link))?;
         let path = self.claim(&place)?;
         fs::hard_link(original, &path).map_err(|error| UnpackError::Write(path, error))
     }
@@ -290,7 +298,7 @@ impl<'a> Unpacking<'a> {
     fn claim(&mut self, place: &Path) -> Result<PathBuf, UnpackError> {
         let path = self.folder.join(place);
         if !self.taken.insert(place.to_owned()) {
-            return Err(refused(place, Fault::Twice));
+            return Err(refused(place, InvalidSdistEntry::Twice));
         }
         self.directory(place.parent())?;
         Ok(path)
@@ -303,7 +311,9 @@ impl<'a> Unpacking<'a> {
             let path = self.claim(place)?;
             match symlink(target, &path) {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(refused(place, Fault::Twice)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(refused(place, InvalidSdistEntry::Twice));
+                }
                 Err(error) => return Err(UnpackError::Write(path, error)),
             }
         }
@@ -311,13 +321,13 @@ impl<'a> Unpacking<'a> {
             let top = place.components().next().map_or(self.folder.to_owned(), |top| self.folder.join(top));
             let found = self.folder.join(place).canonicalize();
             if target.is_absolute() || !found.is_ok_and(|found| found.starts_with(&top)) {
-                return Err(refused(place, Fault::Link));
+                return Err(refused(place, InvalidSdistEntry::Link));
             }
         }
         Ok(())
     }
 }
 
-fn refused(path: &Path, fault: Fault) -> UnpackError {
+fn refused(path: &Path, fault: InvalidSdistEntry) -> UnpackError {
     UnpackError::Entry { path: path.to_string_lossy().into_owned(), fault }
 }

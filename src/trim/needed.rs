@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::imports::imported;
 use super::rules::{self, DOC_FOLDERS, SlimRule, TEST_FOLDERS};
-use crate::wheel::{Inventory, Part, WheelFile};
+use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 
 /// How lazy_loader names the function that reads a stub at run time, to learn what a package exports (SPEC 1 of
 /// Scientific Python).
@@ -17,7 +17,7 @@ const READS_STUB: &str = "attach_stub";
 /// # Errors
 /// `read` fails.
 pub fn needed<E>(
-    inventory: &Inventory,
+    inventory: &WheelInventory,
     mut read: impl FnMut(&WheelFile) -> Result<String, E>,
 ) -> Result<BTreeSet<usize>, E> {
     let left_out = rules::left_out(inventory, &SlimRule::ALL.into());
@@ -37,7 +37,7 @@ pub fn needed<E>(
     needed.extend(unread.iter().copied().filter(|position| !stays(position)));
     while let Some(position) = unread.pop() {
         let file = &inventory.files[position];
-        let Some(path) = file.path.strip_suffix(".py").filter(|_| file.part == Part::Library) else { continue };
+        let Some(path) = file.path.strip_suffix(".py").filter(|_| file.part == SchemePart::Library) else { continue };
         let stub = stubs.get(path);
         if words.is_empty() && stub.is_none() {
             continue;
@@ -58,7 +58,7 @@ pub fn needed<E>(
 /// Returns the dotted name of a module; none if the file is not one.
 fn module(file: &WheelFile) -> Option<String> {
     let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
-    if file.part != Part::Library || !(name.ends_with(".py") || rules::is_shared_object(name)) {
+    if file.part != SchemePart::Library || !(name.ends_with(".py") || rules::is_shared_object(name)) {
         return None;
     }
     let stem = name.split('.').next().unwrap_or_default();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
-use crate::wheel::{Inventory, Part, WheelFile};
+use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 
 /// A kind of files of distributions that nothing needs at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,8 +101,8 @@ const COMPILERS: [&str; 16] = [
 const PURPOSE: u64 = 75;
 
 /// Returns the files of a distribution that rules leave out, by their positions, each with the first rule that does.
-pub fn left_out(inventory: &Inventory, rules: &BTreeSet<SlimRule>) -> BTreeMap<usize, SlimRule> {
-    let distribution = Distribution::new(inventory);
+pub fn left_out(inventory: &WheelInventory, rules: &BTreeSet<SlimRule>) -> BTreeMap<usize, SlimRule> {
+    let distribution = DistributionFiles::new(inventory);
     let mut left_out = BTreeMap::new();
     for &rule in rules {
         for position in distribution.matching(rule) {
@@ -113,16 +113,16 @@ pub fn left_out(inventory: &Inventory, rules: &BTreeSet<SlimRule>) -> BTreeMap<u
 }
 
 /// A distribution, and what rules ask about it as a whole.
-struct Distribution<'a> {
-    inventory: &'a Inventory,
+struct DistributionFiles<'a> {
+    inventory: &'a WheelInventory,
     modules: HashSet<&'a str>,
     /// Whether headers and sources are of no use once it is compiled.
     is_compiled: bool,
 }
 
-impl<'a> Distribution<'a> {
-    fn new(inventory: &'a Inventory) -> Self {
-        let library = || inventory.files.iter().filter(|file| file.part == Part::Library).map(|file| &*file.path);
+impl<'a> DistributionFiles<'a> {
+    fn new(inventory: &'a WheelInventory) -> Self {
+        let library = || inventory.files.iter().filter(|file| file.part == SchemePart::Library).map(|file| &*file.path);
         let name = inventory.name.as_str();
         let compiles = COMPILERS.iter().any(|compiler| match compiler.strip_suffix('*') {
             Some(beginning) => name.starts_with(beginning),
@@ -149,10 +149,10 @@ impl<'a> Distribution<'a> {
     fn is_for(&self, rule: SlimRule, file: &WheelFile) -> bool {
         let path = &*file.path;
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if is_metadata(file) || is_licence(name) || file.part == Part::Scripts {
+        if is_metadata(file) || is_licence(name) || file.part == SchemePart::Scripts {
             return false;
         }
-        let is_library = file.part == Part::Library;
+        let is_library = file.part == SchemePart::Library;
         match rule {
             SlimRule::Tests => is_library && (has_folder(folder, &TEST_FOLDERS) || name == "conftest.py"),
             // Type checkers read the stubs of others: typeshed is their data.
@@ -161,11 +161,13 @@ impl<'a> Distribution<'a> {
                 is_library && is_stub && !folder.split('/').any(|folder| folder.starts_with("typeshed"))
             }
             SlimRule::Headers => {
-                file.part == Part::Headers || self.is_compiled && has_extension(of_template(name), &HEADERS)
+                file.part == SchemePart::Headers || self.is_compiled && has_extension(of_template(name), &HEADERS)
             }
             SlimRule::Sources => is_library && self.is_compiled && has_extension(of_template(name), &SOURCES),
             SlimRule::Docs => match file.part {
-                Part::Data => ["share/man/", "share/doc/", "share/info/"].iter().any(|place| path.starts_with(place)),
+                SchemePart::Data => {
+                    ["share/man/", "share/doc/", "share/info/"].iter().any(|place| path.starts_with(place))
+                }
                 _ => {
                     let root = folder.split('/').next().unwrap_or_default();
                     is_library && (DOC_FOLDERS.contains(&root) || folder.is_empty() && is_leaflet(name))
@@ -188,7 +190,7 @@ impl<'a> Distribution<'a> {
 
 /// Returns whether a file belongs to the metadata of this distribution or of one that it has within it.
 fn is_metadata(file: &WheelFile) -> bool {
-    file.part == Part::Library && file.path.split('/').any(|folder| folder.ends_with(".dist-info"))
+    file.part == SchemePart::Library && file.path.split('/').any(|folder| folder.ends_with(".dist-info"))
 }
 
 /// Returns whether a file may be one that has to come with the distribution by its licence.

@@ -26,30 +26,30 @@ const DEBUG: [&[u8]; 5] = [b".debug_", b".zdebug_", b".gnu_debugdata", b".gdb_in
 /// The name of the section with the names of sections.
 const NAMES: &[u8] = b".shstrtab";
 
-type Header = FileHeader64<LE>;
-type Segment = ProgramHeader64<LE>;
-type Section = SectionHeader64<LE>;
+type ElfHeader = FileHeader64<LE>;
+type ElfSegment = ProgramHeader64<LE>;
+type ElfSection = SectionHeader64<LE>;
 
 /// Strips an ELF file of 64 bits in place, and returns whether it did.
 ///
 /// A file is left as it is if it is another kind of file, contradicts itself, has bytes after all that its tables name, or
 /// would not get smaller.
 pub fn strip(file: &mut Vec<u8>) -> bool {
-    let Some(plan) = Plan::of(file) else { return false };
+    let Some(plan) = StripPlan::of(file) else { return false };
     plan.apply(file);
     true
 }
 
 /// A stretch of the file that stays together.
 #[derive(Debug, Clone)]
-struct Chunk {
+struct KeptRegion {
     /// Where it lies.
     range: Range<u64>,
     /// Where it begins in what is written.
     start: u64,
 }
 
-impl Chunk {
+impl KeptRegion {
     fn holds(&self, range: &Range<u64>) -> bool {
         self.range.start <= range.start && range.end <= self.range.end
     }
@@ -61,26 +61,26 @@ impl Chunk {
 }
 
 /// What is made of a file: its chunks, in order, and the tables that are written over and after them.
-struct Plan {
-    chunks: Vec<Chunk>,
-    header: Header,
-    segments: (u64, Vec<Segment>),
+struct StripPlan {
+    chunks: Vec<KeptRegion>,
+    header: ElfHeader,
+    segments: (u64, Vec<ElfSegment>),
     /// The names of sections, and where they go.
     names: (u64, Vec<u8>),
     /// The headers of sections, and where they go.
-    sections: (u64, Vec<Section>),
+    sections: (u64, Vec<ElfSection>),
 }
 
-impl Plan {
+impl StripPlan {
     /// Returns how a file is stripped; nothing if it is to stay as it is.
     fn of(file: &[u8]) -> Option<Self> {
-        let header = Header::parse(file).ok().filter(|header| header.is_little_endian())?;
+        let header = ElfHeader::parse(file).ok().filter(|header| header.is_little_endian())?;
         if ![ET_DYN, ET_EXEC].contains(&header.e_type.get(LE)) {
             return None;
         }
         let segments = header.program_headers(LE, file).ok()?.to_vec();
         let table = header.sections(LE, file).ok()?;
-        let sections: Vec<Section> = table.iter().copied().collect();
+        let sections: Vec<ElfSection> = table.iter().copied().collect();
         let own_names = usize::from(header.e_shstrndx.get(LE));
         if sections.len() < 2 || sections.len() >= usize::from(SHN_LORESERVE) || own_names >= sections.len() {
             return None;
@@ -99,7 +99,7 @@ impl Plan {
         let chunks = chunks(loaded, alignment(&segments)?, &sections, &ranges, &is_kept)?;
         let place = chunks.last().map(|chunk| chunk.moved(chunk.range.end))?;
         let last = is_kept.iter().rposition(|is_kept| *is_kept)?;
-        let mut written: Vec<Section> = Vec::new();
+        let mut written: Vec<ElfSection> = Vec::new();
         let mut text = vec![0];
         for number in 0..=last {
             written.push(match is_kept[number] && number > 0 {
@@ -116,7 +116,7 @@ impl Plan {
         let name = push_name(&mut text, NAMES)?;
         written.push(names_section(name, place, text.len() as u64));
         let end = place.checked_add(text.len() as u64)?.checked_next_multiple_of(8)?;
-        let size = end.checked_add((written.len() * size_of::<Section>()) as u64)?;
+        let size = end.checked_add((written.len() * size_of::<ElfSection>()) as u64)?;
         if size >= file.len() as u64 {
             return None;
         }
@@ -155,7 +155,7 @@ impl Plan {
 }
 
 /// Returns the bytes of a section in the file; none if the file does not have them.
-fn in_file(section: &Section, file: &[u8]) -> Option<Range<u64>> {
+fn in_file(section: &ElfSection, file: &[u8]) -> Option<Range<u64>> {
     let start = section.sh_offset.get(LE);
     let is_empty = [SHT_NOBITS, SHT_NULL].contains(&section.sh_type.get(LE));
     let size = if is_empty { 0 } else { section.sh_size.get(LE) };
@@ -164,9 +164,9 @@ fn in_file(section: &Section, file: &[u8]) -> Option<Range<u64>> {
 }
 
 /// Returns the stretches of the file that are loaded, or are needed to load it, in order; those that touch are one.
-fn loaded(header: &Header, segments: &[Segment], file: &[u8]) -> Option<Vec<Range<u64>>> {
+fn loaded(header: &ElfHeader, segments: &[ElfSegment], file: &[u8]) -> Option<Vec<Range<u64>>> {
     let table = header.e_phoff.get(LE);
-    let mut ranges = vec![0..size_of::<Header>() as u64, table..table.checked_add(size_of_val(segments) as u64)?];
+    let mut ranges = vec![0..size_of::<ElfHeader>() as u64, table..table.checked_add(size_of_val(segments) as u64)?];
     for segment in segments {
         let start = segment.p_offset.get(LE);
         let range = start..start.checked_add(segment.p_filesz.get(LE))?;
@@ -185,21 +185,21 @@ fn loaded(header: &Header, segments: &[Segment], file: &[u8]) -> Option<Vec<Rang
 
 /// Returns whether nothing but zeros follows all that the tables name. What follows is the program's own, such as an
 /// archive, which it finds by the end of the file.
-fn is_explained(header: &Header, loaded: &[Range<u64>], sections: &[Range<u64>], file: &[u8]) -> bool {
-    let table = header.e_shoff.get(LE).saturating_add((sections.len() * size_of::<Section>()) as u64);
+fn is_explained(header: &ElfHeader, loaded: &[Range<u64>], sections: &[Range<u64>], file: &[u8]) -> bool {
+    let table = header.e_shoff.get(LE).saturating_add((sections.len() * size_of::<ElfSection>()) as u64);
     let ends = loaded.iter().chain(sections.iter().filter(|range| !range.is_empty())).map(|range| range.end);
     let end = ends.chain([table]).max().and_then(|end| usize::try_from(end).ok());
     end.and_then(|end| file.get(end..)).is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
 }
 
-fn is_loaded(section: &Section) -> bool {
+fn is_loaded(section: &ElfSection) -> bool {
     section.sh_flags.get(LE) & u64::from(SHF_ALLOC) != 0
 }
 
 /// Returns whether each section stays: what is loaded does, and what is not known to be for debuggers.
-fn kept(sections: &[Section], names: &[&[u8]], own_names: usize) -> Vec<bool> {
+fn kept(sections: &[ElfSection], names: &[&[u8]], own_names: usize) -> Vec<bool> {
     let is_debug = |name: &[u8]| DEBUG.iter().any(|beginning| name.starts_with(beginning));
-    let stays = |(section, name): (&Section, &&[u8])| match section.sh_type.get(LE) {
+    let stays = |(section, name): (&ElfSection, &&[u8])| match section.sh_type.get(LE) {
         _ if is_loaded(section) => true,
         SHT_NULL | SHT_SYMTAB | SHT_SYMTAB_SHNDX | SHT_REL | SHT_RELA => false,
         _ => !is_debug(name),
@@ -216,13 +216,13 @@ fn kept(sections: &[Section], names: &[&[u8]], own_names: usize) -> Vec<bool> {
 }
 
 /// Returns the sections that kept ones refer to.
-fn linked(sections: &[Section], kept: &[bool]) -> Vec<usize> {
+fn linked(sections: &[ElfSection], kept: &[bool]) -> Vec<usize> {
     let of_kept = sections.iter().zip(kept).filter(|(_, is_kept)| **is_kept);
     of_kept.filter_map(|(section, _)| usize::try_from(section.sh_link.get(LE)).ok()).collect()
 }
 
 /// Returns the alignment of all segments that are loaded; nothing if it is none.
-fn alignment(segments: &[Segment]) -> Option<u64> {
+fn alignment(segments: &[ElfSegment]) -> Option<u64> {
     let loaded = segments.iter().filter(|segment| segment.p_type.get(LE) == PT_LOAD);
     let alignments = loaded.map(|segment| segment.p_align.get(LE).max(1));
     alignments.max().filter(|_| segments.iter().all(|segment| segment.p_align.get(LE).max(1).is_power_of_two()))
@@ -233,10 +233,10 @@ fn alignment(segments: &[Segment]) -> Option<u64> {
 fn chunks(
     loaded: Vec<Range<u64>>,
     alignment: u64,
-    sections: &[Section],
+    sections: &[ElfSection],
     ranges: &[Range<u64>],
     is_kept: &[bool],
-) -> Option<Vec<Chunk>> {
+) -> Option<Vec<KeptRegion>> {
     let holds = |stretch: &Range<u64>, range: &Range<u64>| stretch.start <= range.start && range.end <= stretch.end;
     let mut stretches: Vec<(Range<u64>, u64)> = loaded.into_iter().map(|range| (range, alignment)).collect();
     let count = stretches.len();
@@ -253,18 +253,18 @@ fn chunks(
         let room = range.start.checked_sub(before).map(|_| range.start - end)?;
         let start = range.start - room / alignment * alignment;
         (end, before) = (start + (range.end - range.start), range.end);
-        chunks.push(Chunk { range, start });
+        chunks.push(KeptRegion { range, start });
     }
     Some(chunks)
 }
 
 /// Returns where a place of the file lies in what is written: in its chunk, or as far after the last chunk before it.
-fn translate(chunks: &[Chunk], offset: u64) -> Option<u64> {
+fn translate(chunks: &[KeptRegion], offset: u64) -> Option<u64> {
     let chunk = chunks.iter().rfind(|chunk| chunk.range.start <= offset)?;
     Some(chunk.moved(offset.min(chunk.range.end)))
 }
 
-fn moved_segment(segment: &Segment, chunks: &[Chunk]) -> Option<Segment> {
+fn moved_segment(segment: &ElfSegment, chunks: &[KeptRegion]) -> Option<ElfSegment> {
     let mut segment = *segment;
     if segment.p_filesz.get(LE) > 0 {
         segment.p_offset = U64::new(LE, translate(chunks, segment.p_offset.get(LE))?);
@@ -273,7 +273,13 @@ fn moved_segment(segment: &Segment, chunks: &[Chunk]) -> Option<Segment> {
 }
 
 /// Returns the header of a section that stays.
-fn section(old: &Section, range: &Range<u64>, chunks: &[Chunk], is_kept: &[bool], name: u32) -> Option<Section> {
+fn section(
+    old: &ElfSection,
+    range: &Range<u64>,
+    chunks: &[KeptRegion],
+    is_kept: &[bool],
+    name: u32,
+) -> Option<ElfSection> {
     let mut section = *old;
     let holder = chunks.iter().find(|chunk| !range.is_empty() && chunk.holds(range));
     let offset = match holder {
@@ -289,9 +295,9 @@ fn section(old: &Section, range: &Range<u64>, chunks: &[Chunk], is_kept: &[bool]
     Some(section)
 }
 
-fn inactive() -> Section {
+fn inactive() -> ElfSection {
     let (word, long) = (U32::new(LE, 0), U64::new(LE, 0));
-    Section {
+    ElfSection {
         sh_name: word,
         sh_type: word,
         sh_flags: long,
@@ -305,8 +311,8 @@ fn inactive() -> Section {
     }
 }
 
-fn names_section(name: u32, offset: u64, size: u64) -> Section {
-    Section {
+fn names_section(name: u32, offset: u64, size: u64) -> ElfSection {
+    ElfSection {
         sh_name: U32::new(LE, name),
         sh_type: U32::new(LE, SHT_STRTAB),
         sh_offset: U64::new(LE, offset),

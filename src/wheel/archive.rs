@@ -9,11 +9,11 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::ops::Range;
 
-use super::directory::{self, Directory, Header};
-use super::error::{Defect, Fault};
-use super::inflate::{Inflater, Stated};
+use super::directory::{self, CentralDirectory, CentralHeader};
+use super::error::{StrictArchiveError, WheelErrorKind};
+use super::inflate::{DeclaredExtent, Inflater};
 use super::local;
-use super::source::Source;
+use super::source::ArchiveFile;
 use crate::digest::Sha256;
 use crate::tree::{Compression, Extent, Form, Mode, TreePath};
 
@@ -25,14 +25,14 @@ const ENCRYPTION_FLAGS: u16 = 0b0010_0000_0100_0001;
 const UTF8_FLAG: u16 = 1 << 11;
 
 /// An archive whose headers have been checked.
-pub struct Archive<'a> {
-    pub(super) source: Source<'a>,
+pub struct StrictArchive<'a> {
+    pub(super) source: ArchiveFile<'a>,
     /// The entries, in the order of their bytes.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ArchiveEntry>,
 }
 
 /// An entry whose headers have been checked.
-pub struct Entry {
+pub struct ArchiveEntry {
     /// The name; a folder's without its trailing slash.
     pub path: String,
     /// Whether it is a folder.
@@ -40,19 +40,19 @@ pub struct Entry {
     /// The permissions.
     pub mode: Mode,
     /// Its bytes, and what they are stated to be.
-    pub stated: Stated,
+    pub stated: DeclaredExtent,
     /// Where its local header begins.
     pub local_header: u64,
     /// Where its header in the central directory is.
     pub directory_header: Range<u64>,
 }
 
-impl<'a> Archive<'a> {
+impl<'a> StrictArchive<'a> {
     /// Reads and checks all headers.
     ///
     /// # Errors
     /// The file cannot be read, or is no archive that all readers would read alike.
-    pub fn open(file: &'a File) -> Result<Self, Defect> {
+    pub fn open(file: &'a File) -> Result<Self, StrictArchiveError> {
         let (archive, defects) = Self::survey(file)?;
         defects.into_iter().next().map_or(Ok(archive), Err)
     }
@@ -62,13 +62,13 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// The file cannot be read, or its directory cannot be relied on.
-    pub fn survey(file: &'a File) -> Result<(Self, Vec<Defect>), Defect> {
-        let source = Source::new(file)?;
-        let Directory { mut headers, offset: directory_offset } = directory::read(&source)?;
+    pub fn survey(file: &'a File) -> Result<(Self, Vec<StrictArchiveError>), StrictArchiveError> {
+        let source = ArchiveFile::new(file)?;
+        let CentralDirectory { mut headers, offset: directory_offset } = directory::read(&source)?;
         headers.sort_by_key(|header| header.offset);
         let first = headers.first().map_or(directory_offset, |header| header.offset);
         if first > 0 {
-            return Err(Fault::Prefix(first).into());
+            return Err(WheelErrorKind::Prefix(first).into());
         }
         let ends: Vec<u64> =
             headers.iter().skip(1).map(|header| header.offset).chain(std::iter::once(directory_offset)).collect();
@@ -90,52 +90,57 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// The file cannot be read, or the entry is not what its headers say.
-    pub fn inflate(&self, entry: &Entry, inflater: &mut Inflater, sink: impl FnMut(&[u8])) -> Result<Form, Fault> {
+    pub fn inflate(
+        &self,
+        entry: &ArchiveEntry,
+        inflater: &mut Inflater,
+        sink: impl FnMut(&[u8]),
+    ) -> Result<Form, WheelErrorKind> {
         inflater.run(&self.source, &entry.stated, sink)
     }
 }
 
-impl Entry {
+impl ArchiveEntry {
     /// Returns the extent of the entry's bytes, from what verifying them has found.
     pub(super) fn extent(&self, sha256: Sha256, form: Form) -> Extent {
-        let Stated { offset, compressed_size, size, crc32, .. } = self.stated;
+        let DeclaredExtent { offset, compressed_size, size, crc32, .. } = self.stated;
         Extent { offset, compressed_size, size, crc32, sha256, form }
     }
 }
 
 /// Checks the headers of one entry, which must end at `end`.
-fn check(source: &Source, header: &Header, end: u64) -> Result<Entry, Fault> {
+fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> Result<ArchiveEntry, WheelErrorKind> {
     let is_folder = header.name.ends_with('/');
     let path = header.name.strip_suffix('/').unwrap_or(&header.name);
     check_name(path)?;
     if header.flags & ENCRYPTION_FLAGS != 0 {
-        return Err(Fault::Encrypted);
+        return Err(WheelErrorKind::Encrypted);
     }
     if header.flags & !KNOWN_FLAGS != 0 {
-        return Err(Fault::Flags(header.flags & !KNOWN_FLAGS));
+        return Err(WheelErrorKind::Flags(header.flags & !KNOWN_FLAGS));
     }
     // Without the flag the name is in code page 437 (appendix D), and readers differ.
     if header.flags & UTF8_FLAG == 0 && !header.name.is_ascii() {
-        return Err(Fault::Name("it is not ASCII, and not marked as UTF-8"));
+        return Err(WheelErrorKind::Name("it is not ASCII, and not marked as UTF-8"));
     }
     let compression = match header.method {
         0 => Compression::Stored,
         8 => Compression::Deflated,
-        method => return Err(Fault::Method(method)),
+        method => return Err(WheelErrorKind::Method(method)),
     };
     check_file_type(header.mode, is_folder)?;
     let offset = local::check(source, header, end)?;
-    let Header { compressed_size, size, crc32, .. } = *header;
+    let CentralHeader { compressed_size, size, crc32, .. } = *header;
     if compression == Compression::Stored && compressed_size != size {
-        return Err(Fault::StoredSizes { compressed: compressed_size, size });
+        return Err(WheelErrorKind::StoredSizes { compressed: compressed_size, size });
     }
     if is_folder && size > 0 {
-        return Err(Fault::FolderContent);
+        return Err(WheelErrorKind::FolderContent);
     }
     // Made by Unix (4.4.2.2): on other systems the mode means nothing.
     let mode = if header.system == 3 { Mode::from_permissions(header.mode) } else { Mode::REGULAR };
-    let stated = Stated { offset, compressed_size, size, crc32, compression };
-    Ok(Entry {
+    let stated = DeclaredExtent { offset, compressed_size, size, crc32, compression };
+    Ok(ArchiveEntry {
         path: path.to_owned(),
         is_folder,
         mode,
@@ -146,13 +151,13 @@ fn check(source: &Source, header: &Header, end: u64) -> Result<Entry, Fault> {
 }
 
 /// Checks that a name is a path which means the same everywhere.
-fn check_name(path: &str) -> Result<(), Fault> {
-    TreePath::new(path).map_err(|invalid| Fault::Name(invalid.reason))?;
+fn check_name(path: &str) -> Result<(), WheelErrorKind> {
+    TreePath::new(path).map_err(|invalid| WheelErrorKind::Name(invalid.reason))?;
     if matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic()) {
-        return Err(Fault::Name("it begins with a drive letter"));
+        return Err(WheelErrorKind::Name("it begins with a drive letter"));
     }
     if path.chars().any(is_invisible) {
-        return Err(Fault::Name("it has an invisible or private character"));
+        return Err(WheelErrorKind::Name("it has an invisible or private character"));
     }
     Ok(())
 }
@@ -169,35 +174,35 @@ fn is_invisible(character: char) -> bool {
 }
 
 /// Checks the file type in a Unix mode: what its entry is, or nothing.
-fn check_file_type(mode: u32, is_folder: bool) -> Result<(), Fault> {
+fn check_file_type(mode: u32, is_folder: bool) -> Result<(), WheelErrorKind> {
     match mode & 0o170_000 {
         0 | 0o100_000 => Ok(()),
         0o040_000 if is_folder => Ok(()),
-        0o040_000 => Err(Fault::FileType("folder without a trailing slash")),
-        0o120_000 => Err(Fault::FileType("symbolic link")),
-        _ => Err(Fault::FileType("special file")),
+        0o040_000 => Err(WheelErrorKind::FileType("folder without a trailing slash")),
+        0o120_000 => Err(WheelErrorKind::FileType("symbolic link")),
+        _ => Err(WheelErrorKind::FileType("special file")),
     }
 }
 
 /// Checks that no two entries are the same path, and that no file is also a folder.
-fn check_paths(entries: &[Entry]) -> Result<(), Defect> {
+fn check_paths(entries: &[ArchiveEntry]) -> Result<(), StrictArchiveError> {
     let mut files = HashSet::new();
     let mut folders = HashSet::new();
     for entry in entries {
         let is_new = if entry.is_folder { folders.insert(&*entry.path) } else { files.insert(&*entry.path) };
         if !is_new {
-            return Err(Fault::Duplicate.at(&*entry.path));
+            return Err(WheelErrorKind::Duplicate.at(&*entry.path));
         }
     }
     for entry in entries {
         let mut rest = &*entry.path;
         if entry.is_folder && files.contains(rest) {
-            return Err(Fault::FileAndFolder.at(rest));
+            return Err(WheelErrorKind::FileAndFolder.at(rest));
         }
         while let Some(slash) = rest.rfind('/') {
             rest = &rest[..slash];
             if files.contains(rest) {
-                return Err(Fault::FileAndFolder.at(rest));
+                return Err(WheelErrorKind::FileAndFolder.at(rest));
             }
         }
     }

@@ -26,21 +26,21 @@ const AFTER_BLOCK: i32 = 128;
 
 /// A stream that is not valid.
 #[derive(Debug)]
-pub(super) struct Invalid;
+pub(super) struct InvalidDeflateStream;
 
 /// What one step has done.
-pub(super) struct Step {
+pub(super) struct InflateStep {
     /// The number of bytes taken from the input.
     pub taken: usize,
     /// The number of bytes put into the output.
     pub given: usize,
     /// Why the step ended.
-    pub stop: Stop,
+    pub stop: InflateStop,
 }
 
 /// Why a step ended. Bits are counted from the beginning of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum InflateStop {
     /// The input is used up, or the output is full.
     Buffer,
     /// A block has ended that is not the last one; the next begins at this bit.
@@ -84,7 +84,7 @@ impl BlockInflater {
     ///
     /// # Errors
     /// The stream is not valid.
-    pub fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Invalid> {
+    pub fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<InflateStep, InvalidDeflateStream> {
         let input_length = uInt::try_from(input.len()).unwrap_or(uInt::MAX);
         let output_length = uInt::try_from(output.len()).unwrap_or(uInt::MAX);
         self.stream.next_in = input.as_ptr();
@@ -96,7 +96,7 @@ impl BlockInflater {
         // reads the pointers after the call: the next one replaces them, and neither reset nor end follows them.
         let code = unsafe { inflate(&raw mut *self.stream, Z_BLOCK) };
         if !matches!(code, Z_OK | Z_STREAM_END | Z_BUF_ERROR) {
-            return Err(Invalid);
+            return Err(InvalidDeflateStream);
         }
         let taken = (input_length - self.stream.avail_in) as usize;
         let given = (output_length - self.stream.avail_out) as usize;
@@ -105,11 +105,11 @@ impl BlockInflater {
         let state = self.stream.data_type;
         let bit = (self.taken * 8).saturating_sub((state & UNUSED_BITS) as u64);
         let stop = match (state & AFTER_BLOCK != 0, state & IN_LAST_BLOCK != 0) {
-            (false, _) => Stop::Buffer,
-            (true, false) => Stop::Block(bit),
-            (true, true) => Stop::End(bit),
+            (false, _) => InflateStop::Buffer,
+            (true, false) => InflateStop::Block(bit),
+            (true, true) => InflateStop::End(bit),
         };
-        Ok(Step { taken, given, stop })
+        Ok(InflateStep { taken, given, stop })
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     /// Inflates a stream with buffers of these sizes; returns what came out, the bits at which blocks ended, and the end.
-    fn run(stream: &[u8], input: usize, output: usize) -> Result<(Vec<u8>, Vec<u64>, u64), Invalid> {
+    fn run(stream: &[u8], input: usize, output: usize) -> Result<(Vec<u8>, Vec<u64>, u64), InvalidDeflateStream> {
         let mut inflater = BlockInflater::new();
         let (mut rest, mut blocks, mut inflated) = (stream, Vec::new(), Vec::new());
         let mut buffer = vec![0; output];
@@ -134,9 +134,9 @@ mod tests {
             rest = &rest[step.taken..];
             inflated.extend(&buffer[..step.given]);
             match step.stop {
-                Stop::End(bit) => return Ok((inflated, blocks, bit)),
-                Stop::Block(bit) => blocks.push(bit),
-                Stop::Buffer => assert!(step.taken + step.given > 0, "it is cut short"),
+                InflateStop::End(bit) => return Ok((inflated, blocks, bit)),
+                InflateStop::Block(bit) => blocks.push(bit),
+                InflateStop::Buffer => assert!(step.taken + step.given > 0, "it is cut short"),
             }
         }
     }
@@ -183,7 +183,7 @@ mod tests {
             inflater.reset();
             let step = inflater.step(&stream, &mut buffer).unwrap();
             assert_eq!((&buffer[..step.given], step.taken), (&b"import os"[..], stream.len()));
-            assert!(matches!(step.stop, Stop::End(_)));
+            assert!(matches!(step.stop, InflateStop::End(_)));
         }
     }
 }

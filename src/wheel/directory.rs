@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::error::{Defect, Fault};
-use super::source::{Fields, Source};
+use super::error::{StrictArchiveError, WheelErrorKind};
+use super::source::{ArchiveFile, LittleEndianFields};
 
 /// The largest central directory that is read: some hundred thousand entries.
 const LARGEST: u64 = 64 << 20;
@@ -25,7 +25,7 @@ const SEE_ZIP64_16: u16 = u16::MAX;
 pub(super) const SEE_ZIP64_32: u32 = u32::MAX;
 
 /// A header of the central directory.
-pub(super) struct Header {
+pub(super) struct CentralHeader {
     pub name: String,
     /// The system that made the entry (APPNOTE 4.4.2): 3 is Unix.
     pub system: u8,
@@ -43,38 +43,38 @@ pub(super) struct Header {
 }
 
 /// The central directory.
-pub(super) struct Directory {
-    pub headers: Vec<Header>,
+pub(super) struct CentralDirectory {
+    pub headers: Vec<CentralHeader>,
     /// Where it begins, which is where the last entry must end.
     pub offset: u64,
 }
 
 /// Reads the central directory. It ends where the end records begin, and they end where the file ends.
-pub(super) fn read(source: &Source) -> Result<Directory, Defect> {
+pub(super) fn read(source: &ArchiveFile) -> Result<CentralDirectory, StrictArchiveError> {
     let end = read_end(source)?;
     if end.size.checked_add(end.offset) != Some(end.position) {
-        return Err(Fault::DirectoryPlace { offset: end.offset, size: end.size, end: end.position }.into());
+        return Err(WheelErrorKind::DirectoryPlace { offset: end.offset, size: end.size, end: end.position }.into());
     }
     if end.size > LARGEST {
-        return Err(Fault::DirectorySize(end.size).into());
+        return Err(WheelErrorKind::DirectorySize(end.size).into());
     }
     let mut bytes = vec![0; end.size as usize];
     source.fill(end.offset, &mut bytes)?;
-    let mut fields = Fields(&bytes);
+    let mut fields = LittleEndianFields(&bytes);
     let mut headers = Vec::new();
     while !fields.0.is_empty() {
         let position = end.position - fields.0.len() as u64;
         headers.push(read_header(&mut fields, position)?);
     }
     if headers.len() as u64 != end.entries {
-        return Err(Fault::Count { stated: end.entries, found: headers.len() as u64 }.into());
+        return Err(WheelErrorKind::Count { stated: end.entries, found: headers.len() as u64 }.into());
     }
-    Ok(Directory { headers, offset: end.offset })
+    Ok(CentralDirectory { headers, offset: end.offset })
 }
 
 /// What the end records say.
 #[derive(Clone, Copy)]
-struct End {
+struct EndOfDirectory {
     /// Where the first of the end records begins.
     position: u64,
     entries: u64,
@@ -85,28 +85,28 @@ struct End {
 }
 
 /// Reads the end record, and the zip64 end record if there is one.
-fn read_end(source: &Source) -> Result<End, Fault> {
+fn read_end(source: &ArchiveFile) -> Result<EndOfDirectory, WheelErrorKind> {
     let tail_size = source.length.min((END_SIZE + usize::from(u16::MAX)) as u64);
     let mut tail = vec![0; tail_size as usize];
     source.fill(source.length - tail_size, &mut tail)?;
 
     // Readers look for the last signature. Only where that one's record ends with the file do all of them see one archive.
     let start = tail.windows(END_SIZE).rposition(|record| record.starts_with(&END_SIGNATURE.to_le_bytes()));
-    let start = start.ok_or(Fault::NoEnd)?;
+    let start = start.ok_or(WheelErrorKind::NoEnd)?;
     let position = source.length - (tail.len() - start) as u64;
-    let mut fields = Fields(&tail[start + 4..]);
-    let (end, comment_size) = take_end(&mut fields, position).ok_or(Fault::NoEnd)?;
+    let mut fields = LittleEndianFields(&tail[start + 4..]);
+    let (end, comment_size) = take_end(&mut fields, position).ok_or(WheelErrorKind::NoEnd)?;
     let comment = fields.0;
     let stated = u64::from(comment_size);
     match (comment.len() as u64).checked_sub(stated) {
         Some(0) => {}
-        None => return Err(Fault::CommentCutShort(stated - comment.len() as u64)),
-        Some(_) if hides_archive(&tail[..start], tail.len() - start) => return Err(Fault::Comment),
-        Some(trailing) => return Err(Fault::TrailingBytes(trailing)),
+        None => return Err(WheelErrorKind::CommentCutShort(stated - comment.len() as u64)),
+        Some(_) if hides_archive(&tail[..start], tail.len() - start) => return Err(WheelErrorKind::Comment),
+        Some(trailing) => return Err(WheelErrorKind::TrailingBytes(trailing)),
     }
     // Every signature of an archive has such bytes, and no text does.
     if comment.iter().any(|byte| (1..=8).contains(byte)) || hides_archive(&tail[..start], tail.len() - start) {
-        return Err(Fault::Comment);
+        return Err(WheelErrorKind::Comment);
     }
     read_zip64_end(source, &end)
 }
@@ -131,7 +131,7 @@ struct EndRecord {
 }
 
 /// Takes an end record after its signature, up to its comment, whose size is returned.
-fn take_end(fields: &mut Fields, position: u64) -> Option<(EndRecord, u16)> {
+fn take_end(fields: &mut LittleEndianFields, position: u64) -> Option<(EndRecord, u16)> {
     let end = EndRecord {
         position,
         disks: [fields.u16()?, fields.u16()?],
@@ -144,7 +144,7 @@ fn take_end(fields: &mut Fields, position: u64) -> Option<(EndRecord, u16)> {
 }
 
 /// Reads the zip64 end record before `end`, if there is one; else returns what `end` says.
-fn read_zip64_end(source: &Source, end: &EndRecord) -> Result<End, Fault> {
+fn read_zip64_end(source: &ArchiveFile, end: &EndRecord) -> Result<EndOfDirectory, WheelErrorKind> {
     let locator_position = end.position.checked_sub(ZIP64_LOCATOR_SIZE);
     let locator = match locator_position {
         Some(position) => source.bytes(position, ZIP64_LOCATOR_SIZE as usize)?,
@@ -153,59 +153,59 @@ fn read_zip64_end(source: &Source, end: &EndRecord) -> Result<End, Fault> {
     let (Some(locator_position), Some(locator)) = (locator_position, locator) else {
         return plain_end(end);
     };
-    let mut fields = Fields(&locator);
+    let mut fields = LittleEndianFields(&locator);
     if fields.u32() != Some(ZIP64_LOCATOR_SIGNATURE) {
         return plain_end(end);
     }
     let (disk, position, disks) = (fields.u32(), fields.u64(), fields.u32());
     if disk != Some(0) || disks.is_none_or(|disks| disks > 1) {
-        return Err(Fault::MultipleDisks);
+        return Err(WheelErrorKind::MultipleDisks);
     }
     let position = position
         .filter(|position| *position <= locator_position)
-        .ok_or(Fault::Zip64End("record is not where its locator says"))?;
+        .ok_or(WheelErrorKind::Zip64End("record is not where its locator says"))?;
     let record = source.bytes(position, ZIP64_END_SIZE as usize)?;
-    let record = record.ok_or(Fault::Zip64End("record is not where its locator says"))?;
+    let record = record.ok_or(WheelErrorKind::Zip64End("record is not where its locator says"))?;
     let zip64 = zip64_end_fields(&record, position, locator_position)?;
     let agrees_32 = |plain: u32, wide: u64| plain == SEE_ZIP64_32 || u64::from(plain) == wide;
     let agrees_16 = |plain: u16, wide: u64| plain == SEE_ZIP64_16 || u64::from(plain) == wide;
     if end.disks.iter().any(|disk| *disk != 0 && *disk != SEE_ZIP64_16) {
-        return Err(Fault::MultipleDisks);
+        return Err(WheelErrorKind::MultipleDisks);
     }
     if !agrees_16(end.entries, zip64.entries)
         || !agrees_16(end.entries_here, zip64.entries)
         || !agrees_32(end.size, zip64.size)
         || !agrees_32(end.offset, zip64.offset)
     {
-        return Err(Fault::Zip64End("record disagrees with the plain end of central directory record"));
+        return Err(WheelErrorKind::Zip64End("record disagrees with the plain end of central directory record"));
     }
     Ok(zip64)
 }
 
-fn plain_end(end: &EndRecord) -> Result<End, Fault> {
+fn plain_end(end: &EndRecord) -> Result<EndOfDirectory, WheelErrorKind> {
     if end.disks != [0, 0] || end.entries_here != end.entries {
-        return Err(Fault::MultipleDisks);
+        return Err(WheelErrorKind::MultipleDisks);
     }
     let EndRecord { position, entries, size, offset, .. } = *end;
-    Ok(End { position, entries: entries.into(), size: size.into(), offset: offset.into() })
+    Ok(EndOfDirectory { position, entries: entries.into(), size: size.into(), offset: offset.into() })
 }
 
 /// Parses the zip64 end record at `position`; it must end where its locator begins, and have no extensible data sector.
-fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Result<End, Fault> {
-    let missing = || Fault::Zip64End("record is not where its locator says");
-    let mut fields = Fields(record);
+fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Result<EndOfDirectory, WheelErrorKind> {
+    let missing = || WheelErrorKind::Zip64End("record is not where its locator says");
+    let mut fields = LittleEndianFields(record);
     if fields.u32() != Some(ZIP64_END_SIGNATURE) {
         return Err(missing());
     }
     let size_after_this = fields.u64().ok_or_else(missing)?;
     if size_after_this > ZIP64_END_SIZE - 12 {
-        return Err(Fault::Zip64End("record has an extensible data sector"));
+        return Err(WheelErrorKind::Zip64End("record has an extensible data sector"));
     }
     if size_after_this < ZIP64_END_SIZE - 12 {
-        return Err(Fault::Zip64End("record is too short"));
+        return Err(WheelErrorKind::Zip64End("record is too short"));
     }
     if position + ZIP64_END_SIZE != locator_position {
-        return Err(Fault::Zip64End("record does not end where its locator begins"));
+        return Err(WheelErrorKind::Zip64End("record does not end where its locator begins"));
     }
     // The versions that made it and that are needed.
     fields.bytes(4);
@@ -213,26 +213,26 @@ fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Resu
     let mut number = || fields.u64().ok_or_else(missing);
     let (entries_here, entries, size, offset) = (number()?, number()?, number()?, number()?);
     if disks != [Some(0), Some(0)] || entries_here != entries {
-        return Err(Fault::MultipleDisks);
+        return Err(WheelErrorKind::MultipleDisks);
     }
-    Ok(End { position, entries, size, offset })
+    Ok(EndOfDirectory { position, entries, size, offset })
 }
 
 /// Takes one header; `position` is where it begins in the file.
-fn read_header(fields: &mut Fields, position: u64) -> Result<Header, Defect> {
-    let broken = || Fault::Directory(position);
+fn read_header(fields: &mut LittleEndianFields, position: u64) -> Result<CentralHeader, StrictArchiveError> {
+    let broken = || WheelErrorKind::Directory(position);
     let before = fields.0.len();
     if fields.u32() != Some(HEADER_SIGNATURE) {
         return Err(broken().into());
     }
-    let raw = RawHeader::take(fields).ok_or_else(broken)?;
+    let raw = RawCentralHeader::take(fields).ok_or_else(broken)?;
     let lossy = || String::from_utf8_lossy(raw.name).into_owned();
     let place = position..position + (before - fields.0.len()) as u64;
     raw.check(place).map_err(|fault| fault.at(lossy()))
 }
 
 /// A header as it is written.
-struct RawHeader<'a> {
+struct RawCentralHeader<'a> {
     made_by: u16,
     flags: u16,
     method: u16,
@@ -246,8 +246,8 @@ struct RawHeader<'a> {
     extra: &'a [u8],
 }
 
-impl<'a> RawHeader<'a> {
-    fn take(fields: &mut Fields<'a>) -> Option<Self> {
+impl<'a> RawCentralHeader<'a> {
+    fn take(fields: &mut LittleEndianFields<'a>) -> Option<Self> {
         let made_by = fields.u16()?;
         // The version that is needed says less than flags and method do.
         fields.u16()?;
@@ -266,31 +266,31 @@ impl<'a> RawHeader<'a> {
         Some(Self { made_by, flags, method, crc32, compressed_size, size, disk, attributes, offset, name, extra })
     }
 
-    fn check(&self, place: Range<u64>) -> Result<Header, Fault> {
-        let name = std::str::from_utf8(self.name).map_err(|_| Fault::Name("it is not UTF-8"))?;
-        let extra = Extra::parse(self.extra)?;
+    fn check(&self, place: Range<u64>) -> Result<CentralHeader, WheelErrorKind> {
+        let name = std::str::from_utf8(self.name).map_err(|_| WheelErrorKind::Name("it is not UTF-8"))?;
+        let extra = ExtraField::parse(self.extra)?;
         extra.check_name(name)?;
         // 4.5.3: only fields that say so are in the zip64 field, in this order.
-        let mut zip64 = Fields(extra.zip64.unwrap_or_default());
+        let mut zip64 = LittleEndianFields(extra.zip64.unwrap_or_default());
         let mut wide = |plain: u32| {
             if plain == SEE_ZIP64_32 && extra.zip64.is_some() {
-                zip64.u64().ok_or(Fault::Extra("has too short a zip64 field"))
+                zip64.u64().ok_or(WheelErrorKind::Extra("has too short a zip64 field"))
             } else {
                 Ok(plain.into())
             }
         };
         let (size, compressed_size, offset) = (wide(self.size)?, wide(self.compressed_size)?, wide(self.offset)?);
         let disk = match self.disk {
-            SEE_ZIP64_16 => zip64.u32().ok_or(Fault::MultipleDisks)?,
+            SEE_ZIP64_16 => zip64.u32().ok_or(WheelErrorKind::MultipleDisks)?,
             disk => disk.into(),
         };
         if disk != 0 {
-            return Err(Fault::MultipleDisks);
+            return Err(WheelErrorKind::MultipleDisks);
         }
         if !zip64.0.is_empty() || extra.zip64.is_some_and(<[u8]>::is_empty) {
-            return Err(Fault::Extra("has a zip64 field with more than is needed"));
+            return Err(WheelErrorKind::Extra("has a zip64 field with more than is needed"));
         }
-        Ok(Header {
+        Ok(CentralHeader {
             name: name.to_owned(),
             system: (self.made_by >> 8) as u8,
             flags: self.flags,
@@ -307,19 +307,19 @@ impl<'a> RawHeader<'a> {
 
 /// The parts of an extra field that change what an entry is.
 #[derive(Default)]
-pub(super) struct Extra<'a> {
+pub(super) struct ExtraField<'a> {
     /// Sizes and offset of 64 bits (4.5.3).
     pub zip64: Option<&'a [u8]>,
     /// Another name (Info-ZIP Unicode Path, 4.6.9).
     unicode_path: Option<&'a [u8]>,
 }
 
-impl<'a> Extra<'a> {
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
+impl<'a> ExtraField<'a> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, WheelErrorKind> {
         let mut extra = Self::default();
-        let mut fields = Fields(bytes);
+        let mut fields = LittleEndianFields(bytes);
         while !fields.0.is_empty() {
-            let broken = Fault::Extra("is broken");
+            let broken = WheelErrorKind::Extra("is broken");
             let (Some(id), Some(size)) = (fields.u16(), fields.u16()) else { return Err(broken) };
             let Some(content) = fields.bytes(size.into()) else { return Err(broken) };
             let taken = match id {
@@ -328,17 +328,19 @@ impl<'a> Extra<'a> {
                 _ => None,
             };
             if taken.is_some() {
-                return Err(Fault::Extra("has one field twice"));
+                return Err(WheelErrorKind::Extra("has one field twice"));
             }
         }
         Ok(extra)
     }
 
     /// Checks that no reader can see another name than `name`.
-    pub fn check_name(&self, name: &str) -> Result<(), Fault> {
+    pub fn check_name(&self, name: &str) -> Result<(), WheelErrorKind> {
         // One byte of version and the CRC-32 of the header's name precede the other name.
         match self.unicode_path {
-            Some(field) if field.get(5..) != Some(name.as_bytes()) => Err(Fault::Extra("gives it another name")),
+            Some(field) if field.get(5..) != Some(name.as_bytes()) => {
+                Err(WheelErrorKind::Extra("gives it another name"))
+            }
             _ => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Fault;
+use super::error::WheelErrorKind;
 
 /// A script that an installer makes: it imports an object and calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +32,12 @@ impl EntryPoint {
 
 /// Parses the console and GUI scripts in an `entry_points.txt`, ordered by name. What other groups hold is the affair of
 /// the programs that read them.
-pub(super) fn parse(text: &[u8]) -> Result<Vec<EntryPoint>, Fault> {
-    let text = std::str::from_utf8(text).map_err(|_| Fault::NotUtf8)?;
+pub(super) fn parse(text: &[u8]) -> Result<Vec<EntryPoint>, WheelErrorKind> {
+    let text = std::str::from_utf8(text).map_err(|_| WheelErrorKind::NotUtf8)?;
     let mut scripts: BTreeMap<&str, EntryPoint> = BTreeMap::new();
     let mut in_scripts = false;
     for (index, line) in text.lines().enumerate() {
-        let invalid = |reason: String| Fault::EntryPoint { line: index + 1, reason };
+        let invalid = |reason: String| WheelErrorKind::EntryPoint { line: index + 1, reason };
         let line = line.split(['#', ';']).next().unwrap_or_default().trim();
         if line.is_empty() {
             continue;
@@ -81,19 +81,19 @@ fn parse_reference(reference: &str) -> Option<(&str, &str)> {
 }
 
 /// Checks the file name of a script: one component, and not an interpreter's name.
-pub(super) fn check_script_name(name: &str) -> Result<(), Fault> {
+pub(super) fn check_script_name(name: &str) -> Result<(), WheelErrorKind> {
     let is_file_name = !matches!(name, "" | "." | "..")
         && !name.contains(['/', '\\'])
         && !name.chars().any(char::is_control)
         && name.trim() == name;
     if !is_file_name {
-        return Err(Fault::ScriptName(name.to_owned()));
+        return Err(WheelErrorKind::ScriptName(name.to_owned()));
     }
     // Compared as a file system would that ignores case.
     let lower = name.to_ascii_lowercase();
     let stem = lower.strip_suffix(".exe").unwrap_or(&lower);
     let stem = stem.strip_suffix(".py").unwrap_or(stem);
-    if is_interpreter(stem) { Err(Fault::ReservedScript(stem.to_owned())) } else { Ok(()) }
+    if is_interpreter(stem) { Err(WheelErrorKind::ReservedScript(stem.to_owned())) } else { Ok(()) }
 }
 
 /// Returns whether a name is an interpreter's: `python`, `python3`, `python3.13`, `python3.13t`, `pypy3` and the like.

@@ -13,7 +13,7 @@ pub struct WheelError {
     /// The entry of the archive that is at fault, if it is one; it may be any text.
     pub entry: Option<String>,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: WheelErrorKind,
 }
 
 impl std::error::Error for WheelError {
@@ -36,11 +36,13 @@ impl WheelError {
     /// Returns what can be done about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match &self.fault {
-            Fault::Read(_) => return Vec::new(),
+            WheelErrorKind::Read(_) => return Vec::new(),
             fault if fault.is_damage() => {
                 "the file is damaged: remove it from where it was fetched to, and fetch it again"
             }
-            Fault::PlaceTaken => "two of the wheel's files want one place: another version of the wheel may differ",
+            WheelErrorKind::PlaceTaken => {
+                "two of the wheel's files want one place: another version of the wheel may differ"
+            }
             _ => "the wheel was built wrongly: lock another version, or ask its maintainers to build it anew",
         };
         vec![hint.to_owned()]
@@ -49,29 +51,29 @@ impl WheelError {
 
 /// A fault, and the entry it is in.
 #[derive(Debug)]
-pub struct Defect {
+pub struct StrictArchiveError {
     /// The entry; none if the archive as a whole is wrong. It may be any text.
     pub entry: Option<String>,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: WheelErrorKind,
 }
 
-impl Defect {
+impl StrictArchiveError {
     /// Names the wheel.
     pub(super) fn of(self, wheel: &WheelFilename) -> WheelError {
         WheelError { wheel: wheel.to_string(), entry: self.entry, fault: self.fault }
     }
 }
 
-impl From<Fault> for Defect {
-    fn from(fault: Fault) -> Self {
+impl From<WheelErrorKind> for StrictArchiveError {
+    fn from(fault: WheelErrorKind) -> Self {
         Self { entry: None, fault }
     }
 }
 
 /// A field of which the archive has two copies: one in an entry's local header, one in the central directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum HeaderField {
     /// The name.
     Name,
     /// The general purpose flags.
@@ -86,7 +88,7 @@ pub enum Field {
     Size,
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for HeaderField {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Name => "name",
@@ -101,7 +103,7 @@ impl fmt::Display for Field {
 
 /// What is wrong with a wheel, or with one of its entries.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum WheelErrorKind {
     /// The file cannot be read.
     #[error("it cannot be read")]
     Read(#[source] io::Error),
@@ -186,7 +188,7 @@ pub enum Fault {
     NoLocalHeader(u64),
     /// The two copies of a field differ.
     #[error("the local header and the central directory disagree on its {0}")]
-    Disagreement(Field),
+    Disagreement(HeaderField),
     /// The entry's bytes are also another's.
     #[error("it overlaps what follows it by {0} bytes")]
     Overlap(u64),
@@ -201,7 +203,7 @@ pub enum Fault {
     DescriptorUnexpected,
     /// The data descriptor states something else than the central directory.
     #[error("its data descriptor and the central directory disagree on its {0}")]
-    DescriptorMismatch(Field),
+    DescriptorMismatch(HeaderField),
     /// A stored entry has two sizes.
     #[error("it is stored, but its compressed size ({compressed}) is not its size ({size})")]
     StoredSizes {
@@ -328,10 +330,10 @@ pub enum Fault {
     Place(&'static str),
 }
 
-impl Fault {
+impl WheelErrorKind {
     /// Names the entry that the fault is in.
-    pub(super) fn at(self, entry: impl Into<String>) -> Defect {
-        Defect { entry: Some(entry.into()), fault: self }
+    pub(super) fn at(self, entry: impl Into<String>) -> StrictArchiveError {
+        StrictArchiveError { entry: Some(entry.into()), fault: self }
     }
 
     /// Returns whether a transfer that went wrong explains the fault better than a wrong build.

@@ -1,15 +1,15 @@
 //! Inflating an entry once, in bounded memory, to verify it.
 
-use super::blocks::{BlockInflater, Step, Stop};
-use super::error::Fault;
-use super::source::Source;
+use super::blocks::{BlockInflater, InflateStep, InflateStop};
+use super::error::WheelErrorKind;
+use super::source::ArchiveFile;
 use crate::tree::{Compression, Form};
 
 /// The size of each buffer, in bytes.
 const BUFFER: usize = 64 << 10;
 
 /// Where an entry's bytes lie, and what they are stated to be.
-pub struct Stated {
+pub struct DeclaredExtent {
     /// Where the compressed bytes begin, from the beginning of the file.
     pub offset: u64,
     /// The number of compressed bytes.
@@ -44,7 +44,12 @@ impl Inflater {
 
     /// Inflates an entry and gives its bytes to `sink`, in pieces of which all but the last fill a buffer; returns the
     /// entry's form. Stops as soon as more comes out than is stated.
-    pub(super) fn run(&mut self, source: &Source, stated: &Stated, mut sink: impl FnMut(&[u8])) -> Result<Form, Fault> {
+    pub(super) fn run(
+        &mut self,
+        source: &ArchiveFile,
+        stated: &DeclaredExtent,
+        mut sink: impl FnMut(&[u8]),
+    ) -> Result<Form, WheelErrorKind> {
         let mut crc32 = crc32fast::Hasher::new();
         let mut count = |bytes: &[u8]| {
             crc32.update(bytes);
@@ -56,14 +61,19 @@ impl Inflater {
         };
         let actual = crc32.finalize();
         if actual != stated.crc32 {
-            return Err(Fault::Crc32 { stated: stated.crc32, actual });
+            return Err(WheelErrorKind::Crc32 { stated: stated.crc32, actual });
         }
         Ok(form)
     }
 
     /// Passes a stored entry on.
-    fn copy(&mut self, source: &Source, stated: &Stated, sink: &mut impl FnMut(&[u8])) -> Result<Form, Fault> {
-        let mut input = Input { offset: stated.offset, left: stated.compressed_size };
+    fn copy(
+        &mut self,
+        source: &ArchiveFile,
+        stated: &DeclaredExtent,
+        sink: &mut impl FnMut(&[u8]),
+    ) -> Result<Form, WheelErrorKind> {
+        let mut input = EntryReader { offset: stated.offset, left: stated.compressed_size };
         while input.left > 0 {
             sink(input.next(source, &mut self.input)?);
         }
@@ -71,9 +81,14 @@ impl Inflater {
     }
 
     /// Inflates a deflated entry (RFC 1951).
-    fn inflate(&mut self, source: &Source, stated: &Stated, sink: &mut impl FnMut(&[u8])) -> Result<Form, Fault> {
+    fn inflate(
+        &mut self,
+        source: &ArchiveFile,
+        stated: &DeclaredExtent,
+        sink: &mut impl FnMut(&[u8]),
+    ) -> Result<Form, WheelErrorKind> {
         self.blocks.reset();
-        let mut input = Input { offset: stated.offset, left: stated.compressed_size };
+        let mut input = EntryReader { offset: stated.offset, left: stated.compressed_size };
         let mut compressed: &[u8] = &[];
         let (mut filled, mut size) = (0, 0);
         let mut final_block = 0;
@@ -82,44 +97,44 @@ impl Inflater {
                 compressed = input.next(source, &mut self.input)?;
             }
             let step = self.blocks.step(compressed, &mut self.output[filled..]);
-            let Step { taken, given, stop } = step.map_err(|_| Fault::Deflate("is not valid"))?;
+            let InflateStep { taken, given, stop } = step.map_err(|_| WheelErrorKind::Deflate("is not valid"))?;
             compressed = &compressed[taken..];
             filled += given;
             size += given as u64;
             if size > stated.size {
-                return Err(Fault::TooLong(stated.size));
+                return Err(WheelErrorKind::TooLong(stated.size));
             }
-            if matches!(stop, Stop::End(_)) || filled == self.output.len() {
+            if matches!(stop, InflateStop::End(_)) || filled == self.output.len() {
                 sink(&self.output[..filled]);
                 filled = 0;
             }
             match stop {
-                Stop::End(bit) => break bit,
-                Stop::Block(bit) => final_block = bit,
-                Stop::Buffer if taken == 0 && given == 0 => return Err(Fault::Deflate("is cut short")),
-                Stop::Buffer => {}
+                InflateStop::End(bit) => break bit,
+                InflateStop::Block(bit) => final_block = bit,
+                InflateStop::Buffer if taken == 0 && given == 0 => return Err(WheelErrorKind::Deflate("is cut short")),
+                InflateStop::Buffer => {}
             }
         };
         let trailing = stated.compressed_size - end.div_ceil(8);
         if trailing > 0 {
-            return Err(Fault::DeflateTrailing(trailing));
+            return Err(WheelErrorKind::DeflateTrailing(trailing));
         }
         if size != stated.size {
-            return Err(Fault::TooShort { stated: stated.size, actual: size });
+            return Err(WheelErrorKind::TooShort { stated: stated.size, actual: size });
         }
         Ok(Form::Deflated { final_block, end })
     }
 }
 
 /// The bytes of an entry that are still to be read.
-struct Input {
+struct EntryReader {
     offset: u64,
     left: u64,
 }
 
-impl Input {
+impl EntryReader {
     /// Reads as much as `buffer` holds; nothing when nothing is left.
-    fn next<'a>(&mut self, source: &Source, buffer: &'a mut [u8]) -> Result<&'a [u8], Fault> {
+    fn next<'a>(&mut self, source: &ArchiveFile, buffer: &'a mut [u8]) -> Result<&'a [u8], WheelErrorKind> {
         let size = self.left.min(buffer.len() as u64);
         let chunk = &mut buffer[..size as usize];
         source.fill(self.offset, chunk)?;

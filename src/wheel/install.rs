@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::entry_points::{self, EntryPoint};
-use super::error::{Defect, Fault, WheelError};
-use super::inventory::{Inventory, LARGEST_TEXT, Part, WheelFile};
-use super::record::{self, Stated};
+use super::error::{StrictArchiveError, WheelError, WheelErrorKind};
+use super::inventory::{LARGEST_TEXT, SchemePart, WheelFile, WheelInventory};
+use super::record::{self, DigestAndSize};
 use crate::digest::Sha256;
 use crate::name::DistributionName;
 use crate::platform::Scheme;
@@ -30,7 +30,7 @@ pub struct Wheel {
     /// The file's size in bytes.
     pub size: u64,
     /// What strict reading found in it.
-    pub inventory: Inventory,
+    pub inventory: WheelInventory,
 }
 
 impl Wheel {
@@ -40,7 +40,7 @@ impl Wheel {
     /// The wheel's file cannot be read.
     pub fn metadata(&self) -> io::Result<Vec<u8>> {
         let path = format!("{}/METADATA", self.inventory.dist_info);
-        let is_metadata = |file: &&WheelFile| file.part == Part::Library && file.path == path;
+        let is_metadata = |file: &&WheelFile| file.part == SchemePart::Library && file.path == path;
         let file = self.inventory.files.iter().find(is_metadata).ok_or(io::ErrorKind::NotFound)?;
         let content = Content::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
         content.read(LARGEST_TEXT)
@@ -49,25 +49,25 @@ impl Wheel {
 
 /// How an installation differs from its wheel. RECORD follows.
 #[derive(Debug, Clone, Default)]
-pub struct Changes {
-    /// The files that are left out, by their positions in [`Inventory::files`].
+pub struct InstallChanges {
+    /// The files that are left out, by their positions in [`WheelInventory::files`].
     pub left_out: BTreeSet<usize>,
     /// Other bytes for files, by the positions of these.
-    pub replaced: BTreeMap<usize, Packed>,
+    pub replaced: BTreeMap<usize, DerivedFile>,
     /// Bytecode, by its path below site-packages. RECORD lists it without a digest, as pip does.
-    pub bytecode: BTreeMap<String, Packed>,
+    pub bytecode: BTreeMap<String, DerivedFile>,
 }
 
 /// Bytes that were made of a wheel's, in a file of the cache.
 #[derive(Debug, Clone)]
-pub struct Packed {
+pub struct DerivedFile {
     /// The file.
     pub archive: Arc<PathBuf>,
     /// Where in the file.
     pub extent: Extent,
 }
 
-impl Packed {
+impl DerivedFile {
     fn content(&self) -> Content {
         Content::Archived { archive: self.archive.clone(), extent: self.extent.clone() }
     }
@@ -80,7 +80,7 @@ impl Packed {
 /// Two files want one place, or a file's place is not valid.
 pub fn install(
     wheel: &Wheel,
-    changes: &Changes,
+    changes: &InstallChanges,
     scheme: &Scheme,
     interpreter: &str,
 ) -> Result<Vec<(TreePath, Entry)>, WheelError> {
@@ -90,22 +90,22 @@ pub fn install(
 /// Returns where the files of one part of a distribution go under a scheme: the folder that [`WheelFile::path`] is below.
 ///
 /// [`WheelFile::path`]: super::WheelFile::path
-pub fn folder<'a>(part: Part, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
+pub fn folder<'a>(part: SchemePart, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
     match part {
-        Part::Library => (&*scheme.site_packages).into(),
-        Part::Headers => join(&scheme.headers, name.as_str()).into(),
-        Part::Scripts => (&*scheme.scripts).into(),
-        Part::Data => (&*scheme.data).into(),
+        SchemePart::Library => (&*scheme.site_packages).into(),
+        SchemePart::Headers => join(&scheme.headers, name.as_str()).into(),
+        SchemePart::Scripts => (&*scheme.scripts).into(),
+        SchemePart::Data => (&*scheme.data).into(),
     }
 }
 
 fn install_files(
     wheel: &Wheel,
-    changes: &Changes,
+    changes: &InstallChanges,
     scheme: &Scheme,
     interpreter: &str,
-) -> Result<Vec<(TreePath, Entry)>, Defect> {
-    let Inventory { name, dist_info, files, entry_points, .. } = &wheel.inventory;
+) -> Result<Vec<(TreePath, Entry)>, StrictArchiveError> {
+    let WheelInventory { name, dist_info, files, entry_points, .. } = &wheel.inventory;
     let launchers = launchers(entry_points, interpreter);
     let mut installation =
         Installation::new(&wheel.inventory, &scheme.site_packages, files.len() + launchers.len() + 1);
@@ -114,13 +114,13 @@ fn install_files(
             continue;
         }
         let mode = match file.part {
-            Part::Library | Part::Headers => file.mode,
-            Part::Data => {
+            SchemePart::Library | SchemePart::Headers => file.mode,
+            SchemePart::Data => {
                 check_data(scheme, &file.path).map_err(|fault| fault.at(&*file.path))?;
                 file.mode
             }
-            Part::Scripts if replaced_by(&file.path, &launchers) => continue,
-            Part::Scripts => Mode::EXECUTABLE,
+            SchemePart::Scripts if replaced_by(&file.path, &launchers) => continue,
+            SchemePart::Scripts => Mode::EXECUTABLE,
         };
         let prefix = &*folder(file.part, name, scheme);
         match (&file.script, changes.replaced.get(&position)) {
@@ -152,11 +152,11 @@ struct Installation<'a> {
     site_packages: &'a str,
     origin: Origin,
     files: Vec<(TreePath, Entry)>,
-    rows: Vec<(String, Stated)>,
+    rows: Vec<(String, DigestAndSize)>,
 }
 
 impl<'a> Installation<'a> {
-    fn new(inventory: &Inventory, site_packages: &'a str, capacity: usize) -> Self {
+    fn new(inventory: &WheelInventory, site_packages: &'a str, capacity: usize) -> Self {
         let distribution = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
         let origin = Origin::Distribution(Arc::new(distribution));
         Self { site_packages, origin, files: Vec::with_capacity(capacity), rows: Vec::with_capacity(capacity) }
@@ -169,8 +169,8 @@ impl<'a> Installation<'a> {
         mode: Mode,
         content: Content,
         sha256: Option<Sha256>,
-    ) -> Result<(), Defect> {
-        let place = TreePath::below(prefix, path).map_err(|invalid| Fault::Place(invalid.reason).at(path))?;
+    ) -> Result<(), StrictArchiveError> {
+        let place = TreePath::below(prefix, path).map_err(|invalid| WheelErrorKind::Place(invalid.reason).at(path))?;
         let stated = sha256.map(|sha256| (sha256, content.size()));
         self.rows.push((relative(self.site_packages, place.as_str()), stated));
         self.files.push((place, Entry { access: Access::root(mode), content, origin: self.origin.clone() }));
@@ -178,18 +178,18 @@ impl<'a> Installation<'a> {
     }
 
     /// Adds a file that is not in the wheel as it is to be.
-    fn write(&mut self, prefix: &str, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), Defect> {
+    fn write(&mut self, prefix: &str, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), StrictArchiveError> {
         let sha256 = Sha256::of(&bytes);
         self.add(prefix, path, mode, Content::Bytes(bytes.into()), Some(sha256))
     }
 
     /// Adds RECORD and returns all files, ordered by path.
-    fn finish(mut self, record_path: &str) -> Result<Vec<(TreePath, Entry)>, Defect> {
+    fn finish(mut self, record_path: &str) -> Result<Vec<(TreePath, Entry)>, StrictArchiveError> {
         let text = record::write(record_path, &self.rows);
         self.write(self.site_packages, record_path, Mode::REGULAR, text)?;
         self.files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match self.files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(Fault::PlaceTaken.at(pair[0].0.as_str())),
+            Some(pair) => Err(WheelErrorKind::PlaceTaken.at(pair[0].0.as_str())),
             None => Ok(self.files),
         }
     }
@@ -217,7 +217,7 @@ fn replaced_by(script: &str, launchers: &[EntryPoint]) -> bool {
 }
 
 /// Checks that a file of the data part that gets among the scripts has a name that a script may have.
-fn check_data(scheme: &Scheme, path: &str) -> Result<(), Fault> {
+fn check_data(scheme: &Scheme, path: &str) -> Result<(), WheelErrorKind> {
     let place = join(&scheme.data, path);
     let name = match place.rsplit_once('/') {
         Some((folder, name)) if folder == scheme.scripts => name,

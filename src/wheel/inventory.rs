@@ -8,12 +8,12 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use super::archive::{Archive, Entry};
+use super::archive::{ArchiveEntry, StrictArchive};
 use super::entry_points::{self, EntryPoint};
-use super::error::{Defect, Fault, WheelError};
+use super::error::{StrictArchiveError, WheelError, WheelErrorKind};
 use super::inflate::Inflater;
 use super::metadata;
-use super::record::{self, Record, Row};
+use super::record::{self, RecordRow, RecordRows};
 use crate::digest::{Algorithm, Hasher, Sha256};
 use crate::name::DistributionName;
 use crate::tree::{Extent, Mode};
@@ -24,7 +24,7 @@ pub(super) const LARGEST_TEXT: u64 = 16 << 20;
 
 /// What strict reading found in a wheel: all that installing needs, so that a wheel is read only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inventory {
+pub struct WheelInventory {
     /// The distribution's name.
     pub name: DistributionName,
     /// The distribution's version, as the file name has it.
@@ -41,7 +41,7 @@ pub struct Inventory {
     pub requires: Vec<String>,
 }
 
-impl Inventory {
+impl WheelInventory {
     /// The version of what is kept: it is raised whenever an inventory's form changes, or reading becomes stricter.
     pub const FORMAT: u32 = 4;
 }
@@ -50,7 +50,7 @@ impl Inventory {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WheelFile {
     /// The part of the scheme that it goes to.
-    pub part: Part,
+    pub part: SchemePart,
     /// Its path below that part.
     pub path: String,
     /// Its permissions.
@@ -63,7 +63,7 @@ pub struct WheelFile {
 
 /// The part of a scheme that a file goes to; purelib and platlib are one place on every target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Part {
+pub enum SchemePart {
     /// purelib and platlib, and the wheel's root.
     Library,
     /// scripts.
@@ -77,20 +77,20 @@ pub enum Part {
 /// Reads a wheel strictly: every byte of the file is accounted for, and every entry is inflated once and checked.
 ///
 /// # Errors
-/// The file cannot be read, or is not a wheel that every installer would read alike: see [`Fault`].
-pub fn read(file: &File, filename: &WheelFilename) -> Result<Inventory, WheelError> {
+/// The file cannot be read, or is not a wheel that every installer would read alike: see [`WheelErrorKind`].
+pub fn read(file: &File, filename: &WheelFilename) -> Result<WheelInventory, WheelError> {
     read_inventory(file, filename).map_err(|defect| defect.of(filename))
 }
 
-fn read_inventory(file: &File, filename: &WheelFilename) -> Result<Inventory, Defect> {
-    let archive = Archive::open(file)?;
+fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventory, StrictArchiveError> {
+    let archive = StrictArchive::open(file)?;
     let dist_info = metadata::dist_info(&archive.entries)?;
     metadata::check_dist_info(&dist_info, filename).map_err(|fault| fault.at(&*dist_info))?;
-    let layout = Layout::new(dist_info);
+    let layout = WheelLayout::new(dist_info);
     let record = read_record(&archive, &layout)?;
 
-    let rest: Vec<&Entry> = archive.entries.iter().filter(|entry| entry.path != layout.record).collect();
-    let verify_one = |inflater: &mut Inflater, entry: &&Entry| {
+    let rest: Vec<&ArchiveEntry> = archive.entries.iter().filter(|entry| entry.path != layout.record).collect();
+    let verify_one = |inflater: &mut Inflater, entry: &&ArchiveEntry| {
         let keep = layout.keep(entry);
         verify(&archive, entry, record.get(&entry.path), keep, inflater)
     };
@@ -99,7 +99,7 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<Inventory, De
 
     let (mut files, mut texts) = (Vec::new(), HashMap::new());
     for (entry, result) in rest.into_iter().zip(results) {
-        let at = |fault: Fault| fault.at(&*entry.path);
+        let at = |fault: WheelErrorKind| fault.at(&*entry.path);
         let (extent, mut kept) = result.map_err(at)?;
         if layout.is_text(entry) {
             texts.insert(&*entry.path, kept.take().unwrap_or_default());
@@ -110,7 +110,7 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<Inventory, De
     }
     files.sort_unstable_by(|a, b| (a.part, &a.path).cmp(&(b.part, &b.path)));
 
-    let text = |path: &str| texts.get(path).ok_or_else(|| Fault::Missing.at(path));
+    let text = |path: &str| texts.get(path).ok_or_else(|| WheelErrorKind::Missing.at(path));
     let root_is_purelib = metadata::check_wheel(text(&layout.wheel)?).map_err(|fault| fault.at(&*layout.wheel))?;
     let requires =
         metadata::check_metadata(text(&layout.metadata)?, filename).map_err(|fault| fault.at(&*layout.metadata))?;
@@ -119,11 +119,11 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<Inventory, De
         None => Vec::new(),
     };
     let (name, version) = (filename.name.clone(), filename.version.clone());
-    Ok(Inventory { name, version, root_is_purelib, dist_info: layout.dist_info, files, entry_points, requires })
+    Ok(WheelInventory { name, version, root_is_purelib, dist_info: layout.dist_info, files, entry_points, requires })
 }
 
 /// The paths that mean something in a wheel.
-struct Layout {
+struct WheelLayout {
     dist_info: String,
     /// The `.data` folder.
     data: String,
@@ -133,7 +133,7 @@ struct Layout {
     entry_points: String,
 }
 
-impl Layout {
+impl WheelLayout {
     fn new(dist_info: String) -> Self {
         let below = |name: &str| format!("{dist_info}/{name}");
         Self {
@@ -147,7 +147,7 @@ impl Layout {
     }
 
     /// Returns whether an entry is one of the files that are read, rather than only installed.
-    fn is_text(&self, entry: &Entry) -> bool {
+    fn is_text(&self, entry: &ArchiveEntry) -> bool {
         !entry.is_folder && [&self.metadata, &self.wheel, &self.entry_points].contains(&&entry.path)
     }
 
@@ -157,7 +157,7 @@ impl Layout {
     }
 
     /// Returns where an entry goes; nowhere if it is a folder, or a file that each installer writes for itself.
-    fn place<'a>(&self, entry: &'a Entry) -> Result<Option<(Part, &'a str)>, Fault> {
+    fn place<'a>(&self, entry: &'a ArchiveEntry) -> Result<Option<(SchemePart, &'a str)>, WheelErrorKind> {
         if entry.is_folder || self.is_record(&entry.path) {
             return Ok(None);
         }
@@ -165,37 +165,37 @@ impl Layout {
             Some((folder, "INSTALLER" | "REQUESTED" | "direct_url.json")) if folder == self.dist_info => {
                 return Ok(None);
             }
-            Some((folder, rest)) if folder == self.data => match rest.split_once('/').ok_or(Fault::Scheme)? {
-                ("purelib" | "platlib", path) => (Part::Library, path),
-                ("headers", path) => (Part::Headers, path),
-                ("data", path) => (Part::Data, path),
-                ("scripts", name) if name.contains('/') => return Err(Fault::ScriptFolder),
+            Some((folder, rest)) if folder == self.data => match rest.split_once('/').ok_or(WheelErrorKind::Scheme)? {
+                ("purelib" | "platlib", path) => (SchemePart::Library, path),
+                ("headers", path) => (SchemePart::Headers, path),
+                ("data", path) => (SchemePart::Data, path),
+                ("scripts", name) if name.contains('/') => return Err(WheelErrorKind::ScriptFolder),
                 ("scripts", name) => {
                     entry_points::check_script_name(name)?;
-                    (Part::Scripts, name)
+                    (SchemePart::Scripts, name)
                 }
-                _ => return Err(Fault::Scheme),
+                _ => return Err(WheelErrorKind::Scheme),
             },
             // Some installers take every such folder for the wheel's own.
-            Some((folder, _)) if folder.ends_with(".data") => return Err(Fault::ForeignData),
-            _ => (Part::Library, &*entry.path),
+            Some((folder, _)) if folder.ends_with(".data") => return Err(WheelErrorKind::ForeignData),
+            _ => (SchemePart::Library, &*entry.path),
         };
         Ok(Some(place))
     }
 
     /// Returns which bytes of an entry are kept.
-    fn keep(&self, entry: &Entry) -> Keep {
+    fn keep(&self, entry: &ArchiveEntry) -> BytesToKeep {
         match self.place(entry) {
-            _ if self.is_text(entry) => Keep::All,
-            Ok(Some((Part::Scripts, _))) => Keep::Script,
-            _ => Keep::Nothing,
+            _ if self.is_text(entry) => BytesToKeep::All,
+            Ok(Some((SchemePart::Scripts, _))) => BytesToKeep::Script,
+            _ => BytesToKeep::Nothing,
         }
     }
 }
 
 /// Which bytes of an entry are kept while it is verified.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Keep {
+enum BytesToKeep {
     Nothing,
     All,
     /// All, if it is a script whose first line is to be rewritten.
@@ -203,19 +203,20 @@ enum Keep {
 }
 
 /// Reads RECORD and checks that it lists exactly the wheel's files.
-fn read_record(archive: &Archive, layout: &Layout) -> Result<Record, Defect> {
+fn read_record(archive: &StrictArchive, layout: &WheelLayout) -> Result<RecordRows, StrictArchiveError> {
     let entry = archive.entries.iter().find(|entry| !entry.is_folder && entry.path == layout.record);
-    let entry = entry.ok_or_else(|| Fault::Missing.at(&*layout.record))?;
-    let (_, text) = verify(archive, entry, None, Keep::All, &mut Inflater::new()).map_err(|f| f.at(&*entry.path))?;
+    let entry = entry.ok_or_else(|| WheelErrorKind::Missing.at(&*layout.record))?;
+    let (_, text) =
+        verify(archive, entry, None, BytesToKeep::All, &mut Inflater::new()).map_err(|f| f.at(&*entry.path))?;
     let record = record::parse(&text.unwrap_or_default()).map_err(|fault| fault.at(&*entry.path))?;
 
     let files: HashSet<&str> = archive.entries.iter().filter(|e| !e.is_folder).map(|e| &*e.path).collect();
     let unlisted = files.iter().filter(|path| !record.contains_key(**path) && !layout.is_record(path)).min();
     if let Some(path) = unlisted {
-        return Err(Fault::Unlisted.at(*path));
+        return Err(WheelErrorKind::Unlisted.at(*path));
     }
     match record.keys().filter(|path| !files.contains(&***path)).min() {
-        Some(path) => Err(Fault::Absent.at(&**path)),
+        Some(path) => Err(WheelErrorKind::Absent.at(&**path)),
         None => Ok(record),
     }
 }
@@ -223,28 +224,28 @@ fn read_record(archive: &Archive, layout: &Layout) -> Result<Record, Defect> {
 /// Inflates an entry and checks it against its headers and against its row in RECORD; returns its extent, and its bytes
 /// if they are kept.
 fn verify(
-    archive: &Archive,
-    entry: &Entry,
-    row: Option<&Row>,
-    keep: Keep,
+    archive: &StrictArchive,
+    entry: &ArchiveEntry,
+    row: Option<&RecordRow>,
+    keep: BytesToKeep,
     inflater: &mut Inflater,
-) -> Result<(Extent, Option<Vec<u8>>), Fault> {
+) -> Result<(Extent, Option<Vec<u8>>), WheelErrorKind> {
     let size = entry.stated.size;
-    if keep == Keep::All && size > LARGEST_TEXT {
-        return Err(Fault::TextSize(size));
+    if keep == BytesToKeep::All && size > LARGEST_TEXT {
+        return Err(WheelErrorKind::TextSize(size));
     }
     let stated = row.and_then(|row| row.digest.as_ref());
     let mut sha256 = sha2::Sha256::new();
     let mut other =
         stated.map(|digest| digest.algorithm).filter(|algorithm| *algorithm != Algorithm::Sha256).map(Hasher::new);
-    let mut kept = (keep == Keep::All).then(Vec::new);
+    let mut kept = (keep == BytesToKeep::All).then(Vec::new);
     let mut is_first = true;
     let form = inflater.run(&archive.source, &entry.stated, |bytes| {
         sha256.update(bytes);
         if let Some(other) = &mut other {
             other.update(bytes);
         }
-        if std::mem::take(&mut is_first) && keep == Keep::Script && bytes.starts_with(b"#!python") {
+        if std::mem::take(&mut is_first) && keep == BytesToKeep::Script && bytes.starts_with(b"#!python") {
             kept = Some(Vec::new());
         }
         if let Some(kept) = kept.as_mut().filter(|_| size <= LARGEST_TEXT) {
@@ -252,15 +253,15 @@ fn verify(
         }
     })?;
     if kept.is_some() && size > LARGEST_TEXT {
-        return Err(Fault::TextSize(size));
+        return Err(WheelErrorKind::TextSize(size));
     }
     if let Some(stated) = row.and_then(|row| row.size).filter(|stated| *stated != size) {
-        return Err(Fault::RecordSize { stated, actual: size });
+        return Err(WheelErrorKind::RecordSize { stated, actual: size });
     }
     let sha256 = Sha256(sha256.finalize().into());
     let actual = other.map_or_else(|| sha256.into(), Hasher::finish);
     match stated {
-        Some(stated) if *stated != actual => Err(Fault::RecordDigest(stated.algorithm.name())),
+        Some(stated) if *stated != actual => Err(WheelErrorKind::RecordDigest(stated.algorithm.name())),
         _ => Ok((entry.extent(sha256, form), kept)),
     }
 }

@@ -3,9 +3,9 @@
 //! Specification: [APPNOTE](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT) 4.3.7 (local header),
 //! 4.3.9 (data descriptor) and 4.5.3 (zip64 extra field).
 
-use super::directory::{Extra, Header, SEE_ZIP64_32};
-use super::error::{Fault, Field};
-use super::source::{Fields, Source};
+use super::directory::{CentralHeader, ExtraField, SEE_ZIP64_32};
+use super::error::{HeaderField, WheelErrorKind};
+use super::source::{ArchiveFile, LittleEndianFields};
 
 const SIGNATURE: u32 = 0x0403_4b50;
 const SIZE: usize = 30;
@@ -14,37 +14,37 @@ const DESCRIPTOR_SIGNATURE: u32 = 0x0807_4b50;
 const HAS_DESCRIPTOR: u16 = 1 << 3;
 
 /// Checks the local header of `header`'s entry, and that the entry ends at `end`; returns where its bytes begin.
-pub(super) fn check(source: &Source, header: &Header, end: u64) -> Result<u64, Fault> {
-    let missing = || Fault::NoLocalHeader(header.offset);
+pub(super) fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> Result<u64, WheelErrorKind> {
+    let missing = || WheelErrorKind::NoLocalHeader(header.offset);
     let bytes = source.bytes(header.offset, SIZE)?.ok_or_else(missing)?;
-    let local = RawLocal::take(&mut Fields(&bytes)).ok_or_else(missing)?;
+    let local = RawLocalHeader::take(&mut LittleEndianFields(&bytes)).ok_or_else(missing)?;
     let sizes = [local.name_size, local.extra_size].map(usize::from);
     let bytes = source.bytes(header.offset + SIZE as u64, sizes[0] + sizes[1])?.ok_or_else(missing)?;
     let (name, extra) = bytes.split_at_checked(sizes[0]).ok_or_else(missing)?;
 
     if name != header.name.as_bytes() {
-        return Err(Fault::Disagreement(Field::Name));
+        return Err(WheelErrorKind::Disagreement(HeaderField::Name));
     }
-    let extra = Extra::parse(extra)?;
+    let extra = ExtraField::parse(extra)?;
     extra.check_name(&header.name)?;
     if local.flags != header.flags {
-        return Err(Fault::Disagreement(Field::Flags));
+        return Err(WheelErrorKind::Disagreement(HeaderField::Flags));
     }
     if local.method != header.method {
-        return Err(Fault::Disagreement(Field::Method));
+        return Err(WheelErrorKind::Disagreement(HeaderField::Method));
     }
     let (size, compressed_size) = local.sizes(&extra)?;
     // What the data descriptor is to say may be zero in the local header.
     let later = header.flags & HAS_DESCRIPTOR != 0;
     let agrees = |stated: u64, truth: u64| stated == truth || (later && stated == 0);
     if !agrees(local.crc32.into(), header.crc32.into()) {
-        return Err(Fault::Disagreement(Field::Crc32));
+        return Err(WheelErrorKind::Disagreement(HeaderField::Crc32));
     }
     if !agrees(compressed_size, header.compressed_size) {
-        return Err(Fault::Disagreement(Field::CompressedSize));
+        return Err(WheelErrorKind::Disagreement(HeaderField::CompressedSize));
     }
     if !agrees(size, header.size) {
-        return Err(Fault::Disagreement(Field::Size));
+        return Err(WheelErrorKind::Disagreement(HeaderField::Size));
     }
     let begin = header.offset + (SIZE + sizes[0] + sizes[1]) as u64;
     check_end(source, header, extra.zip64.is_some(), begin, end)?;
@@ -52,7 +52,7 @@ pub(super) fn check(source: &Source, header: &Header, end: u64) -> Result<u64, F
 }
 
 /// A local header as it is written.
-struct RawLocal {
+struct RawLocalHeader {
     flags: u16,
     method: u16,
     crc32: u32,
@@ -62,8 +62,8 @@ struct RawLocal {
     extra_size: u16,
 }
 
-impl RawLocal {
-    fn take(fields: &mut Fields) -> Option<Self> {
+impl RawLocalHeader {
+    fn take(fields: &mut LittleEndianFields) -> Option<Self> {
         if fields.u32()? != SIGNATURE {
             return None;
         }
@@ -77,60 +77,66 @@ impl RawLocal {
     }
 
     /// Returns the size and the compressed size.
-    fn sizes(&self, extra: &Extra) -> Result<(u64, u64), Fault> {
+    fn sizes(&self, extra: &ExtraField) -> Result<(u64, u64), WheelErrorKind> {
         let Some(zip64) = extra.zip64 else { return Ok((self.size.into(), self.compressed_size.into())) };
         // 4.5.3: in a local header, the zip64 field has both sizes.
-        let mut fields = Fields(zip64);
+        let mut fields = LittleEndianFields(zip64);
         let (Some(size), Some(compressed_size), []) = (fields.u64(), fields.u64(), fields.0) else {
-            return Err(Fault::Extra("has a zip64 field that is not two sizes"));
+            return Err(WheelErrorKind::Extra("has a zip64 field that is not two sizes"));
         };
         let agrees = |plain: u32, wide: u64| plain == SEE_ZIP64_32 || u64::from(plain) == wide;
         if !agrees(self.size, size) || !agrees(self.compressed_size, compressed_size) {
-            return Err(Fault::Extra("has a zip64 field that disagrees with the local header"));
+            return Err(WheelErrorKind::Extra("has a zip64 field that disagrees with the local header"));
         }
         Ok((size, compressed_size))
     }
 }
 
 /// Checks that the entry whose bytes begin at `begin` ends at `end`, with a data descriptor if its flags say so.
-fn check_end(source: &Source, header: &Header, is_zip64: bool, begin: u64, end: u64) -> Result<(), Fault> {
+fn check_end(
+    source: &ArchiveFile,
+    header: &CentralHeader,
+    is_zip64: bool,
+    begin: u64,
+    end: u64,
+) -> Result<(), WheelErrorKind> {
     let data_end = begin.saturating_add(header.compressed_size);
-    let rest = end.checked_sub(data_end).ok_or_else(|| Fault::Overlap(data_end - end))?;
+    let rest = end.checked_sub(data_end).ok_or_else(|| WheelErrorKind::Overlap(data_end - end))?;
     // The largest descriptor has a signature, a CRC-32 and two sizes of 64 bits.
     let bytes = source.bytes(data_end, rest.min(24) as usize)?.unwrap_or_default();
     let is_signed = bytes.starts_with(&DESCRIPTOR_SIGNATURE.to_le_bytes());
     if header.flags & HAS_DESCRIPTOR == 0 {
         return match rest {
             0 => Ok(()),
-            _ if is_signed => Err(Fault::DescriptorUnexpected),
-            _ => Err(Fault::Gap(rest)),
+            _ if is_signed => Err(WheelErrorKind::DescriptorUnexpected),
+            _ => Err(WheelErrorKind::Gap(rest)),
         };
     }
     if rest == 0 {
-        return Err(Fault::DescriptorMissing);
+        return Err(WheelErrorKind::DescriptorMissing);
     }
     // 4.3.9.2: the sizes have 64 bits if the entry has a zip64 field; one too large for 32 bits has them in any case.
     let is_wide = is_zip64 || header.size.max(header.compressed_size) > u64::from(u32::MAX);
     let unsigned_size = if is_wide { 20 } else { 12 };
-    let mut fields = Fields(&bytes);
+    let mut fields = LittleEndianFields(&bytes);
     // A CRC-32 may look like the signature: the number of bytes decides.
     match rest.checked_sub(unsigned_size) {
         Some(0) => {}
         Some(4) if is_signed => drop(fields.u32()),
-        None => return Err(Fault::DescriptorMissing),
-        Some(gap) => return Err(Fault::Gap(if is_signed { gap.saturating_sub(4) } else { gap })),
+        None => return Err(WheelErrorKind::DescriptorMissing),
+        Some(gap) => return Err(WheelErrorKind::Gap(if is_signed { gap.saturating_sub(4) } else { gap })),
     }
     let crc32 = fields.u32();
     let mut size = || if is_wide { fields.u64() } else { fields.u32().map(u64::from) };
     let (compressed_size, size) = (size(), size());
     if crc32 != Some(header.crc32) {
-        return Err(Fault::DescriptorMismatch(Field::Crc32));
+        return Err(WheelErrorKind::DescriptorMismatch(HeaderField::Crc32));
     }
     if compressed_size != Some(header.compressed_size) {
-        return Err(Fault::DescriptorMismatch(Field::CompressedSize));
+        return Err(WheelErrorKind::DescriptorMismatch(HeaderField::CompressedSize));
     }
     if size != Some(header.size) {
-        return Err(Fault::DescriptorMismatch(Field::Size));
+        return Err(WheelErrorKind::DescriptorMismatch(HeaderField::Size));
     }
     Ok(())
 }

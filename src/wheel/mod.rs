@@ -1,6 +1,6 @@
 //! Wheels: reading them strictly, and installing them into a [`FileTree`](crate::tree::FileTree).
 //!
-//! A wheel is read once, by [`read`]. What it finds, an [`Inventory`], is kept, and [`install()`] needs nothing else: the
+//! A wheel is read once, by [`read`]. What it finds, a [`WheelInventory`], is kept, and [`install()`] needs nothing else: the
 //! bytes of most files are copied from the wheel as they lie there, still deflated.
 //!
 //! What a wheel is made of, an [`archive`] and its [`record`]s, also finished artifacts have: they are read by the same
@@ -24,8 +24,8 @@ pub mod record;
 mod source;
 
 pub use entry_points::EntryPoint;
-pub use error::{Defect, Fault, Field, WheelError};
-pub use inflate::{Inflater, Stated};
-pub use install::{Changes, Packed, Wheel, folder, install};
-pub use inventory::{Inventory, Part, WheelFile, read};
+pub use error::{HeaderField, StrictArchiveError, WheelError, WheelErrorKind};
+pub use inflate::{DeclaredExtent, Inflater};
+pub use install::{DerivedFile, InstallChanges, Wheel, folder, install};
+pub use inventory::{SchemePart, WheelFile, WheelInventory, read};
 pub use metadata::requires;

@@ -8,34 +8,34 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::error::Fault;
+use super::error::WheelErrorKind;
 use crate::digest::{Algorithm, Digest, Sha256};
 
 /// What RECORD states of one file.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct RecordRow {
     /// The digest, if it is stated.
-    pub digest: Option<StatedDigest>,
+    pub digest: Option<RecordDigest>,
     /// The size in bytes, if it is stated.
     pub size: Option<u64>,
 }
 
 /// A digest as RECORD states it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct StatedDigest {
+pub struct RecordDigest {
     /// The algorithm; SHA-256 or better.
     pub algorithm: Algorithm,
     bytes: Vec<u8>,
 }
 
-impl PartialEq<Digest> for StatedDigest {
+impl PartialEq<Digest> for RecordDigest {
     fn eq(&self, digest: &Digest) -> bool {
         self.algorithm == digest.algorithm() && self.bytes == digest.as_bytes()
     }
 }
 
 /// The rows of a RECORD, by path.
-pub type Record = HashMap<String, Row>;
+pub type RecordRows = HashMap<String, RecordRow>;
 
 /// Returns the paths that a RECORD lists, as far as it can be understood; relative to the folder of the `.dist-info`.
 pub fn paths(text: &[u8]) -> Vec<String> {
@@ -47,15 +47,16 @@ pub fn paths(text: &[u8]) -> Vec<String> {
 ///
 /// # Errors
 /// A row cannot be relied on.
-pub fn parse(text: &[u8]) -> Result<Record, Fault> {
+pub fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    let mut record = Record::new();
+    let mut record = RecordRows::new();
     for row in reader.records() {
-        let row = row.map_err(|error| Fault::RecordRow {
+        let row = row.map_err(|error| WheelErrorKind::RecordRow {
             line: error.position().map_or(1, csv::Position::line),
             reason: "it is not UTF-8 or not comma-separated values".to_owned(),
         })?;
-        let invalid = |reason: String| Fault::RecordRow { line: row.position().map_or(1, csv::Position::line), reason };
+        let invalid =
+            |reason: String| WheelErrorKind::RecordRow { line: row.position().map_or(1, csv::Position::line), reason };
         let fields: Vec<&str> = row.iter().collect();
         let [path, digest, size] = fields[..] else {
             return Err(invalid(format!("it has {} fields, not 3", fields.len())));
@@ -67,7 +68,7 @@ pub fn parse(text: &[u8]) -> Result<Record, Fault> {
         };
         // Some builders write `./` or `/` before a path that is relative all the same.
         let path = path.trim_start_matches("./").trim_start_matches('/');
-        if record.insert(path.to_owned(), Row { digest, size }).is_some() {
+        if record.insert(path.to_owned(), RecordRow { digest, size }).is_some() {
             return Err(invalid(format!("`{path}` is listed twice")));
         }
     }
@@ -75,7 +76,7 @@ pub fn parse(text: &[u8]) -> Result<Record, Fault> {
 }
 
 /// Parses `algorithm=digest`, the digest in URL-safe base64 without padding. SHA-256 or better is required.
-fn parse_digest(text: &str) -> Result<StatedDigest, String> {
+fn parse_digest(text: &str) -> Result<RecordDigest, String> {
     let (name, digest) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a digest"))?;
     let algorithm = match name {
         "sha256" => Algorithm::Sha256,
@@ -87,17 +88,17 @@ fn parse_digest(text: &str) -> Result<StatedDigest, String> {
     let bytes = URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok();
     let bytes = bytes.filter(|bytes| bytes.len() == algorithm.length());
     let bytes = bytes.ok_or_else(|| format!("`{text}` is not a digest"))?;
-    Ok(StatedDigest { algorithm, bytes })
+    Ok(RecordDigest { algorithm, bytes })
 }
 
 /// What the RECORD of an installed distribution states of a file: its digest and its size. Of RECORD itself and of
 /// bytecode it states neither.
-pub(super) type Stated = Option<(Sha256, u64)>;
+pub(super) type DigestAndSize = Option<(Sha256, u64)>;
 
 /// Writes the RECORD of an installed distribution: a row for each file, and one for RECORD itself, in the order of
 /// their paths.
-pub(super) fn write(own_path: &str, files: &[(String, Stated)]) -> Vec<u8> {
-    let mut rows: Vec<(&str, Stated)> = files.iter().map(|(path, stated)| (path.as_str(), *stated)).collect();
+pub(super) fn write(own_path: &str, files: &[(String, DigestAndSize)]) -> Vec<u8> {
+    let mut rows: Vec<(&str, DigestAndSize)> = files.iter().map(|(path, stated)| (path.as_str(), *stated)).collect();
     rows.push((own_path, None));
     rows.sort_unstable_by_key(|(path, _)| *path);
 
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(record.len(), 3);
         let row = &record["b,\"c\".py"];
         assert!(row.size == Some(2) && row.digest.as_ref().is_some_and(|stated| *stated == Digest::from(digest)));
-        assert_eq!(record["a-1.dist-info/RECORD"], Row { digest: None, size: None });
+        assert_eq!(record["a-1.dist-info/RECORD"], RecordRow { digest: None, size: None });
     }
 
     #[test]

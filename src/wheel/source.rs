@@ -3,29 +3,29 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::error::Fault;
+use super::error::WheelErrorKind;
 
 /// A file that is read by position, from several threads at once.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(super) struct ArchiveFile<'a> {
     file: &'a File,
     /// The file's length in bytes.
     pub length: u64,
 }
 
-impl<'a> Source<'a> {
-    pub fn new(file: &'a File) -> Result<Self, Fault> {
-        let length = file.metadata().map_err(Fault::Read)?.len();
+impl<'a> ArchiveFile<'a> {
+    pub fn new(file: &'a File) -> Result<Self, WheelErrorKind> {
+        let length = file.metadata().map_err(WheelErrorKind::Read)?.len();
         Ok(Self { file, length })
     }
 
     /// Fills `buffer` from `offset` on; the caller has checked that the file goes as far.
-    pub fn fill(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Fault> {
-        self.file.read_exact_at(buffer, offset).map_err(Fault::Read)
+    pub fn fill(&self, offset: u64, buffer: &mut [u8]) -> Result<(), WheelErrorKind> {
+        self.file.read_exact_at(buffer, offset).map_err(WheelErrorKind::Read)
     }
 
     /// Returns `size` bytes from `offset` on, or nothing if the file does not go as far.
-    pub fn bytes(&self, offset: u64, size: usize) -> Result<Option<Vec<u8>>, Fault> {
+    pub fn bytes(&self, offset: u64, size: usize) -> Result<Option<Vec<u8>>, WheelErrorKind> {
         match offset.checked_add(size as u64) {
             Some(end) if end <= self.length => {
                 let mut bytes = vec![0; size];
@@ -38,9 +38,9 @@ impl<'a> Source<'a> {
 }
 
 /// Little-endian fields (APPNOTE 4.4.1.1), taken one after another.
-pub(super) struct Fields<'a>(pub &'a [u8]);
+pub(super) struct LittleEndianFields<'a>(pub &'a [u8]);
 
-impl<'a> Fields<'a> {
+impl<'a> LittleEndianFields<'a> {
     pub fn bytes(&mut self, size: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(size)?;
         self.0 = rest;

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use pybundle::bytecode::{BytecodeError, Compiler, Interpreter};
+use pybundle::bytecode::{BytecodeCompiler, BytecodeError, BytecodeInterpreter};
 use pybundle::digest::Sha256;
 use rayon::prelude::*;
 
@@ -29,7 +29,7 @@ fn shuffle<T>(things: &mut [T], seed: u64) {
     }
 }
 
-fn digest(compiler: &Compiler, name: &str, source: &[u8]) -> Option<Sha256> {
+fn digest(compiler: &BytecodeCompiler, name: &str, source: &[u8]) -> Option<Sha256> {
     compiler.compile(name, source).unwrap().map(|bytes| Sha256::of(&bytes))
 }
 
@@ -43,7 +43,7 @@ fn one_source_has_one_bytecode_in_whichever_process_and_order() {
             count += 1;
             source.len() < 100_000 && (count % ONE_IN == 0 || UNSTEADY.contains(&&**name))
         });
-        let compiler = || Compiler::new(python.interpreter.clone());
+        let compiler = || BytecodeCompiler::new(python.interpreter.clone());
         let one = |files: &[(String, Vec<u8>)]| -> Vec<Option<Sha256>> {
             let compiler = compiler();
             files.iter().map(|(name, source)| digest(&compiler, name, source)).collect()
@@ -98,7 +98,7 @@ fn odd_sources_are_compiled_or_passed_over() {
         ("warns.py", b"x = 1 is 1, '\\d'\n", true),
     ];
     for python in pythons() {
-        let compiler = Compiler::new(python.interpreter.clone());
+        let compiler = BytecodeCompiler::new(python.interpreter.clone());
         for (name, source, is_compiled) in cases {
             let bytecode = compiler.compile(name, source).unwrap();
             assert_eq!(bytecode.is_some(), is_compiled, "Python {}, {name}", python.interpreter.version);
@@ -111,7 +111,7 @@ fn odd_sources_are_compiled_or_passed_over() {
 }
 
 /// Writes a script that runs an interpreter after another command, and returns its path.
-fn behind(folder: &Path, first: &str, python: &Interpreter) -> PathBuf {
+fn behind(folder: &Path, first: &str, python: &BytecodeInterpreter) -> PathBuf {
     let path = folder.join("python");
     fs::write(&path, format!("#!/bin/sh\n{first}\nexec '{}' \"$@\"\n", python.path.display())).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -125,8 +125,8 @@ fn an_interpreter_that_ends_over_a_source_is_an_error() {
     for python in pythons() {
         // With so small a stack, the parser's recursion ends the process.
         let path = behind(folder.path(), "ulimit -s 200", &python.interpreter);
-        let interpreter = Interpreter::ask(&path, python.interpreter.version).unwrap();
-        let compiler = Compiler::new(interpreter);
+        let interpreter = BytecodeInterpreter::ask(&path, python.interpreter.version).unwrap();
+        let compiler = BytecodeCompiler::new(interpreter);
         assert!(compiler.compile("a.py", b"x = 1\n").unwrap().is_some());
         let error = compiler.compile("deep.py", deep.as_bytes()).unwrap_err();
         let said = format!("{} ended with signal: 11", folder.path().join("python").display());
@@ -142,7 +142,7 @@ fn an_interpreter_that_is_replaced_is_an_error() {
     let python = pythons().pop().unwrap().interpreter;
     let folder = tempfile::tempdir().unwrap();
     let path = behind(folder.path(), "", &python);
-    let compiler = Compiler::new(Interpreter::ask(&path, python.version).unwrap());
+    let compiler = BytecodeCompiler::new(BytecodeInterpreter::ask(&path, python.version).unwrap());
     behind(folder.path(), "exit 3", &python);
     assert!(matches!(compiler.compile("a.py", b""), Err(BytecodeError::Changed(_))));
 }

@@ -11,11 +11,11 @@ mod loaded;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pybundle::bytecode::Interpreter;
+use pybundle::bytecode::BytecodeInterpreter;
 
 /// An interpreter that functions can be run on, and the folder of its standard library.
 struct Python {
-    interpreter: Interpreter,
+    interpreter: BytecodeInterpreter,
     library: PathBuf,
 }
 
@@ -26,7 +26,7 @@ fn pythons() -> Vec<Python> {
     let python = |line: &str| {
         let (version, prefix) = line.split_once(' ').unwrap();
         let program = Path::new(prefix).join("bin").join(format!("python{version}"));
-        let interpreter = Interpreter::ask(&program, version.parse().unwrap());
+        let interpreter = BytecodeInterpreter::ask(&program, version.parse().unwrap());
         let library = Path::new(prefix).join("lib").join(format!("python{version}"));
         Python { interpreter: interpreter.unwrap_or_else(|| panic!("{} is no CPython", program.display())), library }
     };

@@ -22,7 +22,7 @@ use pybundle::digest::{Digest, Sha256};
 use pybundle::fetch::{FetchOptions, Retry};
 use pybundle::index::{Finder, Index, IndexError, IndexOptions};
 use pybundle::lock::{AskedIndexes, Files, IndexQuery, Pinned, Selection, Source, Wanted};
-use pybundle::platform::Target;
+use pybundle::platform::TargetPlatform;
 use pybundle::report::{Phase, Reporter};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -120,7 +120,7 @@ impl Offered {
     }
 }
 
-fn target() -> Target {
+fn target() -> TargetPlatform {
     targets(&["3.12"]).remove(0)
 }
 
@@ -186,7 +186,7 @@ fn html_page(text: &str) -> Answer {
 }
 
 /// Returns the version and the file that uv would install of each distribution, or none if it fails.
-fn uv_picks(target: &Target, arguments: &[&str]) -> Option<BTreeMap<String, (String, String)>> {
+fn uv_picks(target: &TargetPlatform, arguments: &[&str]) -> Option<BTreeMap<String, (String, String)>> {
     let project = Project::new(&[]);
     let platform =
         format!("{}-manylinux_{}_{}", target.architecture.wheel_name(), target.glibc.major, target.glibc.minor);

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use pybundle::platform::Scheme;
 use pybundle::tree::{Content, Entry, Form, Mode, TreePath};
-use pybundle::wheel::{Changes, install};
+use pybundle::wheel::{InstallChanges, install};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 /// Wheels that differ in what they are made of.
@@ -61,7 +61,7 @@ fn install_here(path: &Path, minor: &str) -> Vec<(TreePath, Entry)> {
         headers: "include".to_owned(),
         data: String::new(),
     };
-    install(&wheel, &Changes::default(), &scheme, &format!("/usr/bin/python3.{minor}")).unwrap()
+    install(&wheel, &InstallChanges::default(), &scheme, &format!("/usr/bin/python3.{minor}")).unwrap()
 }
 
 /// Returns the files below a folder, by their paths from it.

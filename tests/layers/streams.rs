@@ -9,7 +9,7 @@ use std::process::Command;
 use pybundle::archive::layer::LayerTree;
 use pybundle::platform::Scheme;
 use pybundle::tree::{Content, Form};
-use pybundle::wheel::{Changes, install};
+use pybundle::wheel::{InstallChanges, install};
 
 use super::forge::{FILENAME, Forge};
 use super::{run, wheels, written};
@@ -77,7 +77,8 @@ fn streams_of_every_kind_are_spliced() {
         data: "data".to_owned(),
     };
     let mut tree = LayerTree::default();
-    for (path, entry) in install(&wheels::read_wheel(&path), &Changes::default(), &scheme, "/usr/bin/python3").unwrap()
+    for (path, entry) in
+        install(&wheels::read_wheel(&path), &InstallChanges::default(), &scheme, "/usr/bin/python3").unwrap()
     {
         tree.files.insert(path, entry).unwrap();
     }

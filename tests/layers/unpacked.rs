@@ -9,7 +9,7 @@ use std::process::Command;
 use pybundle::archive::layer::LayerTree;
 use pybundle::platform::Scheme;
 use pybundle::tree::{Access, Content, Entry, Origin, TreePath};
-use pybundle::wheel::{Changes, install};
+use pybundle::wheel::{InstallChanges, install};
 
 use super::{run, wheels, written};
 
@@ -27,7 +27,7 @@ fn tree(application: &Path) -> LayerTree {
     };
     for pin in ["numpy==2.5.5", "tzdata==2026.6", "entrypoints==0.2.3", "ninja==1.13.2"] {
         let wheel = wheels::read_wheel(&wheels::download(pin));
-        for (path, entry) in install(&wheel, &Changes::default(), &scheme, "/app/.venv/bin/python").unwrap() {
+        for (path, entry) in install(&wheel, &InstallChanges::default(), &scheme, "/app/.venv/bin/python").unwrap() {
             tree.files.insert(path, entry).unwrap();
         }
     }

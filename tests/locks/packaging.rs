@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pybundle::marker::{ActiveExtras, Constraint, Marker, Requirement, contains};
 use pybundle::name::{DistributionName, ExtraName};
-use pybundle::platform::{Architecture, MarkerEnvironment, Tags};
+use pybundle::platform::{Architecture, CompatibilityTags, MarkerEnvironment};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -300,7 +300,7 @@ fn tags_have_the_same_order() {
     let mut count = 0;
     for ExpectedTags { python, glibc, machine, tags: expected } in &CASES.tags {
         let architecture = Architecture::ALL.into_iter().find(|architecture| architecture.wheel_name() == machine);
-        let tags = Tags::new(python.parse().unwrap(), glibc.parse().unwrap(), architecture.unwrap());
+        let tags = CompatibilityTags::new(python.parse().unwrap(), glibc.parse().unwrap(), architecture.unwrap());
         let tags: Vec<String> = tags.as_slice().iter().map(ToString::to_string).collect();
         assert_eq!(&tags, expected, "Python {python}, glibc {glibc}, {machine}");
         count += tags.len();

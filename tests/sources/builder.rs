@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use pybundle::builder::{BuildError, Builder, Indexes, Tool};
+use pybundle::builder::{BuildIndexes, BuildTool, WheelBuildError, WheelBuilder};
 use pybundle::platform::PythonVersion;
 use tempfile::TempDir;
 
@@ -178,26 +178,26 @@ fn search_path() -> OsString {
 /// A version of Python that nobody has: any interpreter is taken for it.
 const UNKNOWN: PythonVersion = PythonVersion { major: 3, minor: 99 };
 
-fn uv() -> Builder {
-    let builder = Builder::find(Some(&search_path()), UNKNOWN).unwrap();
-    assert!(matches!(builder.tool, Tool::Uv(_)), "uv is on the path: {:?}", builder.tool);
+fn uv() -> WheelBuilder {
+    let builder = WheelBuilder::find(Some(&search_path()), UNKNOWN).unwrap();
+    assert!(matches!(builder.tool, BuildTool::Uv(_)), "uv is on the path: {:?}", builder.tool);
     builder
 }
 
 /// Returns a builder that runs uv under a umask that lets nobody else read.
-fn uv_with_umask(folder: &Path) -> Builder {
-    let Tool::Uv(uv) = uv().tool else { panic!("it is uv") };
+fn uv_with_umask(folder: &Path) -> WheelBuilder {
+    let BuildTool::Uv(uv) = uv().tool else { panic!("it is uv") };
     let script = folder.join("uv");
     fs::write(&script, format!("#!/bin/sh\numask 077\nexec '{}' \"$@\"\n", uv.display())).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    Builder { tool: Tool::Uv(script), ..self::uv() }
+    WheelBuilder { tool: BuildTool::Uv(script), ..self::uv() }
 }
 
 /// Builds a project twice, from folders with other names, modes and times; returns the wheels, and checks that nothing
 /// was written into the project.
-fn build_twice([first, second]: [&Builder; 2], project: Project) -> (TempDir, [PathBuf; 2]) {
+fn build_twice([first, second]: [&WheelBuilder; 2], project: Project) -> (TempDir, [PathBuf; 2]) {
     let folder = tempfile::tempdir().unwrap();
-    let build = |builder: &Builder, name: &str, mode: u32, age: u64| {
+    let build = |builder: &WheelBuilder, name: &str, mode: u32, age: u64| {
         let source = folder.path().join(name);
         let output = folder.path().join(format!("output of {name}"));
         fs::create_dir(&output).unwrap();
@@ -252,9 +252,12 @@ fn without_uv_build_or_pip_builds() {
     run(&["venv", "--quiet", "--seed", "pip"]);
     run(&["pip", "install", "--quiet", "--python", "build", "build"]);
     for (environment, project) in [(&by_build, HATCHLING), (&by_pip, SETUPTOOLS)] {
-        let builder = Builder::find(Some(environment.join("bin").as_os_str()), UNKNOWN).unwrap();
+        let builder = WheelBuilder::find(Some(environment.join("bin").as_os_str()), UNKNOWN).unwrap();
         let python = environment.join("bin/python3");
-        assert_eq!(builder.tool, if environment == &by_pip { Tool::Pip(python) } else { Tool::Build(python) });
+        assert_eq!(
+            builder.tool,
+            if environment == &by_pip { BuildTool::Pip(python) } else { BuildTool::Build(python) }
+        );
         let (_built, [one, other]) = build_twice([&builder, &builder], project);
         assert_eq!(files(&one), files(&other));
         let (_built, [by_uv, _]) = build_twice([&uv(), &uv()], project);
@@ -303,11 +306,11 @@ fn the_back_end_runs_on_the_targets_python() {
     std::os::unix::fs::symlink(program, link.path().join(format!("python{version}"))).unwrap();
     let path = std::env::join_paths([link.path().to_owned()].into_iter().chain(folders)).unwrap();
     // What is searched is this path, not the test's own.
-    let Tool::Uv(uv) = uv().tool else { panic!("it is uv") };
+    let BuildTool::Uv(uv) = uv().tool else { panic!("it is uv") };
     let script = format!("#!/bin/sh\nPATH='{}' exec '{}' \"$@\"\n", path.display(), uv.display());
     fs::write(link.path().join("uv"), script).unwrap();
     fs::set_permissions(link.path().join("uv"), fs::Permissions::from_mode(0o755)).unwrap();
-    let builder = Builder::find(Some(&path), version.parse().unwrap()).unwrap();
+    let builder = WheelBuilder::find(Some(&path), version.parse().unwrap()).unwrap();
     assert_eq!(builder.python.version.to_string(), version);
     assert!(builder.environment().contains(&format!("\n{version}.")), "{}", builder.environment());
     let folder = tempfile::tempdir().unwrap();
@@ -328,7 +331,7 @@ fn failures_show_the_last_lines_and_no_secret() {
     write(BROKEN, &project, 0o644, 0);
     let error = uv().build_wheel(&project, folder.path()).unwrap_err();
     let message = error.to_string();
-    assert!(matches!(&error, BuildError::Failed { status, .. } if status.starts_with("exit status")), "{message}");
+    assert!(matches!(&error, WheelBuildError::Failed { status, .. } if status.starts_with("exit status")), "{message}");
     assert!(message.contains("see https://****@host/x") && !message.contains("hunter2"), "{message}");
     assert!(message.lines().count() < 60 && message.contains("build --wheel"), "{message}");
     assert!(error.hints()[0].contains("tool.uv.package = false"));
@@ -344,12 +347,12 @@ fn indexes_are_handed_on_without_being_shown() {
     fs::write(&program, print).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let url = |text: &str| text.parse().unwrap();
-    let indexes = Indexes {
+    let indexes = BuildIndexes {
         default: Some(url("https://user:hunter2@host/simple")),
         others: vec![url("https://a/simple"), url("https://b/simple")],
         find_links: vec![url("file:///with%20space/a,b")],
     };
-    let builder = Builder { tool: Tool::Uv(program.clone()), indexes, ..uv() };
+    let builder = WheelBuilder { tool: BuildTool::Uv(program.clone()), indexes, ..uv() };
     let project = folder.path().join("project");
     write(SETUP_PY, &project, 0o644, 0);
     let error = builder.build_wheel(&project, folder.path()).unwrap_err();
@@ -366,7 +369,7 @@ fn the_settings_of_the_bundled_project_apply() {
     let (bundled, project) = (folder.path().join("bundled"), folder.path().join("project"));
     write(BUNDLED, &bundled, 0o644, 0);
     write(HATCHLING, &project, 0o644, 0);
-    let builder = Builder { settings: Some(bundled), ..uv() };
+    let builder = WheelBuilder { settings: Some(bundled), ..uv() };
     let error = builder.build_wheel(&project, folder.path()).unwrap_err().to_string();
     assert!(error.contains("hatchling<0"), "{error}");
 }
@@ -375,18 +378,18 @@ fn the_settings_of_the_bundled_project_apply() {
 fn what_is_missing_is_told() {
     let folder = tempfile::tempdir().unwrap();
     for path in [None, Some(OsString::new()), Some(folder.path().into())] {
-        let error = Builder::find(path.as_deref(), UNKNOWN).unwrap_err();
-        assert!(matches!(error, BuildError::NoTool) && error.hints()[0].contains("install uv"));
+        let error = WheelBuilder::find(path.as_deref(), UNKNOWN).unwrap_err();
+        assert!(matches!(error, WheelBuildError::NoTool) && error.hints()[0].contains("install uv"));
     }
     fs::write(folder.path().join("uv"), "no program").unwrap();
-    assert!(matches!(Builder::find(Some(folder.path().as_os_str()), UNKNOWN), Err(BuildError::NoTool)));
+    assert!(matches!(WheelBuilder::find(Some(folder.path().as_os_str()), UNKNOWN), Err(WheelBuildError::NoTool)));
     let missing = uv().build_wheel(&folder.path().join("missing"), folder.path()).unwrap_err();
-    assert!(matches!(missing, BuildError::File(..)), "{missing}");
+    assert!(matches!(missing, WheelBuildError::File(..)), "{missing}");
 
     const NO_BACK_END: Project = &[pyproject!("hatchling==0.0.0", "hatchling.build")];
     let project = folder.path().join("project");
     write(NO_BACK_END, &project, 0o644, 0);
-    let offline = Builder { offline: true, ..uv() };
+    let offline = WheelBuilder { offline: true, ..uv() };
     let error = offline.build_wheel(&project, folder.path()).unwrap_err();
     assert!(error.hints()[0].contains("offline"), "{error}");
 }

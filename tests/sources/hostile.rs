@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use pybundle::sdist::filename::Packing;
-use pybundle::sdist::unpack::{Fault, Limits, UnpackError, project_folder, unpack};
+use pybundle::sdist::filename::SdistFormat;
+use pybundle::sdist::unpack::{InvalidSdistEntry, UnpackError, UnpackLimits, project_folder, unpack};
 use tar::EntryType;
 use tempfile::TempDir;
 
@@ -46,16 +46,16 @@ impl Tar {
     /// Unpacks the archive into a folder that has neighbours.
     fn unpack(mut self) -> (TempDir, Result<PathBuf, UnpackError>) {
         self.zeros(1024);
-        unpack_bytes(&self.0.finish().unwrap(), Packing::TarGz)
+        unpack_bytes(&self.0.finish().unwrap(), SdistFormat::TarGz)
     }
 }
 
-fn unpack_bytes(bytes: &[u8], packing: Packing) -> (TempDir, Result<PathBuf, UnpackError>) {
+fn unpack_bytes(bytes: &[u8], packing: SdistFormat) -> (TempDir, Result<PathBuf, UnpackError>) {
     let folder = tempfile::tempdir().unwrap();
     let (archive, inside) = (folder.path().join("archive"), folder.path().join("a/b"));
     fs::create_dir_all(&inside).unwrap();
     fs::write(&archive, bytes).unwrap();
-    let limits = Limits { bytes: 10_000_000, entries: 10 };
+    let limits = UnpackLimits { bytes: 10_000_000, entries: 10 };
     let result = unpack(&archive, packing, &inside, limits);
     let neighbours =
         fs::read_dir(folder.path()).unwrap().count() + fs::read_dir(folder.path().join("a")).unwrap().count();
@@ -63,7 +63,7 @@ fn unpack_bytes(bytes: &[u8], packing: Packing) -> (TempDir, Result<PathBuf, Unp
     (folder, result)
 }
 
-fn fault(result: Result<PathBuf, UnpackError>) -> (String, Fault) {
+fn fault(result: Result<PathBuf, UnpackError>) -> (String, InvalidSdistEntry) {
     match result.unwrap_err() {
         UnpackError::Entry { path, fault } => (path, fault),
         other => panic!("{other}"),
@@ -74,21 +74,21 @@ fn fault(result: Result<PathBuf, UnpackError>) -> (String, Fault) {
 fn entries_that_leave_the_folder_are_refused() {
     let (file, link, hard) = (EntryType::Regular, EntryType::Symlink, EntryType::Link);
     for (path, kind, target, expected) in [
-        ("/etc/demo", file, "", Fault::Path),
-        ("demo-1.0/../../demo", file, "", Fault::Path),
-        ("..", EntryType::Directory, "", Fault::Path),
-        (".", file, "", Fault::Path),
-        ("demo-1.0/l", link, "/etc/passwd", Fault::Link),
-        ("demo-1.0/l", link, "../../../archive", Fault::Link),
-        ("demo-1.0/l", link, "../..", Fault::Link),
-        ("demo-1.0/l", link, "nothing", Fault::Link),
-        ("demo-1.0/l", link, "l", Fault::Link),
-        ("demo-1.0/l", hard, "../../archive", Fault::Link),
-        ("demo-1.0/l", hard, "demo-1.0/nothing", Fault::Link),
-        ("demo-1.0/p", EntryType::Fifo, "", Fault::Kind),
-        ("demo-1.0/c", EntryType::Char, "", Fault::Kind),
-        ("demo-1.0/pyproject.toml", file, "", Fault::Twice),
-        ("demo-1.0/./pyproject.toml", link, "pyproject.toml", Fault::Twice),
+        ("/etc/demo", file, "", InvalidSdistEntry::Path),
+        ("demo-1.0/../../demo", file, "", InvalidSdistEntry::Path),
+        ("..", EntryType::Directory, "", InvalidSdistEntry::Path),
+        (".", file, "", InvalidSdistEntry::Path),
+        ("demo-1.0/l", link, "/etc/passwd", InvalidSdistEntry::Link),
+        ("demo-1.0/l", link, "../../../archive", InvalidSdistEntry::Link),
+        ("demo-1.0/l", link, "../..", InvalidSdistEntry::Link),
+        ("demo-1.0/l", link, "nothing", InvalidSdistEntry::Link),
+        ("demo-1.0/l", link, "l", InvalidSdistEntry::Link),
+        ("demo-1.0/l", hard, "../../archive", InvalidSdistEntry::Link),
+        ("demo-1.0/l", hard, "demo-1.0/nothing", InvalidSdistEntry::Link),
+        ("demo-1.0/p", EntryType::Fifo, "", InvalidSdistEntry::Kind),
+        ("demo-1.0/c", EntryType::Char, "", InvalidSdistEntry::Kind),
+        ("demo-1.0/pyproject.toml", file, "", InvalidSdistEntry::Twice),
+        ("demo-1.0/./pyproject.toml", link, "pyproject.toml", InvalidSdistEntry::Twice),
     ] {
         let mut tar = Tar::new();
         tar.entry(path, kind, target, b"");
@@ -105,7 +105,7 @@ fn links_that_leave_the_folder_together_are_refused() {
     tar.entry("demo-1.0/p/q/file", EntryType::Regular, "", b"");
     tar.entry("demo-1.0/p/q/up", EntryType::Symlink, "../..", b"");
     tar.entry("demo-1.0/p/q/out", EntryType::Symlink, "up/../../..", b"");
-    assert_eq!(fault(tar.unpack().1), ("demo-1.0/p/q/out".to_owned(), Fault::Link));
+    assert_eq!(fault(tar.unpack().1), ("demo-1.0/p/q/out".to_owned(), InvalidSdistEntry::Link));
 }
 
 /// A file is not written through a link that comes before it.
@@ -114,7 +114,7 @@ fn links_come_last() {
     let mut tar = Tar::new();
     tar.entry("demo-1.0/l", EntryType::Symlink, "../..", b"");
     tar.entry("demo-1.0/l/escaped", EntryType::Regular, "", b"");
-    assert_eq!(fault(tar.unpack().1), ("demo-1.0/l".to_owned(), Fault::Twice));
+    assert_eq!(fault(tar.unpack().1), ("demo-1.0/l".to_owned(), InvalidSdistEntry::Twice));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn there_is_one_folder_at_the_top() {
 
 #[test]
 fn what_is_no_archive_is_refused() {
-    for packing in [Packing::TarGz, Packing::Zip] {
+    for packing in [SdistFormat::TarGz, SdistFormat::Zip] {
         for bytes in [&b""[..], b"PK\x03\x04", b"\x1f\x8b\x08\0\0", b"<html>Not found</html>"] {
             let (_folder, result) = unpack_bytes(bytes, packing);
             assert!(result.is_err(), "{bytes:?} as {packing:?}");
@@ -191,14 +191,14 @@ fn zip_archives_are_held_to_the_same_rules() {
             Some(target) => writer.add_symlink(path, target, options).unwrap(),
             None => writer.start_file(path, options).unwrap(),
         }
-        unpack_bytes(&writer.finish().unwrap().into_inner(), Packing::Zip)
+        unpack_bytes(&writer.finish().unwrap().into_inner(), SdistFormat::Zip)
     };
     for (path, link, expected) in [
-        ("../escaped", None, Fault::Path),
-        ("/escaped", None, Fault::Path),
-        ("demo-1.0/l", Some("/etc/passwd"), Fault::Link),
-        ("demo-1.0/l", Some("../../archive"), Fault::Link),
-        ("demo-1.0/./setup.py", None, Fault::Twice),
+        ("../escaped", None, InvalidSdistEntry::Path),
+        ("/escaped", None, InvalidSdistEntry::Path),
+        ("demo-1.0/l", Some("/etc/passwd"), InvalidSdistEntry::Link),
+        ("demo-1.0/l", Some("../../archive"), InvalidSdistEntry::Link),
+        ("demo-1.0/./setup.py", None, InvalidSdistEntry::Twice),
     ] {
         assert_eq!(fault(write(path, link).1).1, expected, "{path}");
     }

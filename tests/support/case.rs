@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pybundle::lock::{Chooser, FormatControl, LockError, Request, Selected, SelectedSource, Selection, Source};
-use pybundle::platform::Target;
+use pybundle::platform::TargetPlatform;
 
 use super::uv::{Oracle, Project, targets};
 
@@ -84,7 +84,7 @@ impl Case {
 }
 
 /// Returns the version and the wheel of each distribution that has one.
-pub fn wheels(selection: &Selection, target: &Target) -> Oracle {
+pub fn wheels(selection: &Selection, target: &TargetPlatform) -> Oracle {
     let chosen = chosen(selection, target).unwrap();
     let wheels = chosen.iter().filter_map(|selected| match &selected.source {
         SelectedSource::Wheel(wheel, _) => {
@@ -97,7 +97,7 @@ pub fn wheels(selection: &Selection, target: &Target) -> Oracle {
 }
 
 /// Returns what is installed of a selection whose lock names the files.
-pub fn chosen(selection: &Selection, target: &Target) -> Result<Vec<Selected>, LockError> {
+pub fn chosen(selection: &Selection, target: &TargetPlatform) -> Result<Vec<Selected>, LockError> {
     Chooser::new(target, &FormatControl::default()).choose(selection.clone())
 }
 

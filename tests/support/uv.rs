@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
-use pybundle::platform::{Architecture, Glibc, LambdaProfile, Target};
+use pybundle::platform::{Architecture, Glibc, LambdaProfile, TargetPlatform};
 
 /// A temporary folder with a project in it.
 pub struct Project {
@@ -81,7 +81,7 @@ impl Project {
     }
 
     /// Returns what uv would install for a target from `uv export` with these arguments, but for local projects.
-    pub fn oracle(&self, target: &Target, export: &[&str]) -> Oracle {
+    pub fn oracle(&self, target: &TargetPlatform, export: &[&str]) -> Oracle {
         let common = ["export", "--frozen", "--no-default-groups", "--no-emit-local", "--no-hashes", "--quiet"];
         let (requirements, _) = self.uv(&[&common[..], export].concat());
         self.write("requirements.txt", requirements.as_bytes());
@@ -136,14 +136,14 @@ impl Project {
 }
 
 /// Returns a target's platform as `--python-platform` takes it.
-pub fn platform(target: &Target) -> String {
+pub fn platform(target: &TargetPlatform) -> String {
     let Glibc { major, minor } = target.glibc;
     format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name())
 }
 
 /// Returns each architecture of these runtimes, named as `3.12`. The older ones get a glibc that uv knows, 2.28 in place of
 /// 2.26.
-pub fn targets(pythons: &[&str]) -> Vec<Target> {
+pub fn targets(pythons: &[&str]) -> Vec<TargetPlatform> {
     let profiles = pythons.iter().map(|python| {
         let mut profile = LambdaProfile::built_in(&format!("python{python}")).unwrap();
         profile.glibc = profile.glibc.max(Glibc { major: 2, minor: 28 });

@@ -5,14 +5,14 @@ use std::io::Write as _;
 
 use pybundle::tree::Content;
 use pybundle::trim::{self, SlimRule};
-use pybundle::wheel::{Inventory, WheelFile, read};
+use pybundle::wheel::{WheelFile, WheelInventory, read};
 
 use super::support::wheel_with;
 
 /// A forged wheel.
 struct Forged {
     file: tempfile::NamedTempFile,
-    inventory: Inventory,
+    inventory: WheelInventory,
 }
 
 impl Forged {

@@ -2,13 +2,13 @@
 
 use pybundle::digest::Sha256;
 use pybundle::tree::{Form, Mode};
-use pybundle::wheel::{Inventory, Part};
+use pybundle::wheel::{SchemePart, WheelInventory};
 
 use super::forge::{Entry, Forge, extra, record_row};
 use super::{read_bytes, read_forged};
 
 /// Returns the paths of an inventory's files.
-fn paths(inventory: &Inventory) -> Vec<&str> {
+fn paths(inventory: &WheelInventory) -> Vec<&str> {
     inventory.files.iter().map(|file| file.path.as_str()).collect()
 }
 
@@ -24,7 +24,7 @@ fn an_ordinary_wheel() {
 
     let stored = &inventory.files[3];
     let extent = &stored.extent;
-    assert_eq!((stored.part, stored.mode, extent.form), (Part::Library, Mode::REGULAR, Form::Stored));
+    assert_eq!((stored.part, stored.mode, extent.form), (SchemePart::Library, Mode::REGULAR, Form::Stored));
     assert_eq!(&bytes[extent.offset as usize..][..extent.size as usize], b"b = 1\n");
     assert_eq!((extent.sha256, extent.crc32), (Sha256::of(b"b = 1\n"), crc32fast::hash(b"b = 1\n")));
 }
@@ -33,7 +33,7 @@ fn an_ordinary_wheel() {
 fn an_inventory_is_kept_and_found_again() {
     let inventory = read_forged(&Forge::demo()).unwrap();
     let kept = postcard::to_stdvec(&inventory).unwrap();
-    assert_eq!(postcard::from_bytes::<Inventory>(&kept).unwrap(), inventory);
+    assert_eq!(postcard::from_bytes::<WheelInventory>(&kept).unwrap(), inventory);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pybundle::digest::Sha256;
 use pybundle::platform::Scheme;
 use pybundle::tree::{Access, Content, Entry, TreePath};
-use pybundle::wheel::{Changes, Wheel, WheelError, install, read};
+use pybundle::wheel::{InstallChanges, Wheel, WheelError, install, read};
 
 use super::forge::{self, FILENAME, Forge};
 
@@ -37,7 +37,7 @@ fn install_forged(forge: &Forge, scheme: &Scheme) -> Result<Vec<(TreePath, Entry
         size: bytes.len() as u64,
         inventory,
     };
-    install(&wheel, &Changes::default(), scheme, PYTHON)
+    install(&wheel, &InstallChanges::default(), scheme, PYTHON)
 }
 
 fn text<'a>(files: &'a [(TreePath, Entry)], path: &str) -> &'a str {

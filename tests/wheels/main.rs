@@ -13,22 +13,22 @@ use std::fs::File;
 use std::io::Write;
 
 use forge::{FILENAME, Forge};
-use pybundle::wheel::{Inventory, WheelError, read};
+use pybundle::wheel::{WheelError, WheelInventory, read};
 
 /// Writes bytes to a file without a name and reads them as the wheel `FILENAME`.
-fn read_bytes(bytes: &[u8]) -> Result<Inventory, WheelError> {
+fn read_bytes(bytes: &[u8]) -> Result<WheelInventory, WheelError> {
     let mut file: File = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     read(&file, &FILENAME.parse().unwrap())
 }
 
-fn read_forged(forge: &Forge) -> Result<Inventory, WheelError> {
+fn read_forged(forge: &Forge) -> Result<WheelInventory, WheelError> {
     read_bytes(&forge.bytes())
 }
 
 /// Asserts that reading was refused with a message that names the wheel, the entry and the reason.
 #[track_caller]
-fn assert_refused(result: Result<Inventory, WheelError>, entry: Option<&str>, reason: &str) {
+fn assert_refused(result: Result<WheelInventory, WheelError>, entry: Option<&str>, reason: &str) {
     let error = result.expect_err(reason);
     assert_eq!(error.entry.as_deref(), entry, "{error}");
     let message = error.to_string();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use pybundle::wheel::{Inventory, WheelFile, read};
+use pybundle::wheel::{WheelFile, WheelInventory, read};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::forge::{FILENAME, Forge};
@@ -52,7 +52,7 @@ fn mutate(bytes: &mut Vec<u8>, number: u64) {
 }
 
 /// Drops what nothing in a wheel vouches for: where the bytes lie, and the modes.
-fn installed(inventory: &Inventory) -> Vec<String> {
+fn installed(inventory: &WheelInventory) -> Vec<String> {
     let entry_points = inventory.entry_points.iter().map(|script| format!("{script:?}"));
     let file = |file: &WheelFile| format!("{:?} {} {:?} {:?}", file.part, file.path, file.extent.sha256, file.script);
     inventory.files.iter().map(file).chain(entry_points).collect()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::platform::PythonVersion;
-pub use crate::syntax::Place;
+pub use crate::syntax::SourceLine;
 
 /// Something that is wrong with a module of the application.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum ImportFinding {
     #[error("{place}:{column} is no Python {python}: {reason}")]
     Syntax {
         /// Where.
-        place: Place,
+        place: SourceLine,
         /// In characters, from 1.
         column: usize,
         /// The target's version.
@@ -30,7 +30,7 @@ pub enum ImportFinding {
     #[error("{place} imports `{name}` from `{module}`, which does not define it")]
     Name {
         /// Where it is imported.
-        place: Place,
+        place: SourceLine,
         /// The module.
         module: String,
         /// The name.
@@ -44,7 +44,7 @@ pub enum ImportFinding {
     #[error("{place} imports `{text}`, which leads out of its top-level package")]
     Beyond {
         /// Where.
-        place: Place,
+        place: SourceLine,
         /// The module as it is written, with its dots.
         text: String,
         /// Whether the import is run for certain.
@@ -67,7 +67,7 @@ pub struct Missing {
     /// The dotted name of what is missing, as deep as it is known: `google.cloud.storage` where `google.cloud` is there.
     pub module: String,
     /// Where it is imported; never empty.
-    pub places: Vec<Place>,
+    pub places: Vec<SourceLine>,
     /// The target's version.
     pub python: PythonVersion,
     /// Whether one of the imports is run for certain.

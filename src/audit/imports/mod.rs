@@ -16,7 +16,7 @@ use std::io;
 
 use rayon::prelude::*;
 
-pub use finding::{ImportFinding, Missing, Place};
+pub use finding::{ImportFinding, Missing, SourceLine};
 use reach::Reached;
 use resolve::{Resolution, Resolver};
 use source::{Import, Source, When};
@@ -25,7 +25,7 @@ use super::handler::Root;
 use super::search;
 use crate::name::DistributionName;
 use crate::platform::PythonVersion;
-use crate::syntax::SyntaxError;
+use crate::syntax::PythonSyntaxError;
 use crate::tree::{Entry, Origin};
 
 /// The largest module that is read, in bytes; a larger one is taken to be right.
@@ -170,9 +170,9 @@ impl Imports<'_> {
         sources
     }
 
-    fn syntax(&self, path: &str, name: &str, error: SyntaxError) -> ImportFinding {
+    fn syntax(&self, path: &str, name: &str, error: PythonSyntaxError) -> ImportFinding {
         ImportFinding::Syntax {
-            place: Place { path: path.to_owned(), line: error.line },
+            place: SourceLine { path: path.to_owned(), line: error.line },
             column: error.column,
             python: self.python,
             reason: error.reason,
@@ -183,7 +183,7 @@ impl Imports<'_> {
     /// Turns what came of the imports into findings: one for each module that is missing.
     fn findings(&self, modules: &[Module], outcomes: Vec<Vec<Outcome>>, reached: &Reached) -> Vec<ImportFinding> {
         let mut findings = Vec::new();
-        let mut missing: BTreeMap<String, (Vec<Place>, bool)> = BTreeMap::new();
+        let mut missing: BTreeMap<String, (Vec<SourceLine>, bool)> = BTreeMap::new();
         for (at, (module, outcomes)) in modules.iter().zip(outcomes).enumerate() {
             let optional = optional(module, &outcomes);
             for (import, outcome) in applicable(module, &outcomes) {
@@ -193,7 +193,7 @@ impl Imports<'_> {
                 if is_silent {
                     continue;
                 }
-                let place = Place { path: module.path.to_owned(), line: import.line };
+                let place = SourceLine { path: module.path.to_owned(), line: import.line };
                 match outcome {
                     Outcome::Fine => {}
                     Outcome::Missing(name) => {

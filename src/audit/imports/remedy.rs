@@ -1,6 +1,6 @@
 //! What may be done about a module that is missing, as far as the artifact's files tell.
 
-use super::finding::{Missing, Place};
+use super::finding::{Missing, SourceLine};
 use super::known::{self, Standard};
 use super::{Imports, top};
 use crate::audit::handler::Root;
@@ -16,7 +16,7 @@ pub(super) fn missing<'n>(
     imports: &Imports,
     own: impl Iterator<Item = &'n str>,
     module: String,
-    places: Vec<Place>,
+    places: Vec<SourceLine>,
     is_certain: bool,
 ) -> Missing {
     let python = imports.python;

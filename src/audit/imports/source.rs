@@ -9,7 +9,7 @@ use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 use super::condition::{self, last_name, text};
 use crate::audit::module::Names;
 use crate::platform::PythonVersion;
-use crate::syntax::{self, SyntaxError};
+use crate::syntax::{self, PythonSyntaxError};
 
 /// The longest string that is taken for a module's name.
 const LONGEST_NAME: usize = 200;
@@ -61,7 +61,7 @@ pub(super) enum When {
 
 impl Source {
     /// Reads a module for a version of Python.
-    pub(super) fn read(source: &[u8], python: PythonVersion) -> Result<Self, SyntaxError> {
+    pub(super) fn read(source: &[u8], python: PythonVersion) -> Result<Self, PythonSyntaxError> {
         let read = |text: &str, body: &[Stmt]| {
             let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
             let source = Self { names: Names::of(body), ..Self::default() };

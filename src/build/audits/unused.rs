@@ -9,7 +9,7 @@ use crate::lock::{Dependent, Selected};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
 use crate::tree::Origin;
-use crate::wheel::{Inventory, Part};
+use crate::wheel::{SchemePart, WheelInventory};
 
 /// The largest file of the application that is searched for names, in bytes.
 const READ_LIMIT: u64 = 1 << 20;
@@ -56,14 +56,14 @@ pub fn unused(
     is_own: &(dyn Fn(&Origin) -> bool + Sync),
 ) -> Vec<String> {
     let plan = audited.plan;
-    let inventories: BTreeMap<&DistributionName, &Inventory> =
+    let inventories: BTreeMap<&DistributionName, &WheelInventory> =
         audited.wheels.dependencies.iter().map(|wheel| (&wheel.inventory.name, &wheel.inventory)).collect();
     let required: BTreeSet<DistributionName> = inventories
         .values()
         .flat_map(|inventory| &inventory.requires)
         .filter_map(|requirement| Some(requirement.parse::<Requirement>().ok()?.name))
         .collect();
-    let suspects: Vec<(&Selected, &Inventory)> = plan
+    let suspects: Vec<(&Selected, &WheelInventory)> = plan
         .dependencies()
         .filter(|selected| is_direct(selected, audited) && !used.contains(&selected.name))
         .filter(|selected| !required.contains(&selected.name) && !is_loaded_by_others(&selected.name))
@@ -75,7 +75,7 @@ pub fn unused(
         return Vec::new();
     }
     let words = words_of_application(audited, is_own);
-    let is_mentioned = |inventory: &Inventory| names_of(inventory).iter().any(|name| words.contains(name));
+    let is_mentioned = |inventory: &WheelInventory| names_of(inventory).iter().any(|name| words.contains(name));
     suspects
         .into_iter()
         .filter(|(_, inventory)| !is_mentioned(inventory))
@@ -101,7 +101,7 @@ fn is_loaded_by_others(name: &DistributionName) -> bool {
 }
 
 /// Returns whether others find a distribution by its entry points.
-fn is_plugin(audited: &Audited, inventory: &Inventory) -> bool {
+fn is_plugin(audited: &Audited, inventory: &WheelInventory) -> bool {
     let path = format!("{}/entry_points.txt", inventory.dist_info);
     let text = audited.roots.iter().find_map(|root| {
         let path = if root.site_packages.is_empty() { path.clone() } else { format!("{}/{path}", root.site_packages) };
@@ -114,8 +114,8 @@ fn is_plugin(audited: &Audited, inventory: &Inventory) -> bool {
 }
 
 /// Returns the names by which an application would mention a distribution: its own, and those of its top-level modules.
-fn names_of(inventory: &Inventory) -> BTreeSet<String> {
-    let library = inventory.files.iter().filter(|file| file.part == Part::Library);
+fn names_of(inventory: &WheelInventory) -> BTreeSet<String> {
+    let library = inventory.files.iter().filter(|file| file.part == SchemePart::Library);
     let modules = library.filter(|file| !file.path.starts_with(&*inventory.dist_info));
     let tops = modules.filter_map(|file| file.path.split(['/', '.']).next());
     let name = inventory.name.as_str();

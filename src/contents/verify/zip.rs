@@ -12,8 +12,8 @@ use super::{Aspect, Check, Verified};
 use crate::archive::zip::records::{Record, end};
 use crate::contents::{ContentsError, Finding, Owner, zip as reading};
 use crate::tree::Mode;
-use crate::wheel::archive::{Archive, Entry};
-use crate::wheel::{Defect, Inflater};
+use crate::wheel::archive::{ArchiveEntry, StrictArchive};
+use crate::wheel::{Inflater, StrictArchiveError};
 
 /// Verifies a zip. `limit` is how many bytes its files may have.
 ///
@@ -22,7 +22,7 @@ use crate::wheel::{Defect, Inflater};
 pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
-    let (archive, defects) = match Archive::survey(&file) {
+    let (archive, defects) = match StrictArchive::survey(&file) {
         Ok(surveyed) => surveyed,
         Err(defect) => {
             let check = Check::new(Aspect::Structure, "the archive", vec![finding(defect)]);
@@ -59,7 +59,7 @@ pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
     Ok(Verified { checks, contents: unread.is_empty().then_some(contents) })
 }
 
-fn finding(Defect { entry, fault }: Defect) -> Finding {
+fn finding(StrictArchiveError { entry, fault }: StrictArchiveError) -> Finding {
     // A file that cannot be read has a reason, which the message leaves to whoever prints causes.
     let reason = std::error::Error::source(&fault).map(|reason| format!(": {reason}")).unwrap_or_default();
     Finding { place: entry, message: format!("{fault}{reason}") }
@@ -110,7 +110,7 @@ const CENTRAL: [(usize, &str); 15] = [
 /// compared if all entries are there.
 fn headers(
     file: &fs::File,
-    entries: &[Entry],
+    entries: &[ArchiveEntry],
     files: &[crate::contents::File],
     is_whole: bool,
 ) -> std::io::Result<Vec<Finding>> {
@@ -118,7 +118,7 @@ fn headers(
         files.iter().map(|file| (file.path.as_str(), (file.mode, file.owner))).collect();
     let length = file.metadata()?.len();
     let mut findings = Vec::new();
-    let mut before: Option<&Entry> = None;
+    let mut before: Option<&ArchiveEntry> = None;
     for entry in entries {
         let mut find = |message: String| findings.push(Finding::at(&entry.path, message));
         if entry.is_folder {

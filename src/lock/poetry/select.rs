@@ -15,7 +15,7 @@ use crate::lock::path::join;
 use crate::lock::{Choices, Dependent, Pinned, Request, Selection, Source};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::platform::{LambdaProfile, MarkerEnvironment, Target};
+use crate::platform::{LambdaProfile, MarkerEnvironment, TargetPlatform};
 
 /// The highest patch version of Python that is looked for in a lock's range.
 const MAX_PATCH: u64 = 99;
@@ -39,7 +39,7 @@ impl PoetryLock {
     /// # Errors
     ///
     /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
-    pub fn select(&self, request: &Request, target: &Target) -> Result<Selection, LockError> {
+    pub fn select(&self, request: &Request, target: &TargetPlatform) -> Result<Selection, LockError> {
         let environment = self.environment(target)?;
         let name = self.name();
         self.check_member(request, &name)?;
@@ -73,7 +73,7 @@ impl PoetryLock {
     }
 
     /// Returns the values that markers are evaluated against, after refusing a target that the lock is not for.
-    fn environment(&self, target: &Target) -> Result<MarkerEnvironment, LockError> {
+    fn environment(&self, target: &TargetPlatform) -> Result<MarkerEnvironment, LockError> {
         let environment = target.marker_environment();
         let constraint = &self.metadata.python_versions;
         if constraint.allows(&environment.python_full_version) {

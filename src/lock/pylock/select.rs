@@ -13,7 +13,7 @@ use crate::lock::syntax::Parsed;
 use crate::lock::{Choices, Dependent, Pinned, Request, Selection, Source, python};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName, GroupName};
-use crate::platform::{MarkerEnvironment, Target};
+use crate::platform::{MarkerEnvironment, TargetPlatform};
 
 impl Pylock {
     /// Selects the distributions for a target.
@@ -27,7 +27,7 @@ impl Pylock {
     /// # Errors
     ///
     /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
-    pub fn select(&self, request: &Request, target: &Target) -> Result<Selection, LockError> {
+    pub fn select(&self, request: &Request, target: &TargetPlatform) -> Result<Selection, LockError> {
         // Gather the extras and dependency groups to install.
         let active = self.active(request)?;
         // Check requires-python and environments.
@@ -94,7 +94,7 @@ impl Pylock {
         &self,
         environment: &MarkerEnvironment,
         active: &ActiveExtras,
-        target: &Target,
+        target: &TargetPlatform,
     ) -> Result<(), LockError> {
         let holds = |marker: &Parsed<Marker>| marker.value.evaluate(environment, active);
         if self.environments.is_empty() || self.environments.iter().any(holds) {
@@ -112,7 +112,7 @@ impl Pylock {
         &self,
         environment: &MarkerEnvironment,
         active: &ActiveExtras,
-        target: &Target,
+        target: &TargetPlatform,
     ) -> Result<BTreeMap<&DistributionName, &Package>, LockError> {
         let mut selected = BTreeMap::new();
         for package in &self.packages {

@@ -9,7 +9,7 @@ use pep440_rs::Version;
 
 use crate::marker::{self, ActiveExtras, Constraint, Requirement};
 use crate::name::{DistributionName, ExtraName};
-use crate::platform::{MarkerEnvironment, Target};
+use crate::platform::{MarkerEnvironment, TargetPlatform};
 
 /// A distribution that will be installed, and what its metadata requires.
 #[derive(Debug, Clone)]
@@ -75,7 +75,11 @@ struct Node<'a> {
 /// installed: they are not missing.
 ///
 /// A line of metadata that is no requirement is passed over: old distributions have such, and installers pass over them.
-pub fn completeness(installed: &[Installed], left_out: &BTreeSet<DistributionName>, target: &Target) -> Completeness {
+pub fn completeness(
+    installed: &[Installed],
+    left_out: &BTreeSet<DistributionName>,
+    target: &TargetPlatform,
+) -> Completeness {
     let graph = Graph::new(installed, target);
     let mut completeness = Completeness::default();
     for (required_by, requirement) in graph.applying() {
@@ -88,7 +92,7 @@ pub fn completeness(installed: &[Installed], left_out: &BTreeSet<DistributionNam
 /// requires nothing is there, too.
 pub fn dependencies(
     installed: &[Installed],
-    target: &Target,
+    target: &TargetPlatform,
 ) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
     let graph = Graph::new(installed, target);
     let mut dependencies: BTreeMap<_, BTreeSet<_>> =
@@ -109,7 +113,7 @@ struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    fn new(installed: &'a [Installed], target: &Target) -> Self {
+    fn new(installed: &'a [Installed], target: &TargetPlatform) -> Self {
         let mut nodes: BTreeMap<DistributionName, Node> = BTreeMap::new();
         for Installed { name, version, extras, requires_dist } in installed {
             let requirements = requires_dist.iter().filter_map(|text| text.parse().ok()).collect();

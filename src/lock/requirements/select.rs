@@ -14,7 +14,7 @@ use crate::lock::path::join;
 use crate::lock::{AskedIndexes, Dependent, IndexQuery, LockError, Pinned, Request, Selection, Source, Wanted};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName};
-use crate::platform::Target;
+use crate::platform::TargetPlatform;
 
 /// What is said of one distribution for one target.
 struct Sayings<'a> {
@@ -37,7 +37,7 @@ impl Requirements {
     ///
     /// [`LockError`], if a distribution is not pinned for the target, or if lines contradict each other; and if what is
     /// asked for is something that files of requirements do not have: groups, extras, and members of a workspace.
-    pub fn select(&self, request: &Request, target: &Target) -> Result<Selection, LockError> {
+    pub fn select(&self, request: &Request, target: &TargetPlatform) -> Result<Selection, LockError> {
         self.check(request)?;
         let sayings = self.sayings(target);
         let mut distributions = Vec::new();
@@ -73,13 +73,13 @@ impl Requirements {
     }
 
     /// Returns the extras that are asked for on a target, by the distributions whose they are.
-    pub fn extras(&self, target: &Target) -> BTreeMap<DistributionName, BTreeSet<ExtraName>> {
+    pub fn extras(&self, target: &TargetPlatform) -> BTreeMap<DistributionName, BTreeSet<ExtraName>> {
         let extras = |entries: Vec<&Entry>| entries.into_iter().flat_map(|entry| entry.extras.clone()).collect();
         self.sayings(target).into_iter().map(|(name, sayings)| (name.clone(), extras(sayings.entries))).collect()
     }
 
     /// Returns what the lines say that apply to a target, by name.
-    fn sayings(&self, target: &Target) -> BTreeMap<&DistributionName, Sayings<'_>> {
+    fn sayings(&self, target: &TargetPlatform) -> BTreeMap<&DistributionName, Sayings<'_>> {
         let environment = target.marker_environment();
         let applies = |entry: &&Entry| match &entry.marker {
             Some(marker) => marker.evaluate(&environment, &ActiveExtras::default()),

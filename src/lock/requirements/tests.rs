@@ -9,7 +9,7 @@ use super::reference::Reference;
 use super::*;
 use crate::lock::{LockError, Request, Source, Wanted};
 use crate::name::ExtraName;
-use crate::platform::{Architecture, LambdaProfile, Target};
+use crate::platform::{Architecture, LambdaProfile, TargetPlatform};
 
 const HASH: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -31,7 +31,7 @@ pub fn read(files: &[(&str, &str)]) -> Result<Requirements, LockError> {
     Requirements::read(Path::new("requirements.txt"), &surroundings)
 }
 
-fn target() -> Target {
+fn target() -> TargetPlatform {
     LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64)
 }
 

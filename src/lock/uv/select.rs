@@ -14,7 +14,7 @@ use crate::lock::syntax::Parsed;
 use crate::lock::{Dependent, Pinned, Request, Selection};
 use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
-use crate::platform::{MarkerEnvironment, Target};
+use crate::platform::{MarkerEnvironment, TargetPlatform};
 
 /// How often the walk is repeated until the active extras are those that it was made with. Each round can only be as
 /// wrong as the depth of extras that exclude others; real locks need two or three.
@@ -33,7 +33,7 @@ impl UvLock {
     /// # Errors
     ///
     /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
-    pub fn select(&self, request: &Request, folder: &Path, target: &Target) -> Result<Selection, LockError> {
+    pub fn select(&self, request: &Request, folder: &Path, target: &TargetPlatform) -> Result<Selection, LockError> {
         let environment = self.environment(target)?;
         let roots = Roots::find(self, request, folder)?;
         let starts = roots.starts(self, request, &environment)?;
@@ -61,7 +61,7 @@ impl UvLock {
 
     /// Returns the values that the lock's markers are evaluated against, after refusing a target that they are not made
     /// for: they are simplified by `requires-python` and by the environments that were resolved.
-    fn environment(&self, target: &Target) -> Result<MarkerEnvironment, LockError> {
+    fn environment(&self, target: &TargetPlatform) -> Result<MarkerEnvironment, LockError> {
         let environment = python::environment(&self.path, &self.requires_python, target)?;
         let applies = |marker: &Parsed<Marker>| marker.value.evaluate(&environment, &ActiveExtras::default());
         // A fork may also depend on conflicting extras; then its marker says nothing of the target alone.

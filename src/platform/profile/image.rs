@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{Kind, Scheme, architectures, artifact_path, interpreter_path};
-use crate::platform::{Architecture, Glibc, PythonVersion, Target};
+use super::{ProfileKind, Scheme, architectures, artifact_path, interpreter_path};
+use crate::platform::{Architecture, Glibc, PythonVersion, TargetPlatform};
 
 /// What stands for the minor version of Python in the texts of a profile.
 pub const PYTHON_PLACEHOLDER: &str = "{python}";
@@ -16,7 +16,7 @@ pub const PYTHON_PLACEHOLDER: &str = "{python}";
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ImageProfile {
     #[serde(rename = "kind")]
-    _kind: Kind,
+    _kind: ProfileKind,
     /// The name, for instance `service`.
     pub name: String,
     /// The versions of Python that the base exists for, at least one, the oldest first.
@@ -70,13 +70,15 @@ impl<'de> Deserialize<'de> for GlibcByPython {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged, expecting = "a version such as \"2.36\", or a table of versions by Python, is expected")]
-        enum Form {
+        enum GlibcValue {
             One(String),
             ByPython(BTreeMap<String, String>),
         }
-        match Form::deserialize(deserializer)? {
-            Form::One(glibc) => Ok(Self { oldest: glibc.parse().map_err(D::Error::custom)?, newer: BTreeMap::new() }),
-            Form::ByPython(table) => {
+        match GlibcValue::deserialize(deserializer)? {
+            GlibcValue::One(glibc) => {
+                Ok(Self { oldest: glibc.parse().map_err(D::Error::custom)?, newer: BTreeMap::new() })
+            }
+            GlibcValue::ByPython(table) => {
                 let mut newer = BTreeMap::new();
                 for (python, glibc) in &table {
                     let python: PythonVersion = python.parse().map_err(D::Error::custom)?;
@@ -176,8 +178,8 @@ impl ImageProfile {
 
 impl ImageTarget {
     /// Returns the target that is this image on an architecture.
-    pub fn target(&self, architecture: Architecture) -> Target {
-        Target {
+    pub fn target(&self, architecture: Architecture) -> TargetPlatform {
+        TargetPlatform {
             name: self.name.clone(),
             python: self.python,
             python_full_version: self.python.patch_release(0),

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::{Kind, ProfileError};
+use super::{ProfileError, ProfileKind};
 
 /// The keys of a table.
-type Keys = (&'static str, &'static [&'static str]);
+type TableKeys = (&'static str, &'static [&'static str]);
 
 const SCHEME: &[&str] = &["site-packages", "scripts", "headers", "data"];
 
 /// Every key of a Lambda runtime's profile, by its table; the first is the file itself.
-const LAMBDA: &[Keys] = &[
+const LAMBDA: &[TableKeys] = &[
     (
         "",
         &[
@@ -35,7 +35,7 @@ const LAMBDA: &[Keys] = &[
 ];
 
 /// Every key of an image's profile. The names in `[env]` are the user's.
-const IMAGE: &[Keys] = &[
+const IMAGE: &[TableKeys] = &[
     (
         "",
         &[
@@ -63,10 +63,10 @@ const IMAGE: &[Keys] = &[
 ];
 
 /// Refuses the first key that profiles of the kind do not have.
-pub(super) fn refuse_unknown(file: &toml::Table, kind: Kind, path: &Path) -> Result<(), ProfileError> {
+pub(super) fn refuse_unknown(file: &toml::Table, kind: ProfileKind, path: &Path) -> Result<(), ProfileError> {
     let tables = match kind {
-        Kind::Lambda => LAMBDA,
-        Kind::Image => IMAGE,
+        ProfileKind::Lambda => LAMBDA,
+        ProfileKind::Image => IMAGE,
     };
     for (table, known) in tables {
         let keys = if table.is_empty() { Some(file) } else { file.get(*table).and_then(toml::Value::as_table) };

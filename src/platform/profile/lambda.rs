@@ -3,9 +3,9 @@
 use pep440_rs::Version;
 use serde::Deserialize;
 
-use super::{Kind, Profile, ProfileError, Scheme, architectures, interpreter_path, parsed, parsed_if_present};
+use super::{Profile, ProfileError, ProfileKind, Scheme, architectures, interpreter_path, parsed, parsed_if_present};
 use crate::name::DistributionName;
-use crate::platform::{Architecture, Glibc, Libstdcxx, PythonVersion, Target};
+use crate::platform::{Architecture, Glibc, Libstdcxx, PythonVersion, TargetPlatform};
 
 /// Everything known of one Lambda runtime, for every architecture.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub struct LambdaProfile {
     /// Where a layer's files go.
     pub layer: Scheme,
     /// The limits of the artifacts.
-    pub limits: Limits,
+    pub limits: LambdaLimits,
     /// The distributions that the runtime brings (the SDK and what it needs), by name.
     pub runtime_distributions: Vec<DistributionName>,
     /// The shared libraries that the runtime brings beyond those of every manylinux platform, by the names that others are
@@ -42,7 +42,7 @@ pub struct LambdaProfile {
 /// The limits of a Lambda deployment package, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Limits {
+pub struct LambdaLimits {
     /// The largest zip that can be uploaded directly: 52,428,800.
     pub direct_upload: u64,
     /// The largest size of function and layers together, unzipped: 262,144,000.
@@ -67,8 +67,8 @@ impl LambdaProfile {
     }
 
     /// Returns the target that is this runtime on an architecture.
-    pub fn target(&self, architecture: Architecture) -> Target {
-        Target {
+    pub fn target(&self, architecture: Architecture) -> TargetPlatform {
+        TargetPlatform {
             name: self.name.clone(),
             python: self.python,
             python_full_version: self.python_full_version.clone(),
@@ -83,7 +83,7 @@ impl LambdaProfile {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct LambdaFile {
     #[serde(rename = "kind")]
-    _kind: Kind,
+    _kind: ProfileKind,
     name: String,
     #[serde(deserialize_with = "parsed")]
     python: PythonVersion,
@@ -99,13 +99,13 @@ pub(super) struct LambdaFile {
     architectures: Vec<Architecture>,
     function: Scheme,
     layer: Scheme,
-    limits: Limits,
-    runtime: Runtime,
+    limits: LambdaLimits,
+    runtime: RuntimeTable,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Runtime {
+struct RuntimeTable {
     distributions: Vec<DistributionName>,
     #[serde(default)]
     libraries: Option<Vec<String>>,

@@ -25,7 +25,7 @@ fn the_built_in_profiles_are_what_aws_documents() {
         assert_eq!(profile.available, python.minor < 15);
         assert_eq!(profile.function.site_packages, "");
         assert_eq!(profile.layer.site_packages, format!("python/lib/python{python}/site-packages"));
-        assert_eq!(profile.limits, Limits { direct_upload: 52_428_800, unzipped: 262_144_000 });
+        assert_eq!(profile.limits, LambdaLimits { direct_upload: 52_428_800, unzipped: 262_144_000 });
         assert_eq!(profile.runtime_distributions.len(), 7);
     }
 }

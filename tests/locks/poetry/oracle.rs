@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pybundle::lock::{LockError, Request, Selection};
-use pybundle::platform::Target;
+use pybundle::platform::TargetPlatform;
 
 use super::project::{Project, python};
 use crate::support::uv::targets;
@@ -44,7 +44,7 @@ impl Case {
     }
 
     /// Returns the request as the oracle takes it. `extras` are all that the project has.
-    fn question(&self, target: &Target, extras: &[&str]) -> serde_json::Value {
+    fn question(&self, target: &TargetPlatform, extras: &[&str]) -> serde_json::Value {
         let main = if self.0.only_groups.is_empty() { vec!["main".to_owned()] } else { Vec::new() };
         let groups = self.0.groups.union(&self.0.only_groups).map(ToString::to_string);
         let extras = match self.0.all_extras {
@@ -65,7 +65,7 @@ impl Case {
 pub fn agree(project: &Project, cases: &[Case], extras: &[&str], pythons: &[&str]) {
     let lock = project.lock();
     let targets = targets(pythons);
-    let asked: Vec<(&Case, &Target)> =
+    let asked: Vec<(&Case, &TargetPlatform)> =
         cases.iter().flat_map(|case| targets.iter().map(move |target| (case, target))).collect();
     let questions: Vec<_> = asked.iter().map(|(case, target)| case.question(target, extras)).collect();
     let answers = python("selections.py", &[project.path()], &serde_json::to_string(&questions).unwrap());

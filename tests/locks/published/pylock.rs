@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pybundle::lock::{Lock, LockError, Request, Selected, SelectedSource};
-use pybundle::platform::Target;
+use pybundle::platform::TargetPlatform;
 
 use super::corpus::{Published, ask, published};
 use crate::support::case::chosen;
@@ -63,7 +63,7 @@ fn are_equal(ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> bool {
 }
 
 /// Returns what pybundle and uv say.
-fn answer(lock: &Published, target: &Target) -> (Answer, Answer) {
+fn answer(lock: &Published, target: &TargetPlatform) -> (Answer, Answer) {
     let project = Project::new(&[("folder/pylock.toml", &without_requires_python(&lock.text))]);
     write_paths(&project, &lock.text);
     let ours = Lock::parse_pylock(&lock.text, &project.path().join("folder/pylock.toml"))

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use pep440_rs::VersionSpecifiers;
 use pybundle::lock::{Location, Lock, LockError, Pinned, Request, Source};
 use pybundle::marker::{ActiveExtras, Constraint, Marker, Requirement};
-use pybundle::platform::{MarkerEnvironment, Target};
+use pybundle::platform::{MarkerEnvironment, TargetPlatform};
 use toml::Table;
 
 use super::corpus::{Published, ask, published};
@@ -197,7 +197,7 @@ impl Asked {
     }
 
     /// Returns the environment of the first patch version that the lock allows.
-    fn environment(&self, target: &Target) -> MarkerEnvironment {
+    fn environment(&self, target: &TargetPlatform) -> MarkerEnvironment {
         let mut patches = (0..100).map(|patch| target.python.patch_release(patch));
         let version = patches.find(|version| self.requires_python.contains(version)).unwrap();
         MarkerEnvironment::new(&version, target.architecture)

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pybundle::lock::{Lock, LockError, Request, Selected, SelectedSource};
-use pybundle::platform::Target;
+use pybundle::platform::TargetPlatform;
 use serde_json::json;
 
 use crate::support::case::chosen;
@@ -17,7 +17,12 @@ use crate::support::uv::{Project, platform};
 pub type Choices = BTreeMap<String, (Option<String>, String)>;
 
 /// Returns what pybundle selects from a project's lock of this name.
-pub fn pybundle(project: &Project, lock: &str, request: &Request, target: &Target) -> Result<Choices, LockError> {
+pub fn pybundle(
+    project: &Project,
+    lock: &str,
+    request: &Request,
+    target: &TargetPlatform,
+) -> Result<Choices, LockError> {
     let lock = Lock::parse_pylock(&project.read(lock), &project.path().join(lock))?;
     let selection = lock.select(request, Path::new(""), target)?;
     let choice = |selected: Selected| {
@@ -41,7 +46,7 @@ pub fn packaging(
     lock: &str,
     extras: &[&str],
     groups: Option<&[&str]>,
-    target: &Target,
+    target: &TargetPlatform,
 ) -> Result<Choices, String> {
     let environment = target.marker_environment();
     let question = json!({
@@ -78,7 +83,7 @@ pub fn packaging(
 }
 
 /// Returns the names of what uv would install, with these arguments.
-pub fn uv(project: &Project, lock: &str, arguments: &[&str], target: &Target) -> BTreeSet<String> {
+pub fn uv(project: &Project, lock: &str, arguments: &[&str], target: &TargetPlatform) -> BTreeSet<String> {
     let (platform, python) = (platform(target), target.python.to_string());
     let common = [
         &["pip", "install", "--no-config", "--preview", "--dry-run", "--no-deps", "--target", "target"][..],

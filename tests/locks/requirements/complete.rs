@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pybundle::lock::requirements::{Installed, completeness};
 use pybundle::name::DistributionName;
-use pybundle::platform::Target;
+use pybundle::platform::TargetPlatform;
 
 use super::read;
 use crate::support::uv::{Project, targets};
@@ -13,7 +13,7 @@ use crate::support::uv::{Project, targets};
 type Metadata = BTreeMap<String, Vec<String>>;
 
 /// Returns the metadata of what uv installs from a file for a target, without what it does not list.
-fn metadata(project: &Project, file: &str, target: &Target) -> Metadata {
+fn metadata(project: &Project, file: &str, target: &TargetPlatform) -> Metadata {
     let platform = format!("{}-manylinux_2_34", target.architecture.wheel_name());
     let python = target.python.to_string();
     let install =
@@ -33,7 +33,7 @@ fn metadata(project: &Project, file: &str, target: &Target) -> Metadata {
 }
 
 /// Returns what a text leaves out, as `name by name`, and what does not fit, as `requirement by name`.
-fn left_out(project: &Project, text: &str, metadata: &Metadata, target: &Target) -> (Vec<String>, Vec<String>) {
+fn left_out(project: &Project, text: &str, metadata: &Metadata, target: &TargetPlatform) -> (Vec<String>, Vec<String>) {
     project.write("pinned.txt", text.as_bytes());
     let requirements = read(&project.path().join("pinned.txt"), project.path()).unwrap();
     let extras = requirements.extras(target);

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use pybundle::lock::Request;
 use pybundle::lock::requirements::{Requirements, Surroundings};
-use pybundle::platform::{Architecture, LambdaProfile, Target};
+use pybundle::platform::{Architecture, LambdaProfile, TargetPlatform};
 
 use super::select;
 
-fn target() -> Target {
+fn target() -> TargetPlatform {
     LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pybundle::lock::requirements::{Requirements, Surroundings};
 use pybundle::lock::{LockError, Pinned, Request};
-use pybundle::platform::Target;
+use pybundle::platform::TargetPlatform;
 
 mod complete;
 mod hostile;
@@ -24,14 +24,14 @@ fn read(path: &Path, project: &Path) -> Result<Requirements, LockError> {
 }
 
 /// Returns what a file selects for a target.
-fn select(path: &Path, target: &Target) -> Result<Vec<Pinned>, LockError> {
+fn select(path: &Path, target: &TargetPlatform) -> Result<Vec<Pinned>, LockError> {
     let folder = path.parent().unwrap();
     let selection = read(path, folder)?.select(&Request::default(), target)?;
     Ok(selection.distributions)
 }
 
 /// Returns the names and versions that a file selects for a target.
-fn versions(path: &Path, target: &Target) -> BTreeMap<String, String> {
+fn versions(path: &Path, target: &TargetPlatform) -> BTreeMap<String, String> {
     let pinned = select(path, target).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let version = |pinned: Pinned| (pinned.name.to_string(), pinned.version.unwrap().to_string());
     pinned.into_iter().map(version).collect()

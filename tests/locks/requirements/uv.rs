@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pybundle::lock::requirements::compile_arguments;
 use pybundle::lock::{Dependent, IndexQuery, Source, Wanted};
-use pybundle::platform::{Glibc, Target};
+use pybundle::platform::{Glibc, TargetPlatform};
 
 use super::{select, versions};
 use crate::support::uv::{Project, targets};
@@ -13,7 +13,7 @@ const WEB: &str = "fastapi[standard]\nboto3\nuvloop ; sys_platform != 'win32' an
 const DATA: &str = "numpy\npandas\ntomli ; python_version < '3.11'\nsetuptools\n";
 
 /// Returns the names and versions that uv would install for a target from a file, without what it does not list.
-fn oracle(project: &Project, file: &str, target: &Target, more: &[&str]) -> BTreeMap<String, String> {
+fn oracle(project: &Project, file: &str, target: &TargetPlatform, more: &[&str]) -> BTreeMap<String, String> {
     let Glibc { major, minor } = target.glibc;
     let platform = format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name());
     let python = target.python.to_string();
@@ -124,7 +124,7 @@ fn every_target_has_a_platform_of_uv() {
     let project = Project::new(&[("empty.in", "")]);
     let target = &targets(&["3.12"])[0];
     for minor in [26, 30, 45] {
-        let target = Target { glibc: Glibc { major: 2, minor }, ..target.clone() };
+        let target = TargetPlatform { glibc: Glibc { major: 2, minor }, ..target.clone() };
         let arguments = compile_arguments("empty.in".as_ref(), &target);
         let arguments: Vec<&str> = arguments.iter().map(|argument| argument.to_str().unwrap()).collect();
         project.uv(&arguments);
