@@ -10,7 +10,7 @@
 //! One pipeline, straight as a corridor. No stage writes the tree to disk, and none goes back to an earlier one.
 //!
 //! ```text
-//! Lock ──select(Request, Target)──▶ Selection ◀──complete── index::Finder
+//! Lock ──select(Request, TargetPlatform)──▶ Selection ◀──complete── index::Finder
 //!                                       │ choose(tags)
 //!                                       ▼
 //!              wheels, source distributions, repositories, folders
@@ -29,7 +29,7 @@
 //!               ▼
 //!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
 //!                                           ▲
-//!      Plan, wheels, digests ──▶ Bill ──▶ referrers, or files beside a zip
+//!      Plan, wheels, digests ──▶ SbomContents ──▶ referrers, or files beside a zip
 //!
 //!      the zip, Artifact ──▶ Contents ──▶ inspect, diff, verify
 //! ```
@@ -78,7 +78,7 @@
 //!   interpreter, and the cache knows them ([`image::BlobContent::Layer`]). A layer that a registry has is never read.
 //! * **A wheel is read once.** When it enters the cache, every byte of it is accounted for, every entry is inflated and
 //!   compared with its CRC-32 and its RECORD digest, and the place of each last deflate block is noted. The
-//!   [`wheel::Inventory`] that remains is all that later builds read.
+//!   [`wheel::WheelInventory`] that remains is all that later builds read.
 //! * **Equal inputs give equal bytes,** from any folder, host, time, umask and locale, with any number of threads:
 //!   results are collected by index, never by completion, and maps are ordered.
 //! * **Memory is bounded by buffers.** The tree holds extents, not bytes.

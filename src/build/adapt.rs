@@ -95,10 +95,10 @@ impl Adapter<'_> {
         for (&position, &rule) in &left_out {
             let bytes = adapted.wheel.inventory.files[position].extent.size;
             adapted.slimmed.entry(rule).or_default().add(Saved { files: 1, bytes });
-            adapted.changes.left_out.insert(position);
+            adapted.changes.omitted.insert(position);
         }
         if !left_out.is_empty() {
-            adapted.follow(&format!("left out {:?}", adapted.changes.left_out));
+            adapted.follow(&format!("left out {:?}", adapted.changes.omitted));
         }
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Adapter<'_> {
         let mut replaced = BTreeMap::new();
         for (name, packed) in packed {
             let position: usize = name.parse().unwrap_or(usize::MAX);
-            let Some(file) = files.get(position).filter(|_| !adapted.changes.left_out.contains(&position)) else {
+            let Some(file) = files.get(position).filter(|_| !adapted.changes.omitted.contains(&position)) else {
                 continue;
             };
             adapted.stripped.add(Saved { files: 1, bytes: file.extent.size - packed.extent.size });
@@ -153,11 +153,11 @@ impl Adapter<'_> {
         let Some(key) = self.bytecode.key() else { return Ok(()) };
         let Adapted { wheel, changes, .. } = adapted;
         let compiled = self.bytecode.of_wheel(wheel)?;
-        let is_installed = |position: &usize| !changes.left_out.contains(position);
+        let is_installed = |position: &usize| !changes.omitted.contains(position);
         changes.bytecode =
             compiled.into_iter().filter(|(at, _)| is_installed(at)).map(|(_, compiled)| compiled).collect();
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
-        changes.left_out.extend(files.filter(|(_, file)| changes.bytecode.contains_key(&file.path)).map(|(at, _)| at));
+        changes.omitted.extend(files.filter(|(_, file)| changes.bytecode.contains_key(&file.path)).map(|(at, _)| at));
         adapted.follow(&key.hex());
         Ok(())
     }

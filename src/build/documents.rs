@@ -238,7 +238,7 @@ impl Sources<'_> {
             project: SbomProject {
                 name: root.map(|root| root.name.to_string()).unwrap_or_else(|| plan.name()),
                 version,
-                origin: ComponentOrigin::Folder(plan.project.revision()),
+                origin: ComponentOrigin::Directory(plan.project.revision()),
                 metadata,
                 requires: asked,
             },
@@ -362,7 +362,7 @@ fn origin(selected: &Selected, wheel: &Wheel) -> ComponentOrigin {
             subdirectory: repository.subdirectory.clone(),
         },
         SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
-            ComponentOrigin::Folder(revision::revision(folder))
+            ComponentOrigin::Directory(revision::revision(folder))
         }
     }
 }
@@ -416,7 +416,7 @@ mod tests {
         let component = |name: &str, requires: &[&str]| SbomComponent {
             name: name.parse().unwrap(),
             version: "1".parse().unwrap(),
-            origin: ComponentOrigin::Folder(None),
+            origin: ComponentOrigin::Directory(None),
             metadata: DistributionMetadata::default(),
             requires: requires.iter().map(|name| name.parse().unwrap()).collect(),
         };

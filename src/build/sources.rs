@@ -22,7 +22,7 @@ use crate::redact;
 use crate::report::{Phase, Reporter};
 use crate::repository::Git;
 use crate::sdist::filename::SdistFilename;
-use crate::sdist::unpack::{self, Limits, UnpackError};
+use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::settings::Settings;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
@@ -251,9 +251,9 @@ impl Bench<'_> {
         match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
                 fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
-                let packing = sdist.file.filename.packing();
-                let top = unpack::unpack(&archive.path, packing, &folder, Limits::default()).map_err(failed)?;
-                unpack::project_folder(&top, sdist.subdirectory.as_deref()).map_err(failed)
+                let format = sdist.file.filename.format();
+                let top = unpack::unpack(&archive.path, format, &folder, UnpackLimits::default()).map_err(failed)?;
+                unpack::project_directory(&top, sdist.subdirectory.as_deref()).map_err(failed)
             }
             (SelectedSource::Repository(repository), _) => {
                 let environment = &self.workshop.settings.environment;
@@ -261,7 +261,7 @@ impl Bench<'_> {
                 let search_path = environment.get("PATH").map(AsRef::as_ref);
                 let git = Git::find(search_path, has_own_ssh, self.workshop.settings.fetch.offline)?;
                 git.check_out(repository, &folder, self.workshop.cache)?;
-                unpack::project_folder(&folder, repository.subdirectory.as_deref()).map_err(failed)
+                unpack::project_directory(&folder, repository.subdirectory.as_deref()).map_err(failed)
             }
             (SelectedSource::Directory(folder), _) => Ok(folder.clone()),
             // No job is made of them: there is nothing to build.

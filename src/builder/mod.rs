@@ -1,17 +1,17 @@
-//! Builds projects into wheels through their own build back end.
+//! Builds projects into wheels with their own build back end.
 //!
 //! Specification: [PEP 517](https://peps.python.org/pep-0517/), by way of uv, `build` or pip, which isolate the build.
 //!
-//! A project is built where it lies, since its back end may look outside of its folder: for a version in git, a readme
-//! of the workspace, or a neighbour. uv_build, hatchling, flit and poetry-core write nothing there. setuptools would
-//! write `build` and `*.egg-info`, and would take up what an earlier build left in them; it is told to use a temporary
-//! folder instead (`DIST_EXTRA_CONFIG`, which setuptools heeds from 65.6 on). The umask need not be fixed: of a wheel's
-//! modes only the executable bit counts.
+//! A project is built in place, since its back end may read files outside of its directory: git tags for a dynamic
+//! version, the workspace's readme, a neighbouring package. uv_build, hatchling, flit and poetry-core write nothing
+//! there. setuptools would write `build` and `*.egg-info`, and bundle files that an earlier build left in them; it is
+//! redirected to a temporary directory (`DIST_EXTRA_CONFIG`, supported since setuptools 65.6). The umask does not matter:
+//! only the executable bit of a wheel's modes is used.
 //!
-//! uv's settings are those of the project that is bundled, also for what is unpacked elsewhere ([`WheelBuilder::settings`]):
-//! uv reads `[tool.uv]` of the workspace around `--project`, with its indexes and `build-constraint-dependencies`, and
-//! the user's and the system's `uv.toml`. Addresses of indexes are handed on in variables, not in arguments, which
-//! every user of the machine can read and messages show.
+//! uv's settings are those of the bundled project, even for projects that are unpacked elsewhere
+//! ([`WheelBuilder::settings`]): uv reads `[tool.uv]` of the workspace at `--project`, with its indexes and
+//! `build-constraint-dependencies`, and the user's and the system's `uv.toml`. Index URLs are passed in environment
+//! variables, since arguments are visible to every user of the machine and appear in messages.
 
 mod error;
 mod interpreter;
@@ -31,32 +31,32 @@ use crate::redact;
 pub use error::WheelBuildError;
 pub use interpreter::BuildInterpreter;
 
-/// The default of [`WheelBuilder::source_date_epoch`]: 1980-01-01, the first day that a zip can state.
-pub const SOURCE_DATE_EPOCH: u64 = 315_532_800;
+/// The default of [`WheelBuilder::source_date_epoch`]: 1980-01-01, the earliest date in a zip.
+pub(crate) const SOURCE_DATE_EPOCH: u64 = 315_532_800;
 
-/// How many of the last lines of a failed build are shown.
+/// The number of lines of a failed build's output that are shown.
 const SHOWN_LINES: usize = 50;
 
-/// What builds projects.
+/// Builds wheels with a build tool and an interpreter.
 #[derive(Debug, Clone)]
 pub struct WheelBuilder {
-    /// The program.
+    /// The build tool.
     pub tool: BuildTool,
-    /// The program's name and version.
+    /// The name and version of the tool.
     pub version: String,
-    /// The interpreter that runs the back end: of the version that was asked for, if there is one.
+    /// The interpreter that runs the back end, of the requested version if that is installed.
     pub python: BuildInterpreter,
-    /// The folder of the project whose settings of uv apply; if there is none, each project's own do.
+    /// The directory of the project whose uv settings apply. By default, each built project's own settings do.
     pub settings: Option<PathBuf>,
-    /// Where back ends come from.
+    /// Where build requirements are downloaded from.
     pub indexes: BuildIndexes,
-    /// The time that back ends stamp into what they write, in seconds since 1970.
+    /// The timestamp for the files in wheels, in seconds since 1970.
     pub source_date_epoch: u64,
-    /// Whether the back end must come from uv's cache, as nothing may be downloaded.
+    /// Whether build requirements must be in uv's cache.
     pub offline: bool,
 }
 
-/// A program that runs a project's build back end.
+/// A tool that runs a project's build back end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildTool {
     /// `uv build`.
@@ -67,61 +67,62 @@ pub enum BuildTool {
     Pip(PathBuf),
 }
 
-/// Where build requirements come from, besides what the tool's own settings say. Printing them shows no credentials.
+/// The indexes for build requirements, in addition to those in the tool's own settings. `Debug` redacts credentials.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct BuildIndexes {
-    /// The default index, in place of PyPI.
+    /// The default index.
     pub default: Option<Url>,
-    /// Further indexes, those with priority first.
+    /// Additional indexes in order of priority.
     pub others: Vec<Url>,
-    /// Folders and pages with links to files.
+    /// Directories and pages with links to files.
     pub find_links: Vec<Url>,
 }
 
 impl fmt::Debug for BuildIndexes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let redacted = |urls: &[Url]| urls.iter().map(redact::url).collect::<Vec<_>>();
         formatter
             .debug_struct("BuildIndexes")
             .field("default", &self.default.as_ref().map(redact::url))
-            .field("others", &redacted(&self.others))
-            .field("find_links", &redacted(&self.find_links))
+            .field("others", &self.others.iter().map(redact::url).collect::<Vec<_>>())
+            .field("find_links", &self.find_links.iter().map(redact::url).collect::<Vec<_>>())
             .finish()
     }
 }
 
 impl BuildIndexes {
-    /// Returns the variables by which a tool takes them.
+    /// Returns the environment variables that configure a tool.
     fn variables(&self, tool: &BuildTool) -> Vec<(&'static str, String)> {
         let ([default, others, find_links], separator) = match tool {
             BuildTool::Uv(_) => (["UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"], ","),
-            // build runs pip.
+            // build installs build requirements with pip.
             BuildTool::Build(_) | BuildTool::Pip(_) => {
                 (["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"], " ")
             }
         };
-        // Where a comma separates, one in an address is escaped.
-        let escaped = |url: &Url| url.as_str().replace(',', "%2C");
-        let joined = |urls: &[Url], separator: &str| urls.iter().map(escaped).collect::<Vec<_>>().join(separator);
         let mut variables: Vec<_> = self.default.iter().map(|url| (default, url.to_string())).collect();
-        variables.extend((!self.others.is_empty()).then(|| (others, joined(&self.others, " "))));
-        variables.extend((!self.find_links.is_empty()).then(|| (find_links, joined(&self.find_links, separator))));
+        variables.extend((!self.others.is_empty()).then(|| (others, join_urls(&self.others, " "))));
+        variables.extend((!self.find_links.is_empty()).then(|| (find_links, join_urls(&self.find_links, separator))));
         variables
     }
 }
 
-/// Finds uv on a search path, the value of `PATH`; returns the program, and its name and version.
-pub fn find_uv(search_path: Option<&OsStr>) -> Option<(PathBuf, String)> {
+/// Joins URLs. Commas in them are escaped, since uv separates `UV_FIND_LINKS` by commas.
+fn join_urls(urls: &[Url], separator: &str) -> String {
+    urls.iter().map(|url| url.as_str().replace(',', "%2C")).collect::<Vec<_>>().join(separator)
+}
+
+/// Finds uv on a search path, the value of `PATH`; returns its path, and its name and version.
+pub(crate) fn find_uv(search_path: Option<&OsStr>) -> Option<(PathBuf, String)> {
     let found = interpreter::on_path(search_path, "uv");
     found.into_iter().find_map(|uv| interpreter::version_of(&uv, &["--version"]).map(|version| (uv, version)))
 }
 
 impl WheelBuilder {
-    /// Finds the program on a search path, the value of `PATH`: uv, else `build`, else pip; and the interpreter of a
-    /// version, or else another.
+    /// Finds the first of uv, `build` and pip on a search path, the value of `PATH`, and an interpreter, preferably of
+    /// the given version.
     ///
     /// # Errors
-    /// None of them is there and runs, or there is no interpreter.
+    /// No tool or no interpreter is installed.
     pub fn find(search_path: Option<&OsStr>, python: PythonVersion) -> Result<Self, WheelBuildError> {
         let (tool, version, python) = match find_uv(search_path) {
             Some((uv, version)) => {
@@ -134,29 +135,25 @@ impl WheelBuilder {
         Ok(Self { tool, version, python, settings, indexes, source_date_epoch: SOURCE_DATE_EPOCH, offline: false })
     }
 
-    /// Returns all that a wheel depends on besides its source, as far as it can be told: the program, the interpreter,
-    /// what that compiles for, and the time that is stamped.
+    /// Returns what a wheel depends on besides its source, for the cache key: the tool, the interpreter with its ABI and
+    /// platform, and the timestamp.
     pub fn environment(&self) -> String {
         format!("{}\n{}\n{}\n", self.version, self.python.identity, self.source_date_epoch)
     }
 
-    /// Builds the project in a folder into a wheel, which is moved into `output`. Nothing checks that it fits a target.
+    /// Builds the project in a directory into a wheel in `output`. Does not check that the wheel fits a target.
     ///
     /// # Errors
-    /// The build fails or gives no wheel, or a file cannot be written.
+    /// The build fails or does not produce one wheel, or a file cannot be written.
     pub fn build_wheel(&self, project: &Path, output: &Path) -> Result<PathBuf, WheelBuildError> {
         self.build_wheel_of(&project.display().to_string(), project, output)
     }
 
-    /// Builds as [`WheelBuilder::build_wheel`] does; errors call the project by `name`, since its folder is a temporary one.
+    /// As [`WheelBuilder::build_wheel`], but errors call the project `name`, since its directory is temporary.
     ///
     /// # Errors
-    /// As there.
-    pub fn build_wheel_of(&self, name: &str, project: &Path, output: &Path) -> Result<PathBuf, WheelBuildError> {
-        let file_error = |path: &Path| {
-            let path = path.to_owned();
-            move |error| WheelBuildError::File(path, error)
-        };
+    /// As [`WheelBuilder::build_wheel`].
+    pub(crate) fn build_wheel_of(&self, name: &str, project: &Path, output: &Path) -> Result<PathBuf, WheelBuildError> {
         let project = fs::canonicalize(project).map_err(file_error(project))?;
         let scratch = tempfile::Builder::new().prefix(".build-").tempdir_in(output).map_err(file_error(output))?;
         let wheels = scratch.path().join("wheels");
@@ -206,13 +203,13 @@ impl WheelBuilder {
         command
     }
 
-    /// Fixes what a back end may read from its environment. The rest is inherited: proxies, compilers, and indexes that
-    /// are not given here.
+    /// Fixes the environment variables that make builds differ. The others are inherited, among them those of proxies,
+    /// compilers and indexes.
     fn set_environment(&self, command: &mut Command, scratch: &Path) -> io::Result<()> {
         let settings = scratch.join("setuptools.cfg");
-        let folder = scratch.join("setuptools");
-        fs::create_dir(&folder)?;
-        fs::write(&settings, format!("[build]\nbuild_base = {0}\n[egg_info]\negg_base = {0}\n", folder.display()))?;
+        let directory = scratch.join("setuptools");
+        fs::create_dir(&directory)?;
+        fs::write(&settings, format!("[build]\nbuild_base = {0}\n[egg_info]\negg_base = {0}\n", directory.display()))?;
         command
             .env("SOURCE_DATE_EPOCH", self.source_date_epoch.to_string())
             .env("DIST_EXTRA_CONFIG", settings)
@@ -228,6 +225,12 @@ impl WheelBuilder {
     }
 }
 
+/// Returns a function that adds a path to an I/O error.
+fn file_error(path: &Path) -> impl FnOnce(io::Error) -> WheelBuildError + use<> {
+    let path = path.to_owned();
+    move |error| WheelBuildError::File(path, error)
+}
+
 fn is_wheel(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "whl")
 }
@@ -236,10 +239,10 @@ fn failure(project: &str, command: &Command, result: &Output) -> WheelBuildError
     let printed = if result.stderr.is_empty() { &result.stdout } else { &result.stderr };
     let printed = redact::text(&String::from_utf8_lossy(printed));
     let lines: Vec<&str> = printed.trim_end().lines().collect();
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let arguments = std::iter::once(command.get_program()).chain(command.get_args());
     WheelBuildError::Failed {
         project: project.to_owned(),
-        command: words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" "),
+        command: arguments.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" "),
         status: result.status.to_string(),
         output: lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n"),
     }

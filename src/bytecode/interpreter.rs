@@ -13,25 +13,25 @@ use crate::platform::PythonVersion;
 /// Where interpreters may be.
 #[derive(Debug, Clone, Default)]
 pub struct InterpreterLocations {
-    /// The folder with those that uv manages.
+    /// The directory with those that uv manages.
     pub uv: Option<PathBuf>,
     /// The value of `PATH`.
     pub search_path: Option<OsString>,
-    /// The folder of pyenv.
+    /// The directory of pyenv.
     pub pyenv: Option<PathBuf>,
 }
 
 impl InterpreterLocations {
     /// Returns the programs that may be an interpreter of a version, in uv's order: those that uv manages, the newest
     /// first, then those on the search path; at last pyenv's, the newest first. Scripts are not among them: pyenv's and
-    /// others' stand for an interpreter that depends on the folder and on the user's settings.
+    /// others' stand for an interpreter that depends on the directory and on the user's settings.
     pub fn programs(&self, version: PythonVersion) -> Vec<PathBuf> {
         let name = format!("python{version}");
-        let below = |folder: &Option<PathBuf>, sub: &str, prefix: &str| {
+        let below = |directory: &Option<PathBuf>, sub: &str, prefix: &str| {
             let mut found =
-                folder.as_ref().map(|folder| patches(&folder.join(sub), prefix, version)).unwrap_or_default();
+                directory.as_ref().map(|directory| patches(&directory.join(sub), prefix, version)).unwrap_or_default();
             found.sort_by(|one, other| other.cmp(one));
-            found.into_iter().map(|(_, folder)| folder.join("bin").join(&name)).collect::<Vec<_>>()
+            found.into_iter().map(|(_, directory)| directory.join("bin").join(&name)).collect::<Vec<_>>()
         };
         let on_path = std::env::split_paths(self.search_path.as_deref().unwrap_or_default()).map(|dir| dir.join(&name));
         let managed = below(&self.uv, "", "cpython-");
@@ -40,10 +40,10 @@ impl InterpreterLocations {
     }
 }
 
-/// Returns the folders of patch releases, with their numbers: `PREFIX3.12.4` and `PREFIX3.12.4-more`.
-fn patches(folder: &Path, prefix: &str, version: PythonVersion) -> Vec<(u64, PathBuf)> {
+/// Returns the directories of patch releases, with their numbers: `PREFIX3.12.4` and `PREFIX3.12.4-more`.
+fn patches(directory: &Path, prefix: &str, version: PythonVersion) -> Vec<(u64, PathBuf)> {
     let start = format!("{prefix}{version}.");
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let patch = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
         let patch = name.strip_prefix(&start)?.split('-').next()?.parse().ok()?;
@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn programs_come_in_the_order_of_uv() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
-            let path = folder.path().join(path);
+            let path = directory.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
@@ -143,15 +143,16 @@ mod tests {
             write(path, "\x7fELF");
         }
         write("shims/python3.12", "#!/bin/sh\n");
-        let search_path = std::env::join_paths([folder.path().join("shims"), folder.path().join("bin"), "bin".into()]);
+        let search_path =
+            std::env::join_paths([directory.path().join("shims"), directory.path().join("bin"), "bin".into()]);
         let places = InterpreterLocations {
-            uv: Some(folder.path().join("uv")),
+            uv: Some(directory.path().join("uv")),
             search_path: search_path.ok(),
-            pyenv: Some(folder.path().join("pyenv")),
+            pyenv: Some(directory.path().join("pyenv")),
         };
         let programs = places.programs("3.12".parse().unwrap());
         let relative: Vec<_> =
-            programs.iter().map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap()).collect();
+            programs.iter().map(|path| path.strip_prefix(&directory).unwrap().to_str().unwrap()).collect();
         assert_eq!(
             relative,
             [

@@ -45,7 +45,7 @@ impl CodeLayout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum ObjectPart<'a> {
     Bytes(&'a [u8]),
-    MarshalObject(usize),
+    Object(usize),
 }
 
 /// An object: its type, without the flag, and its parts.

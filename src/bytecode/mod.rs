@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub use interpreter::{BytecodeInterpreter, InterpreterLocations};
 use marshal::{CodeLayout, NormalizeError};
-use process::Process;
+use process::CompilerProcess;
 
 /// The version of what is made of the interpreter's bytecode: raised when the bytes change for the same interpreter.
 pub const FORMAT: u32 = 1;
@@ -118,13 +118,14 @@ impl BytecodeCompiler {
     /// Returns where the bytecode of a source lies (PEP 3147), both as paths below site-packages; none if it is no
     /// source that is imported.
     pub fn place(&self, source: &str) -> Option<String> {
-        let (folder, name) = source.rsplit_once('/').map_or((None, source), |(folder, name)| (Some(folder), name));
+        let (directory, name) =
+            source.rsplit_once('/').map_or((None, source), |(directory, name)| (Some(directory), name));
         let stem = name.strip_suffix(".py").filter(|stem| !stem.is_empty())?;
-        if folder.is_some_and(|folder| folder.split('/').any(|part| part == "__pycache__")) {
+        if directory.is_some_and(|directory| directory.split('/').any(|part| part == "__pycache__")) {
             return None;
         }
-        let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
-        Some(format!("{folder}__pycache__/{stem}.{}.pyc", self.interpreter.cache_tag()))
+        let directory = directory.map(|directory| format!("{directory}/")).unwrap_or_default();
+        Some(format!("{directory}__pycache__/{stem}.{}.pyc", self.interpreter.cache_tag()))
     }
 }
 

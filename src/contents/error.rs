@@ -77,7 +77,7 @@ pub enum ContentsError {
 
 impl ContentsError {
     /// Names the file that a defect is in.
-    pub(super) fn zip(path: PathBuf, StrictArchiveError { entry, fault }: StrictArchiveError) -> Self {
+    pub(super) fn zip(path: PathBuf, StrictArchiveError { entry, kind: fault }: StrictArchiveError) -> Self {
         match entry {
             Some(entry) => Self::Entry { path, entry, fault },
             None => Self::Zip { path, fault },

@@ -32,7 +32,7 @@ pub fn read(path: &Path) -> Result<Contents, ContentsError> {
         let (read, record) =
             result.map_err(|fault| ContentsError::Entry { path: path.to_owned(), entry: entry.path.clone(), fault })?;
         records.extend(record.map(|record| (entry.path.clone(), record)));
-        files.extend((!entry.is_folder).then_some(read));
+        files.extend((!entry.is_directory).then_some(read));
     }
     let (digest, size) = digest(&file).map_err(failed)?;
     Ok(contents(files, records, digest, size))
@@ -68,7 +68,7 @@ pub(super) fn read_entry(
     entry: &ArchiveEntry,
     inflater: &mut Inflater,
 ) -> Result<(File, Option<Vec<u8>>), WheelErrorKind> {
-    let stated = &entry.stated;
+    let stated = &entry.declared;
     let mut record = (owners::is_record(&entry.path) && stated.size <= LARGEST_RECORD).then(Vec::new);
     let mut sha256 = sha2::Sha256::new();
     archive.inflate(entry, inflater, |bytes| {

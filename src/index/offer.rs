@@ -224,7 +224,7 @@ impl Request<'_> {
             }
         }
         // The first of those that are packed as source distributions are today.
-        sdists.sort_by_key(|sdist| Reverse(sdist.filename.packing() == SdistFormat::TarGz));
+        sdists.sort_by_key(|sdist| Reverse(sdist.filename.format() == SdistFormat::TarGz));
         files.sdist = sdists.into_iter().next().map(|file| LockedSdist { file, subdirectory: None });
         Offer { version, files, yanked }
     }

@@ -79,7 +79,7 @@ pub struct Scheme {
     /// scripts.
     #[serde(deserialize_with = "artifact_path")]
     pub scripts: String,
-    /// headers; each distribution's in a folder of its name below it.
+    /// headers; each distribution's in a directory of its name below it.
     #[serde(deserialize_with = "artifact_path")]
     pub headers: String,
     /// data.

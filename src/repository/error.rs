@@ -1,79 +1,57 @@
-//! Why a commit could not be had.
+//! Errors of checking out commits.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::cache::CacheError;
 
-/// Why a commit could not be had. Addresses are without credentials.
+/// Why a commit could not be checked out. URLs are without credentials.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message describes it")]
 pub enum RepositoryError {
-    /// git is not there.
-    #[error("git was not found on PATH")]
+    #[error("git is not installed: it was not found on PATH")]
     NoGit,
-    /// git LFS is not there, and files in it are wanted.
-    #[error("{0} keeps files in git LFS, which was not found")]
+    #[error("git LFS is not installed, but {0} needs it")]
     NoLfs(String),
-    /// The address is of a kind that git is not asked for.
-    #[error("`{0}` is not the address of a repository: https, http, ssh, git and file are")]
-    RepositoryAddress(String),
-    /// The commit is not a full hash.
+    #[error("`{0}` is not a valid repository URL: its scheme must be https, http, ssh, git or file")]
+    InvalidUrl(String),
     #[error("`{}` is not the full hash of a commit of {url}", .commit.escape_debug())]
-    Commit {
-        /// The repository.
-        url: String,
-        /// What is named.
-        commit: String,
-    },
-    /// The network may not be used, and the commit is not in the cache.
-    #[error("the commit {commit} of {url} is not in the cache, and the network may not be used")]
-    Offline {
-        /// The repository.
-        url: String,
-        /// The commit.
-        commit: String,
-    },
-    /// The repository does not have the commit, or does not give it.
+    InvalidCommit { url: String, commit: String },
+    #[error("commit {commit} of {url} is not cached, and the network is disabled")]
+    Offline { url: String, commit: String },
     #[error("{url} has no commit {commit}")]
-    Missing {
-        /// The repository.
-        url: String,
-        /// The commit.
-        commit: String,
-    },
-    /// git could not be started.
+    MissingCommit { url: String, commit: String },
     #[error("cannot run {}", .0.display())]
     Run(PathBuf, #[source] io::Error),
-    /// git failed.
     #[error("git cannot {action} {url}:\n{output}")]
     Failed {
-        /// What it was to do, for instance `fetch`.
+        /// For instance `fetch`.
         action: &'static str,
-        /// The repository.
         url: String,
-        /// What it printed.
+        /// The standard error of git.
         output: String,
     },
-    /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
 }
 
 impl RepositoryError {
-    /// Returns what the user can do about it.
+    /// Returns suggestions for the user.
     pub fn hints(&self) -> Vec<String> {
-        let hint = |text: &str| vec![text.to_owned()];
-        match self {
-            Self::NoGit => hint("install git: distributions of the lock come from repositories"),
-            Self::NoLfs(_) => hint("install git-lfs"),
-            Self::Offline { .. } => hint("run once without --offline, with the same cache"),
-            Self::Missing { .. } => hint("the branch may have been rewritten: lock again"),
-            Self::Failed { action: "fetch", .. } => hint(
-                "git is never asked to prompt: set up a credential helper or an ssh agent, and see whether `git ls-remote` \
-                 works for the repository",
-            ),
-            Self::Cache(error) => error.hints(),
-            Self::Address(_) | Self::Commit { .. } | Self::Run(..) | Self::Failed { .. } => Vec::new(),
-        }
+        let hint = match self {
+            Self::NoGit => "install git: the lock has distributions from git repositories",
+            Self::NoLfs(_) => "install git-lfs",
+            Self::Offline { .. } => "run once without --offline, with the same cache",
+            Self::MissingCommit { .. } => "lock again: the branch may have been rewritten",
+            Self::Failed { action: "fetch", .. } => {
+                "check that `git ls-remote` works for the repository without a prompt: set up a credential helper or an \
+                 ssh agent"
+            }
+            Self::Cache(error) => return error.hints(),
+            Self::InvalidUrl(_) | Self::InvalidCommit { .. } | Self::Run(..) | Self::Failed { .. } => {
+                return Vec::new();
+            }
+        };
+        vec![hint.to_owned()]
     }
 }

@@ -1,10 +1,10 @@
-//! Commits of git repositories, checked out to be built.
+//! Checks out commits of git repositories, to build them.
 //!
-//! git itself does it, as the user has set it up: with its credential helpers, its ssh and its proxies. It never
-//! prompts, runs no hooks, and speaks only protocols that fetch. Of each repository a bare clone is kept in the cache, with
-//! its branches and tags, since many projects take their version from `git describe`; it holds no credentials.
+//! Runs the git command, with the user's credential helpers, ssh and proxies. It never prompts, runs no hooks and is
+//! limited to protocols that fetch. The cache has a bare clone of each repository, with its branches and tags, since many
+//! projects derive their version from `git describe`; the clone contains no credentials.
 //!
-//! Submodules are fetched anew each time, so a commit with submodules needs the network even if the cache has it.
+//! Submodules are not cached, so a commit with submodules needs the network even if the commit is cached.
 
 mod address;
 mod error;
@@ -16,14 +16,14 @@ use std::process::{Command, Stdio};
 use crate::cache::Cache;
 use crate::lock::Repository;
 use crate::redact;
-use address::RepositoryAddress;
+use address::RepositoryUrl;
 
 pub use error::RepositoryError;
 
-/// What is fetched of a repository: its branches and tags, wherever they point now.
+/// The references that are fetched: all branches and tags, even if they were rewritten.
 const REFERENCES: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 
-/// What would point git at another repository, if pybundle is run by a hook of one.
+/// Variables that git sets for its hooks. Inherited, they would point git at the repository whose hook runs pybundle.
 const VARIABLES_OF_A_REPOSITORY: [&str; 7] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -34,23 +34,23 @@ const VARIABLES_OF_A_REPOSITORY: [&str; 7] = [
     "GIT_NAMESPACE",
 ];
 
-/// git, as it is asked for commits.
+/// The git command.
 #[derive(Debug, Clone)]
 pub struct Git {
     program: PathBuf,
-    /// Whether ssh is told not to prompt; a command of the user's own is left as it is.
+    /// Whether ssh runs in batch mode, which does not prompt. Not if the user has configured an ssh command.
     quiets_ssh: bool,
-    /// Whether the network must not be used.
     offline: bool,
 }
 
 impl Git {
-    /// Finds git on a search path, the value of `PATH`. `has_own_ssh` says that `GIT_SSH` is set, which is used then.
+    /// Finds git on a search path, the value of `PATH`. `has_own_ssh` is whether `GIT_SSH` is set, which `core.sshCommand`
+    /// would override. `GIT_SSH_COMMAND` takes precedence over both.
     ///
     /// # Errors
-    /// [`RepositoryError::NoGit`], if it is not there.
+    /// [`RepositoryError::NoGit`] if git is not installed.
     pub fn find(search_path: Option<&OsStr>, has_own_ssh: bool, offline: bool) -> Result<Self, RepositoryError> {
-        let candidates = std::env::split_paths(search_path.unwrap_or_default()).map(|folder| folder.join("git"));
+        let candidates = std::env::split_paths(search_path.unwrap_or_default()).map(|directory| directory.join("git"));
         let program = candidates.into_iter().find(|path| path.is_absolute() && path.is_file());
         let program = program.ok_or(RepositoryError::NoGit)?;
         let mut setting = Command::new(&program);
@@ -59,33 +59,33 @@ impl Git {
         Ok(Self { program, quiets_ssh: !has_own_ssh && !output.status.success(), offline })
     }
 
-    /// Checks a commit out into a folder, which is made: with its history, its tags and its submodules.
+    /// Checks out a commit into a new directory, with its history, tags and submodules.
     ///
     /// # Errors
-    /// The repository cannot be fetched, or does not have the commit; or the commit cannot be checked out.
-    pub fn check_out(&self, repository: &Repository, folder: &Path, cache: &Cache) -> Result<(), RepositoryError> {
-        let address = RepositoryAddress::parse(&repository.url)?;
+    /// The repository cannot be fetched or does not have the commit, or the commit cannot be checked out.
+    pub fn check_out(&self, repository: &Repository, directory: &Path, cache: &Cache) -> Result<(), RepositoryError> {
+        let address = RepositoryUrl::parse(&repository.url)?;
         let commit = &repository.commit;
         if !Repository::is_commit(commit) {
-            return Err(RepositoryError::Commit { url: address.url, commit: commit.clone() });
+            return Err(RepositoryError::InvalidCommit { url: address.url, commit: commit.clone() });
         }
-        let asking = RepositoryCommands { git: self, address: &address, lfs: repository.lfs };
-        if repository.lfs && asking.run("find git LFS for", None, &["lfs", "version"]).is_err() {
+        let git = RepositoryCommands { git: self, address: &address, lfs: repository.lfs };
+        if repository.lfs && git.run("find git LFS for", None, &["lfs", "version"]).is_err() {
             return Err(RepositoryError::NoLfs(address.url));
         }
         let clone = cache.repository(&address.url);
-        asking.update(&clone, commit, cache)?;
+        git.update(&clone, commit, cache)?;
 
-        let (clone, folder) = (clone.as_os_str(), folder);
+        let (clone, directory) = (clone.as_os_str(), directory);
         let options = ["clone", "--quiet", "--no-checkout", "--shared", "--template=", "--origin=origin", "--"];
-        let arguments: Vec<&OsStr> = options.iter().map(OsStr::new).chain([clone, folder.as_os_str()]).collect();
-        asking.run("check out", None, &arguments)?;
-        // What is relative to the repository, as submodules may be, is relative to where it came from.
-        asking.run("check out", Some(folder), &["remote", "set-url", "origin", &address.url])?;
-        asking.run("check out", Some(folder), &["checkout", "--quiet", "--detach", commit])?;
-        if folder.join(".gitmodules").is_file() {
+        let arguments: Vec<&OsStr> = options.iter().map(OsStr::new).chain([clone, directory.as_os_str()]).collect();
+        git.run("check out", None, &arguments)?;
+        // Relative URLs of submodules are relative to the original repository, not to the cached clone.
+        git.run("check out", Some(directory), &["remote", "set-url", "origin", &address.url])?;
+        git.run("check out", Some(directory), &["checkout", "--quiet", "--detach", commit])?;
+        if directory.join(".gitmodules").is_file() {
             let update = ["submodule", "update", "--quiet", "--init", "--recursive"];
-            asking.run("fetch the submodules of", Some(folder), &update)?;
+            git.run("fetch the submodules of", Some(directory), &update)?;
         }
         Ok(())
     }
@@ -94,22 +94,20 @@ impl Git {
 /// Runs git on one repository.
 struct RepositoryCommands<'a> {
     git: &'a Git,
-    address: &'a RepositoryAddress,
+    address: &'a RepositoryUrl,
     lfs: bool,
 }
 
 impl RepositoryCommands<'_> {
-    /// Brings a commit into a clone, unless it is there. Nobody else writes to the clone meanwhile.
+    /// Fetches a commit into a clone unless the clone has it. A lock keeps other processes from writing to the clone.
     fn update(&self, clone: &Path, commit: &str, cache: &Cache) -> Result<(), RepositoryError> {
         let url = &self.address.url;
         let _claim = cache.claim(&format!("repository {url}"))?;
         if !clone.join("HEAD").is_file() {
             let init = ["init", "--quiet", "--bare", "--template=", "--"].map(OsStr::new);
-            self.run("make a clone of", None, &[&init[..], &[clone.as_os_str()]].concat())?;
+            self.run("clone", None, &[&init[..], &[clone.as_os_str()]].concat())?;
         }
-        let object = format!("{commit}^{{commit}}");
-        let has_commit = || self.run("look into", Some(clone), &["cat-file", "-e", &object]).is_ok();
-        if has_commit() {
+        if self.has_commit(clone, commit) {
             return Ok(());
         }
         if self.git.offline && !self.address.is_local() {
@@ -118,21 +116,26 @@ impl RepositoryCommands<'_> {
         let fetch = ["fetch", "--quiet", "--force", "--no-write-fetch-head", "--no-auto-maintenance"];
         let fetch = [&fetch[..], &["--no-recurse-submodules", "--", url]].concat();
         self.run("fetch", Some(clone), &[&fetch[..], &REFERENCES].concat())?;
-        if !has_commit() {
-            // No branch has it, but many servers give it when they are asked for it by its hash.
+        if !self.has_commit(clone, commit) {
+            // On no branch or tag, but many servers send any commit by its hash (`uploadpack.allowAnySHA1InWant`).
             let _ = self.run("fetch", Some(clone), &[&fetch[..], &[commit]].concat());
         }
-        match has_commit() {
-            true => Ok(()),
-            false => Err(RepositoryError::Missing { url: url.clone(), commit: commit.to_owned() }),
+        if self.has_commit(clone, commit) {
+            Ok(())
+        } else {
+            Err(RepositoryError::MissingCommit { url: url.clone(), commit: commit.to_owned() })
         }
     }
 
-    /// Runs git, in a folder if one is named.
+    fn has_commit(&self, clone: &Path, commit: &str) -> bool {
+        self.run("look into", Some(clone), &["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_ok()
+    }
+
+    /// Runs git, in the given directory if any. `action` completes "git cannot … URL" in errors.
     fn run(
         &self,
         action: &'static str,
-        folder: Option<&Path>,
+        directory: Option<&Path>,
         arguments: &[impl AsRef<OsStr>],
     ) -> Result<(), RepositoryError> {
         let mut command = Command::new(&self.git.program);
@@ -150,8 +153,8 @@ impl RepositoryCommands<'_> {
         for setting in settings.iter().chain(&credentials) {
             command.arg("-c").arg(setting);
         }
-        if let Some(folder) = folder {
-            command.arg("-C").arg(folder);
+        if let Some(directory) = directory {
+            command.arg("-C").arg(directory);
         }
         for name in VARIABLES_OF_A_REPOSITORY {
             command.env_remove(name);
@@ -159,7 +162,7 @@ impl RepositoryCommands<'_> {
         command
             .args(arguments)
             .envs(variables)
-            .env("GIT_ALLOW_PROTOCOL", self.protocols(folder))
+            .env("GIT_ALLOW_PROTOCOL", self.protocols(directory))
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "")
             .env("LC_ALL", "C.UTF-8")
@@ -172,11 +175,12 @@ impl RepositoryCommands<'_> {
         Err(RepositoryError::Failed { action, url: self.address.url.clone(), output })
     }
 
-    /// Returns the protocols that may be spoken. A repository that comes from elsewhere has no submodules on this
-    /// machine: one might be somebody's private files.
-    fn protocols(&self, folder: Option<&Path>) -> &'static str {
-        let is_checked_out = folder.is_some();
-        match (self.git.offline, self.address.is_local() || !is_checked_out) {
+    /// Returns the protocols that git may use. A remote repository must not have submodules on this machine: they might
+    /// be somebody's private files (CVE-2022-39253).
+    fn protocols(&self, directory: Option<&Path>) -> &'static str {
+        let is_checked_out = directory.is_some();
+        let allows_file = self.address.is_local() || !is_checked_out;
+        match (self.git.offline, allows_file) {
             (true, true) => "file",
             (true, false) => "none",
             (false, true) => "file:git:http:https:ssh",

@@ -103,7 +103,7 @@ fn describe(value: &mut Value, metadata: &DistributionMetadata, origin: &Compone
     let mut references: Vec<Value> = links.collect();
     references.extend(origin.location().map(|url| {
         let kind = match origin {
-            ComponentOrigin::Repository { .. } | ComponentOrigin::Folder(_) => "vcs",
+            ComponentOrigin::Repository { .. } | ComponentOrigin::Directory(_) => "vcs",
             ComponentOrigin::Index { file, .. } | ComponentOrigin::Direct(file) if file.is_source => {
                 "source-distribution"
             }

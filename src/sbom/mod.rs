@@ -91,7 +91,7 @@ pub struct SbomContents {
 /// The project that an artifact was made for.
 #[derive(Debug, Clone)]
 pub struct SbomProject {
-    /// Its name, or the name of its folder.
+    /// Its name, or the name of its directory.
     pub name: String,
     /// Its version, if it has one.
     pub version: Option<Version>,

@@ -27,11 +27,11 @@ pub enum ComponentOrigin {
         url: Option<String>,
         /// The commit's full hash.
         commit: String,
-        /// The project's folder, if it is not the top.
+        /// The project's directory, if it is not the top.
         subdirectory: Option<String>,
     },
-    /// A folder of this machine; with the commit that its files are, if that is known.
-    Folder(Option<Revision>),
+    /// A directory of this machine; with the commit that its files are, if that is known.
+    Directory(Option<Revision>),
 }
 
 /// A file that was fetched: a wheel, or what a wheel was built from.
@@ -52,7 +52,7 @@ impl ComponentOrigin {
     pub fn file(&self) -> Option<&FetchedFile> {
         match self {
             Self::Index { file, .. } | Self::Direct(file) => Some(file),
-            Self::Repository { .. } | Self::Folder(_) => None,
+            Self::Repository { .. } | Self::Directory(_) => None,
         }
     }
 
@@ -65,7 +65,7 @@ impl ComponentOrigin {
     pub fn commit(&self) -> Option<&str> {
         match self {
             Self::Repository { commit, .. } => Some(commit),
-            Self::Folder(revision) => revision.as_ref().map(|revision| revision.commit.as_str()),
+            Self::Directory(revision) => revision.as_ref().map(|revision| revision.commit.as_str()),
             Self::Index { .. } | Self::Direct(_) => None,
         }
     }
@@ -76,15 +76,17 @@ impl ComponentOrigin {
         match self {
             Self::Index { file, .. } | Self::Direct(file) => file.url.clone(),
             Self::Repository { url, commit, subdirectory } => {
-                let folder = subdirectory.as_ref().map(|folder| format!("#{folder}")).unwrap_or_default();
-                url.as_ref().map(|url| format!("{}@{commit}{folder}", git(url)))
+                let directory = subdirectory.as_ref().map(|directory| format!("#{directory}")).unwrap_or_default();
+                url.as_ref().map(|url| format!("{}@{commit}{directory}", git(url)))
             }
-            Self::Folder(Some(Revision { commit, source: Some(source) })) => Some(format!("{}@{commit}", git(source))),
-            Self::Folder(_) => None,
+            Self::Directory(Some(Revision { commit, source: Some(source) })) => {
+                Some(format!("{}@{commit}", git(source)))
+            }
+            Self::Directory(_) => None,
         }
     }
 
-    /// Returns the package URL of a name and a version from here. What comes from a folder of this machine is on no index,
+    /// Returns the package URL of a name and a version from here. What comes from a directory of this machine is on no index,
     /// and might be taken for a stranger of the same name there.
     pub fn purl(&self, name: &str, version: Option<&Version>) -> String {
         let (ty, qualifiers) = match self {
@@ -99,7 +101,7 @@ impl ComponentOrigin {
                 ("pypi", qualifiers)
             }
             Self::Repository { .. } => ("pypi", self.location().map(|url| ("vcs_url", url)).into_iter().collect()),
-            Self::Folder(_) => ("generic", self.location().map(|url| ("vcs_url", url)).into_iter().collect()),
+            Self::Directory(_) => ("generic", self.location().map(|url| ("vcs_url", url)).into_iter().collect()),
         };
         purl(ty, name, version.map(ToString::to_string).as_deref(), &qualifiers)
     }
@@ -159,9 +161,9 @@ mod tests {
                 },
                 "pkg:pypi/a-b@1.0%2Bcu1?vcs_url=git%2Bhttps:%2F%2Fh%2Fa.git%40abc%23sub",
             ),
-            (ComponentOrigin::Folder(None), "pkg:generic/a-b@1.0%2Bcu1"),
+            (ComponentOrigin::Directory(None), "pkg:generic/a-b@1.0%2Bcu1"),
             (
-                ComponentOrigin::Folder(Some(revision)),
+                ComponentOrigin::Directory(Some(revision)),
                 "pkg:generic/a-b@1.0%2Bcu1?vcs_url=git%2Bhttps:%2F%2Fh%2Fa%40abc",
             ),
         ] {

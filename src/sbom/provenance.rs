@@ -24,8 +24,8 @@
 //! | `excludeRuntime`, `layer` | for `lambda`: whether the SDK was left out, and whether the dependencies are apart |
 //! | `base` | for `image`: the base as it was named |
 //!
-//! `resolvedDependencies` are the commit of the project if its files are one, the lock, every file, commit or folder that
-//! was installed from, and the base image. A folder that is no commit has no digest, and is not there.
+//! `resolvedDependencies` are the commit of the project if its files are one, the lock, every file, commit or directory that
+//! was installed from, and the base image. A directory that is no commit has no digest, and is not there.
 //!
 //! `internalParameters` are empty: the version of pybundle, which is the builder's, determines all the rest.
 
@@ -62,7 +62,7 @@ pub struct ProvenanceSubject {
 /// A file of the project that drives the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockFile {
-    /// Its name, without folders.
+    /// Its name, without directories.
     pub name: String,
     /// Its digest.
     pub sha256: Sha256,

@@ -1,7 +1,7 @@
-//! The file name of a source distribution.
+//! Source distribution file names.
 //!
 //! Specification: [PyPA, source distribution format, file name](https://packaging.python.org/en/latest/specifications/source-distribution-format/#source-distribution-file-name).
-//! Older files do not follow it: their names are not normalized, and may hold dashes as their versions may.
+//! Older files do not follow it: their names are not normalized, and both names and versions may contain dashes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,54 +10,55 @@ use pep440_rs::Version;
 
 use crate::name::DistributionName;
 
-/// A text that is no source distribution's file name.
+/// An invalid source distribution file name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a source distribution's file name: it ends in none of .tar.gz, .tgz and .zip", .0.escape_debug())]
-pub struct InvalidSdistFilename(pub String);
+#[error("`{}` is not a valid source distribution file name: it must end in .tar.gz, .tgz or .zip", .0.escape_debug())]
+pub struct InvalidSdistFilename(String);
 
-/// How a source distribution is packed.
+/// The archive format of a source distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names of the formats")]
 pub enum SdistFormat {
-    /// A tar archive in a gzip stream.
     TarGz,
-    /// A zip archive.
     Zip,
 }
 
-/// The file name of a source distribution, or of another archive that a project can be built from.
+/// The file name of a source distribution or of another archive that a project can be built from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SdistFilename {
     text: String,
+    /// The length of the part before the extension.
     stem: usize,
-    packing: SdistFormat,
+    format: SdistFormat,
 }
 
 impl FromStr for SdistFilename {
     type Err = InvalidSdistFilename;
 
     fn from_str(filename: &str) -> Result<Self, InvalidSdistFilename> {
-        let endings = [(".tar.gz", SdistFormat::TarGz), (".tgz", SdistFormat::TarGz), (".zip", SdistFormat::Zip)];
+        let extensions = [(".tar.gz", SdistFormat::TarGz), (".tgz", SdistFormat::TarGz), (".zip", SdistFormat::Zip)];
         let is_file_name = !filename.contains(['/', '\\', '\0']);
-        let found = endings.into_iter().find_map(|(ending, packing)| {
-            let stem = filename.strip_suffix(ending).filter(|stem| is_file_name && !stem.is_empty())?;
-            Some(Self { text: filename.to_owned(), stem: stem.len(), packing })
+        let found = extensions.into_iter().find_map(|(extension, format)| {
+            let stem = filename.strip_suffix(extension).filter(|stem| is_file_name && !stem.is_empty())?;
+            Some(Self { text: filename.to_owned(), stem: stem.len(), format })
         });
         found.ok_or_else(|| InvalidSdistFilename(filename.to_owned()))
     }
 }
 
 impl SdistFilename {
-    /// Returns the file name as it was given.
+    /// Returns the file name as it was parsed.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns how the file is packed.
-    pub fn packing(&self) -> SdistFormat {
-        self.packing
+    /// Returns the archive format, from the extension.
+    pub fn format(&self) -> SdistFormat {
+        self.format
     }
 
-    /// Returns the version, if this is a source distribution of `name`. The name alone does not tell where it ends.
+    /// Returns the version if this is a source distribution of `name`. Without the name, the dash between name and version
+    /// would be ambiguous.
     pub fn version_of(&self, name: &DistributionName) -> Option<Version> {
         let stem = &self.text[..self.stem];
         stem.match_indices('-').find_map(|(dash, _)| {
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_told_from_names() {
+    fn versions_are_separated_from_names() {
         for (filename, name, version) in [
             ("foo_bar-1.0.tar.gz", "foo-bar", Some("1.0")),
             ("Foo.Bar-1.0-1.zip", "foo-bar", Some("1.0.post1")),
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_archives_are_refused() {
+    fn names_that_are_not_archives_are_refused() {
         for filename in ["foo-1.0.whl", ".tar.gz", "foo-1.0.tar.bz2", "a/foo-1.0.zip", "foo", "..\\foo.zip"] {
             assert_eq!(filename.parse::<SdistFilename>(), Err(InvalidSdistFilename(filename.to_owned())));
         }

@@ -1,4 +1,4 @@
-//! Source distributions: their file names, and unpacking them.
+//! Source distributions: file names and unpacking.
 
 pub mod filename;
 pub mod unpack;

@@ -3,7 +3,7 @@
 //! Statements are read line by line rather than parsed: a source may be for any version of Python. What is taken for a
 //! statement by mistake only keeps a file that could have been left out.
 
-/// Returns the modules that a source may import, as dotted names; `package` is the dotted name of its folder.
+/// Returns the modules that a source may import, as dotted names; `package` is the dotted name of its directory.
 pub fn imported(text: &str, package: &str) -> Vec<String> {
     let mut modules = Vec::new();
     let mut lines = text.lines();

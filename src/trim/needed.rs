@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::imports::imported;
-use super::rules::{self, DOC_FOLDERS, SlimRule, TEST_FOLDERS};
+use super::rules::{self, DOC_DIRECTORIES, SlimRule, TEST_DIRECTORIES};
 use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 
 /// How lazy_loader names the function that reads a stub at run time, to learn what a package exports (SPEC 1 of
@@ -44,9 +44,9 @@ pub fn needed<E>(
         }
         let text = read(file)?;
         needed.extend(stub.filter(|_| text.contains(READS_STUB)));
-        // One that is needed among the others imports these without naming their folder.
+        // One that is needed among the others imports these without naming their directory.
         if !stays(&position) || words.iter().any(|word| text.contains(word)) {
-            let package = path.rsplit_once('/').map_or("", |(folder, _)| folder).replace('/', ".");
+            let package = path.rsplit_once('/').map_or("", |(directory, _)| directory).replace('/', ".");
             let imported = imported(&text, &package);
             let found = imported.iter().flat_map(|name| found(name, &modules));
             unread.extend(found.filter(|&position| needed.insert(position)));
@@ -57,18 +57,19 @@ pub fn needed<E>(
 
 /// Returns the dotted name of a module; none if the file is not one.
 fn module(file: &WheelFile) -> Option<String> {
-    let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    let (directory, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
     if file.part != SchemePart::Library || !(name.ends_with(".py") || rules::is_shared_object(name)) {
         return None;
     }
     let stem = name.split('.').next().unwrap_or_default();
-    let path = if stem == "__init__" { folder.to_owned() } else { format!("{folder}/{stem}") };
+    let path = if stem == "__init__" { directory.to_owned() } else { format!("{directory}/{stem}") };
     Some(path.trim_start_matches('/').replace('/', "."))
 }
 
 /// Returns the words that a source has somewhere if it imports one of the modules.
 fn words<'a>(modules: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
-    let is_telling = |part: &&str| TEST_FOLDERS.contains(part) || DOC_FOLDERS.contains(part) || *part == "conftest";
+    let is_telling =
+        |part: &&str| TEST_DIRECTORIES.contains(part) || DOC_DIRECTORIES.contains(part) || *part == "conftest";
     modules.filter_map(|module| module.split('.').find(is_telling)).collect()
 }
 

@@ -12,7 +12,7 @@ use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 /// A kind of files of distributions that nothing needs at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SlimRule {
-    /// Folders `tests` and `_tests`, and `conftest.py`. A folder `test` or `testing` is an interface as often as not.
+    /// Directories `tests` and `_tests`, and `conftest.py`. A directory `test` or `testing` is an interface as often as not.
     Tests,
     /// Type stubs (`.pyi`) and `py.typed`.
     Stubs,
@@ -62,11 +62,11 @@ impl FromStr for SlimRule {
     }
 }
 
-/// The folders of tests.
-pub(super) const TEST_FOLDERS: [&str; 2] = ["tests", "_tests"];
+/// The directories of tests.
+pub(super) const TEST_DIRECTORIES: [&str; 2] = ["tests", "_tests"];
 
-/// The folders of documentation, where they lie beside the packages.
-pub(super) const DOC_FOLDERS: [&str; 4] = ["docs", "doc", "examples", "example"];
+/// The directories of documentation, where they lie beside the packages.
+pub(super) const DOC_DIRECTORIES: [&str; 4] = ["docs", "doc", "examples", "example"];
 
 const HEADERS: [&str; 11] = ["h", "hh", "hpp", "hxx", "h++", "pxd", "pxi", "a", "cmake", "pc", "ipp"];
 
@@ -148,17 +148,17 @@ impl<'a> DistributionFiles<'a> {
 
     fn is_for(&self, rule: SlimRule, file: &WheelFile) -> bool {
         let path = &*file.path;
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         if is_metadata(file) || is_licence(name) || file.part == SchemePart::Scripts {
             return false;
         }
         let is_library = file.part == SchemePart::Library;
         match rule {
-            SlimRule::Tests => is_library && (has_folder(folder, &TEST_FOLDERS) || name == "conftest.py"),
+            SlimRule::Tests => is_library && (has_directory(directory, &TEST_DIRECTORIES) || name == "conftest.py"),
             // Type checkers read the stubs of others: typeshed is their data.
             SlimRule::Stubs => {
                 let is_stub = name == "py.typed" || has_extension(name, &["pyi"]);
-                is_library && is_stub && !folder.split('/').any(|folder| folder.starts_with("typeshed"))
+                is_library && is_stub && !directory.split('/').any(|directory| directory.starts_with("typeshed"))
             }
             SlimRule::Headers => {
                 file.part == SchemePart::Headers || self.is_compiled && has_extension(of_template(name), &HEADERS)
@@ -169,28 +169,28 @@ impl<'a> DistributionFiles<'a> {
                     ["share/man/", "share/doc/", "share/info/"].iter().any(|place| path.starts_with(place))
                 }
                 _ => {
-                    let root = folder.split('/').next().unwrap_or_default();
-                    is_library && (DOC_FOLDERS.contains(&root) || folder.is_empty() && is_leaflet(name))
+                    let root = directory.split('/').next().unwrap_or_default();
+                    is_library && (DOC_DIRECTORIES.contains(&root) || directory.is_empty() && is_leaflet(name))
                 }
             },
-            SlimRule::Bytecode => is_library && has_extension(name, &["pyc"]) && self.is_redundant(folder, name),
+            SlimRule::Bytecode => is_library && has_extension(name, &["pyc"]) && self.is_redundant(directory, name),
         }
     }
 
     /// Returns whether bytecode has its source in the distribution (PEP 3147): else it is all that there is of a module.
-    fn is_redundant(&self, folder: &str, name: &str) -> bool {
+    fn is_redundant(&self, directory: &str, name: &str) -> bool {
         let stem = name.split('.').next().unwrap_or_default();
-        let folder = match folder.strip_suffix("__pycache__") {
+        let directory = match directory.strip_suffix("__pycache__") {
             Some(above) => above.to_owned(),
-            None => format!("{folder}/"),
+            None => format!("{directory}/"),
         };
-        self.modules.contains(format!("{folder}{stem}.py").trim_start_matches('/'))
+        self.modules.contains(format!("{directory}{stem}.py").trim_start_matches('/'))
     }
 }
 
 /// Returns whether a file belongs to the metadata of this distribution or of one that it has within it.
 fn is_metadata(file: &WheelFile) -> bool {
-    file.part == SchemePart::Library && file.path.split('/').any(|folder| folder.ends_with(".dist-info"))
+    file.part == SchemePart::Library && file.path.split('/').any(|directory| directory.ends_with(".dist-info"))
 }
 
 /// Returns whether a file may be one that has to come with the distribution by its licence.
@@ -212,8 +212,8 @@ pub(super) fn is_shared_object(path: &str) -> bool {
     path.ends_with(".so")
 }
 
-pub(super) fn has_folder(folder: &str, names: &[&str]) -> bool {
-    folder.split('/').any(|folder| names.contains(&folder))
+pub(super) fn has_directory(directory: &str, names: &[&str]) -> bool {
+    directory.split('/').any(|directory| names.contains(&directory))
 }
 
 fn has_extension(name: &str, extensions: &[&str]) -> bool {

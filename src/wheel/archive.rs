@@ -1,7 +1,9 @@
-//! The zip archive that a wheel is, read so strictly that all readers agree on it.
+//! A strict reader for zip archives: it accepts only what every zip reader interprets alike.
 //!
 //! Every byte of the file is accounted for: entries follow one another without a gap from the first byte to the central
-//! directory, which is followed by its end records and by nothing else.
+//! directory, which is followed by its end records and nothing else. Lenient readers disagree on which entries an
+//! archive has when there are gaps, overlaps or several directories, so a scanner could see other files than an
+//! installer.
 //!
 //! Specification: [APPNOTE](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 
@@ -17,33 +19,33 @@ use super::source::ArchiveFile;
 use crate::digest::Sha256;
 use crate::tree::{Compression, Extent, Form, Mode, TreePath};
 
-/// Flags that do not matter (how hard deflate tried, UTF-8) or that are checked (data descriptor); 4.4.4.
+/// Flags that do not matter (deflate's effort, UTF-8) or that are checked (data descriptor); 4.4.4.
 const KNOWN_FLAGS: u16 = 0b0000_1000_0000_1110;
 /// Encryption, strong encryption and an encrypted central directory.
 const ENCRYPTION_FLAGS: u16 = 0b0010_0000_0100_0001;
-/// Says that the name is UTF-8.
+/// The name is UTF-8 (4.4.4, bit 11).
 const UTF8_FLAG: u16 = 1 << 11;
 
 /// An archive whose headers have been checked.
 pub struct StrictArchive<'a> {
     pub(super) source: ArchiveFile<'a>,
-    /// The entries, in the order of their bytes.
+    /// The entries, ordered by offset.
     pub entries: Vec<ArchiveEntry>,
 }
 
 /// An entry whose headers have been checked.
 pub struct ArchiveEntry {
-    /// The name; a folder's without its trailing slash.
+    /// The name, without a directory's trailing slash.
     pub path: String,
-    /// Whether it is a folder.
-    pub is_folder: bool,
-    /// The permissions.
+    /// Whether the entry is a directory.
+    pub is_directory: bool,
+    /// The permissions, reduced to the executable bit.
     pub mode: Mode,
-    /// Its bytes, and what they are stated to be.
-    pub stated: DeclaredExtent,
-    /// Where its local header begins.
+    /// The location and the declared size and checksum of the content.
+    pub declared: DeclaredExtent,
+    /// The offset of the local header.
     pub local_header: u64,
-    /// Where its header in the central directory is.
+    /// The position of the central directory's header.
     pub directory_header: Range<u64>,
 }
 
@@ -51,17 +53,16 @@ impl<'a> StrictArchive<'a> {
     /// Reads and checks all headers.
     ///
     /// # Errors
-    /// The file cannot be read, or is no archive that all readers would read alike.
+    /// The file cannot be read, or is not a valid archive.
     pub fn open(file: &'a File) -> Result<Self, StrictArchiveError> {
-        let (archive, defects) = Self::survey(file)?;
-        defects.into_iter().next().map_or(Ok(archive), Err)
+        let (archive, errors) = Self::survey(file)?;
+        errors.into_iter().next().map_or(Ok(archive), Err)
     }
 
-    /// Reads and checks all headers; returns the entries that are right, and what is wrong with the others, in the order
-    /// of their bytes.
+    /// Reads and checks all headers; returns the valid entries and the errors of the others, both ordered by offset.
     ///
     /// # Errors
-    /// The file cannot be read, or its directory cannot be relied on.
+    /// The file cannot be read, or its central directory is invalid.
     pub fn survey(file: &'a File) -> Result<(Self, Vec<StrictArchiveError>), StrictArchiveError> {
         let source = ArchiveFile::new(file)?;
         let CentralDirectory { mut headers, offset: directory_offset } = directory::read(&source)?;
@@ -72,45 +73,45 @@ impl<'a> StrictArchive<'a> {
         }
         let ends: Vec<u64> =
             headers.iter().skip(1).map(|header| header.offset).chain(std::iter::once(directory_offset)).collect();
-        let (mut entries, mut defects) = (Vec::new(), Vec::new());
+        let (mut entries, mut errors) = (Vec::new(), Vec::new());
         for (header, end) in headers.into_iter().zip(ends) {
             match check(&source, &header, end) {
                 Ok(entry) => entries.push(entry),
-                Err(fault) => defects.push(fault.at(header.name)),
+                Err(kind) => errors.push(kind.at(header.name)),
             }
         }
-        if let Err(defect) = check_paths(&entries) {
-            defects.push(defect);
+        if let Err(error) = check_paths(&entries) {
+            errors.push(error);
         }
-        Ok((Self { source, entries }, defects))
+        Ok((Self { source, entries }, errors))
     }
 
-    /// Inflates an entry, gives its bytes to `sink` and compares them with its headers; returns the form that they have.
-    /// Nothing that comes out of an entry that is wrong is to be relied on.
+    /// Inflates an entry, passes its bytes to `sink` and compares them with its headers; returns how they are stored.
+    /// On an error, what `sink` received is not verified.
     ///
     /// # Errors
-    /// The file cannot be read, or the entry is not what its headers say.
+    /// The file cannot be read, or the content does not match the headers.
     pub fn inflate(
         &self,
         entry: &ArchiveEntry,
         inflater: &mut Inflater,
         sink: impl FnMut(&[u8]),
     ) -> Result<Form, WheelErrorKind> {
-        inflater.run(&self.source, &entry.stated, sink)
+        inflater.run(&self.source, &entry.declared, sink)
     }
 }
 
 impl ArchiveEntry {
-    /// Returns the extent of the entry's bytes, from what verifying them has found.
+    /// Returns the verified extent of the entry's content.
     pub(super) fn extent(&self, sha256: Sha256, form: Form) -> Extent {
-        let DeclaredExtent { offset, compressed_size, size, crc32, .. } = self.stated;
+        let DeclaredExtent { offset, compressed_size, size, crc32, .. } = self.declared;
         Extent { offset, compressed_size, size, crc32, sha256, form }
     }
 }
 
 /// Checks the headers of one entry, which must end at `end`.
 fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> Result<ArchiveEntry, WheelErrorKind> {
-    let is_folder = header.name.ends_with('/');
+    let is_directory = header.name.ends_with('/');
     let path = header.name.strip_suffix('/').unwrap_or(&header.name);
     check_name(path)?;
     if header.flags & ENCRYPTION_FLAGS != 0 {
@@ -119,51 +120,51 @@ fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> Result<Archi
     if header.flags & !KNOWN_FLAGS != 0 {
         return Err(WheelErrorKind::Flags(header.flags & !KNOWN_FLAGS));
     }
-    // Without the flag the name is in code page 437 (appendix D), and readers differ.
+    // Without the flag the name is in code page 437 (appendix D), which some readers take for UTF-8.
     if header.flags & UTF8_FLAG == 0 && !header.name.is_ascii() {
-        return Err(WheelErrorKind::Name("it is not ASCII, and not marked as UTF-8"));
+        return Err(WheelErrorKind::InvalidName("it is neither ASCII nor marked as UTF-8"));
     }
     let compression = match header.method {
         0 => Compression::Stored,
         8 => Compression::Deflated,
         method => return Err(WheelErrorKind::Method(method)),
     };
-    check_file_type(header.mode, is_folder)?;
+    check_file_type(header.mode, is_directory)?;
     let offset = local::check(source, header, end)?;
     let CentralHeader { compressed_size, size, crc32, .. } = *header;
     if compression == Compression::Stored && compressed_size != size {
         return Err(WheelErrorKind::StoredSizes { compressed: compressed_size, size });
     }
-    if is_folder && size > 0 {
-        return Err(WheelErrorKind::FolderContent);
+    if is_directory && size > 0 {
+        return Err(WheelErrorKind::DirectoryContent);
     }
-    // Made by Unix (4.4.2.2): on other systems the mode means nothing.
+    // Only entries made on Unix (4.4.2.2) have a mode.
     let mode = if header.system == 3 { Mode::from_permissions(header.mode) } else { Mode::REGULAR };
-    let stated = DeclaredExtent { offset, compressed_size, size, crc32, compression };
+    let declared = DeclaredExtent { offset, compressed_size, size, crc32, compression };
     Ok(ArchiveEntry {
         path: path.to_owned(),
-        is_folder,
+        is_directory,
         mode,
-        stated,
+        declared,
         local_header: header.offset,
-        directory_header: header.place.clone(),
+        directory_header: header.position.clone(),
     })
 }
 
-/// Checks that a name is a path which means the same everywhere.
+/// Checks that a name is a path that means the same on every system.
 fn check_name(path: &str) -> Result<(), WheelErrorKind> {
-    TreePath::new(path).map_err(|invalid| WheelErrorKind::Name(invalid.reason))?;
+    TreePath::new(path).map_err(|invalid| WheelErrorKind::InvalidName(invalid.reason))?;
     if matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic()) {
-        return Err(WheelErrorKind::Name("it begins with a drive letter"));
+        return Err(WheelErrorKind::InvalidName("it begins with a drive letter"));
     }
     if path.chars().any(is_invisible) {
-        return Err(WheelErrorKind::Name("it has an invisible or private character"));
+        return Err(WheelErrorKind::InvalidName("it has an invisible or private character"));
     }
     Ok(())
 }
 
-/// Returns whether a character is a format character or for private use (Unicode's categories Cf and Co): names that
-/// differ in one look alike.
+/// Returns whether a character is a format or private use character (Unicode categories Cf and Co): names that differ
+/// only in these look alike.
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
@@ -173,36 +174,36 @@ fn is_invisible(character: char) -> bool {
         | '\u{e0000}'..='\u{e007f}' | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// Checks the file type in a Unix mode: what its entry is, or nothing.
-fn check_file_type(mode: u32, is_folder: bool) -> Result<(), WheelErrorKind> {
+/// Checks that the file type in a Unix mode is that of the entry, or 0 as many tools write it.
+fn check_file_type(mode: u32, is_directory: bool) -> Result<(), WheelErrorKind> {
     match mode & 0o170_000 {
         0 | 0o100_000 => Ok(()),
-        0o040_000 if is_folder => Ok(()),
-        0o040_000 => Err(WheelErrorKind::FileType("folder without a trailing slash")),
+        0o040_000 if is_directory => Ok(()),
+        0o040_000 => Err(WheelErrorKind::FileType("directory without a trailing slash")),
         0o120_000 => Err(WheelErrorKind::FileType("symbolic link")),
         _ => Err(WheelErrorKind::FileType("special file")),
     }
 }
 
-/// Checks that no two entries are the same path, and that no file is also a folder.
+/// Checks that paths are unique, and that no file is also a directory.
 fn check_paths(entries: &[ArchiveEntry]) -> Result<(), StrictArchiveError> {
     let mut files = HashSet::new();
-    let mut folders = HashSet::new();
+    let mut directories = HashSet::new();
     for entry in entries {
-        let is_new = if entry.is_folder { folders.insert(&*entry.path) } else { files.insert(&*entry.path) };
+        let is_new = if entry.is_directory { directories.insert(&*entry.path) } else { files.insert(&*entry.path) };
         if !is_new {
             return Err(WheelErrorKind::Duplicate.at(&*entry.path));
         }
     }
     for entry in entries {
         let mut rest = &*entry.path;
-        if entry.is_folder && files.contains(rest) {
-            return Err(WheelErrorKind::FileAndFolder.at(rest));
+        if entry.is_directory && files.contains(rest) {
+            return Err(WheelErrorKind::FileAndDirectory.at(rest));
         }
         while let Some(slash) = rest.rfind('/') {
             rest = &rest[..slash];
             if files.contains(rest) {
-                return Err(WheelErrorKind::FileAndFolder.at(rest));
+                return Err(WheelErrorKind::FileAndDirectory.at(rest));
             }
         }
     }

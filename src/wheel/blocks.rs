@@ -1,7 +1,7 @@
-//! Inflating block by block, to find where the last block of a deflate stream begins and on which bit the stream ends.
+//! Inflates block by block, to find the bit at which a deflate stream's last block begins and the bit at which it ends.
 //!
-//! A stream can be joined to another one without inflating either again when these two bits are known; zlib's example
-//! `gzjoin.c` shows how. zlib-rs tells them through zlib's own interface only, so this is the one module with `unsafe`
+//! With these two positions a stream can be joined to another one without inflating either again; zlib's example
+//! `gzjoin.c` shows how. zlib-rs exposes them only through zlib's C interface, so this is the one module with `unsafe`
 //! code.
 //!
 //! Specification: [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951); [zlib's manual](https://zlib.net/manual.html),
@@ -14,77 +14,70 @@ use libz_rs_sys::{
     zlibVersion,
 };
 
-/// A raw stream, with no zlib header around it, and with the largest window.
+/// A raw stream without a zlib header (negative), with the largest window (2^15 bytes).
 const RAW_WINDOW_BITS: i32 = -15;
 
-/// In `data_type`: how many bits of the last byte taken are unused yet.
+/// In `data_type`: how many bits of the last consumed byte are not used yet.
 const UNUSED_BITS: i32 = 63;
-/// In `data_type`: the block is, or was, the last one.
+/// In `data_type`: the current or previous block is the last one.
 const IN_LAST_BLOCK: i32 = 64;
-/// In `data_type`: `inflate` stopped right behind a block.
+/// In `data_type`: `inflate` stopped at the end of a block.
 const AFTER_BLOCK: i32 = 128;
 
-/// A stream that is not valid.
 #[derive(Debug)]
 pub(super) struct InvalidDeflateStream;
 
-/// What one step has done.
 pub(super) struct InflateStep {
-    /// The number of bytes taken from the input.
-    pub taken: usize,
-    /// The number of bytes put into the output.
-    pub given: usize,
-    /// Why the step ended.
-    pub stop: InflateStop,
+    /// The number of input bytes that were consumed.
+    pub(super) taken: usize,
+    /// The number of output bytes that were written.
+    pub(super) given: usize,
+    pub(super) stop: InflateStop,
 }
 
 /// Why a step ended. Bits are counted from the beginning of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InflateStop {
-    /// The input is used up, or the output is full.
+    /// The input is empty or the output is full.
     Buffer,
-    /// A block has ended that is not the last one; the next begins at this bit.
+    /// A block ended; the next one begins at this bit.
     Block(u64),
-    /// The last block has ended before this bit.
+    /// The last block ended before this bit.
     End(u64),
 }
 
 /// Inflates one raw deflate stream after another.
 pub(super) struct BlockInflater {
-    /// In a box, because zlib's interface asks for a stream that does not move.
+    /// Boxed, because zlib requires that the stream does not move.
     stream: Box<z_stream>,
-    /// The number of bytes taken from the present stream.
+    /// The number of bytes consumed from the current stream.
     taken: u64,
 }
 
 impl BlockInflater {
-    /// Makes an inflater that waits for a stream.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut stream = Box::new(z_stream::default());
-        // SAFETY: the stream is valid and exclusively borrowed; its default asks for the default allocator; the version
-        // is a static text, and the size is the structure's own, as `inflateInit2` in zlib.h passes them.
+        // SAFETY: the stream is valid and exclusively borrowed; its default selects the default allocator; the version
+        // is a static string, and the size is that of the structure, as `inflateInit2` in zlib.h passes them.
         let code =
             unsafe { inflateInit2_(&raw mut *stream, RAW_WINDOW_BITS, zlibVersion(), size_of::<z_stream>() as i32) };
         if code != Z_OK {
-            // Version, size and window are right, so only the memory can be missing.
+            // Version, size and window are valid, so the allocation must have failed.
             handle_alloc_error(Layout::new::<z_stream>());
         }
         Self { stream, taken: 0 }
     }
 
-    /// Begins another stream.
-    pub fn reset(&mut self) {
+    /// Starts another stream.
+    pub(super) fn reset(&mut self) {
         // SAFETY: `new` has initialized the stream, and it is exclusively borrowed.
         let code = unsafe { inflateReset(&raw mut *self.stream) };
         debug_assert_eq!(code, Z_OK, "an initialized stream can be reset");
         self.taken = 0;
     }
 
-    /// Inflates from `input` to `output` until one of them is used up or a block ends.
-    ///
-    /// # Errors
-    /// The stream is not valid.
-    pub fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<InflateStep, InvalidDeflateStream> {
+    /// Inflates from `input` to `output` until one of them is exhausted or a block ends.
+    pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<InflateStep, InvalidDeflateStream> {
         let input_length = uInt::try_from(input.len()).unwrap_or(uInt::MAX);
         let output_length = uInt::try_from(output.len()).unwrap_or(uInt::MAX);
         self.stream.next_in = input.as_ptr();
@@ -104,10 +97,12 @@ impl BlockInflater {
 
         let state = self.stream.data_type;
         let bit = (self.taken * 8).saturating_sub((state & UNUSED_BITS) as u64);
-        let stop = match (state & AFTER_BLOCK != 0, state & IN_LAST_BLOCK != 0) {
-            (false, _) => InflateStop::Buffer,
-            (true, false) => InflateStop::Block(bit),
-            (true, true) => InflateStop::End(bit),
+        let stop = if state & AFTER_BLOCK == 0 {
+            InflateStop::Buffer
+        } else if state & IN_LAST_BLOCK == 0 {
+            InflateStop::Block(bit)
+        } else {
+            InflateStop::End(bit)
         };
         Ok(InflateStep { taken, given, stop })
     }
@@ -124,7 +119,7 @@ impl Drop for BlockInflater {
 mod tests {
     use super::*;
 
-    /// Inflates a stream with buffers of these sizes; returns what came out, the bits at which blocks ended, and the end.
+    /// Inflates a stream with buffers of these sizes; returns the content, the bits at which blocks ended, and the end.
     fn run(stream: &[u8], input: usize, output: usize) -> Result<(Vec<u8>, Vec<u64>, u64), InvalidDeflateStream> {
         let mut inflater = BlockInflater::new();
         let (mut rest, mut blocks, mut inflated) = (stream, Vec::new(), Vec::new());
@@ -155,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bits_do_not_depend_on_buffers() {
+    fn block_positions_do_not_depend_on_buffer_sizes() {
         let text: Vec<u8> = (0..60_000_u32).flat_map(|number| (number * number / 977).to_le_bytes()).collect();
         for level in [0, 1, 6, 9] {
             let stream = miniz_oxide::deflate::compress_to_vec(&text, level);
@@ -169,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inflater_is_used_again_also_after_a_wrong_stream() {
+    fn an_inflater_can_be_reused_after_an_invalid_stream() {
         let stream = miniz_oxide::deflate::compress_to_vec(b"import os", 6);
         let mut inflater = BlockInflater::new();
         let mut buffer = [0; 16];

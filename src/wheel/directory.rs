@@ -8,8 +8,8 @@ use std::ops::Range;
 use super::error::{StrictArchiveError, WheelErrorKind};
 use super::source::{ArchiveFile, LittleEndianFields};
 
-/// The largest central directory that is read: some hundred thousand entries.
-const LARGEST: u64 = 64 << 20;
+/// The largest central directory that is read, in bytes: enough for several hundred thousand entries.
+pub(super) const LARGEST: u64 = 64 << 20;
 
 const END_SIGNATURE: u32 = 0x0605_4b50;
 const END_SIZE: usize = 22;
@@ -19,41 +19,39 @@ const ZIP64_END_SIGNATURE: u32 = 0x0606_4b50;
 const ZIP64_END_SIZE: u64 = 56;
 const HEADER_SIGNATURE: u32 = 0x0201_4b50;
 
-/// A field of 16 bits that says "see the zip64 record".
+/// The value of a 16-bit field whose real value is in the zip64 record (4.4.1.4).
 const SEE_ZIP64_16: u16 = u16::MAX;
-/// A field of 32 bits that says "see the zip64 record".
-pub(super) const SEE_ZIP64_32: u32 = u32::MAX;
+/// The value of a 32-bit field whose real value is in the zip64 record (4.4.1.4).
+const SEE_ZIP64_32: u32 = u32::MAX;
 
-/// A header of the central directory.
 pub(super) struct CentralHeader {
-    pub name: String,
-    /// The system that made the entry (APPNOTE 4.4.2): 3 is Unix.
-    pub system: u8,
-    pub flags: u16,
-    pub method: u16,
-    pub crc32: u32,
-    pub compressed_size: u64,
-    pub size: u64,
+    pub(super) name: String,
+    /// The system that made the entry (4.4.2): 3 is Unix.
+    pub(super) system: u8,
+    pub(super) flags: u16,
+    pub(super) method: u16,
+    pub(super) crc32: u32,
+    pub(super) compressed_size: u64,
+    pub(super) size: u64,
     /// The Unix mode, if `system` is Unix.
-    pub mode: u32,
-    /// Where the local header is.
-    pub offset: u64,
-    /// Where this header is.
-    pub place: Range<u64>,
+    pub(super) mode: u32,
+    /// The offset of the local header.
+    pub(super) offset: u64,
+    /// The position of this header in the file.
+    pub(super) position: Range<u64>,
 }
 
-/// The central directory.
 pub(super) struct CentralDirectory {
-    pub headers: Vec<CentralHeader>,
-    /// Where it begins, which is where the last entry must end.
-    pub offset: u64,
+    pub(super) headers: Vec<CentralHeader>,
+    /// Where the directory begins, which is where the last entry must end.
+    pub(super) offset: u64,
 }
 
-/// Reads the central directory. It ends where the end records begin, and they end where the file ends.
+/// Reads the central directory, which must end where the end records begin.
 pub(super) fn read(source: &ArchiveFile) -> Result<CentralDirectory, StrictArchiveError> {
     let end = read_end(source)?;
     if end.size.checked_add(end.offset) != Some(end.position) {
-        return Err(WheelErrorKind::DirectoryPlace { offset: end.offset, size: end.size, end: end.position }.into());
+        return Err(WheelErrorKind::DirectoryOffset { offset: end.offset, size: end.size, end: end.position }.into());
     }
     if end.size > LARGEST {
         return Err(WheelErrorKind::DirectorySize(end.size).into());
@@ -67,51 +65,49 @@ pub(super) fn read(source: &ArchiveFile) -> Result<CentralDirectory, StrictArchi
         headers.push(read_header(&mut fields, position)?);
     }
     if headers.len() as u64 != end.entries {
-        return Err(WheelErrorKind::Count { stated: end.entries, found: headers.len() as u64 }.into());
+        return Err(WheelErrorKind::EntryCount { declared: end.entries, found: headers.len() as u64 }.into());
     }
     Ok(CentralDirectory { headers, offset: end.offset })
 }
 
-/// What the end records say.
+/// What the end records state about the central directory.
 #[derive(Clone, Copy)]
 struct EndOfDirectory {
     /// Where the first of the end records begins.
     position: u64,
     entries: u64,
-    /// The central directory's size.
     size: u64,
-    /// The central directory's offset.
     offset: u64,
 }
 
-/// Reads the end record, and the zip64 end record if there is one.
+/// Reads the end record and, if present, the zip64 end record.
 fn read_end(source: &ArchiveFile) -> Result<EndOfDirectory, WheelErrorKind> {
     let tail_size = source.length.min((END_SIZE + usize::from(u16::MAX)) as u64);
     let mut tail = vec![0; tail_size as usize];
     source.fill(source.length - tail_size, &mut tail)?;
 
-    // Readers look for the last signature. Only where that one's record ends with the file do all of them see one archive.
+    // Readers search backwards for the signature. All of them find the same record only if its comment ends with the file.
     let start = tail.windows(END_SIZE).rposition(|record| record.starts_with(&END_SIGNATURE.to_le_bytes()));
-    let start = start.ok_or(WheelErrorKind::NoEnd)?;
+    let start = start.ok_or(WheelErrorKind::NoEndRecord)?;
     let position = source.length - (tail.len() - start) as u64;
     let mut fields = LittleEndianFields(&tail[start + 4..]);
-    let (end, comment_size) = take_end(&mut fields, position).ok_or(WheelErrorKind::NoEnd)?;
+    let (end, comment_size) = take_end(&mut fields, position).ok_or(WheelErrorKind::NoEndRecord)?;
     let comment = fields.0;
     let stated = u64::from(comment_size);
     match (comment.len() as u64).checked_sub(stated) {
         Some(0) => {}
         None => return Err(WheelErrorKind::CommentCutShort(stated - comment.len() as u64)),
-        Some(_) if hides_archive(&tail[..start], tail.len() - start) => return Err(WheelErrorKind::Comment),
+        Some(_) if hides_archive(&tail[..start], tail.len() - start) => return Err(WheelErrorKind::HiddenArchive),
         Some(trailing) => return Err(WheelErrorKind::TrailingBytes(trailing)),
     }
-    // Every signature of an archive has such bytes, and no text does.
+    // The signatures of zip records contain these bytes; text does not.
     if comment.iter().any(|byte| (1..=8).contains(byte)) || hides_archive(&tail[..start], tail.len() - start) {
-        return Err(WheelErrorKind::Comment);
+        return Err(WheelErrorKind::HiddenArchive);
     }
     read_zip64_end(source, &end)
 }
 
-/// Returns whether an earlier end record takes the last `hidden` bytes of the file for its comment.
+/// Returns whether the last `hidden` bytes of the file could be the comment of an earlier end record.
 fn hides_archive(before: &[u8], hidden: usize) -> bool {
     let signature = END_SIGNATURE.to_le_bytes();
     before.windows(END_SIZE).enumerate().any(|(start, record)| {
@@ -120,7 +116,7 @@ fn hides_archive(before: &[u8], hidden: usize) -> bool {
     })
 }
 
-/// The end record as it is written.
+/// The fields of an end record.
 struct EndRecord {
     position: u64,
     disks: [u16; 2],
@@ -130,7 +126,7 @@ struct EndRecord {
     offset: u32,
 }
 
-/// Takes an end record after its signature, up to its comment, whose size is returned.
+/// Parses an end record from after its signature up to its comment; returns it with the size of the comment.
 fn take_end(fields: &mut LittleEndianFields, position: u64) -> Option<(EndRecord, u16)> {
     let end = EndRecord {
         position,
@@ -143,7 +139,7 @@ fn take_end(fields: &mut LittleEndianFields, position: u64) -> Option<(EndRecord
     Some((end, fields.u16()?))
 }
 
-/// Reads the zip64 end record before `end`, if there is one; else returns what `end` says.
+/// Reads the zip64 end record before `end`; without one, returns what `end` states.
 fn read_zip64_end(source: &ArchiveFile, end: &EndRecord) -> Result<EndOfDirectory, WheelErrorKind> {
     let locator_position = end.position.checked_sub(ZIP64_LOCATOR_SIZE);
     let locator = match locator_position {
@@ -167,8 +163,6 @@ fn read_zip64_end(source: &ArchiveFile, end: &EndRecord) -> Result<EndOfDirector
     let record = source.bytes(position, ZIP64_END_SIZE as usize)?;
     let record = record.ok_or(WheelErrorKind::Zip64End("record is not where its locator says"))?;
     let zip64 = zip64_end_fields(&record, position, locator_position)?;
-    let agrees_32 = |plain: u32, wide: u64| plain == SEE_ZIP64_32 || u64::from(plain) == wide;
-    let agrees_16 = |plain: u16, wide: u64| plain == SEE_ZIP64_16 || u64::from(plain) == wide;
     if end.disks.iter().any(|disk| *disk != 0 && *disk != SEE_ZIP64_16) {
         return Err(WheelErrorKind::MultipleDisks);
     }
@@ -182,6 +176,16 @@ fn read_zip64_end(source: &ArchiveFile, end: &EndRecord) -> Result<EndOfDirector
     Ok(zip64)
 }
 
+/// Returns whether a 16-bit field of the end record agrees with its zip64 counterpart.
+fn agrees_16(plain: u16, wide: u64) -> bool {
+    plain == SEE_ZIP64_16 || u64::from(plain) == wide
+}
+
+/// Returns whether a 32-bit field of a record agrees with its zip64 counterpart.
+pub(super) fn agrees_32(plain: u32, wide: u64) -> bool {
+    plain == SEE_ZIP64_32 || u64::from(plain) == wide
+}
+
 fn plain_end(end: &EndRecord) -> Result<EndOfDirectory, WheelErrorKind> {
     if end.disks != [0, 0] || end.entries_here != end.entries {
         return Err(WheelErrorKind::MultipleDisks);
@@ -190,7 +194,7 @@ fn plain_end(end: &EndRecord) -> Result<EndOfDirectory, WheelErrorKind> {
     Ok(EndOfDirectory { position, entries: entries.into(), size: size.into(), offset: offset.into() })
 }
 
-/// Parses the zip64 end record at `position`; it must end where its locator begins, and have no extensible data sector.
+/// Parses the zip64 end record at `position`, which must end where its locator begins and have no extensible data sector.
 fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Result<EndOfDirectory, WheelErrorKind> {
     let missing = || WheelErrorKind::Zip64End("record is not where its locator says");
     let mut fields = LittleEndianFields(record);
@@ -207,7 +211,7 @@ fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Resu
     if position + ZIP64_END_SIZE != locator_position {
         return Err(WheelErrorKind::Zip64End("record does not end where its locator begins"));
     }
-    // The versions that made it and that are needed.
+    // Version made by, version needed to extract.
     fields.bytes(4);
     let disks = [fields.u32(), fields.u32()];
     let mut number = || fields.u64().ok_or_else(missing);
@@ -218,20 +222,20 @@ fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Resu
     Ok(EndOfDirectory { position, entries, size, offset })
 }
 
-/// Takes one header; `position` is where it begins in the file.
+/// Parses one header; `position` is its offset in the file.
 fn read_header(fields: &mut LittleEndianFields, position: u64) -> Result<CentralHeader, StrictArchiveError> {
-    let broken = || WheelErrorKind::Directory(position);
+    let broken = || WheelErrorKind::InvalidDirectory(position);
     let before = fields.0.len();
     if fields.u32() != Some(HEADER_SIGNATURE) {
         return Err(broken().into());
     }
     let raw = RawCentralHeader::take(fields).ok_or_else(broken)?;
     let lossy = || String::from_utf8_lossy(raw.name).into_owned();
-    let place = position..position + (before - fields.0.len()) as u64;
-    raw.check(place).map_err(|fault| fault.at(lossy()))
+    let position = position..position + (before - fields.0.len()) as u64;
+    raw.check(position).map_err(|kind| kind.at(lossy()))
 }
 
-/// A header as it is written.
+/// The fields of a central directory header.
 struct RawCentralHeader<'a> {
     made_by: u16,
     flags: u16,
@@ -249,7 +253,7 @@ struct RawCentralHeader<'a> {
 impl<'a> RawCentralHeader<'a> {
     fn take(fields: &mut LittleEndianFields<'a>) -> Option<Self> {
         let made_by = fields.u16()?;
-        // The version that is needed says less than flags and method do.
+        // Version needed to extract: flags and method say more.
         fields.u16()?;
         let (flags, method) = (fields.u16()?, fields.u16()?);
         // Time and date.
@@ -266,15 +270,15 @@ impl<'a> RawCentralHeader<'a> {
         Some(Self { made_by, flags, method, crc32, compressed_size, size, disk, attributes, offset, name, extra })
     }
 
-    fn check(&self, place: Range<u64>) -> Result<CentralHeader, WheelErrorKind> {
-        let name = std::str::from_utf8(self.name).map_err(|_| WheelErrorKind::Name("it is not UTF-8"))?;
+    fn check(&self, position: Range<u64>) -> Result<CentralHeader, WheelErrorKind> {
+        let name = std::str::from_utf8(self.name).map_err(|_| WheelErrorKind::InvalidName("it is not UTF-8"))?;
         let extra = ExtraField::parse(self.extra)?;
         extra.check_name(name)?;
-        // 4.5.3: only fields that say so are in the zip64 field, in this order.
+        // 4.5.3: the zip64 field contains only the values that the header marks, in this order.
         let mut zip64 = LittleEndianFields(extra.zip64.unwrap_or_default());
         let mut wide = |plain: u32| {
             if plain == SEE_ZIP64_32 && extra.zip64.is_some() {
-                zip64.u64().ok_or(WheelErrorKind::Extra("has too short a zip64 field"))
+                zip64.u64().ok_or(WheelErrorKind::ExtraField("has a zip64 field that is too short"))
             } else {
                 Ok(plain.into())
             }
@@ -288,7 +292,7 @@ impl<'a> RawCentralHeader<'a> {
             return Err(WheelErrorKind::MultipleDisks);
         }
         if !zip64.0.is_empty() || extra.zip64.is_some_and(<[u8]>::is_empty) {
-            return Err(WheelErrorKind::Extra("has a zip64 field with more than is needed"));
+            return Err(WheelErrorKind::ExtraField("has a zip64 field that is longer than needed"));
         }
         Ok(CentralHeader {
             name: name.to_owned(),
@@ -300,26 +304,26 @@ impl<'a> RawCentralHeader<'a> {
             size,
             mode: self.attributes >> 16,
             offset,
-            place,
+            position,
         })
     }
 }
 
-/// The parts of an extra field that change what an entry is.
+/// The extra fields that change an entry's name, sizes or offset.
 #[derive(Default)]
 pub(super) struct ExtraField<'a> {
-    /// Sizes and offset of 64 bits (4.5.3).
-    pub zip64: Option<&'a [u8]>,
+    /// 64-bit sizes and offset (4.5.3).
+    pub(super) zip64: Option<&'a [u8]>,
     /// Another name (Info-ZIP Unicode Path, 4.6.9).
     unicode_path: Option<&'a [u8]>,
 }
 
 impl<'a> ExtraField<'a> {
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, WheelErrorKind> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, WheelErrorKind> {
         let mut extra = Self::default();
         let mut fields = LittleEndianFields(bytes);
         while !fields.0.is_empty() {
-            let broken = WheelErrorKind::Extra("is broken");
+            let broken = WheelErrorKind::ExtraField("is malformed");
             let (Some(id), Some(size)) = (fields.u16(), fields.u16()) else { return Err(broken) };
             let Some(content) = fields.bytes(size.into()) else { return Err(broken) };
             let taken = match id {
@@ -328,18 +332,18 @@ impl<'a> ExtraField<'a> {
                 _ => None,
             };
             if taken.is_some() {
-                return Err(WheelErrorKind::Extra("has one field twice"));
+                return Err(WheelErrorKind::ExtraField("has a duplicate field"));
             }
         }
         Ok(extra)
     }
 
-    /// Checks that no reader can see another name than `name`.
-    pub fn check_name(&self, name: &str) -> Result<(), WheelErrorKind> {
+    /// Checks that the extra field gives readers no other name than `name`.
+    pub(super) fn check_name(&self, name: &str) -> Result<(), WheelErrorKind> {
         // One byte of version and the CRC-32 of the header's name precede the other name.
         match self.unicode_path {
             Some(field) if field.get(5..) != Some(name.as_bytes()) => {
-                Err(WheelErrorKind::Extra("gives it another name"))
+                Err(WheelErrorKind::ExtraField("gives it a different name"))
             }
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! Entry points: the console and GUI scripts that an installer makes.
+//! Entry points: the console and GUI scripts that an installer generates.
 //!
 //! Specification: [PyPA, entry points](https://packaging.python.org/en/latest/specifications/entry-points/).
 
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use super::error::WheelErrorKind;
 
-/// A script that an installer makes: it imports an object and calls it.
+/// A console or GUI script, which imports an object and calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryPoint {
-    /// The script's file name.
+    /// The file name of the script.
     pub name: String,
     /// The module to import.
     pub module: String,
-    /// The object to call: an attribute of the module, or of its attributes (`Class.method`).
+    /// The object to call, for instance `main` or `Class.method`.
     pub object: String,
 }
 
 impl EntryPoint {
-    /// Returns the text of a script that runs the entry point.
-    pub fn launcher(&self, interpreter: &str) -> String {
+    /// Returns the source of the script.
+    pub(super) fn launcher(&self, interpreter: &str) -> String {
         let Self { module, object, .. } = self;
         let imported = object.split('.').next().unwrap_or(object);
         format!(
@@ -30,14 +30,14 @@ impl EntryPoint {
     }
 }
 
-/// Parses the console and GUI scripts in an `entry_points.txt`, ordered by name. What other groups hold is the affair of
-/// the programs that read them.
+/// Parses the console and GUI scripts in an `entry_points.txt`, ordered by name. Other groups are ignored: their syntax
+/// is up to the programs that read them.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<EntryPoint>, WheelErrorKind> {
     let text = std::str::from_utf8(text).map_err(|_| WheelErrorKind::NotUtf8)?;
-    let mut scripts: BTreeMap<&str, EntryPoint> = BTreeMap::new();
+    let mut scripts: BTreeMap<String, EntryPoint> = BTreeMap::new();
     let mut in_scripts = false;
     for (index, line) in text.lines().enumerate() {
-        let invalid = |reason: String| WheelErrorKind::EntryPoint { line: index + 1, reason };
+        let number = index + 1;
         let line = line.split(['#', ';']).next().unwrap_or_default().trim();
         if line.is_empty() {
             continue;
@@ -49,22 +49,28 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<EntryPoint>, WheelErrorKind> {
         if !in_scripts {
             continue;
         }
-        let (name, reference) = line.split_once('=').ok_or_else(|| invalid(format!("`{line}` has no `=`")))?;
-        let name = name.trim();
-        check_script_name(name).map_err(|fault| invalid(fault.to_string()))?;
-        let (module, object) = parse_reference(reference)
-            .ok_or_else(|| invalid(format!("`{}` is not a reference to an object", reference.trim())))?;
-        let script = EntryPoint { name: name.to_owned(), module: module.to_owned(), object: object.to_owned() };
-        if let Some(other) = scripts.insert(name, script.clone())
+        let script = parse_script(line).map_err(|reason| WheelErrorKind::EntryPoint { line: number, reason })?;
+        if let Some(other) = scripts.insert(script.name.clone(), script.clone())
             && other != script
         {
-            return Err(invalid(format!("the script `{name}` is defined twice")));
+            let reason = format!("the script `{}` is defined twice", script.name);
+            return Err(WheelErrorKind::EntryPoint { line: number, reason });
         }
     }
     Ok(scripts.into_values().collect())
 }
 
-/// Parses `module:object [extras]`. Extras are no longer used, and ignored as the specification says.
+/// Parses `name = module:object`.
+fn parse_script(line: &str) -> Result<EntryPoint, String> {
+    let (name, reference) = line.split_once('=').ok_or_else(|| format!("`{line}` has no `=`"))?;
+    let name = name.trim();
+    check_script_name(name).map_err(|kind| kind.to_string())?;
+    let (module, object) = parse_reference(reference)
+        .ok_or_else(|| format!("`{}` is not an object reference such as `module:object`", reference.trim()))?;
+    Ok(EntryPoint { name: name.to_owned(), module: module.to_owned(), object: object.to_owned() })
+}
+
+/// Parses `module:object [extras]`. Extras are ignored, as the specification recommends.
 fn parse_reference(reference: &str) -> Option<(&str, &str)> {
     let reference = match reference.split_once('[') {
         Some((reference, extras)) if extras.trim_end().ends_with(']') => reference,
@@ -72,15 +78,17 @@ fn parse_reference(reference: &str) -> Option<(&str, &str)> {
         None => reference,
     };
     let (module, object) = reference.split_once(':')?;
-    let is_part = |part: &str| {
-        !part.is_empty() && part.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-'))
-    };
-    let is_dotted = |path: &str| path.split('.').all(is_part);
     let (module, object) = (module.trim(), object.trim());
-    (is_dotted(module) && is_dotted(object)).then_some((module, object))
+    (is_dotted_name(module) && is_dotted_name(object)).then_some((module, object))
 }
 
-/// Checks the file name of a script: one component, and not an interpreter's name.
+fn is_dotted_name(name: &str) -> bool {
+    name.split('.').all(|part| {
+        !part.is_empty() && part.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-'))
+    })
+}
+
+/// Checks that a script's file name is a single path component, and not an interpreter's name.
 pub(super) fn check_script_name(name: &str) -> Result<(), WheelErrorKind> {
     let is_file_name = !matches!(name, "" | "." | "..")
         && !name.contains(['/', '\\'])
@@ -89,14 +97,14 @@ pub(super) fn check_script_name(name: &str) -> Result<(), WheelErrorKind> {
     if !is_file_name {
         return Err(WheelErrorKind::ScriptName(name.to_owned()));
     }
-    // Compared as a file system would that ignores case.
+    // Some file systems ignore case.
     let lower = name.to_ascii_lowercase();
     let stem = lower.strip_suffix(".exe").unwrap_or(&lower);
     let stem = stem.strip_suffix(".py").unwrap_or(stem);
     if is_interpreter(stem) { Err(WheelErrorKind::ReservedScript(stem.to_owned())) } else { Ok(()) }
 }
 
-/// Returns whether a name is an interpreter's: `python`, `python3`, `python3.13`, `python3.13t`, `pypy3` and the like.
+/// Returns whether a name is an interpreter's: `python`, `python3`, `python3.13`, `python3.13t`, `pypy3` and so on.
 fn is_interpreter(name: &str) -> bool {
     if matches!(name, "python" | "pythonw" | "python3" | "pythonw3" | "graalpy" | "pypy" | "pypy2" | "pypy3") {
         return true;
@@ -110,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scripts_are_read_and_other_groups_left_alone() {
+    fn scripts_are_parsed_and_other_groups_ignored() {
         let text = "[console_scripts]\n# a comment\nb = pkg.mod : Class.run [extra]\r\na=pkg:main ; why not\n\n\
                     [other]\nnot an entry point\n[gui_scripts]\nc = pkg:gui\n";
         let scripts = parse(text.as_bytes()).unwrap();
@@ -123,21 +131,21 @@ mod tests {
     }
 
     #[test]
-    fn scripts_that_cannot_be_made_are_refused() {
+    fn invalid_scripts_are_refused() {
         for (line, reason) in [
             ("a", "has no `=`"),
-            ("a = pkg", "not a reference"),
-            ("a = pkg:", "not a reference"),
-            ("a = :main", "not a reference"),
-            ("a = pkg..x:main", "not a reference"),
-            ("a = pkg:main [x", "not a reference"),
-            ("a = pkg:main()", "not a reference"),
-            ("a = pkg:main\\nimport os", "not a reference"),
-            ("../a = pkg:main", "not a script's name"),
-            ("= pkg:main", "not a script's name"),
-            ("x/y = pkg:main", "not a script's name"),
-            ("python = pkg:main", "interpreter's name"),
-            ("Python3.13t.exe = pkg:main", "interpreter's name"),
+            ("a = pkg", "not an object reference"),
+            ("a = pkg:", "not an object reference"),
+            ("a = :main", "not an object reference"),
+            ("a = pkg..x:main", "not an object reference"),
+            ("a = pkg:main [x", "not an object reference"),
+            ("a = pkg:main()", "not an object reference"),
+            ("a = pkg:main\\nimport os", "not an object reference"),
+            ("../a = pkg:main", "not a valid script name"),
+            ("= pkg:main", "not a valid script name"),
+            ("x/y = pkg:main", "not a valid script name"),
+            ("python = pkg:main", "is reserved for a Python interpreter"),
+            ("Python3.13t.exe = pkg:main", "is reserved for a Python interpreter"),
             ("ok = pkg:other", "defined twice"),
         ] {
             let error =

@@ -1,4 +1,4 @@
-//! The file name of a wheel.
+//! Wheel file names.
 //!
 //! Specification: [PyPA, binary distribution format, file name convention](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention).
 
@@ -9,17 +9,15 @@ use pep440_rs::Version;
 
 use crate::name::DistributionName;
 
-/// A text that is no wheel's file name.
+/// An invalid wheel file name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a wheel's file name: {reason}", .filename.escape_debug())]
+#[error("`{}` is not a valid wheel file name: {reason}", .filename.escape_debug())]
 pub struct InvalidWheelFilename {
-    /// The text as it was given.
-    pub filename: String,
-    /// What is wrong with it.
-    pub reason: String,
+    filename: String,
+    reason: String,
 }
 
-/// A build tag: digits, then anything. It orders wheels that differ in nothing else.
+/// A build tag: digits, then anything. It breaks ties between wheels that have the same other tags.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuildTag {
     number: u64,
@@ -32,9 +30,9 @@ pub struct WheelFilename {
     text: String,
     /// The normalized name of the distribution.
     pub name: DistributionName,
-    /// The version.
+    /// The version of the distribution.
     pub version: Version,
-    /// The build tag, if there is one.
+    /// The build tag.
     pub build: Option<BuildTag>,
     /// The Python tags, for instance `py2` and `py3`.
     pub python_tags: Vec<String>,
@@ -54,44 +52,46 @@ impl FromStr for WheelFilename {
         let (name, version, build, python, abi, platform) = match parts[..] {
             [name, version, python, abi, platform] => (name, version, None, python, abi, platform),
             [name, version, build, python, abi, platform] => (name, version, Some(build), python, abi, platform),
-            _ => return Err(invalid(format!("it has {} parts between dashes, not 5 or 6", parts.len()))),
-        };
-        let tags = |set: &str| -> Result<Vec<String>, InvalidWheelFilename> {
-            let is_tag =
-                |tag: &str| !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !set.split('.').all(is_tag) {
-                return Err(invalid(format!("`{set}` is not a set of compatibility tags")));
-            }
-            Ok(set.split('.').map(str::to_ascii_lowercase).collect())
+            _ => return Err(invalid(format!("it has {} parts separated by dashes, expected 5 or 6", parts.len()))),
         };
         Ok(Self {
             text: filename.to_owned(),
-            name: name.parse().map_err(|_| invalid(format!("`{name}` is not a distribution's name")))?,
-            version: version.parse().map_err(|_| invalid(format!("`{version}` is not a version")))?,
-            build: build
-                .map(|build| {
-                    let digits = build.len() - build.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-                    let (number, rest) = build.split_at(digits);
-                    let number = number
-                        .parse()
-                        .map_err(|_| invalid(format!("the build tag `{build}` does not start with digits")))?;
-                    Ok(BuildTag { number, rest: rest.to_owned() })
-                })
-                .transpose()?,
-            python_tags: tags(python)?,
-            abi_tags: tags(abi)?,
-            platform_tags: tags(platform)?,
+            name: name.parse().map_err(|_| invalid(format!("`{name}` is not a valid distribution name")))?,
+            version: version.parse().map_err(|_| invalid(format!("`{version}` is not a valid version")))?,
+            build: build.map(parse_build_tag).transpose().map_err(invalid)?,
+            python_tags: parse_tag_set(python).map_err(invalid)?,
+            abi_tags: parse_tag_set(abi).map_err(invalid)?,
+            platform_tags: parse_tag_set(platform).map_err(invalid)?,
         })
     }
 }
 
+fn parse_build_tag(text: &str) -> Result<BuildTag, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, rest) = text.split_at(digits);
+    match number.parse() {
+        Ok(number) => Ok(BuildTag { number, rest: rest.to_owned() }),
+        Err(_) => Err(format!("the build tag `{text}` does not start with digits")),
+    }
+}
+
+/// Parses a compressed tag set (PEP 425), for instance `py2.py3`.
+fn parse_tag_set(set: &str) -> Result<Vec<String>, String> {
+    let is_tag = |tag: &str| !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if set.split('.').all(is_tag) {
+        Ok(set.split('.').map(str::to_ascii_lowercase).collect())
+    } else {
+        Err(format!("`{set}` is not a set of compatibility tags"))
+    }
+}
+
 impl WheelFilename {
-    /// Returns the file name as it was given.
+    /// Returns the file name as it was parsed.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns whether the wheel runs anywhere: its only platform tag is `any`.
+    /// Returns whether the wheel's only platform tag is `any`.
     pub fn is_any(&self) -> bool {
         self.platform_tags.iter().all(|tag| tag == "any")
     }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_told_apart() {
+    fn parts_are_parsed() {
         let wheel: WheelFilename = "Foo.Bar-1.0-2b-py2.py3-none-any.whl".parse().unwrap();
         assert_eq!(wheel.name.as_str(), "foo-bar");
         assert_eq!(wheel.version, "1.0".parse().unwrap());
@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_wheels_are_refused() {
+    fn invalid_names_are_refused() {
         for (filename, reason) in [
             ("a-1.tar.gz", "`.whl`"),
             ("a-1-py3-none.whl", "4 parts"),
             ("a-1-b-py3-none-any.whl", "build tag"),
-            ("a-x-py3-none-any.whl", "not a version"),
-            ("a b-1-py3-none-any.whl", "distribution's name"),
+            ("a-x-py3-none-any.whl", "not a valid version"),
+            ("a b-1-py3-none-any.whl", "not a valid distribution name"),
             ("a-1-py3..py2-none-any.whl", "compatibility tags"),
             ("a-1-py3-none-../any.whl", "compatibility tags"),
         ] {

@@ -1,4 +1,4 @@
-//! Inflating an entry once, in bounded memory, to verify it.
+//! Inflates an entry once, in bounded memory, to verify it.
 
 use super::blocks::{BlockInflater, InflateStep, InflateStop};
 use super::error::WheelErrorKind;
@@ -8,21 +8,21 @@ use crate::tree::{Compression, Form};
 /// The size of each buffer, in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// Where an entry's bytes lie, and what they are stated to be.
+/// The location of an entry's content, and what its headers state about it.
 pub struct DeclaredExtent {
-    /// Where the compressed bytes begin, from the beginning of the file.
+    /// The offset of the compressed bytes in the file.
     pub offset: u64,
     /// The number of compressed bytes.
     pub compressed_size: u64,
-    /// The number of bytes that they inflate to.
+    /// The number of inflated bytes.
     pub size: u64,
     /// The CRC-32 of the inflated bytes.
     pub crc32: u32,
-    /// How they are compressed.
+    /// The compression method.
     pub compression: Compression,
 }
 
-/// What inflating needs; kept from entry to entry.
+/// Buffers and state for inflating, reused from entry to entry.
 pub struct Inflater {
     input: Box<[u8]>,
     output: Box<[u8]>,
@@ -36,18 +36,18 @@ impl Default for Inflater {
 }
 
 impl Inflater {
-    /// Makes one, with its buffers.
+    /// Allocates the buffers.
     pub fn new() -> Self {
-        let buffer = || vec![0; BUFFER].into_boxed_slice();
-        Self { input: buffer(), output: buffer(), blocks: BlockInflater::new() }
+        let buffer = vec![0; BUFFER].into_boxed_slice();
+        Self { input: buffer.clone(), output: buffer, blocks: BlockInflater::new() }
     }
 
-    /// Inflates an entry and gives its bytes to `sink`, in pieces of which all but the last fill a buffer; returns the
-    /// entry's form. Stops as soon as more comes out than is stated.
+    /// Inflates an entry and passes its bytes to `sink`, in chunks of which all but the last fill a buffer. Stops as
+    /// soon as the output exceeds the declared size, so that a zip bomb costs no time.
     pub(super) fn run(
         &mut self,
         source: &ArchiveFile,
-        stated: &DeclaredExtent,
+        declared: &DeclaredExtent,
         mut sink: impl FnMut(&[u8]),
     ) -> Result<Form, WheelErrorKind> {
         let mut crc32 = crc32fast::Hasher::new();
@@ -55,25 +55,25 @@ impl Inflater {
             crc32.update(bytes);
             sink(bytes);
         };
-        let form = match stated.compression {
-            Compression::Stored => self.copy(source, stated, &mut count)?,
-            Compression::Deflated => self.inflate(source, stated, &mut count)?,
+        let form = match declared.compression {
+            Compression::Stored => self.copy(source, declared, &mut count)?,
+            Compression::Deflated => self.inflate(source, declared, &mut count)?,
         };
         let actual = crc32.finalize();
-        if actual != stated.crc32 {
-            return Err(WheelErrorKind::Crc32 { stated: stated.crc32, actual });
+        if actual != declared.crc32 {
+            return Err(WheelErrorKind::Crc32 { expected: declared.crc32, actual });
         }
         Ok(form)
     }
 
-    /// Passes a stored entry on.
+    /// Passes a stored entry to `sink`.
     fn copy(
         &mut self,
         source: &ArchiveFile,
-        stated: &DeclaredExtent,
+        declared: &DeclaredExtent,
         sink: &mut impl FnMut(&[u8]),
     ) -> Result<Form, WheelErrorKind> {
-        let mut input = EntryReader { offset: stated.offset, left: stated.compressed_size };
+        let mut input = EntryReader { offset: declared.offset, left: declared.compressed_size };
         while input.left > 0 {
             sink(input.next(source, &mut self.input)?);
         }
@@ -84,11 +84,11 @@ impl Inflater {
     fn inflate(
         &mut self,
         source: &ArchiveFile,
-        stated: &DeclaredExtent,
+        declared: &DeclaredExtent,
         sink: &mut impl FnMut(&[u8]),
     ) -> Result<Form, WheelErrorKind> {
         self.blocks.reset();
-        let mut input = EntryReader { offset: stated.offset, left: stated.compressed_size };
+        let mut input = EntryReader { offset: declared.offset, left: declared.compressed_size };
         let mut compressed: &[u8] = &[];
         let (mut filled, mut size) = (0, 0);
         let mut final_block = 0;
@@ -97,12 +97,12 @@ impl Inflater {
                 compressed = input.next(source, &mut self.input)?;
             }
             let step = self.blocks.step(compressed, &mut self.output[filled..]);
-            let InflateStep { taken, given, stop } = step.map_err(|_| WheelErrorKind::Deflate("is not valid"))?;
+            let InflateStep { taken, given, stop } = step.map_err(|_| WheelErrorKind::Deflate("is invalid"))?;
             compressed = &compressed[taken..];
             filled += given;
             size += given as u64;
-            if size > stated.size {
-                return Err(WheelErrorKind::TooLong(stated.size));
+            if size > declared.size {
+                return Err(WheelErrorKind::TooLong(declared.size));
             }
             if matches!(stop, InflateStop::End(_)) || filled == self.output.len() {
                 sink(&self.output[..filled]);
@@ -111,29 +111,30 @@ impl Inflater {
             match stop {
                 InflateStop::End(bit) => break bit,
                 InflateStop::Block(bit) => final_block = bit,
-                InflateStop::Buffer if taken == 0 && given == 0 => return Err(WheelErrorKind::Deflate("is cut short")),
+                InflateStop::Buffer if taken == 0 && given == 0 => return Err(WheelErrorKind::Deflate("is truncated")),
                 InflateStop::Buffer => {}
             }
         };
-        let trailing = stated.compressed_size - end.div_ceil(8);
+        let trailing = declared.compressed_size - end.div_ceil(8);
         if trailing > 0 {
             return Err(WheelErrorKind::DeflateTrailing(trailing));
         }
-        if size != stated.size {
-            return Err(WheelErrorKind::TooShort { stated: stated.size, actual: size });
+        if size != declared.size {
+            return Err(WheelErrorKind::TooShort { expected: declared.size, actual: size });
         }
         Ok(Form::Deflated { final_block, end })
     }
 }
 
-/// The bytes of an entry that are still to be read.
+/// Reads the compressed bytes of an entry.
 struct EntryReader {
     offset: u64,
+    /// The number of bytes left to read.
     left: u64,
 }
 
 impl EntryReader {
-    /// Reads as much as `buffer` holds; nothing when nothing is left.
+    /// Reads the next bytes into `buffer`; an empty slice is the end.
     fn next<'a>(&mut self, source: &ArchiveFile, buffer: &'a mut [u8]) -> Result<&'a [u8], WheelErrorKind> {
         let size = self.left.min(buffer.len() as u64);
         let chunk = &mut buffer[..size as usize];

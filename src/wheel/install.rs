@@ -1,4 +1,4 @@
-//! Putting a wheel's files at their places under a scheme.
+//! Maps a wheel's files to their paths under an installation scheme.
 //!
 //! Specification: [PyPA, binary distribution format, installing a wheel](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl).
 
@@ -21,20 +21,20 @@ use crate::wheel::filename::WheelFilename;
 /// A verified wheel.
 #[derive(Debug, Clone)]
 pub struct Wheel {
-    /// The wheel's file name; the file itself may have another.
+    /// The parsed file name. The file itself may have another name: the cache names files by digest.
     pub filename: WheelFilename,
-    /// The wheel's file.
+    /// The path of the file.
     pub archive: Arc<PathBuf>,
-    /// The file's digest.
+    /// The digest of the file.
     pub sha256: Sha256,
-    /// The file's size in bytes.
+    /// The size of the file in bytes.
     pub size: u64,
-    /// What strict reading found in it.
+    /// What the strict reader found in the file.
     pub inventory: WheelInventory,
 }
 
 impl Wheel {
-    /// Returns the bytes of its METADATA, which was read and checked before.
+    /// Reads METADATA, which was verified when the wheel was read.
     ///
     /// # Errors
     /// The wheel's file cannot be read.
@@ -47,23 +47,23 @@ impl Wheel {
     }
 }
 
-/// How an installation differs from its wheel. RECORD follows.
+/// How an installation differs from its wheel. RECORD is generated accordingly.
 #[derive(Debug, Clone, Default)]
 pub struct InstallChanges {
-    /// The files that are left out, by their positions in [`WheelInventory::files`].
-    pub left_out: BTreeSet<usize>,
-    /// Other bytes for files, by the positions of these.
+    /// The omitted files, by their positions in [`WheelInventory::files`].
+    pub omitted: BTreeSet<usize>,
+    /// Files with other content, by their positions in [`WheelInventory::files`].
     pub replaced: BTreeMap<usize, DerivedFile>,
     /// Bytecode, by its path below site-packages. RECORD lists it without a digest, as pip does.
     pub bytecode: BTreeMap<String, DerivedFile>,
 }
 
-/// Bytes that were made of a wheel's, in a file of the cache.
+/// A file that was derived from a wheel's file and cached.
 #[derive(Debug, Clone)]
 pub struct DerivedFile {
-    /// The file.
+    /// The cache file that contains it.
     pub archive: Arc<PathBuf>,
-    /// Where in the file.
+    /// Its position in the cache file.
     pub extent: Extent,
 }
 
@@ -73,24 +73,24 @@ impl DerivedFile {
     }
 }
 
-/// Returns the files of a wheel at their places under a scheme, ordered by path. Scripts run under `interpreter`, the
-/// path of the interpreter at run time.
+/// Returns the files that installing a wheel under a scheme gives, ordered by path. `interpreter` is the path of the
+/// interpreter at run time, for the first line of scripts.
 ///
 /// # Errors
-/// Two files want one place, or a file's place is not valid.
+/// Two files have the same destination, or a destination is not a valid path.
 pub fn install(
     wheel: &Wheel,
     changes: &InstallChanges,
     scheme: &Scheme,
     interpreter: &str,
 ) -> Result<Vec<(TreePath, Entry)>, WheelError> {
-    install_files(wheel, changes, scheme, interpreter).map_err(|defect| defect.of(&wheel.filename))
+    install_files(wheel, changes, scheme, interpreter).map_err(|error| error.of(&wheel.filename))
 }
 
-/// Returns where the files of one part of a distribution go under a scheme: the folder that [`WheelFile::path`] is below.
+/// Returns the directory to which [`WheelFile::path`] is relative, for files of one part of a scheme.
 ///
 /// [`WheelFile::path`]: super::WheelFile::path
-pub fn folder<'a>(part: SchemePart, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
+pub fn destination_directory<'a>(part: SchemePart, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
     match part {
         SchemePart::Library => (&*scheme.site_packages).into(),
         SchemePart::Headers => join(&scheme.headers, name.as_str()).into(),
@@ -110,26 +110,26 @@ fn install_files(
     let mut installation =
         Installation::new(&wheel.inventory, &scheme.site_packages, files.len() + launchers.len() + 1);
     for (position, file) in files.iter().enumerate() {
-        if changes.left_out.contains(&position) {
+        if changes.omitted.contains(&position) {
             continue;
         }
         let mode = match file.part {
             SchemePart::Library | SchemePart::Headers => file.mode,
             SchemePart::Data => {
-                check_data(scheme, &file.path).map_err(|fault| fault.at(&*file.path))?;
+                check_data(scheme, &file.path).map_err(|kind| kind.at(&*file.path))?;
                 file.mode
             }
-            SchemePart::Scripts if replaced_by(&file.path, &launchers) => continue,
+            SchemePart::Scripts if is_replaced_by_launcher(&file.path, &launchers) => continue,
             SchemePart::Scripts => Mode::EXECUTABLE,
         };
-        let prefix = &*folder(file.part, name, scheme);
+        let prefix = &*destination_directory(file.part, name, scheme);
         match (&file.script, changes.replaced.get(&position)) {
             (Some(rest), _) => {
                 let text = [b"#!", interpreter.as_bytes(), b"\n", rest].concat();
                 installation.write(prefix, &file.path, mode, text)?;
             }
-            (None, Some(packed)) => {
-                installation.add(prefix, &file.path, mode, packed.content(), Some(packed.extent.sha256))?;
+            (None, Some(derived)) => {
+                installation.add(prefix, &file.path, mode, derived.content(), Some(derived.extent.sha256))?;
             }
             (None, None) => {
                 let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
@@ -137,8 +137,8 @@ fn install_files(
             }
         }
     }
-    for (path, packed) in &changes.bytecode {
-        installation.add(&scheme.site_packages, path, Mode::REGULAR, packed.content(), None)?;
+    for (path, derived) in &changes.bytecode {
+        installation.add(&scheme.site_packages, path, Mode::REGULAR, derived.content(), None)?;
     }
     for launcher in &launchers {
         let text = launcher.launcher(interpreter).into_bytes();
@@ -147,7 +147,7 @@ fn install_files(
     installation.finish(&format!("{dist_info}/RECORD"))
 }
 
-/// The files that are installed so far, and their rows for RECORD.
+/// The files installed so far, and their rows for RECORD.
 struct Installation<'a> {
     site_packages: &'a str,
     origin: Origin,
@@ -170,14 +170,15 @@ impl<'a> Installation<'a> {
         content: Content,
         sha256: Option<Sha256>,
     ) -> Result<(), StrictArchiveError> {
-        let place = TreePath::below(prefix, path).map_err(|invalid| WheelErrorKind::Place(invalid.reason).at(path))?;
-        let stated = sha256.map(|sha256| (sha256, content.size()));
-        self.rows.push((relative(self.site_packages, place.as_str()), stated));
-        self.files.push((place, Entry { access: Access::root(mode), content, origin: self.origin.clone() }));
+        let destination = TreePath::below(prefix, path)
+            .map_err(|invalid| WheelErrorKind::InvalidDestination(invalid.reason).at(path))?;
+        let digest_and_size = sha256.map(|sha256| (sha256, content.size()));
+        self.rows.push((relative(self.site_packages, destination.as_str()), digest_and_size));
+        self.files.push((destination, Entry { access: Access::root(mode), content, origin: self.origin.clone() }));
         Ok(())
     }
 
-    /// Adds a file that is not in the wheel as it is to be.
+    /// Adds a generated file.
     fn write(&mut self, prefix: &str, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), StrictArchiveError> {
         let sha256 = Sha256::of(&bytes);
         self.add(prefix, path, mode, Content::Bytes(bytes.into()), Some(sha256))
@@ -189,14 +190,14 @@ impl<'a> Installation<'a> {
         self.write(self.site_packages, record_path, Mode::REGULAR, text)?;
         self.files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match self.files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(WheelErrorKind::PlaceTaken.at(pair[0].0.as_str())),
+            Some(pair) => Err(WheelErrorKind::DuplicateDestination.at(pair[0].0.as_str())),
             None => Ok(self.files),
         }
     }
 }
 
-/// Returns the scripts to make. A `pip3` is also made under the name of the interpreter's minor version, in place of the
-/// one of whichever version pip was built with, as pip does for itself.
+/// Returns the scripts to generate. Like pip when it installs itself, replaces `pip3.X`, where X is of the Python that
+/// built pip's wheel, by one for the target's minor version (`get_console_script_specs` in pip's `wheel.py`).
 fn launchers(entry_points: &[EntryPoint], interpreter: &str) -> Vec<EntryPoint> {
     let is_minor = |version: &str| version.parse::<u8>().is_ok();
     let is_versioned_pip = |name: &str| name.strip_prefix("pip3.").is_some_and(is_minor);
@@ -209,19 +210,20 @@ fn launchers(entry_points: &[EntryPoint], interpreter: &str) -> Vec<EntryPoint> 
     launchers
 }
 
-/// Returns whether a script of the wheel is what older tools made of an entry point, which gets a script of its own.
-fn replaced_by(script: &str, launchers: &[EntryPoint]) -> bool {
+/// Returns whether a script of the wheel is a launcher that an older build tool generated for an entry point; a new one
+/// is generated for it.
+fn is_replaced_by_launcher(script: &str, launchers: &[EntryPoint]) -> bool {
     let suffixes = [".exe", "-script.py", ".pya"];
     let name = suffixes.iter().find_map(|suffix| script.strip_suffix(suffix)).unwrap_or(script);
     launchers.iter().any(|launcher| launcher.name == name)
 }
 
-/// Checks that a file of the data part that gets among the scripts has a name that a script may have.
+/// Checks that a data file whose destination is the scripts directory has a valid script name.
 fn check_data(scheme: &Scheme, path: &str) -> Result<(), WheelErrorKind> {
-    let place = join(&scheme.data, path);
-    let name = match place.rsplit_once('/') {
-        Some((folder, name)) if folder == scheme.scripts => name,
-        None if scheme.scripts.is_empty() => &place,
+    let destination = join(&scheme.data, path);
+    let name = match destination.rsplit_once('/') {
+        Some((directory, name)) if directory == scheme.scripts => name,
+        None if scheme.scripts.is_empty() => &destination,
         _ => return Ok(()),
     };
     entry_points::check_script_name(name)
@@ -231,11 +233,11 @@ fn join(prefix: &str, path: &str) -> String {
     if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") }
 }
 
-/// Returns `path` relative to the folder `base`.
+/// Returns `path` relative to the directory `base`.
 fn relative(base: &str, path: &str) -> String {
     let (mut base, mut path) = (base.split('/').filter(|name| !name.is_empty()).peekable(), path);
-    while let (Some(folder), Some((first, rest))) = (base.peek(), path.split_once('/')) {
-        if *folder != first {
+    while let (Some(directory), Some((first, rest))) = (base.peek(), path.split_once('/')) {
+        if *directory != first {
             break;
         }
         base.next();

@@ -1,4 +1,4 @@
-//! The `.dist-info` folder and the headers of its files METADATA and WHEEL.
+//! The `.dist-info` directory and its files METADATA and WHEEL.
 //!
 //! Specification: [PyPA, binary distribution format](https://packaging.python.org/en/latest/specifications/binary-distribution-format/)
 //! and [core metadata](https://packaging.python.org/en/latest/specifications/core-metadata/).
@@ -13,46 +13,44 @@ use super::error::WheelErrorKind;
 use crate::name::DistributionName;
 use crate::wheel::filename::WheelFilename;
 
-/// The header of a requirement.
 const REQUIRES: &str = "Requires-Dist";
 
-/// Finds the one top-level `.dist-info` folder.
+/// Finds the only top-level `.dist-info` directory.
 pub(super) fn dist_info(entries: &[ArchiveEntry]) -> Result<String, WheelErrorKind> {
-    let folders: BTreeSet<&str> = entries
+    let directories: BTreeSet<&str> = entries
         .iter()
-        .filter(|entry| entry.is_folder || entry.path.contains('/'))
+        .filter(|entry| entry.is_directory || entry.path.contains('/'))
         .filter_map(|entry| entry.path.split('/').next())
-        .filter(|folder| folder.ends_with(".dist-info"))
+        .filter(|directory| directory.ends_with(".dist-info"))
         .collect();
-    let mut folders = folders.into_iter();
-    match (folders.next(), folders.next()) {
+    let mut directories = directories.into_iter();
+    match (directories.next(), directories.next()) {
         (None, _) => Err(WheelErrorKind::NoDistInfo),
-        (Some(folder), None) => Ok(folder.to_owned()),
+        (Some(directory), None) => Ok(directory.to_owned()),
         (Some(first), Some(second)) => Err(WheelErrorKind::SeveralDistInfo(
-            [first, second].into_iter().chain(folders).map(str::to_owned).collect(),
+            [first, second].into_iter().chain(directories).map(str::to_owned).collect(),
         )),
     }
 }
 
-/// Checks that a `.dist-info` folder is named for the distribution in the file name.
-pub(super) fn check_dist_info(folder: &str, filename: &WheelFilename) -> Result<(), WheelErrorKind> {
-    let stem = folder.trim_end_matches(".dist-info");
+/// Checks that a `.dist-info` directory has the name and the version in the wheel's file name.
+pub(super) fn check_dist_info(directory: &str, filename: &WheelFilename) -> Result<(), WheelErrorKind> {
+    let stem = directory.trim_end_matches(".dist-info");
     let (name, version) = stem.rsplit_once('-').ok_or_else(|| WheelErrorKind::DistributionName(stem.to_owned()))?;
     check_identity(name, version, filename)
 }
 
-/// Checks that METADATA is of the distribution in the file name; returns what it requires.
+/// Checks that METADATA has the name and the version in the wheel's file name; returns the requirements.
 pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Vec<String>, WheelErrorKind> {
     let headers = MetadataHeaders::parse(text)?;
     check_identity(&headers.get("Name")?, &headers.get("Version")?, filename)?;
     Ok(headers.all(REQUIRES))
 }
 
-/// Returns what a distribution requires by its METADATA, which an index may serve beside the wheel (core metadata,
-/// Requires-Dist).
+/// Returns the values of Requires-Dist in a METADATA file, which an index may serve separately from the wheel (PEP 658).
 ///
 /// # Errors
-/// The text is no METADATA.
+/// The headers cannot be parsed.
 pub fn requires(text: &[u8]) -> Result<Vec<String>, WheelErrorKind> {
     Ok(MetadataHeaders::parse(text)?.all(REQUIRES))
 }
@@ -61,10 +59,10 @@ fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result
     if !name.parse::<DistributionName>().is_ok_and(|name| name == filename.name) {
         return Err(WheelErrorKind::DistributionName(name.to_owned()));
     }
-    // A local version is often added to the file name alone, when a wheel is built again.
+    // Rebuilt wheels often have a local version in the file name only, for instance `1.0+cu121`.
     let agrees = |version: Version| version == filename.version || version == filename.version.clone().without_local();
     if !version.parse().is_ok_and(agrees) {
-        return Err(WheelErrorKind::Version(version.to_owned()));
+        return Err(WheelErrorKind::DistributionVersion(version.to_owned()));
     }
     Ok(())
 }
@@ -73,7 +71,7 @@ fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result
 pub(super) fn check_wheel(text: &[u8]) -> Result<bool, WheelErrorKind> {
     let headers = MetadataHeaders::parse(text)?;
     let version = headers.get("Wheel-Version")?;
-    // A greater minor version is compatible.
+    // Only a greater major version is incompatible (binary distribution format, installing a wheel).
     let is_known = version.split_once('.').is_some_and(|(major, minor)| {
         major == "1" && !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit())
     });
@@ -88,23 +86,23 @@ pub(super) fn check_wheel(text: &[u8]) -> Result<bool, WheelErrorKind> {
     }
 }
 
-/// The headers of a file in the format of electronic mail (RFC 5322).
+/// The headers of a file in email format (RFC 5322).
 struct MetadataHeaders<'a>(Vec<mailparse::MailHeader<'a>>);
 
 impl<'a> MetadataHeaders<'a> {
     fn parse(text: &'a [u8]) -> Result<Self, WheelErrorKind> {
         let (headers, _) =
-            mailparse::parse_headers(text).map_err(|error| WheelErrorKind::Headers(error.to_string()))?;
+            mailparse::parse_headers(text).map_err(|error| WheelErrorKind::InvalidHeaders(error.to_string()))?;
         Ok(Self(headers))
     }
 
-    /// Returns the first value of a header: some wheels have a header twice, and every installer takes the first.
+    /// Returns the first value of a header, as other installers do where a wheel has the header twice.
     fn get(&self, name: &'static str) -> Result<String, WheelErrorKind> {
-        let value = self.0.get_first_value(name).ok_or(WheelErrorKind::HeaderMissing(name))?;
+        let value = self.0.get_first_value(name).ok_or(WheelErrorKind::MissingHeader(name))?;
         Ok(value.trim().to_owned())
     }
 
-    /// Returns every value of a header that may be there more than once.
+    /// Returns the values of a header that may occur several times.
     fn all(&self, name: &str) -> Vec<String> {
         self.0.get_all_values(name).iter().map(|value| value.trim().to_owned()).collect()
     }
@@ -117,13 +115,16 @@ mod tests {
     #[test]
     fn names_and_versions_are_compared_normalized() {
         let filename = "Zope.Interface-7.0+cu1-py3-none-any.whl".parse().unwrap();
-        for folder in
+        for directory in
             ["zope_interface-7.0+cu1.dist-info", "Zope.Interface-7.0.0.dist-info", "zope-interface-7.dist-info"]
         {
-            check_dist_info(folder, &filename).unwrap();
+            check_dist_info(directory, &filename).unwrap();
         }
         assert!(matches!(check_dist_info("zope-7.0.dist-info", &filename), Err(WheelErrorKind::DistributionName(_))));
-        assert!(matches!(check_dist_info("zope_interface-8.dist-info", &filename), Err(WheelErrorKind::Version(_))));
+        assert!(matches!(
+            check_dist_info("zope_interface-8.dist-info", &filename),
+            Err(WheelErrorKind::DistributionVersion(_))
+        ));
         assert!(matches!(check_dist_info("zope.dist-info", &filename), Err(WheelErrorKind::DistributionName(_))));
     }
 

@@ -1,15 +1,14 @@
-//! Wheels: reading them strictly, and installing them into a [`FileTree`](crate::tree::FileTree).
+//! Reads wheels strictly and installs them into a [`FileTree`](crate::tree::FileTree).
 //!
-//! A wheel is read once, by [`read`]. What it finds, a [`WheelInventory`], is kept, and [`install()`] needs nothing else: the
-//! bytes of most files are copied from the wheel as they lie there, still deflated.
+//! [`read`] reads a wheel once and returns a [`WheelInventory`], which is cached. [`install()`] needs nothing else: most
+//! files are later copied from the wheel without being inflated.
 //!
-//! What a wheel is made of, an [`archive`] and its [`record`]s, also finished artifacts have: they are read by the same
-//! strict readers.
+//! The strict readers of [`archive`]s and [`record`]s also verify finished artifacts.
 //!
 //! Specification: [PyPA, binary distribution format](https://packaging.python.org/en/latest/specifications/binary-distribution-format/).
 
 pub mod archive;
-#[expect(unsafe_code, reason = "zlib-rs tells where blocks lie through zlib's interface only")]
+#[expect(unsafe_code, reason = "zlib-rs exposes block positions only through zlib's C interface")]
 mod blocks;
 mod directory;
 mod entry_points;
@@ -26,6 +25,6 @@ mod source;
 pub use entry_points::EntryPoint;
 pub use error::{HeaderField, StrictArchiveError, WheelError, WheelErrorKind};
 pub use inflate::{DeclaredExtent, Inflater};
-pub use install::{DerivedFile, InstallChanges, Wheel, folder, install};
+pub use install::{DerivedFile, InstallChanges, Wheel, destination_directory, install};
 pub use inventory::{SchemePart, WheelFile, WheelInventory, read};
 pub use metadata::requires;

@@ -1,4 +1,4 @@
-//! RECORD: the list of a distribution's files, with their digests and sizes.
+//! RECORD, the list of a distribution's files with their digests and sizes.
 //!
 //! Specification: [PyPA, recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file)
 //! and [binary distribution format, the RECORD file](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#signed-wheel-files).
@@ -11,19 +11,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::error::WheelErrorKind;
 use crate::digest::{Algorithm, Digest, Sha256};
 
-/// What RECORD states of one file.
+/// The digest and the size of a file in RECORD, both optional.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RecordRow {
-    /// The digest, if it is stated.
+    /// The digest of the file.
     pub digest: Option<RecordDigest>,
-    /// The size in bytes, if it is stated.
+    /// The size of the file in bytes.
     pub size: Option<u64>,
 }
 
-/// A digest as RECORD states it.
+/// A digest in RECORD.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RecordDigest {
-    /// The algorithm; SHA-256 or better.
+    /// SHA-256 or stronger.
     pub algorithm: Algorithm,
     bytes: Vec<u8>,
 }
@@ -37,7 +37,7 @@ impl PartialEq<Digest> for RecordDigest {
 /// The rows of a RECORD, by path.
 pub type RecordRows = HashMap<String, RecordRow>;
 
-/// Returns the paths that a RECORD lists, as far as it can be understood; relative to the folder of the `.dist-info`.
+/// Returns the paths in a RECORD, relative to the parent of the `.dist-info` directory. Malformed rows are skipped.
 pub fn paths(text: &[u8]) -> Vec<String> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     reader.records().flatten().filter_map(|row| row.get(0).map(str::to_owned)).collect()
@@ -46,7 +46,7 @@ pub fn paths(text: &[u8]) -> Vec<String> {
 /// Parses a RECORD.
 ///
 /// # Errors
-/// A row cannot be relied on.
+/// A row is malformed, duplicate, or has a digest weaker than SHA-256.
 pub fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut record = RecordRows::new();
@@ -59,14 +59,14 @@ pub fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
             |reason: String| WheelErrorKind::RecordRow { line: row.position().map_or(1, csv::Position::line), reason };
         let fields: Vec<&str> = row.iter().collect();
         let [path, digest, size] = fields[..] else {
-            return Err(invalid(format!("it has {} fields, not 3", fields.len())));
+            return Err(invalid(format!("it has {} fields, expected 3", fields.len())));
         };
         let digest = if digest.is_empty() { None } else { Some(parse_digest(digest).map_err(invalid)?) };
         let size = match size {
             "" => None,
-            size => Some(size.parse().map_err(|_| invalid(format!("`{size}` is not a size")))?),
+            size => Some(size.parse().map_err(|_| invalid(format!("`{size}` is not a valid size")))?),
         };
-        // Some builders write `./` or `/` before a path that is relative all the same.
+        // Some build tools write `./` or `/` before relative paths.
         let path = path.trim_start_matches("./").trim_start_matches('/');
         if record.insert(path.to_owned(), RecordRow { digest, size }).is_some() {
             return Err(invalid(format!("`{path}` is listed twice")));
@@ -75,37 +75,37 @@ pub fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
     Ok(record)
 }
 
-/// Parses `algorithm=digest`, the digest in URL-safe base64 without padding. SHA-256 or better is required.
+/// Parses `algorithm=digest`, the digest in URL-safe base64 without padding. The specification requires SHA-256 or
+/// stronger.
 fn parse_digest(text: &str) -> Result<RecordDigest, String> {
-    let (name, digest) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a digest"))?;
+    let (name, digest) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a valid digest"))?;
     let algorithm = match name {
         "sha256" => Algorithm::Sha256,
         "sha384" => Algorithm::Sha384,
         "sha512" => Algorithm::Sha512,
         "blake2b" => Algorithm::Blake2b,
-        _ => return Err(format!("the digest algorithm `{name}` is not sha256, sha384, sha512 or blake2b")),
+        _ => return Err(format!("the digest algorithm is `{name}`, expected sha256, sha384, sha512 or blake2b")),
     };
     let bytes = URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok();
     let bytes = bytes.filter(|bytes| bytes.len() == algorithm.length());
-    let bytes = bytes.ok_or_else(|| format!("`{text}` is not a digest"))?;
+    let bytes = bytes.ok_or_else(|| format!("`{text}` is not a valid digest"))?;
     Ok(RecordDigest { algorithm, bytes })
 }
 
-/// What the RECORD of an installed distribution states of a file: its digest and its size. Of RECORD itself and of
-/// bytecode it states neither.
+/// The digest and the size of an installed file in RECORD. RECORD itself and bytecode have neither.
 pub(super) type DigestAndSize = Option<(Sha256, u64)>;
 
-/// Writes the RECORD of an installed distribution: a row for each file, and one for RECORD itself, in the order of
-/// their paths.
+/// Writes the RECORD of an installed distribution: a row for each file and for RECORD itself, ordered by path.
 pub(super) fn write(own_path: &str, files: &[(String, DigestAndSize)]) -> Vec<u8> {
-    let mut rows: Vec<(&str, DigestAndSize)> = files.iter().map(|(path, stated)| (path.as_str(), *stated)).collect();
+    let mut rows: Vec<(&str, DigestAndSize)> =
+        files.iter().map(|(path, digest_and_size)| (path.as_str(), *digest_and_size)).collect();
     rows.push((own_path, None));
     rows.sort_unstable_by_key(|(path, _)| *path);
 
     let mut text = String::with_capacity(rows.iter().map(|(path, _)| path.len() + 64).sum());
-    for (path, stated) in rows {
+    for (path, digest_and_size) in rows {
         push_field(&mut text, path);
-        if let Some((digest, size)) = stated {
+        if let Some((digest, size)) = digest_and_size {
             text.push_str(",sha256=");
             URL_SAFE_NO_PAD.encode_string(digest.0, &mut text);
             text.push(',');
@@ -118,7 +118,7 @@ pub(super) fn write(own_path: &str, files: &[(String, DigestAndSize)]) -> Vec<u8
     text.into_bytes()
 }
 
-/// Writes one field of comma-separated values, in quotes where they are needed (RFC 4180, section 2).
+/// Appends a CSV field, quoted if necessary (RFC 4180, section 2).
 fn push_field(text: &mut String, field: &str) {
     if field.contains([',', '"', '\n', '\r']) {
         text.push('"');
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_written_record_parses_to_the_same_rows() {
         let digest = Sha256::of(b"abc");
         let files = [("b,\"c\".py", 2), ("a.py", 3)].map(|(path, size)| (path.to_owned(), Some((digest, size))));
         let text = write("a-1.dist-info/RECORD", &files);
@@ -145,20 +145,20 @@ mod tests {
         let record = parse(&text).unwrap();
         assert_eq!(record.len(), 3);
         let row = &record["b,\"c\".py"];
-        assert!(row.size == Some(2) && row.digest.as_ref().is_some_and(|stated| *stated == Digest::from(digest)));
+        assert!(row.size == Some(2) && row.digest.as_ref().is_some_and(|found| *found == Digest::from(digest)));
         assert_eq!(record["a-1.dist-info/RECORD"], RecordRow { digest: None, size: None });
     }
 
     #[test]
-    fn rows_that_cannot_be_relied_on_are_refused() {
+    fn invalid_rows_are_refused() {
         for (row, reason) in [
             ("a.py", "1 fields"),
             ("a.py,,,", "4 fields"),
             ("a.py,md5=1B2M2Y8AsgTpgAmY7PhCfg,0", "`md5`"),
             ("a.py,sha1=2jmj7l5rSw0yVb_vlWAYkK_YBwk,0", "`sha1`"),
-            ("a.py,sha256=ungWv48B,0", "not a digest"),
-            ("a.py,sha256:00,0", "not a digest"),
-            ("a.py,,-1", "`-1` is not a size"),
+            ("a.py,sha256=ungWv48B,0", "not a valid digest"),
+            ("a.py,sha256:00,0", "not a valid digest"),
+            ("a.py,,-1", "`-1` is not a valid size"),
             ("./a.py,,\n/a.py,,", "listed twice"),
         ] {
             let error = parse(format!("b.py,,\n{row}\n").as_bytes()).unwrap_err();

@@ -76,7 +76,7 @@ fn contents_that_are_damaged_are_found() {
             zip.set(zip.local + 14, &[1, 2, 3, 4]);
             zip.set(zip.central + 16, &[1, 2, 3, 4]);
         },
-        &[&["content: ", FILE, "its CRC-32 is", "but it states 04030201"]],
+        &[&["content: ", FILE, "its CRC-32 is", "expected 04030201"]],
     );
     found(
         |zip| {
@@ -149,9 +149,9 @@ fn archives_that_readers_would_read_differently_are_found() {
             zip.set(zip.end + 8, &[1, 0]);
             zip.set(zip.end + 10, &[1, 0]);
         },
-        &[&["structure: ", "the archive states 1 entries"]],
+        &[&["structure: ", "the archive declares 1 entries"]],
     );
-    found(|zip| zip.set(zip.central, b"XX"), &[&["structure: ", "the central directory is broken at byte"]]);
+    found(|zip| zip.set(zip.central, b"XX"), &[&["structure: ", "the central directory is invalid at byte"]]);
     found(|zip| zip.bytes.splice(0..0, *b"#!/bin/sh\n").for_each(drop), &[&["structure: "]]);
     found(|zip| zip.set(zip.central + 10, &[12, 0]), &[&["structure: ", FILE, "compression method is 12"]]);
     found(

@@ -85,10 +85,10 @@ fn a_commit_is_checked_out_with_its_submodules_and_tags() {
 
     let missing = at(&source, &"0".repeat(40));
     let error = find_git(false).check_out(&missing, &place.path("none"), &cache).unwrap_err();
-    assert!(matches!(error, RepositoryError::Missing { .. }), "{error}");
+    assert!(matches!(error, RepositoryError::MissingCommit { .. }), "{error}");
     for commit in ["main", "--help", "0123456789abcdef", &"g".repeat(40)] {
         let error = find_git(false).check_out(&at(&source, commit), &place.path("none"), &cache).unwrap_err();
-        assert!(matches!(error, RepositoryError::Commit { .. }), "{error}");
+        assert!(matches!(error, RepositoryError::InvalidCommit { .. }), "{error}");
     }
     assert!(!place.path("none").exists());
 }

@@ -35,7 +35,7 @@ fn refuses_name(name: &str, reason: &str) {
 }
 
 #[test]
-fn files_that_are_no_archives() {
+fn files_that_are_not_archives() {
     let forge = Forge::demo();
     refuses_bytes(None, "it is not a zip archive", &forge, Vec::clear);
     refuses_bytes(None, "it is not a zip archive", &forge, |bytes| *bytes = b"<html>not found</html>".repeat(9));
@@ -48,7 +48,7 @@ fn bytes_that_belong_to_nothing() {
     refuses(None, "1 bytes follow the end of the archive", |forge| forge.suffix = vec![b'x']);
     refuses(None, "2 bytes follow the end of the archive", |forge| forge.suffix = vec![0, 0]);
     refuses(None, "4 bytes precede the first entry", |forge| forge.prefix = b"#!x\n".to_vec());
-    refuses_bytes(None, "the central directory is stated at", &Forge::demo(), |bytes| {
+    refuses_bytes(None, "the central directory is declared at offset", &Forge::demo(), |bytes| {
         bytes.splice(0..0, *b"#!x\n");
     });
     refuses(Some(A), "3 bytes after it belong to no entry", |forge| forge.entries[0].after = b"gap".to_vec());
@@ -60,9 +60,9 @@ fn bytes_that_belong_to_nothing() {
 
 #[test]
 fn comments_that_hide_an_archive() {
-    refuses(None, "the archive's comment has control characters", |forge| forge.comment = Forge::demo().bytes());
-    refuses(None, "the archive's comment has control characters", |forge| forge.comment = b"a\x01".to_vec());
-    refuses(None, "the archive's comment has control characters", |forge| {
+    refuses(None, "the archive comment has control characters", |forge| forge.comment = Forge::demo().bytes());
+    refuses(None, "the archive comment has control characters", |forge| forge.comment = b"a\x01".to_vec());
+    refuses(None, "the archive comment has control characters", |forge| {
         forge.comment = [&b"PK\x05\x06"[..], &[0; 60]].concat();
     });
     let forge = Forge { comment: b"a comment".to_vec(), ..Forge::demo() };
@@ -71,8 +71,8 @@ fn comments_that_hide_an_archive() {
 
 #[test]
 fn end_records_that_lie() {
-    refuses(None, "the archive states 4 entries, but has 5", |forge| forge.surplus = -1);
-    refuses(None, "the archive states 6 entries, but has 5", |forge| forge.surplus = 1);
+    refuses(None, "the archive declares 4 entries, but has 5", |forge| forge.surplus = -1);
+    refuses(None, "the archive declares 6 entries, but has 5", |forge| forge.surplus = 1);
     let end = |field: usize, value: u8| {
         move |bytes: &mut Vec<u8>| {
             let start = bytes.len() - 22;
@@ -80,17 +80,17 @@ fn end_records_that_lie() {
         }
     };
     let forge = Forge::demo();
-    refuses_bytes(None, "one of several disks", &forge, end(4, 1));
-    refuses_bytes(None, "one of several disks", &forge, end(6, 1));
-    refuses_bytes(None, "one of several disks", &forge, end(8, 1));
-    refuses_bytes(None, "the central directory is stated at", &forge, end(12, 1));
-    refuses_bytes(None, "the central directory is stated at", &forge, end(16, 1));
-    refuses_bytes(None, "the central directory is broken at byte", &forge, |bytes| {
+    refuses_bytes(None, "split over several disks", &forge, end(4, 1));
+    refuses_bytes(None, "split over several disks", &forge, end(6, 1));
+    refuses_bytes(None, "split over several disks", &forge, end(8, 1));
+    refuses_bytes(None, "the central directory is declared at offset", &forge, end(12, 1));
+    refuses_bytes(None, "the central directory is declared at offset", &forge, end(16, 1));
+    refuses_bytes(None, "the central directory is invalid at byte", &forge, |bytes| {
         let start = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
         bytes[start] = b'X';
     });
     // A directory of one byte more, which is taken from the last entry.
-    refuses_bytes(None, "the central directory is broken at byte", &forge, |bytes| {
+    refuses_bytes(None, "the central directory is invalid at byte", &forge, |bytes| {
         end(12, 1)(bytes);
         end(16, 255)(bytes);
     });
@@ -110,10 +110,10 @@ fn zip64_end_records_that_lie() {
     refuses_bytes(None, "record is not where its locator says", &forge, at(42 - 8, 1));
     refuses_bytes(None, "record is not where its locator says", &forge, at(42 - 15, 1));
     refuses_bytes(None, "record is too short", &forge, at(98 - 4, 255));
-    refuses_bytes(None, "one of several disks", &forge, at(42 - 16, 2));
-    refuses_bytes(None, "one of several disks", &forge, at(98 - 16, 1));
-    refuses_bytes(None, "one of several disks", &forge, at(98 - 24, 1));
-    refuses_bytes(None, "the central directory is stated at", &forge, at(98 - 40, 1));
+    refuses_bytes(None, "split over several disks", &forge, at(42 - 16, 2));
+    refuses_bytes(None, "split over several disks", &forge, at(98 - 16, 1));
+    refuses_bytes(None, "split over several disks", &forge, at(98 - 24, 1));
+    refuses_bytes(None, "the central directory is declared at offset", &forge, at(98 - 40, 1));
     refuses_bytes(None, "disagrees with the plain", &forge, |bytes| {
         let start = bytes.len() - 22;
         bytes[start + 8..start + 12].copy_from_slice(&[7, 0, 7, 0]);
@@ -137,7 +137,7 @@ fn headers_that_disagree() {
     disagree("CRC-32", |local| local.crc32 = 0);
     disagree("compressed size", |local| local.compressed_size += 1);
     disagree("size", |local| local.size -= 1);
-    refuses(Some("demo/c.py"), "there is no local header at byte", |forge| {
+    refuses(Some("demo/c.py"), "it has no local header at byte", |forge| {
         let mut entry = Entry::new("demo/c.py", b"");
         entry.is_written = false;
         forge.entries.push(entry);
@@ -154,7 +154,7 @@ fn data_descriptors_that_lie() {
         entry.add_descriptor(true, false);
         entry.after.truncate(10);
     });
-    refuses_a("it has a data descriptor, which its flags deny", |entry| {
+    refuses_a("it has a data descriptor, but its flags do not announce one", |entry| {
         let honest = entry.clone();
         entry.add_descriptor(true, false);
         (entry.local, entry.central) = (honest.local, honest.central);
@@ -178,12 +178,12 @@ fn data_descriptors_that_lie() {
 
 #[test]
 fn entries_that_share_bytes() {
-    refuses_a("it overlaps what follows it by 100 bytes", |entry| {
+    refuses_a("it overlaps what follows by 100 bytes", |entry| {
         entry.both(|header| header.compressed_size += 100);
     });
-    refuses(Some(A), "there are two entries of this name", |forge| forge.entries.push(forge.entries[0].clone()));
+    refuses(Some(A), "two entries have this name", |forge| forge.entries.push(forge.entries[0].clone()));
     // One local header, listed twice.
-    refuses(Some(A), "it overlaps what follows it", |forge| {
+    refuses(Some(A), "it overlaps what follows", |forge| {
         let mut again = forge.entries[0].clone();
         again.is_written = false;
         forge.entries.insert(0, again);
@@ -191,7 +191,7 @@ fn entries_that_share_bytes() {
 }
 
 #[test]
-fn names_that_are_no_paths() {
+fn names_that_are_not_paths() {
     refuses_name("", "it is empty");
     refuses_name("/demo/a.py", "it is absolute");
     refuses_name("../a.py", "the component `.` or `..`");
@@ -203,7 +203,7 @@ fn names_that_are_no_paths() {
     refuses_name("demo/a\n.py", "a control character");
     refuses_name("demo/a.py\0.txt", "a control character");
     refuses_name("demo/a\u{7f}.py", "a control character");
-    refuses_name("demo/\u{e4}.py", "not ASCII, and not marked as UTF-8");
+    refuses_name("demo/\u{e4}.py", "neither ASCII nor marked as UTF-8");
     refuses(Some("demo/\u{202e}yp.py"), "an invisible or private character", |forge| {
         forge.entries[0].both(|header| (header.name, header.flags) = ("demo/\u{202e}yp.py".into(), 1 << 11));
     });
@@ -213,21 +213,21 @@ fn names_that_are_no_paths() {
 }
 
 #[test]
-fn entries_that_are_no_files() {
+fn entries_that_are_not_files() {
     refuses_a("it is a symbolic link", |entry| entry.mode = 0o120_777);
     refuses_a("it is a special file", |entry| entry.mode = 0o020_666);
     refuses_a("it is a special file", |entry| entry.mode = 0o010_666);
-    refuses_a("it is a folder without a trailing slash", |entry| entry.mode = 0o040_755);
-    refuses(Some("demo/c/"), "it is a folder, but has content", |forge| {
+    refuses_a("it is a directory without a trailing slash", |entry| entry.mode = 0o040_755);
+    refuses(Some("demo/c/"), "it is a directory, but has content", |forge| {
         forge.entries.push(Entry::new("demo/c/", b"content"));
     });
-    refuses(Some("demo/a.py"), "it is both a file and a folder", |forge| {
+    refuses(Some("demo/a.py"), "it is both a file and a directory", |forge| {
         forge.entries.push(Entry::folder("demo/a.py/"));
     });
-    refuses(Some("demo/a.py"), "it is both a file and a folder", |forge| {
+    refuses(Some("demo/a.py"), "it is both a file and a directory", |forge| {
         forge.entries.push(Entry::new("demo/a.py/b.py", b""));
     });
-    refuses(Some("demo"), "there are two entries of this name", |forge| {
+    refuses(Some("demo"), "two entries have this name", |forge| {
         forge.entries.extend([Entry::folder("demo/"), Entry::folder("demo/")]);
     });
 }
@@ -239,28 +239,28 @@ fn methods_and_flags_that_no_wheel_has() {
     refuses_a("it is encrypted", |entry| entry.both(|header| header.flags = 1));
     refuses_a("it is encrypted", |entry| entry.both(|header| header.flags = 1 << 6));
     refuses_a("it is encrypted", |entry| entry.both(|header| header.flags = 1 << 13));
-    refuses_a("it has the unknown flags 0x0020", |entry| entry.both(|header| header.flags = 1 << 5));
-    refuses_a("one of several disks", |entry| entry.disk = 1);
+    refuses_a("it has unknown flags: 0x0020", |entry| entry.both(|header| header.flags = 1 << 5));
+    refuses_a("split over several disks", |entry| entry.disk = 1);
 }
 
 #[test]
 fn extra_fields_that_lie() {
-    refuses_a("its extra field is broken", |entry| entry.central.extra = vec![1]);
-    refuses_a("its extra field is broken", |entry| entry.local.extra = vec![0x55, 0x54, 9, 0, 0]);
-    refuses_a("gives it another name", |entry| {
+    refuses_a("its extra field is malformed", |entry| entry.central.extra = vec![1]);
+    refuses_a("its extra field is malformed", |entry| entry.local.extra = vec![0x55, 0x54, 9, 0, 0]);
+    refuses_a("gives it a different name", |entry| {
         entry.local.extra = extra(0x7075, b"\x01\0\0\0\0demo/evil.py");
     });
-    refuses_a("gives it another name", |entry| {
+    refuses_a("gives it a different name", |entry| {
         entry.central.extra = extra(0x7075, b"\x01\0\0\0\0demo/evil.py");
     });
-    refuses_a("has one field twice", |entry| entry.central.extra = zip64_extra(&[1]).repeat(2));
-    refuses_a("more than is needed", |entry| entry.central.extra = zip64_extra(&[1]));
-    refuses_a("more than is needed", |entry| entry.central.extra = zip64_extra(&[]));
-    refuses_a("too short a zip64 field", |entry| {
+    refuses_a("has a duplicate field", |entry| entry.central.extra = zip64_extra(&[1]).repeat(2));
+    refuses_a("longer than needed", |entry| entry.central.extra = zip64_extra(&[1]));
+    refuses_a("longer than needed", |entry| entry.central.extra = zip64_extra(&[]));
+    refuses_a("a zip64 field that is too short", |entry| {
         entry.widen();
         entry.central.extra = zip64_extra(&[35]);
     });
-    refuses_a("not two sizes", |entry| {
+    refuses_a("does not consist of two sizes", |entry| {
         entry.widen();
         entry.local.extra = zip64_extra(&[35]);
     });
@@ -277,13 +277,15 @@ fn extra_fields_that_lie() {
 fn bytes_that_are_not_what_the_headers_say() {
     refuses_a("its CRC-32 is", |entry| entry.both(|header| header.crc32 ^= 1));
     refuses(Some(B), "its CRC-32 is", |forge| forge.entries[1].data[0] ^= 1);
-    refuses(Some(B), "it is stored, but its compressed size (6) is not its size (7)", |forge| {
+    refuses(Some(B), "it is stored, but its compressed size (6) differs from its size (7)", |forge| {
         forge.entries[1].both(|header| header.size = 7);
     });
-    refuses_a("it has more than the 34 bytes that it states", |entry| entry.both(|header| header.size = 34));
-    refuses_a("it has 35 bytes, but states 36", |entry| entry.both(|header| header.size = 36));
-    refuses_a("its deflate stream is not valid", |entry| entry.data[0] |= 0b110);
-    refuses_a("its deflate stream is cut short", |entry| {
+    refuses_a("it inflates to more than the 34 bytes that its headers declare", |entry| {
+        entry.both(|header| header.size = 34)
+    });
+    refuses_a("it inflates to 35 bytes, expected 36", |entry| entry.both(|header| header.size = 36));
+    refuses_a("its deflate stream is invalid", |entry| entry.data[0] |= 0b110);
+    refuses_a("its deflate stream is truncated", |entry| {
         entry.data.pop();
         entry.both(|header| header.compressed_size -= 1);
     });
@@ -291,7 +293,7 @@ fn bytes_that_are_not_what_the_headers_say() {
         entry.data.extend(b"xx");
         entry.both(|header| header.compressed_size += 2);
     });
-    refuses_a("its deflate stream is cut short", |entry| {
+    refuses_a("its deflate stream is truncated", |entry| {
         entry.data.clear();
         entry.both(|header| header.compressed_size = 0);
     });
@@ -300,7 +302,7 @@ fn bytes_that_are_not_what_the_headers_say() {
 /// Many zeros that claim to be ten bytes: reading stops after the first buffer.
 #[test]
 fn a_bomb_is_not_inflated() {
-    refuses_a("it has more than the 10 bytes that it states", |entry| {
+    refuses_a("it inflates to more than the 10 bytes that its headers declare", |entry| {
         *entry = Entry::new(A, &vec![0; 64 << 20]);
         entry.both(|header| header.size = 10);
     });

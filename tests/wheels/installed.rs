@@ -142,7 +142,7 @@ fn record_lists_what_is_installed() {
 fn two_files_at_one_place_are_refused() {
     let forge = Forge::wheel(&[("demo/a.py", b"1"), ("demo-1.0.data/purelib/demo/a.py", b"2")]);
     let error = install_forged(&forge, &flat()).unwrap_err().to_string();
-    assert_eq!(error, format!("{FILENAME}: `demo/a.py`: another file of the wheel is installed at the same place"));
+    assert_eq!(error, format!("{FILENAME}: `demo/a.py`: another file of the wheel is installed at the same path"));
 
     let forge = Forge::wheel(&[("demo-1.0.data/platlib/demo-1.0.dist-info/RECORD", b"")]);
     let error = install_forged(&forge, &flat()).unwrap_err();
@@ -155,5 +155,5 @@ fn data_cannot_bring_an_interpreter() {
     let forge = Forge::wheel(&[("demo-1.0.data/data/bin/python3", b"")]);
     let error = install_forged(&forge, &flat()).unwrap_err();
     assert_eq!(error.entry.as_deref(), Some("bin/python3"));
-    assert!(error.to_string().contains("a script may not be named `python3`"), "{error}");
+    assert!(error.to_string().contains("the script name `python3` is reserved"), "{error}");
 }

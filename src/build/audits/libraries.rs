@@ -67,7 +67,8 @@ fn of_wheel(
     let mut files = Vec::with_capacity(compiled.len());
     for (position, elf) in compiled {
         let file = &wheel.inventory.files[position];
-        let path = TreePath::below(&wheel::folder(file.part, &wheel.inventory.name, scheme), &file.path)?;
+        let path =
+            TreePath::below(&wheel::destination_directory(file.part, &wheel.inventory.name, scheme), &file.path)?;
         let (tree, mount) = audited.deployment.trees[tree];
         if tree.get(path.as_str()).is_some() {
             let at = format!("{mount}/{path}");

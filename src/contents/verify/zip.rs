@@ -36,7 +36,7 @@ pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
         match result {
             Ok((read, record)) => {
                 records.extend(record.map(|record| (entry.path.clone(), record)));
-                files.extend((!entry.is_folder).then_some(read));
+                files.extend((!entry.is_directory).then_some(read));
             }
             Err(fault) => broken.push(Finding::at(&entry.path, fault.to_string())),
         }
@@ -59,7 +59,7 @@ pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
     Ok(Verified { checks, contents: unread.is_empty().then_some(contents) })
 }
 
-fn finding(StrictArchiveError { entry, fault }: StrictArchiveError) -> Finding {
+fn finding(StrictArchiveError { entry, kind: fault }: StrictArchiveError) -> Finding {
     // A file that cannot be read has a reason, which the message leaves to whoever prints causes.
     let reason = std::error::Error::source(&fault).map(|reason| format!(": {reason}")).unwrap_or_default();
     Finding { place: entry, message: format!("{fault}{reason}") }
@@ -121,11 +121,11 @@ fn headers(
     let mut before: Option<&ArchiveEntry> = None;
     for entry in entries {
         let mut find = |message: String| findings.push(Finding::at(&entry.path, message));
-        if entry.is_folder {
+        if entry.is_directory {
             find("it is a folder, and only files have entries".to_owned());
             continue;
         }
-        let stated = &entry.stated;
+        let stated = &entry.declared;
         let mode = match modes.get(entry.path.as_str()) {
             // What an include says; but everyone can read it.
             Some((mode, Owner::Application)) => Mode::from(mode & 0o777 | 0o004),

@@ -301,7 +301,7 @@ mod tests {
         for (text, reason) in [
             ("https:///", "empty host"),
             ("https://host/page.html", "neither a wheel"),
-            ("https://host/foo.whl", "not a wheel's file name"),
+            ("https://host/foo.whl", "not a valid wheel file name"),
             ("./foo.egg", "neither a wheel"),
             ("hg+https://host/x", "scheme `hg+https`"),
             ("git+git@github.com:a/b", "no URL"),

@@ -120,7 +120,7 @@ pub struct ImageTarget {
     pub application: String,
     /// Where the parts of a wheel go.
     pub scheme: Scheme,
-    /// The folder that the process starts in.
+    /// The directory that the process starts in.
     pub workdir: String,
     /// The user that the process runs as, `UID` or `UID:GID`; the base's if there is none.
     pub user: Option<String>,
