@@ -269,14 +269,14 @@ impl fmt::Display for BaseChoice {
 
 /// How layers are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
+pub enum LayerCompression {
     /// gzip, spliced from what the wheels have compressed. Everything reads it.
     Gzip,
     /// zstd: smaller, but everything is compressed anew.
     Zstd,
 }
 
-impl Compression {
+impl LayerCompression {
     /// Returns the name that profiles and media types use.
     pub fn name(self) -> &'static str {
         match self {
@@ -288,7 +288,7 @@ impl Compression {
 
 /// How a container of the image starts; what is not given comes from the profile, and then from the base.
 #[derive(Debug, Clone, Default)]
-pub struct StartSettings {
+pub struct ContainerSettings {
     /// The entrypoint; empty for none.
     pub entrypoint: Option<Vec<String>>,
     /// The command.
@@ -332,13 +332,13 @@ pub struct ImageSettings {
     /// The files and folders that it is written to.
     pub outputs: Vec<ArtifactFile>,
     /// How a container starts.
-    pub start: StartSettings,
+    pub container: ContainerSettings,
     /// Labels of the configuration, which replace those that pybundle sets.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the manifests.
     pub annotations: BTreeMap<String, String>,
     /// How layers are compressed.
-    pub compression: Compression,
+    pub compression: LayerCompression,
     /// How many layers there may be besides the base's.
     pub layers: NonZeroUsize,
     /// When the image says that it was created.

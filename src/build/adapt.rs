@@ -9,7 +9,7 @@ use super::wheels::Obtained;
 use super::{BuildError, packs};
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
-use crate::report::{Saved, SlimmedReport, TrimReport};
+use crate::report::{Savings, SlimmedReport, TrimReport};
 use crate::settings::ContentSettings;
 use crate::tree::Content;
 use crate::trim::{self, SlimRule, strip};
@@ -30,9 +30,9 @@ pub struct Adapted {
     /// The digest of all that decides the bytes of its files, whatever their places are.
     pub key: Sha256,
     /// What each rule left out.
-    pub slimmed: BTreeMap<SlimRule, Saved>,
+    pub slimmed: BTreeMap<SlimRule, Savings>,
     /// What stripping made smaller.
-    pub stripped: Saved,
+    pub stripped: Savings,
 }
 
 /// The adapted wheels of one plan, in the order of [`Obtained`].
@@ -74,7 +74,7 @@ impl Adapter<'_> {
             changes: InstallChanges::default(),
             key: wheel.sha256,
             slimmed: BTreeMap::new(),
-            stripped: Saved::default(),
+            stripped: Savings::default(),
         };
         self.leave_out(&mut adapted, rules)?;
         if self.settings.strip {
@@ -94,7 +94,7 @@ impl Adapter<'_> {
         left_out.retain(|position, _| !needed.contains(position));
         for (&position, &rule) in &left_out {
             let bytes = adapted.wheel.inventory.files[position].extent.size;
-            adapted.slimmed.entry(rule).or_default().add(Saved { files: 1, bytes });
+            adapted.slimmed.entry(rule).or_default().add(Savings { files: 1, bytes });
             adapted.changes.omitted.insert(position);
         }
         if !left_out.is_empty() {
@@ -138,7 +138,7 @@ impl Adapter<'_> {
             let Some(file) = files.get(position).filter(|_| !adapted.changes.omitted.contains(&position)) else {
                 continue;
             };
-            adapted.stripped.add(Saved { files: 1, bytes: file.extent.size - packed.extent.size });
+            adapted.stripped.add(Savings { files: 1, bytes: file.extent.size - packed.extent.size });
             replaced.insert(position, packed);
         }
         if !replaced.is_empty() {
@@ -173,7 +173,7 @@ impl Adapted {
 impl Contents {
     /// Reports what is not in the artifact.
     pub fn trimmed(&self) -> TrimReport {
-        let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Saved>::new(), Saved::default());
+        let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
         for adapted in self.dependencies.iter().chain(&self.projects) {
             adapted.slimmed.iter().for_each(|(rule, saved)| slimmed.entry(*rule).or_default().add(*saved));
             stripped.add(adapted.stripped);

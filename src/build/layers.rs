@@ -20,7 +20,7 @@ use crate::image::partition::{self, Item};
 use crate::image::{Blob, BlobContent, Layer, Python};
 use crate::platform::{ImageTarget, Scheme};
 use crate::report::{Phase, Reporter};
-use crate::settings::Compression;
+use crate::settings::LayerCompression;
 use crate::tree::{Access, Content, Entry, FileTree, Origin, TreePath};
 
 /// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
@@ -230,7 +230,7 @@ fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str)
 /// A file cannot be read, or a layer cannot be written.
 pub fn make(
     recipes: Vec<Recipe>,
-    compression: Compression,
+    compression: LayerCompression,
     cache: &Cache,
     folder: &Path,
     reporter: &dyn Reporter,
@@ -239,9 +239,9 @@ pub fn make(
     let make = |(index, recipe): (usize, Recipe)| {
         let Recipe { holds, tree, key } = recipe;
         let (layer, was_known) = match (compression, key) {
-            (Compression::Gzip, Some(key)) => spliced(tree, key, cache)?,
-            (Compression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
-            (Compression::Zstd, key) => compressed(&tree, key, cache)?,
+            (LayerCompression::Gzip, Some(key)) => spliced(tree, key, cache)?,
+            (LayerCompression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
+            (LayerCompression::Zstd, key) => compressed(&tree, key, cache)?,
         };
         reporter.advance(Phase::Layers, 1);
         Ok((index, Made { layer, holds, was_known }))

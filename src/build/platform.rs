@@ -148,7 +148,7 @@ impl Parts<'_> {
 
     /// Returns the layer of the users that are added, if any is.
     fn users(&self, ground: &Ground) -> Result<Option<Recipe>, BuildError> {
-        let users = &self.settings.start.users;
+        let users = &self.settings.container.users;
         if users.is_empty() {
             return Ok(None);
         }

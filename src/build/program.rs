@@ -38,9 +38,9 @@ impl Start<'_> {
         {
             reporter.warn(&format!("`{program}`, which a container starts, {reason}"));
         }
-        let name = self.settings.start.user.as_deref().and_then(|user| user.split(':').next());
+        let name = self.settings.container.user.as_deref().and_then(|user| user.split(':').next());
         let name = name.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
-        if let Some(name) = name.filter(|name| !self.settings.start.users.iter().any(|user| user.name == **name))
+        if let Some(name) = name.filter(|name| !self.settings.container.users.iter().any(|user| user.name == **name))
             && let Some(files) = self.ground.known_files()
             && !users::is_user(files, name)
         {
@@ -51,7 +51,7 @@ impl Start<'_> {
 
     /// Returns the first word of what is started, if it is a program that the user names.
     fn program(&self) -> Option<&str> {
-        let start = &self.settings.start;
+        let start = &self.settings.container;
         let has_entrypoint = match (&start.entrypoint, self.target.entrypoint) {
             (Some(words), _) => !words.is_empty(),
             // Lambda's clients take the handler, whatever the base says.
@@ -65,7 +65,7 @@ impl Start<'_> {
 
     /// Returns why a program cannot be started.
     fn missing(&self, program: &str) -> Result<Option<&'static str>, BuildError> {
-        let workdir = self.settings.start.workdir.as_deref().unwrap_or(&self.target.workdir);
+        let workdir = self.settings.container.workdir.as_deref().unwrap_or(&self.target.workdir);
         let candidates: Vec<String> = match program.find('/') {
             Some(0) => vec![program.to_owned()],
             Some(_) => vec![format!("{workdir}/{program}")],

@@ -10,7 +10,7 @@ use crate::image::config::{self, Entrypoint};
 use crate::image::file::Form;
 use crate::platform::{BaseEntrypoint, ImageTarget};
 use crate::project::application;
-use crate::settings::{Compression, ImageSettings};
+use crate::settings::{ImageSettings, LayerCompression};
 use crate::wheel::Wheel;
 
 /// Refuses what the target does not take, before anything is fetched.
@@ -27,7 +27,7 @@ pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), Build
         return Err(BuildError::Compression { profile: target.name.clone(), compression });
     }
     for output in settings.outputs.iter().filter(|output| output.form == Form::DockerArchive) {
-        if settings.platforms.len() > 1 || settings.compression == Compression::Zstd {
+        if settings.platforms.len() > 1 || settings.compression == LayerCompression::Zstd {
             return Err(BuildError::DockerArchive(output.path.clone()));
         }
     }
@@ -45,7 +45,7 @@ pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<
     if !target.handler {
         return Ok(None);
     }
-    match settings.start.command.as_deref() {
+    match settings.container.command.as_deref() {
         Some([handler]) => Ok(Some(handler.parse()?)),
         Some(_) | None => Err(BuildError::NoHandler(target.name.clone())),
     }
@@ -54,9 +54,9 @@ pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<
 /// Returns the folders of the image that Python looks for modules in, without a leading slash: those of `PYTHONPATH`, what
 /// programs add by themselves, and site-packages.
 pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String> {
-    let named = settings.start.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
+    let named = settings.container.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
     let named = named.iter().flat_map(|(_, value)| value.split(':'));
-    let workdir = settings.start.workdir.as_deref().unwrap_or(&target.workdir);
+    let workdir = settings.container.workdir.as_deref().unwrap_or(&target.workdir);
     let scripts =
         words(settings).filter_map(|word| word.strip_suffix(".py")?.rsplit_once('/')).map(|(folder, _)| folder);
     let scripts = scripts.map(|folder| match folder.starts_with('/') {
@@ -83,7 +83,7 @@ pub fn modules(settings: &ImageSettings, target: &ImageTarget, plan: &Plan, buil
         modules.extend(words.iter().filter_map(|word| Some(word.parse::<Handler>().ok()?.module())));
         return modules;
     }
-    let only = only_script(target, plan, built).filter(|_| settings.start.entrypoint.is_none());
+    let only = only_script(target, plan, built).filter(|_| settings.container.entrypoint.is_none());
     let scripts = || built.iter().flat_map(|wheel| &wheel.inventory.entry_points);
     for (at, word) in words.iter().copied().chain(only.as_deref()).enumerate() {
         let name = word.rsplit('/').next().unwrap_or(word);
@@ -99,7 +99,7 @@ pub fn modules(settings: &ImageSettings, target: &ImageTarget, plan: &Plan, buil
 
 /// Returns the words that a container is started with, as far as the user gives them.
 fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
-    let start = &settings.start;
+    let start = &settings.container;
     start.entrypoint.iter().chain(&start.command).flatten().map(String::as_str)
 }
 
@@ -114,7 +114,7 @@ pub fn configuration(
     plan: &Plan,
     built: &[Wheel],
 ) -> Result<config::Settings, BuildError> {
-    let start = &settings.start;
+    let start = &settings.container;
     let entrypoint = match (&start.entrypoint, target.entrypoint) {
         (Some(words), _) if words.is_empty() => Entrypoint::Reset,
         (Some(words), _) => Entrypoint::Set(words.clone()),
@@ -144,7 +144,7 @@ fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Resul
         Ok((name.clone(), config::expand(value, &base.config.execution)?))
     };
     let mut env = target.env.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
-    for (name, value) in &settings.start.env {
+    for (name, value) in &settings.container.env {
         env.retain(|(earlier, _)| earlier != name);
         env.push((name.clone(), value.clone()));
     }

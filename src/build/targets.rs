@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{BuildError, Opened, image, lambda, outputs};
-use crate::report::{Artifact, Planned, Reporter};
+use crate::report::{BuiltArtifact, Reporter, TargetPlan};
 use crate::settings::{ImageSettings, LambdaSettings, Settings};
 
 /// What is built.
@@ -31,17 +31,17 @@ impl Target {
     ///
     /// # Errors
     /// See [`plan`](super::plan) and [`plan_image`](super::plan_image).
-    pub fn plan(&self, opened: &Opened, reporter: &dyn Reporter) -> Result<Planned, BuildError> {
+    pub fn plan(&self, opened: &Opened, reporter: &dyn Reporter) -> Result<TargetPlan, BuildError> {
         Ok(match self {
-            Self::Lambda(settings) => Planned::Lambda(lambda::plan(settings, opened, reporter)?),
-            Self::Image(settings) => Planned::Image(image::plan_image(settings, opened, reporter)?),
+            Self::Lambda(settings) => TargetPlan::Lambda(lambda::plan(settings, opened, reporter)?),
+            Self::Image(settings) => TargetPlan::Image(image::plan_image(settings, opened, reporter)?),
         })
     }
 
-    fn build(&self, opened: &Opened, reporter: &dyn Reporter) -> Result<Artifact, BuildError> {
+    fn build(&self, opened: &Opened, reporter: &dyn Reporter) -> Result<BuiltArtifact, BuildError> {
         Ok(match self {
-            Self::Lambda(settings) => Artifact::Lambda(lambda::lambda(settings, opened, reporter)?),
-            Self::Image(settings) => Artifact::Image(image::image(settings, opened, reporter)?),
+            Self::Lambda(settings) => BuiltArtifact::Lambda(lambda::lambda(settings, opened, reporter)?),
+            Self::Image(settings) => BuiltArtifact::Image(image::image(settings, opened, reporter)?),
         })
     }
 
@@ -82,8 +82,8 @@ pub fn build_all<R: Reporter>(
     targets: &[&Target],
     opened: &Opened,
     reporter: impl Fn(usize) -> R + Sync,
-    finished: impl Fn(usize, &Result<Artifact, BuildError>) + Sync,
-) -> Vec<(Result<Artifact, BuildError>, R)> {
+    finished: impl Fn(usize, &Result<BuiltArtifact, BuildError>) + Sync,
+) -> Vec<(Result<BuiltArtifact, BuildError>, R)> {
     // Before anything is written, which would make a difference to git.
     let images = targets.iter().filter(|target| matches!(target, Target::Image(_)));
     let folders = images.map(|target| &target.common().project);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum AnnotationLevel {
     /// The step fails.
     Error,
     /// It does not.
@@ -17,32 +17,37 @@ pub enum Level {
 
 /// A line that the runner turns into an annotation.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Annotation<'a> {
-    level: Level,
-    place: Option<Place<'a>>,
+pub struct WorkflowAnnotation<'a> {
+    level: AnnotationLevel,
+    place: Option<AnnotationLocation<'a>>,
     /// Whom it is about.
     prefix: &'a str,
     /// What is said, in one line or several.
     message: &'a str,
 }
 
-impl<'a> Annotation<'a> {
+impl<'a> WorkflowAnnotation<'a> {
     /// Makes an annotation at the first place that a line of the message begins with. `resolve` returns the path of a file by which the
     /// runner knows it, and none if there is no such file.
-    pub fn new(level: Level, prefix: &'a str, message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Self {
-        Self { level, place: Place::of(message, resolve), prefix, message }
+    pub fn new(
+        level: AnnotationLevel,
+        prefix: &'a str,
+        message: &'a str,
+        resolve: impl Fn(&'a str) -> Option<String>,
+    ) -> Self {
+        Self { level, place: AnnotationLocation::of(message, resolve), prefix, message }
     }
 }
 
 /// A place in a file.
 #[derive(Debug, PartialEq, Eq)]
-struct Place<'a> {
+struct AnnotationLocation<'a> {
     file: String,
     line: Option<&'a str>,
     column: Option<&'a str>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> AnnotationLocation<'a> {
     /// Returns the first place that a line of a message begins with.
     fn of(message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
         message.lines().find_map(|line| Self::of_line(line.trim_start(), &resolve))
@@ -64,14 +69,14 @@ impl<'a> Place<'a> {
     }
 }
 
-impl fmt::Display for Annotation<'_> {
+impl fmt::Display for WorkflowAnnotation<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let command = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
+            AnnotationLevel::Error => "error",
+            AnnotationLevel::Warning => "warning",
         };
         write!(formatter, "::{command} title=pybundle")?;
-        if let Some(Place { file, line, column }) = &self.place {
+        if let Some(AnnotationLocation { file, line, column }) = &self.place {
             write!(formatter, ",file={}", property(file))?;
             line.iter().try_for_each(|line| write!(formatter, ",line={line}"))?;
             column.iter().try_for_each(|column| write!(formatter, ",col={column}"))?;
@@ -112,7 +117,7 @@ mod tests {
     fn annotated(message: &str) -> String {
         let files = ["pyproject.toml", "a:b/100%,c.toml", "C:"];
         let resolve = |path: &str| files.contains(&path).then(|| path.to_owned());
-        Annotation::new(Level::Error, "", message, resolve).to_string()
+        WorkflowAnnotation::new(AnnotationLevel::Error, "", message, resolve).to_string()
     }
 
     #[test]
@@ -143,7 +148,9 @@ mod tests {
 
     #[test]
     fn a_warning_about_a_target_has_its_place() {
-        let warning = Annotation::new(Level::Warning, "a%: ", "b:1 is", |path| (path == "b").then(|| path.to_owned()));
+        let warning = WorkflowAnnotation::new(AnnotationLevel::Warning, "a%: ", "b:1 is", |path| {
+            (path == "b").then(|| path.to_owned())
+        });
         assert_eq!(warning.to_string(), "::warning title=pybundle,file=b,line=1::a%25: b:1 is");
     }
 

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::environment;
 use super::error::CliError;
 use super::format::OutputFormat;
-use crate::options::{Configuration, Options, Resolved, Surroundings};
+use crate::options::{Invocation, ProjectConfiguration, ResolvedOptions, TargetOptions};
 use crate::settings::CacheChoice;
 
 /// When to colour what is printed.
@@ -83,9 +83,9 @@ impl GlobalArguments {
     ///
     /// # Errors
     /// As [`cache`](Self::cache).
-    pub fn surroundings(&self, project: &Path) -> Result<Surroundings, CliError> {
+    pub fn invocation(&self, project: &Path) -> Result<Invocation, CliError> {
         let (cache, environment) = (self.cache()?, environment::read());
-        Ok(Surroundings { project: project.to_owned(), target: None, cache, environment })
+        Ok(Invocation { project: project.to_owned(), target: None, cache, environment })
     }
 }
 
@@ -105,17 +105,17 @@ impl ProjectArguments {
     ///
     /// # Errors
     /// The project cannot be read, or its configuration is wrong.
-    pub fn resolve<O: Options>(&self, flags: &O, surroundings: &Surroundings) -> Result<Resolved, CliError> {
-        let configuration = Configuration::read(&self.project, flags.common().selection.package.as_ref())?;
-        Ok(configuration.resolve(self.target.as_deref(), flags, &surroundings.environment)?)
+    pub fn resolve<O: TargetOptions>(&self, flags: &O, invocation: &Invocation) -> Result<ResolvedOptions, CliError> {
+        let configuration = ProjectConfiguration::read(&self.project, flags.common().selection.package.as_ref())?;
+        Ok(configuration.resolve(self.target.as_deref(), flags, &invocation.environment)?)
     }
 
     /// Reads the settings of a build, by flags and what the project configures.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve); or an option is wrong.
-    pub fn settings<O: Options>(&self, flags: &O, global: &GlobalArguments) -> Result<O::Settings, CliError> {
-        let surroundings = global.surroundings(&self.project)?;
-        Ok(self.resolve(flags, &surroundings)?.settings::<O>(&surroundings)?)
+    pub fn settings<O: TargetOptions>(&self, flags: &O, global: &GlobalArguments) -> Result<O::Settings, CliError> {
+        let invocation = global.invocation(&self.project)?;
+        Ok(self.resolve(flags, &invocation)?.settings::<O>(&invocation)?)
     }
 }

@@ -8,17 +8,18 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::error::CliError;
-use super::printer::{Page, Printer, count, size};
-use super::together::Together;
+use super::printer::{Printer, TextPage, count, size};
+use super::targets_progress::TargetsProgress;
 use super::{image, plan};
 use crate::build::{self, BuildError, Opened, Target};
 use crate::options::{
-    CommonOptions, Configuration, ConfigurationError, ImageOptions, Kind, LambdaOptions, Options, RegistryOptions,
-    Surroundings,
+    CommonOptions, ConfigurationError, ImageOptions, Invocation, LambdaOptions, ProjectConfiguration,
+    RegistryAccessOptions, TargetKind, TargetOptions,
 };
 use crate::project::Changes;
 use crate::report::{
-    Artifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, Outcome, Planned, TargetListReport, TargetsReport,
+    BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
+    TargetsReport,
 };
 
 /// Arguments of `pybundle build`.
@@ -49,7 +50,7 @@ pub struct BuildArguments {
     #[arg(long)]
     push: bool,
     #[command(flatten)]
-    registry: RegistryOptions,
+    registry: RegistryAccessOptions,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -63,7 +64,7 @@ enum ListFormat {
 }
 
 /// A target among those of all projects.
-struct Named {
+struct ListedTarget {
     listed: ListedReport,
     target: Target,
 }
@@ -83,21 +84,24 @@ pub fn run(arguments: BuildArguments, global: &GlobalArguments, printer: &Printe
     }
     build::check_places(targets.iter().map(|named| &named.target))?;
     let changed = || targets.iter().filter(|named| named.listed.changed);
-    let together = Together::new(printer, changed().map(|named| named.listed.name.clone()).collect());
+    let targets_progress = TargetsProgress::new(printer, changed().map(|named| named.listed.name.clone()).collect());
     let changed: Vec<&Target> = changed().map(|named| &named.target).collect();
-    let outcomes: Vec<Outcome> = match arguments.dry_run {
-        true => (0..).zip(&changed).map(|(at, target)| planned(target.plan(&opened, &together.reporter(at)))).collect(),
+    let outcomes: Vec<TargetOutcome> = match arguments.dry_run {
+        true => (0..)
+            .zip(&changed)
+            .map(|(at, target)| planned(target.plan(&opened, &targets_progress.reporter(at))))
+            .collect(),
         false => {
-            let finished = |at, _: &_| together.finished(at);
-            let results = build::build_all(&changed, &opened, |at| together.reporter(at), finished);
+            let finished = |at, _: &_| targets_progress.finished(at);
+            let results = build::build_all(&changed, &opened, |at| targets_progress.reporter(at), finished);
             results.into_iter().map(|(result, reporter)| built(result, reporter.warnings())).collect()
         }
     };
-    together.end();
+    targets_progress.end();
     let mut outcomes = outcomes.into_iter();
     let outcome = |listed: &ListedReport| match listed.changed {
         true => outcomes.next(),
-        false => Some(Outcome::Unchanged { reason: listed.reason.clone().unwrap_or_default() }),
+        false => Some(TargetOutcome::Unchanged { reason: listed.reason.clone().unwrap_or_default() }),
     };
     let report = TargetsReport {
         format: FORMAT_VERSION,
@@ -117,17 +121,17 @@ impl BuildArguments {
         global: &GlobalArguments,
         changes: Option<&Changes>,
         opened: &Opened,
-    ) -> Result<Vec<Named>, CliError> {
+    ) -> Result<Vec<ListedTarget>, CliError> {
         let configurations = match self.workspace {
-            true => Configuration::of_workspace(&self.project)?,
+            true => ProjectConfiguration::of_workspace(&self.project)?,
             false => {
                 let package = self.common.selection.package.as_ref();
-                vec![(self.project.clone(), Configuration::read(&self.project, package)?)]
+                vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package)?)]
             }
         };
         let mut targets = Vec::new();
         for (folder, configuration) in &configurations {
-            let surroundings = global.surroundings(folder)?;
+            let invocation = global.invocation(folder)?;
             let text = |path: &Path| changes?.text_before(path).ok().flatten();
             let before = changes.map(|_| configuration.before(&text));
             for (name, kind) in configuration.targets() {
@@ -138,7 +142,7 @@ impl BuildArguments {
                 if !self.names.is_empty() && !self.names.iter().any(|asked| asked == name || *asked == full) {
                     continue;
                 }
-                let (target, difference) = self.target((configuration, before.as_ref()), name, kind, &surroundings)?;
+                let (target, difference) = self.target((configuration, before.as_ref()), name, kind, &invocation)?;
                 let reason = changes.map(|changes| match difference {
                     Some(difference) => Some(difference),
                     // What is wrong is said when it is built.
@@ -154,7 +158,7 @@ impl BuildArguments {
                     changed: reason.as_ref().is_none_or(Option::is_some),
                     reason: reason.flatten().or_else(unchanged),
                 };
-                targets.push(Named { listed, target });
+                targets.push(ListedTarget { listed, target });
             }
         }
         self.check_names(&configurations, &targets)?;
@@ -162,7 +166,11 @@ impl BuildArguments {
     }
 
     /// Refuses names that no target has, and a project without targets.
-    fn check_names(&self, configurations: &[(PathBuf, Configuration)], targets: &[Named]) -> Result<(), CliError> {
+    fn check_names(
+        &self,
+        configurations: &[(PathBuf, ProjectConfiguration)],
+        targets: &[ListedTarget],
+    ) -> Result<(), CliError> {
         let path = configurations.first().map_or_else(|| self.project.clone(), |(_, first)| first.path.clone());
         let is_known = |asked: &&String| {
             targets.iter().any(|named| named.listed.target == **asked || named.listed.name == **asked)
@@ -178,23 +186,23 @@ impl BuildArguments {
     /// Returns a target with what is in force for it, and how that differs from what was configured before, if that is asked.
     fn target(
         &self,
-        configurations: (&Configuration, Option<&Before>),
+        configurations: (&ProjectConfiguration, Option<&PreviousConfiguration>),
         name: &str,
-        kind: Kind,
-        surroundings: &Surroundings,
+        kind: TargetKind,
+        invocation: &Invocation,
     ) -> Result<(Target, Option<String>), CliError> {
         Ok(match kind {
-            Kind::Lambda => {
+            TargetKind::Lambda => {
                 let flags = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
-                let (settings, difference) = in_force(configurations, name, &flags, surroundings)?;
+                let (settings, difference) = in_force(configurations, name, &flags, invocation)?;
                 (Target::Lambda(Box::new(settings)), difference)
             }
-            Kind::Image => {
+            TargetKind::Image => {
                 let (common, registry) = (self.common.clone(), self.registry.clone());
                 let mut flags = ImageOptions { common, registry, ..ImageOptions::default() };
-                let stated = configurations.0.resolve(Some(name), &flags, &surroundings.environment)?;
+                let stated = configurations.0.resolve(Some(name), &flags, &invocation.environment)?;
                 flags.output.push = self.push && stated.values().0.contains_key("tag");
-                let (settings, difference) = in_force(configurations, name, &flags, surroundings)?;
+                let (settings, difference) = in_force(configurations, name, &flags, invocation)?;
                 (Target::Image(Box::new(settings)), difference)
             }
         })
@@ -202,26 +210,27 @@ impl BuildArguments {
 }
 
 /// What was configured at another time.
-type Before = Result<Configuration, ConfigurationError>;
+type PreviousConfiguration = Result<ProjectConfiguration, ConfigurationError>;
 
 /// Returns the settings of a target, and how what is in force differs from what was before, if that is asked.
-fn in_force<O: Options>(
-    (configuration, before): (&Configuration, Option<&Before>),
+fn in_force<O: TargetOptions>(
+    (configuration, before): (&ProjectConfiguration, Option<&PreviousConfiguration>),
     name: &str,
     flags: &O,
-    surroundings: &Surroundings,
+    invocation: &Invocation,
 ) -> Result<(O::Settings, Option<String>), CliError> {
-    let resolve = |configuration: &Configuration| configuration.resolve(Some(name), flags, &surroundings.environment);
+    let resolve =
+        |configuration: &ProjectConfiguration| configuration.resolve(Some(name), flags, &invocation.environment);
     let resolved = resolve(configuration)?;
     let difference = before.and_then(|before| match before.as_ref().map(resolve) {
         Ok(Ok(before)) => Some(format!("`{}` in [tool.pybundle] changed", resolved.differs_from(&before)?)),
         Ok(Err(_)) => Some("it is a new target".to_owned()),
         Err(_) => Some("what was configured before cannot be read".to_owned()),
     });
-    Ok((resolved.settings::<O>(surroundings)?, difference))
+    Ok((resolved.settings::<O>(invocation)?, difference))
 }
 
-fn list(targets: &[Named], format: ListFormat, printer: &Printer) -> Result<(), CliError> {
+fn list(targets: &[ListedTarget], format: ListFormat, printer: &Printer) -> Result<(), CliError> {
     let listed: Vec<ListedReport> = targets.iter().map(|named| named.listed.clone()).collect();
     if format == ListFormat::GithubMatrix {
         let entry = |listed: &ListedReport| {
@@ -244,27 +253,27 @@ fn list(targets: &[Named], format: ListFormat, printer: &Printer) -> Result<(), 
     })
 }
 
-fn built(result: Result<Artifact, BuildError>, warnings: Vec<String>) -> Outcome {
+fn built(result: Result<BuiltArtifact, BuildError>, warnings: Vec<String>) -> TargetOutcome {
     match result {
-        Ok(Artifact::Lambda(report)) => {
-            Outcome::Built(Box::new(Artifact::Lambda(crate::report::BuildReport { warnings, ..report })))
+        Ok(BuiltArtifact::Lambda(report)) => {
+            TargetOutcome::Built(Box::new(BuiltArtifact::Lambda(crate::report::BuildReport { warnings, ..report })))
         }
-        Ok(Artifact::Image(report)) => {
-            Outcome::Built(Box::new(Artifact::Image(crate::report::ImageReport { warnings, ..report })))
+        Ok(BuiltArtifact::Image(report)) => {
+            TargetOutcome::Built(Box::new(BuiltArtifact::Image(crate::report::ImageReport { warnings, ..report })))
         }
-        Err(error) => Outcome::Failed { error: CliError::from(error).report() },
+        Err(error) => TargetOutcome::Failed { error: CliError::from(error).report() },
     }
 }
 
-fn planned(result: Result<Planned, BuildError>) -> Outcome {
+fn planned(result: Result<TargetPlan, BuildError>) -> TargetOutcome {
     match result {
-        Ok(plan) => Outcome::Planned { plan: Box::new(plan) },
-        Err(error) => Outcome::Failed { error: CliError::from(error).report() },
+        Ok(plan) => TargetOutcome::Planned { plan: Box::new(plan) },
+        Err(error) => TargetOutcome::Failed { error: CliError::from(error).report() },
     }
 }
 
 fn built_report(
-    mut outcome: impl FnMut(&ListedReport) -> Option<Outcome>,
+    mut outcome: impl FnMut(&ListedReport) -> Option<TargetOutcome>,
 ) -> impl FnMut(ListedReport) -> Option<BuiltReport> {
     move |listed| {
         let outcome = outcome(&listed)?;
@@ -275,20 +284,20 @@ fn built_report(
 
 fn failure(report: &BuiltReport) -> Option<(&str, &ErrorReport)> {
     match &report.outcome {
-        Outcome::Failed { error } => Some((&report.name, error)),
+        TargetOutcome::Failed { error } => Some((&report.name, error)),
         _ => None,
     }
 }
 
-fn summary(report: &TargetsReport, page: &mut Page) {
+fn summary(report: &TargetsReport, page: &mut TextPage) {
     let plans = report.targets.iter().filter_map(|target| match &target.outcome {
-        Outcome::Planned { plan } => Some(plan),
+        TargetOutcome::Planned { plan } => Some(plan),
         _ => None,
     });
     for plan in plans {
         match plan.as_ref() {
-            Planned::Lambda(report) => plan::planned(report, page),
-            Planned::Image(report) => image::planned(report, page),
+            TargetPlan::Lambda(report) => plan::planned(report, page),
+            TargetPlan::Image(report) => image::planned(report, page),
         }
         page.line("");
     }
@@ -297,12 +306,13 @@ fn summary(report: &TargetsReport, page: &mut Page) {
     if rows.len() > 1 {
         page.table(&rows, &[2]);
     }
-    let number = |is: fn(&Outcome) -> bool| report.targets.iter().filter(|target| is(&target.outcome)).count() as u64;
+    let number =
+        |is: fn(&TargetOutcome) -> bool| report.targets.iter().filter(|target| is(&target.outcome)).count() as u64;
     let parts = [
-        (number(|outcome| matches!(outcome, Outcome::Built(_))), "built"),
-        (number(|outcome| matches!(outcome, Outcome::Planned { .. })), "planned"),
-        (number(|outcome| matches!(outcome, Outcome::Unchanged { .. })), "unchanged"),
-        (number(|outcome| matches!(outcome, Outcome::Failed { .. })), "failed"),
+        (number(|outcome| matches!(outcome, TargetOutcome::Built(_))), "built"),
+        (number(|outcome| matches!(outcome, TargetOutcome::Planned { .. })), "planned"),
+        (number(|outcome| matches!(outcome, TargetOutcome::Unchanged { .. })), "unchanged"),
+        (number(|outcome| matches!(outcome, TargetOutcome::Failed { .. })), "failed"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
@@ -314,22 +324,22 @@ fn summary(report: &TargetsReport, page: &mut Page) {
 fn row(target: &BuiltReport) -> Option<[String; 5]> {
     let short = |digest: &str| digest.trim_start_matches("sha256:").chars().take(12).collect::<String>();
     let (bytes, digest, places) = match &target.outcome {
-        Outcome::Built(artifact) => match artifact.as_ref() {
-            Artifact::Lambda(report) => {
+        TargetOutcome::Built(artifact) => match artifact.as_ref() {
+            BuiltArtifact::Lambda(report) => {
                 let paths = report.artifacts.iter().map(|artifact| artifact.path.display().to_string());
                 let first = report.artifacts.first().map(|artifact| short(&artifact.sha256)).unwrap_or_default();
                 (report.artifacts.iter().map(|artifact| artifact.size).sum(), first, paths.collect::<Vec<_>>())
             }
-            Artifact::Image(report) => {
+            BuiltArtifact::Image(report) => {
                 let pushed = report.pushed.iter().flat_map(|pushed| &pushed.tags).map(|tag| tag.tag.clone());
                 let places = report.outputs.iter().cloned().chain(pushed).collect();
                 (report.platforms.iter().map(|platform| platform.size).sum::<u64>(), short(&report.digest), places)
             }
         },
-        Outcome::Unchanged { reason } => {
+        TargetOutcome::Unchanged { reason } => {
             return Some([target.name.clone(), target.kind.clone(), "-".to_owned(), "-".to_owned(), reason.clone()]);
         }
-        Outcome::Planned { .. } | Outcome::Failed { .. } => return None,
+        TargetOutcome::Planned { .. } | TargetOutcome::Failed { .. } => return None,
     };
     Some([target.name.clone(), target.kind.clone(), size(bytes), digest, places.join(", ")])
 }

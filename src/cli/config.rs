@@ -6,9 +6,11 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::environment;
 use super::error::CliError;
-use super::printer::{Page, Printer};
+use super::printer::{Printer, TextPage};
 use crate::name::DistributionName;
-use crate::options::{self, Configuration, ImageOptions, Kind, LambdaOptions, Resolved, Values};
+use crate::options::{
+    self, ImageOptions, LambdaOptions, OptionValues, ProjectConfiguration, ResolvedOptions, TargetKind,
+};
 use crate::redact;
 use crate::report::{ConfigurationReport, FORMAT_VERSION, InForceReport, ValueReport};
 use crate::settings::Environment;
@@ -46,14 +48,14 @@ pub fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), CliError
     match arguments.command {
         ConfigCommand::Schema => printer.document(&options::schema()),
         ConfigCommand::Show { project, package, target } => {
-            let configuration = Configuration::read(&project, package.as_ref())?;
+            let configuration = ProjectConfiguration::read(&project, package.as_ref())?;
             let environment = environment::read();
-            let mut asked: Vec<(Option<&str>, Kind)> = match &target {
+            let mut asked: Vec<(Option<&str>, TargetKind)> = match &target {
                 Some(name) => vec![(Some(name), configuration.kind(name)?)],
                 None => configuration.targets().map(|(name, kind)| (Some(name), kind)).collect(),
             };
             if asked.is_empty() {
-                asked = vec![(None, Kind::Lambda), (None, Kind::Image)];
+                asked = vec![(None, TargetKind::Lambda), (None, TargetKind::Image)];
             }
             let report = ConfigurationReport {
                 format: FORMAT_VERSION,
@@ -69,17 +71,17 @@ pub fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), CliError
 }
 
 fn in_force(
-    configuration: &Configuration,
+    configuration: &ProjectConfiguration,
     name: Option<&str>,
-    kind: Kind,
+    kind: TargetKind,
     environment: &Environment,
 ) -> Result<InForceReport, CliError> {
     let resolved = match kind {
-        Kind::Lambda => configuration.resolve(name, &LambdaOptions::default(), environment)?,
-        Kind::Image => configuration.resolve(name, &ImageOptions::default(), environment)?,
+        TargetKind::Lambda => configuration.resolve(name, &LambdaOptions::default(), environment)?,
+        TargetKind::Image => configuration.resolve(name, &ImageOptions::default(), environment)?,
     };
     let mut values = values(resolved.values());
-    values.extend(Resolved::variables(environment).map(|(key, variable)| ValueReport {
+    values.extend(ResolvedOptions::variables(environment).map(|(key, variable)| ValueReport {
         key: key.to_owned(),
         value: redact::text(environment.get(variable).unwrap_or_default()).into(),
         sources: vec![format!("the environment, {variable}")],
@@ -88,8 +90,8 @@ fn in_force(
     Ok(InForceReport { name: name.map(str::to_owned), kind: kind.name().to_owned(), values })
 }
 
-fn values(values: &Values) -> Vec<ValueReport> {
-    let report = |(key, stated): (&String, &options::Stated)| ValueReport {
+fn values(values: &OptionValues) -> Vec<ValueReport> {
+    let report = |(key, stated): (&String, &options::SourcedValue)| ValueReport {
         key: key.clone(),
         value: without_secrets(&stated.value),
         sources: stated.sources.iter().map(ToString::to_string).collect(),
@@ -111,7 +113,7 @@ fn without_secrets(value: &toml::Value) -> serde_json::Value {
     }
 }
 
-fn show(report: &ConfigurationReport, page: &mut Page) {
+fn show(report: &ConfigurationReport, page: &mut TextPage) {
     for (at, target) in report.targets.iter().enumerate() {
         if at > 0 {
             page.line("");

@@ -8,12 +8,12 @@ use clap::{Args, ValueHint};
 use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::inspect::ReadingArguments;
-use super::printer::{Page, Printer, count, shortened, size, visible};
-use super::progress::Progress;
+use super::printer::{Printer, TextPage, count, shortened, size, visible};
+use super::progress::ProgressReporter;
 use crate::build::artifact::{self, ArtifactName};
 use crate::report::{
-    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, FileChange,
-    Verdict,
+    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
+    FileChange,
 };
 
 /// How many distributions, properties and files are shown, unless all are asked for.
@@ -42,21 +42,21 @@ pub struct DiffArguments {
 pub fn run(arguments: DiffArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
     let names = [ArtifactName::find(&arguments.before)?, ArtifactName::find(&arguments.after)?];
     let settings = arguments.reading.settings(global)?;
-    let report = artifact::diff(names, &settings, &Progress::new(printer))?;
+    let report = artifact::diff(names, &settings, &ProgressReporter::new(printer))?;
     printer.result(&report, |page| show(&report, printer, page))?;
-    let differs = report.verdict != Verdict::Identical;
+    let differs = report.verdict != DiffVerdict::Identical;
     Ok(if arguments.exit_code && differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Adds what differs.
-pub fn show(report: &DiffReport, printer: &Printer, page: &mut Page) {
+pub fn show(report: &DiffReport, printer: &Printer, page: &mut TextPage) {
     let verdict = match report.verdict {
-        Verdict::Identical => "byte-identical".to_owned(),
-        Verdict::Equal => format!("equal contents in different bytes: {}", report.reasons.join(", ")),
-        Verdict::Different => "different".to_owned(),
+        DiffVerdict::Identical => "byte-identical".to_owned(),
+        DiffVerdict::Equal => format!("equal contents in different bytes: {}", report.reasons.join(", ")),
+        DiffVerdict::Different => "different".to_owned(),
     };
     page.headline(&format!("{} and {}", report.before.name, report.after.name), &verdict);
-    if report.verdict == Verdict::Identical {
+    if report.verdict == DiffVerdict::Identical {
         page.field("digest", &report.before.digest);
         return;
     }
@@ -85,7 +85,7 @@ pub fn show(report: &DiffReport, printer: &Printer, page: &mut Page) {
     }
 }
 
-fn section<T>(page: &mut Page, title: &str, changes: &[T], shown: usize, add: impl FnOnce(&mut Page, &[T])) {
+fn section<T>(page: &mut TextPage, title: &str, changes: &[T], shown: usize, add: impl FnOnce(&mut TextPage, &[T])) {
     if changes.is_empty() {
         return;
     }
@@ -99,7 +99,7 @@ fn section<T>(page: &mut Page, title: &str, changes: &[T], shown: usize, add: im
     }
 }
 
-fn sizes(before: &ComparedReport, after: &ComparedReport, page: &mut Page) {
+fn sizes(before: &ComparedReport, after: &ComparedReport, page: &mut TextPage) {
     let of = |from: u64, to: u64| match from == to {
         true => size(from),
         false => format!("{} → {} ({})", size(from), size(to), delta(from, to)),
@@ -127,7 +127,7 @@ fn distribution(change: &ChangedDistributionReport) -> [String; 4] {
     [sign.to_owned(), change.name.clone(), versions, delta(change.size_before, change.size_after)]
 }
 
-fn property(change: &ChangedPropertyReport, width: usize, page: &mut Page) {
+fn property(change: &ChangedPropertyReport, width: usize, page: &mut TextPage) {
     let value = |sign: &str, value: &Option<String>| {
         let text = value.as_ref().map(|value| format!("{} = {}", visible(&change.name), visible(value)));
         text.map(|text| format!("  {sign} {}", shortened(&text, width.saturating_sub(4))))

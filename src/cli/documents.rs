@@ -1,10 +1,10 @@
 //! The documents about an artifact, as pages name them.
 
-use super::printer::Page;
+use super::printer::TextPage;
 use crate::report::{DocumentKind, DocumentReport};
 
 /// Adds a line for each document: where it lies, or by which digest it refers to its image.
-pub fn fields(documents: &[DocumentReport], page: &mut Page) {
+pub fn fields(documents: &[DocumentReport], page: &mut TextPage) {
     for document in documents {
         let (label, name) = match document.kind {
             DocumentKind::Cyclonedx => ("sbom", "CycloneDX"),

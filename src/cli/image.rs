@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
-use super::printer::{Page, Printer, count, size};
-use super::progress::Progress;
+use super::printer::{Printer, TextPage, count, size};
+use super::progress::ProgressReporter;
 use super::{contents, documents, plan, push};
 use crate::build::{self, Opened};
 use crate::options::ImageOptions;
@@ -43,10 +43,10 @@ impl ImageArguments {
 /// See [`build::image`].
 pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let ImageArguments { project, options, dry_run, pin } = arguments;
-    let surroundings = global.surroundings(&project.project)?;
-    let resolved = project.resolve(&options, &surroundings)?;
-    let settings = resolved.settings::<ImageOptions>(&surroundings)?;
-    let progress = Progress::new(printer);
+    let invocation = global.invocation(&project.project)?;
+    let resolved = project.resolve(&options, &invocation)?;
+    let settings = resolved.settings::<ImageOptions>(&invocation)?;
+    let progress = ProgressReporter::new(printer);
     if pin {
         let report = build::pin(&settings, resolved.base_at().as_ref(), &progress)?;
         return printer.result(&report, |page| {
@@ -66,19 +66,19 @@ pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printe
 /// # Errors
 /// See [`build::plan_image`].
 pub fn show_plan(settings: &ImageSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = build::plan_image(settings, &Opened::default(), &Progress::new(printer))?;
+    let report = build::plan_image(settings, &Opened::default(), &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 
 /// Adds the plan of an image.
-pub fn planned(report: &ImagePlanReport, page: &mut Page) {
+pub fn planned(report: &ImagePlanReport, page: &mut TextPage) {
     let runtime = format!("{} with Python {}", report.profile, report.python);
     report.platforms.iter().for_each(|platform| plan::table(platform, &runtime, page));
     page.line(&format!("base: {}", base(&report.base)));
     report.outputs.iter().for_each(|output| page.line(&format!("would write {output}")));
 }
 
-fn summary(report: &ImageReport, verbose: bool, page: &mut Page) {
+fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
     let what = if report.platforms.len() > 1 { "index" } else { "image" };
     page.headline(&report.digest, &format!("{what} of {} for Python {}", report.project, report.python));
     page.field("base", &base(&report.base));
@@ -112,7 +112,7 @@ fn base(report: &BaseReport) -> String {
     }
 }
 
-fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut Page) {
+fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut TextPage) {
     let own: u64 = platform.layers.iter().map(|layer| layer.size).sum();
     let layers = count(platform.layers.len() as u64, "layer");
     let known = match platform.layers.iter().filter(|layer| layer.known).count() {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::environment;
 use super::error::CliError;
-use super::printer::{Page, Printer, visible};
+use super::printer::{Printer, TextPage, visible};
 use crate::audit::handler::Handler;
 use crate::report::{FORMAT_VERSION, InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 use crate::scaffold::{self, Kinds, Project, Proposal, Scaffold, Suite, Wishes};
@@ -150,7 +150,7 @@ fn found(project: &Project) -> Vec<InitFoundReport> {
     handlers.chain(applications).chain(programs).chain(suite).collect()
 }
 
-fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut Page) {
+fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut TextPage) {
     for proposal in &scaffold.proposals {
         show_project(proposal, printer, page);
     }
@@ -182,7 +182,7 @@ fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut Page) 
     scaffold.next.iter().for_each(|command| page.line(&format!("    {command}")));
 }
 
-fn show_project(proposal: &Proposal, printer: &Printer, page: &mut Page) {
+fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
     let Proposal { project, targets } = proposal;
     page.headline(&project.name, &project.folder.display().to_string());
     page.field("python", &format!("{}, {}", project.python, project.python_reason));

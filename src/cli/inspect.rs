@@ -7,10 +7,10 @@ use clap::{Args, ValueHint};
 use super::arguments::GlobalArguments;
 use super::environment;
 use super::error::CliError;
-use super::printer::{Page, Printer, count, shortened, size, visible};
-use super::progress::Progress;
+use super::printer::{Printer, TextPage, count, shortened, size, visible};
+use super::progress::ProgressReporter;
 use crate::build::artifact::{self, ArtifactName, ArtifactSettings};
-use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerPart, OwnerKind, OwnerReport};
+use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerOriginReport, OwnerKind, OwnerReport};
 use crate::settings::RegistrySettings;
 
 /// How many owners and files the table has, unless all are asked for: with what stands above them, they fill a screen.
@@ -69,7 +69,7 @@ impl ReadingArguments {
 pub fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let name = ArtifactName::find(&arguments.artifact)?;
     let settings = arguments.reading.settings(global)?;
-    let inspected = artifact::inspect(name, &settings, &Progress::new(printer))?;
+    let inspected = artifact::inspect(name, &settings, &ProgressReporter::new(printer))?;
     if let Some(html) = &arguments.html {
         inspected.draw(html)?;
     }
@@ -84,7 +84,7 @@ pub fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Prin
     })
 }
 
-fn show(report: &InspectReport, printer: &Printer, page: &mut Page) {
+fn show(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let what = match report.kind {
         ContentsKind::Function => "zip of a function",
         ContentsKind::Layer => "zip of a layer",
@@ -109,10 +109,10 @@ fn show(report: &InspectReport, printer: &Printer, page: &mut Page) {
     }
 }
 
-fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, page: &mut Page) {
+fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, page: &mut TextPage) {
     let others = if image.platforms.len() > 1 { format!(", of {}", image.platforms.join(", ")) } else { String::new() };
     page.field("platform", &format!("{}{others}", image.platform));
-    let base = report.layers.iter().filter(|layer| layer.part == LayerPart::Base).count();
+    let base = report.layers.iter().filter(|layer| layer.part == LayerOriginReport::Base).count();
     let base = if base > 0 { format!(", {base} of them the base's") } else { String::new() };
     page.field("layers", &format!("{}{base}", report.layers.len()));
     if verbose {
@@ -146,11 +146,11 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
 }
 
 /// Returns whose a layer is.
-fn part(part: LayerPart) -> &'static str {
+fn part(part: LayerOriginReport) -> &'static str {
     match part {
-        LayerPart::Base => "base",
-        LayerPart::Own => "own",
-        LayerPart::Unknown => "unknown",
+        LayerOriginReport::Base => "base",
+        LayerOriginReport::Own => "own",
+        LayerOriginReport::Unknown => "unknown",
     }
 }
 
@@ -164,7 +164,7 @@ fn called(owner: &OwnerReport) -> String {
     }
 }
 
-fn owners(report: &InspectReport, printer: &Printer, page: &mut Page) {
+fn owners(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let shown = if printer.is_verbose() { usize::MAX } else { OWNERS };
     // One row more is no longer than the row that sums it up.
     let shown = if report.contents.len() <= shown.saturating_add(1) { report.contents.len() } else { shown };
@@ -192,7 +192,7 @@ fn owners(report: &InspectReport, printer: &Printer, page: &mut Page) {
     page.table_with_head(&rows, &[1, 2, 3, 4]);
 }
 
-fn files(report: &InspectReport, printer: &Printer, page: &mut Page) {
+fn files(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let head = if report.largest.len() < report.files { "largest files" } else { "files" };
     let mut rows = vec![[head, "of", "unpacked", "packed"].map(str::to_owned)];
     rows.extend(report.largest.iter().map(|file| {

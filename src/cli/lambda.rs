@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
-use super::printer::{Page, Printer, count, size};
-use super::progress::Progress;
+use super::printer::{Printer, TextPage, count, size};
+use super::progress::ProgressReporter;
 use super::{contents, documents, plan};
 use crate::build::{self, Opened};
 use crate::options::LambdaOptions;
@@ -44,7 +44,7 @@ pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Print
     if dry_run {
         return plan::show(&settings, printer);
     }
-    let progress = Progress::new(printer);
+    let progress = ProgressReporter::new(printer);
     let mut report = build::lambda(&settings, &Opened::default(), &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
@@ -53,7 +53,7 @@ pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Print
 /// How many of the largest distributions the summary names.
 const LARGEST: usize = 4;
 
-fn summary(report: &BuildReport, verbose: bool, page: &mut Page) {
+fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     for artifact in &report.artifacts {
         let kind = match artifact.kind {
             ArtifactKind::Function => "",

@@ -26,7 +26,7 @@ mod progress;
 mod push;
 mod schema;
 mod step;
-mod together;
+mod targets_progress;
 mod verify;
 
 use std::process::ExitCode;

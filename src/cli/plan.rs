@@ -5,10 +5,10 @@ use clap::Args;
 use super::arguments::{GlobalArguments, ProjectArguments};
 use super::error::CliError;
 use super::image;
-use super::printer::{Page, Printer, count, size};
-use super::progress::Progress;
+use super::printer::{Printer, TextPage, count, size};
+use super::progress::ProgressReporter;
 use crate::build::{self, Opened};
-use crate::options::{Configuration, ImageOptions, Kind, LambdaOptions};
+use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
 use crate::report::PlanReport;
 use crate::settings::LambdaSettings;
 
@@ -28,12 +28,14 @@ pub struct PlanArguments {
 pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let PlanArguments { project, options } = arguments;
     let kind = match &project.target {
-        Some(name) => Configuration::read(&project.project, options.common.selection.package.as_ref())?.kind(name)?,
-        None => Kind::Lambda,
+        Some(name) => {
+            ProjectConfiguration::read(&project.project, options.common.selection.package.as_ref())?.kind(name)?
+        }
+        None => TargetKind::Lambda,
     };
     match kind {
-        Kind::Lambda => show(&project.settings(&options, global)?, printer),
-        Kind::Image => {
+        TargetKind::Lambda => show(&project.settings(&options, global)?, printer),
+        TargetKind::Image => {
             let options = ImageOptions { common: options.common, ..ImageOptions::default() };
             image::show_plan(&project.settings(&options, global)?, printer)
         }
@@ -45,18 +47,18 @@ pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer
 /// # Errors
 /// See [`build::plan`].
 pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = build::plan(settings, &Opened::default(), &Progress::new(printer))?;
+    let report = build::plan(settings, &Opened::default(), &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 
 /// Adds the plan of a function.
-pub fn planned(report: &PlanReport, page: &mut Page) {
+pub fn planned(report: &PlanReport, page: &mut TextPage) {
     table(report, &report.target.runtime, page);
     report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
 }
 
 /// Adds the rows of a plan for a runtime.
-pub fn table(report: &PlanReport, runtime: &str, page: &mut Page) {
+pub fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
     let target = &report.target;
     page.headline(
         &format!("{} for {runtime} on {}", report.project, target.architecture),

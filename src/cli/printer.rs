@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::annotation::{self, Annotation, Level};
+use super::annotation::{self, AnnotationLevel, WorkflowAnnotation};
 use super::arguments::{ColorWhen, GlobalArguments};
 use super::environment;
 use super::error::CliError;
@@ -28,12 +28,12 @@ pub struct Printer {
     format: OutputFormat,
     quiet: bool,
     verbose: bool,
-    progress: ShownProgress,
+    progress: ProgressMode,
 }
 
 /// How it is shown that something goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShownProgress {
+pub enum ProgressMode {
     /// By a bar, on a terminal.
     Bars,
     /// By lines, where there is no terminal.
@@ -44,9 +44,9 @@ pub enum ShownProgress {
 
 /// Lines of a result, to be printed together.
 #[derive(Debug, Default)]
-pub struct Page(String);
+pub struct TextPage(String);
 
-impl Page {
+impl TextPage {
     /// Makes an empty page.
     pub fn new() -> Self {
         Self::default()
@@ -117,9 +117,9 @@ impl Printer {
             quiet: arguments.quiet,
             verbose: arguments.verbose,
             progress: match (arguments.no_progress || arguments.quiet, io::stderr().is_terminal()) {
-                (true, _) => ShownProgress::Nothing,
-                (false, true) => ShownProgress::Bars,
-                (false, false) => ShownProgress::Lines,
+                (true, _) => ProgressMode::Nothing,
+                (false, true) => ProgressMode::Bars,
+                (false, false) => ProgressMode::Lines,
             },
         })
     }
@@ -129,11 +129,11 @@ impl Printer {
         let stated = environment::option("color").and_then(|text| ColorWhen::from_str(&text, true).ok());
         color(stated.unwrap_or(ColorWhen::Auto));
         let format = OutputFormat::of_refused();
-        Self { format, quiet: false, verbose: false, progress: ShownProgress::Nothing }
+        Self { format, quiet: false, verbose: false, progress: ProgressMode::Nothing }
     }
 
     /// Returns how progress is shown.
-    pub fn progress(&self) -> ShownProgress {
+    pub fn progress(&self) -> ProgressMode {
         self.progress
     }
 
@@ -152,14 +152,14 @@ impl Printer {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut Page)) -> Result<(), CliError> {
+    pub fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut TextPage)) -> Result<(), CliError> {
         if self.format == OutputFormat::Json {
             return self.document(document);
         }
         if self.quiet {
             return Ok(());
         }
-        let mut written = Page::new();
+        let mut written = TextPage::new();
         page(&mut written);
         let mut output = anstream::stdout().lock();
         ignore_closed_pipe(output.write_all(written.0.as_bytes()).and_then(|()| output.flush()))
@@ -205,7 +205,7 @@ impl Printer {
     fn warn(&self, prefix: &str, message: &str) {
         match self.format {
             _ if self.quiet => {}
-            OutputFormat::Github => annotate(Level::Warning, prefix, message),
+            OutputFormat::Github => annotate(AnnotationLevel::Warning, prefix, message),
             OutputFormat::Text | OutputFormat::Json => {
                 anstream::eprintln!("{WARNING}warning{WARNING:#}: {prefix}{message}");
             }
@@ -232,7 +232,7 @@ impl Printer {
             let causes = causes.iter().map(|cause| format!("because: {cause}"));
             let hints = hints.iter().map(|hint| format!("hint: {hint}"));
             let lines: Vec<String> = std::iter::once(message.clone()).chain(causes).chain(hints).collect();
-            return annotate(Level::Error, prefix, &lines.join("\n"));
+            return annotate(AnnotationLevel::Error, prefix, &lines.join("\n"));
         }
         anstream::eprintln!("{ERROR}error{ERROR:#}: {prefix}{message}");
         causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {cause}"));
@@ -241,9 +241,10 @@ impl Printer {
 }
 
 /// Prints an annotation. Its one line is written at once, so that no other gets in between.
-fn annotate(level: Level, prefix: &str, message: &str) {
+fn annotate(level: AnnotationLevel, prefix: &str, message: &str) {
     let workspace = environment::workspace();
-    let annotation = Annotation::new(level, prefix, message, |path| annotation::file(path, workspace.as_deref()));
+    let annotation =
+        WorkflowAnnotation::new(level, prefix, message, |path| annotation::file(path, workspace.as_deref()));
     anstream::eprintln!("{annotation}");
 }
 
@@ -276,7 +277,7 @@ pub fn usage(message: &clap::Error) -> ExitCode {
     let text = message.render();
     if printer.format == OutputFormat::Github {
         let text = text.to_string();
-        annotate(Level::Error, "", &redact::text(text.trim().trim_start_matches("error: ")));
+        annotate(AnnotationLevel::Error, "", &redact::text(text.trim().trim_start_matches("error: ")));
     } else {
         anstream::eprint!("{}", redact::text(&text.ansi().to_string()));
     }
@@ -360,7 +361,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let mut page = Page::new();
+        let mut page = TextPage::new();
         let row = |name: &str, size: &str| [name.to_owned(), size.to_owned()];
         page.table(&[row("numpy", "9 B"), row("six", "12 KiB")], &[1]);
         assert_eq!(page.0, "numpy     9 B\nsix    12 KiB\n");

@@ -4,23 +4,23 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::printer::{Printer, ShownProgress};
-use super::step::Steps;
+use super::printer::{Printer, ProgressMode};
+use super::step::StepReporter;
 use crate::redact;
 use crate::report::{Phase, Reporter};
 
 /// Shows one phase at a time, and keeps the warnings for the report.
-pub struct Progress<'a> {
+pub struct ProgressReporter<'a> {
     printer: &'a Printer,
     current: Mutex<Option<(Phase, ProgressBar)>>,
-    steps: Steps,
+    steps: StepReporter,
     warnings: Mutex<Vec<String>>,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> ProgressReporter<'a> {
     /// Makes a reporter that shows what `printer` allows.
     pub fn new(printer: &'a Printer) -> Self {
-        let steps = Steps::new(*printer, "");
+        let steps = StepReporter::new(*printer, "");
         Self { printer, current: Mutex::new(None), steps, warnings: Mutex::new(Vec::new()) }
     }
 
@@ -39,10 +39,10 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Reporter for Progress<'_> {
+impl Reporter for ProgressReporter<'_> {
     fn start(&self, phase: Phase, total: u64) {
         self.steps.start(phase, total);
-        if self.printer.progress() != ShownProgress::Bars || total == 0 {
+        if self.printer.progress() != ProgressMode::Bars || total == 0 {
             return;
         }
         let (verb, template) = match phase {

@@ -4,11 +4,11 @@ use clap::{Args, ValueHint};
 
 use super::environment;
 use super::error::CliError;
-use super::printer::{Page, Printer, count, size};
-use super::progress::Progress;
+use super::printer::{Printer, TextPage, count, size};
+use super::progress::ProgressReporter;
 use crate::build;
 use crate::image::file::ArtifactFile;
-use crate::options::RegistryOptions;
+use crate::options::RegistryAccessOptions;
 use crate::registry::Reference;
 use crate::report::PushedReport;
 
@@ -22,7 +22,7 @@ pub struct PushArguments {
     #[arg(value_name = "REF", required = true)]
     references: Vec<Reference>,
     #[command(flatten)]
-    registry: RegistryOptions,
+    registry: RegistryAccessOptions,
 }
 
 /// Pushes the artifact, and prints what to deploy.
@@ -32,7 +32,7 @@ pub struct PushArguments {
 pub fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
     let artifact = ArtifactFile::find(&arguments.artifact).map_err(build::BuildError::from)?;
     let settings = arguments.registry.into();
-    let progress = Progress::new(printer);
+    let progress = ProgressReporter::new(printer);
     let report = build::push(&artifact, &arguments.references, &settings, &environment::read(), &progress)?;
     printer.result(&report, |page| {
         page.headline(&report.digest, &format!("pushed from {artifact}"));
@@ -41,7 +41,7 @@ pub fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> 
 }
 
 /// Adds what came of a push, and what to deploy.
-pub fn fields(report: &PushedReport, page: &mut Page) {
+pub fn fields(report: &PushedReport, page: &mut TextPage) {
     for tag in &report.tags {
         let parts = [
             (tag.uploaded, format!("uploaded ({})", size(tag.uploaded_bytes))),

@@ -15,38 +15,38 @@ use crate::report::{
 };
 
 /// A kind of document that has a schema, which lies in `schemas/NAME.json`, too.
-struct Document {
+struct DocumentSchema {
     name: &'static str,
     /// What is one.
     describes: &'static str,
-    print: fn(&Document, &Printer) -> Result<(), CliError>,
+    print: fn(&DocumentSchema, &Printer) -> Result<(), CliError>,
 }
 
 /// The documents, in the order of the commands.
-const DOCUMENTS: &[Document] = &[
-    Document::printed::<BuildReport>("lambda", "pybundle lambda --json"),
-    Document::printed::<ImageReport>("image", "pybundle image --json"),
-    Document::printed::<ImagePlanReport>("image-plan", "pybundle image --dry-run --json"),
-    Document::printed::<PinReport>("image-pin", "pybundle image --pin --json"),
-    Document::printed::<TargetsReport>("build", "pybundle build --json"),
-    Document::printed::<TargetListReport>("build-list", "pybundle build --list --json"),
-    Document::printed::<PushedReport>("push", "pybundle push --json"),
-    Document::printed::<PlanReport>("plan", "pybundle plan --json, pybundle lambda --dry-run --json"),
-    Document::printed::<InspectReport>("inspect", "pybundle inspect --json"),
-    Document::printed::<DiffReport>("diff", "pybundle diff --json"),
-    Document::printed::<VerifyReport>("verify", "pybundle verify --json"),
-    Document::printed::<ConfigurationReport>("config-show", "pybundle config show --json"),
-    Document { name: "config", describes: "[tool.pybundle] in pyproject.toml", print: configuration },
-    Document::printed::<InitReport>("init", "pybundle init --json"),
-    Document::printed::<ProfileListReport>("profile-list", "pybundle profile list --json"),
-    Document::printed::<ProfileReport>("profile-show", "pybundle profile show --json"),
-    Document::printed::<CacheFolderReport>("cache-dir", "pybundle cache dir --json"),
-    Document::printed::<CacheSizeReport>("cache-size", "pybundle cache size|prune|clean --json"),
-    Document::printed::<SchemaListReport>("schema-list", "pybundle schema --json"),
-    Document::printed::<CompletionsReport>("completions", "pybundle completions --json"),
+const DOCUMENTS: &[DocumentSchema] = &[
+    DocumentSchema::printed::<BuildReport>("lambda", "pybundle lambda --json"),
+    DocumentSchema::printed::<ImageReport>("image", "pybundle image --json"),
+    DocumentSchema::printed::<ImagePlanReport>("image-plan", "pybundle image --dry-run --json"),
+    DocumentSchema::printed::<PinReport>("image-pin", "pybundle image --pin --json"),
+    DocumentSchema::printed::<TargetsReport>("build", "pybundle build --json"),
+    DocumentSchema::printed::<TargetListReport>("build-list", "pybundle build --list --json"),
+    DocumentSchema::printed::<PushedReport>("push", "pybundle push --json"),
+    DocumentSchema::printed::<PlanReport>("plan", "pybundle plan --json, pybundle lambda --dry-run --json"),
+    DocumentSchema::printed::<InspectReport>("inspect", "pybundle inspect --json"),
+    DocumentSchema::printed::<DiffReport>("diff", "pybundle diff --json"),
+    DocumentSchema::printed::<VerifyReport>("verify", "pybundle verify --json"),
+    DocumentSchema::printed::<ConfigurationReport>("config-show", "pybundle config show --json"),
+    DocumentSchema { name: "config", describes: "[tool.pybundle] in pyproject.toml", print: configuration },
+    DocumentSchema::printed::<InitReport>("init", "pybundle init --json"),
+    DocumentSchema::printed::<ProfileListReport>("profile-list", "pybundle profile list --json"),
+    DocumentSchema::printed::<ProfileReport>("profile-show", "pybundle profile show --json"),
+    DocumentSchema::printed::<CacheFolderReport>("cache-dir", "pybundle cache dir --json"),
+    DocumentSchema::printed::<CacheSizeReport>("cache-size", "pybundle cache size|prune|clean --json"),
+    DocumentSchema::printed::<SchemaListReport>("schema-list", "pybundle schema --json"),
+    DocumentSchema::printed::<CompletionsReport>("completions", "pybundle completions --json"),
 ];
 
-impl Document {
+impl DocumentSchema {
     /// Describes what commands print.
     const fn printed<T: JsonSchema>(name: &'static str, by: &'static str) -> Self {
         Self { name, describes: by, print: printed::<T> }
@@ -54,7 +54,10 @@ impl Document {
 }
 
 /// Prints the schema of what commands print, under the document's name and version.
-fn printed<T: JsonSchema>(Document { name, describes, .. }: &Document, printer: &Printer) -> Result<(), CliError> {
+fn printed<T: JsonSchema>(
+    DocumentSchema { name, describes, .. }: &DocumentSchema,
+    printer: &Printer,
+) -> Result<(), CliError> {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<T>();
     schema.insert("$id".to_owned(), format!("urn:pybundle:schema:{name}:{FORMAT_VERSION}").into());
@@ -63,7 +66,7 @@ fn printed<T: JsonSchema>(Document { name, describes, .. }: &Document, printer: 
 }
 
 /// Prints the schema of what pyproject.toml configures.
-fn configuration(_: &Document, printer: &Printer) -> Result<(), CliError> {
+fn configuration(_: &DocumentSchema, printer: &Printer) -> Result<(), CliError> {
     printer.document(&options::schema())
 }
 
@@ -83,7 +86,7 @@ pub fn run(arguments: SchemaArguments, printer: &Printer) -> Result<(), CliError
     if let Some(document) = DOCUMENTS.iter().find(|document| arguments.name.as_deref() == Some(document.name)) {
         return (document.print)(document, printer);
     }
-    let schemas = DOCUMENTS.iter().map(|&Document { name, describes, .. }| SchemaDescription {
+    let schemas = DOCUMENTS.iter().map(|&DocumentSchema { name, describes, .. }| SchemaDescription {
         name: name.to_owned(),
         describes: describes.to_owned(),
     });

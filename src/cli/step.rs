@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::printer::{Printer, ShownProgress, count, size};
+use super::printer::{Printer, ProgressMode, count, size};
 use crate::report::Phase;
 
 /// What ends sooner is not told of.
@@ -17,14 +17,14 @@ const LASTING: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The steps of one piece of work, one after another.
-pub struct Steps {
+pub struct StepReporter {
     printer: Printer,
     /// Whose they are: a target's name, or nothing.
     label: String,
-    current: Mutex<Option<(Phase, Step)>>,
+    current: Mutex<Option<(Phase, RunningStep)>>,
 }
 
-impl Steps {
+impl StepReporter {
     /// Makes steps that are told of as `printer` allows, each after a label if there is one.
     pub fn new(printer: Printer, label: &str) -> Self {
         let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
@@ -33,15 +33,15 @@ impl Steps {
 
     /// Begins a step.
     pub fn start(&self, phase: Phase, total: u64) {
-        if self.printer.progress() != ShownProgress::Lines {
+        if self.printer.progress() != ProgressMode::Lines {
             return;
         }
-        let amount = Arc::new(Amount { phase, total, done: AtomicU64::new(0) });
+        let amount = Arc::new(StepAmount { phase, total, done: AtomicU64::new(0) });
         let (counted, printer, label) = (Arc::clone(&amount), self.printer, self.label.clone());
         let clock =
-            Clock::start(LASTING, move |elapsed| printer.remark(&format!("{label}{}", counted.lasting(elapsed))));
+            Ticker::start(LASTING, move |elapsed| printer.remark(&format!("{label}{}", counted.lasting(elapsed))));
         if let Ok(mut current) = self.current.lock() {
-            *current = Some((phase, Step { amount, began: Instant::now(), clock }));
+            *current = Some((phase, RunningStep { amount, began: Instant::now(), clock }));
         }
     }
 
@@ -57,7 +57,7 @@ impl Steps {
     /// Ends a step.
     pub fn finish(&self, phase: Phase) {
         let ended = self.current.lock().ok().and_then(|mut current| current.take_if(|(current, _)| *current == phase));
-        if let Some((_, Step { amount, began, clock })) = ended {
+        if let Some((_, RunningStep { amount, began, clock })) = ended {
             // Nothing may be said of it after its end.
             drop(clock);
             if let Some(line) = amount.ended(began.elapsed()) {
@@ -68,21 +68,21 @@ impl Steps {
 }
 
 /// A step that goes on. What is dropped before it is finished has failed, which others tell of.
-struct Step {
-    amount: Arc<Amount>,
+struct RunningStep {
+    amount: Arc<StepAmount>,
     began: Instant,
-    clock: Clock,
+    clock: Ticker,
 }
 
 /// How much of a step is done.
-struct Amount {
+struct StepAmount {
     phase: Phase,
     /// How much there is to do; 0 if nobody knows.
     total: u64,
     done: AtomicU64,
 }
 
-impl Amount {
+impl StepAmount {
     /// Returns what is said of a step at its end, if it is worth it.
     fn ended(&self, elapsed: Duration) -> Option<String> {
         let verb = match self.phase {
@@ -135,13 +135,13 @@ impl Amount {
 }
 
 /// Calls a function from time to time, until it is dropped.
-struct Clock {
+struct Ticker {
     /// Stops the thread when it goes.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Clock {
+impl Ticker {
     fn start(first: Duration, mut act: impl FnMut(Duration) + Send + 'static) -> Self {
         let (stop, stopped) = mpsc::channel();
         let began = Instant::now();
@@ -156,7 +156,7 @@ impl Clock {
     }
 }
 
-impl Drop for Clock {
+impl Drop for Ticker {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -175,8 +175,8 @@ fn after(told: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    fn amount(phase: Phase, done: u64, total: u64) -> Amount {
-        Amount { phase, total, done: AtomicU64::new(done) }
+    fn amount(phase: Phase, done: u64, total: u64) -> StepAmount {
+        StepAmount { phase, total, done: AtomicU64::new(done) }
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_clock_strikes_until_it_is_dropped() {
         let (strike, struck) = mpsc::channel();
-        let clock = Clock::start(Duration::from_millis(1), move |elapsed| {
+        let clock = Ticker::start(Duration::from_millis(1), move |elapsed| {
             let _ = strike.send(elapsed);
         });
         let times: Vec<Duration> = struck.iter().take(3).collect();
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_dropped_does_not_wait() {
         let began = Instant::now();
-        drop(Clock::start(Duration::from_secs(3600), |_| unreachable!("it is dropped long before")));
+        drop(Ticker::start(Duration::from_secs(3600), |_| unreachable!("it is dropped long before")));
         assert!(began.elapsed() < Duration::from_secs(60));
     }
 }

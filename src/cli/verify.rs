@@ -10,8 +10,8 @@ use super::environment;
 use super::error::CliError;
 use super::image::ImageArguments;
 use super::lambda::LambdaArguments;
-use super::printer::{self, Page, Printer, visible};
-use super::progress::Progress;
+use super::printer::{self, Printer, TextPage, visible};
+use super::progress::ProgressReporter;
 use crate::build::artifact::{self, ArtifactName, ArtifactSettings, Project};
 use crate::report::{CheckReport, FindingReport, VerifyReport};
 use crate::settings::RegistrySettings;
@@ -35,7 +35,7 @@ pub struct VerifyArguments {
 /// What may follow the artifact without a project.
 #[derive(Debug, Parser)]
 #[command(name = "pybundle verify", disable_help_flag = true)]
-struct Plain {
+struct TrailingArguments {
     /// A host to speak plain HTTP to
     #[arg(long, value_name = "HOST")]
     insecure_registry: Vec<String>,
@@ -46,7 +46,7 @@ struct Plain {
 /// What may follow the artifact with a project: everything that built it.
 #[derive(Debug, Parser)]
 #[command(name = "pybundle verify ARTIFACT", max_term_width = 100)]
-struct Rebuilt<A: Args> {
+struct RebuildArguments<A: Args> {
     #[command(flatten)]
     arguments: A,
     #[command(flatten)]
@@ -61,18 +61,18 @@ pub fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Result<ExitC
     let VerifyArguments { artifact, project } = arguments;
     let words: Vec<&str> = std::iter::once("pybundle").chain(project.iter().map(String::as_str)).collect();
     let name = ArtifactName::find(&artifact)?;
-    let parsed = match (Plain::try_parse_from(&words), &name) {
+    let parsed = match (TrailingArguments::try_parse_from(&words), &name) {
         (Ok(plain), _) => Ok((None, plain.insecure_registry, plain.global.or(global.clone()))),
-        (Err(_), ArtifactName::Zip(_)) => match Rebuilt::<LambdaArguments>::try_parse_from(&words) {
-            Ok(Rebuilt { arguments, global: own }) => {
+        (Err(_), ArtifactName::Zip(_)) => match RebuildArguments::<LambdaArguments>::try_parse_from(&words) {
+            Ok(RebuildArguments { arguments, global: own }) => {
                 let global = own.or(global.clone());
                 let settings = arguments.settings(&global)?;
                 Ok((Some(Project::Lambda(Box::new(settings))), Vec::new(), global))
             }
             Err(error) => Err(error),
         },
-        (Err(_), _) => match Rebuilt::<ImageArguments>::try_parse_from(&words) {
-            Ok(Rebuilt { arguments, global: own }) => {
+        (Err(_), _) => match RebuildArguments::<ImageArguments>::try_parse_from(&words) {
+            Ok(RebuildArguments { arguments, global: own }) => {
                 let global = own.or(global.clone());
                 let settings = arguments.settings(&global)?;
                 let insecure = settings.registry.insecure.clone();
@@ -95,7 +95,7 @@ pub fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Result<ExitC
         cache: global.cache()?,
         environment: environment::read(),
     };
-    let report = artifact::verify(&name, project, &settings, &Progress::new(&printer))?;
+    let report = artifact::verify(&name, project, &settings, &ProgressReporter::new(&printer))?;
     printer.result(&report, |page| show(&report, &printer, page))?;
     if report.passed {
         return Ok(ExitCode::SUCCESS);
@@ -104,7 +104,7 @@ pub fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Result<ExitC
     Err(CliError::NotVerified { name: report.name, findings })
 }
 
-fn show(report: &VerifyReport, printer: &Printer, page: &mut Page) {
+fn show(report: &VerifyReport, printer: &Printer, page: &mut TextPage) {
     page.headline(&report.name, if report.passed { "as it should be" } else { "not as it should be" });
     if let Some(digest) = &report.digest {
         page.field("digest", digest);
@@ -121,7 +121,7 @@ fn show(report: &VerifyReport, printer: &Printer, page: &mut Page) {
     }
 }
 
-fn findings(check: &CheckReport, printer: &Printer, page: &mut Page) {
+fn findings(check: &CheckReport, printer: &Printer, page: &mut TextPage) {
     let all = check.findings.len();
     let shown = if printer.is_verbose() || all <= SHOWN + 1 { all } else { SHOWN };
     for FindingReport { place, message } in &check.findings[..shown] {

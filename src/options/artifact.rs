@@ -4,8 +4,8 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::texts::{self, Texts};
-use super::values::Sbom;
+use super::texts::{self, OneOrMany};
+use super::values::SbomChoice;
 use crate::image::InvalidTimestamp;
 use crate::settings::{DocumentSettings, Environment, RegistrySettings};
 
@@ -16,7 +16,7 @@ use crate::settings::{DocumentSettings, Environment, RegistrySettings};
 pub struct DocumentOptions {
     /// Make a bill of materials: beside a zip, attached to an image [default: none]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    pub sbom: Option<Sbom>,
+    pub sbom: Option<SbomChoice>,
     /// State what the artifact was built from, as SLSA provenance: beside a zip, attached to an image
     #[arg(long)]
     pub provenance: bool,
@@ -28,7 +28,7 @@ impl DocumentOptions {
     /// # Errors
     /// It is no time.
     pub(super) fn settings(&self, environment: &Environment) -> Result<DocumentSettings, InvalidTimestamp> {
-        let sbom = self.sbom.and_then(Sbom::format);
+        let sbom = self.sbom.and_then(SbomChoice::format);
         let provenance = self.provenance;
         let is_dated = sbom.is_some() || provenance;
         let created = environment.get("SOURCE_DATE_EPOCH").filter(|_| is_dated).map(str::parse).transpose()?;
@@ -40,19 +40,19 @@ impl DocumentOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Registry")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct RegistryOptions {
+pub struct RegistryAccessOptions {
     /// A host to speak plain HTTP to; this machine needs no flag
     #[arg(long, value_name = "HOST")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub insecure_registry: Vec<String>,
     /// Create the repository if it is missing (Amazon ECR)
     #[arg(long)]
     pub create_repo: bool,
 }
 
-impl From<RegistryOptions> for RegistrySettings {
-    fn from(options: RegistryOptions) -> Self {
+impl From<RegistryAccessOptions> for RegistrySettings {
+    fn from(options: RegistryAccessOptions) -> Self {
         Self { insecure: options.insecure_registry, create_repositories: options.create_repo }
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::file::File;
-use super::{ConfigurationError, InvalidOption, Kind, Options, SettingsError, Source, Surroundings, Values, stated};
+use super::file::ConfigurationFile;
+use super::{
+    ConfigurationError, InvalidOption, Invocation, OptionValues, SettingsError, TargetKind, TargetOptions, ValueSource,
+    precedence,
+};
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
 use crate::project::ProjectError;
@@ -14,7 +17,7 @@ use crate::settings::{ConfiguredAt, Environment, Settings};
 
 /// What a project and its workspace configure.
 #[derive(Debug, Clone)]
-pub struct Configuration {
+pub struct ProjectConfiguration {
     /// The project's pyproject.toml, which need not exist.
     pub path: PathBuf,
     /// How the project is called: by its name, or else by its folder.
@@ -23,28 +26,28 @@ pub struct Configuration {
     /// shown.
     files: Vec<(PathBuf, PathBuf)>,
     /// What holds for every target of a kind.
-    shared: BTreeMap<Kind, Values>,
-    targets: BTreeMap<String, Target>,
+    shared: BTreeMap<TargetKind, OptionValues>,
+    targets: BTreeMap<String, ConfiguredTarget>,
 }
 
 /// A target as its own table states it.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub kind: Kind,
+pub(super) struct ConfiguredTarget {
+    pub kind: TargetKind,
     pub extends: Option<String>,
-    pub values: Values,
+    pub values: OptionValues,
 }
 
 /// The values of a target, and of what it extends.
 #[derive(Debug, Clone)]
-pub struct Resolved {
+pub struct ResolvedOptions {
     target: Option<String>,
     /// Those of what it extends, what is extended first before the others.
-    extended: Vec<Values>,
-    own: Values,
+    extended: Vec<OptionValues>,
+    own: OptionValues,
 }
 
-impl Configuration {
+impl ProjectConfiguration {
     /// Reads what the project in a folder configures, or the named member of its workspace, and what the workspace's root
     /// does.
     ///
@@ -94,9 +97,9 @@ impl Configuration {
     ) -> Result<Self, ConfigurationError> {
         let (mut shared, mut targets, mut path) = (BTreeMap::new(), BTreeMap::new(), PathBuf::new());
         for (at, (file, folder)) in files.iter().enumerate() {
-            let mut file = File::of(&text(file)?, folder)?;
+            let mut file = ConfigurationFile::of(&text(file)?, folder)?;
             for (kind, values) in file.shared()? {
-                shared.entry(kind).or_insert_with(Values::default).replace(values);
+                shared.entry(kind).or_insert_with(OptionValues::default).replace(values);
             }
             // Targets are those of the project itself.
             if at + 1 == files.len() {
@@ -122,7 +125,7 @@ impl Configuration {
     }
 
     /// Returns the names of the targets with their kinds, in the order of the names.
-    pub fn targets(&self) -> impl Iterator<Item = (&str, Kind)> {
+    pub fn targets(&self) -> impl Iterator<Item = (&str, TargetKind)> {
         self.targets.iter().map(|(name, target)| (name.as_str(), target.kind))
     }
 
@@ -130,11 +133,11 @@ impl Configuration {
     ///
     /// # Errors
     /// There is no such target.
-    pub fn kind(&self, name: &str) -> Result<Kind, ConfigurationError> {
+    pub fn kind(&self, name: &str) -> Result<TargetKind, ConfigurationError> {
         Ok(self.target(name)?.kind)
     }
 
-    fn target(&self, name: &str) -> Result<&Target, ConfigurationError> {
+    fn target(&self, name: &str) -> Result<&ConfiguredTarget, ConfigurationError> {
         self.targets.get(name).ok_or_else(|| ConfigurationError::UnknownTarget {
             path: self.path.clone(),
             name: name.to_owned(),
@@ -146,17 +149,17 @@ impl Configuration {
     ///
     /// # Errors
     /// There is no such target, or it is of another kind.
-    pub fn resolve<O: Options>(
+    pub fn resolve<O: TargetOptions>(
         &self,
         target: Option<&str>,
         flags: &O,
         environment: &Environment,
-    ) -> Result<Resolved, ConfigurationError> {
-        let flags = Values::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
+    ) -> Result<ResolvedOptions, ConfigurationError> {
+        let flags = OptionValues::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
         let is_set = |variable: &str| environment.get(variable).is_some();
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
         shared.yield_to(is_set);
-        let mut resolved: Vec<Values> = Vec::new();
+        let mut resolved: Vec<OptionValues> = Vec::new();
         for (name, own) in self.chain(target)? {
             if own.kind != O::KIND {
                 return Err(ConfigurationError::OtherKind { name: name.to_owned(), kind: own.kind });
@@ -182,11 +185,14 @@ impl Configuration {
             shared.replace(flags);
             shared
         });
-        Ok(Resolved { target: target.map(str::to_owned), extended: resolved, own })
+        Ok(ResolvedOptions { target: target.map(str::to_owned), extended: resolved, own })
     }
 
     /// Returns a target after those that it extends; nothing if none is named.
-    fn chain<'a>(&'a self, target: Option<&'a str>) -> Result<Vec<(&'a str, &'a Target)>, ConfigurationError> {
+    fn chain<'a>(
+        &'a self,
+        target: Option<&'a str>,
+    ) -> Result<Vec<(&'a str, &'a ConfiguredTarget)>, ConfigurationError> {
         let mut chain = Vec::new();
         let mut next = target;
         while let Some(name) = next {
@@ -199,9 +205,9 @@ impl Configuration {
     }
 }
 
-impl Resolved {
+impl ResolvedOptions {
     /// Returns what is in force.
-    pub fn values(&self) -> &Values {
+    pub fn values(&self) -> &OptionValues {
         &self.own
     }
 
@@ -211,8 +217,8 @@ impl Resolved {
         if self.extended.len() != before.extended.len() {
             return Some("extends".to_owned());
         }
-        let difference = |(now, before): (&Values, &Values)| {
-            let value = |values: &Values, key: &str| values.0.get(key).map(|stated| stated.value.clone());
+        let difference = |(now, before): (&OptionValues, &OptionValues)| {
+            let value = |values: &OptionValues, key: &str| values.0.get(key).map(|stated| stated.value.clone());
             let mut keys = now.0.keys().chain(before.0.keys());
             keys.find(|key| value(now, key) != value(before, key)).cloned()
         };
@@ -222,35 +228,35 @@ impl Resolved {
     /// Returns where the base of an image is stated, if a file does.
     pub fn base_at(&self) -> Option<ConfiguredAt> {
         match self.own.0.get("base")?.sources.last()? {
-            Source::File { path, table, .. } => {
+            ValueSource::File { path, table, .. } => {
                 let keys = table.iter().cloned().chain(["base".to_owned()]).collect();
                 Some(ConfiguredAt { file: path.clone(), keys })
             }
-            Source::Variable(_) | Source::Flag => None,
+            ValueSource::Variable(_) | ValueSource::Flag => None,
         }
     }
 
     /// Returns what the environment says in the place of keys.
     pub fn variables(environment: &Environment) -> impl Iterator<Item = (&'static str, &'static str)> {
-        stated::variables(|variable| environment.get(variable).is_some())
+        precedence::variables(|variable| environment.get(variable).is_some())
     }
 
     /// Turns the values into settings.
     ///
     /// # Errors
     /// Values of several places do not fit together.
-    pub fn settings<O: Options>(&self, surroundings: &Surroundings) -> Result<O::Settings, SettingsError> {
-        let options = |values: &Values| -> Result<O, ConfigurationError> {
+    pub fn settings<O: TargetOptions>(&self, invocation: &Invocation) -> Result<O::Settings, SettingsError> {
+        let options = |values: &OptionValues| -> Result<O, ConfigurationError> {
             values.options().map_err(|error| ConfigurationError::Together(redact::text(error.message())))
         };
         let mut extends: Option<Box<Settings>> = None;
         for values in &self.extended {
             let options = options(values)?;
-            let settings = options.common().clone().settings(options.profile(), extends.take(), surroundings);
+            let settings = options.common().clone().settings(options.profile(), extends.take(), invocation);
             extends = Some(Box::new(settings.map_err(InvalidOption::from)?));
         }
-        let surroundings = Surroundings { target: self.target.clone(), ..surroundings.clone() };
-        Ok(options(&self.own)?.settings(extends, &surroundings)?)
+        let invocation = Invocation { target: self.target.clone(), ..invocation.clone() };
+        Ok(options(&self.own)?.settings(extends, &invocation)?)
     }
 }
 

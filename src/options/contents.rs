@@ -4,7 +4,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::texts::{self, Texts};
+use super::texts::{self, OneOrMany};
 use super::values::rules;
 use crate::project::application::Include;
 use crate::settings::{AuditSettings, ContentSettings};
@@ -21,7 +21,7 @@ pub struct ApplicationOptions {
     /// Leave out what matches, in the form of .gitignore
     #[arg(long, value_name = "GLOB")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub exclude: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct ContentOptions {
         default_missing_value = "tests,stubs,headers,sources,docs,bytecode"
     )]
     #[serde(with = "rules")]
-    #[schemars(with = "rules::Form")]
+    #[schemars(with = "rules::SlimValue")]
     pub slim: Vec<SlimRule>,
     /// Drop the debug sections of compiled files
     #[arg(long)]
@@ -67,7 +67,7 @@ pub struct AuditOptions {
     /// A module or a shared library that need not be in the artifact, because it is elsewhere at run time
     #[arg(long, value_name = "NAME")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub allow_missing: Vec<String>,
     /// Do not look for missing modules and shared libraries
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Kind;
+use super::TargetKind;
 use crate::image::InvalidTimestamp;
 use crate::index::InvalidLocation;
 use crate::project::ProjectError;
@@ -52,7 +52,7 @@ pub enum ConfigurationError {
         /// The nearest key that there is.
         nearest: Option<String>,
         /// The kind that knows the key, where the target is of another.
-        other: Option<Kind>,
+        other: Option<TargetKind>,
     },
     /// A value is not what its key takes.
     #[error("{}:{line}: `{key}` in [{table}]: {reason}", path.display())]
@@ -108,7 +108,7 @@ pub enum ConfigurationError {
         /// The target.
         name: String,
         /// Its kind.
-        kind: Kind,
+        kind: TargetKind,
     },
     /// There is no target at all.
     #[error("{} has no target", .0.display())]
@@ -152,7 +152,7 @@ impl ConfigurationError {
 pub enum SettingsError {
     /// The configuration is wrong.
     #[error(transparent)]
-    Configuration(#[from] ConfigurationError),
+    ProjectConfiguration(#[from] ConfigurationError),
     /// An option is.
     #[error(transparent)]
     Option(#[from] InvalidOption),

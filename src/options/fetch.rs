@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::texts::{self, Texts};
+use super::texts::{self, OneOrMany};
 use crate::index::{self, InvalidLocation, Strategy};
 use crate::lock::{FormatControl, Packages};
 use crate::name::DistributionName;
@@ -24,7 +24,7 @@ pub struct BuildOptions {
     /// Use only wheels of a distribution
     #[arg(long, value_name = "NAME")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub no_build_package: Vec<DistributionName>,
     /// Use no wheels: build every distribution
     #[arg(long, conflicts_with = "no_build")]
@@ -32,7 +32,7 @@ pub struct BuildOptions {
     /// Build a distribution, even if it has a wheel
     #[arg(long, value_name = "NAME")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub no_binary_package: Vec<DistributionName>,
     /// Keep a copy of each wheel that is built in this folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -52,7 +52,7 @@ impl BuildOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Fetching")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct FetchOptions {
+pub struct DownloadOptions {
     /// Download nothing: no wheel, and nothing of a base. A push that is asked for still goes out
     #[arg(long)]
     pub offline: bool,
@@ -62,7 +62,7 @@ pub struct FetchOptions {
     /// Another index, asked before that one
     #[arg(long, visible_alias = "index", value_name = "URL", action = ArgAction::Append)]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub extra_index_url: Vec<String>,
     /// Ask no index
     #[arg(long)]
@@ -70,7 +70,7 @@ pub struct FetchOptions {
     /// A folder with files, preferred to the lock's addresses, or a page with links to files
     #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub find_links: Vec<String>,
     /// Which of several indexes decides: first-index, unsafe-first-match or unsafe-best-match
     #[arg(long, value_name = "STRATEGY")]
@@ -85,7 +85,7 @@ pub struct FetchOptions {
     pub keyring_provider: Option<String>,
 }
 
-impl FetchOptions {
+impl DownloadOptions {
     /// Turns the options into settings. Locations are read here and not in the parser of arguments, whose message would
     /// show a password.
     pub(super) fn settings(self) -> Result<FetchSettings, InvalidLocation> {

@@ -6,34 +6,37 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::configuration::Target;
+use super::configuration::ConfiguredTarget;
 use super::error::nearest;
-use super::lines::Lines;
-use super::stated::contradiction;
-use super::{ConfigurationError, ImageOptions, Kind, LambdaOptions, Options, Source, Stated, Values, schema};
+use super::lines::KeyLines;
+use super::precedence::contradiction;
+use super::{
+    ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TargetKind, TargetOptions,
+    ValueSource, schema,
+};
 use crate::project::pyproject::FILENAME;
 use crate::redact;
 
 /// `[tool.pybundle]` of one file.
-pub(super) struct File {
+pub(super) struct ConfigurationFile {
     pub path: PathBuf,
     /// What relative paths of the file are relative to.
     folder: PathBuf,
     table: Table,
-    lines: Lines,
+    lines: KeyLines,
     targets: Option<(Value, usize)>,
 }
 
-impl File {
+impl ConfigurationFile {
     /// Reads the text of a file; one that is no TOML states nothing.
     pub fn of(text: &str, folder: &Path) -> Result<Self, ConfigurationError> {
         let path = folder.join(FILENAME);
         let table: Table = text.parse().unwrap_or_default();
         let configured = table.get("tool").and_then(|tool| tool.get("pybundle"));
         let mut file =
-            Self { path, folder: folder.to_owned(), table: Table::new(), lines: Lines::default(), targets: None };
+            Self { path, folder: folder.to_owned(), table: Table::new(), lines: KeyLines::default(), targets: None };
         let Some(configured) = configured else { return Ok(file) };
-        let tool = Lines::of(text).table("tool");
+        let tool = KeyLines::of(text).table("tool");
         let Value::Table(table) = configured else {
             return Err(file.value_error(tool.line("pybundle"), &["tool"], "pybundle", "it is a table"));
         };
@@ -44,15 +47,20 @@ impl File {
     }
 
     /// Returns what the file states for every target of a kind.
-    pub fn shared(&mut self) -> Result<BTreeMap<Kind, Values>, ConfigurationError> {
+    pub fn shared(&mut self) -> Result<BTreeMap<TargetKind, OptionValues>, ConfigurationError> {
         let table = std::mem::take(&mut self.table);
         let place = ["tool", "pybundle"];
-        let mut shared = BTreeMap::from([(Kind::Lambda, Values::default()), (Kind::Image, Values::default())]);
+        let mut shared = BTreeMap::from([
+            (TargetKind::Lambda, OptionValues::default()),
+            (TargetKind::Image, OptionValues::default()),
+        ]);
         for (key, value) in &table {
-            let kinds: Vec<Kind> =
-                [Kind::Lambda, Kind::Image].into_iter().filter(|kind| schema::knows(*kind, key)).collect();
+            let kinds: Vec<TargetKind> =
+                [TargetKind::Lambda, TargetKind::Image].into_iter().filter(|kind| schema::knows(*kind, key)).collect();
             if kinds.is_empty() {
-                let known = schema::keys(Kind::Lambda).chain(schema::keys(Kind::Image)).chain(["target".to_owned()]);
+                let known = schema::keys(TargetKind::Lambda)
+                    .chain(schema::keys(TargetKind::Image))
+                    .chain(["target".to_owned()]);
                 return Err(self.unknown(&self.lines, &place, key, known, None));
             }
             let mut refused = None;
@@ -76,7 +84,7 @@ impl File {
     }
 
     /// Returns the file's targets, whose kinds and extensions are checked.
-    pub fn targets(&mut self) -> Result<BTreeMap<String, Target>, ConfigurationError> {
+    pub fn targets(&mut self) -> Result<BTreeMap<String, ConfiguredTarget>, ConfigurationError> {
         let Some((targets, line)) = self.targets.take() else { return Ok(BTreeMap::new()) };
         let Value::Table(tables) = targets else {
             return Err(self.value_error(
@@ -93,13 +101,14 @@ impl File {
             let place = ["tool", "pybundle", "target", name];
             let own = lines.table(name);
             let kind = kinds[name];
-            let mut values = Values::default();
+            let mut values = OptionValues::default();
             for (key, value) in table.as_table().into_iter().flatten() {
                 if matches!(key.as_str(), "kind" | "extends") {
                     continue;
                 }
                 if !schema::knows(kind, key) {
-                    let other = [Kind::Lambda, Kind::Image].into_iter().find(|kind| schema::knows(*kind, key));
+                    let other =
+                        [TargetKind::Lambda, TargetKind::Image].into_iter().find(|kind| schema::knows(*kind, key));
                     let known = schema::keys(kind).chain(["kind", "extends"].map(str::to_owned));
                     return Err(self.unknown(&own, &place, key, known, other));
                 }
@@ -107,13 +116,13 @@ impl File {
             }
             self.check_contradictions(&own, &place, &values)?;
             let extends = table.get("extends").and_then(Value::as_str).map(str::to_owned);
-            targets.insert(name.clone(), Target { kind, extends, values });
+            targets.insert(name.clone(), ConfiguredTarget { kind, extends, values });
         }
         Ok(targets)
     }
 
     /// Returns the kind of each target: its own, or that of what it extends.
-    fn kinds(&self, tables: &Table, lines: &Lines) -> Result<BTreeMap<String, Kind>, ConfigurationError> {
+    fn kinds(&self, tables: &Table, lines: &KeyLines) -> Result<BTreeMap<String, TargetKind>, ConfigurationError> {
         let mut kinds = BTreeMap::new();
         for (name, value) in tables {
             let line = lines.line(name);
@@ -136,7 +145,7 @@ impl File {
                 let place = ["tool", "pybundle", "target", current];
                 let own = lines.table(current);
                 if let Some(kind) = tables[current].get("kind") {
-                    let kind = Kind::deserialize(kind.clone()).map_err(|_| {
+                    let kind = TargetKind::deserialize(kind.clone()).map_err(|_| {
                         self.value_error(own.line("kind"), &place, "kind", "it is \"lambda\" or \"image\"")
                     })?;
                     if *declared.get_or_insert(kind) != kind {
@@ -170,23 +179,28 @@ impl File {
     /// Returns a value in the form of its key, with its paths relative to the file's folder.
     fn stated(
         &self,
-        lines: &Lines,
+        lines: &KeyLines,
         place: &[&str],
-        kind: Kind,
+        kind: TargetKind,
         key: &str,
         value: &Value,
-    ) -> Result<Stated, ConfigurationError> {
+    ) -> Result<SourcedValue, ConfigurationError> {
         let checked = match kind {
-            Kind::Lambda => checked::<LambdaOptions>(key, value, &self.folder),
-            Kind::Image => checked::<ImageOptions>(key, value, &self.folder),
+            TargetKind::Lambda => checked::<LambdaOptions>(key, value, &self.folder),
+            TargetKind::Image => checked::<ImageOptions>(key, value, &self.folder),
         };
         let line = lines.line(key);
         let value = checked.map_err(|reason| self.value_error(line, place, key, &reason))?;
         let table = place.iter().map(|key| (*key).to_owned()).collect();
-        Ok(Stated { value, sources: vec![Source::File { path: self.path.clone(), line, table }] })
+        Ok(SourcedValue { value, sources: vec![ValueSource::File { path: self.path.clone(), line, table }] })
     }
 
-    fn check_contradictions(&self, lines: &Lines, place: &[&str], values: &Values) -> Result<(), ConfigurationError> {
+    fn check_contradictions(
+        &self,
+        lines: &KeyLines,
+        place: &[&str],
+        values: &OptionValues,
+    ) -> Result<(), ConfigurationError> {
         match contradiction(&values.0) {
             None => Ok(()),
             Some((one, other)) => Err(ConfigurationError::Contradiction {
@@ -201,11 +215,11 @@ impl File {
 
     fn unknown(
         &self,
-        lines: &Lines,
+        lines: &KeyLines,
         place: &[&str],
         key: &str,
         known: impl Iterator<Item = String>,
-        other: Option<Kind>,
+        other: Option<TargetKind>,
     ) -> ConfigurationError {
         let known: Vec<String> = known.collect();
         ConfigurationError::UnknownKey {
@@ -224,12 +238,12 @@ impl File {
     }
 }
 
-fn kind_name(kind: Option<Kind>) -> &'static str {
-    kind.map_or("", Kind::name)
+fn kind_name(kind: Option<TargetKind>) -> &'static str {
+    kind.map_or("", TargetKind::name)
 }
 
 /// Reads the value of one key, and returns it in the form that the options write it in.
-fn checked<O: Options>(key: &str, value: &Value, folder: &Path) -> Result<Value, String> {
+fn checked<O: TargetOptions>(key: &str, value: &Value, folder: &Path) -> Result<Value, String> {
     let one = Value::Table(Table::from_iter([(key.to_owned(), value.clone())]));
     let mut options = O::deserialize(one).map_err(|error| redact::text(error.message()))?;
     options.rebase(folder).map_err(|error| error.to_string())?;

@@ -8,16 +8,17 @@ use clap::{Args, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::texts::Texts;
-use super::values::{CompressionMethod, Output, Pair, Platform, Words, profile, table};
+use super::texts::OneOrMany;
+use super::values::{CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, table};
 use super::{
-    CommonOptions, DocumentOptions, InvalidOption, Kind, Options, RegistryOptions, Surroundings, rebase_profile, texts,
+    CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
+    rebase_profile, texts,
 };
 use crate::image::{NewUser, Port};
 use crate::index::InvalidLocation;
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::Reference;
-use crate::settings::{BaseChoice, Compression, ImageSettings, ProfileChoice, Settings, StartSettings};
+use crate::settings::{BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, Settings};
 
 /// How many layers an image may have besides its base's, unless it is said.
 const MAX_LAYERS: NonZeroUsize = NonZeroUsize::new(24).expect("24 is not zero");
@@ -37,7 +38,7 @@ pub struct ImageOptions {
     /// How a container starts.
     #[command(flatten)]
     #[serde(flatten)]
-    pub start: StartOptions,
+    pub container: ContainerOptions,
     /// Where it goes.
     #[command(flatten)]
     #[serde(flatten)]
@@ -45,7 +46,7 @@ pub struct ImageOptions {
     /// How registries are talked to.
     #[command(flatten)]
     #[serde(flatten)]
-    pub registry: RegistryOptions,
+    pub registry: RegistryAccessOptions,
 }
 
 /// What the image is for.
@@ -59,8 +60,8 @@ pub struct PlatformOptions {
     /// The platforms: linux/amd64, linux/arm64, or both with a comma between them [default: linux/amd64]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
-    pub platform: Vec<Platform>,
+    #[schemars(with = "OneOrMany")]
+    pub platform: Vec<ImagePlatform>,
     /// The version of Python [default: by .python-version, or the newest that requires-python and the base allow]
     #[arg(long, value_name = "VERSION")]
     #[serde(with = "texts::one")]
@@ -77,27 +78,27 @@ pub struct PlatformOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Container")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct StartOptions {
+pub struct ContainerOptions {
     /// The entrypoint: words, or a JSON array; empty for none [default: the project's only console script]
     #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
-    pub entrypoint: Option<Words>,
+    pub entrypoint: Option<CommandArguments>,
     /// The command, or the entrypoint's arguments: words, or a JSON array; for lambda-image the handler
     #[arg(long, value_name = "WORDS", alias = "handler", allow_hyphen_values = true)]
-    pub cmd: Option<Words>,
+    pub cmd: Option<CommandArguments>,
     /// Set an environment variable
     #[arg(long, value_name = "NAME=VALUE")]
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub env: Vec<Pair>,
+    pub env: Vec<NameValue>,
     /// The user: UID, UID:GID, or a name that the image knows
     #[arg(long, value_name = "USER")]
     #[serde(with = "texts::one")]
-    #[schemars(with = "Option<texts::Text>")]
+    #[schemars(with = "Option<texts::StringOrNumber>")]
     pub user: Option<String>,
     /// Add a user, with a group and a home, unless the base has it [default: UID 1000, and GID as UID]
     #[arg(long, value_name = "NAME[:UID[:GID]]")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub add_user: Vec<NewUser>,
     /// The folder that the process starts in
     #[arg(long, value_name = "DIR")]
@@ -105,18 +106,18 @@ pub struct StartOptions {
     /// A port that the image exposes: 8000 or 53/udp
     #[arg(long, value_name = "PORT")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub expose: Vec<Port>,
     /// Set a label
     #[arg(long, value_name = "NAME=VALUE")]
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub label: Vec<Pair>,
+    pub label: Vec<NameValue>,
     /// Set an annotation of the manifests
     #[arg(long, value_name = "NAME=VALUE")]
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub annotation: Vec<Pair>,
+    pub annotation: Vec<NameValue>,
 }
 
 /// Where the image goes.
@@ -127,7 +128,7 @@ pub struct OutputOptions {
     /// A name of the image: HOST/REPOSITORY:TAG
     #[arg(short, long, value_name = "REF")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub tag: Vec<Reference>,
     /// Push the image to where its names say
     #[arg(long)]
@@ -136,8 +137,8 @@ pub struct OutputOptions {
     /// it is pushed]
     #[arg(short, long, value_name = "OUTPUT", value_hint = ValueHint::AnyPath)]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
-    pub output: Vec<Output>,
+    #[schemars(with = "OneOrMany")]
+    pub output: Vec<ImageOutput>,
     /// How layers are compressed [default: gzip]
     #[arg(long, value_enum, value_name = "METHOD")]
     pub compression: Option<CompressionMethod>,
@@ -153,31 +154,28 @@ pub struct OutputOptions {
     pub documents: DocumentOptions,
 }
 
-impl Options for ImageOptions {
-    const KIND: Kind = Kind::Image;
+impl TargetOptions for ImageOptions {
+    const KIND: TargetKind = TargetKind::Image;
     type Settings = ImageSettings;
 
     fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
         self.target.base = self.target.base.take().map(|base| base.in_folder(folder));
-        for Output(file) in &mut self.output.output {
+        for ImageOutput(file) in &mut self.output.output {
             file.path = folder.join(&file.path);
         }
         rebase_profile(&mut self.target.profile, folder);
         self.common.rebase(folder)
     }
 
-    fn settings(
-        self,
-        extends: Option<Box<Settings>>,
-        surroundings: &Surroundings,
-    ) -> Result<ImageSettings, InvalidOption> {
+    fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { common, target, start, output, registry } = self;
-        let common = common.settings(profile, extends, surroundings)?;
+        let Self { common, target, container, output, registry } = self;
+        let common = common.settings(profile, extends, invocation)?;
         let created = common.environment.get("SOURCE_DATE_EPOCH").map(str::parse).transpose()?.unwrap_or_default();
-        let platforms: BTreeSet<_> = target.platform.into_iter().map(|Platform(architecture)| architecture).collect();
+        let platforms: BTreeSet<_> =
+            target.platform.into_iter().map(|ImagePlatform(architecture)| architecture).collect();
         if output.push && output.tag.is_empty() {
-            return Err(InvalidOption::PushWithoutTag(surroundings.target.clone()));
+            return Err(InvalidOption::PushWithoutTag(invocation.target.clone()));
         }
         Ok(ImageSettings {
             documents: output.documents.settings(&common.environment)?,
@@ -187,19 +185,19 @@ impl Options for ImageOptions {
             base: target.base,
             tags: output.tag,
             push: output.push,
-            outputs: output.output.into_iter().map(|Output(file)| file).collect(),
-            start: StartSettings {
-                entrypoint: start.entrypoint.map(|Words(words)| words),
-                command: start.cmd.map(|Words(words)| words),
-                env: start.env.into_iter().map(Into::into).collect(),
-                user: start.user,
-                users: start.add_user,
-                workdir: start.workdir,
-                ports: start.expose.into_iter().collect(),
+            outputs: output.output.into_iter().map(|ImageOutput(file)| file).collect(),
+            container: ContainerSettings {
+                entrypoint: container.entrypoint.map(|CommandArguments(arguments)| arguments),
+                command: container.cmd.map(|CommandArguments(arguments)| arguments),
+                env: container.env.into_iter().map(Into::into).collect(),
+                user: container.user,
+                users: container.add_user,
+                workdir: container.workdir,
+                ports: container.expose.into_iter().collect(),
             },
-            labels: start.label.into_iter().map(Into::into).collect(),
-            annotations: start.annotation.into_iter().map(Into::into).collect(),
-            compression: output.compression.map_or(Compression::Gzip, Into::into),
+            labels: container.label.into_iter().map(Into::into).collect(),
+            annotations: container.annotation.into_iter().map(Into::into).collect(),
+            compression: output.compression.map_or(LayerCompression::Gzip, Into::into),
             layers: output.max_layers.unwrap_or(MAX_LAYERS),
             created,
             registry: registry.into(),

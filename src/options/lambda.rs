@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::profile;
-use super::{CommonOptions, DocumentOptions, InvalidOption, Kind, Options, Surroundings, texts};
+use super::{CommonOptions, DocumentOptions, InvalidOption, Invocation, TargetKind, TargetOptions, texts};
 use crate::audit::handler::Handler;
 use crate::index::InvalidLocation;
 use crate::platform::Architecture;
@@ -79,8 +79,8 @@ pub struct PackageOptions {
     pub target: RuntimeOptions,
 }
 
-impl Options for LambdaOptions {
-    const KIND: Kind = Kind::Lambda;
+impl TargetOptions for LambdaOptions {
+    const KIND: TargetKind = TargetKind::Lambda;
     type Settings = LambdaSettings;
 
     fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
@@ -95,11 +95,11 @@ impl Options for LambdaOptions {
     fn settings(
         self,
         extends: Option<Box<Settings>>,
-        surroundings: &Surroundings,
+        invocation: &Invocation,
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
         let Self { common, package } = self;
-        let common = common.settings(profile, extends, surroundings)?;
+        let common = common.settings(profile, extends, invocation)?;
         Ok(LambdaSettings {
             documents: package.documents.settings(&common.environment)?,
             common,

@@ -7,11 +7,11 @@ use toml::de::{DeString, DeTable, DeValue};
 
 /// The keys of a table with their lines, from 1, and those of the tables in it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lines {
-    keys: BTreeMap<String, (usize, Lines)>,
+pub(super) struct KeyLines {
+    keys: BTreeMap<String, (usize, KeyLines)>,
 }
 
-impl Lines {
+impl KeyLines {
     /// Finds the keys of a file. One that is no TOML has none.
     pub fn of(text: &str) -> Self {
         DeTable::parse(text).map(|table| Self::below(table.get_ref(), text)).unwrap_or_default()
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn keys_have_lines_however_they_are_written() {
-        let lines = Lines::of("a = 1\n[tool.x]\nb = 2\n\nc = { d = 3 }\n[tool]\ny.z = 4\n");
+        let lines = KeyLines::of("a = 1\n[tool.x]\nb = 2\n\nc = { d = 3 }\n[tool]\ny.z = 4\n");
         assert_eq!(lines.line("a"), 1);
         let tool = lines.table("tool");
         assert_eq!((tool.table("x").line("b"), tool.table("x").line("c")), (3, 5));

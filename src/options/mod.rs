@@ -1,6 +1,6 @@
 //! The options of a build, each stated once: a flag, a key of `[tool.pybundle]`, and its schema are one field here.
 //!
-//! Options are stated at several places. [`Configuration`] reads those of pyproject.toml; of each key, the nearest
+//! Options are stated at several places. [`ProjectConfiguration`] reads those of pyproject.toml; of each key, the nearest
 //! statement counts: a flag beats an environment variable, which beats the named target, which beats `[tool.pybundle]`
 //! of the project and then of its workspace's root. A target that extends another stands over it: what it says of files,
 //! groups and variables is added to what the other says, and all else replaces it. What is in force becomes [`Settings`].
@@ -14,9 +14,9 @@ mod file;
 mod image;
 mod lambda;
 mod lines;
+mod precedence;
 mod schema;
 mod selection;
-mod stated;
 mod texts;
 mod values;
 
@@ -27,16 +27,16 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use artifact::{DocumentOptions, RegistryOptions};
-pub use configuration::{Configuration, Resolved};
+pub use artifact::{DocumentOptions, RegistryAccessOptions};
+pub use configuration::{ProjectConfiguration, ResolvedOptions};
 pub use contents::{ApplicationOptions, AuditOptions, ContentOptions};
 pub use error::{ConfigurationError, InvalidOption, SettingsError};
-pub use fetch::{BuildOptions, FetchOptions};
-pub use image::{ImageOptions, OutputOptions, PlatformOptions, StartOptions};
+pub use fetch::{BuildOptions, DownloadOptions};
+pub use image::{ContainerOptions, ImageOptions, OutputOptions, PlatformOptions};
 pub use lambda::{LambdaOptions, PackageOptions, RuntimeOptions};
+pub use precedence::{OptionValues, SourcedValue, ValueSource};
 pub use schema::schema;
 pub use selection::{RequirementsOptions, SelectionOptions};
-pub use stated::{Source, Stated, Values};
 
 use crate::index::InvalidLocation;
 use crate::settings::{CacheChoice, Environment, ProfileChoice, Settings};
@@ -44,14 +44,14 @@ use crate::settings::{CacheChoice, Environment, ProfileChoice, Settings};
 /// What a target is built into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum TargetKind {
     /// An AWS Lambda deployment package, by `pybundle lambda`.
     Lambda,
     /// An OCI image, by `pybundle image`.
     Image,
 }
 
-impl Kind {
+impl TargetKind {
     /// Returns the name that configurations use.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Kind {
 
 /// What a build takes from where it runs.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct Invocation {
     /// The project's folder, as the user names it.
     pub project: PathBuf,
     /// The target that is built, if it has a name.
@@ -75,9 +75,9 @@ pub struct Surroundings {
 }
 
 /// The options of one kind of artifact.
-pub trait Options: Args + Clone + Default + Serialize + DeserializeOwned + JsonSchema {
+pub trait TargetOptions: Args + Clone + Default + Serialize + DeserializeOwned + JsonSchema {
     /// The kind.
-    const KIND: Kind;
+    const KIND: TargetKind;
     /// What the options become.
     type Settings;
 
@@ -91,11 +91,8 @@ pub trait Options: Args + Clone + Default + Serialize + DeserializeOwned + JsonS
     ///
     /// # Errors
     /// The location of an index is none, `SOURCE_DATE_EPOCH` is no time, or options contradict each other.
-    fn settings(
-        self,
-        extends: Option<Box<Settings>>,
-        surroundings: &Surroundings,
-    ) -> Result<Self::Settings, InvalidOption>;
+    fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation)
+    -> Result<Self::Settings, InvalidOption>;
 
     /// Returns the options that every kind has.
     fn common(&self) -> &CommonOptions;
@@ -135,7 +132,7 @@ pub struct CommonOptions {
     /// Where files are fetched from.
     #[command(flatten)]
     #[serde(flatten)]
-    pub fetch: FetchOptions,
+    pub fetch: DownloadOptions,
 }
 
 impl CommonOptions {
@@ -153,11 +150,11 @@ impl CommonOptions {
         self,
         profile: ProfileChoice,
         extends: Option<Box<Settings>>,
-        surroundings: &Surroundings,
+        invocation: &Invocation,
     ) -> Result<Settings, InvalidLocation> {
         Ok(Settings {
-            project: surroundings.project.clone(),
-            target: surroundings.target.clone(),
+            project: invocation.project.clone(),
+            target: invocation.target.clone(),
             extends,
             lock_check: self.selection.lock_check(),
             lock: self.selection.lock.clone(),
@@ -171,8 +168,8 @@ impl CommonOptions {
             formats: self.build.formats(),
             fetch: self.fetch.settings()?,
             wheel_dir: self.build.wheel_dir,
-            cache: surroundings.cache.clone(),
-            environment: surroundings.environment.clone(),
+            cache: invocation.cache.clone(),
+            environment: invocation.environment.clone(),
         })
     }
 }

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::{ImageOptions, Kind, LambdaOptions, Options};
+use super::{ImageOptions, LambdaOptions, TargetKind, TargetOptions};
 
 /// The properties of the options of each kind.
 static LAMBDA: LazyLock<Map<String, Value>> = LazyLock::new(properties::<LambdaOptions>);
 static IMAGE: LazyLock<Map<String, Value>> = LazyLock::new(properties::<ImageOptions>);
 
-fn properties<O: Options>() -> Map<String, Value> {
+fn properties<O: TargetOptions>() -> Map<String, Value> {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<O>();
     match schema.remove("properties") {
@@ -20,27 +20,27 @@ fn properties<O: Options>() -> Map<String, Value> {
     }
 }
 
-fn of(kind: Kind) -> &'static Map<String, Value> {
+fn of(kind: TargetKind) -> &'static Map<String, Value> {
     match kind {
-        Kind::Lambda => &LAMBDA,
-        Kind::Image => &IMAGE,
+        TargetKind::Lambda => &LAMBDA,
+        TargetKind::Image => &IMAGE,
     }
 }
 
 /// Returns whether targets of a kind have a key.
-pub(super) fn knows(kind: Kind, key: &str) -> bool {
+pub(super) fn knows(kind: TargetKind, key: &str) -> bool {
     of(kind).contains_key(key)
 }
 
 /// Returns the keys of targets of a kind.
-pub(super) fn keys(kind: Kind) -> impl Iterator<Item = String> {
+pub(super) fn keys(kind: TargetKind) -> impl Iterator<Item = String> {
     of(kind).keys().cloned()
 }
 
 /// Returns the JSON schema of `[tool.pybundle]` (draft 07, which SchemaStore's editors read).
 pub fn schema() -> Value {
-    let mut shared = of(Kind::Lambda).clone();
-    for (key, image) in of(Kind::Image) {
+    let mut shared = of(TargetKind::Lambda).clone();
+    for (key, image) in of(TargetKind::Image) {
         shared
             .entry(key.clone())
             .and_modify(|known| {
@@ -53,7 +53,7 @@ pub fn schema() -> Value {
     let targets = json!({
         "description": "Targets by their names: `pybundle build` builds each of them.",
         "type": "object",
-        "additionalProperties": { "anyOf": [target(Kind::Lambda), target(Kind::Image)] },
+        "additionalProperties": { "anyOf": [target(TargetKind::Lambda), target(TargetKind::Image)] },
     });
     shared.insert("target".to_owned(), targets);
     json!({
@@ -67,7 +67,7 @@ pub fn schema() -> Value {
 }
 
 /// Returns the schema of a target. One that extends another need not say its kind again.
-fn target(kind: Kind) -> Value {
+fn target(kind: TargetKind) -> Value {
     let mut properties = of(kind).clone();
     properties.insert("kind".to_owned(), json!({ "description": "What is built.", "const": kind.name() }));
     let extends = "The target that this one is a variant of: it has everything that the other has.";

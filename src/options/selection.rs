@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::texts::{self, Texts};
+use super::texts::{self, OneOrMany};
 use crate::lock::Request;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::settings::{LockCheck, RequirementsSettings};
@@ -33,7 +33,7 @@ pub struct SelectionOptions {
     /// Include an extra
     #[arg(long, value_name = "NAME", conflicts_with = "all_extras")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub extra: Vec<ExtraName>,
     /// Include every extra
     #[arg(long)]
@@ -41,12 +41,12 @@ pub struct SelectionOptions {
     /// Include a dependency group
     #[arg(long, value_name = "NAME")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub group: Vec<GroupName>,
     /// Bundle a dependency group alone, without the project
     #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "extra", "all_extras"])]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub only_group: Vec<GroupName>,
     /// Leave out the default groups of a pylock.toml; of other locks no group is bundled unless it is named
     #[arg(long)]
@@ -63,7 +63,7 @@ pub struct SelectionOptions {
     /// Leave a distribution out, but not what it depends on
     #[arg(long, value_name = "NAME")]
     #[serde(with = "texts::many")]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "OneOrMany")]
     pub no_install_package: Vec<DistributionName>,
 }
 

@@ -13,22 +13,22 @@ use serde::ser::Serializer;
 /// A text, or a number that is meant as one.
 #[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
-pub(super) enum Text {
-    Text(String),
+pub(super) enum StringOrNumber {
+    String(String),
     Number(i64),
 }
 
 /// One text or several.
 #[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
-pub(super) enum Texts {
-    One(Text),
-    Several(Vec<Text>),
+pub(super) enum OneOrMany {
+    One(StringOrNumber),
+    Several(Vec<StringOrNumber>),
 }
 
-impl JsonSchema for Text {
+impl JsonSchema for StringOrNumber {
     fn schema_name() -> Cow<'static, str> {
-        "Text".into()
+        "StringOrNumber".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
@@ -36,9 +36,9 @@ impl JsonSchema for Text {
     }
 }
 
-impl JsonSchema for Texts {
+impl JsonSchema for OneOrMany {
     fn schema_name() -> Cow<'static, str> {
-        "Texts".into()
+        "OneOrMany".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
@@ -46,10 +46,10 @@ impl JsonSchema for Texts {
     }
 }
 
-impl Text {
+impl StringOrNumber {
     fn parse<T: FromStr<Err: Display>, E: Error>(self) -> Result<T, E> {
         let text = match self {
-            Self::Text(text) => text,
+            Self::String(text) => text,
             Self::Number(number) => number.to_string(),
         };
         text.parse().map_err(E::custom)
@@ -70,7 +70,7 @@ pub(super) mod one {
     pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
-        let text = Text::deserialize(deserializer).map_err(|_| D::Error::custom("a text is expected"))?;
+        let text = StringOrNumber::deserialize(deserializer).map_err(|_| D::Error::custom("a text is expected"))?;
         text.parse().map(Some)
     }
 }
@@ -86,10 +86,11 @@ pub(super) mod many {
     pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<T>, D::Error> {
-        let texts = Texts::deserialize(deserializer).map_err(|_| D::Error::custom("an array of texts is expected"))?;
+        let texts =
+            OneOrMany::deserialize(deserializer).map_err(|_| D::Error::custom("an array of texts is expected"))?;
         match texts {
-            Texts::One(text) => Ok(vec![text.parse()?]),
-            Texts::Several(texts) => texts.into_iter().map(Text::parse).collect(),
+            OneOrMany::One(text) => Ok(vec![text.parse()?]),
+            OneOrMany::Several(texts) => texts.into_iter().map(StringOrNumber::parse).collect(),
         }
     }
 }

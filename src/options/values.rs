@@ -10,18 +10,18 @@ use serde::de::{Deserializer, Error};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::texts::Texts;
+use super::texts::OneOrMany;
 use crate::image::file::{ArtifactFile, InvalidArtifactFile};
 use crate::platform::Architecture;
 use crate::sbom;
-use crate::settings::{Compression, ProfileChoice};
+use crate::settings::{LayerCompression, ProfileChoice};
 use crate::trim::SlimRule;
 
 /// A platform of OCI's form, `OS/ARCHITECTURE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Platform(pub Architecture);
+pub struct ImagePlatform(pub Architecture);
 
-impl FromStr for Platform {
+impl FromStr for ImagePlatform {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -32,7 +32,7 @@ impl FromStr for Platform {
     }
 }
 
-impl fmt::Display for Platform {
+impl fmt::Display for ImagePlatform {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "linux/{}", self.0.oci_name())
     }
@@ -40,10 +40,10 @@ impl fmt::Display for Platform {
 
 /// The words of a command: a text that is parted as a shell parts it, or an array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(with = "Texts")]
-pub struct Words(pub Vec<String>);
+#[schemars(with = "OneOrMany")]
+pub struct CommandArguments(pub Vec<String>);
 
-impl FromStr for Words {
+impl FromStr for CommandArguments {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -54,17 +54,17 @@ impl FromStr for Words {
     }
 }
 
-impl<'de> Deserialize<'de> for Words {
+impl<'de> Deserialize<'de> for CommandArguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Form {
+        enum CommandValue {
             Line(String),
-            Words(Vec<String>),
+            Arguments(Vec<String>),
         }
-        match Form::deserialize(deserializer) {
-            Ok(Form::Line(line)) => line.parse().map_err(D::Error::custom),
-            Ok(Form::Words(words)) => Ok(Self(words)),
+        match CommandValue::deserialize(deserializer) {
+            Ok(CommandValue::Line(line)) => line.parse().map_err(D::Error::custom),
+            Ok(CommandValue::Arguments(arguments)) => Ok(Self(arguments)),
             Err(_) => Err(D::Error::custom("a text or an array of texts is expected")),
         }
     }
@@ -72,9 +72,9 @@ impl<'de> Deserialize<'de> for Words {
 
 /// A name and a value, as `NAME=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair(pub String, pub String);
+pub struct NameValue(pub String, pub String);
 
-impl FromStr for Pair {
+impl FromStr for NameValue {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -85,8 +85,8 @@ impl FromStr for Pair {
     }
 }
 
-impl From<Pair> for (String, String) {
-    fn from(Pair(name, value): Pair) -> Self {
+impl From<NameValue> for (String, String) {
+    fn from(NameValue(name, value): NameValue) -> Self {
         (name, value)
     }
 }
@@ -95,17 +95,17 @@ impl From<Pair> for (String, String) {
 pub(super) mod table {
     use super::*;
 
-    pub fn serialize<S: Serializer>(pairs: &[Pair], serializer: S) -> Result<S::Ok, S::Error> {
-        let sorted: BTreeMap<_, _> = pairs.iter().map(|Pair(name, value)| (name, value)).collect();
+    pub fn serialize<S: Serializer>(pairs: &[NameValue], serializer: S) -> Result<S::Ok, S::Error> {
+        let sorted: BTreeMap<_, _> = pairs.iter().map(|NameValue(name, value)| (name, value)).collect();
         sorted.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pair>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NameValue>, D::Error> {
         let table = BTreeMap::<String, String>::deserialize(deserializer)
             .map_err(|_| D::Error::custom("a table is expected whose values are texts"))?;
         match table.contains_key("") {
             true => Err(D::Error::custom("a name is empty")),
-            false => Ok(table.into_iter().map(|(name, value)| Pair(name, value)).collect()),
+            false => Ok(table.into_iter().map(|(name, value)| NameValue(name, value)).collect()),
         }
     }
 }
@@ -119,9 +119,9 @@ pub(super) mod rules {
     #[derive(JsonSchema)]
     #[serde(untagged)]
     #[expect(dead_code, reason = "only its schema is used")]
-    pub enum Form {
+    pub enum SlimValue {
         All(bool),
-        Some(Texts),
+        Some(OneOrMany),
     }
 
     pub fn serialize<S: Serializer>(rules: &[SlimRule], serializer: S) -> Result<S::Ok, S::Error> {
@@ -140,7 +140,7 @@ pub(super) mod rules {
 /// A form of bills of materials, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Sbom {
+pub enum SbomChoice {
     /// CycloneDX 1.6, in JSON
     Cyclonedx,
     /// SPDX 2.3, in JSON
@@ -149,7 +149,7 @@ pub enum Sbom {
     None,
 }
 
-impl Sbom {
+impl SbomChoice {
     /// Returns the form, unless it is none.
     pub fn format(self) -> Option<sbom::SbomFormat> {
         match self {
@@ -170,7 +170,7 @@ pub enum CompressionMethod {
     Zstd,
 }
 
-impl From<CompressionMethod> for Compression {
+impl From<CompressionMethod> for LayerCompression {
     fn from(method: CompressionMethod) -> Self {
         match method {
             CompressionMethod::Gzip => Self::Gzip,
@@ -181,9 +181,9 @@ impl From<CompressionMethod> for Compression {
 
 /// An output of an image, in which it goes by the names of its tags alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output(pub ArtifactFile);
+pub struct ImageOutput(pub ArtifactFile);
 
-impl FromStr for Output {
+impl FromStr for ImageOutput {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -195,7 +195,7 @@ impl FromStr for Output {
     }
 }
 
-impl fmt::Display for Output {
+impl fmt::Display for ImageOutput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }

@@ -78,7 +78,8 @@ pub struct ContainerReport {
 /// Whose a layer of an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum LayerPart {
+#[schemars(rename = "LayerPart")]
+pub enum LayerOriginReport {
     /// The base's.
     Base,
     /// What was laid over the base.
@@ -95,7 +96,7 @@ pub struct StackedLayerReport {
     /// Its size as it is stored, in bytes.
     pub size: u64,
     /// Whose it is.
-    pub part: LayerPart,
+    pub part: LayerOriginReport,
     /// What is in it, as the history says.
     pub holds: String,
 }
@@ -164,7 +165,8 @@ pub struct FileReport {
 /// How equal two artifacts are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+#[schemars(rename = "Verdict")]
+pub enum DiffVerdict {
     /// The same bytes.
     Identical,
     /// The same files and properties, in other bytes.
@@ -180,7 +182,7 @@ pub struct DiffReport {
     #[schemars(schema_with = "format_version")]
     pub format: u32,
     /// How equal they are.
-    pub verdict: Verdict,
+    pub verdict: DiffVerdict,
     /// Why artifacts of equal contents are other bytes.
     pub reasons: Vec<&'static str>,
     /// The first artifact.

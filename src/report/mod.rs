@@ -14,15 +14,15 @@ use serde::Serialize;
 
 pub use artifact::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, CheckReport, ComparedReport, ContainerReport,
-    ContentsKind, DiffReport, FileChange, FileReport, FindingReport, InspectReport, LayerPart, OwnerKind, OwnerReport,
-    StackedLayerReport, Verdict, VerifiedKind, VerifyReport,
+    ContentsKind, DiffReport, DiffVerdict, FileChange, FileReport, FindingReport, InspectReport, LayerOriginReport,
+    OwnerKind, OwnerReport, StackedLayerReport, VerifiedKind, VerifyReport,
 };
 pub use error::ErrorReport;
 pub use init::{InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 pub use progress::{Phase, Reporter, Silent};
 pub use targets::{
-    Artifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, Outcome, Planned, TargetListReport,
-    TargetsReport, ValueReport,
+    BuiltArtifact, BuiltReport, ConfigurationReport, InForceReport, ListedReport, TargetListReport, TargetOutcome,
+    TargetPlan, TargetsReport, ValueReport,
 };
 pub use tool::{
     CacheFolderReport, CacheSizeReport, CompletionsReport, ImageProfileReport, LambdaProfileReport, ProfileDescription,
@@ -219,14 +219,15 @@ pub struct AuditReport {
 
 /// How much less there is than in the wheels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Saved {
+#[schemars(rename = "Saved")]
+pub struct Savings {
     /// The number of files that it is about.
     pub files: usize,
     /// How many bytes there are less, uncompressed.
     pub bytes: u64,
 }
 
-impl Saved {
+impl Savings {
     /// Adds what was saved elsewhere.
     pub fn add(&mut self, other: Self) {
         self.files += other.files;
@@ -241,7 +242,7 @@ pub struct SlimmedReport {
     pub rule: &'static str,
     /// What it saved.
     #[serde(flatten)]
-    pub saved: Saved,
+    pub saved: Savings,
 }
 
 /// What is not in the artifact of the distributions' files.
@@ -250,7 +251,7 @@ pub struct TrimReport {
     /// What was left out, by the rules that found something.
     pub slimmed: Vec<SlimmedReport>,
     /// What was dropped from compiled files that are in the artifact.
-    pub stripped: Saved,
+    pub stripped: Savings,
 }
 
 /// What `pybundle lambda` reports.

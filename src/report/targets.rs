@@ -30,19 +30,19 @@ pub struct BuiltReport {
     pub kind: String,
     /// What came of it.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: TargetOutcome,
 }
 
 /// What came of a target.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
-pub enum Outcome {
+pub enum TargetOutcome {
     /// It was built.
-    Built(Box<Artifact>),
+    Built(Box<BuiltArtifact>),
     /// It would be built.
     Planned {
         /// What would be built.
-        plan: Box<Planned>,
+        plan: Box<TargetPlan>,
     },
     /// It was not built, because nothing of it changed.
     Unchanged {
@@ -59,7 +59,7 @@ pub enum Outcome {
 /// What a target was built into.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Artifact {
+pub enum BuiltArtifact {
     /// A function, as `pybundle lambda` reports it.
     Lambda(BuildReport),
     /// An image, as `pybundle image` reports it.
@@ -69,7 +69,8 @@ pub enum Artifact {
 /// What a target would be built into.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Planned {
+#[schemars(rename = "Planned")]
+pub enum TargetPlan {
     /// A function, as `pybundle plan` reports it.
     Lambda(PlanReport),
     /// An image, as `pybundle image --dry-run` reports it.

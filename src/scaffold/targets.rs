@@ -7,7 +7,7 @@ use super::start::{ApplicationFound, ProgramFound};
 use super::suite::{Needs, NoRunner, Suite};
 use super::table::Table;
 use crate::audit::handler::Handler;
-use crate::options::Kind;
+use crate::options::TargetKind;
 use crate::platform::RuntimeReason;
 
 /// How many other handlers and applications a comment names.
@@ -41,7 +41,7 @@ pub struct Target {
     /// Its name.
     pub name: String,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: TargetKind,
     /// What it is, in a few words.
     pub what: String,
     /// Its table.
@@ -58,19 +58,19 @@ enum Program<'a> {
 /// Returns the targets that suit a project: those for production, then that of the tests.
 pub fn propose(project: &Project, wishes: &Wishes) -> Vec<Target> {
     let kinds = wishes.kinds.unwrap_or_else(|| suitable(project, wishes));
-    let name = |kind: Kind, usual: &str| match (&wishes.name, kind, kinds) {
-        (Some(name), Kind::Lambda, Kinds::Both) => format!("{name}-lambda"),
+    let name = |kind: TargetKind, usual: &str| match (&wishes.name, kind, kinds) {
+        (Some(name), TargetKind::Lambda, Kinds::Both) => format!("{name}-lambda"),
         (Some(name), ..) => name.clone(),
         (None, ..) => usual.to_owned(),
     };
     let mut targets = Vec::new();
     if kinds != Kinds::Image {
-        targets.push(lambda(project, name(Kind::Lambda, "function"), wishes));
+        targets.push(lambda(project, name(TargetKind::Lambda, "function"), wishes));
     }
     if kinds != Kinds::Lambda {
         let program = program(project);
         let usual = if matches!(program, Program::Served(..)) { "web" } else { "app" };
-        let name = name(Kind::Image, usual);
+        let name = name(TargetKind::Image, usual);
         targets.push(image(project, name.clone(), &program));
         if let Some(Ok(suite)) = &project.suite {
             targets.push(tests(suite, &name));
@@ -118,7 +118,7 @@ fn program(project: &Project) -> Program<'_> {
 fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
     let handlers = &project.sources.starts.handlers;
     let mut table = Table::new(&name);
-    table.text("kind", Kind::Lambda.name());
+    table.text("kind", TargetKind::Lambda.name());
     table.comment(&format!("{} The function is configured with the same.", because(&project.python_reason)));
     table.text("runtime", &format!("python{}", project.python));
     let asked = wishes.handler.as_ref().map(ToString::to_string);
@@ -148,12 +148,12 @@ fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
     }
     common(project, &mut table, &[]);
     let what = chosen.map_or_else(|| "a Lambda function".to_owned(), |handler| format!("the handler {handler}"));
-    Target { name, kind: Kind::Lambda, what, table }
+    Target { name, kind: TargetKind::Lambda, what, table }
 }
 
 fn image(project: &Project, name: String, program: &Program) -> Target {
     let mut table = Table::new(&name);
-    table.text("kind", Kind::Image.name());
+    table.text("kind", TargetKind::Image.name());
     if project.python_reason != RuntimeReason::PythonVersionFile {
         table.comment(&because(&project.python_reason));
         table.text("python", &project.python.to_string());
@@ -189,7 +189,7 @@ fn image(project: &Project, name: String, program: &Program) -> Target {
     common(project, &mut table, &files);
     table.comment("Where `pybundle build --push` sends it:");
     table.comment(&format!("tag = [\"registry.example.org/{}:latest\"]", project.name));
-    Target { name, kind: Kind::Image, what, table }
+    Target { name, kind: TargetKind::Image, what, table }
 }
 
 /// Adds how an application is served, and what is missing for that.
@@ -237,7 +237,7 @@ fn tests(suite: &Suite, production: &str) -> Target {
     let files = std::iter::once(suite.folder.clone()).chain(suite.configuration.iter().cloned());
     table.words("include", &files.collect::<Vec<_>>());
     table.words("cmd", &suite.command);
-    Target { name, kind: Kind::Image, what: format!("{}, in the image", suite.folder), table }
+    Target { name, kind: TargetKind::Image, what: format!("{}, in the image", suite.folder), table }
 }
 
 /// Adds what holds for targets of both kinds: the lock, if it has to be named, and the files, if they have to be.

@@ -8,8 +8,8 @@ use crate::build::BuildError;
 use crate::contents::difference::{self, Change, Distribution, FileState};
 use crate::contents::{Contents, File, Owner};
 use crate::report::{
-    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, FORMAT_VERSION,
-    FileChange, Reporter, Verdict,
+    ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
+    FORMAT_VERSION, FileChange, Reporter,
 };
 
 /// Compares two artifacts.
@@ -35,9 +35,9 @@ pub(super) fn compare(before: (String, &Contents), after: (String, &Contents)) -
         file(change, owner.map(str::to_owned))
     };
     let (verdict, reasons) = match difference.verdict {
-        difference::Verdict::Identical => (Verdict::Identical, Vec::new()),
-        difference::Verdict::Equal(reasons) => (Verdict::Equal, reasons),
-        difference::Verdict::Different => (Verdict::Different, Vec::new()),
+        difference::Verdict::Identical => (DiffVerdict::Identical, Vec::new()),
+        difference::Verdict::Equal(reasons) => (DiffVerdict::Equal, reasons),
+        difference::Verdict::Different => (DiffVerdict::Different, Vec::new()),
     };
     DiffReport {
         format: FORMAT_VERSION,

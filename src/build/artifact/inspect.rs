@@ -11,8 +11,8 @@ use crate::build::BuildError;
 use crate::contents::{self, Contents, File, FileKind, Form, ImageDescription, Owner, Total, treemap};
 use crate::image::file::ArtifactFile;
 use crate::report::{
-    ContainerReport, ContentsKind, FORMAT_VERSION, FileReport, InspectReport, LayerPart, OwnerKind, OwnerReport,
-    Reporter, StackedLayerReport,
+    ContainerReport, ContentsKind, FORMAT_VERSION, FileReport, InspectReport, LayerOriginReport, OwnerKind,
+    OwnerReport, Reporter, StackedLayerReport,
 };
 
 /// An artifact that was read.
@@ -65,9 +65,9 @@ impl Inspected {
             digest: layer.digest.to_string(),
             size: layer.size,
             part: match layer.part {
-                contents::LayerPart::Base => LayerPart::Base,
-                contents::LayerPart::Own => LayerPart::Own,
-                contents::LayerPart::Unknown => LayerPart::Unknown,
+                contents::LayerPart::Base => LayerOriginReport::Base,
+                contents::LayerPart::Own => LayerOriginReport::Own,
+                contents::LayerPart::Unknown => LayerOriginReport::Unknown,
             },
             holds: layer.holds.clone(),
         };

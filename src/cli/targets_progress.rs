@@ -4,13 +4,13 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::printer::{Printer, ShownProgress};
-use super::step::Steps;
+use super::printer::{Printer, ProgressMode};
+use super::step::StepReporter;
 use crate::redact;
 use crate::report::{Phase, Reporter};
 
 /// One display for several targets: a bar that counts them, and names those that are being built.
-pub struct Together<'a> {
+pub struct TargetsProgress<'a> {
     printer: &'a Printer,
     names: Vec<String>,
     bar: Option<ProgressBar>,
@@ -18,17 +18,17 @@ pub struct Together<'a> {
 }
 
 /// What one of several targets reports to: its warnings say whose they are.
-pub struct OfTarget<'a> {
-    together: &'a Together<'a>,
+pub struct TargetReporter<'a> {
+    targets_progress: &'a TargetsProgress<'a>,
     position: usize,
-    steps: Steps,
+    steps: StepReporter,
     warnings: Mutex<Vec<String>>,
 }
 
-impl<'a> Together<'a> {
+impl<'a> TargetsProgress<'a> {
     /// Makes a display for targets of these names.
     pub fn new(printer: &'a Printer, names: Vec<String>) -> Self {
-        let bar = (printer.progress() == ShownProgress::Bars).then(|| {
+        let bar = (printer.progress() == ProgressMode::Bars).then(|| {
             let bar = ProgressBar::with_draw_target(Some(names.len() as u64), ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("  building [{bar:30}] {pos} of {len}  {msg}") {
                 bar.set_style(style.progress_chars("=> "));
@@ -39,10 +39,10 @@ impl<'a> Together<'a> {
     }
 
     /// Returns what a target reports to, and shows that it has begun.
-    pub fn reporter(&'a self, position: usize) -> OfTarget<'a> {
+    pub fn reporter(&'a self, position: usize) -> TargetReporter<'a> {
         self.show(|active| active.push(position));
-        let steps = Steps::new(*self.printer, &self.names[position]);
-        OfTarget { together: self, position, steps, warnings: Mutex::new(Vec::new()) }
+        let steps = StepReporter::new(*self.printer, &self.names[position]);
+        TargetReporter { targets_progress: self, position, steps, warnings: Mutex::new(Vec::new()) }
     }
 
     /// Shows that a target has ended.
@@ -69,14 +69,14 @@ impl<'a> Together<'a> {
     }
 }
 
-impl OfTarget<'_> {
+impl TargetReporter<'_> {
     /// Returns what was warned of.
     pub fn warnings(self) -> Vec<String> {
         self.warnings.into_inner().unwrap_or_default()
     }
 }
 
-impl Reporter for OfTarget<'_> {
+impl Reporter for TargetReporter<'_> {
     fn start(&self, phase: Phase, total: u64) {
         self.steps.start(phase, total);
     }
@@ -91,7 +91,7 @@ impl Reporter for OfTarget<'_> {
 
     fn warn(&self, message: &str) {
         let message = redact::text(message);
-        let Together { printer, names, bar, .. } = self.together;
+        let TargetsProgress { printer, names, bar, .. } = self.targets_progress;
         let say = || printer.warning_of(&names[self.position], &message);
         match bar {
             Some(bar) => bar.suspend(say),

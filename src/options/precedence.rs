@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use toml::{Table, Value};
 
-use super::Options;
+use super::TargetOptions;
 
 /// Where a value is stated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum ValueSource {
     /// In a file.
     File {
         /// The pyproject.toml.
@@ -26,7 +26,7 @@ pub enum Source {
     Flag,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ValueSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, table } => write!(formatter, "{}:{line} [{}]", path.display(), table.join(".")),
@@ -38,11 +38,11 @@ impl fmt::Display for Source {
 
 /// A value, and where it is stated; several places if they add up.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stated {
+pub struct SourcedValue {
     /// The value in the form of pyproject.toml.
     pub value: Value,
     /// Where it is stated, the nearest last.
-    pub sources: Vec<Source>,
+    pub sources: Vec<ValueSource>,
 }
 
 /// Keys of which only the nearest counts, because the one contradicts the other.
@@ -102,20 +102,20 @@ const VARIABLES: &[(&str, &[&str])] = &[
 
 /// Values by their keys.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Values(pub BTreeMap<String, Stated>);
+pub struct OptionValues(pub BTreeMap<String, SourcedValue>);
 
 /// Returns two keys of one place that contradict each other.
-pub(super) fn contradiction(keys: &BTreeMap<String, Stated>) -> Option<(&'static str, &'static str)> {
+pub(super) fn contradiction(keys: &BTreeMap<String, SourcedValue>) -> Option<(&'static str, &'static str)> {
     let is_on = |key: &str| keys.get(key).is_some_and(|stated| stated.value != Value::Boolean(false));
     RIVALS.iter().copied().find(|(one, other)| is_on(one) && is_on(other))
 }
 
-impl Values {
+impl OptionValues {
     /// Returns what flags state: a switch that is off and a list that is empty state nothing.
     ///
     /// # Errors
     /// A path is not UTF-8.
-    pub fn of_flags(flags: &impl Options) -> Result<Self, toml::ser::Error> {
+    pub fn of_flags(flags: &impl TargetOptions) -> Result<Self, toml::ser::Error> {
         let mut table = Table::try_from(flags)?;
         table.retain(|key, value| match value {
             Value::Boolean(on) => *on,
@@ -127,7 +127,8 @@ impl Values {
         if flags.common().contents.no_compile_bytecode {
             table.insert("compile-bytecode".to_owned(), Value::Boolean(false));
         }
-        let stated = table.into_iter().map(|(key, value)| (key, Stated { value, sources: vec![Source::Flag] }));
+        let stated =
+            table.into_iter().map(|(key, value)| (key, SourcedValue { value, sources: vec![ValueSource::Flag] }));
         Ok(Self(stated.collect()))
     }
 
@@ -142,7 +143,7 @@ impl Values {
     ///
     /// # Errors
     /// A value is not what its key takes.
-    pub(super) fn options<O: Options>(&self) -> Result<O, toml::de::Error> {
+    pub(super) fn options<O: TargetOptions>(&self) -> Result<O, toml::de::Error> {
         let table: Table = self.0.iter().map(|(key, stated)| (key.clone(), stated.value.clone())).collect();
         O::deserialize(Value::Table(table))
     }
