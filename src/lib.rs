@@ -64,6 +64,7 @@
 //! | [`scaffold`] | what a project is, seen from its folder, and the configuration and the workflow that suit it |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
+//! | [`hints`] | what the user can do about an error, and which name was probably meant |
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
 //! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
@@ -85,7 +86,7 @@
 //! * **A lock says which version, the target says which file.** Formats differ in what they pin and how they write it down;
 //!   from [`lock::Pinned`] on, there is one way for all of them.
 //! * **An output appears whole or not at all** ([`archive::output`]).
-//! * **Errors say what and where;** what to do about it is beside the message, in `hints()`.
+//! * **Errors say what and where;** what to do about it is beside the message, in [`hints::Hints`].
 //!
 //! * **Documents are serialised once.** A manifest or a configuration is frozen as the bytes of a blob; whoever writes
 //!   or sends it never serialises again, so its digest is the same in every output.
@@ -123,6 +124,7 @@ pub mod constraint;
 pub mod contents;
 pub mod digest;
 pub mod fetch;
+pub mod hints;
 pub mod image;
 pub mod index;
 pub mod lambda;

@@ -5,6 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pybundle::hints::Hints;
 use pybundle::index::page::{html, json};
 use pybundle::lock::requirements::{Requirements, Surroundings};
 use pybundle::lock::{Chooser, FormatControl, LocalProject, Lock, LockError, Request};

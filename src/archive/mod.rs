@@ -15,6 +15,7 @@ pub mod zip;
 use std::io;
 use std::path::PathBuf;
 
+use crate::hints::Hints;
 use crate::tree::TreePath;
 
 /// Why an archive could not be written.
@@ -69,9 +70,8 @@ pub enum ArchiveError {
     },
 }
 
-impl ArchiveError {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ArchiveError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Changed { .. } => vec!["run pybundle again when nothing writes to the project".to_owned()],
             Self::Write { .. }

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use super::module::{Binding, More, Names};
 use super::search::{self, Located, module_name};
+use crate::hints::{Hints, did_you_mean, similarity};
 use crate::platform::PythonVersion;
 use crate::tree::{FileTree, Origin};
 
@@ -210,9 +211,8 @@ pub enum HandlerError {
     },
 }
 
-impl HandlerError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for HandlerError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::NoModule { similar, .. }
             | Self::NamespacePackage { similar, .. }
@@ -222,7 +222,7 @@ impl HandlerError {
                         "the handler is `module.function`, with the module's path from the artifact's root".to_owned(),
                     ];
                 }
-                similar.iter().map(|handler| format!("did you mean `{handler}`?")).collect()
+                similar.iter().map(|handler| did_you_mean(handler)).collect()
             }
             Self::Coroutine { handler, .. } => vec![format!(
                 "name a function that calls `asyncio.run({}(event, context))` instead",
@@ -322,7 +322,7 @@ fn near_misses(
 /// Returns how much two names have in common, from 0 to 1. Parts count as well: `handler` is like `lambda_handler`.
 fn likeness(name: &str, wanted: &str) -> f64 {
     let contains = name.len().min(wanted.len()) > 3 && (name.contains(wanted) || wanted.contains(name));
-    let similarity = strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
+    let similarity = similarity(name, wanted);
     if contains { similarity.max(SIMILARITY) } else { similarity }
 }
 

@@ -12,6 +12,8 @@ use std::fmt;
 use imports::ImportFinding;
 use libraries::LibraryFinding;
 
+use crate::hints::Hints;
+
 /// Something that an audit found.
 #[derive(Debug, thiserror::Error)]
 pub enum Finding {
@@ -39,9 +41,10 @@ impl Finding {
             Self::Import(finding) => finding.missing().into_iter().collect(),
         }
     }
+}
 
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for Finding {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Library(finding) => finding.hints(),
             Self::Import(finding) => finding.hints(),
@@ -53,9 +56,9 @@ impl Finding {
 #[derive(Debug)]
 pub struct Failures(pub Vec<Finding>);
 
-impl Failures {
-    /// Returns what the user may do about them, each hint once.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for Failures {
+    /// Each hint once.
+    fn hints(&self) -> Vec<String> {
         let mut hints = Vec::new();
         for hint in self.0.iter().flat_map(Finding::hints) {
             if !hints.contains(&hint) {

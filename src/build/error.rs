@@ -12,6 +12,7 @@ use crate::cache::CacheError;
 use crate::contents::ContentsError;
 use crate::digest::Sha256;
 use crate::fetch::FetchError;
+use crate::hints::Hints;
 use crate::image::config::InvalidValue;
 use crate::image::file::FileError;
 use crate::image::{BaseError, BlobError, ImageError, PythonError, UserError};
@@ -314,9 +315,8 @@ pub enum BuildError {
     Empty,
 }
 
-impl BuildError {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for BuildError {
+    fn hints(&self) -> Vec<String> {
         let hint = |text: &str| vec![text.to_owned()];
         match self {
             Self::Project(error) => error.hints(),

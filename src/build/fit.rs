@@ -11,6 +11,7 @@ use super::{BuildError, binaries};
 use crate::audit::libraries;
 use crate::builder::BuildInterpreter;
 use crate::cache::Cache;
+use crate::hints::Hints;
 use crate::lock::Selected;
 use crate::name::DistributionName;
 use crate::platform::{Architecture, Glibc, PythonVersion, TargetPlatform};
@@ -96,9 +97,8 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-impl Unfit {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for Unfit {
+    fn hints(&self) -> Vec<String> {
         let elsewhere = "build its wheel for the target elsewhere, and lock that, or lock a version that has one";
         match &self.misfit {
             Misfit::Interpreter { target, has_interpreter: false, .. } => {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::hints::Hints;
+
 /// Why a project could not be built into a wheel.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message describes it")]
@@ -33,9 +35,9 @@ pub enum WheelBuildError {
     },
 }
 
-impl WheelBuildError {
+impl Hints for WheelBuildError {
     /// Returns suggestions for the user.
-    pub fn hints(&self) -> Vec<String> {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::NoTool => vec!["install uv: https://docs.astral.sh/uv/getting-started/installation/".to_owned()],
             Self::NoInterpreter => vec![

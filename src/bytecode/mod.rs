@@ -25,6 +25,8 @@ pub use interpreter::{BytecodeInterpreter, InterpreterLocations};
 use marshal::{CodeLayout, NormalizeError};
 use process::CompilerProcess;
 
+use crate::hints::Hints;
+
 /// The version of what is made of the interpreter's bytecode: raised when the bytes change for the same interpreter.
 pub const FORMAT: u32 = 1;
 
@@ -63,9 +65,8 @@ pub enum BytecodeError {
     },
 }
 
-impl BytecodeError {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for BytecodeError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Changed(_) => vec!["run pybundle again".to_owned()],
             Self::Run(..) | Self::Ended { .. } | Self::UnknownForm { .. } => {

@@ -34,6 +34,7 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 
 use crate::digest::{Algorithm, Digest, Hasher, HashingWriter, Sha256};
+use crate::hints::Hints;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel, WheelError, WheelInventory};
 
@@ -70,9 +71,10 @@ impl CacheError {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
+}
 
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for CacheError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 vec!["make room: `pybundle cache prune` removes what was not used for a while".to_owned()]

@@ -6,6 +6,7 @@ use super::printer::count;
 use crate::archive::ArchiveError;
 use crate::build::BuildError;
 use crate::cache::CacheError;
+use crate::hints::Hints;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::platform::ProfileError;
 use crate::project::ChangesError;
@@ -73,9 +74,8 @@ impl From<SettingsError> for CliError {
     }
 }
 
-impl CliError {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for CliError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Build(error) => error.hints(),
             Self::Profile(error) => error.hints(),
@@ -90,10 +90,12 @@ impl CliError {
             Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
         }
     }
+}
 
+impl CliError {
     /// Returns the error as reports state it.
     pub fn report(&self) -> ErrorReport {
-        ErrorReport::new(self, self.hints())
+        ErrorReport::new(self)
     }
 
     /// Returns the exit status: 2 for wrong usage, else 1.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::digest::Sha256;
+use crate::hints::Hints;
 use crate::image::BlobError;
 use crate::wheel::{StrictArchiveError, WheelErrorKind};
 
@@ -83,9 +84,10 @@ impl ContentsError {
             None => Self::Zip { path, fault },
         }
     }
+}
 
-    /// Returns what can be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ContentsError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Zip { .. } | Self::Entry { .. } | Self::Layer { .. } | Self::Damaged { .. } => {
                 vec!["`pybundle verify` lists everything that is wrong with it".to_owned()]

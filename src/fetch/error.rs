@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use super::credentials::variable_name;
 use crate::cache::CacheError;
 use crate::digest::Digest;
+use crate::hints::Hints;
 
 /// Why files could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -135,9 +136,10 @@ impl Fault {
             _ => None,
         }
     }
+}
 
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for Fault {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 410) => self.refusal_hints(),
             Self::Status { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
@@ -159,7 +161,9 @@ impl Fault {
             Self::Range | Self::Scheme(_) | Self::Read(_) | Self::TooLarge { .. } | Self::Encoding { .. } => Vec::new(),
         }
     }
+}
 
+impl Fault {
     fn refusal_hints(&self) -> Vec<String> {
         let Self::Status { status, with_credentials, index, netrc, .. } = self else { return Vec::new() };
         let mut hints = Vec::new();
@@ -184,9 +188,8 @@ impl Fault {
     }
 }
 
-impl FetchError {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for FetchError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::File { fault, .. } => fault.hints(),
             Self::Offline(_) => vec!["run once without --offline, with the same cache".to_owned()],

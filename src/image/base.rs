@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::config::Configuration;
 use super::{Blob, BlobContent, Layer, json};
 use crate::digest::Sha256;
+use crate::hints::Hints;
 use crate::platform::Architecture;
 
 /// A base image for one platform.
@@ -115,9 +116,8 @@ pub enum BaseError {
     },
 }
 
-impl BaseError {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for BaseError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::SchemaOne => vec!["pull the base with docker and push it again, or choose a newer tag".to_owned()],
             Self::NoPlatform { .. } | Self::WrongPlatform { .. } => {

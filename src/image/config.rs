@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::index::variant;
 use super::json::nullable;
 use super::{Layer, Port, Timestamp};
+use crate::hints::Hints;
 use crate::platform::Architecture;
 
 /// What is decided for an image; everything else is its base's.
@@ -270,9 +271,8 @@ impl Execution {
 #[error("`{}` has a `$` that is followed by neither `{{NAME}}` nor another `$`", .0.escape_debug())]
 pub struct InvalidValue(pub String);
 
-impl InvalidValue {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for InvalidValue {
+    fn hints(&self) -> Vec<String> {
         vec!["write `$$` for a dollar".to_owned()]
     }
 }

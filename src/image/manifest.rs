@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::config::{self, Entrypoint};
 use super::{Base, Blob, Image, Layer, json};
 use crate::digest::Sha256;
+use crate::hints::Hints;
 
 /// The most layers that an image may have: what Docker's and containerd's overlay file systems can stack.
 pub const MAX_LAYERS: usize = 127;
@@ -44,9 +45,8 @@ pub enum ImageError {
     Entrypoint,
 }
 
-impl ImageError {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ImageError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::TooManyLayers { .. } => vec!["choose a base with fewer layers, or a smaller budget".to_owned()],
             Self::Workdir(path) => vec![format!("begin it with a slash: `/{path}`")],

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hints::Hints;
+
 /// A port that an image exposes: what `ExposedPorts` holds
 /// ([OCI image configuration, properties](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,9 +34,8 @@ pub enum InvalidPort {
     Range(String),
 }
 
-impl InvalidPort {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for InvalidPort {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Malformed(_) => vec![],
             Self::Range(_) => vec!["name each port of the range".to_owned()],

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use pep440_rs::Version;
 
 use super::Base;
+use crate::hints::Hints;
 use crate::platform::PythonVersion;
 
 /// An interpreter in an image.
@@ -42,9 +43,8 @@ pub enum PythonError {
     },
 }
 
-impl PythonError {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for PythonError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Absent => vec!["choose a base with Python".to_owned()],
             Self::Mismatch { wanted, .. } => {

@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use super::filesystem::FileSystem;
 use crate::archive::layer::LayerTree;
+use crate::hints::Hints;
 use crate::tree::access::id;
 use crate::tree::{Access, Content, Entry, InsertError, InvalidPath, Mode, Origin, Owner, TreePath};
 
@@ -105,9 +106,8 @@ pub enum UserError {
     Tree(#[from] InsertError),
 }
 
-impl UserError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for UserError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Taken { .. } => {
                 vec!["choose another name and number, or name the base's own user with --user".to_owned()]

@@ -8,6 +8,7 @@ use super::page::PageError;
 use crate::cache::CacheError;
 use crate::digest::Digest;
 use crate::fetch::{Fault, FetchError};
+use crate::hints::Hints;
 
 /// How many versions or files a message lists.
 const LISTED: usize = 8;
@@ -120,9 +121,8 @@ pub struct Refusal {
     pub fault: Arc<Fault>,
 }
 
-impl IndexError {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for IndexError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::NotFound { refused, .. } if !refused.is_empty() => {
                 refused.iter().flat_map(|refusal| refusal.fault.hints()).collect()

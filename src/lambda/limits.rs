@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::DeploymentPackage;
+use crate::hints::Hints;
 use crate::name::DistributionName;
 use crate::platform::LambdaLimits;
 use crate::tree::{Entry, Origin, TreePath};
@@ -35,9 +36,8 @@ pub struct Oversize {
     pub savings: Vec<Saving>,
 }
 
-impl Oversize {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for Oversize {
+    fn hints(&self) -> Vec<String> {
         let size = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
         let largest: Vec<String> =
             self.largest.iter().map(|(origin, bytes)| format!("{origin} ({})", size(*bytes))).collect();

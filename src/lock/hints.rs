@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::LockFormat;
 use super::error::{LockError, is_of_requirements, quoted_list};
+use crate::hints::{Hints, did_you_mean, nearest};
 
-impl LockError {
-    /// Returns what may help, in sentences without a full stop.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for LockError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Requirements(error) => error.hints(),
             Self::UnknownMember { path, .. } if is_of_requirements(path) => {
@@ -94,10 +94,8 @@ fn near(asked: &str, known: &[String], kind: &str) -> Vec<String> {
     if known.is_empty() {
         return vec![format!("there are no {kind}")];
     }
-    let tolerance = (asked.len() / 3).max(1);
-    let distances = known.iter().map(|name| (strsim::damerau_levenshtein(asked, name), name));
-    match distances.filter(|(distance, _)| *distance <= tolerance).min() {
-        Some((_, name)) => vec![format!("did you mean `{name}`? The {kind} are {}", quoted_list(known))],
+    match nearest(asked, known.iter().map(String::as_str)) {
+        Some(name) => vec![format!("{} The {kind} are {}", did_you_mean(name), quoted_list(known))],
         None => vec![format!("the {kind} are {}", quoted_list(known))],
     }
 }

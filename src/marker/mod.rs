@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hints::Hints;
 use crate::platform::MarkerEnvironment;
 
 mod cursor;
@@ -51,9 +52,8 @@ pub struct InvalidMarker {
     hint: Option<String>,
 }
 
-impl InvalidMarker {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for InvalidMarker {
+    fn hints(&self) -> Vec<String> {
         self.hint.iter().cloned().collect()
     }
 }

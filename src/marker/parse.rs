@@ -8,6 +8,7 @@ use std::str::FromStr;
 use pep440_rs::{VersionPattern, VersionSpecifier};
 
 use super::cursor::{Cursor, SyntaxError};
+use crate::hints::{did_you_mean, nearest};
 use crate::name::ExtraName;
 
 /// The deepest nesting of parentheses that is accepted, so that no text can exhaust the stack.
@@ -277,7 +278,7 @@ impl Operand {
             Some(variable) => Ok(Self::Variable(variable)),
             None => Err(SyntaxError {
                 reason: format!("`{name}` is not a variable of markers"),
-                hint: nearest_variable(name).map(|nearest| format!("did you mean `{nearest}`?")),
+                hint: nearest(name, Variable::NAMES.iter().map(|(known, _)| *known)).map(did_you_mean),
                 ..start
             }),
         }
@@ -286,13 +287,6 @@ impl Operand {
     fn is_set(&self) -> bool {
         matches!(self, Self::Variable(variable) if variable.is_set())
     }
-}
-
-/// Returns the variable whose name looks most like `name`, if one does.
-fn nearest_variable(name: &str) -> Option<&'static str> {
-    let similarity = |known: &str| strsim::jaro_winkler(known, name);
-    let nearest = Variable::NAMES.iter().map(|(known, _)| *known);
-    nearest.max_by(|a, b| similarity(a).total_cmp(&similarity(b))).filter(|known| similarity(known) > 0.8)
 }
 
 impl Operator {

@@ -11,6 +11,7 @@ use pep440_rs::{VersionSpecifier, VersionSpecifiers};
 use super::Marker;
 use super::cursor::{self, Cursor, SyntaxError};
 use super::parse::Expression;
+use crate::hints::{Hints, did_you_mean};
 use crate::name::{DistributionName, ExtraName};
 use crate::redact;
 
@@ -51,9 +52,8 @@ pub struct InvalidRequirement {
     hint: Option<String>,
 }
 
-impl InvalidRequirement {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for InvalidRequirement {
+    fn hints(&self) -> Vec<String> {
         self.hint.iter().cloned().collect()
     }
 }
@@ -145,7 +145,7 @@ fn parse_specifiers(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> 
         let specifier = text.parse::<VersionSpecifier>().map_err(|error| SyntaxError {
             offset: start,
             reason: format!("`{text}` is not a version specifier ({})", first_line(&error.to_string())),
-            hint: starts_with_digit(text).then(|| format!("did you mean `=={text}`?")),
+            hint: starts_with_digit(text).then(|| did_you_mean(&format!("=={text}"))),
         })?;
         specifiers.push(specifier);
         if !cursor.eat(",") {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::TargetKind;
+use crate::hints::{Hints, did_you_mean, nearest};
 use crate::image::InvalidTimestamp;
 use crate::index::InvalidLocation;
 use crate::project::ProjectError;
@@ -21,9 +22,8 @@ pub enum InvalidOption {
     PushWithoutTag(Option<String>),
 }
 
-impl InvalidOption {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for InvalidOption {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Location(_) => vec!["an address looks like https://example.org/simple".to_owned()],
             Self::PushWithoutTag(_) => vec!["name it with --tag HOST/REPOSITORY:TAG".to_owned()],
@@ -121,23 +121,24 @@ pub enum ConfigurationError {
     Together(String),
 }
 
-impl ConfigurationError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ConfigurationError {
+    fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Project(error) => return error.hints(),
             Self::UnknownKey { other: Some(kind), key, .. } => {
                 format!("`{key}` is a key of targets of the kind `{}`", kind.name())
             }
-            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::UnknownKey { nearest: Some(nearest), .. } => did_you_mean(nearest),
             Self::UnknownKey { .. } => "`pybundle config schema` prints every key".to_owned(),
             Self::Value { .. } | Self::Circle { .. } | Self::Flags(_) | Self::Together(_) => return Vec::new(),
             Self::Contradiction { .. } => "remove one of them".to_owned(),
-            Self::UnknownTarget { known, name, .. } => match (nearest(name, known.iter()), known.is_empty()) {
-                (Some(nearest), _) => format!("did you mean `{nearest}`?"),
-                (None, false) => format!("its targets are {}", known.join(", ")),
-                (None, true) => NO_TARGETS.to_owned(),
-            },
+            Self::UnknownTarget { known, name, .. } => {
+                match (nearest(name, known.iter().map(String::as_str)), known.is_empty()) {
+                    (Some(nearest), _) => did_you_mean(nearest),
+                    (None, false) => format!("its targets are {}", known.join(", ")),
+                    (None, true) => NO_TARGETS.to_owned(),
+                }
+            }
             Self::OtherKind { name, kind } => {
                 format!("use pybundle {} --target {name}, or pybundle build {name}", kind.name())
             }
@@ -159,10 +160,3 @@ pub enum SettingsError {
 }
 
 const NO_TARGETS: &str = "name one with a table [tool.pybundle.target.NAME], or have `pybundle init` write it";
-
-/// Returns the name that is most like another, if one is like it.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Option<String> {
-    let scored = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
-    let (distance, best) = scored.min()?;
-    (distance <= 1 + name.chars().count() / 4).then(|| best.clone())
-}

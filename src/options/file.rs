@@ -7,13 +7,13 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::configuration::ConfiguredTarget;
-use super::error::nearest;
 use super::lines::KeyLines;
 use super::precedence::contradiction;
 use super::{
     ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TargetKind, TargetOptions,
     ValueSource, schema,
 };
+use crate::hints::{did_you_mean, nearest};
 use crate::project::pyproject::FILENAME;
 use crate::redact;
 
@@ -162,7 +162,8 @@ impl ConfigurationFile {
                     return Err(ConfigurationError::Circle { path, line: own.line("extends"), target });
                 }
                 if !tables.get(next).is_some_and(Value::is_table) {
-                    let near = nearest(next, tables.keys()).map(|near| format!("; did you mean `{near}`?"));
+                    let near = nearest(next, tables.keys().map(String::as_str))
+                        .map(|near| format!("; {}", did_you_mean(near)));
                     let reason = format!("there is no target `{next}`{}", near.unwrap_or_default());
                     return Err(self.value_error(own.line("extends"), &place, "extends", &reason));
                 }
@@ -227,7 +228,7 @@ impl ConfigurationFile {
             line: lines.line(key),
             table: place.join("."),
             key: key.to_owned(),
-            nearest: nearest(key, known.iter()),
+            nearest: nearest(key, known.iter().map(String::as_str)).map(str::to_owned),
             other,
         }
     }

@@ -22,6 +22,8 @@ pub use profile::{
 pub use runtime::{PythonChoiceError, RuntimeReason, default_python, default_runtime};
 pub use tags::{CompatibilityTag, CompatibilityTags};
 
+use crate::hints::Hints;
+
 /// A minor version of CPython, for instance 3.13.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PythonVersion {
@@ -82,9 +84,8 @@ pub enum Architecture {
 #[error("`{}` is not an architecture: x86_64 and arm64 are", .0.escape_debug())]
 pub struct InvalidArchitecture(pub String);
 
-impl InvalidArchitecture {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for InvalidArchitecture {
+    fn hints(&self) -> Vec<String> {
         let known = match self.0.to_ascii_lowercase().as_str() {
             "amd64" | "x64" | "x86-64" | "x86_64" => Architecture::X86_64,
             "aarch64" | "arm64" => Architecture::Arm64,

@@ -12,6 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::Architecture;
+use crate::hints::{Hints, did_you_mean, nearest};
 use crate::tree::TreePath;
 
 mod image;
@@ -128,16 +129,15 @@ pub enum ProfileError {
     },
 }
 
-impl ProfileError {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ProfileError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Unknown { name } => {
                 let names: Vec<&str> = Profile::all().iter().map(Profile::name).collect();
-                let nearest = keys::nearest(name, &names).map(|nearest| format!("did you mean `{nearest}`?"));
+                let nearest = nearest(name, names.iter().copied()).map(did_you_mean);
                 nearest.into_iter().chain([format!("the built-in profiles are {}", names.join(", "))]).collect()
             }
-            Self::UnknownKey { nearest, .. } => nearest.iter().map(|key| format!("did you mean `{key}`?")).collect(),
+            Self::UnknownKey { nearest, .. } => nearest.iter().map(|key| did_you_mean(key)).collect(),
             Self::WrongKind { kind: ProfileKind::Lambda, .. } => vec!["`pybundle lambda` builds for it".to_owned()],
             Self::WrongKind { kind: ProfileKind::Image, .. } => vec!["`pybundle image` builds for it".to_owned()],
             Self::Invalid { .. } => vec![],

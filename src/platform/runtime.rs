@@ -5,6 +5,7 @@ use std::fmt;
 use pep440_rs::{Version, VersionSpecifiers};
 
 use super::{LambdaProfile, PythonVersion};
+use crate::hints::Hints;
 
 /// Why a runtime was chosen. Its text completes a sentence such as "python3.13 (from .python-version)".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,9 +75,8 @@ impl PythonSource {
     }
 }
 
-impl PythonChoiceError {
-    /// Returns what may be done about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for PythonChoiceError {
+    fn hints(&self) -> Vec<String> {
         let lock_again = "change requires-python in pyproject.toml and lock again".to_owned();
         vec![match self {
             Self::NotOffered { offer: PythonSource::Runtimes, .. } => {

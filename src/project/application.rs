@@ -11,6 +11,7 @@ use super::collector::Collector;
 use super::include::Start;
 pub use super::include::{Include, InvalidInclude};
 pub use super::rules::{Excludes, InvalidExclude, Rule};
+use crate::hints::Hints;
 use crate::tree::{Access, Content, Entry, InvalidPath, TreePath};
 
 /// The files of an application.
@@ -155,9 +156,8 @@ pub enum ApplicationError {
     },
 }
 
-impl ApplicationError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ApplicationError {
+    fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Read(..) | Self::Missing(_) => return Vec::new(),
             Self::NothingIncluded(_) => {

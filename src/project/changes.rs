@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::hints::Hints;
+
 /// What changed from a commit to the files as they are: what git has, and what is new to it and not ignored.
 #[derive(Debug, Clone)]
 pub struct Changes {
@@ -68,9 +70,8 @@ pub enum ChangesError {
     },
 }
 
-impl ChangesError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ChangesError {
+    fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::NoGit(_) => "install git, or leave --changed-since out: then every target is built",
             Self::NoRepository(_) => "leave --changed-since out: then every target is built",

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::hints::Hints;
 use crate::name::DistributionName;
 
 /// Why a project or its workspace could not be read.
@@ -82,9 +83,8 @@ pub enum ProjectError {
     NestedWorkspace(PathBuf),
 }
 
-impl ProjectError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ProjectError {
+    fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Read { .. } | Self::Invalid { .. } | Self::Index { .. } | Self::UvOptions { .. } => {
                 return Vec::new();

@@ -24,6 +24,7 @@ use base64::prelude::BASE64_STANDARD;
 use tokio::sync::Mutex;
 
 use super::credentials::{Login, one_line};
+use crate::hints::Hints;
 
 /// How long a virtual machine's metadata are waited for. Where there are none, nobody answers.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
@@ -194,9 +195,10 @@ impl EcrError {
             None => Self::Request { registry, action, reason: reason(error) },
         }
     }
+}
 
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for EcrError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::NoCredentials { registry } | Self::Credentials { registry, .. } => vec![
                 "log in with `aws sso login`, choose a profile with AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` tells whether it works"

@@ -6,6 +6,7 @@ use std::io;
 use super::ecr::{EcrError, is_ecr};
 use super::{Fault, Reference};
 use crate::digest::Sha256;
+use crate::hints::Hints;
 
 /// Why a registry could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -108,9 +109,8 @@ impl fmt::Display for Action {
     }
 }
 
-impl RegistryError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for RegistryError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Client(_) => vec!["check SSL_CERT_FILE, HTTPS_PROXY and HTTP_PROXY".to_owned()],
             Self::Failed { fault, .. } => fault.hints(),
@@ -136,7 +136,9 @@ impl RegistryError {
             Self::Start(_) => Vec::new(),
         }
     }
+}
 
+impl RegistryError {
     /// Returns whether the same may go well another time, though nothing is changed here.
     pub fn is_retryable(&self) -> bool {
         match self {

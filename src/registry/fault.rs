@@ -11,6 +11,7 @@ use super::client::is_loopback;
 use super::credentials::{CredentialsError, one_line};
 use super::ecr::is_ecr;
 use crate::digest::Sha256;
+use crate::hints::Hints;
 use crate::image::BlobError;
 
 /// What was wrong in one attempt.
@@ -281,9 +282,10 @@ impl Fault {
             _ => None,
         }
     }
+}
 
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for Fault {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Refused { registry, identity, .. } => refusal_hints(registry, identity),
             Self::Status { status, .. } if is_passing(*status) => vec!["try again later".to_owned()],

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::digest::Sha256;
+use crate::hints::Hints;
 
 /// Docker's registry, as users name it.
 const DOCKER: &str = "docker.io";
@@ -78,9 +79,8 @@ pub enum ReferenceFault {
     Digest(String),
 }
 
-impl InvalidReference {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for InvalidReference {
+    fn hints(&self) -> Vec<String> {
         match &self.fault {
             ReferenceFault::UpperCase(name) => vec![format!("write `{}`", name.to_lowercase())],
             ReferenceFault::Scheme(_) => {

@@ -5,6 +5,7 @@ use std::error::Error;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::hints::Hints;
 use crate::redact;
 
 /// Why something failed.
@@ -19,8 +20,8 @@ pub struct ErrorReport {
 }
 
 impl ErrorReport {
-    /// Reports an error, with what its hints are. A message may quote what it was given, also an address with a password.
-    pub fn new(error: &dyn Error, hints: Vec<String>) -> Self {
+    /// Reports an error with its causes and hints, without passwords: a message may quote an address that has one.
+    pub fn new(error: &(impl Error + Hints)) -> Self {
         let message = redact::text(&error.to_string());
         let mut causes = Vec::new();
         let mut last = message.clone();
@@ -31,7 +32,7 @@ impl ErrorReport {
             }
             last = text;
         }
-        let hints = hints.iter().map(|hint| redact::text(hint)).collect();
+        let hints = error.hints().iter().map(|hint| redact::text(hint)).collect();
         Self { message, causes, hints }
     }
 }

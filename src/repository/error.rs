@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::cache::CacheError;
+use crate::hints::Hints;
 
 /// Why a commit could not be checked out. URLs are without credentials.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +36,9 @@ pub enum RepositoryError {
     Cache(#[from] CacheError),
 }
 
-impl RepositoryError {
+impl Hints for RepositoryError {
     /// Returns suggestions for the user.
-    pub fn hints(&self) -> Vec<String> {
+    fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::NoGit => "install git: the lock has distributions from git repositories",
             Self::NoLfs(_) => "install git-lfs",

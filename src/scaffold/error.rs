@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::hints::Hints;
 use crate::build::BuildError;
 use crate::platform::PythonChoiceError;
 use crate::project::ProjectError;
@@ -69,9 +70,8 @@ impl From<BuildError> for ScaffoldError {
     }
 }
 
-impl ScaffoldError {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ScaffoldError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Project(error) => error.hints(),
             Self::Lock(error) => error.hints(),

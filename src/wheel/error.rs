@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::{directory, inventory};
+use crate::hints::Hints;
 use crate::wheel::filename::WheelFilename;
 
 /// An invalid wheel.
@@ -33,9 +34,9 @@ impl fmt::Display for WheelError {
     }
 }
 
-impl WheelError {
+impl Hints for WheelError {
     /// Returns suggestions for the user.
-    pub fn hints(&self) -> Vec<String> {
+    fn hints(&self) -> Vec<String> {
         let hint = match &self.kind {
             WheelErrorKind::Read(_) => return Vec::new(),
             kind if kind.is_damage() => "the file is damaged: download it again",

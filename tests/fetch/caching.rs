@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use pybundle::cache::{Cache, CacheSize};
 use pybundle::digest::{Algorithm, Sha256};
 use pybundle::fetch::FetchOptions;
+use pybundle::hints::Hints;
 use pybundle::lock::{Location, LockedWheel};
 
 use super::http::Answer;

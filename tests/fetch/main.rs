@@ -21,6 +21,7 @@ use std::time::Duration;
 use pybundle::cache::Cache;
 use pybundle::digest::{Algorithm, Digest, Hasher, Sha256};
 use pybundle::fetch::{FetchError, FetchOptions, Fetcher, Retry};
+use pybundle::hints::Hints;
 use pybundle::lock::{Location, LockedWheel};
 use pybundle::report::{Phase, Reporter, Silent};
 use pybundle::wheel::Wheel;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pybundle::hints::Hints;
 use pybundle::image::docker_archive;
 use pybundle::image::file::{FileError, Form};
 use pybundle::report::Silent;

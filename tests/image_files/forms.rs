@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use pybundle::hints::Hints;
 use pybundle::image::file::{ArtifactFile, Choice, FileError, Form, open};
 use pybundle::image::{Artifact, BlobContent, docker_archive, layout, oci_archive};
 use pybundle::report::Silent;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
+use pybundle::hints::Hints;
 use pybundle::image::base::{self, Base, BaseError, Kind};
 use pybundle::image::{Blob, BlobContent};
 use pybundle::platform::Architecture::{Arm64, X86_64};

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use pybundle::hints::Hints;
 use pybundle::image::file::{ArtifactFile, FileError, Form, open};
 use pybundle::image::{Artifact, Image, docker_archive, layout};
 use pybundle::report::Silent;

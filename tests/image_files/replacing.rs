@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use pybundle::hints::Hints;
 use pybundle::image::file::{FileError, Form, open};
 use pybundle::image::{Artifact, layout, oci_archive};
 use pybundle::report::Silent;

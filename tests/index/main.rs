@@ -20,6 +20,7 @@ use std::time::Duration;
 use pybundle::cache::Cache;
 use pybundle::digest::{Digest, Sha256};
 use pybundle::fetch::{FetchOptions, Retry};
+use pybundle::hints::Hints;
 use pybundle::index::{Finder, Index, IndexError, IndexOptions};
 use pybundle::lock::{AskedIndexes, Files, IndexQuery, Pinned, Selection, Source, Wanted};
 use pybundle::platform::TargetPlatform;

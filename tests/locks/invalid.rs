@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pybundle::hints::Hints;
 use pybundle::lock::{Chooser, FormatControl, Lock, LockError, Request};
 use pybundle::platform::{Architecture, LambdaProfile};
 

@@ -1,5 +1,6 @@
 //! Whether a lock still is the lock of its project, compared with what `uv lock --check` says after each edit.
 
+use pybundle::hints::Hints;
 use pybundle::lock::{Freshness, LockError};
 
 use crate::support::uv::Project;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use pybundle::digest::Sha256;
+use pybundle::hints::Hints;
 use pybundle::lock::{Dependent, Freshness, Location, Lock, Request, SelectedSource};
 
 use crate::support::case::{Case, chosen, local, wheels};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pybundle::hints::Hints;
 use pybundle::lock::{Chooser, FormatControl, Packages, Request};
 
 use crate::support::case::{Case, wheels};

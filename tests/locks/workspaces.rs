@@ -1,5 +1,6 @@
 //! What is selected from the locks of workspaces, compared with what uv itself would install.
 
+use pybundle::hints::Hints;
 use pybundle::lock::{Freshness, LockError, Source};
 
 use crate::support::case::{Case, local};

@@ -12,6 +12,7 @@ use crate::http::{Answer, Server};
 use crate::moto::Moto;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use pybundle::hints::Hints;
 use pybundle::registry::credentials::{Keychain, KeychainOptions, Login};
 use pybundle::registry::ecr;
 

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
+use pybundle::hints::Hints;
 use pybundle::image::{Artifact, Blob};
 use pybundle::registry::credentials::{Keychain, Login};
 use pybundle::registry::{Reference, Registry, RegistryError, RegistryOptions};

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use pybundle::cache::Cache;
+use pybundle::hints::Hints;
 use pybundle::lock::Repository;
 use pybundle::repository::{Git, RepositoryError};
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use pybundle::digest::Sha256;
+use pybundle::hints::Hints;
 use pybundle::platform::Scheme;
 use pybundle::tree::{Access, Content, Entry, TreePath};
 use pybundle::wheel::{InstallChanges, Wheel, WheelError, install, read};

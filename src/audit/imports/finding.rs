@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::hints::Hints;
 use crate::platform::PythonVersion;
 pub use crate::syntax::SourceLine;
 
@@ -112,9 +113,10 @@ impl ImportFinding {
             _ => None,
         }
     }
+}
 
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for ImportFinding {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Syntax { .. } => vec!["correct the file, or leave it out with --exclude".to_owned()],
             Self::Missing(missing) => missing.remedies.clone(),

@@ -4,6 +4,7 @@ use super::finding::{Missing, SourceLine};
 use super::known::{self, Standard};
 use super::{Imports, top};
 use crate::audit::handler::Root;
+use crate::hints::similarity;
 
 /// The fewest letters in common (Jaro–Winkler) at which a name is taken for a misspelling of another.
 const SIMILARITY: f64 = 0.88;
@@ -54,10 +55,9 @@ pub(super) fn missing<'n>(
 
 /// Returns the names that one may be meant to be, the likeliest first.
 pub(super) fn similar<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
-    let likeness = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
     // A module that is imported by its name alone may lie deeper.
     let is_end = |name: &str| name.strip_suffix(wanted).is_some_and(|above| above.ends_with('.'));
-    let scored = names.map(|name| (name, if is_end(name) { 1.0 } else { likeness(name) }));
+    let scored = names.map(|name| (name, if is_end(name) { 1.0 } else { similarity(name, wanted) }));
     let mut similar: Vec<(&str, f64)> = scored.filter(|(_, likeness)| *likeness >= SIMILARITY).collect();
     similar.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(other.0)));
     similar.dedup();

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{SystemKind, advice};
 use crate::audit::elf::{Machine, MalformedElf};
+use crate::hints::Hints;
 use crate::platform::Architecture;
 use crate::tree::Origin;
 
@@ -115,9 +116,10 @@ impl LibraryFinding {
             _ => &[],
         }
     }
+}
 
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for LibraryFinding {
+    fn hints(&self) -> Vec<String> {
         match &self.misfit {
             Misfit::Missing { libraries, .. } => {
                 libraries.iter().flat_map(|library| advice::of_missing(library, self.kind)).collect()

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::{Form, InvalidArtifactFile};
 use crate::archive::ArchiveError;
 use crate::digest::Sha256;
+use crate::hints::Hints;
 use crate::image::BlobError;
 
 /// Why an artifact cannot be read from a file, or written to one.
@@ -173,9 +174,8 @@ pub enum Fault {
     },
 }
 
-impl FileError {
-    /// Returns what the user can do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for FileError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Name(_) | Self::Unrecognised(_) => {
                 vec!["write oci:DIR, oci-archive:FILE or docker-archive:FILE".to_owned()]

@@ -8,6 +8,7 @@ use super::Surroundings;
 use super::error::{RequirementsError, Stated};
 use super::reference::{self, Fragment, Reference};
 use crate::digest::Digest;
+use crate::hints::{Hints, did_you_mean};
 use crate::lock::Dependent;
 use crate::marker::{self, Constraint, InvalidMarker, Marker, Requirement};
 use crate::name::{DistributionName, ExtraName, InvalidName};
@@ -96,7 +97,7 @@ impl Written<'_> {
             }
             Constraint::Any if [".txt", ".in"].iter().any(|ending| self.text.ends_with(ending)) => {
                 let reason = format!("`{}` looks like a file of requirements", self.stated.text);
-                let hint = Some(format!("did you mean `-r {}`?", self.stated.text));
+                let hint = Some(did_you_mean(&format!("-r {}", self.stated.text)));
                 Err(RequirementsError::syntax(&self.stated.place, reason, hint))
             }
             _ => self.named(requirement, surroundings),

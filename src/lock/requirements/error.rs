@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::hints::Hints;
 use crate::lock::error::list;
 use crate::platform::PythonVersion;
 use crate::redact;
@@ -130,9 +131,10 @@ impl RequirementsError {
     pub(super) fn syntax(place: &Place, reason: String, hint: Option<String>) -> Self {
         Self::Syntax { place: place.clone(), reason: printable(&reason), hint }
     }
+}
 
-    /// Returns what may help, in sentences without a full stop.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for RequirementsError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Syntax { hint, .. } => hint.iter().cloned().collect(),
             Self::Unreadable { .. } | Self::Loop { .. } | Self::Contradiction { .. } => Vec::new(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::entry::Accepts;
 use super::reference::Reference;
 use super::*;
+use crate::hints::Hints;
 use crate::lock::{LockError, Request, Source, Wanted};
 use crate::name::ExtraName;
 use crate::platform::{Architecture, LambdaProfile, TargetPlatform};

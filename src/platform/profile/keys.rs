@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{ProfileError, ProfileKind};
+use crate::hints::nearest;
 
 /// The keys of a table.
 type TableKeys = (&'static str, &'static [&'static str]);
@@ -75,16 +76,9 @@ pub(super) fn refuse_unknown(file: &toml::Table, kind: ProfileKind, path: &Path)
             return Err(ProfileError::UnknownKey {
                 path: path.to_owned(),
                 key: full(key),
-                nearest: nearest(key, known).map(full),
+                nearest: nearest(key, known.iter().copied()).map(full),
             });
         }
     }
     Ok(())
-}
-
-/// Returns the name that looks most like `given`, if one does.
-pub(super) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    let similarity = |name: &str| strsim::jaro_winkler(given, name);
-    let nearest = known.iter().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-    nearest.filter(|name| similarity(name) > 0.7)
 }

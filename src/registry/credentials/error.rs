@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::error::Category;
 
 pub use super::helper::HelperFault;
+use crate::hints::Hints;
 use crate::registry::ecr::EcrError;
 
 /// The longest text of another program that is shown, in characters.
@@ -80,9 +81,10 @@ impl CredentialsError {
         };
         Self::Json { file: file.to_owned(), line: error.line(), column: error.column(), reason }
     }
+}
 
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for CredentialsError {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Variable { set, missing } => vec![format!("set {missing} too, or unset {set}")],
             Self::Entry { entry, .. } => vec![format!("write the entry anew with `docker login {entry}`")],

@@ -20,6 +20,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::Login;
 use super::error::one_line;
 use super::file::Question;
+use crate::hints::Hints;
 
 /// How long a helper may take. It may ask the user to unlock a key.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -87,9 +88,8 @@ fn after_colon(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
-impl HelperFault {
-    /// Returns what the user may do about it.
-    pub fn hints(&self) -> Vec<String> {
+impl Hints for HelperFault {
+    fn hints(&self) -> Vec<String> {
         match self {
             Self::Missing { program } => {
                 vec![format!("install {program}, or take it out of `credsStore` or `credHelpers`")]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::hints::Hints;
 
 pub(super) fn basic(username: &str, password: &str) -> Login {
     Login::Basic { username: username.to_owned(), password: password.to_owned().into() }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pybundle::hints::Hints;
 use pybundle::lock::{LocalProject, Lock, LockError, Request};
 
 use crate::support::command::repository;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use pybundle::hints::Hints;
 use pybundle::lock::{AskedIndexes, Dependent, Freshness, Location, LockError, Request, Source, Wanted};
 use pybundle::platform::LambdaProfile;
 

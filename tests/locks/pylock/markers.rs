@@ -1,5 +1,6 @@
 //! Locks whose markers ask for extras and groups, as PDM writes them.
 
+use pybundle::hints::Hints;
 use pybundle::lock::{LockError, Request};
 
 use super::oracle::{packaging, pybundle, uv};

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pybundle::hints::Hints;
 use pybundle::lock::Request;
 use pybundle::lock::requirements::{Requirements, Surroundings};
 use pybundle::platform::{Architecture, LambdaProfile, TargetPlatform};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pybundle::hints::Hints;
 use pybundle::lock::requirements::compile_arguments;
 use pybundle::lock::{Dependent, IndexQuery, Source, Wanted};
 use pybundle::platform::{Glibc, TargetPlatform};
