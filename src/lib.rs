@@ -37,9 +37,9 @@
 //! | room | what it is for |
 //! | --- | --- |
 //! | [`cli`] | one file per subcommand; the only room that prints, reads the environment and knows the home folder |
-//! | [`options`] | what flags and `[tool.pybundle]` state, key by key, and which statement counts |
-//! | [`settings`] | what is in force, as one typed value that drives everything |
-//! | [`build`] | the pipeline itself: a plan, and its execution |
+//! | `options` | what flags and `[tool.pybundle]` state, key by key, and which statement counts |
+//! | `settings` | what is in force, as one typed value that drives everything |
+//! | `build` | the pipeline itself: a plan, and its execution |
 //! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
 //! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
 //! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
@@ -61,7 +61,7 @@
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | [`audit`] | whether the handler and what the application imports are in the artifact, and what compiled files need |
-//! | [`scaffold`] | what a project is, seen from its folder, and the configuration and the workflow that suit it |
+//! | `scaffold` | what a project is, seen from its folder, and the configuration and the workflow that suit it |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //! | [`hints`] | what the user can do about an error, and which name was probably meant |
@@ -115,7 +115,7 @@
 pub mod allowance;
 pub mod archive;
 pub mod audit;
-pub mod build;
+pub(crate) mod build;
 pub mod builder;
 pub mod bytecode;
 pub mod cache;
@@ -131,7 +131,7 @@ pub mod lambda;
 pub mod lock;
 pub mod marker;
 pub mod name;
-pub mod options;
+pub(crate) mod options;
 pub mod platform;
 pub mod project;
 pub mod redact;
@@ -140,9 +140,9 @@ pub mod report;
 pub mod repository;
 pub mod retry;
 pub mod sbom;
-pub mod scaffold;
+pub(crate) mod scaffold;
 pub mod sdist;
-pub mod settings;
+pub(crate) mod settings;
 pub mod syntax;
 pub mod tree;
 pub mod trim;

@@ -21,7 +21,7 @@ use crate::trim::SlimRule;
 
 /// A target as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProfileChoice {
+pub(crate) enum ProfileChoice {
     /// By `.python-version` or `requires-python`.
     Default,
     /// A built-in profile.
@@ -32,7 +32,7 @@ pub enum ProfileChoice {
 
 /// Where fetched wheels are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CacheChoice {
+pub(crate) enum CacheChoice {
     /// In a folder that stays.
     Folder(PathBuf),
     /// In a temporary folder, for this build alone.
@@ -41,7 +41,7 @@ pub enum CacheChoice {
 
 /// How the lock is compared with pyproject.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockCheck {
+pub(crate) enum LockCheck {
     /// A lock that does not match is refused.
     Locked,
     /// The lock is taken as it is.
@@ -50,18 +50,18 @@ pub enum LockCheck {
 
 /// What of the environment a build depends on. The command line reads it; nothing else does.
 #[derive(Debug, Clone, Default)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// Every variable whose name and value are text.
-    pub variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, String)>,
     /// The user's `.netrc`, or what `NETRC` names.
-    pub netrc: Option<PathBuf>,
+    pub(crate) netrc: Option<PathBuf>,
     /// The user's home folder.
-    pub home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
 }
 
 impl Environment {
     /// Returns a variable that is set and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().find(|(key, value)| key == name && !value.is_empty());
         found.map(|(_, value)| value.as_str())
     }
@@ -69,98 +69,98 @@ impl Environment {
 
 /// Where locked files may be fetched from.
 #[derive(Debug, Clone, Default)]
-pub struct FetchSettings {
+pub(crate) struct FetchSettings {
     /// Nothing is downloaded.
-    pub offline: bool,
+    pub(crate) offline: bool,
     /// The index in the place of PyPI.
-    pub default_index: Option<Url>,
+    pub(crate) default_index: Option<Url>,
     /// Further indexes, which are asked before that one.
-    pub extra_indexes: Vec<Url>,
+    pub(crate) extra_indexes: Vec<Url>,
     /// No index is asked.
-    pub no_index: bool,
+    pub(crate) no_index: bool,
     /// Folders and pages with files; those of folders are preferred to the lock's addresses.
-    pub find_links: Vec<Url>,
+    pub(crate) find_links: Vec<Url>,
     /// Which index of several decides.
-    pub strategy: Option<Strategy>,
+    pub(crate) strategy: Option<Strategy>,
     /// Files that were uploaded later do not count, in uv's form.
-    pub exclude_newer: Option<String>,
+    pub(crate) exclude_newer: Option<String>,
     /// Who knows passwords, by uv's name.
-    pub keyring_provider: Option<String>,
+    pub(crate) keyring_provider: Option<String>,
 }
 
 /// How files of requirements are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RequirementsSettings {
+pub(crate) struct RequirementsSettings {
     /// uv pins for the target what they leave open.
-    pub resolve: bool,
+    pub(crate) resolve: bool,
     /// Every requirement must have a hash.
-    pub require_hashes: bool,
+    pub(crate) require_hashes: bool,
     /// What their distributions require need not be among them.
-    pub no_deps: bool,
+    pub(crate) no_deps: bool,
 }
 
 /// What an installation makes of the wheels.
 #[derive(Debug, Clone, Default)]
-pub struct ContentSettings {
+pub(crate) struct ContentSettings {
     /// What is left out.
-    pub slim: BTreeSet<SlimRule>,
+    pub(crate) slim: BTreeSet<SlimRule>,
     /// Whether debug sections of compiled files are dropped.
-    pub strip: bool,
+    pub(crate) strip: bool,
     /// Whether sources are compiled; if it is not said, those of images are, where that is possible.
-    pub bytecode: Option<bool>,
+    pub(crate) bytecode: Option<bool>,
 }
 
 /// How what was built is audited before it is written.
 #[derive(Debug, Clone, Default)]
-pub struct AuditSettings {
+pub(crate) struct AuditSettings {
     /// Whether it is not.
-    pub skip: bool,
+    pub(crate) skip: bool,
     /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
-    pub allow_missing: BTreeSet<String>,
+    pub(crate) allow_missing: BTreeSet<String>,
 }
 
 /// What every command that selects from a lock needs.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The project's folder.
-    pub project: PathBuf,
+    pub(crate) project: PathBuf,
     /// The name of the target that is built, if it has one.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// What the target extends: everything that is in that is in this, too.
-    pub extends: Option<Box<Settings>>,
+    pub(crate) extends: Option<Box<Settings>>,
     /// The lock file, if it is not the workspace's.
-    pub lock: Option<PathBuf>,
+    pub(crate) lock: Option<PathBuf>,
     /// How the lock is compared with pyproject.toml.
-    pub lock_check: LockCheck,
+    pub(crate) lock_check: LockCheck,
     /// What is selected.
-    pub request: Request,
+    pub(crate) request: Request,
     /// How requirements are read.
-    pub requirements: RequirementsSettings,
+    pub(crate) requirements: RequirementsSettings,
     /// The target.
-    pub profile: ProfileChoice,
+    pub(crate) profile: ProfileChoice,
     /// The application's files, if they are named.
-    pub includes: Vec<Include>,
+    pub(crate) includes: Vec<Include>,
     /// What is left out of the application's files.
-    pub excludes: Vec<String>,
+    pub(crate) excludes: Vec<String>,
     /// What becomes of the wheels' files.
-    pub contents: ContentSettings,
+    pub(crate) contents: ContentSettings,
     /// How what was built is audited.
-    pub audit: AuditSettings,
+    pub(crate) audit: AuditSettings,
     /// Which forms of distributions may be used.
-    pub formats: FormatControl,
+    pub(crate) formats: FormatControl,
     /// Where files may be fetched from.
-    pub fetch: FetchSettings,
+    pub(crate) fetch: FetchSettings,
     /// Where a copy of each wheel that is built is kept, if it is.
-    pub wheel_dir: Option<PathBuf>,
+    pub(crate) wheel_dir: Option<PathBuf>,
     /// Where they are kept.
-    pub cache: CacheChoice,
+    pub(crate) cache: CacheChoice,
     /// What the build depends on besides.
-    pub environment: Environment,
+    pub(crate) environment: Environment,
 }
 
 impl Settings {
     /// Returns where an artifact goes unless it is told another place: it has the target's name, or else this one.
-    pub fn default_output(&self, name: impl FnOnce() -> String, ending: &str) -> PathBuf {
+    pub(crate) fn default_output(&self, name: impl FnOnce() -> String, ending: &str) -> PathBuf {
         self.dist().join(format!("{}.{ending}", self.target.clone().unwrap_or_else(name)))
     }
 
@@ -172,48 +172,48 @@ impl Settings {
 
 /// Where a value stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfiguredAt {
+pub(crate) struct ConfiguredAt {
     /// A TOML file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The keys that lead to the value.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
 }
 
 /// Which documents are made about an artifact.
 #[derive(Debug, Clone, Default)]
-pub struct DocumentSettings {
+pub(crate) struct DocumentSettings {
     /// The bill of materials, if one is made.
-    pub sbom: Option<sbom::SbomFormat>,
+    pub(crate) sbom: Option<sbom::SbomFormat>,
     /// Whether the provenance is stated.
-    pub provenance: bool,
+    pub(crate) provenance: bool,
     /// When they say that they were made; never the time of the build.
-    pub created: Option<Timestamp>,
+    pub(crate) created: Option<Timestamp>,
 }
 
 /// What `pybundle lambda` builds.
 #[derive(Debug, Clone)]
-pub struct LambdaSettings {
+pub(crate) struct LambdaSettings {
     /// The project, the lock and the target.
-    pub common: Settings,
+    pub(crate) common: Settings,
     /// The target's architecture.
-    pub architecture: Architecture,
+    pub(crate) architecture: Architecture,
     /// The function's zip; default `dist/NAME.zip` in the project.
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// The layer's zip, if the dependencies are to be apart.
-    pub layer: Option<PathBuf>,
+    pub(crate) layer: Option<PathBuf>,
     /// The handler, which must be in the artifact.
-    pub handler: Option<Handler>,
+    pub(crate) handler: Option<Handler>,
     /// Leaves out the distributions that the runtime brings.
-    pub exclude_runtime: bool,
+    pub(crate) exclude_runtime: bool,
     /// Writes an artifact that is larger than Lambda unpacks.
-    pub allow_oversize: bool,
+    pub(crate) allow_oversize: bool,
     /// The documents beside the zip.
-    pub documents: DocumentSettings,
+    pub(crate) documents: DocumentSettings,
 }
 
 /// A base image as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BaseChoice {
+pub(crate) enum BaseChoice {
     /// Nothing: the image has no layers but its own.
     Scratch,
     /// A file or a folder of this machine.
@@ -224,7 +224,7 @@ pub enum BaseChoice {
 
 /// A text that names no base image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidBase {
+pub(crate) enum InvalidBase {
     /// It has the prefix of a file, and is none.
     #[error(transparent)]
     File(#[from] InvalidArtifactFile),
@@ -249,7 +249,7 @@ impl FromStr for BaseChoice {
 
 impl BaseChoice {
     /// Returns the choice as it is meant in a file of `folder`: a relative path is below that.
-    pub fn in_folder(self, folder: &Path) -> Self {
+    pub(crate) fn in_folder(self, folder: &Path) -> Self {
         match self {
             Self::File(file) => Self::File(ArtifactFile { path: folder.join(file.path), ..file }),
             other => other,
@@ -269,7 +269,7 @@ impl fmt::Display for BaseChoice {
 
 /// How layers are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LayerCompression {
+pub(crate) enum LayerCompression {
     /// gzip, spliced from what the wheels have compressed. Everything reads it.
     Gzip,
     /// zstd: smaller, but everything is compressed anew.
@@ -278,7 +278,7 @@ pub enum LayerCompression {
 
 impl LayerCompression {
     /// Returns the name that profiles and media types use.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
@@ -288,65 +288,65 @@ impl LayerCompression {
 
 /// How a container of the image starts; what is not given comes from the profile, and then from the base.
 #[derive(Debug, Clone, Default)]
-pub struct ContainerSettings {
+pub(crate) struct ContainerSettings {
     /// The entrypoint; empty for none.
-    pub entrypoint: Option<Vec<String>>,
+    pub(crate) entrypoint: Option<Vec<String>>,
     /// The command.
-    pub command: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
     /// Variables and their values, as the process sees them.
-    pub env: Vec<(String, String)>,
+    pub(crate) env: Vec<(String, String)>,
     /// The user, `UID` or `UID:GID` or a name that the image knows.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// The users that the image has besides the base's.
-    pub users: Vec<NewUser>,
+    pub(crate) users: Vec<NewUser>,
     /// The working directory.
-    pub workdir: Option<String>,
+    pub(crate) workdir: Option<String>,
     /// The ports that the image exposes.
-    pub ports: BTreeSet<Port>,
+    pub(crate) ports: BTreeSet<Port>,
 }
 
 /// How registries are talked to.
 #[derive(Debug, Clone, Default)]
-pub struct RegistrySettings {
+pub(crate) struct RegistrySettings {
     /// The hosts that are spoken to by plain HTTP.
-    pub insecure: Vec<String>,
+    pub(crate) insecure: Vec<String>,
     /// Whether a repository that is missing is created, where the registry offers that.
-    pub create_repositories: bool,
+    pub(crate) create_repositories: bool,
 }
 
 /// What `pybundle image` builds.
 #[derive(Debug, Clone)]
-pub struct ImageSettings {
+pub(crate) struct ImageSettings {
     /// The project and the lock.
-    pub common: Settings,
+    pub(crate) common: Settings,
     /// The architectures; at least one. An index has them in their order, so that it does not depend on the user's.
-    pub platforms: BTreeSet<Architecture>,
+    pub(crate) platforms: BTreeSet<Architecture>,
     /// The version of Python, if it is not the project's or the base's.
-    pub python: Option<PythonVersion>,
+    pub(crate) python: Option<PythonVersion>,
     /// The base, if it is not the profile's.
-    pub base: Option<BaseChoice>,
+    pub(crate) base: Option<BaseChoice>,
     /// What the image is called.
-    pub tags: Vec<Reference>,
+    pub(crate) tags: Vec<Reference>,
     /// Whether it is pushed to where its names say.
-    pub push: bool,
+    pub(crate) push: bool,
     /// The files and folders that it is written to.
-    pub outputs: Vec<ArtifactFile>,
+    pub(crate) outputs: Vec<ArtifactFile>,
     /// How a container starts.
-    pub container: ContainerSettings,
+    pub(crate) container: ContainerSettings,
     /// Labels of the configuration, which replace those that pybundle sets.
-    pub labels: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
     /// Annotations of the manifests.
-    pub annotations: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
     /// How layers are compressed.
-    pub compression: LayerCompression,
+    pub(crate) compression: LayerCompression,
     /// How many layers there may be besides the base's.
-    pub layers: NonZeroUsize,
+    pub(crate) layers: NonZeroUsize,
     /// When the image says that it was created.
-    pub created: Timestamp,
+    pub(crate) created: Timestamp,
     /// How registries are talked to.
-    pub registry: RegistrySettings,
+    pub(crate) registry: RegistrySettings,
     /// Writes an image that is larger than its target takes.
-    pub allow_oversize: bool,
+    pub(crate) allow_oversize: bool,
     /// The documents that go with the image.
-    pub documents: DocumentSettings,
+    pub(crate) documents: DocumentSettings,
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnnotationLevel {
+pub(crate) enum AnnotationLevel {
     /// The step fails.
     Error,
     /// It does not.
@@ -17,7 +17,7 @@ pub enum AnnotationLevel {
 
 /// A line that the runner turns into an annotation.
 #[derive(Debug, PartialEq, Eq)]
-pub struct WorkflowAnnotation<'a> {
+pub(crate) struct WorkflowAnnotation<'a> {
     level: AnnotationLevel,
     place: Option<AnnotationLocation<'a>>,
     /// Whom it is about.
@@ -29,7 +29,7 @@ pub struct WorkflowAnnotation<'a> {
 impl<'a> WorkflowAnnotation<'a> {
     /// Makes an annotation at the first place that a line of the message begins with. `resolve` returns the path of a file by which the
     /// runner knows it, and none if there is no such file.
-    pub fn new(
+    pub(crate) fn new(
         level: AnnotationLevel,
         prefix: &'a str,
         message: &'a str,
@@ -87,7 +87,7 @@ impl fmt::Display for WorkflowAnnotation<'_> {
 
 /// Returns the path by which the runner knows a file, if there is one: relative to the workspace, which is the
 /// repository, if it lies there. A step may run in another folder.
-pub fn file(path: &str, workspace: Option<&Path>) -> Option<String> {
+pub(crate) fn file(path: &str, workspace: Option<&Path>) -> Option<String> {
     let path = Path::new(path);
     if !path.is_file() {
         return None;

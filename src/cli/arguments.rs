@@ -10,10 +10,10 @@ use super::format::OutputFormat;
 use crate::options::{Invocation, ProjectConfiguration, ResolvedOptions, TargetOptions};
 use crate::settings::CacheChoice;
 
-/// When to colour what is printed.
+/// When to color what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ColorWhen {
-    /// On a terminal
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless an environment variable decides
     Auto,
     /// Always
     Always,
@@ -24,37 +24,44 @@ pub enum ColorWhen {
 /// Arguments of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct GlobalArguments {
-    /// Print one JSON document on standard output: short for --output-format json
+pub(crate) struct GlobalArguments {
+    /// Print the result as one JSON document (same as --output-format json)
     #[arg(long, global = true)]
-    pub json: bool,
-    /// In which form to print: text, json, or github, which makes errors and warnings annotations of a workflow
-    /// [env: PYBUNDLE_OUTPUT_FORMAT] [default: text]
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
-    pub output_format: Option<OutputFormat>,
+    pub(crate) json: bool,
+    /// Print text, json or github [default: text] [env: PYBUNDLE_OUTPUT_FORMAT]
+    ///
+    /// With github, errors and warnings are annotations of a GitHub workflow.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true, hide_short_help = true)]
+    pub(crate) output_format: Option<OutputFormat>,
     /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Print more: every distribution and where it came from
+    pub(crate) quiet: bool,
+    /// Print more, such as every distribution and layer
     #[arg(short, long, global = true)]
-    pub verbose: bool,
-    /// Show no progress: no bars on a terminal, and no lines elsewhere
-    #[arg(long, global = true)]
-    pub no_progress: bool,
-    /// When to use colours
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
-    pub color: ColorWhen,
-    /// Keep fetched wheels in this folder
-    #[arg(long, global = true, env = "PYBUNDLE_CACHE_DIR", value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub cache_dir: Option<PathBuf>,
-    /// Keep nothing: use a temporary cache
-    #[arg(long, global = true)]
-    pub no_cache: bool,
+    pub(crate) verbose: bool,
+    /// Hide progress bars, and lines about long steps
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) no_progress: bool,
+    /// Control the use of color in output
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN", hide_short_help = true)]
+    pub(crate) color: ColorWhen,
+    /// Use this cache directory [default: ~/.cache/pybundle]
+    ///
+    /// Wheels that were downloaded or built, and what is derived from them, are kept here. By default, the cache is in the
+    /// directory pybundle of XDG_CACHE_HOME or of ~/.cache.
+    #[arg(
+        long, global = true, env = "PYBUNDLE_CACHE_DIR", hide_env_values = true, value_name = "DIR",
+        value_hint = ValueHint::DirPath, hide_short_help = true
+    )]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Use a temporary cache, and remove it at the end
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) no_cache: bool,
 }
 
 impl GlobalArguments {
     /// Returns what is asked for here or there.
-    pub fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self {
             json: self.json || other.json,
             output_format: self.output_format.or(other.output_format),
@@ -71,7 +78,7 @@ impl GlobalArguments {
     ///
     /// # Errors
     /// No folder was named, and the user has no home folder.
-    pub fn cache(&self) -> Result<CacheChoice, CliError> {
+    pub(crate) fn cache(&self) -> Result<CacheChoice, CliError> {
         if self.no_cache {
             return Ok(CacheChoice::Temporary);
         }
@@ -83,7 +90,7 @@ impl GlobalArguments {
     ///
     /// # Errors
     /// As [`cache`](Self::cache).
-    pub fn invocation(&self, project: &Path) -> Result<Invocation, CliError> {
+    pub(crate) fn invocation(&self, project: &Path) -> Result<Invocation, CliError> {
         let (cache, environment) = (self.cache()?, environment::read());
         Ok(Invocation { project: project.to_owned(), target: None, cache, environment })
     }
@@ -91,13 +98,13 @@ impl GlobalArguments {
 
 /// What is built: a project, or one of its targets.
 #[derive(Debug, Clone, Args)]
-pub struct ProjectArguments {
-    /// The project's folder
+pub(crate) struct ProjectArguments {
+    /// Directory of the project
     #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
-    pub project: PathBuf,
-    /// The target of [tool.pybundle] to build
-    #[arg(long, value_name = "NAME")]
-    pub target: Option<String>,
+    pub(crate) project: PathBuf,
+    /// Build this target of [tool.pybundle]
+    #[arg(long, value_name = "NAME", display_order = 60)]
+    pub(crate) target: Option<String>,
 }
 
 impl ProjectArguments {
@@ -105,7 +112,11 @@ impl ProjectArguments {
     ///
     /// # Errors
     /// The project cannot be read, or its configuration is wrong.
-    pub fn resolve<O: TargetOptions>(&self, flags: &O, invocation: &Invocation) -> Result<ResolvedOptions, CliError> {
+    pub(crate) fn resolve<O: TargetOptions>(
+        &self,
+        flags: &O,
+        invocation: &Invocation,
+    ) -> Result<ResolvedOptions, CliError> {
         let configuration = ProjectConfiguration::read(&self.project, flags.common().selection.package.as_ref())?;
         Ok(configuration.resolve(self.target.as_deref(), flags, &invocation.environment)?)
     }
@@ -114,7 +125,11 @@ impl ProjectArguments {
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve); or an option is wrong.
-    pub fn settings<O: TargetOptions>(&self, flags: &O, global: &GlobalArguments) -> Result<O::Settings, CliError> {
+    pub(crate) fn settings<O: TargetOptions>(
+        &self,
+        flags: &O,
+        global: &GlobalArguments,
+    ) -> Result<O::Settings, CliError> {
         let invocation = global.invocation(&self.project)?;
         Ok(self.resolve(flags, &invocation)?.settings::<O>(&invocation)?)
     }

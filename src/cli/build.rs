@@ -24,31 +24,33 @@ use crate::report::{
 
 /// Arguments of `pybundle build`.
 #[derive(Debug, Args)]
-pub struct BuildArguments {
-    /// The targets to build, as NAME or MEMBER/NAME [default: every one]
+pub(crate) struct BuildArguments {
+    /// Targets to build, as NAME or MEMBER/NAME [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The project's folder
-    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
-    project: PathBuf,
-    /// Build the targets of every member of the workspace
-    #[arg(long)]
-    workspace: bool,
-    /// Build only what the changes since a commit reach, by files, the lock or pyproject.toml
-    #[arg(long, value_name = "REV")]
-    changed_since: Option<String>,
-    /// List the targets, and build nothing
-    #[arg(long)]
-    list: bool,
-    /// The form of the list
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", requires = "list")]
-    format: ListFormat,
-    /// Say what would be built and why; fetch no file and write nothing
-    #[arg(long, conflicts_with = "list")]
-    dry_run: bool,
     /// Push the images that have tags
     #[arg(long)]
     push: bool,
+    /// Show what would be built and why; download and write no files
+    #[arg(long, conflicts_with = "list")]
+    dry_run: bool,
+    /// Use the project in this directory
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    project: PathBuf,
+    /// Build the targets of every workspace member
+    #[arg(long)]
+    workspace: bool,
+    /// Build only targets that changed since this Git revision
+    ///
+    /// A target changes with its files, its locked distributions, its base, and its configuration in pyproject.toml.
+    #[arg(long, value_name = "REV")]
+    changed_since: Option<String>,
+    /// List the targets without building them
+    #[arg(long)]
+    list: bool,
+    /// Print the list in this format
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", requires = "list", hide_short_help = true)]
+    format: ListFormat,
     #[command(flatten)]
     registry: RegistryAccessOptions,
     #[command(flatten)]
@@ -57,9 +59,9 @@ pub struct BuildArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ListFormat {
-    /// For people
+    /// A table
     Text,
-    /// One line for strategy.matrix of a GitHub workflow
+    /// One line of JSON for `strategy.matrix` of a GitHub workflow
     GithubMatrix,
 }
 
@@ -73,7 +75,11 @@ struct ListedTarget {
 ///
 /// # Errors
 /// A configuration is wrong, or there is no such target. Where only some targets fail, the exit status says so.
-pub fn run(arguments: BuildArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
+pub(crate) fn run(
+    arguments: BuildArguments,
+    global: &GlobalArguments,
+    printer: &Printer,
+) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let opened = Opened::default();
     let changes = arguments.changed_since.as_deref().map(|revision| Changes::since(&arguments.project, revision));
@@ -201,7 +207,7 @@ impl BuildArguments {
                 let (common, registry) = (self.common.clone(), self.registry.clone());
                 let mut flags = ImageOptions { common, registry, ..ImageOptions::default() };
                 let stated = configurations.0.resolve(Some(name), &flags, &invocation.environment)?;
-                flags.output.push = self.push && stated.values().0.contains_key("tag");
+                flags.image.push = self.push && stated.values().0.contains_key("tag");
                 let (settings, difference) = in_force(configurations, name, &flags, invocation)?;
                 (Target::Image(Box::new(settings)), difference)
             }

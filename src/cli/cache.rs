@@ -13,24 +13,24 @@ use crate::settings::CacheChoice;
 
 /// Arguments of `pybundle cache`.
 #[derive(Debug, Args)]
-pub struct CacheArguments {
+pub(crate) struct CacheArguments {
     #[command(subcommand)]
     command: CacheCommand,
 }
 
 #[derive(Debug, Subcommand)]
 enum CacheCommand {
-    /// Print the cache's folder
+    /// Print the cache directory
     Dir,
-    /// Print how much is in the cache
+    /// Print the size of the cache
     Size,
-    /// Remove what was not used for a while
+    /// Remove cached files that were not used for some time
     Prune {
-        /// How long, in days
+        /// Remove files that were not used for this number of days
         #[arg(long, default_value_t = 30, value_name = "DAYS")]
         days: u32,
     },
-    /// Remove everything
+    /// Remove everything from the cache
     Clean,
 }
 
@@ -38,7 +38,7 @@ enum CacheCommand {
 ///
 /// # Errors
 /// The cache cannot be read or written.
-pub fn run(arguments: CacheArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: CacheArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let CacheChoice::Folder(folder) = global.cache()? else {
         return Err(CliError::NoCache);
     };

@@ -9,8 +9,8 @@ use crate::report::{CompletionsReport, FORMAT_VERSION};
 
 /// Arguments of `pybundle completions`.
 #[derive(Debug, Args)]
-pub struct CompletionsArguments {
-    /// The shell
+pub(crate) struct CompletionsArguments {
+    /// Shell to complete commands in
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -19,7 +19,7 @@ pub struct CompletionsArguments {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn run(arguments: CompletionsArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: CompletionsArguments, printer: &Printer) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut super::Cli::command(), "pybundle", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();

@@ -17,26 +17,26 @@ use crate::settings::Environment;
 
 /// Arguments of `pybundle config`.
 #[derive(Debug, Args)]
-pub struct ConfigArguments {
+pub(crate) struct ConfigArguments {
     #[command(subcommand)]
     command: ConfigCommand,
 }
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Print what is in force for each target, and where each value is stated
+    /// Show the values of each target, and where each is set
     Show {
-        /// The project's folder
+        /// Directory of the project
         #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
         project: PathBuf,
-        /// The workspace member
+        /// Show the configuration of this workspace member
         #[arg(long, value_name = "NAME")]
         package: Option<DistributionName>,
-        /// Only this target
+        /// Show only this target
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
     },
-    /// Print the JSON schema of [tool.pybundle], for editors
+    /// Print the JSON schema of [tool.pybundle] for editors
     Schema,
 }
 
@@ -44,7 +44,7 @@ enum ConfigCommand {
 ///
 /// # Errors
 /// The project cannot be read, or its configuration is wrong.
-pub fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), CliError> {
     match arguments.command {
         ConfigCommand::Schema => printer.document(&options::schema()),
         ConfigCommand::Show { project, package, target } => {

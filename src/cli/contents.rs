@@ -4,7 +4,7 @@ use super::printer::{TextPage, count, size};
 use crate::report::{AuditReport, BytecodeReport, TrimReport};
 
 /// Adds what the audits found.
-pub fn audit(audit: &AuditReport, page: &mut TextPage) {
+pub(crate) fn audit(audit: &AuditReport, page: &mut TextPage) {
     if !audit.unused.is_empty() {
         let unused = count(audit.unused.len() as u64, "distribution");
         page.field("unused", &format!("{unused} that nothing imports: {}", audit.unused.join(", ")));
@@ -12,7 +12,7 @@ pub fn audit(audit: &AuditReport, page: &mut TextPage) {
 }
 
 /// Adds what was left out of the distributions, if anything was.
-pub fn trim(trim: &TrimReport, page: &mut TextPage) {
+pub(crate) fn trim(trim: &TrimReport, page: &mut TextPage) {
     let rules: Vec<String> =
         trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, size(slimmed.saved.bytes))).collect();
     if !rules.is_empty() {
@@ -26,7 +26,7 @@ pub fn trim(trim: &TrimReport, page: &mut TextPage) {
 }
 
 /// Adds what compiled the sources, and to how much.
-pub fn bytecode(report: &BytecodeReport, page: &mut TextPage) {
+pub(crate) fn bytecode(report: &BytecodeReport, page: &mut TextPage) {
     let text = match &report.python {
         Some(python) => {
             format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), size(report.size))

@@ -21,16 +21,16 @@ const SHOWN: usize = 12;
 
 /// Arguments of `pybundle diff`.
 #[derive(Debug, Args)]
-pub struct DiffArguments {
-    /// A zip, an OCI layout, an OCI or Docker archive, or an image in a registry
+pub(crate) struct DiffArguments {
+    /// Zip, OCI layout, OCI or Docker archive, or image in a registry
     #[arg(value_name = "A", value_hint = ValueHint::AnyPath)]
     before: String,
-    /// What it is compared with
+    /// Artifact to compare it with
     #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
     after: String,
     #[command(flatten)]
     reading: ReadingArguments,
-    /// End with exit status 1 if they differ, also if only in their bytes
+    /// Exit with status 1 if the artifacts differ, even if only in bytes
     #[arg(long)]
     exit_code: bool,
 }
@@ -39,7 +39,7 @@ pub struct DiffArguments {
 ///
 /// # Errors
 /// See [`artifact::diff`].
-pub fn run(arguments: DiffArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
+pub(crate) fn run(arguments: DiffArguments, global: &GlobalArguments, printer: &Printer) -> Result<ExitCode, CliError> {
     let names = [ArtifactName::find(&arguments.before)?, ArtifactName::find(&arguments.after)?];
     let settings = arguments.reading.settings(global)?;
     let report = artifact::diff(names, &settings, &ProgressReporter::new(printer))?;
@@ -49,7 +49,7 @@ pub fn run(arguments: DiffArguments, global: &GlobalArguments, printer: &Printer
 }
 
 /// Adds what differs.
-pub fn show(report: &DiffReport, printer: &Printer, page: &mut TextPage) {
+pub(crate) fn show(report: &DiffReport, printer: &Printer, page: &mut TextPage) {
     let verdict = match report.verdict {
         DiffVerdict::Identical => "byte-identical".to_owned(),
         DiffVerdict::Equal => format!("equal contents in different bytes: {}", report.reasons.join(", ")),

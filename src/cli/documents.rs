@@ -4,7 +4,7 @@ use super::printer::TextPage;
 use crate::report::{DocumentKind, DocumentReport};
 
 /// Adds a line for each document: where it lies, or by which digest it refers to its image.
-pub fn fields(documents: &[DocumentReport], page: &mut TextPage) {
+pub(crate) fn fields(documents: &[DocumentReport], page: &mut TextPage) {
     for document in documents {
         let (label, name) = match document.kind {
             DocumentKind::Cyclonedx => ("sbom", "CycloneDX"),

@@ -8,7 +8,7 @@ use etcetera::BaseStrategy;
 use crate::settings::Environment;
 
 /// Reads what a build depends on.
-pub fn read() -> Environment {
+pub(crate) fn read() -> Environment {
     let home = etcetera::home_dir().ok();
     let netrc = env::var_os("NETRC").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".netrc")));
     let variables =
@@ -17,17 +17,17 @@ pub fn read() -> Environment {
 }
 
 /// Returns a variable, unless it is empty, which is as good as none.
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Returns the folder of the repository in which a GitHub workflow runs.
-pub fn workspace() -> Option<PathBuf> {
+pub(crate) fn workspace() -> Option<PathBuf> {
     variable("GITHUB_WORKSPACE").map(PathBuf::from)
 }
 
 /// Returns the value of an option as it stands on the command line, for those who cannot wait for its parser.
-pub fn option(name: &str) -> Option<String> {
+pub(crate) fn option(name: &str) -> Option<String> {
     let words: Vec<_> = env::args_os().filter_map(|word| word.into_string().ok()).collect();
     let mut values =
         words.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix("--")?.strip_prefix(name)? {
@@ -38,11 +38,11 @@ pub fn option(name: &str) -> Option<String> {
 }
 
 /// Returns how many characters a line may have where there is no terminal, if the user says so.
-pub fn columns() -> Option<usize> {
+pub(crate) fn columns() -> Option<usize> {
     variable("COLUMNS")?.parse().ok().filter(|columns| *columns > 0)
 }
 
 /// Returns the user's cache folder by the XDG base directory specification, if there is a home folder.
-pub fn cache_folder() -> Option<PathBuf> {
+pub(crate) fn cache_folder() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("pybundle"))
 }

@@ -15,7 +15,7 @@ use crate::scaffold::ScaffoldError;
 
 /// Why a command failed. What the arguments' parser refuses does not come this far.
 #[derive(Debug, thiserror::Error)]
-pub enum CliError {
+pub(crate) enum CliError {
     /// A build or a plan failed.
     #[error(transparent)]
     Build(Box<BuildError>),
@@ -94,12 +94,12 @@ impl Hints for CliError {
 
 impl CliError {
     /// Returns the error as reports state it.
-    pub fn report(&self) -> ErrorReport {
+    pub(crate) fn report(&self) -> ErrorReport {
         ErrorReport::new(self)
     }
 
     /// Returns the exit status: 2 for wrong usage, else 1.
-    pub fn exit_status(&self) -> u8 {
+    pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::Option(_) | Self::NoCache => 2,
             _ => 1,

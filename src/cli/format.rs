@@ -11,7 +11,7 @@ const VARIABLE: &str = "PYBUNDLE_OUTPUT_FORMAT";
 
 /// In which form results, errors and warnings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// For people
     #[default]
     Text,
@@ -26,7 +26,7 @@ impl OutputFormat {
     ///
     /// # Errors
     /// Two forms are asked for, or the environment names none that there is.
-    pub fn of(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
+    pub(crate) fn of(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
         match (arguments.json, arguments.output_format) {
             (true, Some(other)) if other != Self::Json => {
                 let name = other.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
@@ -40,7 +40,7 @@ impl OutputFormat {
     }
 
     /// Returns the form for what the arguments' parser refuses, which never came to know the arguments.
-    pub fn of_refused() -> Self {
+    pub(crate) fn of_refused() -> Self {
         let stated = environment::option("output-format").and_then(|text| Self::from_str(&text, false).ok());
         stated.or_else(|| Self::of_environment().ok()).unwrap_or_default()
     }

@@ -14,15 +14,15 @@ use crate::settings::ImageSettings;
 
 /// Arguments of `pybundle image`.
 #[derive(Debug, Args)]
-pub struct ImageArguments {
+pub(crate) struct ImageArguments {
     #[command(flatten)]
     project: ProjectArguments,
+    /// Show what would be built and why; download and write no files
+    #[arg(long, display_order = 61)]
+    dry_run: bool,
     #[command(flatten)]
     options: ImageOptions,
-    /// Say what would be built and why; fetch no wheel and write nothing
-    #[arg(long, help_heading = "Output")]
-    dry_run: bool,
-    /// Write the digest of the base to where the base is configured, and build nothing
+    /// Pin the configured base to its current digest, and build nothing
     #[arg(long, help_heading = "Target", conflicts_with_all = ["dry_run", "push", "output", "base"])]
     pin: bool,
 }
@@ -32,7 +32,7 @@ impl ImageArguments {
     ///
     /// # Errors
     /// See [`ProjectArguments::settings`].
-    pub fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
+    pub(crate) fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
         self.project.settings(&self.options, global)
     }
 }
@@ -41,7 +41,7 @@ impl ImageArguments {
 ///
 /// # Errors
 /// See [`build::image`].
-pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let ImageArguments { project, options, dry_run, pin } = arguments;
     let invocation = global.invocation(&project.project)?;
     let resolved = project.resolve(&options, &invocation)?;
@@ -65,13 +65,13 @@ pub fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printe
 ///
 /// # Errors
 /// See [`build::plan_image`].
-pub fn show_plan(settings: &ImageSettings, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn show_plan(settings: &ImageSettings, printer: &Printer) -> Result<(), CliError> {
     let report = build::plan_image(settings, &Opened::default(), &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 
 /// Adds the plan of an image.
-pub fn planned(report: &ImagePlanReport, page: &mut TextPage) {
+pub(crate) fn planned(report: &ImagePlanReport, page: &mut TextPage) {
     let runtime = format!("{} with Python {}", report.profile, report.python);
     report.platforms.iter().for_each(|platform| plan::table(platform, &runtime, page));
     page.line(&format!("base: {}", base(&report.base)));

@@ -16,32 +16,34 @@ const SHOWN: usize = 3;
 
 /// Arguments of `pybundle init`.
 #[derive(Debug, Args)]
-pub struct InitArguments {
-    /// The project's folder; of a workspace whose root is no project, each member that can be deployed is set up
+pub(crate) struct InitArguments {
+    /// Directory of the project
+    ///
+    /// If it is the root of a workspace and not a project itself, each member that can be deployed is configured.
     #[arg(default_value = ".", value_name = "PROJECT", value_hint = ValueHint::DirPath)]
     project: PathBuf,
-    /// What to build [default: what suits the project]
+    /// Choose what to build [default: what suits the project]
     #[arg(long, value_enum, value_name = "KIND")]
     kind: Option<KindChoice>,
-    /// The name of the target for production [default: function, web or app]
+    /// Name the production target [default: function, web or app]
     #[arg(long, value_name = "NAME", value_parser = target_name)]
     name: Option<String>,
-    /// The Lambda handler: MODULE.FUNCTION [default: the likeliest that the sources have]
+    /// Use this Lambda handler: MODULE.FUNCTION [default: the likeliest]
     #[arg(long, value_name = "HANDLER")]
     handler: Option<Handler>,
-    /// Write no workflow
+    /// Do not write a CI workflow
     #[arg(long)]
     no_workflow: bool,
-    /// Show what would be written
+    /// Show what would be written, and write nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum KindChoice {
-    /// A zip for AWS Lambda
+    /// A Lambda zip
     Lambda,
-    /// An image, and one for the tests
+    /// An image, and one that runs the tests
     Image,
     /// Both
     Both,
@@ -63,7 +65,7 @@ fn target_name(text: &str) -> Result<String, &'static str> {
 ///
 /// # Errors
 /// See [`scaffold::scaffold`]; or a file cannot be written.
-pub fn run(arguments: InitArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: InitArguments, printer: &Printer) -> Result<(), CliError> {
     let kinds = arguments.kind.map(|kind| match kind {
         KindChoice::Lambda => Kinds::Lambda,
         KindChoice::Image => Kinds::Image,

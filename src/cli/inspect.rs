@@ -22,8 +22,8 @@ const GAP: usize = 2;
 
 /// Arguments of `pybundle inspect`.
 #[derive(Debug, Args)]
-pub struct InspectArguments {
-    /// A zip, an OCI layout, an OCI or Docker archive, or an image in a registry: HOST/REPOSITORY:TAG
+pub(crate) struct InspectArguments {
+    /// Zip, OCI layout, OCI or Docker archive, or image in a registry (HOST/REPOSITORY:TAG)
     #[arg(value_name = "ARTIFACT|REF", value_hint = ValueHint::AnyPath)]
     artifact: String,
     #[command(flatten)]
@@ -31,19 +31,21 @@ pub struct InspectArguments {
     /// List every file
     #[arg(long)]
     files: bool,
-    /// Draw a treemap into a file: one HTML page that needs nothing else
+    /// Write a treemap to this file, as a self-contained HTML page
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
 }
 
 /// How artifacts are read.
 #[derive(Debug, Args)]
-pub struct ReadingArguments {
-    /// The platform of an image, for instance linux/arm64 [default: the first of the index]
+pub(crate) struct ReadingArguments {
+    /// Read the image for this platform [default: the first of the index]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
-    /// A host to speak plain HTTP to; this machine needs no flag
-    #[arg(long, value_name = "HOST")]
+    /// Use plain HTTP for this registry host
+    ///
+    /// Registries on this machine (localhost) need no flag.
+    #[arg(long, value_name = "HOST", hide_short_help = true)]
     insecure_registry: Vec<String>,
 }
 
@@ -52,7 +54,7 @@ impl ReadingArguments {
     ///
     /// # Errors
     /// No cache folder is known.
-    pub fn settings(self, global: &GlobalArguments) -> Result<ArtifactSettings, CliError> {
+    pub(crate) fn settings(self, global: &GlobalArguments) -> Result<ArtifactSettings, CliError> {
         Ok(ArtifactSettings {
             platform: self.platform,
             registry: RegistrySettings { insecure: self.insecure_registry, create_repositories: false },
@@ -66,7 +68,7 @@ impl ReadingArguments {
 ///
 /// # Errors
 /// See [`artifact::inspect`].
-pub fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let name = ArtifactName::find(&arguments.artifact)?;
     let settings = arguments.reading.settings(global)?;
     let inspected = artifact::inspect(name, &settings, &ProgressReporter::new(printer))?;

@@ -14,14 +14,14 @@ use crate::settings::LambdaSettings;
 
 /// Arguments of `pybundle lambda`.
 #[derive(Debug, Args)]
-pub struct LambdaArguments {
+pub(crate) struct LambdaArguments {
     #[command(flatten)]
     project: ProjectArguments,
+    /// Show what would be built and why; download and write no files
+    #[arg(long, display_order = 61)]
+    dry_run: bool,
     #[command(flatten)]
     options: LambdaOptions,
-    /// Say what would be built and why; fetch no file and write nothing
-    #[arg(long, help_heading = "Output")]
-    dry_run: bool,
 }
 
 impl LambdaArguments {
@@ -29,7 +29,7 @@ impl LambdaArguments {
     ///
     /// # Errors
     /// See [`ProjectArguments::settings`].
-    pub fn settings(self, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
+    pub(crate) fn settings(self, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
         self.project.settings(&self.options, global)
     }
 }
@@ -38,7 +38,7 @@ impl LambdaArguments {
 ///
 /// # Errors
 /// See [`build::lambda`].
-pub fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let dry_run = arguments.dry_run;
     let settings = arguments.settings(global)?;
     if dry_run {

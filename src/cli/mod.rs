@@ -14,6 +14,7 @@ mod documents;
 mod environment;
 mod error;
 mod format;
+mod help;
 mod image;
 mod init;
 mod inspect;
@@ -31,21 +32,17 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 use error::CliError;
 use printer::Printer;
 
-/// What a command ends with.
-const EXIT_STATUS: &str = "\
-Exit status:
-  0  done
-  1  failed, or found what `verify` and `diff --exit-code` look for
-  2  wrong usage: nothing was done";
-
-/// Turn what a Python project has locked into what is deployed
+/// Build AWS Lambda zips and OCI images from a Python project's lock file
+///
+/// pybundle selects the locked distributions for a target, fetches and verifies them, and writes a deterministic Lambda zip
+/// or a layered OCI image. It needs neither Python nor Docker.
 #[derive(Debug, Parser)]
-#[command(name = "pybundle", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_STATUS)]
+#[command(name = "pybundle", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,41 +52,50 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build a deterministic AWS Lambda zip
+    /// Build an AWS Lambda zip from a project's lock file
     Lambda(Box<lambda::LambdaArguments>),
-    /// Build a layered OCI image, for one platform or several, and push it
+    /// Build a layered OCI image from a project's lock file, and push it
     Image(Box<image::ImageArguments>),
-    /// Build every target of a project, or of all projects of a workspace, side by side
+    /// Build the targets that [tool.pybundle] configures
+    ///
+    /// Targets are built side by side. A failing target does not stop the others.
     Build(Box<build::BuildArguments>),
-    /// Push an image that was built before
+    /// Push an OCI layout or an archive to a registry
     Push(push::PushArguments),
-    /// Show what would be bundled: each distribution, its wheel, the tag that matched, and why it is there
+    /// Show which distributions would be bundled, and why
+    ///
+    /// For each distribution: its version, the size of its wheel, the compatibility tag that matched and what requires it.
     Plan(Box<plan::PlanArguments>),
-    /// Show what is in an artifact, the largest first
+    /// Show the contents of an artifact, largest first
     Inspect(inspect::InspectArguments),
-    /// Show what differs between two artifacts: distributions, files, configuration, sizes
+    /// Show the differences between two artifacts
+    ///
+    /// Distributions, files, the configuration of images, and sizes are compared.
     Diff(diff::DiffArguments),
-    /// Check that an artifact is as it should be, and that it comes out of its project again
+    /// Verify an artifact, or rebuild it and compare every byte
+    ///
+    /// The artifact is checked against its own records. If a project is given, the artifact is also built again and compared.
     Verify(verify::VerifyArguments),
     /// Write the configuration and a CI workflow for a project
     Init(init::InitArguments),
-    /// Show what is configured, and where
+    /// Show the configuration of a project, and where each value is set
     Config(config::ConfigArguments),
-    /// List and show the built-in targets
+    /// List and show the built-in profiles
     Profile(profile::ProfileArguments),
-    /// Look after the cache
+    /// Manage the cache
     Cache(cache::CacheArguments),
-    /// Print the JSON schema of what --json prints
+    /// Print the JSON schema of a document that --json prints
     Schema(schema::SchemaArguments),
     /// Print a shell completion script
     Completions(completions::CompletionsArguments),
-    /// Write the manual pages of all commands
+    /// Write the manual pages of all commands to a directory
     Man(man::ManArguments),
 }
 
 /// Parses the command line, runs it, and returns the exit status, which [the crate](crate#what-scripts-rely-on) documents.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return printer::usage(&error),
     };

@@ -14,7 +14,7 @@ use crate::settings::LambdaSettings;
 
 /// Arguments of `pybundle plan`.
 #[derive(Debug, Args)]
-pub struct PlanArguments {
+pub(crate) struct PlanArguments {
     #[command(flatten)]
     project: ProjectArguments,
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct PlanArguments {
 ///
 /// # Errors
 /// See [`build::plan`] and [`build::plan_image`].
-pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let PlanArguments { project, options } = arguments;
     let kind = match &project.target {
         Some(name) => {
@@ -46,19 +46,19 @@ pub fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer
 ///
 /// # Errors
 /// See [`build::plan`].
-pub fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
     let report = build::plan(settings, &Opened::default(), &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 
 /// Adds the plan of a function.
-pub fn planned(report: &PlanReport, page: &mut TextPage) {
+pub(crate) fn planned(report: &PlanReport, page: &mut TextPage) {
     table(report, &report.target.runtime, page);
     report.outputs.iter().for_each(|output| page.line(&format!("would write {}", output.display())));
 }
 
 /// Adds the rows of a plan for a runtime.
-pub fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
+pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
     let target = &report.target;
     page.headline(
         &format!("{} for {runtime} on {}", report.project, target.architecture),

@@ -24,7 +24,7 @@ const DIM: Style = Style::new().dimmed();
 /// Prints results on standard output, and all else on standard error. Colours appear on a terminal only, unless the
 /// arguments or the environment have it otherwise.
 #[derive(Debug, Clone, Copy)]
-pub struct Printer {
+pub(crate) struct Printer {
     format: OutputFormat,
     quiet: bool,
     verbose: bool,
@@ -33,7 +33,7 @@ pub struct Printer {
 
 /// How it is shown that something goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProgressMode {
+pub(crate) enum ProgressMode {
     /// By a bar, on a terminal.
     Bars,
     /// By lines, where there is no terminal.
@@ -44,42 +44,42 @@ pub enum ProgressMode {
 
 /// Lines of a result, to be printed together.
 #[derive(Debug, Default)]
-pub struct TextPage(String);
+pub(crate) struct TextPage(String);
 
 impl TextPage {
     /// Makes an empty page.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Adds a line in bold, with a dim remark after it.
-    pub fn headline(&mut self, text: &str, remark: &str) {
+    pub(crate) fn headline(&mut self, text: &str, remark: &str) {
         self.0.push_str(&format!("{STRONG}{text}{STRONG:#}  {DIM}{remark}{DIM:#}\n"));
     }
 
     /// Adds a line in bold.
-    pub fn heading(&mut self, text: &str) {
+    pub(crate) fn heading(&mut self, text: &str) {
         self.line(&format!("  {STRONG}{text}{STRONG:#}"));
     }
 
     /// Adds a line with a label before it.
-    pub fn field(&mut self, label: &str, value: &str) {
+    pub(crate) fn field(&mut self, label: &str, value: &str) {
         self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
     }
 
     /// Adds an indented line, with where it comes from dimly after it.
-    pub fn stated(&mut self, text: &str, source: &str) {
+    pub(crate) fn stated(&mut self, text: &str, source: &str) {
         self.line(&format!("  {text}  {DIM}# {source}{DIM:#}"));
     }
 
     /// Adds a line.
-    pub fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         self.0.push_str(text);
         self.0.push('\n');
     }
 
     /// Adds rows as [`table`](Self::table) does, the first of which is a dim head; a space precedes each.
-    pub fn table_with_head<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
+    pub(crate) fn table_with_head<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
         let mut table = Self::new();
         table.table(rows, right);
         for (index, line) in table.0.lines().enumerate() {
@@ -91,7 +91,7 @@ impl TextPage {
     }
 
     /// Adds rows whose columns are aligned: the first to the left, those that `right` names to the right.
-    pub fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
+    pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: [usize; N] = std::array::from_fn(width);
         for row in rows {
@@ -110,7 +110,7 @@ impl Printer {
     ///
     /// # Errors
     /// They, or the environment, ask for no form that there is.
-    pub fn new(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
+    pub(crate) fn new(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
         color(arguments.color);
         Ok(Self {
             format: OutputFormat::of(arguments)?,
@@ -125,7 +125,7 @@ impl Printer {
     }
 
     /// Makes a printer for what is wrong with arguments, as far as they can be told without having been parsed.
-    pub fn unparsed() -> Self {
+    pub(crate) fn unparsed() -> Self {
         let stated = environment::option("color").and_then(|text| ColorWhen::from_str(&text, true).ok());
         color(stated.unwrap_or(ColorWhen::Auto));
         let format = OutputFormat::of_refused();
@@ -133,18 +133,18 @@ impl Printer {
     }
 
     /// Returns how progress is shown.
-    pub fn progress(&self) -> ProgressMode {
+    pub(crate) fn progress(&self) -> ProgressMode {
         self.progress
     }
 
     /// Returns how many characters a line may have: as many as the terminal shows, else what `COLUMNS` says, else 80.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
         terminal.filter(|columns| *columns > 0).or_else(environment::columns).unwrap_or(80)
     }
 
     /// Returns whether the user asked for more.
-    pub fn is_verbose(&self) -> bool {
+    pub(crate) fn is_verbose(&self) -> bool {
         self.verbose
     }
 
@@ -152,7 +152,7 @@ impl Printer {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut TextPage)) -> Result<(), CliError> {
+    pub(crate) fn result(&self, document: &impl Serialize, page: impl FnOnce(&mut TextPage)) -> Result<(), CliError> {
         if self.format == OutputFormat::Json {
             return self.document(document);
         }
@@ -169,7 +169,7 @@ impl Printer {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn text(&self, document: &impl Serialize, text: &str) -> Result<(), CliError> {
+    pub(crate) fn text(&self, document: &impl Serialize, text: &str) -> Result<(), CliError> {
         if self.format == OutputFormat::Json { self.document(document) } else { self.raw(text.as_bytes()) }
     }
 
@@ -177,7 +177,7 @@ impl Printer {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
+    pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
         let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
         json.push(b'\n');
         self.raw(&json)
@@ -187,18 +187,18 @@ impl Printer {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
         let mut output = io::stdout().lock();
         ignore_closed_pipe(output.write_all(bytes).and_then(|()| output.flush()))
     }
 
     /// Prints a warning.
-    pub fn warning(&self, message: &str) {
+    pub(crate) fn warning(&self, message: &str) {
         self.warn("", message);
     }
 
     /// Prints a warning about one of several targets.
-    pub fn warning_of(&self, target: &str, message: &str) {
+    pub(crate) fn warning_of(&self, target: &str, message: &str) {
         self.warn(&format!("{target}: "), message);
     }
 
@@ -213,17 +213,17 @@ impl Printer {
     }
 
     /// Prints what goes on.
-    pub fn remark(&self, text: &str) {
+    pub(crate) fn remark(&self, text: &str) {
         anstream::eprintln!("{DIM}{text}{DIM:#}");
     }
 
     /// Prints an error with its causes, and what to do about it.
-    pub fn error(&self, error: &CliError) {
+    pub(crate) fn error(&self, error: &CliError) {
         self.explain("", &error.report());
     }
 
     /// Prints why one of several targets failed.
-    pub fn failure(&self, target: &str, error: &ErrorReport) {
+    pub(crate) fn failure(&self, target: &str, error: &ErrorReport) {
         self.explain(&format!("{target}: "), error);
     }
 
@@ -266,7 +266,7 @@ fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), CliError> {
 }
 
 /// Prints what the arguments' parser has to say: help and version, or what was wrong.
-pub fn usage(message: &clap::Error) -> ExitCode {
+pub(crate) fn usage(message: &clap::Error) -> ExitCode {
     let printer = Printer::unparsed();
     if !message.use_stderr() {
         // Nobody is left to tell when even this cannot be printed.
@@ -285,7 +285,7 @@ pub fn usage(message: &clap::Error) -> ExitCode {
 }
 
 /// Returns a size for people: `12.3 MiB`.
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -301,7 +301,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// Returns a text in which every character can be seen: what an artifact says may hold anything.
-pub fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let shown = |character: char| match character {
         '"' | '\'' | '\\' => character.to_string(),
         other => other.escape_debug().to_string(),
@@ -310,7 +310,7 @@ pub fn visible(text: &str) -> String {
 }
 
 /// Returns a text with at most so many characters: what is too long loses its middle.
-pub fn shortened(text: &str, width: usize) -> String {
+pub(crate) fn shortened(text: &str, width: usize) -> String {
     let characters: Vec<char> = text.chars().collect();
     if characters.len() <= width {
         return text.to_owned();
@@ -322,7 +322,7 @@ pub fn shortened(text: &str, width: usize) -> String {
 }
 
 /// Returns a count and its noun: `1 file`, `2 files`.
-pub fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

@@ -12,7 +12,7 @@ use crate::report::{
 
 /// Arguments of `pybundle profile`.
 #[derive(Debug, Args)]
-pub struct ProfileArguments {
+pub(crate) struct ProfileArguments {
     #[command(subcommand)]
     command: ProfileCommand,
 }
@@ -21,9 +21,9 @@ pub struct ProfileArguments {
 enum ProfileCommand {
     /// List the built-in profiles
     List,
-    /// Print a built-in profile, to start one of your own from
+    /// Print a built-in profile as TOML
     Show {
-        /// The profile, for instance python3.13
+        /// Name of the profile, such as python3.13
         name: String,
     },
 }
@@ -32,7 +32,7 @@ enum ProfileCommand {
 ///
 /// # Errors
 /// There is no profile of the name.
-pub fn run(arguments: ProfileArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: ProfileArguments, printer: &Printer) -> Result<(), CliError> {
     match arguments.command {
         ProfileCommand::List => {
             let profiles = Profile::all().iter().map(description).collect();

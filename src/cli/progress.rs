@@ -10,7 +10,7 @@ use crate::redact;
 use crate::report::{Phase, Reporter};
 
 /// Shows one phase at a time, and keeps the warnings for the report.
-pub struct ProgressReporter<'a> {
+pub(crate) struct ProgressReporter<'a> {
     printer: &'a Printer,
     current: Mutex<Option<(Phase, ProgressBar)>>,
     steps: StepReporter,
@@ -19,13 +19,13 @@ pub struct ProgressReporter<'a> {
 
 impl<'a> ProgressReporter<'a> {
     /// Makes a reporter that shows what `printer` allows.
-    pub fn new(printer: &'a Printer) -> Self {
+    pub(crate) fn new(printer: &'a Printer) -> Self {
         let steps = StepReporter::new(*printer, "");
         Self { printer, current: Mutex::new(None), steps, warnings: Mutex::new(Vec::new()) }
     }
 
     /// Returns what was warned of.
-    pub fn warnings(self) -> Vec<String> {
+    pub(crate) fn warnings(self) -> Vec<String> {
         self.warnings.into_inner().unwrap_or_default()
     }
 

@@ -14,11 +14,11 @@ use crate::report::PushedReport;
 
 /// Arguments of `pybundle push`.
 #[derive(Debug, Args)]
-pub struct PushArguments {
-    /// An OCI layout or an archive, as a path or as oci:DIR, oci-archive:FILE or docker-archive:FILE
+pub(crate) struct PushArguments {
+    /// OCI layout or archive: a path, oci:DIR, oci-archive:FILE or docker-archive:FILE
     #[arg(value_name = "ARTIFACT", value_hint = ValueHint::AnyPath)]
     artifact: String,
-    /// The names to push it under: HOST/REPOSITORY:TAG
+    /// Names to push it under: HOST/REPOSITORY:TAG
     #[arg(value_name = "REF", required = true)]
     references: Vec<Reference>,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub struct PushArguments {
 ///
 /// # Errors
 /// See [`build::push`].
-pub fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
     let artifact = ArtifactFile::find(&arguments.artifact).map_err(build::BuildError::from)?;
     let settings = arguments.registry.into();
     let progress = ProgressReporter::new(printer);
@@ -41,7 +41,7 @@ pub fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> 
 }
 
 /// Adds what came of a push, and what to deploy.
-pub fn fields(report: &PushedReport, page: &mut TextPage) {
+pub(crate) fn fields(report: &PushedReport, page: &mut TextPage) {
     for tag in &report.tags {
         let parts = [
             (tag.uploaded, format!("uploaded ({})", size(tag.uploaded_bytes))),

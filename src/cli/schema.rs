@@ -72,8 +72,8 @@ fn configuration(_: &DocumentSchema, printer: &Printer) -> Result<(), CliError> 
 
 /// Arguments of `pybundle schema`.
 #[derive(Debug, Args)]
-pub struct SchemaArguments {
-    /// The document [default: list them]
+pub(crate) struct SchemaArguments {
+    /// Name of the document [default: list all]
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(DOCUMENTS.iter().map(|document| document.name)))]
     name: Option<String>,
 }
@@ -82,7 +82,7 @@ pub struct SchemaArguments {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn run(arguments: SchemaArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: SchemaArguments, printer: &Printer) -> Result<(), CliError> {
     if let Some(document) = DOCUMENTS.iter().find(|document| arguments.name.as_deref() == Some(document.name)) {
         return (document.print)(document, printer);
     }

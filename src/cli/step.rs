@@ -17,7 +17,7 @@ const LASTING: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The steps of one piece of work, one after another.
-pub struct StepReporter {
+pub(crate) struct StepReporter {
     printer: Printer,
     /// Whose they are: a target's name, or nothing.
     label: String,
@@ -26,13 +26,13 @@ pub struct StepReporter {
 
 impl StepReporter {
     /// Makes steps that are told of as `printer` allows, each after a label if there is one.
-    pub fn new(printer: Printer, label: &str) -> Self {
+    pub(crate) fn new(printer: Printer, label: &str) -> Self {
         let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
         Self { printer, label, current: Mutex::new(None) }
     }
 
     /// Begins a step.
-    pub fn start(&self, phase: Phase, total: u64) {
+    pub(crate) fn start(&self, phase: Phase, total: u64) {
         if self.printer.progress() != ProgressMode::Lines {
             return;
         }
@@ -46,7 +46,7 @@ impl StepReporter {
     }
 
     /// Counts what is done.
-    pub fn advance(&self, phase: Phase, amount: u64) {
+    pub(crate) fn advance(&self, phase: Phase, amount: u64) {
         if let Ok(current) = self.current.lock()
             && let Some((_, step)) = current.as_ref().filter(|(current, _)| *current == phase)
         {
@@ -55,7 +55,7 @@ impl StepReporter {
     }
 
     /// Ends a step.
-    pub fn finish(&self, phase: Phase) {
+    pub(crate) fn finish(&self, phase: Phase) {
         let ended = self.current.lock().ok().and_then(|mut current| current.take_if(|(current, _)| *current == phase));
         if let Some((_, RunningStep { amount, began, clock })) = ended {
             // Nothing may be said of it after its end.

@@ -10,7 +10,7 @@ use crate::redact;
 use crate::report::{Phase, Reporter};
 
 /// One display for several targets: a bar that counts them, and names those that are being built.
-pub struct TargetsProgress<'a> {
+pub(crate) struct TargetsProgress<'a> {
     printer: &'a Printer,
     names: Vec<String>,
     bar: Option<ProgressBar>,
@@ -18,7 +18,7 @@ pub struct TargetsProgress<'a> {
 }
 
 /// What one of several targets reports to: its warnings say whose they are.
-pub struct TargetReporter<'a> {
+pub(crate) struct TargetReporter<'a> {
     targets_progress: &'a TargetsProgress<'a>,
     position: usize,
     steps: StepReporter,
@@ -27,7 +27,7 @@ pub struct TargetReporter<'a> {
 
 impl<'a> TargetsProgress<'a> {
     /// Makes a display for targets of these names.
-    pub fn new(printer: &'a Printer, names: Vec<String>) -> Self {
+    pub(crate) fn new(printer: &'a Printer, names: Vec<String>) -> Self {
         let bar = (printer.progress() == ProgressMode::Bars).then(|| {
             let bar = ProgressBar::with_draw_target(Some(names.len() as u64), ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("  building [{bar:30}] {pos} of {len}  {msg}") {
@@ -39,14 +39,14 @@ impl<'a> TargetsProgress<'a> {
     }
 
     /// Returns what a target reports to, and shows that it has begun.
-    pub fn reporter(&'a self, position: usize) -> TargetReporter<'a> {
+    pub(crate) fn reporter(&'a self, position: usize) -> TargetReporter<'a> {
         self.show(|active| active.push(position));
         let steps = StepReporter::new(*self.printer, &self.names[position]);
         TargetReporter { targets_progress: self, position, steps, warnings: Mutex::new(Vec::new()) }
     }
 
     /// Shows that a target has ended.
-    pub fn finished(&self, position: usize) {
+    pub(crate) fn finished(&self, position: usize) {
         self.show(|active| active.retain(|active| *active != position));
         if let Some(bar) = &self.bar {
             bar.inc(1);
@@ -54,7 +54,7 @@ impl<'a> TargetsProgress<'a> {
     }
 
     /// Removes the display.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -71,7 +71,7 @@ impl<'a> TargetsProgress<'a> {
 
 impl TargetReporter<'_> {
     /// Returns what was warned of.
-    pub fn warnings(self) -> Vec<String> {
+    pub(crate) fn warnings(self) -> Vec<String> {
         self.warnings.into_inner().unwrap_or_default()
     }
 }

@@ -21,13 +21,12 @@ const SHOWN: usize = 10;
 
 /// Arguments of `pybundle verify`.
 #[derive(Debug, Args)]
-#[command(override_usage = "pybundle verify <ARTIFACT|REF> [PROJECT [the flags that it was built with]]")]
-pub struct VerifyArguments {
-    /// A zip, an OCI layout, an OCI or Docker archive, or an image in a registry: HOST/REPOSITORY:TAG
+#[command(override_usage = "pybundle verify <ARTIFACT|REF> [PROJECT [OPTIONS THAT IT WAS BUILT WITH]]")]
+pub(crate) struct VerifyArguments {
+    /// Zip, OCI layout, OCI or Docker archive, or image in a registry (HOST/REPOSITORY:TAG)
     #[arg(value_name = "ARTIFACT|REF", value_hint = ValueHint::AnyPath)]
     artifact: String,
-    /// The project's folder, and the flags of `pybundle lambda` or `pybundle image` that the artifact was built with: it
-    /// is built again, and the bytes are compared
+    /// Directory of the project, and the options of `pybundle lambda` or `pybundle image` that the artifact was built with
     #[arg(value_name = "PROJECT", trailing_var_arg = true, allow_hyphen_values = true)]
     project: Vec<String>,
 }
@@ -36,7 +35,7 @@ pub struct VerifyArguments {
 #[derive(Debug, Parser)]
 #[command(name = "pybundle verify", disable_help_flag = true)]
 struct TrailingArguments {
-    /// A host to speak plain HTTP to
+    /// Use plain HTTP for this registry host
     #[arg(long, value_name = "HOST")]
     insecure_registry: Vec<String>,
     #[command(flatten)]
@@ -57,7 +56,7 @@ struct RebuildArguments<A: Args> {
 ///
 /// # Errors
 /// See [`artifact::verify`]; or something is wrong with the artifact.
-pub fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Result<ExitCode, CliError> {
+pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Result<ExitCode, CliError> {
     let VerifyArguments { artifact, project } = arguments;
     let words: Vec<&str> = std::iter::once("pybundle").chain(project.iter().map(String::as_str)).collect();
     let name = ArtifactName::find(&artifact)?;

@@ -13,13 +13,13 @@ use crate::settings::{DocumentSettings, Environment, RegistrySettings};
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Output")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct DocumentOptions {
-    /// Make a bill of materials: beside a zip, attached to an image [default: none]
+pub(crate) struct DocumentOptions {
+    /// Write an SBOM beside a zip, or attach it to an image [default: none]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    pub sbom: Option<SbomChoice>,
-    /// State what the artifact was built from, as SLSA provenance: beside a zip, attached to an image
-    #[arg(long)]
-    pub provenance: bool,
+    pub(crate) sbom: Option<SbomChoice>,
+    /// Write SLSA provenance beside a zip, or attach it to an image
+    #[arg(long, hide_short_help = true)]
+    pub(crate) provenance: bool,
 }
 
 impl DocumentOptions {
@@ -40,15 +40,17 @@ impl DocumentOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Registry")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct RegistryAccessOptions {
-    /// A host to speak plain HTTP to; this machine needs no flag
-    #[arg(long, value_name = "HOST")]
+pub(crate) struct RegistryAccessOptions {
+    /// Use plain HTTP for this registry host
+    ///
+    /// Registries on this machine (localhost) need no flag.
+    #[arg(long, value_name = "HOST", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub insecure_registry: Vec<String>,
+    pub(crate) insecure_registry: Vec<String>,
     /// Create the repository if it is missing (Amazon ECR)
-    #[arg(long)]
-    pub create_repo: bool,
+    #[arg(long, hide_short_help = true)]
+    pub(crate) create_repo: bool,
 }
 
 impl From<RegistryAccessOptions> for RegistrySettings {

@@ -17,9 +17,9 @@ use crate::settings::{ConfiguredAt, Environment, Settings};
 
 /// What a project and its workspace configure.
 #[derive(Debug, Clone)]
-pub struct ProjectConfiguration {
+pub(crate) struct ProjectConfiguration {
     /// The project's pyproject.toml, which need not exist.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// How the project is called: by its name, or else by its folder.
     member: String,
     /// The files that were read: the workspace root's, if that is another, and the project's, each with how its folder is
@@ -33,14 +33,14 @@ pub struct ProjectConfiguration {
 /// A target as its own table states it.
 #[derive(Debug, Clone)]
 pub(super) struct ConfiguredTarget {
-    pub kind: TargetKind,
-    pub extends: Option<String>,
-    pub values: OptionValues,
+    pub(crate) kind: TargetKind,
+    pub(crate) extends: Option<String>,
+    pub(crate) values: OptionValues,
 }
 
 /// The values of a target, and of what it extends.
 #[derive(Debug, Clone)]
-pub struct ResolvedOptions {
+pub(crate) struct ResolvedOptions {
     target: Option<String>,
     /// Those of what it extends, what is extended first before the others.
     extended: Vec<OptionValues>,
@@ -53,7 +53,7 @@ impl ProjectConfiguration {
     ///
     /// # Errors
     /// A project cannot be read, or a table of `[tool.pybundle]` is wrong.
-    pub fn read(project: &Path, package: Option<&DistributionName>) -> Result<Self, ConfigurationError> {
+    pub(crate) fn read(project: &Path, package: Option<&DistributionName>) -> Result<Self, ConfigurationError> {
         let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
         let member = package.and_then(|name| workspace.member(name)).unwrap_or_else(|| workspace.current());
         Self::of_member(project, &workspace, member)
@@ -63,7 +63,7 @@ impl ProjectConfiguration {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn of_workspace(project: &Path) -> Result<Vec<(PathBuf, Self)>, ConfigurationError> {
+    pub(crate) fn of_workspace(project: &Path) -> Result<Vec<(PathBuf, Self)>, ConfigurationError> {
         let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
         let read = |member: &Member| {
             let folder = shown(project, &workspace.folder(member));
@@ -114,18 +114,18 @@ impl ProjectConfiguration {
     ///
     /// # Errors
     /// A table of `[tool.pybundle]` was wrong.
-    pub fn before(&self, text: &dyn Fn(&Path) -> Option<String>) -> Result<Self, ConfigurationError> {
+    pub(crate) fn before(&self, text: &dyn Fn(&Path) -> Option<String>) -> Result<Self, ConfigurationError> {
         let text = |path: &Path| Ok(text(path).unwrap_or_default());
         Self::of_files(self.member.clone(), self.files.clone(), &text)
     }
 
     /// Returns how the project is called: by its name, or else by its folder.
-    pub fn member(&self) -> &str {
+    pub(crate) fn member(&self) -> &str {
         &self.member
     }
 
     /// Returns the names of the targets with their kinds, in the order of the names.
-    pub fn targets(&self) -> impl Iterator<Item = (&str, TargetKind)> {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (&str, TargetKind)> {
         self.targets.iter().map(|(name, target)| (name.as_str(), target.kind))
     }
 
@@ -133,7 +133,7 @@ impl ProjectConfiguration {
     ///
     /// # Errors
     /// There is no such target.
-    pub fn kind(&self, name: &str) -> Result<TargetKind, ConfigurationError> {
+    pub(crate) fn kind(&self, name: &str) -> Result<TargetKind, ConfigurationError> {
         Ok(self.target(name)?.kind)
     }
 
@@ -149,7 +149,7 @@ impl ProjectConfiguration {
     ///
     /// # Errors
     /// There is no such target, or it is of another kind.
-    pub fn resolve<O: TargetOptions>(
+    pub(crate) fn resolve<O: TargetOptions>(
         &self,
         target: Option<&str>,
         flags: &O,
@@ -207,13 +207,13 @@ impl ProjectConfiguration {
 
 impl ResolvedOptions {
     /// Returns what is in force.
-    pub fn values(&self) -> &OptionValues {
+    pub(crate) fn values(&self) -> &OptionValues {
         &self.own
     }
 
     /// Returns a key whose value is another than before, of the target or of what it extends; where it is stated does not
     /// matter.
-    pub fn differs_from(&self, before: &Self) -> Option<String> {
+    pub(crate) fn differs_from(&self, before: &Self) -> Option<String> {
         if self.extended.len() != before.extended.len() {
             return Some("extends".to_owned());
         }
@@ -226,7 +226,7 @@ impl ResolvedOptions {
     }
 
     /// Returns where the base of an image is stated, if a file does.
-    pub fn base_at(&self) -> Option<ConfiguredAt> {
+    pub(crate) fn base_at(&self) -> Option<ConfiguredAt> {
         match self.own.0.get("base")?.sources.last()? {
             ValueSource::File { path, table, .. } => {
                 let keys = table.iter().cloned().chain(["base".to_owned()]).collect();
@@ -237,7 +237,7 @@ impl ResolvedOptions {
     }
 
     /// Returns what the environment says in the place of keys.
-    pub fn variables(environment: &Environment) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub(crate) fn variables(environment: &Environment) -> impl Iterator<Item = (&'static str, &'static str)> {
         precedence::variables(|variable| environment.get(variable).is_some())
     }
 
@@ -245,7 +245,7 @@ impl ResolvedOptions {
     ///
     /// # Errors
     /// Values of several places do not fit together.
-    pub fn settings<O: TargetOptions>(&self, invocation: &Invocation) -> Result<O::Settings, SettingsError> {
+    pub(crate) fn settings<O: TargetOptions>(&self, invocation: &Invocation) -> Result<O::Settings, SettingsError> {
         let options = |values: &OptionValues| -> Result<O, ConfigurationError> {
             values.options().map_err(|error| ConfigurationError::Together(redact::text(error.message())))
         };

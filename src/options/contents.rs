@@ -14,42 +14,54 @@ use crate::trim::SlimRule;
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Application")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct ApplicationOptions {
-    /// A file or folder of the application, and where it goes [default: its modules and packages, or src/]
+pub(crate) struct ApplicationOptions {
+    /// Include these application files [default: modules and packages, or src/]
+    ///
+    /// PATH is a file or a directory, DEST where it goes in the artifact. Paths on the command line are relative to the
+    /// project.
     #[arg(long, value_name = "PATH[:DEST]")]
-    pub include: Vec<Include>,
-    /// Leave out what matches, in the form of .gitignore
+    pub(crate) include: Vec<Include>,
+    /// Exclude application files that match a .gitignore pattern
     #[arg(long, value_name = "GLOB")]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
 }
 
 /// What becomes of the files of distributions.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Contents")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct ContentOptions {
-    /// Leave out of dependencies what nothing needs at run time: all of it, or only tests, stubs, headers, sources, docs
-    /// or bytecode; of your own files, --exclude decides
+pub(crate) struct ContentOptions {
+    /// Omit files of dependencies that are not needed at run time
+    ///
+    /// RULE is tests, stubs, headers, sources, docs or bytecode [default: all of them]. Application files are not affected:
+    /// use --exclude.
     #[arg(
         long, value_name = "RULE,…", value_delimiter = ',', num_args = 0..=1, require_equals = true,
         default_missing_value = "tests,stubs,headers,sources,docs,bytecode"
     )]
     #[serde(with = "rules")]
     #[schemars(with = "rules::SlimValue")]
-    pub slim: Vec<SlimRule>,
-    /// Drop the debug sections of compiled files
-    #[arg(long)]
-    pub strip: bool,
-    /// Compile sources to bytecode, with an interpreter of the target's version on this machine [default: for images
-    /// where there is one]
-    #[arg(long, overrides_with = "no_compile_bytecode", num_args = 0, default_missing_value = "true")]
-    pub compile_bytecode: Option<bool>,
-    /// Compile nothing
-    #[arg(long, overrides_with = "compile_bytecode")]
+    pub(crate) slim: Vec<SlimRule>,
+    /// Strip debug sections from compiled files
+    #[arg(long, hide_short_help = true)]
+    pub(crate) strip: bool,
+    /// Compile sources to bytecode [default: for images, if possible]
+    ///
+    /// This needs an interpreter of the target's Python version on this machine.
+    #[arg(
+        long,
+        overrides_with = "no_compile_bytecode",
+        num_args = 0,
+        default_missing_value = "true",
+        hide_short_help = true
+    )]
+    pub(crate) compile_bytecode: Option<bool>,
+    /// Do not compile sources to bytecode
+    #[arg(long, overrides_with = "compile_bytecode", hide_short_help = true)]
     #[serde(skip)]
-    pub no_compile_bytecode: bool,
+    pub(crate) no_compile_bytecode: bool,
 }
 
 impl ContentOptions {
@@ -63,15 +75,15 @@ impl ContentOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Audits")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct AuditOptions {
-    /// A module or a shared library that need not be in the artifact, because it is elsewhere at run time
-    #[arg(long, value_name = "NAME")]
+pub(crate) struct AuditOptions {
+    /// Allow this module or shared library to be missing from the artifact
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub allow_missing: Vec<String>,
-    /// Do not look for missing modules and shared libraries
-    #[arg(long)]
-    pub no_audit: bool,
+    pub(crate) allow_missing: Vec<String>,
+    /// Do not check for missing modules and shared libraries
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_audit: bool,
 }
 
 impl AuditOptions {

@@ -10,7 +10,7 @@ use crate::project::ProjectError;
 
 /// Options that cannot become settings.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidOption {
+pub(crate) enum InvalidOption {
     /// The location of an index or of files is none.
     #[error(transparent)]
     Location(#[from] InvalidLocation),
@@ -34,7 +34,7 @@ impl Hints for InvalidOption {
 
 /// What is wrong with the configuration in pyproject.toml.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigurationError {
+pub(crate) enum ConfigurationError {
     /// The project cannot be read.
     #[error(transparent)]
     Project(#[from] ProjectError),
@@ -150,7 +150,7 @@ impl Hints for ConfigurationError {
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     /// The configuration is wrong.
     #[error(transparent)]
     ProjectConfiguration(#[from] ConfigurationError),

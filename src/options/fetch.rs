@@ -17,26 +17,26 @@ use crate::settings::FetchSettings;
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Building")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct BuildOptions {
-    /// Build nothing: use wheels only
-    #[arg(long)]
-    pub no_build: bool,
-    /// Use only wheels of a distribution
-    #[arg(long, value_name = "NAME")]
+pub(crate) struct BuildOptions {
+    /// Do not build distributions; use wheels only
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_build: bool,
+    /// Do not build this distribution; use its wheels only
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub no_build_package: Vec<DistributionName>,
-    /// Use no wheels: build every distribution
-    #[arg(long, conflicts_with = "no_build")]
-    pub no_binary: bool,
-    /// Build a distribution, even if it has a wheel
-    #[arg(long, value_name = "NAME")]
+    pub(crate) no_build_package: Vec<DistributionName>,
+    /// Do not use wheels; build every distribution
+    #[arg(long, conflicts_with = "no_build", hide_short_help = true)]
+    pub(crate) no_binary: bool,
+    /// Do not use wheels of this distribution; build it
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub no_binary_package: Vec<DistributionName>,
-    /// Keep a copy of each wheel that is built in this folder
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub wheel_dir: Option<PathBuf>,
+    pub(crate) no_binary_package: Vec<DistributionName>,
+    /// Keep a copy of each wheel that is built in this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, hide_short_help = true)]
+    pub(crate) wheel_dir: Option<PathBuf>,
 }
 
 impl BuildOptions {
@@ -52,37 +52,53 @@ impl BuildOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Fetching")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct DownloadOptions {
-    /// Download nothing: no wheel, and nothing of a base. A push that is asked for still goes out
-    #[arg(long)]
-    pub offline: bool,
-    /// The index in the place of PyPI; its credentials apply to what is below it
+pub(crate) struct DownloadOptions {
+    /// Do not download anything: use cached files only
+    ///
+    /// An image is still pushed if --push is given.
+    #[arg(long, hide_short_help = true)]
+    pub(crate) offline: bool,
+    /// Use this index by default [default: PyPI] [env: UV_DEFAULT_INDEX]
+    ///
+    /// UV_INDEX_URL is read as well. The credentials of the URL apply to every URL below it.
     #[arg(long, visible_alias = "default-index", value_name = "URL")]
-    pub index_url: Option<String>,
-    /// Another index, asked before that one
-    #[arg(long, visible_alias = "index", value_name = "URL", action = ArgAction::Append)]
+    pub(crate) index_url: Option<String>,
+    /// Search this index before the default one [env: UV_INDEX]
+    ///
+    /// UV_EXTRA_INDEX_URL is read as well.
+    #[arg(
+        long, visible_alias = "index", value_name = "URL", action = ArgAction::Append, hide_short_help = true
+    )]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub extra_index_url: Vec<String>,
-    /// Ask no index
-    #[arg(long)]
-    pub no_index: bool,
-    /// A folder with files, preferred to the lock's addresses, or a page with links to files
-    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath)]
+    pub(crate) extra_index_url: Vec<String>,
+    /// Ignore all package indexes
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_index: bool,
+    /// Search this directory or HTML page for files [env: UV_FIND_LINKS]
+    ///
+    /// Files in a directory are preferred to the URLs in the lock.
+    #[arg(long, value_name = "DIR|URL", value_hint = ValueHint::DirPath, hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub find_links: Vec<String>,
-    /// Which of several indexes decides: first-index, unsafe-first-match or unsafe-best-match
-    #[arg(long, value_name = "STRATEGY")]
+    pub(crate) find_links: Vec<String>,
+    /// Choose how several indexes are searched [env: UV_INDEX_STRATEGY]
+    ///
+    /// STRATEGY is first-index, unsafe-first-match or unsafe-best-match, as for uv [default: first-index].
+    #[arg(long, value_name = "STRATEGY", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
-    pub index_strategy: Option<Strategy>,
-    /// Pass over files of an index that were uploaded after a date, a time, or a duration ago
-    #[arg(long, value_name = "DATE")]
-    pub exclude_newer: Option<String>,
-    /// Ask the `keyring` command for passwords
-    #[arg(long, value_name = "PROVIDER", value_parser = ["disabled", "subprocess"])]
-    pub keyring_provider: Option<String>,
+    pub(crate) index_strategy: Option<Strategy>,
+    /// Ignore files that were uploaded after this date [env: UV_EXCLUDE_NEWER]
+    ///
+    /// DATE is a date, a time, or a duration before now.
+    #[arg(long, value_name = "DATE", hide_short_help = true)]
+    pub(crate) exclude_newer: Option<String>,
+    /// Get passwords from the `keyring` command [env: UV_KEYRING_PROVIDER]
+    ///
+    /// [default: disabled]
+    #[arg(long, value_name = "PROVIDER", value_parser = ["disabled", "subprocess"], hide_short_help = true)]
+    pub(crate) keyring_provider: Option<String>,
 }
 
 impl DownloadOptions {

@@ -19,7 +19,7 @@ use crate::redact;
 
 /// `[tool.pybundle]` of one file.
 pub(super) struct ConfigurationFile {
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What relative paths of the file are relative to.
     folder: PathBuf,
     table: Table,
@@ -29,7 +29,7 @@ pub(super) struct ConfigurationFile {
 
 impl ConfigurationFile {
     /// Reads the text of a file; one that is no TOML states nothing.
-    pub fn of(text: &str, folder: &Path) -> Result<Self, ConfigurationError> {
+    pub(crate) fn of(text: &str, folder: &Path) -> Result<Self, ConfigurationError> {
         let path = folder.join(FILENAME);
         let table: Table = text.parse().unwrap_or_default();
         let configured = table.get("tool").and_then(|tool| tool.get("pybundle"));
@@ -47,7 +47,7 @@ impl ConfigurationFile {
     }
 
     /// Returns what the file states for every target of a kind.
-    pub fn shared(&mut self) -> Result<BTreeMap<TargetKind, OptionValues>, ConfigurationError> {
+    pub(crate) fn shared(&mut self) -> Result<BTreeMap<TargetKind, OptionValues>, ConfigurationError> {
         let table = std::mem::take(&mut self.table);
         let place = ["tool", "pybundle"];
         let mut shared = BTreeMap::from([
@@ -84,7 +84,7 @@ impl ConfigurationFile {
     }
 
     /// Returns the file's targets, whose kinds and extensions are checked.
-    pub fn targets(&mut self) -> Result<BTreeMap<String, ConfiguredTarget>, ConfigurationError> {
+    pub(crate) fn targets(&mut self) -> Result<BTreeMap<String, ConfiguredTarget>, ConfigurationError> {
         let Some((targets, line)) = self.targets.take() else { return Ok(BTreeMap::new()) };
         let Value::Table(tables) = targets else {
             return Err(self.value_error(

@@ -23,135 +23,145 @@ use crate::settings::{BaseChoice, ContainerSettings, ImageSettings, LayerCompres
 /// How many layers an image may have besides its base's, unless it is said.
 const MAX_LAYERS: NonZeroUsize = NonZeroUsize::new(24).expect("24 is not zero");
 
-/// What an image is made of.
+/// The options of `pybundle image`.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct ImageOptions {
-    /// What every kind of artifact has.
+pub(crate) struct ImageOptions {
+    // First, and without a heading: what most people need is at the top of the help.
     #[command(flatten)]
     #[serde(flatten)]
-    pub common: CommonOptions,
-    /// What it is for.
+    pub(crate) image: MainImageOptions,
     #[command(flatten)]
     #[serde(flatten)]
-    pub target: PlatformOptions,
-    /// How a container starts.
+    pub(crate) container: ContainerOptions,
     #[command(flatten)]
     #[serde(flatten)]
-    pub container: ContainerOptions,
-    /// Where it goes.
+    pub(crate) common: CommonOptions,
     #[command(flatten)]
     #[serde(flatten)]
-    pub output: OutputOptions,
-    /// How registries are talked to.
+    pub(crate) output: OutputOptions,
     #[command(flatten)]
     #[serde(flatten)]
-    pub registry: RegistryAccessOptions,
+    pub(crate) registry: RegistryAccessOptions,
 }
 
-/// What the image is for.
+/// What the image is called, where it goes, what it is built for and what it runs.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
-#[command(next_help_heading = "Target")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct PlatformOptions {
-    /// A built-in profile (service, distroless, lambda-image), or a TOML file of the same form [default: service]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub profile: Option<String>,
-    /// The platforms: linux/amd64, linux/arm64, or both with a comma between them [default: linux/amd64]
+pub(crate) struct MainImageOptions {
+    /// Name the image: HOST/REPOSITORY:TAG
+    #[arg(short, long, value_name = "REF")]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) tag: Vec<Reference>,
+    /// Push the image to the registries of its tags
+    #[arg(long)]
+    pub(crate) push: bool,
+    /// Write the image to an OCI layout or to an archive
+    ///
+    /// OUTPUT is oci:DIR, oci-archive:FILE or docker-archive:FILE [default: oci-archive:dist/NAME.tar, unless the image is
+    /// pushed].
+    #[arg(short, long, value_name = "OUTPUT", value_hint = ValueHint::AnyPath)]
+    #[serde(with = "texts::many")]
+    #[schemars(with = "OneOrMany")]
+    pub(crate) output: Vec<ImageOutput>,
+    /// Build for these platforms, separated by commas [default: linux/amd64]
+    ///
+    /// PLATFORM is linux/amd64 or linux/arm64.
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub platform: Vec<ImagePlatform>,
-    /// The version of Python [default: by .python-version, or the newest that requires-python and the base allow]
+    pub(crate) platform: Vec<ImagePlatform>,
+    /// Use this version of Python [default: the project's]
+    ///
+    /// Without this option, .python-version decides, or else the newest version that requires-python and the base allow.
     #[arg(long, value_name = "VERSION")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
-    pub python: Option<PythonVersion>,
-    /// The base: a reference, oci:DIR, oci-archive:FILE, docker-archive:FILE or scratch [default: the profile's]
+    pub(crate) python: Option<PythonVersion>,
+    /// Use this base image [default: the profile's]
+    ///
+    /// BASE is an image reference, oci:DIR, oci-archive:FILE, docker-archive:FILE or scratch.
     #[arg(long, value_name = "BASE")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
-    pub base: Option<BaseChoice>,
+    pub(crate) base: Option<BaseChoice>,
+    /// Set the entrypoint [default: the project's only console script]
+    ///
+    /// COMMAND is a command line or a JSON array; empty for no entrypoint.
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
+    pub(crate) entrypoint: Option<CommandArguments>,
+    /// Set the command, or the arguments of the entrypoint
+    ///
+    /// COMMAND is a command line or a JSON array; with the profile lambda-image, it is the handler.
+    #[arg(long, value_name = "COMMAND", alias = "handler", allow_hyphen_values = true)]
+    pub(crate) cmd: Option<CommandArguments>,
+    /// Use this built-in profile or TOML file [default: service]
+    ///
+    /// The built-in profiles are service, distroless and lambda-image.
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Target")]
+    pub(crate) profile: Option<String>,
 }
 
 /// How a container of the image starts.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Container")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct ContainerOptions {
-    /// The entrypoint: words, or a JSON array; empty for none [default: the project's only console script]
-    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
-    pub entrypoint: Option<CommandArguments>,
-    /// The command, or the entrypoint's arguments: words, or a JSON array; for lambda-image the handler
-    #[arg(long, value_name = "WORDS", alias = "handler", allow_hyphen_values = true)]
-    pub cmd: Option<CommandArguments>,
+pub(crate) struct ContainerOptions {
     /// Set an environment variable
     #[arg(long, value_name = "NAME=VALUE")]
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub env: Vec<NameValue>,
-    /// The user: UID, UID:GID, or a name that the image knows
+    pub(crate) env: Vec<NameValue>,
+    /// Set the user: UID, UID:GID, or a name that the image knows
     #[arg(long, value_name = "USER")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<texts::StringOrNumber>")]
-    pub user: Option<String>,
-    /// Add a user, with a group and a home, unless the base has it [default: UID 1000, and GID as UID]
-    #[arg(long, value_name = "NAME[:UID[:GID]]")]
+    pub(crate) user: Option<String>,
+    /// Add a user with a group and a home directory, if the base lacks it
+    ///
+    /// [default: UID 1000, and the GID equal to the UID]
+    #[arg(long, value_name = "NAME[:UID[:GID]]", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub add_user: Vec<NewUser>,
-    /// The folder that the process starts in
+    pub(crate) add_user: Vec<NewUser>,
+    /// Set the working directory
     #[arg(long, value_name = "DIR")]
-    pub workdir: Option<String>,
-    /// A port that the image exposes: 8000 or 53/udp
+    pub(crate) workdir: Option<String>,
+    /// Expose a port, such as 8000 or 53/udp
     #[arg(long, value_name = "PORT")]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub expose: Vec<Port>,
+    pub(crate) expose: Vec<Port>,
     /// Set a label
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", hide_short_help = true)]
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub label: Vec<NameValue>,
+    pub(crate) label: Vec<NameValue>,
     /// Set an annotation of the manifests
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", hide_short_help = true)]
     #[serde(with = "table")]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub annotation: Vec<NameValue>,
+    pub(crate) annotation: Vec<NameValue>,
 }
 
-/// Where the image goes.
+/// How the image is written, and what goes with it.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Output")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct OutputOptions {
-    /// A name of the image: HOST/REPOSITORY:TAG
-    #[arg(short, long, value_name = "REF")]
-    #[serde(with = "texts::many")]
-    #[schemars(with = "OneOrMany")]
-    pub tag: Vec<Reference>,
-    /// Push the image to where its names say
-    #[arg(long)]
-    pub push: bool,
-    /// Write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE [default: oci-archive:dist/NAME.tar, unless
-    /// it is pushed]
-    #[arg(short, long, value_name = "OUTPUT", value_hint = ValueHint::AnyPath)]
-    #[serde(with = "texts::many")]
-    #[schemars(with = "OneOrMany")]
-    pub output: Vec<ImageOutput>,
-    /// How layers are compressed [default: gzip]
-    #[arg(long, value_enum, value_name = "METHOD")]
-    pub compression: Option<CompressionMethod>,
-    /// How many layers there may be besides the base's [default: 24]
-    #[arg(long, value_name = "COUNT")]
-    pub max_layers: Option<NonZeroUsize>,
-    /// Write the image even if it is larger than its target takes
-    #[arg(long)]
-    pub allow_oversize: bool,
-    /// Which documents go with it.
+pub(crate) struct OutputOptions {
+    /// Compress layers with this method [default: gzip]
+    #[arg(long, value_enum, value_name = "METHOD", hide_short_help = true)]
+    pub(crate) compression: Option<CompressionMethod>,
+    /// Limit the number of layers on top of the base [default: 24]
+    #[arg(long, value_name = "COUNT", hide_short_help = true)]
+    pub(crate) max_layers: Option<NonZeroUsize>,
+    /// Write the image even if it exceeds the size limit of its target
+    #[arg(long, hide_short_help = true)]
+    pub(crate) allow_oversize: bool,
     #[command(flatten)]
     #[serde(flatten)]
-    pub documents: DocumentOptions,
+    pub(crate) documents: DocumentOptions,
 }
 
 impl TargetOptions for ImageOptions {
@@ -159,36 +169,36 @@ impl TargetOptions for ImageOptions {
     type Settings = ImageSettings;
 
     fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
-        self.target.base = self.target.base.take().map(|base| base.in_folder(folder));
-        for ImageOutput(file) in &mut self.output.output {
+        self.image.base = self.image.base.take().map(|base| base.in_folder(folder));
+        for ImageOutput(file) in &mut self.image.output {
             file.path = folder.join(&file.path);
         }
-        rebase_profile(&mut self.target.profile, folder);
+        rebase_profile(&mut self.image.profile, folder);
         self.common.rebase(folder)
     }
 
     fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { common, target, container, output, registry } = self;
+        let Self { image, container, common, output, registry } = self;
         let common = common.settings(profile, extends, invocation)?;
         let created = common.environment.get("SOURCE_DATE_EPOCH").map(str::parse).transpose()?.unwrap_or_default();
         let platforms: BTreeSet<_> =
-            target.platform.into_iter().map(|ImagePlatform(architecture)| architecture).collect();
-        if output.push && output.tag.is_empty() {
+            image.platform.into_iter().map(|ImagePlatform(architecture)| architecture).collect();
+        if image.push && image.tag.is_empty() {
             return Err(InvalidOption::PushWithoutTag(invocation.target.clone()));
         }
         Ok(ImageSettings {
             documents: output.documents.settings(&common.environment)?,
             common,
             platforms: if platforms.is_empty() { [Architecture::X86_64].into() } else { platforms },
-            python: target.python,
-            base: target.base,
-            tags: output.tag,
-            push: output.push,
-            outputs: output.output.into_iter().map(|ImageOutput(file)| file).collect(),
+            python: image.python,
+            base: image.base,
+            tags: image.tag,
+            push: image.push,
+            outputs: image.output.into_iter().map(|ImageOutput(file)| file).collect(),
             container: ContainerSettings {
-                entrypoint: container.entrypoint.map(|CommandArguments(arguments)| arguments),
-                command: container.cmd.map(|CommandArguments(arguments)| arguments),
+                entrypoint: image.entrypoint.map(|CommandArguments(arguments)| arguments),
+                command: image.cmd.map(|CommandArguments(arguments)| arguments),
                 env: container.env.into_iter().map(Into::into).collect(),
                 user: container.user,
                 users: container.add_user,
@@ -210,6 +220,6 @@ impl TargetOptions for ImageOptions {
     }
 
     fn profile(&self) -> ProfileChoice {
-        self.target.profile.as_deref().map_or(ProfileChoice::Default, profile)
+        self.image.profile.as_deref().map_or(ProfileChoice::Default, profile)
     }
 }

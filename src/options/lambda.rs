@@ -13,70 +13,66 @@ use crate::index::InvalidLocation;
 use crate::platform::Architecture;
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 
-/// What a function's deployment package is made of.
+/// The options of `pybundle lambda`.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct LambdaOptions {
-    /// What every kind of artifact has.
+pub(crate) struct LambdaOptions {
+    // First, and without a heading: what most people need is at the top of the help.
     #[command(flatten)]
     #[serde(flatten)]
-    pub common: CommonOptions,
-    /// What becomes of its files.
+    pub(crate) function: FunctionOptions,
     #[command(flatten)]
     #[serde(flatten)]
-    pub package: PackageOptions,
+    pub(crate) common: CommonOptions,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) package: PackageOptions,
 }
 
-/// The target.
+/// What the function runs, where it goes and what it is built for.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
-#[command(next_help_heading = "Target")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct RuntimeOptions {
-    /// The Lambda runtime, for instance python3.13 [default: by .python-version, or the newest that
-    /// requires-python allows]
-    #[arg(long, value_name = "NAME")]
-    pub runtime: Option<String>,
-    /// The architecture: x86_64 or arm64 [default: x86_64]
-    #[arg(long, value_name = "ARCH")]
-    #[serde(with = "texts::one")]
-    #[schemars(with = "Option<String>")]
-    pub arch: Option<Architecture>,
-    /// A built-in profile, or a TOML file of the same form
-    #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime")]
-    pub profile: Option<String>,
-}
-
-/// What becomes of the function's files.
-#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
-#[command(next_help_heading = "Output")]
-#[serde(default, rename_all = "kebab-case")]
-pub struct PackageOptions {
-    /// The function's zip [default: dist/NAME.zip]
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Put the dependencies apart, into the zip of a Lambda layer
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub layer: Option<PathBuf>,
-    /// The handler, which must be in the artifact: MODULE.FUNCTION
+pub(crate) struct FunctionOptions {
+    /// Check that the artifact contains this handler: MODULE.FUNCTION
     #[arg(long, value_name = "HANDLER")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
-    pub handler: Option<Handler>,
-    /// Leave out the AWS SDK that the runtime brings, all of it
-    #[arg(long)]
-    pub exclude_runtime: bool,
-    /// Write the artifact even if it is larger than Lambda unpacks
-    #[arg(long)]
-    pub allow_oversize: bool,
-    /// Which documents go with it.
+    pub(crate) handler: Option<Handler>,
+    /// Write the function's zip to this file [default: dist/NAME.zip]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Build for this Lambda runtime, such as python3.13 [default: the project's]
+    ///
+    /// Without this option, .python-version decides, or else the newest runtime that requires-python allows.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) runtime: Option<String>,
+    /// Build for this architecture: x86_64 or arm64 [default: x86_64]
+    #[arg(long, value_name = "ARCH")]
+    #[serde(with = "texts::one")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) arch: Option<Architecture>,
+    /// Write the dependencies to this file, as a Lambda layer
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) layer: Option<PathBuf>,
+    /// Build for this profile: a built-in one, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "runtime", help_heading = "Target", hide_short_help = true)]
+    pub(crate) profile: Option<String>,
+}
+
+/// What the zip contains, and what goes with it.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
+#[command(next_help_heading = "Output")]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct PackageOptions {
+    /// Exclude the AWS SDK, which the runtime provides
+    #[arg(long, help_heading = "Contents")]
+    pub(crate) exclude_runtime: bool,
+    /// Write the zip even if it exceeds Lambda's size limit
+    #[arg(long, hide_short_help = true)]
+    pub(crate) allow_oversize: bool,
     #[command(flatten)]
     #[serde(flatten)]
-    pub documents: DocumentOptions,
-    // Last: what follows a flattened group goes under its heading.
-    /// What it is for.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub target: RuntimeOptions,
+    pub(crate) documents: DocumentOptions,
 }
 
 impl TargetOptions for LambdaOptions {
@@ -84,11 +80,11 @@ impl TargetOptions for LambdaOptions {
     type Settings = LambdaSettings;
 
     fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
-        let Self { common, package } = self;
-        for path in package.output.iter_mut().chain(&mut package.layer) {
+        let Self { function, common, .. } = self;
+        for path in function.output.iter_mut().chain(&mut function.layer) {
             *path = folder.join(&path);
         }
-        super::rebase_profile(&mut package.target.profile, folder);
+        super::rebase_profile(&mut function.profile, folder);
         common.rebase(folder)
     }
 
@@ -98,15 +94,15 @@ impl TargetOptions for LambdaOptions {
         invocation: &Invocation,
     ) -> Result<LambdaSettings, InvalidOption> {
         let profile = self.profile();
-        let Self { common, package } = self;
+        let Self { function, common, package } = self;
         let common = common.settings(profile, extends, invocation)?;
         Ok(LambdaSettings {
             documents: package.documents.settings(&common.environment)?,
             common,
-            architecture: package.target.arch.unwrap_or(Architecture::X86_64),
-            output: package.output,
-            layer: package.layer,
-            handler: package.handler,
+            architecture: function.arch.unwrap_or(Architecture::X86_64),
+            output: function.output,
+            layer: function.layer,
+            handler: function.handler,
             exclude_runtime: package.exclude_runtime,
             allow_oversize: package.allow_oversize,
         })
@@ -117,8 +113,7 @@ impl TargetOptions for LambdaOptions {
     }
 
     fn profile(&self) -> ProfileChoice {
-        let target = &self.package.target;
-        match (&target.runtime, &target.profile) {
+        match (&self.function.runtime, &self.function.profile) {
             (Some(name), _) => ProfileChoice::BuiltIn(name.clone()),
             (None, Some(text)) => profile(text),
             (None, None) => ProfileChoice::Default,

@@ -13,7 +13,7 @@ pub(super) struct KeyLines {
 
 impl KeyLines {
     /// Finds the keys of a file. One that is no TOML has none.
-    pub fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         DeTable::parse(text).map(|table| Self::below(table.get_ref(), text)).unwrap_or_default()
     }
 
@@ -33,12 +33,12 @@ impl KeyLines {
     }
 
     /// Returns the keys of a table in this one.
-    pub fn table(&self, key: &str) -> Self {
+    pub(crate) fn table(&self, key: &str) -> Self {
         self.keys.get(key).map(|(_, lines)| lines.clone()).unwrap_or_default()
     }
 
     /// Returns the line of a key; 1 if there is no such key.
-    pub fn line(&self, key: &str) -> usize {
+    pub(crate) fn line(&self, key: &str) -> usize {
         self.keys.get(key).map_or(1, |(line, _)| *line)
     }
 }

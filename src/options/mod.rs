@@ -27,16 +27,16 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use artifact::{DocumentOptions, RegistryAccessOptions};
-pub use configuration::{ProjectConfiguration, ResolvedOptions};
-pub use contents::{ApplicationOptions, AuditOptions, ContentOptions};
-pub use error::{ConfigurationError, InvalidOption, SettingsError};
-pub use fetch::{BuildOptions, DownloadOptions};
-pub use image::{ContainerOptions, ImageOptions, OutputOptions, PlatformOptions};
-pub use lambda::{LambdaOptions, PackageOptions, RuntimeOptions};
-pub use precedence::{OptionValues, SourcedValue, ValueSource};
-pub use schema::schema;
-pub use selection::{RequirementsOptions, SelectionOptions};
+pub(crate) use artifact::{DocumentOptions, RegistryAccessOptions};
+pub(crate) use configuration::{ProjectConfiguration, ResolvedOptions};
+pub(crate) use contents::{ApplicationOptions, AuditOptions, ContentOptions};
+pub(crate) use error::{ConfigurationError, InvalidOption, SettingsError};
+pub(crate) use fetch::{BuildOptions, DownloadOptions};
+pub(crate) use image::{ContainerOptions, ImageOptions, MainImageOptions, OutputOptions};
+pub(crate) use lambda::{FunctionOptions, LambdaOptions, PackageOptions};
+pub(crate) use precedence::{OptionValues, SourcedValue, ValueSource};
+pub(crate) use schema::schema;
+pub(crate) use selection::{RequirementsOptions, SelectionOptions};
 
 use crate::index::InvalidLocation;
 use crate::settings::{CacheChoice, Environment, ProfileChoice, Settings};
@@ -44,7 +44,7 @@ use crate::settings::{CacheChoice, Environment, ProfileChoice, Settings};
 /// What a target is built into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum TargetKind {
+pub(crate) enum TargetKind {
     /// An AWS Lambda deployment package, by `pybundle lambda`.
     Lambda,
     /// An OCI image, by `pybundle image`.
@@ -53,7 +53,7 @@ pub enum TargetKind {
 
 impl TargetKind {
     /// Returns the name that configurations use.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Lambda => "lambda",
             Self::Image => "image",
@@ -63,19 +63,19 @@ impl TargetKind {
 
 /// What a build takes from where it runs.
 #[derive(Debug, Clone)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// The project's folder, as the user names it.
-    pub project: PathBuf,
+    pub(crate) project: PathBuf,
     /// The target that is built, if it has a name.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// Where fetched wheels are kept.
-    pub cache: CacheChoice,
+    pub(crate) cache: CacheChoice,
     /// The environment.
-    pub environment: Environment,
+    pub(crate) environment: Environment,
 }
 
 /// The options of one kind of artifact.
-pub trait TargetOptions: Args + Clone + Default + Serialize + DeserializeOwned + JsonSchema {
+pub(crate) trait TargetOptions: Args + Clone + Default + Serialize + DeserializeOwned + JsonSchema {
     /// The kind.
     const KIND: TargetKind;
     /// What the options become.
@@ -104,35 +104,35 @@ pub trait TargetOptions: Args + Clone + Default + Serialize + DeserializeOwned +
 /// The options that every kind of artifact has.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct CommonOptions {
+pub(crate) struct CommonOptions {
     /// What is selected from the lock.
     #[command(flatten)]
     #[serde(flatten)]
-    pub selection: SelectionOptions,
+    pub(crate) selection: SelectionOptions,
     /// Which files are the application's.
     #[command(flatten)]
     #[serde(flatten)]
-    pub application: ApplicationOptions,
+    pub(crate) application: ApplicationOptions,
     /// What becomes of the files of distributions.
     #[command(flatten)]
     #[serde(flatten)]
-    pub contents: ContentOptions,
+    pub(crate) contents: ContentOptions,
     /// How what was built is audited.
     #[command(flatten)]
     #[serde(flatten)]
-    pub audit: AuditOptions,
+    pub(crate) audit: AuditOptions,
     /// How distributions are built.
     #[command(flatten)]
     #[serde(flatten)]
-    pub build: BuildOptions,
+    pub(crate) build: BuildOptions,
     /// How files of requirements are read.
     #[command(flatten)]
     #[serde(flatten)]
-    pub requirements: RequirementsOptions,
+    pub(crate) requirements: RequirementsOptions,
     /// Where files are fetched from.
     #[command(flatten)]
     #[serde(flatten)]
-    pub fetch: DownloadOptions,
+    pub(crate) fetch: DownloadOptions,
 }
 
 impl CommonOptions {

@@ -10,7 +10,7 @@ use super::TargetOptions;
 
 /// Where a value is stated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ValueSource {
+pub(crate) enum ValueSource {
     /// In a file.
     File {
         /// The pyproject.toml.
@@ -38,11 +38,11 @@ impl fmt::Display for ValueSource {
 
 /// A value, and where it is stated; several places if they add up.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SourcedValue {
+pub(crate) struct SourcedValue {
     /// The value in the form of pyproject.toml.
-    pub value: Value,
+    pub(crate) value: Value,
     /// Where it is stated, the nearest last.
-    pub sources: Vec<ValueSource>,
+    pub(crate) sources: Vec<ValueSource>,
 }
 
 /// Keys of which only the nearest counts, because the one contradicts the other.
@@ -102,7 +102,7 @@ const VARIABLES: &[(&str, &[&str])] = &[
 
 /// Values by their keys.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OptionValues(pub BTreeMap<String, SourcedValue>);
+pub(crate) struct OptionValues(pub(crate) BTreeMap<String, SourcedValue>);
 
 /// Returns two keys of one place that contradict each other.
 pub(super) fn contradiction(keys: &BTreeMap<String, SourcedValue>) -> Option<(&'static str, &'static str)> {
@@ -115,7 +115,7 @@ impl OptionValues {
     ///
     /// # Errors
     /// A path is not UTF-8.
-    pub fn of_flags(flags: &impl TargetOptions) -> Result<Self, toml::ser::Error> {
+    pub(crate) fn of_flags(flags: &impl TargetOptions) -> Result<Self, toml::ser::Error> {
         let mut table = Table::try_from(flags)?;
         table.retain(|key, value| match value {
             Value::Boolean(on) => *on,

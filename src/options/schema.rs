@@ -38,7 +38,7 @@ pub(super) fn keys(kind: TargetKind) -> impl Iterator<Item = String> {
 }
 
 /// Returns the JSON schema of `[tool.pybundle]` (draft 07, which SchemaStore's editors read).
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let mut shared = of(TargetKind::Lambda).clone();
     for (key, image) in of(TargetKind::Image) {
         shared

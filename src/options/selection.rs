@@ -15,56 +15,63 @@ use crate::settings::{LockCheck, RequirementsSettings};
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Selection")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct SelectionOptions {
-    /// The lock file [default: uv.lock, pylock.toml, poetry.lock or requirements.txt of the project or its workspace]
+pub(crate) struct SelectionOptions {
+    /// Read this lock file [default: uv.lock, pylock.toml, poetry.lock, …]
+    ///
+    /// Without this option, the first of uv.lock, pylock.toml, poetry.lock and requirements.txt in the project or its
+    /// workspace is read.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub lock: Option<PathBuf>,
-    /// Refuse a lock that does not match pyproject.toml (the default)
-    #[arg(long, conflicts_with = "frozen")]
-    pub locked: bool,
-    /// Take the lock as it is, without comparing it with pyproject.toml
+    pub(crate) lock: Option<PathBuf>,
+    /// Require the lock to match pyproject.toml (the default)
+    #[arg(long, conflicts_with = "frozen", hide_short_help = true)]
+    pub(crate) locked: bool,
+    /// Use the lock without checking it against pyproject.toml
     #[arg(long)]
-    pub frozen: bool,
-    /// The workspace member to bundle
+    pub(crate) frozen: bool,
+    /// Bundle this workspace member
     #[arg(long, value_name = "NAME")]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
-    pub package: Option<DistributionName>,
-    /// Include an extra
+    pub(crate) package: Option<DistributionName>,
+    /// Include the dependencies of this extra
     #[arg(long, value_name = "NAME", conflicts_with = "all_extras")]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub extra: Vec<ExtraName>,
-    /// Include every extra
-    #[arg(long)]
-    pub all_extras: bool,
-    /// Include a dependency group
+    pub(crate) extra: Vec<ExtraName>,
+    /// Include the dependencies of every extra
+    #[arg(long, hide_short_help = true)]
+    pub(crate) all_extras: bool,
+    /// Include this dependency group
     #[arg(long, value_name = "NAME")]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub group: Vec<GroupName>,
-    /// Bundle a dependency group alone, without the project
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["group", "extra", "all_extras"])]
+    pub(crate) group: Vec<GroupName>,
+    /// Include only this dependency group, without the project
+    #[arg(
+        long, value_name = "NAME", conflicts_with_all = ["group", "extra", "all_extras"], hide_short_help = true
+    )]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub only_group: Vec<GroupName>,
-    /// Leave out the default groups of a pylock.toml; of other locks no group is bundled unless it is named
-    #[arg(long)]
-    pub no_default_groups: bool,
-    /// Leave out the group `dev`, even if it is named
-    #[arg(long)]
-    pub no_dev: bool,
-    /// Leave the project itself out
-    #[arg(long)]
-    pub no_install_project: bool,
-    /// Leave every workspace member out
-    #[arg(long)]
-    pub no_install_workspace: bool,
-    /// Leave a distribution out, but not what it depends on
-    #[arg(long, value_name = "NAME")]
+    pub(crate) only_group: Vec<GroupName>,
+    /// Exclude the default groups of a pylock.toml
+    ///
+    /// Groups of other locks are only included if --group names them.
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_default_groups: bool,
+    /// Exclude the `dev` group, even if --group names it
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_dev: bool,
+    /// Exclude the project itself, but not its dependencies
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_install_project: bool,
+    /// Exclude all workspace members, but not their dependencies
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_install_workspace: bool,
+    /// Exclude this distribution, but not its dependencies
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub no_install_package: Vec<DistributionName>,
+    pub(crate) no_install_package: Vec<DistributionName>,
 }
 
 impl SelectionOptions {
@@ -95,16 +102,16 @@ impl SelectionOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Requirements")]
 #[serde(default, rename_all = "kebab-case")]
-pub struct RequirementsOptions {
-    /// Have uv pin for the target what a file of requirements leaves open
-    #[arg(long)]
-    pub resolve: bool,
-    /// Refuse requirements without a hash
-    #[arg(long)]
-    pub require_hashes: bool,
-    /// Take requirements as they are, even if they lack what their distributions require
-    #[arg(long, conflicts_with = "resolve")]
-    pub no_deps: bool,
+pub(crate) struct RequirementsOptions {
+    /// Let uv pin what a requirements file leaves unpinned
+    #[arg(long, hide_short_help = true)]
+    pub(crate) resolve: bool,
+    /// Require a hash for every entry of a requirements file
+    #[arg(long, hide_short_help = true)]
+    pub(crate) require_hashes: bool,
+    /// Do not require a requirements file to list all dependencies
+    #[arg(long, conflicts_with = "resolve", hide_short_help = true)]
+    pub(crate) no_deps: bool,
 }
 
 impl From<RequirementsOptions> for RequirementsSettings {

@@ -19,7 +19,7 @@ use crate::trim::SlimRule;
 
 /// A platform of OCI's form, `OS/ARCHITECTURE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImagePlatform(pub Architecture);
+pub(crate) struct ImagePlatform(pub(crate) Architecture);
 
 impl FromStr for ImagePlatform {
     type Err = &'static str;
@@ -41,7 +41,7 @@ impl fmt::Display for ImagePlatform {
 /// The words of a command: a text that is parted as a shell parts it, or an array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(with = "OneOrMany")]
-pub struct CommandArguments(pub Vec<String>);
+pub(crate) struct CommandArguments(pub(crate) Vec<String>);
 
 impl FromStr for CommandArguments {
     type Err = String;
@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for CommandArguments {
 
 /// A name and a value, as `NAME=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameValue(pub String, pub String);
+pub(crate) struct NameValue(pub(crate) String, pub(crate) String);
 
 impl FromStr for NameValue {
     type Err = &'static str;
@@ -95,12 +95,12 @@ impl From<NameValue> for (String, String) {
 pub(super) mod table {
     use super::*;
 
-    pub fn serialize<S: Serializer>(pairs: &[NameValue], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(pairs: &[NameValue], serializer: S) -> Result<S::Ok, S::Error> {
         let sorted: BTreeMap<_, _> = pairs.iter().map(|NameValue(name, value)| (name, value)).collect();
         sorted.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NameValue>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NameValue>, D::Error> {
         let table = BTreeMap::<String, String>::deserialize(deserializer)
             .map_err(|_| D::Error::custom("a table is expected whose values are texts"))?;
         match table.contains_key("") {
@@ -119,16 +119,16 @@ pub(super) mod rules {
     #[derive(JsonSchema)]
     #[serde(untagged)]
     #[expect(dead_code, reason = "only its schema is used")]
-    pub enum SlimValue {
+    pub(crate) enum SlimValue {
         All(bool),
         Some(OneOrMany),
     }
 
-    pub fn serialize<S: Serializer>(rules: &[SlimRule], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(rules: &[SlimRule], serializer: S) -> Result<S::Ok, S::Error> {
         many::serialize(rules, serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SlimRule>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SlimRule>, D::Error> {
         match toml::Value::deserialize(deserializer)? {
             toml::Value::Boolean(true) => Ok(SlimRule::ALL.to_vec()),
             toml::Value::Boolean(false) => Ok(Vec::new()),
@@ -140,18 +140,18 @@ pub(super) mod rules {
 /// A form of bills of materials, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum SbomChoice {
+pub(crate) enum SbomChoice {
     /// CycloneDX 1.6, in JSON
     Cyclonedx,
     /// SPDX 2.3, in JSON
     Spdx,
-    /// None
+    /// No SBOM
     None,
 }
 
 impl SbomChoice {
     /// Returns the form, unless it is none.
-    pub fn format(self) -> Option<sbom::SbomFormat> {
+    pub(crate) fn format(self) -> Option<sbom::SbomFormat> {
         match self {
             Self::Cyclonedx => Some(sbom::SbomFormat::CycloneDx),
             Self::Spdx => Some(sbom::SbomFormat::Spdx),
@@ -163,10 +163,10 @@ impl SbomChoice {
 /// How layers are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum CompressionMethod {
-    /// Read everywhere; put together from what wheels have compressed
+pub(crate) enum CompressionMethod {
+    /// Supported everywhere; reuses what wheels have compressed
     Gzip,
-    /// Smaller; takes longer, and Lambda and old engines do not read it
+    /// Smaller, but slower; Lambda and old container engines do not support it
     Zstd,
 }
 
@@ -181,7 +181,7 @@ impl From<CompressionMethod> for LayerCompression {
 
 /// An output of an image, in which it goes by the names of its tags alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageOutput(pub ArtifactFile);
+pub(crate) struct ImageOutput(pub(crate) ArtifactFile);
 
 impl FromStr for ImageOutput {
     type Err = String;
@@ -202,7 +202,7 @@ impl fmt::Display for ImageOutput {
 }
 
 /// Returns the profile that a text names: a file by its ending or a slash, else one that is built in.
-pub fn profile(text: &str) -> ProfileChoice {
+pub(crate) fn profile(text: &str) -> ProfileChoice {
     if text.ends_with(".toml") || text.contains('/') {
         ProfileChoice::File(text.into())
     } else {

@@ -10,18 +10,18 @@ use crate::redact;
 
 /// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ErrorReport {
+pub(crate) struct ErrorReport {
     /// What failed, and where.
-    pub message: String,
+    pub(crate) message: String,
     /// Why, the nearest cause first; without what the line before says already.
-    pub causes: Vec<String>,
+    pub(crate) causes: Vec<String>,
     /// What to do about it.
-    pub hints: Vec<String>,
+    pub(crate) hints: Vec<String>,
 }
 
 impl ErrorReport {
     /// Reports an error with its causes and hints, without passwords: a message may quote an address that has one.
-    pub fn new(error: &(impl Error + Hints)) -> Self {
+    pub(crate) fn new(error: &(impl Error + Hints)) -> Self {
         let message = redact::text(&error.to_string());
         let mut causes = Vec::new();
         let mut last = message.clone();

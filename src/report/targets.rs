@@ -9,34 +9,34 @@ use super::{BuildReport, ErrorReport, ImagePlanReport, ImageReport, PlanReport, 
 
 /// What `pybundle build` reports.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct TargetsReport {
+pub(crate) struct TargetsReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The targets, ordered by their projects and names.
-    pub targets: Vec<BuiltReport>,
+    pub(crate) targets: Vec<BuiltReport>,
     /// How long it took, in seconds.
-    pub elapsed_seconds: f64,
+    pub(crate) elapsed_seconds: f64,
 }
 
 /// What came of a target.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct BuiltReport {
+pub(crate) struct BuiltReport {
     /// The target's name; in a workspace after its project's and a slash.
-    pub name: String,
+    pub(crate) name: String,
     /// The folder of its project.
-    pub project: PathBuf,
+    pub(crate) project: PathBuf,
     /// What it is built into: `lambda` or `image`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// What came of it.
     #[serde(flatten)]
-    pub outcome: TargetOutcome,
+    pub(crate) outcome: TargetOutcome,
 }
 
 /// What came of a target.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
-pub enum TargetOutcome {
+pub(crate) enum TargetOutcome {
     /// It was built.
     Built(Box<BuiltArtifact>),
     /// It would be built.
@@ -59,7 +59,7 @@ pub enum TargetOutcome {
 /// What a target was built into.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum BuiltArtifact {
+pub(crate) enum BuiltArtifact {
     /// A function, as `pybundle lambda` reports it.
     Lambda(BuildReport),
     /// An image, as `pybundle image` reports it.
@@ -70,7 +70,7 @@ pub enum BuiltArtifact {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(rename = "Planned")]
-pub enum TargetPlan {
+pub(crate) enum TargetPlan {
     /// A function, as `pybundle plan` reports it.
     Lambda(PlanReport),
     /// An image, as `pybundle image --dry-run` reports it.
@@ -79,61 +79,61 @@ pub enum TargetPlan {
 
 /// What `pybundle build --list` reports.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct TargetListReport {
+pub(crate) struct TargetListReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The targets, ordered by their projects and names.
-    pub targets: Vec<ListedReport>,
+    pub(crate) targets: Vec<ListedReport>,
 }
 
 /// A target that could be built.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ListedReport {
+pub(crate) struct ListedReport {
     /// The target's name; in a workspace after its project's and a slash.
-    pub name: String,
+    pub(crate) name: String,
     /// The target's name in its project.
-    pub target: String,
+    pub(crate) target: String,
     /// The folder of its project.
-    pub project: PathBuf,
+    pub(crate) project: PathBuf,
     /// What it is built into: `lambda` or `image`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Whether it would be built.
-    pub changed: bool,
+    pub(crate) changed: bool,
     /// Why, or why not.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// What `pybundle config show` reports.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ConfigurationReport {
+pub(crate) struct ConfigurationReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The project's pyproject.toml.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What is in force for each target; for a project without targets, for each kind.
-    pub targets: Vec<InForceReport>,
+    pub(crate) targets: Vec<InForceReport>,
 }
 
 /// What is in force for a target.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct InForceReport {
+pub(crate) struct InForceReport {
     /// The target's name; none for what holds without a target.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// What it is built into: `lambda` or `image`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// The values that are stated, by their keys.
-    pub values: Vec<ValueReport>,
+    pub(crate) values: Vec<ValueReport>,
 }
 
 /// A value that is stated somewhere.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ValueReport {
+pub(crate) struct ValueReport {
     /// The key.
-    pub key: String,
+    pub(crate) key: String,
     /// The value, without secrets.
-    pub value: serde_json::Value,
+    pub(crate) value: serde_json::Value,
     /// Where it is stated, the nearest last.
-    pub sources: Vec<String>,
+    pub(crate) sources: Vec<String>,
 }

@@ -9,51 +9,51 @@ use super::format_version;
 
 /// What `pybundle cache dir` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct CacheFolderReport {
+pub(crate) struct CacheFolderReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The cache's folder.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 /// What `pybundle cache size` reports, and `prune` and `clean` of what they removed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct CacheSizeReport {
+pub(crate) struct CacheSizeReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The number of files.
-    pub files: u64,
+    pub(crate) files: u64,
     /// Their size in bytes.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// What `pybundle profile list` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ProfileListReport {
+pub(crate) struct ProfileListReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The built-in profiles.
-    pub profiles: Vec<ProfileDescription>,
+    pub(crate) profiles: Vec<ProfileDescription>,
 }
 
 /// What `pybundle profile show` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ProfileReport {
+pub(crate) struct ProfileReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The profile.
     #[serde(flatten)]
-    pub profile: ProfileDescription,
+    pub(crate) profile: ProfileDescription,
 }
 
 /// A profile, by what is built for it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum ProfileDescription {
+pub(crate) enum ProfileDescription {
     /// A runtime of AWS Lambda, for zips.
     Lambda(LambdaProfileReport),
     /// Images.
@@ -62,74 +62,74 @@ pub enum ProfileDescription {
 
 /// A runtime of AWS Lambda.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct LambdaProfileReport {
+pub(crate) struct LambdaProfileReport {
     /// The name, for instance `python3.13`.
-    pub name: String,
+    pub(crate) name: String,
     /// The minor version of Python, for instance `3.13`.
-    pub python: String,
+    pub(crate) python: String,
     /// Whether it is generally available.
-    pub available: bool,
+    pub(crate) available: bool,
     /// The C library, for instance `2.34`.
-    pub glibc: String,
+    pub(crate) glibc: String,
     /// The architectures, by AWS's names.
-    pub architectures: Vec<String>,
+    pub(crate) architectures: Vec<String>,
     /// Where the interpreter is.
-    pub interpreter: String,
+    pub(crate) interpreter: String,
     /// The limits.
-    pub limits: ProfileLimits,
+    pub(crate) limits: ProfileLimits,
     /// The distributions that the runtime brings.
-    pub runtime_distributions: Vec<String>,
+    pub(crate) runtime_distributions: Vec<String>,
 }
 
 /// The limits of a runtime.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-pub struct ProfileLimits {
+pub(crate) struct ProfileLimits {
     /// The largest zip that can be uploaded directly, in bytes.
-    pub direct_upload: u64,
+    pub(crate) direct_upload: u64,
     /// The largest size of function and layers together, uncompressed, in bytes.
-    pub unzipped: u64,
+    pub(crate) unzipped: u64,
 }
 
 /// A kind of images.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ImageProfileReport {
+pub(crate) struct ImageProfileReport {
     /// The name, for instance `service`.
-    pub name: String,
+    pub(crate) name: String,
     /// The minor versions of Python.
-    pub pythons: Vec<String>,
+    pub(crate) pythons: Vec<String>,
     /// The architectures, by AWS's names.
-    pub architectures: Vec<String>,
+    pub(crate) architectures: Vec<String>,
     /// The base for each version of Python, in their order.
-    pub bases: Vec<String>,
+    pub(crate) bases: Vec<String>,
 }
 
 /// What `pybundle schema` reports without a name.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct SchemaListReport {
+pub(crate) struct SchemaListReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The schemas.
-    pub schemas: Vec<SchemaDescription>,
+    pub(crate) schemas: Vec<SchemaDescription>,
 }
 
 /// A schema.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct SchemaDescription {
+pub(crate) struct SchemaDescription {
     /// Its name, as `pybundle schema` takes it.
-    pub name: String,
+    pub(crate) name: String,
     /// What it describes: the commands that print such a document, or the file that is one.
-    pub describes: String,
+    pub(crate) describes: String,
 }
 
 /// What `pybundle completions` reports.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct CompletionsReport {
+pub(crate) struct CompletionsReport {
     /// The version of the document's form.
     #[schemars(schema_with = "format_version")]
-    pub format: u32,
+    pub(crate) format: u32,
     /// The shell, for instance `bash`.
-    pub shell: String,
+    pub(crate) shell: String,
     /// The script.
-    pub script: String,
+    pub(crate) script: String,
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use pybundle::hints::Hints;
 use pybundle::builder::{BuildIndexes, BuildTool, WheelBuildError, WheelBuilder};
+use pybundle::hints::Hints;
 use pybundle::platform::PythonVersion;
 use tempfile::TempDir;
 
