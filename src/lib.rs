@@ -103,7 +103,7 @@
 //! | 2 | wrong usage: what was asked for contradicts itself or does not exist; nothing was done |
 //!
 //! Standard output has the result alone. With `--json` that is one document, whose schema `pybundle schema` prints and
-//! `schemas/` keeps ([`report`]); under one [`report::FORMAT_VERSION`] no field goes or changes its meaning. All else is
+//! `schemas/` keeps; under one `format` no field goes or changes its meaning. All else is
 //! on standard error: with `--output-format github` errors and warnings are annotations of a workflow there. Where that is no
 //! terminal there is no bar either: a step that takes more than a second says so at its end, and one that lasts longer than
 //! ten says that it goes on.

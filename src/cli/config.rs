@@ -84,7 +84,7 @@ fn in_force(
     values.extend(ResolvedOptions::variables(environment).map(|(key, variable)| ValueReport {
         key: key.to_owned(),
         value: redact::text(environment.get(variable).unwrap_or_default()).into(),
-        sources: vec![format!("the environment, {variable}")],
+        sources: vec![ValueSource::Variable(variable).to_string()],
     }));
     values.sort_by(|left, right| left.key.cmp(&right.key));
     Ok(InForceReport { name: name.map(str::to_owned), kind: kind.name().to_owned(), values })

@@ -25,6 +25,7 @@ mod printer;
 mod profile;
 mod progress;
 mod push;
+pub mod reference;
 mod schema;
 mod step;
 mod targets_progress;

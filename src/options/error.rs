@@ -153,7 +153,7 @@ impl Hints for ConfigurationError {
 pub(crate) enum SettingsError {
     /// The configuration is wrong.
     #[error(transparent)]
-    ProjectConfiguration(#[from] ConfigurationError),
+    Configuration(#[from] ConfigurationError),
     /// An option is.
     #[error(transparent)]
     Option(#[from] InvalidOption),

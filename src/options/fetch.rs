@@ -52,7 +52,7 @@ impl BuildOptions {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Fetching")]
 #[serde(default, rename_all = "kebab-case")]
-pub(crate) struct DownloadOptions {
+pub(crate) struct FetchOptions {
     /// Do not download anything: use cached files only
     ///
     /// An image is still pushed if --push is given.
@@ -101,7 +101,7 @@ pub(crate) struct DownloadOptions {
     pub(crate) keyring_provider: Option<String>,
 }
 
-impl DownloadOptions {
+impl FetchOptions {
     /// Turns the options into settings. Locations are read here and not in the parser of arguments, whose message would
     /// show a password.
     pub(super) fn settings(self) -> Result<FetchSettings, InvalidLocation> {

@@ -31,9 +31,9 @@ pub(crate) use artifact::{DocumentOptions, RegistryAccessOptions};
 pub(crate) use configuration::{ProjectConfiguration, ResolvedOptions};
 pub(crate) use contents::{ApplicationOptions, AuditOptions, ContentOptions};
 pub(crate) use error::{ConfigurationError, InvalidOption, SettingsError};
-pub(crate) use fetch::{BuildOptions, DownloadOptions};
-pub(crate) use image::{ContainerOptions, ImageOptions, MainImageOptions, OutputOptions};
-pub(crate) use lambda::{FunctionOptions, LambdaOptions, PackageOptions};
+pub(crate) use fetch::{BuildOptions, FetchOptions};
+pub(crate) use image::ImageOptions;
+pub(crate) use lambda::LambdaOptions;
 pub(crate) use precedence::{OptionValues, SourcedValue, ValueSource};
 pub(crate) use schema::schema;
 pub(crate) use selection::{RequirementsOptions, SelectionOptions};
@@ -132,7 +132,7 @@ pub(crate) struct CommonOptions {
     /// Where files are fetched from.
     #[command(flatten)]
     #[serde(flatten)]
-    pub(crate) fetch: DownloadOptions,
+    pub(crate) fetch: FetchOptions,
 }
 
 impl CommonOptions {

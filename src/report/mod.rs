@@ -79,7 +79,7 @@ pub(crate) struct DistributionReport {
 /// What is built for AWS Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum ArtifactKind {
+pub enum ArtifactKind {
     /// The function's deployment package.
     Function,
     /// A layer with the dependencies.

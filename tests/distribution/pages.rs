@@ -45,6 +45,8 @@ fn each_command_has_a_page_that_groff_reads() {
         assert!(text.starts_with(&title), "{name}: {text}");
         assert!(last.starts_with(concat!("pybundle ", env!("CARGO_PKG_VERSION"))) && last.ends_with(&title), "{last}");
         assert!(text.contains("SYNOPSIS") && text.contains("--cache-dir"), "{name}: {text}");
+        let headings = ["\nEXIT STATUS\n", "\nENVIRONMENT\n", "\nEXAMPLES\n"];
+        assert!(headings.iter().all(|heading| text.contains(heading)), "{name}: {text}");
         let lines = text.lines().filter_map(|line| line.trim().strip_suffix("(1)"));
         named.extend(lines.filter(|word| word.starts_with("pybundle-")).map(str::to_owned));
     }
@@ -52,6 +54,8 @@ fn each_command_has_a_page_that_groff_reads() {
     assert_eq!(named, names);
     let usage = read(&pages, "pybundle-lambda");
     assert!(usage.contains("--runtime <NAME>"), "{usage}");
+    assert!(usage.contains("\n           pybundle lambda --handler app.handler\n"), "{usage}");
+    assert!(usage.contains("SOURCE_DATE_EPOCH") && usage.contains("UV_INDEX_<NAME>_USERNAME"), "{usage}");
 
     let again = folder.path().join("again");
     succeed(man(&again).env("TZ", "Asia/Tokyo").env("LC_ALL", "tr_TR.UTF-8").env("COLUMNS", "40"));

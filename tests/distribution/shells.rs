@@ -39,6 +39,6 @@ fn each_shell_takes_its_script_and_completes_a_flag() {
     assert_eq!(shell("fish", &["--no-execute"], &fish), "");
     let complete = "source $argv[1]; complete --do-complete 'pybundle lambda --run'";
     let completed = shell("fish", &["--no-config", "-c", complete], &fish);
-    assert!(completed.starts_with("--runtime\tThe Lambda runtime"), "{completed}");
+    assert!(completed.starts_with("--runtime\tBuild for this Lambda runtime"), "{completed}");
     assert_eq!(completed.lines().count(), 1, "{completed}");
 }

@@ -19,6 +19,8 @@ mod wire;
 
 mod annotations;
 mod colors;
+mod help;
+mod reference;
 mod schemas;
 mod statuses;
 mod steps;

@@ -31,6 +31,10 @@ fn what_is_done_ends_with_0() {
         "--help",
         "--version",
         "lambda --help",
+        "lambda -h",
+        "help",
+        "help image",
+        "help cache prune",
         "lambda project --output=status/app.zip",
         "image project --base=oci:base --output=oci:status/image",
         "build api web --project=targets",
@@ -56,7 +60,7 @@ fn what_is_done_ends_with_0() {
     ];
     assert_status(0, &lines);
     let help = run(&mut studio().pybundle(&["--help"])).out;
-    for line in ["\nExit status:\n  0  done\n", "\n  1  failed", "\n  2  wrong usage"] {
+    for line in ["\nExamples:\n  # ", "\nExit status:\n  0  success\n", "\n  1  failure", "\n  2  usage error"] {
         assert!(help.contains(line), "{help}");
     }
 }
@@ -128,6 +132,7 @@ fn wrong_usage_ends_with_2() {
             "cache prune --days=many",
             "cache dir --no-cache",
             "schema nothing",
+            "help nothing",
             "completions cmd",
             "--output-format=xml profile list",
             "--json --output-format=text profile list",
