@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::printer::{Printer, TextPage};
 use crate::name::DistributionName;
 use crate::options::{
-    self, ImageOptions, LambdaOptions, OptionValues, ProjectConfiguration, ResolvedOptions, TargetKind,
+    self, ImageOptions, LambdaOptions, OptionValues, ProjectConfiguration, ResolvedOptions, TargetKind, ValueSource,
 };
 use crate::redact;
 use crate::report::{ConfigurationReport, FORMAT_VERSION, InForceReport, ValueReport};
