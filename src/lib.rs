@@ -114,8 +114,8 @@
 
 pub mod allowance;
 pub mod archive;
+pub(crate) mod artifact;
 pub mod audit;
-pub(crate) mod build;
 pub mod builder;
 pub mod bytecode;
 pub mod cache;
@@ -132,6 +132,7 @@ pub mod lock;
 pub mod marker;
 pub mod name;
 pub(crate) mod options;
+pub(crate) mod pipeline;
 pub mod platform;
 pub mod project;
 pub mod redact;

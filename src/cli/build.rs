@@ -11,11 +11,11 @@ use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::targets_progress::TargetsProgress;
 use super::{image, plan};
-use crate::build::{self, BuildError, Opened, Target};
 use crate::options::{
     CommonOptions, ConfigurationError, ImageOptions, Invocation, LambdaOptions, ProjectConfiguration,
     RegistryAccessOptions, TargetKind, TargetOptions,
 };
+use crate::pipeline::{self, BuildError, ProjectCache, Target};
 use crate::project::Changes;
 use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
@@ -81,25 +81,25 @@ pub(crate) fn run(
     printer: &Printer,
 ) -> Result<ExitCode, CliError> {
     let started = Instant::now();
-    let opened = Opened::default();
+    let projects = ProjectCache::default();
     let changes = arguments.changed_since.as_deref().map(|revision| Changes::since(&arguments.project, revision));
-    let targets = arguments.targets(global, changes.transpose()?.as_ref(), &opened)?;
+    let targets = arguments.targets(global, changes.transpose()?.as_ref(), &projects)?;
     if arguments.list {
         list(&targets, arguments.format, printer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    build::check_places(targets.iter().map(|named| &named.target))?;
+    pipeline::check_places(targets.iter().map(|named| &named.target))?;
     let changed = || targets.iter().filter(|named| named.listed.changed);
     let targets_progress = TargetsProgress::new(printer, changed().map(|named| named.listed.name.clone()).collect());
     let changed: Vec<&Target> = changed().map(|named| &named.target).collect();
     let outcomes: Vec<TargetOutcome> = match arguments.dry_run {
         true => (0..)
             .zip(&changed)
-            .map(|(at, target)| planned(target.plan(&opened, &targets_progress.reporter(at))))
+            .map(|(at, target)| planned(target.plan(&projects, &targets_progress.reporter(at))))
             .collect(),
         false => {
             let finished = |at, _: &_| targets_progress.finished(at);
-            let results = build::build_all(&changed, &opened, |at| targets_progress.reporter(at), finished);
+            let results = pipeline::build_all(&changed, &projects, |at| targets_progress.reporter(at), finished);
             results.into_iter().map(|(result, reporter)| built(result, reporter.warnings())).collect()
         }
     };
@@ -126,7 +126,7 @@ impl BuildArguments {
         &self,
         global: &GlobalArguments,
         changes: Option<&Changes>,
-        opened: &Opened,
+        projects: &ProjectCache,
     ) -> Result<Vec<ListedTarget>, CliError> {
         let configurations = match self.workspace {
             true => ProjectConfiguration::of_workspace(&self.project)?,
@@ -152,7 +152,7 @@ impl BuildArguments {
                 let reason = changes.map(|changes| match difference {
                     Some(difference) => Some(difference),
                     // What is wrong is said when it is built.
-                    None => build::reason(&target, changes, opened)
+                    None => pipeline::reason(&target, changes, projects)
                         .unwrap_or_else(|error| Some(format!("what it is made of cannot be told: {error}"))),
                 });
                 let unchanged = || Some(format!("unchanged since {}", self.changed_since.as_deref()?));

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::inspect::ReadingArguments;
 use super::printer::{Printer, TextPage, count, shortened, size, visible};
 use super::progress::ProgressReporter;
-use crate::build::artifact::{self, ArtifactName};
+use crate::artifact::{self, ArtifactName};
 use crate::report::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
     FileChange,

@@ -4,10 +4,10 @@ use std::io;
 
 use super::printer::count;
 use crate::archive::ArchiveError;
-use crate::build::BuildError;
 use crate::cache::CacheError;
 use crate::hints::Hints;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
+use crate::pipeline::BuildError;
 use crate::platform::ProfileError;
 use crate::project::ChangesError;
 use crate::report::ErrorReport;

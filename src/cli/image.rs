@@ -7,8 +7,8 @@ use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
 use super::{contents, documents, plan, push};
-use crate::build::{self, Opened};
 use crate::options::ImageOptions;
+use crate::pipeline::{self, ProjectCache};
 use crate::report::{BaseReport, ImagePlanReport, ImageReport, PlatformReport, StartReport};
 use crate::settings::ImageSettings;
 
@@ -40,7 +40,7 @@ impl ImageArguments {
 /// Builds the image, writes and pushes it, and prints a summary.
 ///
 /// # Errors
-/// See [`build::image`].
+/// See [`pipeline::image`].
 pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let ImageArguments { project, options, dry_run, pin } = arguments;
     let invocation = global.invocation(&project.project)?;
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     let settings = resolved.settings::<ImageOptions>(&invocation)?;
     let progress = ProgressReporter::new(printer);
     if pin {
-        let report = build::pin(&settings, resolved.base_at().as_ref(), &progress)?;
+        let report = pipeline::pin(&settings, resolved.base_at().as_ref(), &progress)?;
         return printer.result(&report, |page| {
             page.line(&format!("{} is pinned as {} in {}", report.name, report.pinned, report.file.display()));
         });
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     if dry_run {
         return show_plan(&settings, printer);
     }
-    let mut report = build::image(&settings, &Opened::default(), &progress)?;
+    let mut report = pipeline::image(&settings, &ProjectCache::default(), &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }
@@ -64,9 +64,9 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
 /// Prints the plan of an image.
 ///
 /// # Errors
-/// See [`build::plan_image`].
+/// See [`pipeline::plan_image`].
 pub(crate) fn show_plan(settings: &ImageSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = build::plan_image(settings, &Opened::default(), &ProgressReporter::new(printer))?;
+    let report = pipeline::plan_image(settings, &ProjectCache::default(), &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 

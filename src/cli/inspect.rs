@@ -9,7 +9,7 @@ use super::environment;
 use super::error::CliError;
 use super::printer::{Printer, TextPage, count, shortened, size, visible};
 use super::progress::ProgressReporter;
-use crate::build::artifact::{self, ArtifactName, ArtifactSettings};
+use crate::artifact::{self, ArtifactName, ArtifactSettings};
 use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerOriginReport, OwnerKind, OwnerReport};
 use crate::settings::RegistrySettings;
 

@@ -7,8 +7,8 @@ use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
 use super::{contents, documents, plan};
-use crate::build::{self, Opened};
 use crate::options::LambdaOptions;
+use crate::pipeline::{self, ProjectCache};
 use crate::report::{ArtifactKind, BuildReport};
 use crate::settings::LambdaSettings;
 
@@ -37,7 +37,7 @@ impl LambdaArguments {
 /// Builds the zip, and the layer's if there is one, and prints a summary.
 ///
 /// # Errors
-/// See [`build::lambda`].
+/// See [`pipeline::lambda`].
 pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let dry_run = arguments.dry_run;
     let settings = arguments.settings(global)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer:
         return plan::show(&settings, printer);
     }
     let progress = ProgressReporter::new(printer);
-    let mut report = build::lambda(&settings, &Opened::default(), &progress)?;
+    let mut report = pipeline::lambda(&settings, &ProjectCache::default(), &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }

@@ -7,8 +7,8 @@ use super::error::CliError;
 use super::image;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
-use crate::build::{self, Opened};
 use crate::options::{ImageOptions, LambdaOptions, ProjectConfiguration, TargetKind};
+use crate::pipeline::{self, ProjectCache};
 use crate::report::PlanReport;
 use crate::settings::LambdaSettings;
 
@@ -24,7 +24,7 @@ pub(crate) struct PlanArguments {
 /// Prints the plan of a function, or of the named target, whatever its kind. No file is fetched, and nothing is written.
 ///
 /// # Errors
-/// See [`build::plan`] and [`build::plan_image`].
+/// See [`pipeline::plan_lambda`] and [`pipeline::plan_image`].
 pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let PlanArguments { project, options } = arguments;
     let kind = match &project.target {
@@ -45,9 +45,9 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
 /// Prints the plan of a build.
 ///
 /// # Errors
-/// See [`build::plan`].
+/// See [`pipeline::plan_lambda`].
 pub(crate) fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = build::plan(settings, &Opened::default(), &ProgressReporter::new(printer))?;
+    let report = pipeline::plan_lambda(settings, &ProjectCache::default(), &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 

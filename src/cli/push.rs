@@ -6,9 +6,10 @@ use super::environment;
 use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
-use crate::build;
+use crate::artifact;
 use crate::image::file::ArtifactFile;
 use crate::options::RegistryAccessOptions;
+use crate::pipeline::BuildError;
 use crate::registry::Reference;
 use crate::report::PushedReport;
 
@@ -30,10 +31,10 @@ pub(crate) struct PushArguments {
 /// # Errors
 /// See [`build::push`].
 pub(crate) fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
-    let artifact = ArtifactFile::find(&arguments.artifact).map_err(build::BuildError::from)?;
+    let artifact = ArtifactFile::find(&arguments.artifact).map_err(BuildError::from)?;
     let settings = arguments.registry.into();
     let progress = ProgressReporter::new(printer);
-    let report = build::push(&artifact, &arguments.references, &settings, &environment::read(), &progress)?;
+    let report = artifact::push(&artifact, &arguments.references, &settings, &environment::read(), &progress)?;
     printer.result(&report, |page| {
         page.headline(&report.digest, &format!("pushed from {artifact}"));
         fields(&report, page);

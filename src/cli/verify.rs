@@ -12,7 +12,7 @@ use super::image::ImageArguments;
 use super::lambda::LambdaArguments;
 use super::printer::{self, Printer, TextPage, visible};
 use super::progress::ProgressReporter;
-use crate::build::artifact::{self, ArtifactName, ArtifactSettings, Project};
+use crate::artifact::{self, ArtifactName, ArtifactSettings, Project};
 use crate::report::{CheckReport, FindingReport, VerifyReport};
 use crate::settings::RegistrySettings;
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::build::BuildError;
 use crate::hints::Hints;
+use crate::pipeline::BuildError;
 use crate::platform::PythonChoiceError;
 use crate::project::ProjectError;
 use crate::project::application::ApplicationError;

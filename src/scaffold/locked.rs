@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::ScaffoldError;
-use crate::build::lock;
 use crate::lock::requirements::RequirementsError;
 use crate::lock::{Lock, LockError, LockFormat, Request};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
+use crate::pipeline::plan::lock;
 use crate::platform::TargetPlatform;
 use crate::project::workspace::Workspace;
 use crate::settings::Environment;

@@ -1,0 +1,171 @@
+//! What is in an artifact.
+
+use std::cmp::Reverse;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{ArtifactName, ArtifactSettings};
+use crate::archive::output::Output;
+use crate::contents::{self, Contents, File, FileKind, Form, ImageDescription, Owner, Total, treemap};
+use crate::image::file::ArtifactFile;
+use crate::pipeline::BuildError;
+use crate::report::{
+    ContainerReport, ContentsKind, FORMAT_VERSION, FileReport, InspectReport, LayerOriginReport, OwnerKind,
+    OwnerReport, Reporter, StackedLayerReport,
+};
+
+/// An artifact that was read.
+#[derive(Debug)]
+pub struct Inspected {
+    /// What it is called.
+    pub name: ArtifactName,
+    /// What is in it.
+    pub contents: Contents,
+}
+
+/// Reads an artifact.
+///
+/// # Errors
+/// It cannot be read, or is not what its documents say.
+pub fn inspect(
+    name: ArtifactName,
+    settings: &ArtifactSettings,
+    reporter: &dyn Reporter,
+) -> Result<Inspected, BuildError> {
+    let contents = settings.contents(&name, reporter)?;
+    Ok(Inspected { name, contents })
+}
+
+impl Inspected {
+    /// Draws a treemap into a file, which appears whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn draw(&self, path: &Path) -> Result<(), BuildError> {
+        // Where a file lies on this machine is of no meaning to those who are shown the picture.
+        let title = match &self.name {
+            ArtifactName::Zip(path) | ArtifactName::File(ArtifactFile { path, .. }) => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+            ArtifactName::Registry(reference) => reference.to_string(),
+        };
+        let mut output = Output::create(path)?;
+        output.write(treemap::page(&self.contents, &title).as_bytes())?;
+        output.finish()?.persist()?;
+        Ok(())
+    }
+
+    /// Reports what is in the artifact, with so many of its files, the largest.
+    pub fn report(&self, files: usize) -> InspectReport {
+        let contents = &self.contents;
+        let mut largest: Vec<&File> = contents.files.iter().collect();
+        largest.sort_by_key(|file| (Reverse(file.compressed_size), Reverse(file.size), &file.path, file.layer));
+        let layer = |layer: &contents::LayerContents| StackedLayerReport {
+            digest: layer.digest.to_string(),
+            size: layer.size,
+            part: match layer.part {
+                contents::LayerPart::Base => LayerOriginReport::Base,
+                contents::LayerPart::Own => LayerOriginReport::Own,
+                contents::LayerPart::Unknown => LayerOriginReport::Unknown,
+            },
+            holds: layer.holds.clone(),
+        };
+        InspectReport {
+            format: FORMAT_VERSION,
+            name: self.name.to_string(),
+            kind: kind(contents.form),
+            digest: contents.digest.to_string(),
+            size: contents.size,
+            uncompressed_size: contents.files.iter().map(|file| file.size).sum(),
+            files: contents.files.len(),
+            overhead: contents.overhead(),
+            image: contents.image.as_ref().map(container),
+            layers: contents.layers.iter().map(layer).collect(),
+            contents: contents.totals().iter().map(|total| owner(contents, total)).collect(),
+            largest: largest.into_iter().take(files).map(|file| report(contents, file)).collect(),
+        }
+    }
+}
+
+/// Returns what an artifact is, by the name that reports use.
+pub(super) fn kind(form: Form) -> ContentsKind {
+    match form {
+        Form::Function => ContentsKind::Function,
+        Form::Layer => ContentsKind::Layer,
+        Form::Image => ContentsKind::Image,
+    }
+}
+
+fn owner(contents: &Contents, total: &Total) -> OwnerReport {
+    let distribution = match total.owner {
+        Some(Owner::Distribution(index)) => contents.distributions.get(index),
+        _ => None,
+    };
+    OwnerReport {
+        kind: match total.owner {
+            Some(Owner::Distribution(_)) => OwnerKind::Distribution,
+            Some(Owner::Application) => OwnerKind::Application,
+            Some(Owner::Base) => OwnerKind::Base,
+            None => OwnerKind::Hidden,
+        },
+        name: distribution.map(|distribution| distribution.name.clone()),
+        version: distribution.map(|distribution| distribution.version.clone()),
+        files: total.files,
+        size: total.size,
+        compressed_size: total.compressed_size,
+        share: if contents.size == 0 { 0.0 } else { total.compressed_size as f64 / contents.size as f64 },
+    }
+}
+
+fn report(contents: &Contents, file: &File) -> FileReport {
+    let owner = match file.owner {
+        _ if file.is_hidden => "hidden".to_owned(),
+        Owner::Distribution(index) => contents
+            .distributions
+            .get(index)
+            .map(|distribution| format!("{} {}", distribution.name, distribution.version))
+            .unwrap_or_default(),
+        Owner::Application => "application".to_owned(),
+        Owner::Base => "base".to_owned(),
+    };
+    let link = match &file.kind {
+        FileKind::Symlink(target) | FileKind::HardLink(target) => Some(target.clone()),
+        FileKind::Regular | FileKind::Special => None,
+    };
+    FileReport {
+        path: file.path.clone(),
+        size: file.size,
+        compressed_size: file.compressed_size,
+        mode: format!("{:04o}", file.mode),
+        user: contents.image.as_ref().map(|_| format!("{}:{}", file.ids.0, file.ids.1)),
+        digest: file.sha256.to_string(),
+        link,
+        layer: contents.image.as_ref().map(|_| file.layer),
+        owner,
+    }
+}
+
+fn container(image: &ImageDescription) -> ContainerReport {
+    let config = &image.configuration["config"];
+    let text = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
+    let texts = |name: &str| {
+        let values = config[name].as_array().into_iter().flatten();
+        values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    };
+    let keys = |name: &str| config[name].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+    let labels = config["Labels"].as_object().into_iter().flatten();
+    let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    ContainerReport {
+        platform: image.platform.clone(),
+        platforms: image.platforms.clone(),
+        entrypoint: texts("Entrypoint"),
+        command: texts("Cmd"),
+        user: text("User"),
+        workdir: text("WorkingDir"),
+        env: texts("Env"),
+        ports: keys("ExposedPorts"),
+        labels: labels.filter_map(label).collect(),
+        annotations: image.annotations.clone(),
+    }
+}

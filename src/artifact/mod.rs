@@ -1,0 +1,126 @@
+//! Finished artifacts: what is in them, what differs between two, and whether one is as it should be.
+
+mod diff;
+mod fetched;
+mod inspect;
+mod push;
+mod verify;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub use diff::diff;
+pub use inspect::{Inspected, inspect};
+pub use push::push;
+pub use verify::{Project, verify};
+
+use crate::contents::{self, Contents};
+use crate::image::Artifact;
+use crate::image::file::{self, ArtifactFile};
+use crate::pipeline::BuildError;
+use crate::pipeline::image::base::Bases;
+use crate::pipeline::session::{Session, registry};
+use crate::registry::Reference;
+use crate::report::Reporter;
+use crate::settings::{CacheChoice, Environment, RegistrySettings};
+
+/// How every zip begins: with a local header, or with the end of an empty archive (APPNOTE 4.3.6).
+const ZIPS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+
+/// An artifact as the user names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArtifactName {
+    /// The zip of a function or a Lambda layer.
+    Zip(PathBuf),
+    /// A layout or an archive.
+    File(ArtifactFile),
+    /// An image in a registry.
+    Registry(Reference),
+}
+
+impl ArtifactName {
+    /// Returns what a text means: what is there on disk is recognised by its content; else it is a reference, if it has a
+    /// tag, a digest or a registry.
+    ///
+    /// # Errors
+    /// There is no such file, it is none that can be read, or the text is no reference.
+    pub fn find(text: &str) -> Result<Self, BuildError> {
+        let path = Path::new(text);
+        let is_named = path.extension().is_some_and(|extension| extension == "zip");
+        // One whose beginning is damaged is recognised by its name.
+        if path.is_file() && (is_named || is_zip(path)?) {
+            return Ok(Self::Zip(path.to_owned()));
+        }
+        if path.exists() || text.parse::<ArtifactFile>().is_ok() {
+            return Ok(Self::File(ArtifactFile::find(text)?));
+        }
+        let is_reference = text.contains([':', '@']) && !text.starts_with(['.', '/']);
+        if is_reference { Ok(Self::Registry(text.parse()?)) } else { Err(BuildError::NoArtifact(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for ArtifactName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zip(path) => path.display().fmt(formatter),
+            Self::File(file) => file.fmt(formatter),
+            Self::Registry(reference) => reference.fmt(formatter),
+        }
+    }
+}
+
+fn is_zip(path: &Path) -> Result<bool, BuildError> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(4).read_to_end(&mut start));
+    read.map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
+    Ok(ZIPS.contains(&start.as_slice()))
+}
+
+/// What reading artifacts needs.
+#[derive(Debug, Clone)]
+pub struct ArtifactSettings {
+    /// The platform whose image is meant; none for the first of an index.
+    pub platform: Option<String>,
+    /// How registries are talked to.
+    pub registry: RegistrySettings,
+    /// Where downloaded layers are kept.
+    pub cache: CacheChoice,
+    /// What registries are logged in to with.
+    pub environment: Environment,
+}
+
+impl ArtifactSettings {
+    /// Reads what is in an artifact. Layers that are in a registry only are downloaded into the cache.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what its documents say.
+    fn contents(&self, name: &ArtifactName, reporter: &dyn Reporter) -> Result<Contents, BuildError> {
+        match name {
+            ArtifactName::Zip(path) if self.platform.is_some() => Err(BuildError::NoPlatforms(path.clone())),
+            ArtifactName::Zip(path) => Ok(contents::read_zip(path)?),
+            ArtifactName::File(file) => self.image(&file::open(file)?),
+            ArtifactName::Registry(reference) => {
+                let registry = registry(&self.registry, &self.environment)?;
+                let Session { cache, temporary: _temporary } = Session::open(&self.cache)?;
+                let artifact = fetched::documents(&registry, reference, &mut Err, reporter)?;
+                let mut image = contents::image::choose(&artifact, self.platform.as_deref())?.artifact.clone();
+                let bases = Bases { registry: &registry, offline: false, cache: &cache, reporter };
+                image.blobs.iter_mut().try_for_each(|blob| bases.download(blob))?;
+                let platforms = platforms(&artifact)?;
+                Ok(contents::image::read(&image, platforms)?)
+            }
+        }
+    }
+
+    fn image(&self, artifact: &Artifact) -> Result<Contents, BuildError> {
+        let image = contents::image::choose(artifact, self.platform.as_deref())?;
+        Ok(contents::image::read(image.artifact, platforms(artifact)?)?)
+    }
+}
+
+/// Returns the platforms of an index.
+fn platforms(artifact: &Artifact) -> Result<Vec<String>, BuildError> {
+    Ok(contents::image::images(artifact)?.into_iter().filter_map(|image| image.platform).collect())
+}

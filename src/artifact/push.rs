@@ -1,0 +1,25 @@
+//! Pushing what was built before.
+
+use crate::image::file::{self, ArtifactFile};
+use crate::pipeline::BuildError;
+use crate::pipeline::image::report::report_push;
+use crate::pipeline::session::registry;
+use crate::registry::Reference;
+use crate::report::{PushedReport, Reporter};
+use crate::settings::{Environment, RegistrySettings};
+
+/// Pushes the artifact in a file under every name.
+///
+/// # Errors
+/// The file cannot be read, or a registry refuses; then no tag is set that was not set before.
+pub fn push(
+    artifact: &ArtifactFile,
+    tags: &[Reference],
+    settings: &RegistrySettings,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+) -> Result<PushedReport, BuildError> {
+    let artifact = file::open(artifact)?;
+    let registry = registry(settings, environment)?;
+    Ok(report_push(&registry.push(&artifact, tags, reporter)?))
+}

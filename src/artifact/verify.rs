@@ -1,0 +1,338 @@
+//! Whether an artifact is as it should be, and comes out of its project again.
+
+use std::fs::canonicalize;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::diff::compare;
+use super::{ArtifactName, ArtifactSettings, fetched};
+use crate::audit::Failures;
+use crate::contents::image::{self as contained, Documents, StatedLayer, images};
+use crate::contents::verify::{self, Aspect, Check, Verified};
+use crate::contents::{Contents, Finding, Form, LayerReading, layer, read_zip};
+use crate::image::file::{self, ArtifactFile, Survey};
+use crate::image::{Artifact, BlobContent};
+use crate::pipeline::BuildError;
+use crate::pipeline::ProjectCache;
+use crate::pipeline::image;
+use crate::pipeline::lambda;
+use crate::pipeline::session::registry;
+use crate::platform::LambdaProfile;
+use crate::registry::Registry;
+use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifiedKind, VerifyReport};
+use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
+
+/// What an artifact is built from again.
+#[derive(Debug, Clone)]
+pub enum Project {
+    /// The function and the layer.
+    Lambda(Box<LambdaSettings>),
+    /// The image, or the index of several.
+    Image(Box<ImageSettings>),
+}
+
+impl Project {
+    fn audit(&mut self) -> &mut AuditSettings {
+        match self {
+            Self::Lambda(settings) => &mut settings.common.audit,
+            Self::Image(settings) => &mut settings.common.audit,
+        }
+    }
+}
+
+/// Verifies an artifact; with a project, builds it again and compares the bytes.
+///
+/// # Errors
+/// The artifact cannot be read at all, or the project cannot be built. What is wrong with the artifact is in the report.
+pub fn verify(
+    name: &ArtifactName,
+    project: Option<Project>,
+    settings: &ArtifactSettings,
+    reporter: &dyn Reporter,
+) -> Result<VerifyReport, BuildError> {
+    let mut subject = match name {
+        ArtifactName::Zip(path) => zip(path)?,
+        ArtifactName::File(file) => in_file(file)?,
+        ArtifactName::Registry(_) => in_registry(name, settings, reporter)?,
+    };
+    let mut difference = None;
+    if let Some(project) = project {
+        let (checks, found) = rebuild(name, &subject, project, reporter)?;
+        subject.checks.extend(checks);
+        difference = found;
+    }
+    let checks: Vec<CheckReport> = subject.checks.into_iter().map(report).collect();
+    Ok(VerifyReport {
+        format: FORMAT_VERSION,
+        name: name.to_string(),
+        kind: if matches!(name, ArtifactName::Zip(_)) { VerifiedKind::Zip } else { VerifiedKind::Image },
+        digest: subject.digest,
+        passed: checks.iter().all(|check| check.findings.is_empty()),
+        checks,
+        difference,
+    })
+}
+
+/// An artifact that was verified.
+struct Subject {
+    /// The digest of the zip, or of what the name of an image stands for: a manifest or an index.
+    digest: Option<String>,
+    checks: Vec<Check>,
+    /// What is in it; of an index, in its first image.
+    contents: Option<Contents>,
+}
+
+fn report(check: Check) -> CheckReport {
+    let finding = |Finding { place, message }| FindingReport { place, message };
+    CheckReport {
+        name: check.aspect.name().to_owned(),
+        covers: check.covers,
+        findings: check.findings.into_iter().map(finding).collect(),
+    }
+}
+
+fn zip(path: &Path) -> Result<Subject, BuildError> {
+    // Lambda's limits are the same for every runtime.
+    let limit = LambdaProfile::all().map(|profile| profile.limits.unzipped).max().unwrap_or(u64::MAX);
+    let Verified { checks, contents } = verify::zip(path, limit)?;
+    let digest = contents.as_ref().map(|contents| contents.digest.to_string());
+    Ok(Subject { digest, checks, contents })
+}
+
+fn in_file(file: &ArtifactFile) -> Result<Subject, BuildError> {
+    let Survey { artifact, faults, strays } = file::survey(file)?;
+    let read = |stated: &StatedLayer| layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
+    let mut subject = of_images(&artifact, faults.iter().map(|fault| said(fault)).collect(), &read)?;
+    let strays = strays.into_iter().map(|name| Finding::at(name, "nothing refers to it"));
+    note(&mut subject.checks, Aspect::Blobs, strays.collect());
+    Ok(subject)
+}
+
+fn in_registry(
+    name: &ArtifactName,
+    settings: &ArtifactSettings,
+    reporter: &dyn Reporter,
+) -> Result<Subject, BuildError> {
+    let ArtifactName::Registry(reference) = name else { return Err(BuildError::NoArtifact(name.to_string())) };
+    let registry = registry(&settings.registry, &settings.environment)?;
+    let mut faults = Vec::new();
+    let mut note = |error: BuildError| {
+        faults.push(said(&error));
+        Ok(())
+    };
+    let artifact = fetched::documents(&registry, reference, &mut note, reporter)?;
+    let folder = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+    let read = |stated: &StatedLayer| download(&registry, &folder, stated, reporter);
+    of_images(&artifact, faults, &read)
+}
+
+/// Downloads a layer, even if the cache has it: what the registry has is verified. The file is gone when it is read.
+fn download(
+    registry: &Registry,
+    folder: &TempDir,
+    stated: &StatedLayer,
+    reporter: &dyn Reporter,
+) -> Result<LayerReading, String> {
+    let BlobContent::Registry { repository } = &stated.blob.content else {
+        return layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
+    };
+    let repository = repository.parse().map_err(|error| said(&error).message)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder.path()).map_err(|error| error.to_string())?;
+    let (digest, size) = (stated.blob.digest, stated.blob.size);
+    let pulled = registry.blob(&repository, digest, size, file.as_file_mut(), reporter);
+    pulled.map_err(|error| said(&error).message)?;
+    let mut blob = stated.blob.clone();
+    blob.content = BlobContent::File { path: file.path().into(), offset: 0 };
+    layer::read(&blob, stated.is_own()).map_err(|error| error.to_string())
+}
+
+/// Verifies an image, or each image of an index.
+fn of_images(artifact: &Artifact, faults: Vec<Finding>, read: &verify::Reader) -> Result<Subject, BuildError> {
+    let images = images(artifact)?;
+    let documents = artifact.manifests().len() + images.len();
+    let is_whole = faults.is_empty();
+    let mut checks =
+        vec![Check::new(Aspect::Documents, format!("documents: {documents}, each with its digest"), faults)];
+    let mut contents = None;
+    for image in &images {
+        // What is missing from an image that is not whole was said already.
+        let verified = match Documents::read(image.artifact) {
+            Err(_) if !is_whole => continue,
+            _ => verify::image(image.artifact, image.platform.as_deref(), read),
+        };
+        for check in verified.checks {
+            join(&mut checks, check, image.platform.as_deref().filter(|_| images.len() > 1));
+        }
+        contents = contents.or(verified.contents);
+    }
+    if images.is_empty() && is_whole {
+        let message = "the index refers to no image".to_owned();
+        note(&mut checks, Aspect::Documents, vec![Finding { place: None, message }]);
+    }
+    Ok(Subject { digest: Some(artifact.manifest.digest.to_string()), checks, contents })
+}
+
+/// Adds a check of one platform to those of the others.
+fn join(checks: &mut Vec<Check>, mut check: Check, platform: Option<&str>) {
+    if let Some(platform) = platform {
+        for finding in &mut check.findings {
+            let place = finding.place.take();
+            finding.place = Some(place.map_or_else(|| platform.to_owned(), |place| format!("{platform}: {place}")));
+        }
+        check.covers = format!("{} ({platform})", check.covers);
+    }
+    match checks.iter_mut().find(|known| known.aspect == check.aspect) {
+        Some(known) => {
+            known.covers = format!("{}; {}", known.covers, check.covers);
+            known.findings.extend(check.findings);
+        }
+        None => checks.push(check),
+    }
+}
+
+/// Adds findings to the check of an aspect.
+fn note(checks: &mut [Check], aspect: Aspect, findings: Vec<Finding>) {
+    if let Some(check) = checks.iter_mut().find(|check| check.aspect == aspect) {
+        check.findings.extend(findings);
+    }
+}
+
+/// Returns what an error says, with its causes.
+fn said(error: &dyn std::error::Error) -> Finding {
+    let mut message = error.to_string();
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    for cause in causes.map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    Finding { place: None, message }
+}
+
+/// Builds the artifact again in a temporary folder, which audits it, and compares. What the audits find is no reason not
+/// to compare.
+fn rebuild(
+    name: &ArtifactName,
+    subject: &Subject,
+    mut project: Project,
+    reporter: &dyn Reporter,
+) -> Result<(Vec<Check>, Option<DiffReport>), BuildError> {
+    let folder = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+    let build = |project: &Project| match project.clone() {
+        Project::Lambda(settings) => of_lambda(name, subject, *settings, folder.path(), reporter),
+        Project::Image(settings) => of_image(name, *settings, folder.path(), reporter),
+    };
+    let mut failures = Vec::new();
+    let again = match build(&project) {
+        Err(BuildError::Audit(Failures(found))) => {
+            failures.extend(found.iter().map(|failure| said(failure)));
+            project.audit().skip = true;
+            build(&project)
+        }
+        result => result,
+    }?;
+    let mut checks = Vec::new();
+    if !project.audit().skip || !failures.is_empty() {
+        checks.push(Check::new(Aspect::Audits, "modules and shared libraries", failures));
+    }
+    let mut check = |findings| checks.push(Check::new(Aspect::Rebuild, "the project, built again", findings));
+    if subject.digest.as_ref() == Some(&again.digest) {
+        check(Vec::new());
+        return Ok((checks, None));
+    }
+    let difference = match &subject.contents {
+        Some(contents) => {
+            let platform = contents.image.as_ref().map(|image| image.platform.as_str());
+            let built = again.contents(platform)?;
+            Some(compare((name.to_string(), contents), ("the project, built again".to_owned(), &built)))
+        }
+        None => None,
+    };
+    let message = format!("the project gives {}", again.digest);
+    check(vec![Finding { place: None, message }]);
+    Ok((checks, difference))
+}
+
+/// An artifact that was built again.
+struct Again {
+    digest: String,
+    name: ArtifactName,
+}
+
+impl Again {
+    fn contents(&self, platform: Option<&str>) -> Result<Contents, BuildError> {
+        match &self.name {
+            ArtifactName::Zip(path) => Ok(read_zip(path)?),
+            ArtifactName::File(file) => {
+                let artifact = file::open(file)?;
+                let image = contained::choose(&artifact, platform).or_else(|_| contained::choose(&artifact, None))?;
+                Ok(contained::read(image.artifact, Vec::new())?)
+            }
+            ArtifactName::Registry(reference) => Err(BuildError::NoImage(reference.to_string())),
+        }
+    }
+}
+
+fn of_lambda(
+    name: &ArtifactName,
+    subject: &Subject,
+    mut settings: LambdaSettings,
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Again, BuildError> {
+    let mut earlier: Vec<PathBuf> = settings.output.iter().chain(&settings.layer).cloned().collect();
+    earlier.extend(path_of(name));
+    leave_out(&mut settings.common, &earlier);
+    let is_layer = subject.contents.as_ref().is_some_and(|contents| contents.form == Form::Layer);
+    let function = folder.join("function.zip");
+    let layer = settings.layer.as_ref().map(|_| folder.join("layer.zip"));
+    let path = match &layer {
+        Some(layer) if is_layer => layer.clone(),
+        _ => function.clone(),
+    };
+    (settings.output, settings.layer, settings.allow_oversize) = (Some(function), layer, true);
+    let report = lambda(&settings, &ProjectCache::default(), reporter)?;
+    let built = report.artifacts.iter().find(|artifact| artifact.path == path);
+    let digest = built.map(|artifact| format!("sha256:{}", artifact.sha256)).unwrap_or_default();
+    Ok(Again { digest, name: ArtifactName::Zip(path) })
+}
+
+fn of_image(
+    name: &ArtifactName,
+    mut settings: ImageSettings,
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Again, BuildError> {
+    let mut earlier: Vec<PathBuf> = settings.outputs.iter().map(|output| output.path.clone()).collect();
+    earlier.extend(path_of(name));
+    leave_out(&mut settings.common, &earlier);
+    let layout = ArtifactFile { form: file::Form::Layout, path: folder.join("layout"), choice: None };
+    settings.outputs = vec![layout.clone()];
+    (settings.push, settings.allow_oversize) = (false, true);
+    let report = image(&settings, &ProjectCache::default(), reporter)?;
+    Ok(Again { digest: report.digest, name: ArtifactName::File(layout) })
+}
+
+fn path_of(name: &ArtifactName) -> Option<PathBuf> {
+    match name {
+        ArtifactName::Zip(path) | ArtifactName::File(ArtifactFile { path, .. }) => Some(path.clone()),
+        ArtifactName::Registry(_) => None,
+    }
+}
+
+/// Leaves out of the application what was no part of it when the artifact was built: the artifact itself.
+fn leave_out(settings: &mut Settings, artifacts: &[PathBuf]) {
+    let Ok(project) = canonicalize(&settings.project) else { return };
+    for artifact in artifacts.iter().filter_map(|path| canonicalize(path).ok()) {
+        let Some(path) = artifact.strip_prefix(&project).ok().and_then(Path::to_str) else { continue };
+        let literal = path.chars().fold(String::from("/"), |mut pattern, character| {
+            if matches!(character, '*' | '?' | '[' | ']' | '\\' | '!' | '#' | ' ') {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+            pattern
+        });
+        settings.excludes.push(literal);
+    }
+}

@@ -1,0 +1,84 @@
+//! The audits of what was built, before anything of it is written: what they find would fail in production.
+
+mod imports;
+mod libraries;
+mod remedies;
+mod unused;
+
+use std::collections::BTreeSet;
+
+use crate::audit::handler::Root;
+use crate::audit::libraries::System;
+use crate::audit::{Failures, Finding};
+use crate::cache::Cache;
+use crate::name::DistributionName;
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::Plan;
+use crate::pipeline::wheels::Obtained;
+use crate::platform::Scheme;
+use crate::report::{AuditReport, Reporter};
+use crate::settings::Settings;
+use crate::tree::FileTree;
+
+/// How many warnings are shown: a library may have one for each tool that it works with.
+const SHOWN: usize = 8;
+
+/// What is audited.
+pub struct Audited<'a> {
+    /// The plan.
+    pub plan: &'a Plan<'a>,
+    /// What the user wants.
+    pub settings: &'a Settings,
+    /// The wheels.
+    pub wheels: &'a Obtained,
+    /// The folders that modules are imported from, in the order of Python's search path.
+    pub roots: &'a [Root<'a>],
+    /// The modules that are started; empty if that is not known.
+    pub started: &'a [String],
+    /// The distributions that the runtime brings.
+    pub brought: &'a [DistributionName],
+    /// Where the trees will be, and on what.
+    pub deployment: &'a Deployment<'a>,
+    /// Where what is found of a wheel is kept.
+    pub cache: &'a Cache,
+}
+
+impl Audited<'_> {
+    /// Returns whether the artifact is a Lambda function, where nobody runs scripts.
+    fn runs_on_lambda(&self) -> bool {
+        !self.brought.is_empty()
+    }
+}
+
+/// Where the trees will be at run time, where wheels are in them, and what there is besides.
+pub struct Deployment<'a> {
+    /// Each tree, and the folder that it is unpacked to, for instance `/var/task`.
+    pub trees: &'a [(&'a FileTree, &'a str)],
+    /// The position of the tree that dependencies are in, and how they are laid out.
+    pub dependencies: (usize, &'a Scheme),
+    /// The position of the tree that local projects are in, and how they are laid out.
+    pub projects: (usize, &'a Scheme),
+    /// Returns what the target brings, as far as it is known, or has to be found out for these libraries.
+    pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<System, BuildError>,
+}
+
+/// Runs every audit, warns of what may fail, and reports the rest.
+///
+/// # Errors
+/// Something would fail: all of it is in one error. Or a file cannot be read.
+pub fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
+    let mut report = AuditReport::default();
+    if audited.settings.audit.skip {
+        return Ok(report);
+    }
+    let mut findings: Vec<Finding> = libraries::audit(audited)?.into_iter().map(Finding::from).collect();
+    findings.extend(imports::audit(audited, &mut report).into_iter().map(Finding::from));
+    let (errors, warnings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_error);
+    report.warnings = warnings.iter().map(ToString::to_string).collect();
+    let (shown, rest) = report.warnings.split_at(SHOWN.min(report.warnings.len()));
+    shown.iter().for_each(|warning| reporter.warn(warning));
+    if !rest.is_empty() {
+        reporter.warn(&format!("{} more like these: --json lists them as `audit.warnings`", rest.len()));
+    }
+    if errors.is_empty() { Ok(report) } else { Err(Failures(errors).into()) }
+}

@@ -1,0 +1,274 @@
+//! Whether a change reaches a target: through its own files, its lock, or what a pyproject.toml says. What cannot be decided
+//! counts as changed. What changes elsewhere, a base's tag or an index, is not looked at.
+
+mod declared;
+mod selection;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use crate::lock::{Dependent, Location, Lock, Selection, Source};
+use crate::pipeline::BuildError;
+use crate::pipeline::ProjectCache;
+use crate::pipeline::image;
+use crate::pipeline::lambda;
+use crate::pipeline::plan::LockedProject;
+use crate::pipeline::plan::lock;
+use crate::pipeline::targets::Target;
+use crate::platform;
+use crate::project::application::{self, Excludes, Rule};
+use crate::project::changes::{Changes, State};
+use crate::project::pyproject::FILENAME;
+use crate::project::workspace::python_version_files;
+use crate::report::Silent;
+use crate::settings::{BaseChoice, ProfileChoice, Settings};
+use crate::tree::Content;
+
+/// Returns why a target has to be built again, if it has to.
+///
+/// # Errors
+/// The target cannot be planned.
+pub fn reason(target: &Target, changes: &Changes, projects: &ProjectCache) -> Result<Option<String>, BuildError> {
+    let project = LockedProject::open(target.common(), projects, &Silent)?;
+    let reach = Reach { changes, project: &project };
+    let (targets, bases) = match target {
+        Target::Lambda(settings) => (lambda::targets(settings, &project)?, Vec::new()),
+        Target::Image(settings) => image::candidates(settings, &project)?,
+    };
+    if let Some(path) = reach.inputs(target, bases).into_iter().find(|path| reach.is_touched(path)) {
+        return Ok(Some(reach.changed(&path)));
+    }
+    if let Some(reason) = reach.declared()? {
+        return Ok(Some(reason));
+    }
+    for settings in std::iter::successors(Some(target.common()), |settings| settings.extends.as_deref()) {
+        for target in &targets {
+            let selection = project.selection(settings, target)?;
+            let reason = match reach.selected(settings, target, &selection)? {
+                None => reach.files(settings, &selection)?,
+                reason => reason,
+            };
+            if reason.is_some() {
+                return Ok(reason);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Looks for what a change reaches.
+struct Reach<'a> {
+    changes: &'a Changes,
+    project: &'a LockedProject,
+}
+
+impl Reach<'_> {
+    /// Returns the files and folders besides sources that a target is made by.
+    fn inputs(&self, target: &Target, bases: Vec<BaseChoice>) -> Vec<PathBuf> {
+        let settings = target.common();
+        let files = bases.into_iter().filter_map(|base| match base {
+            BaseChoice::File(file) => Some(file.path),
+            BaseChoice::Scratch | BaseChoice::Registry(_) => None,
+        });
+        let mut inputs: Vec<PathBuf> = files.collect();
+        if let ProfileChoice::File(path) = &settings.profile {
+            inputs.push(path.clone());
+        }
+        let is_pinned = match target {
+            Target::Lambda(_) => settings.profile != ProfileChoice::Default,
+            Target::Image(settings) => settings.python.is_some(),
+        };
+        if !is_pinned {
+            let workspace = &self.project.workspace;
+            let folder = workspace.folder(self.project.member(settings));
+            let within = folder.ancestors().take_while(|folder| folder.starts_with(&workspace.root));
+            inputs.extend(within.flat_map(python_version_files).filter(|path| {
+                // One that there never was is nothing new.
+                path.exists() || self.changes.state(path) == State::Changed
+            }));
+        }
+        inputs
+    }
+
+    /// Returns whether a file, or something in a folder, is not known to be as it was.
+    fn is_touched(&self, path: &Path) -> bool {
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        self.changes.state(&path) != State::Same || self.changes.paths().any(|changed| changed.starts_with(&path))
+    }
+
+    /// Says what became of a file.
+    fn changed(&self, path: &Path) -> String {
+        let found = path.canonicalize();
+        let path = found.as_deref().unwrap_or(path);
+        let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display();
+        match found.is_ok() {
+            true if self.changes.state(path) == State::Unknown => format!("git does not keep {shown}"),
+            true => format!("{shown} changed"),
+            false => format!("{shown} is gone"),
+        }
+    }
+
+    /// Compares what the project and its workspace declare.
+    fn declared(&self) -> Result<Option<String>, BuildError> {
+        let workspace = &self.project.workspace;
+        let current = &workspace.current().pyproject;
+        if let Some(reason) = self.tables(&current.path, &current.table, declared::of_project)? {
+            return Ok(Some(reason));
+        }
+        match workspace.members.first() {
+            Some(root) => self.tables(&root.pyproject.path, &root.pyproject.table, declared::of_root),
+            None => Ok(None),
+        }
+    }
+
+    /// Compares what counts of a pyproject.toml with what it was.
+    fn tables(
+        &self,
+        path: &Path,
+        now: &Table,
+        relevant: fn(&Table) -> BTreeMap<String, Table>,
+    ) -> Result<Option<String>, BuildError> {
+        let shown = || path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display().to_string();
+        match self.changes.state(path) {
+            State::Same => return Ok(None),
+            State::Unknown if !path.exists() => return Ok(None),
+            State::Unknown => return Ok(Some(self.changed(path))),
+            State::Changed => {}
+        }
+        let Some(before) = self.changes.text_before(path)?.and_then(|text| text.parse::<Table>().ok()) else {
+            return Ok(Some(format!("{} is new", shown())));
+        };
+        let (before, now) = (relevant(&before), relevant(now));
+        let differs = before.keys().chain(now.keys()).find(|name| before.get(*name) != now.get(*name));
+        Ok(differs.map(|name| format!("[{name}] in {} changed", shown())))
+    }
+
+    /// Compares what the lock selects with what it selected.
+    fn selected(
+        &self,
+        settings: &Settings,
+        target: &platform::TargetPlatform,
+        now: &Selection,
+    ) -> Result<Option<String>, BuildError> {
+        let Some(path) = &self.project.path else { return Ok(None) };
+        if settings.requirements.resolve {
+            return Ok(Some("uv may pin other versions than before".to_owned()));
+        }
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        // One of requirements may refer to others.
+        let is_alone = !matches!(*self.project.lock, Lock::Requirements(_));
+        match self.changes.state(&path) {
+            State::Same if is_alone => return Ok(None),
+            State::Unknown => return Ok(Some(self.changed(&path))),
+            State::Same | State::Changed => {}
+        }
+        let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(&path).display();
+        let before = match lock::before(&path, &settings.environment, &self.project.workspace, self.changes) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return Ok(Some(format!("{shown} is new"))),
+            Err(_) => return Ok(Some(format!("what {shown} was cannot be read"))),
+        };
+        let before = match self.project.selection_of(&before, settings, target) {
+            Ok(selection) => selection,
+            Err(_) => return Ok(Some(format!("{shown} did not have what is selected"))),
+        };
+        let formats = crate::pipeline::plan::indexes::formats(settings, self.project);
+        Ok(selection::differences(&before, now, target, &formats))
+    }
+
+    /// Looks for changes of files: of the application, of projects that are built, and of wheels that are kept with them.
+    fn files(&self, settings: &Settings, selection: &Selection) -> Result<Option<String>, BuildError> {
+        let workspace = &self.project.workspace;
+        let mut default = None;
+        for pinned in &selection.distributions {
+            match &pinned.source {
+                Source::Directory(folder) => {
+                    if let Some(reason) = self.built(folder)? {
+                        return Ok(Some(reason));
+                    }
+                }
+                Source::Virtual(folder) if pinned.required_by.contains(&Dependent::Root) => default = Some(folder),
+                Source::Files(files) => {
+                    let wheels = files.wheels.iter().map(|wheel| &wheel.location);
+                    let locations = wheels.chain(files.sdist.as_ref().map(|sdist| &sdist.file.location));
+                    let paths = locations.filter_map(|location| match location {
+                        Location::Path(path) => Some(path),
+                        Location::Url { .. } => None,
+                    });
+                    if let Some(path) = paths.into_iter().find(|path| self.is_touched(path)) {
+                        return Ok(Some(self.changed(path)));
+                    }
+                }
+                Source::Index(_) | Source::Repository(_) | Source::Virtual(_) => {}
+            }
+        }
+        match default.filter(|_| settings.includes.is_empty()) {
+            Some(folder) => self.application(folder, settings),
+            None if settings.includes.is_empty() => Ok(None),
+            None => self.application(&workspace.folder(workspace.current()), settings),
+        }
+    }
+
+    /// Looks for changes in a project that is built into a wheel: who builds it may read anything in its folder, but
+    /// for what is a project of its own, and what is judged by its content.
+    fn built(&self, folder: &Path) -> Result<Option<String>, BuildError> {
+        let workspace = &self.project.workspace;
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        if self.changes.state(&folder) != State::Same {
+            return Ok(Some(self.changed(&folder)));
+        }
+        let pyproject = folder.join(FILENAME);
+        let judged = [pyproject.clone(), folder.join("uv.lock"), folder.join("poetry.lock")];
+        let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.folder(member)).collect();
+        let is_others = |path: &Path| others.iter().any(|other| path.starts_with(other) && !folder.starts_with(other));
+        // Artifacts are written to `dist`, and read by nobody.
+        let is_own = |path: &Path| path.starts_with(&folder) && !path.starts_with(folder.join("dist"));
+        let mut own = self.changes.paths().filter(|path| is_own(path) && !is_others(path));
+        if let Some(path) = own.find(|path| !judged.iter().any(|judged| judged == path)) {
+            return Ok(Some(self.changed(path)));
+        }
+        let table = std::fs::read_to_string(&pyproject).ok().and_then(|text| text.parse::<Table>().ok());
+        self.tables(&pyproject, &table.unwrap_or_default(), declared::of_built)
+    }
+
+    /// Looks for changes of what is collected, and of what decides what that is.
+    fn application(&self, folder: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
+        let root = &self.project.workspace.root;
+        let excludes = Excludes::new(folder, &settings.excludes)?;
+        let collected = application::collect(folder, root, &settings.includes, &excludes)?;
+        let mut files = collected.all_files().filter_map(|entry| match &entry.content {
+            Content::File { path, .. } => Some(path.as_ref()),
+            Content::Archived { .. } | Content::Bytes(_) => None,
+        });
+        if let Some(path) = files.find(|path| self.changes.state(path) != State::Same) {
+            return Ok(Some(self.changed(path)));
+        }
+        for path in self.changes.paths() {
+            if application::takes(folder, root, &settings.includes, &excludes, path)? {
+                return Ok(Some(self.changed(path)));
+            }
+        }
+        for left_out in &collected.left_out {
+            let path = folder.join(&left_out.path);
+            let rule = match left_out.rule {
+                Rule::Project => path.join(FILENAME),
+                Rule::Environment => path.join("pyvenv.cfg"),
+                // What git keeps all the same may have been taken before.
+                Rule::GitIgnored if self.changes.state(&path) == State::Same => {
+                    let mut changed = self.changes.paths().filter(|path| path.ends_with(".gitignore"));
+                    match changed.find(|ignore| ignore.parent().is_some_and(|above| path.starts_with(above))) {
+                        Some(ignore) => ignore.to_owned(),
+                        None => continue,
+                    }
+                }
+                _ => continue,
+            };
+            if self.changes.state(&rule) == State::Changed {
+                return Ok(Some(self.changed(&rule)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,332 @@
+//! What the documents about an artifact say: its SBOM and its provenance statement.
+
+use super::Document;
+use crate::digest::{Digest, Sha256};
+use crate::lock::requirements::{self, Installed};
+use crate::lock::{Dependent, Location, Lock, LockedFile, Selected, SelectedSource};
+use crate::name::{DistributionName, ExtraName};
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::Plan;
+use crate::pipeline::wheels::Obtained;
+use crate::project::revision;
+use crate::redact;
+use crate::report::DocumentKind;
+use crate::sbom::provenance::{self, LockFile, ProvenanceParameters, ProvenanceSubject};
+use crate::sbom::{
+    self, BaseImage, ComponentOrigin, DistributionMetadata, FetchedFile, SbomComponent, SbomContents, SbomFormat,
+    SbomProject,
+};
+use crate::settings::{DocumentSettings, Settings};
+use crate::wheel::Wheel;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What documents are made of, besides the artifact itself.
+pub struct Sources<'a> {
+    /// Which are made.
+    pub settings: &'a DocumentSettings,
+    /// The plan.
+    pub plan: &'a Plan<'a>,
+    /// The wheels.
+    pub wheels: &'a Obtained,
+    /// The base image.
+    pub base: Option<BaseImage>,
+    /// What was told.
+    pub parameters: ProvenanceParameters,
+}
+
+/// Returns what was asked of the lock, and what was taken as the application.
+pub fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParameters {
+    let request = &settings.request;
+    ProvenanceParameters {
+        package: request.package.as_ref().map(ToString::to_string),
+        extras: request.extras.iter().map(ToString::to_string).collect(),
+        all_extras: request.all_extras,
+        groups: request.groups.iter().map(ToString::to_string).collect(),
+        only_groups: request.only_groups.iter().map(ToString::to_string).collect(),
+        no_default_groups: request.no_default_groups,
+        no_install_project: request.no_install_project,
+        no_install_workspace: request.no_install_workspace,
+        no_install_packages: request.no_install_packages.iter().map(ToString::to_string).collect(),
+        application: plan.application.taken.clone(),
+        exclude: settings.excludes.clone(),
+        slim: settings.contents.slim.iter().map(|rule| rule.name()).collect(),
+        strip: settings.contents.strip,
+        compile_bytecode: settings.contents.bytecode,
+        ..ProvenanceParameters::default()
+    }
+}
+
+impl Sources<'_> {
+    /// Makes the documents about an artifact; none if none are wanted.
+    ///
+    /// # Errors
+    /// A wheel or the lock cannot be read.
+    pub fn documents(
+        &self,
+        common: &Settings,
+        artifact: Sha256,
+        subjects: &[ProvenanceSubject],
+    ) -> Result<Vec<Document>, BuildError> {
+        let DocumentSettings { sbom, provenance, .. } = *self.settings;
+        if sbom.is_none() && !provenance {
+            return Ok(Vec::new());
+        }
+        let bill = self.bill(common, artifact)?;
+        let of_format = |format: SbomFormat| Document {
+            kind: match format {
+                SbomFormat::CycloneDx => DocumentKind::Cyclonedx,
+                SbomFormat::Spdx => DocumentKind::Spdx,
+            },
+            media_type: format.media_type(),
+            extension: format.extension(),
+            bytes: bill.document(format),
+        };
+        let mut documents: Vec<Document> = sbom.map(of_format).into_iter().collect();
+        if provenance {
+            documents.push(Document {
+                kind: DocumentKind::Provenance,
+                media_type: provenance::MEDIA_TYPE,
+                extension: provenance::EXTENSION,
+                bytes: provenance::document(&bill, subjects, &self.parameters, self.lock()?.as_ref()),
+            });
+        }
+        Ok(documents)
+    }
+
+    /// Returns the name and the digest of the lock.
+    fn lock(&self) -> Result<Option<LockFile>, BuildError> {
+        let Some(path) = &self.plan.project.path else { return Ok(None) };
+        let bytes = std::fs::read(path).map_err(|source| BuildError::Read { path: path.clone(), source })?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Some(LockFile { name, sha256: Sha256::of(&bytes) }))
+    }
+
+    /// Returns what the artifact is made of.
+    fn bill(&self, common: &Settings, artifact: Sha256) -> Result<SbomContents, BuildError> {
+        let plan = self.plan;
+        let mut requires = self.requires(common);
+        let root = root(plan);
+        let (mut components, mut metadata) = (Vec::new(), DistributionMetadata::default());
+        let mut version = root.and_then(|root| root.version.clone());
+        for (selected, wheel) in self.installed() {
+            let stated = DistributionMetadata::parse(&read_metadata(wheel)?);
+            if root.is_some_and(|root| root.name == selected.name) {
+                (metadata, version) = (stated, Some(wheel.inventory.version.clone()));
+                continue;
+            }
+            components.push(SbomComponent {
+                name: selected.name.clone(),
+                version: wheel.inventory.version.clone(),
+                origin: origin(selected, wheel),
+                metadata: stated,
+                requires: requires.remove(&selected.name).unwrap_or_default(),
+            });
+        }
+        components.sort_by(|left, right| left.name.cmp(&right.name));
+        let mut asked = root.and_then(|root| requires.remove(&root.name)).unwrap_or_default();
+        asked
+            .extend(plan.installed().filter(|selected| is_asked(selected, root)).map(|selected| selected.name.clone()));
+        asked.retain(|name| components.iter().any(|component| component.name == *name));
+        adopt(&mut asked, &components);
+        let target = &plan.target;
+        Ok(SbomContents {
+            project: SbomProject {
+                name: root.map(|root| root.name.to_string()).unwrap_or_else(|| plan.name()),
+                version,
+                origin: ComponentOrigin::Directory(plan.project.revision()),
+                metadata,
+                requires: asked,
+            },
+            artifact,
+            target: sbom::SbomTarget {
+                profile: target.name.clone(),
+                python: target.python.to_string(),
+                platform: format!("linux/{}", target.architecture.oci_name()),
+                glibc: target.glibc.to_string(),
+            },
+            base: self.base.clone(),
+            components,
+            created: self.settings.created,
+        })
+    }
+
+    /// Returns the installed distributions with their wheels.
+    fn installed(&self) -> impl Iterator<Item = (&Selected, &Wheel)> {
+        let dependencies = self.plan.dependencies().zip(&self.wheels.dependencies);
+        dependencies.chain(self.plan.projects().map(|(selected, _)| selected).zip(&self.wheels.projects))
+    }
+
+    /// Returns what each distribution requires of the others, by its metadata and with the extras that are asked for: by
+    /// the user, by other distributions, and by files of requirements.
+    fn requires(&self, common: &Settings) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
+        let plan = self.plan;
+        let mut extras: BTreeMap<DistributionName, BTreeSet<ExtraName>> = match &*plan.project.lock {
+            Lock::Requirements(lock) => lock.extras(&plan.target).into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        let root = root(plan).map(|root| &root.name);
+        extras.extend(root.map(|root| (root.clone(), common.request.extras.clone())));
+        for selected in &plan.selected {
+            for by in &selected.required_by {
+                if let Dependent::Distribution(name, Some(extra)) = by {
+                    extras.entry(name.clone()).or_default().insert(extra.clone());
+                }
+            }
+        }
+        let installed = self.installed().map(|(selected, wheel)| Installed {
+            name: selected.name.clone(),
+            version: Some(wheel.inventory.version.clone()),
+            extras: extras.remove(&selected.name).unwrap_or_default(),
+            requires_dist: &wheel.inventory.requires,
+        });
+        requirements::dependencies(&installed.collect::<Vec<_>>(), &plan.target)
+    }
+}
+
+/// Returns the project, unless the lock selects without one.
+fn root<'a>(plan: &'a Plan) -> Option<&'a Selected> {
+    let is_folder =
+        |selected: &&Selected| matches!(selected.source, SelectedSource::Directory(_) | SelectedSource::Virtual(_));
+    let mut roots = plan.selected.iter().filter(|selected| selected.is_root()).filter(is_folder);
+    match (roots.next(), roots.next()) {
+        (Some(only), None) => Some(only),
+        // Of the members of a workspace that is no project, none is it.
+        _ => None,
+    }
+}
+
+/// Tells whether the user, or the project, asks for a distribution by name.
+fn is_asked(selected: &Selected, root: Option<&Selected>) -> bool {
+    let is_root = |name: &DistributionName| root.is_some_and(|root| root.name == *name);
+    let is_virtual = root.is_some_and(|root| matches!(root.source, SelectedSource::Virtual(_)));
+    selected.required_by.iter().any(|by| match by {
+        Dependent::Root | Dependent::Group(..) => true,
+        // What a package requires, its metadata says.
+        Dependent::Distribution(name, _) => is_virtual && is_root(name),
+        // A file may list everything, also what is only required by something else in it.
+        Dependent::File(_) => false,
+    })
+}
+
+/// Has the project require what nothing else that it reaches does, so that nothing is left alone in the graph.
+fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[SbomComponent]) {
+    let by_name: BTreeMap<&DistributionName, &SbomComponent> =
+        components.iter().map(|component| (&component.name, component)).collect();
+    loop {
+        let mut reached: BTreeSet<&DistributionName> = BTreeSet::new();
+        let mut queue: Vec<&DistributionName> = asked.iter().collect();
+        while let Some(name) = queue.pop() {
+            if let Some(component) = by_name.get(name).filter(|_| reached.insert(name)) {
+                queue.extend(&component.requires);
+            }
+        }
+        let alone: Vec<&&SbomComponent> =
+            by_name.values().filter(|component| !reached.contains(&component.name)).collect();
+        let is_required = |name| alone.iter().any(|other| other.requires.contains(name) && other.name != *name);
+        let tops: Vec<DistributionName> =
+            alone.iter().map(|component| &component.name).filter(|name| !is_required(name)).cloned().collect();
+        match (alone.first(), tops.is_empty()) {
+            (None, _) => return,
+            // They require each other in a circle.
+            (Some(first), true) => drop(asked.insert(first.name.clone())),
+            (Some(_), false) => asked.extend(tops),
+        }
+    }
+}
+
+/// Returns a wheel's METADATA.
+fn read_metadata(wheel: &Wheel) -> Result<Vec<u8>, BuildError> {
+    wheel.metadata().map_err(|source| BuildError::Read { path: wheel.archive.to_path_buf(), source })
+}
+
+/// Returns where a distribution comes from, without anything secret and without a path of this machine.
+fn origin(selected: &Selected, wheel: &Wheel) -> ComponentOrigin {
+    match &selected.source {
+        SelectedSource::Wheel(locked, _) => {
+            of_file(locked, locked.filename.to_string(), vec![wheel.sha256.into()], false)
+        }
+        SelectedSource::Sdist(sdist) => {
+            let digests = sdist.file.digests.clone();
+            // Of several, one is meant, and which is not known here.
+            let digests = if digests.len() == 1 { digests } else { Vec::new() };
+            of_file(&sdist.file, sdist.file.filename.to_string(), digests, true)
+        }
+        SelectedSource::Repository(repository) => ComponentOrigin::Repository {
+            url: repository_address(&repository.url),
+            commit: repository.commit.clone(),
+            subdirectory: repository.subdirectory.clone(),
+        },
+        SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
+            ComponentOrigin::Directory(revision::revision(folder))
+        }
+    }
+}
+
+fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, is_source: bool) -> ComponentOrigin {
+    let file = |url| FetchedFile { name, url, digests, is_source };
+    match &locked.location {
+        Location::Path(_) => ComponentOrigin::Direct(file(None)),
+        Location::Url { url, index } => {
+            let is_pypi = [index.as_ref(), Some(url)].into_iter().flatten().any(is_pypi);
+            let file = file(Some(redact::url(url)));
+            match index {
+                _ if is_pypi => ComponentOrigin::Index { index: None, file },
+                Some(index) => ComponentOrigin::Index { index: Some(redact::url(index)), file },
+                None => ComponentOrigin::Direct(file),
+            }
+        }
+    }
+}
+
+/// Returns the address of a repository on a server, without what may be secret.
+fn repository_address(url: &str) -> Option<String> {
+    let url: url::Url = url.parse().ok()?;
+    (url.scheme() != "file" && url.host().is_some()).then(|| redact::url(&url))
+}
+
+/// Tells whether an address is one of PyPI's: of the index, or of its files.
+fn is_pypi(url: &url::Url) -> bool {
+    matches!(url.host_str(), Some("pypi.org" | "files.pythonhosted.org"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_nothing_secret_and_lead_somewhere() {
+        for (url, address) in [
+            ("https://user:s3cret@host/a.git?token=s3cret", Some("https://host/a.git")),
+            ("ssh://git@host:2222/a", Some("ssh://host:2222/a")),
+            ("file:///home/user/a", None),
+            ("/home/user/a", None),
+            ("git@host:a", None),
+        ] {
+            assert_eq!(repository_address(url).as_deref(), address, "{url}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_alone_in_a_graph() {
+        let component = |name: &str, requires: &[&str]| SbomComponent {
+            name: name.parse().unwrap(),
+            version: "1".parse().unwrap(),
+            origin: ComponentOrigin::Directory(None),
+            metadata: DistributionMetadata::default(),
+            requires: requires.iter().map(|name| name.parse().unwrap()).collect(),
+        };
+        let components = [
+            component("asked", &["below"]),
+            component("below", &[]),
+            component("circle-a", &["circle-b"]),
+            component("circle-b", &["circle-a", "below"]),
+            component("self", &["self"]),
+            component("top", &["under-top", "below"]),
+            component("under-top", &[]),
+        ];
+        let mut asked = BTreeSet::from(["asked".parse().unwrap()]);
+        adopt(&mut asked, &components);
+        let asked: Vec<&str> = asked.iter().map(DistributionName::as_str).collect();
+        assert_eq!(asked, ["asked", "circle-a", "self", "top"]);
+    }
+}

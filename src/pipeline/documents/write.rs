@@ -1,0 +1,117 @@
+//! Writing the documents about an artifact beside it.
+
+use std::path::{Path, PathBuf};
+
+use super::{Sources, parameters};
+use crate::archive::ArchiveError;
+use crate::archive::output::{Finished, Output};
+use crate::digest::Sha256;
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::Plan;
+use crate::pipeline::wheels::Obtained;
+use crate::report::{ArtifactKind, DocumentKind, DocumentReport};
+use crate::sbom::SbomFormat;
+use crate::sbom::provenance::{self, ProvenanceParameters, ProvenanceSubject};
+use crate::settings::{DocumentSettings, LambdaSettings};
+
+/// A document about an artifact.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What it is.
+    pub kind: DocumentKind,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// What the name of its file ends with, after a dot.
+    pub extension: &'static str,
+    /// The document.
+    pub bytes: Vec<u8>,
+}
+
+/// Makes the documents about the zips of a function, each at its place beside the function's, complete but not there yet.
+/// A layer is a part of the function: they are about both.
+///
+/// # Errors
+/// A wheel or the lock cannot be read, or a file cannot be written.
+pub fn beside_zip(
+    settings: &LambdaSettings,
+    plan: &Plan,
+    wheels: &Obtained,
+    finished: &[(ArtifactKind, Finished)],
+    outputs: &[(ArtifactKind, PathBuf)],
+) -> Result<Vec<(Document, Finished)>, BuildError> {
+    let (Some((_, function)), Some((_, zip))) = (finished.first(), outputs.first()) else { return Ok(Vec::new()) };
+    let parameters = ProvenanceParameters {
+        command: "lambda",
+        exclude_runtime: settings.exclude_runtime,
+        layer: settings.layer.is_some(),
+        ..parameters(&settings.common, plan)
+    };
+    let sources = Sources { settings: &settings.documents, plan, wheels, base: None, parameters };
+    let subject = |((_, finished), (_, path)): (&(_, Finished), &(_, PathBuf))| ProvenanceSubject {
+        name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        sha256: finished.sha256,
+    };
+    let subjects: Vec<ProvenanceSubject> = finished.iter().zip(outputs).map(subject).collect();
+    let documents = sources.documents(&settings.common, function.sha256, &subjects)?;
+    Ok(beside(documents, zip)?)
+}
+
+/// Writes documents beside a file, whose name theirs begin with.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn beside(documents: Vec<Document>, artifact: &Path) -> Result<Vec<(Document, Finished)>, ArchiveError> {
+    let write = |document: Document| {
+        let mut output = Output::create(&place(artifact, document.extension))?;
+        output.write(&document.bytes)?;
+        Ok((document, output.finish()?))
+    };
+    documents.into_iter().map(write).collect()
+}
+
+/// Returns the place of a file, and where the documents about it may be, whether they are made or not.
+pub fn places(artifact: &Path) -> Vec<PathBuf> {
+    let extensions = SbomFormat::ALL.map(SbomFormat::extension).into_iter().chain([provenance::EXTENSION]);
+    std::iter::once(artifact.to_owned()).chain(extensions.map(|extension| place(artifact, extension))).collect()
+}
+
+/// Returns where the documents that are made about a file will be.
+pub fn planned(settings: &DocumentSettings, artifact: &Path) -> Vec<PathBuf> {
+    let sbom = settings.sbom.map(SbomFormat::extension);
+    let extensions = sbom.into_iter().chain(settings.provenance.then_some(provenance::EXTENSION));
+    extensions.map(|extension| place(artifact, extension)).collect()
+}
+
+fn place(artifact: &Path, extension: &str) -> PathBuf {
+    let mut name = artifact.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
+}
+
+/// Puts documents at their places, and reports them.
+///
+/// # Errors
+/// One cannot be put there.
+pub fn persist(documents: Vec<(Document, Finished)>) -> Result<Vec<DocumentReport>, BuildError> {
+    let persist = |(document, finished): (Document, Finished)| {
+        let mut report = document.report();
+        report.paths.push(finished.persist()?);
+        Ok(report)
+    };
+    documents.into_iter().map(persist).collect()
+}
+
+impl Document {
+    /// Reports the document, which is nowhere yet.
+    pub fn report(&self) -> DocumentReport {
+        DocumentReport {
+            kind: self.kind,
+            media_type: self.media_type.to_owned(),
+            digest: Sha256::of(&self.bytes).to_string(),
+            platform: None,
+            paths: Vec::new(),
+            referrer: None,
+        }
+    }
+}

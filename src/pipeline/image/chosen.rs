@@ -1,0 +1,149 @@
+//! What an image is built for and on: its profile, its Python and its base.
+
+use crate::image::{Base, Python, python};
+use crate::pipeline::BuildError;
+use crate::pipeline::image::base::{Bases, Found};
+use crate::pipeline::plan::{self, LockedProject};
+use crate::platform::{
+    Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, TargetPlatform, default_python,
+};
+use crate::report::BaseReport;
+use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
+
+/// The profile of an image if none is named.
+const DEFAULT_PROFILE: &str = "service";
+
+/// What an image is built for, and on.
+pub struct Chosen {
+    /// The profile for the chosen version of Python.
+    pub target: ImageTarget,
+    /// Why it is this version.
+    pub reason: String,
+    /// The base image as it is named.
+    pub choice: BaseChoice,
+    /// The base image.
+    pub base: Found,
+    /// The base and its interpreter, for each platform in the order of the settings. An empty base has no interpreter.
+    pub platforms: Vec<(Architecture, Base, Option<Python>)>,
+}
+
+impl Chosen {
+    /// Reports the base.
+    pub fn base_report(&self) -> BaseReport {
+        BaseReport {
+            name: self.choice.to_string(),
+            digest: self.base.digest.map(|digest| digest.to_string()),
+            pinned: self.base.is_pinned,
+        }
+    }
+}
+
+/// Returns the profile of the image.
+///
+/// # Errors
+/// There is no such profile, it cannot be read, or it is not an image's.
+pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
+    Ok(match &settings.profile {
+        ProfileChoice::Default => Profile::built_in(DEFAULT_PROFILE)?.image()?,
+        ProfileChoice::BuiltIn(name) => Profile::built_in(name)?.image()?,
+        ProfileChoice::File(path) => Profile::from_toml(&plan::read(path)?, path)?.image()?,
+    })
+}
+
+/// Chooses the version of Python and the base, which must have it.
+///
+/// A base that the user names decides the version where the project leaves it open; a base of the profile follows it.
+pub(super) fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> Result<Chosen, BuildError> {
+    let profile = profile(&settings.common)?;
+    if let Some(architecture) = settings.platforms.iter().find(|wanted| !profile.architectures.contains(wanted)) {
+        return Err(BuildError::NoArchitecture { profile: profile.name, architecture: *architecture });
+    }
+    let member = project.member(&settings.common);
+    let version = |candidates: &[_]| -> Result<_, BuildError> {
+        if let Some(python) = settings.python {
+            return Ok((python, "as asked".to_owned()));
+        }
+        let file = project.python_version_file(member)?;
+        let requires_python = project.declared.requires_python.as_ref();
+        let (python, reason) = default_python(candidates, file.as_deref(), requires_python)?;
+        Ok((python, reason.to_string()))
+    };
+    let of_platforms = |found: &Found| -> Result<Vec<_>, BuildError> {
+        let base = |architecture: &Architecture| {
+            let base = bases.base(found, *architecture)?;
+            let pythons = bases.pythons(&base)?;
+            Ok((*architecture, base, pythons))
+        };
+        settings.platforms.iter().map(base).collect()
+    };
+    let (target, reason, choice, base, platforms) = match settings.base.clone() {
+        Some(choice) => {
+            let base = bases.find(&choice)?;
+            let platforms = of_platforms(&base)?;
+            let mut versions: Vec<_> =
+                platforms.iter().flat_map(|(_, _, pythons)| pythons).map(|python| python.version).collect();
+            versions.sort_unstable();
+            versions.dedup();
+            let (python, reason) = version(if versions.is_empty() { &profile.pythons } else { &versions })?;
+            (profile.target(python), reason, choice, base, platforms)
+        }
+        None => {
+            let (python, reason) = version(&profile.pythons)?;
+            let target = profile.target(python);
+            let choice = base_of_profile(&settings.common, &target)?;
+            let base = bases.find(&choice)?;
+            let platforms = of_platforms(&base)?;
+            (target, reason, choice, base, platforms)
+        }
+    };
+    let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<Python>)| {
+        let is_empty = base.layers.is_empty();
+        let chosen = match is_empty {
+            true => None,
+            false => Some(python::choose(&pythons, base.env("PATH"), target.python)?),
+        };
+        Ok((architecture, base, chosen))
+    };
+    let platforms = platforms.into_iter().map(with_python).collect::<Result<_, BuildError>>()?;
+    Ok(Chosen { target, reason, choice, base, platforms })
+}
+
+/// Returns the base that a profile names. One that lies in a folder lies beside the profile.
+fn base_of_profile(settings: &Settings, target: &ImageTarget) -> Result<BaseChoice, BuildError> {
+    let choice: BaseChoice = target.base.parse()?;
+    Ok(match &settings.profile {
+        ProfileChoice::File(file) => choice.in_folder(file.parent().unwrap_or(file)),
+        ProfileChoice::Default | ProfileChoice::BuiltIn(_) => choice,
+    })
+}
+
+/// Returns what an image may be for and on, as far as that is known without a look at the base: for each platform and
+/// version of Python the target, and the bases.
+///
+/// # Errors
+/// There is no such profile, or the project allows no version of Python.
+pub fn candidates(
+    settings: &ImageSettings,
+    project: &LockedProject,
+) -> Result<(Vec<TargetPlatform>, Vec<BaseChoice>), BuildError> {
+    let profile = profile(&settings.common)?;
+    let file = project.python_version_file(project.member(&settings.common))?;
+    let requires_python = project.declared.requires_python.as_ref();
+    let is_open = settings.base.is_some() && file.is_none();
+    let pythons: Vec<PythonVersion> = match settings.python {
+        Some(python) => vec![python],
+        // The base decides.
+        None if is_open => {
+            let is_allowed = |python: &&PythonVersion| default_python(&[**python], None, requires_python).is_ok();
+            profile.pythons.iter().filter(is_allowed).copied().collect()
+        }
+        None => vec![default_python(&profile.pythons, file.as_deref(), requires_python)?.0],
+    };
+    let (mut targets, mut bases) = (Vec::new(), Vec::new());
+    for python in pythons.into_iter().rev() {
+        let target = profile.target(python);
+        targets.extend(settings.platforms.iter().map(|architecture| target.target(*architecture)));
+        bases.push(settings.base.clone().map_or_else(|| base_of_profile(&settings.common, &target), Ok)?);
+    }
+    Ok((targets, bases))
+}

@@ -1,0 +1,193 @@
+//! How a container of the image starts, and what its configuration says of the project.
+
+use std::collections::BTreeMap;
+
+use crate::audit::handler::Handler;
+use crate::image::Base;
+use crate::image::config::{self, Entrypoint};
+use crate::image::file::Form;
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::Plan;
+use crate::platform::{BaseEntrypoint, ImageTarget};
+use crate::project::application;
+use crate::settings::{ImageSettings, LayerCompression};
+use crate::wheel::Wheel;
+
+/// Refuses what the target does not take, before anything is fetched.
+///
+/// # Errors
+/// The target takes no index, does not read the compression, or needs a handler that is not given; or a function could
+/// not read what is included.
+pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), BuildError> {
+    if settings.platforms.len() > 1 && !target.index {
+        return Err(BuildError::OnePlatform(target.name.clone()));
+    }
+    let compression = settings.compression.name();
+    if !target.compression.iter().any(|name| name == compression) {
+        return Err(BuildError::Compression { profile: target.name.clone(), compression });
+    }
+    for output in settings.outputs.iter().filter(|output| output.form == Form::DockerArchive) {
+        if settings.platforms.len() > 1 || settings.compression == LayerCompression::Zstd {
+            return Err(BuildError::DockerArchive(output.path.clone()));
+        }
+    }
+    if target.handler {
+        application::check_for_lambda(&settings.common.includes)?;
+    }
+    handler(settings, target).map(|_| ())
+}
+
+/// Returns the handler that the command names, where the target starts one.
+///
+/// # Errors
+/// There is no command, or it is no handler.
+pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<Handler>, BuildError> {
+    if !target.handler {
+        return Ok(None);
+    }
+    match settings.container.command.as_deref() {
+        Some([handler]) => Ok(Some(handler.parse()?)),
+        Some(_) | None => Err(BuildError::NoHandler(target.name.clone())),
+    }
+}
+
+/// Returns the folders of the image that Python looks for modules in, without a leading slash: those of `PYTHONPATH`, what
+/// programs add by themselves, and site-packages.
+pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String> {
+    let named = settings.container.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
+    let named = named.iter().flat_map(|(_, value)| value.split(':'));
+    let workdir = settings.container.workdir.as_deref().unwrap_or(&target.workdir);
+    let scripts =
+        words(settings).filter_map(|word| word.strip_suffix(".py")?.rsplit_once('/')).map(|(folder, _)| folder);
+    let scripts = scripts.map(|folder| match folder.starts_with('/') {
+        true => folder.to_owned(),
+        false => format!("{workdir}/{folder}"),
+    });
+    let others = [target.application.clone(), target.scheme.site_packages.clone()];
+    let all = named.map(str::to_owned).chain(scripts).chain([workdir.to_owned()]).chain(others);
+    let mut folders: Vec<String> = Vec::new();
+    for folder in all.map(|folder| folder.trim_matches('/').to_owned()) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// Returns the modules that a container starts, as far as the words of its command tell: a handler, `module:object`, what
+/// follows `-m`, a script of Python, and the scripts of local projects.
+pub fn modules(settings: &ImageSettings, target: &ImageTarget, plan: &Plan, built: &[Wheel]) -> Vec<String> {
+    let words: Vec<&str> = words(settings).collect();
+    let mut modules = Vec::new();
+    if target.handler {
+        modules.extend(words.iter().filter_map(|word| Some(word.parse::<Handler>().ok()?.module())));
+        return modules;
+    }
+    let only = only_script(target, plan, built).filter(|_| settings.container.entrypoint.is_none());
+    let scripts = || built.iter().flat_map(|wheel| &wheel.inventory.entry_points);
+    for (at, word) in words.iter().copied().chain(only.as_deref()).enumerate() {
+        let name = word.rsplit('/').next().unwrap_or(word);
+        modules.extend(scripts().filter(|script| script.name == name).map(|script| script.module.clone()));
+        modules.extend(name.strip_suffix(".py").map(str::to_owned));
+        modules.extend(word.split_once(':').map(|(module, _)| module.to_owned()));
+        if word == "-m" {
+            modules.extend(words.get(at + 1).map(|module| format!("{module}.__main__")));
+        }
+    }
+    modules
+}
+
+/// Returns the words that a container is started with, as far as the user gives them.
+fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
+    let start = &settings.container;
+    start.entrypoint.iter().chain(&start.command).flatten().map(String::as_str)
+}
+
+/// Returns the part of the image configuration that is not the base's.
+///
+/// # Errors
+/// A value of the profile's environment is malformed.
+pub fn configuration(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    base: &Base,
+    plan: &Plan,
+    built: &[Wheel],
+) -> Result<config::Settings, BuildError> {
+    let start = &settings.container;
+    let entrypoint = match (&start.entrypoint, target.entrypoint) {
+        (Some(words), _) if words.is_empty() => Entrypoint::Reset,
+        (Some(words), _) => Entrypoint::Set(words.clone()),
+        (None, BaseEntrypoint::Inherit) => Entrypoint::Inherit,
+        (None, BaseEntrypoint::Reset) => {
+            only_script(target, plan, built).map_or(Entrypoint::Reset, |script| Entrypoint::Set(vec![script]))
+        }
+    };
+    let env = own_env(settings, target, base)?;
+    let mut labels = labels(plan, built);
+    labels.extend(settings.labels.clone());
+    Ok(config::Settings {
+        user: start.user.clone().or_else(|| target.user.clone()),
+        workdir: Some(start.workdir.clone().unwrap_or_else(|| target.workdir.clone())),
+        env,
+        entrypoint,
+        command: start.command.clone(),
+        exposed_ports: start.ports.clone(),
+        labels,
+        created: settings.created,
+    })
+}
+
+/// Returns the variables that the image adds to its base's environment.
+fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
+    let expand = |(name, value): &(String, String)| -> Result<_, BuildError> {
+        Ok((name.clone(), config::expand(value, &base.config.execution)?))
+    };
+    let mut env = target.env.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
+    for (name, value) in &settings.container.env {
+        env.retain(|(earlier, _)| earlier != name);
+        env.push((name.clone(), value.clone()));
+    }
+    Ok(env)
+}
+
+/// Returns the value that a variable has in the image.
+///
+/// # Errors
+/// A value of the profile's environment is malformed.
+pub fn env(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    base: &Base,
+    name: &str,
+) -> Result<Option<String>, BuildError> {
+    let own = own_env(settings, target, base)?.into_iter().find(|(known, _)| known == name);
+    Ok(own.map(|(_, value)| value).or_else(|| base.env(name).map(str::to_owned)))
+}
+
+/// Returns the path of the root project's console script, if it has one and no other.
+fn only_script(target: &ImageTarget, plan: &Plan, built: &[Wheel]) -> Option<String> {
+    let root = plan.selected.iter().find(|selected| selected.is_root())?;
+    let wheel = built.iter().find(|wheel| wheel.inventory.name == root.name)?;
+    match &wheel.inventory.entry_points[..] {
+        [only] => Some(format!("/{}/{}", target.scheme.scripts, only.name)),
+        _ => None,
+    }
+}
+
+/// Returns what the labels say of the project (OCI annotations, pre-defined annotation keys).
+fn labels(plan: &Plan, built: &[Wheel]) -> BTreeMap<String, String> {
+    let root = plan.selected.iter().find(|selected| selected.is_root());
+    let wheel = root.and_then(|root| built.iter().find(|wheel| wheel.inventory.name == root.name));
+    let version = wheel.map(|wheel| &wheel.inventory.version).or_else(|| root?.version.as_ref());
+    let revision = plan.project.revision();
+    let (commit, source) = revision.map(|revision| (Some(revision.commit), revision.source)).unwrap_or_default();
+    let known = [
+        ("title", Some(plan.name())),
+        ("version", version.map(ToString::to_string)),
+        ("revision", commit),
+        ("source", source),
+    ];
+    let stated = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    stated.map(|(name, value)| (format!("org.opencontainers.image.{name}"), value)).collect()
+}

@@ -1,0 +1,314 @@
+//! The layers that are laid over a base: what goes into which, and their digests.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use oci_spec::image::MediaType;
+use rayon::prelude::*;
+
+use crate::archive::layer::{self, LayerTree};
+use crate::cache::{Cache, Note};
+use crate::digest::{HashingWriter, Sha256};
+use crate::image::partition::{self, Item};
+use crate::image::{Blob, BlobContent, Layer, Python};
+use crate::pipeline::BuildError;
+use crate::pipeline::install::Adapted;
+use crate::platform::{ImageTarget, Scheme};
+use crate::report::{Phase, Reporter};
+use crate::settings::LayerCompression;
+use crate::tree::{Access, Content, Entry, FileTree, Origin, TreePath};
+
+/// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
+const FORMAT: u32 = 1;
+
+/// The files of a wheel at their places.
+pub type Installed = Vec<(TreePath, Entry)>;
+
+/// What an application lays over the base, at its places.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// The files.
+    pub files: Installed,
+    /// The folders of which is said whose they are.
+    pub folders: Vec<(TreePath, Access)>,
+}
+
+impl Own {
+    /// Tells whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.folders.is_empty()
+    }
+}
+
+/// A layer that is still to be made.
+pub struct Recipe {
+    /// What is in it, for people.
+    pub holds: String,
+    /// What it is made of.
+    pub tree: LayerTree,
+    /// The digest of all that decides its bytes, where that is known without reading a file.
+    key: Option<Sha256>,
+}
+
+/// A layer, and how it came about.
+pub struct Made {
+    /// The layer.
+    pub layer: Layer,
+    /// What is in it, for people.
+    pub holds: String,
+    /// Whether its digests were known, so that nothing had to be read.
+    pub was_known: bool,
+}
+
+/// Returns the layer of the virtual environment itself: `pyvenv.cfg`, and links to the base's interpreter.
+///
+/// Specification: [PEP 405](https://peps.python.org/pep-0405/#specification).
+///
+/// # Errors
+/// A path is not valid.
+pub fn environment(venv: &str, python: &Python) -> Result<Recipe, BuildError> {
+    let home = python.path.rsplit_once('/').map_or("/", |(folder, _)| folder);
+    let version = python.full_version.clone().unwrap_or_else(|| python.version.to_string());
+    let text = format!(
+        "home = {home}\nimplementation = CPython\nversion_info = {version}\ninclude-system-site-packages = false\n"
+    );
+    let mut tree = LayerTree::default();
+    let content = Content::Bytes(text.into_bytes().into());
+    let entry = Entry { access: Access::FILE, content, origin: Origin::Application };
+    tree.files.insert(TreePath::below(venv, "pyvenv.cfg")?, entry)?;
+    let minor = format!("python{}", python.version);
+    for (name, target) in [("python", python.path.as_str()), ("python3", "python"), (&minor, "python")] {
+        tree.links.insert(TreePath::below(venv, &format!("bin/{name}"))?, target.to_owned());
+    }
+    Ok(Recipe { holds: format!("the virtual environment, for {}", python.path), tree, key: None })
+}
+
+/// Divides wheels among layers: the large ones have their own, whose bytes depend on the wheel, the scheme and the
+/// interpreter alone.
+///
+/// # Errors
+/// Two wheels of one layer want one path.
+pub fn distributions(
+    wheels: &[(&Adapted, &Installed)],
+    target: &ImageTarget,
+    budget: NonZeroUsize,
+) -> Result<Vec<Recipe>, BuildError> {
+    let items: Vec<Item> = wheels
+        .iter()
+        .map(|(adapted, _)| Item { name: &adapted.wheel.inventory.name, size: adapted.wheel.size })
+        .collect();
+    let recipe = |indices: &Vec<usize>| {
+        let names = indices.iter().map(|&index| {
+            let inventory = &wheels[index].0.wheel.inventory;
+            format!("{} {}", inventory.name, inventory.version)
+        });
+        let holds = names.collect::<Vec<_>>().join(", ");
+        let digests = indices.iter().map(|&index| wheels[index].0.key);
+        let key = key(digests, &target.scheme, &target.interpreter);
+        let files = indices.iter().flat_map(|&index| wheels[index].1);
+        Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: Some(key) })
+    };
+    partition::partition(&items, budget).par_iter().map(recipe).collect()
+}
+
+/// Returns the layer of files that change with every build: local projects, and the application.
+///
+/// # Errors
+/// Two files want one path, or one wants that of a folder.
+pub fn own<'a>(
+    holds: String,
+    files: impl Iterator<Item = &'a (TreePath, Entry)>,
+    folders: &[(TreePath, Access)],
+) -> Result<Recipe, BuildError> {
+    let mut files = tree(files)?;
+    insert_folders(&mut files, folders)?;
+    Ok(Recipe::of(holds, LayerTree { files, links: BTreeMap::new() }))
+}
+
+/// Adds the folders of which is said whose they are.
+///
+/// # Errors
+/// One is a file.
+pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, Access)]) -> Result<(), BuildError> {
+    for (path, access) in folders {
+        tree.insert_folder(path.clone(), *access, Origin::Application)?;
+    }
+    Ok(())
+}
+
+/// Joins the lowest layers, those that change the least, until the budget is kept: the application has its own as long
+/// as possible.
+///
+/// # Errors
+/// Two files want one path.
+pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>, BuildError> {
+    let surplus = recipes.len().saturating_sub(budget.get());
+    let mut recipes = recipes.into_iter();
+    let Some(mut lowest) = recipes.next() else { return Ok(Vec::new()) };
+    recipes.by_ref().take(surplus).try_for_each(|recipe| lowest.join(recipe))?;
+    Ok(std::iter::once(lowest).chain(recipes).collect())
+}
+
+impl Recipe {
+    /// Makes a layer of a tree.
+    pub fn of(holds: String, tree: LayerTree) -> Self {
+        Self { holds, tree, key: None }
+    }
+
+    /// Returns every path that the layer takes, with what is there; of a link, where it points.
+    pub fn places(&self) -> impl Iterator<Item = (TreePath, Entry)> {
+        let link = |(path, target): (&TreePath, &String)| {
+            let content = Content::Bytes(target.as_bytes().into());
+            (path.clone(), Entry { access: Access::PROGRAM, content, origin: Origin::Application })
+        };
+        let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
+        files.chain(self.tree.links.iter().map(link))
+    }
+
+    /// Leaves the folders that lower layers have as they are: without a word on whose they are, a layer would make them
+    /// root's. Notes those of this layer, in their turn.
+    ///
+    /// # Errors
+    /// A folder there is a file here.
+    pub fn settle(&mut self, folders: &mut BTreeMap<TreePath, Access>) -> Result<(), BuildError> {
+        let LayerTree { files, links } = &mut self.tree;
+        for (path, access) in folders.iter() {
+            let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());
+            let is_here = files.is_folder(path.as_str()) || links.keys().any(is_above);
+            if is_here && !files.folders().any(|(stated, _)| stated == path) {
+                files.insert_folder(path.clone(), *access, Origin::Application)?;
+                let key = |key: Sha256| Sha256::of(format!("{}\n{path} {access}", key.hex()).as_bytes());
+                self.key = self.key.map(key);
+            }
+        }
+        folders.extend(files.folders().map(|(path, access)| (path.clone(), *access)));
+        Ok(())
+    }
+
+    /// Adds what another layer holds.
+    fn join(&mut self, other: Self) -> Result<(), BuildError> {
+        for (path, entry) in other.tree.files.iter() {
+            self.tree.files.insert(path.clone(), entry.clone())?;
+        }
+        for (path, access) in other.tree.files.folders() {
+            self.tree.files.insert_folder(path.clone(), *access, Origin::Application)?;
+        }
+        self.tree.links.extend(other.tree.links);
+        self.holds = format!("{}, {}", self.holds, other.holds);
+        self.key = None;
+        Ok(())
+    }
+}
+
+fn tree<'a>(files: impl Iterator<Item = &'a (TreePath, Entry)>) -> Result<FileTree, BuildError> {
+    let mut tree = FileTree::new();
+    for (path, entry) in files {
+        tree.insert(path.clone(), entry.clone())?;
+    }
+    Ok(tree)
+}
+
+/// Returns the digest of all that decides the bytes of a layer of wheels.
+fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str) -> Sha256 {
+    let Scheme { site_packages, scripts, headers, data } = scheme;
+    let mut text = format!("layer {FORMAT}\n{site_packages}\n{scripts}\n{headers}\n{data}\n{interpreter}\n");
+    let mut wheels: Vec<String> = wheels.map(|digest| digest.hex()).collect();
+    wheels.sort_unstable();
+    text.push_str(&wheels.join("\n"));
+    Sha256::of(text.as_bytes())
+}
+
+/// Makes layers, side by side; they are in the order of the recipes. Files that do not come from wheels are compressed
+/// into `folder`.
+///
+/// # Errors
+/// A file cannot be read, or a layer cannot be written.
+pub fn make(
+    recipes: Vec<Recipe>,
+    compression: LayerCompression,
+    cache: &Cache,
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Made>, BuildError> {
+    reporter.start(Phase::Layers, recipes.len() as u64);
+    let make = |(index, recipe): (usize, Recipe)| {
+        let Recipe { holds, tree, key } = recipe;
+        let (layer, was_known) = match (compression, key) {
+            (LayerCompression::Gzip, Some(key)) => spliced(tree, key, cache)?,
+            (LayerCompression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
+            (LayerCompression::Zstd, key) => compressed(&tree, key, cache)?,
+        };
+        reporter.advance(Phase::Layers, 1);
+        Ok((index, Made { layer, holds, was_known }))
+    };
+    let mut queue: Vec<(usize, Recipe)> = recipes.into_iter().enumerate().collect();
+    // The largest first: begun last, it would keep everyone waiting.
+    queue.sort_by_key(|(_, recipe)| Reverse(recipe.tree.files.size()));
+    // A bridge hands them out one by one, where a split in halves would give one thread all the large ones.
+    let made: Result<Vec<(usize, Made)>, BuildError> = queue.into_iter().par_bridge().map(make).collect();
+    reporter.finish(Phase::Layers);
+    let mut made = made?;
+    made.sort_by_key(|(index, _)| *index);
+    Ok(made.into_iter().map(|(_, made)| made).collect())
+}
+
+/// Returns a layer that is put together from wheels each time it is needed: only its digests are computed, and kept.
+fn spliced(tree: LayerTree, key: Sha256, cache: &Cache) -> Result<(Layer, bool), BuildError> {
+    let known: Option<(Sha256, Sha256, u64)> = cache.note(Note::Layer, key);
+    let (digest, diff_id, size) = match known {
+        Some(known) => known,
+        None => {
+            let (mut gzip, mut tar) = (HashingWriter::new(io::sink()), HashingWriter::new(io::sink()));
+            layer::gzip_and_tar(&tree, &mut gzip, &mut tar)?;
+            let ((_, digest, size), (_, diff_id, _)) = (gzip.finish(), tar.finish());
+            cache.keep_note(Note::Layer, key, &(digest, diff_id, size))?;
+            (digest, diff_id, size)
+        }
+    };
+    let content = BlobContent::Layer(Arc::new(tree));
+    let blob = Blob { media_type: MediaType::ImageLayerGzip, digest, size, content };
+    Ok((Layer { blob, diff_id }, known.is_some()))
+}
+
+/// Returns a layer that is written to a file, because it would have to be deflated again each time it is needed.
+fn written(tree: &LayerTree, path: &Path) -> Result<Layer, BuildError> {
+    let file = File::create(path).map_err(BuildError::Temporary)?;
+    let mut gzip = HashingWriter::new(io::BufWriter::new(file));
+    let mut tar = HashingWriter::new(io::sink());
+    layer::gzip_and_tar(tree, &mut gzip, &mut tar)?;
+    let ((file, digest, size), (_, diff_id, _)) = (gzip.finish(), tar.finish());
+    file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+    let content = BlobContent::File { path: path.into(), offset: 0 };
+    let blob = Blob { media_type: MediaType::ImageLayerGzip, digest, size, content };
+    Ok(Layer { blob, diff_id })
+}
+
+/// Returns a layer that is compressed anew. The cache keeps it, with its digests if they follow from a key.
+fn compressed(tree: &LayerTree, key: Option<Sha256>, cache: &Cache) -> Result<(Layer, bool), BuildError> {
+    let key = key.map(|key| Sha256::of(format!("zstd\n{}", key.hex()).as_bytes()));
+    let known = key.and_then(|key| cache.note::<(Sha256, Sha256, u64)>(Note::Layer, key));
+    let here = known.and_then(|(digest, diff_id, size)| Some((digest, diff_id, size, cache.blob(digest)?)));
+    let was_known = here.is_some();
+    let (digest, diff_id, size, path) = match here {
+        Some(here) => here,
+        None => {
+            let mut output = HashingWriter::new(io::BufWriter::new(cache.begin_blob()?));
+            let diff_id = layer::zstd(tree, &mut output)?;
+            let (file, digest, size) = output.finish();
+            let failed = |error: io::IntoInnerError<_>| BuildError::Temporary(error.into_error());
+            let path = cache.keep_blob(file.into_inner().map_err(failed)?, digest)?;
+            if let Some(key) = key {
+                cache.keep_note(Note::Layer, key, &(digest, diff_id, size))?;
+            }
+            (digest, diff_id, size, path)
+        }
+    };
+    let content = BlobContent::File { path: path.into(), offset: 0 };
+    let blob = Blob { media_type: MediaType::ImageLayerZstd, digest, size, content };
+    Ok((Layer { blob, diff_id }, was_known))
+}

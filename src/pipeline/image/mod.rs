@@ -1,0 +1,146 @@
+//! From a plan for each platform to an image, its files, and a registry.
+
+pub(crate) mod base;
+mod base_files;
+mod chosen;
+mod command;
+mod command_check;
+mod layering;
+mod layers;
+pub(crate) mod outputs;
+pub(crate) mod pin;
+mod platform;
+mod referrers;
+pub(crate) mod report;
+
+pub use chosen::candidates;
+
+use std::time::Instant;
+
+use self::chosen::choose;
+use crate::image::file::ArtifactFile;
+use crate::image::{Artifact, Image, index, manifest};
+use crate::index::Finder;
+use crate::pipeline::BuildError;
+use crate::pipeline::ProjectCache;
+use crate::pipeline::documents;
+use crate::pipeline::image::base::{Bases, Found};
+use crate::pipeline::image::platform::{Parts, PlatformImage};
+use crate::pipeline::image::report::Outcome;
+use crate::pipeline::plan::indexes::Origins;
+use crate::pipeline::plan::{LockedProject, Plan};
+use crate::pipeline::session::{Session, registry};
+use crate::pipeline::wheels;
+use crate::pipeline::wheels::completeness;
+use crate::platform::{Architecture, ImageTarget};
+use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
+use crate::settings::ImageSettings;
+
+/// Builds an image, or one for each platform and their index, writes it to files and pushes it.
+///
+/// The files appear at their places when all of them are complete; then the image is pushed.
+///
+/// # Errors
+/// Any stage fails. Before the push, nothing is written then; after a failed push, no tag is set.
+pub fn image(
+    settings: &ImageSettings,
+    projects: &ProjectCache,
+    reporter: &dyn Reporter,
+) -> Result<ImageReport, BuildError> {
+    let started = Instant::now();
+    let common = &settings.common;
+    let session = Session::open(&common.cache)?;
+    let (temporary, cache) = (&session.temporary, &session.cache);
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache, reporter };
+
+    let project = LockedProject::open(common, projects, reporter)?;
+    let chosen = choose(settings, &project, &bases)?;
+    command::check(settings, &chosen.target)?;
+    let files = outputs::places(settings, &project)?;
+    let origins = Origins::new(common, &project)?;
+    let finder = origins.finder(cache, reporter);
+    let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
+
+    let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
+    let complete = |(plan, wheels)| completeness::check(plan, wheels, common, reporter);
+    plans.iter().zip(&wheels).try_for_each(complete)?;
+    let mut images = Vec::new();
+    for (position, (_, base, python)) in chosen.platforms.iter().enumerate() {
+        let folder = temporary.path().join(format!("layers-{position}"));
+        std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
+        let (plan, wheels, python) = (&plans[position], &wheels[position], python.as_ref());
+        let (target, bases) = (&chosen.target, &bases);
+        let parts = Parts { settings, target, base, bases, python, plan, wheels, folder: &folder };
+        images.push(parts.image(cache, reporter)?);
+    }
+    let mut artifact = artifact(settings, &chosen.base, &images);
+    let documents = referrers::attach(settings, &chosen, &plans, &wheels, &mut artifact)?;
+    let written = outputs::write(&files, settings, &artifact, (&images, documents), &bases)?;
+    let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
+    let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
+    Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
+}
+
+/// Returns the image, or the index of several, which names what it is based on as each image does.
+fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) -> Artifact {
+    match images {
+        [only] => Artifact::from(&only.image),
+        several => {
+            let images: Vec<Image> = several.iter().map(|built| built.image.clone()).collect();
+            let mut annotations = manifest::base_annotations(base.name.as_deref(), base.digest);
+            annotations.extend(settings.annotations.clone());
+            index::index(&images, &annotations)
+        }
+    }
+}
+
+/// Says what would be built and why. Fetches no wheel and writes nothing, but what it finds out of the base.
+///
+/// # Errors
+/// The project, the lock or the base cannot be read, or they do not fit each other.
+pub fn plan_image(
+    settings: &ImageSettings,
+    projects: &ProjectCache,
+    reporter: &dyn Reporter,
+) -> Result<ImagePlanReport, BuildError> {
+    let common = &settings.common;
+    let session = Session::open_for_plan(&common.cache)?;
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
+    let project = LockedProject::open(common, projects, reporter)?;
+    let chosen = choose(settings, &project, &bases)?;
+    command::check(settings, &chosen.target)?;
+    let files = outputs::places(settings, &project)?;
+    let origins = Origins::new(common, &project)?;
+    let finder = origins.finder(&session.cache, reporter);
+    let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
+    plans.iter().try_for_each(|plan| completeness::check_planned(plan, common, &finder, &session.cache, reporter))?;
+    let platform = |plan| crate::pipeline::report::plan(plan, &chosen.reason, &session.cache, None, Vec::new());
+    Ok(ImagePlanReport {
+        format: FORMAT_VERSION,
+        profile: chosen.target.name.clone(),
+        python: chosen.target.python.to_string(),
+        reason: chosen.reason.clone(),
+        base: chosen.base_report(),
+        platforms: plans.iter().map(platform).collect(),
+        outputs: files.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Makes the plan of each platform. No image holds what an earlier build wrote.
+fn plans<'a>(
+    settings: &ImageSettings,
+    project: &'a LockedProject,
+    target: &ImageTarget,
+    files: &[ArtifactFile],
+    finder: &Finder,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Plan<'a>>, BuildError> {
+    let plan = |architecture: &Architecture| {
+        let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], finder, reporter)?;
+        plan.leave_out(files.iter().flat_map(|file| documents::places(&file.path)));
+        Ok(plan)
+    };
+    settings.platforms.iter().map(plan).collect()
+}

@@ -1,0 +1,116 @@
+//! The files that an image is written to.
+
+use std::path::{Path, PathBuf};
+
+use crate::archive::output::Finished;
+use crate::image::file::{ArtifactFile, Form};
+use crate::image::layout::Prepared;
+use crate::image::{Artifact, docker_archive, layout, oci_archive};
+use crate::pipeline::BuildError;
+use crate::pipeline::documents;
+use crate::pipeline::image::base::Bases;
+use crate::pipeline::image::platform::PlatformImage;
+use crate::pipeline::image::referrers::Attached;
+use crate::pipeline::plan::LockedProject;
+use crate::report::{DocumentReport, Phase};
+use crate::settings::ImageSettings;
+
+/// A complete output that waits to be put at its place.
+enum Complete {
+    Folder(Prepared),
+    File(Finished),
+}
+
+/// Returns where the image goes: where the user says, or into an archive in `dist`, unless it is pushed.
+///
+/// # Errors
+/// Two outputs have one place.
+pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ArtifactFile>, BuildError> {
+    let mut places = settings.outputs.clone();
+    if places.is_empty() && !settings.push {
+        let member = project.member(&settings.common);
+        let name = || member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
+        let path = settings.common.default_output(name, "tar");
+        places.push(ArtifactFile { form: Form::OciArchive, path, choice: None });
+    }
+    let resolved: Vec<PathBuf> = places.iter().map(|place| resolved(&place.path)).collect();
+    for (at, place) in places.iter().enumerate() {
+        if resolved[..at].contains(&resolved[at]) {
+            return Err(BuildError::SameOutput(place.path.clone()));
+        }
+    }
+    Ok(places)
+}
+
+/// Returns the one path of a place that may not exist yet: without links, `.` and `..` as far as folders exist.
+pub fn resolved(path: &Path) -> PathBuf {
+    let in_parent = || {
+        let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+        Some(resolved(parent).join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(in_parent).unwrap_or_else(|| path.to_owned())
+}
+
+/// Writes the image to every place, and returns the places and the reports of the documents about it. The files appear
+/// when all of them are complete. Layouts and OCI archives hold the documents; Docker's archives have them beside.
+///
+/// # Errors
+/// A file cannot be written, or a part of the base cannot be had.
+pub fn write(
+    places: &[ArtifactFile],
+    settings: &ImageSettings,
+    artifact: &Artifact,
+    (images, documents): (&[PlatformImage], Vec<Attached>),
+    bases: &Bases,
+) -> Result<(Vec<String>, Vec<DocumentReport>), BuildError> {
+    let mut reports: Vec<DocumentReport> = documents.iter().map(Attached::report).collect();
+    if places.is_empty() {
+        return Ok((Vec::new(), reports));
+    }
+    let mut artifact = artifact.clone();
+    download(&mut artifact, bases)?;
+    let names: Vec<String> = settings.tags.iter().map(ToString::to_string).collect();
+    let reporter = bases.reporter;
+    let total: u64 = artifact.leaves().values().map(|blob| blob.size).sum();
+    reporter.start(Phase::Write, total.saturating_mul(places.len() as u64));
+    let complete = |place: &ArtifactFile| -> Result<Complete, BuildError> {
+        let path = &place.path;
+        Ok(match place.form {
+            Form::Layout => Complete::Folder(layout::prepare(&artifact, &names, path, reporter)?),
+            Form::OciArchive => Complete::File(oci_archive::prepare(&artifact, &names, path, reporter)?),
+            Form::DockerArchive => {
+                let [only] = images else { return Err(BuildError::DockerArchive(path.clone())) };
+                let mut image = only.image.clone();
+                image.layers.iter_mut().try_for_each(|layer| bases.download(&mut layer.blob))?;
+                Complete::File(docker_archive::prepare(&image, &names, path, reporter)?)
+            }
+        })
+    };
+    let complete = places.iter().map(complete).collect::<Result<Vec<_>, _>>();
+    reporter.finish(Phase::Write);
+    let mut beside = Vec::new();
+    for place in places.iter().filter(|place| place.form == Form::DockerArchive) {
+        let documents = documents.iter().map(|attached| attached.document.clone()).collect();
+        beside.push(documents::beside(documents, &place.path)?);
+    }
+    let persist = |complete| -> Result<PathBuf, BuildError> {
+        Ok(match complete {
+            Complete::Folder(folder) => folder.persist()?,
+            Complete::File(file) => file.persist()?,
+        })
+    };
+    for complete in complete? {
+        persist(complete)?;
+    }
+    for documents in beside {
+        for (report, (_, finished)) in reports.iter_mut().zip(documents) {
+            report.paths.push(finished.persist()?);
+        }
+    }
+    Ok((places.iter().map(ToString::to_string).collect(), reports))
+}
+
+fn download(artifact: &mut Artifact, bases: &Bases) -> Result<(), BuildError> {
+    artifact.blobs.iter_mut().try_for_each(|blob| bases.download(blob))?;
+    artifact.children.iter_mut().try_for_each(|child| download(child, bases))
+}

@@ -1,0 +1,97 @@
+//! Writing the digest of a base to where the base is configured.
+
+use std::path::Path;
+
+use toml_edit::DocumentMut;
+
+use crate::pipeline::BuildError;
+use crate::pipeline::image::base::Bases;
+use crate::pipeline::image::chosen::profile;
+use crate::pipeline::plan;
+use crate::pipeline::session::{Session, registry};
+use crate::platform::PYTHON_PLACEHOLDER;
+use crate::report::{FORMAT_VERSION, PinReport, Reporter};
+use crate::settings::{BaseChoice, ConfiguredAt, ImageSettings, ProfileChoice};
+
+/// Looks the base up, and writes it with its digest to where it is configured in pyproject.toml, or to the profile's file
+/// if that is where it is named. A digest that is there already is brought up to date by the tag beside it.
+///
+/// # Errors
+/// The base is named in neither file, is no reference, or cannot be found; or the file cannot be written.
+pub fn pin(
+    settings: &ImageSettings,
+    configured: Option<&ConfiguredAt>,
+    reporter: &dyn Reporter,
+) -> Result<PinReport, BuildError> {
+    let common = &settings.common;
+    let (configured, name) = match (configured, &common.profile) {
+        (Some(at), _) => (at.clone(), value(at)?.ok_or(BuildError::NothingToPin)?),
+        (None, ProfileChoice::File(file)) => {
+            let at = ConfiguredAt { file: file.clone(), keys: vec!["base".to_owned()] };
+            (at, profile(common)?.base().to_owned())
+        }
+        (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
+    };
+    // A digest is one version's.
+    if name.contains(PYTHON_PLACEHOLDER) {
+        return Err(BuildError::CannotPin(name));
+    }
+    let tagged = tagged(&name)?;
+    let session = Session::open(&common.cache)?;
+    let registry = registry(&settings.registry, &common.environment)?;
+    let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
+    let found = bases.find(&BaseChoice::Registry(tagged.parse()?))?;
+    let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;
+    let pinned = format!("{tagged}@{}", digest);
+    write(&configured, &pinned)?;
+    Ok(PinReport { format: FORMAT_VERSION, name, pinned, file: configured.file })
+}
+
+/// Returns a text as a TOML file has it.
+fn value(at: &ConfiguredAt) -> Result<Option<String>, BuildError> {
+    let document = document(&at.file)?;
+    let item = at.keys.iter().try_fold(document.as_item(), |item, key| item.get(key));
+    Ok(item.and_then(toml_edit::Item::as_str).map(str::to_owned))
+}
+
+fn document(path: &Path) -> Result<DocumentMut, BuildError> {
+    let failed = |error| BuildError::Read { path: path.to_owned(), source: std::io::Error::other(error) };
+    plan::read(path)?.parse().map_err(failed)
+}
+
+/// Returns a base as it is named, with its tag and without a digest. The tag is written out where none is given: a digest
+/// alone names one image for ever, and there is nothing that it could be brought up to date by.
+///
+/// # Errors
+/// The name is no reference, or has a digest and no tag.
+fn tagged(name: &str) -> Result<String, BuildError> {
+    let cannot = || BuildError::CannotPin(name.to_owned());
+    let BaseChoice::Registry(reference) = name.parse()? else { return Err(cannot()) };
+    let tag = format!(":{}", reference.tag().ok_or_else(cannot)?);
+    let written = name.split('@').next().unwrap_or(name);
+    Ok(if written.ends_with(&tag) { written.to_owned() } else { format!("{written}{tag}") })
+}
+
+/// Replaces one value of a TOML file, and leaves everything else as it is, comments too.
+fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
+    let path = &at.file;
+    let failed = |source| BuildError::Write { path: path.clone(), source };
+    let mut document = document(path)?;
+    let mut item = document.as_item_mut();
+    for key in &at.keys {
+        item = &mut item[key];
+    }
+    let decor = item.as_value().map(|value| value.decor().clone());
+    let mut new = toml_edit::Value::from(value);
+    if let Some(decor) = decor {
+        *new.decor_mut() = decor;
+    }
+    *item = toml_edit::Item::Value(new);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let permissions = std::fs::metadata(path).map_err(failed)?.permissions();
+    std::io::Write::write_all(&mut temporary, document.to_string().as_bytes()).map_err(failed)?;
+    temporary.as_file().set_permissions(permissions).map_err(failed)?;
+    temporary.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

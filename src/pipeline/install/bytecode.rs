@@ -1,0 +1,220 @@
+//! The bytecode of what is deployed, kept in the cache for later builds.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::bytecode::{BytecodeCompiler, BytecodeInterpreter, FORMAT, InterpreterLocations, LARGEST_SOURCE};
+use crate::cache::{Cache, Note};
+use crate::digest::Sha256;
+use crate::pipeline::BuildError;
+use crate::pipeline::install::Contents;
+use crate::pipeline::install::derived;
+use crate::platform::PythonVersion;
+use crate::report::BytecodeReport;
+use crate::settings::{Environment, Settings};
+use crate::tree::{Access, Content, Entry, Origin, TreePath};
+use crate::wheel::{DerivedFile, SchemePart, Wheel};
+
+/// How many sources are compiled side by side before they are packed in their order: so much is kept in memory.
+const AT_ONCE: usize = 64;
+
+/// What becomes of sources.
+pub struct Bytecode<'a> {
+    /// The version of Python that it is for.
+    version: PythonVersion,
+    /// Whether bytecode is wanted at all.
+    is_wanted: bool,
+    /// What compiles; none if nothing is compiled.
+    compiler: Option<BytecodeCompiler>,
+    cache: &'a Cache,
+}
+
+/// A source: its path below site-packages, where its bytes lie, and their digest.
+struct Source<'a> {
+    path: &'a str,
+    content: Content,
+    sha256: Sha256,
+}
+
+impl<'a> Bytecode<'a> {
+    /// Finds what compiles for a version of Python, if bytecode is wanted: because the user says so, or by default.
+    ///
+    /// # Errors
+    /// The user says so, and no interpreter of the version is on this machine.
+    pub fn find(
+        settings: &Settings,
+        version: PythonVersion,
+        by_default: bool,
+        cache: &'a Cache,
+    ) -> Result<Self, BuildError> {
+        let is_wanted = settings.contents.bytecode.unwrap_or(by_default);
+        let compiler = match is_wanted {
+            true => interpreter(&settings.environment, version, cache)?.map(BytecodeCompiler::new),
+            false => None,
+        };
+        match (settings.contents.bytecode, &compiler) {
+            (Some(true), None) => Err(BuildError::NoInterpreter(version)),
+            _ => Ok(Self { version, is_wanted, compiler, cache }),
+        }
+    }
+
+    /// Returns the digest of all that decides what is made of a source besides the source; none if nothing is.
+    pub fn key(&self) -> Option<Sha256> {
+        let BytecodeCompiler { interpreter, .. } = self.compiler.as_ref()?;
+        Some(Sha256::of(format!("bytecode {FORMAT}\n{}", interpreter.identity).as_bytes()))
+    }
+
+    /// Returns the bytecode of a wheel's sources, by the positions of these in its inventory, each with its path below
+    /// site-packages.
+    ///
+    /// # Errors
+    /// The interpreter fails, or the wheel cannot be read.
+    pub fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, DerivedFile)>, BuildError> {
+        let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(BTreeMap::new()) };
+        let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
+        let mut positions: BTreeMap<String, usize> =
+            files.filter_map(|(position, file)| Some((compiler.place(&file.path)?, position))).collect();
+        let sources = positions.iter().map(|(place, position)| {
+            let file = &wheel.inventory.files[*position];
+            let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+            (place.clone(), Source { path: &file.path, content, sha256: file.extent.sha256 })
+        });
+        let sources: Vec<_> = sources.collect();
+        let key = Sha256::of(format!("{}\n{}", key.hex(), wheel.sha256.hex()).as_bytes());
+        let packed = self.packed(compiler, key, &sources, wheel.filename.as_str())?;
+        let at_position = |(place, packed): (String, DerivedFile)| Some((positions.remove(&place)?, (place, packed)));
+        Ok(packed.into_iter().filter_map(at_position).collect())
+    }
+
+    /// Returns the bytecode of the application's sources at its place beside them, in the order of the paths.
+    ///
+    /// # Errors
+    /// The interpreter fails, or a file cannot be read.
+    pub fn of_application(&self, files: &[(TreePath, Entry)]) -> Result<Vec<(TreePath, Entry)>, BuildError> {
+        let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(Vec::new()) };
+        let mut digests = format!("{}\n", key.hex());
+        let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
+        for (path, entry) in files {
+            if let Some(place) = compiler.place(path.as_str()) {
+                access.insert(place.clone(), entry.access);
+                let sha256 = entry.content.sha256()?;
+                digests.push_str(&format!("{} {path}\n", sha256.hex()));
+                sources.insert(place, Source { path: path.as_str(), content: entry.content.clone(), sha256 });
+            }
+        }
+        let sources: Vec<_> = sources.into_iter().collect();
+        let packed = self.packed(compiler, Sha256::of(digests.as_bytes()), &sources, "the application")?;
+        let entry = |(place, packed): (String, DerivedFile)| {
+            let content = Content::Archived { archive: packed.archive, extent: packed.extent };
+            // Whoever may not read a source shall not read what was made of it.
+            let Access { mode, owner } = access.get(&place).copied().unwrap_or(Access::FILE);
+            let access = Access { mode: mode.without_execution(), owner };
+            Ok((TreePath::new(&place)?, Entry { access, content, origin: Origin::Application }))
+        };
+        packed.into_iter().map(entry).collect()
+    }
+
+    fn packed(
+        &self,
+        compiler: &BytecodeCompiler,
+        key: Sha256,
+        sources: &[(String, Source)],
+        origin: &str,
+    ) -> Result<Vec<(String, DerivedFile)>, BuildError> {
+        let failed = |source| BuildError::Bytecode { origin: origin.to_owned(), source };
+        let compile = |(_, source): &(String, Source)| match source.read(origin)? {
+            Some(bytes) => compiler.compile(source.path, &bytes).map_err(failed),
+            None => Ok(None),
+        };
+        derived::packed(self.cache, key, |keep| -> Result<(), BuildError> {
+            for some in sources.chunks(AT_ONCE) {
+                let compiled: Vec<_> = some.par_iter().map(compile).collect::<Result<_, _>>()?;
+                for ((place, _), bytecode) in some.iter().zip(compiled) {
+                    if let Some(bytecode) = bytecode {
+                        keep(place.clone(), &bytecode).map_err(BuildError::Temporary)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Reports the bytecode of wheels and of the application, if it was wanted.
+    pub fn report(&self, wheels: &Contents, application: &[(TreePath, Entry)]) -> Option<BytecodeReport> {
+        let interpreter = self.compiler.as_ref().map(|compiler| &compiler.interpreter);
+        let of_wheels = wheels.dependencies.iter().chain(&wheels.projects).flat_map(|wheel| &wheel.changes.bytecode);
+        let sizes = of_wheels.map(|(_, packed)| packed.extent.size);
+        let sizes: Vec<u64> = sizes.chain(application.iter().map(|(_, entry)| entry.content.size())).collect();
+        self.is_wanted.then(|| BytecodeReport {
+            version: self.version.to_string(),
+            python: interpreter.map(|interpreter| interpreter.full_version.clone()),
+            interpreter: interpreter.map(|interpreter| interpreter.path.clone()),
+            files: sizes.len(),
+            size: sizes.iter().sum(),
+        })
+    }
+}
+
+/// Returns the application's files, and their bytecode in the place of any that is among them.
+pub fn beside<'a>(
+    files: &'a [(TreePath, Entry)],
+    bytecode: &'a [(TreePath, Entry)],
+) -> impl Iterator<Item = &'a (TreePath, Entry)> {
+    let places: HashSet<&TreePath> = bytecode.iter().map(|(path, _)| path).collect();
+    files.iter().filter(move |(path, _)| !places.contains(path)).chain(bytecode)
+}
+
+impl Source<'_> {
+    /// Reads it, and makes sure that it is what it was when its digest was computed; none if it is too large.
+    fn read(&self, origin: &str) -> Result<Option<Vec<u8>>, BuildError> {
+        let failed = |source| BuildError::Source { file: self.path.to_owned(), origin: origin.to_owned(), source };
+        match self.content.read(LARGEST_SOURCE) {
+            Ok(bytes) if Sha256::of(&bytes) == self.sha256 => Ok(Some(bytes)),
+            Ok(_) => Err(failed(io::ErrorKind::InvalidData.into())),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// Finds an interpreter of a version. What a program said of itself is kept until the program changes, so that later
+/// builds start none.
+fn interpreter(
+    environment: &Environment,
+    version: PythonVersion,
+    cache: &Cache,
+) -> Result<Option<BytecodeInterpreter>, BuildError> {
+    let folder = |name: &str| environment.get(name).map(PathBuf::from);
+    let at_home = |path: &str| environment.home.as_ref().map(|home| home.join(path));
+    let data = || folder("XDG_DATA_HOME").or_else(|| at_home(".local/share"));
+    let places = InterpreterLocations {
+        uv: folder("UV_PYTHON_INSTALL_DIR").or_else(|| Some(data()?.join("uv/python"))),
+        search_path: environment.get("PATH").map(Into::into),
+        pyenv: folder("PYENV_ROOT").or_else(|| at_home(".pyenv")),
+    };
+    for program in places.programs(version) {
+        let Some(key) = state(&program) else { continue };
+        if let Some(known) = cache.note(Note::Interpreter, key) {
+            return Ok(Some(known));
+        }
+        // What does not run today, for want of a library, may do so tomorrow: that is not kept.
+        if let Some(interpreter) = BytecodeInterpreter::ask(&program, version) {
+            cache.keep_note(Note::Interpreter, key, &interpreter)?;
+            return Ok(Some(interpreter));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns what changes when a program is replaced, as a digest.
+fn state(program: &Path) -> Option<Sha256> {
+    let metadata = fs::metadata(program).ok()?;
+    let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+    let path = program.display();
+    Some(Sha256::of(format!("interpreter {FORMAT}\n{path}\n{}\n{times:?}", metadata.len()).as_bytes()))
+}

@@ -1,0 +1,65 @@
+//! Packs in the cache: files that were made of a wheel's once, for every later build.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::archive::pack::Packer;
+use crate::cache::{Cache, Note};
+use crate::digest::Sha256;
+use crate::pipeline::BuildError;
+use crate::tree::Extent;
+use crate::wheel::DerivedFile;
+
+/// What the cache knows of a pack.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    digest: Sha256,
+    /// In bytes.
+    size: u64,
+    /// Each file by its name.
+    files: Vec<(String, Extent)>,
+}
+
+/// Returns files by the names that `make` gives them. They are made unless the cache has them under the key, the digest
+/// of all that decides their bytes; `make` yields them in an order of its own, one at a time.
+///
+/// # Errors
+/// `make` fails, or the cache cannot be written to.
+pub fn packed<E>(
+    cache: &Cache,
+    key: Sha256,
+    make: impl FnOnce(&mut dyn FnMut(String, &[u8]) -> io::Result<()>) -> Result<(), E>,
+) -> Result<Vec<(String, DerivedFile)>, BuildError>
+where
+    BuildError: From<E>,
+{
+    let known: Option<Kept> = cache.note(Note::Pack, key);
+    // A file that was cut short, by a full disk or a power failure, counts as absent.
+    let is_whole = |path: &Path, size: u64| path.metadata().is_ok_and(|metadata| metadata.len() == size);
+    let here = known.and_then(|Kept { digest, size, files }| {
+        let path = cache.blob(digest).filter(|path| is_whole(path, size))?;
+        Some((path, files))
+    });
+    let (path, files) = match here {
+        Some(here) => here,
+        None => {
+            let mut packer = Packer::new(io::BufWriter::new(cache.begin_blob()?));
+            let mut files = Vec::new();
+            make(&mut |name, bytes| {
+                files.push((name, packer.add(bytes)?));
+                Ok(())
+            })?;
+            let (file, digest, size) = packer.finish();
+            let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+            let path = cache.keep_blob(file, digest)?;
+            let kept = Kept { digest, size, files };
+            cache.keep_note(Note::Pack, key, &kept)?;
+            (path, kept.files)
+        }
+    };
+    let archive = Arc::new(path);
+    Ok(files.into_iter().map(|(name, extent)| (name, DerivedFile { archive: archive.clone(), extent })).collect())
+}

@@ -1,0 +1,282 @@
+//! From a plan to the zips of a function and its layer.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::archive::output::Finished;
+use crate::archive::zip;
+use crate::audit::handler::{Handler, Root};
+use crate::audit::libraries::{System, SystemKind};
+use crate::index::Finder;
+use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
+use crate::pipeline::BuildError;
+use crate::pipeline::ProjectCache;
+use crate::pipeline::audits::{self, Audited, Deployment};
+use crate::pipeline::documents;
+use crate::pipeline::install;
+use crate::pipeline::install::bytecode::{self, Bytecode};
+use crate::pipeline::install::{Adapter, Contents};
+use crate::pipeline::plan::indexes::Origins;
+use crate::pipeline::plan::{self, LockedProject, Plan};
+use crate::pipeline::report;
+use crate::pipeline::session::Session;
+use crate::pipeline::wheels;
+use crate::pipeline::wheels::completeness;
+use crate::platform::{LambdaProfile, Profile, Scheme, TargetPlatform, default_runtime};
+use crate::project::application;
+use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
+use crate::settings::{LambdaSettings, ProfileChoice, Settings};
+use crate::tree::{Entry, TreePath};
+
+/// The project, its runtime, and why it is this runtime.
+struct Function {
+    project: LockedProject,
+    profile: LambdaProfile,
+    reason: String,
+}
+
+impl Function {
+    fn open(settings: &LambdaSettings, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<Self, BuildError> {
+        let project = LockedProject::open(&settings.common, projects, reporter)?;
+        let (profile, reason) = runtime(&settings.common, &project)?;
+        let architecture = settings.architecture;
+        if !profile.architectures.contains(&architecture) {
+            return Err(BuildError::NoArchitecture { profile: profile.name, architecture });
+        }
+        Ok(Self { project, profile, reason })
+    }
+
+    fn plan(
+        &self,
+        settings: &LambdaSettings,
+        finder: &Finder,
+        reporter: &dyn Reporter,
+    ) -> Result<Plan<'_>, BuildError> {
+        application::check_for_zip(&settings.common.includes)?;
+        let brought: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
+        Plan::new(
+            &self.project,
+            &settings.common,
+            self.profile.target(settings.architecture),
+            brought,
+            finder,
+            reporter,
+        )
+    }
+}
+
+/// Returns the runtime: the one that was asked for, or the project's default.
+fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfile, String), BuildError> {
+    match &settings.profile {
+        ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as asked".to_owned())),
+        ProfileChoice::File(path) => {
+            let profile = Profile::from_toml(&plan::read(path)?, path)?.lambda()?;
+            Ok((profile, format!("from {}", path.display())))
+        }
+        ProfileChoice::Default => {
+            let member = project.member(settings);
+            let file = project.python_version_file(member)?;
+            let (profile, reason) = default_runtime(file.as_deref(), project.declared.requires_python.as_ref())?;
+            Ok((profile, reason.to_string()))
+        }
+    }
+}
+
+/// Returns the target that a function is for.
+///
+/// # Errors
+/// There is no such runtime.
+pub fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec<TargetPlatform>, BuildError> {
+    Ok(vec![runtime(&settings.common, project)?.0.target(settings.architecture)])
+}
+
+/// Says what would be built and why. Fetches nothing and writes nothing.
+///
+/// # Errors
+/// The project or the lock cannot be read, they do not match, or the lock has nothing that fits the target.
+pub fn plan(
+    settings: &LambdaSettings,
+    projects: &ProjectCache,
+    reporter: &dyn Reporter,
+) -> Result<PlanReport, BuildError> {
+    let function = Function::open(settings, projects, reporter)?;
+    let common = &settings.common;
+    let session = Session::open_for_plan(&common.cache)?;
+    let origins = Origins::new(common, &function.project)?;
+    let finder = origins.finder(&session.cache, reporter);
+    let plan = function.plan(settings, &finder, reporter)?;
+    completeness::check_planned(&plan, common, &finder, &session.cache, reporter)?;
+    let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
+    outputs.extend(documents::planned(&settings.documents, &outputs[0]));
+    let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
+    Ok(report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
+}
+
+/// Builds a function's zip, and its layer's where the dependencies are to be apart. The files appear at their places
+/// when all of them are complete.
+///
+/// # Errors
+/// Any stage fails; then nothing is written.
+pub fn lambda(
+    settings: &LambdaSettings,
+    projects: &ProjectCache,
+    reporter: &dyn Reporter,
+) -> Result<BuildReport, BuildError> {
+    let started = Instant::now();
+    let common = &settings.common;
+    let function = Function::open(settings, projects, reporter)?;
+    let profile = &function.profile;
+    // The folder and the cache hold what the artifact is copied from, so they stay until it is written.
+    let session = Session::open(&common.cache)?;
+    let (temporary, cache) = (session.temporary.path(), &session.cache);
+    let origins = Origins::new(common, &function.project)?;
+    let finder = origins.finder(cache, reporter);
+    let mut plan = function.plan(settings, &finder, reporter)?;
+    let outputs = outputs(settings, &plan)?;
+    plan.leave_out(outputs.iter().flat_map(|(_, path)| documents::places(path)));
+
+    let plans = std::slice::from_ref(&plan);
+    let obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
+    let wheels = obtained.first().ok_or(BuildError::Empty)?;
+    completeness::check(&plan, wheels, common, reporter)?;
+
+    let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
+    let contents = Adapter { settings: &common.contents, cache, bytecode: &bytecode }.adapt(wheels)?;
+    let compiled = bytecode.of_application(&plan.application.files)?;
+    let application = bytecode::beside(&plan.application.files, &compiled);
+    let package = fill_package(profile, &contents, application, settings.layer.is_some())?;
+    let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
+    let roots: Vec<Root> = package.trees().map(root).collect();
+    if let Some(handler) = &settings.handler {
+        plan.check_handler(handler, &roots, reporter)?;
+    }
+    let deployment = Deployment {
+        trees: &package.trees().map(|(_, tree)| tree).zip([TASK_ROOT, LAYER_ROOT]).collect::<Vec<_>>(),
+        dependencies: (roots.len() - 1, scheme(profile, package.dependencies())),
+        projects: (0, &profile.function),
+        system: &|_| Ok(system(profile, &plan)),
+    };
+    let audited = Audited {
+        plan: &plan,
+        settings: common,
+        wheels,
+        roots: &roots,
+        started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
+        brought: &profile.runtime_distributions,
+        deployment: &deployment,
+        cache,
+    };
+    let audit = audits::audit(&audited, reporter)?;
+    if !settings.allow_oversize {
+        limits::check(&package, profile.limits, &profile.runtime_distributions)?;
+    }
+    let finished = write(&package, &outputs, reporter)?;
+    warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
+    let documents = documents::beside_zip(settings, &plan, wheels, &finished, &outputs)?;
+    let artifacts = (persist(finished, &package)?, documents::persist(documents)?);
+    let built = report::Built {
+        wheels,
+        package: &package,
+        trim: contents.trimmed(),
+        bytecode: bytecode.report(&contents, &compiled),
+        audit,
+        elapsed: started.elapsed(),
+    };
+    Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
+}
+
+/// Returns what compiled files find in a runtime.
+fn system(profile: &LambdaProfile, plan: &Plan) -> System {
+    let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
+    System {
+        name: plan.target.to_string(),
+        kind: SystemKind::Lambda,
+        architecture: plan.target.architecture,
+        glibc: profile.glibc,
+        libstdcxx: profile.libstdcxx,
+        libraries,
+        library_path: LIBRARY_PATH.map(str::to_owned).to_vec(),
+    }
+}
+
+/// Returns where each artifact goes.
+pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
+    let default = || settings.common.default_output(|| plan.name(), "zip");
+    let function = settings.output.clone().unwrap_or_else(default);
+    let mut outputs = vec![(ArtifactKind::Function, function.clone())];
+    if let Some(layer) = &settings.layer {
+        if *layer == function {
+            return Err(BuildError::SameOutput(function));
+        }
+        outputs.push((ArtifactKind::Layer, layer.clone()));
+    }
+    Ok(outputs)
+}
+
+/// Installs everything: dependencies where they belong, local projects and the application's files in the function.
+fn fill_package<'a>(
+    profile: &LambdaProfile,
+    contents: &Contents,
+    application: impl Iterator<Item = &'a (TreePath, Entry)>,
+    with_layer: bool,
+) -> Result<DeploymentPackage, BuildError> {
+    let mut package = DeploymentPackage::new(with_layer);
+    let dependencies = package.dependencies();
+    let scheme = scheme(profile, dependencies);
+    for files in install::install_all(&contents.dependencies, scheme, &profile.interpreter)? {
+        package.extend(dependencies, files)?;
+    }
+    for files in install::install_all(&contents.projects, &profile.function, &profile.interpreter)? {
+        package.extend(ArtifactKind::Function, files)?;
+    }
+    for (path, entry) in application {
+        let path = TreePath::below(&profile.function.site_packages, path.as_str())?;
+        package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
+    }
+    Ok(package)
+}
+
+fn scheme(profile: &LambdaProfile, kind: ArtifactKind) -> &Scheme {
+    match kind {
+        ArtifactKind::Function => &profile.function,
+        ArtifactKind::Layer => &profile.layer,
+    }
+}
+
+fn write(
+    package: &DeploymentPackage,
+    outputs: &[(ArtifactKind, PathBuf)],
+    reporter: &dyn Reporter,
+) -> Result<Vec<(ArtifactKind, Finished)>, BuildError> {
+    let total = package.trees().flat_map(|(_, tree)| tree.iter()).map(|(_, entry)| entry.content.stored_size()).sum();
+    reporter.start(Phase::Write, total);
+    let finished = package.trees().zip(outputs).map(|((kind, tree), (_, path))| {
+        let finished = zip::write(tree, path, reporter)?;
+        Ok((kind, finished))
+    });
+    let finished = finished.collect::<Result<_, BuildError>>();
+    reporter.finish(Phase::Write);
+    finished
+}
+
+fn warn_of_direct_upload(finished: &[(ArtifactKind, Finished)], limit: u64, reporter: &dyn Reporter) {
+    for (kind, finished) in finished.iter().filter(|(_, finished)| finished.size > limit) {
+        let what = match kind {
+            ArtifactKind::Function => "the function's zip",
+            ArtifactKind::Layer => "the layer's zip",
+        };
+        reporter.warn(&format!(
+            "{what} has {} bytes, more than the {limit} that Lambda takes directly: upload it to S3 and deploy it from there",
+            finished.size
+        ));
+    }
+}
+
+/// Puts the artifacts at their places, now that all of them are complete.
+fn persist(
+    finished: Vec<(ArtifactKind, Finished)>,
+    package: &DeploymentPackage,
+) -> Result<Vec<crate::report::ArtifactReport>, BuildError> {
+    let artifacts = finished.into_iter().zip(package.trees());
+    artifacts.map(|((kind, finished), (_, tree))| Ok(report::artifact(kind, finished, tree)?)).collect()
+}

@@ -1,0 +1,55 @@
+//! From what a lock pins to what is installed: its files are found, and of each distribution one is chosen.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::index::Finder;
+use crate::lock::{Chooser, FormatControl, Location, Selected, SelectedSource, Selection, Source};
+use crate::pipeline::BuildError;
+use crate::platform::TargetPlatform;
+use crate::report::Reporter;
+
+/// Chooses what is installed of each distribution of a selection.
+///
+/// # Errors
+/// A file cannot be found, or none can be used for the target.
+pub fn choose(
+    mut selection: Selection,
+    formats: &FormatControl,
+    find_links: &[Url],
+    target: &TargetPlatform,
+    finder: &Finder,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Selected>, BuildError> {
+    finder.complete(&mut selection, target)?;
+    let folders: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
+    prefer(&mut selection, &folders);
+    let selected = Chooser::new(target, formats).choose(selection)?;
+    for (misfit, sdist) in selected.iter().filter_map(|selected| match &selected.source {
+        SelectedSource::Sdist(sdist) => Some((selected.misfit.as_ref()?, &sdist.file.filename)),
+        _ => None,
+    }) {
+        reporter.warn(&format!("{misfit}: it is built from {sdist}, which --no-build forbids"));
+    }
+    Ok(selected)
+}
+
+/// Takes files from folders that the user named, if they are there. Their digests must still be the lock's.
+fn prefer(selection: &mut Selection, folders: &[PathBuf]) {
+    for pinned in &mut selection.distributions {
+        let Source::Files(files) = &mut pinned.source else { continue };
+        for wheel in &mut files.wheels {
+            prefer_folder(&mut wheel.location, wheel.filename.as_str(), folders);
+        }
+        if let Some(sdist) = &mut files.sdist {
+            prefer_folder(&mut sdist.file.location, sdist.file.filename.as_str(), folders);
+        }
+    }
+}
+
+fn prefer_folder(location: &mut Location, name: &str, folders: &[PathBuf]) {
+    if let Some(path) = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()) {
+        *location = Location::Path(path);
+    }
+}

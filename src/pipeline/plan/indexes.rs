@@ -1,0 +1,180 @@
+//! Where files are fetched from: what flags, the environment, files of requirements and pyproject.toml say of indexes,
+//! in this order, as in uv.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::builder;
+use crate::cache::Cache;
+use crate::fetch::{self, Credentials, FetchOptions};
+use crate::index::{Cutoff, Finder, Index, IndexOptions, Strategy, location};
+use crate::lock::requirements::{self, FindLinks};
+use crate::lock::{FormatControl, Lock, Packages};
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::LockedProject;
+use crate::project::uv_options::UvOptions;
+use crate::report::Reporter;
+use crate::settings::{Environment, FetchSettings, Settings};
+
+/// Where the files of a project come from.
+pub struct Origins {
+    /// How they are fetched: with the credentials of every index that is known.
+    pub fetch: FetchOptions,
+    indexes: IndexOptions,
+}
+
+impl Origins {
+    /// Gathers what is said of indexes.
+    ///
+    /// # Errors
+    /// A value cannot be read.
+    pub fn new(settings: &Settings, project: &LockedProject) -> Result<Self, BuildError> {
+        let indexes = options(settings, project)?;
+        Ok(Self { fetch: fetch_options(settings, project, &indexes), indexes })
+    }
+
+    /// Returns what looks for the files that the lock does not locate.
+    pub fn finder<'a>(&'a self, cache: &'a Cache, reporter: &'a dyn Reporter) -> Finder<'a> {
+        Finder::new(self.indexes.clone(), &self.fetch, cache, reporter)
+    }
+}
+
+fn fetch_options(settings: &Settings, project: &LockedProject, indexes: &IndexOptions) -> FetchOptions {
+    let known = indexes.indexes.iter().map(|index| fetch::Index { name: index.name.clone(), url: index.url.clone() });
+    let links = indexes.find_links.iter().map(|url| fetch::Index { name: None, url: url.clone() });
+    let environment = &settings.environment;
+    let known = known.chain(links).collect::<Vec<_>>();
+    let credentials = Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), known);
+    let keyring = settings.fetch.keyring_provider.as_deref().or(environment.get("UV_KEYRING_PROVIDER"));
+    let credentials = match keyring.or(project.uv.keyring_provider.as_deref()) {
+        Some("subprocess") => credentials.with_keyring(environment.get("PATH").unwrap_or_default().into()),
+        _ => credentials,
+    };
+    FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() }
+}
+
+fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions, BuildError> {
+    let uv = &project.uv;
+    let mut options = IndexOptions::default();
+    add_flags(&mut options, &settings.fetch);
+    add_variables(&mut options, &settings.environment)?;
+    if let Lock::Requirements(requirements) = &*project.lock {
+        add_requirements(&mut options, &requirements.options)?;
+    }
+    for declared in project.indexes() {
+        let index = Index::new(declared.name, declared.url);
+        options.indexes.push(Index { explicit: declared.explicit, default: declared.default, ..index });
+    }
+    add_uv(&mut options, uv, &project.workspace.root)?;
+    let environment = &settings.environment;
+    let strategy = environment.get("UV_INDEX_STRATEGY").or(uv.index_strategy.as_deref());
+    options.strategy = match (settings.fetch.strategy, strategy) {
+        (Some(strategy), _) => strategy,
+        (None, Some(text)) => text.parse()?,
+        (None, None) => Strategy::default(),
+    };
+    let newest = settings.fetch.exclude_newer.as_deref().or(environment.get("UV_EXCLUDE_NEWER"));
+    let newest = newest.or(uv.exclude_newer.as_deref());
+    options.exclude_newer = newest.map(|text| Cutoff::parse(text, SystemTime::now())).transpose()?;
+    Ok(options)
+}
+
+/// Returns where the requirements of builds come from: what flags and files of requirements say. Variables are inherited,
+/// and uv reads pyproject.toml itself.
+///
+/// # Errors
+/// A value cannot be read.
+pub fn of_build_requirements(
+    settings: &Settings,
+    project: &LockedProject,
+) -> Result<builder::BuildIndexes, BuildError> {
+    let mut options = IndexOptions::default();
+    add_flags(&mut options, &settings.fetch);
+    if let Lock::Requirements(requirements) = &*project.lock {
+        add_requirements(&mut options, &requirements.options)?;
+    }
+    let (defaults, others): (Vec<_>, Vec<_>) = options.indexes.into_iter().partition(|index| index.default);
+    Ok(builder::BuildIndexes {
+        default: defaults.into_iter().next().map(|index| index.url),
+        others: others.into_iter().map(|index| index.url).collect(),
+        find_links: options.find_links,
+    })
+}
+
+fn add_flags(options: &mut IndexOptions, flags: &FetchSettings) {
+    options.indexes.extend(flags.extra_indexes.iter().map(|url| Index::new(None, url.clone())));
+    options.indexes.extend(flags.default_index.iter().map(|url| default(url.clone())));
+    options.find_links.extend(flags.find_links.iter().cloned());
+    options.no_index |= flags.no_index;
+}
+
+fn add_variables(options: &mut IndexOptions, environment: &Environment) -> Result<(), BuildError> {
+    let here = Path::new(".");
+    for (variable, is_default) in
+        [("UV_INDEX", false), ("UV_EXTRA_INDEX_URL", false), ("UV_DEFAULT_INDEX", true), ("UV_INDEX_URL", true)]
+    {
+        for text in environment.get(variable).unwrap_or_default().split_whitespace() {
+            options.indexes.push(index(text, here, is_default)?);
+        }
+    }
+    for text in environment.get("UV_FIND_LINKS").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
+        options.find_links.push(location(text, here)?);
+    }
+    options.no_index |= environment.get("UV_NO_INDEX").is_some_and(|value| !matches!(value, "0" | "false"));
+    Ok(())
+}
+
+fn add_requirements(options: &mut IndexOptions, stated: &requirements::Options) -> Result<(), BuildError> {
+    options.indexes.extend(stated.extra_index_urls.iter().map(|url| Index::new(None, url.clone())));
+    options.indexes.extend(stated.index_url.iter().map(|url| default(url.clone())));
+    options.no_index |= stated.no_index;
+    for links in &stated.find_links {
+        options.find_links.push(match links {
+            FindLinks::Folder(folder) => location(&folder.to_string_lossy(), Path::new("."))?,
+            FindLinks::Page(url) => url.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(), BuildError> {
+    for text in &uv.extra_index_url {
+        options.indexes.push(index(text, root, false)?);
+    }
+    if let Some(text) = &uv.index_url {
+        options.indexes.push(index(text, root, true)?);
+    }
+    for text in &uv.find_links {
+        options.find_links.push(location(text, root)?);
+    }
+    options.no_index |= uv.no_index;
+    Ok(())
+}
+
+/// Returns which forms of distributions may be used: what any of the user, the files of requirements and pyproject.toml
+/// excludes is excluded.
+pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
+    let uv = project.uv.clone();
+    let stated = match &*project.lock {
+        Lock::Requirements(requirements) => requirements.options.formats.clone(),
+        Lock::Uv(_) | Lock::Pylock(_) | Lock::Poetry(_) => FormatControl::default(),
+    };
+    let FormatControl { no_build, no_binary } = settings.formats.clone();
+    FormatControl {
+        no_build: no_build.union(stated.no_build).union(Packages::of(uv.no_build, uv.no_build_package)),
+        no_binary: no_binary.union(stated.no_binary).union(Packages::of(uv.no_binary, uv.no_binary_package)),
+    }
+}
+
+/// Reads an index as variables have it: `NAME=LOCATION`, or a location alone.
+fn index(text: &str, folder: &Path, default: bool) -> Result<Index, BuildError> {
+    let (name, text) = match text.split_once('=') {
+        Some((name, rest)) if !name.contains([':', '/']) => (Some(name.to_owned()), rest),
+        _ => (None, text),
+    };
+    Ok(Index { default, ..Index::new(name, location(text, folder)?) })
+}
+
+fn default(url: url::Url) -> Index {
+    Index { default: true, ..Index::new(None, url) }
+}

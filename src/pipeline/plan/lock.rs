@@ -1,0 +1,179 @@
+//! The lock of a project: found, read, and compared with what the project declares.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::{fs, io};
+
+use crate::builder;
+use crate::lock::requirements::{Requirements, Surroundings};
+use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
+use crate::pipeline::BuildError;
+use crate::pipeline::ProjectCache;
+use crate::project::changes::Changes;
+use crate::project::declared::Declared;
+use crate::project::workspace::{Member, Workspace};
+use crate::report::Reporter;
+use crate::settings::{Environment, LockCheck, Settings};
+
+/// Reads the lock of a project, and compares it with the project unless it is to be taken as it is. A project that
+/// requires nothing needs none: then there is no file, and nothing is locked.
+///
+/// # Errors
+/// There is none, it cannot be read, or it does not match.
+pub fn open(
+    settings: &Settings,
+    workspace: &Workspace,
+    projects: &ProjectCache,
+    reporter: &dyn Reporter,
+) -> Result<(Option<PathBuf>, Arc<Lock>), BuildError> {
+    let Some(path) = settings.lock.clone().or_else(|| find(workspace)) else {
+        return match requires_nothing(workspace) {
+            true => Ok((None, Arc::new(Lock::Requirements(Requirements::none(&workspace.root))))),
+            false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
+        };
+    };
+    let read = || {
+        Ok(match read(&path, &settings.environment, workspace)? {
+            Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
+            other => other,
+        })
+    };
+    // What files of requirements and older locks of Poetry say depends on the project.
+    let lock = match LockFormat::of(&path) {
+        Some(LockFormat::Uv | LockFormat::Pylock) => projects.lock(&path, read)?,
+        _ => Arc::new(read()?),
+    };
+    if settings.lock_check == LockCheck::Locked {
+        projects.check(&path, || check(&lock, &path, workspace, &settings.environment, reporter))?;
+    }
+    Ok((Some(path), lock))
+}
+
+/// Returns the first lock that the project's folder or its workspace's has.
+pub fn find(workspace: &Workspace) -> Option<PathBuf> {
+    let folders = [workspace.folder(workspace.current()), workspace.root.clone()];
+    let candidates = LockFormat::NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+/// Returns whether a project declares no dependency, as far as its files tell; what its wheel requires is seen later.
+pub fn requires_nothing(workspace: &Workspace) -> bool {
+    let folder = workspace.folder(workspace.current());
+    let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
+    let table = &workspace.current().pyproject.table;
+    let is_empty = |value: Option<&toml::Value>| match value {
+        None => true,
+        Some(toml::Value::Array(requirements)) => requirements.is_empty(),
+        Some(toml::Value::Table(requirements)) => requirements.keys().all(|name| name == "python"),
+        Some(_) => false,
+    };
+    let project = table.get("project");
+    let poetry = table.get("tool").and_then(|tool| tool.get("poetry"));
+    !is_declared && [project, poetry].into_iter().flatten().all(|table| is_empty(table.get("dependencies")))
+}
+
+/// Reads a lock of a project, by the form that its name tells. Files of requirements may refer to the environment.
+///
+/// # Errors
+/// It is not there, has no name of a lock, or cannot be read.
+pub fn read(path: &Path, environment: &Environment, workspace: &Workspace) -> Result<Lock, BuildError> {
+    parse(path, environment, workspace, &|path| fs::read_to_string(path))
+}
+
+/// Returns the lock that was at a path before changes; nothing if there was none.
+///
+/// # Errors
+/// It cannot be read, or there is no git.
+pub fn before(
+    path: &Path,
+    environment: &Environment,
+    workspace: &Workspace,
+    changes: &Changes,
+) -> Result<Option<Lock>, BuildError> {
+    if changes.text_before(path)?.is_none() {
+        return Ok(None);
+    }
+    let text = |path: &Path| {
+        let text = changes.text_before(path).map_err(io::Error::other)?;
+        text.ok_or_else(|| io::ErrorKind::NotFound.into())
+    };
+    parse(path, environment, workspace, &text).map(Some)
+}
+
+/// Reads a lock; `text` returns what a file says.
+fn parse(
+    path: &Path,
+    environment: &Environment,
+    workspace: &Workspace,
+    text: &dyn Fn(&Path) -> io::Result<String>,
+) -> Result<Lock, BuildError> {
+    let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
+    let own = || match text(path) {
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(BuildError::NoLock(path.to_owned())),
+        text => text.map_err(|source| BuildError::Read { path: path.to_owned(), source }),
+    };
+    Ok(match format {
+        LockFormat::Uv => Lock::parse_uv(&own()?, path)?,
+        LockFormat::Pylock => Lock::parse_pylock(&own()?, path)?,
+        LockFormat::Poetry => Lock::parse_poetry(&own()?, path, &local_project(workspace.current()))?,
+        LockFormat::Requirements if !path.exists() => return Err(BuildError::NoLock(path.to_owned())),
+        LockFormat::Requirements => {
+            let project = workspace.folder(workspace.current());
+            let variable = |name: &str| environment.get(name).map(str::to_owned);
+            let surroundings = Surroundings { read: text, ..surroundings(&project, &variable) };
+            Lock::Requirements(Requirements::read(path, &surroundings)?)
+        }
+    })
+}
+
+/// Returns what files of requirements are read with: the file system, and the projects in it.
+pub fn surroundings<'a>(project: &'a Path, variable: &'a dyn Fn(&str) -> Option<String>) -> Surroundings<'a> {
+    Surroundings {
+        project,
+        read: &|path| fs::read_to_string(path),
+        variable,
+        name: &|folder| Declared::read(folder).ok()?.name,
+    }
+}
+
+fn local_project(member: &Member) -> LocalProject {
+    LocalProject { path: member.path.clone(), table: member.pyproject.table.clone() }
+}
+
+/// Compares the lock with every pyproject.toml of the workspace, and asks uv about what that does not decide.
+fn check(
+    lock: &Lock,
+    path: &Path,
+    workspace: &Workspace,
+    environment: &Environment,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
+    let Freshness::Undecided(reasons) = lock.check_locked(&projects)? else {
+        return Ok(());
+    };
+    let undecided = |why: &str| {
+        reporter.warn(&format!("whether {} matches pyproject.toml is not known: {why}", path.display()));
+    };
+    if !matches!(lock, Lock::Uv(_)) {
+        undecided(&reasons.join("; "));
+        return Ok(());
+    }
+    match builder::find_uv(environment.get("PATH").map(AsRef::as_ref)) {
+        Some((uv, _)) => {
+            let mut check = Command::new(uv);
+            check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
+            match check.output() {
+                Ok(output) if output.status.success() => {}
+                // uv ends with 1 when the lock is out of date, and with 2 when it could not find out.
+                Ok(output) if output.status.code() == Some(1) => {
+                    return Err(BuildError::LockOutdated(path.to_owned()));
+                }
+                Ok(_) | Err(_) => undecided("`uv lock --check` could not tell"),
+            }
+        }
+        None => undecided(&format!("{}, and uv is not there to ask", reasons.join("; "))),
+    }
+    Ok(())
+}

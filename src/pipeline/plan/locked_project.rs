@@ -1,0 +1,157 @@
+//! A project and its lock, which match each other.
+
+use crate::lock::{Dependent, Lock, LockError, Pinned, Request, Selection, Source};
+use crate::name::DistributionName;
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::lock;
+use crate::pipeline::plan::resolve;
+use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
+use crate::platform::TargetPlatform;
+use crate::project::declared::Declared;
+use crate::project::pyproject::Index;
+use crate::project::revision::Revision;
+use crate::project::uv_options::UvOptions;
+use crate::project::workspace::{self, Member, Workspace};
+use crate::report::Reporter;
+use crate::settings::Settings;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A project and its lock, which match each other.
+pub struct LockedProject {
+    /// The project and its workspace.
+    pub workspace: Workspace,
+    noted: WorkspaceRevision,
+    /// The lock file; a project that requires nothing may have none.
+    pub path: Option<PathBuf>,
+    /// What the lock file says.
+    pub lock: Arc<Lock>,
+    /// What the member that is built declares as a distribution.
+    pub declared: Declared,
+    /// What the workspace root's pyproject.toml says to uv of indexes and of building.
+    pub uv: UvOptions,
+}
+
+impl LockedProject {
+    /// Reads the project and its lock, unless they are open, and compares them unless the lock is to be taken as it is.
+    ///
+    /// # Errors
+    /// The project or the lock cannot be read, or they do not match.
+    pub fn open(settings: &Settings, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<Self, BuildError> {
+        let (workspace, noted) = projects.workspace(&settings.project)?;
+        let (path, lock) = lock::open(settings, &workspace, projects, reporter)?;
+        let member = member(&workspace, settings);
+        let read = |source| BuildError::Read { path: workspace.folder(member), source };
+        let declared = Declared::of(&member.pyproject).map_err(read)?;
+        let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
+        Ok(Self { workspace, noted, path, lock, declared, uv })
+    }
+
+    /// Returns the member that is built: the one that was named, or the one whose folder it is.
+    pub fn member(&self, settings: &Settings) -> &Member {
+        member(&self.workspace, settings)
+    }
+
+    /// Returns the commit that the workspace's files are; nothing if they differ from it.
+    pub fn revision(&self) -> Option<Revision> {
+        self.noted.revision(&self.workspace.root)
+    }
+
+    /// Returns the name of the project whose folder was named: the declared one, else the folder's.
+    fn name(&self) -> Option<DistributionName> {
+        self.declared.name.clone().or_else(|| {
+            let name = self.workspace.folder(self.workspace.current()).file_name()?.to_string_lossy().into_owned();
+            let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+            let name: String =
+                name.chars().map(|character| if is_allowed(character) { character } else { '-' }).collect();
+            name.trim_matches(|character: char| !character.is_ascii_alphanumeric()).parse().ok()
+        })
+    }
+
+    /// Returns what is asked of the lock. Files of requirements have no extras; those of a project beside them are its
+    /// own, and whether what they require is pinned is seen when it is built.
+    fn request(&self, lock: &Lock, settings: &Settings) -> Request {
+        let mut request = settings.request.clone();
+        if matches!(lock, Lock::Requirements(_)) && self.declared.is_package {
+            request.extras.clear();
+        }
+        request
+    }
+
+    /// Returns what is selected for a target: by the lock, with the project itself.
+    ///
+    /// # Errors
+    /// The lock has nothing that fits the target.
+    pub fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
+        match (&*self.lock, settings.requirements.resolve) {
+            (Lock::Requirements(_), true) => {
+                self.selection_of(&resolve::resolve(self, settings, target)?, settings, target)
+            }
+            (lock, _) => self.selection_of(lock, settings, target),
+        }
+    }
+
+    /// Returns what would be selected for a target by another lock.
+    ///
+    /// # Errors
+    /// As [`selection`](Self::selection).
+    pub fn selection_of(
+        &self,
+        lock: &Lock,
+        settings: &Settings,
+        target: &TargetPlatform,
+    ) -> Result<Selection, BuildError> {
+        let folder = &self.workspace.current().path;
+        let selection = lock.select(&self.request(lock, settings), folder, target)?;
+        self.with_project(selection, lock, &settings.request)
+    }
+
+    /// Adds the project to what a lock selects that knows nothing of it, unless only groups are asked for.
+    fn with_project(&self, selection: Selection, lock: &Lock, request: &Request) -> Result<Selection, BuildError> {
+        let mut distributions = selection.distributions;
+        let is_known = matches!(lock, Lock::Uv(_) | Lock::Poetry(_))
+            || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
+        let is_left_out = request.no_install_project || request.no_install_workspace || !request.only_groups.is_empty();
+        if is_known || is_left_out {
+            return Ok(Selection { distributions });
+        }
+        let folder = self.workspace.folder(self.workspace.current());
+        let Some(name) = self.name() else { return Ok(Selection { distributions }) };
+        if let (Some(asked), Some(path)) = (request.package.as_ref().filter(|asked| **asked != name), &self.path) {
+            let (path, members) = (path.clone(), vec![name.to_string()]);
+            return Err(LockError::UnknownMember { path, name: asked.clone(), members }.into());
+        }
+        if request.no_install_packages.contains(&name) {
+            return Ok(Selection { distributions });
+        }
+        if self.declared.is_package && self.declared.name.is_none() {
+            return Err(BuildError::Nameless(folder));
+        }
+        let source = if self.declared.is_package { Source::Directory(folder) } else { Source::Virtual(folder) };
+        let version = self.workspace.current().pyproject.version.clone();
+        distributions.push(Pinned { name, version, required_by: vec![Dependent::Root], source });
+        distributions.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(Selection { distributions })
+    }
+
+    /// Returns the text of the `.python-version` that the member goes by, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn python_version_file(&self, member: &Member) -> Result<Option<String>, BuildError> {
+        let file = workspace::python_version_file(&self.workspace.folder(member), &self.workspace.root)?;
+        Ok(file.map(|(_, text)| text))
+    }
+
+    /// Returns the indexes that the project and its workspace declare.
+    pub fn indexes(&self) -> impl Iterator<Item = Index> {
+        let root = self.workspace.members.first().filter(|root| root.path != self.workspace.current().path);
+        let members = std::iter::once(self.workspace.current()).chain(root);
+        members.flat_map(|member| member.pyproject.indexes())
+    }
+}
+
+fn member<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a Member {
+    let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
+    named.unwrap_or_else(|| workspace.current())
+}

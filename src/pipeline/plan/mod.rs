@@ -1,0 +1,215 @@
+//! What is to be built, and why: everything that is known before a file is fetched.
+
+mod choose;
+pub(crate) mod indexes;
+pub mod lock;
+mod locked_project;
+pub(crate) mod resolve;
+
+pub use locked_project::LockedProject;
+
+use std::path::{Path, PathBuf};
+
+use crate::audit::handler::{self, Handler, Root};
+use crate::index::Finder;
+use crate::lock::{Selected, SelectedSource};
+use crate::name::DistributionName;
+use crate::pipeline::BuildError;
+use crate::platform::TargetPlatform;
+use crate::project::application::{self, Application, Excludes};
+use crate::project::workspace::Workspace;
+use crate::report::{ExcludedReport, Reporter, Silent};
+use crate::settings::Settings;
+use crate::tree::{Content, Origin};
+
+/// What is to be built for one target.
+pub struct Plan<'a> {
+    /// The project and its lock.
+    pub project: &'a LockedProject,
+    /// The target.
+    pub target: TargetPlatform,
+    /// The selected distributions that are not left out, ordered by name.
+    pub selected: Vec<Selected>,
+    /// The selected distributions that are left out.
+    pub excluded: Vec<ExcludedReport>,
+    /// The application's own files, apart from what is built into a wheel.
+    pub application: Application,
+    /// The plan of what this one extends: all of that is in this one, too.
+    pub extends: Option<Box<Self>>,
+}
+
+impl<'a> Plan<'a> {
+    /// Makes a plan. What the runtime brings is left out.
+    ///
+    /// # Errors
+    /// The lock has nothing that fits the target, or the application's files cannot be collected.
+    pub fn new(
+        project: &'a LockedProject,
+        settings: &Settings,
+        target: TargetPlatform,
+        brought: &[DistributionName],
+        finder: &Finder,
+        reporter: &dyn Reporter,
+    ) -> Result<Self, BuildError> {
+        let workspace = &project.workspace;
+        let selection = project.selection(settings, &target)?;
+        let formats = indexes::formats(settings, project);
+        let mut selected = choose::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
+        let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
+        let extended = settings.extends.as_deref();
+        let extends = extended
+            .map(|extended| Self::new(project, extended, target.clone(), brought, finder, &Silent))
+            .transpose()?;
+        let application = match &extends {
+            Some(extends) => extends.application.clone().and(included(settings, workspace)?)?,
+            None => application(settings, workspace, &selected, reporter)?,
+        };
+        let extends = extends.filter(|extends| extends.lies_below(&selected, reporter)).map(Box::new);
+        if selected.is_empty() && application.is_empty() {
+            return Err(BuildError::Empty);
+        }
+        Ok(Self { project, target, selected, excluded, application, extends })
+    }
+
+    /// Returns the plans that this one extends, one over the other, and then itself.
+    pub fn stages(&self) -> Vec<&Self> {
+        let mut stages: Vec<&Self> = std::iter::successors(Some(self), |plan| plan.extends.as_deref()).collect();
+        stages.reverse();
+        stages
+    }
+
+    /// Returns whether all that is selected here is among what is selected there; warns if it is not.
+    fn lies_below(&self, selected: &[Selected], reporter: &dyn Reporter) -> bool {
+        let is_there = |own: &&Selected| selected.iter().any(|it| it.name == own.name && it.version == own.version);
+        let Some(missing) = self.selected.iter().find(|own| !is_there(own)) else { return true };
+        let version = missing.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        reporter.warn(&format!(
+            "{}{version} of what is extended is not selected here, so no layers are shared with it",
+            missing.name
+        ));
+        false
+    }
+
+    /// Returns the distributions that are fetched: wheels, and what is built into one.
+    pub fn dependencies(&self) -> impl Iterator<Item = &Selected> {
+        let is_fetched = |source: &SelectedSource| match source {
+            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Repository(_) => true,
+            SelectedSource::Directory(_) | SelectedSource::Virtual(_) => false,
+        };
+        self.selected.iter().filter(move |selected| is_fetched(&selected.source))
+    }
+
+    /// Returns the folders that are built into wheels, with the distributions that they are.
+    pub fn projects(&self) -> impl Iterator<Item = (&Selected, &Path)> {
+        self.selected.iter().filter_map(|selected| match &selected.source {
+            SelectedSource::Directory(folder) => Some((selected, folder.as_path())),
+            _ => None,
+        })
+    }
+
+    /// Returns what is installed: everything but projects that are not packages.
+    pub fn installed(&self) -> impl Iterator<Item = &Selected> {
+        self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
+    }
+
+    /// Checks that a handler is in the artifact, in one of its roots, and warns where that cannot be told.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn check_handler(&self, handler: &Handler, roots: &[Root], reporter: &dyn Reporter) -> Result<(), BuildError> {
+        let own: Vec<_> = self.projects().map(|(selected, _)| &selected.name).collect();
+        let is_own = |origin: &Origin| match origin {
+            Origin::Application => true,
+            Origin::Distribution(distribution) => own.contains(&&distribution.name),
+        };
+        let found = handler::check(handler, roots, self.target.python, is_own)?;
+        if let Some(doubt) = found.doubt {
+            reporter.warn(&format!("whether {handler} exists cannot be told: {doubt}"));
+        }
+        Ok(())
+    }
+
+    /// Leaves out what an earlier build wrote, so that no artifact holds the one before.
+    pub fn leave_out(&mut self, outputs: impl Iterator<Item = PathBuf>) {
+        let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
+        // An output may be a folder.
+        let is_output = |content: &Content| match content {
+            Content::File { path, .. } => outputs.iter().any(|output| path.starts_with(output)),
+            _ => false,
+        };
+        self.application.files.retain(|(_, entry)| !is_output(&entry.content));
+        self.application.placed_files.retain(|(_, entry)| !is_output(&entry.content));
+        if let Some(extends) = &mut self.extends {
+            extends.leave_out(outputs.iter().cloned());
+        }
+    }
+
+    /// Returns the root project's name, or its folder's if it has none.
+    pub fn name(&self) -> String {
+        let root = self.selected.iter().find(|selected| selected.is_root());
+        let workspace = &self.project.workspace;
+        let name = root.map(|root| &root.name).or(self.project.declared.name.as_ref());
+        let folder = || workspace.root.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.map(ToString::to_string).or_else(folder).unwrap_or_else(|| "bundle".to_owned())
+    }
+}
+
+/// Reads a file that drives the build.
+pub fn read(path: &Path) -> Result<String, BuildError> {
+    std::fs::read_to_string(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })
+}
+
+/// Leaves out the SDK and what it needs: all of it, because its parts fit only each other.
+fn exclude_what_the_runtime_brings(
+    selected: &mut Vec<Selected>,
+    brought: &[DistributionName],
+    target: &TargetPlatform,
+) -> Vec<ExcludedReport> {
+    let excluded = selected.extract_if(.., |selected| brought.contains(&selected.name));
+    excluded
+        .map(|selected| ExcludedReport {
+            name: selected.name.to_string(),
+            version: selected.version.map(|version| version.to_string()),
+            reason: format!("{} brings it", target.name),
+        })
+        .collect()
+}
+
+/// Collects the files that are named: of a variant, what it adds to those of what it extends.
+fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, BuildError> {
+    if settings.includes.is_empty() {
+        return Ok(Application::default());
+    }
+    collect(settings, workspace, &workspace.folder(workspace.current()))
+}
+
+/// Collects what is named of a folder, or what it has by default.
+fn collect(settings: &Settings, workspace: &Workspace, folder: &Path) -> Result<Application, BuildError> {
+    let excludes = Excludes::new(folder, &settings.excludes)?;
+    Ok(application::collect(folder, &workspace.root, &settings.includes, &excludes)?)
+}
+
+/// Collects the application's files: those that are named, or those of a root project that is not a package.
+fn application(
+    settings: &Settings,
+    workspace: &Workspace,
+    selected: &[Selected],
+    reporter: &dyn Reporter,
+) -> Result<Application, BuildError> {
+    let mut virtual_root = None;
+    for distribution in selected {
+        match &distribution.source {
+            SelectedSource::Virtual(folder) if distribution.is_root() => virtual_root = Some(folder.as_path()),
+            SelectedSource::Virtual(folder) => reporter.warn(&format!(
+                "{} is not a package, so its code is left out; name it with --include {}",
+                distribution.name,
+                folder.display()
+            )),
+            _ => {}
+        }
+    }
+    match virtual_root.filter(|_| settings.includes.is_empty()) {
+        Some(folder) => collect(settings, workspace, folder),
+        None => included(settings, workspace),
+    }
+}

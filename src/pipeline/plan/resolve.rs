@@ -1,0 +1,44 @@
+//! What files of requirements leave open: versions, which uv pins on request, and whether they are complete.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::builder;
+use crate::lock::Lock;
+use crate::lock::requirements::{self, Requirements, Surroundings};
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::LockedProject;
+use crate::platform::TargetPlatform;
+use crate::redact;
+use crate::settings::Settings;
+
+/// Has uv pin for a target what the files of requirements of a project leave open.
+///
+/// # Errors
+/// uv is not there, or finds no versions.
+pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlatform) -> Result<Lock, BuildError> {
+    let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
+    let folder = project.workspace.folder(project.workspace.current());
+    let environment = &settings.environment;
+    let (uv, _) = builder::find_uv(environment.get("PATH").map(AsRef::as_ref)).ok_or(BuildError::NoUv)?;
+    let path = std::path::absolute(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
+    let mut command = Command::new(uv);
+    command.current_dir(&folder).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");
+    if settings.fetch.offline {
+        command.arg("--offline");
+    }
+    command.args(requirements::compile_arguments(&path, target));
+    let output = command.output().map_err(BuildError::RunUv)?;
+    if !output.status.success() {
+        let said = redact::text(String::from_utf8_lossy(&output.stderr).trim_end());
+        return Err(BuildError::Unresolvable { path, said });
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let read = |wanted: &Path| match wanted == path {
+        true => Ok(text.clone()),
+        false => Err(io::ErrorKind::NotFound.into()),
+    };
+    let surroundings = Surroundings { read: &read, ..crate::pipeline::plan::lock::surroundings(&folder, &|_| None) };
+    Ok(Lock::Requirements(Requirements::read(&path, &surroundings)?))
+}

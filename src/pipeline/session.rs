@@ -1,0 +1,126 @@
+//! What the targets of one run share: the projects and locks that were read, the cache, a temporary directory, and the
+//! client for registries.
+
+use crate::cache::Cache;
+use crate::lock::{Lock, LockFormat};
+use crate::pipeline::BuildError;
+use crate::project::revision::{self, Revision};
+use crate::project::workspace::Workspace;
+use crate::registry::credentials::{Keychain, KeychainOptions};
+use crate::registry::{Registry, RegistryOptions};
+use crate::settings::{CacheChoice, Environment, RegistrySettings};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tempfile::TempDir;
+
+/// Lasts as long as a build: the folder and the cache hold what artifacts are put together from.
+pub struct Session {
+    /// A folder that goes when the build ends.
+    pub temporary: TempDir,
+    /// The cache.
+    pub cache: Cache,
+}
+
+impl Session {
+    /// Opens the cache; one that is not kept lies in the temporary folder.
+    ///
+    /// # Errors
+    /// A folder cannot be written to.
+    pub fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
+        let temporary = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+        let cache = match choice {
+            CacheChoice::Folder(folder) => Cache::open(folder)?,
+            CacheChoice::Temporary => Cache::open(&temporary.path().join("cache"))?,
+        };
+        Ok(Self { temporary, cache })
+    }
+
+    /// Opens the cache for a plan, which makes none: if there is none, what it finds out is not kept.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_for_plan(choice: &CacheChoice) -> Result<Self, BuildError> {
+        match choice {
+            CacheChoice::Folder(folder) if !folder.is_dir() => Self::open(&CacheChoice::Temporary),
+            choice => Self::open(choice),
+        }
+    }
+}
+
+/// Makes the client for registries.
+///
+/// # Errors
+/// TLS is not to be had.
+pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Result<Registry, BuildError> {
+    let keychain = KeychainOptions { variables: environment.variables.clone(), home: environment.home.clone() };
+    Ok(Registry::new(RegistryOptions {
+        insecure: settings.insecure.clone(),
+        create_repositories: settings.create_repositories,
+        ..RegistryOptions::new(Keychain::new(keychain))
+    })?)
+}
+
+/// The commit that the files of a workspace are, once somebody asked: what is written meanwhile makes no difference.
+#[derive(Debug, Clone, Default)]
+pub struct WorkspaceRevision(Arc<OnceLock<Option<Revision>>>);
+
+impl WorkspaceRevision {
+    /// Returns the commit that the files below a folder are, or were when they were first asked about.
+    pub fn revision(&self, folder: &Path) -> Option<Revision> {
+        self.0.get_or_init(|| revision::revision(folder)).clone()
+    }
+}
+
+/// What was read, for others that need the same. A build by itself begins with nothing.
+#[derive(Debug, Default)]
+pub struct ProjectCache {
+    workspaces: Mutex<Vec<(Workspace, WorkspaceRevision)>>,
+    locks: Mutex<BTreeMap<PathBuf, Arc<Lock>>>,
+    /// Those that were found to be the locks of their projects.
+    current: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl ProjectCache {
+    /// Returns the workspace that a folder belongs to, and its commit.
+    ///
+    /// # Errors
+    /// See [`Workspace::discover`].
+    pub fn workspace(&self, folder: &Path) -> Result<(Workspace, WorkspaceRevision), BuildError> {
+        // Whoever comes meanwhile waits for the same.
+        let mut known = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.iter().find_map(|(it, noted)| Some((it.seen_from(folder)?, noted.clone()))) {
+            return Ok(found);
+        }
+        let found = (Workspace::discover(folder, &LockFormat::NAMES)?, WorkspaceRevision::default());
+        known.push(found.clone());
+        Ok(found)
+    }
+
+    /// Returns a lock that says the same to whoever reads it.
+    ///
+    /// # Errors
+    /// `read` fails.
+    pub fn lock(&self, path: &Path, read: impl FnOnce() -> Result<Lock, BuildError>) -> Result<Arc<Lock>, BuildError> {
+        let mut known = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = known.get(path) {
+            return Ok(lock.clone());
+        }
+        let lock = Arc::new(read()?);
+        known.insert(path.to_owned(), lock.clone());
+        Ok(lock)
+    }
+
+    /// Has a lock be compared with its workspace, unless it was already and nothing was found.
+    ///
+    /// # Errors
+    /// `check` fails.
+    pub fn check(&self, path: &Path, check: impl FnOnce() -> Result<(), BuildError>) -> Result<(), BuildError> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if !current.contains(path) {
+            check()?;
+            current.insert(path.to_owned());
+        }
+        Ok(())
+    }
+}

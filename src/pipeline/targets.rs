@@ -1,0 +1,116 @@
+//! Several targets side by side, over one cache: what they share is fetched, read and noted once.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::pipeline::BuildError;
+use crate::pipeline::ProjectCache;
+use crate::pipeline::image;
+use crate::pipeline::image::outputs;
+use crate::pipeline::lambda;
+use crate::report::{BuiltArtifact, Reporter, TargetPlan};
+use crate::settings::{ImageSettings, LambdaSettings, Settings};
+
+/// What is built.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A function, by [`lambda()`](crate::pipeline::lambda()).
+    Lambda(Box<LambdaSettings>),
+    /// An image, by [`image()`](crate::pipeline::image()).
+    Image(Box<ImageSettings>),
+}
+
+impl Target {
+    /// Returns the settings that every kind has.
+    pub fn common(&self) -> &Settings {
+        match self {
+            Self::Lambda(settings) => &settings.common,
+            Self::Image(settings) => &settings.common,
+        }
+    }
+
+    /// Says what would be built and why.
+    ///
+    /// # Errors
+    /// See [`plan`](crate::pipeline::plan) and [`plan_image`](crate::pipeline::image::plan_image).
+    pub fn plan(&self, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<TargetPlan, BuildError> {
+        Ok(match self {
+            Self::Lambda(settings) => TargetPlan::Lambda(lambda::plan(settings, projects, reporter)?),
+            Self::Image(settings) => TargetPlan::Image(image::plan_image(settings, projects, reporter)?),
+        })
+    }
+
+    fn build(&self, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<BuiltArtifact, BuildError> {
+        Ok(match self {
+            Self::Lambda(settings) => BuiltArtifact::Lambda(lambda::lambda(settings, projects, reporter)?),
+            Self::Image(settings) => BuiltArtifact::Image(image::image(settings, projects, reporter)?),
+        })
+    }
+
+    /// Returns the files and folders that the target is written to, as far as they are known beforehand.
+    fn places(&self) -> Vec<PathBuf> {
+        let name = self.common().target.clone();
+        let default = |ending| name.map(|name| self.common().default_output(|| name, ending));
+        match self {
+            Self::Lambda(settings) => {
+                settings.output.clone().or_else(|| default("zip")).into_iter().chain(settings.layer.clone()).collect()
+            }
+            Self::Image(settings) if settings.outputs.is_empty() && !settings.push => {
+                default("tar").into_iter().collect()
+            }
+            Self::Image(settings) => settings.outputs.iter().map(|output| output.path.clone()).collect(),
+        }
+    }
+}
+
+/// Refuses targets that would be written to one place.
+///
+/// # Errors
+/// Two would be.
+pub fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
+    let mut taken = HashSet::new();
+    for place in targets.flat_map(Target::places) {
+        if !taken.insert(outputs::resolved(&place)) {
+            return Err(BuildError::SameOutput(place));
+        }
+    }
+    Ok(())
+}
+
+/// Builds targets, as many at a time as the machine has processors; the failure of one does not stop the others. `reporter`
+/// makes what each reports to; `finished` is told of each as it ends, with its position. The results are in the order of the
+/// targets.
+pub fn build_all<R: Reporter>(
+    targets: &[&Target],
+    projects: &ProjectCache,
+    reporter: impl Fn(usize) -> R + Sync,
+    finished: impl Fn(usize, &Result<BuiltArtifact, BuildError>) + Sync,
+) -> Vec<(Result<BuiltArtifact, BuildError>, R)> {
+    // Before anything is written, which would make a difference to git.
+    let images = targets.iter().filter(|target| matches!(target, Target::Image(_)));
+    let folders = images.map(|target| &target.common().project);
+    folders.filter_map(|folder| projects.workspace(folder).ok()).for_each(|(workspace, noted)| {
+        noted.revision(&workspace.root);
+    });
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        while let position = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(target) = targets.get(position)
+        {
+            let reporter = reporter(position);
+            let result = target.build(projects, &reporter);
+            finished(position, &result);
+            if let Ok(mut done) = done.lock() {
+                done.push((position, (result, reporter)));
+            }
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len());
+    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(position, _)| *position);
+    done.into_iter().map(|(_, result)| result).collect()
+}

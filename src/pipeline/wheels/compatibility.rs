@@ -1,0 +1,116 @@
+//! Whether a wheel that was built here runs on the target.
+//!
+//! A pure wheel runs everywhere. A compiled one is tagged `linux_x86_64`, which promises nothing, so what it holds is
+//! read: a wheel that needs no newer C library than the target's is as good as one that an index tags `manylinux`
+//! ([PEP 600](https://peps.python.org/pep-0600/)).
+
+use crate::audit::libraries;
+use crate::builder::BuildInterpreter;
+use crate::cache::Cache;
+use crate::lock::Selected;
+use crate::pipeline::BuildError;
+use crate::pipeline::error::incompatible::{Incompatibility, IncompatibleWheel};
+use crate::pipeline::wheels::elf_cache;
+use crate::pipeline::wheels::from_source::{Built, Job};
+use crate::platform::{Architecture, TargetPlatform};
+use crate::wheel::{SchemePart, WheelInventory};
+
+/// Refuses to build what will not run on the target: a distribution whose wheels are all compiled is compiled when it is
+/// built, too, and that for this machine.
+///
+/// # Errors
+/// [`BuildError::IncompatibleWheel`].
+pub fn foresee(job: &Job, python: &BuildInterpreter, target: &TargetPlatform) -> Result<(), BuildError> {
+    let selected = job.selected;
+    let is_compiled = !selected.passed_over.is_empty() && selected.passed_over.iter().all(|wheel| !wheel.is_any());
+    let host = std::env::consts::ARCH;
+    let misfit = if host != target.architecture.wheel_name() {
+        Incompatibility::Architecture { found: host.to_owned(), target: target.architecture }
+    } else if python.version != target.python {
+        let found = format!("cp{}{}", python.version.major, python.version.minor);
+        Incompatibility::Interpreter { found, target: target.python, has_interpreter: false }
+    } else {
+        return Ok(());
+    };
+    if !is_compiled {
+        return Ok(());
+    }
+    Err(BuildError::from(Box::new(IncompatibleWheel {
+        name: selected.name.clone(),
+        origin: job.origin(),
+        wheel: None,
+        target: target.to_string(),
+        misfit,
+        passed_over: selected.passed_over.clone(),
+    })))
+}
+
+/// Refuses a wheel that was built here and does not run on the target: by its tags, or by what its files are.
+///
+/// # Errors
+/// [`BuildError::IncompatibleWheel`], or the wheel cannot be read.
+pub fn require(built: &Built, selected: &Selected, target: &TargetPlatform, cache: &Cache) -> Result<(), BuildError> {
+    let filename = &built.wheel.filename;
+    let unfit = |misfit| {
+        BuildError::from(Box::new(IncompatibleWheel {
+            name: selected.name.clone(),
+            origin: built.origin.clone(),
+            wheel: Some(filename.to_string()),
+            target: target.to_string(),
+            misfit,
+            passed_over: selected.passed_over.clone(),
+        }))
+    };
+    if target.tags().best_match(filename).is_none() {
+        return Err(unfit(by_tags(built, target)));
+    }
+    if filename.platform_tags.iter().all(|tag| tag == "any") {
+        return Ok(());
+    }
+    for (position, elf) in elf_cache::of_wheel(&built.wheel, cache)? {
+        let misfit = match &elf {
+            Ok(elf) => libraries::misfit_of(elf, target.architecture, target.glibc, None),
+            Err(reason) => Some(libraries::Misfit::Malformed(reason.clone())),
+        };
+        if let Some(misfit) = misfit {
+            return Err(unfit(Incompatibility::Content { file: path(&built.wheel.inventory, position), misfit }));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the path of a file as the wheel has it, but for the name of its `.data` folder.
+fn path(inventory: &WheelInventory, position: usize) -> String {
+    let file = &inventory.files[position];
+    match file.part {
+        SchemePart::Library => file.path.clone(),
+        SchemePart::Scripts => format!("scripts/{}", file.path),
+        SchemePart::Headers => format!("headers/{}", file.path),
+        SchemePart::Data => format!("data/{}", file.path),
+    }
+}
+
+/// Says why no tag of a wheel is one of the target's.
+fn by_tags(built: &Built, target: &TargetPlatform) -> Incompatibility {
+    let filename = &built.wheel.filename;
+    let (tags, platforms) = (target.tags(), &filename.platform_tags);
+    let suffix = format!("_{}", target.architecture.wheel_name());
+    let is_for_it = |tag: &String| tag == "any" || tag.ends_with(&suffix);
+    let fits_interpreter = tags
+        .as_slice()
+        .iter()
+        .any(|tag| filename.python_tags.contains(&tag.python) && filename.abi_tags.contains(&tag.abi));
+    if !platforms.iter().any(is_for_it) {
+        let found = Architecture::ALL.map(Architecture::wheel_name).into_iter();
+        let found =
+            found.filter(|name| platforms.iter().any(|tag| tag.ends_with(&format!("_{name}")))).collect::<Vec<_>>();
+        let found = if found.is_empty() { platforms.join(", ") } else { found.join(", ") };
+        Incompatibility::Architecture { found, target: target.architecture }
+    } else if !fits_interpreter {
+        let [pythons, abis] = [&filename.python_tags, &filename.abi_tags].map(|tags| tags.join("."));
+        let found = if pythons == abis { pythons } else { format!("{pythons}-{abis}") };
+        Incompatibility::Interpreter { found, target: target.python, has_interpreter: built.python == target.python }
+    } else {
+        Incompatibility::Platform { found: platforms.join(", "), target: target.glibc }
+    }
+}

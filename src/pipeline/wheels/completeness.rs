@@ -1,0 +1,97 @@
+//! Whether requirements files pin everything that the wheels require.
+
+use crate::cache::Cache;
+use crate::index::Finder;
+use crate::lock::requirements::{self, Installed};
+use crate::lock::{Lock, Selected, SelectedSource};
+use crate::name::DistributionName;
+use crate::pipeline::BuildError;
+use crate::pipeline::plan::Plan;
+use crate::pipeline::wheels::Obtained;
+use crate::report::Reporter;
+use crate::settings::Settings;
+use crate::wheel;
+use std::collections::BTreeSet;
+
+/// Checks that what is installed requires nothing else, where the lock does not know: files of requirements may list
+/// anything. A pinned version that somebody asks not to have is a warning: it may be meant so.
+///
+/// # Errors
+/// A distribution is required and not pinned.
+pub fn check(plan: &Plan, wheels: &Obtained, settings: &Settings, reporter: &dyn Reporter) -> Result<(), BuildError> {
+    let dependencies = plan.dependencies().zip(&wheels.dependencies);
+    let projects = plan.projects().map(|(selected, _)| selected).zip(&wheels.projects);
+    let known = dependencies.chain(projects).map(|(selected, wheel)| (selected, wheel.inventory.requires.as_slice()));
+    check_known(plan, known, settings, reporter)
+}
+
+/// As [`check`], for a plan, which fetches no wheel: by the cache, and by the metadata that an index serves beside a
+/// wheel. Of what is built nothing is known.
+///
+/// # Errors
+/// A distribution is required and not pinned, or an index cannot be asked.
+pub fn check_planned(
+    plan: &Plan,
+    settings: &Settings,
+    finder: &Finder,
+    cache: &Cache,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    if !matches!(*plan.project.lock, Lock::Requirements(_)) || settings.requirements.no_deps {
+        return Ok(());
+    }
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for selected in plan.installed() {
+        let SelectedSource::Wheel(wheel, _) = &selected.source else {
+            known.push((selected, Vec::new()));
+            continue;
+        };
+        match wheel.digest().map(|digest| cache.wheel(digest, &wheel.filename)).transpose()?.flatten() {
+            Some(wheel) => known.push((selected, wheel.inventory.requires)),
+            None => unknown.push((selected, wheel.clone())),
+        }
+    }
+    let wheels: Vec<_> = unknown.iter().map(|(_, wheel)| wheel.clone()).collect();
+    let metadata = finder.metadata(&wheels)?;
+    for ((selected, _), metadata) in unknown.into_iter().zip(metadata) {
+        let requires = metadata.and_then(|text| wheel::requires(&text).ok()).unwrap_or_default();
+        known.push((selected, requires));
+    }
+    let known = known.iter().map(|(selected, requires)| (*selected, requires.as_slice()));
+    check_known(plan, known, settings, reporter)
+}
+
+fn check_known<'a>(
+    plan: &Plan,
+    known: impl Iterator<Item = (&'a Selected, &'a [String])>,
+    settings: &Settings,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    let Lock::Requirements(lock) = &*plan.project.lock else { return Ok(()) };
+    if settings.requirements.no_deps {
+        return Ok(());
+    }
+    let mut extras = lock.extras(&plan.target);
+    let installed: Vec<Installed> = known
+        .map(|(selected, requires_dist)| Installed {
+            name: selected.name.clone(),
+            version: selected.version.clone(),
+            extras: match selected.is_root() {
+                true => settings.request.extras.clone(),
+                false => extras.remove(&selected.name).unwrap_or_default(),
+            },
+            requires_dist,
+        })
+        .collect();
+    let mut left_out: BTreeSet<DistributionName> = settings.request.no_install_packages.clone();
+    left_out.extend(plan.excluded.iter().filter_map(|excluded| excluded.name.parse().ok()));
+    let completeness = requirements::completeness(&installed, &left_out, &plan.target);
+    for mismatch in &completeness.mismatched {
+        let requirements::Mismatched { requirement, name, version, required_by } = mismatch;
+        reporter.warn(&format!("{required_by} requires {requirement}, but {name} {version} is pinned"));
+    }
+    match &completeness.missing[..] {
+        [] => Ok(()),
+        missing => Err(BuildError::Incomplete { lock: plan.project.path.clone(), missing: missing.to_vec() }),
+    }
+}

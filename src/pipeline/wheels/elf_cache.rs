@@ -1,0 +1,83 @@
+//! The compiled files of wheels and of the application: what they are and need, read once of each wheel.
+
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::audit::elf::{self, Elf, MalformedElf};
+use crate::cache::{Cache, Note};
+use crate::digest::Sha256;
+use crate::pipeline::BuildError;
+use crate::tree::Content;
+use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
+
+/// The version of what is kept of a wheel: raised when more is read of compiled files, or in another way.
+const FORMAT: u32 = 1;
+
+/// The least that an ELF file has, in bytes: the header of one for a 32-bit machine.
+const SMALLEST: u64 = 52;
+
+/// A file of a wheel, by its position in [`WheelInventory::files`], and what it is if it is an ELF file as it should be.
+pub type Compiled = (usize, Result<Elf, MalformedElf>);
+
+/// Returns the compiled files of a wheel, ordered by position.
+///
+/// # Errors
+/// The wheel cannot be read, or the cache cannot be written to.
+pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<Compiled>, BuildError> {
+    let is_for_any = wheel.filename.platform_tags.iter().all(|tag| tag == "any");
+    if is_for_any && !wheel.inventory.files.iter().any(is_named_so) {
+        return Ok(Vec::new());
+    }
+    let key = Sha256::of(format!("{FORMAT} {} {}", WheelInventory::FORMAT, wheel.sha256).as_bytes());
+    if let Some(noted) = cache.note(Note::Binaries, key) {
+        return Ok(noted);
+    }
+    let read = |(position, file): (usize, &WheelFile)| {
+        let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+        Ok(of_content(&content)?.map(|elf| (position, elf)))
+    };
+    let files = wheel.inventory.files.par_iter().enumerate().filter(|(_, file)| !is_source(&file.path));
+    let found: io::Result<Vec<Option<Compiled>>> = files.map(read).collect();
+    let failed = |source| BuildError::Read { path: wheel.archive.to_path_buf(), source };
+    let found: Vec<Compiled> = found.map_err(failed)?.into_iter().flatten().collect();
+    cache.keep_note(Note::Binaries, key, &found)?;
+    Ok(found)
+}
+
+/// Returns what a file is, if it is an ELF file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn of_content(content: &Content) -> io::Result<Option<Result<Elf, MalformedElf>>> {
+    if content.size() < elf::MAGIC.len() as u64 {
+        return Ok(None);
+    }
+    let mut reader = content.reader()?;
+    let mut magic = [0; elf::MAGIC.len()];
+    reader.read_exact(&mut magic)?;
+    if magic != elf::MAGIC {
+        return Ok(None);
+    }
+    // Tables lie anywhere in it, and inflating goes one way.
+    let mut file = tempfile::tempfile()?;
+    file.write_all(&magic)?;
+    io::copy(&mut reader, &mut file)?;
+    file.rewind()?;
+    Ok(Some(elf::read(file)))
+}
+
+/// Tells whether a file is Python's source, whose first bytes need not be looked at.
+pub fn is_source(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "py" || extension == "pyi")
+}
+
+/// Tells whether a file of a wheel for any platform may be a compiled one: a library by its name, or a program.
+fn is_named_so(file: &WheelFile) -> bool {
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    let is_program = file.script.is_none() && !name.contains('.') && file.extent.size >= SMALLEST;
+    name.ends_with(".so")
+        || name.contains(".so.")
+        || (is_program && (file.mode.is_executable() || file.part == SchemePart::Scripts))
+}
