@@ -1,0 +1,76 @@
+//! Where a distribution comes from, as an SBOM says it.
+
+use crate::digest::Digest;
+use crate::lock::{Location, LockedFile, Selected, SelectedSource};
+use crate::project::revision;
+use crate::redact;
+use crate::sbom::{ComponentOrigin, FetchedFile};
+use crate::wheel::Wheel;
+
+/// Returns where a distribution comes from, without anything secret and without a path of this machine.
+pub(super) fn origin(selected: &Selected, wheel: &Wheel) -> ComponentOrigin {
+    match &selected.source {
+        SelectedSource::Wheel(locked, _) => {
+            of_file(locked, locked.filename.to_string(), vec![wheel.sha256.into()], false)
+        }
+        SelectedSource::Sdist(sdist) => {
+            let digests = sdist.file.digests.clone();
+            // Of several, one is meant, and which is not known here.
+            let digests = if digests.len() == 1 { digests } else { Vec::new() };
+            of_file(&sdist.file, sdist.file.filename.to_string(), digests, true)
+        }
+        SelectedSource::Repository(repository) => ComponentOrigin::Repository {
+            url: repository_address(&repository.url),
+            commit: repository.commit.clone(),
+            subdirectory: repository.subdirectory.clone(),
+        },
+        SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
+            ComponentOrigin::Directory(revision::revision(folder))
+        }
+    }
+}
+
+fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, is_source: bool) -> ComponentOrigin {
+    let file = |url| FetchedFile { name, url, digests, is_source };
+    match &locked.location {
+        Location::Path(_) => ComponentOrigin::Direct(file(None)),
+        Location::Url { url, index } => {
+            let is_pypi = [index.as_ref(), Some(url)].into_iter().flatten().any(is_pypi);
+            let file = file(Some(redact::url(url)));
+            match index {
+                _ if is_pypi => ComponentOrigin::Index { index: None, file },
+                Some(index) => ComponentOrigin::Index { index: Some(redact::url(index)), file },
+                None => ComponentOrigin::Direct(file),
+            }
+        }
+    }
+}
+
+/// Returns the address of a repository on a server, without what may be secret.
+fn repository_address(url: &str) -> Option<String> {
+    let url: url::Url = url.parse().ok()?;
+    (url.scheme() != "file" && url.host().is_some()).then(|| redact::url(&url))
+}
+
+/// Tells whether an address is one of PyPI's: of the index, or of its files.
+fn is_pypi(url: &url::Url) -> bool {
+    matches!(url.host_str(), Some("pypi.org" | "files.pythonhosted.org"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_nothing_secret_and_lead_somewhere() {
+        for (url, address) in [
+            ("https://user:s3cret@host/a.git?token=s3cret", Some("https://host/a.git")),
+            ("ssh://git@host:2222/a", Some("ssh://host:2222/a")),
+            ("file:///home/user/a", None),
+            ("/home/user/a", None),
+            ("git@host:a", None),
+        ] {
+            assert_eq!(repository_address(url).as_deref(), address, "{url}");
+        }
+    }
+}
