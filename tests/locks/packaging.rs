@@ -70,11 +70,13 @@ static CASES: LazyLock<Cases> = LazyLock::new(|| {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let folder = std::env::var_os("PYBUNDLE_TEST_PACKAGING")
         .map_or_else(|| root.join("target").join("packaging"), PathBuf::from);
-    let output = Command::new("python3").arg(root.join("tests/support/packaging_cases.py")).arg(folder).output();
-    let output = output.expect("these tests need Python: apt-get install python3 python3-pip");
+    // Debian's own Python has no pip.
+    let python = root.join("target/test-tools/venv/bin/python");
+    let output = Command::new(python).arg(root.join("tests/support/packaging_cases.py")).arg(folder).output();
+    let output = output.expect("run scripts/setup-tests");
     assert!(
         output.status.success(),
-        "{}\nthese tests need pip and, once, PyPI: apt-get install python3-pip",
+        "{}\nthese tests need PyPI once",
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).expect("the script prints the cases as JSON")

@@ -18,7 +18,9 @@ pub fn download(pin: &str) -> PathBuf {
     if let Some(wheel) = find() {
         return wheel;
     }
-    let mut command = Command::new("python3");
+    // Debian's own Python has no pip.
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/venv/bin/python");
+    let mut command = Command::new(python);
     command.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     command.args(["--only-binary", ":all:", "--python-version", "3.12", "--dest"]).arg(&folder).arg(pin);
     for platform in ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"] {
