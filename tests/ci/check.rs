@@ -150,7 +150,7 @@ fn what_the_project_locks_and_configures_comes_before_the_common() {
     run.is(1, &[" + idna==3.10\n", " + colorama==0.4.6\n"]);
     run.is(
         1,
-        &["check: lint passed", "pytest-8.3.5", "there are no tests; --no-tests does without", "failed: tests\n"],
+        &["check: lint passed", "pytest-8.3.5", "pytest found no tests; pass --no-tests if there are none", "failed: tests\n"],
     );
 }
 
@@ -175,9 +175,9 @@ fn wrong_usage_is_told_apart() {
     };
     wrong(&["--typos"], "check: unknown option --typos; see check --help");
     wrong(&["--python"], "--python needs a value");
-    wrong(&["--max-warnings=few"], "--max-warnings is a number, not `few`");
-    wrong(&["a", "b"], "one project at a time, not a and b");
+    wrong(&["--max-warnings=few"], "--max-warnings needs a number, not `few`");
+    wrong(&["a", "b"], "cannot check a and b: name one project");
     wrong(&["tests"], "tests has no pyproject.toml");
-    Run::new(&project, &[], &[("CHECK_TYPES", "yes")]).is(2, &["CHECK_TYPES is true or false, not `yes`"]);
+    Run::new(&project, &[], &[("CHECK_TYPES", "yes")]).is(2, &["CHECK_TYPES must be true or false, not `yes`"]);
     Run::new(&project, &["--help"], &[]).is(0, &["Usage: check [OPTIONS] [PROJECT]"]);
 }

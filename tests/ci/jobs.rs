@@ -113,7 +113,7 @@ fn the_script_bundles_too() {
     Run::new(&project, &["--bundle"], &settings).is(0, &["check: bundle passed", "2 targets: 2 built"]);
     assert!(project.path().join("dist/api.zip").is_file());
     let bare = repository_with("");
-    Run::new(&bare, &["--bundle"], &settings).is(0, &["no [tool.pybundle], so there is nothing to bundle"]);
+    Run::new(&bare, &["--bundle"], &settings).is(0, &["pyproject.toml has no [tool.pybundle]: nothing to build"]);
 }
 
 #[test]

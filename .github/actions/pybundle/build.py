@@ -1,4 +1,4 @@
-"""Runs `pybundle build` for the action beside this file: outputs, a summary of the job, and annotations of what failed."""
+"""Runs `pybundle build` for action.yml: sets the outputs, writes the job summary and annotates failures."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def main():
 
 
 def run(inputs):
-    """Runs pybundle, and returns its document, with the exit status and where the document lies."""
+    """Runs pybundle and returns its JSON document, extended by the exit status and the path of the document."""
     command = [inputs["PROGRAM"], "build", *inputs["TARGETS"].split(), "--project", inputs["PROJECT"], "--json"]
     if inputs["WORKSPACE"] == "true":
         command.append("--workspace")
@@ -37,31 +37,31 @@ def run(inputs):
     if inputs["PUSH"] == "true":
         command.append("--push")
     command += shlex.split(inputs["ARGUMENTS"])
-    # The log says what to repeat on a laptop.
+    # Prints the command so that it can be repeated elsewhere.
     print(shlex.join(["pybundle", *command[1:]]), flush=True)
     path = Path(tempfile.mkdtemp(prefix="pybundle-", dir=inputs.get("RUNNER_TEMP")), "build.json")
-    said = []
+    messages = []
     with tempfile.TemporaryDirectory() as login, path.open("wb") as printed:
         child = subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, env=environment(inputs, login))
         for line in child.stderr:
             sys.stderr.buffer.write(line)
             sys.stderr.buffer.flush()
-            said.append(line.decode(errors="replace").rstrip())
+            messages.append(line.decode(errors="replace").rstrip())
         status = child.wait()
     text = path.read_text(encoding="utf-8")
-    document = json.loads(text) if text.strip() else {"error": last_words(said)}
+    document = json.loads(text) if text.strip() else {"error": last_error(messages)}
     return {**document, "status": status, "path": str(path)}
 
 
-def last_words(said):
-    """Returns why there is no document, from what was said."""
-    start = next((at for at, line in enumerate(said) if line.startswith("error: ")), 0)
-    message, *causes = [*said[start:], "it said nothing"]
+def last_error(messages):
+    """Returns the error that pybundle printed instead of a document."""
+    start = next((at for at, line in enumerate(messages) if line.startswith("error: ")), 0)
+    message, *causes = [*messages[start:], "pybundle printed no message"]
     return {"message": message.replace("error: ", "", 1), "causes": causes[:-1], "hints": []}
 
 
-def environment(inputs, folder):
-    """Returns pybundle's environment: with a login of its own, in this folder, if there is one."""
+def environment(inputs, directory):
+    """Returns pybundle's environment. A login given as input goes to a Docker configuration in this directory."""
     known = {name: value for name, value in inputs.items() if name != "REGISTRY_PASSWORD"}
     if not inputs["REGISTRY"]:
         return known
@@ -70,12 +70,12 @@ def environment(inputs, folder):
     login = f"{inputs['REGISTRY_USERNAME']}:{inputs['REGISTRY_PASSWORD']}".encode()
     config.setdefault("auths", {})[inputs["REGISTRY"]] = {"auth": base64.b64encode(login).decode()}
     config.get("credHelpers", {}).pop(inputs["REGISTRY"], None)
-    Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
-    return {**known, "DOCKER_CONFIG": folder}
+    Path(directory, "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return {**known, "DOCKER_CONFIG": directory}
 
 
 def facts(target):
-    """Returns what later steps want to know of a target."""
+    """Returns what the output `targets` contains about a target."""
     known = {"kind": target["kind"], "project": target["project"], "status": target["status"]}
     if zips := target.get("lambda", {}).get("artifacts"):
         function = next((file for file in zips if file["kind"] == "function"), zips[0])
@@ -85,13 +85,13 @@ def facts(target):
     if image := target.get("image"):
         known.update(digest=image["digest"], size=max(platform["size"] for platform in image["platforms"]))
         known["references"] = [tag["reference"] for tag in (image.get("pushed") or {}).get("tags", [])]
-        places = [output.partition(":") for output in image["outputs"]]
-        known["files"] = [str(Path(place).absolute()) for _, _, place in places]
+        outputs = [output.partition(":") for output in image["outputs"]]
+        known["files"] = [str(Path(path).absolute()) for _, _, path in outputs]
     return known
 
 
 def single(targets):
-    """Returns the outputs of the one target, if there is one."""
+    """Returns the outputs that are only set if exactly one target was built."""
     if len(targets) != 1:
         return {}
     (target,) = targets.values()
@@ -99,7 +99,7 @@ def single(targets):
 
 
 def summary(document, targets):
-    """Returns the summary of the job, as Markdown."""
+    """Returns the job summary as Markdown."""
     if "error" in document:
         return "### pybundle failed\n" + failure(document["error"])
     built = sum(target["status"] != "failed" for target in targets.values())
@@ -107,17 +107,17 @@ def summary(document, targets):
     lines += ["| target | kind | | size | |", "| --- | --- | --- | ---: | --- |"]
     for name, target in targets.items():
         status = ":x: failed" if target["status"] == "failed" else target["status"]
-        size = bytes_for_people(target["size"]) if "size" in target else ""
+        size = format_size(target["size"]) if "size" in target else ""
         known = target.get("references") or [target.get("digest") or target.get("sha256")]
-        code = "<br>".join(f"`{word}`" for word in known if word)
+        code = "<br>".join(f"`{digest}`" for digest in known if digest)
         lines.append(f"| {name} | {target['kind']} | {status} | {size} | {code} |")
     failures = [target for target in document["targets"] if "error" in target]
     sections = [f"\n#### {target['name']}\n" + failure(target["error"]) for target in failures]
     return "\n".join(lines) + "\n" + "".join(sections)
 
 
-def bytes_for_people(size):
-    """Returns a size as pybundle prints it."""
+def format_size(size):
+    """Formats a size as pybundle does."""
     units = ["B", "KiB", "MiB", "GiB"]
     while size >= 1024 and len(units) > 1:
         size, units = size / 1024, units[1:]
@@ -125,14 +125,14 @@ def bytes_for_people(size):
 
 
 def failure(error):
-    """Returns what went wrong, as Markdown."""
+    """Formats an error and its hints as Markdown."""
     lines = [error["message"], *error["causes"]]
     hints = "".join(f"- {hint}\n" for hint in error["hints"])
     return "\n```text\n" + "\n".join(lines) + f"\n```\n\n{hints}"
 
 
 def annotations(document):
-    """Yields GitHub's lines for what failed, and for what the build warns of."""
+    """Yields a workflow command for each error and warning."""
     for target in [document, *document.get("targets", [])]:
         title = f"pybundle: {target['name']}" if "name" in target else "pybundle"
         built = target.get("lambda") or target.get("image") or {}
@@ -140,14 +140,14 @@ def annotations(document):
             yield f"::warning title={escaped(title, ':,')}::{escaped(warning)}"
         if error := target.get("error"):
             lines = [error["message"], *error["causes"], *error["hints"]]
-            # What is wrong in a file is shown at its line.
-            place = re.match(r"([^\s:]+):([0-9]+): ", error["message"])
-            at = f",file={escaped(place[1], ':,')},line={place[2]}" if place else ""
-            yield f"::error title={escaped(title, ':,')}{at}::" + escaped("\n".join(lines))
+            # A message that begins with a file and line is shown there in the pull request.
+            location = re.match(r"([^\s:]+):([0-9]+): ", error["message"])
+            properties = f",file={escaped(location[1], ':,')},line={location[2]}" if location else ""
+            yield f"::error title={escaped(title, ':,')}{properties}::" + escaped("\n".join(lines))
 
 
 def escaped(text, also=""):
-    """Returns text as it stands in a command of GitHub's log."""
+    """Escapes text for a workflow command."""
     return "".join(f"%{ord(letter):02X}" if letter in "%\r\n" + also else letter for letter in text)
 
 
