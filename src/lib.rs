@@ -108,9 +108,10 @@
 //! terminal there is no bar either: a step that takes more than a second says so at its end, and one that lasts longer than
 //! ten says that it goes on.
 
-#![deny(missing_docs)]
-// One module speaks zlib's own interface, and says why.
+// One module calls zlib-rs through zlib's C interface, and says why.
 #![deny(unsafe_code)]
+// Only the command line writes to the standard streams, through the printer.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod allowance;
 pub mod archive;
