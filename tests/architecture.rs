@@ -4,6 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/dependencies.rs"]
+mod dependencies;
+#[path = "architecture/names.rs"]
+mod names;
+#[path = "architecture/words.rs"]
+mod words;
+
 /// The picture of the house: each room and what it imports. It imports only rooms of earlier lines, so there is no cycle.
 const ROOMS: &[(&str, &[&str])] = &[
     ("hints", &[]),
