@@ -1,4 +1,4 @@
-//! `scripts/check` on small projects, with uv, ruff, mypy and pytest as they are.
+//! `scripts/check` on small projects, with the real uv, ruff, mypy and pytest.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,15 +7,15 @@ use std::process::Command;
 use crate::support::command::repository;
 use crate::support::uv::Project;
 
-/// What a run said on both streams, in the order in which it was said, and its exit status.
+/// A finished run of `scripts/check`, with its output on both streams in order.
 #[derive(Debug)]
-pub struct Run {
+pub struct CheckRun {
     status: i32,
-    text: String,
+    output: String,
 }
 
-impl Run {
-    /// Runs the script in a project's folder.
+impl CheckRun {
+    /// Runs the script in a project's directory.
     pub fn new(project: &Project, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new("bash");
         command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(repository().join("scripts/check")).args(arguments);
@@ -24,35 +24,35 @@ impl Run {
             command.env_remove(name);
         }
         let output = command.envs(environment.iter().copied()).output().unwrap();
-        Self { status: output.status.code().unwrap(), text: String::from_utf8(output.stdout).unwrap() }
+        Self { status: output.status.code().unwrap(), output: String::from_utf8(output.stdout).unwrap() }
     }
 
-    /// Asserts the exit status, and that what was said contains these.
-    pub fn is(&self, status: i32, said: &[&str]) -> &Self {
-        assert_eq!(self.status, status, "{}", self.text);
-        for words in said {
-            assert!(self.text.contains(words), "`{words}` is missing\n{}", self.text);
+    /// Asserts the exit status, and that the output contains these texts.
+    pub fn assert(&self, status: i32, printed: &[&str]) -> &Self {
+        assert_eq!(self.status, status, "{}", self.output);
+        for text in printed {
+            assert!(self.output.contains(text), "`{text}` is missing\n{}", self.output);
         }
         self
     }
 
-    /// Asserts that what was said contains none of these.
-    fn says_nothing_of(&self, unsaid: &[&str]) {
-        for words in unsaid {
-            assert!(!self.text.contains(words), "`{words}` is said\n{}", self.text);
+    /// Asserts that the output contains none of these texts.
+    fn assert_omits(&self, omitted: &[&str]) {
+        for text in omitted {
+            assert!(!self.output.contains(text), "`{text}` is printed\n{}", self.output);
         }
     }
 }
 
-/// Returns the interpreters that there are, as `3.13` and the prefix.
+/// Returns the minor version (`3.13`) and prefix of each interpreter that scripts/setup-tests found.
 pub fn interpreters() -> Vec<(String, PathBuf)> {
     let path = repository().join("target/test-tools/interpreters");
     let listed = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("run scripts/setup-tests: {error}"));
-    let known = listed.lines().map(|line| line.split_once(' ').unwrap());
-    known.map(|(version, prefix)| (version.to_owned(), prefix.into())).collect()
+    let interpreters = listed.lines().map(|line| line.split_once(' ').unwrap());
+    interpreters.map(|(version, prefix)| (version.to_owned(), prefix.into())).collect()
 }
 
-/// Returns a search path with those interpreters before others.
+/// Returns a search path with the tests' tools and interpreters before the rest.
 pub fn search_path() -> OsString {
     let known = interpreters().into_iter().map(|(_, prefix)| prefix.join("bin"));
     let tools = std::iter::once(repository().join("target/test-tools/bin"));
@@ -60,8 +60,8 @@ pub fn search_path() -> OsString {
     std::env::join_paths(tools.chain(known).chain(std::env::split_paths(&rest))).unwrap()
 }
 
-/// A project in order, pinned to an interpreter that there is.
-fn sound() -> (Project, String) {
+/// A project that passes every check, pinned to the newest interpreter.
+fn valid_project() -> (Project, String) {
     let (version, _) = interpreters().pop().unwrap();
     let project = Project::new(&[
         ("pyproject.toml", "[project]\nname = \"sound\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n"),
@@ -77,16 +77,16 @@ fn sound() -> (Project, String) {
 }
 
 #[test]
-fn a_project_in_order_passes() {
-    let (project, version) = sound();
-    let run = Run::new(&project, &[], &[]);
+fn a_valid_project_passes() {
+    let (project, version) = valid_project();
+    let run = CheckRun::new(&project, &[], &[]);
     let steps = ["lock", "lint", "format", "tests"].map(|step| format!("check: {step} passed in "));
-    run.is(0, &steps.each_ref().map(String::as_str));
-    run.is(0, &[&format!("check: Python {version}."), "1 passed", "check: all passed"]);
+    run.assert(0, &steps.each_ref().map(String::as_str));
+    run.assert(0, &[&format!("check: Python {version}."), "1 passed", "check: all passed"]);
 }
 
-/// Everything is wrong with it, each in one way, but for two warnings.
-fn flawed() -> Project {
+/// A project with two warnings, and one error for every other step.
+fn invalid_project() -> Project {
     let project = Project::new(&[
         ("pyproject.toml", "[project]\nname = \"flawed\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n"),
         (".python-version", &interpreters().pop().unwrap().0),
@@ -102,27 +102,27 @@ fn flawed() -> Project {
 }
 
 #[test]
-fn no_failure_hides_another() {
-    let run = Run::new(&flawed(), &["--types", "--max-warnings", "1"], &[]);
-    run.is(1, &["The lockfile at `uv.lock` needs to be updated", "check: 2 warnings, 1 allowed"]);
-    run.is(1, &["1 file would be reformatted", "Incompatible return value type", "assert '2' == 4"]);
-    run.is(1, &["check: failed: lock lint format types tests\n"]);
+fn a_failed_step_does_not_stop_the_others() {
+    let run = CheckRun::new(&invalid_project(), &["--types", "--max-warnings", "1"], &[]);
+    run.assert(1, &["The lockfile at `uv.lock` needs to be updated", "check: 2 warnings, 1 allowed"]);
+    run.assert(1, &["1 file would be reformatted", "Incompatible return value type", "assert '2' == 4"]);
+    run.assert(1, &["check: failed: lock lint format types tests\n"]);
 }
 
 #[test]
-fn what_is_allowed_passes_and_what_is_not_asked_for_is_not_run() {
+fn allowed_warnings_pass_and_disabled_steps_are_skipped() {
     let settings = [("CHECK_MAX_WARNINGS", "2"), ("CHECK_TESTS", "false"), ("GITHUB_ACTIONS", "true")];
-    let run = Run::new(&flawed(), &[], &settings);
-    run.is(1, &["check: 2 warnings, 2 allowed", "check: lint passed", "check: failed: lock format\n"]);
-    run.is(
+    let run = CheckRun::new(&invalid_project(), &[], &settings);
+    run.assert(1, &["check: 2 warnings, 2 allowed", "check: lint passed", "check: failed: lock format\n"]);
+    run.assert(
         1,
         &["::group::lint\n::warning title=ruff (F401),file=", "::endgroup::\n::error title=format::check: format"],
     );
-    run.says_nothing_of(&["::error title=ruff", "types", "tests"]);
+    run.assert_omits(&["::error title=ruff", "types", "tests"]);
 }
 
 #[test]
-fn what_the_project_locks_and_configures_comes_before_the_common() {
+fn the_projects_own_tools_and_configuration_are_preferred() {
     let (version, _) = interpreters().pop().unwrap();
     let project = Project::new(&[
         (
@@ -146,38 +146,44 @@ fn what_the_project_locks_and_configures_comes_before_the_common() {
         ("own.py", "import os\n"),
     ]);
     project.uv(&["lock", "--quiet"]);
-    let run = Run::new(&project, &["--python", &version, "--extra", "names"], &[("CHECK_GROUPS", "words")]);
-    run.is(1, &[" + idna==3.10\n", " + colorama==0.4.6\n"]);
-    run.is(
+    let run = CheckRun::new(&project, &["--python", &version, "--extra", "names"], &[("CHECK_GROUPS", "words")]);
+    run.assert(1, &[" + idna==3.10\n", " + colorama==0.4.6\n"]);
+    run.assert(
         1,
-        &["check: lint passed", "pytest-8.3.5", "pytest found no tests; pass --no-tests if there are none", "failed: tests\n"],
+        &[
+            "check: lint passed",
+            "pytest-8.3.5",
+            "pytest found no tests; pass --no-tests if there are none",
+            "failed: tests\n",
+        ],
     );
 }
 
 #[test]
-fn a_project_that_says_nothing_gets_the_common_python() {
+fn a_project_without_a_pinned_python_gets_the_default() {
     let project = |requires: &str| {
         let pyproject = format!("[project]\nname = \"quiet\"\nversion = \"1\"\nrequires-python = \"{requires}\"\n");
         let lock = format!("version = 1\nrequires-python = \"{requires}\"\n");
         Project::new(&[("pyproject.toml", &pyproject), ("uv.lock", &lock)])
     };
-    // Said by uv, too, where there is none.
-    Run::new(&project(">=3.9"), &["--no-tests"], &[]).is(1, &["Python 3.13"]);
-    Run::new(&project(">=3.9, <3.13"), &["--no-tests"], &[]).says_nothing_of(&["Python 3.13"]);
-    Run::new(&project(">=3.9"), &["--no-tests", "--python=3.7"], &[]).is(1, &["3.7"]);
+    // Without that interpreter, uv names the version in its error.
+    CheckRun::new(&project(">=3.9"), &["--no-tests"], &[]).assert(1, &["Python 3.13"]);
+    CheckRun::new(&project(">=3.9, <3.13"), &["--no-tests"], &[]).assert_omits(&["Python 3.13"]);
+    CheckRun::new(&project(">=3.9"), &["--no-tests", "--python=3.7"], &[]).assert(1, &["3.7"]);
 }
 
 #[test]
-fn wrong_usage_is_told_apart() {
-    let (project, _) = sound();
-    let wrong = |arguments: &[&str], said: &str| {
-        Run::new(&project, arguments, &[]).is(2, &[said]);
+fn wrong_usage_exits_with_2() {
+    let (project, _) = valid_project();
+    let assert_wrong = |arguments: &[&str], message: &str| {
+        CheckRun::new(&project, arguments, &[]).assert(2, &[message]);
     };
-    wrong(&["--typos"], "check: unknown option --typos; see check --help");
-    wrong(&["--python"], "--python needs a value");
-    wrong(&["--max-warnings=few"], "--max-warnings needs a number, not `few`");
-    wrong(&["a", "b"], "cannot check a and b: name one project");
-    wrong(&["tests"], "tests has no pyproject.toml");
-    Run::new(&project, &[], &[("CHECK_TYPES", "yes")]).is(2, &["CHECK_TYPES must be true or false, not `yes`"]);
-    Run::new(&project, &["--help"], &[]).is(0, &["Usage: check [OPTIONS] [PROJECT]"]);
+    assert_wrong(&["--typos"], "check: unknown option --typos; see check --help");
+    assert_wrong(&["--python"], "--python needs a value");
+    assert_wrong(&["--max-warnings=few"], "--max-warnings needs a number, not `few`");
+    assert_wrong(&["a", "b"], "cannot check a and b: name one project");
+    assert_wrong(&["tests"], "tests has no pyproject.toml");
+    CheckRun::new(&project, &[], &[("CHECK_TYPES", "yes")])
+        .assert(2, &["CHECK_TYPES must be true or false, not `yes`"]);
+    CheckRun::new(&project, &["--help"], &[]).assert(0, &["Usage: check [OPTIONS] [PROJECT]"]);
 }

@@ -1,4 +1,4 @@
-//! The examples for other CI systems, whose commands are run as those systems run them.
+//! The examples for other CI systems: their commands are run as these systems run them.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,12 +13,12 @@ use crate::runner::read_yaml;
 use crate::support::command::{cache, repository, succeed};
 use crate::support::uv::Project;
 
-/// Returns an example.
+/// Parses an example.
 fn example(name: &str) -> Value {
     read_yaml(&repository().join(".github/examples").join(name))
 }
 
-/// Returns a shell for commands of an example, which installs pybundle from a folder.
+/// Returns a shell that runs commands of an example and installs pybundle from a directory.
 fn shell(script: &str, project: &Project, home: &Path) -> Command {
     let mut command = Command::new("bash");
     command.args(["-eo", "pipefail", "-c", script]).current_dir(project.path()).env("HOME", home);
@@ -28,7 +28,7 @@ fn shell(script: &str, project: &Project, home: &Path) -> Command {
     command
 }
 
-/// Returns the script of a job for GitLab.
+/// Returns the script of a GitLab job.
 fn gitlab(job: &str) -> String {
     let lines = example("gitlab-ci.yml")[job]["script"].as_array().unwrap().clone();
     lines.iter().map(|line| line.as_str().unwrap().to_owned() + "\n").collect()
@@ -58,7 +58,7 @@ fn buildkite_adds_a_step_for_each_target() {
         let step = steps.as_array().unwrap().iter().find(|step| step["label"] == label);
         step.unwrap()["command"].as_str().unwrap().to_owned()
     };
-    // The agent takes over what comes of the first two programs.
+    // The agent would upload the output of the first two commands.
     let targets = command("targets").replace("| buildkite-agent pipeline upload", "");
     assert!(command("targets") != targets);
     let added = succeed(&mut shell(&targets, &project, home.path()));

@@ -1,34 +1,38 @@
-//! GitHub's expressions, as far as this repository's workflows have them: names, texts, `==`, `!=`, `&&`, `||`, `hashFiles`.
+//! The part of GitHub's expression language that this repository uses: names, strings, `==`, `!=`, `&&`, `||`, `hashFiles`.
+//!
+//! <https://docs.github.com/actions/reference/evaluate-expressions-in-workflows-and-actions>
 
 use serde_json::{Map, Value, json};
 
-/// What names mean.
+/// The values of names.
 pub struct Contexts {
     inputs: Map<String, Value>,
     secrets: Value,
-    /// The outputs of the steps that have been run, by their `id`.
+    /// The outputs of finished steps, by `id`.
     pub steps: Map<String, Value>,
 }
 
 impl Contexts {
-    /// The contexts before the first step.
+    /// Returns the contexts before the first step.
     pub fn new(inputs: Map<String, Value>, secrets: Value) -> Self {
         Self { inputs, secrets, steps: Map::new() }
     }
 
-    /// Returns what a name means. An input must be declared; an output or a secret that there is not is empty.
+    /// Returns the value of a name. An undeclared input is an error; a missing output or secret is empty.
     fn look_up(&self, name: &str) -> Value {
         match name.split('.').collect::<Vec<_>>()[..] {
-            ["inputs", name] => self.inputs.get(name).unwrap_or_else(|| panic!("there is no input {name}")).clone(),
+            ["inputs", name] => {
+                self.inputs.get(name).unwrap_or_else(|| panic!("the input {name} is not declared")).clone()
+            }
             ["secrets", name] => self.secrets.get(name).cloned().unwrap_or_default(),
             ["steps", step, "outputs", name] => {
-                let step = self.steps.get(step).unwrap_or_else(|| panic!("there is no step {step} before"));
+                let step = self.steps.get(step).unwrap_or_else(|| panic!("no step {step} has run"));
                 step["outputs"].get(name).cloned().unwrap_or_default()
             }
             ["github", "actor"] => json!("alice"),
             ["github", "token"] => json!("the-token-of-the-job"),
             ["runner", "os"] => json!("Linux"),
-            _ => panic!("`{name}` is no name that is known here"),
+            _ => panic!("unknown name `{name}`"),
         }
     }
 }
@@ -62,24 +66,24 @@ pub fn evaluate(expression: &str, contexts: &Contexts) -> Value {
     }
 }
 
-/// Tells whether a value counts as true.
+/// Returns whether a value is truthy.
 pub fn is_true(value: &Value) -> bool {
     !matches!(text(value).as_str(), "" | "false" | "0") || *value == "false" || *value == "0"
 }
 
-/// Returns a text with its expressions evaluated.
+/// Evaluates the expressions in a template.
 pub fn fill(template: &str, contexts: &Contexts) -> String {
     let mut parts = template.split("${{");
     let mut filled = parts.next().unwrap().to_owned();
     for part in parts {
-        let (expression, rest) = part.split_once("}}").unwrap_or_else(|| panic!("`{part}` has no end"));
+        let (expression, rest) = part.split_once("}}").unwrap_or_else(|| panic!("`{part}` has no closing braces"));
         filled += &text(&evaluate(expression, contexts));
         filled += rest;
     }
     filled
 }
 
-/// Returns a value as the text that it is inserted as.
+/// Formats a value as it is inserted into a template.
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,13 +1,13 @@
-//! The actions and the reusable workflow, run on projects with the `pybundle` that was built.
+//! The actions and the reusable workflow, run on projects with the binary under test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::check::{Run, interpreters, search_path};
+use crate::check::{CheckRun, interpreters, search_path};
 use crate::registries::{DockerRegistry, PASSWORD, USER};
-use crate::runner::{Outcome, Runner};
+use crate::runner::{Runner, StepResult};
 use crate::support::command::{cache, succeed};
 use crate::support::uv::Project;
 use crate::support::wheel_with;
@@ -15,7 +15,7 @@ use crate::support::wheel_with;
 const ACTION: &str = ".github/actions/pybundle";
 const WORKFLOW: &str = ".github/workflows/python.yml";
 
-/// Two targets of an application.
+/// The configuration of two targets.
 pub const TARGETS: &str = "
 [tool.pybundle.target.api]
 kind = \"lambda\"
@@ -27,7 +27,7 @@ kind = \"image\"
 base = \"scratch\"
 ";
 
-/// A repository whose project has these targets.
+/// Creates a git repository with a project and these targets.
 pub fn repository_with(targets: &str) -> Project {
     let pyproject = "[project]\nname = \"shop\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n".to_owned() + targets;
     let project = Project::new(&[
@@ -48,25 +48,25 @@ pub fn repository_with(targets: &str) -> Project {
     project
 }
 
-/// A machine on which pybundle keeps its cache where all tests do.
+/// Returns a runner on which pybundle uses the cache of the tests.
 fn runner(project: &Project) -> Runner {
     Runner::new(project.path()).set("PYBUNDLE_CACHE_DIR", cache().join("pybundle").display())
 }
 
-/// Runs the action on the checkout, with the program that was built.
-fn bundle(runner: &mut Runner, inputs: Value) -> Outcome {
+/// Runs the action on a checkout, with the binary under test.
+fn bundle(runner: &mut Runner, inputs: Value) -> StepResult {
     let mut inputs = inputs;
     inputs["program"] = env!("CARGO_BIN_EXE_pybundle").into();
     runner.check_out("1");
     runner.action(ACTION, &inputs)
 }
 
-/// Returns the targets that an action tells of.
-fn targets(outcome: &Outcome) -> Value {
+/// Parses the output `targets` of the action.
+fn targets(outcome: &StepResult) -> Value {
     serde_json::from_str(outcome.outputs["targets"].as_str().unwrap()).unwrap()
 }
 
-/// Makes a folder with a wheel that installs what was built, as pybundle's own wheel does.
+/// Creates a directory for `--find-links` with a wheel that installs the binary under test.
 pub fn links() -> tempfile::TempDir {
     let version = env!("CARGO_PKG_VERSION");
     let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pybundle"));
@@ -87,7 +87,7 @@ fn the_workflow_checks_and_bundles() {
         assert!(checking.log.contains(&format!("::group::{step}\n")), "{}", checking.log);
     }
 
-    // uv installs the program from a folder, and asks no index.
+    // uv installs pybundle from a directory and queries no index.
     let (links, tools) = (links(), tempfile::tempdir().unwrap());
     let mut bundling = runner(&project).set("UV_NO_INDEX", "1").set("UV_FIND_LINKS", links.path().display());
     bundling =
@@ -100,24 +100,25 @@ fn the_workflow_checks_and_bundles() {
     assert_eq!(bundling.uploads, ["api.zip", "web.tar"]);
     assert_eq!(bundling.caches, ["pybundle-Linux-hash"]);
     assert!(bundling.summary.starts_with("### pybundle: 2 of 2 targets\n"), "{}", bundling.summary);
-    // Of several targets, none is the one.
+    // Set only if there is exactly one target.
     assert_eq!(outcome.outputs["digest"], "");
 }
 
 #[test]
-fn the_script_bundles_too() {
+fn the_script_bundles() {
     let project = repository_with(TARGETS);
     let program = Path::new(env!("CARGO_BIN_EXE_pybundle")).parent().unwrap();
     let path = format!("{}:{}", program.display(), search_path().to_str().unwrap());
     let settings = [("PATH", path.as_str()), ("CHECK_TESTS", "false")];
-    Run::new(&project, &["--bundle"], &settings).is(0, &["check: bundle passed", "2 targets: 2 built"]);
+    CheckRun::new(&project, &["--bundle"], &settings).assert(0, &["check: bundle passed", "2 targets: 2 built"]);
     assert!(project.path().join("dist/api.zip").is_file());
     let bare = repository_with("");
-    Run::new(&bare, &["--bundle"], &settings).is(0, &["pyproject.toml has no [tool.pybundle]: nothing to build"]);
+    CheckRun::new(&bare, &["--bundle"], &settings)
+        .assert(0, &["pyproject.toml has no [tool.pybundle]: nothing to build"]);
 }
 
 #[test]
-fn one_target_has_outputs_of_its_own() {
+fn the_outputs_of_a_single_target_are_set() {
     let project = repository_with(TARGETS);
     let mut runner = runner(&project);
     let outcome = bundle(&mut runner, json!({"targets": "api", "cache": "false"}));
@@ -135,7 +136,7 @@ fn one_target_has_outputs_of_its_own() {
 }
 
 #[test]
-fn what_fails_is_told_and_the_rest_is_built() {
+fn a_failing_target_is_reported_and_the_others_are_built() {
     let broken =
         "\n[tool.pybundle.target.old]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"lost.handler\"\n";
     let project = repository_with(&format!("{TARGETS}{broken}"));
@@ -152,7 +153,7 @@ fn what_fails_is_told_and_the_rest_is_built() {
 }
 
 #[test]
-fn images_are_pushed_with_the_login_that_is_given() {
+fn images_are_pushed_with_the_given_login() {
     let registry = DockerRegistry::with_password();
     let host = format!("127.0.0.1:{}", registry.port);
     let project = repository_with(&format!("{TARGETS}tag = [\"{host}/shop:1\"]\n"));
@@ -171,7 +172,7 @@ fn images_are_pushed_with_the_login_that_is_given() {
 }
 
 #[test]
-fn a_configuration_that_is_wrong_is_told_too() {
+fn an_invalid_configuration_is_reported() {
     let project = repository_with("\n[tool.pybundle.target.api]\nkind = \"lamda\"\n");
     let mut runner = runner(&project);
     assert!(!bundle(&mut runner, json!({})).success, "{}", runner.log);
@@ -181,7 +182,7 @@ fn a_configuration_that_is_wrong_is_told_too() {
     assert_eq!(runner.summary, format!("### pybundle failed\n\n```text\n{message}\n```\n\n"));
 }
 
-/// Returns an output.
-fn text<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
+/// Returns an output of the action.
+fn text<'a>(outcome: &'a StepResult, name: &str) -> &'a str {
     outcome.outputs[name].as_str().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Workflows, actions and examples as other people's linters see them.
+//! Workflows, actions, examples and forms, checked by linters and schemas.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,31 +6,31 @@ use std::process::Command;
 
 use crate::support::command::{repository, succeed, tool};
 
-/// Returns the files of a folder whose names end so, and those of its subfolders.
-fn below(folder: &str, end: &str) -> Vec<PathBuf> {
-    let (mut folders, mut found) = (vec![repository().join(folder)], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+/// Returns the files in a directory, at any depth, whose names have this ending.
+fn below(directory: &str, end: &str) -> Vec<PathBuf> {
+    let (mut directories, mut found) = (vec![repository().join(directory)], Vec::new());
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if path.to_str().unwrap().ends_with(end) {
                 found.push(path);
             }
         }
     }
-    assert!(!found.is_empty(), "there is nothing to lint");
+    assert!(!found.is_empty(), "found nothing to lint");
     found
 }
 
-/// Asserts that documents are as a schema wants them.
+/// Asserts that files are valid by a schema of check-jsonschema.
 pub fn assert_valid(schema: &str, files: &[PathBuf]) {
     let mut command = Command::new(tool("check-jsonschema"));
     succeed(command.args(["--builtin-schema", schema]).args(files));
 }
 
 #[test]
-fn workflows_and_actions_are_sound() {
+fn workflows_and_actions_are_valid() {
     let workflows = below(".github/workflows", ".yml");
     assert_valid("vendor.github-workflows", &workflows);
     assert_valid("vendor.github-actions", &below(".github/actions", "action.yml"));
@@ -38,7 +38,7 @@ fn workflows_and_actions_are_sound() {
 }
 
 #[test]
-fn each_action_of_others_is_pinned_to_one_commit() {
+fn foreign_actions_are_pinned_to_one_commit() {
     let mut pins = BTreeMap::new();
     for path in below(".github", ".yml") {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -47,7 +47,7 @@ fn each_action_of_others_is_pinned_to_one_commit() {
                 assert!(line.starts_with("$/.github/"), "{line}");
                 continue;
             };
-            let (commit, version) = pin.split_once(" # v").unwrap_or_else(|| panic!("{line} tells no version"));
+            let (commit, version) = pin.split_once(" # v").unwrap_or_else(|| panic!("{line} names no version"));
             assert!(commit.len() == 40 && version.split('.').count() == 3, "{line}");
             assert_eq!(*pins.entry(name.to_owned()).or_insert(pin.to_owned()), pin, "{line}");
         }
@@ -62,7 +62,7 @@ fn workflows_and_actions_are_safe() {
 }
 
 #[test]
-fn what_would_run_as_a_script_is_found() {
+fn template_injection_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("action.yml");
     let action = std::fs::read_to_string(repository().join(".github/actions/check/action.yml")).unwrap();
@@ -70,6 +70,15 @@ fn what_would_run_as_a_script_is_found() {
         .unwrap();
     let output = Command::new(tool("zizmor")).args(["--offline", "--no-progress"]).arg(&path).output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().contains("template-injection"));
+}
+
+#[test]
+fn forms_and_dependency_updates_are_valid() {
+    assert_valid("vendor.dependabot", &[repository().join(".github/dependabot.yml")]);
+    let (configuration, forms): (Vec<_>, Vec<_>) =
+        below(".github/ISSUE_TEMPLATE", ".yml").into_iter().partition(|path| path.ends_with("config.yml"));
+    assert_valid("vendor.github-issue-forms", &forms);
+    assert_valid("vendor.github-issue-config", &configuration);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What projects check and bundle themselves with in CI: `scripts/check`, the actions and the workflows.
+//! What users and CI systems are given: `scripts/check`, the actions, the workflows and the documents.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "it is for tests of the registry client, too")]
@@ -14,6 +14,7 @@ mod support;
 mod wire;
 
 mod check;
+mod documents;
 mod examples;
 mod expression;
 mod jobs;

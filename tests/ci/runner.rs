@@ -1,7 +1,6 @@
-//! A runner of GitHub's actions and workflows, as far as this repository's need one.
+//! A runner for the actions and workflows of this repository, like GitHub's.
 //!
-//! Scripts are run as they stand, with the files that GitHub gives them. An action that comes from elsewhere is done here
-//! by what it amounts to, and only if it is one that is known.
+//! Scripts are run unchanged, with the files that GitHub provides. Actions of other repositories are emulated.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,34 +14,34 @@ use crate::check::search_path;
 use crate::expression::{Contexts, evaluate, fill, is_true, text};
 use crate::support::command::{repository, succeed, tool};
 
-/// The machine of a job: its folders, what was said, and what came of it.
+/// The machine of a job.
 pub struct Runner {
-    folder: TempDir,
-    source: PathBuf,
-    /// What is set for every script.
+    directory: TempDir,
+    repository: PathBuf,
+    /// The variables that every script gets.
     environment: BTreeMap<String, String>,
-    /// What was printed, on both streams.
+    /// The output of all scripts, on both streams.
     pub log: String,
-    /// The summary, as Markdown.
+    /// The job summary, as Markdown.
     pub summary: String,
-    /// The keys of what was kept from one run to the next.
+    /// The keys of the caches that were used.
     pub caches: Vec<String>,
-    /// The files that were uploaded, by their names.
+    /// The names of the uploaded files.
     pub uploads: Vec<String>,
 }
 
-/// How steps ended.
-pub struct Outcome {
+/// The result of a step, an action or a job.
+pub struct StepResult {
     pub success: bool,
     pub outputs: Map<String, Value>,
 }
 
 impl Runner {
-    /// A machine for jobs of the repository that lies in a folder.
-    pub fn new(source: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// Returns a machine for jobs of a local repository.
+    pub fn new(repository: &Path) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         for name in ["workspace", "temporary", "files"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::create_dir(directory.path().join(name)).unwrap();
         }
         let (log, summary) = (String::new(), String::new());
         let environment = [
@@ -50,10 +49,18 @@ impl Runner {
             ("GITHUB_ACTIONS", "true".to_owned()),
             ("NO_COLOR", "1".to_owned()),
             ("PATH", search_path().into_string().unwrap()),
-            ("RUNNER_TEMP", folder.path().join("temporary").display().to_string()),
+            ("RUNNER_TEMP", directory.path().join("temporary").display().to_string()),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { folder, source: source.to_owned(), environment, log, summary, caches: Vec::new(), uploads: Vec::new() }
+        Self {
+            directory,
+            repository: repository.to_owned(),
+            environment,
+            log,
+            summary,
+            caches: Vec::new(),
+            uploads: Vec::new(),
+        }
     }
 
     /// Sets a variable for every script.
@@ -62,48 +69,48 @@ impl Runner {
         self
     }
 
-    /// Returns the folder of the checkout.
+    /// Returns the directory of the checkout.
     pub fn workspace(&self) -> PathBuf {
-        self.folder.path().join("workspace")
+        self.directory.path().join("workspace")
     }
 
-    /// Checks the repository out, as `actions/checkout` does: the last commit, or with the depth 0 all of them.
+    /// Checks out the repository, like `actions/checkout`. The depth `0` fetches the whole history.
     pub fn check_out(&self, depth: &str) {
         let mut command = Command::new("git");
         command.args(["clone", "--quiet"]).args((depth != "0").then(|| format!("--depth={depth}")));
-        succeed(command.arg(format!("file://{}", self.source.display())).arg(self.workspace()));
+        succeed(command.arg(format!("file://{}", self.repository.display())).arg(self.workspace()));
     }
 
-    /// Runs a job of a reusable workflow, which has these inputs and secrets.
-    pub fn job(&mut self, workflow: &str, job: &str, inputs: &Value, secrets: &Value) -> Outcome {
+    /// Runs a job of a reusable workflow with these inputs and secrets.
+    pub fn job(&mut self, workflow: &str, job: &str, inputs: &Value, secrets: &Value) -> StepResult {
         let workflow = read_yaml(&repository().join(workflow));
         let call = &workflow["on"]["workflow_call"];
-        assert!(known_to(secrets, &call["secrets"]), "{secrets} are no secrets of the workflow");
+        assert!(are_declared(secrets, &call["secrets"]), "the workflow does not declare all of {secrets}");
         let mut contexts = Contexts::new(with_defaults(inputs, &call["inputs"]), secrets.clone());
         let job = &workflow["jobs"][job];
         if job.get("if").is_some_and(|condition| !holds(condition, &contexts)) {
-            return Outcome { success: true, outputs: Map::new() };
+            return StepResult { success: true, outputs: Map::new() };
         }
         let success = self.steps(&job["steps"], &mut contexts, None);
-        Outcome { success, outputs: filled(&job["outputs"], &contexts) }
+        StepResult { success, outputs: filled(&job["outputs"], &contexts) }
     }
 
-    /// Runs an action of this repository, which has these inputs.
-    pub fn action(&mut self, folder: &str, inputs: &Value) -> Outcome {
-        let folder = repository().join(folder);
-        let action = read_yaml(&folder.join("action.yml"));
+    /// Runs an action of this repository with these inputs.
+    pub fn action(&mut self, directory: &str, inputs: &Value) -> StepResult {
+        let directory = repository().join(directory);
+        let action = read_yaml(&directory.join("action.yml"));
         assert_eq!(action["runs"]["using"], "composite");
         let mut inputs = with_defaults(inputs, &action["inputs"]);
-        // An action is given nothing but texts.
+        // The inputs of an action are strings.
         inputs.values_mut().for_each(|value| *value = text(value).into());
         let mut contexts = Contexts::new(inputs, json!({}));
-        let success = self.steps(&action["runs"]["steps"], &mut contexts, Some(&folder));
+        let success = self.steps(&action["runs"]["steps"], &mut contexts, Some(&directory));
         let outputs = action["outputs"].as_object().cloned().unwrap_or_default();
         let values = outputs.into_iter().map(|(name, output)| (name, output["value"].clone())).collect();
-        Outcome { success, outputs: filled(&Value::Object(values), &contexts) }
+        StepResult { success, outputs: filled(&Value::Object(values), &contexts) }
     }
 
-    /// Runs steps until one fails, and tells whether none did.
+    /// Runs steps until one fails. Returns whether all succeeded.
     fn steps(&mut self, steps: &Value, contexts: &mut Contexts, action: Option<&Path>) -> bool {
         for step in steps.as_array().unwrap() {
             if step.get("if").is_some_and(|condition| !holds(condition, contexts)) {
@@ -111,7 +118,7 @@ impl Runner {
             }
             let outcome = match step["uses"].as_str() {
                 Some(uses) => self.uses(uses, &filled(&step["with"], contexts)),
-                None => self.script(step, contexts, action.expect("our workflows only call actions")),
+                None => self.script(step, contexts, action.expect("the workflows only call actions")),
             };
             if let Some(id) = step["id"].as_str() {
                 contexts.steps.insert(id.to_owned(), json!({"outputs": outcome.outputs}));
@@ -123,8 +130,8 @@ impl Runner {
         true
     }
 
-    /// Does what an action of others amounts to, or runs one of this repository.
-    fn uses(&mut self, uses: &str, with: &Map<String, Value>) -> Outcome {
+    /// Runs an action of this repository, or emulates a known one of another.
+    fn uses(&mut self, uses: &str, with: &Map<String, Value>) -> StepResult {
         if let Some(own) = uses.strip_prefix("$/") {
             return self.action(own, &Value::Object(with.clone()));
         }
@@ -142,19 +149,19 @@ impl Runner {
             }
             Some("actions/upload-artifact") => {
                 for file in text(&with["path"]).lines() {
-                    assert!(Path::new(file).is_file(), "{file} is uploaded, but is no file");
+                    assert!(Path::new(file).is_file(), "{file} is uploaded but does not exist");
                     self.uploads.push(Path::new(file).file_name().unwrap().to_str().unwrap().to_owned());
                 }
             }
-            _ => panic!("{uses} is no action that is known here"),
+            _ => panic!("unknown action {uses}"),
         }
-        Outcome { success: true, outputs: Map::new() }
+        StepResult { success: true, outputs: Map::new() }
     }
 
-    /// Runs a script with Bash, as GitHub does.
-    fn script(&mut self, step: &Value, contexts: &Contexts, action: &Path) -> Outcome {
+    /// Runs a script with Bash, with the options that GitHub passes.
+    fn script(&mut self, step: &Value, contexts: &Contexts, action: &Path) -> StepResult {
         assert_eq!(step["shell"], "bash");
-        let file = |name: &str| self.folder.path().join("files").join(name);
+        let file = |name: &str| self.directory.path().join("files").join(name);
         let (script, outputs, page) = (file("script.sh"), file("outputs"), file("summary"));
         fs::write(&script, fill(step["run"].as_str().unwrap(), contexts)).unwrap();
         fs::write(&outputs, "").unwrap();
@@ -169,11 +176,11 @@ impl Runner {
         self.log += &String::from_utf8(output.stdout).unwrap();
         self.summary += &fs::read_to_string(&page).unwrap();
         let outputs = read_outputs(&fs::read_to_string(&outputs).unwrap());
-        Outcome { success: output.status.success(), outputs }
+        StepResult { success: output.status.success(), outputs }
     }
 }
 
-/// Reads a document of YAML 1.2, for which `on` is a text.
+/// Reads a YAML 1.2 document, in which `on` is a string; for a YAML 1.1 parser, it is `true`.
 pub fn read_yaml(path: &Path) -> Value {
     let program = "import json, sys; from ruamel.yaml import YAML
 print(json.dumps(YAML(typ='safe').load(open(sys.argv[1], encoding='utf-8'))))";
@@ -192,31 +199,31 @@ fn read_outputs(text: &str) -> Map<String, Value> {
                 let value: Vec<_> = lines.by_ref().take_while(|line| *line != end).collect();
                 (name, value.join("\n"))
             }
-            _ => panic!("{line} is no output"),
+            _ => panic!("`{line}` is not a valid output"),
         };
         outputs.insert(name.to_owned(), value.into());
     }
     outputs
 }
 
-/// Tells whether everything that is given is declared.
-fn known_to(given: &Value, declared: &Value) -> bool {
+/// Returns whether all of the given values are declared.
+fn are_declared(given: &Value, declared: &Value) -> bool {
     given.as_object().unwrap().keys().all(|name| declared.get(name).is_some())
 }
 
-/// Returns what is given, and the defaults of what else is declared.
+/// Returns the given values and the defaults of the others.
 fn with_defaults(given: &Value, declared: &Value) -> Map<String, Value> {
-    assert!(known_to(given, declared), "not all of {given} is declared");
+    assert!(are_declared(given, declared), "not all of {given} is declared");
     let declared = declared.as_object().unwrap().iter();
     declared.map(|(name, input)| (name.clone(), given.get(name).unwrap_or(&input["default"]).clone())).collect()
 }
 
-/// Tells whether an `if` holds.
+/// Evaluates the condition of an `if`.
 fn holds(condition: &Value, contexts: &Contexts) -> bool {
     is_true(&evaluate(condition.as_str().unwrap(), contexts))
 }
 
-/// Returns a table with its expressions evaluated.
+/// Evaluates the expressions in the values of a table.
 fn filled(table: &Value, contexts: &Contexts) -> Map<String, Value> {
     let entries = table.as_object().cloned().unwrap_or_default();
     let fill = |value: Value| match value {
