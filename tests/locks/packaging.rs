@@ -74,11 +74,7 @@ static CASES: LazyLock<Cases> = LazyLock::new(|| {
     let python = root.join("target/test-tools/venv/bin/python");
     let output = Command::new(python).arg(root.join("tests/support/packaging_cases.py")).arg(folder).output();
     let output = output.expect("run scripts/setup-tests");
-    assert!(
-        output.status.success(),
-        "{}\nthese tests need PyPI once",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}\nthese tests need PyPI once", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("the script prints the cases as JSON")
 });
 
