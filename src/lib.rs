@@ -73,7 +73,7 @@
 //! # What holds everywhere
 //!
 //! * **Nothing is deflated twice.** A wheel's entries are deflated already, and the zip is made of those bytes as they
-//!   lie ([`tree::Content::Archived`]). A layer is one gzip member that is spliced from the same bytes
+//!   lie ([`tree::FileContent::Archived`]). A layer is one gzip member that is spliced from the same bytes
 //!   ([`archive::layer`]). What pybundle makes itself goes through one pinned compressor ([`archive::deflate`]).
 //! * **A layer is put together when it is needed,** and not kept: its digests follow from the wheels, the scheme and the
 //!   interpreter, and the cache knows them ([`image::BlobContent::Layer`]). A layer that a registry has is never read.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use url::Url;
 
 use crate::audit::handler::Handler;
-use crate::image::file::{ArtifactFile, InvalidArtifactFile};
+use crate::image::file::{ImageFile, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::Strategy;
 use crate::lock::{FormatControl, Request};
@@ -217,7 +217,7 @@ pub(crate) enum BaseChoice {
     /// Nothing: the image has no layers but its own.
     Scratch,
     /// A file or a folder of this machine.
-    File(ArtifactFile),
+    File(ImageFile),
     /// An image in a registry.
     Registry(Reference),
 }
@@ -227,7 +227,7 @@ pub(crate) enum BaseChoice {
 pub(crate) enum InvalidBase {
     /// It has the prefix of a file, and is none.
     #[error(transparent)]
-    File(#[from] InvalidArtifactFile),
+    File(#[from] InvalidImageFile),
     /// It is no reference.
     #[error(transparent)]
     Reference(#[from] InvalidReference),
@@ -251,7 +251,7 @@ impl BaseChoice {
     /// Returns the choice as it is meant in a file of `folder`: a relative path is below that.
     pub(crate) fn in_folder(self, folder: &Path) -> Self {
         match self {
-            Self::File(file) => Self::File(ArtifactFile { path: folder.join(file.path), ..file }),
+            Self::File(file) => Self::File(ImageFile { path: folder.join(file.path), ..file }),
             other => other,
         }
     }
@@ -330,7 +330,7 @@ pub(crate) struct ImageSettings {
     /// Whether it is pushed to where its names say.
     pub(crate) push: bool,
     /// The files and folders that it is written to.
-    pub(crate) outputs: Vec<ArtifactFile>,
+    pub(crate) outputs: Vec<ImageFile>,
     /// How a container starts.
     pub(crate) container: ContainerSettings,
     /// Labels of the configuration, which replace those that pybundle sets.

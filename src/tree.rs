@@ -22,7 +22,7 @@ pub mod access;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Access, InvalidMode, InvalidOwner, Mode, Owner};
+pub use access::{FileAccess, FileMode, FileOwner, InvalidMode, InvalidOwner};
 
 /// A path inside an artifact: relative, UTF-8, `/` between its components, none of them empty, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,7 +105,7 @@ impl Borrow<str> for TreePath {
 
 /// How the bytes of a zip entry are kept (APPNOTE 4.4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Compression {
+pub enum ZipCompression {
     /// Method 0: as they are.
     Stored,
     /// Method 8: deflated (RFC 1951).
@@ -126,16 +126,16 @@ pub struct Extent {
     /// The SHA-256 of the inflated bytes.
     pub sha256: Sha256,
     /// The form of the bytes.
-    pub form: Form,
+    pub form: ExtentFormat,
 }
 
 impl Extent {
     /// Returns whether its fields agree with one another, as they do in whatever was found by reading a wheel.
     pub fn is_coherent(&self) -> bool {
         match self.form {
-            Form::Stored => self.compressed_size == self.size,
+            ExtentFormat::Stored => self.compressed_size == self.size,
             // A block has a header of three bits at least.
-            Form::Deflated { final_block, end } => {
+            ExtentFormat::Deflated { final_block, end } => {
                 end.div_ceil(8) == self.compressed_size && final_block.checked_add(3).is_some_and(|bit| bit <= end)
             }
         }
@@ -147,7 +147,7 @@ impl Extent {
 /// Bits are counted from the beginning of the compressed bytes, in each byte from the least significant one (RFC 1951,
 /// section 3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Form {
+pub enum ExtentFormat {
     /// As they are.
     Stored,
     /// One deflate stream.
@@ -159,19 +159,19 @@ pub enum Form {
     },
 }
 
-impl Form {
+impl ExtentFormat {
     /// Returns the compression method.
-    pub fn compression(self) -> Compression {
+    pub fn compression(self) -> ZipCompression {
         match self {
-            Self::Stored => Compression::Stored,
-            Self::Deflated { .. } => Compression::Deflated,
+            Self::Stored => ZipCompression::Stored,
+            Self::Deflated { .. } => ZipCompression::Deflated,
         }
     }
 }
 
 /// Where the bytes of a file lie, and in which form.
 #[derive(Debug, Clone)]
-pub enum Content {
+pub enum FileContent {
     /// In a wheel, and copied from it as they lie.
     Archived {
         /// The wheel's file.
@@ -190,7 +190,7 @@ pub enum Content {
     Bytes(Arc<[u8]>),
 }
 
-impl Content {
+impl FileContent {
     /// Returns the number of bytes when nothing is compressed.
     pub fn size(&self) -> u64 {
         match self {
@@ -232,8 +232,8 @@ impl Content {
                 file.seek(SeekFrom::Start(extent.offset))?;
                 let compressed = file.take(extent.compressed_size);
                 match extent.form {
-                    Form::Stored => Box::new(compressed),
-                    Form::Deflated { .. } => Box::new(DeflateDecoder::new(compressed)),
+                    ExtentFormat::Stored => Box::new(compressed),
+                    ExtentFormat::Deflated { .. } => Box::new(DeflateDecoder::new(compressed)),
                 }
             }
         })
@@ -284,14 +284,14 @@ impl fmt::Display for Distribution {
 
 /// What a file belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
+pub enum FileOrigin {
     /// An installed distribution.
     Distribution(Arc<Distribution>),
     /// The application's own files.
     Application,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for FileOrigin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Distribution(distribution) => distribution.fmt(formatter),
@@ -302,13 +302,13 @@ impl fmt::Display for Origin {
 
 /// A file of the tree.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct TreeEntry {
     /// Whose it is, and its permissions.
-    pub access: Access,
+    pub access: FileAccess,
     /// Its bytes.
-    pub content: Content,
+    pub content: FileContent,
     /// What it belongs to.
-    pub origin: Origin,
+    pub origin: FileOrigin,
 }
 
 /// Two origins that want one path for different things.
@@ -317,9 +317,9 @@ pub struct Collision {
     /// The path.
     pub path: TreePath,
     /// What brought the path first.
-    pub first: Origin,
+    pub first: FileOrigin,
     /// What brought it again.
-    pub second: Origin,
+    pub second: FileOrigin,
 }
 
 impl fmt::Display for Collision {
@@ -352,11 +352,11 @@ pub enum InsertError {
 /// Files by path, in the order of their paths' bytes.
 #[derive(Debug, Clone, Default)]
 pub struct FileTree {
-    entries: BTreeMap<TreePath, Entry>,
+    entries: BTreeMap<TreePath, TreeEntry>,
     /// Every folder that has a file below it, or is there by itself, with the origin that needed it first.
-    folders: HashMap<Box<str>, Origin>,
-    /// The folders of which it is said whose they are; the others are [`Access::FOLDER`].
-    stated: BTreeMap<TreePath, Access>,
+    folders: HashMap<Box<str>, FileOrigin>,
+    /// The folders of which it is said whose they are; the others are [`FileAccess::FOLDER`].
+    stated: BTreeMap<TreePath, FileAccess>,
 }
 
 impl FileTree {
@@ -371,7 +371,7 @@ impl FileTree {
     /// # Errors
     /// The path is taken by other bytes, or by a folder, or one of its folders is a file; or the same bytes are there
     /// with another mode or owner, and one of the two is not usual.
-    pub fn insert(&mut self, path: TreePath, entry: Entry) -> Result<(), InsertError> {
+    pub fn insert(&mut self, path: TreePath, entry: TreeEntry) -> Result<(), InsertError> {
         if let Some(first) = self.folders.get(path.as_str()) {
             let (first, second) = (first.clone(), entry.origin);
             return Err(InsertError::Kind(Collision { path, first, second }));
@@ -382,10 +382,8 @@ impl FileTree {
                 vacant.insert(entry);
             }
             btree_map::Entry::Occupied(mut taken) => {
-                let collision = |taken: &btree_map::OccupiedEntry<'_, TreePath, Entry>, second: &Origin| Collision {
-                    path: taken.key().clone(),
-                    first: taken.get().origin.clone(),
-                    second: second.clone(),
+                let collision = |taken: &btree_map::OccupiedEntry<'_, TreePath, TreeEntry>, second: &FileOrigin| {
+                    Collision { path: taken.key().clone(), first: taken.get().origin.clone(), second: second.clone() }
                 };
                 if taken.get().content.sha256()? != entry.content.sha256()? {
                     return Err(InsertError::Content(collision(&taken, &entry.origin)));
@@ -404,7 +402,7 @@ impl FileTree {
     ///
     /// # Errors
     /// The path, or one above it, is a file.
-    pub fn insert_folder(&mut self, path: TreePath, access: Access, origin: Origin) -> Result<(), InsertError> {
+    pub fn insert_folder(&mut self, path: TreePath, access: FileAccess, origin: FileOrigin) -> Result<(), InsertError> {
         if let Some(taken) = self.entries.get(&path) {
             let first = taken.origin.clone();
             return Err(InsertError::Kind(Collision { path, first, second: origin }));
@@ -415,7 +413,7 @@ impl FileTree {
         Ok(())
     }
 
-    fn need_folders_above(&mut self, path: &TreePath, origin: &Origin) -> Result<(), InsertError> {
+    fn need_folders_above(&mut self, path: &TreePath, origin: &FileOrigin) -> Result<(), InsertError> {
         for parent in path.parents() {
             if self.folders.contains_key(parent) {
                 break;
@@ -430,17 +428,17 @@ impl FileTree {
     }
 
     /// Returns the folders that are there by themselves, or of which it is said whose they are, in their order.
-    pub fn folders(&self) -> btree_map::Iter<'_, TreePath, Access> {
+    pub fn folders(&self) -> btree_map::Iter<'_, TreePath, FileAccess> {
         self.stated.iter()
     }
 
     /// Returns whose a folder is.
-    pub fn folder_access(&self, path: &str) -> Access {
-        self.stated.get(path).copied().unwrap_or(Access::FOLDER)
+    pub fn folder_access(&self, path: &str) -> FileAccess {
+        self.stated.get(path).copied().unwrap_or(FileAccess::FOLDER)
     }
 
     /// Returns the entry at a path.
-    pub fn get(&self, path: &str) -> Option<&Entry> {
+    pub fn get(&self, path: &str) -> Option<&TreeEntry> {
         self.entries.get(path)
     }
 
@@ -450,13 +448,13 @@ impl FileTree {
     }
 
     /// Returns the entries whose paths begin with a text, in their order.
-    pub fn starting_with(&self, prefix: &str) -> impl Iterator<Item = (&TreePath, &Entry)> {
+    pub fn starting_with(&self, prefix: &str) -> impl Iterator<Item = (&TreePath, &TreeEntry)> {
         let from = self.entries.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.take_while(move |(path, _)| path.as_str().starts_with(prefix))
     }
 
     /// Returns the entries in the order of their paths.
-    pub fn iter(&self) -> btree_map::Iter<'_, TreePath, Entry> {
+    pub fn iter(&self) -> btree_map::Iter<'_, TreePath, TreeEntry> {
         self.entries.iter()
     }
 

@@ -7,9 +7,9 @@ use std::path::Path;
 
 /// The wheels that entries are copied from, each opened once.
 #[derive(Default)]
-pub(super) struct Archives<'a>(HashMap<&'a Path, File>);
+pub(super) struct OpenWheels<'a>(HashMap<&'a Path, File>);
 
-impl<'a> Archives<'a> {
+impl<'a> OpenWheels<'a> {
     /// Returns the file of a wheel, opened now or before.
     ///
     /// # Errors

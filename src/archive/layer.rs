@@ -13,17 +13,17 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::ArchiveError;
-use super::archives::Archives;
+use super::archives::OpenWheels;
 use super::splice::Splicer;
-use super::tar::{self, Kind};
+use super::tar::{self, TarMember};
 use crate::digest::{HashingWriter, Sha256};
-use crate::tree::{Content, Entry, Extent, FileTree, TreePath};
+use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath};
 
 mod plain;
 #[cfg(test)]
 mod tests;
 
-use plain::Plain;
+use plain::UncompressedWriter;
 
 /// The level of zstd. Part of the format: another level gives other bytes.
 const ZSTD_LEVEL: i32 = 3;
@@ -46,7 +46,7 @@ pub struct LayerTree {
 /// The output cannot be written, a file cannot be read, a file of the project changes meanwhile, or a link has the path
 /// of something else.
 pub fn gzip(tree: &LayerTree, output: &mut dyn Write) -> Result<(), ArchiveError> {
-    Writer::new(Some(Splicer::new(output)), None).write(tree)
+    LayerWriter::new(Some(Splicer::new(output)), None).write(tree)
 }
 
 /// Writes a layer as one gzip member, and its uncompressed bytes, a tar archive, to `tar`.
@@ -54,7 +54,7 @@ pub fn gzip(tree: &LayerTree, output: &mut dyn Write) -> Result<(), ArchiveError
 /// # Errors
 /// As [`gzip`]; and the bytes of a wheel are not those that were verified.
 pub fn gzip_and_tar(tree: &LayerTree, output: &mut dyn Write, tar: &mut dyn Write) -> Result<(), ArchiveError> {
-    Writer::new(Some(Splicer::new(output)), Some(Plain::new(tar))).write(tree)
+    LayerWriter::new(Some(Splicer::new(output)), Some(UncompressedWriter::new(tar))).write(tree)
 }
 
 /// Writes a layer compressed with zstd, and returns its diff ID.
@@ -65,7 +65,7 @@ pub fn gzip_and_tar(tree: &LayerTree, output: &mut dyn Write, tar: &mut dyn Writ
 /// As [`gzip_and_tar`].
 pub fn zstd(tree: &LayerTree, output: &mut dyn Write) -> Result<Sha256, ArchiveError> {
     let mut tar = HashingWriter::new(encoder(output).map_err(ArchiveError::Output)?);
-    Writer::new(None, Some(Plain::new(&mut tar))).write(tree)?;
+    LayerWriter::new(None, Some(UncompressedWriter::new(&mut tar))).write(tree)?;
     let (encoder, diff_id, _) = tar.finish();
     encoder.finish().map_err(ArchiveError::Output)?;
     Ok(diff_id)
@@ -80,8 +80,8 @@ fn encoder<'a, W: Write>(output: W) -> io::Result<zstd::stream::write::Encoder<'
 }
 
 /// What a member is made of.
-enum Source<'a> {
-    File(&'a TreePath, &'a Entry),
+enum MemberSource<'a> {
+    File(&'a TreePath, &'a TreeEntry),
     Link(&'a str),
     /// A folder that is there whatever is in it.
     Folder,
@@ -89,7 +89,7 @@ enum Source<'a> {
 
 /// Returns the files, links and folders in the order of their paths' bytes; the path of a folder ends in a slash, so
 /// that it comes right before what is in it.
-fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, Source<'_>)>, ArchiveError> {
+fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, MemberSource<'_>)>, ArchiveError> {
     for (path, target) in &tree.links {
         let is_taken = |path: &str| tree.files.get(path).is_some();
         let is_below = |parent: &str| is_taken(parent) || tree.links.contains_key(parent);
@@ -100,26 +100,26 @@ fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, Source<'_>)>, ArchiveE
             return Err(ArchiveError::LinkTarget { path: path.clone(), target: target.clone() });
         }
     }
-    let files = tree.files.iter().map(|(path, entry)| (path.as_str().into(), Source::File(path, entry)));
-    let links = tree.links.iter().map(|(path, target)| (path.as_str().into(), Source::Link(target)));
-    let folders = tree.files.folders().map(|(path, _)| (format!("{path}/").into(), Source::Folder));
-    let mut members: Vec<(Cow<'_, str>, Source)> = files.chain(links).chain(folders).collect();
+    let files = tree.files.iter().map(|(path, entry)| (path.as_str().into(), MemberSource::File(path, entry)));
+    let links = tree.links.iter().map(|(path, target)| (path.as_str().into(), MemberSource::Link(target)));
+    let folders = tree.files.folders().map(|(path, _)| (format!("{path}/").into(), MemberSource::Folder));
+    let mut members: Vec<(Cow<'_, str>, MemberSource)> = files.chain(links).chain(folders).collect();
     members.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(members)
 }
 
 /// Writes a layer in one or both of its forms, in one pass.
-struct Writer<'a> {
+struct LayerWriter<'a> {
     gzip: Option<Splicer<'a>>,
-    tar: Option<Plain<'a>>,
-    archives: Archives<'a>,
+    tar: Option<UncompressedWriter<'a>>,
+    archives: OpenWheels<'a>,
     /// The header blocks of the present member.
     header: Vec<u8>,
 }
 
-impl<'a> Writer<'a> {
-    fn new(gzip: Option<Splicer<'a>>, tar: Option<Plain<'a>>) -> Self {
-        Self { gzip, tar, archives: Archives::default(), header: Vec::new() }
+impl<'a> LayerWriter<'a> {
+    fn new(gzip: Option<Splicer<'a>>, tar: Option<UncompressedWriter<'a>>) -> Self {
+        Self { gzip, tar, archives: OpenWheels::default(), header: Vec::new() }
     }
 
     fn write(mut self, tree: &'a LayerTree) -> Result<(), ArchiveError> {
@@ -127,11 +127,11 @@ impl<'a> Writer<'a> {
         for (path, source) in members(tree)? {
             self.folders(&tree.files, &path, &previous)?;
             match source {
-                Source::Folder => {}
-                Source::Link(target) => self.header(&path, Kind::Link(target))?,
-                Source::File(place, entry) => {
+                MemberSource::Folder => {}
+                MemberSource::Link(target) => self.header(&path, TarMember::Link(target))?,
+                MemberSource::File(place, entry) => {
                     let size = entry.content.size();
-                    self.header(&path, Kind::File { access: entry.access, size })?;
+                    self.header(&path, TarMember::File { access: entry.access, size })?;
                     self.content(place, &entry.content)?;
                     self.runs(tar::padding(size))?;
                 }
@@ -149,13 +149,13 @@ impl<'a> Writer<'a> {
             let is_known = previous.as_bytes().get(..=at) == path.as_bytes().get(..=at);
             if !is_known {
                 let folder = &path[..at];
-                self.header(folder, Kind::Folder(files.folder_access(folder)))?;
+                self.header(folder, TarMember::Folder(files.folder_access(folder)))?;
             }
         }
         Ok(())
     }
 
-    fn header(&mut self, path: &str, kind: Kind<'_>) -> Result<(), ArchiveError> {
+    fn header(&mut self, path: &str, kind: TarMember<'_>) -> Result<(), ArchiveError> {
         let mut header = std::mem::take(&mut self.header);
         header.clear();
         tar::append_header(path, kind, &mut header);
@@ -173,11 +173,11 @@ impl<'a> Writer<'a> {
     }
 
     /// Adds the content of a file. What is empty adds nothing, whatever form it has in a wheel.
-    fn content(&mut self, entry: &TreePath, content: &'a Content) -> Result<(), ArchiveError> {
+    fn content(&mut self, entry: &TreePath, content: &'a FileContent) -> Result<(), ArchiveError> {
         match content {
-            Content::Archived { extent, .. } if extent.size == 0 => Ok(()),
-            Content::Archived { archive, extent } => self.archived(entry, archive, extent),
-            Content::Bytes(bytes) => {
+            FileContent::Archived { extent, .. } if extent.size == 0 => Ok(()),
+            FileContent::Archived { archive, extent } => self.archived(entry, archive, extent),
+            FileContent::Bytes(bytes) => {
                 let mut rest = &bytes[..];
                 self.deflate(|buffer| {
                     let (now, later) = rest.split_at(rest.len().min(buffer.len()));
@@ -186,7 +186,7 @@ impl<'a> Writer<'a> {
                     Ok(now.len())
                 })
             }
-            Content::File { path, size } => self.file(entry, path, *size),
+            FileContent::File { path, size } => self.file(entry, path, *size),
         }
     }
 

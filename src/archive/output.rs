@@ -22,7 +22,7 @@ const BUFFERS: usize = 8;
 /// A file that is being written: to a temporary file beside its place, on a thread of its own, and hashed on another.
 ///
 /// A buffer goes round: it is filled here, written by one thread, hashed by the next, and comes back.
-pub struct Output {
+pub struct OutputFile {
     path: PathBuf,
     buffer: Vec<u8>,
     written: u64,
@@ -32,8 +32,8 @@ pub struct Output {
     hasher: Option<JoinHandle<Sha256>>,
 }
 
-impl Output {
-    /// Begins a file at `path`; missing folders above it are made. Nothing is at `path` until [`Finished::persist`].
+impl OutputFile {
+    /// Begins a file at `path`; missing folders above it are made. Nothing is at `path` until [`FinishedFile::persist`].
     ///
     /// # Errors
     /// The folder cannot be made or written to.
@@ -147,15 +147,15 @@ impl Output {
     ///
     /// # Errors
     /// Writing failed.
-    pub fn finish(mut self) -> Result<Finished, ArchiveError> {
+    pub fn finish(mut self) -> Result<FinishedFile, ArchiveError> {
         self.pass_on()?;
         let (temporary, sha256) = self.join()?;
-        Ok(Finished { temporary, path: self.path.clone(), sha256, size: self.written })
+        Ok(FinishedFile { temporary, path: self.path.clone(), sha256, size: self.written })
     }
 }
 
 /// Waits until the temporary file is removed, so that a program that ends on an error leaves nothing behind.
-impl Drop for Output {
+impl Drop for OutputFile {
     fn drop(&mut self) {
         self.filled = None;
         if let Some(writer) = self.writer.take() {
@@ -166,7 +166,7 @@ impl Drop for Output {
 
 /// A complete file that waits to be put at its place. Dropped, it leaves nothing behind.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedFile {
     temporary: NamedTempFile,
     path: PathBuf,
     /// The SHA-256 of the file.
@@ -175,7 +175,7 @@ pub struct Finished {
     pub size: u64,
 }
 
-impl Finished {
+impl FinishedFile {
     /// Puts the file at its place, in one step, in place of what was there.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/on/the/way/file");
         let bytes: Vec<u8> = (0..3 * BUFFER + 12_345).map(|index| (index % 251) as u8).collect();
-        let mut output = Output::create(&path).unwrap();
+        let mut output = OutputFile::create(&path).unwrap();
         output.write(&bytes[..10]).unwrap();
         output
             .write_with(bytes.len() as u64 - 10, |portion, done| {
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_not_finished_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let mut output = Output::create(&folder.path().join("file")).unwrap();
+        let mut output = OutputFile::create(&folder.path().join("file")).unwrap();
         output.write(&vec![1; 2 * BUFFER]).unwrap();
         drop(output.finish().unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_folder_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Output::create(folder.path()).err().unwrap();
+        let error = OutputFile::create(folder.path()).err().unwrap();
         assert_eq!(error.to_string(), format!("cannot write {}", folder.path().display()));
     }
 
@@ -259,7 +259,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_failing_write_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let mut output = Output::create(&folder.path().join("file")).unwrap();
+        let mut output = OutputFile::create(&folder.path().join("file")).unwrap();
         let full = File::options().write(true).open("/dev/full").unwrap();
         let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
         output.filled = Some(filled);

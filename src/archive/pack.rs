@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use super::deflate::Deflater;
 use crate::digest::{HashingWriter, Sha256};
-use crate::tree::{Extent, Form};
+use crate::tree::{Extent, ExtentFormat};
 
 /// The block that ends each stream: stored, empty and the last (RFC 1951, section 3.2.4). Where it lies need not be
 /// searched for when the stream is joined to others.
@@ -41,7 +41,7 @@ impl<W: Write> Packer<W> {
             size: deflated.size,
             crc32: deflated.crc32,
             sha256: Sha256::of(bytes),
-            form: Form::Deflated {
+            form: ExtentFormat::Deflated {
                 final_block: deflated.compressed_size * 8,
                 end: (deflated.compressed_size + LAST_BLOCK.len() as u64) * 8,
             },

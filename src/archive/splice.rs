@@ -13,7 +13,7 @@ use std::io::Write;
 
 use super::ArchiveError;
 use super::deflate::Deflater;
-use crate::tree::{Extent, Form};
+use crate::tree::{Extent, ExtentFormat};
 
 mod bits;
 
@@ -82,8 +82,10 @@ impl<'a> Splicer<'a> {
         fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
     ) -> Result<(), ArchiveError> {
         match extent.form {
-            Form::Stored => self.stored(extent.size, fill)?,
-            Form::Deflated { final_block, end } => self.stream(extent.compressed_size, final_block, end, fill)?,
+            ExtentFormat::Stored => self.stored(extent.size, fill)?,
+            ExtentFormat::Deflated { final_block, end } => {
+                self.stream(extent.compressed_size, final_block, end, fill)?
+            }
         }
         self.crc32.combine(&crc32fast::Hasher::new_with_initial_len(extent.crc32, extent.size));
         self.size += extent.size;

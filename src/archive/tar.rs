@@ -10,7 +10,7 @@
 
 use tar::{EntryType, Header};
 
-use crate::tree::Access;
+use crate::tree::FileAccess;
 
 /// The size of a block. Headers and contents fill whole blocks.
 const BLOCK: usize = 512;
@@ -31,13 +31,13 @@ static ZEROS: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// What a member is.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind<'a> {
+pub enum TarMember<'a> {
     /// A folder.
-    Folder(Access),
+    Folder(FileAccess),
     /// A regular file, whose bytes follow.
     File {
         /// Whose it is, and its permissions.
-        access: Access,
+        access: FileAccess,
         /// The number of its bytes.
         size: u64,
     },
@@ -46,11 +46,11 @@ pub enum Kind<'a> {
 }
 
 /// Appends the header blocks of a member to `blocks`. The path of a folder has no trailing slash.
-pub fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
+pub fn append_header(path: &str, kind: TarMember<'_>, blocks: &mut Vec<u8>) {
     let (entry_type, access, size, target) = match kind {
-        Kind::Folder(access) => (EntryType::Directory, access, 0, ""),
-        Kind::File { access, size } => (EntryType::Regular, access, size, ""),
-        Kind::Link(target) => (EntryType::Symlink, Access::root(0o777.into()), 0, target),
+        TarMember::Folder(access) => (EntryType::Directory, access, 0, ""),
+        TarMember::File { access, size } => (EntryType::Regular, access, size, ""),
+        TarMember::Link(target) => (EntryType::Symlink, FileAccess::root(0o777.into()), 0, target),
     };
     let slash = if entry_type == EntryType::Directory { "/" } else { "" };
     let path = format!("{path}{slash}");
@@ -75,7 +75,7 @@ pub fn append_header(path: &str, kind: Kind<'_>, blocks: &mut Vec<u8>) {
     } else {
         append_record("size", &size.to_string(), &mut records);
     }
-    let Access { owner, .. } = access;
+    let FileAccess { owner, .. } = access;
     match owner.uid {
         uid @ 0..=LARGEST_ID => header.set_uid(uid.into()),
         uid => append_record("uid", &uid.to_string(), &mut records),
@@ -175,16 +175,16 @@ fn append_record(key: &str, value: &str, records: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::Owner;
+    use crate::tree::FileOwner;
 
-    fn blocks(path: &str, kind: Kind<'_>) -> Vec<u8> {
+    fn blocks(path: &str, kind: TarMember<'_>) -> Vec<u8> {
         let mut blocks = Vec::new();
         append_header(path, kind, &mut blocks);
         assert!(blocks.len().is_multiple_of(BLOCK));
         blocks
     }
 
-    const FILE: Kind<'static> = Kind::File { access: Access::FILE, size: 0 };
+    const FILE: TarMember<'static> = TarMember::File { access: FileAccess::FILE, size: 0 };
 
     /// One header where ustar can say it, and a pax header before it elsewhere.
     #[test]
@@ -194,21 +194,21 @@ mod tests {
         for (path, kind, expected) in [
             (n.as_str(), FILE, 1),
             (&format!("{p}/{n}"), FILE, 1),
-            (&p[..99], Kind::Folder(Access::FOLDER), 1),
-            (&format!("{p}/{}", &n[1..]), Kind::Folder(Access::FOLDER), 1),
-            ("l", Kind::Link(&n), 1),
+            (&p[..99], TarMember::Folder(FileAccess::FOLDER), 1),
+            (&format!("{p}/{}", &n[1..]), TarMember::Folder(FileAccess::FOLDER), 1),
+            ("l", TarMember::Link(&n), 1),
             (&folders[..255], FILE, 1),
-            ("f", Kind::File { access: Access::FILE, size: LARGEST_SIZE }, 1),
+            ("f", TarMember::File { access: FileAccess::FILE, size: LARGEST_SIZE }, 1),
             (&format!("{n}n"), FILE, 3),
             (&format!("{p}/{n}n"), FILE, 3),
             (&format!("{p}p/{n}"), FILE, 3),
-            (&n, Kind::Folder(Access::FOLDER), 3),
-            (&format!("{p}/{n}"), Kind::Folder(Access::FOLDER), 3),
+            (&n, TarMember::Folder(FileAccess::FOLDER), 3),
+            (&format!("{p}/{n}"), TarMember::Folder(FileAccess::FOLDER), 3),
             (&folders, FILE, 3),
-            ("l", Kind::Link(&p), 3),
+            ("l", TarMember::Link(&p), 3),
             ("gr\u{fc}n", FILE, 3),
-            ("l", Kind::Link("gr\u{fc}n"), 3),
-            ("f", Kind::File { access: Access::FILE, size: LARGEST_SIZE + 1 }, 3),
+            ("l", TarMember::Link("gr\u{fc}n"), 3),
+            ("f", TarMember::File { access: FileAccess::FILE, size: LARGEST_SIZE + 1 }, 3),
         ] {
             assert_eq!(blocks(path, kind).len(), expected * BLOCK, "{path} {kind:?}");
         }
@@ -217,7 +217,8 @@ mod tests {
     /// Each field where the ustar interchange format has it.
     #[test]
     fn a_header_is_that_of_ustar() {
-        let blocks = blocks(&format!("{}/a.sh", "p".repeat(98)), Kind::File { access: Access::PROGRAM, size: 8 });
+        let blocks =
+            blocks(&format!("{}/a.sh", "p".repeat(98)), TarMember::File { access: FileAccess::PROGRAM, size: 8 });
         let text = |start: usize, end: usize| std::str::from_utf8(&blocks[start..end]).unwrap();
         assert_eq!((text(0, 5), text(345, 443)), ("a.sh\0", "p".repeat(98).as_str()));
         assert_eq!(text(100, 124), "0000755\u{0}0000000\u{0}0000000\u{0}");
@@ -236,8 +237,8 @@ mod tests {
     #[test]
     fn owners_are_numbers_without_names() {
         for (uid, gid, expected) in [(0, 0, 1), (1000, 50, 1), (LARGEST_ID, LARGEST_ID, 1), (LARGEST_ID + 1, 0, 3)] {
-            let access = Access { mode: 0o640.into(), owner: Owner { uid, gid } };
-            for kind in [Kind::File { access, size: 0 }, Kind::Folder(access)] {
+            let access = FileAccess { mode: 0o640.into(), owner: FileOwner { uid, gid } };
+            for kind in [TarMember::File { access, size: 0 }, TarMember::Folder(access)] {
                 let blocks = blocks("conf", kind);
                 assert_eq!(blocks.len(), expected * BLOCK);
                 let header = Header::from_byte_slice(&blocks[blocks.len() - BLOCK..]);
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn a_size_past_the_field_is_in_the_pax_header() {
         let size = LARGEST_SIZE + 1;
-        let blocks = blocks("model.bin", Kind::File { access: Access::FILE, size });
+        let blocks = blocks("model.bin", TarMember::File { access: FileAccess::FILE, size });
         let mut archive = tar::Archive::new(blocks.as_slice());
         let entry = archive.entries().unwrap().next().unwrap().unwrap();
         assert_eq!((entry.size(), entry.path_bytes().as_ref()), (size, &b"model.bin"[..]));

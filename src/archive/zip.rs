@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ArchiveError;
-use super::archives::Archives;
+use super::archives::OpenWheels;
 use super::deflate::{self, Deflated};
-use super::output::{Finished, Output};
+use super::output::{FinishedFile, OutputFile};
 use crate::report::{Phase, Reporter};
-use crate::tree::{Compression, Content, Entry, Extent, FileTree, TreePath};
+use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath, ZipCompression};
 
 pub mod records;
 
-use records::Record;
+use records::EntryHeaders;
 
 /// Files up to this size are deflated in memory, several at once; larger ones are deflated twice, first to learn the
 /// length that stands before the bytes. So memory does not grow with the files.
@@ -34,9 +34,10 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 /// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
-pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Finished, ArchiveError> {
-    let mut writer = Writer { output: Output::create(path)?, directory: Vec::new(), archives: Archives::default() };
-    let entries: Vec<(&TreePath, &Entry)> = tree.iter().collect();
+pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
+    let mut writer =
+        ZipWriter { output: OutputFile::create(path)?, directory: Vec::new(), archives: OpenWheels::default() };
+    let entries: Vec<(&TreePath, &TreeEntry)> = tree.iter().collect();
     let mut entry_count = 0;
     for batch in entries.chunks(BATCH) {
         let prepared = prepare_batch(batch)?;
@@ -51,18 +52,18 @@ pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Fi
 }
 
 /// What an entry's bytes are, known before its header is written.
-enum Prepared<'a> {
+enum PreparedEntry<'a> {
     /// Copied from a wheel.
     Copied { archive: &'a PathBuf, extent: &'a Extent },
     /// Deflated, or kept as they are where deflating does not help.
-    Ready { bytes: Vec<u8>, compression: Compression, crc32: u32, size: u64 },
+    Ready { bytes: Vec<u8>, compression: ZipCompression, crc32: u32, size: u64 },
     /// Deflated again while they are written.
     Streamed { path: &'a PathBuf, expected: Deflated },
 }
 
 /// Prepares entries, side by side where that is worth waking other threads for: most batches are copied as they lie.
-fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a Entry)]) -> Result<Vec<Prepared<'a>>, ArchiveError> {
-    let is_copied = |entry: &Entry| matches!(entry.content, Content::Archived { .. });
+fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a TreeEntry)]) -> Result<Vec<PreparedEntry<'a>>, ArchiveError> {
+    let is_copied = |entry: &TreeEntry| matches!(entry.content, FileContent::Archived { .. });
     if batch.iter().filter(|(_, entry)| !is_copied(entry)).count() > 1 {
         batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
     } else {
@@ -70,11 +71,11 @@ fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a Entry)]) -> Result<Vec<Prepared
     }
 }
 
-fn prepare<'a>(entry: &TreePath, content: &'a Content) -> Result<Prepared<'a>, ArchiveError> {
+fn prepare<'a>(entry: &TreePath, content: &'a FileContent) -> Result<PreparedEntry<'a>, ArchiveError> {
     match content {
-        Content::Archived { archive, extent } => Ok(Prepared::Copied { archive, extent }),
-        Content::Bytes(bytes) => Ok(deflated(bytes)),
-        Content::File { path, .. } => {
+        FileContent::Archived { archive, extent } => Ok(PreparedEntry::Copied { archive, extent }),
+        FileContent::Bytes(bytes) => Ok(deflated(bytes)),
+        FileContent::File { path, .. } => {
             let failed = |source| ArchiveError::Read { path: path.clone(), entry: entry.clone(), source };
             let mut file = File::open(path).map_err(failed)?;
             if file.metadata().map_err(failed)?.len() <= IN_MEMORY {
@@ -83,46 +84,48 @@ fn prepare<'a>(entry: &TreePath, content: &'a Content) -> Result<Prepared<'a>, A
                 return Ok(deflated(&bytes));
             }
             let expected = deflate::deflate(&mut file, &mut io::sink()).map_err(failed)?;
-            Ok(Prepared::Streamed { path, expected })
+            Ok(PreparedEntry::Streamed { path, expected })
         }
     }
 }
 
-fn deflated<'a>(bytes: &[u8]) -> Prepared<'a> {
+fn deflated<'a>(bytes: &[u8]) -> PreparedEntry<'a> {
     let mut compressed = Vec::new();
     match deflate::deflate(&mut &bytes[..], &mut compressed) {
-        Ok(deflated) if deflated.compressed_size < deflated.size => Prepared::Ready {
+        Ok(deflated) if deflated.compressed_size < deflated.size => PreparedEntry::Ready {
             bytes: compressed,
-            compression: Compression::Deflated,
+            compression: ZipCompression::Deflated,
             crc32: deflated.crc32,
             size: deflated.size,
         },
         // Between slices and vectors nothing fails; what cannot be deflated is kept as it is all the same.
-        _ => Prepared::Ready {
+        _ => PreparedEntry::Ready {
             bytes: bytes.to_vec(),
-            compression: Compression::Stored,
+            compression: ZipCompression::Stored,
             crc32: crc32fast::hash(bytes),
             size: bytes.len() as u64,
         },
     }
 }
 
-struct Writer<'a> {
-    output: Output,
+struct ZipWriter<'a> {
+    output: OutputFile,
     /// The central directory, which follows the entries.
     directory: Vec<u8>,
-    archives: Archives<'a>,
+    archives: OpenWheels<'a>,
 }
 
-impl<'a> Writer<'a> {
-    fn entry(&mut self, path: &TreePath, entry: &Entry, prepared: Prepared<'a>) -> Result<(), ArchiveError> {
+impl<'a> ZipWriter<'a> {
+    fn entry(&mut self, path: &TreePath, entry: &TreeEntry, prepared: PreparedEntry<'a>) -> Result<(), ArchiveError> {
         let (compression, crc32, size, compressed_size) = match &prepared {
-            Prepared::Copied { extent, .. } => {
+            PreparedEntry::Copied { extent, .. } => {
                 (extent.form.compression(), extent.crc32, extent.size, extent.compressed_size)
             }
-            Prepared::Ready { bytes, compression, crc32, size } => (*compression, *crc32, *size, bytes.len() as u64),
-            Prepared::Streamed { expected, .. } => {
-                (Compression::Deflated, expected.crc32, expected.size, expected.compressed_size)
+            PreparedEntry::Ready { bytes, compression, crc32, size } => {
+                (*compression, *crc32, *size, bytes.len() as u64)
+            }
+            PreparedEntry::Streamed { expected, .. } => {
+                (ZipCompression::Deflated, expected.crc32, expected.size, expected.compressed_size)
             }
         };
         let name = path.as_str();
@@ -130,13 +133,13 @@ impl<'a> Writer<'a> {
             return Err(ArchiveError::NameTooLong { entry: path.clone() });
         }
         let offset = self.output.position();
-        let record = Record { name, mode: entry.access.mode, compression, crc32, size, compressed_size, offset };
+        let record = EntryHeaders { name, mode: entry.access.mode, compression, crc32, size, compressed_size, offset };
         self.output.write(&record.local_header())?;
         record.append_to_directory(&mut self.directory);
         match prepared {
-            Prepared::Copied { archive, extent } => self.copy(path, archive, extent),
-            Prepared::Ready { bytes, .. } => self.output.write(&bytes),
-            Prepared::Streamed { path: file, expected } => self.stream(path, file, expected),
+            PreparedEntry::Copied { archive, extent } => self.copy(path, archive, extent),
+            PreparedEntry::Ready { bytes, .. } => self.output.write(&bytes),
+            PreparedEntry::Streamed { path: file, expected } => self.stream(path, file, expected),
         }
     }
 
@@ -150,7 +153,7 @@ impl<'a> Writer<'a> {
 
     fn stream(&mut self, entry: &TreePath, path: &Path, expected: Deflated) -> Result<(), ArchiveError> {
         let failed = |source| ArchiveError::Read { path: path.to_owned(), entry: entry.clone(), source };
-        let mut sink = Sink { output: &mut self.output, failure: None };
+        let mut sink = OutputSink { output: &mut self.output, failure: None };
         let mut file = File::open(path).map_err(failed)?;
         let deflated = deflate::deflate(&mut file, &mut sink);
         match (sink.failure, deflated) {
@@ -161,7 +164,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn end(mut self, entries: u64) -> Result<Finished, ArchiveError> {
+    fn end(mut self, entries: u64) -> Result<FinishedFile, ArchiveError> {
         let offset = self.output.position();
         self.output.write(&self.directory)?;
         self.output.write(&records::end(entries, self.directory.len() as u64, offset))?;
@@ -170,12 +173,12 @@ impl<'a> Writer<'a> {
 }
 
 /// Passes deflated bytes on to the output, whose error it keeps.
-struct Sink<'a> {
-    output: &'a mut Output,
+struct OutputSink<'a> {
+    output: &'a mut OutputFile,
     failure: Option<ArchiveError>,
 }
 
-impl io::Write for Sink<'_> {
+impl io::Write for OutputSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.output.write(bytes) {
             Ok(()) => Ok(bytes.len()),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::inspect::kind;
 use super::{ArtifactName, ArtifactSettings};
-use crate::contents::difference::{self, Change, Distribution, FileState};
-use crate::contents::{Contents, File, Owner};
+use crate::contents::difference::{self, Change, DistributionState, FileState};
+use crate::contents::{ArtifactContents, EntryOrigin, FileEntry};
 use crate::pipeline::BuildError;
 use crate::report::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
@@ -27,7 +27,7 @@ pub fn diff(
 }
 
 /// Compares what is in two artifacts.
-pub(super) fn compare(before: (String, &Contents), after: (String, &Contents)) -> DiffReport {
+pub(super) fn compare(before: (String, &ArtifactContents), after: (String, &ArtifactContents)) -> DiffReport {
     let difference = difference::compare(before.1, after.1);
     let owners = [owners(after.1), owners(before.1)];
     let file = |change: Change<FileState>| {
@@ -35,9 +35,9 @@ pub(super) fn compare(before: (String, &Contents), after: (String, &Contents)) -
         file(change, owner.map(str::to_owned))
     };
     let (verdict, reasons) = match difference.verdict {
-        difference::Verdict::Identical => (DiffVerdict::Identical, Vec::new()),
-        difference::Verdict::Equal(reasons) => (DiffVerdict::Equal, reasons),
-        difference::Verdict::Different => (DiffVerdict::Different, Vec::new()),
+        difference::Equivalence::Identical => (DiffVerdict::Identical, Vec::new()),
+        difference::Equivalence::Equal(reasons) => (DiffVerdict::Equal, reasons),
+        difference::Equivalence::Different => (DiffVerdict::Different, Vec::new()),
     };
     DiffReport {
         format: FORMAT_VERSION,
@@ -52,16 +52,16 @@ pub(super) fn compare(before: (String, &Contents), after: (String, &Contents)) -
 }
 
 /// Returns the distribution of each file.
-fn owners(contents: &Contents) -> HashMap<&str, Option<&str>> {
-    let owner = |file: &File| match file.owner {
-        Owner::Distribution(index) => contents.distributions.get(index).map(|known| known.name.as_str()),
-        Owner::Application | Owner::Base => None,
+fn owners(contents: &ArtifactContents) -> HashMap<&str, Option<&str>> {
+    let owner = |file: &FileEntry| match file.owner {
+        EntryOrigin::Distribution(index) => contents.distributions.get(index).map(|known| known.name.as_str()),
+        EntryOrigin::Application | EntryOrigin::Base => None,
     };
     let visible = contents.files.iter().filter(|file| !file.is_hidden);
     visible.map(|file| (file.path.as_str(), owner(file))).collect()
 }
 
-fn compared((name, contents): (String, &Contents)) -> ComparedReport {
+fn compared((name, contents): (String, &ArtifactContents)) -> ComparedReport {
     let visible = contents.visible();
     ComparedReport {
         name,
@@ -73,8 +73,8 @@ fn compared((name, contents): (String, &Contents)) -> ComparedReport {
     }
 }
 
-fn distribution(Change { name, before, after }: Change<Distribution>) -> ChangedDistributionReport {
-    let size = |distribution: &Option<Distribution>| distribution.as_ref().map_or(0, |known| known.size);
+fn distribution(Change { name, before, after }: Change<DistributionState>) -> ChangedDistributionReport {
+    let size = |distribution: &Option<DistributionState>| distribution.as_ref().map_or(0, |known| known.size);
     ChangedDistributionReport {
         name,
         size_before: size(&before),

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::contents::ContentsError;
 use crate::digest::Sha256;
-use crate::image::base::{self, Kind};
-use crate::image::{Artifact, Blob, BlobContent};
+use crate::image::base::{self, ManifestKind};
+use crate::image::{Blob, BlobContent, OciArtifact};
 use crate::pipeline::BuildError;
 use crate::registry::{Manifest, Reference, Registry};
 use crate::report::Reporter;
@@ -42,13 +42,13 @@ pub(super) fn documents(
     reference: &Reference,
     fault: &mut dyn FnMut(BuildError) -> Result<(), BuildError>,
     reporter: &dyn Reporter,
-) -> Result<Artifact, BuildError> {
+) -> Result<OciArtifact, BuildError> {
     let found = registry.find(reference)?.ok_or_else(|| BuildError::NoImage(reference.to_string()))?;
     let manifest = registry.manifest(&reference.with_digest(found.digest))?;
     let malformed = malformed(&manifest);
     match base::kind(&manifest.bytes)? {
-        Kind::Manifest => image(registry, reference, manifest, reporter),
-        Kind::Index => {
+        ManifestKind::Manifest => image(registry, reference, manifest, reporter),
+        ManifestKind::Index => {
             let index: Index = serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(error.to_string()))?;
             if index.manifests.len() > MOST_MANIFESTS {
                 return Err(malformed("it refers to more manifests than any index".to_owned()));
@@ -63,8 +63,8 @@ pub(super) fn documents(
                 }
                 // Whatever is no image is carried along, and not looked into.
                 match base::kind(&child.bytes) {
-                    Ok(Kind::Manifest) => image(registry, reference, child, reporter),
-                    _ => Ok(Artifact {
+                    Ok(ManifestKind::Manifest) => image(registry, reference, child, reporter),
+                    _ => Ok(OciArtifact {
                         manifest: blob(child),
                         blobs: Vec::new(),
                         children: Vec::new(),
@@ -79,7 +79,7 @@ pub(super) fn documents(
                     Err(error) => fault(error)?,
                 }
             }
-            Ok(Artifact { manifest: blob(manifest), blobs: Vec::new(), children, referrers: Vec::new() })
+            Ok(OciArtifact { manifest: blob(manifest), blobs: Vec::new(), children, referrers: Vec::new() })
         }
     }
 }
@@ -89,7 +89,7 @@ fn image(
     reference: &Reference,
     manifest: Manifest,
     reporter: &dyn Reporter,
-) -> Result<Artifact, BuildError> {
+) -> Result<OciArtifact, BuildError> {
     let malformed = malformed(&manifest);
     let Image { config, layers } =
         serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(error.to_string()))?;
@@ -115,7 +115,7 @@ fn image(
     for layer in &layers {
         blobs.push(remote(layer)?);
     }
-    Ok(Artifact { manifest: blob(manifest), blobs, children: Vec::new(), referrers: Vec::new() })
+    Ok(OciArtifact { manifest: blob(manifest), blobs, children: Vec::new(), referrers: Vec::new() })
 }
 
 fn blob(manifest: Manifest) -> Blob {

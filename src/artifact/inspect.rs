@@ -6,9 +6,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{ArtifactName, ArtifactSettings};
-use crate::archive::output::Output;
-use crate::contents::{self, Contents, File, FileKind, Form, ImageDescription, Owner, Total, treemap};
-use crate::image::file::ArtifactFile;
+use crate::archive::output::OutputFile;
+use crate::contents::{
+    self, ArtifactContents, DetectedKind, EntryOrigin, FileEntry, FileKind, ImageDescription, OriginTotal, treemap,
+};
+use crate::image::file::ImageFile;
 use crate::pipeline::BuildError;
 use crate::report::{
     ContainerReport, ContentsKind, FORMAT_VERSION, FileReport, InspectReport, LayerOriginReport, OwnerKind,
@@ -21,7 +23,7 @@ pub struct Inspected {
     /// What it is called.
     pub name: ArtifactName,
     /// What is in it.
-    pub contents: Contents,
+    pub contents: ArtifactContents,
 }
 
 /// Reads an artifact.
@@ -45,12 +47,12 @@ impl Inspected {
     pub fn draw(&self, path: &Path) -> Result<(), BuildError> {
         // Where a file lies on this machine is of no meaning to those who are shown the picture.
         let title = match &self.name {
-            ArtifactName::Zip(path) | ArtifactName::File(ArtifactFile { path, .. }) => {
+            ArtifactName::Zip(path) | ArtifactName::File(ImageFile { path, .. }) => {
                 path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
             }
             ArtifactName::Registry(reference) => reference.to_string(),
         };
-        let mut output = Output::create(path)?;
+        let mut output = OutputFile::create(path)?;
         output.write(treemap::page(&self.contents, &title).as_bytes())?;
         output.finish()?.persist()?;
         Ok(())
@@ -59,15 +61,15 @@ impl Inspected {
     /// Reports what is in the artifact, with so many of its files, the largest.
     pub fn report(&self, files: usize) -> InspectReport {
         let contents = &self.contents;
-        let mut largest: Vec<&File> = contents.files.iter().collect();
+        let mut largest: Vec<&FileEntry> = contents.files.iter().collect();
         largest.sort_by_key(|file| (Reverse(file.compressed_size), Reverse(file.size), &file.path, file.layer));
         let layer = |layer: &contents::LayerContents| StackedLayerReport {
             digest: layer.digest.to_string(),
             size: layer.size,
             part: match layer.part {
-                contents::LayerPart::Base => LayerOriginReport::Base,
-                contents::LayerPart::Own => LayerOriginReport::Own,
-                contents::LayerPart::Unknown => LayerOriginReport::Unknown,
+                contents::LayerOrigin::Base => LayerOriginReport::Base,
+                contents::LayerOrigin::Own => LayerOriginReport::Own,
+                contents::LayerOrigin::Unknown => LayerOriginReport::Unknown,
             },
             holds: layer.holds.clone(),
         };
@@ -89,24 +91,24 @@ impl Inspected {
 }
 
 /// Returns what an artifact is, by the name that reports use.
-pub(super) fn kind(form: Form) -> ContentsKind {
+pub(super) fn kind(form: DetectedKind) -> ContentsKind {
     match form {
-        Form::Function => ContentsKind::Function,
-        Form::Layer => ContentsKind::Layer,
-        Form::Image => ContentsKind::Image,
+        DetectedKind::Function => ContentsKind::Function,
+        DetectedKind::Layer => ContentsKind::Layer,
+        DetectedKind::Image => ContentsKind::Image,
     }
 }
 
-fn owner(contents: &Contents, total: &Total) -> OwnerReport {
+fn owner(contents: &ArtifactContents, total: &OriginTotal) -> OwnerReport {
     let distribution = match total.owner {
-        Some(Owner::Distribution(index)) => contents.distributions.get(index),
+        Some(EntryOrigin::Distribution(index)) => contents.distributions.get(index),
         _ => None,
     };
     OwnerReport {
         kind: match total.owner {
-            Some(Owner::Distribution(_)) => OwnerKind::Distribution,
-            Some(Owner::Application) => OwnerKind::Application,
-            Some(Owner::Base) => OwnerKind::Base,
+            Some(EntryOrigin::Distribution(_)) => OwnerKind::Distribution,
+            Some(EntryOrigin::Application) => OwnerKind::Application,
+            Some(EntryOrigin::Base) => OwnerKind::Base,
             None => OwnerKind::Hidden,
         },
         name: distribution.map(|distribution| distribution.name.clone()),
@@ -118,16 +120,16 @@ fn owner(contents: &Contents, total: &Total) -> OwnerReport {
     }
 }
 
-fn report(contents: &Contents, file: &File) -> FileReport {
+fn report(contents: &ArtifactContents, file: &FileEntry) -> FileReport {
     let owner = match file.owner {
         _ if file.is_hidden => "hidden".to_owned(),
-        Owner::Distribution(index) => contents
+        EntryOrigin::Distribution(index) => contents
             .distributions
             .get(index)
             .map(|distribution| format!("{} {}", distribution.name, distribution.version))
             .unwrap_or_default(),
-        Owner::Application => "application".to_owned(),
-        Owner::Base => "base".to_owned(),
+        EntryOrigin::Application => "application".to_owned(),
+        EntryOrigin::Base => "base".to_owned(),
     };
     let link = match &file.kind {
         FileKind::Symlink(target) | FileKind::HardLink(target) => Some(target.clone()),

@@ -16,9 +16,9 @@ pub use inspect::{Inspected, inspect};
 pub use push::push;
 pub use verify::{Project, verify};
 
-use crate::contents::{self, Contents};
-use crate::image::Artifact;
-use crate::image::file::{self, ArtifactFile};
+use crate::contents::{self, ArtifactContents};
+use crate::image::OciArtifact;
+use crate::image::file::{self, ImageFile};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::session::{Session, registry};
@@ -35,7 +35,7 @@ pub enum ArtifactName {
     /// The zip of a function or a Lambda layer.
     Zip(PathBuf),
     /// A layout or an archive.
-    File(ArtifactFile),
+    File(ImageFile),
     /// An image in a registry.
     Registry(Reference),
 }
@@ -53,8 +53,8 @@ impl ArtifactName {
         if path.is_file() && (is_named || is_zip(path)?) {
             return Ok(Self::Zip(path.to_owned()));
         }
-        if path.exists() || text.parse::<ArtifactFile>().is_ok() {
-            return Ok(Self::File(ArtifactFile::find(text)?));
+        if path.exists() || text.parse::<ImageFile>().is_ok() {
+            return Ok(Self::File(ImageFile::find(text)?));
         }
         let is_reference = text.contains([':', '@']) && !text.starts_with(['.', '/']);
         if is_reference { Ok(Self::Registry(text.parse()?)) } else { Err(BuildError::NoArtifact(text.to_owned())) }
@@ -96,7 +96,7 @@ impl ArtifactSettings {
     ///
     /// # Errors
     /// It cannot be read, or is not what its documents say.
-    fn contents(&self, name: &ArtifactName, reporter: &dyn Reporter) -> Result<Contents, BuildError> {
+    fn contents(&self, name: &ArtifactName, reporter: &dyn Reporter) -> Result<ArtifactContents, BuildError> {
         match name {
             ArtifactName::Zip(path) if self.platform.is_some() => Err(BuildError::NoPlatforms(path.clone())),
             ArtifactName::Zip(path) => Ok(contents::read_zip(path)?),
@@ -114,13 +114,13 @@ impl ArtifactSettings {
         }
     }
 
-    fn image(&self, artifact: &Artifact) -> Result<Contents, BuildError> {
+    fn image(&self, artifact: &OciArtifact) -> Result<ArtifactContents, BuildError> {
         let image = contents::image::choose(artifact, self.platform.as_deref())?;
         Ok(contents::image::read(image.artifact, platforms(artifact)?)?)
     }
 }
 
 /// Returns the platforms of an index.
-fn platforms(artifact: &Artifact) -> Result<Vec<String>, BuildError> {
+fn platforms(artifact: &OciArtifact) -> Result<Vec<String>, BuildError> {
     Ok(contents::image::images(artifact)?.into_iter().filter_map(|image| image.platform).collect())
 }

@@ -1,6 +1,6 @@
 //! Pushing what was built before.
 
-use crate::image::file::{self, ArtifactFile};
+use crate::image::file::{self, ImageFile};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::report::report_push;
 use crate::pipeline::session::registry;
@@ -13,7 +13,7 @@ use crate::settings::{Environment, RegistrySettings};
 /// # Errors
 /// The file cannot be read, or a registry refuses; then no tag is set that was not set before.
 pub fn push(
-    artifact: &ArtifactFile,
+    artifact: &ImageFile,
     tags: &[Reference],
     settings: &RegistrySettings,
     environment: &Environment,

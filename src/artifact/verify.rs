@@ -8,11 +8,11 @@ use tempfile::TempDir;
 use super::diff::compare;
 use super::{ArtifactName, ArtifactSettings, fetched};
 use crate::audit::Failures;
-use crate::contents::image::{self as contained, Documents, StatedLayer, images};
-use crate::contents::verify::{self, Aspect, Check, Verified};
-use crate::contents::{Contents, Finding, Form, LayerReading, layer, read_zip};
-use crate::image::file::{self, ArtifactFile, Survey};
-use crate::image::{Artifact, BlobContent};
+use crate::contents::image::{self as contained, ImageDocuments, LayerDescription, images};
+use crate::contents::verify::{self, CheckResult, CheckedAspect, Verification};
+use crate::contents::{ArtifactContents, ArtifactProblem, DetectedKind, ScannedLayer, layer, read_zip};
+use crate::image::file::{self, ImageFile, ImageFileCheck};
+use crate::image::{BlobContent, OciArtifact};
 use crate::pipeline::BuildError;
 use crate::pipeline::ProjectCache;
 use crate::pipeline::image;
@@ -78,13 +78,13 @@ pub fn verify(
 struct Subject {
     /// The digest of the zip, or of what the name of an image stands for: a manifest or an index.
     digest: Option<String>,
-    checks: Vec<Check>,
+    checks: Vec<CheckResult>,
     /// What is in it; of an index, in its first image.
-    contents: Option<Contents>,
+    contents: Option<ArtifactContents>,
 }
 
-fn report(check: Check) -> CheckReport {
-    let finding = |Finding { place, message }| FindingReport { place, message };
+fn report(check: CheckResult) -> CheckReport {
+    let finding = |ArtifactProblem { place, message }| FindingReport { place, message };
     CheckReport {
         name: check.aspect.name().to_owned(),
         covers: check.covers,
@@ -95,17 +95,18 @@ fn report(check: Check) -> CheckReport {
 fn zip(path: &Path) -> Result<Subject, BuildError> {
     // Lambda's limits are the same for every runtime.
     let limit = LambdaProfile::all().map(|profile| profile.limits.unzipped).max().unwrap_or(u64::MAX);
-    let Verified { checks, contents } = verify::zip(path, limit)?;
+    let Verification { checks, contents } = verify::zip(path, limit)?;
     let digest = contents.as_ref().map(|contents| contents.digest.to_string());
     Ok(Subject { digest, checks, contents })
 }
 
-fn in_file(file: &ArtifactFile) -> Result<Subject, BuildError> {
-    let Survey { artifact, faults, strays } = file::survey(file)?;
-    let read = |stated: &StatedLayer| layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
+fn in_file(file: &ImageFile) -> Result<Subject, BuildError> {
+    let ImageFileCheck { artifact, faults, strays } = file::survey(file)?;
+    let read =
+        |stated: &LayerDescription| layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
     let mut subject = of_images(&artifact, faults.iter().map(|fault| said(fault)).collect(), &read)?;
-    let strays = strays.into_iter().map(|name| Finding::at(name, "nothing refers to it"));
-    note(&mut subject.checks, Aspect::Blobs, strays.collect());
+    let strays = strays.into_iter().map(|name| ArtifactProblem::at(name, "nothing refers to it"));
+    note(&mut subject.checks, CheckedAspect::Blobs, strays.collect());
     Ok(subject)
 }
 
@@ -123,7 +124,7 @@ fn in_registry(
     };
     let artifact = fetched::documents(&registry, reference, &mut note, reporter)?;
     let folder = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
-    let read = |stated: &StatedLayer| download(&registry, &folder, stated, reporter);
+    let read = |stated: &LayerDescription| download(&registry, &folder, stated, reporter);
     of_images(&artifact, faults, &read)
 }
 
@@ -131,9 +132,9 @@ fn in_registry(
 fn download(
     registry: &Registry,
     folder: &TempDir,
-    stated: &StatedLayer,
+    stated: &LayerDescription,
     reporter: &dyn Reporter,
-) -> Result<LayerReading, String> {
+) -> Result<ScannedLayer, String> {
     let BlobContent::Registry { repository } = &stated.blob.content else {
         return layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
     };
@@ -148,16 +149,23 @@ fn download(
 }
 
 /// Verifies an image, or each image of an index.
-fn of_images(artifact: &Artifact, faults: Vec<Finding>, read: &verify::Reader) -> Result<Subject, BuildError> {
+fn of_images(
+    artifact: &OciArtifact,
+    faults: Vec<ArtifactProblem>,
+    read: &verify::LayerReader,
+) -> Result<Subject, BuildError> {
     let images = images(artifact)?;
     let documents = artifact.manifests().len() + images.len();
     let is_whole = faults.is_empty();
-    let mut checks =
-        vec![Check::new(Aspect::Documents, format!("documents: {documents}, each with its digest"), faults)];
+    let mut checks = vec![CheckResult::new(
+        CheckedAspect::Documents,
+        format!("documents: {documents}, each with its digest"),
+        faults,
+    )];
     let mut contents = None;
     for image in &images {
         // What is missing from an image that is not whole was said already.
-        let verified = match Documents::read(image.artifact) {
+        let verified = match ImageDocuments::read(image.artifact) {
             Err(_) if !is_whole => continue,
             _ => verify::image(image.artifact, image.platform.as_deref(), read),
         };
@@ -168,13 +176,13 @@ fn of_images(artifact: &Artifact, faults: Vec<Finding>, read: &verify::Reader) -
     }
     if images.is_empty() && is_whole {
         let message = "the index refers to no image".to_owned();
-        note(&mut checks, Aspect::Documents, vec![Finding { place: None, message }]);
+        note(&mut checks, CheckedAspect::Documents, vec![ArtifactProblem { place: None, message }]);
     }
     Ok(Subject { digest: Some(artifact.manifest.digest.to_string()), checks, contents })
 }
 
 /// Adds a check of one platform to those of the others.
-fn join(checks: &mut Vec<Check>, mut check: Check, platform: Option<&str>) {
+fn join(checks: &mut Vec<CheckResult>, mut check: CheckResult, platform: Option<&str>) {
     if let Some(platform) = platform {
         for finding in &mut check.findings {
             let place = finding.place.take();
@@ -192,14 +200,14 @@ fn join(checks: &mut Vec<Check>, mut check: Check, platform: Option<&str>) {
 }
 
 /// Adds findings to the check of an aspect.
-fn note(checks: &mut [Check], aspect: Aspect, findings: Vec<Finding>) {
+fn note(checks: &mut [CheckResult], aspect: CheckedAspect, findings: Vec<ArtifactProblem>) {
     if let Some(check) = checks.iter_mut().find(|check| check.aspect == aspect) {
         check.findings.extend(findings);
     }
 }
 
 /// Returns what an error says, with its causes.
-fn said(error: &dyn std::error::Error) -> Finding {
+fn said(error: &dyn std::error::Error) -> ArtifactProblem {
     let mut message = error.to_string();
     let causes = std::iter::successors(error.source(), |error| (*error).source());
     for cause in causes.map(ToString::to_string) {
@@ -207,7 +215,7 @@ fn said(error: &dyn std::error::Error) -> Finding {
             message = format!("{message}: {cause}");
         }
     }
-    Finding { place: None, message }
+    ArtifactProblem { place: None, message }
 }
 
 /// Builds the artifact again in a temporary folder, which audits it, and compares. What the audits find is no reason not
@@ -217,7 +225,7 @@ fn rebuild(
     subject: &Subject,
     mut project: Project,
     reporter: &dyn Reporter,
-) -> Result<(Vec<Check>, Option<DiffReport>), BuildError> {
+) -> Result<(Vec<CheckResult>, Option<DiffReport>), BuildError> {
     let folder = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
     let build = |project: &Project| match project.clone() {
         Project::Lambda(settings) => of_lambda(name, subject, *settings, folder.path(), reporter),
@@ -234,9 +242,10 @@ fn rebuild(
     }?;
     let mut checks = Vec::new();
     if !project.audit().skip || !failures.is_empty() {
-        checks.push(Check::new(Aspect::Audits, "modules and shared libraries", failures));
+        checks.push(CheckResult::new(CheckedAspect::Audits, "modules and shared libraries", failures));
     }
-    let mut check = |findings| checks.push(Check::new(Aspect::Rebuild, "the project, built again", findings));
+    let mut check =
+        |findings| checks.push(CheckResult::new(CheckedAspect::Rebuild, "the project, built again", findings));
     if subject.digest.as_ref() == Some(&again.digest) {
         check(Vec::new());
         return Ok((checks, None));
@@ -250,7 +259,7 @@ fn rebuild(
         None => None,
     };
     let message = format!("the project gives {}", again.digest);
-    check(vec![Finding { place: None, message }]);
+    check(vec![ArtifactProblem { place: None, message }]);
     Ok((checks, difference))
 }
 
@@ -261,7 +270,7 @@ struct Again {
 }
 
 impl Again {
-    fn contents(&self, platform: Option<&str>) -> Result<Contents, BuildError> {
+    fn contents(&self, platform: Option<&str>) -> Result<ArtifactContents, BuildError> {
         match &self.name {
             ArtifactName::Zip(path) => Ok(read_zip(path)?),
             ArtifactName::File(file) => {
@@ -284,7 +293,7 @@ fn of_lambda(
     let mut earlier: Vec<PathBuf> = settings.output.iter().chain(&settings.layer).cloned().collect();
     earlier.extend(path_of(name));
     leave_out(&mut settings.common, &earlier);
-    let is_layer = subject.contents.as_ref().is_some_and(|contents| contents.form == Form::Layer);
+    let is_layer = subject.contents.as_ref().is_some_and(|contents| contents.form == DetectedKind::Layer);
     let function = folder.join("function.zip");
     let layer = settings.layer.as_ref().map(|_| folder.join("layer.zip"));
     let path = match &layer {
@@ -307,7 +316,7 @@ fn of_image(
     let mut earlier: Vec<PathBuf> = settings.outputs.iter().map(|output| output.path.clone()).collect();
     earlier.extend(path_of(name));
     leave_out(&mut settings.common, &earlier);
-    let layout = ArtifactFile { form: file::Form::Layout, path: folder.join("layout"), choice: None };
+    let layout = ImageFile { form: file::ImageFormat::Layout, path: folder.join("layout"), choice: None };
     settings.outputs = vec![layout.clone()];
     (settings.push, settings.allow_oversize) = (false, true);
     let report = image(&settings, &ProjectCache::default(), reporter)?;
@@ -316,7 +325,7 @@ fn of_image(
 
 fn path_of(name: &ArtifactName) -> Option<PathBuf> {
     match name {
-        ArtifactName::Zip(path) | ArtifactName::File(ArtifactFile { path, .. }) => Some(path.clone()),
+        ArtifactName::Zip(path) | ArtifactName::File(ImageFile { path, .. }) => Some(path.clone()),
         ArtifactName::Registry(_) => None,
     }
 }

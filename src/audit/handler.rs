@@ -13,7 +13,7 @@ use super::module::{Binding, More, Names};
 use super::search::{self, Located, module_name};
 use crate::hints::{Hints, did_you_mean, similarity};
 use crate::platform::PythonVersion;
-use crate::tree::{FileTree, Origin};
+use crate::tree::{FileOrigin, FileTree};
 
 /// The largest module that is read, in bytes; a larger one is taken to be right.
 const READ_LIMIT: u64 = 4 << 20;
@@ -245,7 +245,7 @@ pub fn check(
     handler: &Handler,
     roots: &[Root<'_>],
     python: PythonVersion,
-    is_own: impl Fn(&Origin) -> bool,
+    is_own: impl Fn(&FileOrigin) -> bool,
 ) -> Result<Found, HandlerError> {
     let similar = || near_misses(handler, roots, python, &is_own);
     let (path, entry) = match search::locate(handler.components(), roots, python) {
@@ -287,7 +287,7 @@ fn near_misses(
     handler: &Handler,
     roots: &[Root<'_>],
     python: PythonVersion,
-    is_own: &dyn Fn(&Origin) -> bool,
+    is_own: &dyn Fn(&FileOrigin) -> bool,
 ) -> Vec<String> {
     let wanted = handler.module();
     let mut candidates: BTreeMap<String, f64> = BTreeMap::new();

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::elf::{self, Elf, Machine, MalformedElf, Role, Versions};
 use crate::name::DistributionName;
 use crate::platform::{Architecture, Glibc, Libstdcxx};
-use crate::tree::Origin;
+use crate::tree::FileOrigin;
 use linker::{Linker, Place};
 
 pub use finding::{LibraryFinding, Misfit};
@@ -35,7 +35,7 @@ pub struct Binary {
 #[derive(Debug, Clone)]
 pub struct Owner {
     /// The distribution, or the application.
-    pub origin: Origin,
+    pub origin: FileOrigin,
     /// What it promises.
     pub promise: Promise,
     /// The distributions that it requires, and therefore may import first.
@@ -220,8 +220,8 @@ impl Audit<'_> {
     /// Returns whether who brings a file imports another distribution, so that its libraries are open before the file is.
     fn is_imported_first(&self, owner: usize, other: usize) -> bool {
         match &self.owners[other].origin {
-            Origin::Distribution(other) => self.owners[owner].requires.contains(&other.name),
-            Origin::Application => false,
+            FileOrigin::Distribution(other) => self.owners[owner].requires.contains(&other.name),
+            FileOrigin::Application => false,
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::handler::Root;
 use crate::platform::PythonVersion;
-use crate::tree::{Entry, FileTree};
+use crate::tree::{FileTree, TreeEntry};
 
 /// A folder that modules are looked for in; an empty path is the tree's root.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(super) struct Folder<'a> {
 pub(super) struct File<'a> {
     pub(super) tree: &'a FileTree,
     pub(super) path: &'a str,
-    pub(super) entry: &'a Entry,
+    pub(super) entry: &'a TreeEntry,
 }
 
 /// What a module's name leads to.

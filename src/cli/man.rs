@@ -10,7 +10,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::error::CliError;
 use super::help;
 use crate::archive::ArchiveError;
-use crate::archive::output::{Finished, Output};
+use crate::archive::output::{FinishedFile, OutputFile};
 
 /// The source of the pages, which their last line names.
 const VERSION: &str = concat!("pybundle ", env!("CARGO_PKG_VERSION"));
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &ManArguments) -> Result<(), CliError> {
     let mut commands = Vec::new();
     collect(&root, &mut commands);
     let pages = commands.into_iter().map(|command| page(command, &arguments.directory));
-    let pages: Vec<Finished> = pages.collect::<Result<_, _>>()?;
+    let pages: Vec<FinishedFile> = pages.collect::<Result<_, _>>()?;
     for page in pages {
         page.persist()?;
     }
@@ -53,13 +53,13 @@ fn collect<'a>(command: &'a Command, commands: &mut Vec<&'a Command>) {
 }
 
 /// Writes the page of a command to a temporary file.
-fn page(command: &Command, directory: &Path) -> Result<Finished, ArchiveError> {
+fn page(command: &Command, directory: &Path) -> Result<FinishedFile, ArchiveError> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     let man = Man::new(command.clone()).title(name.to_uppercase()).source(VERSION).manual("pybundle").date(NO_DATE);
     let path = directory.join(man.get_filename());
     let mut text = Vec::new();
     render(&man, command, &mut text).map_err(|source| ArchiveError::Write { path: path.clone(), source })?;
-    let mut output = Output::create(&path)?;
+    let mut output = OutputFile::create(&path)?;
     output.write(&text)?;
     output.finish()
 }

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
 use crate::artifact;
-use crate::image::file::ArtifactFile;
+use crate::image::file::ImageFile;
 use crate::options::RegistryAccessOptions;
 use crate::pipeline::BuildError;
 use crate::registry::Reference;
@@ -31,7 +31,7 @@ pub(crate) struct PushArguments {
 /// # Errors
 /// See [`build::push`].
 pub(crate) fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
-    let artifact = ArtifactFile::find(&arguments.artifact).map_err(BuildError::from)?;
+    let artifact = ImageFile::find(&arguments.artifact).map_err(BuildError::from)?;
     let settings = arguments.registry.into();
     let progress = ProgressReporter::new(printer);
     let report = artifact::push(&artifact, &arguments.references, &settings, &environment::read(), &progress)?;

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Contents, File, FileKind, Form, Owner};
+use super::{ArtifactContents, DetectedKind, EntryOrigin, FileEntry, FileKind};
 use crate::digest::Sha256;
 
 /// What differs between two artifacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// How equal they are.
-    pub verdict: Verdict,
+    pub verdict: Equivalence,
     /// The distributions that differ, ordered by name.
-    pub distributions: Vec<Change<Distribution>>,
+    pub distributions: Vec<Change<DistributionState>>,
     /// The files that differ, ordered by path.
     pub files: Vec<Change<FileState>>,
     /// The properties of images that differ, ordered by name.
@@ -22,7 +22,7 @@ pub struct Difference {
 
 /// How equal two artifacts are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Equivalence {
     /// They are the same bytes.
     Identical,
     /// The same files and properties, in other bytes, for these reasons.
@@ -44,7 +44,7 @@ pub struct Change<T> {
 
 /// A distribution in one artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Distribution {
+pub struct DistributionState {
     /// The version; of several, all.
     pub version: String,
     /// The size of its files, in bytes.
@@ -67,9 +67,9 @@ pub struct FileState {
 }
 
 /// Compares two artifacts.
-pub fn compare(before: &Contents, after: &Contents) -> Difference {
-    if (before.form == Form::Image) == (after.form == Form::Image) && before.digest == after.digest {
-        let verdict = Verdict::Identical;
+pub fn compare(before: &ArtifactContents, after: &ArtifactContents) -> Difference {
+    if (before.form == DetectedKind::Image) == (after.form == DetectedKind::Image) && before.digest == after.digest {
+        let verdict = Equivalence::Identical;
         return Difference { verdict, distributions: Vec::new(), files: Vec::new(), properties: Vec::new() };
     }
     let distributions: Vec<_> = changes(&distributions(before), &distributions(after))
@@ -79,7 +79,7 @@ pub fn compare(before: &Contents, after: &Contents) -> Difference {
     let files = changes(&files(before), &files(after));
     let properties = changes(&properties(before), &properties(after));
     let is_equal = distributions.is_empty() && files.is_empty() && properties.is_empty();
-    let verdict = if is_equal { Verdict::Equal(reasons(before, after)) } else { Verdict::Different };
+    let verdict = if is_equal { Equivalence::Equal(reasons(before, after)) } else { Equivalence::Different };
     Difference { verdict, distributions, files, properties }
 }
 
@@ -95,15 +95,15 @@ fn changes<T: Clone + PartialEq>(before: &BTreeMap<String, T>, after: &BTreeMap<
     changed.map(change).collect()
 }
 
-fn version(distribution: &Option<Distribution>) -> Option<&String> {
+fn version(distribution: &Option<DistributionState>) -> Option<&String> {
     distribution.as_ref().map(|distribution| &distribution.version)
 }
 
 /// Returns the distributions by name.
-fn distributions(contents: &Contents) -> BTreeMap<String, Distribution> {
-    let mut found: BTreeMap<String, Distribution> = BTreeMap::new();
+fn distributions(contents: &ArtifactContents) -> BTreeMap<String, DistributionState> {
+    let mut found: BTreeMap<String, DistributionState> = BTreeMap::new();
     for (index, distribution) in contents.distributions.iter().enumerate() {
-        let own = contents.files.iter().filter(|file| file.owner == Owner::Distribution(index));
+        let own = contents.files.iter().filter(|file| file.owner == EntryOrigin::Distribution(index));
         let size = own.map(|file| file.size).sum();
         let entry = found.entry(distribution.name.clone());
         entry
@@ -111,13 +111,13 @@ fn distributions(contents: &Contents) -> BTreeMap<String, Distribution> {
                 known.version = format!("{}, {}", known.version, distribution.version);
                 known.size += size;
             })
-            .or_insert_with(|| Distribution { version: distribution.version.clone(), size });
+            .or_insert_with(|| DistributionState { version: distribution.version.clone(), size });
     }
     found
 }
 
-fn files(contents: &Contents) -> BTreeMap<String, FileState> {
-    let state = |file: &File| FileState {
+fn files(contents: &ArtifactContents) -> BTreeMap<String, FileState> {
+    let state = |file: &FileEntry| FileState {
         size: file.size,
         mode: file.mode,
         ids: file.ids,
@@ -128,7 +128,7 @@ fn files(contents: &Contents) -> BTreeMap<String, FileState> {
 }
 
 /// Returns what an image says of itself, each thing by a name: what its files are is left out, and when it was made.
-fn properties(contents: &Contents) -> BTreeMap<String, String> {
+fn properties(contents: &ArtifactContents) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let Some(image) = &contents.image else { return found };
     for (key, value) in image.configuration.as_object().into_iter().flatten() {
@@ -172,18 +172,18 @@ fn text(value: &Value) -> String {
 }
 
 /// Returns why artifacts of equal contents are not the same bytes.
-fn reasons(before: &Contents, after: &Contents) -> Vec<&'static str> {
-    let paths = |contents: &Contents| contents.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
-    let times = |contents: &Contents| contents.visible().values().map(|file| file.time).collect::<Vec<_>>();
-    let packed = |contents: &Contents| {
+fn reasons(before: &ArtifactContents, after: &ArtifactContents) -> Vec<&'static str> {
+    let paths = |contents: &ArtifactContents| contents.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+    let times = |contents: &ArtifactContents| contents.visible().values().map(|file| file.time).collect::<Vec<_>>();
+    let packed = |contents: &ArtifactContents| {
         let visible = contents.visible();
         visible.values().map(|file| (file.method, file.compressed_size)).collect::<Vec<_>>()
     };
-    let layers = |contents: &Contents| {
+    let layers = |contents: &ArtifactContents| {
         let visible = contents.visible();
         visible.values().map(|file| file.layer).collect::<Vec<_>>()
     };
-    let created = |contents: &Contents| {
+    let created = |contents: &ArtifactContents| {
         contents.image.as_ref().map(|image| {
             let of = |key: &str| image.configuration[key].to_string();
             (of("created"), of("history"))

@@ -11,20 +11,23 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::layer::{self, LayerReading, Member, MemberKind};
-use super::{Contents, ContentsError, File, Form, ImageDescription, LayerContents, LayerPart, Owner, owners};
+use super::layer::{self, LayerMember, LayerMemberKind, ScannedLayer};
+use super::{
+    ArtifactContents, ContentsError, DetectedKind, EntryOrigin, FileEntry, ImageDescription, LayerContents,
+    LayerOrigin, owners,
+};
 use crate::digest::Sha256;
-use crate::image::base::{self, Kind};
-use crate::image::{Artifact, Blob, BlobError};
+use crate::image::base::{self, ManifestKind};
+use crate::image::{Blob, BlobError, OciArtifact};
 
 /// Who made a layer, as pybundle writes it into the history.
 const OWN: &str = "pybundle";
 
 /// An image of an index, or an image by itself.
 #[derive(Debug, Clone)]
-pub struct Candidate<'a> {
+pub struct ImageCandidate<'a> {
     /// The manifest, and what it refers to.
-    pub artifact: &'a Artifact,
+    pub artifact: &'a OciArtifact,
     /// The platform that the index states; none if there is no index, or it states none.
     pub platform: Option<String>,
 }
@@ -33,26 +36,27 @@ pub struct Candidate<'a> {
 ///
 /// # Errors
 /// A document is malformed.
-pub fn images(artifact: &Artifact) -> Result<Vec<Candidate<'_>>, ContentsError> {
+pub fn images(artifact: &OciArtifact) -> Result<Vec<ImageCandidate<'_>>, ContentsError> {
     #[derive(Deserialize)]
-    struct Index {
+    struct IndexManifests {
         manifests: Vec<Descriptor>,
     }
     let bytes = document(&artifact.manifest)?;
     let malformed =
         |reason: String| ContentsError::Document { document: "manifest", digest: artifact.manifest.digest, reason };
     match base::kind(&bytes).map_err(|error| malformed(error.to_string()))? {
-        Kind::Manifest => Ok(vec![Candidate { artifact, platform: None }]),
-        Kind::Index => {
-            let index: Index = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
-            let children: HashMap<String, &Artifact> =
+        ManifestKind::Manifest => Ok(vec![ImageCandidate { artifact, platform: None }]),
+        ManifestKind::Index => {
+            let index: IndexManifests = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+            let children: HashMap<String, &OciArtifact> =
                 artifact.children.iter().map(|child| (child.manifest.digest.to_string(), child)).collect();
             let images = index.manifests.iter().filter_map(|descriptor| {
                 let artifact = children.get(descriptor.digest().as_ref())?;
                 // An attestation's platform is unknown, and it is no image.
                 let platform = descriptor.platform().as_ref().map(displayed);
                 let is_image = artifact.children.is_empty() && !artifact.blobs.is_empty();
-                (is_image && platform.as_deref() != Some("unknown/unknown")).then_some(Candidate { artifact, platform })
+                (is_image && platform.as_deref() != Some("unknown/unknown"))
+                    .then_some(ImageCandidate { artifact, platform })
             });
             Ok(images.collect())
         }
@@ -63,16 +67,16 @@ pub fn images(artifact: &Artifact) -> Result<Vec<Candidate<'_>>, ContentsError> 
 ///
 /// # Errors
 /// There is none, or a document is malformed.
-pub fn choose<'a>(artifact: &'a Artifact, platform: Option<&str>) -> Result<Candidate<'a>, ContentsError> {
+pub fn choose<'a>(artifact: &'a OciArtifact, platform: Option<&str>) -> Result<ImageCandidate<'a>, ContentsError> {
     let images = images(artifact)?;
     let is_wanted = |stated: &str| {
         platform.is_none_or(|wanted| {
             stated == wanted || stated.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'))
         })
     };
-    let platform_of = |candidate: &Candidate| match &candidate.platform {
+    let platform_of = |candidate: &ImageCandidate| match &candidate.platform {
         Some(platform) => Some(platform.clone()),
-        None => Documents::read(candidate.artifact).ok().map(|documents| documents.platform()),
+        None => ImageDocuments::read(candidate.artifact).ok().map(|documents| documents.platform()),
     };
     let available: Vec<Option<String>> = images.iter().map(platform_of).collect();
     let found = available.iter().position(|stated| stated.as_deref().is_none_or(is_wanted));
@@ -92,7 +96,7 @@ fn displayed(platform: &Platform) -> String {
 
 /// The documents of an image.
 #[derive(Debug, Clone)]
-pub struct Documents {
+pub struct ImageDocuments {
     /// The manifest as it lies in the artifact.
     pub manifest: Value,
     /// The configuration.
@@ -100,12 +104,12 @@ pub struct Documents {
     /// The size of both, in bytes.
     pub size: u64,
     /// The layers that the manifest refers to, the lowest first.
-    pub layers: Vec<StatedLayer>,
+    pub layers: Vec<LayerDescription>,
 }
 
 /// A layer, and what the documents say of it.
 #[derive(Debug, Clone)]
-pub struct StatedLayer {
+pub struct LayerDescription {
     /// The layer as it is stored.
     pub blob: Blob,
     /// The digest of its uncompressed bytes, if the configuration states one.
@@ -113,42 +117,42 @@ pub struct StatedLayer {
     /// What is in it.
     pub holds: String,
     /// Whose it is.
-    pub part: LayerPart,
+    pub part: LayerOrigin,
 }
 
-impl StatedLayer {
+impl LayerDescription {
     /// Returns whether pybundle made it.
     pub fn is_own(&self) -> bool {
-        self.part == LayerPart::Own
+        self.part == LayerOrigin::Own
     }
 }
 
 /// The parts of a manifest that say what belongs to the image.
 #[derive(Deserialize)]
-struct Manifest {
+struct ManifestLayers {
     layers: Vec<Descriptor>,
 }
 
 /// A step of the history.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Step {
+struct HistoryStep {
     created_by: Option<String>,
     comment: Option<String>,
     empty_layer: bool,
 }
 
-impl Documents {
+impl ImageDocuments {
     /// Reads the documents of an image, whose digests were verified when the artifact was opened.
     ///
     /// # Errors
     /// One is malformed, or a blob is not there.
-    pub fn read(image: &Artifact) -> Result<Self, ContentsError> {
+    pub fn read(image: &OciArtifact) -> Result<Self, ContentsError> {
         let manifest = document(&image.manifest)?;
         let malformed = |document, digest| {
             move |error: serde_json::Error| ContentsError::Document { document, digest, reason: error.to_string() }
         };
-        let parsed: Manifest =
+        let parsed: ManifestLayers =
             serde_json::from_slice(&manifest).map_err(malformed("manifest", image.manifest.digest))?;
         let value: Value = serde_json::from_slice(&manifest).map_err(malformed("manifest", image.manifest.digest))?;
         let stated = value["config"]["digest"].as_str().unwrap_or_default();
@@ -162,28 +166,28 @@ impl Documents {
         let config = document(config_blob)?;
         let configuration: Value =
             serde_json::from_slice(&config).map_err(malformed("configuration", config_blob.digest))?;
-        let steps: Vec<Step> = match configuration.get("history") {
+        let steps: Vec<HistoryStep> = match configuration.get("history") {
             None | Some(Value::Null) => Vec::new(),
             Some(history) => {
                 serde_json::from_value(history.clone()).map_err(malformed("configuration", config_blob.digest))?
             }
         };
-        let steps: Vec<&Step> = steps.iter().filter(|step| !step.empty_layer).collect();
+        let steps: Vec<&HistoryStep> = steps.iter().filter(|step| !step.empty_layer).collect();
         let counts = steps.len() == parsed.layers.len();
-        let is_own = |step: &&Step| step.created_by.as_deref() == Some(OWN);
+        let is_own = |step: &&HistoryStep| step.created_by.as_deref() == Some(OWN);
         let first = steps.iter().position(is_own).filter(|_| counts);
         let layers = parsed.layers.iter().enumerate().map(|(index, descriptor)| {
             let digest = descriptor.digest().as_ref();
             let blob = Blob::clone(blobs.get(digest).ok_or_else(|| missing(digest))?);
             let step = steps.get(index).filter(|_| counts);
             let part = match first {
-                Some(first) if index < first => LayerPart::Base,
-                Some(_) if step.is_some_and(is_own) => LayerPart::Own,
-                _ => LayerPart::Unknown,
+                Some(first) if index < first => LayerOrigin::Base,
+                Some(_) if step.is_some_and(is_own) => LayerOrigin::Own,
+                _ => LayerOrigin::Unknown,
             };
             let said = step.and_then(|step| step.comment.clone().filter(|_| is_own(step)).or(step.created_by.clone()));
             let diff_id = configuration["rootfs"]["diff_ids"][index].as_str().map(str::to_owned);
-            Ok(StatedLayer { blob, diff_id, holds: said.unwrap_or_default(), part })
+            Ok(LayerDescription { blob, diff_id, holds: said.unwrap_or_default(), part })
         });
         let layers = layers.collect::<Result<_, ContentsError>>()?;
         let size = (manifest.len() + config.len()) as u64;
@@ -216,8 +220,8 @@ fn document(blob: &Blob) -> Result<Vec<u8>, ContentsError> {
 ///
 /// # Errors
 /// A document is malformed; a layer cannot be read, or is not what its digest and diff ID say.
-pub fn read(image: &Artifact, platforms: Vec<String>) -> Result<Contents, ContentsError> {
-    let documents = Documents::read(image)?;
+pub fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<ArtifactContents, ContentsError> {
+    let documents = ImageDocuments::read(image)?;
     let readings: Vec<_> = documents.layers.par_iter().map(|stated| read_layer(stated, false)).collect();
     let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (stated, reading) in documents.layers.iter().zip(&readings) {
@@ -239,8 +243,8 @@ pub fn read(image: &Artifact, platforms: Vec<String>) -> Result<Contents, Conten
 }
 
 /// Reads a layer.
-pub(super) fn read_layer(stated: &StatedLayer, compare: bool) -> Result<LayerReading, ContentsError> {
-    let is_own = compare && stated.part == LayerPart::Own;
+pub(super) fn read_layer(stated: &LayerDescription, compare: bool) -> Result<ScannedLayer, ContentsError> {
+    let is_own = compare && stated.part == LayerOrigin::Own;
     let failed = |source: io::Error| {
         let digest = stated.blob.digest;
         match &stated.blob.content {
@@ -256,22 +260,22 @@ pub(super) fn read_layer(stated: &StatedLayer, compare: bool) -> Result<LayerRea
 /// Lays layers one upon another.
 pub(super) fn merge(
     digest: Sha256,
-    documents: &Documents,
-    readings: Vec<LayerReading>,
+    documents: &ImageDocuments,
+    readings: Vec<ScannedLayer>,
     platforms: Vec<String>,
-) -> Contents {
-    let mut merged = Merged::default();
+) -> ArtifactContents {
+    let mut merged = MergedLayers::default();
     for (index, reading) in readings.into_iter().enumerate() {
         merged.layer(index, reading);
     }
-    let Merged { mut files, records, visible } = merged;
+    let MergedLayers { mut files, records, visible } = merged;
     let records =
         records.into_iter().filter(|((path, layer), _)| visible.get(path).is_some_and(|at| files[*at].layer == *layer));
     let records = records.map(|((path, _), record)| (path, record)).collect();
-    let parts: Vec<LayerPart> = documents.layers.iter().map(|stated| stated.part).collect();
-    let otherwise = |file: &File| match parts.get(file.layer) {
-        Some(LayerPart::Own) => Owner::Application,
-        _ => Owner::Base,
+    let parts: Vec<LayerOrigin> = documents.layers.iter().map(|stated| stated.part).collect();
+    let otherwise = |file: &FileEntry| match parts.get(file.layer) {
+        Some(LayerOrigin::Own) => EntryOrigin::Application,
+        _ => EntryOrigin::Base,
     };
     let (distributions, records) = owners::assign(&mut files, records, otherwise);
     let layers = documents.layers.iter().map(|stated| LayerContents {
@@ -280,8 +284,8 @@ pub(super) fn merge(
         holds: stated.holds.clone(),
         part: stated.part,
     });
-    Contents {
-        form: Form::Image,
+    ArtifactContents {
+        form: DetectedKind::Image,
         digest,
         size: documents.size + documents.layers.iter().map(|stated| stated.blob.size).sum::<u64>(),
         layers: layers.collect(),
@@ -299,36 +303,36 @@ pub(super) fn merge(
 
 /// Layers that lie upon one another.
 #[derive(Default)]
-struct Merged {
-    files: Vec<File>,
+struct MergedLayers {
+    files: Vec<FileEntry>,
     records: Vec<((String, usize), Vec<u8>)>,
     /// The files that no higher layer hides, by path.
     visible: BTreeMap<String, usize>,
 }
 
-impl Merged {
-    fn layer(&mut self, index: usize, reading: LayerReading) {
+impl MergedLayers {
+    fn layer(&mut self, index: usize, reading: ScannedLayer) {
         let first = self.files.len();
         self.records.extend(reading.records.into_iter().map(|(path, record)| ((path, index), record)));
         for member in reading.members {
             match &member.kind {
                 // A layer hides nothing of its own (layer, whiteouts).
-                MemberKind::Whiteout(path) => self.hide(path, true, first),
-                MemberKind::Opaque(folder) => self.hide(folder, false, first),
-                MemberKind::Folder => self.hide_one(&member.path),
-                MemberKind::File(_) => self.file(index, member),
+                LayerMemberKind::Whiteout(path) => self.hide(path, true, first),
+                LayerMemberKind::Opaque(folder) => self.hide(folder, false, first),
+                LayerMemberKind::Folder => self.hide_one(&member.path),
+                LayerMemberKind::File(_) => self.file(index, member),
             }
         }
     }
 
-    fn file(&mut self, layer: usize, member: Member) {
-        let Member { path, kind, size, compressed_size, mode, ids, time, sha256 } = member;
-        let MemberKind::File(kind) = kind else { return };
+    fn file(&mut self, layer: usize, member: LayerMember) {
+        let LayerMember { path, kind, size, compressed_size, mode, ids, time, sha256 } = member;
+        let LayerMemberKind::File(kind) = kind else { return };
         let below = format!("{path}/");
         self.hide_below(&below, usize::MAX);
         self.hide_one(&path);
         self.visible.insert(path.clone(), self.files.len());
-        self.files.push(File {
+        self.files.push(FileEntry {
             path,
             kind,
             size,
@@ -340,7 +344,7 @@ impl Merged {
             sha256,
             layer,
             is_hidden: false,
-            owner: Owner::Base,
+            owner: EntryOrigin::Base,
         });
     }
 

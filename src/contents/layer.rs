@@ -11,13 +11,13 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use flate2::bufread::MultiGzDecoder;
 use sha2::Digest as _;
 
-use super::measure::{self, Taken};
+use super::measure::{self, MeasuringReader};
 use super::{FileKind, LARGEST_RECORD, owners};
-use crate::allowance::Allowed;
-use crate::archive::tar::{self as written, Kind};
+use crate::allowance::LimitedReader;
+use crate::archive::tar::{self as written, TarMember};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent};
-use crate::tree::{Access, Mode, Owner};
+use crate::tree::{FileAccess, FileMode, FileOwner};
 
 /// The most that the headers of one member may take, in bytes: they are held in memory.
 const MOST_HEADERS: u64 = 1 << 20;
@@ -30,14 +30,14 @@ const BUFFER: usize = 64 << 10;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct ArtifactProblem {
     /// Where: a file, a layer or a document; none for the artifact as a whole. It may be any text.
     pub place: Option<String>,
     /// What is wrong.
     pub message: String,
 }
 
-impl Finding {
+impl ArtifactProblem {
     /// Something that is wrong in one place.
     pub fn at(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self { place: Some(place.into()), message: message.into() }
@@ -46,7 +46,7 @@ impl Finding {
 
 /// What reading a layer has found.
 #[derive(Debug)]
-pub struct LayerReading {
+pub struct ScannedLayer {
     /// The digest of the layer as it is stored.
     pub digest: Sha256,
     /// Its size as it is stored, in bytes.
@@ -56,16 +56,16 @@ pub struct LayerReading {
     /// Why not all of it could be read.
     pub failure: Option<io::Error>,
     /// Where it is not what pybundle writes, if that was asked for.
-    pub findings: Vec<Finding>,
-    pub(super) members: Vec<Member>,
+    pub findings: Vec<ArtifactProblem>,
+    pub(super) members: Vec<LayerMember>,
     pub(super) records: Vec<(String, Vec<u8>)>,
 }
 
 /// A member of a layer.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct LayerMember {
     pub path: String,
-    pub kind: MemberKind,
+    pub kind: LayerMemberKind,
     pub size: u64,
     pub compressed_size: u64,
     pub mode: u32,
@@ -76,7 +76,7 @@ pub(super) struct Member {
 
 /// What a member does.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum MemberKind {
+pub(super) enum LayerMemberKind {
     File(FileKind),
     Folder,
     /// It removes a path of the layers below (layer, whiteouts).
@@ -89,7 +89,7 @@ pub(super) enum MemberKind {
 ///
 /// # Errors
 /// The file cannot be opened. What is wrong with the layer is in the result.
-pub fn read(blob: &Blob, is_own: bool) -> io::Result<LayerReading> {
+pub fn read(blob: &Blob, is_own: bool) -> io::Result<ScannedLayer> {
     let media_type = blob.media_type.to_string();
     match &blob.content {
         BlobContent::File { path, offset } => {
@@ -102,31 +102,36 @@ pub fn read(blob: &Blob, is_own: bool) -> io::Result<LayerReading> {
     }
 }
 
-fn read_from(reader: impl BufRead, media_type: &str, is_own: bool) -> io::Result<LayerReading> {
+fn read_from(reader: impl BufRead, media_type: &str, is_own: bool) -> io::Result<ScannedLayer> {
     let count = Cell::new(0);
-    let mut taken = Taken::new(reader, &count);
-    let tap = Tap::default();
-    let mut walk = Walk { tap: &tap, count: &count, layout: is_own.then(Layout::default), ..Walk::new(&tap, &count) };
+    let mut taken = MeasuringReader::new(reader, &count);
+    let tap = TarRecorder::default();
+    let mut walk = LayerScanner {
+        tap: &tap,
+        count: &count,
+        layout: is_own.then(LayerFormatCheck::default),
+        ..Walk::new(&tap, &count)
+    };
     let failure = walk.compressed(&mut taken, media_type).err();
-    let Walk { mut members, ends, records, layout, .. } = walk;
+    let LayerScanner { mut members, ends, records, layout, .. } = walk;
     let (digest, size) = taken.finish()?;
     for (member, share) in members.iter_mut().filter(|m| m.is_file()).zip(measure::divide(&ends, size)) {
         member.compressed_size = share;
     }
     let diff_id = Sha256(tap.hasher.into_inner().finalize().into());
     let findings = layout.map(|layout| layout.findings).unwrap_or_default();
-    Ok(LayerReading { digest, size, diff_id, failure, findings, members, records })
+    Ok(ScannedLayer { digest, size, diff_id, failure, findings, members, records })
 }
 
-impl Member {
+impl LayerMember {
     fn is_file(&self) -> bool {
-        matches!(self.kind, MemberKind::File(_))
+        matches!(self.kind, LayerMemberKind::File(_))
     }
 }
 
 /// What is seen of the uncompressed bytes besides the tar reader.
 #[derive(Default)]
-struct Tap {
+struct TarRecorder {
     hasher: RefCell<sha2::Sha256>,
     /// The bytes between the content of one member and that of the next, while they are recorded.
     recorded: RefCell<Vec<u8>>,
@@ -134,12 +139,12 @@ struct Tap {
 }
 
 /// A reader of uncompressed bytes that shows them to the tap.
-struct Tapped<'a> {
+struct RecordingReader<'a> {
     inner: Box<dyn Read + 'a>,
-    tap: &'a Tap,
+    tap: &'a TarRecorder,
 }
 
-impl Read for Tapped<'_> {
+impl Read for RecordingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.tap.hasher.borrow_mut().update(&buffer[..length]);
@@ -151,20 +156,20 @@ impl Read for Tapped<'_> {
 }
 
 /// The way through a layer.
-struct Walk<'a> {
-    tap: &'a Tap,
+struct LayerScanner<'a> {
+    tap: &'a TarRecorder,
     count: &'a Cell<u64>,
-    members: Vec<Member>,
+    members: Vec<LayerMember>,
     /// For each file, how many compressed bytes had been taken when it ended, and its size.
     ends: Vec<(u64, u64)>,
     records: Vec<(String, Vec<u8>)>,
-    layout: Option<Layout>,
+    layout: Option<LayerFormatCheck>,
     /// How many bytes the paths so far take.
     paths: usize,
 }
 
-impl<'a> Walk<'a> {
-    fn new(tap: &'a Tap, count: &'a Cell<u64>) -> Self {
+impl<'a> LayerScanner<'a> {
+    fn new(tap: &'a TarRecorder, count: &'a Cell<u64>) -> Self {
         Self { tap, count, members: Vec::new(), ends: Vec::new(), records: Vec::new(), layout: None, paths: 0 }
     }
 
@@ -176,12 +181,12 @@ impl<'a> Walk<'a> {
             _ => return Err(invalid(format!("`{}` is no media type of a layer", media_type.escape_debug()))),
         };
         let tap = self.tap;
-        self.tar(Tapped { inner, tap })
+        self.tar(RecordingReader { inner, tap })
     }
 
-    fn tar(&mut self, tapped: Tapped<'_>) -> io::Result<()> {
+    fn tar(&mut self, tapped: RecordingReader<'_>) -> io::Result<()> {
         let allowance = Cell::new(MOST_HEADERS);
-        let mut archive = tar::Archive::new(Allowed { inner: tapped, allowance: &allowance });
+        let mut archive = tar::Archive::new(LimitedReader { inner: tapped, allowance: &allowance });
         self.tap.is_recording.set(self.layout.is_some());
         for entry in archive.entries()? {
             let mut entry = entry?;
@@ -210,9 +215,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn member(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<Member> {
+    fn member(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<LayerMember> {
         let path = relative(&entry.path_bytes());
-        self.paths += path.len() + size_of::<Member>();
+        self.paths += path.len() + size_of::<LayerMember>();
         if self.paths > MOST_PATHS {
             return Err(invalid("it has more files than any image".to_owned()));
         }
@@ -223,24 +228,24 @@ impl<'a> Walk<'a> {
         let entry_type = header.entry_type();
         let target = entry.link_name_bytes().map(|target| text(&target)).unwrap_or_default();
         let kind = match (entry_type, whiteout(&path)) {
-            (entry_type, None) if entry_type.is_dir() => MemberKind::Folder,
+            (entry_type, None) if entry_type.is_dir() => LayerMemberKind::Folder,
             (_, Some(kind)) => kind,
-            (entry_type, None) if entry_type.is_symlink() => MemberKind::File(FileKind::Symlink(target)),
+            (entry_type, None) if entry_type.is_symlink() => LayerMemberKind::File(FileKind::Symlink(target)),
             (entry_type, None) if entry_type.is_hard_link() => {
-                MemberKind::File(FileKind::HardLink(relative_link(&target)))
+                LayerMemberKind::File(FileKind::HardLink(relative_link(&target)))
             }
             (entry_type, None) if entry_type.is_file() || entry_type.is_gnu_sparse() || entry_type.is_contiguous() => {
-                MemberKind::File(FileKind::Regular)
+                LayerMemberKind::File(FileKind::Regular)
             }
-            _ => MemberKind::File(FileKind::Special),
+            _ => LayerMemberKind::File(FileKind::Special),
         };
         let (sha256, size) = match &kind {
-            MemberKind::File(FileKind::Symlink(target) | FileKind::HardLink(target)) => {
+            LayerMemberKind::File(FileKind::Symlink(target) | FileKind::HardLink(target)) => {
                 (Sha256::of(target.as_bytes()), 0)
             }
             _ => self.content(&path, entry)?,
         };
-        Ok(Member { path, kind, size, compressed_size: 0, mode, ids, time, sha256 })
+        Ok(LayerMember { path, kind, size, compressed_size: 0, mode, ids, time, sha256 })
     }
 
     fn content(&mut self, path: &str, entry: &mut tar::Entry<'_, impl Read>) -> io::Result<(Sha256, u64)> {
@@ -270,26 +275,26 @@ impl<'a> Walk<'a> {
 
 /// The comparison of a layer with how pybundle writes one: the order of its members, and every byte of their headers.
 #[derive(Default)]
-struct Layout {
-    findings: Vec<Finding>,
+struct LayerFormatCheck {
+    findings: Vec<ArtifactProblem>,
     /// The size of the member before, whose padding precedes a header.
     before: u64,
     /// The path of the member before; that of a folder ends in a slash.
     previous: String,
 }
 
-impl Layout {
-    fn member(&mut self, member: &Member, recorded: &[u8]) {
+impl LayerFormatCheck {
+    fn member(&mut self, member: &LayerMember, recorded: &[u8]) {
         let id = |id: u64| u32::try_from(id).unwrap_or(0);
-        let owner = Owner { uid: id(member.ids.0), gid: id(member.ids.1) };
+        let owner = FileOwner { uid: id(member.ids.0), gid: id(member.ids.1) };
         let kind = match &member.kind {
             // The folders of a base keep what they have.
-            MemberKind::Folder => Kind::Folder(Access { mode: member.mode.into(), owner }),
-            MemberKind::File(FileKind::Regular) => {
-                let access = Access { mode: Mode::from(member.mode & 0o777), owner };
-                Kind::File { access, size: member.size }
+            LayerMemberKind::Folder => TarMember::Folder(FileAccess { mode: member.mode.into(), owner }),
+            LayerMemberKind::File(FileKind::Regular) => {
+                let access = FileAccess { mode: FileMode::from(member.mode & 0o777), owner };
+                TarMember::File { access, size: member.size }
             }
-            MemberKind::File(FileKind::Symlink(target)) => Kind::Link(target),
+            LayerMemberKind::File(FileKind::Symlink(target)) => TarMember::Link(target),
             _ => {
                 self.find(&member.path, "it is neither a file, a folder nor a symbolic link");
                 self.before = member.size;
@@ -303,7 +308,7 @@ impl Layout {
         }
         self.before = member.size;
         match kind {
-            Kind::Folder(_) => self.order(format!("{}/", member.path)),
+            TarMember::Folder(_) => self.order(format!("{}/", member.path)),
             _ => self.order(member.path.clone()),
         }
     }
@@ -327,12 +332,12 @@ impl Layout {
         let expected = [written::padding(self.before), written::end()].concat();
         if recorded != expected || trailing > 0 {
             let message = "the layer does not end with two blocks of zeros and nothing else";
-            self.findings.push(Finding { place: None, message: message.to_owned() });
+            self.findings.push(ArtifactProblem { place: None, message: message.to_owned() });
         }
     }
 
     fn find(&mut self, path: &str, message: &str) {
-        self.findings.push(Finding::at(path, message));
+        self.findings.push(ArtifactProblem::at(path, message));
     }
 }
 
@@ -375,14 +380,14 @@ fn differing(expected: &[u8], recorded: &[u8], mode: u32) -> String {
 }
 
 /// Returns what a whiteout does, if a path is one's.
-fn whiteout(path: &str) -> Option<MemberKind> {
+fn whiteout(path: &str) -> Option<LayerMemberKind> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     match name.strip_prefix(".wh.")? {
-        ".wh..opq" => Some(MemberKind::Opaque(folder.to_owned())),
+        ".wh..opq" => Some(LayerMemberKind::Opaque(folder.to_owned())),
         // The notes of AUFS remove nothing, and are no files either.
-        removed if removed.is_empty() || removed.starts_with(".wh.") => Some(MemberKind::Folder),
-        removed if folder.is_empty() => Some(MemberKind::Whiteout(removed.to_owned())),
-        removed => Some(MemberKind::Whiteout(format!("{folder}/{removed}"))),
+        removed if removed.is_empty() || removed.starts_with(".wh.") => Some(LayerMemberKind::Folder),
+        removed if folder.is_empty() => Some(LayerMemberKind::Whiteout(removed.to_owned())),
+        removed => Some(LayerMemberKind::Whiteout(format!("{folder}/{removed}"))),
     }
 }
 

@@ -8,14 +8,14 @@ use sha2::Digest as _;
 use crate::digest::Sha256;
 
 /// A reader of compressed bytes that hashes and counts what is taken from it.
-pub(super) struct Taken<'a, R> {
+pub(super) struct MeasuringReader<'a, R> {
     inner: R,
     hasher: sha2::Sha256,
     /// How many bytes were taken.
     count: &'a Cell<u64>,
 }
 
-impl<'a, R: BufRead> Taken<'a, R> {
+impl<'a, R: BufRead> MeasuringReader<'a, R> {
     pub fn new(inner: R, count: &'a Cell<u64>) -> Self {
         Self { inner, hasher: sha2::Sha256::new(), count }
     }
@@ -32,7 +32,7 @@ impl<'a, R: BufRead> Taken<'a, R> {
     }
 }
 
-impl<R: BufRead> Read for Taken<'_, R> {
+impl<R: BufRead> Read for MeasuringReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.fill_buf()?.read(buffer)?;
         self.consume(length);
@@ -40,7 +40,7 @@ impl<R: BufRead> Read for Taken<'_, R> {
     }
 }
 
-impl<R: BufRead> BufRead for Taken<'_, R> {
+impl<R: BufRead> BufRead for MeasuringReader<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.inner.fill_buf()
     }
@@ -103,7 +103,7 @@ mod tests {
     fn what_is_taken_is_hashed_and_counted() {
         let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         let count = Cell::new(0);
-        let mut taken = Taken::new(io::BufReader::with_capacity(777, bytes.as_slice()), &count);
+        let mut taken = MeasuringReader::new(io::BufReader::with_capacity(777, bytes.as_slice()), &count);
         let mut some = vec![0; 12_345];
         taken.read_exact(&mut some).unwrap();
         assert_eq!((count.get(), &some[..]), (12_345, &bytes[..12_345]));

@@ -1,7 +1,7 @@
 //! What lies inside a finished artifact: a Lambda zip, or an image.
 //!
 //! Everything is read by the strict readers that pybundle trusts elsewhere, and on the way compared with what the
-//! artifact says of itself. What comes out, [`Contents`], is a list of files: how large each is, compressed and not, and
+//! artifact says of itself. What comes out, [`ArtifactContents`], is a list of files: how large each is, compressed and not, and
 //! what it belongs to. It is what `pybundle inspect` shows, `pybundle diff` compares and `pybundle verify` checks.
 
 pub mod difference;
@@ -15,7 +15,7 @@ pub mod verify;
 mod zip;
 
 pub use error::ContentsError;
-pub use layer::{Finding, LayerReading};
+pub use layer::{ArtifactProblem, ScannedLayer};
 pub use zip::read as read_zip;
 
 use std::collections::BTreeMap;
@@ -27,9 +27,9 @@ const LARGEST_RECORD: u64 = 16 << 20;
 
 /// What an artifact holds.
 #[derive(Debug, Clone)]
-pub struct Contents {
+pub struct ArtifactContents {
     /// What it is.
-    pub form: Form,
+    pub form: DetectedKind,
     /// The digest of the zip, or of the image manifest.
     pub digest: Sha256,
     /// The size of the zip; of an image that of its manifest, its configuration and its layers, as they are stored.
@@ -37,9 +37,9 @@ pub struct Contents {
     /// The layers of an image, the lowest first.
     pub layers: Vec<LayerContents>,
     /// The files, in the order of the artifact's bytes: of an image also those that a higher layer hides.
-    pub files: Vec<File>,
+    pub files: Vec<FileEntry>,
     /// The installed distributions, ordered by name.
-    pub distributions: Vec<Distribution>,
+    pub distributions: Vec<DistributionEntry>,
     /// The RECORD of each distribution, in the same order, by the path that it lies at.
     pub records: Vec<(String, Vec<u8>)>,
     /// What an image says of itself.
@@ -48,7 +48,7 @@ pub struct Contents {
 
 /// What an artifact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum DetectedKind {
     /// The zip of a function.
     Function,
     /// The zip of a Lambda layer.
@@ -67,12 +67,12 @@ pub struct LayerContents {
     /// What is in it, as its history says.
     pub holds: String,
     /// Whose it is, as far as the history tells.
-    pub part: LayerPart,
+    pub part: LayerOrigin,
 }
 
 /// Whose a layer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LayerPart {
+pub enum LayerOrigin {
     /// It is below the first that pybundle made.
     Base,
     /// pybundle made it.
@@ -96,7 +96,7 @@ pub struct ImageDescription {
 
 /// An installed distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Distribution {
+pub struct DistributionEntry {
     /// The normalized name.
     pub name: String,
     /// The version.
@@ -107,7 +107,7 @@ pub struct Distribution {
 
 /// A file, or a link, of an artifact.
 #[derive(Debug, Clone)]
-pub struct File {
+pub struct FileEntry {
     /// The path from the root. Bytes that are not UTF-8 are escaped.
     pub path: String,
     /// What it is.
@@ -133,7 +133,7 @@ pub struct File {
     /// Whether a higher layer replaces or removes it.
     pub is_hidden: bool,
     /// What it belongs to.
-    pub owner: Owner,
+    pub owner: EntryOrigin,
 }
 
 /// What a file is.
@@ -151,8 +151,8 @@ pub enum FileKind {
 
 /// What a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    /// A distribution, by its index in [`Contents::distributions`].
+pub enum EntryOrigin {
+    /// A distribution, by its index in [`ArtifactContents::distributions`].
     Distribution(usize),
     /// The application: no distribution lists it, and it is not the base's.
     Application,
@@ -160,24 +160,24 @@ pub enum Owner {
     Base,
 }
 
-impl Contents {
+impl ArtifactContents {
     /// Returns what an artifact takes besides its files: headers, directories and documents.
     pub fn overhead(&self) -> u64 {
         self.size.saturating_sub(self.files.iter().map(|file| file.compressed_size).sum())
     }
 
     /// Returns the files that are there when the artifact runs, by path.
-    pub fn visible(&self) -> BTreeMap<&str, &File> {
+    pub fn visible(&self) -> BTreeMap<&str, &FileEntry> {
         let visible = self.files.iter().filter(|file| !file.is_hidden);
         visible.map(|file| (file.path.as_str(), file)).collect()
     }
 
     /// Returns the whole of each owner, the largest first: by compressed size, then size, then name.
-    pub fn totals(&self) -> Vec<Total> {
-        let mut totals: BTreeMap<(Owner, bool), Total> = BTreeMap::new();
+    pub fn totals(&self) -> Vec<OriginTotal> {
+        let mut totals: BTreeMap<(EntryOrigin, bool), OriginTotal> = BTreeMap::new();
         for file in &self.files {
-            let key = if file.is_hidden { (Owner::Base, true) } else { (file.owner, false) };
-            let total = totals.entry(key).or_insert(Total {
+            let key = if file.is_hidden { (EntryOrigin::Base, true) } else { (file.owner, false) };
+            let total = totals.entry(key).or_insert(OriginTotal {
                 owner: (!file.is_hidden).then_some(file.owner),
                 files: 0,
                 size: 0,
@@ -187,7 +187,7 @@ impl Contents {
             total.size += file.size;
             total.compressed_size += file.compressed_size;
         }
-        let mut totals: Vec<Total> = totals.into_values().collect();
+        let mut totals: Vec<OriginTotal> = totals.into_values().collect();
         totals.sort_by(|a, b| (b.compressed_size, b.size, a.owner).cmp(&(a.compressed_size, a.size, b.owner)));
         totals
     }
@@ -195,9 +195,9 @@ impl Contents {
 
 /// The files of one owner together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Total {
+pub struct OriginTotal {
     /// Whose they are; none for those that a higher layer hides.
-    pub owner: Option<Owner>,
+    pub owner: Option<EntryOrigin>,
     /// How many they are.
     pub files: usize,
     /// Their size in bytes.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::{Distribution, File, Owner};
+use super::{DistributionEntry, EntryOrigin, FileEntry};
 use crate::name::DistributionName;
 use crate::wheel::record;
 
@@ -14,29 +14,33 @@ pub(super) fn is_record(path: &str) -> bool {
 }
 
 /// Returns the distribution whose RECORD lies at a path.
-fn distribution(path: &str) -> Option<Distribution> {
+fn distribution(path: &str) -> Option<DistributionEntry> {
     let dist_info = path.strip_suffix("/RECORD")?;
     let folder = dist_info.rsplit_once('/').map_or(dist_info, |(_, folder)| folder);
     let (name, version) = folder.strip_suffix(".dist-info")?.rsplit_once('-')?;
     let name: DistributionName = name.parse().ok()?;
-    Some(Distribution { name: name.as_str().to_owned(), version: version.to_owned(), dist_info: dist_info.to_owned() })
+    Some(DistributionEntry {
+        name: name.as_str().to_owned(),
+        version: version.to_owned(),
+        dist_info: dist_info.to_owned(),
+    })
 }
 
 /// Gives every file its owner: the distribution whose RECORD lists it, or in whose `.dist-info` it lies; bytecode belongs
 /// to whoever owns its source. What no distribution has is `otherwise`'s. Hidden files have no distribution. Returns the
 /// distributions with their RECORDs, ordered by name, version and place.
 pub(super) fn assign(
-    files: &mut [File],
+    files: &mut [FileEntry],
     records: Vec<(String, Vec<u8>)>,
-    otherwise: impl Fn(&File) -> Owner,
-) -> (Vec<Distribution>, Vec<(String, Vec<u8>)>) {
+    otherwise: impl Fn(&FileEntry) -> EntryOrigin,
+) -> (Vec<DistributionEntry>, Vec<(String, Vec<u8>)>) {
     let found = records.into_iter().filter_map(|record| Some((distribution(&record.0)?, record)));
     let mut found: Vec<_> = found.collect();
     found.sort();
     let (distributions, records): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     let mut owners: HashMap<String, usize> = HashMap::new();
     let mut folders: HashMap<&str, usize> = HashMap::new();
-    for (index, (Distribution { dist_info, .. }, (_, text))) in distributions.iter().zip(&records).enumerate() {
+    for (index, (DistributionEntry { dist_info, .. }, (_, text))) in distributions.iter().zip(&records).enumerate() {
         folders.insert(dist_info, index);
         for path in record::paths(text).iter().filter_map(|path| installed(dist_info, path)) {
             owners.entry(path).or_insert(index);
@@ -48,7 +52,7 @@ pub(super) fn assign(
             own.or_else(|| folders.get(file.path.rsplit_once('/')?.0)).copied()
         };
         let distribution = if file.is_hidden { None } else { owner() };
-        file.owner = distribution.map_or_else(|| otherwise(file), Owner::Distribution);
+        file.owner = distribution.map_or_else(|| otherwise(file), EntryOrigin::Distribution);
     }
     (distributions, records)
 }

@@ -8,9 +8,9 @@ use std::path::Path;
 use rayon::prelude::*;
 use sha2::Digest as _;
 
-use super::{Contents, ContentsError, File, FileKind, Form, LARGEST_RECORD, Owner, owners};
+use super::{ArtifactContents, ContentsError, DetectedKind, EntryOrigin, FileEntry, FileKind, LARGEST_RECORD, owners};
 use crate::digest::{HashingWriter, Sha256};
-use crate::tree::Compression;
+use crate::tree::ZipCompression;
 use crate::wheel::archive::{ArchiveEntry, StrictArchive};
 use crate::wheel::{Inflater, WheelErrorKind};
 
@@ -18,7 +18,7 @@ use crate::wheel::{Inflater, WheelErrorKind};
 ///
 /// # Errors
 /// It cannot be read, or is not one that all readers would read alike.
-pub fn read(path: &Path) -> Result<Contents, ContentsError> {
+pub fn read(path: &Path) -> Result<ArtifactContents, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
     let archive = StrictArchive::open(&file).map_err(|defect| ContentsError::zip(path.to_owned(), defect))?;
@@ -39,13 +39,18 @@ pub fn read(path: &Path) -> Result<Contents, ContentsError> {
 }
 
 /// Puts together what was read.
-pub(super) fn contents(mut files: Vec<File>, records: Vec<(String, Vec<u8>)>, digest: Sha256, size: u64) -> Contents {
-    let (distributions, records) = owners::assign(&mut files, records, |_| Owner::Application);
+pub(super) fn contents(
+    mut files: Vec<FileEntry>,
+    records: Vec<(String, Vec<u8>)>,
+    digest: Sha256,
+    size: u64,
+) -> ArtifactContents {
+    let (distributions, records) = owners::assign(&mut files, records, |_| EntryOrigin::Application);
     // Lambda unpacks a layer to /opt, where Python looks into this folder; nothing that is imported lies beside it.
     let is_layer =
         files.iter().all(|file| is_in_layer(&file.path)) && files.iter().any(|file| file.path.starts_with("python/"));
-    let form = if is_layer { Form::Layer } else { Form::Function };
-    Contents { form, digest, size, layers: Vec::new(), files, distributions, records, image: None }
+    let form = if is_layer { DetectedKind::Layer } else { DetectedKind::Function };
+    ArtifactContents { form, digest, size, layers: Vec::new(), files, distributions, records, image: None }
 }
 
 fn is_in_layer(path: &str) -> bool {
@@ -67,7 +72,7 @@ pub(super) fn read_entry(
     archive: &StrictArchive,
     entry: &ArchiveEntry,
     inflater: &mut Inflater,
-) -> Result<(File, Option<Vec<u8>>), WheelErrorKind> {
+) -> Result<(FileEntry, Option<Vec<u8>>), WheelErrorKind> {
     let stated = &entry.declared;
     let mut record = (owners::is_record(&entry.path) && stated.size <= LARGEST_RECORD).then(Vec::new);
     let mut sha256 = sha2::Sha256::new();
@@ -77,8 +82,8 @@ pub(super) fn read_entry(
             record.extend_from_slice(bytes);
         }
     })?;
-    let header = Header::read(file, entry)?;
-    let read = File {
+    let header = EntryMetadata::read(file, entry)?;
+    let read = FileEntry {
         path: entry.path.clone(),
         kind: FileKind::Regular,
         size: stated.size,
@@ -87,26 +92,26 @@ pub(super) fn read_entry(
         ids: (0, 0),
         time: header.time,
         method: match stated.compression {
-            Compression::Stored => 0,
-            Compression::Deflated => 8,
+            ZipCompression::Stored => 0,
+            ZipCompression::Deflated => 8,
         },
         sha256: Sha256(sha256.finalize().into()),
         layer: 0,
         is_hidden: false,
-        owner: Owner::Application,
+        owner: EntryOrigin::Application,
     };
     Ok((read, record))
 }
 
 /// What the strict reader does not keep of a header in the central directory.
-struct Header {
+struct EntryMetadata {
     /// The permissions (APPNOTE 4.4.15, as Unix has them).
     mode: u32,
     /// Date and time (4.4.6), the date in the higher half.
     time: u64,
 }
 
-impl Header {
+impl EntryMetadata {
     fn read(file: &fs::File, entry: &ArchiveEntry) -> Result<Self, WheelErrorKind> {
         let mut header = [0; 46];
         file.read_exact_at(&mut header, entry.directory_header.start).map_err(WheelErrorKind::Read)?;

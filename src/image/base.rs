@@ -10,7 +10,7 @@ use oci_spec::image::{Arch, Descriptor, MediaType, Os, Platform};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::config::Configuration;
+use super::config::ImageConfig;
 use super::{Blob, BlobContent, Layer, json};
 use crate::digest::Sha256;
 use crate::hints::Hints;
@@ -26,14 +26,14 @@ pub struct Base {
     /// The architecture; the operating system is always Linux.
     pub architecture: Architecture,
     /// The configuration, as far as an image inherits it.
-    pub config: Configuration,
+    pub config: ImageConfig,
     /// The layers, the lowest first, with OCI's media types.
     pub layers: Vec<Layer>,
 }
 
 /// What a document is by which an image is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ManifestKind {
     /// An image index or a Docker manifest list: see [`choose`].
     Index,
     /// An image manifest: see [`Base::from_manifest`].
@@ -146,7 +146,7 @@ const CONFIGURATIONS: [&str; 2] =
 /// The fields that tell documents apart.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Shape {
+struct ManifestShape {
     schema_version: u64,
     media_type: Option<String>,
     manifests: Option<IgnoredAny>,
@@ -155,13 +155,13 @@ struct Shape {
 
 /// An image index (OCI image index, properties).
 #[derive(Deserialize)]
-struct Index {
+struct BaseIndex {
     manifests: Vec<Descriptor>,
 }
 
 /// An image manifest (OCI image manifest, properties).
 #[derive(Deserialize)]
-struct Manifest {
+struct BaseManifest {
     config: Descriptor,
     layers: Vec<Descriptor>,
 }
@@ -170,8 +170,8 @@ struct Manifest {
 ///
 /// # Errors
 /// It is neither an index nor a manifest of an image, or could be taken for either.
-pub fn kind(document: &[u8]) -> Result<Kind, BaseError> {
-    let shape: Shape = parse("manifest", document)?;
+pub fn kind(document: &[u8]) -> Result<ManifestKind, BaseError> {
+    let shape: ManifestShape = parse("manifest", document)?;
     let malformed = |reason: String| BaseError::Malformed { document: "manifest", reason };
     match shape.schema_version {
         1 => return Err(BaseError::SchemaOne),
@@ -183,11 +183,11 @@ pub fn kind(document: &[u8]) -> Result<Kind, BaseError> {
         return Err(malformed("it has both `manifests` and `layers`".to_owned()));
     }
     match shape.media_type.as_deref() {
-        Some(media_type) if INDICES.contains(&media_type) => Ok(Kind::Index),
-        Some(media_type) if MANIFESTS.contains(&media_type) => Ok(Kind::Manifest),
+        Some(media_type) if INDICES.contains(&media_type) => Ok(ManifestKind::Index),
+        Some(media_type) if MANIFESTS.contains(&media_type) => Ok(ManifestKind::Manifest),
         Some(media_type) => Err(BaseError::NotAnImage { media_type: media_type.to_owned() }),
-        None if shape.manifests.is_some() => Ok(Kind::Index),
-        None if shape.layers.is_some() => Ok(Kind::Manifest),
+        None if shape.manifests.is_some() => Ok(ManifestKind::Index),
+        None if shape.layers.is_some() => Ok(ManifestKind::Manifest),
         None => Err(malformed("it has neither `mediaType` nor `manifests` nor `layers`".to_owned())),
     }
 }
@@ -201,7 +201,7 @@ pub fn kind(document: &[u8]) -> Result<Kind, BaseError> {
 /// # Errors
 /// The index is malformed, or has no such image.
 pub fn choose(index: &[u8], architecture: Architecture) -> Result<Descriptor, BaseError> {
-    let Index { manifests } = read(index, Kind::Index, "image index")?;
+    let BaseIndex { manifests } = read(index, ManifestKind::Index, "image index")?;
     let images: Vec<_> = manifests.into_iter().filter(is_image).collect();
     let mut available: Vec<_> = images.iter().filter_map(|image| image.platform().as_ref().map(displayed)).collect();
     let mut seen = BTreeSet::new();
@@ -246,7 +246,7 @@ fn displayed(platform: &Platform) -> String {
 /// # Errors
 /// The manifest is malformed, or describes no image.
 pub fn configuration(manifest: &[u8]) -> Result<Descriptor, BaseError> {
-    let Manifest { config, .. } = read(manifest, Kind::Manifest, "image manifest")?;
+    let BaseManifest { config, .. } = read(manifest, ManifestKind::Manifest, "image manifest")?;
     if !CONFIGURATIONS.contains(&config.media_type().as_ref()) {
         return Err(BaseError::NotAnImage { media_type: config.media_type().to_string() });
     }
@@ -257,7 +257,7 @@ pub fn configuration(manifest: &[u8]) -> Result<Descriptor, BaseError> {
 impl Base {
     /// Returns the empty base.
     pub fn scratch(architecture: Architecture) -> Self {
-        let config = Configuration::empty(architecture);
+        let config = ImageConfig::empty(architecture);
         Self { name: None, digest: None, architecture, config, layers: Vec::new() }
     }
 
@@ -273,13 +273,13 @@ impl Base {
     ) -> Result<Self, BaseError> {
         let stated = configuration(manifest)?;
         let digest = Sha256::of(manifest);
-        let Manifest { layers, .. } = read(manifest, Kind::Manifest, "image manifest")?;
+        let BaseManifest { layers, .. } = read(manifest, ManifestKind::Manifest, "image manifest")?;
         let (stated, stated_size, actual, actual_size) =
             (sha256(&stated)?, stated.size(), Sha256::of(config), config.len() as u64);
         if (stated, stated_size) != (actual, actual_size) {
             return Err(BaseError::WrongConfiguration { stated, stated_size, actual, actual_size });
         }
-        let mut config: Configuration = parse("image configuration", config)?;
+        let mut config: ImageConfig = parse("image configuration", config)?;
         if (config.os.as_str(), config.architecture.as_str()) != ("linux", architecture.oci_name()) {
             let found = format!("{}/{}", config.os, config.architecture);
             return Err(BaseError::WrongPlatform { wanted: architecture, found });
@@ -330,12 +330,12 @@ fn layer_type(layer: &Descriptor, digest: Sha256) -> Result<MediaType, BaseError
 }
 
 /// Reads a document of one kind.
-fn read<T: DeserializeOwned>(bytes: &[u8], expected: Kind, document: &'static str) -> Result<T, BaseError> {
+fn read<T: DeserializeOwned>(bytes: &[u8], expected: ManifestKind, document: &'static str) -> Result<T, BaseError> {
     match (kind(bytes)?, expected) {
-        (Kind::Index, Kind::Manifest) => {
+        (ManifestKind::Index, ManifestKind::Manifest) => {
             Err(BaseError::Malformed { document, reason: "it is an image index".to_owned() })
         }
-        (Kind::Manifest, Kind::Index) => {
+        (ManifestKind::Manifest, ManifestKind::Index) => {
             Err(BaseError::Malformed { document, reason: "it is an image manifest".to_owned() })
         }
         _ => parse(document, bytes),

@@ -120,24 +120,24 @@ impl Blob {
 
 /// A manifest with everything that it refers to: what a sink writes, and what a tag names.
 #[derive(Debug, Clone)]
-pub struct Artifact {
+pub struct OciArtifact {
     /// The image manifest, or the image index.
     pub manifest: Blob,
     /// The configuration and the layers that an image manifest refers to.
     pub blobs: Vec<Blob>,
     /// The manifests that an image index refers to.
-    pub children: Vec<Artifact>,
+    pub children: Vec<OciArtifact>,
     /// The manifests that refer to this one as their subject. Nothing of them is a part of the artifact: its digest does
     /// not depend on them, and a registry takes them after it.
-    pub referrers: Vec<Artifact>,
+    pub referrers: Vec<OciArtifact>,
 }
 
-impl Artifact {
+impl OciArtifact {
     /// Returns what refers to the artifact's manifest, and then to those that it refers to, each with the descriptor of its
     /// subject's manifest.
-    pub fn all_referrers(&self) -> Vec<(&Blob, &Artifact)> {
+    pub fn all_referrers(&self) -> Vec<(&Blob, &OciArtifact)> {
         let own = self.referrers.iter().map(|referrer| (&self.manifest, referrer));
-        own.chain(self.children.iter().flat_map(Artifact::all_referrers)).collect()
+        own.chain(self.children.iter().flat_map(OciArtifact::all_referrers)).collect()
     }
 
     /// Returns every blob that is no manifest, each once, ordered by digest.
@@ -148,7 +148,7 @@ impl Artifact {
 
     /// Returns the manifests, each after all that it refers to; the artifact's own is the last.
     pub fn manifests(&self) -> Vec<&Blob> {
-        let children = self.children.iter().flat_map(Artifact::manifests);
+        let children = self.children.iter().flat_map(OciArtifact::manifests);
         children.chain([&self.manifest]).collect()
     }
 }

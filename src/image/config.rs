@@ -16,7 +16,7 @@ use crate::platform::Architecture;
 
 /// What is decided for an image; everything else is its base's.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub struct ConfigOverrides {
     /// The user that the process runs as, for instance `10001` or `10001:10001`.
     pub user: Option<String>,
     /// The working directory, an absolute path.
@@ -52,10 +52,10 @@ pub enum Entrypoint {
 /// An image configuration (OCI image configuration, properties).
 ///
 /// Properties that the specification does not define are not read: those are Docker's notes on the container and the
-/// build that the base was made of. In [`Execution`], where Docker keeps properties that the specification reserves for it,
+/// build that the base was made of. In [`ExecutionParameters`], where Docker keeps properties that the specification reserves for it,
 /// unknown ones stay.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Configuration {
+pub struct ImageConfig {
     /// When the image was created. It is no property of what derives from it.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     created: Option<String>,
@@ -75,18 +75,18 @@ pub struct Configuration {
     os_features: Option<Vec<String>>,
     /// The execution parameters.
     #[serde(rename = "config", default, deserialize_with = "nullable")]
-    pub execution: Execution,
+    pub execution: ExecutionParameters,
     /// The diff IDs of the layers.
     rootfs: RootFs,
     /// What each layer is, and what was done without making one.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
-    history: Vec<History>,
+    history: Vec<HistoryEntry>,
 }
 
 /// How a container of the image runs: the property `config` of an image configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Execution {
+pub struct ExecutionParameters {
     /// The user, empty for root.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub user: String,
@@ -137,7 +137,7 @@ enum RootFsKind {
 
 /// What one step of making the image did (OCI image configuration, `history`).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct History {
+struct HistoryEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,7 +170,7 @@ const LEFTOVERS: [&str; 15] = [
     "VolumeDriver",
 ];
 
-impl Configuration {
+impl ImageConfig {
     /// Returns the configuration of an image without layers and settings.
     pub(super) fn empty(architecture: Architecture) -> Self {
         Self {
@@ -181,7 +181,7 @@ impl Configuration {
             os: "linux".to_owned(),
             os_version: None,
             os_features: None,
-            execution: Execution::default(),
+            execution: ExecutionParameters::default(),
             rootfs: RootFs { kind: RootFsKind::Layers, diff_ids: Vec::new() },
             history: Vec::new(),
         }
@@ -199,16 +199,16 @@ impl Configuration {
 
     /// Returns the configuration of an image on this base, which has the layers `inherited`: with these settings, and with
     /// further layers, each with what it holds.
-    pub(super) fn derive(&self, inherited: &[Layer], settings: &Settings, own: &[(Layer, String)]) -> Self {
+    pub(super) fn derive(&self, inherited: &[Layer], settings: &ConfigOverrides, own: &[(Layer, String)]) -> Self {
         let mut derived = self.clone();
         let created = settings.created.to_string();
         derived.execution.apply(settings);
         if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited.len() {
             // Readers refuse a history that does not count the layers.
-            let step = History { comment: Some("base image".to_owned()), ..History::default() };
+            let step = HistoryEntry { comment: Some("base image".to_owned()), ..History::default() };
             derived.history = vec![step; inherited.len()];
         }
-        derived.history.extend(own.iter().map(|(_, holds)| History {
+        derived.history.extend(own.iter().map(|(_, holds)| HistoryEntry {
             created: Some(created.clone()),
             created_by: Some("pybundle".to_owned()),
             comment: Some(holds.clone()),
@@ -221,7 +221,7 @@ impl Configuration {
     }
 }
 
-impl Execution {
+impl ExecutionParameters {
     /// Returns the value of an environment variable.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.env.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
@@ -238,7 +238,7 @@ impl Execution {
     }
 
     /// Changes what the settings decide, and drops what is not for derived images.
-    fn apply(&mut self, settings: &Settings) {
+    fn apply(&mut self, settings: &ConfigOverrides) {
         self.other.retain(|name, value| !value.is_null() && !LEFTOVERS.contains(&name.as_str()));
         if let Some(user) = &settings.user {
             self.user.clone_from(user);
@@ -269,9 +269,9 @@ impl Execution {
 /// A value of an environment variable in which a dollar is followed by neither `{NAME}` nor another dollar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` has a `$` that is followed by neither `{{NAME}}` nor another `$`", .0.escape_debug())]
-pub struct InvalidValue(pub String);
+pub struct InvalidEnvValue(pub String);
 
-impl Hints for InvalidValue {
+impl Hints for InvalidEnvValue {
     fn hints(&self) -> Vec<String> {
         vec!["write `$$` for a dollar".to_owned()]
     }
@@ -282,8 +282,8 @@ impl Hints for InvalidValue {
 ///
 /// # Errors
 /// A dollar is followed by something else.
-pub fn expand(value: &str, base: &Execution) -> Result<String, InvalidValue> {
-    let invalid = || InvalidValue(value.to_owned());
+pub fn expand(value: &str, base: &ExecutionParameters) -> Result<String, InvalidEnvValue> {
+    let invalid = || InvalidEnvValue(value.to_owned());
     let (mut expanded, mut rest) = (String::new(), value);
     while let Some((text, reference)) = rest.split_once('$') {
         expanded.push_str(text);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::{Deserialize, Serialize};
 use tar::Header;
 
-use crate::tree::{Access, Owner};
+use crate::tree::{FileAccess, FileOwner};
 
 /// The files that name users and groups (passwd(5), group(5), shadow(5)).
 const TEXTS: [&str; 3] = ["etc/passwd", "etc/group", "etc/shadow"];
@@ -24,14 +24,14 @@ const MOST_LINKS: usize = 40;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSystem {
     folders: BTreeSet<String>,
-    /// The folders that are not [`Access::FOLDER`].
-    special: BTreeMap<String, Access>,
+    /// The folders that are not [`FileAccess::FOLDER`].
+    special: BTreeMap<String, FileAccess>,
     /// Symbolic links, and where they lead.
     links: BTreeMap<String, String>,
     /// The files that somebody may execute.
     programs: BTreeSet<String>,
     /// The files that name users and groups.
-    texts: BTreeMap<String, (Access, Vec<u8>)>,
+    texts: BTreeMap<String, (FileAccess, Vec<u8>)>,
 }
 
 impl FileSystem {
@@ -74,7 +74,7 @@ impl FileSystem {
     }
 
     /// Returns whose a folder is, unless it is like any other.
-    pub fn special_folder(&self, path: &str) -> Option<Access> {
+    pub fn special_folder(&self, path: &str) -> Option<FileAccess> {
         self.special.get(path).copied()
     }
 
@@ -89,14 +89,14 @@ impl FileSystem {
     }
 
     /// Returns a file that names users or groups, and whose it is.
-    pub fn text(&self, path: &str) -> Option<(Access, &[u8])> {
+    pub fn text(&self, path: &str) -> Option<(FileAccess, &[u8])> {
         self.texts.get(path).map(|(access, bytes)| (*access, bytes.as_slice()))
     }
 }
 
 /// The way to a file system through the layers of an image, from the highest to the lowest.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Survey {
+pub(super) struct FileSystemScan {
     found: FileSystem,
     /// All other files of the layers so far, which hide what is below them.
     others: HashSet<String>,
@@ -104,13 +104,13 @@ pub(super) struct Survey {
     is_given_up: bool,
 }
 
-impl Survey {
+impl FileSystemScan {
     /// Returns what was found; none if it was too much.
     pub(super) fn found(&self) -> Option<&FileSystem> {
         Some(&self.found).filter(|_| !self.is_given_up)
     }
 
-    /// Notes an entry that no higher layer removes, and returns whether its bytes are wanted, by [`Survey::keep`].
+    /// Notes an entry that no higher layer removes, and returns whether its bytes are wanted, by [`FileSystemScan::keep`].
     pub(super) fn note(&mut self, path: &str, header: &Header, target: Option<&str>) -> bool {
         let is_there = |path: &str| self.is_file(path) || self.found.folders.contains(path);
         if self.is_given_up || is_there(path) || path.match_indices('/').any(|(at, _)| self.is_file(&path[..at])) {
@@ -125,7 +125,7 @@ impl Survey {
         let path = path.to_owned();
         if kind.is_dir() {
             let access = access(header);
-            if access != Access::FOLDER {
+            if access != FileAccess::FOLDER {
                 self.found.special.insert(path.clone(), access);
             }
             self.found.folders.insert(path);
@@ -143,7 +143,7 @@ impl Survey {
     }
 
     /// Keeps the bytes of a file that were wanted.
-    pub(super) fn keep(&mut self, path: String, access: Access, bytes: Vec<u8>) {
+    pub(super) fn keep(&mut self, path: String, access: FileAccess, bytes: Vec<u8>) {
         self.found.texts.insert(path, (access, bytes));
     }
 
@@ -153,10 +153,10 @@ impl Survey {
 }
 
 /// Returns whose an entry is; a number that is none is root's.
-pub(super) fn access(header: &Header) -> Access {
+pub(super) fn access(header: &Header) -> FileAccess {
     let id = |id: std::io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
-    let owner = Owner { uid: id(header.uid()), gid: id(header.gid()) };
-    Access { mode: header.mode().unwrap_or_default().into(), owner }
+    let owner = FileOwner { uid: id(header.uid()), gid: id(header.gid()) };
+    FileAccess { mode: header.mode().unwrap_or_default().into(), owner }
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use oci_spec::image::MediaType;
 use serde_json::json;
 
 use super::manifest::descriptor;
-use super::{Artifact, Blob, Image, json};
+use super::{Blob, OciArtifact, OciImage, json};
 use crate::platform::Architecture;
 
 /// Makes the index of images, in their order, each for its platform.
-pub fn index(images: &[Image], annotations: &BTreeMap<String, String>) -> Artifact {
+pub fn index(images: &[OciImage], annotations: &BTreeMap<String, String>) -> OciArtifact {
     let manifests = images.iter().map(|image| {
         let mut descriptor = descriptor(&image.manifest);
         let mut platform = json!({ "architecture": image.architecture.oci_name(), "os": "linux" });
@@ -31,10 +31,10 @@ pub fn index(images: &[Image], annotations: &BTreeMap<String, String>) -> Artifa
         index["annotations"] = json!(annotations);
     }
     let manifest = Blob::of_bytes(MediaType::ImageIndex, json::serialize(&index));
-    Artifact {
+    OciArtifact {
         manifest,
         blobs: Vec::new(),
-        children: images.iter().map(Artifact::from).collect(),
+        children: images.iter().map(OciArtifact::from).collect(),
         referrers: Vec::new(),
     }
 }

@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::file::{FULL_NAME, FileError, INDEX, MARKER, REF_NAME, blob_name};
-use super::{Artifact, Blob, listed};
+use super::file::{FULL_NAME, INDEX, ImageFileError, MARKER, REF_NAME, blob_name};
+use super::{Blob, OciArtifact, listed};
 use crate::digest::Sha256;
 use crate::report::{Phase, Reporter};
 
@@ -26,23 +26,23 @@ const BUFFER: usize = 256 << 10;
 
 /// A complete layout that waits to be put at its place. Dropped, it leaves nothing behind.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct PreparedLayout {
     temporary: TempDir,
     /// The place as it was given, and where links lead from there.
     folder: PathBuf,
     place: PathBuf,
 }
 
-/// Writes a layout: [`prepare`] and [`Prepared::persist`].
+/// Writes a layout: [`prepare`] and [`PreparedLayout::persist`].
 ///
 /// # Errors
 /// As both.
 pub fn write(
-    artifact: &Artifact,
+    artifact: &OciArtifact,
     names: &[String],
     folder: &Path,
     reporter: &dyn Reporter,
-) -> Result<PathBuf, FileError> {
+) -> Result<PathBuf, ImageFileError> {
     prepare(artifact, names, folder, reporter)?.persist()
 }
 
@@ -52,12 +52,12 @@ pub fn write(
 /// # Errors
 /// The place is taken by something that is no layout, it cannot be written to, or a blob cannot be had.
 pub fn prepare(
-    artifact: &Artifact,
+    artifact: &OciArtifact,
     names: &[String],
     folder: &Path,
     reporter: &dyn Reporter,
-) -> Result<Prepared, FileError> {
-    let failed = |source| FileError::Write { path: folder.to_owned(), source };
+) -> Result<PreparedLayout, ImageFileError> {
+    let failed = |source| ImageFileError::Write { path: folder.to_owned(), source };
     // Where a link leads to is replaced, not the link.
     let place = match fs::canonicalize(folder) {
         Ok(place) => place,
@@ -73,16 +73,16 @@ pub fn prepare(
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
     let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
-    Ok(Prepared { temporary, folder: folder.to_owned(), place })
+    Ok(PreparedLayout { temporary, folder: folder.to_owned(), place })
 }
 
-impl Prepared {
+impl PreparedLayout {
     /// Puts the layout at its place, in place of the layout that was there, and returns where that is.
     ///
     /// # Errors
     /// The place was taken in between, or a folder cannot be renamed. What was there is there again.
-    pub fn persist(self) -> Result<PathBuf, FileError> {
-        let failed = |source| FileError::Write { path: self.folder.clone(), source };
+    pub fn persist(self) -> Result<PathBuf, ImageFileError> {
+        let failed = |source| ImageFileError::Write { path: self.folder.clone(), source };
         check_replaceable(&self.place)?;
         let new = self.temporary.path();
         match exchange(new, &self.place) {
@@ -133,23 +133,23 @@ fn replace(new: &Path, place: &Path) -> io::Result<()> {
 }
 
 /// Returns an error unless a folder is missing, empty, or a layout and nothing else.
-fn check_replaceable(folder: &Path) -> Result<(), FileError> {
+fn check_replaceable(folder: &Path) -> Result<(), ImageFileError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            return Err(FileError::Occupied(folder.to_owned()));
+            return Err(ImageFileError::Occupied(folder.to_owned()));
         }
-        Err(source) => return Err(FileError::Read { path: folder.to_owned(), source }),
+        Err(source) => return Err(ImageFileError::Read { path: folder.to_owned(), source }),
     };
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>();
-    let names = names.map_err(|source| FileError::Read { path: folder.to_owned(), source })?;
+    let names = names.map_err(|source| ImageFileError::Read { path: folder.to_owned(), source })?;
     let is_layout = names.iter().any(|name| name == MARKER);
     let known = |name: &OsString| [MARKER, INDEX, "blobs"].iter().any(|known| name == known);
     if names.is_empty() || (is_layout && names.iter().all(known)) {
         Ok(())
     } else {
-        Err(FileError::Occupied(folder.to_owned()))
+        Err(ImageFileError::Occupied(folder.to_owned()))
     }
 }
 
@@ -168,22 +168,22 @@ fn temporary_beside(folder: &Path) -> io::Result<TempDir> {
         .tempdir_in(parent)
 }
 
-fn write_blob(blob: &Blob, root: &Path, reporter: &dyn Reporter) -> Result<(), FileError> {
+fn write_blob(blob: &Blob, root: &Path, reporter: &dyn Reporter) -> Result<(), ImageFileError> {
     let path = root.join(blob_name(blob.digest));
-    let failed = |source| FileError::Write { path: path.clone(), source };
+    let failed = |source| ImageFileError::Write { path: path.clone(), source };
     let file = File::create(&path).map_err(failed)?;
-    let mut output = BufWriter::with_capacity(BUFFER, Progress { inner: file, reporter });
+    let mut output = BufWriter::with_capacity(BUFFER, ProgressWriter { inner: file, reporter });
     blob.copy_to(&mut output)?;
     output.flush().map_err(failed)
 }
 
 /// A file that reports what is written to it.
-struct Progress<'a> {
+struct ProgressWriter<'a> {
     inner: File,
     reporter: &'a dyn Reporter,
 }
 
-impl Write for Progress<'_> {
+impl Write for ProgressWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
         self.reporter.advance(Phase::Write, written as u64);
@@ -196,7 +196,7 @@ impl Write for Progress<'_> {
 }
 
 /// Returns everything that a layout holds as a blob, each once, ordered by digest.
-pub(super) fn blobs(artifact: &Artifact) -> BTreeMap<Sha256, &Blob> {
+pub(super) fn blobs(artifact: &OciArtifact) -> BTreeMap<Sha256, &Blob> {
     let all = artifact.all_referrers().into_iter().map(|(_, referrer)| referrer).chain([artifact]);
     all.flat_map(|artifact| {
         let manifests = artifact.manifests().into_iter().map(|manifest| (manifest.digest, manifest));
@@ -207,7 +207,7 @@ pub(super) fn blobs(artifact: &Artifact) -> BTreeMap<Sha256, &Blob> {
 
 /// Returns the document that a layout begins with: one descriptor for each name, or one without a name; then the
 /// referrers, each with its artifact type. No specification gives them a place in a layout; ORAS looks for them here.
-pub(super) fn index(artifact: &Artifact, names: &[String]) -> Vec<u8> {
+pub(super) fn index(artifact: &OciArtifact, names: &[String]) -> Vec<u8> {
     let manifest = &artifact.manifest;
     let descriptor = json!({
         "mediaType": manifest.media_type.to_string(),

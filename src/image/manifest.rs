@@ -8,7 +8,7 @@ use oci_spec::image::MediaType;
 use serde_json::{Value, json};
 
 use super::config::{self, Entrypoint};
-use super::{Base, Blob, Image, Layer, json};
+use super::{Base, Blob, Layer, OciImage, json};
 use crate::digest::Sha256;
 use crate::hints::Hints;
 
@@ -73,9 +73,9 @@ pub fn base_annotations(name: Option<&str>, digest: Option<Sha256>) -> BTreeMap<
 pub fn image(
     base: &Base,
     layers: Vec<(Layer, String)>,
-    settings: &config::Settings,
+    settings: &config::ConfigOverrides,
     annotations: &BTreeMap<String, String>,
-) -> Result<Image, ImageError> {
+) -> Result<OciImage, ImageError> {
     check(base.layers.len(), layers.len(), settings)?;
     let config = json::serialize(&base.config.derive(&base.layers, settings, &layers));
     let config = Blob::of_bytes(MediaType::ImageConfig, config);
@@ -93,11 +93,11 @@ pub fn image(
         manifest["annotations"] = json!(all);
     }
     let manifest = Blob::of_bytes(MediaType::ImageManifest, json::serialize(&manifest));
-    Ok(Image { architecture: base.architecture, manifest, config, layers })
+    Ok(OciImage { architecture: base.architecture, manifest, config, layers })
 }
 
 /// Checks what every container runtime would refuse.
-fn check(base: usize, own: usize, settings: &config::Settings) -> Result<(), ImageError> {
+fn check(base: usize, own: usize, settings: &config::ConfigOverrides) -> Result<(), ImageError> {
     if base + own == 0 {
         return Err(ImageError::NoLayers);
     }

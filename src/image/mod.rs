@@ -22,11 +22,11 @@ mod timestamp;
 pub mod users;
 
 pub use base::{Base, BaseError};
-pub use blob::{Artifact, Blob, BlobContent, BlobError};
+pub use blob::{Blob, BlobContent, BlobError, OciArtifact};
 pub use filesystem::FileSystem;
 pub use manifest::ImageError;
 pub use port::{InvalidPort, Port};
-pub use python::{Python, PythonError};
+pub use python::{BasePython, BasePythonError};
 pub use referrer::{listed, referrer};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use users::{NewUser, UserError};
@@ -45,7 +45,7 @@ pub struct Layer {
 
 /// An image for one platform: its documents are serialised once, and never again.
 #[derive(Debug, Clone)]
-pub struct Image {
+pub struct OciImage {
     /// The architecture; the operating system is always Linux.
     pub architecture: Architecture,
     /// The image manifest.
@@ -56,8 +56,8 @@ pub struct Image {
     pub layers: Vec<Layer>,
 }
 
-impl From<&Image> for Artifact {
-    fn from(image: &Image) -> Self {
+impl From<&OciImage> for OciArtifact {
+    fn from(image: &OciImage) -> Self {
         let layers = image.layers.iter().map(|layer| layer.blob.clone());
         let blobs = std::iter::once(image.config.clone()).chain(layers).collect();
         Self { manifest: image.manifest.clone(), blobs, children: Vec::new(), referrers: Vec::new() }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use tar::{EntryType, Header};
 
-use super::file::{Fault, FileError, INDEX, MARKER, blob_name};
-use super::{Artifact, Blob, layout};
+use super::file::{INDEX, ImageFileError, InvalidEntry, MARKER, blob_name};
+use super::{Blob, OciArtifact, layout};
 use crate::archive::ArchiveError;
-use crate::archive::output::{Finished, Output};
+use crate::archive::output::{FinishedFile, OutputFile};
 use crate::report::{Phase, Reporter};
 
 /// The modification time of every entry: 1980-01-01, as in zips.
@@ -23,29 +23,29 @@ const BLOCK: u64 = 512;
 /// The largest size that a ustar header can say, in bytes: eleven octal digits.
 const LARGEST_USTAR: u64 = 0o777_7777_7777;
 
-/// Writes an archive beside its place; [`Finished::persist`] puts it there. `names` are full references, for instance
+/// Writes an archive beside its place; [`FinishedFile::persist`] puts it there. `names` are full references, for instance
 /// `ghcr.io/org/app:1.0`. Advances [`Phase::Write`] by the bytes of the archive.
 ///
 /// # Errors
 /// The archive cannot be written, or a blob cannot be had.
 pub fn prepare(
-    artifact: &Artifact,
+    artifact: &OciArtifact,
     names: &[String],
     file: &Path,
     reporter: &dyn Reporter,
-) -> Result<Finished, FileError> {
+) -> Result<FinishedFile, ImageFileError> {
     prepare_with(artifact, names, &[], file, reporter)
 }
 
 /// Writes an archive that begins with `more` documents.
 pub(super) fn prepare_with(
-    artifact: &Artifact,
+    artifact: &OciArtifact,
     names: &[String],
     more: &[(&str, &[u8])],
     file: &Path,
     reporter: &dyn Reporter,
-) -> Result<Finished, FileError> {
-    let mut archive = Archive { output: Output::create(file)?, path: file.to_owned(), reporter };
+) -> Result<FinishedFile, ImageFileError> {
+    let mut archive = ArchiveWriter { output: OutputFile::create(file)?, path: file.to_owned(), reporter };
     for (name, content) in more {
         archive.document(name, content)?;
     }
@@ -60,37 +60,37 @@ pub(super) fn prepare_with(
 }
 
 /// A tar archive that is being written.
-struct Archive<'a> {
-    output: Output,
+struct ArchiveWriter<'a> {
+    output: OutputFile,
     path: PathBuf,
     reporter: &'a dyn Reporter,
 }
 
-impl Archive<'_> {
-    fn folder(&mut self, name: &str) -> Result<(), FileError> {
+impl ArchiveWriter<'_> {
+    fn folder(&mut self, name: &str) -> Result<(), ImageFileError> {
         Ok(self.put(header(name, EntryType::Directory, 0).as_bytes())?)
     }
 
-    fn document(&mut self, name: &str, content: &[u8]) -> Result<(), FileError> {
+    fn document(&mut self, name: &str, content: &[u8]) -> Result<(), ImageFileError> {
         self.head(name, content.len() as u64)?;
         self.put(content)?;
         self.pad()
     }
 
-    fn blob(&mut self, blob: &Blob) -> Result<(), FileError> {
+    fn blob(&mut self, blob: &Blob) -> Result<(), ImageFileError> {
         let name = blob_name(blob.digest);
         self.head(&name, blob.size)?;
         let start = self.output.position();
         blob.copy_to(self)?;
         let actual = self.output.position() - start;
         if actual != blob.size {
-            let fault = Fault::Size { stated: blob.size, actual };
-            return Err(FileError::Invalid { path: self.path.clone(), entry: name, fault });
+            let fault = InvalidEntry::Size { stated: blob.size, actual };
+            return Err(ImageFileError::Invalid { path: self.path.clone(), entry: name, fault });
         }
         self.pad()
     }
 
-    fn head(&mut self, name: &str, size: u64) -> Result<(), FileError> {
+    fn head(&mut self, name: &str, size: u64) -> Result<(), ImageFileError> {
         let mut stated = size;
         if size > LARGEST_USTAR {
             let record = size_record(size);
@@ -103,7 +103,7 @@ impl Archive<'_> {
         Ok(self.put(header(name, EntryType::Regular, stated).as_bytes())?)
     }
 
-    fn pad(&mut self) -> Result<(), FileError> {
+    fn pad(&mut self) -> Result<(), ImageFileError> {
         let position = self.output.position();
         let padding = position.next_multiple_of(BLOCK) - position;
         Ok(self.put(&[0; BLOCK as usize][..padding as usize])?)
@@ -116,14 +116,14 @@ impl Archive<'_> {
     }
 
     /// Ends the archive with two empty blocks.
-    fn finish(mut self) -> Result<Finished, FileError> {
+    fn finish(mut self) -> Result<FinishedFile, ImageFileError> {
         self.put(&[0; 2 * BLOCK as usize])?;
         Ok(self.output.finish()?)
     }
 }
 
 /// Takes the bytes of a blob.
-impl Write for Archive<'_> {
+impl Write for ArchiveWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.put(bytes).map_err(io::Error::other)?;
         Ok(bytes.len())
@@ -167,7 +167,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::image::file::{Form, Source};
+    use crate::image::file::{ImageFormat, ImageSource};
     use crate::report::Silent;
 
     /// A file of nine gibibytes, most of it a hole, is read here and by tar.
@@ -176,7 +176,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("archive");
         let size = 9 << 30;
-        let mut archive = Archive { output: Output::create(&path).unwrap(), path: path.clone(), reporter: &Silent };
+        let mut archive =
+            ArchiveWriter { output: OutputFile::create(&path).unwrap(), path: path.clone(), reporter: &Silent };
         archive.document(MARKER, b"{}").unwrap();
         archive.head("large", size).unwrap();
         let start = archive.output.position();
@@ -185,7 +186,7 @@ mod tests {
         file.write_all_at(header("after", EntryType::Regular, 0).as_bytes(), start + size).unwrap();
         file.set_len(start + size + 3 * BLOCK).unwrap();
 
-        let source = Source::open(Form::OciArchive, &path).unwrap();
+        let source = ImageSource::open(ImageFormat::OciArchive, &path).unwrap();
         let large = source.locate("large").unwrap();
         assert_eq!((large.offset, large.size), (start, size));
         assert_eq!(source.locate("after").unwrap().offset, start + size + BLOCK);
@@ -213,7 +214,7 @@ mod tests {
         let mut blob = Blob::of_bytes(oci_spec::image::MediaType::ImageManifest, b"{}".to_vec());
         blob.size = 3;
         let name = blob_name(blob.digest);
-        let artifact = Artifact { manifest: blob, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
+        let artifact = OciArtifact { manifest: blob, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
         let path = folder.path().join("archive");
         let error = prepare(&artifact, &[], &path, &Silent).unwrap_err().to_string();
         assert_eq!(error, format!("{}: `{name}` has 2 bytes, and should have 3", path.display()));

@@ -20,7 +20,7 @@ const SHARED: usize = 4;
 
 /// A distribution to be put into a layer.
 #[derive(Debug, Clone, Copy)]
-pub struct Item<'a> {
+pub struct SizedDistribution<'a> {
     /// The name, unlike that of any other.
     pub name: &'a DistributionName,
     /// The compressed size in bytes.
@@ -33,7 +33,7 @@ pub struct Item<'a> {
 /// suffice. All others share a quarter of the budget, but at most four layers and at least one, each by the SHA-256 of
 /// its name. Own layers come first, ordered by name, whatever their sizes; within a layer the names are ordered, too.
 /// No layer is empty, and the order of `distributions` does not matter.
-pub fn partition(distributions: &[Item], budget: NonZeroUsize) -> Vec<Vec<usize>> {
+pub fn partition(distributions: &[SizedDistribution], budget: NonZeroUsize) -> Vec<Vec<usize>> {
     let shared = (budget.get() / 4).clamp(1, SHARED);
     let mut largest: Vec<usize> = (0..distributions.len()).collect();
     largest.sort_by_key(|&index| (std::cmp::Reverse(distributions[index].size), distributions[index].name));
@@ -68,7 +68,7 @@ mod tests {
 
     /// Returns the layers by the names in them.
     fn layers(sizes: &Sizes, budget: usize) -> Vec<Vec<String>> {
-        let items: Vec<_> = sizes.iter().map(|(name, size)| Item { name, size: *size }).collect();
+        let items: Vec<_> = sizes.iter().map(|(name, size)| SizedDistribution { name, size: *size }).collect();
         let layers = partition(&items, budget.try_into().unwrap());
         let names = |layer: Vec<usize>| layer.into_iter().map(|index| items[index].name.to_string()).collect();
         layers.into_iter().map(names).collect()
@@ -85,7 +85,7 @@ mod tests {
     }
 
     /// Returns numbers that look random, the same in each run (xorshift).
-    fn numbers(mut state: u64) -> impl Iterator<Item = u64> {
+    fn numbers(mut state: u64) -> impl Iterator<SizedDistribution = u64> {
         std::iter::repeat_with(move || {
             state ^= state << 13;
             state ^= state >> 7;
@@ -133,7 +133,7 @@ mod tests {
     fn the_order_of_the_input_does_not_matter() {
         for seed in 0..20 {
             let sizes = some(seed, 50);
-            let mut items: Vec<_> = sizes.iter().map(|(name, size)| Item { name, size: *size }).collect();
+            let mut items: Vec<_> = sizes.iter().map(|(name, size)| SizedDistribution { name, size: *size }).collect();
             let expected = layers(&sizes, 9);
             for swap in numbers(seed + 7).take(200) {
                 items.swap(swap as usize % 50, (swap >> 32) as usize % 50);

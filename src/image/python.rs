@@ -10,7 +10,7 @@ use crate::platform::PythonVersion;
 
 /// An interpreter in an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub struct Python {
+pub struct BasePython {
     /// The minor version.
     pub version: PythonVersion,
     /// The full version, for instance 3.12.7, where the base states it.
@@ -21,7 +21,7 @@ pub struct Python {
 
 /// Why a base has no interpreter for an image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PythonError {
+pub enum BasePythonError {
     /// There is no interpreter.
     #[error("the base has no Python: none of its layers has a file `python3.N` in a folder `bin`")]
     Absent,
@@ -31,7 +31,7 @@ pub enum PythonError {
         /// The target's version.
         wanted: PythonVersion,
         /// The interpreters that there are.
-        found: Vec<Python>,
+        found: Vec<BasePython>,
     },
     /// There are several interpreters of the version, and none of them is on `PATH`.
     #[error("the base has Python {wanted} more than once, and never on its PATH: {}", paths(.found))]
@@ -39,11 +39,11 @@ pub enum PythonError {
         /// The target's version.
         wanted: PythonVersion,
         /// The interpreters of that version.
-        found: Vec<Python>,
+        found: Vec<BasePython>,
     },
 }
 
-impl Hints for PythonError {
+impl Hints for BasePythonError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Absent => vec!["choose a base with Python".to_owned()],
@@ -56,26 +56,26 @@ impl Hints for PythonError {
 }
 
 /// Returns the versions of interpreters, each once.
-fn versions(found: &[Python]) -> String {
+fn versions(found: &[BasePython]) -> String {
     let versions: BTreeSet<_> = found.iter().map(|python| python.version).collect();
     versions.iter().map(PythonVersion::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 /// Returns the paths of interpreters.
-fn paths(found: &[Python]) -> String {
+fn paths(found: &[BasePython]) -> String {
     found.iter().map(|python| python.path.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the interpreter of one of Docker's official Python images, or of an image that was made from one, by its
 /// configuration alone.
-pub fn from_config(base: &Base) -> Option<Python> {
+pub fn from_config(base: &Base) -> Option<BasePython> {
     // They install Python below /usr/local, and state its version.
     const FOLDER: &str = "/usr/local/bin";
     let full_version = base.env("PYTHON_VERSION")?;
     let version = minor(&full_version.parse().ok()?)?;
     let is_on_path = base.env("PATH")?.split(':').any(|folder| folder == FOLDER);
     let path = format!("{FOLDER}/python{version}");
-    is_on_path.then(|| Python { version, full_version: Some(full_version.to_owned()), path })
+    is_on_path.then(|| BasePython { version, full_version: Some(full_version.to_owned()), path })
 }
 
 /// Returns the minor version of a version of Python 3.
@@ -91,9 +91,9 @@ fn minor(version: &Version) -> Option<PythonVersion> {
 ///
 /// # Errors
 /// There is none, none of that version, or several that `PATH` does not tell apart.
-pub fn choose(found: &[Python], path: Option<&str>, wanted: PythonVersion) -> Result<Python, PythonError> {
+pub fn choose(found: &[BasePython], path: Option<&str>, wanted: PythonVersion) -> Result<BasePython, BasePythonError> {
     if found.is_empty() {
-        return Err(PythonError::Absent);
+        return Err(BasePythonError::Absent);
     }
     let suitable: Vec<_> = found.iter().filter(|python| python.version == wanted).collect();
     let folders = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(':');
@@ -101,8 +101,10 @@ pub fn choose(found: &[Python], path: Option<&str>, wanted: PythonVersion) -> Re
     let first = paths.find_map(|path| suitable.iter().find(|python| python.path == path));
     match (first, suitable.as_slice()) {
         (Some(python), _) | (None, [python]) => Ok((*python).clone()),
-        (None, []) => Err(PythonError::Mismatch { wanted, found: found.to_vec() }),
-        (None, several) => Err(PythonError::Ambiguous { wanted, found: several.iter().copied().cloned().collect() }),
+        (None, []) => Err(BasePythonError::Mismatch { wanted, found: found.to_vec() }),
+        (None, several) => {
+            Err(BasePythonError::Ambiguous { wanted, found: several.iter().copied().cloned().collect() })
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use oci_spec::image::MediaType;
 use serde_json::{Value, json};
 
 use super::manifest::descriptor;
-use super::{Artifact, Blob, json};
+use super::{Blob, OciArtifact, json};
 
 /// What stands for a configuration where there is none (OCI image manifest, guidance for an empty descriptor).
 const EMPTY: &[u8] = b"{}";
@@ -16,7 +16,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 
 /// Makes the manifest of a document about `subject`, an image manifest. Its artifact type is the document's media type,
 /// and `title` the name by which tools write the document to a file.
-pub fn referrer(subject: &Blob, document: Blob, title: &str) -> Artifact {
+pub fn referrer(subject: &Blob, document: Blob, title: &str) -> OciArtifact {
     let config = Blob::of_bytes(MediaType::EmptyJSON, EMPTY.to_vec());
     let mut layer = descriptor(&document);
     layer["annotations"] = json!({ TITLE: title });
@@ -29,12 +29,12 @@ pub fn referrer(subject: &Blob, document: Blob, title: &str) -> Artifact {
         "subject": descriptor(subject),
     });
     let manifest = Blob::of_bytes(MediaType::ImageManifest, json::serialize(&manifest));
-    Artifact { manifest, blobs: vec![config, document], children: Vec::new(), referrers: Vec::new() }
+    OciArtifact { manifest, blobs: vec![config, document], children: Vec::new(), referrers: Vec::new() }
 }
 
 /// Returns the descriptor of a referrer as a list of referrers has it: with its artifact type, and with the annotations
 /// of its manifest ([OCI distribution 1.1, listing referrers](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers)).
-pub fn listed(referrer: &Artifact) -> Value {
+pub fn listed(referrer: &OciArtifact) -> Value {
     let mut bytes = Vec::new();
     // What is in memory is always there.
     let _ = referrer.manifest.copy_to(&mut bytes);

@@ -10,14 +10,14 @@ use flate2::read::MultiGzDecoder;
 use oci_spec::image::MediaType;
 use tar::EntryType;
 
-use super::filesystem::{self, FileSystem, LARGEST_TEXT, Survey};
-use super::python::Python;
-use crate::allowance::Allowed;
+use super::filesystem::{self, FileSystem, FileSystemScan, LARGEST_TEXT};
+use super::python::BasePython;
+use crate::allowance::LimitedReader;
 use crate::platform::{Libstdcxx, PythonVersion};
 
 /// The search for interpreters and shared libraries through the layers of an image, from the highest to the lowest.
 #[derive(Debug, Clone, Default)]
-pub struct Search {
+pub struct LayerSearch {
     /// The interpreters' paths. All paths are relative to the root.
     found: BTreeSet<String>,
     /// The names of shared libraries, wherever they are: one outside of the linker's folders is there for a search path.
@@ -29,7 +29,7 @@ pub struct Search {
     /// What the layers so far hide in those below, each with everything in it.
     hidden: BTreeSet<String>,
     /// Everything by its path.
-    survey: Survey,
+    survey: FileSystemScan,
     /// About how many bytes of memory all of that takes, but for the survey.
     noted: usize,
 }
@@ -43,7 +43,7 @@ const LARGEST_LIBC: u64 = 16 << 20;
 /// The most that a search may note, in bytes: no image has so much to note.
 const MOST_NOTES: usize = 16 << 20;
 
-impl Search {
+impl LayerSearch {
     /// Looks through one layer, which lies below those that were looked through before, and notes what higher layers do not
     /// hide: files, hard links and symbolic links with the name `python3.N` in a folder `bin`, or with that of a shared
     /// library.
@@ -60,7 +60,7 @@ impl Search {
     }
 
     /// Returns the interpreters found so far, ordered by path.
-    pub fn found(&self) -> Vec<Python> {
+    pub fn found(&self) -> Vec<BasePython> {
         self.found.iter().filter_map(|path| self.interpreter(path)).collect()
     }
 
@@ -85,17 +85,17 @@ impl Search {
     }
 
     /// Returns the interpreter of a path, unless it is a virtual environment's.
-    fn interpreter(&self, path: &str) -> Option<Python> {
+    fn interpreter(&self, path: &str) -> Option<BasePython> {
         let (folder, version) = interpreter(path)?;
         let prefix = folder.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         let is_own = !self.environments.contains(prefix);
-        is_own.then(|| Python { version, full_version: None, path: format!("/{path}") })
+        is_own.then(|| BasePython { version, full_version: None, path: format!("/{path}") })
     }
 
     /// Looks through an uncompressed layer.
     fn in_tar(&mut self, tar: &mut dyn Read) -> io::Result<()> {
         let allowance = Cell::new(MOST_HEADERS);
-        let mut archive = tar::Archive::new(Allowed { inner: tar, allowance: &allowance });
+        let mut archive = tar::Archive::new(LimitedReader { inner: tar, allowance: &allowance });
         // A layer hides nothing of its own.
         let mut hidden = BTreeSet::new();
         for entry in archive.entries()? {

@@ -12,7 +12,9 @@ use super::filesystem::FileSystem;
 use crate::archive::layer::LayerTree;
 use crate::hints::Hints;
 use crate::tree::access::id;
-use crate::tree::{Access, Content, Entry, InsertError, InvalidPath, Mode, Origin, Owner, TreePath};
+use crate::tree::{
+    FileAccess, FileContent, FileMode, FileOrigin, FileOwner, InsertError, InvalidPath, TreeEntry, TreePath,
+};
 
 /// The user that is added if no number is given: the first that distributions of Linux give to people.
 const FIRST: u32 = 1000;
@@ -119,16 +121,16 @@ impl Hints for UserError {
 }
 
 /// A file of lines, each of fields with colons between them.
-struct Lines {
+struct AccountFile {
     file: &'static str,
-    access: Access,
+    access: FileAccess,
     bytes: Vec<u8>,
     is_changed: bool,
 }
 
-impl Lines {
+impl AccountFile {
     fn of(files: &FileSystem, file: &'static str) -> Self {
-        let (access, bytes) = files.text(file).unwrap_or((Access::FILE, &[]));
+        let (access, bytes) = files.text(file).unwrap_or((FileAccess::FILE, &[]));
         Self { file, access, bytes: bytes.to_vec(), is_changed: false }
     }
 
@@ -152,7 +154,7 @@ impl Lines {
 
 /// Tells whether there is a user of a name, by the file that names them.
 pub fn is_user(files: &FileSystem, name: &str) -> bool {
-    Lines::of(files, "etc/passwd").find(0, name).is_some()
+    AccountFile::of(files, "etc/passwd").find(0, name).is_some()
 }
 
 /// Returns what adding users changes in a file system. Who is there already, with the same numbers, is left alone.
@@ -162,14 +164,14 @@ pub fn is_user(files: &FileSystem, name: &str) -> bool {
 pub fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError> {
     let mut tree = LayerTree::default();
     let [mut passwd, mut group, mut shadow] =
-        ["etc/passwd", "etc/group", "etc/shadow"].map(|file| Lines::of(files, file));
+        ["etc/passwd", "etc/group", "etc/shadow"].map(|file| AccountFile::of(files, file));
     for user in users {
         if let Some(lines) = [&passwd, &group].into_iter().find(|lines| files.is_link(lines.file)) {
             return Err(UserError::Link { user: user.clone(), file: lines.file });
         }
         let NewUser { name, uid, gid } = user;
         let (uid_text, gid_text) = (uid.to_string(), gid.to_string());
-        let taken = |lines: &Lines, fields: Vec<String>| {
+        let taken = |lines: &AccountFile, fields: Vec<String>| {
             Err(UserError::Taken { user: user.clone(), file: lines.file, line: fields.join(":") })
         };
         match passwd.find(0, name).or_else(|| passwd.find(2, &uid_text)) {
@@ -190,12 +192,12 @@ pub fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError
             shadow.add(&format!("{name}:!:::::::"));
         }
         let home = files.resolve(&format!("home/{name}"), true).unwrap_or_else(|| format!("home/{name}"));
-        let access = Access { mode: Mode::EXECUTABLE, owner: Owner { uid: *uid, gid: *gid } };
-        tree.files.insert_folder(TreePath::new(&home)?, access, Origin::Application)?;
+        let access = FileAccess { mode: FileMode::EXECUTABLE, owner: FileOwner { uid: *uid, gid: *gid } };
+        tree.files.insert_folder(TreePath::new(&home)?, access, FileOrigin::Application)?;
     }
     for lines in [passwd, group, shadow].into_iter().filter(|lines| lines.is_changed) {
-        let content = Content::Bytes(lines.bytes.into());
-        let entry = Entry { access: lines.access, content, origin: Origin::Application };
+        let content = FileContent::Bytes(lines.bytes.into());
+        let entry = TreeEntry { access: lines.access, content, origin: FileOrigin::Application };
         tree.files.insert(TreePath::new(lines.file)?, entry)?;
     }
     keep_folders(&mut tree, files)?;
@@ -208,7 +210,7 @@ fn keep_folders(tree: &mut LayerTree, files: &FileSystem) -> Result<(), UserErro
     let etc = TreePath::new("etc/passwd")?;
     for parent in homes.iter().chain([&etc]).flat_map(TreePath::parents) {
         if let Some(access) = files.special_folder(parent).filter(|_| tree.files.is_folder(parent)) {
-            tree.files.insert_folder(TreePath::new(parent)?, access, Origin::Application)?;
+            tree.files.insert_folder(TreePath::new(parent)?, access, FileOrigin::Application)?;
         }
     }
     Ok(())

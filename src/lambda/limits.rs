@@ -8,7 +8,7 @@ use super::DeploymentPackage;
 use crate::hints::Hints;
 use crate::name::DistributionName;
 use crate::platform::LambdaLimits;
-use crate::tree::{Entry, Origin, TreePath};
+use crate::tree::{FileOrigin, TreeEntry, TreePath};
 
 /// A part of an artifact that could be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Oversize {
     /// The limit, in bytes.
     pub limit: u64,
     /// The origins with the most bytes, the largest first.
-    pub largest: Vec<(Origin, u64)>,
+    pub largest: Vec<(FileOrigin, u64)>,
     /// What could be saved, the most first.
     pub savings: Vec<Saving>,
 }
@@ -67,14 +67,14 @@ pub fn check(package: &DeploymentPackage, limits: LambdaLimits, runtime: &[Distr
     if size <= limits.unzipped {
         return Ok(());
     }
-    let mut largest: Vec<(Origin, u64)> = size_by_origin(package).into_iter().collect();
+    let mut largest: Vec<(FileOrigin, u64)> = size_by_origin(package).into_iter().collect();
     largest.sort_by(|(a, a_size), (b, b_size)| b_size.cmp(a_size).then_with(|| a.cmp(b)));
     largest.truncate(NAMED);
     Err(Oversize { size, limit: limits.unzipped, largest, savings: savings(package, runtime) })
 }
 
 /// Returns the size of each origin's files, uncompressed, in bytes.
-pub fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<Origin, u64> {
+pub fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<FileOrigin, u64> {
     let mut sizes = BTreeMap::new();
     for (_, entry) in package.trees().flat_map(|(_, tree)| tree.iter()) {
         // Most entries have the origin of the one before, so nothing is cloned for them.
@@ -89,20 +89,21 @@ pub fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<Origin, u64> {
 }
 
 /// Tells whether a file belongs to what could be saved.
-type Rule<'a> = dyn Fn(&TreePath, &Entry) -> bool + 'a;
+type SavingRule<'a> = dyn Fn(&TreePath, &TreeEntry) -> bool + 'a;
 
 /// Returns what a function can do without, as far as the paths tell.
 fn savings(package: &DeploymentPackage, runtime: &[DistributionName]) -> Vec<Saving> {
-    let of_runtime = |_: &TreePath, entry: &Entry| match &entry.origin {
-        Origin::Distribution(distribution) => runtime.contains(&distribution.name),
-        Origin::Application => false,
+    let of_runtime = |_: &TreePath, entry: &TreeEntry| match &entry.origin {
+        FileOrigin::Distribution(distribution) => runtime.contains(&distribution.name),
+        FileOrigin::Application => false,
     };
-    let is_test = |path: &TreePath, _: &Entry| path.parents().any(|p| p.ends_with("/tests") || p.ends_with("/test"));
-    let is_development = |path: &TreePath, _: &Entry| {
+    let is_test =
+        |path: &TreePath, _: &TreeEntry| path.parents().any(|p| p.ends_with("/tests") || p.ends_with("/test"));
+    let is_development = |path: &TreePath, _: &TreeEntry| {
         let kinds = [".pyi", ".pyx", ".pxd", ".h", ".hpp", ".c", ".cpp", ".a"];
         kinds.iter().any(|kind| path.as_str().ends_with(kind))
     };
-    let rules: [(&str, &Rule); 3] = [
+    let rules: [(&str, &SavingRule); 3] = [
         ("the runtime brings the AWS SDK, which --exclude-runtime leaves out", &of_runtime),
         ("tests inside of distributions", &is_test),
         ("type stubs, headers and sources of extensions", &is_development),
@@ -126,15 +127,15 @@ mod tests {
 
     use super::*;
     use crate::report::ArtifactKind;
-    use crate::tree::{Access, Content, Distribution};
+    use crate::tree::{Distribution, FileAccess, FileContent};
 
     const LIMITS: LambdaLimits = LambdaLimits { direct_upload: 50, unzipped: 1000 };
 
-    fn file(name: &str, path: &str, size: u64) -> (TreePath, Entry) {
+    fn file(name: &str, path: &str, size: u64) -> (TreePath, TreeEntry) {
         let distribution = Distribution { name: name.parse().unwrap(), version: "1.0".parse().unwrap() };
-        let content = Content::File { path: PathBuf::new(), size };
-        let origin = Origin::Distribution(distribution.into());
-        (TreePath::new(path).unwrap(), Entry { access: Access::FILE, content, origin })
+        let content = FileContent::File { path: PathBuf::new(), size };
+        let origin = FileOrigin::Distribution(distribution.into());
+        (TreePath::new(path).unwrap(), TreeEntry { access: FileAccess::FILE, content, origin })
     }
 
     #[test]

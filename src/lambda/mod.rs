@@ -3,7 +3,7 @@
 pub mod limits;
 
 use crate::report::ArtifactKind;
-use crate::tree::{Entry, FileTree, InsertError, TreePath};
+use crate::tree::{FileTree, InsertError, TreeEntry, TreePath};
 
 /// Where Lambda unpacks a function's zip.
 pub const TASK_ROOT: &str = "/var/task";
@@ -51,7 +51,7 @@ impl DeploymentPackage {
     pub fn extend(
         &mut self,
         kind: ArtifactKind,
-        files: impl IntoIterator<Item = (TreePath, Entry)>,
+        files: impl IntoIterator<Item = (TreePath, TreeEntry)>,
     ) -> Result<(), InsertError> {
         let tree = match (kind, &mut self.layer) {
             (ArtifactKind::Layer, Some(layer)) => layer,

@@ -11,7 +11,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::texts::OneOrMany;
-use crate::image::file::{ArtifactFile, InvalidArtifactFile};
+use crate::image::file::{ImageFile, InvalidImageFile};
 use crate::platform::Architecture;
 use crate::sbom;
 use crate::settings::{LayerCompression, ProfileChoice};
@@ -181,13 +181,13 @@ impl From<CompressionMethod> for LayerCompression {
 
 /// An output of an image, in which it goes by the names of its tags alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ImageOutput(pub(crate) ArtifactFile);
+pub(crate) struct ImageOutput(pub(crate) ImageFile);
 
 impl FromStr for ImageOutput {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let file: ArtifactFile = text.parse().map_err(|error: InvalidArtifactFile| error.to_string())?;
+        let file: ImageFile = text.parse().map_err(|error: InvalidImageFile| error.to_string())?;
         match file.choice {
             None => Ok(Self(file)),
             Some(_) => Err("a path without a colon is expected; --tag names the image".to_owned()),

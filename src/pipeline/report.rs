@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::archive::ArchiveError;
-use crate::archive::output::Finished;
+use crate::archive::output::FinishedFile;
 use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{Location, Selected, SelectedSource};
@@ -20,7 +20,7 @@ use crate::report::{
     DocumentReport, FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
 };
 use crate::settings::LambdaSettings;
-use crate::tree::{FileTree, Origin};
+use crate::tree::{FileOrigin, FileTree};
 use crate::wheel::Wheel;
 
 /// What a function was made of.
@@ -87,7 +87,7 @@ pub fn build(
     let dependencies = package.dependencies();
     let sizes = limits::size_by_origin(package);
     let size_of = |name: &crate::name::DistributionName| {
-        let of_name = |origin: &Origin| matches!(origin, Origin::Distribution(found) if found.name == *name);
+        let of_name = |origin: &FileOrigin| matches!(origin, FileOrigin::Distribution(found) if found.name == *name);
         sizes.iter().filter(|(origin, _)| of_name(origin)).map(|(_, size)| size).sum()
     };
     let (mut of_dependencies, mut of_projects) = (built.wheels.dependencies.iter(), built.wheels.projects.iter());
@@ -123,7 +123,7 @@ pub fn build(
         application: ApplicationReport {
             taken: plan.application.taken.clone(),
             files: plan.application.files.len(),
-            unzipped_size: sizes.get(&Origin::Application).copied().unwrap_or(0),
+            unzipped_size: sizes.get(&FileOrigin::Application).copied().unwrap_or(0),
         },
         handler: settings.handler.as_ref().map(ToString::to_string),
         trim: built.trim,
@@ -147,7 +147,7 @@ pub fn state_wheel(report: &mut DistributionReport, wheel: &Wheel, unzipped_size
 ///
 /// # Errors
 /// It cannot be put there.
-pub fn artifact(kind: ArtifactKind, finished: Finished, tree: &FileTree) -> Result<ArtifactReport, ArchiveError> {
+pub fn artifact(kind: ArtifactKind, finished: FinishedFile, tree: &FileTree) -> Result<ArtifactReport, ArchiveError> {
     let (sha256, size) = (finished.sha256, finished.size);
     Ok(ArtifactReport {
         kind,

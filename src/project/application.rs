@@ -12,19 +12,19 @@ use super::include::Start;
 pub use super::include::{Include, InvalidInclude};
 pub use super::rules::{Excludes, InvalidExclude, Rule};
 use crate::hints::Hints;
-use crate::tree::{Access, Content, Entry, InvalidPath, TreePath};
+use crate::tree::{FileAccess, FileContent, InvalidPath, TreeEntry, TreePath};
 
 /// The files of an application.
 #[derive(Debug, Clone, Default)]
 pub struct Application {
     /// The files, in the order of their paths, without duplicates.
-    pub files: Vec<(TreePath, Entry)>,
+    pub files: Vec<(TreePath, TreeEntry)>,
     /// The folders of which is said whose they are, below the same place as the files; the empty path is that place.
-    pub folders: Vec<(String, Access)>,
+    pub folders: Vec<(String, FileAccess)>,
     /// The files that have a place of their own in an image, by their paths from the root of its file system.
-    pub placed_files: Vec<(TreePath, Entry)>,
+    pub placed_files: Vec<(TreePath, TreeEntry)>,
     /// The folders of which is said whose they are, by their paths from the root of the file system.
-    pub placed_folders: Vec<(TreePath, Access)>,
+    pub placed_folders: Vec<(TreePath, FileAccess)>,
     /// What was taken, relative to the project where it lies inside: files, and folders with a slash at their end.
     pub taken: Vec<String>,
     /// What was left out, in the order it was met.
@@ -33,7 +33,7 @@ pub struct Application {
 
 impl Application {
     /// Returns all files, wherever they go.
-    pub fn all_files(&self) -> impl Iterator<Item = &Entry> {
+    pub fn all_files(&self) -> impl Iterator<Item = &TreeEntry> {
         self.files.iter().chain(&self.placed_files).map(|(_, entry)| entry)
     }
 
@@ -47,9 +47,9 @@ impl Application {
     /// # Errors
     /// The two have different files for one path.
     pub fn and(mut self, other: Self) -> Result<Self, ApplicationError> {
-        let source = |entry: &Entry| match &entry.content {
-            Content::File { path, .. } => path.to_path_buf(),
-            Content::Archived { .. } | Content::Bytes(_) => PathBuf::new(),
+        let source = |entry: &TreeEntry| match &entry.content {
+            FileContent::File { path, .. } => path.to_path_buf(),
+            FileContent::Archived { .. } | FileContent::Bytes(_) => PathBuf::new(),
         };
         for (files, others) in [(&mut self.files, other.files), (&mut self.placed_files, other.placed_files)] {
             for (path, entry) in others {

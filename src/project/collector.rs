@@ -12,7 +12,7 @@ use super::application::{Application, ApplicationError, LeftOut};
 use super::gitignore::GitIgnore;
 use super::include::{Include, Start};
 use super::rules::{Candidate, Excludes, Rule};
-use crate::tree::{Access, Content, Entry, Mode, Origin, Owner, TreePath};
+use crate::tree::{FileAccess, FileContent, FileMode, FileOrigin, FileOwner, TreeEntry, TreePath};
 
 /// The files collected so far.
 pub(super) struct Collector<'a> {
@@ -21,9 +21,9 @@ pub(super) struct Collector<'a> {
     /// The workspace root, canonical.
     workspace: PathBuf,
     excludes: &'a Excludes,
-    files: BTreeMap<(Start, TreePath), (PathBuf, Entry)>,
+    files: BTreeMap<(Start, TreePath), (PathBuf, TreeEntry)>,
     /// The folders that somebody is to own.
-    folders: BTreeMap<(Start, String), Access>,
+    folders: BTreeMap<(Start, String), FileAccess>,
     /// The number of files and folders taken, with those taken twice.
     count: usize,
     taken: Vec<String>,
@@ -42,8 +42,8 @@ struct Walk {
     /// Where the paths in the artifact start.
     start: Start,
     /// The mode of the files, and the owner of files and folders, as far as they are stated.
-    mode: Option<Mode>,
-    owner: Option<Owner>,
+    mode: Option<FileMode>,
+    owner: Option<FileOwner>,
 }
 
 impl<'a> Collector<'a> {
@@ -180,7 +180,7 @@ impl<'a> Collector<'a> {
             }
             walk.enter(path, target)?;
             if let Some(owner) = walk.owner {
-                let access = Access { owner, ..Access::FOLDER };
+                let access = FileAccess { owner, ..Access::FOLDER };
                 if !destination.is_empty() {
                     tree_path(destination, path)?;
                 }
@@ -207,13 +207,13 @@ impl<'a> Collector<'a> {
         let before = before.map(|(_, entry)| entry.access);
         let mode = walk.mode.or(before.map(|access| access.mode));
         let owner = walk.owner.or(before.map(|access| access.owner));
-        let entry = Entry {
-            access: Access {
-                mode: mode.unwrap_or_else(|| Mode::from_permissions(metadata.permissions().mode())),
+        let entry = TreeEntry {
+            access: FileAccess {
+                mode: mode.unwrap_or_else(|| FileMode::from_permissions(metadata.permissions().mode())),
                 owner: owner.unwrap_or_default(),
             },
-            content: Content::File { path: target.clone(), size: metadata.len() },
-            origin: Origin::Application,
+            content: FileContent::File { path: target.clone(), size: metadata.len() },
+            origin: FileOrigin::Application,
         };
         self.files.insert(place, (target, entry));
         self.count += 1;

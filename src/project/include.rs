@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::tree::{Mode, Owner};
+use crate::tree::{FileMode, FileOwner};
 
 /// Files that the user names: as `PATH[:DEST]`, or as a table with the keys `path`, `to`, `mode` and `owner`.
 ///
@@ -26,8 +26,8 @@ use crate::tree::{Mode, Owner};
 pub struct Include {
     pub(super) source: PathBuf,
     pub(super) destination: Destination,
-    pub(super) mode: Option<Mode>,
-    pub(super) owner: Option<Owner>,
+    pub(super) mode: Option<FileMode>,
+    pub(super) owner: Option<FileOwner>,
 }
 
 /// Where in the artifact something goes.
@@ -195,8 +195,8 @@ impl<'de> Deserialize<'de> for Include {
                 }
                 let destination = table.to.as_deref().map_or_else(|| Ok(Destination::unstated()), str::parse);
                 let destination = destination.map_err(|reason| invalid(reason.to_owned()))?;
-                let mode = table.mode.as_ref().map(|Stated(text)| text.parse::<Mode>()).transpose();
-                let owner = table.owner.as_ref().map(|Stated(text)| text.parse::<Owner>()).transpose();
+                let mode = table.mode.as_ref().map(|Stated(text)| text.parse::<FileMode>()).transpose();
+                let owner = table.owner.as_ref().map(|Stated(text)| text.parse::<FileOwner>()).transpose();
                 let mode = mode.map_err(|error| invalid(error.to_string()))?;
                 let owner = owner.map_err(|error| invalid(error.to_string()))?;
                 Ok(Include { source: PathBuf::from(&table.path), destination, mode, owner })

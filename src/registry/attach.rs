@@ -21,7 +21,7 @@ use super::push::{explained, put};
 use super::upload::Upload;
 use super::{Action, Manifest, Reference, RegistryError, pull};
 use crate::digest::Sha256;
-use crate::image::{Artifact, Blob, listed};
+use crate::image::{Blob, OciArtifact, listed};
 use crate::report::Silent;
 
 /// The largest list of referrers that is read, in bytes: registries must not give a larger one.
@@ -33,9 +33,9 @@ pub(super) async fn attach(
     client: &Client,
     repository: Repository<'_>,
     any: &Reference,
-    artifact: &Artifact,
+    artifact: &OciArtifact,
 ) -> Result<Vec<Sha256>, RegistryError> {
-    let mut by_subject: BTreeMap<Sha256, Vec<&Artifact>> = BTreeMap::new();
+    let mut by_subject: BTreeMap<Sha256, Vec<&OciArtifact>> = BTreeMap::new();
     for (subject, referrer) in artifact.all_referrers() {
         by_subject.entry(subject.digest).or_default().push(referrer);
     }
@@ -57,7 +57,7 @@ struct Attachment<'a> {
 }
 
 impl Attachment<'_> {
-    async fn run(&self, referrers: &[&Artifact]) -> Result<(), RegistryError> {
+    async fn run(&self, referrers: &[&OciArtifact]) -> Result<(), RegistryError> {
         let mut missing = Vec::new();
         for referrer in referrers {
             if pull::find(self.client, &self.any.sibling(referrer.manifest.digest)).await?.is_none() {
@@ -88,7 +88,7 @@ impl Attachment<'_> {
     }
 
     /// Tells whether the registry lists all of some referrers, or else the list under the tag does.
-    async fn lists(&self, referrers: &[&Artifact]) -> Result<bool, RegistryError> {
+    async fn lists(&self, referrers: &[&OciArtifact]) -> Result<bool, RegistryError> {
         let list = match self.ask().await? {
             Some(list) => list,
             None => match self.read(&self.any.referrers(self.subject)).await? {
@@ -98,7 +98,7 @@ impl Attachment<'_> {
         };
         let list: Value = serde_json::from_slice(&list).unwrap_or_default();
         let manifests = list.get("manifests").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let is_listed = |referrer: &&Artifact| {
+        let is_listed = |referrer: &&OciArtifact| {
             let digest = Value::from(referrer.manifest.digest.to_string());
             manifests.iter().any(|known| known.get("digest") == Some(&digest))
         };

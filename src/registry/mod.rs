@@ -12,7 +12,7 @@ use oci_spec::image::MediaType;
 use tokio::runtime::Runtime;
 
 use crate::digest::Sha256;
-use crate::image::Artifact;
+use crate::image::OciArtifact;
 use crate::report::Reporter;
 use crate::retry::Retry;
 use client::Client;
@@ -163,7 +163,7 @@ impl Registry {
     /// manifest whose parts are missing. [`RegistryError::Attach`] says that the artifact itself is there.
     pub fn push(
         &self,
-        artifact: &Artifact,
+        artifact: &OciArtifact,
         to: &[Reference],
         reporter: &dyn Reporter,
     ) -> Result<Pushed, RegistryError> {

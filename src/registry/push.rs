@@ -22,7 +22,7 @@ use super::survey::{Survey, survey};
 use super::upload::{Placed, SMALL, Upload};
 use super::{Action, Reference, RegistryError, ecr, pull};
 use crate::digest::Sha256;
-use crate::image::{Artifact, Blob, BlobContent};
+use crate::image::{Blob, BlobContent, OciArtifact};
 use crate::report::{Phase, Reporter};
 
 /// The header by which a registry says that it lists a manifest among the referrers of its subject (OCI distribution 1.1,
@@ -79,7 +79,7 @@ impl RepositoryPush {
 /// Sends an artifact to where the references say.
 pub(super) async fn push(
     client: &Client,
-    artifact: &Artifact,
+    artifact: &OciArtifact,
     to: &[Reference],
     reporter: &dyn Reporter,
 ) -> Result<Pushed, RegistryError> {
@@ -113,7 +113,7 @@ struct Destination<'a> {
 /// A push to one or several repositories.
 struct Push<'a> {
     client: &'a Client,
-    artifact: &'a Artifact,
+    artifact: &'a OciArtifact,
     leaves: BTreeMap<Sha256, &'a Blob>,
     reporter: &'a dyn Reporter,
 }

@@ -12,7 +12,7 @@ use super::pull::{manifest_request, read_manifest};
 use super::token::Scopes;
 use super::{Action, Manifest, Reference, RegistryError};
 use crate::digest::Sha256;
-use crate::image::Artifact;
+use crate::image::OciArtifact;
 
 /// The most manifests of an index that are read to find what they refer to.
 const MOST_CHILDREN: usize = 8;
@@ -33,7 +33,7 @@ pub(super) struct Survey {
 /// Reads what the first of the references that names anything names.
 pub(super) async fn survey(
     client: &Client,
-    artifact: &Artifact,
+    artifact: &OciArtifact,
     references: &[&Reference],
 ) -> Result<Survey, RegistryError> {
     let mut survey = Survey::default();
@@ -70,7 +70,7 @@ pub(super) async fn survey(
 
 impl Survey {
     /// Everything that an artifact refers to is there.
-    fn know(&mut self, artifact: &Artifact) {
+    fn know(&mut self, artifact: &OciArtifact) {
         self.known.extend(artifact.leaves().into_keys());
         self.known.extend(artifact.manifests().iter().map(|manifest| manifest.digest));
     }

@@ -10,7 +10,7 @@ use super::module::{Module, Offer};
 use super::start::{ApplicationFound, Django, HandlerFound, ProgramFound, SourceLine, Starts};
 use crate::platform::PythonVersion;
 use crate::project::application::{self, ApplicationError, Excludes};
-use crate::tree::Content;
+use crate::tree::FileContent;
 
 /// The largest module that is read, in bytes.
 const READ_LIMIT: u64 = 1 << 20;
@@ -52,7 +52,9 @@ impl Sources {
             .files
             .iter()
             .filter_map(|(path, entry)| match &entry.content {
-                Content::File { path: source, size } if *size <= READ_LIMIT => Some((path.as_str(), source.as_path())),
+                FileContent::File { path: source, size } if *size <= READ_LIMIT => {
+                    Some((path.as_str(), source.as_path()))
+                }
                 _ => None,
             })
             .collect();

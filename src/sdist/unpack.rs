@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use flate2::read::MultiGzDecoder;
 
 use super::filename::SdistFormat;
-use crate::allowance::Allowed;
+use crate::allowance::LimitedReader;
 
 /// Limits against decompression bombs. The defaults exceed every source distribution on PyPI.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +159,7 @@ impl<'a> Unpacker<'a> {
 
     fn tar(&mut self, reader: impl Read) -> Result<(), UnpackError> {
         let allowance = Cell::new(LARGEST_HEADERS);
-        let mut archive = tar::Archive::new(Allowed { inner: reader, allowance: &allowance });
+        let mut archive = tar::Archive::new(LimitedReader { inner: reader, allowance: &allowance });
         for entry in archive.entries().map_err(|error| self.unreadable(error))? {
             let mut entry = entry.map_err(|error| self.unreadable(error))?;
             allowance.set(entry.size().saturating_add(LARGEST_HEADERS));

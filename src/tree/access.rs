@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The permissions of a file or a folder: the lower twelve bits that Unix keeps of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
-pub struct Mode(u16);
+pub struct FileMode(u16);
 
-impl Mode {
+impl FileMode {
     /// 0644: what a file has, unless it is executable or somebody says otherwise.
     pub const REGULAR: Self = Self(0o644);
     /// 0755: what a program and a folder have.
@@ -48,20 +48,20 @@ impl Mode {
 }
 
 /// Takes the permissions of a file's mode, without its type.
-impl From<u32> for Mode {
+impl From<u32> for FileMode {
     fn from(bits: u32) -> Self {
         Self((bits & 0o7777) as u16)
     }
 }
 
-impl From<Mode> for u32 {
-    fn from(mode: Mode) -> Self {
+impl From<FileMode> for u32 {
+    fn from(mode: FileMode) -> Self {
         mode.permissions()
     }
 }
 
 /// Four octal digits.
-impl fmt::Display for Mode {
+impl fmt::Display for FileMode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:04o}", self.0)
     }
@@ -83,7 +83,7 @@ pub enum InvalidMode {
 
 /// Reads three octal digits, with a zero before them or without. Special bits are refused: in an image they undo what
 /// `--user` is for, and a zip of Lambda's drops them.
-impl FromStr for Mode {
+impl FromStr for FileMode {
     type Err = InvalidMode;
 
     fn from_str(text: &str) -> Result<Self, InvalidMode> {
@@ -98,19 +98,19 @@ impl FromStr for Mode {
 
 /// The user and the group that a file or a folder belongs to, by their numbers. The default is root.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Owner {
+pub struct FileOwner {
     /// The user.
     pub uid: u32,
     /// The group.
     pub gid: u32,
 }
 
-impl Owner {
+impl FileOwner {
     /// The user 0 and the group 0.
     pub const ROOT: Self = Self { uid: 0, gid: 0 };
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for FileOwner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.uid, self.gid)
     }
@@ -125,7 +125,7 @@ impl fmt::Display for Owner {
 pub struct InvalidOwner(pub String);
 
 /// Reads `UID` or `UID:GID`; without a group, its number is the user's.
-impl FromStr for Owner {
+impl FromStr for FileOwner {
     type Err = InvalidOwner;
 
     fn from_str(text: &str) -> Result<Self, InvalidOwner> {
@@ -143,33 +143,33 @@ pub fn id(text: &str) -> Option<u32> {
 
 /// Whose a file or a folder is, and its permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Access {
+pub struct FileAccess {
     /// The permissions.
-    pub mode: Mode,
+    pub mode: FileMode,
     /// The owner.
-    pub owner: Owner,
+    pub owner: FileOwner,
 }
 
-impl Access {
+impl FileAccess {
     /// Root's, and everybody's to read.
-    pub const FILE: Self = Self::root(Mode::REGULAR);
+    pub const FILE: Self = Self::root(FileMode::REGULAR);
     /// Root's, and everybody's to execute.
-    pub const PROGRAM: Self = Self::root(Mode::EXECUTABLE);
+    pub const PROGRAM: Self = Self::root(FileMode::EXECUTABLE);
     /// Root's, and everybody's to look into.
-    pub const FOLDER: Self = Self::root(Mode::EXECUTABLE);
+    pub const FOLDER: Self = Self::root(FileMode::EXECUTABLE);
 
     /// Returns the access to something of root's.
-    pub const fn root(mode: Mode) -> Self {
-        Self { mode, owner: Owner::ROOT }
+    pub const fn root(mode: FileMode) -> Self {
+        Self { mode, owner: FileOwner::ROOT }
     }
 
     /// Tells whether it is what a file has of which nobody says otherwise.
     pub fn is_usual(self) -> bool {
-        self.mode.is_usual() && self.owner == Owner::ROOT
+        self.mode.is_usual() && self.owner == FileOwner::ROOT
     }
 }
 
-impl fmt::Display for Access {
+impl fmt::Display for FileAccess {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.mode, self.owner)
     }
@@ -182,15 +182,15 @@ mod tests {
     #[test]
     fn modes_are_three_octal_digits() {
         for (text, bits) in [("0755", 0o755), ("755", 0o755), ("0640", 0o640), ("000", 0), ("0777", 0o777)] {
-            assert_eq!(text.parse::<Mode>().unwrap().permissions(), bits, "{text}");
+            assert_eq!(text.parse::<FileMode>().unwrap().permissions(), bits, "{text}");
         }
         for text in ["", "7", "75", "00755", "0o755", "-755", "+755", "0855", "rwx", "u+x", "07 5", "\u{0667}55"] {
-            assert_eq!(text.parse::<Mode>(), Err(InvalidMode::Form(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<FileMode>(), Err(InvalidMode::Form(text.to_owned())), "{text}");
         }
         for text in ["4755", "2755", "1777", "7777"] {
-            assert_eq!(text.parse::<Mode>(), Err(InvalidMode::Special(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<FileMode>(), Err(InvalidMode::Special(text.to_owned())), "{text}");
         }
-        assert_eq!(Mode::from(0o100_640).to_string(), "0640");
+        assert_eq!(FileMode::from(0o100_640).to_string(), "0640");
     }
 
     #[test]
@@ -198,10 +198,10 @@ mod tests {
         for (text, uid, gid) in
             [("0", 0, 0), ("1000", 1000, 1000), ("1000:50", 1000, 50), ("4294967294:0", 4294967294, 0)]
         {
-            assert_eq!(text.parse::<Owner>().unwrap(), Owner { uid, gid }, "{text}");
+            assert_eq!(text.parse::<FileOwner>().unwrap(), FileOwner { uid, gid }, "{text}");
         }
         for text in ["", "app", "app:app", ":", "1000:", ":1000", "1:2:3", "-1", "+1", "4294967295", "1 000"] {
-            assert_eq!(text.parse::<Owner>(), Err(InvalidOwner(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<FileOwner>(), Err(InvalidOwner(text.to_owned())), "{text}");
         }
     }
 }

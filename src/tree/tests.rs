@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn file(distribution: &str, content: &str, access: Access) -> Entry {
+fn file(distribution: &str, content: &str, access: FileAccess) -> TreeEntry {
     let distribution = Distribution { name: distribution.parse().unwrap(), version: Version::new([1]) };
-    Entry {
+    TreeEntry {
         access,
-        content: Content::Bytes(content.as_bytes().into()),
-        origin: Origin::Distribution(distribution.into()),
+        content: FileContent::Bytes(content.as_bytes().into()),
+        origin: FileOrigin::Distribution(distribution.into()),
     }
 }
 
@@ -28,22 +28,22 @@ fn paths_that_leave_the_artifact_are_refused() {
 #[test]
 fn equal_files_merge_and_different_ones_collide() {
     let mut tree = FileTree::new();
-    tree.insert(path("ns/__init__.py"), file("one", "", Access::FILE)).unwrap();
-    tree.insert(path("ns/__init__.py"), file("two", "", Access::PROGRAM)).unwrap();
+    tree.insert(path("ns/__init__.py"), file("one", "", FileAccess::FILE)).unwrap();
+    tree.insert(path("ns/__init__.py"), file("two", "", FileAccess::PROGRAM)).unwrap();
     assert_eq!(tree.len(), 1);
-    assert_eq!(tree.get("ns/__init__.py").unwrap().access, Access::PROGRAM);
+    assert_eq!(tree.get("ns/__init__.py").unwrap().access, FileAccess::PROGRAM);
 
-    let error = tree.insert(path("ns/__init__.py"), file("three", "x", Access::FILE)).unwrap_err();
+    let error = tree.insert(path("ns/__init__.py"), file("three", "x", FileAccess::FILE)).unwrap_err();
     assert_eq!(error.to_string(), "one 1 and three 1 both bring `ns/__init__.py`, with different content");
 }
 
 #[test]
 fn one_file_is_whose_everybody_says_it_is() {
     let mut tree = FileTree::new();
-    let owned = Access { owner: Owner { uid: 1, gid: 1 }, ..Access::FILE };
+    let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..Access::FILE };
     tree.insert(path("a"), file("one", "", owned)).unwrap();
     tree.insert(path("a"), file("one", "", owned)).unwrap();
-    for access in [Access::FILE, Access::PROGRAM, Access::root(0o640.into())] {
+    for access in [FileAccess::FILE, FileAccess::PROGRAM, FileAccess::root(0o640.into())] {
         let error = tree.insert(path("a"), file("two", "", access)).unwrap_err();
         assert_eq!(error.to_string(), "one 1 and two 1 both bring `a`, with different modes or owners");
     }
@@ -54,30 +54,30 @@ fn one_file_is_whose_everybody_says_it_is() {
 #[test]
 fn folders_are_whose_is_said_last() {
     let mut tree = FileTree::new();
-    let owned = Access { owner: Owner { uid: 1, gid: 1 }, ..Access::FOLDER };
-    tree.insert(path("a/b/c"), file("one", "", Access::FILE)).unwrap();
-    for access in [Access::FOLDER, owned] {
-        tree.insert_folder(path("a"), access, Origin::Application).unwrap();
-        tree.insert_folder(path("d/e"), access, Origin::Application).unwrap();
+    let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..Access::FOLDER };
+    tree.insert(path("a/b/c"), file("one", "", FileAccess::FILE)).unwrap();
+    for access in [FileAccess::FOLDER, owned] {
+        tree.insert_folder(path("a"), access, FileOrigin::Application).unwrap();
+        tree.insert_folder(path("d/e"), access, FileOrigin::Application).unwrap();
     }
     assert_eq!(tree.folders().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "d/e"]);
     assert_eq!(
         ["a", "a/b", "d", "d/e"].map(|path| tree.folder_access(path)),
-        [owned, Access::FOLDER, Access::FOLDER, owned]
+        [owned, FileAccess::FOLDER, FileAccess::FOLDER, owned]
     );
     assert!(tree.is_folder("d") && tree.is_folder("d/e") && tree.len() == 1);
     for taken in ["a/b/c", "a/b/c/d"] {
-        let refused = tree.insert_folder(path(taken), owned, Origin::Application);
+        let refused = tree.insert_folder(path(taken), owned, FileOrigin::Application);
         assert!(matches!(refused, Err(InsertError::Kind(_))));
     }
-    assert!(matches!(tree.insert(path("d/e"), file("two", "", Access::FILE)), Err(InsertError::Kind(_))));
+    assert!(matches!(tree.insert(path("d/e"), file("two", "", FileAccess::FILE)), Err(InsertError::Kind(_))));
 }
 
 #[test]
 fn entries_are_found_by_what_their_paths_begin_with() {
     let mut tree = FileTree::new();
     for name in ["a.py", "a.so", "a/b.py", "ab.py", "b.py"] {
-        tree.insert(path(name), file("one", "", Access::FILE)).unwrap();
+        tree.insert(path(name), file("one", "", FileAccess::FILE)).unwrap();
     }
     let starting_with = |prefix| tree.starting_with(prefix).map(|(path, _)| path.as_str()).collect::<Vec<_>>();
     assert_eq!(starting_with("a."), ["a.py", "a.so"]);
@@ -89,9 +89,9 @@ fn entries_are_found_by_what_their_paths_begin_with() {
 #[test]
 fn a_path_is_a_file_or_a_folder() {
     let mut tree = FileTree::new();
-    tree.insert(path("a/b"), file("one", "", Access::FILE)).unwrap();
-    assert!(matches!(tree.insert(path("a"), file("two", "", Access::FILE)), Err(InsertError::Kind(_))));
-    let error = tree.insert(path("a/b/c"), file("two", "", Access::FILE)).unwrap_err();
+    tree.insert(path("a/b"), file("one", "", FileAccess::FILE)).unwrap();
+    assert!(matches!(tree.insert(path("a"), file("two", "", FileAccess::FILE)), Err(InsertError::Kind(_))));
+    let error = tree.insert(path("a/b/c"), file("two", "", FileAccess::FILE)).unwrap_err();
     assert!(error.to_string().contains("`a/b` is a file in one and a folder in the other"), "{error}");
     assert!(tree.is_folder("a") && !tree.is_folder("a/b"));
 }
@@ -104,18 +104,18 @@ fn content_is_read_from_wherever_it_lies() {
     let archive = Arc::new(folder.path().join("archive"));
     std::fs::write(&*archive, [b"header".as_slice(), &deflated, &text].concat()).unwrap();
     let size = text.len() as u64;
-    let archived = |offset, compressed_size, size, form| Content::Archived {
+    let archived = |offset, compressed_size, size, form| FileContent::Archived {
         archive: archive.clone(),
         extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), form },
     };
     // Reading looks at no block boundary.
-    let whole_stream = Form::Deflated { final_block: 0, end: deflated.len() as u64 * 8 };
+    let whole_stream = ExtentFormat::Deflated { final_block: 0, end: deflated.len() as u64 * 8 };
     let stored = 6 + deflated.len() as u64;
-    let whole = Content::File { path: archive.to_path_buf(), size: 0 };
+    let whole = FileContent::File { path: archive.to_path_buf(), size: 0 };
     for content in [
         archived(6, deflated.len() as u64, size, whole_stream),
-        archived(stored, size, size, Form::Stored),
-        Content::Bytes(text.clone().into()),
+        archived(stored, size, size, ExtentFormat::Stored),
+        FileContent::Bytes(text.clone().into()),
     ] {
         assert_eq!(content.read(size).unwrap(), text);
         assert_eq!(content.read(size - 1).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
@@ -123,7 +123,7 @@ fn content_is_read_from_wherever_it_lies() {
     assert_eq!(whole.read(u64::MAX).unwrap().len() as u64, stored + size);
     for wrong in [
         archived(6, deflated.len() as u64, size + 1, whole_stream),
-        archived(stored, size + 1, size + 1, Form::Stored),
+        archived(stored, size + 1, size + 1, ExtentFormat::Stored),
         archived(stored, size, size, whole_stream),
     ] {
         assert!(wrong.read(u64::MAX).is_err());
@@ -134,12 +134,12 @@ fn content_is_read_from_wherever_it_lies() {
 fn an_extent_that_no_wheel_has_is_not_coherent() {
     let extent =
         |compressed_size, form| Extent { offset: 0, compressed_size, size: 9, crc32: 0, sha256: Sha256::of(b""), form };
-    let deflated = |final_block, end| Form::Deflated { final_block, end };
-    for (compressed_size, form) in [(9, Form::Stored), (2, deflated(0, 10)), (2, deflated(13, 16))] {
+    let deflated = |final_block, end| ExtentFormat::Deflated { final_block, end };
+    for (compressed_size, form) in [(9, ExtentFormat::Stored), (2, deflated(0, 10)), (2, deflated(13, 16))] {
         assert!(extent(compressed_size, form).is_coherent());
     }
     for (compressed_size, form) in [
-        (8, Form::Stored),
+        (8, ExtentFormat::Stored),
         (2, deflated(0, 8)),
         (2, deflated(0, 17)),
         (2, deflated(14, 16)),

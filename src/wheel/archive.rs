@@ -17,7 +17,7 @@ use super::inflate::{DeclaredExtent, Inflater};
 use super::local;
 use super::source::ArchiveFile;
 use crate::digest::Sha256;
-use crate::tree::{Compression, Extent, Form, Mode, TreePath};
+use crate::tree::{Extent, ExtentFormat, FileMode, TreePath, ZipCompression};
 
 /// Flags that do not matter (deflate's effort, UTF-8) or that are checked (data descriptor); 4.4.4.
 const KNOWN_FLAGS: u16 = 0b0000_1000_0000_1110;
@@ -40,7 +40,7 @@ pub struct ArchiveEntry {
     /// Whether the entry is a directory.
     pub is_directory: bool,
     /// The permissions, reduced to the executable bit.
-    pub mode: Mode,
+    pub mode: FileMode,
     /// The location and the declared size and checksum of the content.
     pub declared: DeclaredExtent,
     /// The offset of the local header.
@@ -96,14 +96,14 @@ impl<'a> StrictArchive<'a> {
         entry: &ArchiveEntry,
         inflater: &mut Inflater,
         sink: impl FnMut(&[u8]),
-    ) -> Result<Form, WheelErrorKind> {
+    ) -> Result<ExtentFormat, WheelErrorKind> {
         inflater.run(&self.source, &entry.declared, sink)
     }
 }
 
 impl ArchiveEntry {
     /// Returns the verified extent of the entry's content.
-    pub(super) fn extent(&self, sha256: Sha256, form: Form) -> Extent {
+    pub(super) fn extent(&self, sha256: Sha256, form: ExtentFormat) -> Extent {
         let DeclaredExtent { offset, compressed_size, size, crc32, .. } = self.declared;
         Extent { offset, compressed_size, size, crc32, sha256, form }
     }
@@ -125,21 +125,21 @@ fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> Result<Archi
         return Err(WheelErrorKind::InvalidName("it is neither ASCII nor marked as UTF-8"));
     }
     let compression = match header.method {
-        0 => Compression::Stored,
-        8 => Compression::Deflated,
+        0 => ZipCompression::Stored,
+        8 => ZipCompression::Deflated,
         method => return Err(WheelErrorKind::Method(method)),
     };
     check_file_type(header.mode, is_directory)?;
     let offset = local::check(source, header, end)?;
     let CentralHeader { compressed_size, size, crc32, .. } = *header;
-    if compression == Compression::Stored && compressed_size != size {
+    if compression == ZipCompression::Stored && compressed_size != size {
         return Err(WheelErrorKind::StoredSizes { compressed: compressed_size, size });
     }
     if is_directory && size > 0 {
         return Err(WheelErrorKind::DirectoryContent);
     }
     // Only entries made on Unix (4.4.2.2) have a mode.
-    let mode = if header.system == 3 { Mode::from_permissions(header.mode) } else { Mode::REGULAR };
+    let mode = if header.system == 3 { FileMode::from_permissions(header.mode) } else { FileMode::REGULAR };
     let declared = DeclaredExtent { offset, compressed_size, size, crc32, compression };
     Ok(ArchiveEntry {
         path: path.to_owned(),

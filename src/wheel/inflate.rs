@@ -3,7 +3,7 @@
 use super::blocks::{BlockInflater, InflateStep, InflateStop};
 use super::error::WheelErrorKind;
 use super::source::ArchiveFile;
-use crate::tree::{Compression, Form};
+use crate::tree::{ExtentFormat, ZipCompression};
 
 /// The size of each buffer, in bytes.
 const BUFFER: usize = 64 << 10;
@@ -19,7 +19,7 @@ pub struct DeclaredExtent {
     /// The CRC-32 of the inflated bytes.
     pub crc32: u32,
     /// The compression method.
-    pub compression: Compression,
+    pub compression: ZipCompression,
 }
 
 /// Buffers and state for inflating, reused from entry to entry.
@@ -49,15 +49,15 @@ impl Inflater {
         source: &ArchiveFile,
         declared: &DeclaredExtent,
         mut sink: impl FnMut(&[u8]),
-    ) -> Result<Form, WheelErrorKind> {
+    ) -> Result<ExtentFormat, WheelErrorKind> {
         let mut crc32 = crc32fast::Hasher::new();
         let mut count = |bytes: &[u8]| {
             crc32.update(bytes);
             sink(bytes);
         };
         let form = match declared.compression {
-            Compression::Stored => self.copy(source, declared, &mut count)?,
-            Compression::Deflated => self.inflate(source, declared, &mut count)?,
+            ZipCompression::Stored => self.copy(source, declared, &mut count)?,
+            ZipCompression::Deflated => self.inflate(source, declared, &mut count)?,
         };
         let actual = crc32.finalize();
         if actual != declared.crc32 {
@@ -72,12 +72,12 @@ impl Inflater {
         source: &ArchiveFile,
         declared: &DeclaredExtent,
         sink: &mut impl FnMut(&[u8]),
-    ) -> Result<Form, WheelErrorKind> {
+    ) -> Result<ExtentFormat, WheelErrorKind> {
         let mut input = EntryReader { offset: declared.offset, left: declared.compressed_size };
         while input.left > 0 {
             sink(input.next(source, &mut self.input)?);
         }
-        Ok(Form::Stored)
+        Ok(ExtentFormat::Stored)
     }
 
     /// Inflates a deflated entry (RFC 1951).
@@ -86,7 +86,7 @@ impl Inflater {
         source: &ArchiveFile,
         declared: &DeclaredExtent,
         sink: &mut impl FnMut(&[u8]),
-    ) -> Result<Form, WheelErrorKind> {
+    ) -> Result<ExtentFormat, WheelErrorKind> {
         self.blocks.reset();
         let mut input = EntryReader { offset: declared.offset, left: declared.compressed_size };
         let mut compressed: &[u8] = &[];
@@ -122,7 +122,7 @@ impl Inflater {
         if size != declared.size {
             return Err(WheelErrorKind::TooShort { expected: declared.size, actual: size });
         }
-        Ok(Form::Deflated { final_block, end })
+        Ok(ExtentFormat::Deflated { final_block, end })
     }
 }
 

@@ -15,7 +15,7 @@ use super::record::{self, DigestAndSize};
 use crate::digest::Sha256;
 use crate::name::DistributionName;
 use crate::platform::Scheme;
-use crate::tree::{Access, Content, Distribution, Entry, Extent, Mode, Origin, TreePath};
+use crate::tree::{Distribution, Extent, FileAccess, FileContent, FileMode, FileOrigin, TreeEntry, TreePath};
 use crate::wheel::filename::WheelFilename;
 
 /// A verified wheel.
@@ -42,7 +42,7 @@ impl Wheel {
         let path = format!("{}/METADATA", self.inventory.dist_info);
         let is_metadata = |file: &&WheelFile| file.part == SchemePart::Library && file.path == path;
         let file = self.inventory.files.iter().find(is_metadata).ok_or(io::ErrorKind::NotFound)?;
-        let content = Content::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
+        let content = FileContent::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
         content.read(LARGEST_TEXT)
     }
 }
@@ -68,8 +68,8 @@ pub struct DerivedFile {
 }
 
 impl DerivedFile {
-    fn content(&self) -> Content {
-        Content::Archived { archive: self.archive.clone(), extent: self.extent.clone() }
+    fn content(&self) -> FileContent {
+        FileContent::Archived { archive: self.archive.clone(), extent: self.extent.clone() }
     }
 }
 
@@ -83,7 +83,7 @@ pub fn install(
     changes: &InstallChanges,
     scheme: &Scheme,
     interpreter: &str,
-) -> Result<Vec<(TreePath, Entry)>, WheelError> {
+) -> Result<Vec<(TreePath, TreeEntry)>, WheelError> {
     install_files(wheel, changes, scheme, interpreter).map_err(|error| error.of(&wheel.filename))
 }
 
@@ -104,7 +104,7 @@ fn install_files(
     changes: &InstallChanges,
     scheme: &Scheme,
     interpreter: &str,
-) -> Result<Vec<(TreePath, Entry)>, StrictArchiveError> {
+) -> Result<Vec<(TreePath, TreeEntry)>, StrictArchiveError> {
     let WheelInventory { name, dist_info, files, entry_points, .. } = &wheel.inventory;
     let launchers = launchers(entry_points, interpreter);
     let mut installation =
@@ -120,7 +120,7 @@ fn install_files(
                 file.mode
             }
             SchemePart::Scripts if is_replaced_by_launcher(&file.path, &launchers) => continue,
-            SchemePart::Scripts => Mode::EXECUTABLE,
+            SchemePart::Scripts => FileMode::EXECUTABLE,
         };
         let prefix = &*destination_directory(file.part, name, scheme);
         match (&file.script, changes.replaced.get(&position)) {
@@ -132,17 +132,17 @@ fn install_files(
                 installation.add(prefix, &file.path, mode, derived.content(), Some(derived.extent.sha256))?;
             }
             (None, None) => {
-                let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+                let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
                 installation.add(prefix, &file.path, mode, content, Some(file.extent.sha256))?;
             }
         }
     }
     for (path, derived) in &changes.bytecode {
-        installation.add(&scheme.site_packages, path, Mode::REGULAR, derived.content(), None)?;
+        installation.add(&scheme.site_packages, path, FileMode::REGULAR, derived.content(), None)?;
     }
     for launcher in &launchers {
         let text = launcher.launcher(interpreter).into_bytes();
-        installation.write(&scheme.scripts, &launcher.name, Mode::EXECUTABLE, text)?;
+        installation.write(&scheme.scripts, &launcher.name, FileMode::EXECUTABLE, text)?;
     }
     installation.finish(&format!("{dist_info}/RECORD"))
 }
@@ -150,15 +150,15 @@ fn install_files(
 /// The files installed so far, and their rows for RECORD.
 struct Installation<'a> {
     site_packages: &'a str,
-    origin: Origin,
-    files: Vec<(TreePath, Entry)>,
+    origin: FileOrigin,
+    files: Vec<(TreePath, TreeEntry)>,
     rows: Vec<(String, DigestAndSize)>,
 }
 
 impl<'a> Installation<'a> {
     fn new(inventory: &WheelInventory, site_packages: &'a str, capacity: usize) -> Self {
         let distribution = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
-        let origin = Origin::Distribution(Arc::new(distribution));
+        let origin = FileOrigin::Distribution(Arc::new(distribution));
         Self { site_packages, origin, files: Vec::with_capacity(capacity), rows: Vec::with_capacity(capacity) }
     }
 
@@ -166,28 +166,29 @@ impl<'a> Installation<'a> {
         &mut self,
         prefix: &str,
         path: &str,
-        mode: Mode,
-        content: Content,
+        mode: FileMode,
+        content: FileContent,
         sha256: Option<Sha256>,
     ) -> Result<(), StrictArchiveError> {
         let destination = TreePath::below(prefix, path)
             .map_err(|invalid| WheelErrorKind::InvalidDestination(invalid.reason).at(path))?;
         let digest_and_size = sha256.map(|sha256| (sha256, content.size()));
         self.rows.push((relative(self.site_packages, destination.as_str()), digest_and_size));
-        self.files.push((destination, Entry { access: Access::root(mode), content, origin: self.origin.clone() }));
+        self.files
+            .push((destination, TreeEntry { access: FileAccess::root(mode), content, origin: self.origin.clone() }));
         Ok(())
     }
 
     /// Adds a generated file.
-    fn write(&mut self, prefix: &str, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), StrictArchiveError> {
+    fn write(&mut self, prefix: &str, path: &str, mode: FileMode, bytes: Vec<u8>) -> Result<(), StrictArchiveError> {
         let sha256 = Sha256::of(&bytes);
-        self.add(prefix, path, mode, Content::Bytes(bytes.into()), Some(sha256))
+        self.add(prefix, path, mode, FileContent::Bytes(bytes.into()), Some(sha256))
     }
 
     /// Adds RECORD and returns all files, ordered by path.
-    fn finish(mut self, record_path: &str) -> Result<Vec<(TreePath, Entry)>, StrictArchiveError> {
+    fn finish(mut self, record_path: &str) -> Result<Vec<(TreePath, TreeEntry)>, StrictArchiveError> {
         let text = record::write(record_path, &self.rows);
-        self.write(self.site_packages, record_path, Mode::REGULAR, text)?;
+        self.write(self.site_packages, record_path, FileMode::REGULAR, text)?;
         self.files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         match self.files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             Some(pair) => Err(WheelErrorKind::DuplicateDestination.at(pair[0].0.as_str())),

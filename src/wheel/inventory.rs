@@ -16,7 +16,7 @@ use super::metadata;
 use super::record::{self, RecordRow, RecordRows};
 use crate::digest::{Algorithm, Hasher, Sha256};
 use crate::name::DistributionName;
-use crate::tree::{Extent, Mode};
+use crate::tree::{Extent, FileMode};
 use crate::wheel::filename::WheelFilename;
 
 /// The largest metadata file, and the largest script whose first line is rewritten, in bytes: they are held in memory.
@@ -54,7 +54,7 @@ pub struct WheelFile {
     /// The path, relative to that part.
     pub path: String,
     /// The permissions.
-    pub mode: Mode,
+    pub mode: FileMode,
     /// The verified content.
     pub extent: Extent,
     /// For a script that begins with `#!python`, the content after the first line, which the installer rewrites.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use pybundle::image::file::{Form, open};
-use pybundle::image::{Artifact, docker_archive};
+use pybundle::image::file::{ImageFormat, open};
+use pybundle::image::{OciArtifact, docker_archive};
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
@@ -45,7 +45,7 @@ fn read(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("archive.tar");
     fs::write(&path, bytes).unwrap();
-    let image = docker_archive::read(&at(Form::DockerArchive, &path)).map_err(|error| {
+    let image = docker_archive::read(&at(ImageFormat::DockerArchive, &path)).map_err(|error| {
         let message = error.to_string();
         message.strip_prefix(path.to_str().unwrap()).unwrap_or_else(|| panic!("no path in: {message}")).to_owned()
     })?;
@@ -65,7 +65,7 @@ fn what_tar_makes_of_a_layout_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let layout = folder.path().join("layout");
-    write(&image, Form::Layout, &layout).unwrap();
+    write(&image, ImageFormat::Layout, &layout).unwrap();
     // A blob that is there twice becomes a link to itself.
     fs::hard_link(layout.join("index.json"), layout.join("index-again.json")).unwrap();
     for format in ["v7", "ustar", "gnu", "oldgnu", "pax"] {
@@ -74,7 +74,7 @@ fn what_tar_makes_of_a_layout_is_read() {
             let mut command = Command::new("tar");
             command.arg(format!("--format={format}")).arg("-C").arg(&layout).arg("-cf").arg(&path).args(content);
             succeed(&mut command);
-            assert_equal(&open(&at(Form::OciArchive, &path)).unwrap(), &Artifact::from(&image));
+            assert_equal(&open(&at(ImageFormat::OciArchive, &path)).unwrap(), &OciArtifact::from(&image));
         }
     }
 }
@@ -84,7 +84,7 @@ fn what_python_makes_of_a_layout_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let layout = folder.path().join("layout");
-    write(&image, Form::Layout, &layout).unwrap();
+    write(&image, ImageFormat::Layout, &layout).unwrap();
     let script = "import sys, tarfile
 for format in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
     with tarfile.open(f'{sys.argv[2]}.{format}', 'w', format=format) as archive:
@@ -93,7 +93,7 @@ for format in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
     succeed(Command::new("python3").args(["-I", "-c", script]).arg(&layout).arg(&path));
     for format in 0..3 {
         let path = path.with_extension(format.to_string());
-        assert_equal(&open(&at(Form::OciArchive, &path)).unwrap(), &Artifact::from(&image));
+        assert_equal(&open(&at(ImageFormat::OciArchive, &path)).unwrap(), &OciArtifact::from(&image));
     }
 }
 
@@ -221,7 +221,7 @@ fn compressed_layers_stay_as_they_are() {
     let path = folder.path().join("archive.tar");
     let documents = [file("manifest.json", manifest.as_bytes()), file("config.json", config.as_bytes())].concat();
     fs::write(&path, [documents, file("layer.tar", &packed)].concat()).unwrap();
-    let image = docker_archive::read(&at(Form::DockerArchive, Path::new(&path))).unwrap();
+    let image = docker_archive::read(&at(ImageFormat::DockerArchive, Path::new(&path))).unwrap();
     assert_eq!(image.layers[0].blob.media_type.to_string(), "application/vnd.oci.image.layer.v1.tar+gzip");
     assert_eq!(bytes(&image.layers[0].blob), packed);
     assert_eq!(image.layers[0].diff_id.hex(), sha256(&tar));

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::support::bases;
 use oci_spec::image::Descriptor;
-use pybundle::image::base::{self, Kind};
+use pybundle::image::base::{self, ManifestKind};
 use pybundle::image::python::{choose, from_config};
-use pybundle::image::search::Search;
-use pybundle::image::{Base, BlobContent, Python};
+use pybundle::image::search::LayerSearch;
+use pybundle::image::{Base, BasePython, BlobContent};
 use pybundle::platform::{Architecture, PythonVersion};
 
 /// Returns the file of a blob.
@@ -25,17 +25,17 @@ fn read(layout: &Path, architecture: Architecture) -> Base {
         let descriptor: Descriptor = serde_json::from_value(entry["manifests"][0].clone()).unwrap();
         document = std::fs::read(blob(layout, &descriptor)).unwrap();
     }
-    assert_eq!(base::kind(&document), Ok(Kind::Index));
+    assert_eq!(base::kind(&document), Ok(ManifestKind::Index));
     let manifest = std::fs::read(blob(layout, &base::choose(&document, architecture).unwrap())).unwrap();
-    assert_eq!(base::kind(&manifest), Ok(Kind::Manifest));
+    assert_eq!(base::kind(&manifest), Ok(ManifestKind::Manifest));
     let config = std::fs::read(blob(layout, &base::configuration(&manifest).unwrap())).unwrap();
     let content = |layer: &Descriptor| BlobContent::File { path: blob(layout, layer).into(), offset: 0 };
     Base::from_manifest(&manifest, &config, architecture, content).unwrap()
 }
 
 /// Returns the interpreter of a version, by a search through the layers.
-fn search(base: &Base, wanted: PythonVersion) -> Python {
-    let mut search = Search::default();
+fn search(base: &Base, wanted: PythonVersion) -> BasePython {
+    let mut search = LayerSearch::default();
     for layer in base.layers.iter().rev() {
         let BlobContent::File { path, .. } = &layer.blob.content else { panic!("a layout's layers are files") };
         search.in_layer(&layer.blob.media_type, File::open(path).unwrap()).unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pybundle::hints::Hints;
 use pybundle::image::docker_archive;
-use pybundle::image::file::{FileError, Form};
+use pybundle::image::file::{ImageFileError, ImageFormat};
 use pybundle::report::Silent;
 use tempfile::TempDir;
 
@@ -93,7 +93,7 @@ fn docker_loads_runs_and_saves_an_image() {
     let (path, saved) = (folder.path().join("archive"), folder.path().join("saved"));
     let daemon = Daemon::start();
 
-    write(&image, Form::DockerArchive, &path).unwrap();
+    write(&image, ImageFormat::DockerArchive, &path).unwrap();
     assert_eq!(daemon.load(&path), format!("Loaded image: {NAME}\n"));
     let id = daemon.docker(&["image", "inspect", "--format", "{{.Id}}", NAME]);
     assert_eq!(id.trim(), image.config.digest.to_string());
@@ -104,9 +104,9 @@ fn docker_loads_runs_and_saves_an_image() {
     assert_uncompressed(&image, &saved);
 
     let names = ["example.org/team/app:2.0".to_owned(), "localhost:5000/app:latest".to_owned()];
-    write_as(&image, Form::DockerArchive, &path, &names).unwrap();
+    write_as(&image, ImageFormat::DockerArchive, &path, &names).unwrap();
     assert_eq!(daemon.load(&path), format!("Loaded image: {}\nLoaded image: {}\n", names[0], names[1]));
-    write_as(&image, Form::DockerArchive, &path, &[]).unwrap();
+    write_as(&image, ImageFormat::DockerArchive, &path, &[]).unwrap();
     assert_eq!(daemon.load(&path), format!("Loaded image ID: {}\n", image.config.digest));
 }
 
@@ -118,7 +118,7 @@ fn layers_that_docker_does_not_take_are_refused() {
     image.layers[1].blob.media_type = oci_spec::image::MediaType::ImageLayerZstd;
     let path = folder.path().join("archive");
     let error = docker_archive::prepare(&image, &[], &path, &Silent).unwrap_err();
-    assert!(matches!(error, FileError::Unloadable { .. }));
+    assert!(matches!(error, ImageFileError::Unloadable { .. }));
     let digest = image.layers[1].blob.digest;
     let expected =
         format!("`docker load` does not take layer {digest} of media type application/vnd.oci.image.layer.v1.tar+zstd");

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
-use pybundle::image::config::{Entrypoint, Settings};
-use pybundle::image::{Artifact, Base, Blob, BlobContent, Image, Layer, index::index, manifest::image};
+use pybundle::image::config::{ConfigOverrides, Entrypoint};
+use pybundle::image::{Base, Blob, BlobContent, Layer, OciArtifact, OciImage, index::index, manifest::image};
 use pybundle::platform::Architecture::{self, Arm64, X86_64};
 use serde_json::{Value, json};
 
@@ -41,8 +41,8 @@ fn base(mut config: Value, architecture: Architecture) -> Base {
 }
 
 /// Returns settings that set everything.
-fn settings() -> Settings {
-    Settings {
+fn settings() -> ConfigOverrides {
+    ConfigOverrides {
         user: Some("10001:10001".to_owned()),
         workdir: Some("/app".to_owned()),
         env: vec![("PATH".to_owned(), "/app/.venv/bin:/usr/bin".to_owned()), ("EMPTY".to_owned(), String::new())],
@@ -55,7 +55,7 @@ fn settings() -> Settings {
 }
 
 /// Writes an artifact as a layout: its documents as they are.
-fn write(artifact: &Artifact, folder: &Path) {
+fn write(artifact: &OciArtifact, folder: &Path) {
     let blobs = folder.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();
     let leaves = artifact.leaves();
@@ -70,13 +70,13 @@ fn write(artifact: &Artifact, folder: &Path) {
 }
 
 /// Asserts that an artifact holds this many valid documents besides those of the layout.
-fn assert_valid(artifact: &Artifact, documents: usize) {
+fn assert_valid(artifact: &OciArtifact, documents: usize) {
     let folder = tempfile::tempdir().unwrap();
     write(artifact, folder.path());
     assert_eq!(crate::support::schema::assert_valid(folder.path()), documents + 2);
 }
 
-fn make(base: &Base, settings: &Settings) -> Image {
+fn make(base: &Base, settings: &ConfigOverrides) -> OciImage {
     let annotations: BTreeMap<_, _> = [("org.opencontainers.image.revision".to_owned(), "é".to_owned())].into();
     let layers = vec![(layer("one"), "six 1.17.0".to_owned()), (layer("two"), "the application".to_owned())];
     image(base, layers, settings, &annotations).unwrap()
@@ -85,8 +85,8 @@ fn make(base: &Base, settings: &Settings) -> Image {
 #[test]
 fn an_image_of_nothing_but_layers_is_valid() {
     for architecture in Architecture::ALL {
-        let image = make(&Base::scratch(architecture), &Settings::default());
-        assert_valid(&Artifact::from(&image), 2);
+        let image = make(&Base::scratch(architecture), &ConfigOverrides::default());
+        assert_valid(&OciArtifact::from(&image), 2);
     }
 }
 
@@ -110,9 +110,9 @@ fn images_on_what_docker_wrote_are_valid() {
         "history": [{ "created": "2024-10-19T01:12:54Z", "created_by": "ADD", "empty_layer": false }]
     });
     for config in [json!({}), json!({ "config": null }), empty, full] {
-        for settings in [Settings::default(), settings()] {
+        for settings in [ConfigOverrides::default(), settings()] {
             let image = make(&base(config.clone(), X86_64), &settings);
-            assert_valid(&Artifact::from(&image), 2);
+            assert_valid(&OciArtifact::from(&image), 2);
         }
     }
 }

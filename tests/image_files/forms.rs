@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use pybundle::hints::Hints;
-use pybundle::image::file::{ArtifactFile, Choice, FileError, Form, open};
-use pybundle::image::{Artifact, BlobContent, docker_archive, layout, oci_archive};
+use pybundle::image::file::{ImageFile, ImageFileError, ImageFormat, ManifestSelector, open};
+use pybundle::image::{BlobContent, OciArtifact, docker_archive, layout, oci_archive};
 use pybundle::report::Silent;
 
 use crate::images::{NAME, assert_equal, at, damaged, image, index, layer, named, sample, tar, write, write_as};
@@ -21,11 +21,11 @@ unsafe extern "C" {
 fn each_form_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    for form in Form::ALL {
+    for form in ImageFormat::ALL {
         let path = folder.path().join(form.prefix());
         assert_eq!(write(&image, form, &path).unwrap(), path);
         let artifact = open(&at(form, &path)).unwrap();
-        assert_equal(&artifact, &Artifact::from(&image));
+        assert_equal(&artifact, &OciArtifact::from(&image));
         for layer in &artifact.blobs[1..] {
             assert!(matches!(&layer.content, BlobContent::File { path: within, .. } if within.starts_with(&path)));
         }
@@ -40,8 +40,8 @@ fn an_index_is_read_back_with_all_that_it_refers_to() {
     let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
     layout::write(&index, &[], &layout, &Silent).unwrap();
     oci_archive::prepare(&index, &[], &archive, &Silent).unwrap().persist().unwrap();
-    assert_equal(&open(&at(Form::Layout, &layout)).unwrap(), &index);
-    assert_equal(&open(&at(Form::OciArchive, &archive)).unwrap(), &index);
+    assert_equal(&open(&at(ImageFormat::Layout, &layout)).unwrap(), &index);
+    assert_equal(&open(&at(ImageFormat::OciArchive, &archive)).unwrap(), &index);
 }
 
 /// Neither the time, nor the place, nor the umask is in what is written.
@@ -49,10 +49,10 @@ fn an_index_is_read_back_with_all_that_it_refers_to() {
 fn the_same_image_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    let paths = |run: u32| Form::ALL.map(|form| folder.path().join(format!("{run}")).join(form.prefix()));
+    let paths = |run: u32| ImageFormat::ALL.map(|form| folder.path().join(format!("{run}")).join(form.prefix()));
     for (run, mask) in [(0, 0o022), (1, 0o077)] {
         let before = umask(mask);
-        for (form, path) in Form::ALL.into_iter().zip(paths(run)) {
+        for (form, path) in ImageFormat::ALL.into_iter().zip(paths(run)) {
             write(&image, form, &path).unwrap();
         }
         umask(before);
@@ -77,7 +77,7 @@ fn an_archive_is_ordered_and_its_metadata_is_fixed() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let path = folder.path().join("archive");
-    write(&image, Form::DockerArchive, &path).unwrap();
+    write(&image, ImageFormat::DockerArchive, &path).unwrap();
     let mut archive = tar::Archive::new(fs::File::open(&path).unwrap());
     let mut names = Vec::new();
     for entry in archive.entries().unwrap() {
@@ -100,12 +100,12 @@ fn a_layer_that_is_there_twice_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let same = layer(folder.path(), &tar(&[("file", 0o644, b"content")]));
     let image = image(vec![same.clone(), same], &[]);
-    for form in Form::ALL {
+    for form in ImageFormat::ALL {
         let path = folder.path().join(form.prefix());
         write(&image, form, &path).unwrap();
-        assert_equal(&open(&at(form, &path)).unwrap(), &Artifact::from(&image));
+        assert_equal(&open(&at(form, &path)).unwrap(), &OciArtifact::from(&image));
     }
-    let docker = docker_archive::read(&at(Form::DockerArchive, &folder.path().join("docker-archive"))).unwrap();
+    let docker = docker_archive::read(&at(ImageFormat::DockerArchive, &folder.path().join("docker-archive"))).unwrap();
     assert_eq!(docker.layers.len(), 2);
 }
 
@@ -114,14 +114,14 @@ fn an_artifact_is_found_by_each_of_its_names() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let names = [NAME.to_owned(), "localhost:5000/app:latest".to_owned()];
-    for form in Form::ALL {
+    for form in ImageFormat::ALL {
         let path = folder.path().join(form.prefix());
         write_as(&image, form, &path, &names).unwrap();
         for name in ["1.0", NAME, "latest", "localhost:5000/app:latest"] {
-            assert_equal(&open(&named(form, &path, name)).unwrap(), &Artifact::from(&image));
+            assert_equal(&open(&named(form, &path, name)).unwrap(), &OciArtifact::from(&image));
         }
-        let by_digest = ArtifactFile { choice: Some(Choice::Digest(image.manifest.digest)), ..at(form, &path) };
-        assert_equal(&open(&by_digest).unwrap(), &Artifact::from(&image));
+        let by_digest = ImageFile { choice: Some(ManifestSelector::Digest(image.manifest.digest)), ..at(form, &path) };
+        assert_equal(&open(&by_digest).unwrap(), &OciArtifact::from(&image));
         let error = open(&named(form, &path, "2.0")).unwrap_err().to_string();
         let listed = "holds no `:2.0`, but `1.0`, `example.org/team/app:1.0`, `latest`, `localhost:5000/app:latest`";
         assert_eq!(error, format!("{} {listed}", path.display()));
@@ -132,29 +132,29 @@ fn an_artifact_is_found_by_each_of_its_names() {
 fn a_path_alone_is_recognised_by_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    for form in Form::ALL {
+    for form in ImageFormat::ALL {
         let path = folder.path().join(form.prefix());
         write(&image, form, &path).unwrap();
-        let found = ArtifactFile::find(path.to_str().unwrap()).unwrap();
+        let found = ImageFile::find(path.to_str().unwrap()).unwrap();
         // A Docker archive of ours is an OCI archive as well.
-        let expected = if form == Form::Layout { Form::Layout } else { Form::OciArchive };
+        let expected = if form == ImageFormat::Layout { ImageFormat::Layout } else { ImageFormat::OciArchive };
         assert_eq!(found, at(expected, &path));
-        assert_equal(&open(&found).unwrap(), &Artifact::from(&image));
+        assert_equal(&open(&found).unwrap(), &OciArtifact::from(&image));
         // A prefix says what it is, whatever is recognised.
         let prefixed = format!("{}:{}", form.prefix(), path.display());
-        assert_eq!(ArtifactFile::find(&prefixed).unwrap(), at(form, &path));
+        assert_eq!(ImageFile::find(&prefixed).unwrap(), at(form, &path));
         assert_eq!(at(form, &path).to_string(), prefixed);
     }
     for (name, bytes) in [("empty", &b""[..]), ("text", &[b'x'; 2000]), ("tar", &tar(&[("file", 0o644, b"")]))] {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
-        let error = ArtifactFile::find(path.to_str().unwrap()).unwrap_err();
+        let error = ImageFile::find(path.to_str().unwrap()).unwrap_err();
         assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
-        assert!(matches!(error, FileError::Unrecognised(_)), "{error:?}");
+        assert!(matches!(error, ImageFileError::Unrecognised(_)), "{error:?}");
     }
-    let error = ArtifactFile::find("nowhere/at.all").unwrap_err();
-    assert!(matches!(&error, FileError::Read { path, .. } if path == Path::new("nowhere/at.all")), "{error:?}");
-    let error = ArtifactFile::find("nowhere:at.all").unwrap_err();
+    let error = ImageFile::find("nowhere/at.all").unwrap_err();
+    assert!(matches!(&error, ImageFileError::Read { path, .. } if path == Path::new("nowhere/at.all")), "{error:?}");
+    let error = ImageFile::find("nowhere:at.all").unwrap_err();
     assert_eq!(
         error.to_string(),
         "`nowhere:at.all` names no artifact in a file: it begins with none of oci:, oci-archive: and docker-archive:"
@@ -167,14 +167,14 @@ fn a_file_of_another_form_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
-    write(&image, Form::Layout, &layout).unwrap();
-    write(&image, Form::OciArchive, &archive).unwrap();
+    write(&image, ImageFormat::Layout, &layout).unwrap();
+    write(&image, ImageFormat::OciArchive, &archive).unwrap();
     for (form, path, reason) in [
-        (Form::Layout, &archive, "it is no folder"),
-        (Form::OciArchive, &layout, "it is a folder"),
-        (Form::DockerArchive, &layout, "it is a folder"),
-        (Form::DockerArchive, &archive, "it has no `manifest.json`"),
-        (Form::Layout, &folder.path().to_owned(), "it has no `oci-layout`"),
+        (ImageFormat::Layout, &archive, "it is no folder"),
+        (ImageFormat::OciArchive, &layout, "it is a folder"),
+        (ImageFormat::DockerArchive, &layout, "it is a folder"),
+        (ImageFormat::DockerArchive, &archive, "it has no `manifest.json`"),
+        (ImageFormat::Layout, &folder.path().to_owned(), "it has no `oci-layout`"),
     ] {
         let error = open(&at(form, path)).unwrap_err().to_string();
         assert_eq!(error, format!("{} is not what `{}:` stands for: {reason}", path.display(), form.prefix()));
@@ -186,7 +186,7 @@ fn a_damaged_blob_is_named_wherever_it_goes() {
     let folder = tempfile::tempdir().unwrap();
     let mut image = sample(folder.path());
     image.layers[1].blob = damaged(folder.path(), &image.layers[1].blob);
-    for form in Form::ALL {
+    for form in ImageFormat::ALL {
         let path = folder.path().join(form.prefix());
         let error = write(&image, form, &path).unwrap_err();
         let start = format!("blob {} is damaged: its bytes have the digest ", image.layers[1].blob.digest);

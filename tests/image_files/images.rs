@@ -8,10 +8,10 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use oci_spec::image::MediaType;
-use pybundle::archive::output::Finished;
+use pybundle::archive::output::FinishedFile;
 use pybundle::digest::Sha256;
-use pybundle::image::file::{ArtifactFile, Choice, FileError, Form};
-use pybundle::image::{Artifact, Blob, BlobContent, Image, Layer, docker_archive, layout, oci_archive};
+use pybundle::image::file::{ImageFile, ImageFileError, ImageFormat, ManifestSelector};
+use pybundle::image::{Blob, BlobContent, Layer, OciArtifact, OciImage, docker_archive, layout, oci_archive};
 use pybundle::platform::Architecture;
 use pybundle::report::Silent;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ pub fn descriptor(blob: &Blob) -> Value {
 }
 
 /// Returns an image of these layers, for this machine.
-pub fn image(layers: Vec<Layer>, command: &[&str]) -> Image {
+pub fn image(layers: Vec<Layer>, command: &[&str]) -> OciImage {
     let (architecture, name) = match std::env::consts::ARCH {
         "x86_64" => (Architecture::X86_64, "amd64"),
         _ => (Architecture::Arm64, "arm64"),
@@ -75,57 +75,62 @@ pub fn image(layers: Vec<Layer>, command: &[&str]) -> Image {
         "layers": descriptors,
     });
     let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
-    Image { architecture, manifest, config, layers }
+    OciImage { architecture, manifest, config, layers }
 }
 
 /// Returns an image of two layers whose files say what they are.
-pub fn sample(folder: &Path) -> Image {
+pub fn sample(folder: &Path) -> OciImage {
     let lower = tar(&[("etc/greeting", 0o644, b"hello"), ("bin/tool", 0o755, &[7; 100_000])]);
     let upper = tar(&[("etc/greeting", 0o644, b"good day")]);
     image(vec![layer(folder, &lower), layer(folder, &upper)], &["/bin/tool"])
 }
 
 /// Returns an index of an image, an attestation of it, and something that is no manifest at all.
-pub fn index(image: &Image) -> Artifact {
+pub fn index(image: &OciImage) -> OciArtifact {
     let statement = Blob::of_bytes(MediaType::Other("application/vnd.in-toto+json".to_owned()), b"{}".to_vec());
     let config = Blob::of_bytes(MediaType::ImageConfig, b"{\"rootfs\":{}}".to_vec());
     let attestation = json!({ "schemaVersion": 2, "config": descriptor(&config), "layers": [descriptor(&statement)] });
     let attestation = Blob::of_bytes(MediaType::ImageManifest, attestation.to_string().into_bytes());
     let unknown = Blob::of_bytes(MediaType::Other("application/vnd.example+yaml".to_owned()), b"no: json".to_vec());
     let children = vec![
-        Artifact::from(image),
-        Artifact { manifest: attestation, blobs: vec![config, statement], children: Vec::new(), referrers: Vec::new() },
-        Artifact { manifest: unknown, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() },
+        OciArtifact::from(image),
+        OciArtifact {
+            manifest: attestation,
+            blobs: vec![config, statement],
+            children: Vec::new(),
+            referrers: Vec::new(),
+        },
+        OciArtifact { manifest: unknown, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() },
     ];
     let manifests: Vec<_> = children.iter().map(|child| descriptor(&child.manifest)).collect();
     let index = json!({ "schemaVersion": 2, "manifests": manifests });
     let manifest = Blob::of_bytes(MediaType::ImageIndex, index.to_string().into_bytes());
-    Artifact { manifest, blobs: Vec::new(), children, referrers: Vec::new() }
+    OciArtifact { manifest, blobs: Vec::new(), children, referrers: Vec::new() }
 }
 
 /// Writes an image in a form, under [`NAME`].
-pub fn write(image: &Image, form: Form, path: &Path) -> Result<PathBuf, FileError> {
+pub fn write(image: &OciImage, form: ImageFormat, path: &Path) -> Result<PathBuf, ImageFileError> {
     write_as(image, form, path, &[NAME.to_owned()])
 }
 
 /// Writes an image in a form, under these names.
-pub fn write_as(image: &Image, form: Form, path: &Path, names: &[String]) -> Result<PathBuf, FileError> {
-    let put = |finished: Finished| Ok(finished.persist()?);
+pub fn write_as(image: &OciImage, form: ImageFormat, path: &Path, names: &[String]) -> Result<PathBuf, ImageFileError> {
+    let put = |finished: FinishedFile| Ok(finished.persist()?);
     match form {
-        Form::Layout => layout::write(&Artifact::from(image), names, path, &Silent),
-        Form::OciArchive => oci_archive::prepare(&Artifact::from(image), names, path, &Silent).and_then(put),
-        Form::DockerArchive => docker_archive::prepare(image, names, path, &Silent).and_then(put),
+        ImageFormat::Layout => layout::write(&OciArtifact::from(image), names, path, &Silent),
+        ImageFormat::OciArchive => oci_archive::prepare(&OciArtifact::from(image), names, path, &Silent).and_then(put),
+        ImageFormat::DockerArchive => docker_archive::prepare(image, names, path, &Silent).and_then(put),
     }
 }
 
 /// Returns how a file of a form is named.
-pub fn at(form: Form, path: &Path) -> ArtifactFile {
-    ArtifactFile { form, path: path.to_owned(), choice: None }
+pub fn at(form: ImageFormat, path: &Path) -> ImageFile {
+    ImageFile { form, path: path.to_owned(), choice: None }
 }
 
 /// Returns how one of the artifacts in a file is named.
-pub fn named(form: Form, path: &Path, name: &str) -> ArtifactFile {
-    ArtifactFile { choice: Some(Choice::Name(name.to_owned())), ..at(form, path) }
+pub fn named(form: ImageFormat, path: &Path, name: &str) -> ImageFile {
+    ImageFile { choice: Some(ManifestSelector::Name(name.to_owned())), ..at(form, path) }
 }
 
 /// Returns the bytes of a blob.
@@ -137,11 +142,11 @@ pub fn bytes(blob: &Blob) -> Vec<u8> {
 }
 
 /// Asserts that two artifacts refer to the same, and that all of it can be read.
-pub fn assert_equal(actual: &Artifact, expected: &Artifact) {
+pub fn assert_equal(actual: &OciArtifact, expected: &OciArtifact) {
     let outline = |blob: &Blob| (blob.media_type.clone(), blob.digest, blob.size);
     assert_eq!(outline(&actual.manifest), outline(&expected.manifest));
     assert_eq!(bytes(&actual.manifest), bytes(&expected.manifest));
-    let blobs = |artifact: &Artifact| artifact.blobs.iter().map(outline).collect::<Vec<_>>();
+    let blobs = |artifact: &OciArtifact| artifact.blobs.iter().map(outline).collect::<Vec<_>>();
     assert_eq!(blobs(actual), blobs(expected));
     for (actual, expected) in actual.blobs.iter().zip(&expected.blobs) {
         assert_eq!(bytes(actual), bytes(expected));

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pybundle::image::file::{Form, open};
+use pybundle::image::file::{ImageFormat, open};
 
 use crate::images::{at, tar};
 use crate::support::artifact::sha256;
@@ -97,7 +97,7 @@ fn write_archive(files: &Files, path: &Path) {
     fs::write(path, tar(&files)).unwrap();
 }
 
-fn assert_refused(case: &Path, form: Form, path: &Path, expected: &str) {
+fn assert_refused(case: &Path, form: ImageFormat, path: &Path, expected: &str) {
     let error = open(&at(form, path)).err().unwrap_or_else(|| panic!("{} is let pass", case.display()));
     let message = error.to_string();
     let names_the_file = message.starts_with(path.to_str().unwrap());
@@ -114,8 +114,8 @@ fn each_layout_is_refused() {
         let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
         write_folder(&files, &layout);
         write_archive(&files, &archive);
-        assert_refused(&case, Form::Layout, &layout, &expected);
-        assert_refused(&case, Form::OciArchive, &archive, &expected);
+        assert_refused(&case, ImageFormat::Layout, &layout, &expected);
+        assert_refused(&case, ImageFormat::OciArchive, &archive, &expected);
     }
 }
 
@@ -128,7 +128,7 @@ fn each_docker_archive_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let archive = folder.path().join("archive");
         write_archive(&files, &archive);
-        assert_refused(&case, Form::DockerArchive, &archive, &expected);
+        assert_refused(&case, ImageFormat::DockerArchive, &archive, &expected);
     }
 }
 
@@ -139,8 +139,8 @@ fn what_the_cases_depart_from_is_good() {
     let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
     write_folder(&files(LAYOUT, "").0, &layout);
     write_archive(&files(DOCKER, "").0, &archive);
-    assert_eq!(open(&at(Form::Layout, &layout)).unwrap().blobs.len(), 2);
-    assert_eq!(open(&at(Form::DockerArchive, &archive)).unwrap().blobs.len(), 2);
+    assert_eq!(open(&at(ImageFormat::Layout, &layout)).unwrap().blobs.len(), 2);
+    assert_eq!(open(&at(ImageFormat::DockerArchive, &archive)).unwrap().blobs.len(), 2);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn documents_have_limits() {
     let (mut files, _) = files(LAYOUT, "");
     files.last_mut().unwrap().1.resize(5 << 20, b' ');
     write_folder(&files, folder.path());
-    let error = open(&at(Form::Layout, folder.path())).unwrap_err().to_string();
+    let error = open(&at(ImageFormat::Layout, folder.path())).unwrap_err().to_string();
     let expected = "`index.json` has 5242880 bytes, and a document of its kind at most 4194304";
     assert_eq!(error, format!("{}: {expected}", folder.path().display()));
 }
@@ -162,7 +162,7 @@ fn what_is_no_file_is_not_opened() {
     let index = folder.path().join("index.json");
     crate::support::command::succeed(std::process::Command::new("mkfifo").arg(&index));
     for _ in 0..2 {
-        let error = open(&at(Form::Layout, folder.path())).unwrap_err().to_string();
+        let error = open(&at(ImageFormat::Layout, folder.path())).unwrap_err().to_string();
         assert_eq!(error, format!("{}: `index.json` is no file", folder.path().display()));
         let _ = fs::remove_file(&index);
         let _ = fs::create_dir(&index);
@@ -173,7 +173,7 @@ fn what_is_no_file_is_not_opened() {
 #[test]
 fn damaged_archives_are_errors() {
     let folder = tempfile::tempdir().unwrap();
-    for (form, template) in [(Form::OciArchive, LAYOUT), (Form::DockerArchive, DOCKER)] {
+    for (form, template) in [(ImageFormat::OciArchive, LAYOUT), (ImageFormat::DockerArchive, DOCKER)] {
         let path = folder.path().join(form.prefix());
         write_archive(&files(template, "").0, &path);
         let original = fs::read(&path).unwrap();

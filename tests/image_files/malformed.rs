@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
 use pybundle::hints::Hints;
-use pybundle::image::base::{self, Base, BaseError, Kind};
+use pybundle::image::base::{self, Base, BaseError, ManifestKind};
 use pybundle::image::{Blob, BlobContent};
 use pybundle::platform::Architecture::{Arm64, X86_64};
 use serde_json::{Value, json};
@@ -132,8 +132,8 @@ fn a_configuration_that_the_manifest_does_not_refer_to_is_refused() {
 fn documents_are_not_taken_for_each_other() {
     let blob = Blob::of_bytes(MediaType::ImageConfig, configuration().to_string().into_bytes());
     let (manifest, index) = (manifest(&blob).to_string(), r#"{"schemaVersion":2,"manifests":[]}"#);
-    assert_eq!(base::kind(manifest.as_bytes()), Ok(Kind::Manifest));
-    assert_eq!(base::kind(index.as_bytes()), Ok(Kind::Index));
+    assert_eq!(base::kind(manifest.as_bytes()), Ok(ManifestKind::Manifest));
+    assert_eq!(base::kind(index.as_bytes()), Ok(ManifestKind::Index));
     let error = base::choose(manifest.as_bytes(), Arm64).unwrap_err().to_string();
     assert!(error.contains("image index is malformed: it is an image manifest"), "{error}");
     let error = base::configuration(index.as_bytes()).unwrap_err().to_string();

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use pybundle::hints::Hints;
-use pybundle::image::file::{ArtifactFile, FileError, Form, open};
-use pybundle::image::{Artifact, Image, docker_archive, layout};
+use pybundle::image::file::{ImageFile, ImageFileError, ImageFormat, open};
+use pybundle::image::{OciArtifact, OciImage, docker_archive, layout};
 use pybundle::report::Silent;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn skopeo(arguments: &[&str]) -> String {
 }
 
 /// Returns the digests of the layers as Docker's archive has them, uncompressed.
-fn diff_ids(image: &Image) -> Vec<String> {
+fn diff_ids(image: &OciImage) -> Vec<String> {
     image.layers.iter().map(|layer| layer.diff_id.to_string()).collect()
 }
 
@@ -38,13 +38,15 @@ fn strings(value: &Value) -> Vec<String> {
 fn skopeo_finds_the_image_in_each_form() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    for (form, name) in [(Form::Layout, "1.0"), (Form::OciArchive, "1.0"), (Form::DockerArchive, NAME)] {
+    for (form, name) in
+        [(ImageFormat::Layout, "1.0"), (ImageFormat::OciArchive, "1.0"), (ImageFormat::DockerArchive, NAME)]
+    {
         let path = folder.path().join(form.prefix());
         write(&image, form, &path).unwrap();
         let place = format!("{}:{name}", at(form, &path));
         let config: Value = serde_json::from_str(&skopeo(&["inspect", "--config", "--raw", &place])).unwrap();
         assert_eq!(strings(&config["rootfs"]["diff_ids"]), diff_ids(&image));
-        if form != Form::DockerArchive {
+        if form != ImageFormat::DockerArchive {
             assert_eq!(skopeo(&["inspect", "--raw", &place]).into_bytes(), bytes(&image.manifest));
         }
         // Every blob is read, and verified.
@@ -53,16 +55,18 @@ fn skopeo_finds_the_image_in_each_form() {
         let destination = format!("oci:{}:copied", copy.display());
         match form {
             // What skopeo makes of it has another manifest.
-            Form::DockerArchive => skopeo(&["copy", &place, &destination]),
-            Form::Layout | Form::OciArchive => skopeo(&["copy", "--preserve-digests", &place, &destination]),
+            ImageFormat::DockerArchive => skopeo(&["copy", &place, &destination]),
+            ImageFormat::Layout | ImageFormat::OciArchive => {
+                skopeo(&["copy", "--preserve-digests", &place, &destination])
+            }
         };
-        let copied = open(&named(Form::Layout, &copy, "copied")).unwrap();
+        let copied = open(&named(ImageFormat::Layout, &copy, "copied")).unwrap();
         match form {
-            Form::DockerArchive => {
+            ImageFormat::DockerArchive => {
                 let config: Value = serde_json::from_slice(&bytes(&copied.blobs[0])).unwrap();
                 assert_eq!(strings(&config["rootfs"]["diff_ids"]), diff_ids(&image));
             }
-            Form::Layout | Form::OciArchive => assert_equal(&copied, &Artifact::from(&image)),
+            ImageFormat::Layout | ImageFormat::OciArchive => assert_equal(&copied, &OciArtifact::from(&image)),
         }
     }
 }
@@ -81,14 +85,14 @@ fn skopeo_copies_an_index_with_all_its_images() {
     layout::write(&index, &[NAME.to_owned()], &from, &Silent).unwrap();
     let place = |path: &Path| format!("oci:{}:1.0", path.display());
     skopeo(&["copy", "--all", "--preserve-digests", &place(&from), &place(&to)]);
-    assert_equal(&open(&named(Form::Layout, &to, "1.0")).unwrap(), &index);
+    assert_equal(&open(&named(ImageFormat::Layout, &to, "1.0")).unwrap(), &index);
 }
 
 #[test]
 fn umoci_unpacks_a_layout() {
     let folder = tempfile::tempdir().unwrap();
     let (path, bundle) = (folder.path().join("layout"), folder.path().join("bundle"));
-    write(&sample(folder.path()), Form::Layout, &path).unwrap();
+    write(&sample(folder.path()), ImageFormat::Layout, &path).unwrap();
     let place = format!("{}:1.0", path.display());
     succeed(program("umoci").args(["unpack", "--rootless", "--image", &place]).arg(&bundle));
     assert_eq!(fs::read(bundle.join("rootfs/etc/greeting")).unwrap(), b"good day");
@@ -101,34 +105,34 @@ fn what_others_write_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let path = folder.path().join("layout");
-    write(&image, Form::Layout, &path).unwrap();
+    write(&image, ImageFormat::Layout, &path).unwrap();
     let place = format!("oci:{}:1.0", path.display());
 
     let tagged = format!("{}:1.0", path.display());
     succeed(program("umoci").args(["tag", "--image", &tagged, "again"]));
-    assert_equal(&open(&named(Form::Layout, &path, "again")).unwrap(), &Artifact::from(&image));
+    assert_equal(&open(&named(ImageFormat::Layout, &path, "again")).unwrap(), &OciArtifact::from(&image));
 
     let archive = folder.path().join("archive");
     skopeo(&["copy", "--preserve-digests", &place, &format!("oci-archive:{}:{NAME}", archive.display())]);
-    let found = ArtifactFile::find(archive.to_str().unwrap()).unwrap();
-    assert_eq!(found.form, Form::OciArchive);
-    assert_equal(&open(&found).unwrap(), &Artifact::from(&image));
-    assert_equal(&open(&named(Form::OciArchive, &archive, NAME)).unwrap(), &Artifact::from(&image));
+    let found = ImageFile::find(archive.to_str().unwrap()).unwrap();
+    assert_eq!(found.form, ImageFormat::OciArchive);
+    assert_equal(&open(&found).unwrap(), &OciArtifact::from(&image));
+    assert_equal(&open(&named(ImageFormat::OciArchive, &archive, NAME)).unwrap(), &OciArtifact::from(&image));
 
     let docker = folder.path().join("docker");
     skopeo(&["copy", &place, &format!("docker-archive:{}:{NAME}", docker.display())]);
-    assert_eq!(ArtifactFile::find(docker.to_str().unwrap()).unwrap().form, Form::DockerArchive);
+    assert_eq!(ImageFile::find(docker.to_str().unwrap()).unwrap().form, ImageFormat::DockerArchive);
     assert_uncompressed(&image, &docker);
 }
 
 /// Asserts that a Docker archive holds the image with its layers uncompressed, and that compressing them is the same
 /// each time and loses nothing.
-pub fn assert_uncompressed(image: &Image, path: &Path) {
-    let read = docker_archive::read(&named(Form::DockerArchive, path, NAME)).unwrap();
+pub fn assert_uncompressed(image: &OciImage, path: &Path) {
+    let read = docker_archive::read(&named(ImageFormat::DockerArchive, path, NAME)).unwrap();
     assert_eq!(bytes(&read.config), bytes(&image.config));
-    let again = open(&at(Form::DockerArchive, path)).unwrap();
+    let again = open(&at(ImageFormat::DockerArchive, path)).unwrap();
     assert_equal(&again, &read.to_artifact());
-    assert_equal(&again, &open(&at(Form::DockerArchive, path)).unwrap());
+    assert_equal(&again, &open(&at(ImageFormat::DockerArchive, path)).unwrap());
     for (layer, original) in read.layers.iter().zip(&image.layers) {
         assert_eq!(layer.diff_id, original.diff_id);
         assert_eq!(layer.blob.digest, original.diff_id);
@@ -154,20 +158,20 @@ fn a_compressed_archive_is_refused_with_the_command_that_unpacks_it() {
     let image = sample(folder.path());
     for (name, suffix) in [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")] {
         let plain = folder.path().join(name);
-        write(&image, Form::DockerArchive, &plain).unwrap();
+        write(&image, ImageFormat::DockerArchive, &plain).unwrap();
         succeed(program(name).arg("-q").arg(&plain));
         let packed = folder.path().join(format!("{name}.{suffix}"));
         for error in [
-            open(&at(Form::DockerArchive, &packed)).unwrap_err(),
-            ArtifactFile::find(packed.to_str().unwrap()).unwrap_err(),
+            open(&at(ImageFormat::DockerArchive, &packed)).unwrap_err(),
+            ImageFile::find(packed.to_str().unwrap()).unwrap_err(),
         ] {
-            assert!(matches!(error, FileError::Compressed { .. }));
+            assert!(matches!(error, ImageFileError::Compressed { .. }));
             assert_eq!(error.to_string(), format!("{} is compressed with {name}", packed.display()));
             let hints = error.hints();
             let command = hints[0].strip_prefix("unpack it: ").unwrap();
             succeed(Command::new("sh").args(["-c", command]));
         }
         let unpacked = folder.path().join(format!("{name}.{suffix}.tar"));
-        assert_equal(&open(&at(Form::DockerArchive, &unpacked)).unwrap(), &Artifact::from(&image));
+        assert_equal(&open(&at(ImageFormat::DockerArchive, &unpacked)).unwrap(), &OciArtifact::from(&image));
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use pybundle::hints::Hints;
-use pybundle::image::file::{FileError, Form, open};
-use pybundle::image::{Artifact, layout, oci_archive};
+use pybundle::image::file::{ImageFileError, ImageFormat, open};
+use pybundle::image::{OciArtifact, layout, oci_archive};
 use pybundle::report::Silent;
 
 use crate::images::{assert_equal, at, damaged, image, layer, sample, tar, write};
@@ -22,12 +22,12 @@ fn what_was_there_is_replaced_as_a_whole() {
     let folder = tempfile::tempdir().unwrap();
     let old = sample(folder.path());
     let new = image(vec![layer(folder.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
-    for form in Form::ALL {
+    for form in ImageFormat::ALL {
         let path = folder.path().join("made/on/the/way").join(form.prefix());
         write(&old, form, &path).unwrap();
         write(&new, form, &path).unwrap();
-        assert_equal(&open(&at(form, &path)).unwrap(), &Artifact::from(&new));
-        if form == Form::Layout {
+        assert_equal(&open(&at(form, &path)).unwrap(), &OciArtifact::from(&new));
+        if form == ImageFormat::Layout {
             assert_eq!(fs::read_dir(path.join("blobs/sha256")).unwrap().count(), 3);
         }
     }
@@ -40,11 +40,11 @@ fn a_failure_leaves_what_was_there() {
     let old = sample(folder.path());
     let mut new = image(vec![layer(folder.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
     new.layers[0].blob = damaged(folder.path(), &new.layers[0].blob);
-    for form in Form::ALL {
+    for form in ImageFormat::ALL {
         let path = folder.path().join(form.prefix());
         write(&old, form, &path).unwrap();
         write(&new, form, &path).unwrap_err();
-        assert_equal(&open(&at(form, &path)).unwrap(), &Artifact::from(&old));
+        assert_equal(&open(&at(form, &path)).unwrap(), &OciArtifact::from(&old));
     }
     assert_eq!(names(folder.path()), ["docker-archive", "oci", "oci-archive"]);
 }
@@ -53,7 +53,7 @@ fn a_failure_leaves_what_was_there() {
 #[test]
 fn what_is_not_persisted_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let artifact = Artifact::from(&sample(folder.path()));
+    let artifact = OciArtifact::from(&sample(folder.path()));
     let prepared = layout::prepare(&artifact, &[], &folder.path().join("layout"), &Silent).unwrap();
     let finished = oci_archive::prepare(&artifact, &[], &folder.path().join("archive"), &Silent).unwrap();
     assert_eq!(names(folder.path()).len(), 2);
@@ -77,16 +77,16 @@ fn nothing_but_a_layout_is_replaced_by_one() {
     // Somebody keeps more in it than the layout.
     let both = make("both", &["oci-layout", "notes.txt"]);
     for path in [&file, &other, &both] {
-        let error = write(&image, Form::Layout, path).unwrap_err();
-        assert!(matches!(error, FileError::Occupied(_)), "{error:?}");
+        let error = write(&image, ImageFormat::Layout, path).unwrap_err();
+        assert!(matches!(error, ImageFileError::Occupied(_)), "{error:?}");
         assert_eq!(error.to_string(), format!("{} is there already and is no OCI layout", path.display()));
         assert_eq!(error.hints(), ["remove it, or choose another place"]);
     }
     assert_eq!(fs::read(&file).unwrap(), b"precious");
     assert_eq!(names(&both), ["notes.txt", "oci-layout"]);
     // An empty folder holds nothing that could be lost.
-    write(&image, Form::Layout, &make("empty", &[])).unwrap();
-    for form in [Form::OciArchive, Form::DockerArchive] {
+    write(&image, ImageFormat::Layout, &make("empty", &[])).unwrap();
+    for form in [ImageFormat::OciArchive, ImageFormat::DockerArchive] {
         let error = write(&image, form, &other).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot write {}", other.display()));
     }
@@ -97,10 +97,10 @@ fn nothing_but_a_layout_is_replaced_by_one() {
 fn a_place_that_is_taken_meanwhile_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("layout");
-    let prepared = layout::prepare(&Artifact::from(&sample(folder.path())), &[], &path, &Silent).unwrap();
+    let prepared = layout::prepare(&OciArtifact::from(&sample(folder.path())), &[], &path, &Silent).unwrap();
     fs::create_dir(&path).unwrap();
     fs::write(path.join("notes.txt"), "precious").unwrap();
-    assert!(matches!(prepared.persist(), Err(FileError::Occupied(_))));
+    assert!(matches!(prepared.persist(), Err(ImageFileError::Occupied(_))));
     assert_eq!(names(folder.path()), ["layout"]);
 }
 
@@ -109,9 +109,9 @@ fn a_link_to_a_layout_stays_a_link() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let (layout, link) = (folder.path().join("layout"), folder.path().join("link"));
-    write(&image, Form::Layout, &layout).unwrap();
+    write(&image, ImageFormat::Layout, &layout).unwrap();
     std::os::unix::fs::symlink("layout", &link).unwrap();
-    write(&image, Form::Layout, &link).unwrap();
+    write(&image, ImageFormat::Layout, &link).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_equal(&open(&at(Form::Layout, &link)).unwrap(), &Artifact::from(&image));
+    assert_equal(&open(&at(ImageFormat::Layout, &link)).unwrap(), &OciArtifact::from(&image));
 }

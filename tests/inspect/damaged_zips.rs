@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pybundle::archive::zip as writer;
 use pybundle::report::Silent;
-use pybundle::tree::{Access, Content, Entry, FileTree, Origin, TreePath};
+use pybundle::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, TreePath};
 use zip::ZipArchive;
 use zip::write::SimpleFileOptions;
 
@@ -210,8 +210,8 @@ fn found_among(files: Vec<(String, bool, Vec<u8>)>, expected: &[&[&str]]) {
     let path = folder.path().join("rewritten.zip");
     let mut tree = FileTree::new();
     for (path, is_executable, bytes) in files {
-        let access = if is_executable { Access::PROGRAM } else { Access::FILE };
-        let entry = Entry { access, content: Content::Bytes(bytes.into()), origin: Origin::Application };
+        let access = if is_executable { FileAccess::PROGRAM } else { FileAccess::FILE };
+        let entry = TreeEntry { access, content: FileContent::Bytes(bytes.into()), origin: FileOrigin::Application };
         tree.insert(TreePath::new(&path).unwrap(), entry).unwrap();
     }
     writer::write(&tree, &path, &Silent).unwrap().persist().unwrap();
@@ -311,8 +311,8 @@ fn more_than_lambda_unpacks_is_found() {
     fs::File::create(&huge).unwrap().set_len(262_144_001).unwrap();
     let path = folder.path().join("huge.zip");
     let mut tree = FileTree::new();
-    let content = Content::File { path: huge, size: 262_144_001 };
-    let entry = Entry { access: Access::FILE, content, origin: Origin::Application };
+    let content = FileContent::File { path: huge, size: 262_144_001 };
+    let entry = TreeEntry { access: FileAccess::FILE, content, origin: FileOrigin::Application };
     tree.insert(TreePath::new("huge.bin").unwrap(), entry).unwrap();
     writer::write(&tree, &path, &Silent).unwrap().persist().unwrap();
     found_at(&path, &[&["limits: ", "its files have 262144001 bytes, more than the 262144000"]]);

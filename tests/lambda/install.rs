@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pybundle::platform::Scheme;
-use pybundle::tree::{Content, Entry, Form, Mode, TreePath};
+use pybundle::tree::{ExtentFormat, FileContent, FileMode, TreeEntry, TreePath};
 use pybundle::wheel::{InstallChanges, install};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -52,7 +52,7 @@ fn run(command: &mut Command) -> String {
 }
 
 /// Returns the files of a wheel as they are installed here.
-fn install_here(path: &Path, minor: &str) -> Vec<(TreePath, Entry)> {
+fn install_here(path: &Path, minor: &str) -> Vec<(TreePath, TreeEntry)> {
     let wheel = crate::wheels::read_wheel(path);
     // Where uv puts them below its target.
     let scheme = Scheme {
@@ -92,18 +92,18 @@ fn install_by_uv(path: &Path, target: &Path) -> BTreeMap<String, PathBuf> {
 }
 
 /// Reads the bytes of an entry as any reader of the archive would.
-fn bytes(entry: &Entry) -> Vec<u8> {
+fn bytes(entry: &TreeEntry) -> Vec<u8> {
     match &entry.content {
-        Content::Bytes(bytes) => bytes.to_vec(),
-        Content::Archived { archive, extent } => {
+        FileContent::Bytes(bytes) => bytes.to_vec(),
+        FileContent::Archived { archive, extent } => {
             let archive = fs::read(archive.as_path()).unwrap();
             let bytes = &archive[extent.offset as usize..][..extent.compressed_size as usize];
             match extent.form {
-                Form::Stored => bytes.to_vec(),
-                Form::Deflated { .. } => miniz_oxide::inflate::decompress_to_vec(bytes).unwrap(),
+                ExtentFormat::Stored => bytes.to_vec(),
+                ExtentFormat::Deflated { .. } => miniz_oxide::inflate::decompress_to_vec(bytes).unwrap(),
             }
         }
-        Content::File { .. } => panic!("a wheel brings no file of a project"),
+        FileContent::File { .. } => panic!("a wheel brings no file of a project"),
     }
 }
 
@@ -135,12 +135,12 @@ fn compare(pin: &str, minor: &str) {
     let mut unlike = own.clone();
     for (path, entry) in ours.iter().filter(|(path, _)| !own.contains(path.as_str())) {
         let theirs = &theirs[path.as_str()];
-        let mode = Mode::from_permissions(fs::metadata(theirs).unwrap().permissions().mode());
+        let mode = FileMode::from_permissions(fs::metadata(theirs).unwrap().permissions().mode());
         assert_eq!(entry.access.mode, mode, "{pin}: {path}");
         let (actual, expected) = (bytes(entry), fs::read(theirs).unwrap());
         match &entry.content {
             // A script that was written anew: the interpreter's path differs, and so does the text around a launcher.
-            Content::Bytes(_) => {
+            FileContent::Bytes(_) => {
                 let (actual, expected) = (String::from_utf8(actual).unwrap(), String::from_utf8(expected).unwrap());
                 assert!(path.as_str().starts_with("bin/") && actual.starts_with("#!"), "{pin}: {path}");
                 let rest = |script: &str| script.split_once('\n').map(|(_, rest)| rest.to_owned());

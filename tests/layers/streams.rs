@@ -8,7 +8,7 @@ use std::process::Command;
 
 use pybundle::archive::layer::LayerTree;
 use pybundle::platform::Scheme;
-use pybundle::tree::{Content, Form};
+use pybundle::tree::{ExtentFormat, FileContent};
 use pybundle::wheel::{InstallChanges, install};
 
 use super::forge::{FILENAME, Forge};
@@ -119,17 +119,17 @@ fn assert_kinds(tree: &LayerTree) {
         .files
         .iter()
         .filter_map(|(_, entry)| match &entry.content {
-            Content::Archived { extent, .. } => Some(extent.form),
+            FileContent::Archived { extent, .. } => Some(extent.form),
             _ => None,
         })
         .collect();
     let bits = |bit: fn(u64, u64) -> u64| {
         let bits = forms.iter().filter_map(|form| match form {
-            Form::Deflated { final_block, end } => Some(bit(*final_block, *end) % 8),
-            Form::Stored => None,
+            ExtentFormat::Deflated { final_block, end } => Some(bit(*final_block, *end) % 8),
+            ExtentFormat::Stored => None,
         });
         bits.collect::<BTreeSet<_>>().len()
     };
     assert_eq!((bits(|final_block, _| final_block), bits(|_, end| end)), (8, 8));
-    assert!(forms.iter().filter(|form| **form == Form::Stored).count() >= COUNT / 10);
+    assert!(forms.iter().filter(|form| **form == ExtentFormat::Stored).count() >= COUNT / 10);
 }

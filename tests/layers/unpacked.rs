@@ -8,7 +8,7 @@ use std::process::Command;
 
 use pybundle::archive::layer::LayerTree;
 use pybundle::platform::Scheme;
-use pybundle::tree::{Access, Content, Entry, Origin, TreePath};
+use pybundle::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
 use pybundle::wheel::{InstallChanges, install};
 
 use super::{run, wheels, written};
@@ -36,13 +36,13 @@ fn tree(application: &Path) -> LayerTree {
     let size = fs::metadata(&model).unwrap().len();
     let deep = format!("app/{}/{}.py", ["folder"; 40].join("/"), "n".repeat(90));
     for (path, access, content) in [
-        ("app/model.bin", Access::FILE, Content::File { path: model, size }),
-        ("app/run.sh", Access::PROGRAM, Content::Bytes(b"#!/bin/sh\n".as_slice().into())),
-        ("app/gr\u{fc}n \u{1f40d}.py", Access::FILE, Content::Bytes(b"".as_slice().into())),
-        (&deep, Access::FILE, Content::Bytes(b"x = 1\n".as_slice().into())),
+        ("app/model.bin", FileAccess::FILE, FileContent::File { path: model, size }),
+        ("app/run.sh", FileAccess::PROGRAM, FileContent::Bytes(b"#!/bin/sh\n".as_slice().into())),
+        ("app/gr\u{fc}n \u{1f40d}.py", FileAccess::FILE, FileContent::Bytes(b"".as_slice().into())),
+        (&deep, FileAccess::FILE, FileContent::Bytes(b"x = 1\n".as_slice().into())),
     ] {
         tree.files
-            .insert(TreePath::new(path).unwrap(), Entry { access, content, origin: Origin::Application })
+            .insert(TreePath::new(path).unwrap(), TreeEntry { access, content, origin: FileOrigin::Application })
             .unwrap();
     }
     for (path, target) in [("app/.venv/bin/python", "/usr/local/bin/python3.12"), ("app/.venv/lib64", "lib")] {

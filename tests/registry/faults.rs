@@ -15,12 +15,12 @@ fn client(proxy: &Proxy) -> Registry {
     Registry::new(options).unwrap()
 }
 
-fn artifact() -> Artifact {
+fn artifact() -> OciArtifact {
     image("app", vec![layer(1, 1_100_000), layer(2, 5000)])
 }
 
 /// Asserts that a tag, if there is one, names the artifact, and that all of it is there.
-fn assert_whole(server: &DockerRegistry, repository: &str, artifact: &Artifact) {
+fn assert_whole(server: &DockerRegistry, repository: &str, artifact: &OciArtifact) {
     let registry = Registry::new(options([user(&server.host(), PASSWORD)])).unwrap();
     let at = reference(&server.host(), &format!("{repository}:1"));
     assert_eq!(registry.find(&at).unwrap().unwrap().digest, artifact.manifest.digest);

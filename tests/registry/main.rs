@@ -30,7 +30,7 @@ use std::time::Duration;
 use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
 use pybundle::hints::Hints;
-use pybundle::image::{Artifact, Blob};
+use pybundle::image::{Blob, OciArtifact};
 use pybundle::registry::credentials::{Keychain, Login};
 use pybundle::registry::{Reference, Registry, RegistryError, RegistryOptions};
 use pybundle::report::{Phase, Reporter};
@@ -57,7 +57,7 @@ fn layer(seed: u64, size: usize) -> Blob {
 }
 
 /// Returns an image of some layers. What its configuration says is `name`.
-fn image(name: &str, layers: Vec<Blob>) -> Artifact {
+fn image(name: &str, layers: Vec<Blob>) -> OciArtifact {
     let diff_ids: Vec<String> = layers.iter().map(|layer| layer.digest.to_string()).collect();
     let config = json!({
         "architecture": "amd64", "os": "linux", "config": {"Labels": {"name": name}},
@@ -69,17 +69,17 @@ fn image(name: &str, layers: Vec<Blob>) -> Artifact {
         "layers": layers.iter().map(descriptor).collect::<Vec<_>>(),
     });
     let manifest = Blob::of_bytes(MediaType::ImageManifest, manifest.to_string().into_bytes());
-    Artifact { manifest, blobs: [vec![config], layers].concat(), children: Vec::new(), referrers: Vec::new() }
+    OciArtifact { manifest, blobs: [vec![config], layers].concat(), children: Vec::new(), referrers: Vec::new() }
 }
 
 /// Returns an index of some images.
-fn index(images: Vec<Artifact>) -> Artifact {
+fn index(images: Vec<OciArtifact>) -> OciArtifact {
     let document = json!({
         "schemaVersion": 2, "mediaType": MediaType::ImageIndex.to_string(),
         "manifests": images.iter().map(|image| descriptor(&image.manifest)).collect::<Vec<_>>(),
     });
     let manifest = Blob::of_bytes(MediaType::ImageIndex, document.to_string().into_bytes());
-    Artifact { manifest, blobs: Vec::new(), children: images, referrers: Vec::new() }
+    OciArtifact { manifest, blobs: Vec::new(), children: images, referrers: Vec::new() }
 }
 
 /// Options that do not keep a test waiting.
@@ -140,7 +140,7 @@ impl Reporter for Progress {
 
 /// Asserts that everything of an artifact can be had from a repository, by digest.
 #[track_caller]
-fn assert_there(registry: &Registry, at: &Reference, artifact: &Artifact) {
+fn assert_there(registry: &Registry, at: &Reference, artifact: &OciArtifact) {
     for manifest in artifact.manifests() {
         let found = registry.manifest(&at.with_digest(manifest.digest)).unwrap();
         assert_eq!((found.digest, found.media_type), (manifest.digest, manifest.media_type.clone()));

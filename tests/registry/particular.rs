@@ -7,7 +7,11 @@ use pybundle::report::Silent;
 use super::memory::{LIMIT, MemoryRegistry, Profile, SIGNATURE};
 use super::*;
 
-fn push(artifact: &Artifact, server: &MemoryRegistry, to: &str) -> Result<pybundle::registry::Pushed, RegistryError> {
+fn push(
+    artifact: &OciArtifact,
+    server: &MemoryRegistry,
+    to: &str,
+) -> Result<pybundle::registry::Pushed, RegistryError> {
     anonymous().push(artifact, &[reference(&server.host(), to)], &Silent)
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use oci_spec::image::MediaType;
-use pybundle::image::{Artifact, Blob};
+use pybundle::image::{Blob, OciArtifact};
 use pybundle::registry::credentials::Keychain;
 use pybundle::registry::{Reference, Registry, RegistryOptions};
 use pybundle::report::Silent;
@@ -87,8 +87,8 @@ fn a_registry_without_referrers_lists_them_under_a_tag() {
         "annotations": { "org.example.kept": "yes" },
     });
     let list = Blob::of_bytes(MediaType::ImageIndex, list.to_string().into_bytes());
-    let signed = Artifact { manifest: signed, blobs: vec![config, signature], children: vec![], referrers: vec![] };
-    let list = Artifact { manifest: list, blobs: vec![], children: vec![signed], referrers: vec![] };
+    let signed = OciArtifact { manifest: signed, blobs: vec![config, signature], children: vec![], referrers: vec![] };
+    let list = OciArtifact { manifest: list, blobs: vec![], children: vec![signed], referrers: vec![] };
     let list_tag = format!("{repository}:{}", tag(digest));
     client().push(&list, &[reference(&list_tag)], &Silent).unwrap();
 

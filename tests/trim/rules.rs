@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
-use pybundle::tree::Content;
+use pybundle::tree::FileContent;
 use pybundle::trim::{self, SlimRule};
 use pybundle::wheel::{WheelFile, WheelInventory, read};
 
@@ -30,7 +30,7 @@ impl Forged {
         let rules: BTreeSet<SlimRule> = rules.iter().copied().collect();
         let archive = std::sync::Arc::new(self.file.path().to_owned());
         let needed = trim::needed(&self.inventory, |file: &WheelFile| {
-            let content = Content::Archived { archive: archive.clone(), extent: file.extent.clone() };
+            let content = FileContent::Archived { archive: archive.clone(), extent: file.extent.clone() };
             content.read(u64::MAX).map(|bytes| String::from_utf8(bytes).unwrap())
         });
         let needed = needed.unwrap();

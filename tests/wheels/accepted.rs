@@ -1,7 +1,7 @@
 //! What is unusual, but in order.
 
 use pybundle::digest::Sha256;
-use pybundle::tree::{Form, Mode};
+use pybundle::tree::{ExtentFormat, FileMode};
 use pybundle::wheel::{SchemePart, WheelInventory};
 
 use super::forge::{Entry, Forge, extra, record_row};
@@ -24,7 +24,7 @@ fn an_ordinary_wheel() {
 
     let stored = &inventory.files[3];
     let extent = &stored.extent;
-    assert_eq!((stored.part, stored.mode, extent.form), (SchemePart::Library, Mode::REGULAR, Form::Stored));
+    assert_eq!((stored.part, stored.mode, extent.form), (SchemePart::Library, FileMode::REGULAR, ExtentFormat::Stored));
     assert_eq!(&bytes[extent.offset as usize..][..extent.size as usize], b"b = 1\n");
     assert_eq!((extent.sha256, extent.crc32), (Sha256::of(b"b = 1\n"), crc32fast::hash(b"b = 1\n")));
 }
@@ -76,12 +76,12 @@ fn comments_folders_and_harmless_extra_fields() {
 #[test]
 fn modes_are_reduced_to_the_executable_bit() {
     for (system, mode, expected) in [
-        (3, 0o100_600, Mode::REGULAR),
-        (3, 0o100_664, Mode::REGULAR),
-        (3, 0o100_777, Mode::EXECUTABLE),
-        (3, 0o000_755, Mode::EXECUTABLE),
-        (3, 0, Mode::REGULAR),
-        (0, 0o100_755, Mode::REGULAR),
+        (3, 0o100_600, FileMode::REGULAR),
+        (3, 0o100_664, FileMode::REGULAR),
+        (3, 0o100_777, FileMode::EXECUTABLE),
+        (3, 0o000_755, FileMode::EXECUTABLE),
+        (3, 0, FileMode::REGULAR),
+        (0, 0o100_755, FileMode::REGULAR),
     ] {
         let mut forge = Forge::demo();
         (forge.entries[0].system, forge.entries[0].mode) = (system, mode);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pybundle::digest::Sha256;
 use pybundle::hints::Hints;
 use pybundle::platform::Scheme;
-use pybundle::tree::{Access, Content, Entry, TreePath};
+use pybundle::tree::{FileAccess, FileContent, TreeEntry, TreePath};
 use pybundle::wheel::{InstallChanges, Wheel, WheelError, install, read};
 
 use super::forge::{self, FILENAME, Forge};
@@ -26,7 +26,7 @@ fn nested() -> Scheme {
     }
 }
 
-fn install_forged(forge: &Forge, scheme: &Scheme) -> Result<Vec<(TreePath, Entry)>, WheelError> {
+fn install_forged(forge: &Forge, scheme: &Scheme) -> Result<Vec<(TreePath, TreeEntry)>, WheelError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let bytes = forge.bytes();
     file.write_all(&bytes).unwrap();
@@ -41,10 +41,10 @@ fn install_forged(forge: &Forge, scheme: &Scheme) -> Result<Vec<(TreePath, Entry
     install(&wheel, &InstallChanges::default(), scheme, PYTHON)
 }
 
-fn text<'a>(files: &'a [(TreePath, Entry)], path: &str) -> &'a str {
+fn text<'a>(files: &'a [(TreePath, TreeEntry)], path: &str) -> &'a str {
     let (_, entry) = files.iter().find(|(other, _)| other.as_str() == path).unwrap();
     match &entry.content {
-        Content::Bytes(bytes) => std::str::from_utf8(bytes).unwrap(),
+        FileContent::Bytes(bytes) => std::str::from_utf8(bytes).unwrap(),
         content => panic!("`{path}` is not written anew: {content:?}"),
     }
 }
@@ -105,7 +105,7 @@ fn scripts_run_under_the_interpreter() {
     assert!(launcher.starts_with(&format!("#!{PYTHON}\n")) && launcher.contains("\nfrom demo.a import Tool\n"));
     assert!(launcher.ends_with("sys.exit(Tool.main())\n"));
     let copied = files.iter().find(|(path, _)| path.as_str() == "bin/tool.sh").unwrap();
-    assert!(matches!(copied.1, Entry { access: Access::PROGRAM, content: Content::Archived { .. }, .. }));
+    assert!(matches!(copied.1, TreeEntry { access: FileAccess::PROGRAM, content: FileContent::Archived { .. }, .. }));
 }
 
 #[test]

@@ -5,19 +5,19 @@ use std::io::{self, Write};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::ArchiveError;
-use crate::tree::{Extent, Form};
+use crate::tree::{Extent, ExtentFormat};
 
 /// How many inflated bytes are passed on at once.
 const BUFFER: usize = 128 * 1024;
 
 /// Writes the uncompressed bytes, and inflates what wheels have deflated.
-pub(super) struct Plain<'a> {
+pub(super) struct UncompressedWriter<'a> {
     output: &'a mut dyn Write,
     inflate: Decompress,
     buffer: Box<[u8]>,
 }
 
-impl<'a> Plain<'a> {
+impl<'a> UncompressedWriter<'a> {
     /// Makes a writer.
     pub fn new(output: &'a mut dyn Write) -> Self {
         Self { output, inflate: Decompress::new(false), buffer: vec![0; BUFFER].into() }
@@ -32,34 +32,34 @@ impl<'a> Plain<'a> {
     }
 
     /// Begins an entry of a wheel.
-    pub fn extent<'b>(&'b mut self, extent: &'b Extent) -> PlainExtent<'b, 'a> {
+    pub fn extent<'b>(&'b mut self, extent: &'b Extent) -> UncompressedEntry<'b, 'a> {
         self.inflate.reset(false);
-        let is_ended = extent.form == Form::Stored;
-        PlainExtent { plain: self, extent, crc32: crc32fast::Hasher::new(), size: 0, is_ended }
+        let is_ended = extent.form == ExtentFormat::Stored;
+        UncompressedEntry { plain: self, extent, crc32: crc32fast::Hasher::new(), size: 0, is_ended }
     }
 }
 
 /// An entry of a wheel that is inflated again, and compared with what was found when the wheel was verified.
-pub(super) struct PlainExtent<'b, 'a> {
-    plain: &'b mut Plain<'a>,
+pub(super) struct UncompressedEntry<'b, 'a> {
+    plain: &'b mut UncompressedWriter<'a>,
     extent: &'b Extent,
     crc32: crc32fast::Hasher,
     size: u64,
     is_ended: bool,
 }
 
-impl PlainExtent<'_, '_> {
+impl UncompressedEntry<'_, '_> {
     /// Takes the next bytes of the entry, as they lie in the wheel. `failed` says where they are from.
     ///
     /// # Errors
     /// The output fails, or the bytes are not those that were verified.
     pub fn push(&mut self, bytes: &[u8], failed: impl Fn(io::Error) -> ArchiveError) -> Result<(), ArchiveError> {
-        if self.extent.form == Form::Stored {
+        if self.extent.form == ExtentFormat::Stored {
             self.crc32.update(bytes);
             self.size += bytes.len() as u64;
             return self.plain.write(bytes);
         }
-        let Plain { output, inflate, buffer } = &mut *self.plain;
+        let UncompressedWriter { output, inflate, buffer } = &mut *self.plain;
         let mut rest = bytes;
         loop {
             let (before_in, before_out) = (inflate.total_in(), inflate.total_out());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 
 use super::*;
-use crate::tree::{Access, Form, Origin, Owner};
+use crate::tree::{ExtentFormat, FileAccess, FileOrigin, FileOwner};
 
 /// What a reader sees of a member: its type, mode, owner, link and content.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,22 +25,22 @@ fn path(path: &str) -> TreePath {
     TreePath::new(path).unwrap()
 }
 
-fn tree<'a>(files: impl IntoIterator<Item = (&'a str, Content)>, links: &[(&str, &str)]) -> LayerTree {
+fn tree<'a>(files: impl IntoIterator<Item = (&'a str, FileContent)>, links: &[(&str, &str)]) -> LayerTree {
     let mut tree = LayerTree::default();
     for (name, content) in files {
-        let access = if name.ends_with(".sh") { Access::PROGRAM } else { Access::FILE };
-        tree.files.insert(path(name), Entry { access, content, origin: Origin::Application }).unwrap();
+        let access = if name.ends_with(".sh") { FileAccess::PROGRAM } else { FileAccess::FILE };
+        tree.files.insert(path(name), TreeEntry { access, content, origin: FileOrigin::Application }).unwrap();
     }
     tree.links = links.iter().map(|(link, target)| (path(link), (*target).to_owned())).collect();
     tree
 }
 
-fn bytes(content: &[u8]) -> Content {
-    Content::Bytes(content.into())
+fn bytes(content: &[u8]) -> FileContent {
+    FileContent::Bytes(content.into())
 }
 
 /// Deflates a text, with an empty block as the last one.
-fn deflated(content: &[u8]) -> (Vec<u8>, Form) {
+fn deflated(content: &[u8]) -> (Vec<u8>, ExtentFormat) {
     let mut stream = Vec::new();
     let mut deflater = crate::archive::deflate::Deflater::begin();
     deflater.push(content, &mut stream).unwrap();
@@ -48,7 +48,7 @@ fn deflated(content: &[u8]) -> (Vec<u8>, Form) {
     let final_block = stream.len() as u64 * 8;
     // With fixed codes: three bits of header, seven bits of end. What follows them is noise.
     stream.extend([0b011, 0b1010_1000]);
-    (stream, Form::Deflated { final_block, end: final_block + 10 })
+    (stream, ExtentFormat::Deflated { final_block, end: final_block + 10 })
 }
 
 /// A file that stands for a wheel: its contents, and where each lies.
@@ -65,10 +65,10 @@ impl Archive {
         Self { _folder: folder, path: path.into() }
     }
 
-    fn content(&self, offset: u64, compressed_size: u64, original: &[u8], form: Form) -> Content {
+    fn content(&self, offset: u64, compressed_size: u64, original: &[u8], form: ExtentFormat) -> FileContent {
         let (size, crc32, sha256) = (original.len() as u64, crc32fast::hash(original), Sha256::of(original));
         let extent = Extent { offset, compressed_size, size, crc32, sha256, form };
-        Content::Archived { archive: self.path.clone(), extent }
+        FileContent::Archived { archive: self.path.clone(), extent }
     }
 }
 
@@ -155,13 +155,13 @@ fn folders_files_and_links_are_in_the_order_of_their_paths() {
 #[test]
 fn files_and_folders_are_whose_the_tree_says() {
     let mut tree = tree([("a/b.conf", bytes(b"b")), ("a-b", bytes(b"")), ("c/d/e", bytes(b""))], &[("a/b/link", "x")]);
-    let owner = Owner { uid: 1000, gid: 3_000_000 };
-    let secret = Access { mode: 0o640.into(), owner };
-    let entry = Entry { access: secret, content: bytes(b"f"), origin: Origin::Application };
+    let owner = FileOwner { uid: 1000, gid: 3_000_000 };
+    let secret = FileAccess { mode: 0o640.into(), owner };
+    let entry = TreeEntry { access: secret, content: bytes(b"f"), origin: FileOrigin::Application };
     tree.files.insert(path("c/d/f"), entry).unwrap();
     for (folder, mode) in [("a", 0o755), ("a/b", 0o700), ("a/empty/inner", 0o1777), ("c/d", 0o755)] {
-        let access = Access { mode: mode.into(), owner };
-        tree.files.insert_folder(path(folder), access, Origin::Application).unwrap();
+        let access = FileAccess { mode: mode.into(), owner };
+        tree.files.insert_folder(path(folder), access, FileOrigin::Application).unwrap();
     }
     let (_, tar, _) = written(&tree);
     let members = read(&tar);
@@ -206,9 +206,9 @@ fn every_form_of_content_in_a_wheel() {
     let tree = tree(
         [
             ("deflated.py", archive.content(6, deflated.len() as u64, &text, form)),
-            ("empty.py", archive.content(empty_at, 2, b"", Form::Deflated { final_block: 0, end: 10 })),
-            ("nothing.py", archive.content(empty_at, 0, b"", Form::Stored)),
-            ("stored.py", archive.content(stored_at, text.len() as u64, &text, Form::Stored)),
+            ("empty.py", archive.content(empty_at, 2, b"", ExtentFormat::Deflated { final_block: 0, end: 10 })),
+            ("nothing.py", archive.content(empty_at, 0, b"", ExtentFormat::Stored)),
+            ("stored.py", archive.content(stored_at, text.len() as u64, &text, ExtentFormat::Stored)),
         ],
         &[],
     );
@@ -224,13 +224,13 @@ fn what_a_wheel_no_longer_holds_is_refused() {
     let text = b"x = 1\n".repeat(1000);
     let (stream, form) = deflated(&text);
     let length = stream.len() as u64;
-    let Form::Deflated { final_block, end } = form else { unreachable!() };
+    let ExtentFormat::Deflated { final_block, end } = form else { unreachable!() };
     let archive = Archive::new(&[&stream[..], &text].concat());
     let mut damaged = stream.clone();
     damaged[length as usize / 2] ^= 1;
     let damaged = Archive::new(&damaged);
 
-    let reason = |content: Content| {
+    let reason = |content: FileContent| {
         let tree = tree([("m.py", content)], &[]);
         let error = gzip_and_tar(&tree, &mut io::sink(), &mut io::sink()).unwrap_err();
         assert!(error.to_string().ends_with("demo.whl for `m.py`"), "{error}");
@@ -244,16 +244,16 @@ fn what_a_wheel_no_longer_holds_is_refused() {
         archive.content(0, length, &wrong_text, form),
         archive.content(0, length, &longer, form),
         archive.content(0, length, &text[1..], form),
-        archive.content(length, text.len() as u64, &wrong_text, Form::Stored),
+        archive.content(length, text.len() as u64, &wrong_text, ExtentFormat::Stored),
         // Bits that no stream of this length can have.
-        archive.content(0, length, &text, Form::Deflated { final_block, end: end + 8 }),
-        archive.content(0, length, &text, Form::Deflated { final_block, end: end - 8 }),
-        archive.content(0, length, &text, Form::Deflated { final_block: end, end }),
-        archive.content(0, length, &text, Form::Deflated { final_block: u64::MAX, end: u64::MAX }),
-        archive.content(0, length, &text, Form::Stored),
-        archive.content(0, 0, &text, Form::Deflated { final_block: 0, end: 0 }),
+        archive.content(0, length, &text, ExtentFormat::Deflated { final_block, end: end + 8 }),
+        archive.content(0, length, &text, ExtentFormat::Deflated { final_block, end: end - 8 }),
+        archive.content(0, length, &text, ExtentFormat::Deflated { final_block: end, end }),
+        archive.content(0, length, &text, ExtentFormat::Deflated { final_block: u64::MAX, end: u64::MAX }),
+        archive.content(0, length, &text, ExtentFormat::Stored),
+        archive.content(0, 0, &text, ExtentFormat::Deflated { final_block: 0, end: 0 }),
         // Half a stream.
-        archive.content(0, length - 2, &text, Form::Deflated { final_block: 0, end: (length - 2) * 8 }),
+        archive.content(0, length - 2, &text, ExtentFormat::Deflated { final_block: 0, end: (length - 2) * 8 }),
     ] {
         assert_eq!(reason(content), io::ErrorKind::InvalidData);
     }
@@ -269,7 +269,7 @@ fn a_file_of_the_project_has_the_size_that_was_listed() {
     let file = folder.path().join("model.bin");
     let content: Vec<u8> = (0..700_000_u32).flat_map(|number| (number / 3).to_le_bytes()).collect();
     fs::write(&file, &content).unwrap();
-    let layer = |size| tree([("model.bin", Content::File { path: file.clone(), size })], &[]);
+    let layer = |size| tree([("model.bin", FileContent::File { path: file.clone(), size })], &[]);
     let (member, tar, _) = written(&layer(content.len() as u64));
     assert!(read(&tar)[0].1.content == content);
     assert!(written(&tree([("model.bin", bytes(&content))], &[])).0 == member, "the same bytes, from memory");
@@ -365,7 +365,7 @@ fn the_bytes_are_pinned() {
             ("app/.venv/bin/run.sh", bytes(b"#!/app/.venv/bin/python\n")),
             ("app/.venv/lib/deflated.py", archive.content(0, length, &text, form)),
             ("app/.venv/lib/gr\u{fc}n.py", bytes(&text)),
-            ("app/.venv/lib/stored.py", archive.content(length, text.len() as u64, &text, Form::Stored)),
+            ("app/.venv/lib/stored.py", archive.content(length, text.len() as u64, &text, ExtentFormat::Stored)),
         ],
         &[("app/.venv/bin/python", "/usr/local/bin/python3.12")],
     );

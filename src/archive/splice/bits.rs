@@ -12,14 +12,14 @@ const END_OF_BLOCK: u32 = 256;
 
 /// A fixed code: its bits in the order in which they are written, the first the lowest, and their number.
 #[derive(Clone, Copy)]
-struct Code {
+struct FixedCode {
     bits: u16,
     count: u8,
 }
 
 /// The fixed codes of literals and lengths.
-const CODES: [Code; 288] = {
-    let mut codes = [Code { bits: 0, count: 0 }; 288];
+const CODES: [FixedCode; 288] = {
+    let mut codes = [FixedCode { bits: 0, count: 0 }; 288];
     let mut symbol = 0;
     while symbol < codes.len() {
         let (code, count) = match symbol as u16 {
@@ -29,7 +29,7 @@ const CODES: [Code; 288] = {
             long => (0b1100_0000 + long - 280, 8),
         };
         // Codes are written from their most significant bit on.
-        codes[symbol] = Code { bits: code.reverse_bits() >> (16 - count), count: count as u8 };
+        codes[symbol] = FixedCode { bits: code.reverse_bits() >> (16 - count), count: count as u8 };
         symbol += 1;
     }
     codes
@@ -106,7 +106,7 @@ impl BitBuffer {
     }
 
     fn put_symbol(&mut self, symbol: u32) {
-        let Code { bits, count } = CODES[symbol as usize];
+        let FixedCode { bits, count } = CODES[symbol as usize];
         self.put(bits, u32::from(count));
     }
 }

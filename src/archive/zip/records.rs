@@ -1,6 +1,6 @@
 //! The records of a zip archive: local headers, the central directory, and its end.
 
-use crate::tree::{Compression, Mode};
+use crate::tree::{FileMode, ZipCompression};
 
 /// 1980-01-01, the first day that a zip can name (4.4.6): day in bits 0–4, month in 5–8, years since 1980 in 9–15.
 const DATE: u16 = 1 | 1 << 5;
@@ -27,13 +27,13 @@ const FLAG_UTF8: u16 = 1 << 11;
 const IN_ZIP64: u32 = u32::MAX;
 
 /// Everything that an entry's two headers say.
-pub struct Record<'a> {
+pub struct EntryHeaders<'a> {
     /// The path, at most 65,535 bytes long.
     pub name: &'a str,
     /// The permissions.
-    pub mode: Mode,
+    pub mode: FileMode,
     /// The form of the bytes.
-    pub compression: Compression,
+    pub compression: ZipCompression,
     /// The CRC-32 of the uncompressed bytes.
     pub crc32: u32,
     /// The number of uncompressed bytes.
@@ -44,7 +44,7 @@ pub struct Record<'a> {
     pub offset: u64,
 }
 
-impl Record<'_> {
+impl EntryHeaders<'_> {
     /// Returns the local file header (4.3.7).
     pub fn local_header(&self) -> Vec<u8> {
         let large = does_not_fit(self.size) || does_not_fit(self.compressed_size);
@@ -84,8 +84,8 @@ impl Record<'_> {
     fn append_common(&self, header: &mut Vec<u8>, large: bool, extra: usize) {
         let flags = if self.name.is_ascii() { 0 } else { FLAG_UTF8 };
         let method: u16 = match self.compression {
-            Compression::Stored => 0,
-            Compression::Deflated => 8,
+            ZipCompression::Stored => 0,
+            ZipCompression::Deflated => 8,
         };
         let shown = |value| if large { IN_ZIP64 } else { narrow(value) };
         header.extend(flags.to_le_bytes());

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use super::*;
 use crate::digest::Sha256;
 use crate::report::Silent;
-use crate::tree::{Access, Form, Mode, Origin};
+use crate::tree::{ExtentFormat, FileAccess, FileMode, FileOrigin};
 
-fn tree(files: impl IntoIterator<Item = (String, Content)>) -> FileTree {
+fn tree(files: impl IntoIterator<Item = (String, FileContent)>) -> FileTree {
     let mut tree = FileTree::new();
     for (path, content) in files {
-        let access = if path.ends_with(".sh") { Access::PROGRAM } else { Access::FILE };
-        tree.insert(TreePath::new(&path).unwrap(), Entry { access, content, origin: Origin::Application }).unwrap();
+        let access = if path.ends_with(".sh") { FileAccess::PROGRAM } else { FileAccess::FILE };
+        tree.insert(TreePath::new(&path).unwrap(), TreeEntry { access, content, origin: FileOrigin::Application })
+            .unwrap();
     }
     tree
 }
 
-fn bytes(content: &[u8]) -> Content {
-    Content::Bytes(content.into())
+fn bytes(content: &[u8]) -> FileContent {
+    FileContent::Bytes(content.into())
 }
 
 fn written(tree: &FileTree) -> zip::ZipArchive<File> {
@@ -74,9 +75,9 @@ fn a_wheels_bytes_are_copied_as_they_lie() {
         size: deflated.size,
         crc32: deflated.crc32,
         sha256: Sha256::of(&original),
-        form: Form::Deflated { final_block: 0, end: deflated.compressed_size * 8 },
+        form: ExtentFormat::Deflated { final_block: 0, end: deflated.compressed_size * 8 },
     };
-    let mut archive = written(&tree([("m.py".to_owned(), Content::Archived { archive, extent })]));
+    let mut archive = written(&tree([("m.py".to_owned(), FileContent::Archived { archive, extent })]));
     let mut content = Vec::new();
     archive.by_index(0).unwrap().read_to_end(&mut content).unwrap();
     assert!(content == original);
@@ -90,7 +91,7 @@ fn a_large_file_and_a_small_one_take_the_same_form() {
     std::fs::write(&path, &content).unwrap();
     let size = content.len() as u64;
     assert!(size > IN_MEMORY);
-    let streamed = tree([("large.bin".to_owned(), Content::File { path, size })]);
+    let streamed = tree([("large.bin".to_owned(), FileContent::File { path, size })]);
     let ready = tree([("large.bin".to_owned(), bytes(&content))]);
     let digest = |tree| write(tree, &folder.path().join("out.zip"), &Silent).unwrap().sha256;
     assert_eq!(digest(&streamed), digest(&ready));
@@ -100,7 +101,7 @@ fn a_large_file_and_a_small_one_take_the_same_form() {
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gone.py");
-    let tree = tree([("pkg/gone.py".to_owned(), Content::File { path: path.clone(), size: 1 })]);
+    let tree = tree([("pkg/gone.py".to_owned(), FileContent::File { path: path.clone(), size: 1 })]);
     let output = folder.path().join("out.zip");
     let error = write(&tree, &output, &Silent).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read {} for `pkg/gone.py`", path.display()));
@@ -118,10 +119,10 @@ fn more_entries_than_the_short_count_holds_need_zip64() {
 /// Sizes past 4 GiB are tried on the headers alone: the fields are those of APPNOTE 4.5.3.
 #[test]
 fn sizes_and_offsets_past_the_short_fields_move_to_zip64() {
-    let record = Record {
+    let record = EntryHeaders {
         name: "big",
-        mode: Mode::REGULAR,
-        compression: Compression::Stored,
+        mode: FileMode::REGULAR,
+        compression: ZipCompression::Stored,
         crc32: 7,
         size: 5 << 30,
         compressed_size: 5 << 30,

@@ -1,14 +1,14 @@
 use super::*;
-use crate::tree::Entry;
-use crate::tree::{Access, Content, TreePath};
+use crate::tree::TreeEntry;
+use crate::tree::{FileAccess, FileContent, TreePath};
 
 const PYTHON: PythonVersion = PythonVersion { major: 3, minor: 12 };
 
 fn tree(files: &[(&str, &str)]) -> FileTree {
     let mut tree = FileTree::new();
     for (path, text) in files {
-        let content = Content::Bytes(text.as_bytes().into());
-        let entry = Entry { access: Access::FILE, content, origin: Origin::Application };
+        let content = FileContent::Bytes(text.as_bytes().into());
+        let entry = TreeEntry { access: FileAccess::FILE, content, origin: FileOrigin::Application };
         tree.insert(TreePath::new(path).unwrap(), entry).unwrap();
     }
     tree

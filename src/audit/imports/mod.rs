@@ -26,7 +26,7 @@ use super::search;
 use crate::name::DistributionName;
 use crate::platform::PythonVersion;
 use crate::syntax::PythonSyntaxError;
-use crate::tree::{Entry, Origin};
+use crate::tree::{FileOrigin, TreeEntry};
 
 /// The largest module that is read, in bytes; a larger one is taken to be right.
 const READ_LIMIT: u64 = 4 << 20;
@@ -38,9 +38,9 @@ pub struct Imports<'a> {
     /// The version of Python.
     pub python: PythonVersion,
     /// Tells the application's files, and those of the project's own distributions, from the rest.
-    pub is_own: &'a (dyn Fn(&Origin) -> bool + Sync),
+    pub is_own: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
     /// Tells the files of the project that is deployed from those of its libraries.
-    pub is_root: &'a (dyn Fn(&Origin) -> bool + Sync),
+    pub is_root: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
     /// Top-level modules that the runtime brings.
     pub brought: &'a BTreeSet<String>,
     /// Modules that are elsewhere at run time, with all below them.
@@ -114,7 +114,7 @@ impl Imports<'_> {
     /// Audits the application's modules.
     pub fn audit(&self) -> Audit {
         let files = self.own_sources();
-        let read = |(path, name, entry): &(&str, String, &Entry)| match entry.content.read(READ_LIMIT) {
+        let read = |(path, name, entry): &(&str, String, &TreeEntry)| match entry.content.read(READ_LIMIT) {
             Ok(bytes) => Source::read(&bytes, self.python).map_err(|error| self.syntax(path, name, error)),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(Source::unknown()),
             Err(source) => Err(ImportFinding::Read { path: (*path).to_owned(), source }),
@@ -132,7 +132,7 @@ impl Imports<'_> {
                 name,
                 is_package: path.ends_with("/__init__.py"),
                 is_root: (self.is_root)(&entry.origin),
-                is_packaged: matches!(entry.origin, Origin::Distribution(_)),
+                is_packaged: matches!(entry.origin, FileOrigin::Distribution(_)),
                 source,
             });
         }
@@ -152,7 +152,7 @@ impl Imports<'_> {
     }
 
     /// Returns the application's sources with their names, in the order of their paths.
-    fn own_sources(&self) -> Vec<(&str, String, &Entry)> {
+    fn own_sources(&self) -> Vec<(&str, String, &TreeEntry)> {
         let mut seen = BTreeSet::new();
         let mut sources = Vec::new();
         for root in self.roots {
@@ -342,8 +342,8 @@ impl<'a> Follower<'a> {
 
     /// Notes that the application uses a distribution.
     fn use_of(&mut self, resolution: &Resolution) {
-        let mut note = |origin: &Origin| {
-            if let Origin::Distribution(distribution) = origin {
+        let mut note = |origin: &FileOrigin| {
+            if let FileOrigin::Distribution(distribution) = origin {
                 self.used.insert(distribution.name.clone());
             }
         };

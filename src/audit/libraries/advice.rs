@@ -1,7 +1,7 @@
 //! What provides the shared libraries that are missed most.
 
 use super::SystemKind;
-use crate::tree::Origin;
+use crate::tree::FileOrigin;
 
 /// Libraries that belong to the host's hardware: drivers, and what needs them.
 ///
@@ -137,15 +137,15 @@ pub(super) fn of_missing(library: &str, kind: SystemKind) -> Vec<String> {
 }
 
 /// Returns what may be done about symbols that are too new.
-pub(super) fn of_version(owner: &Origin, kind: SystemKind) -> String {
+pub(super) fn of_version(owner: &FileOrigin, kind: SystemKind) -> String {
     let newer = match kind {
         SystemKind::Lambda => "choose a newer runtime with --runtime",
         SystemKind::Image => "choose a newer base with --base",
     };
     match owner {
-        Origin::Distribution(distribution) => {
+        FileOrigin::Distribution(distribution) => {
             format!("{newer}, or lock a version of {} whose wheel needs less", distribution.name)
         }
-        Origin::Application => format!("{newer}, or compile it on a system as old as the target's"),
+        FileOrigin::Application => format!("{newer}, or compile it on a system as old as the target's"),
     }
 }

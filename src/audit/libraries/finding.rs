@@ -6,7 +6,7 @@ use super::{SystemKind, advice};
 use crate::audit::elf::{Machine, MalformedElf};
 use crate::hints::Hints;
 use crate::platform::Architecture;
-use crate::tree::Origin;
+use crate::tree::FileOrigin;
 
 /// A compiled file that does not load, or may not.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct LibraryFinding {
     /// What loads the file, by its path in the artifact, if that is another one.
     pub loader: Option<String>,
     /// What brings the file.
-    pub owner: Origin,
+    pub owner: FileOrigin,
     /// The target.
     pub system: String,
     /// The target's kind.

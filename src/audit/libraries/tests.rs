@@ -25,7 +25,7 @@ fn with(mut binary: Binary, change: impl FnOnce(&mut Elf)) -> Binary {
 /// Returns the findings for two distributions, `one` and `two`, of wheels for a platform.
 fn findings(binaries: &[Binary], system: &System) -> Vec<(String, bool)> {
     let owner = |name: &str| Owner {
-        origin: Origin::Distribution(Arc::new(Distribution {
+        origin: FileOrigin::Distribution(Arc::new(Distribution {
             name: name.parse().unwrap(),
             version: "1".parse().unwrap(),
         })),

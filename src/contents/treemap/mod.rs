@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Contents, Form, LayerPart, Owner};
+use super::{ArtifactContents, DetectedKind, EntryOrigin, LayerOrigin};
 
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Returns the page. `title` is what the artifact is called.
-pub fn page(contents: &Contents, title: &str) -> String {
-    let mut groups: BTreeMap<(bool, Owner), Vec<serde_json::Value>> = BTreeMap::new();
+pub fn page(contents: &ArtifactContents, title: &str) -> String {
+    let mut groups: BTreeMap<(bool, EntryOrigin), Vec<serde_json::Value>> = BTreeMap::new();
     for file in &contents.files {
-        let key = if file.is_hidden { (true, Owner::Base) } else { (false, file.owner) };
+        let key = if file.is_hidden { (true, EntryOrigin::Base) } else { (false, file.owner) };
         let row = json!([file.path, file.compressed_size, file.size, file.layer]);
         groups.entry(key).or_default().push(row);
     }
@@ -31,16 +31,16 @@ pub fn page(contents: &Contents, title: &str) -> String {
         .layers
         .iter()
         .map(|layer| {
-            let part = if layer.part == LayerPart::Base { "base" } else { "own" };
+            let part = if layer.part == LayerOrigin::Base { "base" } else { "own" };
             json!({ "part": part, "holds": layer.holds, "size": layer.size })
         })
         .collect();
     let data = json!({
         "name": title,
         "kind": match contents.form {
-            Form::Function => "Lambda function",
-            Form::Layer => "Lambda layer",
-            Form::Image => "image",
+            DetectedKind::Function => "Lambda function",
+            DetectedKind::Layer => "Lambda layer",
+            DetectedKind::Image => "image",
         },
         "platform": contents.image.as_ref().map(|image| image.platform.as_str()),
         "packed": contents.size,
@@ -69,22 +69,22 @@ fn fill(values: &[(&str, String)]) -> String {
 }
 
 /// Returns what the files of one owner are called, and a note after the name.
-fn called(contents: &Contents, is_hidden: bool, owner: Owner) -> (&str, &str) {
+fn called(contents: &ArtifactContents, is_hidden: bool, owner: EntryOrigin) -> (&str, &str) {
     match owner {
         _ if is_hidden => ("hidden", "by higher layers"),
-        Owner::Distribution(index) => contents
+        EntryOrigin::Distribution(index) => contents
             .distributions
             .get(index)
             .map_or(("", ""), |distribution| (distribution.name.as_str(), distribution.version.as_str())),
-        Owner::Application => ("application", ""),
-        Owner::Base => ("base", "image"),
+        EntryOrigin::Application => ("application", ""),
+        EntryOrigin::Base => ("base", "image"),
     }
 }
 
 /// Returns the whole of each owner as a table, for readers that run no scripts.
-fn table(contents: &Contents) -> String {
+fn table(contents: &ArtifactContents) -> String {
     let rows = contents.totals().into_iter().map(|total| {
-        let (name, note) = called(contents, total.owner.is_none(), total.owner.unwrap_or(Owner::Base));
+        let (name, note) = called(contents, total.owner.is_none(), total.owner.unwrap_or(EntryOrigin::Base));
         format!(
             "<tr><td>{} {}<td>{}<td>{}<td>{}",
             escaped(name),

@@ -6,23 +6,23 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::records;
-use super::{Aspect, Check, Verified};
-use crate::contents::image::{Documents, StatedLayer, merge};
-use crate::contents::{Contents, File, FileKind, Finding, LayerPart, LayerReading, Owner};
-use crate::image::Artifact;
+use super::{CheckResult, CheckedAspect, Verification};
+use crate::contents::image::{ImageDocuments, LayerDescription, merge};
+use crate::contents::{ArtifactContents, ArtifactProblem, EntryOrigin, FileEntry, FileKind, LayerOrigin, ScannedLayer};
+use crate::image::OciArtifact;
 use crate::image::manifest::MAX_LAYERS;
 
 /// Reads a layer, wherever it lies; fails with what is wrong with it.
-pub type Reader<'a> = dyn Fn(&StatedLayer) -> Result<LayerReading, String> + Sync + 'a;
+pub type LayerReader<'a> = dyn Fn(&LayerDescription) -> Result<ScannedLayer, String> + Sync + 'a;
 
 /// Verifies an image, whose documents have the digests that they should. `stated` is the platform that its index states.
-pub fn image(image: &Artifact, stated: Option<&str>, read: &Reader) -> Verified {
-    let documents = match Documents::read(image) {
+pub fn image(image: &OciArtifact, stated: Option<&str>, read: &LayerReader) -> Verification {
+    let documents = match ImageDocuments::read(image) {
         Ok(documents) => documents,
         Err(error) => {
-            let findings = vec![Finding { place: None, message: error.to_string() }];
-            let check = Check::new(Aspect::Configuration, "the documents", findings);
-            return Verified { checks: vec![check], contents: None };
+            let findings = vec![ArtifactProblem { place: None, message: error.to_string() }];
+            let check = CheckResult::new(CheckedAspect::Configuration, "the documents", findings);
+            return Verification { checks: vec![check], contents: None };
         }
     };
     let readings: Vec<_> = documents.layers.par_iter().map(read).collect();
@@ -34,79 +34,86 @@ pub fn image(image: &Artifact, stated: Option<&str>, read: &Reader) -> Verified 
         let reading = match reading {
             Ok(reading) => reading,
             Err(message) => {
-                blobs.push(Finding::at(name, message));
+                blobs.push(ArtifactProblem::at(name, message));
                 continue;
             }
         };
         // Whatever else is wrong with it follows from that.
         if (reading.digest, reading.size) != (layer.blob.digest, layer.blob.size) {
-            blobs.push(Finding::at(name, format!("its {} bytes have the digest {}", reading.size, reading.digest)));
+            blobs.push(ArtifactProblem::at(
+                name,
+                format!("its {} bytes have the digest {}", reading.size, reading.digest),
+            ));
             continue;
         }
         if let Some(error) = &reading.failure {
-            diff_ids.push(Finding::at(name, format!("it cannot be unpacked: {error}")));
+            diff_ids.push(ArtifactProblem::at(name, format!("it cannot be unpacked: {error}")));
             continue;
         }
         match &layer.diff_id {
             Some(stated) if *stated != reading.diff_id.to_string() => {
                 let message =
                     format!("unpacked, it has the digest {}, but the configuration states {stated}", reading.diff_id);
-                diff_ids.push(Finding::at(&name, message));
+                diff_ids.push(ArtifactProblem::at(&name, message));
             }
             Some(_) => {}
-            None => diff_ids.push(Finding::at(&name, "the configuration states no diff ID of it")),
+            None => diff_ids.push(ArtifactProblem::at(&name, "the configuration states no diff ID of it")),
         }
-        layers.extend(reading.findings.iter().map(|finding| Finding {
+        layers.extend(reading.findings.iter().map(|finding| ArtifactProblem {
             place: Some(finding.place.clone().unwrap_or_else(|| name.clone())),
             message: finding.message.clone(),
         }));
         whole.push(reading);
     }
-    let own = documents.layers.iter().filter(|layer| layer.part == LayerPart::Own).count();
+    let own = documents.layers.iter().filter(|layer| layer.part == LayerOrigin::Own).count();
     let contents = (whole.len() == count).then(|| merge(image.manifest.digest, &documents, whole, Vec::new()));
     layers.extend(contents.iter().flat_map(of_distributions));
     let record = contents.as_ref().map(|contents| {
         let own = |path: &str| {
             let layer = contents.files.iter().rfind(|file| !file.is_hidden && file.path == path).map(|file| file.layer);
-            layer.and_then(|layer| contents.layers.get(layer)).is_some_and(|layer| layer.part == LayerPart::Own)
+            layer.and_then(|layer| contents.layers.get(layer)).is_some_and(|layer| layer.part == LayerOrigin::Own)
         };
         records::check(contents, &HashSet::new(), own)
     });
     let mut checks = vec![
-        Check::new(Aspect::Blobs, format!("layers: {count}, each with its size and digest"), blobs),
-        Check::new(Aspect::DiffIds, format!("layers: {count}, each unpacked"), diff_ids),
-        Check::new(Aspect::Configuration, "history, layers and platform", configuration(&documents, stated)),
-        Check::new(
-            Aspect::Layers,
+        CheckResult::new(CheckedAspect::Blobs, format!("layers: {count}, each with its size and digest"), blobs),
+        CheckResult::new(CheckedAspect::DiffIds, format!("layers: {count}, each unpacked"), diff_ids),
+        CheckResult::new(
+            CheckedAspect::Configuration,
+            "history, layers and platform",
+            configuration(&documents, stated),
+        ),
+        CheckResult::new(
+            CheckedAspect::Layers,
             format!("layers of its own: {own}, in order, with fixed times, owners and modes"),
             layers,
         ),
     ];
     checks.extend(record);
     checks.push(limits(count));
-    Verified { checks, contents }
+    Verification { checks, contents }
 }
 
 /// Finds the files of distributions that have not the modes and the owner that they are installed with; those of the
 /// application have what its includes say.
-fn of_distributions(contents: &Contents) -> impl Iterator<Item = Finding> {
-    let is_own = |file: &File| {
-        contents.layers.get(file.layer).is_some_and(|layer| layer.part == LayerPart::Own)
-            && matches!(file.owner, Owner::Distribution(_))
+fn of_distributions(contents: &ArtifactContents) -> impl Iterator<Item = ArtifactProblem> {
+    let is_own = |file: &FileEntry| {
+        contents.layers.get(file.layer).is_some_and(|layer| layer.part == LayerOrigin::Own)
+            && matches!(file.owner, EntryOrigin::Distribution(_))
             && file.kind == FileKind::Regular
     };
     contents.files.iter().filter(move |file| is_own(file)).flat_map(|file| {
         let mode = (!matches!(file.mode, 0o644 | 0o755))
-            .then(|| Finding::at(&file.path, format!("its mode is {:04o}, not 0644 or 0755", file.mode)));
+            .then(|| ArtifactProblem::at(&file.path, format!("its mode is {:04o}, not 0644 or 0755", file.mode)));
         let (uid, gid) = file.ids;
         let owner = (file.ids != (0, 0))
-            .then(|| Finding::at(&file.path, format!("it is {uid}:{gid}'s, where distributions are root's")));
+            .then(|| ArtifactProblem::at(&file.path, format!("it is {uid}:{gid}'s, where distributions are root's")));
         mode.into_iter().chain(owner)
     })
 }
 
 /// Returns what a layer is called in messages.
-fn named(layer: &StatedLayer) -> String {
+fn named(layer: &LayerDescription) -> String {
     let holds = match layer.holds.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", &layer.holds[..end]),
         None => layer.holds.clone(),
@@ -115,9 +122,9 @@ fn named(layer: &StatedLayer) -> String {
 }
 
 /// Compares the history, the layers and the platform.
-fn configuration(documents: &Documents, stated: Option<&str>) -> Vec<Finding> {
+fn configuration(documents: &ImageDocuments, stated: Option<&str>) -> Vec<ArtifactProblem> {
     let mut findings = Vec::new();
-    let mut find = |message: String| findings.push(Finding { place: None, message });
+    let mut find = |message: String| findings.push(ArtifactProblem { place: None, message });
     let configuration = &documents.configuration;
     let layers = documents.layers.len();
     match configuration["rootfs"]["diff_ids"].as_array().map(Vec::len) {
@@ -145,9 +152,9 @@ fn configuration(documents: &Documents, stated: Option<&str>) -> Vec<Finding> {
     findings
 }
 
-fn limits(layers: usize) -> Check {
+fn limits(layers: usize) -> CheckResult {
     let message = || format!("it has {layers} layers, and {MAX_LAYERS} is the most that engines stack");
-    let findings = (layers > MAX_LAYERS).then(|| Finding { place: None, message: message() });
+    let findings = (layers > MAX_LAYERS).then(|| ArtifactProblem { place: None, message: message() });
     let covers = format!("{layers} of {MAX_LAYERS} layers");
-    Check::new(Aspect::Limits, covers, findings.into_iter().collect())
+    CheckResult::new(CheckedAspect::Limits, covers, findings.into_iter().collect())
 }

@@ -4,14 +4,14 @@ mod image;
 mod records;
 mod zip;
 
-pub use image::{Reader, image};
+pub use image::{LayerReader, image};
 pub use zip::zip;
 
-use super::{Contents, Finding};
+use super::{ArtifactContents, ArtifactProblem};
 
 /// What is checked, in the order in which it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Aspect {
+pub enum CheckedAspect {
     /// A zip is one that all readers read alike.
     Structure,
     /// Every entry of a zip inflates to the size and the CRC-32 that it states.
@@ -38,7 +38,7 @@ pub enum Aspect {
     Rebuild,
 }
 
-impl Aspect {
+impl CheckedAspect {
     /// Returns the name that reports have.
     pub fn name(self) -> &'static str {
         match self {
@@ -60,27 +60,27 @@ impl Aspect {
 
 /// A check that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub struct CheckResult {
     /// What was checked.
-    pub aspect: Aspect,
+    pub aspect: CheckedAspect,
     /// What the check covers, for people.
     pub covers: String,
     /// What is wrong.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ArtifactProblem>,
 }
 
 /// What verifying an artifact has found.
 #[derive(Debug)]
-pub struct Verified {
+pub struct Verification {
     /// The checks.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckResult>,
     /// What is in the artifact, if all of it could be read.
-    pub contents: Option<Contents>,
+    pub contents: Option<ArtifactContents>,
 }
 
-impl Check {
+impl CheckResult {
     /// Makes a check.
-    pub fn new(aspect: Aspect, covers: impl Into<String>, findings: Vec<Finding>) -> Self {
+    pub fn new(aspect: CheckedAspect, covers: impl Into<String>, findings: Vec<ArtifactProblem>) -> Self {
         Self { aspect, covers: covers.into(), findings }
     }
 }

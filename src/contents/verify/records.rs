@@ -2,25 +2,25 @@
 
 use std::collections::HashSet;
 
-use super::{Aspect, Check};
+use super::{CheckResult, CheckedAspect};
 use crate::contents::owners;
-use crate::contents::{Contents, Distribution, Finding};
+use crate::contents::{ArtifactContents, ArtifactProblem, DistributionEntry};
 use crate::digest::{Algorithm, Digest};
 use crate::wheel::record;
 
 /// Compares every file with its row, for the distributions that `is_own` takes. Files in `unread` are wrong in
 /// another way already.
-pub(super) fn check(contents: &Contents, unread: &HashSet<&str>, is_own: impl Fn(&str) -> bool) -> Check {
+pub(super) fn check(contents: &ArtifactContents, unread: &HashSet<&str>, is_own: impl Fn(&str) -> bool) -> CheckResult {
     let visible = contents.visible();
     let mut findings = Vec::new();
     let own = contents.distributions.iter().zip(&contents.records).filter(|(_, (path, _))| is_own(path));
     let (mut distributions, mut rows) = (0, 0);
-    for (Distribution { dist_info, .. }, (path, text)) in own {
+    for (DistributionEntry { dist_info, .. }, (path, text)) in own {
         distributions += 1;
         let record = match record::parse(text) {
             Ok(record) => record,
             Err(fault) => {
-                findings.push(Finding::at(path, fault.to_string()));
+                findings.push(ArtifactProblem::at(path, fault.to_string()));
                 continue;
             }
         };
@@ -30,10 +30,11 @@ pub(super) fn check(contents: &Contents, unread: &HashSet<&str>, is_own: impl Fn
         record.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (name, row) in record {
             let Some(place) = owners::installed(dist_info, &name) else {
-                findings.push(Finding::at(path, format!("it lists `{name}`, which is outside of the artifact")));
+                findings
+                    .push(ArtifactProblem::at(path, format!("it lists `{name}`, which is outside of the artifact")));
                 continue;
             };
-            let mut find = |message: String| findings.push(Finding::at(&place, message));
+            let mut find = |message: String| findings.push(ArtifactProblem::at(&place, message));
             match visible.get(place.as_str()) {
                 _ if unread.contains(place.as_str()) => {}
                 None => find(format!("it is missing, but listed in {path}")),
@@ -63,20 +64,20 @@ pub(super) fn check(contents: &Contents, unread: &HashSet<&str>, is_own: impl Fn
         findings.extend(
             inside
                 .filter(|path| !listed.contains(*path))
-                .map(|found| Finding::at(found, format!("it is not listed in {path}"))),
+                .map(|found| ArtifactProblem::at(found, format!("it is not listed in {path}"))),
         );
     }
     findings.extend(without_record(&visible.keys().copied().collect::<Vec<_>>(), &is_own));
-    Check::new(Aspect::Record, format!("distributions: {distributions}, files: {rows}"), findings)
+    CheckResult::new(CheckedAspect::Record, format!("distributions: {distributions}, files: {rows}"), findings)
 }
 
 /// Returns the distributions that have METADATA and no RECORD.
-fn without_record(paths: &[&str], is_own: impl Fn(&str) -> bool) -> Vec<Finding> {
+fn without_record(paths: &[&str], is_own: impl Fn(&str) -> bool) -> Vec<ArtifactProblem> {
     let known: HashSet<&str> = paths.iter().copied().collect();
     let metadata = paths.iter().filter(|path| path.ends_with(".dist-info/METADATA") && is_own(path));
     let records = metadata.map(|path| format!("{}RECORD", path.trim_end_matches("METADATA")));
     records
         .filter(|record| !known.contains(record.as_str()))
-        .map(|record| Finding::at(record, "it is missing"))
+        .map(|record| ArtifactProblem::at(record, "it is missing"))
         .collect()
 }

@@ -8,10 +8,10 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::records;
-use super::{Aspect, Check, Verified};
-use crate::archive::zip::records::{Record, end};
-use crate::contents::{ContentsError, Finding, Owner, zip as reading};
-use crate::tree::Mode;
+use super::{CheckResult, CheckedAspect, Verification};
+use crate::archive::zip::records::{EntryHeaders, end};
+use crate::contents::{ArtifactProblem, ContentsError, EntryOrigin, zip as reading};
+use crate::tree::FileMode;
 use crate::wheel::archive::{ArchiveEntry, StrictArchive};
 use crate::wheel::{Inflater, StrictArchiveError};
 
@@ -19,14 +19,14 @@ use crate::wheel::{Inflater, StrictArchiveError};
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
+pub fn zip(path: &Path, limit: u64) -> Result<Verification, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
     let (archive, defects) = match StrictArchive::survey(&file) {
         Ok(surveyed) => surveyed,
         Err(defect) => {
-            let check = Check::new(Aspect::Structure, "the archive", vec![finding(defect)]);
-            return Ok(Verified { checks: vec![check], contents: None });
+            let check = CheckResult::new(CheckedAspect::Structure, "the archive", vec![finding(defect)]);
+            return Ok(Verification { checks: vec![check], contents: None });
         }
     };
     let read = |inflater: &mut Inflater, entry| reading::read_entry(&file, &archive, entry, inflater);
@@ -38,38 +38,46 @@ pub fn zip(path: &Path, limit: u64) -> Result<Verified, ContentsError> {
                 records.extend(record.map(|record| (entry.path.clone(), record)));
                 files.extend((!entry.is_directory).then_some(read));
             }
-            Err(fault) => broken.push(Finding::at(&entry.path, fault.to_string())),
+            Err(fault) => broken.push(ArtifactProblem::at(&entry.path, fault.to_string())),
         }
     }
     let is_whole = defects.is_empty();
     let count = archive.entries.len();
-    let structure: Vec<Finding> = defects.into_iter().map(finding).collect();
+    let structure: Vec<ArtifactProblem> = defects.into_iter().map(finding).collect();
     let unread: HashSet<String> = structure.iter().chain(&broken).filter_map(|finding| finding.place.clone()).collect();
     let (digest, size) = reading::digest(&file).map_err(failed)?;
     let contents = reading::contents(files, records, digest, size);
     let headers = headers(&file, &archive.entries, &contents.files, is_whole).map_err(failed)?;
     let record = records::check(&contents, &unread.iter().map(String::as_str).collect(), |_| true);
     let checks = vec![
-        Check::new(Aspect::Structure, format!("entries: {count}, every byte of the file accounted for"), structure),
-        Check::new(Aspect::Content, format!("entries: {count}, each with its size and CRC-32"), broken),
-        Check::new(Aspect::Headers, format!("entries: {count}, in order, with fixed times and modes"), headers),
+        CheckResult::new(
+            CheckedAspect::Structure,
+            format!("entries: {count}, every byte of the file accounted for"),
+            structure,
+        ),
+        CheckResult::new(CheckedAspect::Content, format!("entries: {count}, each with its size and CRC-32"), broken),
+        CheckResult::new(
+            CheckedAspect::Headers,
+            format!("entries: {count}, in order, with fixed times and modes"),
+            headers,
+        ),
         record,
         limits(contents.files.iter().map(|file| file.size).sum(), limit),
     ];
-    Ok(Verified { checks, contents: unread.is_empty().then_some(contents) })
+    Ok(Verification { checks, contents: unread.is_empty().then_some(contents) })
 }
 
-fn finding(StrictArchiveError { entry, kind: fault }: StrictArchiveError) -> Finding {
+fn finding(StrictArchiveError { entry, kind: fault }: StrictArchiveError) -> ArtifactProblem {
     // A file that cannot be read has a reason, which the message leaves to whoever prints causes.
     let reason = std::error::Error::source(&fault).map(|reason| format!(": {reason}")).unwrap_or_default();
-    Finding { place: entry, message: format!("{fault}{reason}") }
+    ArtifactProblem { place: entry, message: format!("{fault}{reason}") }
 }
 
-fn limits(size: u64, limit: u64) -> Check {
+fn limits(size: u64, limit: u64) -> CheckResult {
     let message = || format!("its files have {size} bytes, more than the {limit} that Lambda unpacks");
-    let findings = (size > limit).then(|| Finding { place: None, message: message() });
+    let findings = (size > limit).then(|| ArtifactProblem { place: None, message: message() });
     let covers = format!("{size} of {limit} bytes unpacked");
-    Check::new(Aspect::Limits, covers, findings.into_iter().collect())
+    CheckResult::new(CheckedAspect::Limits, covers, findings.into_iter().collect())
 }
 
 /// The fields of a local header (APPNOTE 4.3.7).
@@ -111,16 +119,16 @@ const CENTRAL: [(usize, &str); 15] = [
 fn headers(
     file: &fs::File,
     entries: &[ArchiveEntry],
-    files: &[crate::contents::File],
+    files: &[crate::contents::FileEntry],
     is_whole: bool,
-) -> std::io::Result<Vec<Finding>> {
-    let modes: std::collections::HashMap<&str, (u32, Owner)> =
+) -> std::io::Result<Vec<ArtifactProblem>> {
+    let modes: std::collections::HashMap<&str, (u32, EntryOrigin)> =
         files.iter().map(|file| (file.path.as_str(), (file.mode, file.owner))).collect();
     let length = file.metadata()?.len();
     let mut findings = Vec::new();
     let mut before: Option<&ArchiveEntry> = None;
     for entry in entries {
-        let mut find = |message: String| findings.push(Finding::at(&entry.path, message));
+        let mut find = |message: String| findings.push(ArtifactProblem::at(&entry.path, message));
         if entry.is_directory {
             find("it is a folder, and only files have entries".to_owned());
             continue;
@@ -128,10 +136,10 @@ fn headers(
         let stated = &entry.declared;
         let mode = match modes.get(entry.path.as_str()) {
             // What an include says; but everyone can read it.
-            Some((mode, Owner::Application)) => Mode::from(mode & 0o777 | 0o004),
+            Some((mode, EntryOrigin::Application)) => FileMode::from(mode & 0o777 | 0o004),
             _ => entry.mode,
         };
-        let record = Record {
+        let record = EntryHeaders {
             name: &entry.path,
             mode,
             compression: stated.compression,
@@ -147,10 +155,10 @@ fn headers(
         let central = compare(file, place.start, place.end, &central, &CENTRAL)?;
         match central.or(local) {
             Some("mode") => match modes.get(entry.path.as_str()) {
-                Some((bits, Owner::Application)) if Mode::from(*bits) != mode => {
+                Some((bits, EntryOrigin::Application)) if FileMode::from(*bits) != mode => {
                     find(format!("its mode is {bits:04o}: Lambda cannot read it, or it sets a special bit"));
                 }
-                Some((bits, _)) if Mode::from(*bits) != mode => {
+                Some((bits, _)) if FileMode::from(*bits) != mode => {
                     find(format!("its mode is {bits:04o}, not 0644 or 0755"));
                 }
                 _ => find("its attributes are not those of a regular file".to_owned()),
@@ -173,7 +181,7 @@ fn headers(
         let expected = end(entries.len() as u64, stop - start, start);
         if compare(file, stop, length, &expected, &[(0, "end")])?.is_some() {
             let message = "the end of the archive is not what pybundle writes: it has a comment, or other records";
-            findings.push(Finding { place: None, message: message.to_owned() });
+            findings.push(ArtifactProblem { place: None, message: message.to_owned() });
         }
     }
     Ok(findings)

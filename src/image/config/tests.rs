@@ -45,12 +45,12 @@ fn official() -> Value {
     })
 }
 
-fn parse(document: &Value) -> Configuration {
+fn parse(document: &Value) -> ImageConfig {
     documents::parse(document.to_string().as_bytes()).unwrap()
 }
 
 /// Returns the configuration of an image without own layers.
-fn derive(base: &Value, settings: &Settings) -> Value {
+fn derive(base: &Value, settings: &ConfigOverrides) -> Value {
     json!(parse(base).derive(&[layer("base")], settings, &[]))
 }
 
@@ -61,7 +61,7 @@ fn layer(tar: &str) -> Layer {
 
 #[test]
 fn the_base_is_inherited_and_dockers_notes_are_not() {
-    let derived = derive(&official(), &Settings::default());
+    let derived = derive(&official(), &ConfigOverrides::default());
     let mut expected = official();
     expected["created"] = json!("1980-01-01T00:00:00Z");
     for leftover in ["container", "container_config", "docker_version", "moby.buildkit.buildinfo.v1"] {
@@ -77,7 +77,7 @@ fn the_base_is_inherited_and_dockers_notes_are_not() {
 
 #[test]
 fn settings_replace_and_add() {
-    let settings = Settings {
+    let settings = ConfigOverrides {
         user: Some("10001:10001".to_owned()),
         workdir: Some("/app".to_owned()),
         env: [("LANG", "C"), ("PYTHONUNBUFFERED", "1"), ("PATH", "/app/.venv/bin:/usr/local/bin"), ("EMPTY", "")]
@@ -109,7 +109,8 @@ fn settings_replace_and_add() {
 
 #[test]
 fn a_variable_that_the_base_states_twice_is_stated_once() {
-    let mut execution = Execution { env: ["A=1", "AB=2", "A", "A=3"].map(str::to_owned).into(), ..Default::default() };
+    let mut execution =
+        ExecutionParameters { env: ["A=1", "AB=2", "A", "A=3"].map(str::to_owned).into(), ..Default::default() };
     execution.set_env("A", "4=5");
     assert_eq!(execution.env, ["A=4=5", "AB=2"]);
     assert_eq!((execution.env("A"), execution.env("AB"), execution.env("B")), (Some("4=5"), Some("2"), None));
@@ -132,7 +133,7 @@ fn the_command_goes_with_the_entrypoint() {
         (set(), None, [json!(["/ours"]), none]),
         (set(), Some(&["b"]), [json!(["/ours"]), json!(["b"])]),
     ] {
-        let settings = Settings { entrypoint, command: command.map(words), ..Settings::default() };
+        let settings = ConfigOverrides { entrypoint, command: command.map(words), ..Settings::default() };
         let derived = derive(&base, &settings);
         let actual = ["Entrypoint", "Cmd"].map(|name| derived["config"].get(name).cloned().unwrap_or_default());
         assert_eq!(actual, expected, "{settings:?}");
@@ -142,7 +143,7 @@ fn the_command_goes_with_the_entrypoint() {
 #[test]
 fn each_own_layer_is_in_the_history() {
     let layers = [(layer("six"), "six 1.17.0".to_owned()), (layer("app"), "the application".to_owned())];
-    let derived = json!(parse(&official()).derive(&[layer("base")], &Settings::default(), &layers));
+    let derived = json!(parse(&official()).derive(&[layer("base")], &ConfigOverrides::default(), &layers));
     let own = |comment| json!({ "created": "1980-01-01T00:00:00Z", "created_by": "pybundle", "comment": comment });
     let mut expected = official()["history"].as_array().unwrap().clone();
     expected.extend([own("six 1.17.0"), own("the application")]);
@@ -156,8 +157,11 @@ fn a_history_that_does_not_count_the_layers_is_replaced() {
     for history in [json!(null), json!([]), json!([{ "empty_layer": true }]), json!([{}, {}])] {
         let mut base = official();
         base["history"] = history;
-        let derived =
-            json!(parse(&base).derive(&[layer("base")], &Settings::default(), &[(layer("own"), "own".to_owned())]));
+        let derived = json!(parse(&base).derive(
+            &[layer("base")],
+            &ConfigOverrides::default(),
+            &[(layer("own"), "own".to_owned())]
+        ));
         let comments: Vec<_> = derived["history"].as_array().unwrap().iter().map(|step| &step["comment"]).collect();
         assert_eq!(comments, ["base image", "own"]);
     }
@@ -180,13 +184,13 @@ fn values_refer_to_the_base() {
     }
     for value in ["$", "a$b", "$PATH", "${", "${PATH", "${}", "${A B}", "${PATH:-x}", "$$$", "${$}", "${é}"] {
         let error = expand(value, &base).unwrap_err();
-        assert_eq!(error, InvalidValue(value.to_owned()));
+        assert_eq!(error, InvalidEnvValue(value.to_owned()));
         assert!(error.to_string().contains(value) || value.contains('é'), "{error}");
     }
 }
 
 #[test]
 fn what_is_expanded_is_not_expanded_again() {
-    let base = Execution { env: vec!["A=${B}$".to_owned(), "B=b".to_owned()], ..Execution::default() };
+    let base = ExecutionParameters { env: vec!["A=${B}$".to_owned(), "B=b".to_owned()], ..Execution::default() };
     assert_eq!(expand("${A}", &base).unwrap(), "${B}$");
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::archive::deflate;
 use crate::digest::{HashingWriter, Sha256};
-use crate::image::file::FileError;
+use crate::image::file::ImageFileError;
 use crate::image::{BlobError, Layer};
 
 /// The header of a gzip member: deflate, no flags, no time, no operating system
@@ -14,7 +14,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// A layer's bytes after compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Compressed {
+pub struct CompressedLayer {
     /// The digest of the compressed layer.
     pub digest: Sha256,
     /// The size of the compressed layer, in bytes.
@@ -26,11 +26,11 @@ pub struct Compressed {
 ///
 /// # Errors
 /// The layer cannot be read, is not what its digest or its diff ID says, or the output cannot be written.
-pub fn compress(layer: &Layer, into: &mut dyn Write) -> Result<Compressed, FileError> {
+pub fn compress(layer: &Layer, into: &mut dyn Write) -> Result<CompressedLayer, ImageFileError> {
     let blob = &layer.blob;
-    let write = |source| FileError::Blob(BlobError::Write { digest: blob.digest, source });
+    let write = |source| ImageFileError::Blob(BlobError::Write { digest: blob.digest, source });
     if blob.digest != layer.diff_id {
-        return Err(FileError::DiffId { digest: blob.digest, diff_id: layer.diff_id });
+        return Err(ImageFileError::DiffId { digest: blob.digest, diff_id: layer.diff_id });
     }
     let mut output = HashingWriter::new(into);
     let (mut reader, mut writer) = io::pipe().map_err(write)?;
@@ -41,10 +41,10 @@ pub fn compress(layer: &Layer, into: &mut dyn Write) -> Result<Compressed, FileE
         drop(reader);
         let copied = copying.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         deflated.map_err(write)?;
-        Ok::<_, FileError>(copied?)
+        Ok::<_, ImageFileError>(copied?)
     })?;
     let (_, digest, size) = output.finish();
-    Ok(Compressed { digest, size })
+    Ok(CompressedLayer { digest, size })
 }
 
 fn member(reader: &mut dyn io::Read, output: &mut dyn Write) -> io::Result<()> {

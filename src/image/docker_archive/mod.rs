@@ -13,30 +13,41 @@ use std::path::Path;
 
 use serde_json::json;
 
-pub use compress::{Compressed, compress};
+pub use compress::{CompressedLayer, compress};
 pub(super) use read::read_source;
 pub use read::{DockerImage, read};
 
-use super::file::{DOCKER_MANIFEST, FileError, blob_name};
-use super::{Artifact, Image, oci_archive};
-use crate::archive::output::Finished;
+use super::file::{DOCKER_MANIFEST, ImageFileError, blob_name};
+use super::{OciArtifact, OciImage, oci_archive};
+use crate::archive::output::FinishedFile;
 use crate::report::Reporter;
 
-/// Writes an archive beside its place; [`Finished::persist`] puts it there. `names` are full references, for instance
+/// Writes an archive beside its place; [`FinishedFile::persist`] puts it there. `names` are full references, for instance
 /// `ghcr.io/org/app:1.0`, under which Docker will know the image. Advances
 /// [`Phase::Write`](crate::report::Phase::Write) by the bytes of the archive.
 ///
 /// # Errors
 /// The archive cannot be written, a blob cannot be had, or a layer is compressed with zstd.
-pub fn prepare(image: &Image, names: &[String], file: &Path, reporter: &dyn Reporter) -> Result<Finished, FileError> {
+pub fn prepare(
+    image: &OciImage,
+    names: &[String],
+    file: &Path,
+    reporter: &dyn Reporter,
+) -> Result<FinishedFile, ImageFileError> {
     for layer in &image.layers {
         let media_type = layer.blob.media_type.to_string();
         if media_type.ends_with("zstd") {
-            return Err(FileError::Unloadable { digest: layer.blob.digest, media_type });
+            return Err(ImageFileError::Unloadable { digest: layer.blob.digest, media_type });
         }
     }
     let layers: Vec<String> = image.layers.iter().map(|layer| blob_name(layer.blob.digest)).collect();
     let manifest = json!([{ "Config": blob_name(image.config.digest), "RepoTags": names, "Layers": layers }]);
     let manifest = manifest.to_string();
-    oci_archive::prepare_with(&Artifact::from(image), names, &[(DOCKER_MANIFEST, manifest.as_bytes())], file, reporter)
+    oci_archive::prepare_with(
+        &OciArtifact::from(image),
+        names,
+        &[(DOCKER_MANIFEST, manifest.as_bytes())],
+        file,
+        reporter,
+    )
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use tar::{EntryType, Header, PaxExtensions};
 
-use super::{Fault, FileError};
+use super::{ImageFileError, InvalidEntry};
 use crate::tree::TreePath;
 
 /// The size of a header, and what every size is rounded up to, in bytes.
@@ -29,40 +29,40 @@ const MOST_LINKS: usize = 8;
 
 /// Where the bytes of a file lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
+pub(super) struct ByteRange {
     pub offset: u64,
     pub size: u64,
 }
 
 /// What a path in the archive stands for.
 #[derive(Debug)]
-enum Place {
-    File(Extent),
+enum TarIndexEntry {
+    File(ByteRange),
     /// A link, with the path that it points at; none if that leaves the archive.
     Link(Option<TreePath>),
 }
 
 /// The files and links of an archive by path.
 #[derive(Debug)]
-pub(super) struct Directory(BTreeMap<TreePath, Place>);
+pub(super) struct TarIndex(BTreeMap<TreePath, TarIndexEntry>);
 
-impl Directory {
+impl TarIndex {
     /// Reads the headers of an archive, and nothing else.
     ///
     /// # Errors
     /// The file cannot be read, is no tar archive, ends too early, or has an entry that is not plain.
-    pub fn read(file: &File, path: &Path) -> Result<Self, FileError> {
-        let length = file.metadata().map_err(|source| FileError::Read { path: path.to_owned(), source })?.len();
-        let mut scan = Scan { file, path, length, position: 0 };
+    pub fn read(file: &File, path: &Path) -> Result<Self, ImageFileError> {
+        let length = file.metadata().map_err(|source| ImageFileError::Read { path: path.to_owned(), source })?.len();
+        let mut scan = HeaderScanner { file, path, length, position: 0 };
         let mut directory = BTreeMap::new();
         while let Some(entry) = scan.next()? {
-            let invalid = |fault| FileError::Invalid { path: path.to_owned(), entry: entry.name.clone(), fault };
+            let invalid = |fault| ImageFileError::Invalid { path: path.to_owned(), entry: entry.name.clone(), fault };
             let Some((name, place)) = entry.place().map_err(invalid)? else { continue };
             if directory.len() == MOST_ENTRIES {
-                return Err(invalid(Fault::Malformed("is one entry too many")));
+                return Err(invalid(InvalidEntry::Malformed("is one entry too many")));
             }
             if directory.insert(name, place).is_some() {
-                return Err(invalid(Fault::Malformed("is in the archive twice")));
+                return Err(invalid(InvalidEntry::Malformed("is in the archive twice")));
             }
         }
         Ok(Self(directory))
@@ -74,21 +74,21 @@ impl Directory {
     }
 
     /// Returns where a file lies, which links may lead to; none if there is nothing of that name.
-    pub fn find(&self, name: &str) -> Result<Option<Extent>, Fault> {
+    pub fn find(&self, name: &str) -> Result<Option<ByteRange>, InvalidEntry> {
         let mut name = name;
         for _ in 0..MOST_LINKS {
             match self.0.get(name) {
                 None => return Ok(None),
-                Some(Place::File(extent)) => return Ok(Some(*extent)),
-                Some(Place::Link(target)) => name = target.as_ref().ok_or(Fault::Path)?.as_str(),
+                Some(TarIndexEntry::File(extent)) => return Ok(Some(*extent)),
+                Some(TarIndexEntry::Link(target)) => name = target.as_ref().ok_or(InvalidEntry::Path)?.as_str(),
             }
         }
-        Err(Fault::Malformed("is a link that leads nowhere"))
+        Err(InvalidEntry::Malformed("is a link that leads nowhere"))
     }
 }
 
 /// Reads headers, one after another.
-struct Scan<'a> {
+struct HeaderScanner<'a> {
     file: &'a File,
     path: &'a Path,
     length: u64,
@@ -96,28 +96,28 @@ struct Scan<'a> {
 }
 
 /// A header with what the extensions before it say.
-struct Entry {
+struct ScannedHeader {
     name: String,
     kind: EntryType,
     link: String,
-    extent: Extent,
+    extent: ByteRange,
 }
 
 /// What the headers before an entry say about it.
 #[derive(Default)]
-struct Extensions {
+struct ExtensionHeaders {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
 }
 
-impl Scan<'_> {
+impl HeaderScanner<'_> {
     /// Returns the next entry; none at the end.
-    fn next(&mut self) -> Result<Option<Entry>, FileError> {
-        let mut extensions = Extensions::default();
+    fn next(&mut self) -> Result<Option<ScannedHeader>, ImageFileError> {
+        let mut extensions = ExtensionHeaders::default();
         loop {
             let start = self.position;
-            let malformed = |reason| self.at(start, Fault::Malformed(reason));
+            let malformed = |reason| self.at(start, InvalidEntry::Malformed(reason));
             let Some(header) = self.header(start)? else { return Ok(None) };
             let kind = header.entry_type();
             let stated = header.entry_size().map_err(|_| malformed("has a size that is no number"))?;
@@ -134,7 +134,7 @@ impl Scan<'_> {
                     let own = || header.link_name_bytes().unwrap_or_default().into_owned();
                     let link = extensions.link.unwrap_or_else(own);
                     let utf8 = |bytes| String::from_utf8(bytes).map_err(|_| malformed("has a name that is not UTF-8"));
-                    let entry = Entry { name: utf8(name)?, kind, link: utf8(link)?, extent };
+                    let entry = ScannedHeader { name: utf8(name)?, kind, link: utf8(link)?, extent };
                     self.position = self.after(extent);
                     return Ok(Some(entry));
                 }
@@ -144,7 +144,7 @@ impl Scan<'_> {
     }
 
     /// Reads the header at a position; none at the end of the archive or of the file.
-    fn header(&self, position: u64) -> Result<Option<Header>, FileError> {
+    fn header(&self, position: u64) -> Result<Option<Header>, ImageFileError> {
         let mut header = Header::new_old();
         if position == self.length {
             return Ok(None);
@@ -166,35 +166,35 @@ impl Scan<'_> {
     }
 
     /// Returns the error for what is no header; a file that begins so is no archive at all.
-    fn no_header(&self, position: u64) -> FileError {
+    fn no_header(&self, position: u64) -> ImageFileError {
         match position {
-            0 => FileError::Unrecognised(self.path.to_owned()),
-            _ => self.at(position, Fault::Malformed("is no tar header")),
+            0 => ImageFileError::Unrecognised(self.path.to_owned()),
+            _ => self.at(position, InvalidEntry::Malformed("is no tar header")),
         }
     }
 
     /// Returns where the content after a header is.
-    fn body(&self, header: u64, size: u64) -> Result<Extent, FileError> {
+    fn body(&self, header: u64, size: u64) -> Result<ByteRange, ImageFileError> {
         let offset = header + BLOCK;
         match offset.checked_add(size) {
-            Some(end) if end <= self.length => Ok(Extent { offset, size }),
-            _ => Err(self.at(header, Fault::Malformed("is the header of more than the file holds"))),
+            Some(end) if end <= self.length => Ok(ByteRange { offset, size }),
+            _ => Err(self.at(header, InvalidEntry::Malformed("is the header of more than the file holds"))),
         }
     }
 
     /// Returns where the next header is. The last entry may lack its padding, as some writers leave it.
-    fn after(&self, extent: Extent) -> u64 {
+    fn after(&self, extent: ByteRange) -> u64 {
         (extent.offset + extent.size).next_multiple_of(BLOCK).min(self.length)
     }
 
-    fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<(), FileError> {
-        let failed = |source| FileError::Read { path: self.path.to_owned(), source };
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<(), ImageFileError> {
+        let failed = |source| ImageFileError::Read { path: self.path.to_owned(), source };
         self.file.read_exact_at(buffer, offset).map_err(failed)
     }
 
-    fn extension(&self, header: u64, extent: Extent) -> Result<Vec<u8>, FileError> {
+    fn extension(&self, header: u64, extent: ByteRange) -> Result<Vec<u8>, ImageFileError> {
         if extent.size > LARGEST_EXTENSION {
-            return Err(self.at(header, Fault::TooLarge { size: extent.size, limit: LARGEST_EXTENSION }));
+            return Err(self.at(header, InvalidEntry::TooLarge { size: extent.size, limit: LARGEST_EXTENSION }));
         }
         let mut bytes = vec![0; extent.size as usize];
         self.fill(&mut bytes, extent.offset)?;
@@ -202,14 +202,14 @@ impl Scan<'_> {
     }
 
     /// Reads a long name of GNU's, which ends at a zero.
-    fn text(&self, header: u64, extent: Extent) -> Result<Vec<u8>, FileError> {
+    fn text(&self, header: u64, extent: ByteRange) -> Result<Vec<u8>, ImageFileError> {
         let mut bytes = self.extension(header, extent)?;
         bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
         Ok(bytes)
     }
 
-    fn pax(&self, header: u64, extent: Extent, extensions: &mut Extensions) -> Result<(), FileError> {
-        let malformed = |reason| self.at(header, Fault::Malformed(reason));
+    fn pax(&self, header: u64, extent: ByteRange, extensions: &mut ExtensionHeaders) -> Result<(), ImageFileError> {
+        let malformed = |reason| self.at(header, InvalidEntry::Malformed(reason));
         for record in PaxExtensions::new(&self.extension(header, extent)?) {
             let record = record.map_err(|_| malformed("is a malformed pax header"))?;
             let value = record.value_bytes();
@@ -227,14 +227,14 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn at(&self, position: u64, fault: Fault) -> FileError {
-        FileError::Invalid { path: self.path.to_owned(), entry: format!("byte {position}"), fault }
+    fn at(&self, position: u64, fault: InvalidEntry) -> ImageFileError {
+        ImageFileError::Invalid { path: self.path.to_owned(), entry: format!("byte {position}"), fault }
     }
 }
 
-impl Entry {
+impl ScannedHeader {
     /// Returns the path and what it stands for; none for a folder, which says nothing about an image.
-    fn place(&self) -> Result<Option<(TreePath, Place)>, Fault> {
+    fn place(&self) -> Result<Option<(TreePath, TarIndexEntry)>, InvalidEntry> {
         let mut name = self.name.as_str();
         while let Some(rest) = name.strip_prefix("./") {
             name = rest;
@@ -243,17 +243,17 @@ impl Entry {
             return Ok(None);
         }
         let trimmed = if self.kind.is_dir() { name.strip_suffix('/').unwrap_or(name) } else { name };
-        let name = TreePath::new(trimmed).map_err(|_| Fault::Path)?;
+        let name = TreePath::new(trimmed).map_err(|_| InvalidEntry::Path)?;
         if !self.kind.is_file() && self.extent.size > 0 {
-            return Err(Fault::Malformed("has content, and is no file"));
+            return Err(InvalidEntry::Malformed("has content, and is no file"));
         }
         let folder = name.parents().next().unwrap_or_default();
         let place = match self.kind {
             EntryType::Directory => return Ok(None),
-            EntryType::Regular => Place::File(self.extent),
-            EntryType::Symlink => Place::Link(resolve(folder, &self.link)),
-            EntryType::Link => Place::Link(resolve("", &self.link)),
-            _ => return Err(Fault::NoFile),
+            EntryType::Regular => TarIndexEntry::File(self.extent),
+            EntryType::Symlink => TarIndexEntry::Link(resolve(folder, &self.link)),
+            EntryType::Link => TarIndexEntry::Link(resolve("", &self.link)),
+            _ => return Err(InvalidEntry::NoFile),
         };
         Ok(Some((name, place)))
     }

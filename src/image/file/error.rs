@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use super::{Form, InvalidArtifactFile};
+use super::{ImageFormat, InvalidImageFile};
 use crate::archive::ArchiveError;
 use crate::digest::Sha256;
 use crate::hints::Hints;
@@ -12,10 +12,10 @@ use crate::image::BlobError;
 
 /// Why an artifact cannot be read from a file, or written to one.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
+pub enum ImageFileError {
     /// The text that names the file is wrong.
     #[error(transparent)]
-    Name(#[from] InvalidArtifactFile),
+    Name(#[from] InvalidImageFile),
     /// The file cannot be read.
     #[error("cannot read {}", .path.display())]
     Read {
@@ -47,7 +47,7 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
         /// The form that it is said to be.
-        form: Form,
+        form: ImageFormat,
         /// What tells.
         reason: &'static str,
     },
@@ -67,7 +67,7 @@ pub enum FileError {
         /// The path in it.
         entry: String,
         /// What is wrong.
-        fault: Fault,
+        fault: InvalidEntry,
     },
     /// The file holds several artifacts, and none is chosen.
     #[error("{} holds several artifacts: {}", .path.display(), quoted(.names))]
@@ -110,7 +110,7 @@ pub enum FileError {
 
 /// What is wrong with something in a layout or an archive. Reads as a sentence about it.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum InvalidEntry {
     /// It is not there.
     #[error("is missing")]
     Missing,
@@ -174,7 +174,7 @@ pub enum Fault {
     },
 }
 
-impl Hints for FileError {
+impl Hints for ImageFileError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Name(_) | Self::Unrecognised(_) => {

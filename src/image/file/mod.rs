@@ -14,16 +14,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-pub use error::{Fault, FileError};
+pub use error::{ImageFileError, InvalidEntry};
 pub(super) use oci::{FULL_NAME, INDEX, LARGEST_CONFIG, LARGEST_MANIFEST, REF_NAME, parse};
-pub(super) use source::{DOCKER_MANIFEST, MARKER, Place, Source, blob_name};
+pub(super) use source::{DOCKER_MANIFEST, FileRange, ImageSource, MARKER, blob_name};
 
-use super::{Artifact, docker_archive};
+use super::{OciArtifact, docker_archive};
 use crate::digest::Sha256;
 
 /// What a file, or a folder, with an artifact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Form {
+pub enum ImageFormat {
     /// A folder: `oci:DIR`.
     Layout,
     /// An OCI layout as a tar archive: `oci-archive:FILE`.
@@ -32,7 +32,7 @@ pub enum Form {
     DockerArchive,
 }
 
-impl Form {
+impl ImageFormat {
     /// Every form.
     pub const ALL: [Self; 3] = [Self::Layout, Self::OciArchive, Self::DockerArchive];
 
@@ -48,14 +48,14 @@ impl Form {
 
 /// Which of the artifacts in one file is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
+pub enum ManifestSelector {
     /// The one of this name: a tag, or whatever else the file names it by.
     Name(String),
     /// The one whose manifest has this digest.
     Digest(Sha256),
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for ManifestSelector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => write!(formatter, ":{name}"),
@@ -67,41 +67,41 @@ impl fmt::Display for Choice {
 /// An artifact in a file. Its text form is `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, and which of several
 /// artifacts it is: `:NAME` or `@sha256:…`. A path that a name may follow has no colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArtifactFile {
+pub struct ImageFile {
     /// What it is.
-    pub form: Form,
+    pub form: ImageFormat,
     /// Where it is.
     pub path: PathBuf,
     /// Which of its artifacts; none where there is only one.
-    pub choice: Option<Choice>,
+    pub choice: Option<ManifestSelector>,
 }
 
 /// A text that names no artifact in a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` names no artifact in a file: {reason}", .text.escape_debug())]
-pub struct InvalidArtifactFile {
+pub struct InvalidImageFile {
     /// The text as it was given.
     pub text: String,
     /// What is wrong with it.
     pub reason: &'static str,
 }
 
-impl FromStr for ArtifactFile {
-    type Err = InvalidArtifactFile;
+impl FromStr for ImageFile {
+    type Err = InvalidImageFile;
 
-    fn from_str(text: &str) -> Result<Self, InvalidArtifactFile> {
-        let invalid = |reason| InvalidArtifactFile { text: text.to_owned(), reason };
+    fn from_str(text: &str) -> Result<Self, InvalidImageFile> {
+        let invalid = |reason| InvalidImageFile { text: text.to_owned(), reason };
         let (prefix, rest) = text.split_once(':').unwrap_or_default();
-        let form = Form::ALL.into_iter().find(|form| form.prefix() == prefix);
+        let form = ImageFormat::ALL.into_iter().find(|form| form.prefix() == prefix);
         let form = form.ok_or_else(|| invalid("it begins with none of oci:, oci-archive: and docker-archive:"))?;
         let (path, choice) = match (rest.rsplit_once("@sha256:"), rest.split_once(':')) {
             (Some((path, hexadecimal)), _) => {
                 let digest =
                     sha256(hexadecimal).ok_or_else(|| invalid("a digest has 64 hexadecimal digits in lower case"))?;
-                (path, Some(Choice::Digest(digest)))
+                (path, Some(ManifestSelector::Digest(digest)))
             }
             (None, Some((_, ""))) => return Err(invalid("the name after the path is empty")),
-            (None, Some((path, name))) => (path, Some(Choice::Name(name.to_owned()))),
+            (None, Some((path, name))) => (path, Some(ManifestSelector::Name(name.to_owned()))),
             (None, None) => (rest, None),
         };
         if path.is_empty() {
@@ -111,28 +111,28 @@ impl FromStr for ArtifactFile {
     }
 }
 
-impl fmt::Display for ArtifactFile {
+impl fmt::Display for ImageFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.form.prefix(), self.path.display())?;
         self.choice.iter().try_for_each(|choice| choice.fmt(formatter))
     }
 }
 
-impl ArtifactFile {
+impl ImageFile {
     /// Returns what a text means: a path alone is recognised by what is there, anything else is parsed. What has no colon
     /// can only be a path.
     ///
     /// # Errors
     /// The text has no known prefix, and is no path to a layout or an archive either.
-    pub fn find(text: &str) -> Result<Self, FileError> {
+    pub fn find(text: &str) -> Result<Self, ImageFileError> {
         let path = Path::new(text);
         let is_path = !text.is_empty() && !text.contains(':');
         match text.parse() {
             Err(_) if is_path || fs::metadata(path).is_ok() => {
-                Ok(Self { form: Source::recognise(path)?, path: path.to_owned(), choice: None })
+                Ok(Self { form: ImageSource::recognise(path)?, path: path.to_owned(), choice: None })
             }
             Err(_) if !text.contains(':') => {
-                Err(FileError::Read { path: path.to_owned(), source: io::ErrorKind::NotFound.into() })
+                Err(ImageFileError::Read { path: path.to_owned(), source: io::ErrorKind::NotFound.into() })
             }
             parsed => Ok(parsed?),
         }
@@ -148,9 +148,9 @@ impl ArtifactFile {
 /// # Errors
 /// The file cannot be read, is not what its form says, holds several artifacts where none is chosen, or a document in
 /// it is not what its descriptor says.
-pub fn open(file: &ArtifactFile) -> Result<Artifact, FileError> {
-    let source = Source::open(file.form, &file.path)?;
-    if file.form == Form::DockerArchive && !source.is_oci()? {
+pub fn open(file: &ImageFile) -> Result<OciArtifact, ImageFileError> {
+    let source = ImageSource::open(file.form, &file.path)?;
+    if file.form == ImageFormat::DockerArchive && !source.is_oci()? {
         return docker_archive::read_source(&source, file.choice.as_ref()).map(|image| image.to_artifact());
     }
     oci::read(&source, file.choice.as_ref())
@@ -161,22 +161,22 @@ pub fn open(file: &ArtifactFile) -> Result<Artifact, FileError> {
 ///
 /// # Errors
 /// The file cannot be read, is not what its form says, or the document that it begins with is wrong.
-pub fn survey(file: &ArtifactFile) -> Result<Survey, FileError> {
-    let source = Source::open(file.form, &file.path)?;
+pub fn survey(file: &ImageFile) -> Result<ImageFileCheck, ImageFileError> {
+    let source = ImageSource::open(file.form, &file.path)?;
     if !source.is_oci()? {
         let artifact = docker_archive::read_source(&source, file.choice.as_ref())?.to_artifact();
-        return Ok(Survey { artifact, faults: Vec::new(), strays: Vec::new() });
+        return Ok(ImageFileCheck { artifact, faults: Vec::new(), strays: Vec::new() });
     }
     let (artifact, mut faults) = oci::survey(&source, file.choice.as_ref())?;
     // What Docker reads of the archive is the same image.
-    if file.form == Form::DockerArchive && faults.is_empty() {
+    if file.form == ImageFormat::DockerArchive && faults.is_empty() {
         let image = docker_archive::read_source(&source, file.choice.as_ref());
         let stated = artifact.blobs.iter().map(|blob| blob.digest);
         match image {
             Ok(image) => {
                 let layers = image.layers.iter().map(|layer| layer.blob.digest);
                 if !std::iter::once(image.config.digest).chain(layers).eq(stated) {
-                    let fault = Fault::Malformed("names another image than the layout");
+                    let fault = InvalidEntry::Malformed("names another image than the layout");
                     faults.push(source.invalid(DOCKER_MANIFEST, fault));
                 }
             }
@@ -184,16 +184,16 @@ pub fn survey(file: &ArtifactFile) -> Result<Survey, FileError> {
         }
     }
     let strays = if faults.is_empty() { oci::strays(&source)? } else { Vec::new() };
-    Ok(Survey { artifact, faults, strays })
+    Ok(ImageFileCheck { artifact, faults, strays })
 }
 
 /// What surveying a file has found.
 #[derive(Debug)]
-pub struct Survey {
+pub struct ImageFileCheck {
     /// The artifact, without what could not be read.
-    pub artifact: Artifact,
+    pub artifact: OciArtifact,
     /// What is missing, or is not what its descriptor says.
-    pub faults: Vec<FileError>,
+    pub faults: Vec<ImageFileError>,
     /// The blobs that nothing refers to.
     pub strays: Vec<String>,
 }
@@ -211,15 +211,15 @@ mod tests {
     fn texts_name_a_form_a_path_and_a_choice() {
         let digest = Sha256::of(b"");
         let at = format!("@{digest}");
-        let name = |name: &str| Some(Choice::Name(name.to_owned()));
+        let name = |name: &str| Some(ManifestSelector::Name(name.to_owned()));
         for (text, form, path, choice) in [
-            ("oci:dist/image", Form::Layout, "dist/image", None),
-            ("oci:.:1.0", Form::Layout, ".", name("1.0")),
-            ("oci-archive:/a.tar:host:5000/app:1.0", Form::OciArchive, "/a.tar", name("host:5000/app:1.0")),
-            ("docker-archive:a@b.tar", Form::DockerArchive, "a@b.tar", None),
-            (&format!("oci:a:b{at}"), Form::Layout, "a:b", Some(Choice::Digest(digest))),
+            ("oci:dist/image", ImageFormat::Layout, "dist/image", None),
+            ("oci:.:1.0", ImageFormat::Layout, ".", name("1.0")),
+            ("oci-archive:/a.tar:host:5000/app:1.0", ImageFormat::OciArchive, "/a.tar", name("host:5000/app:1.0")),
+            ("docker-archive:a@b.tar", ImageFormat::DockerArchive, "a@b.tar", None),
+            (&format!("oci:a:b{at}"), ImageFormat::Layout, "a:b", Some(ManifestSelector::Digest(digest))),
         ] {
-            let file = ArtifactFile { form, path: path.into(), choice };
+            let file = ImageFile { form, path: path.into(), choice };
             assert_eq!(text.parse(), Ok(file.clone()));
             assert_eq!(file.to_string(), text);
         }
@@ -236,7 +236,7 @@ mod tests {
             ("oci:dist:", "the name after the path is empty"),
             ("oci:dist@sha256:12", "a digest has 64 hexadecimal digits in lower case"),
         ] {
-            let error = text.parse::<ArtifactFile>().unwrap_err();
+            let error = text.parse::<ImageFile>().unwrap_err();
             assert_eq!(error.to_string(), format!("`{text}` names no artifact in a file: {reason}"));
         }
     }

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::source::{MARKER, blob_name};
-use super::{Choice, Fault, FileError, Source, sha256};
+use super::{ImageFileError, ImageSource, InvalidEntry, ManifestSelector, sha256};
 use crate::digest::Sha256;
-use crate::image::{Artifact, Blob, BlobContent};
+use crate::image::{Blob, BlobContent, OciArtifact};
 
 /// The index that a layout begins with.
 pub(in crate::image) const INDEX: &str = "index.json";
@@ -49,7 +49,7 @@ const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 ///
 /// # Errors
 /// There is no such artifact, or several; a document is not what its descriptor says; a blob is missing.
-pub(super) fn read(source: &Source, choice: Option<&Choice>) -> Result<Artifact, FileError> {
+pub(super) fn read(source: &ImageSource, choice: Option<&ManifestSelector>) -> Result<OciArtifact, ImageFileError> {
     let (artifact, faults) = survey(source, choice)?;
     faults.into_iter().next().map_or(Ok(artifact), Err)
 }
@@ -59,12 +59,15 @@ pub(super) fn read(source: &Source, choice: Option<&Choice>) -> Result<Artifact,
 ///
 /// # Errors
 /// There is no such artifact, or several, or the document that it begins with cannot be read.
-pub(super) fn survey(source: &Source, choice: Option<&Choice>) -> Result<(Artifact, Vec<FileError>), FileError> {
+pub(super) fn survey(
+    source: &ImageSource,
+    choice: Option<&ManifestSelector>,
+) -> Result<(OciArtifact, Vec<ImageFileError>), ImageFileError> {
     let index = read_index(source)?;
     let (referrers, images): (Vec<_>, Vec<_>) = index.manifests().iter().partition(|found| is_referrer(found));
     // What has nothing else in it may be a document about something elsewhere.
     let chosen = choose(source, if images.is_empty() { &referrers } else { &images }, choice)?;
-    let mut reader = Reader { source, left: LARGEST_TOTAL, faults: Vec::new() };
+    let mut reader = LayoutReader { source, left: LARGEST_TOTAL, faults: Vec::new() };
     let mut artifact = reader.artifact(INDEX, chosen, 0)?;
     for descriptor in referrers {
         let referrer = reader.artifact(INDEX, descriptor, 0)?;
@@ -80,9 +83,9 @@ pub(super) fn survey(source: &Source, choice: Option<&Choice>) -> Result<(Artifa
 ///
 /// # Errors
 /// The layout cannot be read.
-pub(super) fn strays(source: &Source) -> Result<Vec<String>, FileError> {
+pub(super) fn strays(source: &ImageSource) -> Result<Vec<String>, ImageFileError> {
     let index = read_index(source)?;
-    let mut reader = Reader { source, left: LARGEST_TOTAL, faults: Vec::new() };
+    let mut reader = LayoutReader { source, left: LARGEST_TOTAL, faults: Vec::new() };
     let mut known = BTreeSet::new();
     for descriptor in index.manifests() {
         let artifact = reader.artifact(INDEX, descriptor, 0)?;
@@ -93,14 +96,14 @@ pub(super) fn strays(source: &Source) -> Result<Vec<String>, FileError> {
     Ok(source.names()?.into_iter().filter(is_stray).collect())
 }
 
-fn read_index(source: &Source) -> Result<ImageIndex, FileError> {
+fn read_index(source: &ImageSource) -> Result<ImageIndex, ImageFileError> {
     let layout: OciLayout = parse(source, MARKER, &source.document(MARKER, LARGEST_MANIFEST)?)?;
     if layout.image_layout_version() != "1.0.0" {
-        return Err(source.invalid(MARKER, Fault::Version(layout.image_layout_version().clone())));
+        return Err(source.invalid(MARKER, InvalidEntry::Version(layout.image_layout_version().clone())));
     }
     let index: ImageIndex = parse(source, INDEX, &source.document(INDEX, LARGEST_MANIFEST)?)?;
     if index.schema_version() != 2 {
-        return Err(source.invalid(INDEX, Fault::Malformed("has a schema version other than 2")));
+        return Err(source.invalid(INDEX, InvalidEntry::Malformed("has a schema version other than 2")));
     }
     Ok(index)
 }
@@ -111,20 +114,20 @@ fn is_referrer(descriptor: &Descriptor) -> bool {
 }
 
 /// Returns the digest of what a manifest is about.
-fn subject(source: &Source, referrer: &Artifact) -> Result<Option<Sha256>, FileError> {
+fn subject(source: &ImageSource, referrer: &OciArtifact) -> Result<Option<Sha256>, ImageFileError> {
     let BlobContent::Bytes(bytes) = &referrer.manifest.content else { return Ok(None) };
-    let about: About = parse(source, &referrer.manifest.digest.to_string(), bytes)?;
+    let about: SubjectOnly = parse(source, &referrer.manifest.digest.to_string(), bytes)?;
     Ok(about.subject.and_then(|subject| subject.as_digest_sha256().and_then(sha256)))
 }
 
 /// The subject of a manifest (OCI image manifest, `subject`).
 #[derive(Deserialize)]
-struct About {
+struct SubjectOnly {
     subject: Option<Descriptor>,
 }
 
 /// Finds a manifest in an artifact by its digest.
-fn find(artifact: &mut Artifact, digest: Sha256) -> Option<&mut Artifact> {
+fn find(artifact: &mut OciArtifact, digest: Sha256) -> Option<&mut OciArtifact> {
     if artifact.manifest.digest == digest {
         return Some(artifact);
     }
@@ -133,14 +136,14 @@ fn find(artifact: &mut Artifact, digest: Sha256) -> Option<&mut Artifact> {
 
 /// Returns the descriptor that is meant. Several of one digest are one artifact with several names.
 fn choose<'a>(
-    source: &Source,
+    source: &ImageSource,
     descriptors: &[&'a Descriptor],
-    choice: Option<&Choice>,
-) -> Result<&'a Descriptor, FileError> {
+    choice: Option<&ManifestSelector>,
+) -> Result<&'a Descriptor, ImageFileError> {
     let meant = |descriptor: &&&Descriptor| match choice {
         None => true,
-        Some(Choice::Digest(chosen)) => descriptor.as_digest_sha256() == Some(&chosen.hex()),
-        Some(Choice::Name(chosen)) => names(descriptor).any(|name| name == chosen),
+        Some(ManifestSelector::Digest(chosen)) => descriptor.as_digest_sha256() == Some(&chosen.hex()),
+        Some(ManifestSelector::Name(chosen)) => names(descriptor).any(|name| name == chosen),
     };
     let found: BTreeMap<&str, _> =
         descriptors.iter().filter(meant).map(|found| (found.digest().as_ref(), *found)).collect();
@@ -156,12 +159,12 @@ fn choose<'a>(
     match choice {
         Some(choice) if found.is_empty() => {
             let names = descriptors.iter().copied().flat_map(named).collect();
-            Err(FileError::NotFound { path, choice: choice.to_string(), names })
+            Err(ImageFileError::NotFound { path, choice: choice.to_string(), names })
         }
         // One name for several digests chooses nothing.
-        Some(_) => Err(FileError::Several { path, names: found.into_values().map(digest).collect() }),
-        None if found.is_empty() => Err(source.invalid(INDEX, Fault::Malformed("refers to nothing"))),
-        None => Err(FileError::Several { path, names: descriptors.iter().copied().flat_map(named).collect() }),
+        Some(_) => Err(ImageFileError::Several { path, names: found.into_values().map(digest).collect() }),
+        None if found.is_empty() => Err(source.invalid(INDEX, InvalidEntry::Malformed("refers to nothing"))),
+        None => Err(ImageFileError::Several { path, names: descriptors.iter().copied().flat_map(named).collect() }),
     }
 }
 
@@ -171,20 +174,20 @@ fn names(descriptor: &Descriptor) -> impl Iterator<Item = &String> {
     [REF_NAME, FULL_NAME].into_iter().filter_map(move |key| annotations?.get(key))
 }
 
-struct Reader<'a> {
-    source: &'a Source,
+struct LayoutReader<'a> {
+    source: &'a ImageSource,
     /// How many bytes of documents may still be read.
     left: u64,
     /// What is missing, or is not what its descriptor says.
-    faults: Vec<FileError>,
+    faults: Vec<ImageFileError>,
 }
 
-impl Reader<'_> {
+impl LayoutReader<'_> {
     /// Reads the manifest that the document `parent` refers to, and all below it.
-    fn artifact(&mut self, parent: &str, descriptor: &Descriptor, depth: usize) -> Result<Artifact, FileError> {
+    fn artifact(&mut self, parent: &str, descriptor: &Descriptor, depth: usize) -> Result<OciArtifact, ImageFileError> {
         let (manifest, bytes) = self.document(parent, descriptor, LARGEST_MANIFEST)?;
         let name = manifest.digest.to_string();
-        let mut artifact = Artifact { manifest, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
+        let mut artifact = OciArtifact { manifest, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
         match descriptor.media_type() {
             MediaType::ImageManifest => self.manifest(&name, &bytes, &mut artifact)?,
             MediaType::Other(docker) if docker == DOCKER_MANIFEST => self.manifest(&name, &bytes, &mut artifact)?,
@@ -196,7 +199,7 @@ impl Reader<'_> {
         Ok(artifact)
     }
 
-    fn manifest(&mut self, name: &str, bytes: &[u8], artifact: &mut Artifact) -> Result<(), FileError> {
+    fn manifest(&mut self, name: &str, bytes: &[u8], artifact: &mut OciArtifact) -> Result<(), ImageFileError> {
         self.check(name, bytes, &artifact.manifest.media_type, "manifests")?;
         let manifest: ImageManifest = parse(self.source, name, bytes)?;
         let config = manifest.config();
@@ -215,9 +218,15 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn index(&mut self, name: &str, bytes: &[u8], depth: usize, artifact: &mut Artifact) -> Result<(), FileError> {
+    fn index(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        depth: usize,
+        artifact: &mut OciArtifact,
+    ) -> Result<(), ImageFileError> {
         if depth == DEEPEST {
-            return Err(self.source.invalid(name, Fault::Malformed("lies in too many other indexes")));
+            return Err(self.source.invalid(name, InvalidEntry::Malformed("lies in too many other indexes")));
         }
         self.check(name, bytes, &artifact.manifest.media_type, "layers")?;
         let index: ImageIndex = parse(self.source, name, bytes)?;
@@ -229,39 +238,44 @@ impl Reader<'_> {
     }
 
     /// Returns what could be read, and notes what is wrong with what could not.
-    fn noted<T>(&mut self, result: Result<T, FileError>) -> Option<T> {
+    fn noted<T>(&mut self, result: Result<T, ImageFileError>) -> Option<T> {
         result.map_err(|fault| self.faults.push(fault)).ok()
     }
 
     /// Checks what every manifest and index says about itself, and that it cannot be taken for the other.
-    fn check(&self, name: &str, bytes: &[u8], media_type: &MediaType, foreign: &str) -> Result<(), FileError> {
-        let head: Head = parse(self.source, name, bytes)?;
+    fn check(&self, name: &str, bytes: &[u8], media_type: &MediaType, foreign: &str) -> Result<(), ImageFileError> {
+        let head: DocumentHeader = parse(self.source, name, bytes)?;
         if head.schema_version != 2 {
-            return Err(self.source.invalid(name, Fault::Malformed("has a schema version other than 2")));
+            return Err(self.source.invalid(name, InvalidEntry::Malformed("has a schema version other than 2")));
         }
         let contradicts = if foreign == "layers" { head.layers.is_some() } else { head.manifests.is_some() };
         if contradicts {
-            return Err(self.source.invalid(name, Fault::Malformed("is both a manifest and an index")));
+            return Err(self.source.invalid(name, InvalidEntry::Malformed("is both a manifest and an index")));
         }
         match head.media_type {
             Some(actual) if actual != media_type.to_string() => {
-                Err(self.source.invalid(name, Fault::MediaType { stated: media_type.to_string(), actual }))
+                Err(self.source.invalid(name, InvalidEntry::MediaType { stated: media_type.to_string(), actual }))
             }
             _ => Ok(()),
         }
     }
 
     /// Returns a blob that stays where it lies.
-    fn blob(&self, parent: &str, descriptor: &Descriptor) -> Result<Blob, FileError> {
+    fn blob(&self, parent: &str, descriptor: &Descriptor) -> Result<Blob, ImageFileError> {
         let digest = self.digest(parent, descriptor)?;
         self.source.blob(descriptor.media_type().clone(), digest, descriptor.size())
     }
 
     /// Reads and verifies a blob that is a document.
-    fn document(&mut self, parent: &str, descriptor: &Descriptor, limit: u64) -> Result<(Blob, Arc<[u8]>), FileError> {
+    fn document(
+        &mut self,
+        parent: &str,
+        descriptor: &Descriptor,
+        limit: u64,
+    ) -> Result<(Blob, Arc<[u8]>), ImageFileError> {
         let mut blob = self.blob(parent, descriptor)?;
         if blob.size > self.left {
-            let fault = Fault::Malformed("refers to more documents than any image has");
+            let fault = InvalidEntry::Malformed("refers to more documents than any image has");
             return Err(self.source.invalid(parent, fault));
         }
         self.left -= blob.size;
@@ -270,8 +284,8 @@ impl Reader<'_> {
         Ok((blob, bytes))
     }
 
-    fn digest(&self, parent: &str, descriptor: &Descriptor) -> Result<Sha256, FileError> {
-        let unknown = || self.source.invalid(parent, Fault::Algorithm(descriptor.digest().to_string()));
+    fn digest(&self, parent: &str, descriptor: &Descriptor) -> Result<Sha256, ImageFileError> {
+        let unknown = || self.source.invalid(parent, InvalidEntry::Algorithm(descriptor.digest().to_string()));
         descriptor.as_digest_sha256().and_then(sha256).ok_or_else(unknown)
     }
 }
@@ -279,7 +293,7 @@ impl Reader<'_> {
 /// What manifests and indexes have in common, and what tells them apart.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head {
+struct DocumentHeader {
     schema_version: u32,
     media_type: Option<String>,
     manifests: Option<IgnoredAny>,
@@ -287,6 +301,10 @@ struct Head {
 }
 
 /// Parses a document.
-pub(in crate::image) fn parse<T: DeserializeOwned>(source: &Source, name: &str, bytes: &[u8]) -> Result<T, FileError> {
+pub(in crate::image) fn parse<T: DeserializeOwned>(
+    source: &ImageSource,
+    name: &str,
+    bytes: &[u8],
+) -> Result<T, ImageFileError> {
     serde_json::from_slice(bytes).map_err(|error| source.invalid(name, error))
 }

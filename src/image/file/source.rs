@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use oci_spec::image::MediaType;
 
-use super::directory::{Directory, Extent};
-use super::{Fault, FileError, Form};
+use super::directory::{ByteRange, TarIndex};
+use super::{ImageFileError, ImageFormat, InvalidEntry};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent};
 
@@ -24,42 +24,42 @@ const COMPRESSIONS: [(&[u8], &str); 4] =
 
 /// A layout or an archive that is open.
 #[derive(Debug)]
-pub(in crate::image) struct Source {
+pub(in crate::image) struct ImageSource {
     path: PathBuf,
-    holder: Holder,
+    holder: SourceKind,
 }
 
 #[derive(Debug)]
-enum Holder {
+enum SourceKind {
     Folder,
     /// An uncompressed tar, with the path that blobs in it share.
     Archive {
         path: Arc<Path>,
-        directory: Directory,
+        directory: TarIndex,
     },
 }
 
 /// Where something lies on disk.
 #[derive(Debug, Clone)]
-pub(in crate::image) struct Place {
+pub(in crate::image) struct FileRange {
     pub path: Arc<Path>,
     pub offset: u64,
     pub size: u64,
 }
 
-impl Source {
+impl ImageSource {
     /// Tells by its content what a file or a folder is.
     ///
     /// # Errors
     /// It cannot be read, or is neither a layout nor an archive.
-    pub fn recognise(path: &Path) -> Result<Form, FileError> {
+    pub fn recognise(path: &Path) -> Result<ImageFormat, ImageFileError> {
         let source = Self::load(path)?;
-        let archive = matches!(source.holder, Holder::Archive { .. });
+        let archive = matches!(source.holder, SourceKind::Archive { .. });
         match (archive, source.is_oci()?) {
-            (false, true) => Ok(Form::Layout),
-            (true, true) => Ok(Form::OciArchive),
-            (true, false) if source.find(DOCKER_MANIFEST)?.is_some() => Ok(Form::DockerArchive),
-            _ => Err(FileError::Unrecognised(path.to_owned())),
+            (false, true) => Ok(ImageFormat::Layout),
+            (true, true) => Ok(ImageFormat::OciArchive),
+            (true, false) if source.find(DOCKER_MANIFEST)?.is_some() => Ok(ImageFormat::DockerArchive),
+            _ => Err(ImageFileError::Unrecognised(path.to_owned())),
         }
     }
 
@@ -67,57 +67,59 @@ impl Source {
     ///
     /// # Errors
     /// It cannot be read, or is not of that form.
-    pub fn open(form: Form, path: &Path) -> Result<Self, FileError> {
+    pub fn open(form: ImageFormat, path: &Path) -> Result<Self, ImageFileError> {
         let source = Self::load(path)?;
-        let wrong = |reason| FileError::WrongForm { path: path.to_owned(), form, reason };
+        let wrong = |reason| ImageFileError::WrongForm { path: path.to_owned(), form, reason };
         let (marker, missing) = match (form, &source.holder) {
-            (Form::Layout, Holder::Archive { .. }) => return Err(wrong("it is no folder")),
-            (Form::OciArchive | Form::DockerArchive, Holder::Folder) => return Err(wrong("it is a folder")),
-            (Form::Layout | Form::OciArchive, _) => (MARKER, "it has no `oci-layout`"),
-            (Form::DockerArchive, _) => (DOCKER_MANIFEST, "it has no `manifest.json`"),
+            (ImageFormat::Layout, SourceKind::Archive { .. }) => return Err(wrong("it is no folder")),
+            (ImageFormat::OciArchive | ImageFormat::DockerArchive, SourceKind::Folder) => {
+                return Err(wrong("it is a folder"));
+            }
+            (ImageFormat::Layout | ImageFormat::OciArchive, _) => (MARKER, "it has no `oci-layout`"),
+            (ImageFormat::DockerArchive, _) => (DOCKER_MANIFEST, "it has no `manifest.json`"),
         };
         if source.find(marker)?.is_some() { Ok(source) } else { Err(wrong(missing)) }
     }
 
-    fn load(path: &Path) -> Result<Self, FileError> {
-        let failed = |source| FileError::Read { path: path.to_owned(), source };
+    fn load(path: &Path) -> Result<Self, ImageFileError> {
+        let failed = |source| ImageFileError::Read { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(failed)?;
         if metadata.is_dir() {
-            return Ok(Self { path: path.to_owned(), holder: Holder::Folder });
+            return Ok(Self { path: path.to_owned(), holder: SourceKind::Folder });
         }
         if !metadata.is_file() {
-            return Err(FileError::Unrecognised(path.to_owned()));
+            return Err(ImageFileError::Unrecognised(path.to_owned()));
         }
         let mut file = File::open(path).map_err(failed)?;
         let mut start = Vec::new();
         file.by_ref().take(512).read_to_end(&mut start).map_err(failed)?;
         if let Some((_, program)) = COMPRESSIONS.into_iter().find(|(magic, _)| start.starts_with(magic)) {
-            return Err(FileError::Compressed { path: path.to_owned(), program });
+            return Err(ImageFileError::Compressed { path: path.to_owned(), program });
         }
-        let directory = Directory::read(&file, path)?;
-        Ok(Self { path: path.to_owned(), holder: Holder::Archive { path: path.into(), directory } })
+        let directory = TarIndex::read(&file, path)?;
+        Ok(Self { path: path.to_owned(), holder: SourceKind::Archive { path: path.into(), directory } })
     }
 
     /// Tells whether there is an OCI layout in it.
-    pub fn is_oci(&self) -> Result<bool, FileError> {
+    pub fn is_oci(&self) -> Result<bool, ImageFileError> {
         Ok(self.find(MARKER)?.is_some())
     }
 
     /// Returns where a file is; none if it is missing. The name must be plain: checked, or made of a digest.
-    pub fn find(&self, name: &str) -> Result<Option<Place>, FileError> {
+    pub fn find(&self, name: &str) -> Result<Option<FileRange>, ImageFileError> {
         match &self.holder {
-            Holder::Archive { path, directory } => {
+            SourceKind::Archive { path, directory } => {
                 let found = directory.find(name).map_err(|fault| self.invalid(name, fault))?;
-                Ok(found.map(|Extent { offset, size }| Place { path: Arc::clone(path), offset, size }))
+                Ok(found.map(|ByteRange { offset, size }| FileRange { path: Arc::clone(path), offset, size }))
             }
-            Holder::Folder => {
+            SourceKind::Folder => {
                 let path = self.path.join(name);
                 match fs::metadata(&path) {
                     // Opening a pipe would wait for ever.
-                    Ok(metadata) if !metadata.is_file() => Err(self.invalid(name, Fault::NoFile)),
-                    Ok(metadata) => Ok(Some(Place { path: path.into(), offset: 0, size: metadata.len() })),
+                    Ok(metadata) if !metadata.is_file() => Err(self.invalid(name, InvalidEntry::NoFile)),
+                    Ok(metadata) => Ok(Some(FileRange { path: path.into(), offset: 0, size: metadata.len() })),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                    Err(source) => Err(FileError::Read { path, source }),
+                    Err(source) => Err(ImageFileError::Read { path, source }),
                 }
             }
         }
@@ -127,24 +129,24 @@ impl Source {
     ///
     /// # Errors
     /// It is missing.
-    pub fn locate(&self, name: &str) -> Result<Place, FileError> {
-        self.find(name)?.ok_or_else(|| self.invalid(name, Fault::Missing))
+    pub fn locate(&self, name: &str) -> Result<FileRange, ImageFileError> {
+        self.find(name)?.ok_or_else(|| self.invalid(name, InvalidEntry::Missing))
     }
 
     /// Returns the names of all files, in order; of a folder those of its blobs.
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub fn names(&self) -> Result<Vec<String>, FileError> {
-        let Holder::Archive { directory, .. } = &self.holder else {
+    pub fn names(&self) -> Result<Vec<String>, ImageFileError> {
+        let SourceKind::Archive { directory, .. } = &self.holder else {
             let folder = self.path.join("blobs/sha256");
-            let failed = |source| FileError::Read { path: folder.clone(), source };
+            let failed = |source| ImageFileError::Read { path: folder.clone(), source };
             let entries = fs::read_dir(&folder).map_err(failed)?;
             let names = entries.map(|entry| {
                 let name = entry.map_err(failed)?.file_name();
                 Ok(format!("blobs/sha256/{}", name.to_string_lossy()))
             });
-            let mut names = names.collect::<Result<Vec<_>, FileError>>()?;
+            let mut names = names.collect::<Result<Vec<_>, ImageFileError>>()?;
             names.sort_unstable();
             return Ok(names);
         };
@@ -155,14 +157,14 @@ impl Source {
     ///
     /// # Errors
     /// It is missing, or larger than `limit`.
-    pub fn document(&self, name: &str, limit: u64) -> Result<Vec<u8>, FileError> {
+    pub fn document(&self, name: &str, limit: u64) -> Result<Vec<u8>, ImageFileError> {
         let place = self.locate(name)?;
         if place.size > limit {
-            return Err(self.invalid(name, Fault::TooLarge { size: place.size, limit }));
+            return Err(self.invalid(name, InvalidEntry::TooLarge { size: place.size, limit }));
         }
         let mut bytes = Vec::new();
         let read = place.open().and_then(|reader| reader.take(limit).read_to_end(&mut bytes));
-        read.map_err(|source| FileError::Read { path: place.path.to_path_buf(), source })?;
+        read.map_err(|source| ImageFileError::Read { path: place.path.to_path_buf(), source })?;
         Ok(bytes)
     }
 
@@ -170,11 +172,11 @@ impl Source {
     ///
     /// # Errors
     /// It is missing, or has another size.
-    pub fn blob(&self, media_type: MediaType, digest: Sha256, size: u64) -> Result<Blob, FileError> {
+    pub fn blob(&self, media_type: MediaType, digest: Sha256, size: u64) -> Result<Blob, ImageFileError> {
         let name = blob_name(digest);
-        let Place { path, offset, size: actual } = self.locate(&name)?;
+        let FileRange { path, offset, size: actual } = self.locate(&name)?;
         if actual != size {
-            return Err(self.invalid(&name, Fault::Size { stated: size, actual }));
+            return Err(self.invalid(&name, InvalidEntry::Size { stated: size, actual }));
         }
         Ok(Blob { media_type, digest, size, content: BlobContent::File { path, offset } })
     }
@@ -183,20 +185,20 @@ impl Source {
     ///
     /// # Errors
     /// It is missing, larger than `limit`, or not what its digest and size say.
-    pub fn document_blob(&self, blob: &Blob, limit: u64) -> Result<Vec<u8>, FileError> {
+    pub fn document_blob(&self, blob: &Blob, limit: u64) -> Result<Vec<u8>, ImageFileError> {
         let name = blob_name(blob.digest);
         let bytes = self.document(&name, limit)?;
         let actual = Sha256::of(&bytes);
         if actual == blob.digest {
             Ok(bytes)
         } else {
-            Err(self.invalid(&name, Fault::Digest { stated: blob.digest, actual }))
+            Err(self.invalid(&name, InvalidEntry::Digest { stated: blob.digest, actual }))
         }
     }
 
     /// Returns the error about something in the file.
-    pub fn invalid(&self, entry: &str, fault: impl Into<Fault>) -> FileError {
-        FileError::Invalid { path: self.path.clone(), entry: entry.to_owned(), fault: fault.into() }
+    pub fn invalid(&self, entry: &str, fault: impl Into<InvalidEntry>) -> ImageFileError {
+        ImageFileError::Invalid { path: self.path.clone(), entry: entry.to_owned(), fault: fault.into() }
     }
 
     /// Returns where the file is.
@@ -205,7 +207,7 @@ impl Source {
     }
 }
 
-impl Place {
+impl FileRange {
     /// Opens the file at the first byte; it ends after the last.
     pub fn open(&self) -> io::Result<io::Take<File>> {
         let mut file = File::open(&self.path)?;

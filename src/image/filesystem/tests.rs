@@ -4,7 +4,7 @@ use oci_spec::image::MediaType;
 use tar::EntryType;
 
 use super::*;
-use crate::image::search::Search;
+use crate::image::search::LayerSearch;
 
 /// An entry of a layer: its path, its type, its mode, its owner, and the target of a link.
 type Entry<'a> = (&'a str, EntryType, u32, u64, &'a str);
@@ -36,7 +36,7 @@ fn layer(entries: &[Entry]) -> Vec<u8> {
 
 /// Returns the file system of layers, the highest first.
 fn files(layers: &[&[Entry]]) -> FileSystem {
-    let mut search = Search::default();
+    let mut search = LayerSearch::default();
     for entries in layers {
         search.in_layer(&MediaType::ImageLayer, layer(entries).as_slice()).unwrap();
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::digest::Sha256;
 use crate::image::BlobContent;
-use crate::image::config::Settings;
+use crate::image::config::ConfigOverrides;
 use crate::image::index::index;
 use crate::platform::Architecture::{Arm64, X86_64};
 
@@ -15,11 +15,11 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// Returns an image with enough labels and annotations that a map without an order would show.
-fn some(architecture: crate::platform::Architecture) -> Image {
+fn some(architecture: crate::platform::Architecture) -> OciImage {
     let mut base = Base::scratch(architecture);
     base.name = Some("docker.io/library/python:3.12-slim".to_owned());
     base.digest = Some(Sha256::of(b"base"));
-    let settings = Settings {
+    let settings = ConfigOverrides {
         user: Some("10001".to_owned()),
         workdir: Some("/app".to_owned()),
         env: vec![("PATH".to_owned(), "/app/.venv/bin".to_owned())],
@@ -83,7 +83,7 @@ fn a_document_is_serialised_in_one_way() {
     let first = index(&[some(X86_64), some(Arm64)], &map(&[("a", "1"), ("b", "2"), ("c", "3")]));
     for _ in 0..20 {
         let again = index(&[some(X86_64), some(Arm64)], &map(&[("c", "3"), ("b", "2"), ("a", "1")]));
-        let digests = |artifact: &crate::image::Artifact| -> Vec<_> {
+        let digests = |artifact: &crate::image::OciArtifact| -> Vec<_> {
             artifact.manifests().iter().map(|manifest| manifest.digest).chain(artifact.leaves().into_keys()).collect()
         };
         assert_eq!(digests(&first), digests(&again));
@@ -92,20 +92,20 @@ fn a_document_is_serialised_in_one_way() {
 
 #[test]
 fn annotations_name_the_base_unless_they_are_given() {
-    let annotations = |image: &Image| -> Value {
+    let annotations = |image: &OciImage| -> Value {
         let mut manifest: Value = serde_json::from_str(&text(&image.manifest)).unwrap();
         manifest["annotations"].take()
     };
     let mut base = Base::scratch(X86_64);
     let layers = || vec![(layer("one"), "one".to_owned())];
-    let plain = image(&base, layers(), &Settings::default(), &BTreeMap::new()).unwrap();
+    let plain = image(&base, layers(), &ConfigOverrides::default(), &BTreeMap::new()).unwrap();
     assert_eq!(annotations(&plain), Value::Null);
     base.name = Some("docker.io/library/python:3.12-slim".to_owned());
     base.digest = Some(Sha256::of(b"base"));
-    let named = image(&base, layers(), &Settings::default(), &BTreeMap::new()).unwrap();
+    let named = image(&base, layers(), &ConfigOverrides::default(), &BTreeMap::new()).unwrap();
     let digest = Sha256::of(b"base").to_string();
     assert_eq!(annotations(&named), json!({ BASE_NAME: "docker.io/library/python:3.12-slim", BASE_DIGEST: digest }));
-    let given = image(&base, layers(), &Settings::default(), &map(&[(BASE_NAME, "mine")])).unwrap();
+    let given = image(&base, layers(), &ConfigOverrides::default(), &map(&[(BASE_NAME, "mine")])).unwrap();
     assert_eq!(annotations(&given), json!({ BASE_NAME: "mine", BASE_DIGEST: digest }));
 }
 
@@ -114,7 +114,7 @@ fn no_more_layers_than_can_be_run() {
     let make = |of_base: usize, own: usize| {
         let mut base = Base::scratch(X86_64);
         base.layers = vec![layer("base"); of_base];
-        image(&base, vec![(layer("own"), "own".to_owned()); own], &Settings::default(), &BTreeMap::new())
+        image(&base, vec![(layer("own"), "own".to_owned()); own], &ConfigOverrides::default(), &BTreeMap::new())
     };
     assert_eq!(make(100, 27).unwrap().layers.len(), 127);
     let error = make(100, 28).unwrap_err();
@@ -128,16 +128,16 @@ fn no_more_layers_than_can_be_run() {
 
 #[test]
 fn settings_that_no_container_can_have_are_refused() {
-    let refused = |settings: Settings| {
+    let refused = |settings: ConfigOverrides| {
         let layers = vec![(layer("one"), "one".to_owned())];
         image(&Base::scratch(X86_64), layers, &settings, &BTreeMap::new()).unwrap_err()
     };
-    let workdir = Settings { workdir: Some("app".to_owned()), ..Settings::default() };
+    let workdir = ConfigOverrides { workdir: Some("app".to_owned()), ..Settings::default() };
     assert_eq!(refused(workdir), ImageError::Workdir("app".to_owned()));
     for (name, value) in [("", "a"), ("A=B", "a"), ("A\0", "a"), ("A", "a\0")] {
         let env = vec![(name.to_owned(), value.to_owned())];
-        assert_eq!(refused(Settings { env, ..Settings::default() }), ImageError::Env(name.to_owned()));
+        assert_eq!(refused(ConfigOverrides { env, ..Settings::default() }), ImageError::Env(name.to_owned()));
     }
     let entrypoint = Entrypoint::Set(vec![]);
-    assert_eq!(refused(Settings { entrypoint, ..Settings::default() }), ImageError::Entrypoint);
+    assert_eq!(refused(ConfigOverrides { entrypoint, ..Settings::default() }), ImageError::Entrypoint);
 }

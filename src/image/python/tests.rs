@@ -23,7 +23,7 @@ fn base(env: &[&str]) -> Base {
 #[test]
 fn official_images_state_their_python() {
     let path = "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin";
-    let python = |version: &str, minor| Python {
+    let python = |version: &str, minor| BasePython {
         version: PythonVersion { major: 3, minor },
         full_version: Some(version.to_owned()),
         path: format!("/usr/local/bin/python3.{minor}"),
@@ -47,7 +47,7 @@ fn official_images_state_their_python() {
 fn path_decides_among_several() {
     let python = |path: &str| {
         let version = path.rsplit_once("python").unwrap().1.parse().unwrap();
-        Python { version, full_version: None, path: path.to_owned() }
+        BasePython { version, full_version: None, path: path.to_owned() }
     };
     let [system, local, other] =
         ["/usr/bin/python3.12", "/usr/local/bin/python3.12", "/opt/bin/python3.13"].map(python);

@@ -36,7 +36,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Returns the paths of what is found in layers, the highest first.
 fn search(layers: &[Vec<u8>]) -> Vec<String> {
-    let mut search = Search::default();
+    let mut search = LayerSearch::default();
     for layer in layers {
         search.in_layer(&MediaType::ImageLayer, layer.as_slice()).unwrap();
     }
@@ -81,11 +81,11 @@ fn every_compression_is_read() {
         (MediaType::ImageLayerZstd, zstd::encode_all(tar.as_slice(), 3).unwrap()),
         (MediaType::ImageLayerZstd, zstd_frames),
     ] {
-        let mut search = Search::default();
+        let mut search = LayerSearch::default();
         search.in_layer(&media_type, bytes.as_slice()).unwrap();
         assert_eq!(search.found()[0].path, "/var/lang/bin/python3.13", "{media_type}");
     }
-    let other = Search::default().in_layer(&MediaType::ImageConfig, tar.as_slice()).unwrap_err();
+    let other = LayerSearch::default().in_layer(&MediaType::ImageConfig, tar.as_slice()).unwrap_err();
     assert!(other.to_string().contains("no media type of a layer"));
 }
 
@@ -162,7 +162,7 @@ fn paths_begin_at_the_root_and_stay_below_it() {
 #[test]
 fn damaged_layers_are_errors() {
     let tar = layer(&[("usr/bin/python3.12", FILE, ""), ("usr/bin/python3", LINK, "python3.12")]);
-    let read = |media_type: &MediaType, bytes: &[u8]| Search::default().in_layer(media_type, bytes);
+    let read = |media_type: &MediaType, bytes: &[u8]| LayerSearch::default().in_layer(media_type, bytes);
     for (media_type, whole) in [
         (MediaType::ImageLayer, tar.clone()),
         (MediaType::ImageLayerGzip, gzip(&tar)),
@@ -192,7 +192,7 @@ fn endless(kind: EntryType, size: u64) -> impl Read {
 #[test]
 fn headers_are_not_read_without_end() {
     for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
-        let error = Search::default().in_layer(&MediaType::ImageLayer, endless(kind, u64::MAX >> 2)).unwrap_err();
+        let error = LayerSearch::default().in_layer(&MediaType::ImageLayer, endless(kind, u64::MAX >> 2)).unwrap_err();
         assert_eq!(error.to_string(), "the headers of an entry are too long", "{kind:?}");
     }
 }
@@ -211,7 +211,7 @@ fn a_large_file_is_passed_over() {
     let mut bomb = Vec::new();
     encoder.read_to_end(&mut bomb).unwrap();
     assert!(bomb.len() < 100_000);
-    let mut search = Search::default();
+    let mut search = LayerSearch::default();
     search.in_layer(&MediaType::ImageLayerZstd, bomb.as_slice()).unwrap();
     assert_eq!(search.found()[0].path, "/bin/python3.9");
 }
@@ -229,13 +229,13 @@ fn notes_are_bounded() {
         builder.append(&header, io::empty()).unwrap();
     }
     let tar = builder.into_inner().unwrap();
-    let error = Search::default().in_layer(&MediaType::ImageLayer, tar.as_slice()).unwrap_err();
+    let error = LayerSearch::default().in_layer(&MediaType::ImageLayer, tar.as_slice()).unwrap_err();
     assert!(error.to_string().contains("more interpreters, libraries and whiteouts"), "{error}");
 }
 
 #[test]
 fn libraries_are_files_and_links_with_such_names() {
-    let mut search = Search::default();
+    let mut search = LayerSearch::default();
     let upper = layer(&[("usr/lib/.wh.libssl.so.3", FILE, ""), ("opt/.wh..wh..opq", FILE, "")]);
     let lower = layer(&[
         ("usr/lib/libssl.so.3", FILE, ""),

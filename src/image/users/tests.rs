@@ -5,14 +5,14 @@ use super::*;
 /// Returns a file system with these files that name users and groups.
 fn files(texts: &[(&str, &str)]) -> FileSystem {
     let access = |path: &str| match path {
-        "etc/shadow" => Access { mode: 0o640.into(), owner: Owner { uid: 0, gid: 42 } },
-        _ => Access::FILE,
+        "etc/shadow" => FileAccess { mode: 0o640.into(), owner: FileOwner { uid: 0, gid: 42 } },
+        _ => FileAccess::FILE,
     };
-    let texts: BTreeMap<&str, (Access, &[u8])> =
+    let texts: BTreeMap<&str, (FileAccess, &[u8])> =
         texts.iter().map(|(path, text)| (*path, (access(path), text.as_bytes()))).collect();
     let text = serde_json::json!({
         "folders": ["home", "etc"],
-        "special": { "home": Access::root(0o711.into()) },
+        "special": { "home": FileAccess::root(0o711.into()) },
         "links": {},
         "programs": [],
         "texts": texts,
@@ -26,7 +26,7 @@ fn users(texts: &[&str]) -> Vec<NewUser> {
 
 /// Returns the files and folders of a layer, each with whose it is, and the text of a file.
 fn shown(tree: &LayerTree) -> Vec<String> {
-    let text = |entry: &Entry| String::from_utf8(entry.content.read(1 << 20).unwrap()).unwrap();
+    let text = |entry: &TreeEntry| String::from_utf8(entry.content.read(1 << 20).unwrap()).unwrap();
     let files = tree.files.iter().map(|(path, entry)| format!("{path} {}: {}", entry.access, text(entry)));
     let folders = tree.files.folders().map(|(path, access)| format!("{path}/ {access}"));
     files.chain(folders).collect()

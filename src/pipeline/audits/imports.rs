@@ -8,7 +8,7 @@ use super::unused;
 use crate::audit::imports::{ImportFinding, Imports, modules_of};
 use crate::name::DistributionName;
 use crate::report::AuditReport;
-use crate::tree::Origin;
+use crate::tree::FileOrigin;
 
 /// What the runtime of a Lambda function brings beside the SDK: the runtime's client with what it requires (the metadata of
 /// awslambdaric), and the modules that the service starts it with.
@@ -19,14 +19,14 @@ const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "s
 pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> {
     let plan = audited.plan;
     let own: BTreeSet<&DistributionName> = plan.projects().map(|(selected, _)| &selected.name).collect();
-    let is_own = |origin: &Origin| match origin {
-        Origin::Application => true,
-        Origin::Distribution(distribution) => own.contains(&distribution.name),
+    let is_own = |origin: &FileOrigin| match origin {
+        FileOrigin::Application => true,
+        FileOrigin::Distribution(distribution) => own.contains(&distribution.name),
     };
     let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| &root.name);
-    let is_root = |origin: &Origin| match origin {
-        Origin::Application => true,
-        Origin::Distribution(distribution) => root.is_none_or(|root| distribution.name == *root),
+    let is_root = |origin: &FileOrigin| match origin {
+        FileOrigin::Application => true,
+        FileOrigin::Distribution(distribution) => root.is_none_or(|root| distribution.name == *root),
     };
     let imports = Imports {
         roots: audited.roots,

@@ -10,7 +10,7 @@ use crate::lock::{Selected, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::pipeline::wheels::elf_cache;
 use crate::platform::Scheme;
-use crate::tree::{Content, Distribution, Origin, TreePath};
+use crate::tree::{Distribution, FileContent, FileOrigin, TreePath};
 use crate::wheel::{self, Wheel};
 
 /// Returns what is wrong with the compiled files of the trees.
@@ -19,7 +19,7 @@ use crate::wheel::{self, Wheel};
 /// A file cannot be read, or the base cannot be.
 pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     let Audited { plan, wheels, deployment, .. } = audited;
-    let mut owners = vec![Owner { origin: Origin::Application, promise: Promise::Own, requires: BTreeSet::new() }];
+    let mut owners = vec![Owner { origin: FileOrigin::Application, promise: Promise::Own, requires: BTreeSet::new() }];
     let mut files = of_the_application(audited)?;
     let dependencies = wheels.dependencies.iter().zip(plan.dependencies());
     let projects = wheels.projects.iter().zip(plan.projects().map(|(selected, _)| selected));
@@ -54,7 +54,7 @@ fn owner(wheel: &Wheel, selected: &Selected) -> Owner {
         text.split(|character| !is_of_a_name(character)).next()?.parse().ok()
     };
     let requires = inventory.requires.iter().filter_map(name).collect();
-    Owner { origin: Origin::Distribution(distribution.into()), promise, requires }
+    Owner { origin: FileOrigin::Distribution(distribution.into()), promise, requires }
 }
 
 /// Returns the compiled files of a wheel that are in the tree. Whatever became of their bytes, their needs are the same.
@@ -84,7 +84,7 @@ fn of_the_application(audited: &Audited) -> Result<Vec<Binary>, BuildError> {
     let mut files = Vec::new();
     for (tree, mount) in audited.deployment.trees {
         for (path, entry) in tree.iter().filter(|(path, _)| !elf_cache::is_source(path.as_str())) {
-            let Content::File { path: source, .. } = &entry.content else { continue };
+            let FileContent::File { path: source, .. } = &entry.content else { continue };
             let failed = |error| BuildError::Read { path: source.clone(), source: error };
             if let Some(elf) = elf_cache::of_content(&entry.content).map_err(failed)? {
                 files.push(Binary { path: path.to_string(), at: format!("{mount}/{path}"), elf, owner: 0 });

@@ -8,7 +8,7 @@ use super::Audited;
 use crate::lock::{Dependent, Selected};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
-use crate::tree::Origin;
+use crate::tree::FileOrigin;
 use crate::wheel::{SchemePart, WheelInventory};
 
 /// The largest file of the application that is searched for names, in bytes.
@@ -53,7 +53,7 @@ const LOADED_BY_OTHERS: [&str; 30] = [
 pub fn unused(
     audited: &Audited,
     used: &BTreeSet<DistributionName>,
-    is_own: &(dyn Fn(&Origin) -> bool + Sync),
+    is_own: &(dyn Fn(&FileOrigin) -> bool + Sync),
 ) -> Vec<String> {
     let plan = audited.plan;
     let inventories: BTreeMap<&DistributionName, &WheelInventory> =
@@ -123,7 +123,7 @@ fn names_of(inventory: &WheelInventory) -> BTreeSet<String> {
 }
 
 /// Returns every word of the application's files, apart from their imports' resolution: settings, templates, URLs.
-fn words_of_application(audited: &Audited, is_own: &(dyn Fn(&Origin) -> bool + Sync)) -> HashSet<String> {
+fn words_of_application(audited: &Audited, is_own: &(dyn Fn(&FileOrigin) -> bool + Sync)) -> HashSet<String> {
     let entries: Vec<_> = audited
         .roots
         .iter()
@@ -131,7 +131,7 @@ fn words_of_application(audited: &Audited, is_own: &(dyn Fn(&Origin) -> bool + S
         .filter(|(path, entry)| is_own(&entry.origin) && !path.as_str().contains(".dist-info/"))
         .filter(|(_, entry)| entry.content.size() <= READ_LIMIT)
         .collect();
-    let words = |(_, entry): &(_, &crate::tree::Entry)| {
+    let words = |(_, entry): &(_, &crate::tree::TreeEntry)| {
         let bytes = entry.content.read(READ_LIMIT).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');

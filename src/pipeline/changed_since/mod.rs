@@ -24,7 +24,7 @@ use crate::project::pyproject::FILENAME;
 use crate::project::workspace::python_version_files;
 use crate::report::Silent;
 use crate::settings::{BaseChoice, ProfileChoice, Settings};
-use crate::tree::Content;
+use crate::tree::FileContent;
 
 /// Returns why a target has to be built again, if it has to.
 ///
@@ -239,8 +239,8 @@ impl Reach<'_> {
         let excludes = Excludes::new(folder, &settings.excludes)?;
         let collected = application::collect(folder, root, &settings.includes, &excludes)?;
         let mut files = collected.all_files().filter_map(|entry| match &entry.content {
-            Content::File { path, .. } => Some(path.as_ref()),
-            Content::Archived { .. } | Content::Bytes(_) => None,
+            FileContent::File { path, .. } => Some(path.as_ref()),
+            FileContent::Archived { .. } | FileContent::Bytes(_) => None,
         });
         if let Some(path) = files.find(|path| self.changes.state(path) != State::Same) {
             return Ok(Some(self.changed(path)));

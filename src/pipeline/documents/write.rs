@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Sources, parameters};
 use crate::archive::ArchiveError;
-use crate::archive::output::{Finished, Output};
+use crate::archive::output::{FinishedFile, OutputFile};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
@@ -36,9 +36,9 @@ pub fn beside_zip(
     settings: &LambdaSettings,
     plan: &Plan,
     wheels: &Obtained,
-    finished: &[(ArtifactKind, Finished)],
+    finished: &[(ArtifactKind, FinishedFile)],
     outputs: &[(ArtifactKind, PathBuf)],
-) -> Result<Vec<(Document, Finished)>, BuildError> {
+) -> Result<Vec<(Document, FinishedFile)>, BuildError> {
     let (Some((_, function)), Some((_, zip))) = (finished.first(), outputs.first()) else { return Ok(Vec::new()) };
     let parameters = ProvenanceParameters {
         command: "lambda",
@@ -47,7 +47,7 @@ pub fn beside_zip(
         ..parameters(&settings.common, plan)
     };
     let sources = Sources { settings: &settings.documents, plan, wheels, base: None, parameters };
-    let subject = |((_, finished), (_, path)): (&(_, Finished), &(_, PathBuf))| ProvenanceSubject {
+    let subject = |((_, finished), (_, path)): (&(_, FinishedFile), &(_, PathBuf))| ProvenanceSubject {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         sha256: finished.sha256,
     };
@@ -60,9 +60,9 @@ pub fn beside_zip(
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn beside(documents: Vec<Document>, artifact: &Path) -> Result<Vec<(Document, Finished)>, ArchiveError> {
+pub fn beside(documents: Vec<Document>, artifact: &Path) -> Result<Vec<(Document, FinishedFile)>, ArchiveError> {
     let write = |document: Document| {
-        let mut output = Output::create(&place(artifact, document.extension))?;
+        let mut output = OutputFile::create(&place(artifact, document.extension))?;
         output.write(&document.bytes)?;
         Ok((document, output.finish()?))
     };
@@ -93,8 +93,8 @@ fn place(artifact: &Path, extension: &str) -> PathBuf {
 ///
 /// # Errors
 /// One cannot be put there.
-pub fn persist(documents: Vec<(Document, Finished)>) -> Result<Vec<DocumentReport>, BuildError> {
-    let persist = |(document, finished): (Document, Finished)| {
+pub fn persist(documents: Vec<(Document, FinishedFile)>) -> Result<Vec<DocumentReport>, BuildError> {
+    let persist = |(document, finished): (Document, FinishedFile)| {
         let mut report = document.report();
         report.paths.push(finished.persist()?);
         Ok(report)

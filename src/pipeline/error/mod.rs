@@ -14,9 +14,9 @@ use crate::cache::CacheError;
 use crate::contents::ContentsError;
 use crate::digest::Sha256;
 use crate::fetch::FetchError;
-use crate::image::config::InvalidValue;
-use crate::image::file::FileError;
-use crate::image::{BaseError, BlobError, ImageError, PythonError, UserError};
+use crate::image::config::InvalidEnvValue;
+use crate::image::file::ImageFileError;
+use crate::image::{BaseError, BasePythonError, BlobError, ImageError, UserError};
 use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
@@ -137,16 +137,16 @@ pub enum BuildError {
     },
     /// A base image has no interpreter for the target.
     #[error(transparent)]
-    Python(#[from] PythonError),
+    Python(#[from] BasePythonError),
     /// No image can be made of the base and the layers.
     #[error(transparent)]
     Image(#[from] ImageError),
     /// A value of the profile's environment is malformed.
     #[error(transparent)]
-    Environment(#[from] InvalidValue),
+    Environment(#[from] InvalidEnvValue),
     /// A file with an image cannot be read or written.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] ImageFileError),
     /// A blob cannot be read.
     #[error(transparent)]
     Blob(#[from] BlobError),

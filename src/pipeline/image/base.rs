@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::audit::elf;
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
-use crate::image::base::{self, Kind};
-use crate::image::file::{self, ArtifactFile};
+use crate::image::base::{self, ManifestKind};
+use crate::image::file::{self, ImageFile};
 use crate::image::python;
-use crate::image::search::Search;
-use crate::image::{Artifact, Base, BaseError, Blob, BlobContent, FileSystem, Layer, Python, docker_archive};
+use crate::image::search::LayerSearch;
+use crate::image::{Base, BaseError, BasePython, Blob, BlobContent, FileSystem, Layer, OciArtifact, docker_archive};
 use crate::pipeline::BuildError;
 use crate::platform::{Architecture, Glibc, Libstdcxx};
 use crate::registry::{Reference, Registry};
@@ -53,7 +53,7 @@ const OF_PYTHON: [&str; 1] = ["libz.so.1"];
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Contents {
     /// The interpreters.
-    pub pythons: Vec<Python>,
+    pub pythons: Vec<BasePython>,
     /// The names of the shared libraries.
     pub libraries: BTreeSet<String>,
     /// The C++ library.
@@ -64,7 +64,7 @@ pub struct Contents {
 
 enum Source {
     Scratch,
-    File(Artifact),
+    File(OciArtifact),
     Registry(Reference, Vec<u8>),
 }
 
@@ -89,7 +89,7 @@ impl Bases<'_> {
         }
     }
 
-    fn open(&self, file: &ArtifactFile) -> Result<Found, BuildError> {
+    fn open(&self, file: &ImageFile) -> Result<Found, BuildError> {
         let artifact = file::open(file)?;
         let digest = Some(artifact.manifest.digest);
         Ok(Found { name: None, digest, is_pinned: true, source: Source::File(artifact) })
@@ -111,11 +111,11 @@ impl Bases<'_> {
         }
     }
 
-    fn base_in_file(&self, artifact: &Artifact, architecture: Architecture) -> Result<Base, BuildError> {
+    fn base_in_file(&self, artifact: &OciArtifact, architecture: Architecture) -> Result<Base, BuildError> {
         let top = document(&artifact.manifest)?;
         let image = match base::kind(&top)? {
-            Kind::Manifest => artifact,
-            Kind::Index => {
+            ManifestKind::Manifest => artifact,
+            ManifestKind::Index => {
                 let chosen = digest_of(&base::choose(&top, architecture)?)?;
                 let chosen = artifact.children.iter().rfind(|child| child.manifest.digest == chosen);
                 chosen.ok_or(BaseError::NoPlatform { wanted: architecture, available: Vec::new() })?
@@ -168,8 +168,8 @@ impl Bases<'_> {
         architecture: Architecture,
     ) -> Result<Base, BuildError> {
         let manifest = match base::kind(top)? {
-            Kind::Manifest => top.to_vec(),
-            Kind::Index => {
+            ManifestKind::Manifest => top.to_vec(),
+            ManifestKind::Index => {
                 let chosen = digest_of(&base::choose(top, architecture)?)?;
                 self.document(&reference.with_digest(chosen), chosen)?
             }
@@ -254,7 +254,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
-    pub fn pythons(&self, base: &Base) -> Result<Vec<Python>, BuildError> {
+    pub fn pythons(&self, base: &Base) -> Result<Vec<BasePython>, BuildError> {
         match python::from_config(base) {
             Some(python) => Ok(vec![python]),
             None => Ok(self.contents(base)?.pythons),
@@ -316,7 +316,7 @@ impl Bases<'_> {
 
     /// Looks through the layers of a base, the top one first, and notes what is found.
     fn search(&self, base: &Base, manifest: Sha256) -> Result<(Contents, Option<FileSystem>), BuildError> {
-        let mut search = Search::default();
+        let mut search = LayerSearch::default();
         for layer in base.layers.iter().rev() {
             let mut blob = layer.blob.clone();
             self.download(&mut blob)?;

@@ -7,7 +7,7 @@ use crate::image::{Base, FileSystem};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layers::Own;
-use crate::tree::{Access, Entry, TreePath};
+use crate::tree::{FileAccess, TreeEntry, TreePath};
 
 /// The folder that images have for programs of one's own. No base has links or anybody's folders there, so that nothing
 /// has to be known of it.
@@ -54,7 +54,7 @@ impl<'a> Ground<'a> {
     ///
     /// # Errors
     /// A file would take the place of a folder, or the base cannot be looked through.
-    pub fn put(&self, files: &[(TreePath, Entry)], folders: &[(TreePath, Access)]) -> Result<Own, BuildError> {
+    pub fn put(&self, files: &[(TreePath, TreeEntry)], folders: &[(TreePath, FileAccess)]) -> Result<Own, BuildError> {
         let mut own = Own { files: files.to_vec(), folders: Vec::new() };
         let is_plain = |path: &TreePath| path.as_str().rsplit_once('/').is_some_and(|(above, _)| above == PROGRAMS);
         if folders.is_empty() && files.iter().all(|(path, _)| is_plain(path)) {

@@ -1,6 +1,6 @@
 //! What an image is built for and on: its profile, its Python and its base.
 
-use crate::image::{Base, Python, python};
+use crate::image::{Base, BasePython, python};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::{Bases, Found};
 use crate::pipeline::plan::{self, LockedProject};
@@ -24,7 +24,7 @@ pub struct Chosen {
     /// The base image.
     pub base: Found,
     /// The base and its interpreter, for each platform in the order of the settings. An empty base has no interpreter.
-    pub platforms: Vec<(Architecture, Base, Option<Python>)>,
+    pub platforms: Vec<(Architecture, Base, Option<BasePython>)>,
 }
 
 impl Chosen {
@@ -96,7 +96,7 @@ pub(super) fn choose(settings: &ImageSettings, project: &LockedProject, bases: &
             (target, reason, choice, base, platforms)
         }
     };
-    let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<Python>)| {
+    let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<BasePython>)| {
         let is_empty = base.layers.is_empty();
         let chosen = match is_empty {
             true => None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::audit::handler::Handler;
 use crate::image::Base;
 use crate::image::config::{self, Entrypoint};
-use crate::image::file::Form;
+use crate::image::file::ImageFormat;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
 use crate::platform::{BaseEntrypoint, ImageTarget};
@@ -26,7 +26,7 @@ pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), Build
     if !target.compression.iter().any(|name| name == compression) {
         return Err(BuildError::Compression { profile: target.name.clone(), compression });
     }
-    for output in settings.outputs.iter().filter(|output| output.form == Form::DockerArchive) {
+    for output in settings.outputs.iter().filter(|output| output.form == ImageFormat::DockerArchive) {
         if settings.platforms.len() > 1 || settings.compression == LayerCompression::Zstd {
             return Err(BuildError::DockerArchive(output.path.clone()));
         }
@@ -113,7 +113,7 @@ pub fn configuration(
     base: &Base,
     plan: &Plan,
     built: &[Wheel],
-) -> Result<config::Settings, BuildError> {
+) -> Result<config::ConfigOverrides, BuildError> {
     let start = &settings.container;
     let entrypoint = match (&start.entrypoint, target.entrypoint) {
         (Some(words), _) if words.is_empty() => Entrypoint::Reset,
@@ -126,7 +126,7 @@ pub fn configuration(
     let env = own_env(settings, target, base)?;
     let mut labels = labels(plan, built);
     labels.extend(settings.labels.clone());
-    Ok(config::Settings {
+    Ok(config::ConfigOverrides {
         user: start.user.clone().or_else(|| target.user.clone()),
         workdir: Some(start.workdir.clone().unwrap_or_else(|| target.workdir.clone())),
         env,

@@ -11,7 +11,7 @@ use crate::pipeline::image::layers::{self, Installed, Own, Recipe};
 use crate::pipeline::install::{Adapted, Contents};
 use crate::pipeline::plan::Plan;
 use crate::platform::ImageTarget;
-use crate::tree::{Access, Entry, TreePath};
+use crate::tree::{FileAccess, TreeEntry, TreePath};
 
 /// What the layers of an image are made of, at its places.
 pub struct Stack<'a> {
@@ -47,7 +47,7 @@ impl Stack<'_> {
         let mut lowest = lowest;
         let mut known: HashSet<DistributionName> = HashSet::new();
         let mut taken: HashSet<TreePath> = HashSet::new();
-        let mut folders: BTreeMap<TreePath, Access> = BTreeMap::new();
+        let mut folders: BTreeMap<TreePath, FileAccess> = BTreeMap::new();
         for stage in plan.stages() {
             let mut own = application(stage)?;
             own.files.retain(|(path, _)| !taken.contains(path));
@@ -92,7 +92,7 @@ impl Stack<'_> {
         let own = match held.is_empty() {
             true => None,
             false => {
-                let files: Vec<&(TreePath, Entry)> =
+                let files: Vec<&(TreePath, TreeEntry)> =
                     roots.iter().flat_map(|(_, files)| *files).chain(&application.files).collect();
                 Some(layers::own(held.join(", "), files.into_iter(), &application.folders)?)
             }

@@ -14,20 +14,20 @@ use rayon::prelude::*;
 use crate::archive::layer::{self, LayerTree};
 use crate::cache::{Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
-use crate::image::partition::{self, Item};
-use crate::image::{Blob, BlobContent, Layer, Python};
+use crate::image::partition::{self, SizedDistribution};
+use crate::image::{BasePython, Blob, BlobContent, Layer};
 use crate::pipeline::BuildError;
 use crate::pipeline::install::Adapted;
 use crate::platform::{ImageTarget, Scheme};
 use crate::report::{Phase, Reporter};
 use crate::settings::LayerCompression;
-use crate::tree::{Access, Content, Entry, FileTree, Origin, TreePath};
+use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, TreePath};
 
 /// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
 const FORMAT: u32 = 1;
 
 /// The files of a wheel at their places.
-pub type Installed = Vec<(TreePath, Entry)>;
+pub type Installed = Vec<(TreePath, TreeEntry)>;
 
 /// What an application lays over the base, at its places.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +35,7 @@ pub struct Own {
     /// The files.
     pub files: Installed,
     /// The folders of which is said whose they are.
-    pub folders: Vec<(TreePath, Access)>,
+    pub folders: Vec<(TreePath, FileAccess)>,
 }
 
 impl Own {
@@ -71,15 +71,15 @@ pub struct Made {
 ///
 /// # Errors
 /// A path is not valid.
-pub fn environment(venv: &str, python: &Python) -> Result<Recipe, BuildError> {
+pub fn environment(venv: &str, python: &BasePython) -> Result<Recipe, BuildError> {
     let home = python.path.rsplit_once('/').map_or("/", |(folder, _)| folder);
     let version = python.full_version.clone().unwrap_or_else(|| python.version.to_string());
     let text = format!(
         "home = {home}\nimplementation = CPython\nversion_info = {version}\ninclude-system-site-packages = false\n"
     );
     let mut tree = LayerTree::default();
-    let content = Content::Bytes(text.into_bytes().into());
-    let entry = Entry { access: Access::FILE, content, origin: Origin::Application };
+    let content = FileContent::Bytes(text.into_bytes().into());
+    let entry = TreeEntry { access: FileAccess::FILE, content, origin: FileOrigin::Application };
     tree.files.insert(TreePath::below(venv, "pyvenv.cfg")?, entry)?;
     let minor = format!("python{}", python.version);
     for (name, target) in [("python", python.path.as_str()), ("python3", "python"), (&minor, "python")] {
@@ -98,9 +98,9 @@ pub fn distributions(
     target: &ImageTarget,
     budget: NonZeroUsize,
 ) -> Result<Vec<Recipe>, BuildError> {
-    let items: Vec<Item> = wheels
+    let items: Vec<SizedDistribution> = wheels
         .iter()
-        .map(|(adapted, _)| Item { name: &adapted.wheel.inventory.name, size: adapted.wheel.size })
+        .map(|(adapted, _)| SizedDistribution { name: &adapted.wheel.inventory.name, size: adapted.wheel.size })
         .collect();
     let recipe = |indices: &Vec<usize>| {
         let names = indices.iter().map(|&index| {
@@ -122,8 +122,8 @@ pub fn distributions(
 /// Two files want one path, or one wants that of a folder.
 pub fn own<'a>(
     holds: String,
-    files: impl Iterator<Item = &'a (TreePath, Entry)>,
-    folders: &[(TreePath, Access)],
+    files: impl Iterator<SizedDistribution = &'a (TreePath, TreeEntry)>,
+    folders: &[(TreePath, FileAccess)],
 ) -> Result<Recipe, BuildError> {
     let mut files = tree(files)?;
     insert_folders(&mut files, folders)?;
@@ -134,9 +134,9 @@ pub fn own<'a>(
 ///
 /// # Errors
 /// One is a file.
-pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, Access)]) -> Result<(), BuildError> {
+pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -> Result<(), BuildError> {
     for (path, access) in folders {
-        tree.insert_folder(path.clone(), *access, Origin::Application)?;
+        tree.insert_folder(path.clone(), *access, FileOrigin::Application)?;
     }
     Ok(())
 }
@@ -161,10 +161,10 @@ impl Recipe {
     }
 
     /// Returns every path that the layer takes, with what is there; of a link, where it points.
-    pub fn places(&self) -> impl Iterator<Item = (TreePath, Entry)> {
+    pub fn places(&self) -> impl Iterator<SizedDistribution = (TreePath, TreeEntry)> {
         let link = |(path, target): (&TreePath, &String)| {
-            let content = Content::Bytes(target.as_bytes().into());
-            (path.clone(), Entry { access: Access::PROGRAM, content, origin: Origin::Application })
+            let content = FileContent::Bytes(target.as_bytes().into());
+            (path.clone(), TreeEntry { access: FileAccess::PROGRAM, content, origin: FileOrigin::Application })
         };
         let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
         files.chain(self.tree.links.iter().map(link))
@@ -175,13 +175,13 @@ impl Recipe {
     ///
     /// # Errors
     /// A folder there is a file here.
-    pub fn settle(&mut self, folders: &mut BTreeMap<TreePath, Access>) -> Result<(), BuildError> {
+    pub fn settle(&mut self, folders: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
         let LayerTree { files, links } = &mut self.tree;
         for (path, access) in folders.iter() {
             let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());
             let is_here = files.is_folder(path.as_str()) || links.keys().any(is_above);
             if is_here && !files.folders().any(|(stated, _)| stated == path) {
-                files.insert_folder(path.clone(), *access, Origin::Application)?;
+                files.insert_folder(path.clone(), *access, FileOrigin::Application)?;
                 let key = |key: Sha256| Sha256::of(format!("{}\n{path} {access}", key.hex()).as_bytes());
                 self.key = self.key.map(key);
             }
@@ -196,7 +196,7 @@ impl Recipe {
             self.tree.files.insert(path.clone(), entry.clone())?;
         }
         for (path, access) in other.tree.files.folders() {
-            self.tree.files.insert_folder(path.clone(), *access, Origin::Application)?;
+            self.tree.files.insert_folder(path.clone(), *access, FileOrigin::Application)?;
         }
         self.tree.links.extend(other.tree.links);
         self.holds = format!("{}, {}", self.holds, other.holds);
@@ -205,7 +205,7 @@ impl Recipe {
     }
 }
 
-fn tree<'a>(files: impl Iterator<Item = &'a (TreePath, Entry)>) -> Result<FileTree, BuildError> {
+fn tree<'a>(files: impl Iterator<SizedDistribution = &'a (TreePath, TreeEntry)>) -> Result<FileTree, BuildError> {
     let mut tree = FileTree::new();
     for (path, entry) in files {
         tree.insert(path.clone(), entry.clone())?;
@@ -214,7 +214,7 @@ fn tree<'a>(files: impl Iterator<Item = &'a (TreePath, Entry)>) -> Result<FileTr
 }
 
 /// Returns the digest of all that decides the bytes of a layer of wheels.
-fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str) -> Sha256 {
+fn key(wheels: impl Iterator<SizedDistribution = Sha256>, scheme: &Scheme, interpreter: &str) -> Sha256 {
     let Scheme { site_packages, scripts, headers, data } = scheme;
     let mut text = format!("layer {FORMAT}\n{site_packages}\n{scripts}\n{headers}\n{data}\n{interpreter}\n");
     let mut wheels: Vec<String> = wheels.map(|digest| digest.hex()).collect();

@@ -18,8 +18,8 @@ pub use chosen::candidates;
 use std::time::Instant;
 
 use self::chosen::choose;
-use crate::image::file::ArtifactFile;
-use crate::image::{Artifact, Image, index, manifest};
+use crate::image::file::ImageFile;
+use crate::image::{OciArtifact, OciImage, index, manifest};
 use crate::index::Finder;
 use crate::pipeline::BuildError;
 use crate::pipeline::ProjectCache;
@@ -83,11 +83,11 @@ pub fn image(
 }
 
 /// Returns the image, or the index of several, which names what it is based on as each image does.
-fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) -> Artifact {
+fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) -> OciArtifact {
     match images {
-        [only] => Artifact::from(&only.image),
+        [only] => OciArtifact::from(&only.image),
         several => {
-            let images: Vec<Image> = several.iter().map(|built| built.image.clone()).collect();
+            let images: Vec<OciImage> = several.iter().map(|built| built.image.clone()).collect();
             let mut annotations = manifest::base_annotations(base.name.as_deref(), base.digest);
             annotations.extend(settings.annotations.clone());
             index::index(&images, &annotations)
@@ -133,7 +133,7 @@ fn plans<'a>(
     settings: &ImageSettings,
     project: &'a LockedProject,
     target: &ImageTarget,
-    files: &[ArtifactFile],
+    files: &[ImageFile],
     finder: &Finder,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::archive::output::Finished;
-use crate::image::file::{ArtifactFile, Form};
-use crate::image::layout::Prepared;
-use crate::image::{Artifact, docker_archive, layout, oci_archive};
+use crate::archive::output::FinishedFile;
+use crate::image::file::{ImageFile, ImageFormat};
+use crate::image::layout::PreparedLayout;
+use crate::image::{OciArtifact, docker_archive, layout, oci_archive};
 use crate::pipeline::BuildError;
 use crate::pipeline::documents;
 use crate::pipeline::image::base::Bases;
@@ -17,21 +17,21 @@ use crate::settings::ImageSettings;
 
 /// A complete output that waits to be put at its place.
 enum Complete {
-    Folder(Prepared),
-    File(Finished),
+    Folder(PreparedLayout),
+    File(FinishedFile),
 }
 
 /// Returns where the image goes: where the user says, or into an archive in `dist`, unless it is pushed.
 ///
 /// # Errors
 /// Two outputs have one place.
-pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ArtifactFile>, BuildError> {
+pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
     let mut places = settings.outputs.clone();
     if places.is_empty() && !settings.push {
         let member = project.member(&settings.common);
         let name = || member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
         let path = settings.common.default_output(name, "tar");
-        places.push(ArtifactFile { form: Form::OciArchive, path, choice: None });
+        places.push(ImageFile { form: ImageFormat::OciArchive, path, choice: None });
     }
     let resolved: Vec<PathBuf> = places.iter().map(|place| resolved(&place.path)).collect();
     for (at, place) in places.iter().enumerate() {
@@ -57,9 +57,9 @@ pub fn resolved(path: &Path) -> PathBuf {
 /// # Errors
 /// A file cannot be written, or a part of the base cannot be had.
 pub fn write(
-    places: &[ArtifactFile],
+    places: &[ImageFile],
     settings: &ImageSettings,
-    artifact: &Artifact,
+    artifact: &OciArtifact,
     (images, documents): (&[PlatformImage], Vec<Attached>),
     bases: &Bases,
 ) -> Result<(Vec<String>, Vec<DocumentReport>), BuildError> {
@@ -73,12 +73,12 @@ pub fn write(
     let reporter = bases.reporter;
     let total: u64 = artifact.leaves().values().map(|blob| blob.size).sum();
     reporter.start(Phase::Write, total.saturating_mul(places.len() as u64));
-    let complete = |place: &ArtifactFile| -> Result<Complete, BuildError> {
+    let complete = |place: &ImageFile| -> Result<Complete, BuildError> {
         let path = &place.path;
         Ok(match place.form {
-            Form::Layout => Complete::Folder(layout::prepare(&artifact, &names, path, reporter)?),
-            Form::OciArchive => Complete::File(oci_archive::prepare(&artifact, &names, path, reporter)?),
-            Form::DockerArchive => {
+            ImageFormat::Layout => Complete::Folder(layout::prepare(&artifact, &names, path, reporter)?),
+            ImageFormat::OciArchive => Complete::File(oci_archive::prepare(&artifact, &names, path, reporter)?),
+            ImageFormat::DockerArchive => {
                 let [only] = images else { return Err(BuildError::DockerArchive(path.clone())) };
                 let mut image = only.image.clone();
                 image.layers.iter_mut().try_for_each(|layer| bases.download(&mut layer.blob))?;
@@ -89,7 +89,7 @@ pub fn write(
     let complete = places.iter().map(complete).collect::<Result<Vec<_>, _>>();
     reporter.finish(Phase::Write);
     let mut beside = Vec::new();
-    for place in places.iter().filter(|place| place.form == Form::DockerArchive) {
+    for place in places.iter().filter(|place| place.form == ImageFormat::DockerArchive) {
         let documents = documents.iter().map(|attached| attached.document.clone()).collect();
         beside.push(documents::beside(documents, &place.path)?);
     }
@@ -110,7 +110,7 @@ pub fn write(
     Ok((places.iter().map(ToString::to_string).collect(), reports))
 }
 
-fn download(artifact: &mut Artifact, bases: &Bases) -> Result<(), BuildError> {
+fn download(artifact: &mut OciArtifact, bases: &Bases) -> Result<(), BuildError> {
     artifact.blobs.iter_mut().try_for_each(|blob| bases.download(blob))?;
     artifact.children.iter_mut().try_for_each(|child| download(child, bases))
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::audit::handler::Root;
 use crate::audit::libraries::{System, SystemKind};
 use crate::cache::Cache;
-use crate::image::config::Settings;
-use crate::image::{Base, Image, Layer, Python, manifest, users};
+use crate::image::config::ConfigOverrides;
+use crate::image::{Base, BasePython, Layer, OciImage, manifest, users};
 use crate::pipeline::BuildError;
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::image::base::Bases;
@@ -24,7 +24,7 @@ use crate::pipeline::wheels::Obtained;
 use crate::platform::{Glibc, ImageTarget, LambdaProfile};
 use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
 use crate::settings::ImageSettings;
-use crate::tree::{Access, Entry, FileTree, TreePath};
+use crate::tree::{FileAccess, FileTree, TreeEntry, TreePath};
 
 /// What the image for one platform is made of.
 pub struct Parts<'a> {
@@ -37,7 +37,7 @@ pub struct Parts<'a> {
     /// What finds out more about the base.
     pub bases: &'a Bases<'a>,
     /// The base's interpreter; an empty base has none.
-    pub python: Option<&'a Python>,
+    pub python: Option<&'a BasePython>,
     /// The plan.
     pub plan: &'a Plan<'a>,
     /// The wheels.
@@ -49,11 +49,11 @@ pub struct Parts<'a> {
 /// An image for one platform, and how it came about.
 pub struct PlatformImage {
     /// The image.
-    pub image: Image,
+    pub image: OciImage,
     /// What pybundle laid over the base, the lowest first.
     pub layers: Vec<Made>,
     /// How a container starts.
-    pub configuration: Settings,
+    pub configuration: ConfigOverrides,
     /// The number of bytes that were laid over the base, uncompressed.
     pub uncompressed_size: u64,
     /// The number of bytes of each distribution, uncompressed, in the order of the dependencies, then of local projects.
@@ -134,11 +134,11 @@ impl Parts<'_> {
     /// Returns what a plan's application lays over the base, its bytecode among it, at its places.
     fn application(&self, plan: &Plan, compiled: &Installed, ground: &Ground) -> Result<Own, BuildError> {
         let application = &plan.application;
-        let place = |(path, entry): &(TreePath, Entry)| {
+        let place = |(path, entry): &(TreePath, TreeEntry)| {
             Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
         };
         let files = bytecode::beside(&application.files, compiled).map(place);
-        let place = |(path, access): &(String, Access)| match path.as_str() {
+        let place = |(path, access): &(String, FileAccess)| match path.as_str() {
             "" => Ok((TreePath::new(&self.target.application)?, *access)),
             path => Ok((TreePath::below(&self.target.application, path)?, *access)),
         };

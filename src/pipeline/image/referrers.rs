@@ -3,7 +3,7 @@
 use oci_spec::image::MediaType;
 
 use crate::digest::Sha256;
-use crate::image::{Artifact, Base, Blob, referrer};
+use crate::image::{Base, Blob, OciArtifact, referrer};
 use crate::pipeline::BuildError;
 use crate::pipeline::documents::{Document, Sources, parameters};
 use crate::pipeline::image::chosen::Chosen;
@@ -42,7 +42,7 @@ pub fn attach(
     chosen: &Chosen,
     plans: &[Plan],
     wheels: &[Obtained],
-    artifact: &mut Artifact,
+    artifact: &mut OciArtifact,
 ) -> Result<Vec<Attached>, BuildError> {
     let mut attached = Vec::new();
     let images = match artifact.children.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::image::Artifact;
+use crate::image::OciArtifact;
 use crate::image::config::Entrypoint;
 use crate::lock::SelectedSource;
 use crate::pipeline::image::chosen::Chosen;
@@ -27,7 +27,7 @@ pub struct Outcome<'a> {
     /// The image of each platform.
     pub images: &'a [PlatformImage],
     /// The image, or their index.
-    pub artifact: &'a Artifact,
+    pub artifact: &'a OciArtifact,
 }
 
 impl Outcome<'_> {

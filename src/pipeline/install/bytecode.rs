@@ -17,7 +17,7 @@ use crate::pipeline::install::derived;
 use crate::platform::PythonVersion;
 use crate::report::BytecodeReport;
 use crate::settings::{Environment, Settings};
-use crate::tree::{Access, Content, Entry, Origin, TreePath};
+use crate::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
 use crate::wheel::{DerivedFile, SchemePart, Wheel};
 
 /// How many sources are compiled side by side before they are packed in their order: so much is kept in memory.
@@ -37,7 +37,7 @@ pub struct Bytecode<'a> {
 /// A source: its path below site-packages, where its bytes lie, and their digest.
 struct Source<'a> {
     path: &'a str,
-    content: Content,
+    content: FileContent,
     sha256: Sha256,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Bytecode<'a> {
             files.filter_map(|(position, file)| Some((compiler.place(&file.path)?, position))).collect();
         let sources = positions.iter().map(|(place, position)| {
             let file = &wheel.inventory.files[*position];
-            let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+            let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
             (place.clone(), Source { path: &file.path, content, sha256: file.extent.sha256 })
         });
         let sources: Vec<_> = sources.collect();
@@ -95,7 +95,7 @@ impl<'a> Bytecode<'a> {
     ///
     /// # Errors
     /// The interpreter fails, or a file cannot be read.
-    pub fn of_application(&self, files: &[(TreePath, Entry)]) -> Result<Vec<(TreePath, Entry)>, BuildError> {
+    pub fn of_application(&self, files: &[(TreePath, TreeEntry)]) -> Result<Vec<(TreePath, TreeEntry)>, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(Vec::new()) };
         let mut digests = format!("{}\n", key.hex());
         let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
@@ -110,11 +110,11 @@ impl<'a> Bytecode<'a> {
         let sources: Vec<_> = sources.into_iter().collect();
         let packed = self.packed(compiler, Sha256::of(digests.as_bytes()), &sources, "the application")?;
         let entry = |(place, packed): (String, DerivedFile)| {
-            let content = Content::Archived { archive: packed.archive, extent: packed.extent };
+            let content = FileContent::Archived { archive: packed.archive, extent: packed.extent };
             // Whoever may not read a source shall not read what was made of it.
-            let Access { mode, owner } = access.get(&place).copied().unwrap_or(Access::FILE);
-            let access = Access { mode: mode.without_execution(), owner };
-            Ok((TreePath::new(&place)?, Entry { access, content, origin: Origin::Application }))
+            let FileAccess { mode, owner } = access.get(&place).copied().unwrap_or(FileAccess::FILE);
+            let access = FileAccess { mode: mode.without_execution(), owner };
+            Ok((TreePath::new(&place)?, TreeEntry { access, content, origin: FileOrigin::Application }))
         };
         packed.into_iter().map(entry).collect()
     }
@@ -145,7 +145,7 @@ impl<'a> Bytecode<'a> {
     }
 
     /// Reports the bytecode of wheels and of the application, if it was wanted.
-    pub fn report(&self, wheels: &Contents, application: &[(TreePath, Entry)]) -> Option<BytecodeReport> {
+    pub fn report(&self, wheels: &Contents, application: &[(TreePath, TreeEntry)]) -> Option<BytecodeReport> {
         let interpreter = self.compiler.as_ref().map(|compiler| &compiler.interpreter);
         let of_wheels = wheels.dependencies.iter().chain(&wheels.projects).flat_map(|wheel| &wheel.changes.bytecode);
         let sizes = of_wheels.map(|(_, packed)| packed.extent.size);
@@ -162,9 +162,9 @@ impl<'a> Bytecode<'a> {
 
 /// Returns the application's files, and their bytecode in the place of any that is among them.
 pub fn beside<'a>(
-    files: &'a [(TreePath, Entry)],
-    bytecode: &'a [(TreePath, Entry)],
-) -> impl Iterator<Item = &'a (TreePath, Entry)> {
+    files: &'a [(TreePath, TreeEntry)],
+    bytecode: &'a [(TreePath, TreeEntry)],
+) -> impl Iterator<Item = &'a (TreePath, TreeEntry)> {
     let places: HashSet<&TreePath> = bytecode.iter().map(|(path, _)| path).collect();
     files.iter().filter(move |(path, _)| !places.contains(path)).chain(bytecode)
 }

@@ -15,8 +15,8 @@ use crate::pipeline::wheels::Obtained;
 use crate::platform::Scheme;
 use crate::report::{Savings, SlimmedReport, TrimReport};
 use crate::settings::ContentSettings;
-use crate::tree::Content;
-use crate::tree::{Entry, TreePath};
+use crate::tree::FileContent;
+use crate::tree::{TreeEntry, TreePath};
 use crate::trim::{self, SlimRule, strip};
 use crate::wheel;
 use crate::wheel::{InstallChanges, SchemePart, Wheel, WheelFile};
@@ -198,7 +198,7 @@ fn may_be_compiled(file: &WheelFile) -> bool {
 }
 
 fn content(wheel: &Wheel, file: &WheelFile) -> Result<Vec<u8>, BuildError> {
-    let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+    let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
     let unreadable = |source| BuildError::Read { path: wheel.archive.join(&file.path), source };
     content.read(file.extent.size).map_err(unreadable)
 }
@@ -208,7 +208,7 @@ pub fn install_all(
     wheels: &[Adapted],
     scheme: &Scheme,
     interpreter: &str,
-) -> Result<Vec<Vec<(TreePath, Entry)>>, BuildError> {
+) -> Result<Vec<Vec<(TreePath, TreeEntry)>>, BuildError> {
     let install = |adapted: &Adapted| wheel::install(&adapted.wheel, &adapted.changes, scheme, interpreter);
     Ok(wheels.par_iter().map(install).collect::<Result<_, _>>()?)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::archive::output::Finished;
+use crate::archive::output::FinishedFile;
 use crate::archive::zip;
 use crate::audit::handler::{Handler, Root};
 use crate::audit::libraries::{System, SystemKind};
@@ -26,7 +26,7 @@ use crate::platform::{LambdaProfile, Profile, Scheme, TargetPlatform, default_ru
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
-use crate::tree::{Entry, TreePath};
+use crate::tree::{TreeEntry, TreePath};
 
 /// The project, its runtime, and why it is this runtime.
 struct Function {
@@ -217,7 +217,7 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
 fn fill_package<'a>(
     profile: &LambdaProfile,
     contents: &Contents,
-    application: impl Iterator<Item = &'a (TreePath, Entry)>,
+    application: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
@@ -247,7 +247,7 @@ fn write(
     package: &DeploymentPackage,
     outputs: &[(ArtifactKind, PathBuf)],
     reporter: &dyn Reporter,
-) -> Result<Vec<(ArtifactKind, Finished)>, BuildError> {
+) -> Result<Vec<(ArtifactKind, FinishedFile)>, BuildError> {
     let total = package.trees().flat_map(|(_, tree)| tree.iter()).map(|(_, entry)| entry.content.stored_size()).sum();
     reporter.start(Phase::Write, total);
     let finished = package.trees().zip(outputs).map(|((kind, tree), (_, path))| {
@@ -259,7 +259,7 @@ fn write(
     finished
 }
 
-fn warn_of_direct_upload(finished: &[(ArtifactKind, Finished)], limit: u64, reporter: &dyn Reporter) {
+fn warn_of_direct_upload(finished: &[(ArtifactKind, FinishedFile)], limit: u64, reporter: &dyn Reporter) {
     for (kind, finished) in finished.iter().filter(|(_, finished)| finished.size > limit) {
         let what = match kind {
             ArtifactKind::Function => "the function's zip",
@@ -274,7 +274,7 @@ fn warn_of_direct_upload(finished: &[(ArtifactKind, Finished)], limit: u64, repo
 
 /// Puts the artifacts at their places, now that all of them are complete.
 fn persist(
-    finished: Vec<(ArtifactKind, Finished)>,
+    finished: Vec<(ArtifactKind, FinishedFile)>,
     package: &DeploymentPackage,
 ) -> Result<Vec<crate::report::ArtifactReport>, BuildError> {
     let artifacts = finished.into_iter().zip(package.trees());

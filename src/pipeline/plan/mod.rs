@@ -20,7 +20,7 @@ use crate::project::application::{self, Application, Excludes};
 use crate::project::workspace::Workspace;
 use crate::report::{ExcludedReport, Reporter, Silent};
 use crate::settings::Settings;
-use crate::tree::{Content, Origin};
+use crate::tree::{FileContent, FileOrigin};
 
 /// What is to be built for one target.
 pub struct Plan<'a> {
@@ -118,9 +118,9 @@ impl<'a> Plan<'a> {
     /// It is not there.
     pub fn check_handler(&self, handler: &Handler, roots: &[Root], reporter: &dyn Reporter) -> Result<(), BuildError> {
         let own: Vec<_> = self.projects().map(|(selected, _)| &selected.name).collect();
-        let is_own = |origin: &Origin| match origin {
-            Origin::Application => true,
-            Origin::Distribution(distribution) => own.contains(&&distribution.name),
+        let is_own = |origin: &FileOrigin| match origin {
+            FileOrigin::Application => true,
+            FileOrigin::Distribution(distribution) => own.contains(&&distribution.name),
         };
         let found = handler::check(handler, roots, self.target.python, is_own)?;
         if let Some(doubt) = found.doubt {
@@ -133,8 +133,8 @@ impl<'a> Plan<'a> {
     pub fn leave_out(&mut self, outputs: impl Iterator<Item = PathBuf>) {
         let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
         // An output may be a folder.
-        let is_output = |content: &Content| match content {
-            Content::File { path, .. } => outputs.iter().any(|output| path.starts_with(output)),
+        let is_output = |content: &FileContent| match content {
+            FileContent::File { path, .. } => outputs.iter().any(|output| path.starts_with(output)),
             _ => false,
         };
         self.application.files.retain(|(_, entry)| !is_output(&entry.content));

@@ -9,7 +9,7 @@ use crate::audit::elf::{self, Elf, MalformedElf};
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
-use crate::tree::Content;
+use crate::tree::FileContent;
 use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
 
 /// The version of what is kept of a wheel: raised when more is read of compiled files, or in another way.
@@ -35,7 +35,7 @@ pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<Compiled>, BuildErro
         return Ok(noted);
     }
     let read = |(position, file): (usize, &WheelFile)| {
-        let content = Content::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+        let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
         Ok(of_content(&content)?.map(|elf| (position, elf)))
     };
     let files = wheel.inventory.files.par_iter().enumerate().filter(|(_, file)| !is_source(&file.path));
@@ -50,7 +50,7 @@ pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<Compiled>, BuildErro
 ///
 /// # Errors
 /// It cannot be read.
-pub fn of_content(content: &Content) -> io::Result<Option<Result<Elf, MalformedElf>>> {
+pub fn of_content(content: &FileContent) -> io::Result<Option<Result<Elf, MalformedElf>>> {
     if content.size() < elf::MAGIC.len() as u64 {
         return Ok(None);
     }

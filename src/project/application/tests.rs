@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use serde_json::json;
 
 use super::*;
-use crate::tree::{Access, Content, Owner};
+use crate::tree::{FileAccess, FileContent, FileOwner};
 
 /// Makes a folder with files of these paths, each with its own path as content; folders end in a slash.
 fn folder(paths: &[&str]) -> tempfile::TempDir {
@@ -207,7 +207,7 @@ fn links_are_written_as_what_they_lead_to() {
     symlink("../libs/shared", folder.path().join("p/linked")).unwrap();
     let application = collect_in(folder.path(), "p", &[], &[]).unwrap();
     assert_eq!(paths(&application), ["app/a.py", "app/data.json", "app/shared/s.py", "linked/s.py"]);
-    let Content::File { path, size } = &application.files[1].1.content else { panic!("it is a file") };
+    let FileContent::File { path, size } = &application.files[1].1.content else { panic!("it is a file") };
     assert_eq!(*path, fs::canonicalize(folder.path().join("p/data.json")).unwrap());
     assert_eq!(*size, fs::metadata(path).unwrap().len());
 }
@@ -278,8 +278,8 @@ fn only_the_executable_bit_of_the_mode_counts() {
     fs::set_permissions(folder.path().join("app/a.py"), fs::Permissions::from_mode(0o600)).unwrap();
     fs::set_permissions(folder.path().join("app/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
     let application = collect_in(folder.path(), "", &[], &[]).unwrap();
-    let access: Vec<Access> = application.files.iter().map(|(_, entry)| entry.access).collect();
-    assert_eq!(access, [Access::FILE, Access::PROGRAM]);
+    let access: Vec<FileAccess> = application.files.iter().map(|(_, entry)| entry.access).collect();
+    assert_eq!(access, [FileAccess::FILE, FileAccess::PROGRAM]);
 }
 
 /// Collects what these tables of pyproject.toml say.
@@ -307,7 +307,7 @@ fn modes_and_owners_are_those_that_are_stated() {
         ],
     )
     .unwrap();
-    let shown = |files: &[(TreePath, Entry)]| -> Vec<_> {
+    let shown = |files: &[(TreePath, TreeEntry)]| -> Vec<_> {
         files.iter().map(|(path, entry)| format!("{path} {}", entry.access)).collect()
     };
     assert_eq!(
@@ -318,7 +318,7 @@ fn modes_and_owners_are_those_that_are_stated() {
         shown(&application.placed_files),
         ["srv/a.ini 0644 7:7", "srv/sub/b.sh 0755 7:7", "usr/local/bin/run.sh 0755 0:0"]
     );
-    let access = |uid, gid| Access { owner: Owner { uid, gid }, ..Access::FOLDER };
+    let access = |uid, gid| FileAccess { owner: FileOwner { uid, gid }, ..Access::FOLDER };
     let expected = ["etc/app", "etc/app/sub", "etc/app/var"].map(|path| (path.to_owned(), access(1000, 50)));
     assert_eq!(application.folders, expected);
     let expected = ["srv", "srv/sub", "srv/var"].map(|path| (TreePath::new(path).unwrap(), access(7, 7)));
@@ -406,7 +406,8 @@ fn what_is_taken_can_be_told_of_files_that_are_gone() {
         let collected = collect(&root, &root, &named, &excludes).unwrap().files;
         for file in &files {
             let path = root.join(file);
-            let is_this = |entry: &Entry| matches!(&entry.content, Content::File { path: own, .. } if **own == *path);
+            let is_this =
+                |entry: &TreeEntry| matches!(&entry.content, FileContent::File { path: own, .. } if **own == *path);
             let expected = collected.iter().any(|(_, entry)| is_this(entry));
             let takes = || takes(&root, &root, &named, &excludes, &path).unwrap();
             assert_eq!(takes(), expected || includes.contains(file), "{file} of {includes:?}");
