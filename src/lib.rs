@@ -63,7 +63,7 @@
 //! | [`audit`] | whether the handler and what the application imports are in the artifact, and what compiled files need |
 //! | `scaffold` | what a project is, seen from its folder, and the configuration and the workflow that suit it |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
-//! | [`name`], [`digest`], [`redact`], [`retry`], [`allowance`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
+//! | [`name`], [`digest`], [`redact`], [`retry`], [`limited_reader`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //! | [`hints`] | what the user can do about an error, and which name was probably meant |
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
@@ -113,7 +113,6 @@
 // Only the command line writes to the standard streams, through the printer.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod allowance;
 pub mod archive;
 pub(crate) mod artifact;
 pub mod audit;
@@ -129,6 +128,7 @@ pub mod hints;
 pub mod image;
 pub mod index;
 pub mod lambda;
+pub mod limited_reader;
 pub mod lock;
 pub mod marker;
 pub mod name;

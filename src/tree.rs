@@ -75,7 +75,7 @@ impl TreePath {
         &self.0
     }
 
-    /// Returns the folders above the path, the nearest first.
+    /// Returns the directories above the path, the nearest first.
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         let mut rest = self.as_str();
         std::iter::from_fn(move || {
@@ -126,13 +126,13 @@ pub struct Extent {
     /// The SHA-256 of the inflated bytes.
     pub sha256: Sha256,
     /// The form of the bytes.
-    pub form: ExtentFormat,
+    pub format: ExtentFormat,
 }
 
 impl Extent {
     /// Returns whether its fields agree with one another, as they do in whatever was found by reading a wheel.
     pub fn is_coherent(&self) -> bool {
-        match self.form {
+        match self.format {
             ExtentFormat::Stored => self.compressed_size == self.size,
             // A block has a header of three bits at least.
             ExtentFormat::Deflated { final_block, end } => {
@@ -231,7 +231,7 @@ impl FileContent {
                 let mut file = File::open(&**archive)?;
                 file.seek(SeekFrom::Start(extent.offset))?;
                 let compressed = file.take(extent.compressed_size);
-                match extent.form {
+                match extent.format {
                     ExtentFormat::Stored => Box::new(compressed),
                     ExtentFormat::Deflated { .. } => Box::new(DeflateDecoder::new(compressed)),
                 }
@@ -341,8 +341,8 @@ pub enum InsertError {
     /// One file wants to be somebody's, or to have permissions, that it is not to have by another.
     #[error("{0}, with different modes or owners")]
     Access(Collision),
-    /// A path is a file of one origin and a folder of another.
-    #[error("{} and {} cannot be bundled together: `{}` is a file in one and a folder in the other", .0.first, .0.second, .0.path)]
+    /// A path is a file of one origin and a directory of another.
+    #[error("{} and {} cannot be bundled together: `{}` is a file in one and a directory in the other", .0.first, .0.second, .0.path)]
     Kind(Collision),
     /// A file had to be read to compare it, and could not be.
     #[error("cannot read {}", .0.display())]
@@ -353,9 +353,9 @@ pub enum InsertError {
 #[derive(Debug, Clone, Default)]
 pub struct FileTree {
     entries: BTreeMap<TreePath, TreeEntry>,
-    /// Every folder that has a file below it, or is there by itself, with the origin that needed it first.
-    folders: HashMap<Box<str>, FileOrigin>,
-    /// The folders of which it is said whose they are; the others are [`FileAccess::FOLDER`].
+    /// Every directory that has a file below it, or is there by itself, with the origin that needed it first.
+    directories: HashMap<Box<str>, FileOrigin>,
+    /// The directories of which it is said whose they are; the others are [`FileAccess::DIRECTORY`].
     stated: BTreeMap<TreePath, FileAccess>,
 }
 
@@ -369,14 +369,14 @@ impl FileTree {
     /// executable if either is.
     ///
     /// # Errors
-    /// The path is taken by other bytes, or by a folder, or one of its folders is a file; or the same bytes are there
+    /// The path is taken by other bytes, or by a directory, or one of its directories is a file; or the same bytes are there
     /// with another mode or owner, and one of the two is not usual.
     pub fn insert(&mut self, path: TreePath, entry: TreeEntry) -> Result<(), InsertError> {
-        if let Some(first) = self.folders.get(path.as_str()) {
+        if let Some(first) = self.directories.get(path.as_str()) {
             let (first, second) = (first.clone(), entry.origin);
             return Err(InsertError::Kind(Collision { path, first, second }));
         }
-        self.need_folders_above(&path, &entry.origin)?;
+        self.need_directories_above(&path, &entry.origin)?;
         match self.entries.entry(path) {
             btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(entry);
@@ -398,43 +398,48 @@ impl FileTree {
         Ok(())
     }
 
-    /// Adds a folder, which stays even if nothing is in it, or says whose a folder is that is there.
+    /// Adds a directory, which stays even if nothing is in it, or says whose a directory is that is there.
     ///
     /// # Errors
     /// The path, or one above it, is a file.
-    pub fn insert_folder(&mut self, path: TreePath, access: FileAccess, origin: FileOrigin) -> Result<(), InsertError> {
+    pub fn insert_directory(
+        &mut self,
+        path: TreePath,
+        access: FileAccess,
+        origin: FileOrigin,
+    ) -> Result<(), InsertError> {
         if let Some(taken) = self.entries.get(&path) {
             let first = taken.origin.clone();
             return Err(InsertError::Kind(Collision { path, first, second: origin }));
         }
-        self.need_folders_above(&path, &origin)?;
-        self.folders.entry(path.as_str().into()).or_insert(origin);
+        self.need_directories_above(&path, &origin)?;
+        self.directories.entry(path.as_str().into()).or_insert(origin);
         self.stated.insert(path, access);
         Ok(())
     }
 
-    fn need_folders_above(&mut self, path: &TreePath, origin: &FileOrigin) -> Result<(), InsertError> {
+    fn need_directories_above(&mut self, path: &TreePath, origin: &FileOrigin) -> Result<(), InsertError> {
         for parent in path.parents() {
-            if self.folders.contains_key(parent) {
+            if self.directories.contains_key(parent) {
                 break;
             }
             if let Some((path, taken)) = self.entries.get_key_value(parent) {
                 let (path, first) = (path.clone(), taken.origin.clone());
                 return Err(InsertError::Kind(Collision { path, first, second: origin.clone() }));
             }
-            self.folders.insert(parent.into(), origin.clone());
+            self.directories.insert(parent.into(), origin.clone());
         }
         Ok(())
     }
 
-    /// Returns the folders that are there by themselves, or of which it is said whose they are, in their order.
-    pub fn folders(&self) -> btree_map::Iter<'_, TreePath, FileAccess> {
+    /// Returns the directories that are there by themselves, or of which it is said whose they are, in their order.
+    pub fn directories(&self) -> btree_map::Iter<'_, TreePath, FileAccess> {
         self.stated.iter()
     }
 
-    /// Returns whose a folder is.
-    pub fn folder_access(&self, path: &str) -> FileAccess {
-        self.stated.get(path).copied().unwrap_or(FileAccess::FOLDER)
+    /// Returns whose a directory is.
+    pub fn directory_access(&self, path: &str) -> FileAccess {
+        self.stated.get(path).copied().unwrap_or(FileAccess::DIRECTORY)
     }
 
     /// Returns the entry at a path.
@@ -442,9 +447,9 @@ impl FileTree {
         self.entries.get(path)
     }
 
-    /// Returns whether a path is a folder: one that has a file below it, or was added.
-    pub fn is_folder(&self, path: &str) -> bool {
-        self.folders.contains_key(path)
+    /// Returns whether a path is a directory: one that has a file below it, or was added.
+    pub fn is_directory(&self, path: &str) -> bool {
+        self.directories.contains_key(path)
     }
 
     /// Returns the entries whose paths begin with a text, in their order.

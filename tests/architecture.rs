@@ -14,10 +14,10 @@ mod words;
 /// The picture of the house: each room and what it imports. It imports only rooms of earlier lines, so there is no cycle.
 const ROOMS: &[(&str, &[&str])] = &[
     ("hints", &[]),
-    ("allowance", &[]),
+    ("limited_reader", &[]),
     ("name", &[]),
     ("redact", &[]),
-    ("sdist", &["allowance", "name"]),
+    ("sdist", &["limited_reader", "name"]),
     ("report", &["hints", "redact"]),
     ("retry", &[]),
     ("digest", &[]),
@@ -55,8 +55,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("archive", &["hints", "digest", "report", "tree"]),
     ("lambda", &["hints", "name", "report", "platform", "tree"]),
-    ("image", &["hints", "allowance", "archive", "digest", "name", "report", "platform", "tree"]),
-    ("contents", &["hints", "allowance", "archive", "digest", "image", "name", "tree", "wheel"]),
+    ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "tree"]),
+    ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
     ("registry", &["hints", "digest", "image", "report", "retry"]),
     ("sbom", &["digest", "image", "name", "project"]),
     ("settings", &["audit", "image", "index", "lock", "project", "registry", "sbom", "platform", "trim"]),

@@ -1,9 +1,10 @@
-//! Deflating what no wheel has deflated before.
+//! Deflates what no wheel has deflated: the application's files, and files that pybundle generates.
 //!
 //! The bytes are part of every artifact's digest, so one compressor, pinned to one version, is used on every host:
-//! miniz_oxide, whose output depends on no processor feature, where faster ones hash by what the processor offers.
+//! miniz_oxide, whose output does not depend on the processor. Faster compressors choose their hash function by the
+//! processor's features.
 //!
-//! Specification: [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951).
+//! Specifications: [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951), [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952).
 
 use std::io::{self, Read, Write};
 
@@ -11,27 +12,40 @@ use miniz_oxide::deflate::core::{
     CompressorOxide, TDEFLFlush, TDEFLStatus, compress_to_output, create_comp_flags_from_zip_params,
 };
 
-/// The compression level, of 0 to 10. Part of the format: another level gives other bytes.
+/// The compression level, from 0 to 10. Part of the format: another level gives other bytes.
 const LEVEL: i32 = 6;
 
-/// A negative window asks for a raw stream, with no zlib header around it.
+/// A negative window size selects a raw stream without a zlib header.
 const RAW_WINDOW_BITS: i32 = -15;
 
-/// How much is read at a time. The output does not depend on it.
+/// The header of a gzip member: deflate, no flags and so no name, no time, no hint at the compressor, and an unknown
+/// operating system (RFC 1952, section 2.3).
+pub(super) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// How much is read at a time, in bytes. The output does not depend on it.
 const CHUNK: usize = 64 * 1024;
 
-/// What a stream was before it was deflated, and how long it became.
+/// The sizes of a deflated stream, and the CRC-32 of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deflated {
-    /// The CRC-32 of the bytes that were read.
-    pub crc32: u32,
-    /// The number of bytes that were read.
-    pub size: u64,
-    /// The number of bytes that were written.
-    pub compressed_size: u64,
+    pub(crate) crc32: u32,
+    pub(crate) size: u64,
+    pub(crate) compressed_size: u64,
 }
 
-/// Deflates everything that `source` yields into `output`, with buffers of a fixed size.
+/// Compresses everything that `source` yields into one gzip member.
+///
+/// # Errors
+/// Reading or writing fails.
+pub(crate) fn gzip(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
+    output.write_all(&GZIP_HEADER)?;
+    let deflated = deflate(source, output)?;
+    output.write_all(&deflated.crc32.to_le_bytes())?;
+    // The size modulo 2³² (RFC 1952, section 2.3.1).
+    output.write_all(&(deflated.size as u32).to_le_bytes())
+}
+
+/// Deflates everything that `source` yields, with buffers of a fixed size.
 ///
 /// # Errors
 /// Reading or writing fails.
@@ -46,7 +60,7 @@ pub fn deflate(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<Defl
     }
 }
 
-/// Deflates one stream, piece by piece. Its bytes do not depend on where the pieces begin.
+/// Deflates one stream, piece by piece. The output does not depend on how the input is divided.
 pub struct Deflater {
     compressor: CompressorOxide,
     crc32: crc32fast::Hasher,
@@ -55,37 +69,32 @@ pub struct Deflater {
 }
 
 impl Deflater {
-    /// Begins a stream.
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW_BITS, 0);
         let compressor = CompressorOxide::new(flags);
         Self { compressor, crc32: crc32fast::Hasher::new(), size: 0, compressed_size: 0 }
     }
 
-    /// Adds bytes.
-    ///
     /// # Errors
     /// Writing fails.
-    pub fn push(&mut self, bytes: &[u8], output: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn push(&mut self, bytes: &[u8], output: &mut dyn Write) -> io::Result<()> {
         self.crc32.update(bytes);
         self.size += bytes.len() as u64;
         self.compress(bytes, TDEFLFlush::None, output)
     }
 
-    /// Ends the stream.
-    ///
     /// # Errors
     /// Writing fails.
-    pub fn finish(self, output: &mut dyn Write) -> io::Result<Deflated> {
+    pub(crate) fn finish(self, output: &mut dyn Write) -> io::Result<Deflated> {
         self.end(TDEFLFlush::Finish, output)
     }
 
-    /// Ends the stream with an empty stored block in place of a last one: it ends with a byte, and another stream can
-    /// follow.
+    /// Ends the stream with an empty stored block instead of a final block, so that it ends at a byte boundary and
+    /// another stream can follow.
     ///
     /// # Errors
     /// Writing fails.
-    pub fn finish_open(self, output: &mut dyn Write) -> io::Result<Deflated> {
+    pub(crate) fn finish_open(self, output: &mut dyn Write) -> io::Result<Deflated> {
         self.end(TDEFLFlush::Sync, output)
     }
 
@@ -103,7 +112,7 @@ impl Deflater {
         match (status, failure) {
             (_, Some(error)) => Err(error),
             (TDEFLStatus::Done | TDEFLStatus::Okay, None) => Ok(()),
-            (status, None) => Err(io::Error::other(format!("the compressor stopped: {status:?}"))),
+            (status, None) => Err(io::Error::other(format!("the compressor failed: {status:?}"))),
         }
     }
 }
@@ -123,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_deflated_inflates_again() {
+    fn deflated_bytes_inflate_again() {
         for length in [0, 1, CHUNK - 1, CHUNK, 3 * CHUNK + 17] {
             let original = sample(length);
             let mut compressed = Vec::new();
@@ -138,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_stream_ends_with_a_byte_and_another_follows() {
+    fn an_open_stream_ends_at_a_byte_and_another_can_follow() {
         let original = sample(3 * CHUNK + 17);
         let mut compressed = Vec::new();
         for piece in original.chunks(CHUNK + 1) {
@@ -152,7 +161,7 @@ mod tests {
         assert!(miniz_oxide::inflate::decompress_to_vec(&compressed).unwrap() == original);
     }
 
-    /// Fails when the compressor's output changes: every golden digest changes with it, and the changelog says so.
+    /// Fails when the compressor's output changes: then every golden digest changes, and the changelog must say so.
     #[test]
     fn the_bytes_are_pinned() {
         let mut compressed = Vec::new();
@@ -160,7 +169,7 @@ mod tests {
         assert_eq!(Sha256::of(&compressed).hex(), "5328a83eb901b037e85c0a6126327a9f4f724d4ee837cb46c7fe875cd8f94f03");
     }
 
-    /// A source may hand out its bytes in any portions.
+    /// A source may return its bytes in portions of any size.
     #[test]
     fn the_bytes_do_not_depend_on_how_they_are_read() {
         struct Dribble<'a>(&'a [u8]);

@@ -1,6 +1,6 @@
 //! Layers: a tree as a tar archive, spliced into one gzip member or compressed with zstd.
 //!
-//! Members are in the order of their paths' bytes, each folder once, before what is in it. The bytes of a layer depend
+//! Members are ordered by the bytes of their paths, each directory once, before its content. The bytes of a layer depend
 //! on its tree alone.
 //!
 //! Specification: [OCI image layer filesystem changeset](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md).
@@ -13,53 +13,54 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::ArchiveError;
-use super::archives::OpenWheels;
+use super::open_wheels::OpenWheels;
 use super::splice::Splicer;
-use super::tar::{self, TarMember};
+use super::tar::{self, TarFormat, TarMember};
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath};
 
-mod plain;
 #[cfg(test)]
 mod tests;
+mod uncompressed;
 
-use plain::UncompressedWriter;
+use uncompressed::UncompressedWriter;
 
-/// The level of zstd. Part of the format: another level gives other bytes.
+/// The zstd level. Part of the format: another level gives other bytes.
 const ZSTD_LEVEL: i32 = 3;
 
-/// How much is read at a time where nothing is spliced.
+/// How much is read at a time where nothing is spliced, in bytes.
 const PORTION: usize = 256 * 1024;
 
-/// What a layer holds. Its bytes depend on nothing else.
+/// The files and links of a layer. Its bytes depend on nothing else.
 #[derive(Debug, Clone, Default)]
 pub struct LayerTree {
-    /// The files, by their paths from the root of the file system.
+    /// The files and directories. Paths are relative to the root of the file system.
     pub files: FileTree,
-    /// The symbolic links, with what they point at. No path is also a file's.
+    /// The targets of symbolic links by their paths, none of which is also in [`LayerTree::files`].
     pub links: BTreeMap<TreePath, String>,
 }
 
-/// Writes a layer as one gzip member, spliced from what the wheels have compressed. Nothing is inflated.
+/// Writes a layer as one gzip member, spliced from the deflate streams of the wheels. Nothing is inflated.
 ///
 /// # Errors
 /// The output cannot be written, a file cannot be read, a file of the project changes meanwhile, or a link has the path
-/// of something else.
+/// of a file or directory.
 pub fn gzip(tree: &LayerTree, output: &mut dyn Write) -> Result<(), ArchiveError> {
     LayerWriter::new(Some(Splicer::new(output)), None).write(tree)
 }
 
-/// Writes a layer as one gzip member, and its uncompressed bytes, a tar archive, to `tar`.
+/// Writes a layer as one gzip member, and the uncompressed tar archive to `tar`.
 ///
 /// # Errors
-/// As [`gzip`]; and the bytes of a wheel are not those that were verified.
+/// As [`gzip`], or a wheel has changed since it was verified.
 pub fn gzip_and_tar(tree: &LayerTree, output: &mut dyn Write, tar: &mut dyn Write) -> Result<(), ArchiveError> {
     LayerWriter::new(Some(Splicer::new(output)), Some(UncompressedWriter::new(tar))).write(tree)
 }
 
 /// Writes a layer compressed with zstd, and returns its diff ID.
 ///
-/// The frame has a checksum and does not state the size of its content, which no reader of layers asks for.
+/// The frame has a checksum, and omits the size of its content: the tar archive is streamed, and readers of layers do
+/// not need it.
 ///
 /// # Errors
 /// As [`gzip_and_tar`].
@@ -79,21 +80,20 @@ fn encoder<'a, W: Write>(output: W) -> io::Result<zstd::stream::write::Encoder<'
     Ok(encoder)
 }
 
-/// What a member is made of.
+/// The content of a member.
 enum MemberSource<'a> {
     File(&'a TreePath, &'a TreeEntry),
     Link(&'a str),
-    /// A folder that is there whatever is in it.
-    Folder,
+    /// A directory that was added by itself, and may be empty.
+    Directory,
 }
 
-/// Returns the files, links and folders in the order of their paths' bytes; the path of a folder ends in a slash, so
-/// that it comes right before what is in it.
+/// Returns the files, links and explicit directories, ordered by the bytes of their paths. The path of a directory ends
+/// in a slash, so that it comes right before its content.
 fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, MemberSource<'_>)>, ArchiveError> {
     for (path, target) in &tree.links {
-        let is_taken = |path: &str| tree.files.get(path).is_some();
-        let is_below = |parent: &str| is_taken(parent) || tree.links.contains_key(parent);
-        if is_taken(path.as_str()) || tree.files.is_folder(path.as_str()) || path.parents().any(is_below) {
+        let is_taken = tree.files.get(path.as_str()).is_some() || tree.files.is_directory(path.as_str());
+        if is_taken || path.parents().any(|parent| is_file_or_link(tree, parent)) {
             return Err(ArchiveError::LinkPath { path: path.clone() });
         }
         if target.is_empty() || target.contains('\0') {
@@ -102,37 +102,41 @@ fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, MemberSource<'_>)>, Ar
     }
     let files = tree.files.iter().map(|(path, entry)| (path.as_str().into(), MemberSource::File(path, entry)));
     let links = tree.links.iter().map(|(path, target)| (path.as_str().into(), MemberSource::Link(target)));
-    let folders = tree.files.folders().map(|(path, _)| (format!("{path}/").into(), MemberSource::Folder));
-    let mut members: Vec<(Cow<'_, str>, MemberSource)> = files.chain(links).chain(folders).collect();
+    let directories = tree.files.directories().map(|(path, _)| (format!("{path}/").into(), MemberSource::Directory));
+    let mut members: Vec<(Cow<'_, str>, MemberSource)> = files.chain(links).chain(directories).collect();
     members.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(members)
 }
 
-/// Writes a layer in one or both of its forms, in one pass.
+fn is_file_or_link(tree: &LayerTree, path: &str) -> bool {
+    tree.files.get(path).is_some() || tree.links.contains_key(path)
+}
+
+/// Writes a layer compressed, uncompressed or both, in one pass.
 struct LayerWriter<'a> {
     gzip: Option<Splicer<'a>>,
     tar: Option<UncompressedWriter<'a>>,
-    archives: OpenWheels<'a>,
-    /// The header blocks of the present member.
+    wheels: OpenWheels<'a>,
+    /// The header blocks of the current member, kept to reuse the allocation.
     header: Vec<u8>,
 }
 
 impl<'a> LayerWriter<'a> {
     fn new(gzip: Option<Splicer<'a>>, tar: Option<UncompressedWriter<'a>>) -> Self {
-        Self { gzip, tar, archives: OpenWheels::default(), header: Vec::new() }
+        Self { gzip, tar, wheels: OpenWheels::default(), header: Vec::new() }
     }
 
     fn write(mut self, tree: &'a LayerTree) -> Result<(), ArchiveError> {
         let mut previous = Cow::Borrowed("");
         for (path, source) in members(tree)? {
-            self.folders(&tree.files, &path, &previous)?;
+            self.directories(&tree.files, &path, &previous)?;
             match source {
-                MemberSource::Folder => {}
+                MemberSource::Directory => {}
                 MemberSource::Link(target) => self.header(&path, TarMember::Link(target))?,
-                MemberSource::File(place, entry) => {
+                MemberSource::File(tree_path, entry) => {
                     let size = entry.content.size();
                     self.header(&path, TarMember::File { access: entry.access, size })?;
-                    self.content(place, &entry.content)?;
+                    self.content(tree_path, &entry.content)?;
                     self.runs(tar::padding(size))?;
                 }
             }
@@ -142,23 +146,23 @@ impl<'a> LayerWriter<'a> {
         self.gzip.map_or(Ok(()), Splicer::finish)
     }
 
-    /// Adds the folders above `path` that are not above `previous`, the path before it. Paths in one folder follow one
-    /// another, so no folder comes twice.
-    fn folders(&mut self, files: &FileTree, path: &str, previous: &str) -> Result<(), ArchiveError> {
+    /// Adds the directories above `path` that are not above `previous`, the path before it. Paths are sorted, so no
+    /// directory is added twice.
+    fn directories(&mut self, files: &FileTree, path: &str, previous: &str) -> Result<(), ArchiveError> {
         for (at, _) in path.match_indices('/') {
-            let is_known = previous.as_bytes().get(..=at) == path.as_bytes().get(..=at);
-            if !is_known {
-                let folder = &path[..at];
-                self.header(folder, TarMember::Folder(files.folder_access(folder)))?;
+            let is_written = previous.as_bytes().get(..=at) == path.as_bytes().get(..=at);
+            if !is_written {
+                let directory = &path[..at];
+                self.header(directory, TarMember::Directory(files.directory_access(directory)))?;
             }
         }
         Ok(())
     }
 
-    fn header(&mut self, path: &str, kind: TarMember<'_>) -> Result<(), ArchiveError> {
+    fn header(&mut self, path: &str, member: TarMember<'_>) -> Result<(), ArchiveError> {
         let mut header = std::mem::take(&mut self.header);
         header.clear();
-        tar::append_header(path, kind, &mut header);
+        tar::append_header(TarFormat::Layer, path, member, &mut header);
         self.runs(&header)?;
         self.header = header;
         Ok(())
@@ -172,7 +176,8 @@ impl<'a> LayerWriter<'a> {
         self.tar.as_mut().map_or(Ok(()), |tar| tar.write(bytes))
     }
 
-    /// Adds the content of a file. What is empty adds nothing, whatever form it has in a wheel.
+    /// Adds the content of a file. An empty entry of a wheel may have a deflate stream of two bytes: it adds nothing, as
+    /// an empty file of the project does.
     fn content(&mut self, entry: &TreePath, content: &'a FileContent) -> Result<(), ArchiveError> {
         match content {
             FileContent::Archived { extent, .. } if extent.size == 0 => Ok(()),
@@ -194,9 +199,9 @@ impl<'a> LayerWriter<'a> {
     fn archived(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
         let failed = |source| ArchiveError::Read { path: archive.to_owned(), entry: entry.clone(), source };
         if !extent.is_coherent() {
-            return Err(failed(plain::damaged()));
+            return Err(failed(uncompressed::damaged()));
         }
-        let file = self.archives.open(archive).map_err(failed)?;
+        let file = self.wheels.open(archive).map_err(failed)?;
         let mut tar = self.tar.as_mut().map(|tar| tar.extent(extent));
         let fill = |portion: &mut [u8], done: u64| {
             file.read_exact_at(portion, extent.offset.saturating_add(done)).map_err(failed)?;
@@ -209,7 +214,7 @@ impl<'a> LayerWriter<'a> {
         tar.map_or(Ok(()), |tar| tar.finish(failed))
     }
 
-    /// Adds a file of the project, which must have the size that its header states.
+    /// Adds a file of the project, which must still have the size in its header.
     fn file(&mut self, entry: &TreePath, path: &Path, size: u64) -> Result<(), ArchiveError> {
         let failed = |source| ArchiveError::Read { path: path.to_owned(), entry: entry.clone(), source };
         let changed = || ArchiveError::Changed { path: path.to_owned() };
@@ -242,7 +247,7 @@ impl<'a> LayerWriter<'a> {
     }
 }
 
-/// Has `length` bytes read in portions.
+/// Calls `fill` with a buffer and an offset until `length` bytes are read.
 fn in_portions(
     length: u64,
     mut fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,

@@ -1,11 +1,11 @@
-//! Writing a [`FileTree`](crate::tree::FileTree) as an archive whose bytes depend on the tree alone: a zip, or a layer.
+//! Writes a [`FileTree`](crate::tree::FileTree) as an archive whose bytes depend on the tree alone: a zip or a layer.
 //!
-//! What a wheel has deflated is copied as it lies. Only what pybundle makes itself (RECORD, launchers) and the files of
-//! the application are deflated here.
+//! Entries of wheels are copied without inflating them. Only files that pybundle generates (RECORD, launchers) and the
+//! application's files are deflated here.
 
-mod archives;
 pub mod deflate;
 pub mod layer;
+mod open_wheels;
 pub mod output;
 pub mod pack;
 mod splice;
@@ -18,52 +18,56 @@ use std::path::PathBuf;
 use crate::hints::Hints;
 use crate::tree::TreePath;
 
-/// Why an archive could not be written.
+/// The modification time of every file in every artifact, in seconds since 1970: 1980-01-01T00:00:00Z. It is the
+/// earliest time that a zip can store (APPNOTE 4.4.6), so that zips, layers and images can all have the same.
+pub(crate) const EPOCH: u64 = 315_532_800;
+
+/// Why an archive cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The output, or the folder it is to be in, cannot be written.
+    /// The output cannot be written, or its directory cannot be created.
     #[error("cannot write {}", .path.display())]
     Write {
         /// The output.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file that belongs into the archive cannot be read.
+    /// The source of an entry cannot be read.
     #[error("cannot read {} for `{entry}`", .path.display())]
     Read {
         /// The file on disk: a wheel, or a file of the project.
         path: PathBuf,
         /// The path in the archive.
         entry: TreePath,
-        /// The system's reason.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file of the project was written to while the archive was.
+    /// A file of the project was changed while the archive was written.
     #[error("{} changed while it was bundled", .path.display())]
     Changed {
         /// The file on disk.
         path: PathBuf,
     },
-    /// Whoever takes the bytes of a layer failed.
+    /// The writer that receives a layer failed.
     #[error("cannot write a layer")]
     Output(#[source] io::Error),
-    /// A symbolic link wants the path of something else.
-    #[error("`{path}` is a symbolic link, and also a file or a folder")]
+    /// A symbolic link has the path of a file or a directory, or is below a file or another link.
+    #[error("`{path}` is a symbolic link, and also a file or a directory")]
     LinkPath {
         /// The path in the layer.
         path: TreePath,
     },
-    /// A symbolic link points at nothing that can be named.
+    /// The target of a symbolic link is empty or has a null byte.
     #[error("`{path}` cannot be a symbolic link to `{}`", .target.escape_debug())]
     LinkTarget {
         /// The path in the layer.
         path: TreePath,
-        /// What the link is to point at.
+        /// The target.
         target: String,
     },
-    /// A path is longer than the format can say.
-    #[error("`{entry}` is longer than the 65,535 bytes that a zip can hold for a name")]
+    /// A path does not fit the zip format (APPNOTE 4.4.10).
+    #[error("`{entry}` is longer than 65,535 bytes, the limit for a path in a zip")]
     NameTooLong {
         /// The path in the archive.
         entry: TreePath,
@@ -73,7 +77,9 @@ pub enum ArchiveError {
 impl Hints for ArchiveError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Changed { .. } => vec!["run pybundle again when nothing writes to the project".to_owned()],
+            Self::Changed { .. } => {
+                vec!["run pybundle again while no other process writes to the project".to_owned()]
+            }
             Self::Write { .. }
             | Self::Read { .. }
             | Self::Output(_)

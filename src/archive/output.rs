@@ -1,6 +1,6 @@
-//! An output file that appears whole or not at all, hashed while it is written.
+//! An output file that appears complete or not at all, hashed while it is written.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use tempfile::NamedTempFile;
 use super::ArchiveError;
 use crate::digest::Sha256;
 
-/// The size of a buffer. Its contents are written, then hashed, while they are still in the processor's cache.
+/// The size of a buffer, in bytes. So few are still in the processor's cache when they are written and then hashed.
 const BUFFER: usize = 512 * 1024;
 
-/// How many buffers are on their way at once; this bounds the memory.
+/// How many buffers are in flight at once; this bounds the memory.
 const BUFFERS: usize = 8;
 
-/// A file that is being written: to a temporary file beside its place, on a thread of its own, and hashed on another.
+/// Writes to a temporary file next to the final path on one thread, and hashes on another.
 ///
-/// A buffer goes round: it is filled here, written by one thread, hashed by the next, and comes back.
+/// Buffers circulate: one is filled here, written by the first thread, hashed by the second, and returned.
 pub struct OutputFile {
     path: PathBuf,
     buffer: Vec<u8>,
@@ -33,25 +33,25 @@ pub struct OutputFile {
 }
 
 impl OutputFile {
-    /// Begins a file at `path`; missing folders above it are made. Nothing is at `path` until [`FinishedFile::persist`].
+    /// Begins a file, and creates missing directories above it. Nothing is at `path` before [`FinishedFile::persist`].
     ///
     /// # Errors
-    /// The folder cannot be made or written to.
-    pub fn create(path: &Path) -> Result<Self, ArchiveError> {
+    /// The directory cannot be created or written to.
+    pub(crate) fn create(path: &Path) -> Result<Self, ArchiveError> {
         let temporary =
             temporary_beside(path).map_err(|source| ArchiveError::Write { path: path.to_owned(), source })?;
         let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
         let (written, to_hash) = sync_channel::<Vec<u8>>(BUFFERS);
         let (hashed, empty) = sync_channel::<Vec<u8>>(BUFFERS);
         for _ in 1..BUFFERS {
-            // The channel holds as many as there are, so this cannot block.
+            // The channel has room for every buffer, so this cannot block.
             let _ = hashed.send(Vec::with_capacity(BUFFER));
         }
         let writer = thread::spawn(move || {
             let mut temporary = temporary;
             for buffer in to_write {
                 temporary.write_all(&buffer)?;
-                // A hasher that is gone has panicked; its thread's result says so.
+                // This fails only if the hasher has panicked, which `join` reports.
                 let _ = written.send(buffer);
             }
             Ok(temporary)
@@ -61,7 +61,7 @@ impl OutputFile {
             for mut buffer in to_hash {
                 hasher.update(&buffer);
                 buffer.clear();
-                // Nobody takes buffers back any more once everything is written.
+                // This fails once everything is written: buffers are no longer needed then.
                 let _ = hashed.send(buffer);
             }
             Sha256(hasher.finalize().into())
@@ -78,15 +78,13 @@ impl OutputFile {
     }
 
     /// Returns the number of bytes written so far.
-    pub fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.written
     }
 
-    /// Adds bytes.
-    ///
     /// # Errors
-    /// Writing failed, now or before.
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), ArchiveError> {
+    /// This write or an earlier one failed.
+    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), ArchiveError> {
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(BUFFER - self.buffer.len()));
             self.buffer.extend_from_slice(now);
@@ -96,12 +94,12 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Adds `length` bytes that `fill` puts straight into the buffer, in portions. `fill` gets the portion and its
-    /// distance from the beginning.
+    /// Adds `length` bytes that `fill` writes directly into the buffer, in portions. `fill` is called with each portion
+    /// and its offset.
     ///
     /// # Errors
     /// Writing failed, or the error of `fill`.
-    pub fn write_with(
+    pub(crate) fn write_with(
         &mut self,
         length: u64,
         mut fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
@@ -118,14 +116,14 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Counts bytes that were put into the buffer, and passes it on when it is full.
+    /// Counts bytes that were added to the buffer, and passes it on when it is full.
     fn advance(&mut self, length: usize) -> Result<(), ArchiveError> {
         self.written += length as u64;
         if self.buffer.len() == BUFFER { self.pass_on() } else { Ok(()) }
     }
 
     fn pass_on(&mut self) -> Result<(), ArchiveError> {
-        // Both channels close early only when the writer stopped at an error, which joining it returns.
+        // The channels close early only if the writer failed; `join` returns its error.
         let passed = match (&self.filled, self.empty.recv()) {
             (Some(filled), Ok(empty)) => filled.send(std::mem::replace(&mut self.buffer, empty)).is_ok(),
             _ => false,
@@ -143,18 +141,18 @@ impl OutputFile {
         Ok((temporary, sha256))
     }
 
-    /// Ends the file. It is complete, but not at its place yet.
+    /// Completes the file, which is still at its temporary path.
     ///
     /// # Errors
     /// Writing failed.
-    pub fn finish(mut self) -> Result<FinishedFile, ArchiveError> {
+    pub(crate) fn finish(mut self) -> Result<FinishedFile, ArchiveError> {
         self.pass_on()?;
         let (temporary, sha256) = self.join()?;
         Ok(FinishedFile { temporary, path: self.path.clone(), sha256, size: self.written })
     }
 }
 
-/// Waits until the temporary file is removed, so that a program that ends on an error leaves nothing behind.
+/// Waits until the temporary file is removed: the process may exit right after an error, before the thread is done.
 impl Drop for OutputFile {
     fn drop(&mut self) {
         self.filled = None;
@@ -164,19 +162,17 @@ impl Drop for OutputFile {
     }
 }
 
-/// A complete file that waits to be put at its place. Dropped, it leaves nothing behind.
+/// A complete file at a temporary path, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct FinishedFile {
     temporary: NamedTempFile,
     path: PathBuf,
-    /// The SHA-256 of the file.
-    pub sha256: Sha256,
-    /// The size of the file, in bytes.
-    pub size: u64,
+    pub(crate) sha256: Sha256,
+    pub(crate) size: u64,
 }
 
 impl FinishedFile {
-    /// Puts the file at its place, in one step, in place of what was there.
+    /// Moves the file to its final path atomically, and replaces a file that is there. Returns the path.
     ///
     /// # Errors
     /// The file cannot be renamed.
@@ -187,38 +183,40 @@ impl FinishedFile {
         }
     }
 
-    /// Returns the complete file, to be read before it is at its place.
-    pub fn as_file(&self) -> &File {
+    #[cfg(test)]
+    pub(super) fn as_file(&self) -> &fs::File {
         self.temporary.as_file()
     }
 }
 
-/// Makes a temporary file in the folder of `path`, so that renaming it stays in one file system.
+/// Creates a temporary file in the directory of `path`, so that it can be renamed within one file system.
 fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder)?;
+    fs::create_dir_all(directory)?;
     tempfile::Builder::new()
         .prefix(".pybundle-")
         .suffix(".tmp")
-        // The umask applies to it, as to any file that a program makes.
+        // Reduced by the umask, as for any new file. tempfile's default is 0600.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+        .tempfile_in(directory)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]
-    fn what_is_written_arrives_in_order_and_is_hashed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("made/on/the/way/file");
+    fn bytes_are_written_in_order_and_hashed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("made/on/the/way/file");
         let bytes: Vec<u8> = (0..3 * BUFFER + 12_345).map(|index| (index % 251) as u8).collect();
         let mut output = OutputFile::create(&path).unwrap();
         output.write(&bytes[..10]).unwrap();
@@ -239,27 +237,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finished_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut output = OutputFile::create(&folder.path().join("file")).unwrap();
+    fn a_file_that_is_not_persisted_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut output = OutputFile::create(&directory.path().join("file")).unwrap();
         output.write(&vec![1; 2 * BUFFER]).unwrap();
         drop(output.finish().unwrap());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_folder_is_not_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = OutputFile::create(folder.path()).err().unwrap();
-        assert_eq!(error.to_string(), format!("cannot write {}", folder.path().display()));
+    fn a_directory_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = OutputFile::create(directory.path()).err().unwrap();
+        assert_eq!(error.to_string(), format!("cannot write {}", directory.path().display()));
     }
 
     /// A full disk ends in an error, not in a panic or a hang, however much follows.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_failing_write_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut output = OutputFile::create(&folder.path().join("file")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut output = OutputFile::create(&directory.path().join("file")).unwrap();
         let full = File::options().write(true).open("/dev/full").unwrap();
         let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
         output.filled = Some(filled);

@@ -1,7 +1,7 @@
-//! Files that pybundle makes of others, deflated once, one after the other: what a cache keeps of them, and what zips and
-//! layers copy from it as they copy from wheels.
+//! Derived files, deflated once and concatenated: the cache keeps such a pack, and zips and layers copy from it as they
+//! copy from wheels.
 //!
-//! A pack has no directory of its own: the extents that [`Packer::add`] returns say where everything is.
+//! A pack has no central directory: the extents that [`Packer::add`] returns are stored apart.
 
 use std::io::{self, Write};
 
@@ -9,28 +9,27 @@ use super::deflate::Deflater;
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::{Extent, ExtentFormat};
 
-/// The block that ends each stream: stored, empty and the last (RFC 1951, section 3.2.4). Where it lies need not be
-/// searched for when the stream is joined to others.
+/// The final block of each stream: stored and empty (RFC 1951, section 3.2.4). Its position is known without inflating
+/// the stream, so that the stream can be joined to others.
 const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 
 /// Writes a pack.
 pub struct Packer<W: Write> {
     output: HashingWriter<W>,
-    /// Where the next file begins.
+    /// The offset of the next file, in bytes.
     offset: u64,
 }
 
 impl<W: Write> Packer<W> {
-    /// Begins a pack.
-    pub fn new(output: W) -> Self {
+    pub(crate) fn new(output: W) -> Self {
         Self { output: HashingWriter::new(output), offset: 0 }
     }
 
-    /// Adds a file, and returns where it is.
+    /// Adds a file, and returns its extent in the pack.
     ///
     /// # Errors
     /// Writing fails.
-    pub fn add(&mut self, bytes: &[u8]) -> io::Result<Extent> {
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<Extent> {
         let mut deflater = Deflater::begin();
         deflater.push(bytes, &mut self.output)?;
         let deflated = deflater.finish_open(&mut self.output)?;
@@ -41,7 +40,7 @@ impl<W: Write> Packer<W> {
             size: deflated.size,
             crc32: deflated.crc32,
             sha256: Sha256::of(bytes),
-            form: ExtentFormat::Deflated {
+            format: ExtentFormat::Deflated {
                 final_block: deflated.compressed_size * 8,
                 end: (deflated.compressed_size + LAST_BLOCK.len() as u64) * 8,
             },
@@ -50,8 +49,8 @@ impl<W: Write> Packer<W> {
         Ok(extent)
     }
 
-    /// Ends the pack; returns what it was written to, its digest and its size in bytes.
-    pub fn finish(self) -> (W, Sha256, u64) {
+    /// Returns the writer, and the digest and the size in bytes of the pack.
+    pub(crate) fn finish(self) -> (W, Sha256, u64) {
         self.output.finish()
     }
 }
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_inflates_from_where_it_is_said_to_be() {
+    fn every_file_inflates_from_its_extent() {
         let files: Vec<Vec<u8>> =
             [0, 1, 1000, 300_000].map(|length| (0..length).map(|at| (at % 251) as u8).collect()).into();
         let mut packer = Packer::new(Vec::new());

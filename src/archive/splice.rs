@@ -1,35 +1,32 @@
-//! One gzip member, spliced from deflate streams that others have made.
+//! One gzip member, spliced from existing deflate streams.
 //!
-//! Deflate streams can be joined: a stream is a sequence of blocks, and only the mark in its last block's header says
-//! that nothing follows. So a stream is copied as it lies, with that mark cleared, and the next one begins after its
-//! last bit. Copying needs a stream to begin with a byte; where it would not, an empty stored block comes before it,
-//! which ends with a byte. Between the streams stand blocks of our own, which go on at any bit.
+//! Deflate streams can be joined: a stream is a sequence of blocks, and only the `BFINAL` bit in the header of its last
+//! block says that nothing follows. So a stream is copied unchanged but for that bit, and the next one begins after its
+//! last bit. Copying requires that a stream begins at a byte boundary; elsewhere an empty stored block precedes it, which
+//! ends at one. The blocks between the streams are written here, and may begin at any bit.
 //!
-//! The bytes depend on the content alone: what is one block is decided by it, never by the size of a buffer.
+//! The output depends on the content alone: block boundaries never depend on the size of a buffer.
 //!
 //! Specification: [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952) around [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951).
 
 use std::io::Write;
 
 use super::ArchiveError;
-use super::deflate::Deflater;
+use super::deflate::{Deflater, GZIP_HEADER};
 use crate::tree::{Extent, ExtentFormat};
 
 mod bits;
 
 use bits::BitBuffer;
 
-/// How many bytes are collected before they are written: they are still in the processor's cache when the output takes
-/// them, and often hashes them. Nothing in the output depends on it.
+/// How many bytes are collected before they are written. So few are still in the processor's cache when the output
+/// takes, and often hashes, them. The output does not depend on it.
 const BUFFER: usize = 256 * 1024;
 
-/// The most that a stored block can hold (RFC 1951, section 3.2.4).
+/// The most bytes in a stored block (RFC 1951, section 3.2.4).
 const LARGEST_STORED: u64 = 65_535;
 
-/// Deflate, no flags and so no name, no time, no hint at the compressor, and no operating system (RFC 1952, section 2.3).
-const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-
-/// The header of a stored block that is not the last, of three bits (RFC 1951, section 3.2.3).
+/// The header of a stored block that is not the last: three bits (RFC 1951, section 3.2.3).
 const STORED: u16 = 0b000;
 /// The header of a block with fixed codes that is not the last.
 const FIXED: u16 = 0b010;
@@ -42,25 +39,23 @@ pub(super) struct Splicer<'a> {
     buffer: BitBuffer,
     /// Whether a block with fixed codes has begun and not ended.
     is_open: bool,
-    /// The CRC-32 of everything that the member inflates to.
+    /// The CRC-32 and the number of all bytes, uncompressed.
     crc32: crc32fast::Hasher,
-    /// The number of bytes that the member inflates to.
     size: u64,
 }
 
 impl<'a> Splicer<'a> {
-    /// Begins a member.
-    pub fn new(output: &'a mut dyn Write) -> Self {
+    pub(super) fn new(output: &'a mut dyn Write) -> Self {
         let mut bytes = Vec::with_capacity(BUFFER + 64 * 1024);
-        bytes.extend_from_slice(&HEADER);
+        bytes.extend_from_slice(&GZIP_HEADER);
         Self { output, buffer: BitBuffer::new(bytes), is_open: false, crc32: crc32fast::Hasher::new(), size: 0 }
     }
 
-    /// Adds bytes that no one has compressed, which are mostly runs: headers and padding.
+    /// Adds uncompressed bytes that consist mostly of runs: headers and padding.
     ///
     /// # Errors
     /// The output fails.
-    pub fn runs(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
+    pub(super) fn runs(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
         if !self.is_open {
             self.buffer.put(FIXED, 3);
             self.is_open = true;
@@ -71,17 +66,17 @@ impl<'a> Splicer<'a> {
         self.write_if_full()
     }
 
-    /// Adds an entry of a wheel as it lies there. The extent is [coherent](Extent::is_coherent); `fill` gets portions of
-    /// it to fill, and the distance of each from the extent's beginning.
+    /// Adds an entry of a wheel without inflating it. The extent must be [coherent](Extent::is_coherent). `fill` is
+    /// called with buffers to fill and the offset of each from the beginning of the extent.
     ///
     /// # Errors
     /// The output fails, or the error of `fill`.
-    pub fn extent(
+    pub(super) fn extent(
         &mut self,
         extent: &Extent,
         fill: impl FnMut(&mut [u8], u64) -> Result<(), ArchiveError>,
     ) -> Result<(), ArchiveError> {
-        match extent.form {
+        match extent.format {
             ExtentFormat::Stored => self.stored(extent.size, fill)?,
             ExtentFormat::Deflated { final_block, end } => {
                 self.stream(extent.compressed_size, final_block, end, fill)?
@@ -92,12 +87,12 @@ impl<'a> Splicer<'a> {
         Ok(())
     }
 
-    /// Adds bytes, deflated by the pinned compressor. `read` puts some into a buffer and returns their number; 0 at the
+    /// Adds bytes, deflated by the pinned compressor. `read` fills a buffer and returns the number of bytes, 0 at the
     /// end.
     ///
     /// # Errors
     /// The output fails, or the error of `read`.
-    pub fn deflate(
+    pub(super) fn deflate(
         &mut self,
         mut read: impl FnMut(&mut [u8]) -> Result<usize, ArchiveError>,
     ) -> Result<(), ArchiveError> {
@@ -119,11 +114,9 @@ impl<'a> Splicer<'a> {
         Ok(())
     }
 
-    /// Ends the member.
-    ///
     /// # Errors
     /// The output fails.
-    pub fn finish(mut self) -> Result<(), ArchiveError> {
+    pub(super) fn finish(mut self) -> Result<(), ArchiveError> {
         self.close();
         self.buffer.put(LAST_FIXED, 3);
         self.buffer.put_end_of_block();
@@ -135,7 +128,7 @@ impl<'a> Splicer<'a> {
         self.output.write_all(bytes).map_err(ArchiveError::Output)
     }
 
-    /// Copies bytes into stored blocks, all but the last of which are as large as they can be.
+    /// Copies bytes into stored blocks, all of the largest size but the last.
     fn stored(
         &mut self,
         size: u64,
@@ -152,7 +145,7 @@ impl<'a> Splicer<'a> {
         Ok(())
     }
 
-    /// Copies a deflate stream, without the mark of its last block and without what follows its last bit.
+    /// Copies a deflate stream up to its last bit, with the `BFINAL` bit of its last block cleared.
     fn stream(
         &mut self,
         length: u64,
@@ -163,13 +156,13 @@ impl<'a> Splicer<'a> {
         self.align();
         self.copy(length, |portion, done| {
             fill(portion, done)?;
-            let marked = (final_block / 8).checked_sub(done).and_then(|at| portion.get_mut(usize::try_from(at).ok()?));
-            if let Some(byte) = marked {
+            let at = (final_block / 8).checked_sub(done).and_then(|at| usize::try_from(at).ok());
+            if let Some(byte) = at.and_then(|at| portion.get_mut(at)) {
                 *byte &= !(1 << (final_block % 8));
             }
             Ok(())
         })?;
-        // The bits of the last byte that belong to the stream; none means all.
+        // How many bits of the last byte belong to the stream; 0 means all of them.
         let used = end % 8;
         if used > 0
             && let Some(last) = self.buffer.bytes.pop()
@@ -179,7 +172,7 @@ impl<'a> Splicer<'a> {
         Ok(())
     }
 
-    /// Has `length` bytes put into the buffer, in portions, after the bytes that are there.
+    /// Appends `length` bytes to the buffer in portions, and writes the buffer whenever it is full.
     fn copy(
         &mut self,
         length: u64,
@@ -197,7 +190,7 @@ impl<'a> Splicer<'a> {
         Ok(())
     }
 
-    /// Ends a block of our own.
+    /// Ends the open block with fixed codes.
     fn close(&mut self) {
         if self.is_open {
             self.buffer.put_end_of_block();
@@ -205,7 +198,7 @@ impl<'a> Splicer<'a> {
         }
     }
 
-    /// Ends a block of our own, and makes the next block begin with a byte.
+    /// Ends the open block, and makes the next one begin at a byte boundary.
     fn align(&mut self) {
         self.close();
         if self.buffer.is_aligned() {
@@ -215,7 +208,7 @@ impl<'a> Splicer<'a> {
         }
     }
 
-    /// Begins a stored block; its bytes follow.
+    /// Begins a stored block of `length` bytes, which follow.
     fn begin_stored(&mut self, length: u16) {
         self.buffer.put(STORED, 3);
         self.buffer.pad();
@@ -223,7 +216,6 @@ impl<'a> Splicer<'a> {
         self.buffer.bytes.extend_from_slice(&(!length).to_le_bytes());
     }
 
-    /// Writes the whole bytes once there are many.
     fn write_if_full(&mut self) -> Result<(), ArchiveError> {
         if self.buffer.bytes.len() >= BUFFER {
             self.output.write_all(&self.buffer.bytes).map_err(ArchiveError::Output)?;

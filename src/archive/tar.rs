@@ -1,60 +1,71 @@
-//! The headers of a tar archive.
+//! Tar headers: those of layers and those of image archives.
 //!
-//! Every member has one time, and owners with numbers and no names: root, unless the tree says otherwise. A header is ustar's alone wherever that can say what
-//! is to be said, so that the oldest reader understands it. A pax header precedes it for a path or a link that does not
-//! fit, for a size past 8 GiB, for an owner past 2097151, and for a name that is not ASCII: ustar leaves the encoding of its fields open, pax says
-//! UTF-8.
+//! Every member has the same time, and an owner with numbers and no names: root, unless the tree says otherwise. A
+//! header is plain ustar wherever that suffices, so that the oldest reader understands it. A pax header precedes it for a
+//! path or a link target that does not fit, a size past 8 GiB, an owner past 2097151, and a name that is not ASCII:
+//! ustar does not define the encoding of its fields, pax says UTF-8.
 //!
 //! Specification: [POSIX.1-2017, pax](https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html), "ustar
 //! Interchange Format" and "pax Header Block".
 
 use tar::{EntryType, Header};
 
+use super::EPOCH;
 use crate::tree::FileAccess;
 
-/// The size of a block. Headers and contents fill whole blocks.
-const BLOCK: usize = 512;
+/// The size of a block, in bytes. Headers and contents fill whole blocks.
+pub(crate) const BLOCK: usize = 512;
 
-/// 1980-01-01T00:00:00Z, the time that every member has: the first that a zip can name, so that both artifacts agree.
-const TIME: u64 = 315_532_800;
-
-/// The largest size that the eleven octal digits of a header can say.
+/// The largest size that the eleven octal digits of a header hold.
 const LARGEST_SIZE: u64 = 0o777_7777_7777;
 
-/// The largest number of an owner that the seven octal digits of a header can say.
+/// The largest user or group ID that the seven octal digits of a header hold.
 const LARGEST_ID: u32 = 0o777_7777;
-
-/// The name of a pax header, which no reader shows.
-const PAX_NAME: &str = "PaxHeader";
 
 static ZEROS: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
-/// What a member is.
+/// The archive that a header is for. The two differ in fields that no reader looks at, and stay as they are: a changed
+/// header changes the digest of every layer, or of every image archive, that was ever written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TarFormat {
+    Layer,
+    /// An OCI or Docker archive.
+    ImageArchive,
+}
+
+impl TarFormat {
+    /// Returns the name of a pax header, which no reader shows.
+    fn pax_name(self) -> &'static str {
+        match self {
+            Self::Layer => "PaxHeader",
+            Self::ImageArchive => "pax",
+        }
+    }
+}
+
+/// What a header describes.
 #[derive(Debug, Clone, Copy)]
-pub enum TarMember<'a> {
-    /// A folder.
-    Folder(FileAccess),
-    /// A regular file, whose bytes follow.
+pub(crate) enum TarMember<'a> {
+    Directory(FileAccess),
+    /// A regular file of `size` bytes, which follow.
     File {
-        /// Whose it is, and its permissions.
         access: FileAccess,
-        /// The number of its bytes.
         size: u64,
     },
-    /// A symbolic link, with what it points at.
+    /// A symbolic link, with its target.
     Link(&'a str),
 }
 
-/// Appends the header blocks of a member to `blocks`. The path of a folder has no trailing slash.
-pub fn append_header(path: &str, kind: TarMember<'_>, blocks: &mut Vec<u8>) {
-    let (entry_type, access, size, target) = match kind {
-        TarMember::Folder(access) => (EntryType::Directory, access, 0, ""),
+/// Appends the header blocks of a member to `blocks`. The path of a directory has no trailing slash.
+pub(crate) fn append_header(format: TarFormat, path: &str, member: TarMember<'_>, blocks: &mut Vec<u8>) {
+    let (entry_type, access, size, target) = match member {
+        TarMember::Directory(access) => (EntryType::Directory, access, 0, ""),
         TarMember::File { access, size } => (EntryType::Regular, access, size, ""),
         TarMember::Link(target) => (EntryType::Symlink, FileAccess::root(0o777.into()), 0, target),
     };
     let slash = if entry_type == EntryType::Directory { "/" } else { "" };
     let path = format!("{path}{slash}");
-    let mut header = header(entry_type, access.mode.permissions());
+    let mut header = header(format, entry_type, access.mode.permissions());
 
     let mut records = Vec::new();
     match split(&path) {
@@ -86,47 +97,49 @@ pub fn append_header(path: &str, kind: TarMember<'_>, blocks: &mut Vec<u8>) {
     }
 
     if !records.is_empty() {
-        append_pax(&records, blocks);
+        append_pax(format, &records, blocks);
     }
     header.set_cksum();
     blocks.extend_from_slice(header.as_bytes());
 }
 
-/// Returns the zeros that fill the last block of a content of `size` bytes.
-pub fn padding(size: u64) -> &'static [u8] {
+/// Returns the zeros that fill the last block of `size` bytes of content.
+pub(crate) fn padding(size: u64) -> &'static [u8] {
     let filled = (size % BLOCK as u64) as usize;
     if filled == 0 { &[] } else { &ZEROS[..BLOCK - filled] }
 }
 
 /// Returns the two blocks of zeros that end an archive.
-pub fn end() -> &'static [u8] {
+pub(crate) fn end() -> &'static [u8] {
     &ZEROS
 }
 
-/// Returns a header of root's with everything that members have in common, without name, size and checksum.
-fn header(entry_type: EntryType, mode: u32) -> Header {
+/// Returns a header owned by root, with an empty name, size 0 and no checksum.
+fn header(format: TarFormat, entry_type: EntryType, mode: u32) -> Header {
     let mut header = Header::new_ustar();
     header.set_entry_type(entry_type);
     header.set_mode(mode);
     header.set_uid(0);
     header.set_gid(0);
     header.set_size(0);
-    header.set_mtime(TIME);
-    if let Some(ustar) = header.as_ustar_mut() {
+    header.set_mtime(EPOCH);
+    if format == TarFormat::Layer
+        && let Some(ustar) = header.as_ustar_mut()
+    {
         ustar.set_device_major(0);
         ustar.set_device_minor(0);
     }
     header
 }
 
-/// Splits a path at a slash into what the fields `prefix` and `name` hold; nothing if there is no such slash.
+/// Splits a path at a slash into the fields `prefix` and `name`. Returns `None` if they cannot hold it.
 fn split(path: &str) -> Option<(&str, &str)> {
     const NAME: usize = 100;
     const PREFIX: usize = 155;
     if path.len() <= NAME {
         return Some(("", path));
     }
-    // The first slash whose rest fits; the slash that ends a folder's name has no rest.
+    // The first slash after which the rest fits; nothing follows the slash that ends a directory's name.
     let (at, _) = path.match_indices('/').find(|(at, _)| path.len() - at - 1 <= NAME)?;
     let (prefix, name) = (&path[..at], &path[at + 1..]);
     (prefix.len() <= PREFIX && !prefix.is_empty() && !name.is_empty()).then_some((prefix, name))
@@ -140,20 +153,20 @@ fn set_name(header: &mut Header, prefix: &str, name: &str) {
     }
 }
 
-/// Fills a field from its beginning, as far as it goes.
+/// Fills a field from its beginning, and truncates what does not fit.
 fn set(field: &mut [u8], text: &str) {
     field.iter_mut().zip(text.bytes()).for_each(|(field, byte)| *field = byte);
 }
 
-/// Returns what a reader that knows no pax sees in place of a path.
+/// Returns the path that a reader without pax support sees.
 fn legacy(path: &str) -> String {
     path.chars().map(|character| if character.is_ascii() { character } else { '_' }).collect()
 }
 
 /// Appends a pax header with these records.
-fn append_pax(records: &[u8], blocks: &mut Vec<u8>) {
-    let mut header = header(EntryType::XHeader, 0o644);
-    set_name(&mut header, "", PAX_NAME);
+fn append_pax(format: TarFormat, records: &[u8], blocks: &mut Vec<u8>) {
+    let mut header = header(format, EntryType::XHeader, 0o644);
+    set_name(&mut header, "", format.pax_name());
     header.set_size(records.len() as u64);
     header.set_cksum();
     blocks.extend_from_slice(header.as_bytes());
@@ -179,32 +192,32 @@ mod tests {
 
     fn blocks(path: &str, kind: TarMember<'_>) -> Vec<u8> {
         let mut blocks = Vec::new();
-        append_header(path, kind, &mut blocks);
+        append_header(TarFormat::Layer, path, kind, &mut blocks);
         assert!(blocks.len().is_multiple_of(BLOCK));
         blocks
     }
 
     const FILE: TarMember<'static> = TarMember::File { access: FileAccess::FILE, size: 0 };
 
-    /// One header where ustar can say it, and a pax header before it elsewhere.
+    /// One header where ustar suffices, and a pax header before it elsewhere.
     #[test]
-    fn pax_headers_stand_only_where_they_are_needed() {
+    fn pax_headers_are_written_only_where_they_are_needed() {
         let (n, p) = ("n".repeat(100), "p".repeat(155));
-        let folders = ["f"; 200].join("/");
+        let directories = ["f"; 200].join("/");
         for (path, kind, expected) in [
             (n.as_str(), FILE, 1),
             (&format!("{p}/{n}"), FILE, 1),
-            (&p[..99], TarMember::Folder(FileAccess::FOLDER), 1),
-            (&format!("{p}/{}", &n[1..]), TarMember::Folder(FileAccess::FOLDER), 1),
+            (&p[..99], TarMember::Directory(FileAccess::DIRECTORY), 1),
+            (&format!("{p}/{}", &n[1..]), TarMember::Directory(FileAccess::DIRECTORY), 1),
             ("l", TarMember::Link(&n), 1),
-            (&folders[..255], FILE, 1),
+            (&directories[..255], FILE, 1),
             ("f", TarMember::File { access: FileAccess::FILE, size: LARGEST_SIZE }, 1),
             (&format!("{n}n"), FILE, 3),
             (&format!("{p}/{n}n"), FILE, 3),
             (&format!("{p}p/{n}"), FILE, 3),
-            (&n, TarMember::Folder(FileAccess::FOLDER), 3),
-            (&format!("{p}/{n}"), TarMember::Folder(FileAccess::FOLDER), 3),
-            (&folders, FILE, 3),
+            (&n, TarMember::Directory(FileAccess::DIRECTORY), 3),
+            (&format!("{p}/{n}"), TarMember::Directory(FileAccess::DIRECTORY), 3),
+            (&directories, FILE, 3),
             ("l", TarMember::Link(&p), 3),
             ("gr\u{fc}n", FILE, 3),
             ("l", TarMember::Link("gr\u{fc}n"), 3),
@@ -214,11 +227,11 @@ mod tests {
         }
     }
 
-    /// Each field where the ustar interchange format has it.
+    /// Each field is where the ustar interchange format has it.
     #[test]
-    fn a_header_is_that_of_ustar() {
+    fn a_header_is_ustar() {
         let blocks =
-            blocks(&format!("{}/a.sh", "p".repeat(98)), TarMember::File { access: FileAccess::PROGRAM, size: 8 });
+            blocks(&format!("{}/a.sh", "p".repeat(98)), TarMember::File { access: FileAccess::EXECUTABLE, size: 8 });
         let text = |start: usize, end: usize| std::str::from_utf8(&blocks[start..end]).unwrap();
         assert_eq!((text(0, 5), text(345, 443)), ("a.sh\0", "p".repeat(98).as_str()));
         assert_eq!(text(100, 124), "0000755\u{0}0000000\u{0}0000000\u{0}");
@@ -233,22 +246,22 @@ mod tests {
         assert_eq!(u32::from_str_radix(text(148, 155).trim_end_matches(['\0', ' ']), 8), Ok(sum));
     }
 
-    /// Numbers of owners past the field are in the pax header, where readers look first.
+    /// IDs that do not fit their field are in the pax header, where readers look first.
     #[test]
     fn owners_are_numbers_without_names() {
         for (uid, gid, expected) in [(0, 0, 1), (1000, 50, 1), (LARGEST_ID, LARGEST_ID, 1), (LARGEST_ID + 1, 0, 3)] {
             let access = FileAccess { mode: 0o640.into(), owner: FileOwner { uid, gid } };
-            for kind in [TarMember::File { access, size: 0 }, TarMember::Folder(access)] {
+            for kind in [TarMember::File { access, size: 0 }, TarMember::Directory(access)] {
                 let blocks = blocks("conf", kind);
                 assert_eq!(blocks.len(), expected * BLOCK);
                 let header = Header::from_byte_slice(&blocks[blocks.len() - BLOCK..]);
                 assert_eq!((header.mode().unwrap(), header.gid().unwrap()), (0o640, u64::from(gid)));
                 assert_eq!((header.username_bytes(), header.groupname_bytes()), (Some(&b""[..]), Some(&b""[..])));
-                let stated = match expected {
+                let actual = match expected {
                     1 => header.uid().unwrap(),
                     _ => String::from_utf8_lossy(&blocks[BLOCK..]).split("uid=").nth(1).unwrap()[..7].parse().unwrap(),
                 };
-                assert_eq!(stated, u64::from(uid));
+                assert_eq!(actual, u64::from(uid));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Zip archives, written in one sequential pass.
 //!
-//! Entries are in the order of their paths' bytes, dated 1980-01-01, made by Unix, with no data descriptors, no folders
-//! and no comment. zip64 records stand only where a value does not fit without them.
+//! Entries are ordered by the bytes of their paths, dated 1980-01-01 and made by Unix. There are no data descriptors, no
+//! entries for directories and no comment. zip64 records are written only where a value does not fit without them.
 //!
 //! Specification: [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 
@@ -13,30 +13,30 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ArchiveError;
-use super::archives::OpenWheels;
 use super::deflate::{self, Deflated};
+use super::open_wheels::OpenWheels;
 use super::output::{FinishedFile, OutputFile};
 use crate::report::{Phase, Reporter};
 use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath, ZipCompression};
 
-pub mod records;
+pub(crate) mod headers;
 
-use records::EntryHeaders;
+use headers::EntryHeaders;
 
-/// Files up to this size are deflated in memory, several at once; larger ones are deflated twice, first to learn the
-/// length that stands before the bytes. So memory does not grow with the files.
+/// Files up to this size in bytes are deflated in memory, several at once. Larger ones are deflated twice, first to learn
+/// the compressed size, which precedes the bytes. So memory does not grow with the files.
 const IN_MEMORY: u64 = 512 * 1024;
 
-/// How many entries are looked at together for what has to be deflated.
+/// How many entries are prepared together.
 const BATCH: usize = 64;
 
-/// Writes a tree as a zip that will be at `path` once it is persisted.
+/// Writes a tree as a zip, which is at `path` once it is persisted. Advances [`Phase::Write`] by the bytes written.
 ///
 /// # Errors
 /// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
 pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
     let mut writer =
-        ZipWriter { output: OutputFile::create(path)?, directory: Vec::new(), archives: OpenWheels::default() };
+        ZipWriter { output: OutputFile::create(path)?, central_directory: Vec::new(), wheels: OpenWheels::default() };
     let entries: Vec<(&TreePath, &TreeEntry)> = tree.iter().collect();
     let mut entry_count = 0;
     for batch in entries.chunks(BATCH) {
@@ -51,20 +51,30 @@ pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Fi
     writer.end(entry_count)
 }
 
-/// What an entry's bytes are, known before its header is written.
+/// The bytes of an entry, as far as its header needs them.
 enum PreparedEntry<'a> {
-    /// Copied from a wheel.
-    Copied { archive: &'a PathBuf, extent: &'a Extent },
-    /// Deflated, or kept as they are where deflating does not help.
-    Ready { bytes: Vec<u8>, compression: ZipCompression, crc32: u32, size: u64 },
-    /// Deflated again while they are written.
-    Streamed { path: &'a PathBuf, expected: Deflated },
+    Copied {
+        archive: &'a PathBuf,
+        extent: &'a Extent,
+    },
+    /// In memory: deflated, or stored where deflating does not make them smaller.
+    Ready {
+        bytes: Vec<u8>,
+        compression: ZipCompression,
+        crc32: u32,
+        size: u64,
+    },
+    /// To be deflated a second time while they are written.
+    Streamed {
+        path: &'a PathBuf,
+        expected: Deflated,
+    },
 }
 
-/// Prepares entries, side by side where that is worth waking other threads for: most batches are copied as they lie.
+/// Prepares entries, in parallel if more than one has to be deflated: most batches are copied from wheels.
 fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a TreeEntry)]) -> Result<Vec<PreparedEntry<'a>>, ArchiveError> {
-    let is_copied = |entry: &TreeEntry| matches!(entry.content, FileContent::Archived { .. });
-    if batch.iter().filter(|(_, entry)| !is_copied(entry)).count() > 1 {
+    let is_deflated = |entry: &TreeEntry| !matches!(entry.content, FileContent::Archived { .. });
+    if batch.iter().filter(|(_, entry)| is_deflated(entry)).count() > 1 {
         batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
     } else {
         batch.iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
@@ -98,7 +108,7 @@ fn deflated<'a>(bytes: &[u8]) -> PreparedEntry<'a> {
             crc32: deflated.crc32,
             size: deflated.size,
         },
-        // Between slices and vectors nothing fails; what cannot be deflated is kept as it is all the same.
+        // It is not smaller. (Nothing fails between slices and vectors.)
         _ => PreparedEntry::Ready {
             bytes: bytes.to_vec(),
             compression: ZipCompression::Stored,
@@ -110,16 +120,15 @@ fn deflated<'a>(bytes: &[u8]) -> PreparedEntry<'a> {
 
 struct ZipWriter<'a> {
     output: OutputFile,
-    /// The central directory, which follows the entries.
-    directory: Vec<u8>,
-    archives: OpenWheels<'a>,
+    central_directory: Vec<u8>,
+    wheels: OpenWheels<'a>,
 }
 
 impl<'a> ZipWriter<'a> {
     fn entry(&mut self, path: &TreePath, entry: &TreeEntry, prepared: PreparedEntry<'a>) -> Result<(), ArchiveError> {
         let (compression, crc32, size, compressed_size) = match &prepared {
             PreparedEntry::Copied { extent, .. } => {
-                (extent.form.compression(), extent.crc32, extent.size, extent.compressed_size)
+                (extent.format.compression(), extent.crc32, extent.size, extent.compressed_size)
             }
             PreparedEntry::Ready { bytes, compression, crc32, size } => {
                 (*compression, *crc32, *size, bytes.len() as u64)
@@ -133,9 +142,9 @@ impl<'a> ZipWriter<'a> {
             return Err(ArchiveError::NameTooLong { entry: path.clone() });
         }
         let offset = self.output.position();
-        let record = EntryHeaders { name, mode: entry.access.mode, compression, crc32, size, compressed_size, offset };
-        self.output.write(&record.local_header())?;
-        record.append_to_directory(&mut self.directory);
+        let headers = EntryHeaders { name, mode: entry.access.mode, compression, crc32, size, compressed_size, offset };
+        self.output.write(&headers.local_header())?;
+        headers.append_to_directory(&mut self.central_directory);
         match prepared {
             PreparedEntry::Copied { archive, extent } => self.copy(path, archive, extent),
             PreparedEntry::Ready { bytes, .. } => self.output.write(&bytes),
@@ -145,7 +154,7 @@ impl<'a> ZipWriter<'a> {
 
     fn copy(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
         let failed = |source| ArchiveError::Read { path: archive.to_owned(), entry: entry.clone(), source };
-        let file = self.archives.open(archive).map_err(failed)?;
+        let file = self.wheels.open(archive).map_err(failed)?;
         self.output.write_with(extent.compressed_size, |portion, done| {
             file.read_exact_at(portion, extent.offset + done).map_err(failed)
         })
@@ -166,13 +175,13 @@ impl<'a> ZipWriter<'a> {
 
     fn end(mut self, entries: u64) -> Result<FinishedFile, ArchiveError> {
         let offset = self.output.position();
-        self.output.write(&self.directory)?;
-        self.output.write(&records::end(entries, self.directory.len() as u64, offset))?;
+        self.output.write(&self.central_directory)?;
+        self.output.write(&headers::end(entries, self.central_directory.len() as u64, offset))?;
         self.output.finish()
     }
 }
 
-/// Passes deflated bytes on to the output, whose error it keeps.
+/// Passes deflated bytes on to the output, and keeps its error: [`io::Write`] has no room for an [`ArchiveError`].
 struct OutputSink<'a> {
     output: &'a mut OutputFile,
     failure: Option<ArchiveError>,

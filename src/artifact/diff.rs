@@ -65,7 +65,7 @@ fn compared((name, contents): (String, &ArtifactContents)) -> ComparedReport {
     let visible = contents.visible();
     ComparedReport {
         name,
-        kind: kind(contents.form),
+        kind: kind(contents.kind),
         digest: contents.digest.to_string(),
         size: contents.size,
         uncompressed_size: visible.values().map(|file| file.size).sum(),

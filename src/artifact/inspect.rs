@@ -76,7 +76,7 @@ impl Inspected {
         InspectReport {
             format: FORMAT_VERSION,
             name: self.name.to_string(),
-            kind: kind(contents.form),
+            kind: kind(contents.kind),
             digest: contents.digest.to_string(),
             size: contents.size,
             uncompressed_size: contents.files.iter().map(|file| file.size).sum(),
@@ -91,8 +91,8 @@ impl Inspected {
 }
 
 /// Returns what an artifact is, by the name that reports use.
-pub(super) fn kind(form: DetectedKind) -> ContentsKind {
-    match form {
+pub(super) fn kind(kind: DetectedKind) -> ContentsKind {
+    match kind {
         DetectedKind::Function => ContentsKind::Function,
         DetectedKind::Layer => ContentsKind::Layer,
         DetectedKind::Image => ContentsKind::Image,

@@ -101,12 +101,12 @@ fn zip(path: &Path) -> Result<Subject, BuildError> {
 }
 
 fn in_file(file: &ImageFile) -> Result<Subject, BuildError> {
-    let ImageFileCheck { artifact, faults, strays } = file::survey(file)?;
+    let ImageFileCheck { artifact, problems, unreferenced } = file::check(file)?;
     let read =
         |stated: &LayerDescription| layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
-    let mut subject = of_images(&artifact, faults.iter().map(|fault| said(fault)).collect(), &read)?;
-    let strays = strays.into_iter().map(|name| ArtifactProblem::at(name, "nothing refers to it"));
-    note(&mut subject.checks, CheckedAspect::Blobs, strays.collect());
+    let mut subject = of_images(&artifact, problems.iter().map(|problem| said(problem)).collect(), &read)?;
+    let unreferenced = unreferenced.into_iter().map(|name| ArtifactProblem::at(name, "nothing refers to it"));
+    note(&mut subject.checks, CheckedAspect::Blobs, unreferenced.collect());
     Ok(subject)
 }
 
@@ -293,7 +293,7 @@ fn of_lambda(
     let mut earlier: Vec<PathBuf> = settings.output.iter().chain(&settings.layer).cloned().collect();
     earlier.extend(path_of(name));
     leave_out(&mut settings.common, &earlier);
-    let is_layer = subject.contents.as_ref().is_some_and(|contents| contents.form == DetectedKind::Layer);
+    let is_layer = subject.contents.as_ref().is_some_and(|contents| contents.kind == DetectedKind::Layer);
     let function = folder.join("function.zip");
     let layer = settings.layer.as_ref().map(|_| folder.join("layer.zip"));
     let path = match &layer {
@@ -316,7 +316,7 @@ fn of_image(
     let mut earlier: Vec<PathBuf> = settings.outputs.iter().map(|output| output.path.clone()).collect();
     earlier.extend(path_of(name));
     leave_out(&mut settings.common, &earlier);
-    let layout = ImageFile { form: file::ImageFormat::Layout, path: folder.join("layout"), choice: None };
+    let layout = ImageFile { format: file::ImageFormat::Layout, path: folder.join("layout"), selector: None };
     settings.outputs = vec![layout.clone()];
     (settings.push, settings.allow_oversize) = (false, true);
     let report = image(&settings, &ProjectCache::default(), reporter)?;

@@ -99,7 +99,7 @@ pub(super) fn find<'a>(folders: &[Folder<'a>], name: &str, python: PythonVersion
         if let Some(found) = found {
             return found;
         }
-        if folder.tree.is_folder(&stem) {
+        if folder.tree.is_directory(&stem) {
             namespace.push(Folder { tree: folder.tree, path: stem });
         }
     }

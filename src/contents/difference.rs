@@ -68,7 +68,7 @@ pub struct FileState {
 
 /// Compares two artifacts.
 pub fn compare(before: &ArtifactContents, after: &ArtifactContents) -> Difference {
-    if (before.form == DetectedKind::Image) == (after.form == DetectedKind::Image) && before.digest == after.digest {
+    if (before.kind == DetectedKind::Image) == (after.kind == DetectedKind::Image) && before.digest == after.digest {
         let verdict = Equivalence::Identical;
         return Difference { verdict, distributions: Vec::new(), files: Vec::new(), properties: Vec::new() };
     }

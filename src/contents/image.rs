@@ -285,7 +285,7 @@ pub(super) fn merge(
         part: stated.part,
     });
     ArtifactContents {
-        form: DetectedKind::Image,
+        kind: DetectedKind::Image,
         digest,
         size: documents.size + documents.layers.iter().map(|stated| stated.blob.size).sum::<u64>(),
         layers: layers.collect(),
@@ -318,8 +318,8 @@ impl MergedLayers {
             match &member.kind {
                 // A layer hides nothing of its own (layer, whiteouts).
                 LayerMemberKind::Whiteout(path) => self.hide(path, true, first),
-                LayerMemberKind::Opaque(folder) => self.hide(folder, false, first),
-                LayerMemberKind::Folder => self.hide_one(&member.path),
+                LayerMemberKind::Opaque(directory) => self.hide(directory, false, first),
+                LayerMemberKind::Directory => self.hide_one(&member.path),
                 LayerMemberKind::File(_) => self.file(index, member),
             }
         }

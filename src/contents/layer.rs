@@ -13,10 +13,10 @@ use sha2::Digest as _;
 
 use super::measure::{self, MeasuringReader};
 use super::{FileKind, LARGEST_RECORD, owners};
-use crate::allowance::LimitedReader;
-use crate::archive::tar::{self as written, TarMember};
+use crate::archive::tar::{self as written, TarFormat, TarMember};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent};
+use crate::limited_reader::LimitedReader;
 use crate::tree::{FileAccess, FileMode, FileOwner};
 
 /// The most that the headers of one member may take, in bytes: they are held in memory.
@@ -78,10 +78,10 @@ pub(super) struct LayerMember {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum LayerMemberKind {
     File(FileKind),
-    Folder,
+    Directory,
     /// It removes a path of the layers below (layer, whiteouts).
     Whiteout(String),
-    /// It removes what the layers below have in a folder.
+    /// It removes what the layers below have in a directory.
     Opaque(String),
 }
 
@@ -110,7 +110,7 @@ fn read_from(reader: impl BufRead, media_type: &str, is_own: bool) -> io::Result
         tap: &tap,
         count: &count,
         layout: is_own.then(LayerFormatCheck::default),
-        ..Walk::new(&tap, &count)
+        ..LayerScanner::new(&tap, &count)
     };
     let failure = walk.compressed(&mut taken, media_type).err();
     let LayerScanner { mut members, ends, records, layout, .. } = walk;
@@ -185,15 +185,15 @@ impl<'a> LayerScanner<'a> {
     }
 
     fn tar(&mut self, tapped: RecordingReader<'_>) -> io::Result<()> {
-        let allowance = Cell::new(MOST_HEADERS);
-        let mut archive = tar::Archive::new(LimitedReader { inner: tapped, allowance: &allowance });
+        let remaining = Cell::new(MOST_HEADERS);
+        let mut archive = tar::Archive::new(LimitedReader { inner: tapped, remaining: &remaining });
         self.tap.is_recording.set(self.layout.is_some());
         for entry in archive.entries()? {
             let mut entry = entry?;
             self.tap.is_recording.set(false);
             let stored =
                 if entry.header().entry_type().is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
-            allowance.set(stored.saturating_add(MOST_HEADERS));
+            remaining.set(stored.saturating_add(MOST_HEADERS));
             let member = self.member(&mut entry)?;
             if let Some(layout) = &mut self.layout {
                 layout.member(&member, &std::mem::take(&mut *self.tap.recorded.borrow_mut()));
@@ -228,7 +228,7 @@ impl<'a> LayerScanner<'a> {
         let entry_type = header.entry_type();
         let target = entry.link_name_bytes().map(|target| text(&target)).unwrap_or_default();
         let kind = match (entry_type, whiteout(&path)) {
-            (entry_type, None) if entry_type.is_dir() => LayerMemberKind::Folder,
+            (entry_type, None) if entry_type.is_dir() => LayerMemberKind::Directory,
             (_, Some(kind)) => kind,
             (entry_type, None) if entry_type.is_symlink() => LayerMemberKind::File(FileKind::Symlink(target)),
             (entry_type, None) if entry_type.is_hard_link() => {
@@ -279,7 +279,7 @@ struct LayerFormatCheck {
     findings: Vec<ArtifactProblem>,
     /// The size of the member before, whose padding precedes a header.
     before: u64,
-    /// The path of the member before; that of a folder ends in a slash.
+    /// The path of the member before; that of a directory ends in a slash.
     previous: String,
 }
 
@@ -288,32 +288,32 @@ impl LayerFormatCheck {
         let id = |id: u64| u32::try_from(id).unwrap_or(0);
         let owner = FileOwner { uid: id(member.ids.0), gid: id(member.ids.1) };
         let kind = match &member.kind {
-            // The folders of a base keep what they have.
-            LayerMemberKind::Folder => TarMember::Folder(FileAccess { mode: member.mode.into(), owner }),
+            // The directories of a base keep what they have.
+            LayerMemberKind::Directory => TarMember::Directory(FileAccess { mode: member.mode.into(), owner }),
             LayerMemberKind::File(FileKind::Regular) => {
                 let access = FileAccess { mode: FileMode::from(member.mode & 0o777), owner };
                 TarMember::File { access, size: member.size }
             }
             LayerMemberKind::File(FileKind::Symlink(target)) => TarMember::Link(target),
             _ => {
-                self.find(&member.path, "it is neither a file, a folder nor a symbolic link");
+                self.find(&member.path, "it is neither a file, a directory nor a symbolic link");
                 self.before = member.size;
                 return;
             }
         };
         let mut expected = written::padding(self.before).to_vec();
-        written::append_header(&member.path, kind, &mut expected);
+        written::append_header(TarFormat::Layer, &member.path, kind, &mut expected);
         if expected != recorded {
             self.find(&member.path, &differing(&expected, recorded, member.mode));
         }
         self.before = member.size;
         match kind {
-            TarMember::Folder(_) => self.order(format!("{}/", member.path)),
+            TarMember::Directory(_) => self.order(format!("{}/", member.path)),
             _ => self.order(member.path.clone()),
         }
     }
 
-    /// Checks that a member, of whose path a slash ends a folder's, comes after the one before it, and after the folder
+    /// Checks that a member, of whose path a slash ends a directory's, comes after the one before it, and after the directory
     /// that it is in: that is the member before it, or one above that.
     fn order(&mut self, path: String) {
         if path <= self.previous {
@@ -323,7 +323,7 @@ impl LayerFormatCheck {
         }
         let above = path.trim_end_matches('/').rfind('/').map_or("", |at| &path[..=at]);
         if !self.previous.starts_with(above) {
-            self.find(&path, "the folders above it do not stand once before it");
+            self.find(&path, "the directories above it do not stand once before it");
         }
         self.previous = path;
     }
@@ -381,13 +381,13 @@ fn differing(expected: &[u8], recorded: &[u8], mode: u32) -> String {
 
 /// Returns what a whiteout does, if a path is one's.
 fn whiteout(path: &str) -> Option<LayerMemberKind> {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     match name.strip_prefix(".wh.")? {
-        ".wh..opq" => Some(LayerMemberKind::Opaque(folder.to_owned())),
+        ".wh..opq" => Some(LayerMemberKind::Opaque(directory.to_owned())),
         // The notes of AUFS remove nothing, and are no files either.
-        removed if removed.is_empty() || removed.starts_with(".wh.") => Some(LayerMemberKind::Folder),
-        removed if folder.is_empty() => Some(LayerMemberKind::Whiteout(removed.to_owned())),
-        removed => Some(LayerMemberKind::Whiteout(format!("{folder}/{removed}"))),
+        removed if removed.is_empty() || removed.starts_with(".wh.") => Some(LayerMemberKind::Directory),
+        removed if directory.is_empty() => Some(LayerMemberKind::Whiteout(removed.to_owned())),
+        removed => Some(LayerMemberKind::Whiteout(format!("{directory}/{removed}"))),
     }
 }
 

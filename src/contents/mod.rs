@@ -29,7 +29,7 @@ const LARGEST_RECORD: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct ArtifactContents {
     /// What it is.
-    pub form: DetectedKind,
+    pub kind: DetectedKind,
     /// The digest of the zip, or of the image manifest.
     pub digest: Sha256,
     /// The size of the zip; of an image that of its manifest, its configuration and its layers, as they are stored.
@@ -101,7 +101,7 @@ pub struct DistributionEntry {
     pub name: String,
     /// The version.
     pub version: String,
-    /// The path of its `.dist-info` folder.
+    /// The path of its `.dist-info` directory.
     pub dist_info: String,
 }
 

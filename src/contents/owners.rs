@@ -16,8 +16,8 @@ pub(super) fn is_record(path: &str) -> bool {
 /// Returns the distribution whose RECORD lies at a path.
 fn distribution(path: &str) -> Option<DistributionEntry> {
     let dist_info = path.strip_suffix("/RECORD")?;
-    let folder = dist_info.rsplit_once('/').map_or(dist_info, |(_, folder)| folder);
-    let (name, version) = folder.strip_suffix(".dist-info")?.rsplit_once('-')?;
+    let directory = dist_info.rsplit_once('/').map_or(dist_info, |(_, directory)| directory);
+    let (name, version) = directory.strip_suffix(".dist-info")?.rsplit_once('-')?;
     let name: DistributionName = name.parse().ok()?;
     Some(DistributionEntry {
         name: name.as_str().to_owned(),
@@ -39,9 +39,9 @@ pub(super) fn assign(
     found.sort();
     let (distributions, records): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     let mut owners: HashMap<String, usize> = HashMap::new();
-    let mut folders: HashMap<&str, usize> = HashMap::new();
+    let mut directories: HashMap<&str, usize> = HashMap::new();
     for (index, (DistributionEntry { dist_info, .. }, (_, text))) in distributions.iter().zip(&records).enumerate() {
-        folders.insert(dist_info, index);
+        directories.insert(dist_info, index);
         for path in record::paths(text).iter().filter_map(|path| installed(dist_info, path)) {
             owners.entry(path).or_insert(index);
         }
@@ -49,7 +49,7 @@ pub(super) fn assign(
     for file in files {
         let owner = || {
             let own = owners.get(&file.path).or_else(|| owners.get(&source(&file.path)?));
-            own.or_else(|| folders.get(file.path.rsplit_once('/')?.0)).copied()
+            own.or_else(|| directories.get(file.path.rsplit_once('/')?.0)).copied()
         };
         let distribution = if file.is_hidden { None } else { owner() };
         file.owner = distribution.map_or_else(|| otherwise(file), EntryOrigin::Distribution);
@@ -76,11 +76,11 @@ pub(super) fn installed(dist_info: &str, listed: &str) -> Option<String> {
 
 /// Returns the source that bytecode was compiled from (PEP 3147, PEP 488): `a/__pycache__/b.cpython-313.pyc` is of `a/b.py`.
 fn source(path: &str) -> Option<String> {
-    let (folder, name) = path.rsplit_once('/')?;
+    let (directory, name) = path.rsplit_once('/')?;
     let module = name.strip_suffix(".pyc")?.split('.').next()?;
-    match folder.strip_suffix("__pycache__")? {
+    match directory.strip_suffix("__pycache__")? {
         "" => Some(format!("{module}.py")),
-        folder => Some(format!("{folder}{module}.py")),
+        directory => Some(format!("{directory}{module}.py")),
     }
 }
 

@@ -46,11 +46,11 @@ pub(super) fn contents(
     size: u64,
 ) -> ArtifactContents {
     let (distributions, records) = owners::assign(&mut files, records, |_| EntryOrigin::Application);
-    // Lambda unpacks a layer to /opt, where Python looks into this folder; nothing that is imported lies beside it.
+    // Lambda unpacks a layer to /opt, where Python looks into this directory; nothing that is imported lies beside it.
     let is_layer =
         files.iter().all(|file| is_in_layer(&file.path)) && files.iter().any(|file| file.path.starts_with("python/"));
-    let form = if is_layer { DetectedKind::Layer } else { DetectedKind::Function };
-    ArtifactContents { form, digest, size, layers: Vec::new(), files, distributions, records, image: None }
+    let kind = if is_layer { DetectedKind::Layer } else { DetectedKind::Function };
+    ArtifactContents { kind, digest, size, layers: Vec::new(), files, distributions, records, image: None }
 }
 
 fn is_in_layer(path: &str) -> bool {

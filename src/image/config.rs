@@ -205,14 +205,14 @@ impl ImageConfig {
         derived.execution.apply(settings);
         if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited.len() {
             // Readers refuse a history that does not count the layers.
-            let step = HistoryEntry { comment: Some("base image".to_owned()), ..History::default() };
+            let step = HistoryEntry { comment: Some("base image".to_owned()), ..HistoryEntry::default() };
             derived.history = vec![step; inherited.len()];
         }
         derived.history.extend(own.iter().map(|(_, holds)| HistoryEntry {
             created: Some(created.clone()),
             created_by: Some("pybundle".to_owned()),
             comment: Some(holds.clone()),
-            ..History::default()
+            ..HistoryEntry::default()
         }));
         let layers = inherited.iter().chain(own.iter().map(|(layer, _)| layer));
         derived.rootfs.diff_ids = layers.map(|layer| layer.diff_id.to_string()).collect();

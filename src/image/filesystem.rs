@@ -1,5 +1,5 @@
-//! The file system of a base image, as far as those have to know it who lay files over it: which folders there are and
-//! whose, where links lead, which programs there are, and who the users are.
+//! The file system of a base image, as far as those have to know it who lay files over it: which directories there are and
+//! whose, where links lead, which executables there are, and who the users are.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -23,13 +23,13 @@ const MOST_LINKS: usize = 40;
 /// What there is in a file system. Paths are relative to the root.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSystem {
-    folders: BTreeSet<String>,
-    /// The folders that are not [`FileAccess::FOLDER`].
+    directories: BTreeSet<String>,
+    /// The directories that are not [`FileAccess::DIRECTORY`].
     special: BTreeMap<String, FileAccess>,
     /// Symbolic links, and where they lead.
     links: BTreeMap<String, String>,
     /// The files that somebody may execute.
-    programs: BTreeSet<String>,
+    executables: BTreeSet<String>,
     /// The files that name users and groups.
     texts: BTreeMap<String, (FileAccess, Vec<u8>)>,
 }
@@ -68,19 +68,19 @@ impl FileSystem {
         Some(resolved.join("/"))
     }
 
-    /// Tells whether a path, through whose links one has gone, is a folder.
-    pub fn is_folder(&self, path: &str) -> bool {
-        path.is_empty() || self.folders.contains(path)
+    /// Tells whether a path, through whose links one has gone, is a directory.
+    pub fn is_directory(&self, path: &str) -> bool {
+        path.is_empty() || self.directories.contains(path)
     }
 
-    /// Returns whose a folder is, unless it is like any other.
-    pub fn special_folder(&self, path: &str) -> Option<FileAccess> {
+    /// Returns whose a directory is, unless it is like any other.
+    pub fn special_directory(&self, path: &str) -> Option<FileAccess> {
         self.special.get(path).copied()
     }
 
     /// Tells whether a path leads to a file that somebody may execute.
-    pub fn has_program(&self, path: &str) -> bool {
-        self.resolve(path, true).is_some_and(|path| self.programs.contains(&path))
+    pub fn has_executable(&self, path: &str) -> bool {
+        self.resolve(path, true).is_some_and(|path| self.executables.contains(&path))
     }
 
     /// Tells whether a path is a symbolic link.
@@ -112,7 +112,7 @@ impl FileSystemScan {
 
     /// Notes an entry that no higher layer removes, and returns whether its bytes are wanted, by [`FileSystemScan::keep`].
     pub(super) fn note(&mut self, path: &str, header: &Header, target: Option<&str>) -> bool {
-        let is_there = |path: &str| self.is_file(path) || self.found.folders.contains(path);
+        let is_there = |path: &str| self.is_file(path) || self.found.directories.contains(path);
         if self.is_given_up || is_there(path) || path.match_indices('/').any(|(at, _)| self.is_file(&path[..at])) {
             return false;
         }
@@ -125,17 +125,17 @@ impl FileSystemScan {
         let path = path.to_owned();
         if kind.is_dir() {
             let access = access(header);
-            if access != FileAccess::FOLDER {
+            if access != FileAccess::DIRECTORY {
                 self.found.special.insert(path.clone(), access);
             }
-            self.found.folders.insert(path);
+            self.found.directories.insert(path);
         } else if let Some(target) = target.filter(|_| kind.is_symlink()) {
             self.found.links.insert(path, target.to_owned());
         } else if kind.is_file() && TEXTS.contains(&path.as_str()) {
             self.others.insert(path);
             return true;
         } else if mode & 0o111 != 0 && (kind.is_file() || kind.is_hard_link()) {
-            self.found.programs.insert(path);
+            self.found.executables.insert(path);
         } else {
             self.others.insert(path);
         }
@@ -148,7 +148,7 @@ impl FileSystemScan {
     }
 
     fn is_file(&self, path: &str) -> bool {
-        self.found.links.contains_key(path) || self.found.programs.contains(path) || self.others.contains(path)
+        self.found.links.contains_key(path) || self.found.executables.contains(path) || self.others.contains(path)
     }
 }
 

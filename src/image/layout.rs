@@ -1,4 +1,4 @@
-//! Writing an artifact as a folder, an OCI image layout.
+//! Writing an artifact as a directory, an OCI image layout.
 //!
 //! Specification: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 
@@ -29,7 +29,7 @@ const BUFFER: usize = 256 << 10;
 pub struct PreparedLayout {
     temporary: TempDir,
     /// The place as it was given, and where links lead from there.
-    folder: PathBuf,
+    directory: PathBuf,
     place: PathBuf,
 }
 
@@ -40,10 +40,10 @@ pub struct PreparedLayout {
 pub fn write(
     artifact: &OciArtifact,
     names: &[String],
-    folder: &Path,
+    directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<PathBuf, ImageFileError> {
-    prepare(artifact, names, folder, reporter)?.persist()
+    prepare(artifact, names, directory, reporter)?.persist()
 }
 
 /// Writes a layout beside its place. `names` are full references, for instance `ghcr.io/org/app:1.0`. Advances
@@ -54,14 +54,14 @@ pub fn write(
 pub fn prepare(
     artifact: &OciArtifact,
     names: &[String],
-    folder: &Path,
+    directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<PreparedLayout, ImageFileError> {
-    let failed = |source| ImageFileError::Write { path: folder.to_owned(), source };
+    let failed = |source| ImageFileError::Write { path: directory.to_owned(), source };
     // Where a link leads to is replaced, not the link.
-    let place = match fs::canonicalize(folder) {
+    let place = match fs::canonicalize(directory) {
         Ok(place) => place,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => folder.to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => directory.to_owned(),
         Err(error) => return Err(failed(error)),
     };
     check_replaceable(&place)?;
@@ -73,27 +73,27 @@ pub fn prepare(
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
     let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
-    Ok(PreparedLayout { temporary, folder: folder.to_owned(), place })
+    Ok(PreparedLayout { temporary, directory: directory.to_owned(), place })
 }
 
 impl PreparedLayout {
     /// Puts the layout at its place, in place of the layout that was there, and returns where that is.
     ///
     /// # Errors
-    /// The place was taken in between, or a folder cannot be renamed. What was there is there again.
+    /// The place was taken in between, or a directory cannot be renamed. What was there is there again.
     pub fn persist(self) -> Result<PathBuf, ImageFileError> {
-        let failed = |source| ImageFileError::Write { path: self.folder.clone(), source };
+        let failed = |source| ImageFileError::Write { path: self.directory.clone(), source };
         check_replaceable(&self.place)?;
         let new = self.temporary.path();
         match exchange(new, &self.place) {
-            // What was there is removed in place of the temporary folder.
-            Ok(()) => return Ok(self.folder),
+            // What was there is removed in place of the temporary directory.
+            Ok(()) => return Ok(self.directory),
             Err(error) if CANNOT_EXCHANGE.contains(&error.kind()) => replace(new, &self.place).map_err(failed)?,
             Err(error) => return Err(failed(error)),
         }
         // Nothing is there any more for it to remove.
         let _ = self.temporary.keep();
-        Ok(self.folder)
+        Ok(self.directory)
     }
 }
 
@@ -101,7 +101,7 @@ impl PreparedLayout {
 const CANNOT_EXCHANGE: [io::ErrorKind; 3] =
     [io::ErrorKind::NotFound, io::ErrorKind::Unsupported, io::ErrorKind::InvalidInput];
 
-/// Exchanges two folders in one step, so that no moment is without a layout at the place.
+/// Exchanges two directories in one step, so that no moment is without a layout at the place.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -114,7 +114,7 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Puts a folder at a place in two steps, where another may be. If the second fails, the first is undone.
+/// Puts a directory at a place in two steps, where another may be. If the second fails, the first is undone.
 fn replace(new: &Path, place: &Path) -> io::Result<()> {
     // Removed, with what is moved into it, when this function ends.
     let aside = temporary_beside(place)?;
@@ -132,30 +132,30 @@ fn replace(new: &Path, place: &Path) -> io::Result<()> {
     })
 }
 
-/// Returns an error unless a folder is missing, empty, or a layout and nothing else.
-fn check_replaceable(folder: &Path) -> Result<(), ImageFileError> {
-    let entries = match fs::read_dir(folder) {
+/// Returns an error unless a directory is missing, empty, or a layout and nothing else.
+fn check_replaceable(directory: &Path) -> Result<(), ImageFileError> {
+    let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            return Err(ImageFileError::Occupied(folder.to_owned()));
+            return Err(ImageFileError::NotReplaceable(directory.to_owned()));
         }
-        Err(source) => return Err(ImageFileError::Read { path: folder.to_owned(), source }),
+        Err(source) => return Err(ImageFileError::Read { path: directory.to_owned(), source }),
     };
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>();
-    let names = names.map_err(|source| ImageFileError::Read { path: folder.to_owned(), source })?;
+    let names = names.map_err(|source| ImageFileError::Read { path: directory.to_owned(), source })?;
     let is_layout = names.iter().any(|name| name == MARKER);
     let known = |name: &OsString| [MARKER, INDEX, "blobs"].iter().any(|known| name == known);
     if names.is_empty() || (is_layout && names.iter().all(known)) {
         Ok(())
     } else {
-        Err(ImageFileError::Occupied(folder.to_owned()))
+        Err(ImageFileError::NotReplaceable(directory.to_owned()))
     }
 }
 
-/// Makes a folder beside another one, so that renaming it stays in one file system.
-fn temporary_beside(folder: &Path) -> io::Result<TempDir> {
-    let parent = match folder.parent() {
+/// Makes a directory beside another one, so that renaming it stays in one file system.
+fn temporary_beside(directory: &Path) -> io::Result<TempDir> {
+    let parent = match directory.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
@@ -163,7 +163,7 @@ fn temporary_beside(folder: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
         .prefix(".pybundle-")
         .suffix(".tmp")
-        // The umask applies to it, as to any folder that a program makes.
+        // The umask applies to it, as to any directory that a program makes.
         .permissions(Permissions::from_mode(0o777))
         .tempdir_in(parent)
 }

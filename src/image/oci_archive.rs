@@ -1,33 +1,23 @@
-//! Writing an artifact as an OCI image layout in a tar archive.
+//! Writes an artifact as an OCI image layout in a tar archive.
 //!
-//! Specifications: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md),
-//! [POSIX, pax interchange format](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html).
+//! Specification: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-use tar::{EntryType, Header};
 
 use super::file::{INDEX, ImageFileError, InvalidEntry, MARKER, blob_name};
 use super::{Blob, OciArtifact, layout};
 use crate::archive::ArchiveError;
 use crate::archive::output::{FinishedFile, OutputFile};
+use crate::archive::tar::{self, TarFormat, TarMember};
 use crate::report::{Phase, Reporter};
+use crate::tree::FileAccess;
 
-/// The modification time of every entry: 1980-01-01, as in zips.
-const TIME: u64 = 315_532_800;
-
-/// The size of a header, and what contents are padded to, in bytes.
-const BLOCK: u64 = 512;
-
-/// The largest size that a ustar header can say, in bytes: eleven octal digits.
-const LARGEST_USTAR: u64 = 0o777_7777_7777;
-
-/// Writes an archive beside its place; [`FinishedFile::persist`] puts it there. `names` are full references, for instance
-/// `ghcr.io/org/app:1.0`. Advances [`Phase::Write`] by the bytes of the archive.
+/// Writes an archive to a temporary file; [`FinishedFile::persist`] moves it to `file`. `names` are full references, for
+/// instance `ghcr.io/org/app:1.0`. Advances [`Phase::Write`] by the bytes of the archive.
 ///
 /// # Errors
-/// The archive cannot be written, or a blob cannot be had.
+/// The archive cannot be written, or a blob cannot be read.
 pub fn prepare(
     artifact: &OciArtifact,
     names: &[String],
@@ -51,15 +41,14 @@ pub(super) fn prepare_with(
     }
     archive.document(MARKER, layout::MARKER_TEXT)?;
     archive.document(INDEX, &layout::index(artifact, names))?;
-    archive.folder("blobs/")?;
-    archive.folder("blobs/sha256/")?;
+    archive.header("blobs", TarMember::Directory(FileAccess::DIRECTORY))?;
+    archive.header("blobs/sha256", TarMember::Directory(FileAccess::DIRECTORY))?;
     for blob in layout::blobs(artifact).into_values() {
         archive.blob(blob)?;
     }
     archive.finish()
 }
 
-/// A tar archive that is being written.
 struct ArchiveWriter<'a> {
     output: OutputFile,
     path: PathBuf,
@@ -67,46 +56,30 @@ struct ArchiveWriter<'a> {
 }
 
 impl ArchiveWriter<'_> {
-    fn folder(&mut self, name: &str) -> Result<(), ImageFileError> {
-        Ok(self.put(header(name, EntryType::Directory, 0).as_bytes())?)
-    }
-
     fn document(&mut self, name: &str, content: &[u8]) -> Result<(), ImageFileError> {
-        self.head(name, content.len() as u64)?;
+        let size = content.len() as u64;
+        self.header(name, TarMember::File { access: FileAccess::FILE, size })?;
         self.put(content)?;
-        self.pad()
+        Ok(self.put(tar::padding(size))?)
     }
 
     fn blob(&mut self, blob: &Blob) -> Result<(), ImageFileError> {
         let name = blob_name(blob.digest);
-        self.head(&name, blob.size)?;
+        self.header(&name, TarMember::File { access: FileAccess::FILE, size: blob.size })?;
         let start = self.output.position();
         blob.copy_to(self)?;
         let actual = self.output.position() - start;
         if actual != blob.size {
-            let fault = InvalidEntry::Size { stated: blob.size, actual };
-            return Err(ImageFileError::Invalid { path: self.path.clone(), entry: name, fault });
+            let problem = InvalidEntry::Size { expected: blob.size, actual };
+            return Err(ImageFileError::Invalid { path: self.path.clone(), entry: name, problem });
         }
-        self.pad()
+        Ok(self.put(tar::padding(blob.size))?)
     }
 
-    fn head(&mut self, name: &str, size: u64) -> Result<(), ImageFileError> {
-        let mut stated = size;
-        if size > LARGEST_USTAR {
-            let record = size_record(size);
-            self.put(header("pax", EntryType::XHeader, record.len() as u64).as_bytes())?;
-            self.put(record.as_bytes())?;
-            self.pad()?;
-            // What follows is too large for the field; readers take the record's number.
-            stated = 0;
-        }
-        Ok(self.put(header(name, EntryType::Regular, stated).as_bytes())?)
-    }
-
-    fn pad(&mut self) -> Result<(), ImageFileError> {
-        let position = self.output.position();
-        let padding = position.next_multiple_of(BLOCK) - position;
-        Ok(self.put(&[0; BLOCK as usize][..padding as usize])?)
+    fn header(&mut self, name: &str, member: TarMember<'_>) -> Result<(), ArchiveError> {
+        let mut blocks = Vec::new();
+        tar::append_header(TarFormat::ImageArchive, name, member, &mut blocks);
+        self.put(&blocks)
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
@@ -115,14 +88,13 @@ impl ArchiveWriter<'_> {
         Ok(())
     }
 
-    /// Ends the archive with two empty blocks.
     fn finish(mut self) -> Result<FinishedFile, ImageFileError> {
-        self.put(&[0; 2 * BLOCK as usize])?;
+        self.put(tar::end())?;
         Ok(self.output.finish()?)
     }
 }
 
-/// Takes the bytes of a blob.
+/// Receives the bytes of a blob.
 impl Write for ArchiveWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.put(bytes).map_err(io::Error::other)?;
@@ -134,32 +106,6 @@ impl Write for ArchiveWriter<'_> {
     }
 }
 
-/// Returns a header: fixed in all but name, kind and size, which the names and numbers of an archive fit into.
-fn header(name: &str, kind: EntryType, size: u64) -> Header {
-    let mut header = Header::new_ustar();
-    for (slot, byte) in header.as_old_mut().name.iter_mut().zip(name.bytes()) {
-        *slot = byte;
-    }
-    header.set_entry_type(kind);
-    header.set_mode(if kind.is_dir() { 0o755 } else { 0o644 });
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(TIME);
-    header.set_size(size);
-    header.set_cksum();
-    header
-}
-
-/// Returns the pax record of a size: its own length, in decimal, comes first.
-fn size_record(size: u64) -> String {
-    let rest = format!(" size={size}\n");
-    let mut length = rest.len();
-    while length != rest.len() + length.to_string().len() {
-        length = rest.len() + length.to_string().len();
-    }
-    format!("{length}{rest}")
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
@@ -167,23 +113,29 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::digest::Sha256;
     use crate::image::file::{ImageFormat, ImageSource};
     use crate::report::Silent;
+
+    const BLOCK: u64 = tar::BLOCK as u64;
 
     /// A file of nine gibibytes, most of it a hole, is read here and by tar.
     #[test]
     fn sizes_beyond_ustar_are_stated_in_pax_headers() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("archive");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("archive");
         let size = 9 << 30;
         let mut archive =
             ArchiveWriter { output: OutputFile::create(&path).unwrap(), path: path.clone(), reporter: &Silent };
         archive.document(MARKER, b"{}").unwrap();
-        archive.head("large", size).unwrap();
+        archive.header("large", TarMember::File { access: FileAccess::FILE, size }).unwrap();
         let start = archive.output.position();
         archive.output.finish().unwrap().persist().unwrap();
         let file = File::options().write(true).open(&path).unwrap();
-        file.write_all_at(header("after", EntryType::Regular, 0).as_bytes(), start + size).unwrap();
+        let mut after = Vec::new();
+        let member = TarMember::File { access: FileAccess::FILE, size: 0 };
+        tar::append_header(TarFormat::ImageArchive, "after", member, &mut after);
+        file.write_all_at(&after, start + size).unwrap();
         file.set_len(start + size + 3 * BLOCK).unwrap();
 
         let source = ImageSource::open(ImageFormat::OciArchive, &path).unwrap();
@@ -196,28 +148,31 @@ mod tests {
         assert_eq!(listed, [line(2, MARKER), line(size, "large"), line(0, "after")].concat());
     }
 
+    /// The bytes of headers are frozen: another header changes the digest of every archive. Its fields are those of ustar
+    /// but for the device numbers, which stay empty.
     #[test]
-    fn the_length_of_a_record_counts_itself() {
-        assert_eq!(size_record(1), "9 size=1\n");
-        assert_eq!(size_record(12), "11 size=12\n");
-        assert_eq!(size_record(8_589_934_592), "19 size=8589934592\n");
-        assert_eq!(size_record(u64::MAX), "29 size=18446744073709551615\n");
-        for size in [0, 9, 99, 999, LARGEST_USTAR + 1] {
-            let record = size_record(size);
-            assert!(record.starts_with(&format!("{} ", record.len())));
+    fn the_bytes_of_headers_are_pinned() {
+        let mut blocks = Vec::new();
+        tar::append_header(TarFormat::ImageArchive, "blobs", TarMember::Directory(FileAccess::DIRECTORY), &mut blocks);
+        for size in [17, 9 << 30] {
+            let member = TarMember::File { access: FileAccess::FILE, size };
+            tar::append_header(TarFormat::ImageArchive, "blobs/sha256/ab", member, &mut blocks);
         }
+        assert_eq!(blocks.len(), 5 * BLOCK as usize);
+        assert_eq!(blocks[329..345], [0; 16]);
+        assert_eq!(Sha256::of(&blocks).hex(), "d3094044d0fcd7c53747b977547bc9fdaad1265e4d70efa4ffd5f71fff17de9a");
     }
 
     #[test]
     fn a_blob_of_another_size_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut blob = Blob::of_bytes(oci_spec::image::MediaType::ImageManifest, b"{}".to_vec());
         blob.size = 3;
         let name = blob_name(blob.digest);
         let artifact = OciArtifact { manifest: blob, blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() };
-        let path = folder.path().join("archive");
+        let path = directory.path().join("archive");
         let error = prepare(&artifact, &[], &path, &Silent).unwrap_err().to_string();
-        assert_eq!(error, format!("{}: `{name}` has 2 bytes, and should have 3", path.display()));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(error, format!("{}: `{name}` should have 3 bytes, but has 2", path.display()));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     /// Returns numbers that look random, the same in each run (xorshift).
-    fn numbers(mut state: u64) -> impl Iterator<SizedDistribution = u64> {
+    fn numbers(mut state: u64) -> impl Iterator<Item = u64> {
         std::iter::repeat_with(move || {
             state ^= state << 13;
             state ^= state >> 7;

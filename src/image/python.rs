@@ -23,7 +23,7 @@ pub struct BasePython {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BasePythonError {
     /// There is no interpreter.
-    #[error("the base has no Python: none of its layers has a file `python3.N` in a folder `bin`")]
+    #[error("the base has no Python: none of its layers has a file `python3.N` in a directory `bin`")]
     Absent,
     /// There are other versions only.
     #[error("the base has Python {}, the target is Python {wanted}", versions(.found))]
@@ -50,7 +50,7 @@ impl Hints for BasePythonError {
             Self::Mismatch { wanted, .. } => {
                 vec![format!("choose a base with Python {wanted}, or build for the base's with --python")]
             }
-            Self::Ambiguous { .. } => vec!["choose a base with one of their folders on its PATH".to_owned()],
+            Self::Ambiguous { .. } => vec!["choose a base with one of their directories on its PATH".to_owned()],
         }
     }
 }
@@ -70,11 +70,11 @@ fn paths(found: &[BasePython]) -> String {
 /// configuration alone.
 pub fn from_config(base: &Base) -> Option<BasePython> {
     // They install Python below /usr/local, and state its version.
-    const FOLDER: &str = "/usr/local/bin";
+    const DIRECTORY: &str = "/usr/local/bin";
     let full_version = base.env("PYTHON_VERSION")?;
     let version = minor(&full_version.parse().ok()?)?;
-    let is_on_path = base.env("PATH")?.split(':').any(|folder| folder == FOLDER);
-    let path = format!("{FOLDER}/python{version}");
+    let is_on_path = base.env("PATH")?.split(':').any(|directory| directory == DIRECTORY);
+    let path = format!("{DIRECTORY}/python{version}");
     is_on_path.then(|| BasePython { version, full_version: Some(full_version.to_owned()), path })
 }
 
@@ -96,8 +96,8 @@ pub fn choose(found: &[BasePython], path: Option<&str>, wanted: PythonVersion) -
         return Err(BasePythonError::Absent);
     }
     let suitable: Vec<_> = found.iter().filter(|python| python.version == wanted).collect();
-    let folders = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(':');
-    let mut paths = folders.map(|folder| format!("{}/python{wanted}", folder.trim_end_matches('/')));
+    let directories = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(':');
+    let mut paths = directories.map(|directory| format!("{}/python{wanted}", directory.trim_end_matches('/')));
     let first = paths.find_map(|path| suitable.iter().find(|python| python.path == path));
     match (first, suitable.as_slice()) {
         (Some(python), _) | (None, [python]) => Ok((*python).clone()),

@@ -12,7 +12,7 @@ use tar::EntryType;
 
 use super::filesystem::{self, FileSystem, FileSystemScan, LARGEST_TEXT};
 use super::python::BasePython;
-use crate::allowance::LimitedReader;
+use crate::limited_reader::LimitedReader;
 use crate::platform::{Libstdcxx, PythonVersion};
 
 /// The search for interpreters and shared libraries through the layers of an image, from the highest to the lowest.
@@ -20,7 +20,7 @@ use crate::platform::{Libstdcxx, PythonVersion};
 pub struct LayerSearch {
     /// The interpreters' paths. All paths are relative to the root.
     found: BTreeSet<String>,
-    /// The names of shared libraries, wherever they are: one outside of the linker's folders is there for a search path.
+    /// The names of shared libraries, wherever they are: one outside of the linker's directories is there for a search path.
     libraries: BTreeSet<String>,
     /// The C library, until a lower layer.
     libc: Option<Vec<u8>>,
@@ -45,7 +45,7 @@ const MOST_NOTES: usize = 16 << 20;
 
 impl LayerSearch {
     /// Looks through one layer, which lies below those that were looked through before, and notes what higher layers do not
-    /// hide: files, hard links and symbolic links with the name `python3.N` in a folder `bin`, or with that of a shared
+    /// hide: files, hard links and symbolic links with the name `python3.N` in a directory `bin`, or with that of a shared
     /// library.
     ///
     /// # Errors
@@ -86,16 +86,16 @@ impl LayerSearch {
 
     /// Returns the interpreter of a path, unless it is a virtual environment's.
     fn interpreter(&self, path: &str) -> Option<BasePython> {
-        let (folder, version) = interpreter(path)?;
-        let prefix = folder.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        let (directory, version) = interpreter(path)?;
+        let prefix = directory.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         let is_own = !self.environments.contains(prefix);
         is_own.then(|| BasePython { version, full_version: None, path: format!("/{path}") })
     }
 
     /// Looks through an uncompressed layer.
     fn in_tar(&mut self, tar: &mut dyn Read) -> io::Result<()> {
-        let allowance = Cell::new(MOST_HEADERS);
-        let mut archive = tar::Archive::new(LimitedReader { inner: tar, allowance: &allowance });
+        let remaining = Cell::new(MOST_HEADERS);
+        let mut archive = tar::Archive::new(LimitedReader { inner: tar, remaining: &remaining });
         // A layer hides nothing of its own.
         let mut hidden = BTreeSet::new();
         for entry in archive.entries()? {
@@ -111,7 +111,7 @@ impl LayerSearch {
                 self.note(path, kind, &mut hidden)?;
             }
             let stored = if kind.is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
-            allowance.set(stored.saturating_add(MOST_HEADERS));
+            remaining.set(stored.saturating_add(MOST_HEADERS));
             if is_libc && !is_hidden && stored <= LARGEST_LIBC {
                 let mut bytes = Vec::new();
                 entry.read_to_end(&mut bytes)?;
@@ -129,8 +129,8 @@ impl LayerSearch {
 
     /// Notes what an entry means to the search.
     fn note(&mut self, path: String, kind: EntryType, hidden: &mut BTreeSet<String>) -> io::Result<()> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-        let (notes, path) = if let Some(removed) = whiteout(folder, name) {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        let (notes, path) = if let Some(removed) = whiteout(directory, name) {
             (hidden, removed)
         } else if kind.is_dir() || self.is_hidden(&path) {
             return Ok(());
@@ -140,9 +140,9 @@ impl LayerSearch {
             let name = name.to_owned();
             (&mut self.libraries, name)
         } else if name == "pyvenv.cfg" {
-            (&mut self.environments, folder.to_owned())
+            (&mut self.environments, directory.to_owned())
         } else if name == "bin" {
-            // A link where lower layers may have a folder.
+            // A link where lower layers may have a directory.
             (hidden, path)
         } else {
             return Ok(());
@@ -158,7 +158,7 @@ impl LayerSearch {
         Ok(())
     }
 
-    /// Tells whether a higher layer hides a path, or a folder above it.
+    /// Tells whether a higher layer hides a path, or a directory above it.
     fn is_hidden(&self, path: &str) -> bool {
         let above = path.match_indices('/').map(|(end, _)| &path[..end]);
         !self.hidden.is_empty() && above.chain(["", path]).any(|path| self.hidden.contains(path))
@@ -174,8 +174,8 @@ fn is_library(name: &str) -> bool {
 
 /// Tells whether a path is the C library's: `libc-2.31.so`, to which `libc.so.6` leads, or that itself.
 fn is_libc(path: &str) -> bool {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let is_of_the_system = ["lib", "lib64"].iter().any(|top| folder.split('/').any(|part| part == *top));
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_of_the_system = ["lib", "lib64"].iter().any(|top| directory.split('/').any(|part| part == *top));
     is_of_the_system && (name == "libc.so.6" || (name.starts_with("libc-2.") && name.ends_with(".so")))
 }
 
@@ -189,22 +189,22 @@ fn is_whiteout(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(".wh."))
 }
 
-/// Returns what a whiteout hides: a path, or everything in its folder (layer, whiteouts).
-fn whiteout(folder: &str, name: &str) -> Option<String> {
+/// Returns what a whiteout hides: a path, or everything in its directory (layer, whiteouts).
+fn whiteout(directory: &str, name: &str) -> Option<String> {
     match name.strip_prefix(".wh.")? {
-        ".wh..opq" => Some(folder.to_owned()),
+        ".wh..opq" => Some(directory.to_owned()),
         removed if removed.is_empty() || removed.starts_with(".wh.") => None,
-        removed if folder.is_empty() => Some(removed.to_owned()),
-        removed => Some(format!("{folder}/{removed}")),
+        removed if directory.is_empty() => Some(removed.to_owned()),
+        removed => Some(format!("{directory}/{removed}")),
     }
 }
 
-/// Returns the folder and the version of an interpreter, if a path can be one's: `python3.N` in a folder `bin`.
+/// Returns the directory and the version of an interpreter, if a path can be one's: `python3.N` in a directory `bin`.
 fn interpreter(path: &str) -> Option<(&str, PythonVersion)> {
-    let (folder, name) = path.rsplit_once('/')?;
+    let (directory, name) = path.rsplit_once('/')?;
     let version = name.strip_prefix("python")?.parse().ok()?;
-    let is_bin = folder == "bin" || folder.ends_with("/bin");
-    (is_bin && name.len() <= "python3.NN".len()).then_some((folder, version))
+    let is_bin = directory == "bin" || directory.ends_with("/bin");
+    (is_bin && name.len() <= "python3.NN".len()).then_some((directory, version))
 }
 
 /// Returns the path of an entry relative to the root, in the one form that names it, if it is a path below the root.

@@ -193,24 +193,24 @@ pub fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError
         }
         let home = files.resolve(&format!("home/{name}"), true).unwrap_or_else(|| format!("home/{name}"));
         let access = FileAccess { mode: FileMode::EXECUTABLE, owner: FileOwner { uid: *uid, gid: *gid } };
-        tree.files.insert_folder(TreePath::new(&home)?, access, FileOrigin::Application)?;
+        tree.files.insert_directory(TreePath::new(&home)?, access, FileOrigin::Application)?;
     }
     for lines in [passwd, group, shadow].into_iter().filter(|lines| lines.is_changed) {
         let content = FileContent::Bytes(lines.bytes.into());
         let entry = TreeEntry { access: lines.access, content, origin: FileOrigin::Application };
         tree.files.insert(TreePath::new(lines.file)?, entry)?;
     }
-    keep_folders(&mut tree, files)?;
+    keep_directories(&mut tree, files)?;
     Ok(tree)
 }
 
-/// Leaves the folders of a file system whose they are.
-fn keep_folders(tree: &mut LayerTree, files: &FileSystem) -> Result<(), UserError> {
-    let homes: Vec<TreePath> = tree.files.folders().map(|(path, _)| path.clone()).collect();
+/// Leaves the directories of a file system whose they are.
+fn keep_directories(tree: &mut LayerTree, files: &FileSystem) -> Result<(), UserError> {
+    let homes: Vec<TreePath> = tree.files.directories().map(|(path, _)| path.clone()).collect();
     let etc = TreePath::new("etc/passwd")?;
     for parent in homes.iter().chain([&etc]).flat_map(TreePath::parents) {
-        if let Some(access) = files.special_folder(parent).filter(|_| tree.files.is_folder(parent)) {
-            tree.files.insert_folder(TreePath::new(parent)?, access, FileOrigin::Application)?;
+        if let Some(access) = files.special_directory(parent).filter(|_| tree.files.is_directory(parent)) {
+            tree.files.insert_directory(TreePath::new(parent)?, access, FileOrigin::Application)?;
         }
     }
     Ok(())

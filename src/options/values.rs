@@ -188,7 +188,7 @@ impl FromStr for ImageOutput {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let file: ImageFile = text.parse().map_err(|error: InvalidImageFile| error.to_string())?;
-        match file.choice {
+        match file.selector {
             None => Ok(Self(file)),
             Some(_) => Err("a path without a colon is expected; --tag names the image".to_owned()),
         }

@@ -180,7 +180,7 @@ impl<'a> Collector<'a> {
             }
             walk.enter(path, target)?;
             if let Some(owner) = walk.owner {
-                let access = FileAccess { owner, ..Access::FOLDER };
+                let access = FileAccess { owner, ..FileAccess::DIRECTORY };
                 if !destination.is_empty() {
                     tree_path(destination, path)?;
                 }

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use flate2::read::MultiGzDecoder;
 
 use super::filename::SdistFormat;
-use crate::allowance::LimitedReader;
+use crate::limited_reader::LimitedReader;
 
 /// Limits against decompression bombs. The defaults exceed every source distribution on PyPI.
 #[derive(Debug, Clone, Copy)]
@@ -158,11 +158,11 @@ impl<'a> Unpacker<'a> {
     }
 
     fn tar(&mut self, reader: impl Read) -> Result<(), UnpackError> {
-        let allowance = Cell::new(LARGEST_HEADERS);
-        let mut archive = tar::Archive::new(LimitedReader { inner: reader, allowance: &allowance });
+        let remaining = Cell::new(LARGEST_HEADERS);
+        let mut archive = tar::Archive::new(LimitedReader { inner: reader, remaining: &remaining });
         for entry in archive.entries().map_err(|error| self.unreadable(error))? {
             let mut entry = entry.map_err(|error| self.unreadable(error))?;
-            allowance.set(entry.size().saturating_add(LARGEST_HEADERS));
+            remaining.set(entry.size().saturating_add(LARGEST_HEADERS));
             let kind = entry.header().entry_type();
             if kind.is_pax_global_extensions() {
                 continue;
@@ -185,7 +185,7 @@ impl<'a> Unpacker<'a> {
             }
         }
         // Read to the end, where the decoder checks gzip's checksum.
-        allowance.set(LARGEST_HEADERS);
+        remaining.set(LARGEST_HEADERS);
         io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| self.unreadable(error))?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The permissions of a file or a folder: the lower twelve bits that Unix keeps of them.
+/// The permissions of a file or a directory: the lower twelve bits that Unix keeps of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
 pub struct FileMode(u16);
@@ -13,7 +13,7 @@ pub struct FileMode(u16);
 impl FileMode {
     /// 0644: what a file has, unless it is executable or somebody says otherwise.
     pub const REGULAR: Self = Self(0o644);
-    /// 0755: what a program and a folder have.
+    /// 0755: what a program and a directory have.
     pub const EXECUTABLE: Self = Self(0o755);
 
     /// Reduces Unix permission bits to whether anyone may execute the file.
@@ -96,7 +96,7 @@ impl FromStr for FileMode {
     }
 }
 
-/// The user and the group that a file or a folder belongs to, by their numbers. The default is root.
+/// The user and the group that a file or a directory belongs to, by their numbers. The default is root.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileOwner {
     /// The user.
@@ -141,7 +141,7 @@ pub fn id(text: &str) -> Option<u32> {
     text.parse().ok().filter(|id| is_number && *id != u32::MAX)
 }
 
-/// Whose a file or a folder is, and its permissions.
+/// Whose a file or a directory is, and its permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileAccess {
     /// The permissions.
@@ -154,9 +154,9 @@ impl FileAccess {
     /// Root's, and everybody's to read.
     pub const FILE: Self = Self::root(FileMode::REGULAR);
     /// Root's, and everybody's to execute.
-    pub const PROGRAM: Self = Self::root(FileMode::EXECUTABLE);
+    pub const EXECUTABLE: Self = Self::root(FileMode::EXECUTABLE);
     /// Root's, and everybody's to look into.
-    pub const FOLDER: Self = Self::root(FileMode::EXECUTABLE);
+    pub const DIRECTORY: Self = Self::root(FileMode::EXECUTABLE);
 
     /// Returns the access to something of root's.
     pub const fn root(mode: FileMode) -> Self {

@@ -29,9 +29,9 @@ fn paths_that_leave_the_artifact_are_refused() {
 fn equal_files_merge_and_different_ones_collide() {
     let mut tree = FileTree::new();
     tree.insert(path("ns/__init__.py"), file("one", "", FileAccess::FILE)).unwrap();
-    tree.insert(path("ns/__init__.py"), file("two", "", FileAccess::PROGRAM)).unwrap();
+    tree.insert(path("ns/__init__.py"), file("two", "", FileAccess::EXECUTABLE)).unwrap();
     assert_eq!(tree.len(), 1);
-    assert_eq!(tree.get("ns/__init__.py").unwrap().access, FileAccess::PROGRAM);
+    assert_eq!(tree.get("ns/__init__.py").unwrap().access, FileAccess::EXECUTABLE);
 
     let error = tree.insert(path("ns/__init__.py"), file("three", "x", FileAccess::FILE)).unwrap_err();
     assert_eq!(error.to_string(), "one 1 and three 1 both bring `ns/__init__.py`, with different content");
@@ -40,10 +40,10 @@ fn equal_files_merge_and_different_ones_collide() {
 #[test]
 fn one_file_is_whose_everybody_says_it_is() {
     let mut tree = FileTree::new();
-    let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..Access::FILE };
+    let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..FileAccess::FILE };
     tree.insert(path("a"), file("one", "", owned)).unwrap();
     tree.insert(path("a"), file("one", "", owned)).unwrap();
-    for access in [FileAccess::FILE, FileAccess::PROGRAM, FileAccess::root(0o640.into())] {
+    for access in [FileAccess::FILE, FileAccess::EXECUTABLE, FileAccess::root(0o640.into())] {
         let error = tree.insert(path("a"), file("two", "", access)).unwrap_err();
         assert_eq!(error.to_string(), "one 1 and two 1 both bring `a`, with different modes or owners");
     }
@@ -52,22 +52,22 @@ fn one_file_is_whose_everybody_says_it_is() {
 }
 
 #[test]
-fn folders_are_whose_is_said_last() {
+fn directories_are_whose_is_said_last() {
     let mut tree = FileTree::new();
-    let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..Access::FOLDER };
+    let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..FileAccess::DIRECTORY };
     tree.insert(path("a/b/c"), file("one", "", FileAccess::FILE)).unwrap();
-    for access in [FileAccess::FOLDER, owned] {
-        tree.insert_folder(path("a"), access, FileOrigin::Application).unwrap();
-        tree.insert_folder(path("d/e"), access, FileOrigin::Application).unwrap();
+    for access in [FileAccess::DIRECTORY, owned] {
+        tree.insert_directory(path("a"), access, FileOrigin::Application).unwrap();
+        tree.insert_directory(path("d/e"), access, FileOrigin::Application).unwrap();
     }
-    assert_eq!(tree.folders().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "d/e"]);
+    assert_eq!(tree.directories().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "d/e"]);
     assert_eq!(
-        ["a", "a/b", "d", "d/e"].map(|path| tree.folder_access(path)),
-        [owned, FileAccess::FOLDER, FileAccess::FOLDER, owned]
+        ["a", "a/b", "d", "d/e"].map(|path| tree.directory_access(path)),
+        [owned, FileAccess::DIRECTORY, FileAccess::DIRECTORY, owned]
     );
-    assert!(tree.is_folder("d") && tree.is_folder("d/e") && tree.len() == 1);
+    assert!(tree.is_directory("d") && tree.is_directory("d/e") && tree.len() == 1);
     for taken in ["a/b/c", "a/b/c/d"] {
-        let refused = tree.insert_folder(path(taken), owned, FileOrigin::Application);
+        let refused = tree.insert_directory(path(taken), owned, FileOrigin::Application);
         assert!(matches!(refused, Err(InsertError::Kind(_))));
     }
     assert!(matches!(tree.insert(path("d/e"), file("two", "", FileAccess::FILE)), Err(InsertError::Kind(_))));
@@ -87,26 +87,26 @@ fn entries_are_found_by_what_their_paths_begin_with() {
 }
 
 #[test]
-fn a_path_is_a_file_or_a_folder() {
+fn a_path_is_a_file_or_a_directory() {
     let mut tree = FileTree::new();
     tree.insert(path("a/b"), file("one", "", FileAccess::FILE)).unwrap();
     assert!(matches!(tree.insert(path("a"), file("two", "", FileAccess::FILE)), Err(InsertError::Kind(_))));
     let error = tree.insert(path("a/b/c"), file("two", "", FileAccess::FILE)).unwrap_err();
-    assert!(error.to_string().contains("`a/b` is a file in one and a folder in the other"), "{error}");
-    assert!(tree.is_folder("a") && !tree.is_folder("a/b"));
+    assert!(error.to_string().contains("`a/b` is a file in one and a directory in the other"), "{error}");
+    assert!(tree.is_directory("a") && !tree.is_directory("a/b"));
 }
 
 #[test]
 fn content_is_read_from_wherever_it_lies() {
     let text = b"def handler(event, context): ...\n".repeat(20);
     let deflated = miniz_oxide::deflate::compress_to_vec(&text, 6);
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Arc::new(folder.path().join("archive"));
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Arc::new(directory.path().join("archive"));
     std::fs::write(&*archive, [b"header".as_slice(), &deflated, &text].concat()).unwrap();
     let size = text.len() as u64;
-    let archived = |offset, compressed_size, size, form| FileContent::Archived {
+    let archived = |offset, compressed_size, size, format| FileContent::Archived {
         archive: archive.clone(),
-        extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), form },
+        extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), format },
     };
     // Reading looks at no block boundary.
     let whole_stream = ExtentFormat::Deflated { final_block: 0, end: deflated.len() as u64 * 8 };
@@ -132,13 +132,19 @@ fn content_is_read_from_wherever_it_lies() {
 
 #[test]
 fn an_extent_that_no_wheel_has_is_not_coherent() {
-    let extent =
-        |compressed_size, form| Extent { offset: 0, compressed_size, size: 9, crc32: 0, sha256: Sha256::of(b""), form };
+    let extent = |compressed_size, format| Extent {
+        offset: 0,
+        compressed_size,
+        size: 9,
+        crc32: 0,
+        sha256: Sha256::of(b""),
+        format,
+    };
     let deflated = |final_block, end| ExtentFormat::Deflated { final_block, end };
-    for (compressed_size, form) in [(9, ExtentFormat::Stored), (2, deflated(0, 10)), (2, deflated(13, 16))] {
-        assert!(extent(compressed_size, form).is_coherent());
+    for (compressed_size, format) in [(9, ExtentFormat::Stored), (2, deflated(0, 10)), (2, deflated(13, 16))] {
+        assert!(extent(compressed_size, format).is_coherent());
     }
-    for (compressed_size, form) in [
+    for (compressed_size, format) in [
         (8, ExtentFormat::Stored),
         (2, deflated(0, 8)),
         (2, deflated(0, 17)),
@@ -146,6 +152,6 @@ fn an_extent_that_no_wheel_has_is_not_coherent() {
         (0, deflated(0, 0)),
         (2, deflated(u64::MAX, u64::MAX)),
     ] {
-        assert!(!extent(compressed_size, form).is_coherent(), "{compressed_size} {form:?}");
+        assert!(!extent(compressed_size, format).is_coherent(), "{compressed_size} {format:?}");
     }
 }

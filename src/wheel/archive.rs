@@ -103,9 +103,9 @@ impl<'a> StrictArchive<'a> {
 
 impl ArchiveEntry {
     /// Returns the verified extent of the entry's content.
-    pub(super) fn extent(&self, sha256: Sha256, form: ExtentFormat) -> Extent {
+    pub(super) fn extent(&self, sha256: Sha256, format: ExtentFormat) -> Extent {
         let DeclaredExtent { offset, compressed_size, size, crc32, .. } = self.declared;
-        Extent { offset, compressed_size, size, crc32, sha256, form }
+        Extent { offset, compressed_size, size, crc32, sha256, format }
     }
 }
 

@@ -118,10 +118,11 @@ fn layers_that_docker_does_not_take_are_refused() {
     image.layers[1].blob.media_type = oci_spec::image::MediaType::ImageLayerZstd;
     let path = folder.path().join("archive");
     let error = docker_archive::prepare(&image, &[], &path, &Silent).unwrap_err();
-    assert!(matches!(error, ImageFileError::Unloadable { .. }));
+    assert!(matches!(error, ImageFileError::UnsupportedByDocker { .. }));
     let digest = image.layers[1].blob.digest;
-    let expected =
-        format!("`docker load` does not take layer {digest} of media type application/vnd.oci.image.layer.v1.tar+zstd");
+    let expected = format!(
+        "`docker load` does not support layer {digest}: its media type is application/vnd.oci.image.layer.v1.tar+zstd"
+    );
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.hints(), ["compress the layers with gzip"]);
     assert!(!path.exists());

@@ -108,29 +108,34 @@ pub fn index(image: &OciImage) -> OciArtifact {
     OciArtifact { manifest, blobs: Vec::new(), children, referrers: Vec::new() }
 }
 
-/// Writes an image in a form, under [`NAME`].
-pub fn write(image: &OciImage, form: ImageFormat, path: &Path) -> Result<PathBuf, ImageFileError> {
-    write_as(image, form, path, &[NAME.to_owned()])
+/// Writes an image in a format, under [`NAME`].
+pub fn write(image: &OciImage, format: ImageFormat, path: &Path) -> Result<PathBuf, ImageFileError> {
+    write_as(image, format, path, &[NAME.to_owned()])
 }
 
-/// Writes an image in a form, under these names.
-pub fn write_as(image: &OciImage, form: ImageFormat, path: &Path, names: &[String]) -> Result<PathBuf, ImageFileError> {
+/// Writes an image in a format, under these names.
+pub fn write_as(
+    image: &OciImage,
+    format: ImageFormat,
+    path: &Path,
+    names: &[String],
+) -> Result<PathBuf, ImageFileError> {
     let put = |finished: FinishedFile| Ok(finished.persist()?);
-    match form {
+    match format {
         ImageFormat::Layout => layout::write(&OciArtifact::from(image), names, path, &Silent),
         ImageFormat::OciArchive => oci_archive::prepare(&OciArtifact::from(image), names, path, &Silent).and_then(put),
         ImageFormat::DockerArchive => docker_archive::prepare(image, names, path, &Silent).and_then(put),
     }
 }
 
-/// Returns how a file of a form is named.
-pub fn at(form: ImageFormat, path: &Path) -> ImageFile {
-    ImageFile { form, path: path.to_owned(), choice: None }
+/// Returns how a file of a format is named.
+pub fn at(format: ImageFormat, path: &Path) -> ImageFile {
+    ImageFile { format, path: path.to_owned(), selector: None }
 }
 
 /// Returns how one of the artifacts in a file is named.
-pub fn named(form: ImageFormat, path: &Path, name: &str) -> ImageFile {
-    ImageFile { choice: Some(ManifestSelector::Name(name.to_owned())), ..at(form, path) }
+pub fn named(format: ImageFormat, path: &Path, name: &str) -> ImageFile {
+    ImageFile { selector: Some(ManifestSelector::Name(name.to_owned())), ..at(format, path) }
 }
 
 /// Returns the bytes of a blob.

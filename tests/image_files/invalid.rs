@@ -97,8 +97,8 @@ fn write_archive(files: &Files, path: &Path) {
     fs::write(path, tar(&files)).unwrap();
 }
 
-fn assert_refused(case: &Path, form: ImageFormat, path: &Path, expected: &str) {
-    let error = open(&at(form, path)).err().unwrap_or_else(|| panic!("{} is let pass", case.display()));
+fn assert_refused(case: &Path, format: ImageFormat, path: &Path, expected: &str) {
+    let error = open(&at(format, path)).err().unwrap_or_else(|| panic!("{} is let pass", case.display()));
     let message = error.to_string();
     let names_the_file = message.starts_with(path.to_str().unwrap());
     assert!(names_the_file && message.contains(expected), "{}: {message}\nexpected: {expected}", case.display());
@@ -150,7 +150,7 @@ fn documents_have_limits() {
     files.last_mut().unwrap().1.resize(5 << 20, b' ');
     write_folder(&files, folder.path());
     let error = open(&at(ImageFormat::Layout, folder.path())).unwrap_err().to_string();
-    let expected = "`index.json` has 5242880 bytes, and a document of its kind at most 4194304";
+    let expected = "`index.json` has 5242880 bytes, more than the limit of 4194304";
     assert_eq!(error, format!("{}: {expected}", folder.path().display()));
 }
 
@@ -163,7 +163,7 @@ fn what_is_no_file_is_not_opened() {
     crate::support::command::succeed(std::process::Command::new("mkfifo").arg(&index));
     for _ in 0..2 {
         let error = open(&at(ImageFormat::Layout, folder.path())).unwrap_err().to_string();
-        assert_eq!(error, format!("{}: `index.json` is no file", folder.path().display()));
+        assert_eq!(error, format!("{}: `index.json` is not a regular file", folder.path().display()));
         let _ = fs::remove_file(&index);
         let _ = fs::create_dir(&index);
     }
@@ -173,8 +173,8 @@ fn what_is_no_file_is_not_opened() {
 #[test]
 fn damaged_archives_are_errors() {
     let folder = tempfile::tempdir().unwrap();
-    for (form, template) in [(ImageFormat::OciArchive, LAYOUT), (ImageFormat::DockerArchive, DOCKER)] {
-        let path = folder.path().join(form.prefix());
+    for (format, template) in [(ImageFormat::OciArchive, LAYOUT), (ImageFormat::DockerArchive, DOCKER)] {
+        let path = folder.path().join(format.prefix());
         write_archive(&files(template, "").0, &path);
         let original = fs::read(&path).unwrap();
         for position in 0..original.len() {
@@ -183,12 +183,12 @@ fn damaged_archives_are_errors() {
                 continue;
             }
             fs::write(&path, &original[..position]).unwrap();
-            assert!(open(&at(form, &path)).is_err() || original[position..].iter().all(|byte| *byte == 0));
+            assert!(open(&at(format, &path)).is_err() || original[position..].iter().all(|byte| *byte == 0));
             for byte in [b'"', 0xff] {
                 let mut changed = original.clone();
                 changed[position] = byte;
                 fs::write(&path, changed).unwrap();
-                let _ = open(&at(form, &path));
+                let _ = open(&at(format, &path));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Artifacts in files: written in every form, read back, judged by the programs that others wrote, and refused when
+//! Artifacts in files: written in every format, read back, judged by the programs that others wrote, and refused when
 //! they are wrong.
 
 #[path = "../support/mod.rs"]
@@ -8,7 +8,7 @@ mod archives;
 mod bases;
 mod docker;
 mod documents;
-mod forms;
+mod formats;
 mod images;
 mod invalid;
 mod malformed;

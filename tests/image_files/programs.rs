@@ -38,22 +38,22 @@ fn strings(value: &Value) -> Vec<String> {
 fn skopeo_finds_the_image_in_each_form() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    for (form, name) in
+    for (format, name) in
         [(ImageFormat::Layout, "1.0"), (ImageFormat::OciArchive, "1.0"), (ImageFormat::DockerArchive, NAME)]
     {
-        let path = folder.path().join(form.prefix());
-        write(&image, form, &path).unwrap();
-        let place = format!("{}:{name}", at(form, &path));
+        let path = folder.path().join(format.prefix());
+        write(&image, format, &path).unwrap();
+        let place = format!("{}:{name}", at(format, &path));
         let config: Value = serde_json::from_str(&skopeo(&["inspect", "--config", "--raw", &place])).unwrap();
         assert_eq!(strings(&config["rootfs"]["diff_ids"]), diff_ids(&image));
-        if form != ImageFormat::DockerArchive {
+        if format != ImageFormat::DockerArchive {
             assert_eq!(skopeo(&["inspect", "--raw", &place]).into_bytes(), bytes(&image.manifest));
         }
         // Every blob is read, and verified.
-        let copy = folder.path().join("copy").join(form.prefix());
+        let copy = folder.path().join("copy").join(format.prefix());
         fs::create_dir_all(&copy).unwrap();
         let destination = format!("oci:{}:copied", copy.display());
-        match form {
+        match format {
             // What skopeo makes of it has another manifest.
             ImageFormat::DockerArchive => skopeo(&["copy", &place, &destination]),
             ImageFormat::Layout | ImageFormat::OciArchive => {
@@ -61,7 +61,7 @@ fn skopeo_finds_the_image_in_each_form() {
             }
         };
         let copied = open(&named(ImageFormat::Layout, &copy, "copied")).unwrap();
-        match form {
+        match format {
             ImageFormat::DockerArchive => {
                 let config: Value = serde_json::from_slice(&bytes(&copied.blobs[0])).unwrap();
                 assert_eq!(strings(&config["rootfs"]["diff_ids"]), diff_ids(&image));
@@ -115,13 +115,13 @@ fn what_others_write_is_read() {
     let archive = folder.path().join("archive");
     skopeo(&["copy", "--preserve-digests", &place, &format!("oci-archive:{}:{NAME}", archive.display())]);
     let found = ImageFile::find(archive.to_str().unwrap()).unwrap();
-    assert_eq!(found.form, ImageFormat::OciArchive);
+    assert_eq!(found.format, ImageFormat::OciArchive);
     assert_equal(&open(&found).unwrap(), &OciArtifact::from(&image));
     assert_equal(&open(&named(ImageFormat::OciArchive, &archive, NAME)).unwrap(), &OciArtifact::from(&image));
 
     let docker = folder.path().join("docker");
     skopeo(&["copy", &place, &format!("docker-archive:{}:{NAME}", docker.display())]);
-    assert_eq!(ImageFile::find(docker.to_str().unwrap()).unwrap().form, ImageFormat::DockerArchive);
+    assert_eq!(ImageFile::find(docker.to_str().unwrap()).unwrap().format, ImageFormat::DockerArchive);
     assert_uncompressed(&image, &docker);
 }
 
@@ -168,7 +168,7 @@ fn a_compressed_archive_is_refused_with_the_command_that_unpacks_it() {
             assert!(matches!(error, ImageFileError::Compressed { .. }));
             assert_eq!(error.to_string(), format!("{} is compressed with {name}", packed.display()));
             let hints = error.hints();
-            let command = hints[0].strip_prefix("unpack it: ").unwrap();
+            let command = hints[0].strip_prefix("decompress it: ").unwrap();
             succeed(Command::new("sh").args(["-c", command]));
         }
         let unpacked = folder.path().join(format!("{name}.{suffix}.tar"));

@@ -22,12 +22,12 @@ fn what_was_there_is_replaced_as_a_whole() {
     let folder = tempfile::tempdir().unwrap();
     let old = sample(folder.path());
     let new = image(vec![layer(folder.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
-    for form in ImageFormat::ALL {
-        let path = folder.path().join("made/on/the/way").join(form.prefix());
-        write(&old, form, &path).unwrap();
-        write(&new, form, &path).unwrap();
-        assert_equal(&open(&at(form, &path)).unwrap(), &OciArtifact::from(&new));
-        if form == ImageFormat::Layout {
+    for format in ImageFormat::ALL {
+        let path = folder.path().join("made/on/the/way").join(format.prefix());
+        write(&old, format, &path).unwrap();
+        write(&new, format, &path).unwrap();
+        assert_equal(&open(&at(format, &path)).unwrap(), &OciArtifact::from(&new));
+        if format == ImageFormat::Layout {
             assert_eq!(fs::read_dir(path.join("blobs/sha256")).unwrap().count(), 3);
         }
     }
@@ -40,11 +40,11 @@ fn a_failure_leaves_what_was_there() {
     let old = sample(folder.path());
     let mut new = image(vec![layer(folder.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
     new.layers[0].blob = damaged(folder.path(), &new.layers[0].blob);
-    for form in ImageFormat::ALL {
-        let path = folder.path().join(form.prefix());
-        write(&old, form, &path).unwrap();
-        write(&new, form, &path).unwrap_err();
-        assert_equal(&open(&at(form, &path)).unwrap(), &OciArtifact::from(&old));
+    for format in ImageFormat::ALL {
+        let path = folder.path().join(format.prefix());
+        write(&old, format, &path).unwrap();
+        write(&new, format, &path).unwrap_err();
+        assert_equal(&open(&at(format, &path)).unwrap(), &OciArtifact::from(&old));
     }
     assert_eq!(names(folder.path()), ["docker-archive", "oci", "oci-archive"]);
 }
@@ -78,16 +78,16 @@ fn nothing_but_a_layout_is_replaced_by_one() {
     let both = make("both", &["oci-layout", "notes.txt"]);
     for path in [&file, &other, &both] {
         let error = write(&image, ImageFormat::Layout, path).unwrap_err();
-        assert!(matches!(error, ImageFileError::Occupied(_)), "{error:?}");
-        assert_eq!(error.to_string(), format!("{} is there already and is no OCI layout", path.display()));
-        assert_eq!(error.hints(), ["remove it, or choose another place"]);
+        assert!(matches!(error, ImageFileError::NotReplaceable(_)), "{error:?}");
+        assert_eq!(error.to_string(), format!("{} already exists and is not an OCI layout", path.display()));
+        assert_eq!(error.hints(), ["remove it, or choose another path"]);
     }
     assert_eq!(fs::read(&file).unwrap(), b"precious");
     assert_eq!(names(&both), ["notes.txt", "oci-layout"]);
     // An empty folder holds nothing that could be lost.
     write(&image, ImageFormat::Layout, &make("empty", &[])).unwrap();
-    for form in [ImageFormat::OciArchive, ImageFormat::DockerArchive] {
-        let error = write(&image, form, &other).unwrap_err();
+    for format in [ImageFormat::OciArchive, ImageFormat::DockerArchive] {
+        let error = write(&image, format, &other).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot write {}", other.display()));
     }
 }
@@ -100,7 +100,7 @@ fn a_place_that_is_taken_meanwhile_is_left_alone() {
     let prepared = layout::prepare(&OciArtifact::from(&sample(folder.path())), &[], &path, &Silent).unwrap();
     fs::create_dir(&path).unwrap();
     fs::write(path.join("notes.txt"), "precious").unwrap();
-    assert!(matches!(prepared.persist(), Err(ImageFileError::Occupied(_))));
+    assert!(matches!(prepared.persist(), Err(ImageFileError::NotReplaceable(_))));
     assert_eq!(names(folder.path()), ["layout"]);
 }
 

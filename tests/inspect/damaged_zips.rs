@@ -210,7 +210,7 @@ fn found_among(files: Vec<(String, bool, Vec<u8>)>, expected: &[&[&str]]) {
     let path = folder.path().join("rewritten.zip");
     let mut tree = FileTree::new();
     for (path, is_executable, bytes) in files {
-        let access = if is_executable { FileAccess::PROGRAM } else { FileAccess::FILE };
+        let access = if is_executable { FileAccess::EXECUTABLE } else { FileAccess::FILE };
         let entry = TreeEntry { access, content: FileContent::Bytes(bytes.into()), origin: FileOrigin::Application };
         tree.insert(TreePath::new(&path).unwrap(), entry).unwrap();
     }

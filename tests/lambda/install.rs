@@ -98,7 +98,7 @@ fn bytes(entry: &TreeEntry) -> Vec<u8> {
         FileContent::Archived { archive, extent } => {
             let archive = fs::read(archive.as_path()).unwrap();
             let bytes = &archive[extent.offset as usize..][..extent.compressed_size as usize];
-            match extent.form {
+            match extent.format {
                 ExtentFormat::Stored => bytes.to_vec(),
                 ExtentFormat::Deflated { .. } => miniz_oxide::inflate::decompress_to_vec(bytes).unwrap(),
             }

@@ -119,7 +119,7 @@ fn assert_kinds(tree: &LayerTree) {
         .files
         .iter()
         .filter_map(|(_, entry)| match &entry.content {
-            FileContent::Archived { extent, .. } => Some(extent.form),
+            FileContent::Archived { extent, .. } => Some(extent.format),
             _ => None,
         })
         .collect();

@@ -37,7 +37,7 @@ fn tree(application: &Path) -> LayerTree {
     let deep = format!("app/{}/{}.py", ["folder"; 40].join("/"), "n".repeat(90));
     for (path, access, content) in [
         ("app/model.bin", FileAccess::FILE, FileContent::File { path: model, size }),
-        ("app/run.sh", FileAccess::PROGRAM, FileContent::Bytes(b"#!/bin/sh\n".as_slice().into())),
+        ("app/run.sh", FileAccess::EXECUTABLE, FileContent::Bytes(b"#!/bin/sh\n".as_slice().into())),
         ("app/gr\u{fc}n \u{1f40d}.py", FileAccess::FILE, FileContent::Bytes(b"".as_slice().into())),
         (&deep, FileAccess::FILE, FileContent::Bytes(b"x = 1\n".as_slice().into())),
     ] {

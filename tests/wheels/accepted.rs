@@ -24,7 +24,10 @@ fn an_ordinary_wheel() {
 
     let stored = &inventory.files[3];
     let extent = &stored.extent;
-    assert_eq!((stored.part, stored.mode, extent.form), (SchemePart::Library, FileMode::REGULAR, ExtentFormat::Stored));
+    assert_eq!(
+        (stored.part, stored.mode, extent.format),
+        (SchemePart::Library, FileMode::REGULAR, ExtentFormat::Stored)
+    );
     assert_eq!(&bytes[extent.offset as usize..][..extent.size as usize], b"b = 1\n");
     assert_eq!((extent.sha256, extent.crc32), (Sha256::of(b"b = 1\n"), crc32fast::hash(b"b = 1\n")));
 }

@@ -105,7 +105,10 @@ fn scripts_run_under_the_interpreter() {
     assert!(launcher.starts_with(&format!("#!{PYTHON}\n")) && launcher.contains("\nfrom demo.a import Tool\n"));
     assert!(launcher.ends_with("sys.exit(Tool.main())\n"));
     let copied = files.iter().find(|(path, _)| path.as_str() == "bin/tool.sh").unwrap();
-    assert!(matches!(copied.1, TreeEntry { access: FileAccess::PROGRAM, content: FileContent::Archived { .. }, .. }));
+    assert!(matches!(
+        copied.1,
+        TreeEntry { access: FileAccess::EXECUTABLE, content: FileContent::Archived { .. }, .. }
+    ));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn path(path: &str) -> TreePath {
 fn tree<'a>(files: impl IntoIterator<Item = (&'a str, FileContent)>, links: &[(&str, &str)]) -> LayerTree {
     let mut tree = LayerTree::default();
     for (name, content) in files {
-        let access = if name.ends_with(".sh") { FileAccess::PROGRAM } else { FileAccess::FILE };
+        let access = if name.ends_with(".sh") { FileAccess::EXECUTABLE } else { FileAccess::FILE };
         tree.files.insert(path(name), TreeEntry { access, content, origin: FileOrigin::Application }).unwrap();
     }
     tree.links = links.iter().map(|(link, target)| (path(link), (*target).to_owned())).collect();
@@ -53,21 +53,21 @@ fn deflated(content: &[u8]) -> (Vec<u8>, ExtentFormat) {
 
 /// A file that stands for a wheel: its contents, and where each lies.
 struct Archive {
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     path: Arc<PathBuf>,
 }
 
 impl Archive {
     fn new(content: &[u8]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("demo.whl");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("demo.whl");
         fs::write(&path, content).unwrap();
-        Self { _folder: folder, path: path.into() }
+        Self { _directory: directory, path: path.into() }
     }
 
-    fn content(&self, offset: u64, compressed_size: u64, original: &[u8], form: ExtentFormat) -> FileContent {
+    fn content(&self, offset: u64, compressed_size: u64, original: &[u8], format: ExtentFormat) -> FileContent {
         let (size, crc32, sha256) = (original.len() as u64, crc32fast::hash(original), Sha256::of(original));
-        let extent = Extent { offset, compressed_size, size, crc32, sha256, form };
+        let extent = Extent { offset, compressed_size, size, crc32, sha256, format };
         FileContent::Archived { archive: self.path.clone(), extent }
     }
 }
@@ -114,7 +114,7 @@ fn names(tar: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn folders_files_and_links_are_in_the_order_of_their_paths() {
+fn directories_files_and_links_are_in_the_order_of_their_paths() {
     let tree = tree(
         [
             ("a/b/c.py", bytes(b"c = 1\n")),
@@ -151,17 +151,17 @@ fn folders_files_and_links_are_in_the_order_of_their_paths() {
     }
 }
 
-/// A folder that is said to be somebody's comes where it would come anyway, also if nothing is in it.
+/// A directory that is said to be somebody's comes where it would come anyway, also if nothing is in it.
 #[test]
-fn files_and_folders_are_whose_the_tree_says() {
+fn files_and_directories_are_whose_the_tree_says() {
     let mut tree = tree([("a/b.conf", bytes(b"b")), ("a-b", bytes(b"")), ("c/d/e", bytes(b""))], &[("a/b/link", "x")]);
     let owner = FileOwner { uid: 1000, gid: 3_000_000 };
     let secret = FileAccess { mode: 0o640.into(), owner };
     let entry = TreeEntry { access: secret, content: bytes(b"f"), origin: FileOrigin::Application };
     tree.files.insert(path("c/d/f"), entry).unwrap();
-    for (folder, mode) in [("a", 0o755), ("a/b", 0o700), ("a/empty/inner", 0o1777), ("c/d", 0o755)] {
+    for (directory, mode) in [("a", 0o755), ("a/b", 0o700), ("a/empty/inner", 0o1777), ("c/d", 0o755)] {
         let access = FileAccess { mode: mode.into(), owner };
-        tree.files.insert_folder(path(folder), access, FileOrigin::Application).unwrap();
+        tree.files.insert_directory(path(directory), access, FileOrigin::Application).unwrap();
     }
     let (_, tar, _) = written(&tree);
     let members = read(&tar);
@@ -197,7 +197,7 @@ fn an_empty_tree_is_an_empty_archive() {
 #[test]
 fn every_form_of_content_in_a_wheel() {
     let text = b"from typing import Any\n".repeat(9_000);
-    let (deflated, form) = deflated(&text);
+    let (deflated, format) = deflated(&text);
     let empty = [3, 0];
     let archive = Archive::new(&[&b"before"[..], &deflated, &text, &empty].concat());
     let (stored_at, empty_at) = (6 + deflated.len() as u64, 6 + (deflated.len() + text.len()) as u64);
@@ -205,7 +205,7 @@ fn every_form_of_content_in_a_wheel() {
     assert!(text.len() > 3 * 65_535);
     let tree = tree(
         [
-            ("deflated.py", archive.content(6, deflated.len() as u64, &text, form)),
+            ("deflated.py", archive.content(6, deflated.len() as u64, &text, format)),
             ("empty.py", archive.content(empty_at, 2, b"", ExtentFormat::Deflated { final_block: 0, end: 10 })),
             ("nothing.py", archive.content(empty_at, 0, b"", ExtentFormat::Stored)),
             ("stored.py", archive.content(stored_at, text.len() as u64, &text, ExtentFormat::Stored)),
@@ -222,9 +222,9 @@ fn every_form_of_content_in_a_wheel() {
 #[test]
 fn what_a_wheel_no_longer_holds_is_refused() {
     let text = b"x = 1\n".repeat(1000);
-    let (stream, form) = deflated(&text);
+    let (stream, format) = deflated(&text);
     let length = stream.len() as u64;
-    let ExtentFormat::Deflated { final_block, end } = form else { unreachable!() };
+    let ExtentFormat::Deflated { final_block, end } = format else { unreachable!() };
     let archive = Archive::new(&[&stream[..], &text].concat());
     let mut damaged = stream.clone();
     damaged[length as usize / 2] ^= 1;
@@ -240,10 +240,10 @@ fn what_a_wheel_no_longer_holds_is_refused() {
     let wrong_text = b"x = 2\n".repeat(1000);
     let longer = [&text[..], b"x"].concat();
     for content in [
-        damaged.content(0, length, &text, form),
-        archive.content(0, length, &wrong_text, form),
-        archive.content(0, length, &longer, form),
-        archive.content(0, length, &text[1..], form),
+        damaged.content(0, length, &text, format),
+        archive.content(0, length, &wrong_text, format),
+        archive.content(0, length, &longer, format),
+        archive.content(0, length, &text[1..], format),
         archive.content(length, text.len() as u64, &wrong_text, ExtentFormat::Stored),
         // Bits that no stream of this length can have.
         archive.content(0, length, &text, ExtentFormat::Deflated { final_block, end: end + 8 }),
@@ -258,15 +258,15 @@ fn what_a_wheel_no_longer_holds_is_refused() {
         assert_eq!(reason(content), io::ErrorKind::InvalidData);
     }
     for offset in [length + text.len() as u64, u64::MAX] {
-        let kind = reason(archive.content(offset, length, &text, form));
+        let kind = reason(archive.content(offset, length, &text, format));
         assert!(matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput), "{kind}");
     }
 }
 
 #[test]
 fn a_file_of_the_project_has_the_size_that_was_listed() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("model.bin");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("model.bin");
     let content: Vec<u8> = (0..700_000_u32).flat_map(|number| (number / 3).to_le_bytes()).collect();
     fs::write(&file, &content).unwrap();
     let layer = |size| tree([("model.bin", FileContent::File { path: file.clone(), size })], &[]);
@@ -314,7 +314,7 @@ fn a_link_has_a_path_of_its_own_and_a_target() {
     for taken in ["a", "a/b.py", "c.py", "a/b.py/link", "c.py/d/link", "python/link"] {
         let tree = tree(files(), &[("python", "/usr/bin/python3"), (taken, "target")]);
         let error = gzip(&tree, &mut io::sink()).unwrap_err();
-        assert_eq!(error.to_string(), format!("`{taken}` is a symbolic link, and also a file or a folder"));
+        assert_eq!(error.to_string(), format!("`{taken}` is a symbolic link, and also a file or a directory"));
     }
     for target in ["", "a\0b"] {
         let error = gzip(&tree(files(), &[("d", target)]), &mut io::sink()).unwrap_err();
@@ -327,15 +327,15 @@ fn a_link_has_a_path_of_its_own_and_a_target() {
 
 #[test]
 fn long_names_and_names_that_are_not_ascii() {
-    let folder = "f".repeat(90);
+    let directory = "f".repeat(90);
     let cases = [
         "n".repeat(100),
         "n".repeat(101),
-        format!("{folder}/{}", "n".repeat(100)),
-        format!("{folder}/{}", "n".repeat(101)),
+        format!("{directory}/{}", "n".repeat(100)),
+        format!("{directory}/{}", "n".repeat(101)),
         format!("{}/{}", "p".repeat(155), "n".repeat(100)),
         format!("{}/{}", "p".repeat(156), "n".repeat(100)),
-        format!("{folder}/{folder}/{folder}/{folder}/name.py"),
+        format!("{directory}/{directory}/{directory}/{directory}/name.py"),
         "gr\u{fc}n/\u{1f40d}.py".to_owned(),
         format!("{}.py", "\u{fc}".repeat(80)),
         "l".repeat(5000),
@@ -357,13 +357,13 @@ fn long_names_and_names_that_are_not_ascii() {
 #[test]
 fn the_bytes_are_pinned() {
     let text = b"from typing import Any\n".repeat(9_000);
-    let (deflated, form) = deflated(&text);
+    let (deflated, format) = deflated(&text);
     let archive = Archive::new(&[&deflated[..], &text].concat());
     let length = deflated.len() as u64;
     let tree = tree(
         [
             ("app/.venv/bin/run.sh", bytes(b"#!/app/.venv/bin/python\n")),
-            ("app/.venv/lib/deflated.py", archive.content(0, length, &text, form)),
+            ("app/.venv/lib/deflated.py", archive.content(0, length, &text, format)),
             ("app/.venv/lib/gr\u{fc}n.py", bytes(&text)),
             ("app/.venv/lib/stored.py", archive.content(length, text.len() as u64, &text, ExtentFormat::Stored)),
         ],

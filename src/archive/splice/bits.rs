@@ -1,16 +1,14 @@
-//! The bits of a deflate stream, and runs of bytes in the fixed codes.
+//! A deflate stream bit by bit, and runs of bytes in the fixed codes.
 //!
 //! Specification: [RFC 1951](https://www.rfc-editor.org/rfc/rfc1951), sections 3.1.1 (bits), 3.2.5 (lengths) and 3.2.6
 //! (fixed codes).
 
-/// The longest match.
 const LONGEST_MATCH: usize = 258;
-/// The shortest match.
 const SHORTEST_MATCH: usize = 3;
 /// The symbol that ends a block.
 const END_OF_BLOCK: u32 = 256;
 
-/// A fixed code: its bits in the order in which they are written, the first the lowest, and their number.
+/// A fixed code: its bits in the order in which they are written, lowest first, and their number.
 #[derive(Clone, Copy)]
 struct FixedCode {
     bits: u16,
@@ -28,29 +26,29 @@ const CODES: [FixedCode; 288] = {
             short @ 256..=279 => (short - 256, 7),
             long => (0b1100_0000 + long - 280, 8),
         };
-        // Codes are written from their most significant bit on.
+        // Codes are written from the most significant bit on (section 3.1.1).
         codes[symbol] = FixedCode { bits: code.reverse_bits() >> (16 - count), count: count as u8 };
         symbol += 1;
     }
     codes
 };
 
-/// Bytes that are written bit by bit.
+/// A buffer that is written bit by bit.
 pub(super) struct BitBuffer {
-    /// The whole bytes. Bytes may be added or taken away while the buffer [is aligned](Self::is_aligned).
-    pub bytes: Vec<u8>,
+    /// The complete bytes. They may be changed directly while the buffer [is aligned](Self::is_aligned).
+    pub(super) bytes: Vec<u8>,
     pending: u64,
     pending_count: u32,
 }
 
 impl BitBuffer {
-    /// Makes a buffer that goes on behind these bytes.
-    pub fn new(bytes: Vec<u8>) -> Self {
+    /// Makes a buffer that appends to these bytes.
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, pending: 0, pending_count: 0 }
     }
 
-    /// Appends the lowest `count` bits, at most 16; the others are zero.
-    pub fn put(&mut self, bits: u16, count: u32) {
+    /// Appends the lowest `count` bits, at most 16; the others must be zero.
+    pub(super) fn put(&mut self, bits: u16, count: u32) {
         self.pending |= u64::from(bits) << self.pending_count;
         self.pending_count += count;
         if self.pending_count >= 32 {
@@ -60,24 +58,24 @@ impl BitBuffer {
         }
     }
 
-    /// Fills the last byte with zeros, and passes on all bits to the bytes.
-    pub fn pad(&mut self) {
+    /// Fills the last byte with zeros and moves it to the complete bytes.
+    pub(super) fn pad(&mut self) {
         let count = self.pending_count.div_ceil(8) as usize;
         self.bytes.extend_from_slice(&self.pending.to_le_bytes()[..count]);
         (self.pending, self.pending_count) = (0, 0);
     }
 
     /// Returns whether the next bit begins a byte.
-    pub fn is_aligned(&self) -> bool {
+    pub(super) fn is_aligned(&self) -> bool {
         self.pending_count.is_multiple_of(8)
     }
 
     /// Appends bytes in the fixed codes: literals, and runs of one byte as matches at distance 1.
     ///
-    /// Nothing else is looked for. What is written so are tar headers, which are little but runs of zeros between short
-    /// texts: one takes about 120 bytes and one microsecond this way. A real compressor would save a part of those bytes
-    /// and take twenty times as long, and its version would be part of the format.
-    pub fn put_runs(&mut self, bytes: &[u8]) {
+    /// No other matches are searched for. Tar headers are little but runs of zeros between short strings: one takes about
+    /// 120 bytes and one microsecond this way. A real compressor would save some of those bytes and take twenty times as
+    /// long, and its version would be part of the format.
+    pub(super) fn put_runs(&mut self, bytes: &[u8]) {
         for run in bytes.chunk_by(|a, b| a == b) {
             let [byte, rest @ ..] = run else { continue };
             self.put_symbol(u32::from(*byte));
@@ -91,8 +89,7 @@ impl BitBuffer {
         }
     }
 
-    /// Appends the end of a block with fixed codes.
-    pub fn put_end_of_block(&mut self) {
+    pub(super) fn put_end_of_block(&mut self) {
         self.put_symbol(END_OF_BLOCK);
     }
 
@@ -127,7 +124,7 @@ fn length_symbol(length: usize) -> (u32, u16, u32) {
 mod tests {
     use super::*;
 
-    /// Every length of a run, and every byte, is read by a decoder as it was meant.
+    /// A decoder reads back runs of every length and every byte.
     #[test]
     fn runs_of_every_length_and_every_byte() {
         let mut original = Vec::new();

@@ -11,7 +11,7 @@ use crate::tree::{ExtentFormat, FileAccess, FileMode, FileOrigin};
 fn tree(files: impl IntoIterator<Item = (String, FileContent)>) -> FileTree {
     let mut tree = FileTree::new();
     for (path, content) in files {
-        let access = if path.ends_with(".sh") { FileAccess::PROGRAM } else { FileAccess::FILE };
+        let access = if path.ends_with(".sh") { FileAccess::EXECUTABLE } else { FileAccess::FILE };
         tree.insert(TreePath::new(&path).unwrap(), TreeEntry { access, content, origin: FileOrigin::Application })
             .unwrap();
     }
@@ -23,8 +23,8 @@ fn bytes(content: &[u8]) -> FileContent {
 }
 
 fn written(tree: &FileTree) -> zip::ZipArchive<File> {
-    let folder = tempfile::tempdir().unwrap();
-    let finished = write(tree, &folder.path().join("out.zip"), &Silent).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let finished = write(tree, &directory.path().join("out.zip"), &Silent).unwrap();
     zip::ZipArchive::new(finished.as_file().try_clone().unwrap()).unwrap()
 }
 
@@ -75,7 +75,7 @@ fn a_wheels_bytes_are_copied_as_they_lie() {
         size: deflated.size,
         crc32: deflated.crc32,
         sha256: Sha256::of(&original),
-        form: ExtentFormat::Deflated { final_block: 0, end: deflated.compressed_size * 8 },
+        format: ExtentFormat::Deflated { final_block: 0, end: deflated.compressed_size * 8 },
     };
     let mut archive = written(&tree([("m.py".to_owned(), FileContent::Archived { archive, extent })]));
     let mut content = Vec::new();
@@ -85,27 +85,27 @@ fn a_wheels_bytes_are_copied_as_they_lie() {
 
 #[test]
 fn a_large_file_and_a_small_one_take_the_same_form() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let content = b"0123456789abcdef".repeat(IN_MEMORY as usize / 8);
-    let path = folder.path().join("large.bin");
+    let path = directory.path().join("large.bin");
     std::fs::write(&path, &content).unwrap();
     let size = content.len() as u64;
     assert!(size > IN_MEMORY);
     let streamed = tree([("large.bin".to_owned(), FileContent::File { path, size })]);
     let ready = tree([("large.bin".to_owned(), bytes(&content))]);
-    let digest = |tree| write(tree, &folder.path().join("out.zip"), &Silent).unwrap().sha256;
+    let digest = |tree| write(tree, &directory.path().join("out.zip"), &Silent).unwrap().sha256;
     assert_eq!(digest(&streamed), digest(&ready));
 }
 
 #[test]
 fn a_missing_file_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gone.py");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gone.py");
     let tree = tree([("pkg/gone.py".to_owned(), FileContent::File { path: path.clone(), size: 1 })]);
-    let output = folder.path().join("out.zip");
+    let output = directory.path().join("out.zip");
     let error = write(&tree, &output, &Silent).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read {} for `pkg/gone.py`", path.display()));
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn more_entries_than_the_short_count_holds_need_zip64() {
 /// Sizes past 4 GiB are tried on the headers alone: the fields are those of APPNOTE 4.5.3.
 #[test]
 fn sizes_and_offsets_past_the_short_fields_move_to_zip64() {
-    let record = EntryHeaders {
+    let headers = EntryHeaders {
         name: "big",
         mode: FileMode::REGULAR,
         compression: ZipCompression::Stored,
@@ -128,14 +128,14 @@ fn sizes_and_offsets_past_the_short_fields_move_to_zip64() {
         compressed_size: 5 << 30,
         offset: 6 << 30,
     };
-    let local = record.local_header();
+    let local = headers.local_header();
     assert_eq!(local[4..6], 45_u16.to_le_bytes());
     assert_eq!(local[18..26], [0xff; 8]);
     assert_eq!(local[28..30], 20_u16.to_le_bytes());
     assert_eq!(local[33..37], [1, 0, 16, 0]);
     assert_eq!(local[37..45], (5_u64 << 30).to_le_bytes());
     let mut directory = Vec::new();
-    record.append_to_directory(&mut directory);
+    headers.append_to_directory(&mut directory);
     assert_eq!(directory[42..46], [0xff; 4]);
     assert_eq!(directory[49..53], [1, 0, 24, 0]);
     assert_eq!(directory[69..77], (6_u64 << 30).to_le_bytes());

@@ -136,7 +136,7 @@ fn added_by_path_files<'a>(root: &Root<'a>) -> Vec<Folder<'a>> {
         let folders =
             lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '/']) && !line.starts_with("import"));
         let folders = folders.map(|line| own.join(line.trim_start_matches("./")));
-        added.extend(folders.filter(|path| root.tree.is_folder(path)).map(|path| Folder { tree: root.tree, path }));
+        added.extend(folders.filter(|path| root.tree.is_directory(path)).map(|path| Folder { tree: root.tree, path }));
     }
     added
 }

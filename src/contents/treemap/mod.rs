@@ -37,7 +37,7 @@ pub fn page(contents: &ArtifactContents, title: &str) -> String {
         .collect();
     let data = json!({
         "name": title,
-        "kind": match contents.form {
+        "kind": match contents.kind {
             DetectedKind::Function => "Lambda function",
             DetectedKind::Layer => "Lambda layer",
             DetectedKind::Image => "image",

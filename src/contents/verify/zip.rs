@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::records;
 use super::{CheckResult, CheckedAspect, Verification};
-use crate::archive::zip::records::{EntryHeaders, end};
+use crate::archive::zip::headers::{EntryHeaders, end};
 use crate::contents::{ArtifactProblem, ContentsError, EntryOrigin, zip as reading};
 use crate::tree::FileMode;
 use crate::wheel::archive::{ArchiveEntry, StrictArchive};
@@ -130,7 +130,7 @@ fn headers(
     for entry in entries {
         let mut find = |message: String| findings.push(ArtifactProblem::at(&entry.path, message));
         if entry.is_directory {
-            find("it is a folder, and only files have entries".to_owned());
+            find("it is a directory, and only files have entries".to_owned());
             continue;
         }
         let stated = &entry.declared;
@@ -139,7 +139,7 @@ fn headers(
             Some((mode, EntryOrigin::Application)) => FileMode::from(mode & 0o777 | 0o004),
             _ => entry.mode,
         };
-        let record = EntryHeaders {
+        let headers = EntryHeaders {
             name: &entry.path,
             mode,
             compression: stated.compression,
@@ -149,8 +149,8 @@ fn headers(
             offset: entry.local_header,
         };
         let mut central = Vec::new();
-        record.append_to_directory(&mut central);
-        let local = compare(file, entry.local_header, stated.offset, &record.local_header(), &LOCAL)?;
+        headers.append_to_directory(&mut central);
+        let local = compare(file, entry.local_header, stated.offset, &headers.local_header(), &LOCAL)?;
         let place = &entry.directory_header;
         let central = compare(file, place.start, place.end, &central, &CENTRAL)?;
         match central.or(local) {

@@ -86,7 +86,7 @@ fn settings_replace_and_add() {
         exposed_ports: ["8000", "53/udp"].map(|port| port.parse().unwrap()).into(),
         labels: [("b".to_owned(), "ours".to_owned()), ("c".to_owned(), "ours".to_owned())].into(),
         created: "1709210096".parse().unwrap(),
-        ..Settings::default()
+        ..ConfigOverrides::default()
     };
     let derived = derive(&official(), &settings);
     let execution = &derived["config"];
@@ -133,7 +133,7 @@ fn the_command_goes_with_the_entrypoint() {
         (set(), None, [json!(["/ours"]), none]),
         (set(), Some(&["b"]), [json!(["/ours"]), json!(["b"])]),
     ] {
-        let settings = ConfigOverrides { entrypoint, command: command.map(words), ..Settings::default() };
+        let settings = ConfigOverrides { entrypoint, command: command.map(words), ..ConfigOverrides::default() };
         let derived = derive(&base, &settings);
         let actual = ["Entrypoint", "Cmd"].map(|name| derived["config"].get(name).cloned().unwrap_or_default());
         assert_eq!(actual, expected, "{settings:?}");
@@ -191,6 +191,7 @@ fn values_refer_to_the_base() {
 
 #[test]
 fn what_is_expanded_is_not_expanded_again() {
-    let base = ExecutionParameters { env: vec!["A=${B}$".to_owned(), "B=b".to_owned()], ..Execution::default() };
+    let base =
+        ExecutionParameters { env: vec!["A=${B}$".to_owned(), "B=b".to_owned()], ..ExecutionParameters::default() };
     assert_eq!(expand("${A}", &base).unwrap(), "${B}$");
 }

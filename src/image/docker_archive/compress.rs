@@ -1,4 +1,4 @@
-//! Compressing the layers of Docker archives, which Lambda refuses uncompressed.
+//! Compresses the layers of Docker archives: Lambda rejects images with uncompressed layers.
 
 use std::io::{self, Write};
 use std::thread;
@@ -8,24 +8,20 @@ use crate::digest::{HashingWriter, Sha256};
 use crate::image::file::ImageFileError;
 use crate::image::{BlobError, Layer};
 
-/// The header of a gzip member: deflate, no flags, no time, no operating system
-/// ([RFC 1952, section 2.3](https://www.rfc-editor.org/rfc/rfc1952#section-2.3)).
-const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-
-/// A layer's bytes after compression.
+/// The digest and the size of a layer after compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompressedLayer {
-    /// The digest of the compressed layer.
+    /// The digest of the compressed bytes.
     pub digest: Sha256,
-    /// The size of the compressed layer, in bytes.
+    /// The number of compressed bytes.
     pub size: u64,
 }
 
-/// Compresses an uncompressed layer into one gzip member, whose bytes depend on the layer alone. It can be kept under
-/// the layer's diff ID.
+/// Compresses an uncompressed layer into one gzip member, whose bytes depend on the layer alone: it can be cached by the
+/// layer's diff ID.
 ///
 /// # Errors
-/// The layer cannot be read, is not what its digest or its diff ID says, or the output cannot be written.
+/// The layer cannot be read, does not match its digest or its diff ID, or the output cannot be written.
 pub fn compress(layer: &Layer, into: &mut dyn Write) -> Result<CompressedLayer, ImageFileError> {
     let blob = &layer.blob;
     let write = |source| ImageFileError::Blob(BlobError::Write { digest: blob.digest, source });
@@ -36,23 +32,15 @@ pub fn compress(layer: &Layer, into: &mut dyn Write) -> Result<CompressedLayer, 
     let (mut reader, mut writer) = io::pipe().map_err(write)?;
     thread::scope(|scope| {
         let copying = scope.spawn(move || blob.copy_to(&mut writer));
-        let deflated = member(&mut reader, &mut output);
-        // A writer that still has bytes to give fails now, and does not wait.
+        let compressed = deflate::gzip(&mut reader, &mut output);
+        // After an error, this makes the writer fail instead of waiting for a reader.
         drop(reader);
         let copied = copying.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        deflated.map_err(write)?;
+        compressed.map_err(write)?;
         Ok::<_, ImageFileError>(copied?)
     })?;
     let (_, digest, size) = output.finish();
     Ok(CompressedLayer { digest, size })
-}
-
-fn member(reader: &mut dyn io::Read, output: &mut dyn Write) -> io::Result<()> {
-    output.write_all(&HEADER)?;
-    let deflated = deflate::deflate(reader, output)?;
-    output.write_all(&deflated.crc32.to_le_bytes())?;
-    // The size is stated modulo 2^32.
-    output.write_all(&(deflated.size as u32).to_le_bytes())
 }
 
 #[cfg(test)]
@@ -72,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_out_is_one_member_that_holds_the_layer() {
+    fn a_compressed_layer_is_one_gzip_member() {
         let (layer, tar) = layer();
         let mut output = Vec::new();
         let compressed = compress(&layer, &mut output).unwrap();
@@ -83,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_fails_ends_the_work() {
+    fn a_failing_output_is_an_error() {
         let (layer, _) = layer();
         let error = compress(&layer, &mut [0; 100].as_mut_slice()).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot write blob {}", layer.blob.digest));

@@ -1,7 +1,7 @@
-//! Docker's image archive: what `docker load` takes and `docker save` gives.
+//! Docker archives: the input of `docker load` and the output of `docker save`.
 //!
-//! What is written here is an OCI layout as well, as Docker 25 and later write it: its `manifest.json` refers to the
-//! layout's blobs. So the manifest, and its digest, survive.
+//! An archive that is written here is also an OCI layout, as from Docker 25: its `manifest.json` refers to the layout's
+//! blobs. This preserves the manifest and its digest.
 //!
 //! Specification: [Docker image specification 1.2](https://github.com/moby/moby/blob/v20.10.24/image/spec/v1.2.md),
 //! combined image JSON and filesystem changeset format.
@@ -22,12 +22,12 @@ use super::{OciArtifact, OciImage, oci_archive};
 use crate::archive::output::FinishedFile;
 use crate::report::Reporter;
 
-/// Writes an archive beside its place; [`FinishedFile::persist`] puts it there. `names` are full references, for instance
-/// `ghcr.io/org/app:1.0`, under which Docker will know the image. Advances
-/// [`Phase::Write`](crate::report::Phase::Write) by the bytes of the archive.
+/// Writes an archive to a temporary file; [`FinishedFile::persist`] moves it to `file`. `docker load` tags the image with
+/// `names`, full references such as `ghcr.io/org/app:1.0`. Advances [`Phase::Write`](crate::report::Phase::Write) by the
+/// bytes of the archive.
 ///
 /// # Errors
-/// The archive cannot be written, a blob cannot be had, or a layer is compressed with zstd.
+/// The archive cannot be written, a blob cannot be read, or a layer is compressed with zstd.
 pub fn prepare(
     image: &OciImage,
     names: &[String],
@@ -37,7 +37,7 @@ pub fn prepare(
     for layer in &image.layers {
         let media_type = layer.blob.media_type.to_string();
         if media_type.ends_with("zstd") {
-            return Err(ImageFileError::Unloadable { digest: layer.blob.digest, media_type });
+            return Err(ImageFileError::UnsupportedByDocker { digest: layer.blob.digest, media_type });
         }
     }
     let layers: Vec<String> = image.layers.iter().map(|layer| blob_name(layer.blob.digest)).collect();

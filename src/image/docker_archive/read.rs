@@ -1,4 +1,4 @@
-//! Reading Docker archives.
+//! Reads Docker archives.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -13,28 +13,22 @@ use crate::image::file::{
     DOCKER_MANIFEST, FileRange, ImageFile, ImageFileError, ImageFormat, ImageSource, InvalidEntry, LARGEST_CONFIG,
     LARGEST_MANIFEST, ManifestSelector, parse, sha256,
 };
+use crate::image::manifest::descriptor;
 use crate::image::{Blob, BlobContent, Layer, OciArtifact};
 use crate::tree::TreePath;
 
-/// An image as a Docker archive holds it: without a manifest, its layers compressed or not.
+/// An image from a Docker archive, which has no manifest. Its layers may be uncompressed.
 #[derive(Debug, Clone)]
 pub struct DockerImage {
-    /// The image configuration.
+    /// The image config.
     pub config: Blob,
     /// The layers, the lowest first.
     pub layers: Vec<Layer>,
 }
 
 impl DockerImage {
-    /// Returns the image with a manifest that is made of it, the same for the same image.
+    /// Generates a manifest for the image. Equal images have equal manifests.
     pub fn to_artifact(&self) -> OciArtifact {
-        let descriptor = |blob: &Blob| {
-            json!({
-                "mediaType": blob.media_type.to_string(),
-                "digest": blob.digest.to_string(),
-                "size": blob.size,
-            })
-        };
         let layers: Vec<_> = self.layers.iter().map(|layer| descriptor(&layer.blob)).collect();
         let manifest = json!({
             "schemaVersion": 2,
@@ -61,7 +55,7 @@ struct DockerManifestEntry {
     layers: Vec<String>,
 }
 
-/// The part of an image configuration that says what its layers are.
+/// The fields of an image config that identify its layers.
 #[derive(Deserialize)]
 struct DockerImageConfig {
     rootfs: DockerRootFs,
@@ -72,39 +66,39 @@ struct DockerRootFs {
     diff_ids: Vec<String>,
 }
 
-/// Reads an image from a Docker archive. Every layer is read once, for its digest, and stays where it lies.
+/// Reads an image from a Docker archive. Every layer is read once for its digest; its bytes stay in the file.
 ///
 /// # Errors
-/// The archive cannot be read, is not what `docker save` writes, or holds several images where none is chosen.
+/// The archive cannot be read or is invalid, or it contains several images and none is selected.
 pub fn read(file: &ImageFile) -> Result<DockerImage, ImageFileError> {
-    read_source(&ImageSource::open(ImageFormat::DockerArchive, &file.path)?, file.choice.as_ref())
+    read_source(&ImageSource::open(ImageFormat::DockerArchive, &file.path)?, file.selector.as_ref())
 }
 
-/// Reads an image from an archive that is open.
+/// Reads an image from an open archive.
 pub(in crate::image) fn read_source(
     source: &ImageSource,
-    choice: Option<&ManifestSelector>,
+    selector: Option<&ManifestSelector>,
 ) -> Result<DockerImage, ImageFileError> {
     let images: Vec<DockerManifestEntry> =
         parse(source, DOCKER_MANIFEST, &source.document(DOCKER_MANIFEST, LARGEST_MANIFEST)?)?;
-    let image = choose(source, &images, choice)?;
+    let image = choose(source, &images, selector)?;
     let (config, diff_ids) = read_config(source, &plain(source, &image.config)?)?;
     if diff_ids.len() != image.layers.len() {
-        let fault = InvalidEntry::Layers { layers: image.layers.len(), diff_ids: diff_ids.len() };
-        return Err(source.invalid(DOCKER_MANIFEST, fault));
+        let problem = InvalidEntry::LayerCount { layers: image.layers.len(), diff_ids: diff_ids.len() };
+        return Err(source.invalid(DOCKER_MANIFEST, problem));
     }
-    // An image may have one layer several times.
+    // An image may contain a layer several times: each is read once.
     let mut read = HashMap::new();
     let mut layers = Vec::new();
     for (name, diff_id) in image.layers.iter().zip(diff_ids) {
         let name = plain(source, name)?;
-        let place = source.locate(name.as_str())?;
-        let blob = match read.get(&place.offset) {
+        let range = source.locate(name.as_str())?;
+        let blob = match read.get(&range.offset) {
             Some(blob) => Blob::clone(blob),
-            None => read.entry(place.offset).or_insert(read_layer(&place)?).clone(),
+            None => read.entry(range.offset).or_insert(read_layer(&range)?).clone(),
         };
         if blob.media_type == MediaType::ImageLayer && blob.digest != diff_id {
-            return Err(source.invalid(name.as_str(), InvalidEntry::Digest { stated: diff_id, actual: blob.digest }));
+            return Err(source.invalid(name.as_str(), InvalidEntry::Digest { expected: diff_id, actual: blob.digest }));
         }
         layers.push(Layer { blob, diff_id });
     }
@@ -114,71 +108,75 @@ pub(in crate::image) fn read_source(
 fn choose<'a>(
     source: &ImageSource,
     images: &'a [DockerManifestEntry],
-    choice: Option<&ManifestSelector>,
+    selector: Option<&ManifestSelector>,
 ) -> Result<&'a DockerManifestEntry, ImageFileError> {
-    let tags = |image: &'a DockerManifestEntry| image.repo_tags.iter().flatten();
-    let meant = |image: &&'a DockerManifestEntry| match choice {
-        None => true,
-        Some(ManifestSelector::Name(name)) => tags(image).any(|tag| tag == name),
-        // The archive knows no manifests.
-        Some(ManifestSelector::Digest(_)) => false,
-    };
+    let mut found = images.iter().filter(|image| selector.is_none_or(|selector| selects(selector, image)));
     let path = source.path().to_owned();
-    let names = images.iter().flat_map(tags).cloned().collect();
-    let mut found = images.iter().filter(meant);
-    match (found.next(), found.next(), choice) {
+    let names = images.iter().flat_map(|image| image.repo_tags.iter().flatten()).cloned().collect();
+    match (found.next(), found.next(), selector) {
         (Some(image), None, _) => Ok(image),
-        (None, _, Some(choice)) => Err(ImageFileError::NotFound { path, choice: choice.to_string(), names }),
-        (None, _, None) => Err(source.invalid(DOCKER_MANIFEST, InvalidEntry::Malformed("lists no image"))),
-        (Some(_), Some(_), _) => Err(ImageFileError::Several { path, names }),
+        (None, _, Some(selector)) => Err(ImageFileError::NotFound { path, selector: selector.to_string(), names }),
+        (None, _, None) => Err(source.invalid(DOCKER_MANIFEST, InvalidEntry::Malformed("lists no images"))),
+        (Some(_), Some(_), _) => Err(ImageFileError::Ambiguous { path, names }),
     }
 }
 
-/// Returns a path that the archive's manifest states.
+fn selects(selector: &ManifestSelector, image: &DockerManifestEntry) -> bool {
+    match selector {
+        ManifestSelector::Name(name) => image.repo_tags.iter().flatten().any(|tag| tag == name),
+        // A Docker archive has no manifests whose digest could be selected.
+        ManifestSelector::Digest(_) => false,
+    }
+}
+
+/// Checks a path from the archive's `manifest.json`.
 fn plain(source: &ImageSource, name: &str) -> Result<TreePath, ImageFileError> {
     TreePath::new(name).map_err(|_| source.invalid(name, InvalidEntry::Path))
 }
 
-/// Reads the configuration, and returns it with its diff IDs.
+/// Reads the image config, and returns it with its diff IDs.
 fn read_config(source: &ImageSource, name: &TreePath) -> Result<(Blob, Vec<Sha256>), ImageFileError> {
     let bytes = source.document(name.as_str(), LARGEST_CONFIG)?;
     let parsed: DockerImageConfig = parse(source, name.as_str(), &bytes)?;
     let config = Blob::of_bytes(MediaType::ImageConfig, bytes);
-    if let Some(stated) = stated_digest(name.as_str()).filter(|stated| *stated != config.digest) {
-        return Err(source.invalid(name.as_str(), InvalidEntry::Digest { stated, actual: config.digest }));
+    if let Some(expected) = digest_in_name(name.as_str()).filter(|expected| *expected != config.digest) {
+        return Err(source.invalid(name.as_str(), InvalidEntry::Digest { expected, actual: config.digest }));
     }
-    let parse = |text: &String| {
-        let digest = text.strip_prefix("sha256:").and_then(sha256);
-        digest.ok_or_else(|| source.invalid(name.as_str(), InvalidEntry::Algorithm(text.clone())))
-    };
-    let diff_ids = parsed.rootfs.diff_ids.iter().map(parse).collect::<Result<_, _>>()?;
+    let mut diff_ids = Vec::new();
+    for text in parsed.rootfs.diff_ids {
+        let diff_id = text.strip_prefix("sha256:").and_then(sha256);
+        diff_ids.push(diff_id.ok_or_else(|| source.invalid(name.as_str(), InvalidEntry::UnsupportedDigest(text)))?);
+    }
     Ok((config, diff_ids))
 }
 
-/// Returns the digest that a configuration's name states, as `docker save` and its likes write it: `HEX.json`,
-/// `sha256:HEX` or `blobs/sha256/HEX`.
-fn stated_digest(name: &str) -> Option<Sha256> {
+/// Returns the digest in the name of an image config: `HEX.json` (Docker before 25), `sha256:HEX` (go-containerregistry) or
+/// `blobs/sha256/HEX` (Docker 25).
+fn digest_in_name(name: &str) -> Option<Sha256> {
     let name = name.rsplit(['/', ':']).next()?;
     sha256(name.strip_suffix(".json").unwrap_or(name))
 }
 
-/// Reads a layer for its digest, and tells its compression by its first bytes.
-fn read_layer(place: &FileRange) -> Result<Blob, ImageFileError> {
+/// Reads a layer for its digest, and detects its compression by its first bytes.
+fn read_layer(range: &FileRange) -> Result<Blob, ImageFileError> {
     let mut start = Vec::new();
     let mut writer = HashingWriter::new(io::sink());
-    let mut copy = || {
-        let mut reader = place.open()?;
-        reader.by_ref().take(4).read_to_end(&mut start)?;
-        writer.write_all(&start)?;
-        io::copy(&mut reader, &mut writer)
-    };
-    copy().map_err(|source| ImageFileError::Read { path: place.path.to_path_buf(), source })?;
+    hash(range, &mut start, &mut writer)
+        .map_err(|source| ImageFileError::Read { path: range.path.to_path_buf(), source })?;
     let media_type = match start.as_slice() {
         [0x1f, 0x8b, ..] => MediaType::ImageLayerGzip,
         [0x28, 0xb5, 0x2f, 0xfd] => MediaType::ImageLayerZstd,
         _ => MediaType::ImageLayer,
     };
     let (_, digest, size) = writer.finish();
-    let content = BlobContent::File { path: Arc::clone(&place.path), offset: place.offset };
+    let content = BlobContent::File { path: Arc::clone(&range.path), offset: range.offset };
     Ok(Blob { media_type, digest, size, content })
+}
+
+/// Writes a range of a file to `writer`, and its first four bytes also to `start`.
+fn hash(range: &FileRange, start: &mut Vec<u8>, writer: &mut dyn Write) -> io::Result<()> {
+    let mut reader = range.open()?;
+    reader.by_ref().take(4).read_to_end(start)?;
+    writer.write_all(start)?;
+    io::copy(&mut reader, writer).map(drop)
 }

@@ -1,4 +1,4 @@
-//! Why an artifact cannot be read from a file, or written to one.
+//! Why an image cannot be read from a file, or written to one.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,10 +10,10 @@ use crate::digest::Sha256;
 use crate::hints::Hints;
 use crate::image::BlobError;
 
-/// Why an artifact cannot be read from a file, or written to one.
+/// Why an image cannot be read from a file, or written to one.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageFileError {
-    /// The text that names the file is wrong.
+    /// The text that names the file is invalid.
     #[error(transparent)]
     Name(#[from] InvalidImageFile),
     /// The file cannot be read.
@@ -21,7 +21,7 @@ pub enum ImageFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file cannot be written.
@@ -29,78 +29,78 @@ pub enum ImageFileError {
     Write {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the system.
         source: io::Error,
     },
     /// The archive cannot be written.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A blob that belongs into the file cannot be had.
+    /// A blob of the image cannot be read.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// The file is neither a layout nor an archive.
-    #[error("{} is neither an OCI layout nor an archive of OCI or Docker", .0.display())]
-    Unrecognised(PathBuf),
-    /// The file is not of the form that it is said to be.
-    #[error("{} is not what `{}:` stands for: {reason}", .path.display(), .form.prefix())]
-    WrongForm {
+    /// The format of the file cannot be detected.
+    #[error("{} is not an OCI layout, an OCI archive or a Docker archive", .0.display())]
+    UnknownFormat(PathBuf),
+    /// The file does not have the format of its prefix.
+    #[error("{} is not {}: {reason}", .path.display(), .format.with_article())]
+    WrongFormat {
         /// The file.
         path: PathBuf,
-        /// The form that it is said to be.
-        form: ImageFormat,
-        /// What tells.
+        /// The expected format.
+        format: ImageFormat,
+        /// How the two differ.
         reason: &'static str,
     },
-    /// The archive as a whole is compressed, so nothing in it can be read in place.
-    #[error("{} is compressed with {program}", .path.display())]
+    /// The archive as a whole is compressed, so its blobs cannot be read in place.
+    #[error("{} is compressed with {command}", .path.display())]
     Compressed {
         /// The archive.
         path: PathBuf,
-        /// The program that compresses so.
-        program: &'static str,
+        /// The command that decompresses it.
+        command: &'static str,
     },
-    /// Something in the file is wrong.
-    #[error("{}: `{}` {fault}", .path.display(), .entry.escape_debug())]
+    /// An entry of the layout or the archive is invalid.
+    #[error("{}: `{}` {problem}", .path.display(), .entry.escape_debug())]
     Invalid {
         /// The layout or the archive.
         path: PathBuf,
-        /// The path in it.
+        /// The path in it, or the digest of a document.
         entry: String,
-        /// What is wrong.
-        fault: InvalidEntry,
+        /// What is wrong with the entry.
+        problem: InvalidEntry,
     },
-    /// The file holds several artifacts, and none is chosen.
-    #[error("{} holds several artifacts: {}", .path.display(), quoted(.names))]
-    Several {
+    /// The file contains several artifacts, and none is selected.
+    #[error("{} contains several artifacts: {}", .path.display(), quoted(.names))]
+    Ambiguous {
         /// The layout or the archive.
         path: PathBuf,
-        /// What can be chosen from: names, or digests of what has none.
+        /// The names to choose from, or the digests of artifacts without a name.
         names: BTreeSet<String>,
     },
-    /// The file does not hold the artifact that is chosen.
-    #[error("{} holds no `{}`, but {}", .path.display(), .choice.escape_debug(), quoted(.names))]
+    /// The file does not contain the selected artifact.
+    #[error("{} does not contain `{}`, only {}", .path.display(), .selector.escape_debug(), quoted(.names))]
     NotFound {
         /// The layout or the archive.
         path: PathBuf,
-        /// What was chosen.
-        choice: String,
-        /// What there is.
+        /// The name or the digest that was selected.
+        selector: String,
+        /// The names in the file, or the digests of artifacts without a name.
         names: BTreeSet<String>,
     },
-    /// The place of a layout is taken by something else.
-    #[error("{} is there already and is no OCI layout", .0.display())]
-    Occupied(PathBuf),
-    /// An uncompressed layer is not what the configuration says.
-    #[error("layer {digest} should have the diff ID {diff_id}; it is uncompressed, so the two cannot differ")]
+    /// The path of a layout is a file, or a directory with other files.
+    #[error("{} already exists and is not an OCI layout", .0.display())]
+    NotReplaceable(PathBuf),
+    /// The digest of an uncompressed layer is not its diff ID.
+    #[error("the uncompressed layer {digest} has the diff ID {diff_id} in the image config: the two must be equal")]
     DiffId {
         /// The layer's digest.
         digest: Sha256,
-        /// What the configuration says.
+        /// The diff ID in the image config.
         diff_id: Sha256,
     },
-    /// A layer has a compression that `docker load` does not take.
-    #[error("`docker load` does not take layer {digest} of media type {media_type}")]
-    Unloadable {
+    /// `docker load` cannot decompress a layer.
+    #[error("`docker load` does not support layer {digest}: its media type is {media_type}")]
+    UnsupportedByDocker {
         /// The layer's digest.
         digest: Sha256,
         /// The layer's media type.
@@ -108,65 +108,65 @@ pub enum ImageFileError {
     },
 }
 
-/// What is wrong with something in a layout or an archive. Reads as a sentence about it.
+/// What is wrong with an entry of a layout or an archive. The message follows the entry's name.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEntry {
-    /// It is not there.
+    /// The entry does not exist.
     #[error("is missing")]
     Missing,
-    /// It is something other than a file.
-    #[error("is no file")]
-    NoFile,
-    /// It has another size than its descriptor states.
-    #[error("has {actual} bytes, and should have {stated}")]
+    /// The entry is a directory, a device or a pipe.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// The size differs from the one in the descriptor.
+    #[error("should have {expected} bytes, but has {actual}")]
     Size {
-        /// What the descriptor says.
-        stated: u64,
-        /// What there is.
+        /// The size in the descriptor.
+        expected: u64,
+        /// The size of the entry.
         actual: u64,
     },
-    /// It has another digest than its descriptor, its name or the configuration states.
-    #[error("should have the digest {stated}, and has {actual}")]
+    /// The digest differs from the one in the descriptor, the name or the image config.
+    #[error("should have the digest {expected}, but has {actual}")]
     Digest {
-        /// What it should be.
-        stated: Sha256,
-        /// What it is.
+        /// The digest in the descriptor, the name or the image config.
+        expected: Sha256,
+        /// The digest of the content.
         actual: Sha256,
     },
-    /// It is larger than any such document.
-    #[error("has {size} bytes, and a document of its kind at most {limit}")]
+    /// The document is too large to be read.
+    #[error("has {size} bytes, more than the limit of {limit}")]
     TooLarge {
-        /// Its size.
+        /// The size in bytes.
         size: u64,
-        /// The most that is read.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// It does not parse.
+    /// The document is not JSON, or does not follow its schema.
     #[error("is malformed: {0}")]
     Json(#[from] serde_json::Error),
-    /// It follows no schema that is known, or contradicts itself.
+    /// The document or the header contradicts its specification.
     #[error("{0}")]
     Malformed(&'static str),
-    /// The layout's version is not known.
-    #[error("states version `{}` of the layout, and 1.0.0 is known", .0.escape_debug())]
-    Version(String),
-    /// A digest that it refers to is not SHA-256.
+    /// The version of the layout is not supported.
+    #[error("has the layout version `{}`, expected 1.0.0", .0.escape_debug())]
+    UnsupportedVersion(String),
+    /// The document refers to a digest that is not SHA-256.
     #[error("refers to `{}`: only SHA-256 is supported", .0.escape_debug())]
-    Algorithm(String),
-    /// It states another media type than its descriptor.
-    #[error("calls itself `{}`, and its descriptor calls it `{}`", .actual.escape_debug(), .stated.escape_debug())]
+    UnsupportedDigest(String),
+    /// The media type differs from the one in the descriptor.
+    #[error("has the media type `{}`, but its descriptor has `{}`", .actual.escape_debug(), .expected.escape_debug())]
     MediaType {
-        /// What the descriptor says.
-        stated: String,
-        /// What it says itself.
+        /// The media type in the descriptor.
+        expected: String,
+        /// The media type in the document.
         actual: String,
     },
-    /// A path in the archive is wrong.
-    #[error("is not a path inside an archive")]
+    /// The path is absolute, leaves the archive or is otherwise invalid.
+    #[error("is not a valid path in an archive")]
     Path,
-    /// The number of layers differs from that of the diff IDs.
-    #[error("lists {layers} layers, and its configuration {diff_ids} diff IDs")]
-    Layers {
+    /// The manifest and the image config disagree on the number of layers.
+    #[error("lists {layers} layers, but its image config has {diff_ids} diff IDs")]
+    LayerCount {
         /// The number of layers.
         layers: usize,
         /// The number of diff IDs.
@@ -177,19 +177,19 @@ pub enum InvalidEntry {
 impl Hints for ImageFileError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Name(_) | Self::Unrecognised(_) => {
-                vec!["write oci:DIR, oci-archive:FILE or docker-archive:FILE".to_owned()]
+            Self::Name(_) | Self::UnknownFormat(_) => {
+                vec!["use oci:DIR, oci-archive:FILE or docker-archive:FILE".to_owned()]
             }
-            Self::WrongForm { path, .. } => {
-                vec![format!("write {} without a prefix, to have it recognised", path.display())]
+            Self::WrongFormat { path, .. } => {
+                vec![format!("use {} without a prefix to detect the format", path.display())]
             }
-            Self::Compressed { path, program } => {
+            Self::Compressed { path, command } => {
                 let path = path.display();
-                vec![format!("unpack it: {program} -dc '{path}' > '{path}.tar'")]
+                vec![format!("decompress it: {command} -dc '{path}' > '{path}.tar'")]
             }
-            Self::Several { .. } => vec!["say which, as in oci:DIR:NAME or oci:DIR@sha256:…".to_owned()],
-            Self::Occupied(_) => vec!["remove it, or choose another place".to_owned()],
-            Self::Unloadable { .. } => vec!["compress the layers with gzip".to_owned()],
+            Self::Ambiguous { .. } => vec!["select one, as in oci:DIR:NAME or oci:DIR@sha256:…".to_owned()],
+            Self::NotReplaceable(_) => vec!["remove it, or choose another path".to_owned()],
+            Self::UnsupportedByDocker { .. } => vec!["compress the layers with gzip".to_owned()],
             Self::Archive(error) => error.hints(),
             Self::Invalid { .. } | Self::DiffId { .. } => {
                 vec!["it is damaged or incomplete: write it again".to_owned()]
@@ -199,7 +199,7 @@ impl Hints for ImageFileError {
     }
 }
 
-/// The most names that an error lists.
+/// The most names in a message.
 const MOST_NAMES: usize = 20;
 
 /// Lists names for a message.

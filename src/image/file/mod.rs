@@ -1,12 +1,12 @@
-//! Artifacts that lie in files: OCI layouts, and the archives of OCI and of Docker.
+//! Images in files: OCI layouts, OCI archives and Docker archives.
 //!
 //! Specifications: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md),
 //! [Docker image 1.2](https://github.com/moby/moby/blob/v20.10.24/image/spec/v1.2.md).
 
-mod directory;
 mod error;
 mod oci;
 mod source;
+mod tar_index;
 
 use std::fmt;
 use std::fs;
@@ -21,22 +21,22 @@ pub(super) use source::{DOCKER_MANIFEST, FileRange, ImageSource, MARKER, blob_na
 use super::{OciArtifact, docker_archive};
 use crate::digest::Sha256;
 
-/// What a file, or a folder, with an artifact is.
+/// The format of an image in a file or a directory. The prefixes are those of skopeo's transports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ImageFormat {
-    /// A folder: `oci:DIR`.
+    /// An OCI layout in a directory: `oci:DIR`.
     Layout,
-    /// An OCI layout as a tar archive: `oci-archive:FILE`.
+    /// An OCI layout in a tar archive: `oci-archive:FILE`.
     OciArchive,
-    /// What `docker load` takes and `docker save` gives: `docker-archive:FILE`.
+    /// The input of `docker load` and the output of `docker save`: `docker-archive:FILE`.
     DockerArchive,
 }
 
 impl ImageFormat {
-    /// Every form.
+    /// Every format.
     pub const ALL: [Self; 3] = [Self::Layout, Self::OciArchive, Self::DockerArchive];
 
-    /// Returns what precedes the path and a colon.
+    /// Returns the prefix of a path, without the colon.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Layout => "oci",
@@ -44,14 +44,23 @@ impl ImageFormat {
             Self::DockerArchive => "docker-archive",
         }
     }
+
+    /// Returns the name of the format for messages.
+    fn with_article(self) -> &'static str {
+        match self {
+            Self::Layout => "an OCI layout",
+            Self::OciArchive => "an OCI archive",
+            Self::DockerArchive => "a Docker archive",
+        }
+    }
 }
 
-/// Which of the artifacts in one file is meant.
+/// Selects one of several artifacts in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestSelector {
-    /// The one of this name: a tag, or whatever else the file names it by.
+    /// By its name in the file: a tag, or a full reference.
     Name(String),
-    /// The one whose manifest has this digest.
+    /// By the digest of its manifest or index.
     Digest(Sha256),
 }
 
@@ -64,26 +73,24 @@ impl fmt::Display for ManifestSelector {
     }
 }
 
-/// An artifact in a file. Its text form is `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, and which of several
-/// artifacts it is: `:NAME` or `@sha256:…`. A path that a name may follow has no colon.
+/// An artifact in a file: `oci:DIR`, `oci-archive:FILE` or `docker-archive:FILE`, optionally followed by `:NAME` or
+/// `@sha256:…`. A path that is followed by a name has no colon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFile {
-    /// What it is.
-    pub form: ImageFormat,
-    /// Where it is.
+    /// The format, stated or detected.
+    pub format: ImageFormat,
+    /// The file, or the directory of a layout.
     pub path: PathBuf,
-    /// Which of its artifacts; none where there is only one.
-    pub choice: Option<ManifestSelector>,
+    /// The selected artifact; `None` for the only one.
+    pub selector: Option<ManifestSelector>,
 }
 
-/// A text that names no artifact in a file.
+/// A string that does not name an image file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` names no artifact in a file: {reason}", .text.escape_debug())]
+#[error("`{}` is not a valid image file: {reason}", .text.escape_debug())]
 pub struct InvalidImageFile {
-    /// The text as it was given.
-    pub text: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
+    pub(crate) text: String,
+    pub(crate) reason: &'static str,
 }
 
 impl FromStr for ImageFile {
@@ -92,12 +99,12 @@ impl FromStr for ImageFile {
     fn from_str(text: &str) -> Result<Self, InvalidImageFile> {
         let invalid = |reason| InvalidImageFile { text: text.to_owned(), reason };
         let (prefix, rest) = text.split_once(':').unwrap_or_default();
-        let form = ImageFormat::ALL.into_iter().find(|form| form.prefix() == prefix);
-        let form = form.ok_or_else(|| invalid("it begins with none of oci:, oci-archive: and docker-archive:"))?;
-        let (path, choice) = match (rest.rsplit_once("@sha256:"), rest.split_once(':')) {
+        let format = ImageFormat::ALL.into_iter().find(|format| format.prefix() == prefix);
+        let format = format.ok_or_else(|| invalid("expected oci:DIR, oci-archive:FILE or docker-archive:FILE"))?;
+        let (path, selector) = match (rest.rsplit_once("@sha256:"), rest.split_once(':')) {
             (Some((path, hexadecimal)), _) => {
-                let digest =
-                    sha256(hexadecimal).ok_or_else(|| invalid("a digest has 64 hexadecimal digits in lower case"))?;
+                let digest = sha256(hexadecimal)
+                    .ok_or_else(|| invalid("the digest must have 64 lowercase hexadecimal digits"))?;
                 (path, Some(ManifestSelector::Digest(digest)))
             }
             (None, Some((_, ""))) => return Err(invalid("the name after the path is empty")),
@@ -107,29 +114,28 @@ impl FromStr for ImageFile {
         if path.is_empty() {
             return Err(invalid("the path is empty"));
         }
-        Ok(Self { form, path: path.into(), choice })
+        Ok(Self { format, path: path.into(), selector })
     }
 }
 
 impl fmt::Display for ImageFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.form.prefix(), self.path.display())?;
-        self.choice.iter().try_for_each(|choice| choice.fmt(formatter))
+        write!(formatter, "{}:{}", self.format.prefix(), self.path.display())?;
+        self.selector.iter().try_for_each(|selector| selector.fmt(formatter))
     }
 }
 
 impl ImageFile {
-    /// Returns what a text means: a path alone is recognised by what is there, anything else is parsed. What has no colon
-    /// can only be a path.
+    /// Parses a string with a prefix. Without one it is a path, and the format is detected.
     ///
     /// # Errors
-    /// The text has no known prefix, and is no path to a layout or an archive either.
+    /// The string has no known prefix, and is not the path of a layout or an archive.
     pub fn find(text: &str) -> Result<Self, ImageFileError> {
         let path = Path::new(text);
         let is_path = !text.is_empty() && !text.contains(':');
         match text.parse() {
             Err(_) if is_path || fs::metadata(path).is_ok() => {
-                Ok(Self { form: ImageSource::recognise(path)?, path: path.to_owned(), choice: None })
+                Ok(Self { format: ImageSource::detect_format(path)?, path: path.to_owned(), selector: None })
             }
             Err(_) if !text.contains(':') => {
                 Err(ImageFileError::Read { path: path.to_owned(), source: io::ErrorKind::NotFound.into() })
@@ -139,66 +145,64 @@ impl ImageFile {
     }
 }
 
-/// Reads the artifact in a file. Manifests and image configurations are read and verified; every other blob stays where
-/// it lies, and is there with its size.
+/// Reads the artifact in a file. Manifests and image configs are read and verified. Every other blob is located, and its
+/// size is checked; its bytes stay in the file.
 ///
-/// An archive of `docker save` before Docker 25 has no manifest: one is made of its configuration and its layers,
+/// An archive of `docker save` before Docker 25 has no manifest: one is generated from its image config and its layers,
 /// which may be uncompressed.
 ///
 /// # Errors
-/// The file cannot be read, is not what its form says, holds several artifacts where none is chosen, or a document in
-/// it is not what its descriptor says.
+/// The file cannot be read or does not have its format, it contains several artifacts and none is selected, or a document
+/// does not match its descriptor.
 pub fn open(file: &ImageFile) -> Result<OciArtifact, ImageFileError> {
-    let source = ImageSource::open(file.form, &file.path)?;
-    if file.form == ImageFormat::DockerArchive && !source.is_oci()? {
-        return docker_archive::read_source(&source, file.choice.as_ref()).map(|image| image.to_artifact());
+    let source = ImageSource::open(file.format, &file.path)?;
+    if file.format == ImageFormat::DockerArchive && !source.is_oci()? {
+        return docker_archive::read_source(&source, file.selector.as_ref()).map(|image| image.to_artifact());
     }
-    oci::read(&source, file.choice.as_ref())
+    oci::read(&source, file.selector.as_ref())
 }
 
-/// Reads the artifact in a file as far as it can be read, as [`open`] does; returns with it everything in it that is
-/// missing or is not what its descriptor says, and the names of blobs that nothing refers to.
+/// Reads the artifact in a file as [`open`] does, but collects problems instead of stopping at the first.
 ///
 /// # Errors
-/// The file cannot be read, is not what its form says, or the document that it begins with is wrong.
-pub fn survey(file: &ImageFile) -> Result<ImageFileCheck, ImageFileError> {
-    let source = ImageSource::open(file.form, &file.path)?;
+/// The file cannot be read or does not have its format, or its first document is invalid.
+pub(crate) fn check(file: &ImageFile) -> Result<ImageFileCheck, ImageFileError> {
+    let source = ImageSource::open(file.format, &file.path)?;
     if !source.is_oci()? {
-        let artifact = docker_archive::read_source(&source, file.choice.as_ref())?.to_artifact();
-        return Ok(ImageFileCheck { artifact, faults: Vec::new(), strays: Vec::new() });
+        let artifact = docker_archive::read_source(&source, file.selector.as_ref())?.to_artifact();
+        return Ok(ImageFileCheck { artifact, problems: Vec::new(), unreferenced: Vec::new() });
     }
-    let (artifact, mut faults) = oci::survey(&source, file.choice.as_ref())?;
-    // What Docker reads of the archive is the same image.
-    if file.form == ImageFormat::DockerArchive && faults.is_empty() {
-        let image = docker_archive::read_source(&source, file.choice.as_ref());
-        let stated = artifact.blobs.iter().map(|blob| blob.digest);
+    let (artifact, mut problems) = oci::check(&source, file.selector.as_ref())?;
+    // `docker load` may read manifest.json instead of the layout: both must describe the same image.
+    if file.format == ImageFormat::DockerArchive && problems.is_empty() {
+        let image = docker_archive::read_source(&source, file.selector.as_ref());
+        let expected = artifact.blobs.iter().map(|blob| blob.digest);
         match image {
             Ok(image) => {
                 let layers = image.layers.iter().map(|layer| layer.blob.digest);
-                if !std::iter::once(image.config.digest).chain(layers).eq(stated) {
-                    let fault = InvalidEntry::Malformed("names another image than the layout");
-                    faults.push(source.invalid(DOCKER_MANIFEST, fault));
+                if !std::iter::once(image.config.digest).chain(layers).eq(expected) {
+                    let problem = InvalidEntry::Malformed("describes a different image than the layout");
+                    problems.push(source.invalid(DOCKER_MANIFEST, problem));
                 }
             }
-            Err(error) => faults.push(error),
+            Err(error) => problems.push(error),
         }
     }
-    let strays = if faults.is_empty() { oci::strays(&source)? } else { Vec::new() };
-    Ok(ImageFileCheck { artifact, faults, strays })
+    let unreferenced = if problems.is_empty() { oci::unreferenced_blobs(&source)? } else { Vec::new() };
+    Ok(ImageFileCheck { artifact, problems, unreferenced })
 }
 
-/// What surveying a file has found.
+/// The result of [`check`].
 #[derive(Debug)]
-pub struct ImageFileCheck {
-    /// The artifact, without what could not be read.
-    pub artifact: OciArtifact,
-    /// What is missing, or is not what its descriptor says.
-    pub faults: Vec<ImageFileError>,
-    /// The blobs that nothing refers to.
-    pub strays: Vec<String>,
+pub(crate) struct ImageFileCheck {
+    /// The artifact, as far as it could be read.
+    pub(crate) artifact: OciArtifact,
+    pub(crate) problems: Vec<ImageFileError>,
+    /// The names of blobs that no manifest refers to.
+    pub(crate) unreferenced: Vec<String>,
 }
 
-/// Parses the hexadecimal part of a digest, in lower case.
+/// Parses the hexadecimal part of a digest, which must be in lower case.
 pub(super) fn sha256(hexadecimal: &str) -> Option<Sha256> {
     format!("sha256:{hexadecimal}").parse().ok()
 }
@@ -212,32 +216,32 @@ mod tests {
         let digest = Sha256::of(b"");
         let at = format!("@{digest}");
         let name = |name: &str| Some(ManifestSelector::Name(name.to_owned()));
-        for (text, form, path, choice) in [
+        for (text, format, path, selector) in [
             ("oci:dist/image", ImageFormat::Layout, "dist/image", None),
             ("oci:.:1.0", ImageFormat::Layout, ".", name("1.0")),
             ("oci-archive:/a.tar:host:5000/app:1.0", ImageFormat::OciArchive, "/a.tar", name("host:5000/app:1.0")),
             ("docker-archive:a@b.tar", ImageFormat::DockerArchive, "a@b.tar", None),
             (&format!("oci:a:b{at}"), ImageFormat::Layout, "a:b", Some(ManifestSelector::Digest(digest))),
         ] {
-            let file = ImageFile { form, path: path.into(), choice };
+            let file = ImageFile { format, path: path.into(), selector };
             assert_eq!(text.parse(), Ok(file.clone()));
             assert_eq!(file.to_string(), text);
         }
     }
 
     #[test]
-    fn other_texts_are_refused_with_the_reason() {
+    fn invalid_references_are_errors_with_a_reason() {
         for (text, reason) in [
-            ("", "it begins with none of oci:, oci-archive: and docker-archive:"),
-            ("dist/image", "it begins with none of oci:, oci-archive: and docker-archive:"),
-            ("docker:image", "it begins with none of oci:, oci-archive: and docker-archive:"),
+            ("", "expected oci:DIR, oci-archive:FILE or docker-archive:FILE"),
+            ("dist/image", "expected oci:DIR, oci-archive:FILE or docker-archive:FILE"),
+            ("docker:image", "expected oci:DIR, oci-archive:FILE or docker-archive:FILE"),
             ("oci:", "the path is empty"),
             ("oci::1.0", "the path is empty"),
             ("oci:dist:", "the name after the path is empty"),
-            ("oci:dist@sha256:12", "a digest has 64 hexadecimal digits in lower case"),
+            ("oci:dist@sha256:12", "the digest must have 64 lowercase hexadecimal digits"),
         ] {
             let error = text.parse::<ImageFile>().unwrap_err();
-            assert_eq!(error.to_string(), format!("`{text}` names no artifact in a file: {reason}"));
+            assert_eq!(error.to_string(), format!("`{text}` is not a valid image file: {reason}"));
         }
     }
 }

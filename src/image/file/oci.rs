@@ -1,4 +1,4 @@
-//! Reading an OCI layout, in a folder or in an archive.
+//! Reads an OCI layout, in a directory or in an archive.
 //!
 //! Specifications: [image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md),
 //! [index](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md),
@@ -16,58 +16,58 @@ use super::{ImageFileError, ImageSource, InvalidEntry, ManifestSelector, sha256}
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
 
-/// The index that a layout begins with.
+/// The index of a layout (image layout, index.json file).
 pub(in crate::image) const INDEX: &str = "index.json";
 
-/// The annotation by which a layout names a manifest (image specification, annotations).
+/// The annotation with the tag of a manifest in a layout (image specification, annotations).
 pub(in crate::image) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-/// The annotation in which BuildKit and containerd keep the full name.
+/// The annotation in which BuildKit and containerd store the full reference.
 pub(in crate::image) const FULL_NAME: &str = "io.containerd.image.name";
 
-/// The largest manifest or index, in bytes: what registries take.
+/// The largest manifest or index, in bytes: registries should accept 4 MiB (OCI distribution specification, pushing
+/// manifests).
 pub(in crate::image) const LARGEST_MANIFEST: u64 = 4 << 20;
 
-/// The largest image configuration, in bytes.
+/// The largest image config, in bytes.
 pub(in crate::image) const LARGEST_CONFIG: u64 = 8 << 20;
 
-/// The most that all documents together may have, in bytes, each as often as it is referred to. This bounds the memory
-/// and the time: a few small indexes can refer to each other millions of times.
+/// The most bytes of all documents together, each counted as often as it is referred to. This bounds memory and time: a
+/// few small indexes can refer to each other millions of times.
 const LARGEST_TOTAL: u64 = 16 << 20;
 
-/// How many indexes lie in one another at most.
+/// How deeply indexes may be nested.
 const DEEPEST: usize = 8;
 
-/// Docker's names for a manifest and an index, in the same schema as OCI's.
+/// Docker's media types of a manifest and an index, which have the same schema as OCI's.
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// Docker's name for an image configuration.
+/// Docker's media type of an image config.
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
-/// Reads the artifact that is chosen, or the only one.
+/// Reads the selected artifact, or the only one.
 ///
 /// # Errors
-/// There is no such artifact, or several; a document is not what its descriptor says; a blob is missing.
-pub(super) fn read(source: &ImageSource, choice: Option<&ManifestSelector>) -> Result<OciArtifact, ImageFileError> {
-    let (artifact, faults) = survey(source, choice)?;
-    faults.into_iter().next().map_or(Ok(artifact), Err)
+/// There is no such artifact, or several, a document does not match its descriptor, or a blob is missing.
+pub(super) fn read(source: &ImageSource, selector: Option<&ManifestSelector>) -> Result<OciArtifact, ImageFileError> {
+    let (artifact, problems) = check(source, selector)?;
+    problems.into_iter().next().map_or(Ok(artifact), Err)
 }
 
-/// Reads the artifact that is chosen, or the only one, as far as it can be read; returns with it everything that is
-/// missing from it or is not what its descriptor says.
+/// Reads the selected artifact, or the only one, as far as possible. Returns it with all problems found.
 ///
 /// # Errors
-/// There is no such artifact, or several, or the document that it begins with cannot be read.
-pub(super) fn survey(
+/// There is no such artifact, or several, or its manifest or index cannot be read.
+pub(super) fn check(
     source: &ImageSource,
-    choice: Option<&ManifestSelector>,
+    selector: Option<&ManifestSelector>,
 ) -> Result<(OciArtifact, Vec<ImageFileError>), ImageFileError> {
     let index = read_index(source)?;
     let (referrers, images): (Vec<_>, Vec<_>) = index.manifests().iter().partition(|found| is_referrer(found));
-    // What has nothing else in it may be a document about something elsewhere.
-    let chosen = choose(source, if images.is_empty() { &referrers } else { &images }, choice)?;
-    let mut reader = LayoutReader { source, left: LARGEST_TOTAL, faults: Vec::new() };
+    // A layout that contains referrers alone is read too: their subject may be elsewhere.
+    let chosen = choose(source, if images.is_empty() { &referrers } else { &images }, selector)?;
+    let mut reader = LayoutReader { source, remaining: LARGEST_TOTAL, problems: Vec::new() };
     let mut artifact = reader.artifact(INDEX, chosen, 0)?;
     for descriptor in referrers {
         let referrer = reader.artifact(INDEX, descriptor, 0)?;
@@ -76,30 +76,30 @@ pub(super) fn survey(
             subject.referrers.push(referrer);
         }
     }
-    Ok((artifact, reader.faults))
+    Ok((artifact, reader.problems))
 }
 
-/// Returns the names of the blobs that nothing in a layout refers to.
+/// Returns the names of the blobs in a layout that no manifest refers to.
 ///
 /// # Errors
 /// The layout cannot be read.
-pub(super) fn strays(source: &ImageSource) -> Result<Vec<String>, ImageFileError> {
+pub(super) fn unreferenced_blobs(source: &ImageSource) -> Result<Vec<String>, ImageFileError> {
     let index = read_index(source)?;
-    let mut reader = LayoutReader { source, left: LARGEST_TOTAL, faults: Vec::new() };
+    let mut reader = LayoutReader { source, remaining: LARGEST_TOTAL, problems: Vec::new() };
     let mut known = BTreeSet::new();
     for descriptor in index.manifests() {
         let artifact = reader.artifact(INDEX, descriptor, 0)?;
         known.extend(artifact.leaves().into_keys().map(blob_name));
         known.extend(artifact.manifests().iter().map(|manifest| blob_name(manifest.digest)));
     }
-    let is_stray = |name: &String| name.starts_with("blobs/") && !known.contains(name);
-    Ok(source.names()?.into_iter().filter(is_stray).collect())
+    let names = source.names()?.into_iter();
+    Ok(names.filter(|name| name.starts_with("blobs/") && !known.contains(name)).collect())
 }
 
 fn read_index(source: &ImageSource) -> Result<ImageIndex, ImageFileError> {
     let layout: OciLayout = parse(source, MARKER, &source.document(MARKER, LARGEST_MANIFEST)?)?;
     if layout.image_layout_version() != "1.0.0" {
-        return Err(source.invalid(MARKER, InvalidEntry::Version(layout.image_layout_version().clone())));
+        return Err(source.invalid(MARKER, InvalidEntry::UnsupportedVersion(layout.image_layout_version().clone())));
     }
     let index: ImageIndex = parse(source, INDEX, &source.document(INDEX, LARGEST_MANIFEST)?)?;
     if index.schema_version() != 2 {
@@ -108,16 +108,17 @@ fn read_index(source: &ImageSource) -> Result<ImageIndex, ImageFileError> {
     Ok(index)
 }
 
-/// Tells whether a layout lists a document about something, as ORAS does, rather than an image.
+/// Returns whether a descriptor in the index of a layout is a referrer's. ORAS lists referrers there, with their artifact
+/// type and without a name.
 fn is_referrer(descriptor: &Descriptor) -> bool {
     descriptor.artifact_type().is_some() && names(descriptor).next().is_none()
 }
 
-/// Returns the digest of what a manifest is about.
+/// Returns the digest of the subject of a manifest.
 fn subject(source: &ImageSource, referrer: &OciArtifact) -> Result<Option<Sha256>, ImageFileError> {
     let BlobContent::Bytes(bytes) = &referrer.manifest.content else { return Ok(None) };
-    let about: SubjectOnly = parse(source, &referrer.manifest.digest.to_string(), bytes)?;
-    Ok(about.subject.and_then(|subject| subject.as_digest_sha256().and_then(sha256)))
+    let manifest: SubjectOnly = parse(source, &referrer.manifest.digest.to_string(), bytes)?;
+    Ok(manifest.subject.and_then(|subject| subject.as_digest_sha256().and_then(sha256)))
 }
 
 /// The subject of a manifest (OCI image manifest, `subject`).
@@ -134,41 +135,54 @@ fn find(artifact: &mut OciArtifact, digest: Sha256) -> Option<&mut OciArtifact> 
     artifact.children.iter_mut().find_map(|child| find(child, digest))
 }
 
-/// Returns the descriptor that is meant. Several of one digest are one artifact with several names.
+/// Returns the selected descriptor. Several descriptors with one digest are one artifact with several names.
 fn choose<'a>(
     source: &ImageSource,
     descriptors: &[&'a Descriptor],
-    choice: Option<&ManifestSelector>,
+    selector: Option<&ManifestSelector>,
 ) -> Result<&'a Descriptor, ImageFileError> {
-    let meant = |descriptor: &&&Descriptor| match choice {
-        None => true,
-        Some(ManifestSelector::Digest(chosen)) => descriptor.as_digest_sha256() == Some(&chosen.hex()),
-        Some(ManifestSelector::Name(chosen)) => names(descriptor).any(|name| name == chosen),
-    };
-    let found: BTreeMap<&str, _> =
-        descriptors.iter().filter(meant).map(|found| (found.digest().as_ref(), *found)).collect();
+    let found: BTreeMap<&str, &Descriptor> = descriptors
+        .iter()
+        .filter(|descriptor| selector.is_none_or(|selector| selects(selector, descriptor)))
+        .map(|found| (found.digest().as_ref(), *found))
+        .collect();
     if let (1, Some((_, descriptor))) = (found.len(), found.first_key_value()) {
         return Ok(*descriptor);
     }
-    let digest = |descriptor: &Descriptor| format!("@{}", descriptor.digest());
-    let named = |descriptor: &Descriptor| {
-        let names: Vec<_> = names(descriptor).cloned().collect();
-        if names.is_empty() { vec![digest(descriptor)] } else { names }
-    };
     let path = source.path().to_owned();
-    match choice {
-        Some(choice) if found.is_empty() => {
-            let names = descriptors.iter().copied().flat_map(named).collect();
-            Err(ImageFileError::NotFound { path, choice: choice.to_string(), names })
+    match selector {
+        Some(selector) if found.is_empty() => {
+            let names = descriptors.iter().copied().flat_map(selectable_names).collect();
+            Err(ImageFileError::NotFound { path, selector: selector.to_string(), names })
         }
-        // One name for several digests chooses nothing.
-        Some(_) => Err(ImageFileError::Several { path, names: found.into_values().map(digest).collect() }),
-        None if found.is_empty() => Err(source.invalid(INDEX, InvalidEntry::Malformed("refers to nothing"))),
-        None => Err(ImageFileError::Several { path, names: descriptors.iter().copied().flat_map(named).collect() }),
+        // One name for several digests selects none of them.
+        Some(_) => Err(ImageFileError::Ambiguous { path, names: found.into_values().map(digest_selector).collect() }),
+        None if found.is_empty() => Err(source.invalid(INDEX, InvalidEntry::Malformed("lists no manifests"))),
+        None => {
+            let names = descriptors.iter().copied().flat_map(selectable_names).collect();
+            Err(ImageFileError::Ambiguous { path, names })
+        }
     }
 }
 
-/// Returns what a layout calls a manifest.
+fn selects(selector: &ManifestSelector, descriptor: &Descriptor) -> bool {
+    match selector {
+        ManifestSelector::Digest(digest) => descriptor.as_digest_sha256() == Some(&digest.hex()),
+        ManifestSelector::Name(wanted) => names(descriptor).any(|name| name == wanted),
+    }
+}
+
+/// Returns the names of a descriptor, or its digest if it has none.
+fn selectable_names(descriptor: &Descriptor) -> Vec<String> {
+    let names: Vec<_> = names(descriptor).cloned().collect();
+    if names.is_empty() { vec![digest_selector(descriptor)] } else { names }
+}
+
+fn digest_selector(descriptor: &Descriptor) -> String {
+    format!("@{}", descriptor.digest())
+}
+
+/// Returns the names of a descriptor in a layout.
 fn names(descriptor: &Descriptor) -> impl Iterator<Item = &String> {
     let annotations = descriptor.annotations().as_ref();
     [REF_NAME, FULL_NAME].into_iter().filter_map(move |key| annotations?.get(key))
@@ -177,13 +191,12 @@ fn names(descriptor: &Descriptor) -> impl Iterator<Item = &String> {
 struct LayoutReader<'a> {
     source: &'a ImageSource,
     /// How many bytes of documents may still be read.
-    left: u64,
-    /// What is missing, or is not what its descriptor says.
-    faults: Vec<ImageFileError>,
+    remaining: u64,
+    problems: Vec<ImageFileError>,
 }
 
 impl LayoutReader<'_> {
-    /// Reads the manifest that the document `parent` refers to, and all below it.
+    /// Reads the manifest or index that the document `parent` refers to, and everything below it.
     fn artifact(&mut self, parent: &str, descriptor: &Descriptor, depth: usize) -> Result<OciArtifact, ImageFileError> {
         let (manifest, bytes) = self.document(parent, descriptor, LARGEST_MANIFEST)?;
         let name = manifest.digest.to_string();
@@ -193,7 +206,7 @@ impl LayoutReader<'_> {
             MediaType::Other(docker) if docker == DOCKER_MANIFEST => self.manifest(&name, &bytes, &mut artifact)?,
             MediaType::ImageIndex => self.index(&name, &bytes, depth, &mut artifact)?,
             MediaType::Other(docker) if docker == DOCKER_INDEX => self.index(&name, &bytes, depth, &mut artifact)?,
-            // Whatever else an index may refer to is carried along, and not looked into.
+            // An index may refer to content of any media type (image index, manifests): it is kept unread.
             _ => {}
         }
         Ok(artifact)
@@ -210,10 +223,10 @@ impl LayoutReader<'_> {
             }
             _ => self.blob(name, config),
         };
-        artifact.blobs.extend(self.noted(config));
+        artifact.blobs.extend(self.collect(config));
         for layer in manifest.layers() {
             let layer = self.blob(name, layer);
-            artifact.blobs.extend(self.noted(layer));
+            artifact.blobs.extend(self.collect(layer));
         }
         Ok(())
     }
@@ -226,47 +239,47 @@ impl LayoutReader<'_> {
         artifact: &mut OciArtifact,
     ) -> Result<(), ImageFileError> {
         if depth == DEEPEST {
-            return Err(self.source.invalid(name, InvalidEntry::Malformed("lies in too many other indexes")));
+            return Err(self.source.invalid(name, InvalidEntry::Malformed("is nested in too many indexes")));
         }
         self.check(name, bytes, &artifact.manifest.media_type, "layers")?;
         let index: ImageIndex = parse(self.source, name, bytes)?;
         for descriptor in index.manifests() {
             let child = self.artifact(name, descriptor, depth + 1);
-            artifact.children.extend(self.noted(child));
+            artifact.children.extend(self.collect(child));
         }
         Ok(())
     }
 
-    /// Returns what could be read, and notes what is wrong with what could not.
-    fn noted<T>(&mut self, result: Result<T, ImageFileError>) -> Option<T> {
-        result.map_err(|fault| self.faults.push(fault)).ok()
+    /// Returns the value, or adds the error to the problems.
+    fn collect<T>(&mut self, result: Result<T, ImageFileError>) -> Option<T> {
+        result.map_err(|error| self.problems.push(error)).ok()
     }
 
-    /// Checks what every manifest and index says about itself, and that it cannot be taken for the other.
+    /// Checks the fields that manifests and indexes share, and that a document is not both (CVE-2021-41190).
     fn check(&self, name: &str, bytes: &[u8], media_type: &MediaType, foreign: &str) -> Result<(), ImageFileError> {
-        let head: DocumentHeader = parse(self.source, name, bytes)?;
-        if head.schema_version != 2 {
+        let header: DocumentHeader = parse(self.source, name, bytes)?;
+        if header.schema_version != 2 {
             return Err(self.source.invalid(name, InvalidEntry::Malformed("has a schema version other than 2")));
         }
-        let contradicts = if foreign == "layers" { head.layers.is_some() } else { head.manifests.is_some() };
-        if contradicts {
+        let is_both = if foreign == "layers" { header.layers.is_some() } else { header.manifests.is_some() };
+        if is_both {
             return Err(self.source.invalid(name, InvalidEntry::Malformed("is both a manifest and an index")));
         }
-        match head.media_type {
+        match header.media_type {
             Some(actual) if actual != media_type.to_string() => {
-                Err(self.source.invalid(name, InvalidEntry::MediaType { stated: media_type.to_string(), actual }))
+                Err(self.source.invalid(name, InvalidEntry::MediaType { expected: media_type.to_string(), actual }))
             }
             _ => Ok(()),
         }
     }
 
-    /// Returns a blob that stays where it lies.
+    /// Locates a blob, and checks its size.
     fn blob(&self, parent: &str, descriptor: &Descriptor) -> Result<Blob, ImageFileError> {
         let digest = self.digest(parent, descriptor)?;
         self.source.blob(descriptor.media_type().clone(), digest, descriptor.size())
     }
 
-    /// Reads and verifies a blob that is a document.
+    /// Reads and verifies a document.
     fn document(
         &mut self,
         parent: &str,
@@ -274,23 +287,24 @@ impl LayoutReader<'_> {
         limit: u64,
     ) -> Result<(Blob, Arc<[u8]>), ImageFileError> {
         let mut blob = self.blob(parent, descriptor)?;
-        if blob.size > self.left {
-            let fault = InvalidEntry::Malformed("refers to more documents than any image has");
-            return Err(self.source.invalid(parent, fault));
+        if blob.size > self.remaining {
+            let problem = InvalidEntry::Malformed("refers to more than 16 MiB of documents");
+            return Err(self.source.invalid(parent, problem));
         }
-        self.left -= blob.size;
+        self.remaining -= blob.size;
         let bytes: Arc<[u8]> = self.source.document_blob(&blob, limit)?.into();
         blob.content = BlobContent::Bytes(Arc::clone(&bytes));
         Ok((blob, bytes))
     }
 
     fn digest(&self, parent: &str, descriptor: &Descriptor) -> Result<Sha256, ImageFileError> {
-        let unknown = || self.source.invalid(parent, InvalidEntry::Algorithm(descriptor.digest().to_string()));
-        descriptor.as_digest_sha256().and_then(sha256).ok_or_else(unknown)
+        let unsupported =
+            || self.source.invalid(parent, InvalidEntry::UnsupportedDigest(descriptor.digest().to_string()));
+        descriptor.as_digest_sha256().and_then(sha256).ok_or_else(unsupported)
     }
 }
 
-/// What manifests and indexes have in common, and what tells them apart.
+/// The fields that manifests and indexes share, and those that distinguish them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DocumentHeader {
@@ -300,7 +314,6 @@ struct DocumentHeader {
     layers: Option<IgnoredAny>,
 }
 
-/// Parses a document.
 pub(in crate::image) fn parse<T: DeserializeOwned>(
     source: &ImageSource,
     name: &str,

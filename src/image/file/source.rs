@@ -1,4 +1,4 @@
-//! A layout or an archive as named documents and blobs, wherever their bytes lie.
+//! A layout or an archive as documents and blobs by name.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use oci_spec::image::MediaType;
 
-use super::directory::{ByteRange, TarIndex};
+use super::tar_index::{ByteRange, TarIndex};
 use super::{ImageFileError, ImageFormat, InvalidEntry};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent};
@@ -18,62 +18,58 @@ pub(in crate::image) const MARKER: &str = "oci-layout";
 /// The file that marks a Docker archive.
 pub(in crate::image) const DOCKER_MANIFEST: &str = "manifest.json";
 
-/// How compressed files begin, and the program that unpacks them.
+/// The magic numbers of compressed files, and the commands that decompress them.
 const COMPRESSIONS: [(&[u8], &str); 4] =
     [(b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2")];
 
-/// A layout or an archive that is open.
+/// An open layout or archive.
 #[derive(Debug)]
 pub(in crate::image) struct ImageSource {
     path: PathBuf,
-    holder: SourceKind,
+    kind: SourceKind,
 }
 
 #[derive(Debug)]
 enum SourceKind {
-    Folder,
-    /// An uncompressed tar, with the path that blobs in it share.
+    Directory,
+    /// An uncompressed tar archive, with the path that its blobs share.
     Archive {
         path: Arc<Path>,
-        directory: TarIndex,
+        index: TarIndex,
     },
 }
 
-/// Where something lies on disk.
+/// A part of a file.
 #[derive(Debug, Clone)]
 pub(in crate::image) struct FileRange {
-    pub path: Arc<Path>,
-    pub offset: u64,
-    pub size: u64,
+    pub(in crate::image) path: Arc<Path>,
+    pub(in crate::image) offset: u64,
+    pub(in crate::image) size: u64,
 }
 
 impl ImageSource {
-    /// Tells by its content what a file or a folder is.
-    ///
     /// # Errors
-    /// It cannot be read, or is neither a layout nor an archive.
-    pub fn recognise(path: &Path) -> Result<ImageFormat, ImageFileError> {
+    /// The file cannot be read, or is neither a layout nor an archive.
+    pub(super) fn detect_format(path: &Path) -> Result<ImageFormat, ImageFileError> {
         let source = Self::load(path)?;
-        let archive = matches!(source.holder, SourceKind::Archive { .. });
-        match (archive, source.is_oci()?) {
+        let is_archive = matches!(source.kind, SourceKind::Archive { .. });
+        match (is_archive, source.is_oci()?) {
             (false, true) => Ok(ImageFormat::Layout),
             (true, true) => Ok(ImageFormat::OciArchive),
             (true, false) if source.find(DOCKER_MANIFEST)?.is_some() => Ok(ImageFormat::DockerArchive),
-            _ => Err(ImageFileError::Unrecognised(path.to_owned())),
+            _ => Err(ImageFileError::UnknownFormat(path.to_owned())),
         }
     }
 
-    /// Opens a file or a folder that is to be of a form.
-    ///
     /// # Errors
-    /// It cannot be read, or is not of that form.
-    pub fn open(form: ImageFormat, path: &Path) -> Result<Self, ImageFileError> {
+    /// The file cannot be read, or does not have the format.
+    pub(in crate::image) fn open(format: ImageFormat, path: &Path) -> Result<Self, ImageFileError> {
         let source = Self::load(path)?;
-        let wrong = |reason| ImageFileError::WrongForm { path: path.to_owned(), form, reason };
-        let (marker, missing) = match (form, &source.holder) {
-            (ImageFormat::Layout, SourceKind::Archive { .. }) => return Err(wrong("it is no folder")),
-            (ImageFormat::OciArchive | ImageFormat::DockerArchive, SourceKind::Folder) => {
-                return Err(wrong("it is a folder"));
+        let wrong = |reason| ImageFileError::WrongFormat { path: path.to_owned(), format, reason };
+        let (marker, missing) = match (format, &source.kind) {
+            (ImageFormat::Layout, SourceKind::Archive { .. }) => return Err(wrong("it is not a directory")),
+            (ImageFormat::OciArchive | ImageFormat::DockerArchive, SourceKind::Directory) => {
+                return Err(wrong("it is a directory"));
             }
             (ImageFormat::Layout | ImageFormat::OciArchive, _) => (MARKER, "it has no `oci-layout`"),
             (ImageFormat::DockerArchive, _) => (DOCKER_MANIFEST, "it has no `manifest.json`"),
@@ -85,38 +81,38 @@ impl ImageSource {
         let failed = |source| ImageFileError::Read { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(failed)?;
         if metadata.is_dir() {
-            return Ok(Self { path: path.to_owned(), holder: SourceKind::Folder });
+            return Ok(Self { path: path.to_owned(), kind: SourceKind::Directory });
         }
         if !metadata.is_file() {
-            return Err(ImageFileError::Unrecognised(path.to_owned()));
+            return Err(ImageFileError::UnknownFormat(path.to_owned()));
         }
         let mut file = File::open(path).map_err(failed)?;
         let mut start = Vec::new();
         file.by_ref().take(512).read_to_end(&mut start).map_err(failed)?;
-        if let Some((_, program)) = COMPRESSIONS.into_iter().find(|(magic, _)| start.starts_with(magic)) {
-            return Err(ImageFileError::Compressed { path: path.to_owned(), program });
+        if let Some((_, command)) = COMPRESSIONS.into_iter().find(|(magic, _)| start.starts_with(magic)) {
+            return Err(ImageFileError::Compressed { path: path.to_owned(), command });
         }
-        let directory = TarIndex::read(&file, path)?;
-        Ok(Self { path: path.to_owned(), holder: SourceKind::Archive { path: path.into(), directory } })
+        let index = TarIndex::read(&file, path)?;
+        Ok(Self { path: path.to_owned(), kind: SourceKind::Archive { path: path.into(), index } })
     }
 
-    /// Tells whether there is an OCI layout in it.
-    pub fn is_oci(&self) -> Result<bool, ImageFileError> {
+    /// Returns whether the source is an OCI layout.
+    pub(super) fn is_oci(&self) -> Result<bool, ImageFileError> {
         Ok(self.find(MARKER)?.is_some())
     }
 
-    /// Returns where a file is; none if it is missing. The name must be plain: checked, or made of a digest.
-    pub fn find(&self, name: &str) -> Result<Option<FileRange>, ImageFileError> {
-        match &self.holder {
-            SourceKind::Archive { path, directory } => {
-                let found = directory.find(name).map_err(|fault| self.invalid(name, fault))?;
+    /// Returns where a file is, or `None` if it is missing. The name must be trusted: checked, or made from a digest.
+    pub(super) fn find(&self, name: &str) -> Result<Option<FileRange>, ImageFileError> {
+        match &self.kind {
+            SourceKind::Archive { path, index } => {
+                let found = index.find(name).map_err(|problem| self.invalid(name, problem))?;
                 Ok(found.map(|ByteRange { offset, size }| FileRange { path: Arc::clone(path), offset, size }))
             }
-            SourceKind::Folder => {
+            SourceKind::Directory => {
                 let path = self.path.join(name);
                 match fs::metadata(&path) {
-                    // Opening a pipe would wait for ever.
-                    Ok(metadata) if !metadata.is_file() => Err(self.invalid(name, InvalidEntry::NoFile)),
+                    // Opening a named pipe would block.
+                    Ok(metadata) if !metadata.is_file() => Err(self.invalid(name, InvalidEntry::NotAFile)),
                     Ok(metadata) => Ok(Some(FileRange { path: path.into(), offset: 0, size: metadata.len() })),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                     Err(source) => Err(ImageFileError::Read { path, source }),
@@ -125,23 +121,21 @@ impl ImageSource {
         }
     }
 
-    /// Returns where a file is.
-    ///
     /// # Errors
-    /// It is missing.
-    pub fn locate(&self, name: &str) -> Result<FileRange, ImageFileError> {
+    /// The file is missing.
+    pub(in crate::image) fn locate(&self, name: &str) -> Result<FileRange, ImageFileError> {
         self.find(name)?.ok_or_else(|| self.invalid(name, InvalidEntry::Missing))
     }
 
-    /// Returns the names of all files, in order; of a folder those of its blobs.
+    /// Returns the sorted names of all files of an archive, or of all blobs of a layout.
     ///
     /// # Errors
-    /// A folder cannot be read.
-    pub fn names(&self) -> Result<Vec<String>, ImageFileError> {
-        let SourceKind::Archive { directory, .. } = &self.holder else {
-            let folder = self.path.join("blobs/sha256");
-            let failed = |source| ImageFileError::Read { path: folder.clone(), source };
-            let entries = fs::read_dir(&folder).map_err(failed)?;
+    /// A directory cannot be read.
+    pub(super) fn names(&self) -> Result<Vec<String>, ImageFileError> {
+        let SourceKind::Archive { index, .. } = &self.kind else {
+            let directory = self.path.join("blobs/sha256");
+            let failed = |source| ImageFileError::Read { path: directory.clone(), source };
+            let entries = fs::read_dir(&directory).map_err(failed)?;
             let names = entries.map(|entry| {
                 let name = entry.map_err(failed)?.file_name();
                 Ok(format!("blobs/sha256/{}", name.to_string_lossy()))
@@ -150,66 +144,65 @@ impl ImageSource {
             names.sort_unstable();
             return Ok(names);
         };
-        Ok(directory.names().map(str::to_owned).collect())
+        Ok(index.names().map(str::to_owned).collect())
     }
 
-    /// Reads a document as a whole.
+    /// Reads a document.
     ///
     /// # Errors
-    /// It is missing, or larger than `limit`.
-    pub fn document(&self, name: &str, limit: u64) -> Result<Vec<u8>, ImageFileError> {
-        let place = self.locate(name)?;
-        if place.size > limit {
-            return Err(self.invalid(name, InvalidEntry::TooLarge { size: place.size, limit }));
+    /// It is missing, or larger than `limit` bytes.
+    pub(in crate::image) fn document(&self, name: &str, limit: u64) -> Result<Vec<u8>, ImageFileError> {
+        let range = self.locate(name)?;
+        if range.size > limit {
+            return Err(self.invalid(name, InvalidEntry::TooLarge { size: range.size, limit }));
         }
         let mut bytes = Vec::new();
-        let read = place.open().and_then(|reader| reader.take(limit).read_to_end(&mut bytes));
-        read.map_err(|source| ImageFileError::Read { path: place.path.to_path_buf(), source })?;
+        let read = range.open().and_then(|reader| reader.take(limit).read_to_end(&mut bytes));
+        read.map_err(|source| ImageFileError::Read { path: range.path.to_path_buf(), source })?;
         Ok(bytes)
     }
 
-    /// Returns a blob that stays where it lies.
+    /// Locates a blob, whose bytes stay in the file.
     ///
     /// # Errors
-    /// It is missing, or has another size.
-    pub fn blob(&self, media_type: MediaType, digest: Sha256, size: u64) -> Result<Blob, ImageFileError> {
+    /// It is missing, or has a different size.
+    pub(super) fn blob(&self, media_type: MediaType, digest: Sha256, size: u64) -> Result<Blob, ImageFileError> {
         let name = blob_name(digest);
         let FileRange { path, offset, size: actual } = self.locate(&name)?;
         if actual != size {
-            return Err(self.invalid(&name, InvalidEntry::Size { stated: size, actual }));
+            return Err(self.invalid(&name, InvalidEntry::Size { expected: size, actual }));
         }
         Ok(Blob { media_type, digest, size, content: BlobContent::File { path, offset } })
     }
 
-    /// Reads a blob as a whole.
+    /// Reads and verifies a blob.
     ///
     /// # Errors
-    /// It is missing, larger than `limit`, or not what its digest and size say.
-    pub fn document_blob(&self, blob: &Blob, limit: u64) -> Result<Vec<u8>, ImageFileError> {
+    /// It is missing, larger than `limit` bytes, or does not match its digest and size.
+    pub(super) fn document_blob(&self, blob: &Blob, limit: u64) -> Result<Vec<u8>, ImageFileError> {
         let name = blob_name(blob.digest);
         let bytes = self.document(&name, limit)?;
         let actual = Sha256::of(&bytes);
         if actual == blob.digest {
             Ok(bytes)
         } else {
-            Err(self.invalid(&name, InvalidEntry::Digest { stated: blob.digest, actual }))
+            Err(self.invalid(&name, InvalidEntry::Digest { expected: blob.digest, actual }))
         }
     }
 
-    /// Returns the error about something in the file.
-    pub fn invalid(&self, entry: &str, fault: impl Into<InvalidEntry>) -> ImageFileError {
-        ImageFileError::Invalid { path: self.path.clone(), entry: entry.to_owned(), fault: fault.into() }
+    /// Returns the error for an invalid entry.
+    pub(in crate::image) fn invalid(&self, entry: &str, problem: impl Into<InvalidEntry>) -> ImageFileError {
+        ImageFileError::Invalid { path: self.path.clone(), entry: entry.to_owned(), problem: problem.into() }
     }
 
-    /// Returns where the file is.
-    pub fn path(&self) -> &Path {
+    pub(in crate::image) fn path(&self) -> &Path {
         &self.path
     }
 }
 
 impl FileRange {
-    /// Opens the file at the first byte; it ends after the last.
-    pub fn open(&self) -> io::Result<io::Take<File>> {
+    /// Returns a reader of this part of the file.
+    pub(in crate::image) fn open(&self) -> io::Result<io::Take<File>> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(self.offset))?;
         Ok(file.take(self.size))

@@ -10,7 +10,7 @@ use crate::image::search::LayerSearch;
 type Entry<'a> = (&'a str, EntryType, u32, u64, &'a str);
 
 const FILE: EntryType = EntryType::Regular;
-const FOLDER: EntryType = EntryType::Directory;
+const DIRECTORY: EntryType = EntryType::Directory;
 const LINK: EntryType = EntryType::Symlink;
 
 fn layer(entries: &[Entry]) -> Vec<u8> {
@@ -45,25 +45,25 @@ fn files(layers: &[&[Entry]]) -> FileSystem {
 
 /// A base as Debian's are, whose `/bin` is a link.
 const DEBIAN: &[Entry] = &[
-    ("./", FOLDER, 0o755, 0, ""),
+    ("./", DIRECTORY, 0o755, 0, ""),
     ("./bin", LINK, 0o777, 0, "usr/bin"),
-    ("./etc/", FOLDER, 0o755, 0, ""),
+    ("./etc/", DIRECTORY, 0o755, 0, ""),
     ("./etc/passwd", FILE, 0o644, 0, "root:x:0:0:root:/root:/bin/bash\n"),
     ("./etc/shadow", FILE, 0o640, 42, "root:*:::::::\n"),
-    ("./root/", FOLDER, 0o700, 0, ""),
-    ("./tmp/", FOLDER, 0o1777, 0, ""),
-    ("./usr/", FOLDER, 0o755, 0, ""),
-    ("./usr/bin/", FOLDER, 0o755, 0, ""),
+    ("./root/", DIRECTORY, 0o700, 0, ""),
+    ("./tmp/", DIRECTORY, 0o1777, 0, ""),
+    ("./usr/", DIRECTORY, 0o755, 0, ""),
+    ("./usr/bin/", DIRECTORY, 0o755, 0, ""),
     ("./usr/bin/dash", FILE, 0o755, 0, ""),
     ("./usr/bin/sh", LINK, 0o777, 0, "dash"),
     ("./usr/bin/notes", FILE, 0o644, 0, ""),
     ("./usr/bin/hard", EntryType::Link, 0o755, 0, "usr/bin/dash"),
     ("./usr/bin/lost", LINK, 0o777, 0, "/nowhere"),
     ("./usr/bin/round", LINK, 0o777, 0, "round"),
-    ("./var/", FOLDER, 0o755, 0, ""),
+    ("./var/", DIRECTORY, 0o755, 0, ""),
     ("./var/run", LINK, 0o777, 0, "../run"),
-    ("./run/", FOLDER, 0o755, 0, ""),
-    ("./srv/data/", FOLDER, 0o750, 33, ""),
+    ("./run/", DIRECTORY, 0o755, 0, ""),
+    ("./srv/data/", DIRECTORY, 0o750, 33, ""),
 ];
 
 #[test]
@@ -98,18 +98,23 @@ fn programs_are_what_somebody_may_execute() {
         ("/usr/bin", false),
         ("/bin/bash", false),
     ] {
-        assert_eq!(files.has_program(path), is_program, "{path}");
+        assert_eq!(files.has_executable(path), is_program, "{path}");
     }
 }
 
 #[test]
-fn folders_are_whose_they_are() {
+fn directories_are_whose_they_are() {
     let files = files(&[DEBIAN]);
-    let special = |path: &str| files.special_folder(path).map(|access| access.to_string());
+    let special = |path: &str| files.special_directory(path).map(|access| access.to_string());
     assert_eq!(special("tmp").as_deref(), Some("1777 0:0"));
     assert_eq!(special("srv/data").as_deref(), Some("0750 33:33"));
     assert_eq!((special("usr"), special("nowhere")), (None, None));
-    assert!(files.is_folder("usr") && files.is_folder("") && !files.is_folder("bin") && !files.is_folder("usr/bin/sh"));
+    assert!(
+        files.is_directory("usr")
+            && files.is_directory("")
+            && !files.is_directory("bin")
+            && !files.is_directory("usr/bin/sh")
+    );
     assert!(files.is_link("bin") && !files.is_link("usr"));
 }
 
@@ -127,7 +132,7 @@ fn a_higher_layer_hides_what_is_below_it() {
         ("etc/passwd", FILE, 0o644, 0, "app:x:1:1::/:\n"),
         ("usr/bin/dash", FILE, 0o644, 0, ""),
         ("usr/bin/.wh.hard", FILE, 0o644, 0, ""),
-        ("tmp", FOLDER, 0o755, 0, ""),
+        ("tmp", DIRECTORY, 0o755, 0, ""),
         ("srv", LINK, 0o777, 0, "/opt"),
         ("root/.wh..wh..opq", FILE, 0o644, 0, ""),
         ("root/run", FILE, 0o755, 0, ""),
@@ -135,11 +140,11 @@ fn a_higher_layer_hides_what_is_below_it() {
     let files = files(&[above, DEBIAN]);
     assert_eq!(files.text("etc/passwd").unwrap().1, b"app:x:1:1::/:\n");
     for gone in ["/bin/sh", "/usr/bin/hard", "/usr/bin/.wh.hard"] {
-        assert!(!files.has_program(gone), "{gone}");
+        assert!(!files.has_executable(gone), "{gone}");
     }
-    assert!(files.has_program("/root/run"));
-    assert_eq!(files.special_folder("tmp"), None);
-    assert_eq!((files.special_folder("srv/data"), files.resolve("srv/x", false).as_deref()), (None, Some("opt/x")));
+    assert!(files.has_executable("/root/run"));
+    assert_eq!(files.special_directory("tmp"), None);
+    assert_eq!((files.special_directory("srv/data"), files.resolve("srv/x", false).as_deref()), (None, Some("opt/x")));
     let noted: FileSystem = serde_json::from_str(&serde_json::to_string(&files).unwrap()).unwrap();
     assert_eq!(noted, files);
 }

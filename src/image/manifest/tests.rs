@@ -26,7 +26,7 @@ fn some(architecture: crate::platform::Architecture) -> OciImage {
         entrypoint: Entrypoint::Set(vec!["serve".to_owned()]),
         labels: map(&[("c", "3"), ("a", "1"), ("d", "4"), ("b", "2")]),
         exposed_ports: ["8000".parse().unwrap()].into(),
-        ..Settings::default()
+        ..ConfigOverrides::default()
     };
     let layers = vec![(layer("one"), "six 1.17.0".to_owned()), (layer("two"), "the application".to_owned())];
     image(&base, layers, &settings, &map(&[("z", "1"), ("y", "2"), ("x", "3"), ("w", "4")])).unwrap()
@@ -132,12 +132,12 @@ fn settings_that_no_container_can_have_are_refused() {
         let layers = vec![(layer("one"), "one".to_owned())];
         image(&Base::scratch(X86_64), layers, &settings, &BTreeMap::new()).unwrap_err()
     };
-    let workdir = ConfigOverrides { workdir: Some("app".to_owned()), ..Settings::default() };
+    let workdir = ConfigOverrides { workdir: Some("app".to_owned()), ..ConfigOverrides::default() };
     assert_eq!(refused(workdir), ImageError::Workdir("app".to_owned()));
     for (name, value) in [("", "a"), ("A=B", "a"), ("A\0", "a"), ("A", "a\0")] {
         let env = vec![(name.to_owned(), value.to_owned())];
-        assert_eq!(refused(ConfigOverrides { env, ..Settings::default() }), ImageError::Env(name.to_owned()));
+        assert_eq!(refused(ConfigOverrides { env, ..ConfigOverrides::default() }), ImageError::Env(name.to_owned()));
     }
     let entrypoint = Entrypoint::Set(vec![]);
-    assert_eq!(refused(ConfigOverrides { entrypoint, ..Settings::default() }), ImageError::Entrypoint);
+    assert_eq!(refused(ConfigOverrides { entrypoint, ..ConfigOverrides::default() }), ImageError::Entrypoint);
 }

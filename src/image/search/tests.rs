@@ -8,7 +8,7 @@ type Entry<'a> = (&'a str, EntryType, &'a str);
 const FILE: EntryType = EntryType::Regular;
 const LINK: EntryType = EntryType::Symlink;
 const HARD: EntryType = EntryType::Link;
-const FOLDER: EntryType = EntryType::Directory;
+const DIRECTORY: EntryType = EntryType::Directory;
 
 fn layer(entries: &[Entry]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
@@ -44,10 +44,10 @@ fn search(layers: &[Vec<u8>]) -> Vec<String> {
 }
 
 #[test]
-fn interpreters_are_files_and_links_of_that_name_in_a_folder_bin() {
+fn interpreters_are_files_and_links_of_that_name_in_a_directory_bin() {
     let found = search(&[layer(&[
-        ("./", FOLDER, ""),
-        ("./usr/bin/", FOLDER, ""),
+        ("./", DIRECTORY, ""),
+        ("./usr/bin/", DIRECTORY, ""),
         ("./usr/bin/python3.11", FILE, ""),
         ("usr/bin/python3", LINK, "python3.11"),
         ("usr/bin/python3.11-config", FILE, ""),
@@ -55,7 +55,7 @@ fn interpreters_are_files_and_links_of_that_name_in_a_folder_bin() {
         ("usr/bin/python3.011", FILE, ""),
         ("usr/bin/python3.100", FILE, ""),
         ("usr/bin/python2.7", FILE, ""),
-        ("usr/bin/python3.9/", FOLDER, ""),
+        ("usr/bin/python3.9/", DIRECTORY, ""),
         ("usr/bin/python3.8", EntryType::Char, ""),
         ("usr/lib/libpython3.11.so", FILE, ""),
         ("usr/lib/python3.11/bin", FILE, ""),
@@ -106,7 +106,7 @@ fn higher_layers_hide_what_is_below_them_and_not_their_own() {
     );
     assert_eq!(hidden_by(&[("usr/bin/.wh.python3.11", FILE, ""), ("usr/bin/python3.11", FILE, "")]), both);
     assert_eq!(
-        hidden_by(&[("usr/bin/.wh.python3.1", FILE, ""), ("us/.wh.r", FILE, ""), (".wh..wh.plnk", FOLDER, "")]),
+        hidden_by(&[("usr/bin/.wh.python3.1", FILE, ""), ("us/.wh.r", FILE, ""), (".wh..wh.plnk", DIRECTORY, "")]),
         both
     );
     // What a layer hides stays hidden in all layers below.
@@ -117,7 +117,7 @@ fn higher_layers_hide_what_is_below_them_and_not_their_own() {
 }
 
 #[test]
-fn a_merged_usr_hides_the_folder_that_was() {
+fn a_merged_usr_hides_the_directory_that_was() {
     let merged = layer(&[("bin", LINK, "usr/bin"), ("usr/bin/python3.11", FILE, "")]);
     assert_eq!(search(&[merged, layer(&[("bin/python3.11", FILE, "")])]), ["/usr/bin/python3.11"]);
 }
@@ -131,8 +131,8 @@ fn virtual_environments_have_no_interpreter_of_their_own() {
 
 #[test]
 fn long_names_are_whole() {
-    let folder = format!("{}/bin", ["cpython-3.12.7-linux-x86_64-gnu"; 5].join("/"));
-    let path = format!("{folder}/python3.12");
+    let directory = format!("{}/bin", ["cpython-3.12.7-linux-x86_64-gnu"; 5].join("/"));
+    let path = format!("{directory}/python3.12");
     assert!(path.len() > 155);
     let gnu = layer(&[(&path, FILE, "")]);
     assert_eq!(search(&[gnu]), [format!("/{path}")]);
@@ -244,7 +244,7 @@ fn libraries_are_files_and_links_with_such_names() {
         ("usr/lib/libstdc++.so.6.0.30", FILE, ""),
         ("usr/lib/libstdc++.so.6.0.30-gdb.py", FILE, ""),
         ("opt/lib/libown.so", FILE, ""),
-        ("usr/local/lib/libown.so/", FOLDER, ""),
+        ("usr/local/lib/libown.so/", DIRECTORY, ""),
         ("usr/lib/python3.12/lib-dynload/_ssl.cpython-312.so", FILE, ""),
         ("lib/x86_64-linux-gnu/libc.so.6", FILE, ""),
     ]);

@@ -11,10 +11,10 @@ fn files(texts: &[(&str, &str)]) -> FileSystem {
     let texts: BTreeMap<&str, (FileAccess, &[u8])> =
         texts.iter().map(|(path, text)| (*path, (access(path), text.as_bytes()))).collect();
     let text = serde_json::json!({
-        "folders": ["home", "etc"],
+        "directories": ["home", "etc"],
         "special": { "home": FileAccess::root(0o711.into()) },
         "links": {},
-        "programs": [],
+        "executables": [],
         "texts": texts,
     });
     serde_json::from_value(text).unwrap()
@@ -24,12 +24,12 @@ fn users(texts: &[&str]) -> Vec<NewUser> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-/// Returns the files and folders of a layer, each with whose it is, and the text of a file.
+/// Returns the files and directories of a layer, each with whose it is, and the text of a file.
 fn shown(tree: &LayerTree) -> Vec<String> {
     let text = |entry: &TreeEntry| String::from_utf8(entry.content.read(1 << 20).unwrap()).unwrap();
     let files = tree.files.iter().map(|(path, entry)| format!("{path} {}: {}", entry.access, text(entry)));
-    let folders = tree.files.folders().map(|(path, access)| format!("{path}/ {access}"));
-    files.chain(folders).collect()
+    let directories = tree.files.directories().map(|(path, access)| format!("{path}/ {access}"));
+    files.chain(directories).collect()
 }
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin";

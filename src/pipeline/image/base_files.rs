@@ -67,8 +67,8 @@ impl<'a> Ground<'a> {
         };
         for (path, _) in &mut own.files {
             let place = resolved(path, false)?;
-            if ground.is_folder(place.as_str())
-                || ground.resolve(place.as_str(), true).is_some_and(|to| ground.is_folder(&to))
+            if ground.is_directory(place.as_str())
+                || ground.resolve(place.as_str(), true).is_some_and(|to| ground.is_directory(&to))
             {
                 return Err(BuildError::FolderThere { include: place });
             }
@@ -80,7 +80,7 @@ impl<'a> Ground<'a> {
             .collect::<Result<_, BuildError>>()?;
         let above = own.files.iter().map(|(path, _)| path).chain(stated.iter().map(|(path, _)| path));
         for parent in above.flat_map(TreePath::parents) {
-            if let Some(access) = ground.special_folder(parent) {
+            if let Some(access) = ground.special_directory(parent) {
                 own.folders.push((TreePath::new(parent)?, access));
             }
         }

@@ -26,7 +26,7 @@ pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), Build
     if !target.compression.iter().any(|name| name == compression) {
         return Err(BuildError::Compression { profile: target.name.clone(), compression });
     }
-    for output in settings.outputs.iter().filter(|output| output.form == ImageFormat::DockerArchive) {
+    for output in settings.outputs.iter().filter(|output| output.format == ImageFormat::DockerArchive) {
         if settings.platforms.len() > 1 || settings.compression == LayerCompression::Zstd {
             return Err(BuildError::DockerArchive(output.path.clone()));
         }

@@ -97,7 +97,7 @@ impl Start<'_> {
         let place = files.resolve(path, false)?;
         match self.tree.get(&place) {
             Some(entry) => Some(entry.access.mode.is_executable()),
-            None => files.has_program(&place).then_some(true),
+            None => files.has_executable(&place).then_some(true),
         }
     }
 }

@@ -122,7 +122,7 @@ pub fn distributions(
 /// Two files want one path, or one wants that of a folder.
 pub fn own<'a>(
     holds: String,
-    files: impl Iterator<SizedDistribution = &'a (TreePath, TreeEntry)>,
+    files: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
     folders: &[(TreePath, FileAccess)],
 ) -> Result<Recipe, BuildError> {
     let mut files = tree(files)?;
@@ -136,7 +136,7 @@ pub fn own<'a>(
 /// One is a file.
 pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -> Result<(), BuildError> {
     for (path, access) in folders {
-        tree.insert_folder(path.clone(), *access, FileOrigin::Application)?;
+        tree.insert_directory(path.clone(), *access, FileOrigin::Application)?;
     }
     Ok(())
 }
@@ -161,10 +161,10 @@ impl Recipe {
     }
 
     /// Returns every path that the layer takes, with what is there; of a link, where it points.
-    pub fn places(&self) -> impl Iterator<SizedDistribution = (TreePath, TreeEntry)> {
+    pub fn places(&self) -> impl Iterator<Item = (TreePath, TreeEntry)> {
         let link = |(path, target): (&TreePath, &String)| {
             let content = FileContent::Bytes(target.as_bytes().into());
-            (path.clone(), TreeEntry { access: FileAccess::PROGRAM, content, origin: FileOrigin::Application })
+            (path.clone(), TreeEntry { access: FileAccess::EXECUTABLE, content, origin: FileOrigin::Application })
         };
         let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
         files.chain(self.tree.links.iter().map(link))
@@ -179,14 +179,14 @@ impl Recipe {
         let LayerTree { files, links } = &mut self.tree;
         for (path, access) in folders.iter() {
             let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());
-            let is_here = files.is_folder(path.as_str()) || links.keys().any(is_above);
-            if is_here && !files.folders().any(|(stated, _)| stated == path) {
-                files.insert_folder(path.clone(), *access, FileOrigin::Application)?;
+            let is_here = files.is_directory(path.as_str()) || links.keys().any(is_above);
+            if is_here && !files.directories().any(|(stated, _)| stated == path) {
+                files.insert_directory(path.clone(), *access, FileOrigin::Application)?;
                 let key = |key: Sha256| Sha256::of(format!("{}\n{path} {access}", key.hex()).as_bytes());
                 self.key = self.key.map(key);
             }
         }
-        folders.extend(files.folders().map(|(path, access)| (path.clone(), *access)));
+        folders.extend(files.directories().map(|(path, access)| (path.clone(), *access)));
         Ok(())
     }
 
@@ -195,8 +195,8 @@ impl Recipe {
         for (path, entry) in other.tree.files.iter() {
             self.tree.files.insert(path.clone(), entry.clone())?;
         }
-        for (path, access) in other.tree.files.folders() {
-            self.tree.files.insert_folder(path.clone(), *access, FileOrigin::Application)?;
+        for (path, access) in other.tree.files.directories() {
+            self.tree.files.insert_directory(path.clone(), *access, FileOrigin::Application)?;
         }
         self.tree.links.extend(other.tree.links);
         self.holds = format!("{}, {}", self.holds, other.holds);
@@ -205,7 +205,7 @@ impl Recipe {
     }
 }
 
-fn tree<'a>(files: impl Iterator<SizedDistribution = &'a (TreePath, TreeEntry)>) -> Result<FileTree, BuildError> {
+fn tree<'a>(files: impl Iterator<Item = &'a (TreePath, TreeEntry)>) -> Result<FileTree, BuildError> {
     let mut tree = FileTree::new();
     for (path, entry) in files {
         tree.insert(path.clone(), entry.clone())?;
@@ -214,7 +214,7 @@ fn tree<'a>(files: impl Iterator<SizedDistribution = &'a (TreePath, TreeEntry)>)
 }
 
 /// Returns the digest of all that decides the bytes of a layer of wheels.
-fn key(wheels: impl Iterator<SizedDistribution = Sha256>, scheme: &Scheme, interpreter: &str) -> Sha256 {
+fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str) -> Sha256 {
     let Scheme { site_packages, scripts, headers, data } = scheme;
     let mut text = format!("layer {FORMAT}\n{site_packages}\n{scripts}\n{headers}\n{data}\n{interpreter}\n");
     let mut wheels: Vec<String> = wheels.map(|digest| digest.hex()).collect();

@@ -31,7 +31,7 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<I
         let member = project.member(&settings.common);
         let name = || member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
         let path = settings.common.default_output(name, "tar");
-        places.push(ImageFile { form: ImageFormat::OciArchive, path, choice: None });
+        places.push(ImageFile { format: ImageFormat::OciArchive, path, selector: None });
     }
     let resolved: Vec<PathBuf> = places.iter().map(|place| resolved(&place.path)).collect();
     for (at, place) in places.iter().enumerate() {
@@ -75,7 +75,7 @@ pub fn write(
     reporter.start(Phase::Write, total.saturating_mul(places.len() as u64));
     let complete = |place: &ImageFile| -> Result<Complete, BuildError> {
         let path = &place.path;
-        Ok(match place.form {
+        Ok(match place.format {
             ImageFormat::Layout => Complete::Folder(layout::prepare(&artifact, &names, path, reporter)?),
             ImageFormat::OciArchive => Complete::File(oci_archive::prepare(&artifact, &names, path, reporter)?),
             ImageFormat::DockerArchive => {
@@ -89,7 +89,7 @@ pub fn write(
     let complete = places.iter().map(complete).collect::<Result<Vec<_>, _>>();
     reporter.finish(Phase::Write);
     let mut beside = Vec::new();
-    for place in places.iter().filter(|place| place.form == ImageFormat::DockerArchive) {
+    for place in places.iter().filter(|place| place.format == ImageFormat::DockerArchive) {
         let documents = documents.iter().map(|attached| attached.document.clone()).collect();
         beside.push(documents::beside(documents, &place.path)?);
     }

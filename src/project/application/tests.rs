@@ -279,7 +279,7 @@ fn only_the_executable_bit_of_the_mode_counts() {
     fs::set_permissions(folder.path().join("app/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
     let application = collect_in(folder.path(), "", &[], &[]).unwrap();
     let access: Vec<FileAccess> = application.files.iter().map(|(_, entry)| entry.access).collect();
-    assert_eq!(access, [FileAccess::FILE, FileAccess::PROGRAM]);
+    assert_eq!(access, [FileAccess::FILE, FileAccess::EXECUTABLE]);
 }
 
 /// Collects what these tables of pyproject.toml say.
@@ -318,7 +318,7 @@ fn modes_and_owners_are_those_that_are_stated() {
         shown(&application.placed_files),
         ["srv/a.ini 0644 7:7", "srv/sub/b.sh 0755 7:7", "usr/local/bin/run.sh 0755 0:0"]
     );
-    let access = |uid, gid| FileAccess { owner: FileOwner { uid, gid }, ..Access::FOLDER };
+    let access = |uid, gid| FileAccess { owner: FileOwner { uid, gid }, ..FileAccess::DIRECTORY };
     let expected = ["etc/app", "etc/app/sub", "etc/app/var"].map(|path| (path.to_owned(), access(1000, 50)));
     assert_eq!(application.folders, expected);
     let expected = ["srv", "srv/sub", "srv/var"].map(|path| (TreePath::new(path).unwrap(), access(7, 7)));

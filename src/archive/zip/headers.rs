@@ -1,17 +1,19 @@
-//! The records of a zip archive: local headers, the central directory, and its end.
+//! The headers of a zip archive: local headers, the central directory, and the end of the archive. Section numbers are
+//! those of [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 
 use crate::tree::{FileMode, ZipCompression};
 
-/// 1980-01-01, the first day that a zip can name (4.4.6): day in bits 0–4, month in 5–8, years since 1980 in 9–15.
+/// The date of [`EPOCH`](crate::archive::EPOCH) in MS-DOS format (4.4.6): day in bits 0–4, month in 5–8, years since 1980
+/// in 9–15.
 const DATE: u16 = 1 | 1 << 5;
 
-/// Midnight.
+/// The time of [`EPOCH`](crate::archive::EPOCH): midnight.
 const TIME: u16 = 0;
 
-/// "Made by" Unix (4.4.2.2), without which permissions are not read.
+/// "Made by" Unix (4.4.2.2): otherwise readers ignore the permissions.
 const UNIX: u16 = 3 << 8;
 
-/// The type of a regular file, in the upper half of the external attributes, beside its permissions.
+/// The file type `S_IFREG`, in the upper half of the external attributes together with the permissions.
 const REGULAR_FILE: u32 = 0o100_000;
 
 /// Version 2.0 of the format: deflate (4.4.3.2).
@@ -23,30 +25,26 @@ const VERSION_ZIP64: u16 = 45;
 /// The name is UTF-8 (4.4.4, bit 11).
 const FLAG_UTF8: u16 = 1 << 11;
 
-/// The value that sends a reader to the zip64 record.
+/// The value that refers a reader to the zip64 record (4.5.3).
 const IN_ZIP64: u32 = u32::MAX;
 
-/// Everything that an entry's two headers say.
-pub struct EntryHeaders<'a> {
+/// The content of an entry's two headers.
+pub(crate) struct EntryHeaders<'a> {
     /// The path, at most 65,535 bytes long.
-    pub name: &'a str,
-    /// The permissions.
-    pub mode: FileMode,
-    /// The form of the bytes.
-    pub compression: ZipCompression,
+    pub(crate) name: &'a str,
+    pub(crate) mode: FileMode,
+    pub(crate) compression: ZipCompression,
     /// The CRC-32 of the uncompressed bytes.
-    pub crc32: u32,
-    /// The number of uncompressed bytes.
-    pub size: u64,
-    /// The number of compressed bytes.
-    pub compressed_size: u64,
-    /// Where the local header begins.
-    pub offset: u64,
+    pub(crate) crc32: u32,
+    pub(crate) size: u64,
+    pub(crate) compressed_size: u64,
+    /// The offset of the local header.
+    pub(crate) offset: u64,
 }
 
 impl EntryHeaders<'_> {
     /// Returns the local file header (4.3.7).
-    pub fn local_header(&self) -> Vec<u8> {
+    pub(crate) fn local_header(&self) -> Vec<u8> {
         let large = does_not_fit(self.size) || does_not_fit(self.compressed_size);
         // A local zip64 field must hold both sizes, even where only one of them is too large (4.5.3).
         let extra = if large { zip64_field(&[self.size, self.compressed_size]) } else { Vec::new() };
@@ -60,7 +58,7 @@ impl EntryHeaders<'_> {
     }
 
     /// Appends the header in the central directory (4.3.12).
-    pub fn append_to_directory(&self, directory: &mut Vec<u8>) {
+    pub(crate) fn append_to_directory(&self, directory: &mut Vec<u8>) {
         let large = does_not_fit(self.size) || does_not_fit(self.compressed_size);
         let mut values = if large { vec![self.size, self.compressed_size] } else { Vec::new() };
         if does_not_fit(self.offset) {
@@ -80,7 +78,7 @@ impl EntryHeaders<'_> {
         directory.extend(extra);
     }
 
-    /// Appends the fields that both headers have in one order: flags to the length of the extra field.
+    /// Appends the fields that both headers have in the same order: from the flags to the length of the extra field.
     fn append_common(&self, header: &mut Vec<u8>, large: bool, extra: usize) {
         let flags = if self.name.is_ascii() { 0 } else { FLAG_UTF8 };
         let method: u16 = match self.compression {
@@ -101,7 +99,7 @@ impl EntryHeaders<'_> {
 }
 
 /// Returns the end of the archive (4.3.14 to 4.3.16), after a central directory of `size` bytes at `offset`.
-pub fn end(entries: u64, size: u64, offset: u64) -> Vec<u8> {
+pub(crate) fn end(entries: u64, size: u64, offset: u64) -> Vec<u8> {
     let mut end = Vec::new();
     let few_entries = u16::try_from(entries).unwrap_or(u16::MAX);
     if few_entries == u16::MAX || does_not_fit(size) || does_not_fit(offset) {
@@ -129,12 +127,12 @@ pub fn end(entries: u64, size: u64, offset: u64) -> Vec<u8> {
     end
 }
 
-/// Returns whether a value needs zip64; the largest number itself is the sign for it.
+/// Returns whether a value needs zip64. The largest 32-bit number does, as it refers to the zip64 record.
 fn does_not_fit(value: u64) -> bool {
     value >= u64::from(IN_ZIP64)
 }
 
-/// Returns the value, or the sign that it is in the zip64 record.
+/// Returns the value, or the number that refers to the zip64 record.
 fn narrow(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(IN_ZIP64)
 }

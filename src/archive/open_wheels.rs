@@ -5,16 +5,15 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// The wheels that entries are copied from, each opened once.
+/// Opens each wheel once, at its first entry: the entries of a tree are ordered by path, so those of one wheel do not
+/// follow one another.
 #[derive(Default)]
 pub(super) struct OpenWheels<'a>(HashMap<&'a Path, File>);
 
 impl<'a> OpenWheels<'a> {
-    /// Returns the file of a wheel, opened now or before.
-    ///
     /// # Errors
     /// The file cannot be opened.
-    pub fn open(&mut self, path: &'a Path) -> io::Result<&File> {
+    pub(super) fn open(&mut self, path: &'a Path) -> io::Result<&File> {
         if !self.0.contains_key(path) {
             self.0.insert(path, File::open(path)?);
         }

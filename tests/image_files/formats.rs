@@ -1,4 +1,4 @@
-//! What is written in a form is read again, is the same each time, and is found by its names.
+//! What is written in a format is read again, is the same each time, and is found by its names.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,10 +21,10 @@ unsafe extern "C" {
 fn each_form_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    for form in ImageFormat::ALL {
-        let path = folder.path().join(form.prefix());
-        assert_eq!(write(&image, form, &path).unwrap(), path);
-        let artifact = open(&at(form, &path)).unwrap();
+    for format in ImageFormat::ALL {
+        let path = folder.path().join(format.prefix());
+        assert_eq!(write(&image, format, &path).unwrap(), path);
+        let artifact = open(&at(format, &path)).unwrap();
         assert_equal(&artifact, &OciArtifact::from(&image));
         for layer in &artifact.blobs[1..] {
             assert!(matches!(&layer.content, BlobContent::File { path: within, .. } if within.starts_with(&path)));
@@ -49,11 +49,11 @@ fn an_index_is_read_back_with_all_that_it_refers_to() {
 fn the_same_image_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    let paths = |run: u32| ImageFormat::ALL.map(|form| folder.path().join(format!("{run}")).join(form.prefix()));
+    let paths = |run: u32| ImageFormat::ALL.map(|format| folder.path().join(format!("{run}")).join(format.prefix()));
     for (run, mask) in [(0, 0o022), (1, 0o077)] {
         let before = umask(mask);
-        for (form, path) in ImageFormat::ALL.into_iter().zip(paths(run)) {
-            write(&image, form, &path).unwrap();
+        for (format, path) in ImageFormat::ALL.into_iter().zip(paths(run)) {
+            write(&image, format, &path).unwrap();
         }
         umask(before);
     }
@@ -100,10 +100,10 @@ fn a_layer_that_is_there_twice_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let same = layer(folder.path(), &tar(&[("file", 0o644, b"content")]));
     let image = image(vec![same.clone(), same], &[]);
-    for form in ImageFormat::ALL {
-        let path = folder.path().join(form.prefix());
-        write(&image, form, &path).unwrap();
-        assert_equal(&open(&at(form, &path)).unwrap(), &OciArtifact::from(&image));
+    for format in ImageFormat::ALL {
+        let path = folder.path().join(format.prefix());
+        write(&image, format, &path).unwrap();
+        assert_equal(&open(&at(format, &path)).unwrap(), &OciArtifact::from(&image));
     }
     let docker = docker_archive::read(&at(ImageFormat::DockerArchive, &folder.path().join("docker-archive"))).unwrap();
     assert_eq!(docker.layers.len(), 2);
@@ -114,16 +114,18 @@ fn an_artifact_is_found_by_each_of_its_names() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
     let names = [NAME.to_owned(), "localhost:5000/app:latest".to_owned()];
-    for form in ImageFormat::ALL {
-        let path = folder.path().join(form.prefix());
-        write_as(&image, form, &path, &names).unwrap();
+    for format in ImageFormat::ALL {
+        let path = folder.path().join(format.prefix());
+        write_as(&image, format, &path, &names).unwrap();
         for name in ["1.0", NAME, "latest", "localhost:5000/app:latest"] {
-            assert_equal(&open(&named(form, &path, name)).unwrap(), &OciArtifact::from(&image));
+            assert_equal(&open(&named(format, &path, name)).unwrap(), &OciArtifact::from(&image));
         }
-        let by_digest = ImageFile { choice: Some(ManifestSelector::Digest(image.manifest.digest)), ..at(form, &path) };
+        let by_digest =
+            ImageFile { selector: Some(ManifestSelector::Digest(image.manifest.digest)), ..at(format, &path) };
         assert_equal(&open(&by_digest).unwrap(), &OciArtifact::from(&image));
-        let error = open(&named(form, &path, "2.0")).unwrap_err().to_string();
-        let listed = "holds no `:2.0`, but `1.0`, `example.org/team/app:1.0`, `latest`, `localhost:5000/app:latest`";
+        let error = open(&named(format, &path, "2.0")).unwrap_err().to_string();
+        let listed =
+            "does not contain `:2.0`, only `1.0`, `example.org/team/app:1.0`, `latest`, `localhost:5000/app:latest`";
         assert_eq!(error, format!("{} {listed}", path.display()));
     }
 }
@@ -132,34 +134,34 @@ fn an_artifact_is_found_by_each_of_its_names() {
 fn a_path_alone_is_recognised_by_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let image = sample(folder.path());
-    for form in ImageFormat::ALL {
-        let path = folder.path().join(form.prefix());
-        write(&image, form, &path).unwrap();
+    for format in ImageFormat::ALL {
+        let path = folder.path().join(format.prefix());
+        write(&image, format, &path).unwrap();
         let found = ImageFile::find(path.to_str().unwrap()).unwrap();
         // A Docker archive of ours is an OCI archive as well.
-        let expected = if form == ImageFormat::Layout { ImageFormat::Layout } else { ImageFormat::OciArchive };
+        let expected = if format == ImageFormat::Layout { ImageFormat::Layout } else { ImageFormat::OciArchive };
         assert_eq!(found, at(expected, &path));
         assert_equal(&open(&found).unwrap(), &OciArtifact::from(&image));
         // A prefix says what it is, whatever is recognised.
-        let prefixed = format!("{}:{}", form.prefix(), path.display());
-        assert_eq!(ImageFile::find(&prefixed).unwrap(), at(form, &path));
-        assert_eq!(at(form, &path).to_string(), prefixed);
+        let prefixed = format!("{}:{}", format.prefix(), path.display());
+        assert_eq!(ImageFile::find(&prefixed).unwrap(), at(format, &path));
+        assert_eq!(at(format, &path).to_string(), prefixed);
     }
     for (name, bytes) in [("empty", &b""[..]), ("text", &[b'x'; 2000]), ("tar", &tar(&[("file", 0o644, b"")]))] {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         let error = ImageFile::find(path.to_str().unwrap()).unwrap_err();
         assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
-        assert!(matches!(error, ImageFileError::Unrecognised(_)), "{error:?}");
+        assert!(matches!(error, ImageFileError::UnknownFormat(_)), "{error:?}");
     }
     let error = ImageFile::find("nowhere/at.all").unwrap_err();
     assert!(matches!(&error, ImageFileError::Read { path, .. } if path == Path::new("nowhere/at.all")), "{error:?}");
     let error = ImageFile::find("nowhere:at.all").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`nowhere:at.all` names no artifact in a file: it begins with none of oci:, oci-archive: and docker-archive:"
+        "`nowhere:at.all` is not a valid image file: expected oci:DIR, oci-archive:FILE or docker-archive:FILE"
     );
-    assert_eq!(error.hints(), ["write oci:DIR, oci-archive:FILE or docker-archive:FILE"]);
+    assert_eq!(error.hints(), ["use oci:DIR, oci-archive:FILE or docker-archive:FILE"]);
 }
 
 #[test]
@@ -169,15 +171,15 @@ fn a_file_of_another_form_is_refused() {
     let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
     write(&image, ImageFormat::Layout, &layout).unwrap();
     write(&image, ImageFormat::OciArchive, &archive).unwrap();
-    for (form, path, reason) in [
-        (ImageFormat::Layout, &archive, "it is no folder"),
-        (ImageFormat::OciArchive, &layout, "it is a folder"),
-        (ImageFormat::DockerArchive, &layout, "it is a folder"),
-        (ImageFormat::DockerArchive, &archive, "it has no `manifest.json`"),
-        (ImageFormat::Layout, &folder.path().to_owned(), "it has no `oci-layout`"),
+    for (format, path, name, reason) in [
+        (ImageFormat::Layout, &archive, "an OCI layout", "it is not a directory"),
+        (ImageFormat::OciArchive, &layout, "an OCI archive", "it is a directory"),
+        (ImageFormat::DockerArchive, &layout, "a Docker archive", "it is a directory"),
+        (ImageFormat::DockerArchive, &archive, "a Docker archive", "it has no `manifest.json`"),
+        (ImageFormat::Layout, &folder.path().to_owned(), "an OCI layout", "it has no `oci-layout`"),
     ] {
-        let error = open(&at(form, path)).unwrap_err().to_string();
-        assert_eq!(error, format!("{} is not what `{}:` stands for: {reason}", path.display(), form.prefix()));
+        let error = open(&at(format, path)).unwrap_err().to_string();
+        assert_eq!(error, format!("{} is not {name}: {reason}", path.display()));
     }
 }
 
@@ -186,9 +188,9 @@ fn a_damaged_blob_is_named_wherever_it_goes() {
     let folder = tempfile::tempdir().unwrap();
     let mut image = sample(folder.path());
     image.layers[1].blob = damaged(folder.path(), &image.layers[1].blob);
-    for form in ImageFormat::ALL {
-        let path = folder.path().join(form.prefix());
-        let error = write(&image, form, &path).unwrap_err();
+    for format in ImageFormat::ALL {
+        let path = folder.path().join(format.prefix());
+        let error = write(&image, format, &path).unwrap_err();
         let start = format!("blob {} is damaged: its bytes have the digest ", image.layers[1].blob.digest);
         assert!(error.to_string().starts_with(&start), "{error}");
         assert!(!path.exists());

@@ -1,7 +1,7 @@
-//! What is in an uncompressed tar archive, and where: the blobs in it are read in place.
+//! The index of an uncompressed tar archive, whose blobs are read in place.
 //!
-//! Understands what Go, GNU, BSD and Python write: ustar, GNU's long names, and pax headers for paths, links and sizes.
-//! Anything else, and any path that is not plain, is refused.
+//! Supports what Go, GNU tar, BSD tar and Python write: ustar, GNU long names, and pax headers for paths, links and sizes.
+//! Anything else is an error, as is a path that leaves the archive.
 //!
 //! Specification: [POSIX, pax interchange format](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html).
 
@@ -15,30 +15,28 @@ use tar::{EntryType, Header, PaxExtensions};
 use super::{ImageFileError, InvalidEntry};
 use crate::tree::TreePath;
 
-/// The size of a header, and what every size is rounded up to, in bytes.
+/// The size of a block, in bytes.
 const BLOCK: u64 = 512;
 
-/// The most entries that are read: an image has some hundreds. This bounds the memory.
+/// The most entries in an archive; images have some hundreds. This bounds the memory.
 const MOST_ENTRIES: usize = 16_384;
 
-/// The largest extension header, in bytes: a path and a few numbers.
+/// The largest extension header, in bytes. It contains a path and a few numbers.
 const LARGEST_EXTENSION: u64 = 16 << 10;
 
-/// How many links in a row are followed.
+/// How many links are followed.
 const MOST_LINKS: usize = 8;
 
-/// Where the bytes of a file lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ByteRange {
-    pub offset: u64,
-    pub size: u64,
+    pub(super) offset: u64,
+    pub(super) size: u64,
 }
 
-/// What a path in the archive stands for.
 #[derive(Debug)]
 enum TarIndexEntry {
     File(ByteRange),
-    /// A link, with the path that it points at; none if that leaves the archive.
+    /// A symbolic or hard link with its target, which is `None` if it leaves the archive.
     Link(Option<TreePath>),
 }
 
@@ -47,34 +45,35 @@ enum TarIndexEntry {
 pub(super) struct TarIndex(BTreeMap<TreePath, TarIndexEntry>);
 
 impl TarIndex {
-    /// Reads the headers of an archive, and nothing else.
+    /// Reads the headers of an archive.
     ///
     /// # Errors
-    /// The file cannot be read, is no tar archive, ends too early, or has an entry that is not plain.
-    pub fn read(file: &File, path: &Path) -> Result<Self, ImageFileError> {
+    /// The file cannot be read, is not a tar archive, is truncated, or has an unsupported entry.
+    pub(super) fn read(file: &File, path: &Path) -> Result<Self, ImageFileError> {
         let length = file.metadata().map_err(|source| ImageFileError::Read { path: path.to_owned(), source })?.len();
         let mut scan = HeaderScanner { file, path, length, position: 0 };
-        let mut directory = BTreeMap::new();
+        let mut entries = BTreeMap::new();
         while let Some(entry) = scan.next()? {
-            let invalid = |fault| ImageFileError::Invalid { path: path.to_owned(), entry: entry.name.clone(), fault };
-            let Some((name, place)) = entry.place().map_err(invalid)? else { continue };
-            if directory.len() == MOST_ENTRIES {
-                return Err(invalid(InvalidEntry::Malformed("is one entry too many")));
+            let invalid =
+                |problem| ImageFileError::Invalid { path: path.to_owned(), entry: entry.name.clone(), problem };
+            let Some((name, target)) = entry.target().map_err(invalid)? else { continue };
+            if entries.len() == MOST_ENTRIES {
+                return Err(invalid(InvalidEntry::Malformed("exceeds the limit of 16,384 entries")));
             }
-            if directory.insert(name, place).is_some() {
-                return Err(invalid(InvalidEntry::Malformed("is in the archive twice")));
+            if entries.insert(name, target).is_some() {
+                return Err(invalid(InvalidEntry::Malformed("occurs twice in the archive")));
             }
         }
-        Ok(Self(directory))
+        Ok(Self(entries))
     }
 
-    /// Returns the names of all files and links.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    /// Returns the paths of all files and links.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(TreePath::as_str)
     }
 
-    /// Returns where a file lies, which links may lead to; none if there is nothing of that name.
-    pub fn find(&self, name: &str) -> Result<Option<ByteRange>, InvalidEntry> {
+    /// Returns where the bytes of a file are, after following links; `None` if it does not exist.
+    pub(super) fn find(&self, name: &str) -> Result<Option<ByteRange>, InvalidEntry> {
         let mut name = name;
         for _ in 0..MOST_LINKS {
             match self.0.get(name) {
@@ -83,11 +82,11 @@ impl TarIndex {
                 Some(TarIndexEntry::Link(target)) => name = target.as_ref().ok_or(InvalidEntry::Path)?.as_str(),
             }
         }
-        Err(InvalidEntry::Malformed("is a link that leads nowhere"))
+        Err(InvalidEntry::Malformed("has too many levels of links"))
     }
 }
 
-/// Reads headers, one after another.
+/// Reads the headers of an archive in order.
 struct HeaderScanner<'a> {
     file: &'a File,
     path: &'a Path,
@@ -95,7 +94,7 @@ struct HeaderScanner<'a> {
     position: u64,
 }
 
-/// A header with what the extensions before it say.
+/// A header, merged with the extension headers before it.
 struct ScannedHeader {
     name: String,
     kind: EntryType,
@@ -103,7 +102,7 @@ struct ScannedHeader {
     extent: ByteRange,
 }
 
-/// What the headers before an entry say about it.
+/// The values of the extension headers before an entry.
 #[derive(Default)]
 struct ExtensionHeaders {
     name: Option<Vec<u8>>,
@@ -112,7 +111,7 @@ struct ExtensionHeaders {
 }
 
 impl HeaderScanner<'_> {
-    /// Returns the next entry; none at the end.
+    /// Returns the next entry, or `None` at the end.
     fn next(&mut self) -> Result<Option<ScannedHeader>, ImageFileError> {
         let mut extensions = ExtensionHeaders::default();
         loop {
@@ -120,19 +119,19 @@ impl HeaderScanner<'_> {
             let malformed = |reason| self.at(start, InvalidEntry::Malformed(reason));
             let Some(header) = self.header(start)? else { return Ok(None) };
             let kind = header.entry_type();
-            let stated = header.entry_size().map_err(|_| malformed("has a size that is no number"))?;
-            let size = if kind.is_file() { extensions.size.unwrap_or(stated) } else { stated };
+            let header_size = header.entry_size().map_err(|_| malformed("has an invalid size"))?;
+            let size = if kind.is_file() { extensions.size.unwrap_or(header_size) } else { header_size };
             let extent = self.body(start, size)?;
             match kind {
                 EntryType::GNULongName => extensions.name = Some(self.text(start, extent)?),
                 EntryType::GNULongLink => extensions.link = Some(self.text(start, extent)?),
                 EntryType::XHeader => self.pax(start, extent, &mut extensions)?,
-                // What holds for all entries: comments, in practice.
+                // A global header applies to all entries. `git archive` writes one, with a comment.
                 EntryType::XGlobalHeader => {}
                 _ => {
                     let name = extensions.name.unwrap_or_else(|| header.path_bytes().into_owned());
-                    let own = || header.link_name_bytes().unwrap_or_default().into_owned();
-                    let link = extensions.link.unwrap_or_else(own);
+                    let link =
+                        extensions.link.unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned());
                     let utf8 = |bytes| String::from_utf8(bytes).map_err(|_| malformed("has a name that is not UTF-8"));
                     let entry = ScannedHeader { name: utf8(name)?, kind, link: utf8(link)?, extent };
                     self.position = self.after(extent);
@@ -143,7 +142,7 @@ impl HeaderScanner<'_> {
         }
     }
 
-    /// Reads the header at a position; none at the end of the archive or of the file.
+    /// Reads the header at a position. Returns `None` at the end of the archive or of the file.
     fn header(&self, position: u64) -> Result<Option<Header>, ImageFileError> {
         let mut header = Header::new_old();
         if position == self.length {
@@ -156,33 +155,34 @@ impl HeaderScanner<'_> {
         if header.as_bytes().iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
+        // The checksum is computed as if its own field, bytes 148 to 155, were spaces.
         let (before, rest) = header.as_bytes().split_at(148);
-        let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-        let actual = sum(before) + 8 * u32::from(b' ') + sum(rest.get(8..).unwrap_or_default());
+        let bytes = before.iter().chain(rest.get(8..).unwrap_or_default());
+        let actual = bytes.map(|byte| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
         if header.cksum().ok() != Some(actual) {
             return Err(self.no_header(position));
         }
         Ok(Some(header))
     }
 
-    /// Returns the error for what is no header; a file that begins so is no archive at all.
+    /// Returns the error for an invalid header. If it is the first, the file is not an archive.
     fn no_header(&self, position: u64) -> ImageFileError {
         match position {
-            0 => ImageFileError::Unrecognised(self.path.to_owned()),
-            _ => self.at(position, InvalidEntry::Malformed("is no tar header")),
+            0 => ImageFileError::UnknownFormat(self.path.to_owned()),
+            _ => self.at(position, InvalidEntry::Malformed("is not a tar header")),
         }
     }
 
-    /// Returns where the content after a header is.
+    /// Returns where the content that follows a header is.
     fn body(&self, header: u64, size: u64) -> Result<ByteRange, ImageFileError> {
         let offset = header + BLOCK;
         match offset.checked_add(size) {
             Some(end) if end <= self.length => Ok(ByteRange { offset, size }),
-            _ => Err(self.at(header, InvalidEntry::Malformed("is the header of more than the file holds"))),
+            _ => Err(self.at(header, InvalidEntry::Malformed("has content past the end of the file"))),
         }
     }
 
-    /// Returns where the next header is. The last entry may lack its padding, as some writers leave it.
+    /// Returns where the next header is. The padding of the last entry may be missing: some writers omit it.
     fn after(&self, extent: ByteRange) -> u64 {
         (extent.offset + extent.size).next_multiple_of(BLOCK).min(self.length)
     }
@@ -201,7 +201,7 @@ impl HeaderScanner<'_> {
         Ok(bytes)
     }
 
-    /// Reads a long name of GNU's, which ends at a zero.
+    /// Reads a GNU long name, which is null-terminated.
     fn text(&self, header: u64, extent: ByteRange) -> Result<Vec<u8>, ImageFileError> {
         let mut bytes = self.extension(header, extent)?;
         bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
@@ -218,7 +218,7 @@ impl HeaderScanner<'_> {
                 b"linkpath" => extensions.link = Some(value.to_owned()),
                 b"size" => {
                     let size = str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                    extensions.size = Some(size.ok_or_else(|| malformed("has a size that is no number"))?);
+                    extensions.size = Some(size.ok_or_else(|| malformed("has an invalid size"))?);
                 }
                 key if key.starts_with(b"GNU.sparse.") => return Err(malformed("is a sparse file")),
                 _ => {}
@@ -227,14 +227,14 @@ impl HeaderScanner<'_> {
         Ok(())
     }
 
-    fn at(&self, position: u64, fault: InvalidEntry) -> ImageFileError {
-        ImageFileError::Invalid { path: self.path.to_owned(), entry: format!("byte {position}"), fault }
+    fn at(&self, position: u64, problem: InvalidEntry) -> ImageFileError {
+        ImageFileError::Invalid { path: self.path.to_owned(), entry: format!("byte {position}"), problem }
     }
 }
 
 impl ScannedHeader {
-    /// Returns the path and what it stands for; none for a folder, which says nothing about an image.
-    fn place(&self) -> Result<Option<(TreePath, TarIndexEntry)>, InvalidEntry> {
+    /// Returns the path, and its content or target; `None` for a directory.
+    fn target(&self) -> Result<Option<(TreePath, TarIndexEntry)>, InvalidEntry> {
         let mut name = self.name.as_str();
         while let Some(rest) = name.strip_prefix("./") {
             name = rest;
@@ -245,26 +245,26 @@ impl ScannedHeader {
         let trimmed = if self.kind.is_dir() { name.strip_suffix('/').unwrap_or(name) } else { name };
         let name = TreePath::new(trimmed).map_err(|_| InvalidEntry::Path)?;
         if !self.kind.is_file() && self.extent.size > 0 {
-            return Err(InvalidEntry::Malformed("has content, and is no file"));
+            return Err(InvalidEntry::Malformed("has content but is not a regular file"));
         }
-        let folder = name.parents().next().unwrap_or_default();
-        let place = match self.kind {
+        let directory = name.parents().next().unwrap_or_default();
+        let target = match self.kind {
             EntryType::Directory => return Ok(None),
             EntryType::Regular => TarIndexEntry::File(self.extent),
-            EntryType::Symlink => TarIndexEntry::Link(resolve(folder, &self.link)),
+            EntryType::Symlink => TarIndexEntry::Link(resolve(directory, &self.link)),
             EntryType::Link => TarIndexEntry::Link(resolve("", &self.link)),
-            _ => return Err(InvalidEntry::NoFile),
+            _ => return Err(InvalidEntry::NotAFile),
         };
-        Ok(Some((name, place)))
+        Ok(Some((name, target)))
     }
 }
 
-/// Returns what a link in a folder points at; none if that leaves the archive.
-fn resolve(folder: &str, target: &str) -> Option<TreePath> {
+/// Returns the target of a link in a directory, or `None` if it leaves the archive.
+fn resolve(directory: &str, target: &str) -> Option<TreePath> {
     if target.starts_with('/') {
         return None;
     }
-    let mut components: Vec<&str> = folder.split('/').filter(|component| !component.is_empty()).collect();
+    let mut components: Vec<&str> = directory.split('/').filter(|component| !component.is_empty()).collect();
     for component in target.split('/') {
         match component {
             "" | "." => {}
