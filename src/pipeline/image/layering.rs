@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use crate::image::manifest;
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
-use crate::pipeline::image::layers::{self, Installed, Own, Recipe};
+use crate::pipeline::image::layers::{self, Installed, LayerPlan, Own};
 use crate::pipeline::install::{Adapted, Contents};
 use crate::pipeline::plan::Plan;
 use crate::platform::ImageTarget;
@@ -40,10 +40,10 @@ impl Stack<'_> {
     pub fn recipes(
         &self,
         plan: &Plan,
-        lowest: Vec<Recipe>,
+        lowest: Vec<LayerPlan>,
         application: &dyn Fn(&Plan) -> Result<Own, BuildError>,
-    ) -> Result<Vec<Recipe>, BuildError> {
-        let mut recipes: Vec<Recipe> = Vec::new();
+    ) -> Result<Vec<LayerPlan>, BuildError> {
+        let mut recipes: Vec<LayerPlan> = Vec::new();
         let mut lowest = lowest;
         let mut known: HashSet<DistributionName> = HashSet::new();
         let mut taken: HashSet<TreePath> = HashSet::new();
@@ -65,11 +65,11 @@ impl Stack<'_> {
     fn stage(
         &self,
         plan: &Plan,
-        lowest: Vec<Recipe>,
+        lowest: Vec<LayerPlan>,
         known: &HashSet<DistributionName>,
         application: &Own,
         below: usize,
-    ) -> Result<Vec<Recipe>, BuildError> {
+    ) -> Result<Vec<LayerPlan>, BuildError> {
         let selected = |name: &DistributionName| plan.selected.iter().find(|selected| selected.name == *name);
         let is_new = |(adapted, _): &(&Adapted, &Installed)| {
             let name = &adapted.wheel.inventory.name;

@@ -46,7 +46,7 @@ impl Own {
 }
 
 /// A layer that is still to be made.
-pub struct Recipe {
+pub struct LayerPlan {
     /// What is in it, for people.
     pub holds: String,
     /// What it is made of.
@@ -56,7 +56,7 @@ pub struct Recipe {
 }
 
 /// A layer, and how it came about.
-pub struct Made {
+pub struct BuiltLayer {
     /// The layer.
     pub layer: Layer,
     /// What is in it, for people.
@@ -71,7 +71,7 @@ pub struct Made {
 ///
 /// # Errors
 /// A path is not valid.
-pub fn environment(venv: &str, python: &BasePython) -> Result<Recipe, BuildError> {
+pub fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildError> {
     let home = python.path.rsplit_once('/').map_or("/", |(folder, _)| folder);
     let version = python.full_version.clone().unwrap_or_else(|| python.version.to_string());
     let text = format!(
@@ -85,7 +85,7 @@ pub fn environment(venv: &str, python: &BasePython) -> Result<Recipe, BuildError
     for (name, target) in [("python", python.path.as_str()), ("python3", "python"), (&minor, "python")] {
         tree.links.insert(TreePath::below(venv, &format!("bin/{name}"))?, target.to_owned());
     }
-    Ok(Recipe { holds: format!("the virtual environment, for {}", python.path), tree, key: None })
+    Ok(LayerPlan { holds: format!("the virtual environment, for {}", python.path), tree, key: None })
 }
 
 /// Divides wheels among layers: the large ones have their own, whose bytes depend on the wheel, the scheme and the
@@ -97,7 +97,7 @@ pub fn distributions(
     wheels: &[(&Adapted, &Installed)],
     target: &ImageTarget,
     budget: NonZeroUsize,
-) -> Result<Vec<Recipe>, BuildError> {
+) -> Result<Vec<LayerPlan>, BuildError> {
     let items: Vec<SizedDistribution> = wheels
         .iter()
         .map(|(adapted, _)| SizedDistribution { name: &adapted.wheel.inventory.name, size: adapted.wheel.size })
@@ -111,7 +111,7 @@ pub fn distributions(
         let digests = indices.iter().map(|&index| wheels[index].0.key);
         let key = key(digests, &target.scheme, &target.interpreter);
         let files = indices.iter().flat_map(|&index| wheels[index].1);
-        Ok(Recipe { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: Some(key) })
+        Ok(LayerPlan { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: Some(key) })
     };
     partition::partition(&items, budget).par_iter().map(recipe).collect()
 }
@@ -124,10 +124,10 @@ pub fn own<'a>(
     holds: String,
     files: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
     folders: &[(TreePath, FileAccess)],
-) -> Result<Recipe, BuildError> {
+) -> Result<LayerPlan, BuildError> {
     let mut files = tree(files)?;
     insert_folders(&mut files, folders)?;
-    Ok(Recipe::of(holds, LayerTree { files, links: BTreeMap::new() }))
+    Ok(LayerPlan::of(holds, LayerTree { files, links: BTreeMap::new() }))
 }
 
 /// Adds the folders of which is said whose they are.
@@ -146,7 +146,7 @@ pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -
 ///
 /// # Errors
 /// Two files want one path.
-pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>, BuildError> {
+pub fn within(budget: NonZeroUsize, recipes: Vec<LayerPlan>) -> Result<Vec<LayerPlan>, BuildError> {
     let surplus = recipes.len().saturating_sub(budget.get());
     let mut recipes = recipes.into_iter();
     let Some(mut lowest) = recipes.next() else { return Ok(Vec::new()) };
@@ -154,7 +154,7 @@ pub fn within(budget: NonZeroUsize, recipes: Vec<Recipe>) -> Result<Vec<Recipe>,
     Ok(std::iter::once(lowest).chain(recipes).collect())
 }
 
-impl Recipe {
+impl LayerPlan {
     /// Makes a layer of a tree.
     pub fn of(holds: String, tree: LayerTree) -> Self {
         Self { holds, tree, key: None }
@@ -229,28 +229,28 @@ fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str)
 /// # Errors
 /// A file cannot be read, or a layer cannot be written.
 pub fn make(
-    recipes: Vec<Recipe>,
+    recipes: Vec<LayerPlan>,
     compression: LayerCompression,
     cache: &Cache,
     folder: &Path,
     reporter: &dyn Reporter,
-) -> Result<Vec<Made>, BuildError> {
+) -> Result<Vec<BuiltLayer>, BuildError> {
     reporter.start(Phase::Layers, recipes.len() as u64);
-    let make = |(index, recipe): (usize, Recipe)| {
-        let Recipe { holds, tree, key } = recipe;
+    let make = |(index, recipe): (usize, LayerPlan)| {
+        let LayerPlan { holds, tree, key } = recipe;
         let (layer, was_known) = match (compression, key) {
             (LayerCompression::Gzip, Some(key)) => spliced(tree, key, cache)?,
             (LayerCompression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
             (LayerCompression::Zstd, key) => compressed(&tree, key, cache)?,
         };
         reporter.advance(Phase::Layers, 1);
-        Ok((index, Made { layer, holds, was_known }))
+        Ok((index, BuiltLayer { layer, holds, was_known }))
     };
-    let mut queue: Vec<(usize, Recipe)> = recipes.into_iter().enumerate().collect();
+    let mut queue: Vec<(usize, LayerPlan)> = recipes.into_iter().enumerate().collect();
     // The largest first: begun last, it would keep everyone waiting.
     queue.sort_by_key(|(_, recipe)| Reverse(recipe.tree.files.size()));
     // A bridge hands them out one by one, where a split in halves would give one thread all the large ones.
-    let made: Result<Vec<(usize, Made)>, BuildError> = queue.into_iter().par_bridge().map(make).collect();
+    let made: Result<Vec<(usize, BuiltLayer)>, BuildError> = queue.into_iter().par_bridge().map(make).collect();
     reporter.finish(Phase::Layers);
     let mut made = made?;
     made.sort_by_key(|(index, _)| *index);

@@ -15,7 +15,7 @@ use crate::pipeline::image::base_files::Ground;
 use crate::pipeline::image::command;
 use crate::pipeline::image::command_check::Start;
 use crate::pipeline::image::layering::Stack;
-use crate::pipeline::image::layers::{self, Installed, Made, Own, Recipe};
+use crate::pipeline::image::layers::{self, BuiltLayer, Installed, LayerPlan, Own};
 use crate::pipeline::install;
 use crate::pipeline::install::Adapter;
 use crate::pipeline::install::bytecode::{self, Bytecode};
@@ -51,7 +51,7 @@ pub struct PlatformImage {
     /// The image.
     pub image: OciImage,
     /// What pybundle laid over the base, the lowest first.
-    pub layers: Vec<Made>,
+    pub layers: Vec<BuiltLayer>,
     /// How a container starts.
     pub configuration: ConfigOverrides,
     /// The number of bytes that were laid over the base, uncompressed.
@@ -89,7 +89,7 @@ impl Parts<'_> {
             tree.insert(path.clone(), entry.clone())?;
         }
         layers::insert_folders(&mut tree, &application.folders)?;
-        let (size, taken) = (tree.size(), lowest().flat_map(Recipe::places));
+        let (size, taken) = (tree.size(), lowest().flat_map(LayerPlan::places));
         taken.into_iter().try_for_each(|(path, entry)| tree.insert(path, entry))?;
         let audit = self.audit(&tree, cache, reporter)?;
         if !settings.audit.skip {
@@ -149,7 +149,7 @@ impl Parts<'_> {
     }
 
     /// Returns the layer of the users that are added, if any is.
-    fn users(&self, ground: &Ground) -> Result<Option<Recipe>, BuildError> {
+    fn users(&self, ground: &Ground) -> Result<Option<LayerPlan>, BuildError> {
         let users = &self.settings.container.users;
         if users.is_empty() {
             return Ok(None);
@@ -157,11 +157,11 @@ impl Parts<'_> {
         let tree = users::add(users, ground.files()?)?;
         let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
         let holds = format!("{} {}", if names.len() > 1 { "the users" } else { "the user" }, names.join(", "));
-        Ok((!tree.files.is_empty()).then(|| Recipe::of(holds, tree)))
+        Ok((!tree.files.is_empty()).then(|| LayerPlan::of(holds, tree)))
     }
 
     /// Returns the layer of the virtual environment, if the image has one.
-    fn environment(&self) -> Result<Option<Recipe>, BuildError> {
+    fn environment(&self) -> Result<Option<LayerPlan>, BuildError> {
         match (&self.target.venv, self.python) {
             (Some(venv), Some(python)) => Ok(Some(layers::environment(venv, python)?)),
             _ => Ok(None),
