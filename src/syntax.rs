@@ -10,10 +10,10 @@ use ruff_python_parser::{Mode, ParseOptions, Parsed};
 
 use crate::platform::PythonVersion;
 
-/// A line of a source.
+/// A line of a source file. Displayed as `PATH:LINE`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceLine {
-    /// The file, relative to the project or the artifact.
+    /// The path, relative to the project or the artifact.
     pub path: String,
     /// The line, from 1.
     pub line: usize,
@@ -25,22 +25,22 @@ impl fmt::Display for SourceLine {
     }
 }
 
-/// A source that is no Python.
+/// A syntax error in a Python source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PythonSyntaxError {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The parser's message.
     pub reason: String,
 }
 
-/// Parses a module for a version of Python, and returns what `read` finds in its text and its statements; none if they are
-/// nested so deeply that nobody may follow them.
+/// Parses a module for a Python version, and returns the result of `read` for its source and its statements; `None` if
+/// they are nested too deeply to be visited recursively.
 ///
 /// # Errors
-/// The source is no Python, or newer than that version.
+/// The source has a syntax error, or uses syntax that is newer than the version.
 pub fn parse<T>(
     source: &[u8],
     python: PythonVersion,
@@ -67,7 +67,7 @@ pub fn parse<T>(
     result
 }
 
-/// Returns the first error of a module: in the grammar, else in what the version of Python knows of it.
+/// Returns the first syntax error of a module, or else the first use of syntax that the Python version does not support.
 fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<PythonSyntaxError> {
     let grammar = parsed.errors().first().map(|error| (error.location, error.error.to_string()));
     let unsupported = || parsed.unsupported_syntax_errors().first().map(|error| (error.range, error.to_string()));
@@ -86,7 +86,7 @@ struct Nesting {
 }
 
 impl Nesting {
-    /// Far above what people write, and far below what overflows a stack.
+    /// Far above what people write, and far below what overflows the stack of a thread.
     const LIMIT: usize = 400;
 
     fn within(&mut self, walk: impl FnOnce(&mut Self)) {
@@ -113,8 +113,8 @@ impl<'a> Visitor<'a> for Nesting {
     }
 }
 
-/// Decodes a source file: UTF-8, unless one of its first two lines names another encoding (PEP 263). The identifiers of
-/// such a file are taken for ASCII.
+/// Decodes a source file: UTF-8, unless one of the first two lines declares another encoding (PEP 263). The identifiers
+/// of such a file are assumed to be ASCII.
 fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, PythonSyntaxError> {
     let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
     let error = match std::str::from_utf8(source) {
@@ -130,12 +130,12 @@ fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, PythonSyntaxError>
     Err(PythonSyntaxError {
         line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
         column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
-        reason: "a byte that is not UTF-8, and no encoding is declared".to_owned(),
+        reason: "byte that is not UTF-8, without an encoding declaration".to_owned(),
     })
 }
 
-/// Returns whether a condition is `__name__ == "__main__"`: what follows runs only where the module is started itself.
-pub fn asks_for_main(condition: &Expr) -> bool {
+/// Returns whether a condition is `__name__ == "__main__"`, whose body does not run when the module is imported.
+pub fn is_main_guard(condition: &Expr) -> bool {
     let Expr::Compare(compare) = condition else { return false };
     let is_name = compare.left.as_name_expr().is_some_and(|name| name.id.as_str() == "__name__");
     let main = compare.comparators.first().and_then(Expr::as_string_literal_expr);

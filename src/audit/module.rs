@@ -219,7 +219,7 @@ pub(super) fn never_runs(condition: &Expr) -> bool {
     match condition {
         Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",
         Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
-        Expr::Compare(_) => syntax::asks_for_main(condition),
+        Expr::Compare(_) => syntax::is_main_guard(condition),
         _ => false,
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::hints::Hints;
+use crate::platform::PythonVersion;
 
 /// Why a project could not be built into a wheel.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum WheelBuildError {
     #[error("cannot build projects: PATH has neither uv nor a Python with build or pip")]
     NoTool,
     #[error("cannot build projects: uv found no Python interpreter")]
-    NoInterpreter,
+    NoInterpreter(PythonVersion),
     #[error("cannot read or write {}", .0.display())]
     File(PathBuf, #[source] io::Error),
     #[error("cannot run {}", .0.display())]
@@ -40,9 +41,9 @@ impl Hints for WheelBuildError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NoTool => vec!["install uv: https://docs.astral.sh/uv/getting-started/installation/".to_owned()],
-            Self::NoInterpreter => vec![
-                "install the target's Python version with `uv python install X.Y` or your package manager".to_owned(),
-            ],
+            Self::NoInterpreter(version) => {
+                vec![format!("install Python with `uv python install {version}` or your package manager")]
+            }
             Self::Failed { command, .. } if command.contains("--offline") => {
                 vec!["run once without --offline, so that uv can cache the build back end".to_owned()]
             }

@@ -126,7 +126,7 @@ impl WheelBuilder {
     pub fn find(search_path: Option<&OsStr>, python: PythonVersion) -> Result<Self, WheelBuildError> {
         let (tool, version, python) = match find_uv(search_path) {
             Some((uv, version)) => {
-                let python = BuildInterpreter::by_uv(&uv, python).ok_or(WheelBuildError::NoInterpreter)?;
+                let python = BuildInterpreter::by_uv(&uv, python).ok_or(WheelBuildError::NoInterpreter(python))?;
                 (BuildTool::Uv(uv), version, python)
             }
             None => BuildInterpreter::with_tool(search_path, python).ok_or(WheelBuildError::NoTool)?,

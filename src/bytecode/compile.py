@@ -1,9 +1,8 @@
-"""Compiles sources to bytecode, one after the other, and runs none of them.
+"""Compiles sources to bytecode without running them.
 
-It says what interpreter it is, and then answers each question on standard input on standard output, until that ends. Each
-text or file is preceded by its length, four bytes with the least first. A question is the name that tracebacks show,
-and the source. An answer is empty if there is no bytecode of the source, else what PEP 552 says of a file whose
-source is never looked at.
+Writes the interpreter's identity, then a response to each request until standard input ends. All strings are preceded by
+their length as a 32-bit little-endian integer. A request is the file name for tracebacks and the source. A response is
+an unchecked hash-based pyc file (PEP 552), or empty if the source cannot be compiled.
 """
 
 import gc
@@ -11,7 +10,7 @@ import importlib.util
 import marshal
 import sys
 
-# The flags of PEP 552: by the source's hash, which need not be checked.
+# The flags of an unchecked hash-based pyc (PEP 552).
 UNCHECKED_HASH = 1
 
 
@@ -19,21 +18,21 @@ def number(value):
     return value.to_bytes(4, "little")
 
 
-def answer(answered):
-    sys.stdout.buffer.write(number(len(answered)) + answered)
+def respond(response):
+    sys.stdout.buffer.write(number(len(response)) + response)
     sys.stdout.buffer.flush()
 
 
 def read():
-    """Returns what comes next, or nothing at the end."""
+    """Returns the next string, or None at the end."""
     length = sys.stdin.buffer.read(4)
     return sys.stdin.buffer.read(int.from_bytes(length, "little")) if length else None
 
 
 def bytecode(name, source):
-    """Returns the bytecode of a source; none if an import of it would fail too."""
+    """Returns the bytecode of a source, or nothing if importing it would fail, too."""
     try:
-        # As bytes, so that the encoding is the one that the source declares (PEP 263).
+        # Bytes are decoded with the encoding that the source declares (PEP 263).
         code = compile(source, name, "exec", dont_inherit=True, optimize=0)
         body = marshal.dumps(code)
     except Exception:
@@ -43,20 +42,20 @@ def bytecode(name, source):
 
 def identity():
     version = sys.version_info
-    said = [
+    lines = [
         sys.implementation.name, f"{version.major}.{version.minor}", version.releaselevel,
-        # `d` for a debug build, `t` for one without the global lock.
+        # `d` for a debug build, `t` for a free-threaded one.
         sys.abiflags, sys.implementation.cache_tag, importlib.util.MAGIC_NUMBER.hex(), sys.version,
     ]
-    return "\n".join(map(str, said)).encode()
+    return "\n".join(map(str, lines)).encode()
 
 
 def main():
-    # Nothing that is made here is part of a cycle.
+    # No reference cycles are created here, so the collector would only cost time.
     gc.disable()
-    answer(identity())
+    respond(identity())
     while (name := read()) is not None:
-        answer(bytecode(name.decode(), read()))
+        respond(bytecode(name.decode(), read()))
 
 
 main()

@@ -1,4 +1,4 @@
-//! The interpreters of this machine, by what of them bytecode depends on.
+//! Finds the installed interpreters, and the properties that bytecode depends on.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,86 +10,90 @@ use serde::{Deserialize, Serialize};
 use super::process;
 use crate::platform::PythonVersion;
 
-/// Where interpreters may be.
+/// The directories to search for interpreters.
 #[derive(Debug, Clone, Default)]
-pub struct InterpreterLocations {
-    /// The directory with those that uv manages.
-    pub uv: Option<PathBuf>,
+pub(crate) struct InterpreterLocations {
+    /// The directory of uv's managed interpreters.
+    pub(crate) uv: Option<PathBuf>,
     /// The value of `PATH`.
-    pub search_path: Option<OsString>,
-    /// The directory of pyenv.
-    pub pyenv: Option<PathBuf>,
+    pub(crate) search_path: Option<OsString>,
+    /// The root directory of pyenv.
+    pub(crate) pyenv: Option<PathBuf>,
 }
 
 impl InterpreterLocations {
-    /// Returns the programs that may be an interpreter of a version, in uv's order: those that uv manages, the newest
-    /// first, then those on the search path; at last pyenv's, the newest first. Scripts are not among them: pyenv's and
-    /// others' stand for an interpreter that depends on the directory and on the user's settings.
-    pub fn programs(&self, version: PythonVersion) -> Vec<PathBuf> {
+    /// Returns executables that may be an interpreter of a version, in uv's order: managed by uv, newest first, then on
+    /// the search path, and finally pyenv's, newest first. Scripts are skipped: which interpreter a shim of pyenv runs
+    /// depends on the working directory and the user's settings.
+    pub(crate) fn executables(&self, version: PythonVersion) -> Vec<PathBuf> {
         let name = format!("python{version}");
-        let below = |directory: &Option<PathBuf>, sub: &str, prefix: &str| {
-            let mut found =
-                directory.as_ref().map(|directory| patches(&directory.join(sub), prefix, version)).unwrap_or_default();
-            found.sort_by(|one, other| other.cmp(one));
-            found.into_iter().map(|(_, directory)| directory.join("bin").join(&name)).collect::<Vec<_>>()
-        };
+        let managed = self.uv.iter().flat_map(|directory| patch_releases(directory, "cpython-", version));
+        let pyenv = self.pyenv.iter().flat_map(|root| patch_releases(&root.join("versions"), "", version));
         let on_path = std::env::split_paths(self.search_path.as_deref().unwrap_or_default()).map(|dir| dir.join(&name));
-        let managed = below(&self.uv, "", "cpython-");
-        let candidates = managed.into_iter().chain(on_path).chain(below(&self.pyenv, "versions", ""));
-        candidates.filter(|path| path.is_absolute() && is_program(path)).collect()
+        let candidates = managed
+            .map(|directory| directory.join("bin").join(&name))
+            .chain(on_path)
+            .chain(pyenv.map(|directory| directory.join("bin").join(&name)));
+        candidates.filter(|path| path.is_absolute() && is_binary(path)).collect()
     }
 }
 
-/// Returns the directories of patch releases, with their numbers: `PREFIX3.12.4` and `PREFIX3.12.4-more`.
-fn patches(directory: &Path, prefix: &str, version: PythonVersion) -> Vec<(u64, PathBuf)> {
+/// Returns the directories `PREFIX3.12.4` and `PREFIX3.12.4-SUFFIX` of patch releases, newest first.
+fn patch_releases(directory: &Path, prefix: &str, version: PythonVersion) -> Vec<PathBuf> {
     let start = format!("{prefix}{version}.");
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let patch = |entry: fs::DirEntry| {
-        let name = entry.file_name().into_string().ok()?;
-        let patch = name.strip_prefix(&start)?.split('-').next()?.parse().ok()?;
-        Some((patch, entry.path()))
-    };
-    entries.filter_map(patch).collect()
+    let mut found: Vec<(u64, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let patch = name.strip_prefix(&start).and_then(|rest| rest.split('-').next()?.parse().ok());
+        found.extend(patch.map(|patch| (patch, entry.path())));
+    }
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Returns whether a file is a program by itself, and no script.
-fn is_program(path: &Path) -> bool {
+/// Returns whether a file exists and is not a script.
+fn is_binary(path: &Path) -> bool {
     let mut start = [0; 2];
     File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start != *b"#!"
 }
 
-/// A CPython of this machine: a final release, no debug build, and with the global lock.
+/// An installed CPython: a final release, neither a debug nor a free-threaded build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BytecodeInterpreter {
-    /// The program.
+    /// The path of the executable.
     pub path: PathBuf,
-    /// Its minor version.
+    /// The minor version.
     pub version: PythonVersion,
-    /// Its full version, for instance `3.12.4`.
+    /// For instance `3.12.4`.
     pub full_version: String,
-    /// All that it says of itself: the same of two interpreters whose bytecode is the same.
+    /// The output of `identity()` in `compile.py`. Interpreters with the same identity produce the same bytecode.
     pub identity: String,
 }
 
 impl BytecodeInterpreter {
-    /// Asks a program what it is; none if its bytecode is not what releases of the version load.
-    pub fn ask(path: &Path, version: PythonVersion) -> Option<Self> {
-        Self::of(path, version, process::identity(path).ok()?)
+    /// Runs an executable to identify it; `None` if it is not a regular build of the version.
+    pub fn query(path: &Path, version: PythonVersion) -> Option<Self> {
+        Self::from_identity(path, version, process::identity(path).ok()?)
     }
 
-    fn of(path: &Path, version: PythonVersion, identity: String) -> Option<Self> {
-        let mut said = identity.splitn(7, '\n');
-        let mut next = || said.next();
-        let is_release = next()? == "cpython" && next()? == version.to_string() && next()? == "final";
-        // The letters are those of other builds, whose bytecode has other files or is for other rules.
-        let is_usual = next()?.is_empty() && next()? == tag(version);
-        let (_magic, full) = (next()?, next()?);
+    fn from_identity(path: &Path, version: PythonVersion, identity: String) -> Option<Self> {
+        let lines: Vec<&str> = identity.splitn(7, '\n').collect();
+        let [implementation, minor_version, release_level, abi_flags, cache_tag, _magic_number, full] = lines[..]
+        else {
+            return None;
+        };
+        // The bytecode files of builds with ABI flags have other names (debug) or other content (free-threaded).
+        let is_regular = implementation == "cpython"
+            && minor_version == version.to_string()
+            && release_level == "final"
+            && abi_flags.is_empty()
+            && cache_tag == tag(version);
         let full_version = full.split_whitespace().next()?.to_owned();
-        (is_release && is_usual).then(|| Self { path: path.to_owned(), version, full_version, identity })
+        is_regular.then(|| Self { path: path.to_owned(), version, full_version, identity })
     }
 
-    /// Returns the tag in the names of its files, for instance `cpython-312` (PEP 3147).
-    pub fn cache_tag(&self) -> String {
+    /// Returns the tag in the names of bytecode files, for instance `cpython-312` (PEP 3147).
+    pub(super) fn cache_tag(&self) -> String {
         tag(self.version)
     }
 }
@@ -103,11 +107,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_usual_releases_of_the_version_are_taken() {
+    fn only_regular_builds_of_the_version_are_accepted() {
         let version = "3.13".parse().unwrap();
-        let ask = |said: &str| BytecodeInterpreter::of(Path::new("/python"), version, said.to_owned());
+        let parse =
+            |identity: &str| BytecodeInterpreter::from_identity(Path::new("/python"), version, identity.to_owned());
         let usual = "cpython\n3.13\nfinal\n\ncpython-313\nf30d0d0a\n3.13.2 (main, Feb  4 2025) \n[GCC 12]";
-        let interpreter = ask(usual).unwrap();
+        let interpreter = parse(usual).unwrap();
         assert_eq!((&*interpreter.full_version, &*interpreter.identity), ("3.13.2", usual));
         for (from, to) in [
             ("cpython\n", "pypy\n"),
@@ -118,12 +123,12 @@ mod tests {
             ("cpython-313", "None"),
             ("\n3.13.2 (main, Feb  4 2025) \n[GCC 12]", ""),
         ] {
-            assert_eq!(ask(&usual.replacen(from, to, 1)), None, "{to}");
+            assert_eq!(parse(&usual.replacen(from, to, 1)), None, "{to}");
         }
     }
 
     #[test]
-    fn programs_come_in_the_order_of_uv() {
+    fn interpreters_are_searched_in_the_order_of_uv() {
         let directory = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = directory.path().join(path);
@@ -145,12 +150,12 @@ mod tests {
         write("shims/python3.12", "#!/bin/sh\n");
         let search_path =
             std::env::join_paths([directory.path().join("shims"), directory.path().join("bin"), "bin".into()]);
-        let places = InterpreterLocations {
+        let locations = InterpreterLocations {
             uv: Some(directory.path().join("uv")),
             search_path: search_path.ok(),
             pyenv: Some(directory.path().join("pyenv")),
         };
-        let programs = places.programs("3.12".parse().unwrap());
+        let programs = locations.executables("3.12".parse().unwrap());
         let relative: Vec<_> =
             programs.iter().map(|path| path.strip_prefix(&directory).unwrap().to_str().unwrap()).collect();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! An interpreter at work, and what is said between it and us.
+//! A process that runs `compile.py`, and the protocol for talking to it.
 
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
@@ -6,20 +6,18 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::{BytecodeError, BytecodeInterpreter};
 
-/// What the interpreter runs.
 const PROGRAM: &str = include_str!("compile.py");
 
-/// An interpreter that runs `compile.py`.
 #[derive(Debug)]
 pub(super) struct CompilerProcess {
     child: Child,
-    questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    requests: ChildStdin,
+    responses: BufReader<ChildStdout>,
     interpreter: BytecodeInterpreter,
 }
 
 impl Drop for CompilerProcess {
-    /// It has nothing to lose.
+    /// Kills the process, which writes no files that could be left incomplete.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -27,39 +25,39 @@ impl Drop for CompilerProcess {
 }
 
 impl CompilerProcess {
-    /// Starts an interpreter.
     pub(super) fn start(interpreter: &BytecodeInterpreter) -> Result<Self, BytecodeError> {
-        let failed = |error| BytecodeError::Run(interpreter.path.clone(), error);
-        let (mut child, questions, answers) = spawn(&interpreter.path).map_err(failed)?;
-        let mut answers = BufReader::new(answers);
-        let identity = receive(&mut answers);
+        let spawned = spawn(&interpreter.path);
+        let (mut child, requests, responses) =
+            spawned.map_err(|error| BytecodeError::Run(interpreter.path.clone(), error))?;
+        let mut responses = BufReader::new(responses);
+        let identity = receive(&mut responses);
         if identity.as_deref().ok() != Some(interpreter.identity.as_bytes()) {
             let _ = child.kill();
             let _ = child.wait();
             return Err(BytecodeError::Changed(interpreter.path.clone()));
         }
-        Ok(Self { child, questions, answers, interpreter: interpreter.clone() })
+        Ok(Self { child, requests, responses, interpreter: interpreter.clone() })
     }
 
-    /// Has a source compiled; the answer is empty if it cannot be.
+    /// Compiles a source; returns nothing if it cannot be compiled.
     pub(super) fn compile(&mut self, name: &str, source: &[u8]) -> Result<Vec<u8>, BytecodeError> {
-        let asked = send(&mut self.questions, name.as_bytes()).and_then(|()| send(&mut self.questions, source));
+        let sent = send(&mut self.requests, name.as_bytes()).and_then(|()| send(&mut self.requests, source));
         let program = &self.interpreter.path;
-        match asked.and_then(|()| receive(&mut self.answers)) {
-            Ok(answer) => Ok(answer),
+        match sent.and_then(|()| receive(&mut self.responses)) {
+            Ok(bytecode) => Ok(bytecode),
             Err(_) => match self.child.wait() {
-                Ok(status) => Err(BytecodeError::Ended { program: program.clone(), status, file: name.to_owned() }),
+                Ok(status) => Err(BytecodeError::Failed { program: program.clone(), status, file: name.to_owned() }),
                 Err(error) => Err(BytecodeError::Run(program.clone(), error)),
             },
         }
     }
 }
 
-/// Asks a program what interpreter it is.
+/// Runs an interpreter to get its identity.
 pub(super) fn identity(program: &Path) -> io::Result<String> {
-    let (mut child, questions, mut answers) = spawn(program)?;
-    let identity = receive(&mut answers);
-    drop(questions);
+    let (mut child, requests, mut responses) = spawn(program)?;
+    let identity = receive(&mut responses);
+    drop(requests);
     let _ = child.kill();
     child.wait()?;
     String::from_utf8(identity?).map_err(|_| io::ErrorKind::InvalidData.into())
@@ -67,31 +65,32 @@ pub(super) fn identity(program: &Path) -> io::Result<String> {
 
 fn spawn(program: &Path) -> io::Result<(Child, ChildStdin, ChildStdout)> {
     let mut command = Command::new(program);
-    // Isolated, without site-packages, without writing bytecode, without warnings of what is compiled.
+    // -I: isolated from the user's settings. -S: no site-packages. -B: no bytecode files. -W ignore: no syntax warnings.
     command.args(["-I", "-S", "-B", "-W", "ignore", "-c", PROGRAM]).env_clear().current_dir("/");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     match (child.stdin.take(), child.stdout.take()) {
-        (Some(questions), Some(answers)) => Ok((child, questions, answers)),
+        (Some(requests), Some(responses)) => Ok((child, requests, responses)),
         _ => Err(io::ErrorKind::BrokenPipe.into()),
     }
 }
 
-/// Sends a text or a file after its length.
+/// Sends a string after its length.
 fn send(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
     output.write_all(&length.to_le_bytes())?;
     output.write_all(bytes)
 }
 
-/// Receives what [`send`] sends.
+/// Receives a string that was sent like by [`send`].
 fn receive(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     input.read_exact(&mut length)?;
     let length = u64::from(u32::from_le_bytes(length));
     let mut bytes = Vec::new();
-    // The length is not trusted with memory before the bytes are there.
-    match input.take(length).read_to_end(&mut bytes)? as u64 == length {
-        true => Ok(bytes),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    // Memory is not allocated for the length in advance: it may be garbage if the program is not an interpreter.
+    if input.take(length).read_to_end(&mut bytes)? as u64 == length {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }

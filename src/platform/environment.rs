@@ -1,4 +1,4 @@
-//! The values of the variables that markers know.
+//! The values of environment marker variables.
 //!
 //! Specification: [PyPA, dependency specifiers, environment markers](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers).
 
@@ -6,12 +6,12 @@ use pep440_rs::Version;
 
 use super::Architecture;
 
-/// The values that markers are evaluated against (dependency specifiers, environment markers).
+/// The values that environment markers are evaluated against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkerEnvironment {
     /// `sys.implementation.name`: `cpython` on every target.
     pub implementation_name: String,
-    /// The implementation's version; CPython's is Python's.
+    /// The implementation's version, which for CPython equals `python_full_version`.
     pub implementation_version: Version,
     /// `os.name`: `posix` on every target.
     pub os_name: String,
@@ -19,22 +19,22 @@ pub struct MarkerEnvironment {
     pub platform_machine: String,
     /// `platform.python_implementation()`: `CPython` on every target.
     pub platform_python_implementation: String,
-    /// `platform.release()`: empty, since no target promises a kernel.
+    /// `platform.release()`: empty, since no target guarantees a kernel version.
     pub platform_release: String,
     /// `platform.system()`: `Linux` on every target.
     pub platform_system: String,
-    /// `platform.version()`: empty, since no target promises a kernel.
+    /// `platform.version()`: empty, since no target guarantees a kernel version.
     pub platform_version: String,
-    /// Python's full version, for instance 3.13.0.
+    /// The full Python version, for instance 3.13.0.
     pub python_full_version: Version,
-    /// Python's minor version, for instance 3.13.
+    /// The minor Python version, for instance 3.13.
     pub python_version: Version,
     /// `sys.platform`: `linux` on every target.
     pub sys_platform: String,
 }
 
 impl MarkerEnvironment {
-    /// Returns the values for a version of CPython on Linux.
+    /// Returns the values for CPython on Linux.
     pub fn new(python_full_version: &Version, architecture: Architecture) -> Self {
         Self {
             implementation_name: "cpython".to_owned(),

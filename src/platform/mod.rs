@@ -15,28 +15,28 @@ pub mod runtime;
 pub mod tags;
 
 pub use environment::MarkerEnvironment;
+pub(crate) use profile::PYTHON_PLACEHOLDER;
 pub use profile::{
-    BaseEntrypoint, ImageProfile, ImageTarget, LambdaLimits, LambdaProfile, PYTHON_PLACEHOLDER, Profile, ProfileError,
-    ProfileKind, Scheme,
+    BaseEntrypoint, ImageProfile, ImageTarget, LambdaLimits, LambdaProfile, Profile, ProfileError, ProfileKind, Scheme,
 };
-pub use runtime::{PythonChoiceError, RuntimeReason, default_python, default_runtime};
+pub use runtime::{PythonChoiceError, PythonReason, default_python, default_runtime};
 pub use tags::{CompatibilityTag, CompatibilityTags};
 
 use crate::hints::Hints;
 
-/// A minor version of CPython, for instance 3.13.
+/// A minor version of CPython 3, for instance 3.13.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PythonVersion {
-    /// The major version: 3.
+    /// Always 3.
     pub major: u8,
-    /// The minor version.
+    /// For instance 13.
     pub minor: u8,
 }
 
-/// A text that is no minor version of CPython 3.
+/// An invalid minor version of CPython 3.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a minor version of Python, as `3.13` is", .0.escape_debug())]
-pub struct InvalidPythonVersion(pub String);
+#[error("`{}` is not a valid Python version: expected a minor version such as `3.13`", .0.escape_debug())]
+pub struct InvalidPythonVersion(String);
 
 impl FromStr for PythonVersion {
     type Err = InvalidPythonVersion;
@@ -56,21 +56,21 @@ impl fmt::Display for PythonVersion {
 }
 
 impl PythonVersion {
-    /// Returns the given patch release, for instance 3.13.4.
+    /// Returns a patch release of this version, for instance 3.13.4.
     pub fn patch_release(self, patch: u64) -> Version {
         Version::new([self.major.into(), self.minor.into(), patch])
     }
 
     /// Returns whether any patch release of this version satisfies `requires_python`: `>=3.12.4` allows 3.12.
     pub fn is_allowed_by(self, requires_python: &VersionSpecifiers) -> bool {
-        // What a specifier says of patch releases changes only next to the patch release that it names.
+        // The result of a specifier can only change next to the patch release that it names, so testing these is enough.
         let named = requires_python.iter().map(|specifier| specifier.version().release().get(2).copied().unwrap_or(0));
         let nearby = named.flat_map(|patch| [patch.saturating_sub(1), patch, patch.saturating_add(1)]);
         nearby.chain([0]).any(|patch| requires_python.contains(&self.patch_release(patch)))
     }
 }
 
-/// A processor architecture, by AWS's names.
+/// A processor architecture. Its display and its `FromStr` use AWS's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Architecture {
     /// x86-64; `amd64` to OCI, `x86_64` to wheels.
@@ -79,10 +79,10 @@ pub enum Architecture {
     Arm64,
 }
 
-/// A text that is none of AWS's names of architectures.
+/// An unknown architecture, or one by another name than AWS's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not an architecture: x86_64 and arm64 are", .0.escape_debug())]
-pub struct InvalidArchitecture(pub String);
+#[error("`{}` is not a supported architecture: expected x86_64 or arm64", .0.escape_debug())]
+pub struct InvalidArchitecture(String);
 
 impl Hints for InvalidArchitecture {
     fn hints(&self) -> Vec<String> {
@@ -91,7 +91,7 @@ impl Hints for InvalidArchitecture {
             "aarch64" | "arm64" => Architecture::Arm64,
             _ => return vec![],
         };
-        vec![format!("AWS calls it `{known}`")]
+        vec![format!("use AWS's name `{known}`")]
     }
 }
 
@@ -107,7 +107,7 @@ impl Architecture {
         }
     }
 
-    /// Returns the name in wheels' platform tags and in `platform.machine()`: `x86_64` or `aarch64`.
+    /// Returns the name in platform tags and from `platform.machine()`: `x86_64` or `aarch64`.
     pub fn wheel_name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
@@ -123,7 +123,7 @@ impl Architecture {
         }
     }
 
-    /// Returns the architecture of an OCI name, if it is one of ours.
+    /// Returns the architecture with the given OCI name, if it is supported.
     pub fn from_oci_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|architecture| architecture.oci_name() == name)
     }
@@ -147,16 +147,16 @@ impl fmt::Display for Architecture {
 /// A version of the GNU C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Glibc {
-    /// The major version: 2.
+    /// Always 2.
     pub major: u16,
-    /// The minor version.
+    /// For instance 34.
     pub minor: u16,
 }
 
-/// A text that is no version of the GNU C library.
+/// An invalid version of the GNU C library.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a version of the GNU C library, as `2.34` is", .0.escape_debug())]
-pub struct InvalidGlibc(pub String);
+#[error("`{}` is not a valid glibc version: expected one such as `2.34`", .0.escape_debug())]
+pub struct InvalidGlibc(String);
 
 impl FromStr for Glibc {
     type Err = InvalidGlibc;
@@ -175,14 +175,14 @@ impl fmt::Display for Glibc {
     }
 }
 
-/// A version of the GNU C++ library, by the last number of its file's name: 33 of `libstdc++.so.6.0.33`.
+/// A version of the GNU C++ library: the last number of its file name, 33 for `libstdc++.so.6.0.33`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Libstdcxx(pub u16);
 
-/// A text that is no version of the GNU C++ library.
+/// An invalid version of the GNU C++ library.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a version of libstdc++, as `6.0.33` is in libstdc++.so.6.0.33", .0.escape_debug())]
-pub struct InvalidLibstdcxx(pub String);
+#[error("`{}` is not a valid libstdc++ version: expected one such as `6.0.33`, from libstdc++.so.6.0.33", .0.escape_debug())]
+pub struct InvalidLibstdcxx(String);
 
 impl FromStr for Libstdcxx {
     type Err = InvalidLibstdcxx;
@@ -200,7 +200,7 @@ impl fmt::Display for Libstdcxx {
 }
 
 impl Libstdcxx {
-    /// The first library of each `CXXABI_1.3.N` and of each major version of GCC, with these numbers.
+    /// The first library with each `CXXABI_1.3.N` and from each major version of GCC: (library, N, GCC).
     ///
     /// Specification: [libstdc++, ABI policy and guidelines](https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html).
     const HISTORY: [(u16, u16, u16); 12] = [
@@ -218,20 +218,20 @@ impl Libstdcxx {
         (33, 15, 14),
     ];
 
-    /// Returns the N of the newest `GLIBCXX_3.4.N` that it defines.
-    pub fn glibcxx(self) -> u16 {
+    /// Returns N of the newest symbol version `GLIBCXX_3.4.N` in the library.
+    pub(crate) fn glibcxx(self) -> u16 {
         self.0
     }
 
-    /// Returns the N of the newest `CXXABI_1.3.N` that it defines. What is newer than this program knows of is taken to
-    /// define everything.
-    pub fn cxxabi(self) -> u16 {
+    /// Returns N of the newest symbol version `CXXABI_1.3.N` in the library, or `u16::MAX` if the library is newer than
+    /// [`Self::HISTORY`], so that nothing is reported missing.
+    pub(crate) fn cxxabi(self) -> u16 {
         self.known().map_or(u16::MAX, |(_, cxxabi, _)| cxxabi)
     }
 
-    /// Returns the major version of the GCC that it came with, and `libgcc_s.so.1`. What is newer than this program knows
-    /// of is taken to come with the newest.
-    pub fn gcc(self) -> u16 {
+    /// Returns the major version of GCC that the library and its `libgcc_s.so.1` come from, or `u16::MAX` if the library
+    /// is newer than [`Self::HISTORY`].
+    pub(crate) fn gcc(self) -> u16 {
         self.known().map_or(u16::MAX, |(_, _, gcc)| gcc)
     }
 
@@ -241,33 +241,33 @@ impl Libstdcxx {
     }
 }
 
-/// Reads a number that is written in the one way that it is displayed: without a sign and without leading zeros.
+/// Parses a number without a sign or leading zeros, so that each version has only one spelling.
 fn parse_number(text: &str) -> Option<u8> {
     text.parse().ok().filter(|number: &u8| number.to_string() == text)
 }
 
-/// The target of one artifact: what selecting from a lock depends on.
+/// Everything that the selection from a lock depends on.
 #[derive(Debug, Clone)]
 pub struct TargetPlatform {
-    /// The profile's name, for instance `python3.13`.
+    /// The name of the profile, for instance `python3.13`.
     pub name: String,
-    /// The interpreter's minor version.
+    /// The minor Python version.
     pub python: PythonVersion,
-    /// The interpreter's full version, as markers see it.
+    /// The full Python version, for markers.
     pub python_full_version: Version,
-    /// The C library.
+    /// The version of the C library.
     pub glibc: Glibc,
-    /// The architecture.
+    /// The processor architecture.
     pub architecture: Architecture,
 }
 
 impl TargetPlatform {
-    /// Returns the compatibility tags of the target, the best first.
+    /// Returns the supported compatibility tags, best first.
     pub fn tags(&self) -> CompatibilityTags {
         CompatibilityTags::new(self.python, self.glibc, self.architecture)
     }
 
-    /// Returns the values that markers are evaluated against.
+    /// Returns the values of environment markers.
     pub fn marker_environment(&self) -> MarkerEnvironment {
         MarkerEnvironment::new(&self.python_full_version, self.architecture)
     }
@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_and_architectures_are_read_as_they_are_written() {
+    fn versions_and_architectures_have_one_spelling() {
         assert_eq!("3.13".parse(), Ok(PythonVersion { major: 3, minor: 13 }));
         assert_eq!("2.34".parse(), Ok(Glibc { major: 2, minor: 34 }));
         for architecture in Architecture::ALL {
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_of_architectures_are_refused_with_awss_name() {
+    fn other_names_of_architectures_are_refused_with_a_hint() {
         for (name, hint) in [("amd64", "`x86_64`"), ("aarch64", "`arm64`"), ("ARM64", "`arm64`")] {
             let error = name.parse::<Architecture>().unwrap_err();
             assert!(error.hints()[0].contains(hint), "{:?}", error.hints());

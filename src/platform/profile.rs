@@ -1,7 +1,7 @@
-//! Profiles: what is known of each kind of target.
+//! Profiles describe Lambda runtimes and kinds of images.
 //!
-//! A profile is a TOML file. Those under `profiles/` are built in; a user's own has the same form. Its `kind` decides
-//! what it is for: a Lambda runtime, or an image.
+//! A profile is a TOML file. Those in `profiles/` are built in, and users can write their own. The key `kind` says
+//! whether it is for a Lambda runtime or an image.
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
@@ -19,10 +19,11 @@ mod image;
 mod keys;
 mod lambda;
 
-pub use image::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER};
+pub(crate) use image::PYTHON_PLACEHOLDER;
+pub use image::{BaseEntrypoint, ImageProfile, ImageTarget};
 pub use lambda::{LambdaLimits, LambdaProfile};
 
-/// The text of each built-in profile: the Lambda runtimes ordered by version, then images.
+/// The built-in profiles: Lambda runtimes ordered by version, then images.
 const BUILT_IN: [&str; 10] = [
     include_str!("../../profiles/python3.9.toml"),
     include_str!("../../profiles/python3.10.toml"),
@@ -37,26 +38,25 @@ const BUILT_IN: [&str; 10] = [
 ];
 
 static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
-    let parse = |text| Profile::from_toml(text, Path::new("profiles"));
-    BUILT_IN.into_iter().map(parse).collect::<Result<_, _>>().expect("the built-in profiles are valid")
+    let profiles = BUILT_IN.into_iter().map(|text| Profile::from_toml(text, Path::new("profiles")));
+    profiles.collect::<Result<_, _>>().expect("the built-in profiles are valid")
 });
 
-/// A built-in or user-written TOML profile, for every architecture.
+/// A profile for every architecture, built-in or from a file.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the variants are named after the kinds")]
 pub enum Profile {
-    /// A Lambda runtime, for zips.
     Lambda(LambdaProfile),
-    /// A kind of image.
     Image(ImageProfile),
 }
 
-/// What a profile is for.
+/// The value of the key `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProfileKind {
     /// A Lambda runtime, for zips.
     Lambda,
-    /// An image.
+    /// An image, also one for Lambda.
     Image,
 }
 
@@ -69,64 +69,47 @@ impl Display for ProfileKind {
     }
 }
 
-/// Where each part of a wheel goes inside an artifact: paths without a leading or trailing `/`, empty for the root.
-/// (PyPA, binary distribution format, the `.data` directory.)
+/// An installation scheme: where the parts of a wheel are installed in an artifact (PyPA, binary distribution format,
+/// the `.data` directory). Paths have no leading or trailing `/`; the empty path is the root.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are named after the scheme's keys")]
 pub struct Scheme {
     /// purelib and platlib.
     #[serde(deserialize_with = "artifact_path")]
     pub site_packages: String,
-    /// scripts.
     #[serde(deserialize_with = "artifact_path")]
     pub scripts: String,
-    /// headers; each distribution's in a directory of its name below it.
+    /// The parent of the directories with the headers of each distribution.
     #[serde(deserialize_with = "artifact_path")]
     pub headers: String,
-    /// data.
     #[serde(deserialize_with = "artifact_path")]
     pub data: String,
 }
 
-/// Why there is no profile.
+/// Why a profile cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message describes it")]
 pub enum ProfileError {
-    /// No built-in profile has this name.
-    #[error("there is no profile `{}`", .name.escape_debug())]
-    Unknown {
-        /// The name.
-        name: String,
-    },
-    /// The file has a key that profiles do not have.
-    #[error("{}: `{}` is not a key of a profile", .path.display(), .key.escape_debug())]
+    #[error("profile `{}` does not exist", .name.escape_debug())]
+    Unknown { name: String },
+    #[error("{}: `{}` is not a valid key in a profile", .path.display(), .key.escape_debug())]
     UnknownKey {
-        /// The file.
         path: PathBuf,
-        /// The key, with its table's name before it.
+        /// The dotted key, for instance `limits.unziped`.
         key: String,
-        /// The key that looks most like it.
+        /// The most similar valid key.
         nearest: Option<String>,
     },
-    /// The file is not TOML, lacks a key, or has a value that its key does not accept.
     #[error("{}:{line}: {reason}", .path.display())]
     Invalid {
-        /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong.
         reason: String,
     },
-    /// The profile is of the other kind.
-    #[error("{name} is a profile of kind `{kind}`, and `{wanted}` is needed")]
-    WrongKind {
-        /// The profile's name.
-        name: String,
-        /// Its kind.
-        kind: ProfileKind,
-        /// The kind that the command builds.
-        wanted: ProfileKind,
-    },
+    #[error("profile `{name}` has kind `{kind}`, expected `{expected}`")]
+    WrongKind { name: String, kind: ProfileKind, expected: ProfileKind },
 }
 
 impl Hints for ProfileError {
@@ -135,23 +118,23 @@ impl Hints for ProfileError {
             Self::Unknown { name } => {
                 let names: Vec<&str> = Profile::all().iter().map(Profile::name).collect();
                 let nearest = nearest(name, names.iter().copied()).map(did_you_mean);
-                nearest.into_iter().chain([format!("the built-in profiles are {}", names.join(", "))]).collect()
+                nearest.into_iter().chain([format!("use a built-in profile: {}", names.join(", "))]).collect()
             }
             Self::UnknownKey { nearest, .. } => nearest.iter().map(|key| did_you_mean(key)).collect(),
-            Self::WrongKind { kind: ProfileKind::Lambda, .. } => vec!["`pybundle lambda` builds for it".to_owned()],
-            Self::WrongKind { kind: ProfileKind::Image, .. } => vec!["`pybundle image` builds for it".to_owned()],
+            Self::WrongKind { kind: ProfileKind::Lambda, .. } => vec!["use it with `pybundle lambda`".to_owned()],
+            Self::WrongKind { kind: ProfileKind::Image, .. } => vec!["use it with `pybundle image`".to_owned()],
             Self::Invalid { .. } => vec![],
         }
     }
 }
 
 impl Profile {
-    /// Returns the built-in profiles: the Lambda runtimes ordered by version, then those of images.
+    /// Returns the built-in profiles: Lambda runtimes ordered by version, then images.
     pub fn all() -> &'static [Self] {
         &PROFILES
     }
 
-    /// Returns the name, for instance `python3.13`.
+    /// Returns the name of the profile, for instance `python3.13`.
     pub fn name(&self) -> &str {
         match self {
             Self::Lambda(profile) => &profile.name,
@@ -159,54 +142,54 @@ impl Profile {
         }
     }
 
-    /// Returns the built-in profile of this name.
+    /// Returns a built-in profile by its name.
     ///
     /// # Errors
-    /// There is none.
+    /// [`ProfileError::Unknown`].
     pub fn built_in(name: &str) -> Result<Self, ProfileError> {
         let found = Self::all().iter().find(|profile| profile.name() == name);
         found.cloned().ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
     }
 
-    /// Returns the TOML text of the built-in profile of this name.
+    /// Returns the TOML text of a built-in profile.
     ///
     /// # Errors
-    /// There is none.
+    /// [`ProfileError::Unknown`].
     pub fn built_in_text(name: &str) -> Result<&'static str, ProfileError> {
         let found = Self::all().iter().zip(BUILT_IN).find(|(profile, _)| profile.name() == name);
         found.map(|(_, text)| text).ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
     }
 
-    /// Returns the profile as a Lambda runtime.
+    /// Returns the profile of a Lambda runtime.
     ///
     /// # Errors
-    /// It is the profile of an image.
+    /// [`ProfileError::WrongKind`].
     pub fn lambda(self) -> Result<LambdaProfile, ProfileError> {
         match self {
             Self::Lambda(profile) => Ok(profile),
             Self::Image(ImageProfile { name, .. }) => {
-                Err(ProfileError::WrongKind { name, kind: ProfileKind::Image, wanted: ProfileKind::Lambda })
+                Err(ProfileError::WrongKind { name, kind: ProfileKind::Image, expected: ProfileKind::Lambda })
             }
         }
     }
 
-    /// Returns the profile as the profile of an image.
+    /// Returns the profile of an image.
     ///
     /// # Errors
-    /// It is a Lambda runtime.
+    /// [`ProfileError::WrongKind`].
     pub fn image(self) -> Result<ImageProfile, ProfileError> {
         match self {
             Self::Image(profile) => Ok(profile),
             Self::Lambda(LambdaProfile { name, .. }) => {
-                Err(ProfileError::WrongKind { name, kind: ProfileKind::Lambda, wanted: ProfileKind::Image })
+                Err(ProfileError::WrongKind { name, kind: ProfileKind::Lambda, expected: ProfileKind::Image })
             }
         }
     }
 
-    /// Reads a profile from the text of a TOML file; `path` is what errors call the file.
+    /// Parses the text of a TOML file; `path` is its path for errors.
     ///
     /// # Errors
-    /// The text is not TOML, lacks a key or has an unknown one, or a value is not what its key accepts.
+    /// The text is not TOML, a key is missing or unknown, or a value is invalid.
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, ProfileError> {
         let invalid = |error: toml::de::Error| ProfileError::Invalid {
             path: path.to_owned(),
@@ -225,7 +208,7 @@ impl Profile {
     }
 }
 
-/// The part of the file that decides what else is in it.
+/// The key that determines which other keys are valid.
 #[derive(Deserialize)]
 struct ProfileHeader {
     kind: ProfileKind,
@@ -244,7 +227,7 @@ fn parsed_if_present<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
 fn architectures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Architecture>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     if names.is_empty() {
-        return Err(D::Error::custom("a profile has at least one architecture"));
+        return Err(D::Error::custom("expected at least one architecture"));
     }
     names.iter().map(|name| name.parse().map_err(D::Error::custom)).collect()
 }
@@ -252,13 +235,13 @@ fn architectures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Archi
 /// A path inside an artifact, or the empty string for its root.
 fn artifact_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
-    match path.is_empty() {
-        true => Ok(path),
-        false => TreePath::new(&path).map(|path| path.to_string()).map_err(D::Error::custom),
+    if path.is_empty() {
+        return Ok(path);
     }
+    TreePath::new(&path).map(|path| path.to_string()).map_err(D::Error::custom)
 }
 
-/// A path that can stand in the first line of a script.
+/// A path for the first line of a script.
 fn interpreter_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
     if !path.starts_with('/') || path.contains(|character: char| character.is_whitespace() || character.is_control()) {

@@ -1,4 +1,4 @@
-//! The version of Python that a project gets without asking for one.
+//! Chooses the Python version of a project whose user has not named one.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use pep440_rs::{Version, VersionSpecifiers};
 use super::{LambdaProfile, PythonVersion};
 use crate::hints::Hints;
 
-/// Why a runtime was chosen. Its text completes a sentence such as "python3.13 (from .python-version)".
+/// Why a Python version was chosen. Displayed after the version, as in "python3.13 (from .python-version)".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RuntimeReason {
-    /// The file `.python-version` names it.
+pub enum PythonReason {
+    /// `.python-version` names it.
     PythonVersionFile,
-    /// It is the newest that these specifiers allow.
+    /// It is the newest that requires-python allows.
     RequiresPython(VersionSpecifiers),
-    /// It is the newest.
+    /// It is the newest available.
     Newest,
 }
 
-impl fmt::Display for RuntimeReason {
+impl fmt::Display for PythonReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PythonVersionFile => formatter.write_str("from .python-version"),
@@ -30,47 +30,42 @@ impl fmt::Display for RuntimeReason {
     }
 }
 
-/// What comes in several versions of Python, of which a project gets one.
+/// What provides the Python versions to choose from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PythonSource {
+pub enum PythonProvider {
     /// Lambda's runtimes.
     Runtimes,
-    /// The base of an image.
+    /// The base image.
     Base,
 }
 
-/// Why no version of Python can be chosen.
+/// Why no Python version can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message describes it")]
 pub enum PythonChoiceError {
-    /// The file `.python-version` names something that the target does not have.
-    #[error("`.python-version` asks for `{}`, and {}", .request.escape_debug(), .offer.states(.known))]
-    NotOffered {
-        /// What it names.
+    #[error("`.python-version` requests `{}`, but {}", .request.escape_debug(), .provider.describe(.known))]
+    UnavailableVersion {
         request: String,
-        /// What there is to choose from.
-        offer: PythonSource,
-        /// What there is.
+        provider: PythonProvider,
+        /// The names of all candidates.
         known: Vec<String>,
     },
-    /// `requires-python` allows nothing that the target has.
-    #[error("requires-python is `{requires_python}`, and {}", .offer.states(.known))]
-    NoneAllowed {
-        /// The specifiers.
+    #[error("requires-python is `{requires_python}`, but {}", .provider.describe(.known))]
+    NoCompatibleVersion {
         requires_python: VersionSpecifiers,
-        /// What there is to choose from.
-        offer: PythonSource,
-        /// What there is.
+        provider: PythonProvider,
+        /// The names of the candidates that are generally available.
         known: Vec<String>,
     },
 }
 
-impl PythonSource {
-    /// Returns what there is, as the end of a sentence.
-    fn states(self, known: &[String]) -> String {
+impl PythonProvider {
+    /// Returns a clause that lists the candidates.
+    fn describe(self, known: &[String]) -> String {
         let known = known.join(", ");
         match self {
             Self::Runtimes => format!("Lambda's runtimes are {known}"),
-            Self::Base => format!("the base has Python {known}"),
+            Self::Base => format!("the base image has Python {known}"),
         }
     }
 }
@@ -79,20 +74,20 @@ impl Hints for PythonChoiceError {
     fn hints(&self) -> Vec<String> {
         let lock_again = "change requires-python in pyproject.toml and lock again".to_owned();
         vec![match self {
-            Self::NotOffered { offer: PythonSource::Runtimes, .. } => {
-                "name another, or change `.python-version`".to_owned()
+            Self::UnavailableVersion { provider: PythonProvider::Runtimes, .. } => {
+                "change `.python-version`, or name a runtime".to_owned()
             }
-            Self::NotOffered { offer: PythonSource::Base, .. } => {
-                "choose a base with it, or change `.python-version`".to_owned()
+            Self::UnavailableVersion { provider: PythonProvider::Base, .. } => {
+                "change `.python-version`, or choose a base image with that version".to_owned()
             }
-            Self::NoneAllowed { offer: PythonSource::Base, .. } => {
-                format!("choose a base with such a Python, or {lock_again}")
+            Self::NoCompatibleVersion { provider: PythonProvider::Base, .. } => {
+                format!("choose a base image with a compatible Python, or {lock_again}")
             }
-            Self::NoneAllowed { requires_python, .. } => {
+            Self::NoCompatibleVersion { requires_python, .. } => {
                 let mut runtimes = LambdaProfile::all();
                 match runtimes.find(|profile| profile.python.is_allowed_by(requires_python)) {
                     Some(LambdaProfile { name, .. }) => {
-                        format!("`--runtime {name}` chooses a Lambda runtime that is not announced yet")
+                        format!("use `--runtime {name}`, a Lambda runtime that is not generally available yet")
                     }
                     None => lock_again,
                 }
@@ -101,15 +96,15 @@ impl Hints for PythonChoiceError {
     }
 }
 
-/// Returns the Lambda runtime for a project, and why: what `.python-version` names, else the newest generally available
-/// one that `requires-python` allows. `python_version_file` is the file's text.
+/// Returns the Lambda runtime for a project, and the reason: the one that `.python-version` names, or else the newest
+/// generally available one that requires-python allows. `python_version_file` is the content of `.python-version`.
 ///
 /// # Errors
-/// `.python-version` names something that is not a runtime, or `requires-python` allows none.
+/// `.python-version` names an unknown runtime, or requires-python allows none.
 pub fn default_runtime(
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(LambdaProfile, RuntimeReason), PythonChoiceError> {
+) -> Result<(LambdaProfile, PythonReason), PythonChoiceError> {
     let candidates = LambdaProfile::all().map(|profile| PythonCandidate {
         name: profile.name.clone(),
         item: profile,
@@ -117,20 +112,20 @@ pub fn default_runtime(
         available: profile.available,
     });
     let (profile, reason) =
-        choose(&candidates.collect::<Vec<_>>(), PythonSource::Runtimes, python_version_file, requires_python)?;
+        choose(&candidates.collect::<Vec<_>>(), PythonProvider::Runtimes, python_version_file, requires_python)?;
     Ok((profile.clone(), reason))
 }
 
-/// Returns the version of Python for a project out of those that an image's base exists for, and why; by the rules of
-/// [`default_runtime`].
+/// Returns the Python version for an image, and the reason. Like [`default_runtime`], but among the versions that base
+/// images exist for.
 ///
 /// # Errors
-/// `.python-version` names another version, or `requires-python` allows none.
+/// `.python-version` names another version, or requires-python allows none.
 pub fn default_python(
     pythons: &[PythonVersion],
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(PythonVersion, RuntimeReason), PythonChoiceError> {
+) -> Result<(PythonVersion, PythonReason), PythonChoiceError> {
     let candidates = pythons.iter().map(|python| PythonCandidate {
         name: python.to_string(),
         item: python,
@@ -138,26 +133,26 @@ pub fn default_python(
         available: true,
     });
     let (python, reason) =
-        choose(&candidates.collect::<Vec<_>>(), PythonSource::Base, python_version_file, requires_python)?;
+        choose(&candidates.collect::<Vec<_>>(), PythonProvider::Base, python_version_file, requires_python)?;
     Ok((*python, reason))
 }
 
-/// Something that comes with a version of Python.
+/// A runtime or base image to choose from.
 struct PythonCandidate<'a, T> {
     name: String,
     item: &'a T,
     python: PythonVersion,
-    /// Whether it may be chosen without being named.
+    /// Whether it may be chosen by default.
     available: bool,
 }
 
-/// Chooses out of candidates that are ordered by version.
+/// Chooses among candidates ordered by version.
 fn choose<'a, T>(
     candidates: &[PythonCandidate<'a, T>],
-    offer: PythonSource,
+    provider: PythonProvider,
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
-) -> Result<(&'a T, RuntimeReason), PythonChoiceError> {
+) -> Result<(&'a T, PythonReason), PythonChoiceError> {
     let names = |only_available: bool| {
         let listed = candidates.iter().filter(|candidate| candidate.available || !only_available);
         listed.map(|candidate| candidate.name.clone()).collect()
@@ -165,38 +160,39 @@ fn choose<'a, T>(
     if let Some(request) = python_version_file.and_then(first_request) {
         let python = requested_version(request);
         let found = candidates.iter().find(|candidate| Some(candidate.python) == python);
-        let not_found = || PythonChoiceError::NotOffered { request: request.to_owned(), offer, known: names(false) };
-        return Ok((found.ok_or_else(not_found)?.item, RuntimeReason::PythonVersionFile));
+        let not_found =
+            || PythonChoiceError::UnavailableVersion { request: request.to_owned(), provider, known: names(false) };
+        return Ok((found.ok_or_else(not_found)?.item, PythonReason::PythonVersionFile));
     }
     let requires_python = requires_python.filter(|specifiers| !specifiers.is_empty());
     let mut newest_first = candidates.iter().rev().filter(|candidate| candidate.available);
     let (found, reason) = match requires_python {
         Some(specifiers) => (
             newest_first.find(|candidate| candidate.python.is_allowed_by(specifiers)),
-            RuntimeReason::RequiresPython(specifiers.clone()),
+            PythonReason::RequiresPython(specifiers.clone()),
         ),
-        None => (newest_first.next(), RuntimeReason::Newest),
+        None => (newest_first.next(), PythonReason::Newest),
     };
-    let none = || PythonChoiceError::NoneAllowed {
+    let none = || PythonChoiceError::NoCompatibleVersion {
         requires_python: requires_python.cloned().unwrap_or_default(),
-        offer,
+        provider,
         known: names(true),
     };
     Ok((found.ok_or_else(none)?.item, reason))
 }
 
-/// Returns the first line that is neither empty nor a comment: uv writes one request to a line, the preferred first.
+/// Returns the first line that is neither empty nor a comment: uv writes one request per line, the preferred one first.
 fn first_request(file: &str) -> Option<&str> {
     file.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Returns the version that a request names: `3.12`, `3.12.4`, `cpython@3.12`, `cpython-3.12.4-linux-x86_64-gnu`.
+/// Parses a version request as uv and pyenv write it: `3.12`, `3.12.4`, `cpython@3.12`, `cpython-3.12.4-linux-x86_64-gnu`.
 fn requested_version(request: &str) -> Option<PythonVersion> {
     let version = ["cpython", "python", "cp"].iter().find_map(|name| request.strip_prefix(name)).unwrap_or(request);
     let version = version.strip_prefix(['-', '@']).unwrap_or(version);
     let version: Version = version.split('-').next()?.parse().ok()?;
     match version.release() {
-        // A local version is a variant of the interpreter, for instance `3.13+freethreaded`.
+        // uv writes variants of the interpreter like local versions, for instance `3.13+freethreaded`.
         [major, minor, ..] if version.local().is_empty() => format!("{major}.{minor}").parse().ok(),
         _ => None,
     }
@@ -246,20 +242,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_runtime_is_refused() {
+    fn requests_for_anything_else_are_refused() {
         for request in
             ["3.8", "3", "2.7", "pypy3.10", "pypy@3.10", "3.13t", "3.13+freethreaded", "latest", "\u{1b}[31m"]
         {
             let error = choose(Some(request), None).unwrap_err();
-            assert!(matches!(&error, PythonChoiceError::NotOffered { request: refused, .. } if refused == request));
+            assert!(
+                matches!(&error, PythonChoiceError::UnavailableVersion { request: refused, .. } if refused == request)
+            );
             assert!(error.to_string().contains("python3.9, python3.10"), "{error}");
             assert!(!error.to_string().contains('\u{1b}'));
-            assert_eq!(error.hints(), ["name another, or change `.python-version`"]);
+            assert_eq!(error.hints(), ["change `.python-version`, or name a runtime"]);
         }
     }
 
     #[test]
-    fn a_project_that_no_runtime_suits_is_refused() {
+    fn a_project_without_a_compatible_runtime_is_refused() {
         for (specifiers, hint) in [
             (">=3.15", "`--runtime python3.15`"),
             ("<3.9", "lock again"),

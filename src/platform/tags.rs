@@ -1,7 +1,7 @@
-//! Compatibility tags: what a target can run.
+//! Compatibility tags of target platforms.
 //!
 //! Specification: [PyPA, platform compatibility tags](https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/)
-//! (PEP 425, PEP 600). The order among tags is that of PyPA's library `packaging`.
+//! (PEP 425, PEP 600). Tags are ordered as in PyPA's library `packaging`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,11 +12,11 @@ use crate::wheel::filename::WheelFilename;
 /// One compatibility tag, for instance `cp312-cp312-manylinux_2_17_x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CompatibilityTag {
-    /// The Python tag.
+    /// For instance `cp312`.
     pub python: String,
-    /// The ABI tag.
+    /// For instance `cp312`, `abi3` or `none`.
     pub abi: String,
-    /// The platform tag.
+    /// For instance `manylinux_2_17_x86_64` or `any`.
     pub platform: String,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for CompatibilityTag {
     }
 }
 
-/// The tags that a target accepts, the best first.
+/// The compatibility tags of a platform, best first.
 #[derive(Debug, Clone)]
 pub struct CompatibilityTags {
     ordered: Vec<CompatibilityTag>,
@@ -35,7 +35,7 @@ pub struct CompatibilityTags {
 }
 
 impl CompatibilityTags {
-    /// Returns the tags that CPython accepts on Linux with the given C library, the best first.
+    /// Returns the tags of CPython on Linux with the given C library.
     pub fn new(python: PythonVersion, glibc: Glibc, architecture: Architecture) -> Self {
         let PythonVersion { major, minor } = python;
         let platforms = platforms(glibc, architecture);
@@ -46,11 +46,11 @@ impl CompatibilityTags {
         for abi in [cpython.as_str(), "abi3", "none"] {
             tags.extend(&cpython, abi, &platforms);
         }
-        // The stable ABI of each older version; 3.2 was the first to have it.
+        // The stable ABI of older versions, which exists since 3.2.
         for older in (2..minor).rev() {
             tags.extend(&format!("cp{major}{older}"), "abi3", &platforms);
         }
-        // Any interpreter of this version, of the major version, of older versions: with native code, then without.
+        // Any implementation of this version, of the major version, of older versions: with native code, then without.
         let generic: Vec<String> = std::iter::once(format!("py{major}{minor}"))
             .chain([format!("py{major}")])
             .chain((0..minor).rev().map(|older| format!("py{major}{older}")))
@@ -79,12 +79,12 @@ impl CompatibilityTags {
         }
     }
 
-    /// Returns the tags, the best first.
+    /// Returns the tags, best first.
     pub fn as_slice(&self) -> &[CompatibilityTag] {
         &self.ordered
     }
 
-    /// Returns the rank (0 is the best) and the tag by which the wheel fits best, if it fits at all.
+    /// Returns the best of a wheel's tags that is compatible, and its rank; 0 is the best. `None` if none is compatible.
     pub fn best_match(&self, wheel: &WheelFilename) -> Option<(usize, &CompatibilityTag)> {
         let by_abi = wheel.python_tags.iter().filter_map(|python| self.ranks.get(python));
         let by_platform = by_abi.flat_map(|ranks| wheel.abi_tags.iter().filter_map(|abi| ranks.get(abi)));
@@ -94,8 +94,8 @@ impl CompatibilityTags {
     }
 }
 
-/// Returns the platform tags: `manylinux` from the C library's own version down to the oldest that the architecture
-/// knows, each with its older name (PEP 600), and the plain `linux` last, which promises nothing about the C library.
+/// Returns the platform tags: `manylinux` for the C library's version and all older ones down to the oldest that PEP 600
+/// defines for the architecture, each with its legacy alias, and `linux` last, which guarantees no C library.
 fn platforms(glibc: Glibc, architecture: Architecture) -> Vec<String> {
     let oldest = match architecture {
         Architecture::X86_64 => 5,

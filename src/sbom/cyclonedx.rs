@@ -1,6 +1,8 @@
-//! CycloneDX.
+//! SBOMs in CycloneDX format.
 //!
 //! Specification: [CycloneDX 1.6, JSON](https://cyclonedx.org/docs/1.6/json/).
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -11,13 +13,12 @@ use super::{BaseImage, SbomComponent, SbomContents, TOOL, identifier, serialize,
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
-/// Where a base image that has no name is referred to.
+/// The `bom-ref` of a base image without a name.
 const BASE: &str = "base";
 
-/// Writes a bill of materials.
-pub(super) fn document(bill: &SbomContents) -> Vec<u8> {
+pub(super) fn render(contents: &SbomContents) -> Vec<u8> {
     let (name, version) = TOOL;
-    let target = &bill.target;
+    let target = &contents.target;
     let properties = [
         ("profile", &target.profile),
         ("python", &target.python),
@@ -25,13 +26,13 @@ pub(super) fn document(bill: &SbomContents) -> Vec<u8> {
         ("glibc", &target.glibc),
     ];
     let mut metadata = json!({
-        "component": project(bill),
+        "component": project(contents),
         "lifecycles": [{ "phase": "build" }],
         "properties": properties.map(|(name, value)| json!({ "name": format!("pybundle:target:{name}"), "value": value })),
         "tools": { "components": [{ "type": "application", "name": name, "version": version }] },
     });
-    set(&mut metadata, "timestamp", bill.created.map(|time| time.to_string()));
-    let components = bill.base.iter().map(base).chain(bill.components.iter().map(component));
+    set(&mut metadata, "timestamp", contents.created.map(|time| time.to_string()));
+    let components = contents.base.iter().map(base).chain(contents.components.iter().map(component));
     let mut document = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -39,19 +40,19 @@ pub(super) fn document(bill: &SbomContents) -> Vec<u8> {
         "version": 1,
         "metadata": metadata,
         "components": components.collect::<Vec<_>>(),
-        "dependencies": dependencies(bill),
+        "dependencies": dependencies(contents),
     });
     let serial = identifier(&document).urn().to_string();
     set(&mut document, "serialNumber", Some(serial));
     serialize(&document)
 }
 
-fn project(bill: &SbomContents) -> Value {
-    let project = &bill.project;
+fn project(contents: &SbomContents) -> Value {
+    let project = &contents.project;
     let mut value = json!({ "type": "application", "bom-ref": project.purl(), "name": project.name });
     set(&mut value, "version", project.version.as_ref().map(ToString::to_string));
     set(&mut value, "purl", Some(project.purl()));
-    set(&mut value, "hashes", Some(vec![hash(&bill.artifact.into())]));
+    set(&mut value, "hashes", Some(vec![hash(&contents.artifact.into())]));
     describe(&mut value, &project.metadata, &project.origin);
     value
 }
@@ -83,17 +84,16 @@ fn base(base: &BaseImage) -> Value {
     value
 }
 
-/// Returns what other parts of the document call a base image.
+/// Returns the `bom-ref` of a base image.
 fn reference(base: &BaseImage) -> String {
     base.purl().unwrap_or_else(|| BASE.to_owned())
 }
 
-/// Adds what a distribution states of itself, and where it comes from.
+/// Adds the metadata of a distribution and links to its origin.
 fn describe(value: &mut Value, metadata: &DistributionMetadata, origin: &ComponentOrigin) {
     set(value, "description", metadata.summary.as_deref());
     set(value, "licenses", metadata.license.as_ref().map(licenses));
-    let people = |people: &[Person]| people.iter().map(contact).collect::<Vec<_>>();
-    let authors = people(&metadata.authors);
+    let authors: Vec<Value> = metadata.authors.iter().map(contact).collect();
     set(value, "authors", (!authors.is_empty()).then_some(authors));
     if let Some(person) = metadata.supplier() {
         let name = person.name.as_ref().or(person.email.as_ref());
@@ -124,7 +124,7 @@ fn contact(person: &Person) -> Value {
     value
 }
 
-/// Returns the licence as a list, whose only element is an identifier, an expression or a name.
+/// Returns the licence as a list with one element: an identifier, an expression or a name.
 fn licenses(license: &License) -> Value {
     let declared = "declared";
     match (license, license.identifier()) {
@@ -149,18 +149,21 @@ fn hash(digest: &Digest) -> Value {
     json!({ "alg": algorithm, "content": digest.hex() })
 }
 
-/// Returns who needs whom. Everything is listed: what is not would be unknown.
-fn dependencies(bill: &SbomContents) -> Vec<Value> {
-    let purl = |name: &DistributionName| {
-        bill.components.iter().find(|component| component.name == *name).map(SbomComponent::purl)
-    };
-    let entry = |reference: String, on: Vec<String>| json!({ "ref": reference, "dependsOn": on });
-    let base = bill.base.as_ref().map(reference);
-    let needed = base.clone().into_iter().chain(bill.project.requires.iter().filter_map(purl));
-    let mut entries = vec![entry(bill.project.purl(), needed.collect())];
-    entries.extend(base.map(|base| entry(base, Vec::new())));
-    let of_component =
-        |component: &SbomComponent| entry(component.purl(), component.requires.iter().filter_map(purl).collect());
-    entries.extend(bill.components.iter().map(of_component));
+/// Returns the dependency graph. Components without dependencies are listed, too: omitted, theirs would be unknown.
+fn dependencies(contents: &SbomContents) -> Vec<Value> {
+    let base = contents.base.as_ref().map(reference);
+    let mut depends_on: Vec<String> = base.iter().cloned().collect();
+    depends_on.extend(purls(&contents.project.requires, &contents.components));
+    let mut entries = vec![json!({ "ref": contents.project.purl(), "dependsOn": depends_on })];
+    entries.extend(base.map(|base| json!({ "ref": base, "dependsOn": [] })));
+    entries.extend(contents.components.iter().map(
+        |component| json!({ "ref": component.purl(), "dependsOn": purls(&component.requires, &contents.components) }),
+    ));
     entries
+}
+
+/// Returns the package URLs of the components with the given names.
+fn purls(names: &BTreeSet<DistributionName>, components: &[SbomComponent]) -> Vec<String> {
+    let found = names.iter().filter_map(|name| components.iter().find(|component| component.name == *name));
+    found.map(SbomComponent::purl).collect()
 }

@@ -1,35 +1,30 @@
-//! The licence of a distribution, as its metadata states it.
+//! The licence that a distribution declares in its metadata.
 //!
 //! Specifications: [PyPA, core metadata](https://packaging.python.org/en/latest/specifications/core-metadata/#license-expression),
 //! [SPDX 2.3, licence expressions](https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/), and
 //! [PEP 639, mapping classifiers](https://peps.python.org/pep-0639/#appendix-mapping-license-classifiers-to-spdx-identifiers).
 //!
-//! A name is mapped to an identifier only where it can mean no other: `BSD License`, `Apache Software License` and
-//! `GPLv3` are several licences each, and stay names.
+//! A name is mapped to an identifier only if it is unambiguous: `BSD License`, `Apache Software License` and `GPLv3` stand
+//! for several licences each and stay names.
 
 use spdx::{Expression, LicenseItem, ParseMode};
 
-/// A licence as it is declared.
+/// A declared licence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum License {
+pub(crate) enum License {
     /// An SPDX licence expression, often a single identifier.
     Expression(String),
-    /// The name of a licence that has no certain identifier; with its text, where the metadata holds that.
-    Named {
-        /// The name.
-        name: String,
-        /// The text.
-        text: Option<String>,
-    },
+    /// A licence without a certain identifier, with its text if the metadata contains it.
+    Named { name: String, text: Option<String> },
 }
 
-/// The longest `License` that is a name rather than a text, in characters.
+/// The length in characters from which a `License` field is a text rather than a name.
 const LONGEST_NAME: usize = 120;
 
-/// The prefix of the classifiers that are about licences, after which an umbrella may follow.
+/// The prefix of licence classifiers.
 const CLASSIFIER: &str = "License :: ";
 
-/// The classifiers that can mean one licence only, by their last part.
+/// The unambiguous classifiers by their last part, and the SPDX identifiers.
 const CLASSIFIERS: [(&str, &str); 27] = [
     ("Apache License 2.0", "Apache-2.0"),
     ("Blue Oak Model License (BlueOak-1.0.0)", "BlueOak-1.0.0"),
@@ -60,7 +55,7 @@ const CLASSIFIERS: [(&str, &str); 27] = [
     ("zlib/libpng License", "Zlib"),
 ];
 
-/// What people write into `License` and can mean one licence only, in lower case.
+/// Unambiguous values of `License` in lower case, and the SPDX identifiers.
 const NAMES: [(&str, &str); 24] = [
     ("apache 2", "Apache-2.0"),
     ("apache 2.0", "Apache-2.0"),
@@ -89,11 +84,11 @@ const NAMES: [(&str, &str); 24] = [
 ];
 
 impl License {
-    /// Returns the licence that the metadata states: by `License-Expression`, else by a `License` that is known, by the
-    /// only classifier of a licence, or as it is named there.
-    pub fn declared(expression: Option<&str>, license: Option<&str>, classifiers: &[String]) -> Option<Self> {
+    /// Returns the declared licence: `License-Expression`, else a known `License`, else a known single classifier, else
+    /// the name or text in these fields.
+    pub(super) fn declared(expression: Option<&str>, license: Option<&str>, classifiers: &[String]) -> Option<Self> {
         let license = license.filter(|license| !license.is_empty() && !license.eq_ignore_ascii_case("unknown"));
-        let classified: Vec<&str> = classifiers.iter().filter_map(|classifier| of_classifier(classifier)).collect();
+        let classified: Vec<&str> = classifiers.iter().filter_map(|classifier| license_name(classifier)).collect();
         let only = match classified[..] {
             [only] => CLASSIFIERS.iter().find(|(name, _)| *name == only).map(|(_, id)| (*id).to_owned()),
             _ => None,
@@ -102,11 +97,10 @@ impl License {
         if let Some(expression) = known {
             return Some(Self::Expression(expression));
         }
-        let name = |text: &str| text.chars().count() <= LONGEST_NAME && !text.contains('\n');
         let classified = (!classified.is_empty()).then(|| classified.join(", "));
         match (expression, license) {
             (Some(expression), _) => Some(Self::Named { name: expression.to_owned(), text: None }),
-            (None, Some(license)) if name(license) => Some(Self::Named { name: license.to_owned(), text: None }),
+            (None, Some(license)) if is_name(license) => Some(Self::Named { name: license.to_owned(), text: None }),
             (None, Some(text)) => {
                 let name = classified.unwrap_or_else(|| "its own".to_owned());
                 Some(Self::Named { name, text: Some(text.to_owned()) })
@@ -115,50 +109,55 @@ impl License {
         }
     }
 
-    /// Returns the only identifier of an expression, if it is one of SPDX's.
-    pub fn identifier(&self) -> Option<&str> {
+    /// Returns the SPDX identifier if the expression is a single one.
+    pub(super) fn identifier(&self) -> Option<&str> {
         match self {
             Self::Expression(expression) => spdx::license_id(expression).map(|id| id.name),
             Self::Named { .. } => None,
         }
     }
 
-    /// Returns the licences of an expression that are defined elsewhere: `LicenseRef-…`.
-    pub fn references(&self) -> Vec<String> {
+    /// Returns the references to licences that SPDX does not list: `LicenseRef-…`.
+    pub(super) fn references(&self) -> Vec<String> {
         let Self::Expression(text) = self else { return Vec::new() };
         let Ok(expression) = Expression::parse_mode(text, MODE) else { return Vec::new() };
-        let other = |item: &LicenseItem| match item {
+        let items = expression.requirements().filter_map(|requirement| match &requirement.req.license {
             LicenseItem::Other(reference) => Some(reference.to_string()),
             LicenseItem::Spdx { .. } => None,
-        };
-        expression.requirements().filter_map(|requirement| other(&requirement.req.license)).collect()
+        });
+        items.collect()
     }
 }
 
-/// Identifiers that SPDX has replaced are still ones of SPDX: metadata keeps them.
+/// Deprecated identifiers are accepted, since published metadata contains them.
 const MODE: ParseMode = ParseMode { allow_deprecated: true, ..ParseMode::STRICT };
 
-/// Returns a licence expression with its operators in upper case; nothing if it is none.
-fn canonical(text: &str) -> Option<String> {
-    Expression::parse_mode(text, MODE).ok()?;
-    let upper = |word: &str| match word.to_ascii_uppercase() {
-        operator if matches!(operator.as_str(), "AND" | "OR" | "WITH") => operator,
-        _ => word.to_owned(),
-    };
-    Some(text.split_whitespace().map(upper).collect::<Vec<_>>().join(" "))
+/// Returns whether a `License` field is a name rather than the text of a licence.
+fn is_name(text: &str) -> bool {
+    text.chars().count() <= LONGEST_NAME && !text.contains('\n')
 }
 
-/// Returns what a `License` means that is a known name, or an expression already.
+/// Returns a licence expression with its operators in upper case, or `None` if the text is not an expression.
+fn canonical(text: &str) -> Option<String> {
+    Expression::parse_mode(text, MODE).ok()?;
+    let words = text.split_whitespace().map(|word| match word.to_ascii_uppercase() {
+        operator if matches!(operator.as_str(), "AND" | "OR" | "WITH") => operator,
+        _ => word.to_owned(),
+    });
+    Some(words.collect::<Vec<_>>().join(" "))
+}
+
+/// Returns the expression for a `License` field that is a known name or already an expression.
 fn known(license: &str) -> Option<String> {
     let lower = license.to_lowercase();
     let name = NAMES.iter().find(|(name, _)| *name == lower).map(|(_, id)| (*id).to_owned());
-    // Without a version, these have been written for any of them.
+    // A deprecated identifier such as `GPL-3.0` may mean "only" or "or later".
     let is_vague = |text: &String| spdx::license_id(text).is_some_and(|id| id.is_deprecated());
     name.or_else(|| canonical(license).filter(|text| !is_vague(text)))
 }
 
-/// Returns the last part of a classifier that is about a licence. An umbrella alone says nothing.
-fn of_classifier(classifier: &str) -> Option<&str> {
+/// Returns the last part of a licence classifier, or `None` if it is only a category such as `OSI Approved`.
+fn license_name(classifier: &str) -> Option<&str> {
     let license = classifier.strip_prefix(CLASSIFIER)?;
     let last = license.rsplit(" :: ").next()?;
     (!matches!(last, "OSI Approved" | "DFSG approved")).then_some(last)
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certain_becomes_an_expression() {
+    fn unambiguous_names_become_expressions() {
         for (expression, license, classifiers, expected) in [
             (Some("MIT"), Some("BSD"), &["ISC License (ISCL)"][..], "MIT"),
             (Some("mit or Apache-2.0"), None, &[], ""),
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_keeps_its_name() {
+    fn ambiguous_names_are_kept() {
         let named = |name: &str, text: Option<&str>| {
             Some(License::Named { name: name.to_owned(), text: text.map(str::to_owned) })
         };
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_hold_identifiers() {
+    fn the_tables_contain_valid_identifiers() {
         for (name, id) in CLASSIFIERS.iter().chain(&NAMES) {
             assert!(spdx::license_id(id).is_some_and(|found| !found.is_deprecated()), "{name}: {id}");
         }

@@ -1,4 +1,4 @@
-//! What a distribution states of itself.
+//! The core metadata of a distribution.
 //!
 //! Specification: [PyPA, core metadata](https://packaging.python.org/en/latest/specifications/core-metadata/).
 
@@ -9,42 +9,36 @@ use url::Url;
 
 use super::license::License;
 
-/// What a distribution states of itself in its METADATA, as far as documents repeat it.
+/// The fields of METADATA that SBOMs contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DistributionMetadata {
-    /// What it is, in one line.
-    pub summary: Option<String>,
-    /// Its licence.
-    pub license: Option<License>,
-    /// Who wrote it.
-    pub authors: Vec<Person>,
-    /// Who keeps it; often nobody is named but its authors.
-    pub maintainers: Vec<Person>,
-    /// Its addresses, ordered.
-    pub links: BTreeSet<ProjectLink>,
+pub(crate) struct DistributionMetadata {
+    /// One line.
+    pub(super) summary: Option<String>,
+    pub(super) license: Option<License>,
+    pub(super) authors: Vec<Person>,
+    pub(super) maintainers: Vec<Person>,
+    pub(super) links: BTreeSet<ProjectLink>,
 }
 
-/// A person or a team.
+/// A person or an organization: a name, an email address or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// The name; an address may stand alone.
-    pub name: Option<String>,
-    /// The address of electronic mail.
-    pub email: Option<String>,
+pub(super) struct Person {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
 }
 
-/// An address of a distribution.
+/// A project URL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProjectLink {
-    /// What is there, by the name of CycloneDX's type of external references.
-    pub kind: &'static str,
-    /// The address, of http or https.
-    pub url: String,
+pub(super) struct ProjectLink {
+    /// A type of external references in CycloneDX.
+    pub(super) kind: &'static str,
+    /// An `http` or `https` URL.
+    pub(super) url: String,
 }
 
 impl DistributionMetadata {
-    /// Reads a METADATA. What is malformed in it is passed over: a document that says less is better than none.
-    pub fn parse(text: &[u8]) -> Self {
+    /// Parses METADATA. Malformed fields are ignored: an incomplete SBOM is better than none.
+    pub(crate) fn parse(text: &[u8]) -> Self {
         let Ok((headers, _)) = mailparse::parse_headers(text) else { return Self::default() };
         let all = |name: &str| -> Vec<String> {
             headers.get_all_values(name).into_iter().map(|value| value.trim().to_owned()).collect()
@@ -52,7 +46,7 @@ impl DistributionMetadata {
         let one = |name: &str| {
             all(name).into_iter().next().filter(|value| !value.is_empty() && !value.eq_ignore_ascii_case("unknown"))
         };
-        // A text keeps its lines, which are folded as those of a message.
+        // `License` may be a text of several lines, which email headers fold.
         let license = headers.get_first_header("License").map(|header| unfold(header.get_value_raw()));
         let expression = one("License-Expression");
         Self {
@@ -64,18 +58,18 @@ impl DistributionMetadata {
         }
     }
 
-    /// Returns the address of its home page.
-    pub fn homepage(&self) -> Option<&str> {
+    pub(super) fn homepage(&self) -> Option<&str> {
         self.links.iter().find(|link| link.kind == "website").map(|link| link.url.as_str())
     }
 
-    /// Returns who supplies it: who keeps it, or else who wrote it.
-    pub fn supplier(&self) -> Option<&Person> {
+    /// Returns the first maintainer, or else the first author.
+    pub(super) fn supplier(&self) -> Option<&Person> {
         self.maintainers.first().or_else(|| self.authors.first())
     }
 }
 
-/// Returns the lines of a folded header: each but the first is indented, by some with a bar after the indentation.
+/// Unfolds a header: each line but the first is indented, by some tools with 7 spaces and a pipe (core metadata,
+/// Description).
 fn unfold(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
     let mut lines = text.trim().lines();
@@ -87,7 +81,7 @@ fn unfold(value: &[u8]) -> String {
     std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns who is meant by a name and by a list of addresses, in which names may be, too.
+/// Returns the people in a name field and an email field, which may contain names, too.
 fn people(name: Option<String>, addresses: Option<String>) -> Vec<Person> {
     let parsed = addresses.and_then(|addresses| mailparse::addrparse(&addresses).ok());
     let single = parsed.into_iter().flat_map(|list| list.into_inner()).flat_map(|address| match address {
@@ -113,7 +107,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Tells whether a text looks like an address of electronic mail to those who check documents.
+/// Returns whether a string is an email address that validators of SBOMs accept.
 fn is_email(text: &str) -> bool {
     let is_plain = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>,;\"".contains(&byte))
@@ -122,20 +116,21 @@ fn is_email(text: &str) -> bool {
         .is_some_and(|(user, host)| is_plain(user) && is_plain(host) && !host.contains('@') && host.contains('.'))
 }
 
-/// Returns the addresses, each once for what is there.
+/// Returns the valid URLs.
 fn links(homepage: Option<String>, others: &[String]) -> BTreeSet<ProjectLink> {
     let labelled = others.iter().filter_map(|text| text.split_once(',')).map(|(label, url)| (kind(label), url.trim()));
     let homepage = homepage.as_deref().map(|url| ("website", url));
-    let link = |(kind, url): (&'static str, &str)| {
-        let url: Url = url.parse().ok()?;
-        (matches!(url.scheme(), "http" | "https") && url.host().is_some())
-            .then(|| ProjectLink { kind, url: url.to_string() })
-    };
-    homepage.into_iter().chain(labelled).filter_map(link).collect()
+    homepage.into_iter().chain(labelled).filter_map(|(kind, url)| link(kind, url)).collect()
 }
 
-/// Returns what a label means ([PyPA, well-known project URLs](https://packaging.python.org/en/latest/specifications/well-known-project-urls/)),
-/// by CycloneDX's name.
+fn link(kind: &'static str, url: &str) -> Option<ProjectLink> {
+    let url: Url = url.parse().ok()?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    is_web.then(|| ProjectLink { kind, url: url.to_string() })
+}
+
+/// Returns the type of a label ([PyPA, well-known project URLs](https://packaging.python.org/en/latest/specifications/well-known-project-urls/)),
+/// in CycloneDX.
 fn kind(label: &str) -> &'static str {
     let label: String = label.to_lowercase().chars().filter(|character| character.is_alphanumeric()).collect();
     match label.as_str() {
@@ -160,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_found_in_every_form() {
+    fn people_are_parsed_from_names_and_addresses() {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         for (name, addresses, expected) in [
             ("", "", vec![]),
@@ -184,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_unfolded_as_each_tool_folds_them() {
+    fn headers_of_all_tools_are_unfolded() {
         for (folded, text) in [
             ("", ""),
             (" MIT \r\n", "MIT"),
@@ -197,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metadata_is_read() {
+    fn metadata_is_parsed() {
         let text = "Metadata-Version: 2.1\nName: x\nVersion: 1\nSummary: a  thing\nHome-page: https://example.org\n\
             License: Permission is\n       |granted\n       |\n       |to all\nProject-URL: Source Code, https://example.org/x\n\
             Project-URL: Odd, not an address\nAuthor: UNKNOWN\nClassifier: License :: OSI Approved :: BSD License\n\nbody\n";

@@ -1,10 +1,10 @@
-//! What an artifact is made of, and how, as documents that other tools read: software bills of materials and provenance.
+//! Software bills of materials (SBOMs) and provenance statements.
 //!
-//! An [`SbomContents`] says what was installed. [`SbomFormat`] writes it as CycloneDX or as SPDX, and [`provenance`] states what it was
-//! built from. Nothing is asked of any server here: licences, people and addresses are those that each distribution states
-//! of itself (core metadata), digests are those that were verified, and who needs whom follows from `Requires-Dist`.
+//! `SbomContents` describes an artifact. It is rendered as an SBOM in CycloneDX or SPDX format, and as a provenance
+//! statement about what the artifact was built from. No server is queried: licences, authors and links are from the core
+//! metadata of each distribution, digests were verified before, and dependencies are from `Requires-Dist`.
 //!
-//! Equal bills give equal bytes: no identifier is random, and no time is read from a clock.
+//! Equal contents give equal bytes: identifiers are not random, and no clock is read.
 //!
 //! Specifications: [CycloneDX 1.6](https://cyclonedx.org/docs/1.6/json/), [SPDX 2.3](https://spdx.github.io/spdx-spec/v2.3/),
 //! [package URL](https://github.com/package-url/purl-spec), [SLSA provenance 1.0](https://slsa.dev/spec/v1.0/provenance).
@@ -22,18 +22,17 @@ use pep440_rs::Version;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use license::License;
-pub use metadata::{DistributionMetadata, Person, ProjectLink};
-pub use origin::{ComponentOrigin, FetchedFile};
+pub(crate) use metadata::DistributionMetadata;
+pub(crate) use origin::{ComponentOrigin, FetchedFile};
 
 use crate::digest::Sha256;
 use crate::image::Timestamp;
 use crate::name::DistributionName;
 
-/// The name by which documents know this program, and its version.
+/// The name and version of this program in SBOMs and provenance statements.
 const TOOL: (&str, &str) = ("pybundle", env!("CARGO_PKG_VERSION"));
 
-/// A form of bills of materials.
+/// The format of an SBOM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SbomFormat {
     /// CycloneDX 1.6, in JSON.
@@ -43,27 +42,26 @@ pub enum SbomFormat {
 }
 
 impl SbomFormat {
-    /// Every form.
-    pub const ALL: [Self; 2] = [Self::CycloneDx, Self::Spdx];
+    pub(crate) const ALL: [Self; 2] = [Self::CycloneDx, Self::Spdx];
 
-    /// Returns the name of the form: `CycloneDX` or `SPDX`.
-    pub fn name(self) -> &'static str {
+    /// Returns `CycloneDX` or `SPDX`.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CycloneDx => "CycloneDX",
             Self::Spdx => "SPDX",
         }
     }
 
-    /// Returns the media type, as it is registered with IANA.
-    pub fn media_type(self) -> &'static str {
+    /// Returns the media type registered with IANA.
+    pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::CycloneDx => "application/vnd.cyclonedx+json",
             Self::Spdx => "application/spdx+json",
         }
     }
 
-    /// Returns what the names of its files end with, after a dot.
-    pub fn extension(self) -> &'static str {
+    /// Returns the file extension, without a leading dot.
+    pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::CycloneDx => "cdx.json",
             Self::Spdx => "spdx.json",
@@ -71,90 +69,80 @@ impl SbomFormat {
     }
 }
 
-/// What an artifact is made of.
+/// Everything that the SBOM and the provenance statement of an artifact say about its content.
 #[derive(Debug, Clone)]
-pub struct SbomContents {
-    /// What it was made for: the project.
-    pub project: SbomProject,
-    /// The digest of the artifact: of the function's zip, or of the image manifest.
-    pub artifact: Sha256,
-    /// What it runs on.
-    pub target: SbomTarget,
-    /// The base image; a zip has none.
-    pub base: Option<BaseImage>,
-    /// What is installed besides the project, ordered by name.
-    pub components: Vec<SbomComponent>,
-    /// When the documents say that they were made: the value of `SOURCE_DATE_EPOCH`, and nothing else.
-    pub created: Option<Timestamp>,
+pub(crate) struct SbomContents {
+    pub(crate) project: SbomProject,
+    /// The digest of the function's zip or of the image manifest.
+    pub(crate) artifact: Sha256,
+    pub(crate) target: SbomTarget,
+    /// The base image; `None` for a zip.
+    pub(crate) base: Option<BaseImage>,
+    /// The installed distributions except the project, ordered by name.
+    pub(crate) components: Vec<SbomComponent>,
+    /// The value of `SOURCE_DATE_EPOCH`, the only source of a creation time.
+    pub(crate) created: Option<Timestamp>,
 }
 
-/// The project that an artifact was made for.
+/// The bundled project.
 #[derive(Debug, Clone)]
-pub struct SbomProject {
-    /// Its name, or the name of its directory.
-    pub name: String,
-    /// Its version, if it has one.
-    pub version: Option<Version>,
-    /// Where it comes from.
-    pub origin: ComponentOrigin,
-    /// What it states of itself; one that is no package states nothing.
-    pub metadata: DistributionMetadata,
-    /// What it requires of what is installed. What nothing else requires is here, too.
-    pub requires: BTreeSet<DistributionName>,
+pub(crate) struct SbomProject {
+    /// The name, or that of the directory if the project has none.
+    pub(crate) name: String,
+    pub(crate) version: Option<Version>,
+    pub(crate) origin: ComponentOrigin,
+    /// Empty if the project is not a package.
+    pub(crate) metadata: DistributionMetadata,
+    /// The installed dependencies, and installed distributions that no other one requires.
+    pub(crate) requires: BTreeSet<DistributionName>,
 }
 
-/// What an artifact runs on.
+/// The platform of an artifact, as in reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SbomTarget {
-    /// The profile, for instance `python3.13`.
-    pub profile: String,
-    /// The minor version of Python.
-    pub python: String,
-    /// The platform by OCI's name, for instance `linux/amd64`.
-    pub platform: String,
+pub(crate) struct SbomTarget {
+    /// For instance `python3.13`.
+    pub(crate) profile: String,
+    /// The minor Python version.
+    pub(crate) python: String,
+    /// The OCI platform, for instance `linux/amd64`.
+    pub(crate) platform: String,
     /// The version of the C library.
-    pub glibc: String,
+    pub(crate) glibc: String,
 }
 
-/// The image that another one is based on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseImage {
-    /// Its name as it was given; one that lies in a file has none.
-    pub name: Option<ImageName>,
-    /// The digest of its manifest for the platform.
-    pub digest: Sha256,
+pub(crate) struct BaseImage {
+    /// `None` if the image is in a file.
+    pub(crate) name: Option<ImageName>,
+    /// The digest of the manifest for the platform.
+    pub(crate) digest: Sha256,
 }
 
 /// The name of an image in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageName {
+pub(crate) struct ImageName {
     /// The registry and the repository, for instance `registry-1.docker.io/library/python`.
-    pub repository: String,
-    /// The tag, if it was named by one.
-    pub tag: Option<String>,
+    pub(crate) repository: String,
+    pub(crate) tag: Option<String>,
 }
 
 /// An installed distribution.
 #[derive(Debug, Clone)]
-pub struct SbomComponent {
-    /// Its normalized name.
-    pub name: DistributionName,
-    /// Its version.
-    pub version: Version,
-    /// Where it comes from.
-    pub origin: ComponentOrigin,
-    /// What it states of itself.
-    pub metadata: DistributionMetadata,
-    /// What it requires of what is installed.
-    pub requires: BTreeSet<DistributionName>,
+pub(crate) struct SbomComponent {
+    pub(crate) name: DistributionName,
+    pub(crate) version: Version,
+    pub(crate) origin: ComponentOrigin,
+    pub(crate) metadata: DistributionMetadata,
+    /// The installed dependencies.
+    pub(crate) requires: BTreeSet<DistributionName>,
 }
 
 impl SbomContents {
-    /// Writes the bill in a form.
-    pub fn document(&self, format: SbomFormat) -> Vec<u8> {
+    /// Renders the SBOM.
+    pub(crate) fn render(&self, format: SbomFormat) -> Vec<u8> {
         match format {
-            SbomFormat::CycloneDx => cyclonedx::document(self),
-            SbomFormat::Spdx => spdx::document(self),
+            SbomFormat::CycloneDx => cyclonedx::render(self),
+            SbomFormat::Spdx => spdx::render(self),
         }
     }
 }
@@ -184,13 +172,13 @@ impl BaseImage {
         Some(origin::purl("oci", last, Some(&self.digest.to_string()), &qualifiers))
     }
 
-    /// Returns what a document calls it.
+    /// Returns the name in SBOMs and provenance statements.
     fn title(&self) -> &str {
         self.name.as_ref().map_or("base", |name| &name.repository)
     }
 }
 
-/// Returns an identifier that follows from a document without it (RFC 9562, version 8: the first bits of its SHA-256).
+/// Returns an identifier derived from a document without it (RFC 9562, version 8: the first bits of the SHA-256).
 fn identifier(document: &Value) -> Uuid {
     let Sha256(digest) = Sha256::of(document.to_string().as_bytes());
     let mut bytes = [0; 16];
@@ -198,12 +186,12 @@ fn identifier(document: &Value) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// Serialises a document: for people to read, with the keys of every object in their order.
+/// Serializes a document with indentation and sorted keys.
 fn serialize(document: &Value) -> Vec<u8> {
     format!("{document:#}\n").into_bytes()
 }
 
-/// Sets a property of an object, if there is a value.
+/// Sets a property of an object unless the value is `None`.
 fn set(object: &mut Value, key: &str, value: Option<impl Into<Value>>) {
     if let (Some(object), Some(value)) = (object.as_object_mut(), value) {
         object.insert(key.to_owned(), value.into());

@@ -1,4 +1,4 @@
-//! Where a component comes from, and the package URL that follows from it.
+//! The origin of a component, and its package URL.
 //!
 //! Specification: [package URL, type pypi](https://github.com/package-url/purl-spec/blob/main/types/pypi-definition.json)
 //! and [its common qualifiers](https://github.com/package-url/purl-spec/blob/main/docs/specification/common-qualifiers.md).
@@ -9,60 +9,55 @@ use pep440_rs::Version;
 use crate::digest::Digest;
 use crate::project::revision::Revision;
 
-/// Where a component comes from. No address here has a user, a password or a query.
+/// The origin of a component. URLs have no user name, password or query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ComponentOrigin {
+pub(crate) enum ComponentOrigin {
     /// A file of an index.
     Index {
-        /// The index, unless it is PyPI.
+        /// The URL of the index; `None` for PyPI.
         index: Option<String>,
-        /// The file.
         file: FetchedFile,
     },
-    /// A file that the lock names by its address alone, or that lies on this machine.
+    /// A file from a direct URL, or on this machine.
     Direct(FetchedFile),
     /// A commit of a repository.
     Repository {
-        /// The repository's address, if it is on a server.
+        /// `None` if the repository is on this machine.
         url: Option<String>,
-        /// The commit's full hash.
+        /// The full hash.
         commit: String,
-        /// The project's directory, if it is not the top.
+        /// The directory of the project, if it is not the top level.
         subdirectory: Option<String>,
     },
-    /// A directory of this machine; with the commit that its files are, if that is known.
+    /// A directory on this machine, with the commit of its files if known.
     Directory(Option<Revision>),
 }
 
-/// A file that was fetched: a wheel, or what a wheel was built from.
+/// A wheel or a source distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchedFile {
-    /// Its name.
-    pub name: String,
-    /// Its address, if it is on a server.
-    pub url: Option<String>,
-    /// Its digests.
-    pub digests: Vec<Digest>,
-    /// Whether a wheel was built from it here.
-    pub is_source: bool,
+pub(crate) struct FetchedFile {
+    pub(crate) name: String,
+    /// `None` if the file is on this machine.
+    pub(crate) url: Option<String>,
+    pub(crate) digests: Vec<Digest>,
+    pub(crate) is_source: bool,
 }
 
 impl ComponentOrigin {
-    /// Returns the file that was fetched, if it was one.
-    pub fn file(&self) -> Option<&FetchedFile> {
+    pub(super) fn file(&self) -> Option<&FetchedFile> {
         match self {
             Self::Index { file, .. } | Self::Direct(file) => Some(file),
             Self::Repository { .. } | Self::Directory(_) => None,
         }
     }
 
-    /// Returns the digests of the file that was fetched.
-    pub fn digests(&self) -> &[Digest] {
+    /// Returns the digests of the file, if it is one.
+    pub(super) fn digests(&self) -> &[Digest] {
         self.file().map(|file| file.digests.as_slice()).unwrap_or_default()
     }
 
-    /// Returns the commit, if the component is one.
-    pub fn commit(&self) -> Option<&str> {
+    /// Returns the commit, if known.
+    pub(super) fn commit(&self) -> Option<&str> {
         match self {
             Self::Repository { commit, .. } => Some(commit),
             Self::Directory(revision) => revision.as_ref().map(|revision| revision.commit.as_str()),
@@ -70,9 +65,8 @@ impl ComponentOrigin {
         }
     }
 
-    /// Returns where the component can be had from: the address of a file, or `git+https://…@COMMIT` (SPDX 2.3, package
-    /// download location).
-    pub fn location(&self) -> Option<String> {
+    /// Returns the URL of the file, or `git+https://…@COMMIT` (SPDX 2.3, package download location).
+    pub(super) fn location(&self) -> Option<String> {
         match self {
             Self::Index { file, .. } | Self::Direct(file) => file.url.clone(),
             Self::Repository { url, commit, subdirectory } => {
@@ -86,9 +80,9 @@ impl ComponentOrigin {
         }
     }
 
-    /// Returns the package URL of a name and a version from here. What comes from a directory of this machine is on no index,
-    /// and might be taken for a stranger of the same name there.
-    pub fn purl(&self, name: &str, version: Option<&Version>) -> String {
+    /// Returns the package URL of a component with this origin. A directory on this machine has the type `generic`, since
+    /// `pypi` would identify an unrelated distribution with the same name on PyPI.
+    pub(super) fn purl(&self, name: &str, version: Option<&Version>) -> String {
         let (ty, qualifiers) = match self {
             Self::Index { index, file } => {
                 let mut qualifiers = vec![("file_name", file.name.clone())];
@@ -107,25 +101,31 @@ impl ComponentOrigin {
     }
 }
 
-/// Returns the address of a repository as version control tools write it.
+/// Returns the URL of a repository with the scheme `git+…`.
 fn git(url: &str) -> String {
     if url.starts_with("git:") || url.starts_with("git+") { url.to_owned() } else { format!("git+{url}") }
 }
 
-/// Writes a package URL, with its qualifiers in their order.
+/// Returns a package URL with sorted qualifiers.
 pub(super) fn purl(ty: &str, name: &str, version: Option<&str>, qualifiers: &[(&'static str, String)]) -> String {
-    let written = || -> Result<String, packageurl::Error> {
-        let mut purl = PackageUrl::new(ty, name)?;
-        if let Some(version) = version {
-            purl.with_version(version)?;
-        }
-        for (key, value) in qualifiers {
-            purl.add_qualifier(*key, value.as_str())?;
-        }
-        Ok(purl.to_string())
-    };
-    // Only a name that is empty, or a type or a key that is none, is refused: what is given here are constants and names.
-    written().unwrap_or_else(|_| format!("pkg:{ty}/unknown"))
+    // Fails only if the name is empty, or the type or a key is invalid. These are valid names and constants.
+    try_purl(ty, name, version, qualifiers).unwrap_or_else(|_| format!("pkg:{ty}/unknown"))
+}
+
+fn try_purl(
+    ty: &str,
+    name: &str,
+    version: Option<&str>,
+    qualifiers: &[(&'static str, String)],
+) -> Result<String, packageurl::Error> {
+    let mut purl = PackageUrl::new(ty, name)?;
+    if let Some(version) = version {
+        purl.with_version(version)?;
+    }
+    for (key, value) in qualifiers {
+        purl.add_qualifier(*key, value.as_str())?;
+    }
+    Ok(purl.to_string())
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn package_urls_say_where_a_distribution_is_from() {
+    fn package_urls_contain_the_origin() {
         let version: Version = "1.0+cu1".parse().unwrap();
         let revision = Revision { commit: "abc".to_owned(), source: Some("https://h/a".to_owned()) };
         for (origin, expected) in [

@@ -1,33 +1,34 @@
-//! What an artifact was built from, and by what: SLSA provenance.
+//! SLSA provenance statements: what an artifact was built from, and how.
 //!
 //! Specifications: [in-toto statement 1](https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md),
 //! [SLSA provenance 1.0](https://slsa.dev/spec/v1.0/provenance).
 //!
-//! The statement is not signed, which is level 1 of SLSA: whoever trusts it trusts where it lies. `cosign attest` and CI
-//! systems sign such statements. It says nothing of when it was built: two builds of the same inputs give one artifact,
-//! and one statement about it. Where `SOURCE_DATE_EPOCH` is set, that is the time it states.
+//! The statement is not signed (SLSA level 1), so it is only as trustworthy as the place where it is stored. `cosign
+//! attest` and CI systems sign such statements. It has no build time unless `SOURCE_DATE_EPOCH` is set, so that two builds
+//! of the same inputs give the same artifact and the same statement.
 //!
 //! # Build type 1
 //!
-//! `buildType` is [`BUILD_TYPE`]. pybundle selects what a lock pins for a target, verifies it by the lock's digests, and
-//! writes it as a zip or lays it over a base image. `externalParameters` are what the command was told:
+//! `buildType` is this page's URL with the anchor `build-type-1`. pybundle selects the distributions in a lock for a target,
+//! verifies them against the lock's digests, and packages them as a zip or on top of a base image. `externalParameters` are
+//! the parameters of the command:
 //!
-//! | parameter | what it is |
+//! | parameter | description |
 //! | --- | --- |
 //! | `command` | `lambda` or `image` |
-//! | `project` | the name of the project |
-//! | `lock` | the lock: the name of its file, and its SHA-256 |
-//! | `target` | the profile, the version of Python, and the platform |
-//! | `package`, `extras`, `allExtras`, `groups`, `onlyGroups`, `noDefaultGroups`, `noInstallProject`, `noInstallWorkspace`, `noInstallPackages` | what was asked of the lock, as the flags of these names say; those that were not given are not there |
-//! | `application`, `exclude` | what was taken as the application's files, and what was left out of them |
-//! | `slim`, `strip`, `compileBytecode` | what was left out of distributions, by the names of its rules; whether debug sections were dropped; whether sources were compiled, if that was said |
-//! | `excludeRuntime`, `layer` | for `lambda`: whether the SDK was left out, and whether the dependencies are apart |
-//! | `base` | for `image`: the base as it was named |
+//! | `project` | name of the project |
+//! | `lock` | file name and SHA-256 of the lock |
+//! | `target` | profile, Python version and platform |
+//! | `package`, `extras`, `allExtras`, `groups`, `onlyGroups`, `noDefaultGroups`, `noInstallProject`, `noInstallWorkspace`, `noInstallPackages` | values of the flags of the same names, if given |
+//! | `application`, `exclude` | included application files, and excluded ones |
+//! | `slim`, `strip`, `compileBytecode` | rules for omitted files; whether debug sections were removed; whether sources were compiled, if specified |
+//! | `excludeRuntime`, `layer` | for `lambda`: whether the SDK was excluded, and whether dependencies are in a layer |
+//! | `base` | for `image`: the base as specified |
 //!
-//! `resolvedDependencies` are the commit of the project if its files are one, the lock, every file, commit or directory that
-//! was installed from, and the base image. A directory that is no commit has no digest, and is not there.
+//! `resolvedDependencies` are the project's commit if its files are unchanged from it, the lock, every installed file, commit
+//! or directory, and the base image. Directories without a commit are omitted, since they have no digest.
 //!
-//! `internalParameters` are empty: the version of pybundle, which is the builder's, determines all the rest.
+//! `internalParameters` are empty: everything else is determined by pybundle's version, which is that of the builder.
 
 use std::collections::BTreeSet;
 
@@ -38,76 +39,73 @@ use super::origin::ComponentOrigin;
 use super::{SbomContents, TOOL, serialize, set};
 use crate::digest::{Digest, Sha256};
 
-/// What the parameters mean; see above.
-pub const BUILD_TYPE: &str = "https://docs.rs/pybundle/latest/pybundle/sbom/provenance/index.html#build-type-1";
+/// The URL of this page, which documents the parameters. It must not change with releases, since verifiers compare it.
+const BUILD_TYPE: &str = "https://docs.rs/pybundle/latest/pybundle/sbom/provenance/index.html#build-type-1";
 
-/// Who built it: pybundle, on whatever machine. It vouches for no more than the version says.
+/// pybundle on any machine: the statement does not say who ran it.
 const BUILDER: &str = "https://docs.rs/pybundle";
 
 /// The media type of an in-toto statement.
-pub const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
 
-/// What the names of its files end with, after a dot.
-pub const EXTENSION: &str = "provenance.json";
+/// The extension of statement files, without a leading dot.
+pub(crate) const EXTENSION: &str = "provenance.json";
 
-/// An artifact that was built.
+/// An artifact that the statement is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProvenanceSubject {
-    /// The name of its file, or of the image.
-    pub name: String,
-    /// Its digest: of the file, or of the image manifest.
-    pub sha256: Sha256,
+pub(crate) struct ProvenanceSubject {
+    /// The name of the file or of the image.
+    pub(crate) name: String,
+    /// The digest of the file or of the image manifest.
+    pub(crate) sha256: Sha256,
 }
 
-/// A file of the project that drives the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LockFile {
-    /// Its name, without directories.
-    pub name: String,
-    /// Its digest.
-    pub sha256: Sha256,
+pub(crate) struct LockFile {
+    /// The file name without directories.
+    pub(crate) name: String,
+    pub(crate) sha256: Sha256,
 }
 
-/// What the command was told, by the names that are documented above.
+/// The parameters of the command. [The module](self) documents them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each is the flag of its name")]
-pub struct ProvenanceParameters {
-    pub command: &'static str,
+pub(crate) struct ProvenanceParameters {
+    pub(crate) command: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub extras: BTreeSet<String>,
+    pub(crate) extras: BTreeSet<String>,
     #[serde(skip_serializing_if = "is_false")]
-    pub all_extras: bool,
+    pub(crate) all_extras: bool,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub groups: BTreeSet<String>,
+    pub(crate) groups: BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub only_groups: BTreeSet<String>,
+    pub(crate) only_groups: BTreeSet<String>,
     #[serde(skip_serializing_if = "is_false")]
-    pub no_default_groups: bool,
+    pub(crate) no_default_groups: bool,
     #[serde(skip_serializing_if = "is_false")]
-    pub no_install_project: bool,
+    pub(crate) no_install_project: bool,
     #[serde(skip_serializing_if = "is_false")]
-    pub no_install_workspace: bool,
+    pub(crate) no_install_workspace: bool,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub no_install_packages: BTreeSet<String>,
+    pub(crate) no_install_packages: BTreeSet<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub application: Vec<String>,
+    pub(crate) application: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub slim: BTreeSet<&'static str>,
+    pub(crate) slim: BTreeSet<&'static str>,
     #[serde(skip_serializing_if = "is_false")]
-    pub strip: bool,
+    pub(crate) strip: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub compile_bytecode: Option<bool>,
+    pub(crate) compile_bytecode: Option<bool>,
     #[serde(skip_serializing_if = "is_false")]
-    pub exclude_runtime: bool,
+    pub(crate) exclude_runtime: bool,
     #[serde(skip_serializing_if = "is_false")]
-    pub layer: bool,
+    pub(crate) layer: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<String>,
+    pub(crate) base: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -115,18 +113,18 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// Writes the statement about artifacts that were built of a bill.
-pub fn document(
-    bill: &SbomContents,
+/// Renders the statement about artifacts with the same contents.
+pub(crate) fn statement(
+    contents: &SbomContents,
     subjects: &[ProvenanceSubject],
     parameters: &ProvenanceParameters,
     lock: Option<&LockFile>,
 ) -> Vec<u8> {
-    let subject =
-        |subject: &ProvenanceSubject| json!({ "name": subject.name, "digest": digest_set(&[subject.sha256.into()]) });
+    let subjects =
+        subjects.iter().map(|subject| json!({ "name": subject.name, "digest": digest_set(&[subject.sha256.into()]) }));
     let mut external = json!(parameters);
-    let target = &bill.target;
-    set(&mut external, "project", Some(bill.project.name.as_str()));
+    let target = &contents.target;
+    set(&mut external, "project", Some(contents.project.name.as_str()));
     set(
         &mut external,
         "target",
@@ -134,42 +132,42 @@ pub fn document(
             "profile": target.profile, "python": target.python, "platform": target.platform,
         })),
     );
-    let name_lock = |lock: &LockFile| json!({ "name": lock.name, "digest": digest_set(&[lock.sha256.into()]) });
-    set(&mut external, "lock", lock.map(name_lock));
+    let lock = lock.map(|lock| json!({ "name": lock.name, "digest": digest_set(&[lock.sha256.into()]) }));
+    set(&mut external, "lock", lock.clone());
     let mut details = json!({ "builder": { "id": BUILDER, "version": { (TOOL.0): TOOL.1 } } });
-    set(&mut details, "metadata", bill.created.map(|time| json!({ "finishedOn": time.to_string() })));
+    set(&mut details, "metadata", contents.created.map(|time| json!({ "finishedOn": time.to_string() })));
     serialize(&json!({
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": subjects.iter().map(subject).collect::<Vec<_>>(),
+        "subject": subjects.collect::<Vec<_>>(),
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": external,
                 "internalParameters": {},
-                "resolvedDependencies": dependencies(bill, lock.map(name_lock)),
+                "resolvedDependencies": dependencies(contents, lock),
             },
             "runDetails": details,
         },
     }))
 }
 
-/// Returns what was built from: the project, its lock, the base, and each distribution in the order of the bill.
-fn dependencies(bill: &SbomContents, lock: Option<Value>) -> Vec<Value> {
-    let project = dependency(&bill.project.name, &bill.project.purl(), &bill.project.origin);
-    let base = bill.base.as_ref().map(|base| {
+/// Returns the inputs of the build: the project, its lock, the base and each distribution.
+fn dependencies(contents: &SbomContents, lock: Option<Value>) -> Vec<Value> {
+    let project = dependency(&contents.project.name, &contents.project.purl(), &contents.project.origin);
+    let base = contents.base.as_ref().map(|base| {
         let mut value = json!({ "name": base.title(), "digest": digest_set(&[base.digest.into()]) });
         set(&mut value, "uri", base.purl());
         value
     });
-    let components = bill
+    let components = contents
         .components
         .iter()
         .filter_map(|component| dependency(component.name.as_str(), &component.purl(), &component.origin));
     project.into_iter().chain(lock).chain(base).chain(components).collect()
 }
 
-/// Returns what a distribution was installed from; nothing if no digest tells which it was.
+/// Returns the source of a distribution, or `None` if it has no digest.
 fn dependency(name: &str, purl: &str, origin: &ComponentOrigin) -> Option<Value> {
     let digest = match origin.commit() {
         Some(commit) => json!({ "gitCommit": commit }),
@@ -181,7 +179,7 @@ fn dependency(name: &str, purl: &str, origin: &ComponentOrigin) -> Option<Value>
     Some(json!({ "name": name, "uri": uri, "digest": digest }))
 }
 
-/// Returns digests by the names of their algorithms
+/// Returns digests by algorithm
 /// ([in-toto, digest set](https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md)).
 fn digest_set(digests: &[Digest]) -> Value {
     let named = digests.iter().map(|digest| (digest.algorithm().name().to_owned(), json!(digest.hex())));

@@ -1,4 +1,4 @@
-//! SPDX.
+//! SBOMs in SPDX format.
 //!
 //! Specification: [SPDX 2.3](https://spdx.github.io/spdx-spec/v2.3/).
 
@@ -13,22 +13,22 @@ use super::{BaseImage, SbomComponent, SbomContents, TOOL, identifier, serialize,
 use crate::digest::{Algorithm, Digest};
 use crate::name::DistributionName;
 
-/// What stands for what is not known (SPDX 2.3, package information).
+/// The value of required but unknown fields (SPDX 2.3, package information).
 const UNKNOWN: &str = "NOASSERTION";
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 const PROJECT: &str = "SPDXRef-Project";
 const BASE: &str = "SPDXRef-Base";
 
-/// Writes a bill of materials. Its time is one that it must have: without `SOURCE_DATE_EPOCH`, the one that images state.
-pub(super) fn document(bill: &SbomContents) -> Vec<u8> {
+/// Renders an SBOM. SPDX requires a creation time; without `SOURCE_DATE_EPOCH` it is 1980-01-01, as in images.
+pub(super) fn render(contents: &SbomContents) -> Vec<u8> {
     let mut licenses = BTreeMap::new();
-    let mut packages = vec![project(bill, &mut licenses)];
-    packages.extend(bill.base.as_ref().map(base));
-    packages.extend(bill.components.iter().map(|component| package(component, &mut licenses)));
-    let title = match &bill.project.version {
-        Some(version) => format!("{}-{version}", bill.project.name),
-        None => bill.project.name.clone(),
+    let mut packages = vec![project(contents, &mut licenses)];
+    packages.extend(contents.base.as_ref().map(base));
+    packages.extend(contents.components.iter().map(|component| package(component, &mut licenses)));
+    let title = match &contents.project.version {
+        Some(version) => format!("{}-{version}", contents.project.name),
+        None => contents.project.name.clone(),
     };
     let mut document = json!({
         "spdxVersion": "SPDX-2.3",
@@ -36,42 +36,37 @@ pub(super) fn document(bill: &SbomContents) -> Vec<u8> {
         "SPDXID": DOCUMENT,
         "name": title,
         "creationInfo": {
-            "created": bill.created.unwrap_or_default().to_string(),
+            "created": contents.created.unwrap_or_default().to_string(),
             "creators": [format!("Tool: {}-{}", TOOL.0, TOOL.1)],
         },
         "packages": packages,
-        "relationships": relationships(bill),
+        "relationships": relationships(contents),
     });
     set(&mut document, "hasExtractedLicensingInfos", (!licenses.is_empty()).then(|| extracted(licenses)));
-    // The name may have characters that an address must not have.
-    let title: String = title
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || ".-".contains(letter) { letter } else { '-' })
-        .collect();
-    let namespace = format!("https://spdx.org/spdxdocs/{title}-{}", identifier(&document));
+    let namespace = format!("https://spdx.org/spdxdocs/{}-{}", token(&title), identifier(&document));
     set(&mut document, "documentNamespace", Some(namespace));
     serialize(&document)
 }
 
-/// The licences that are not SPDX's, by their references: the name if there is one, and the text.
+/// The name and the text of licences that SPDX does not list, by reference.
 type ExtractedLicenses = BTreeMap<String, (Option<String>, String)>;
 
 fn extracted(licenses: ExtractedLicenses) -> Vec<Value> {
-    let info = |(id, (name, text)): (String, (Option<String>, String))| {
+    let infos = licenses.into_iter().map(|(id, (name, text))| {
         let mut info = json!({ "licenseId": id, "extractedText": text });
         set(&mut info, "name", name);
         info
-    };
-    licenses.into_iter().map(info).collect()
+    });
+    infos.collect()
 }
 
-fn project(bill: &SbomContents, licenses: &mut ExtractedLicenses) -> Value {
-    let (project, target) = (&bill.project, &bill.target);
+fn project(contents: &SbomContents, licenses: &mut ExtractedLicenses) -> Value {
+    let (project, target) = (&contents.project, &contents.target);
     let mut value = json!({
         "SPDXID": PROJECT,
         "name": project.name,
         "primaryPackagePurpose": "APPLICATION",
-        "checksums": [checksum(&bill.artifact.into())],
+        "checksums": [checksum(&contents.artifact.into())],
         "comment": format!(
             "for {} on {}, Python {}, glibc {}",
             target.profile, target.platform, target.python, target.glibc
@@ -116,7 +111,7 @@ fn base(base: &BaseImage) -> Value {
     value
 }
 
-/// Adds what a distribution states of itself, and where it comes from.
+/// Adds the metadata of a distribution and its origin.
 fn describe(
     value: &mut Value,
     name: &str,
@@ -136,7 +131,7 @@ fn describe(
     set(value, "originator", metadata.authors.first().map(creator));
 }
 
-/// Returns the licence as an expression; what is not SPDX's in it is noted with what is known of it.
+/// Returns the licence as an expression, and adds licences that SPDX does not list to `licenses`.
 fn declared(license: &License, name: &str, licenses: &mut ExtractedLicenses) -> String {
     match license {
         License::Expression(expression) => {
@@ -156,22 +151,25 @@ fn declared(license: &License, name: &str, licenses: &mut ExtractedLicenses) -> 
     }
 }
 
-/// Returns a name as an identifier may hold it: letters, digits, dots and hyphens.
+/// Replaces characters that identifiers and URLs must not contain: all but letters, digits, dots and hyphens.
 fn token(name: &str) -> String {
     name.chars()
         .map(|letter| if letter.is_ascii_alphanumeric() || ".-".contains(letter) { letter } else { '-' })
         .collect()
 }
 
-/// Returns a person in SPDX's form. Nothing tells a person from an organization.
+/// Returns a person in SPDX's syntax. Metadata does not distinguish persons and organizations.
 fn creator(person: &Person) -> String {
-    // Parentheses are what an address is told by.
-    let clean = |name: &str| name.replace(['(', ')'], "");
     match (&person.name, &person.email) {
-        (Some(name), Some(email)) => format!("Person: {} ({email})", clean(name)),
-        (Some(name), None) | (None, Some(name)) => format!("Person: {}", clean(name)),
+        (Some(name), Some(email)) => format!("Person: {} ({email})", without_parentheses(name)),
+        (Some(name), None) | (None, Some(name)) => format!("Person: {}", without_parentheses(name)),
         (None, None) => UNKNOWN.to_owned(),
     }
+}
+
+/// Removes parentheses, which enclose the email address in SPDX's syntax.
+fn without_parentheses(name: &str) -> String {
+    name.replace(['(', ')'], "")
 }
 
 fn package_url(purl: &str) -> Value {
@@ -189,19 +187,23 @@ fn checksum(digest: &Digest) -> Value {
     json!({ "algorithm": algorithm, "checksumValue": digest.hex() })
 }
 
-/// Returns what a document calls a distribution. Normalized names have nothing that such a name must not have.
+/// Returns the SPDXID of a distribution. Normalized names contain only valid characters.
 fn reference(name: &DistributionName) -> String {
     format!("SPDXRef-Package-{name}")
 }
 
-fn relationships(bill: &SbomContents) -> Vec<Value> {
-    let relationship = |from: &str, kind: &str, to: &str| json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to });
+fn relationships(contents: &SbomContents) -> Vec<Value> {
     let mut all = vec![relationship(DOCUMENT, "DESCRIBES", PROJECT)];
-    all.extend(bill.base.iter().map(|_| relationship(PROJECT, "DESCENDANT_OF", BASE)));
-    let needs = |from: &str, on: &DistributionName| relationship(from, "DEPENDS_ON", &reference(on));
-    all.extend(bill.project.requires.iter().map(|on| needs(PROJECT, on)));
-    for component in &bill.components {
-        all.extend(component.requires.iter().map(|on| needs(&reference(&component.name), on)));
+    all.extend(contents.base.iter().map(|_| relationship(PROJECT, "DESCENDANT_OF", BASE)));
+    let project = contents.project.requires.iter();
+    all.extend(project.map(|name| relationship(PROJECT, "DEPENDS_ON", &reference(name))));
+    for component in &contents.components {
+        let from = reference(&component.name);
+        all.extend(component.requires.iter().map(|name| relationship(&from, "DEPENDS_ON", &reference(name))));
     }
     all
+}
+
+fn relationship(from: &str, kind: &str, to: &str) -> Value {
+    json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to })
 }

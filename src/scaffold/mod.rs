@@ -31,7 +31,7 @@ pub use targets::{Kinds, Target, Wishes};
 pub use workflow::{Repository, WORKFLOW};
 
 use crate::lock::LockFormat;
-use crate::platform::{Architecture, PythonVersion, RuntimeReason, default_runtime};
+use crate::platform::{Architecture, PythonReason, PythonVersion, default_runtime};
 use crate::project::declared::Declared;
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{self, Workspace};
@@ -52,7 +52,7 @@ pub struct Project {
     /// The version of Python that it gets.
     pub python: PythonVersion,
     /// Why.
-    pub python_reason: RuntimeReason,
+    pub python_reason: PythonReason,
     /// What it has locked.
     pub locked: Locked,
     /// What it can be started by.

@@ -103,7 +103,7 @@ impl Reader<'_> {
                 }
             }
             Stmt::If(branches) => {
-                if syntax::asks_for_main(&branches.test) {
+                if syntax::is_main_guard(&branches.test) {
                     self.module.runs = true;
                 } else {
                     self.body(&branches.body);

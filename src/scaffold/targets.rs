@@ -8,7 +8,7 @@ use super::suite::{Needs, NoRunner, Suite};
 use super::table::Table;
 use crate::audit::handler::Handler;
 use crate::options::TargetKind;
-use crate::platform::RuntimeReason;
+use crate::platform::PythonReason;
 
 /// How many other handlers and applications a comment names.
 const NAMED: usize = 4;
@@ -154,7 +154,7 @@ fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
 fn image(project: &Project, name: String, program: &Program) -> Target {
     let mut table = Table::new(&name);
     table.text("kind", TargetKind::Image.name());
-    if project.python_reason != RuntimeReason::PythonVersionFile {
+    if project.python_reason != PythonReason::PythonVersionFile {
         table.comment(&because(&project.python_reason));
         table.text("python", &project.python.to_string());
     }
@@ -288,11 +288,11 @@ impl NoRunner {
 }
 
 /// Says why a project gets its version of Python.
-fn because(reason: &RuntimeReason) -> String {
+fn because(reason: &PythonReason) -> String {
     match reason {
-        RuntimeReason::PythonVersionFile => "By .python-version.".to_owned(),
-        RuntimeReason::RequiresPython(specifiers) => format!("The newest that requires-python {specifiers} allows."),
-        RuntimeReason::Newest => {
+        PythonReason::PythonVersionFile => "By .python-version.".to_owned(),
+        PythonReason::RequiresPython(specifiers) => format!("The newest that requires-python {specifiers} allows."),
+        PythonReason::Newest => {
             "The newest, since neither .python-version nor requires-python asks for one.".to_owned()
         }
     }

@@ -1,21 +1,21 @@
-//! Which modules a source imports, as far as one need know who imports tests.
+//! Finds the modules that a source imports, with enough precision to know whether it imports tests.
 //!
-//! Statements are read line by line rather than parsed: a source may be for any version of Python. What is taken for a
-//! statement by mistake only keeps a file that could have been left out.
+//! Sources are scanned line by line rather than parsed, since they may be for any Python version. A false positive only
+//! keeps a file that could have been omitted.
 
 /// Returns the modules that a source may import, as dotted names; `package` is the dotted name of its directory.
-pub fn imported(text: &str, package: &str) -> Vec<String> {
+pub(super) fn imported(text: &str, package: &str) -> Vec<String> {
     let mut modules = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        // What follows `try:`, `if …:` or another statement counts as a line.
+        // Statements may follow `try:`, `if …:` or a semicolon.
         for statement in line.split([':', ';']).map(str::trim_start) {
             if let Some(names) = statement.strip_prefix("import ") {
                 modules.extend(listed(names).map(str::to_owned));
             } else if let Some(rest) = statement.strip_prefix("from ") {
                 let Some((base, names)) = rest.split_once(" import") else { continue };
                 let Some(base) = absolute(base.trim(), package) else { continue };
-                let names = whole(names, &mut lines);
+                let names = continued(names, &mut lines);
                 modules.extend(listed(&names).map(|name| join(&base, name)));
                 modules.push(base);
             }
@@ -24,11 +24,10 @@ pub fn imported(text: &str, package: &str) -> Vec<String> {
     modules
 }
 
-/// Returns the list of names of a statement, which goes on until its bracket is closed, or while lines end with `\`.
-fn whole(names: &str, lines: &mut std::str::Lines) -> String {
+/// Returns the names of an import statement, which continues until its bracket is closed or while lines end with `\`.
+fn continued(names: &str, lines: &mut std::str::Lines) -> String {
     let mut names = without_comment(names).to_owned();
-    let is_open = |names: &str| names.contains('(') && !names.contains(')') || names.trim_end().ends_with('\\');
-    while is_open(&names) {
+    while names.contains('(') && !names.contains(')') || names.trim_end().ends_with('\\') {
         let Some(line) = lines.next() else { break };
         names = format!("{} {}", names.trim_end().trim_end_matches('\\'), without_comment(line));
     }
@@ -39,7 +38,7 @@ fn without_comment(line: &str) -> &str {
     line.split('#').next().unwrap_or_default()
 }
 
-/// Returns the names of a list, without what they are called here.
+/// Returns the names in a list, without `as …`.
 fn listed(names: &str) -> impl Iterator<Item = &str> {
     without_comment(names)
         .split([',', '(', ')'])
@@ -47,7 +46,7 @@ fn listed(names: &str) -> impl Iterator<Item = &str> {
         .filter(|name| *name != "\\")
 }
 
-/// Returns the module that the beginning of `from … import` names; none if it is above the root.
+/// Resolves the module of `from … import`; `None` if it is above the root.
 fn absolute(base: &str, package: &str) -> Option<String> {
     let rest = base.trim_start_matches('.');
     let levels = base.len() - rest.len();
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_are_found_in_every_form() {
+    fn every_kind_of_import_statement_is_found() {
         for (text, expected) in [
             ("import a.tests.b", "a.tests.b"),
             ("import os, a.tests as t  # why", "a.tests os"),

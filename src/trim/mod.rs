@@ -1,11 +1,11 @@
-//! What of a distribution nothing needs at run time: whole files by rules, and sections of its compiled files.
+//! Finds what a distribution does not need at run time: whole files by rules, and sections of compiled files.
 //!
-//! Nothing here reads or writes a file: whoever adapts a wheel passes what is asked for.
+//! This module does no I/O: callers pass the content of files.
 
 mod imports;
 mod needed;
 mod rules;
 pub mod strip;
 
-pub use needed::needed;
-pub use rules::{InvalidSlimRule, SlimRule, left_out};
+pub use needed::needed_files;
+pub use rules::{InvalidSlimRule, SlimRule, omitted_files};

@@ -1,4 +1,4 @@
-//! What the sources of a distribution need of what rules would leave out.
+//! Finds the files that rules would omit but that the remaining sources need.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,35 +6,33 @@ use super::imports::imported;
 use super::rules::{self, DOC_DIRECTORIES, SlimRule, TEST_DIRECTORIES};
 use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 
-/// How lazy_loader names the function that reads a stub at run time, to learn what a package exports (SPEC 1 of
-/// Scientific Python).
+/// The function of lazy_loader that reads a package's stub at run time, to learn what it exports (Scientific Python,
+/// SPEC 1).
 const READS_STUB: &str = "attach_stub";
 
-/// Returns the positions of the files that the rules are for, all rules together, and that what stays needs: modules that
-/// it imports, and stubs that it reads. Sources are read only where there are any such files; `read` returns the text of
-/// one.
+/// Returns the positions of the files that some rule omits but the remaining files need: modules that they import, and
+/// stubs that they read. `read` returns the text of a source; it is not called if nothing could be needed.
 ///
 /// # Errors
 /// `read` fails.
-pub fn needed<E>(
+pub fn needed_files<E>(
     inventory: &WheelInventory,
     mut read: impl FnMut(&WheelFile) -> Result<String, E>,
 ) -> Result<BTreeSet<usize>, E> {
-    let left_out = rules::left_out(inventory, &SlimRule::ALL.into());
+    let omitted = rules::omitted_files(inventory, &SlimRule::ALL.into());
     let modules: HashMap<String, usize> =
-        left_out.keys().filter_map(|&position| Some((module(&inventory.files[position])?, position))).collect();
-    let stubs: HashMap<&str, usize> = left_out
+        omitted.keys().filter_map(|&position| Some((module_name(&inventory.files[position])?, position))).collect();
+    let stubs: HashMap<&str, usize> = omitted
         .keys()
         .filter_map(|&position| Some((inventory.files[position].path.strip_suffix(".pyi")?, position)))
         .collect();
-    let words = words(modules.keys());
+    let words = telling_words(modules.keys());
 
-    let mut needed = BTreeSet::new();
-    let mut scripts = inventory.entry_points.iter().flat_map(|script| found(&script.module, &modules)).collect();
-    let stays = |position: &usize| !left_out.contains_key(position);
-    let mut unread: Vec<usize> = (0..inventory.files.len()).filter(stays).collect();
-    unread.append(&mut scripts);
-    needed.extend(unread.iter().copied().filter(|position| !stays(position)));
+    let mut needed: BTreeSet<usize> =
+        inventory.entry_points.iter().flat_map(|script| with_packages(&script.module, &modules)).collect();
+    let mut unread: Vec<usize> =
+        (0..inventory.files.len()).filter(|position| !omitted.contains_key(position)).collect();
+    unread.extend(&needed);
     while let Some(position) = unread.pop() {
         let file = &inventory.files[position];
         let Some(path) = file.path.strip_suffix(".py").filter(|_| file.part == SchemePart::Library) else { continue };
@@ -44,19 +42,19 @@ pub fn needed<E>(
         }
         let text = read(file)?;
         needed.extend(stub.filter(|_| text.contains(READS_STUB)));
-        // One that is needed among the others imports these without naming their directory.
-        if !stays(&position) || words.iter().any(|word| text.contains(word)) {
+        // A needed test module may import its siblings without naming their directory.
+        if omitted.contains_key(&position) || words.iter().any(|word| text.contains(word)) {
             let package = path.rsplit_once('/').map_or("", |(directory, _)| directory).replace('/', ".");
             let imported = imported(&text, &package);
-            let found = imported.iter().flat_map(|name| found(name, &modules));
+            let found = imported.iter().flat_map(|name| with_packages(name, &modules));
             unread.extend(found.filter(|&position| needed.insert(position)));
         }
     }
     Ok(needed)
 }
 
-/// Returns the dotted name of a module; none if the file is not one.
-fn module(file: &WheelFile) -> Option<String> {
+/// Returns the dotted name of a module, or `None` if the file is not a module.
+fn module_name(file: &WheelFile) -> Option<String> {
     let (directory, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
     if file.part != SchemePart::Library || !(name.ends_with(".py") || rules::is_shared_object(name)) {
         return None;
@@ -66,15 +64,15 @@ fn module(file: &WheelFile) -> Option<String> {
     Some(path.trim_start_matches('/').replace('/', "."))
 }
 
-/// Returns the words that a source has somewhere if it imports one of the modules.
-fn words<'a>(modules: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
+/// Returns words of which a source contains at least one if it imports any of the modules from outside of their package.
+fn telling_words<'a>(modules: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
     let is_telling =
         |part: &&str| TEST_DIRECTORIES.contains(part) || DOC_DIRECTORIES.contains(part) || *part == "conftest";
     modules.filter_map(|module| module.split('.').find(is_telling)).collect()
 }
 
-/// Returns where a module and the packages that it is in are, as far as they are among the modules.
-fn found(name: &str, modules: &HashMap<String, usize>) -> Vec<usize> {
+/// Returns the positions of a module and of the packages that contain it, where known.
+fn with_packages(name: &str, modules: &HashMap<String, usize>) -> Vec<usize> {
     let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
     ends.filter_map(|end| modules.get(&name[..end]).copied()).collect()
 }

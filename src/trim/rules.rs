@@ -1,7 +1,7 @@
-//! Which files each rule leaves out.
+//! The rules for omitting files.
 //!
-//! The rules go by names, and are narrow: what may be read at run time stays, even if it is mostly not. What of the rest
-//! is needed all the same, [`needed`](super::needed()) tells from the sources.
+//! The rules match names and are narrow: a file that might be read at run time is kept, even if most are not.
+//! [`needed_files`](super::needed_files()) finds the exceptions in the sources.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -9,28 +9,28 @@ use std::str::FromStr;
 
 use crate::wheel::{SchemePart, WheelFile, WheelInventory};
 
-/// A kind of files of distributions that nothing needs at run time.
+/// A rule for files that are not needed at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SlimRule {
-    /// Directories `tests` and `_tests`, and `conftest.py`. A directory `test` or `testing` is an interface as often as not.
+    /// Directories `tests` and `_tests`, and `conftest.py`. Directories `test` and `testing` are often public modules.
     Tests,
     /// Type stubs (`.pyi`) and `py.typed`.
     Stubs,
-    /// Headers of C, C++ and Cython, static libraries, and what build systems read beside them.
+    /// C, C++ and Cython headers, static libraries, and the CMake and pkg-config files for them.
     Headers,
-    /// What extension modules were compiled from.
+    /// Sources of extension modules.
     Sources,
-    /// Manuals below `share`; documentation and examples that lie beside the packages by mistake.
+    /// Manuals in `share`, and documentation and examples that were installed beside the packages by mistake.
     Docs,
-    /// Bytecode that a wheel brings, and whose source it has.
+    /// Bytecode in the wheel, if the wheel also contains the source.
     Bytecode,
 }
 
 impl SlimRule {
-    /// Every rule.
+    /// All rules.
     pub const ALL: [Self; 6] = [Self::Tests, Self::Stubs, Self::Headers, Self::Sources, Self::Docs, Self::Bytecode];
 
-    /// Returns the name that flags and reports use.
+    /// Returns the name in flags and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tests => "tests",
@@ -49,33 +49,31 @@ impl fmt::Display for SlimRule {
     }
 }
 
-/// A text that names no rule.
+/// An unknown rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the rules are {}", SlimRule::ALL.map(SlimRule::name).join(", "))]
-pub struct InvalidSlimRule;
+#[error("`{}` is not a rule: expected one of {}", .0.escape_debug(), SlimRule::ALL.map(SlimRule::name).join(", "))]
+pub struct InvalidSlimRule(String);
 
 impl FromStr for SlimRule {
     type Err = InvalidSlimRule;
 
     fn from_str(text: &str) -> Result<Self, InvalidSlimRule> {
-        Self::ALL.into_iter().find(|rule| rule.name() == text).ok_or(InvalidSlimRule)
+        Self::ALL.into_iter().find(|rule| rule.name() == text).ok_or_else(|| InvalidSlimRule(text.to_owned()))
     }
 }
 
-/// The directories of tests.
 pub(super) const TEST_DIRECTORIES: [&str; 2] = ["tests", "_tests"];
 
-/// The directories of documentation, where they lie beside the packages.
+/// Top-level directories with documentation.
 pub(super) const DOC_DIRECTORIES: [&str; 4] = ["docs", "doc", "examples", "example"];
 
 const HEADERS: [&str; 11] = ["h", "hh", "hpp", "hxx", "h++", "pxd", "pxi", "a", "cmake", "pc", "ipp"];
 
 const SOURCES: [&str; 10] = ["c", "cc", "cpp", "cxx", "c++", "pyx", "f", "f90", "rs", "go"];
 
-/// The distributions that compile while they run, against their own headers or from their own sources. A name that ends
-/// with `*` stands for all that begin so.
+/// Distributions that compile at run time, with their own headers or sources. A trailing `*` matches any suffix.
 const COMPILERS: [&str; 16] = [
-    // Kernels for GPUs, by NVRTC or OpenCL, and the headers that they share.
+    // GPU kernels, with NVRTC or OpenCL, and the headers that they share.
     "cuda-*",
     "cupy*",
     "nvidia-*",
@@ -84,7 +82,7 @@ const COMPILERS: [&str; 16] = [
     "pytorch-triton*",
     "triton*",
     "warp-lang",
-    // Operators, by the system's compiler.
+    // Operators, with the system's compiler.
     "deepspeed",
     "taichi*",
     "torch",
@@ -96,27 +94,28 @@ const COMPILERS: [&str; 16] = [
     "numba*",
 ];
 
-/// A rule that would leave out more of a distribution than this share, in percent, misses what the distribution is for:
-/// pybind11 is headers, types-requests stubs.
+/// A rule is ignored if it matches more than this percentage of a distribution's bytes, since the matches are then its
+/// purpose: pybind11 consists of headers, types-requests of stubs.
 const PURPOSE: u64 = 75;
 
-/// Returns the files of a distribution that rules leave out, by their positions, each with the first rule that does.
-pub fn left_out(inventory: &WheelInventory, rules: &BTreeSet<SlimRule>) -> BTreeMap<usize, SlimRule> {
+/// Returns the positions of the files that rules omit, each with the first rule that matches.
+pub fn omitted_files(inventory: &WheelInventory, rules: &BTreeSet<SlimRule>) -> BTreeMap<usize, SlimRule> {
     let distribution = DistributionFiles::new(inventory);
-    let mut left_out = BTreeMap::new();
+    let mut omitted = BTreeMap::new();
     for &rule in rules {
         for position in distribution.matching(rule) {
-            left_out.entry(position).or_insert(rule);
+            omitted.entry(position).or_insert(rule);
         }
     }
-    left_out
+    omitted
 }
 
-/// A distribution, and what rules ask about it as a whole.
+/// The files of a distribution, and the properties of the whole that rules depend on.
 struct DistributionFiles<'a> {
     inventory: &'a WheelInventory,
+    /// The paths of its Python sources.
     modules: HashSet<&'a str>,
-    /// Whether headers and sources are of no use once it is compiled.
+    /// Whether the distribution has extension modules and does not compile at run time.
     is_compiled: bool,
 }
 
@@ -135,18 +134,16 @@ impl<'a> DistributionFiles<'a> {
         }
     }
 
-    /// Returns the positions of the files that a rule is for; none if they are most of the distribution.
+    /// Returns the positions of the files that a rule matches, or none if they are most of the distribution.
     fn matching(&self, rule: SlimRule) -> Vec<usize> {
         let files = &self.inventory.files;
-        let own = |file: &&WheelFile| !is_metadata(file);
-        let size = |file: &WheelFile| file.extent.size;
-        let found: Vec<usize> = (0..files.len()).filter(|&position| self.is_for(rule, &files[position])).collect();
-        let total: u64 = files.iter().filter(own).map(size).sum();
-        let share: u64 = found.iter().map(|&position| size(&files[position])).sum();
+        let found: Vec<usize> = (0..files.len()).filter(|&position| self.matches(rule, &files[position])).collect();
+        let total: u64 = files.iter().filter(|file| !is_metadata(file)).map(|file| file.extent.size).sum();
+        let share: u64 = found.iter().map(|&position| files[position].extent.size).sum();
         if u128::from(share) * 100 > u128::from(total) * u128::from(PURPOSE) { Vec::new() } else { found }
     }
 
-    fn is_for(&self, rule: SlimRule, file: &WheelFile) -> bool {
+    fn matches(&self, rule: SlimRule, file: &WheelFile) -> bool {
         let path = &*file.path;
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         if is_metadata(file) || is_licence(name) || file.part == SchemePart::Scripts {
@@ -155,29 +152,33 @@ impl<'a> DistributionFiles<'a> {
         let is_library = file.part == SchemePart::Library;
         match rule {
             SlimRule::Tests => is_library && (has_directory(directory, &TEST_DIRECTORIES) || name == "conftest.py"),
-            // Type checkers read the stubs of others: typeshed is their data.
+            // mypy, pyright and jedi read the stubs of typeshed, which they bundle, at run time.
             SlimRule::Stubs => {
                 let is_stub = name == "py.typed" || has_extension(name, &["pyi"]);
                 is_library && is_stub && !directory.split('/').any(|directory| directory.starts_with("typeshed"))
             }
             SlimRule::Headers => {
-                file.part == SchemePart::Headers || self.is_compiled && has_extension(of_template(name), &HEADERS)
+                file.part == SchemePart::Headers
+                    || self.is_compiled && has_extension(without_template_extension(name), &HEADERS)
             }
-            SlimRule::Sources => is_library && self.is_compiled && has_extension(of_template(name), &SOURCES),
+            SlimRule::Sources => {
+                is_library && self.is_compiled && has_extension(without_template_extension(name), &SOURCES)
+            }
             SlimRule::Docs => match file.part {
                 SchemePart::Data => {
                     ["share/man/", "share/doc/", "share/info/"].iter().any(|place| path.starts_with(place))
                 }
                 _ => {
                     let root = directory.split('/').next().unwrap_or_default();
-                    is_library && (DOC_DIRECTORIES.contains(&root) || directory.is_empty() && is_leaflet(name))
+                    is_library && (DOC_DIRECTORIES.contains(&root) || directory.is_empty() && is_readme(name))
                 }
             },
             SlimRule::Bytecode => is_library && has_extension(name, &["pyc"]) && self.is_redundant(directory, name),
         }
     }
 
-    /// Returns whether bytecode has its source in the distribution (PEP 3147): else it is all that there is of a module.
+    /// Returns whether the source of a bytecode file is in the distribution. Without it, the bytecode is the module
+    /// (PEP 3147, "PEP 3147 and sourceless imports").
     fn is_redundant(&self, directory: &str, name: &str) -> bool {
         let stem = name.split('.').next().unwrap_or_default();
         let directory = match directory.strip_suffix("__pycache__") {
@@ -188,19 +189,19 @@ impl<'a> DistributionFiles<'a> {
     }
 }
 
-/// Returns whether a file belongs to the metadata of this distribution or of one that it has within it.
+/// Returns whether a file belongs to the metadata of this or of a vendored distribution.
 fn is_metadata(file: &WheelFile) -> bool {
     file.part == SchemePart::Library && file.path.split('/').any(|directory| directory.ends_with(".dist-info"))
 }
 
-/// Returns whether a file may be one that has to come with the distribution by its licence.
+/// Returns whether a file may be one that the licence requires to be distributed.
 fn is_licence(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["license", "licence", "copying", "copyright", "notice", "authors"].iter().any(|word| name.starts_with(word))
 }
 
-/// Returns whether a name is one of those texts that come with a source distribution.
-fn is_leaflet(name: &str) -> bool {
+/// Returns whether a file is a text for readers of the source distribution, such as `README.md`.
+fn is_readme(name: &str) -> bool {
     let stem = match name.rsplit_once('.') {
         Some((stem, "md" | "rst" | "txt")) => stem.to_ascii_lowercase(),
         _ => return false,
@@ -220,7 +221,7 @@ fn has_extension(name: &str, extensions: &[&str]) -> bool {
     name.rsplit_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && extensions.contains(&extension))
 }
 
-/// Returns the name of what is made of a template: `a.pyx` for `a.pyx.tp` and `a.pyx.in`.
-fn of_template(name: &str) -> &str {
+/// Returns the name without the extension of a template: `a.pyx` for `a.pyx.tp` and `a.pyx.in`.
+fn without_template_extension(name: &str) -> &str {
     name.strip_suffix(".tp").or_else(|| name.strip_suffix(".in")).unwrap_or(name)
 }

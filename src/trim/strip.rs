@@ -1,9 +1,9 @@
-//! Dropping from an ELF file what is not loaded and only debuggers read.
+//! Removes the sections of ELF files that are not loaded and only used by debuggers.
 //!
-//! What is loaded stays byte for byte. A stretch of it moves in the file only by a multiple of the alignment of all
-//! segments, so that its place in memory is the same; nothing in it knows where it lies in the file. Sections keep their
-//! numbers, since dynamic symbols refer to them: the header of a section that is dropped before one that stays becomes
-//! inactive. So nothing has to be interpreted but the three tables that are written anew.
+//! Loaded bytes are unchanged. A region of them moves in the file only by a multiple of the alignment of all segments,
+//! so that it is mapped at the same address; nothing in it depends on its file offset. Sections keep their numbers, which
+//! dynamic symbols refer to: the header of a removed section before a kept one becomes inactive. So only three tables
+//! have to be interpreted and rewritten.
 //!
 //! Specification: [System V ABI, object files](https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html).
 
@@ -17,62 +17,57 @@ use object::pod::bytes_of;
 use object::read::elf::FileHeader as _;
 use object::{LittleEndian as LE, U16, U32, U64};
 
-/// The version of what stripping makes of a file: raised when it makes something else of one.
+/// The version of the output, to be raised when stripping gives other bytes for the same file.
 pub const FORMAT: u32 = 1;
 
-/// The beginnings of the names of sections that only debuggers read.
+/// The prefixes of the names of debug sections.
 const DEBUG: [&[u8]; 5] = [b".debug_", b".zdebug_", b".gnu_debugdata", b".gdb_index", b".stab"];
 
-/// The name of the section with the names of sections.
+/// The section with the names of sections.
 const NAMES: &[u8] = b".shstrtab";
 
 type ElfHeader = FileHeader64<LE>;
 type ElfSegment = ProgramHeader64<LE>;
 type ElfSection = SectionHeader64<LE>;
 
-/// Strips an ELF file of 64 bits in place, and returns whether it did.
+/// Strips a 64-bit ELF file in names_offset, and returns whether it changed.
 ///
-/// A file is left as it is if it is another kind of file, contradicts itself, has bytes after all that its tables name, or
-/// would not get smaller.
+/// A file is left unchanged if it is of another kind or inconsistent, has data after everything that its tables describe,
+/// or would not get smaller.
 pub fn strip(file: &mut Vec<u8>) -> bool {
     let Some(plan) = StripPlan::of(file) else { return false };
     plan.apply(file);
     true
 }
 
-/// A stretch of the file that stays together.
+/// A region of the file that moves as a whole.
 #[derive(Debug, Clone)]
 struct KeptRegion {
-    /// Where it lies.
+    /// The old offsets.
     range: Range<u64>,
-    /// Where it begins in what is written.
+    /// The new offset.
     start: u64,
 }
 
 impl KeptRegion {
-    fn holds(&self, range: &Range<u64>) -> bool {
-        self.range.start <= range.start && range.end <= self.range.end
-    }
-
-    /// Returns where an offset in it, or after it, lies in what is written.
+    /// Returns the new offset for an old one in or after the region.
     fn moved(&self, offset: u64) -> u64 {
         offset - self.range.start + self.start
     }
 }
 
-/// What is made of a file: its chunks, in order, and the tables that are written over and after them.
+/// The new file: regions of the old one, and tables with their new offsets that are written over and after them.
 struct StripPlan {
-    chunks: Vec<KeptRegion>,
+    /// Ordered by offset.
+    regions: Vec<KeptRegion>,
     header: ElfHeader,
     segments: (u64, Vec<ElfSegment>),
-    /// The names of sections, and where they go.
     names: (u64, Vec<u8>),
-    /// The headers of sections, and where they go.
     sections: (u64, Vec<ElfSection>),
 }
 
 impl StripPlan {
-    /// Returns how a file is stripped; nothing if it is to stay as it is.
+    /// Plans the stripping of a file; `None` if it must not or need not be changed.
     fn of(file: &[u8]) -> Option<Self> {
         let header = ElfHeader::parse(file).ok().filter(|header| header.is_little_endian())?;
         if ![ET_DYN, ET_EXEC].contains(&header.e_type.get(LE)) {
@@ -89,72 +84,83 @@ impl StripPlan {
         let names = names?;
         let ranges: Vec<Range<u64>> = sections.iter().map(|section| in_file(section, file)).collect::<Option<_>>()?;
         let loaded = loaded(header, &segments, file)?;
-        if !is_explained(header, &loaded, &ranges, file) {
+        if !has_no_trailing_data(header, &loaded, &ranges, file) {
             return None;
         }
         let is_kept = kept(&sections, &names, own_names);
         if (1..sections.len()).all(|number| is_kept[number] || number == own_names) {
             return None;
         }
-        let chunks = chunks(loaded, alignment(&segments)?, &sections, &ranges, &is_kept)?;
-        let place = chunks.last().map(|chunk| chunk.moved(chunk.range.end))?;
+        let regions = regions(loaded, alignment(&segments)?, &sections, &ranges, &is_kept)?;
+        let names_offset = regions.last().map(|region| region.moved(region.range.end))?;
         let last = is_kept.iter().rposition(|is_kept| *is_kept)?;
         let mut written: Vec<ElfSection> = Vec::new();
         let mut text = vec![0];
         for number in 0..=last {
-            written.push(match is_kept[number] && number > 0 {
-                true => section(
-                    &sections[number],
-                    &ranges[number],
-                    &chunks,
-                    &is_kept,
-                    push_name(&mut text, names[number])?,
-                )?,
-                false => inactive(),
+            written.push(if is_kept[number] && number > 0 {
+                let name = push_name(&mut text, names[number])?;
+                section(&sections[number], &ranges[number], &regions, &is_kept, name)?
+            } else {
+                inactive()
             });
         }
         let name = push_name(&mut text, NAMES)?;
-        written.push(names_section(name, place, text.len() as u64));
-        let end = place.checked_add(text.len() as u64)?.checked_next_multiple_of(8)?;
+        written.push(names_section(name, names_offset, text.len() as u64));
+        let end = names_offset.checked_add(text.len() as u64)?.checked_next_multiple_of(8)?;
         let size = end.checked_add((written.len() * size_of::<ElfSection>()) as u64)?;
         if size >= file.len() as u64 {
             return None;
         }
-        let segments_at = translate(&chunks, header.e_phoff.get(LE))?;
+        let segments_at = translate(&regions, header.e_phoff.get(LE))?;
         let mut header = *header;
         header.e_phoff = U64::new(LE, segments_at);
         header.e_shoff = U64::new(LE, end);
         header.e_shnum = U16::new(LE, u16::try_from(written.len()).ok()?);
         header.e_shstrndx = U16::new(LE, u16::try_from(written.len() - 1).ok()?);
-        let segments = segments.iter().map(|segment| moved_segment(segment, &chunks)).collect::<Option<_>>()?;
-        Some(Self { chunks, header, segments: (segments_at, segments), names: (place, text), sections: (end, written) })
+        let segments = segments.iter().map(|segment| moved_segment(segment, &regions)).collect::<Option<_>>()?;
+        Some(Self {
+            regions,
+            header,
+            segments: (segments_at, segments),
+            names: (names_offset, text),
+            sections: (end, written),
+        })
     }
 
-    /// Writes what is planned over the file. Chunks only move to the front, so none is overwritten before it is moved.
+    /// Rewrites the file. Regions only move to the front, so none is overwritten before it is moved.
     fn apply(&self, file: &mut Vec<u8>) {
-        let position = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
         let mut end = 0;
-        for chunk in &self.chunks {
-            let (from, to) = (position(chunk.range.start)..position(chunk.range.end), position(chunk.start));
+        for region in &self.regions {
+            let (from, to) = (to_usize(region.range.start)..to_usize(region.range.end), to_usize(region.start));
             let length = from.len();
             file.copy_within(from, to);
             file[end..to].fill(0);
             end = to + length;
         }
         file.truncate(end);
-        let mut write = |offset: u64, bytes: &[u8]| {
-            let place = position(offset);
-            file.resize(file.len().max(place + bytes.len()), 0);
-            file[place..place + bytes.len()].copy_from_slice(bytes);
-        };
-        write(0, bytes_of(&self.header));
-        write(self.segments.0, object::pod::bytes_of_slice(&self.segments.1));
-        write(self.names.0, &self.names.1);
-        write(self.sections.0, object::pod::bytes_of_slice(&self.sections.1));
+        write_at(file, 0, bytes_of(&self.header));
+        write_at(file, self.segments.0, object::pod::bytes_of_slice(&self.segments.1));
+        write_at(file, self.names.0, &self.names.1);
+        write_at(file, self.sections.0, object::pod::bytes_of_slice(&self.sections.1));
     }
 }
 
-/// Returns the bytes of a section in the file; none if the file does not have them.
+fn to_usize(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+/// Overwrites bytes at an offset, and extends the file with zeros if necessary.
+fn write_at(file: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
+    let start = to_usize(offset);
+    file.resize(file.len().max(start + bytes.len()), 0);
+    file[start..start + bytes.len()].copy_from_slice(bytes);
+}
+
+fn contains(outer: &Range<u64>, inner: &Range<u64>) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// Returns the position of a section in the file; `None` if the file is too short.
 fn in_file(section: &ElfSection, file: &[u8]) -> Option<Range<u64>> {
     let start = section.sh_offset.get(LE);
     let is_empty = [SHT_NOBITS, SHT_NULL].contains(&section.sh_type.get(LE));
@@ -163,7 +169,7 @@ fn in_file(section: &ElfSection, file: &[u8]) -> Option<Range<u64>> {
     (is_empty || end <= file.len() as u64).then_some(start..end)
 }
 
-/// Returns the stretches of the file that are loaded, or are needed to load it, in order; those that touch are one.
+/// Returns the regions of the file that are loaded or needed for loading, ordered and with adjacent ones joined.
 fn loaded(header: &ElfHeader, segments: &[ElfSegment], file: &[u8]) -> Option<Vec<Range<u64>>> {
     let table = header.e_phoff.get(LE);
     let mut ranges = vec![0..size_of::<ElfHeader>() as u64, table..table.checked_add(size_of_val(segments) as u64)?];
@@ -183,9 +189,9 @@ fn loaded(header: &ElfHeader, segments: &[ElfSegment], file: &[u8]) -> Option<Ve
     (joined.last()?.end <= file.len() as u64).then_some(joined)
 }
 
-/// Returns whether nothing but zeros follows all that the tables name. What follows is the program's own, such as an
-/// archive, which it finds by the end of the file.
-fn is_explained(header: &ElfHeader, loaded: &[Range<u64>], sections: &[Range<u64>], file: &[u8]) -> bool {
+/// Returns whether only zeros follow what the tables describe. Other data would belong to the program itself: a
+/// self-extracting executable finds its archive relative to the end of the file.
+fn has_no_trailing_data(header: &ElfHeader, loaded: &[Range<u64>], sections: &[Range<u64>], file: &[u8]) -> bool {
     let table = header.e_shoff.get(LE).saturating_add((sections.len() * size_of::<ElfSection>()) as u64);
     let ends = loaded.iter().chain(sections.iter().filter(|range| !range.is_empty())).map(|range| range.end);
     let end = ends.chain([table]).max().and_then(|end| usize::try_from(end).ok());
@@ -196,16 +202,19 @@ fn is_loaded(section: &ElfSection) -> bool {
     section.sh_flags.get(LE) & u64::from(SHF_ALLOC) != 0
 }
 
-/// Returns whether each section stays: what is loaded does, and what is not known to be for debuggers.
-fn kept(sections: &[ElfSection], names: &[&[u8]], own_names: usize) -> Vec<bool> {
-    let is_debug = |name: &[u8]| DEBUG.iter().any(|beginning| name.starts_with(beginning));
-    let stays = |(section, name): (&ElfSection, &&[u8])| match section.sh_type.get(LE) {
+/// Returns whether a section is kept: a loaded one, or one that is not known to be for debuggers.
+fn is_needed(section: &ElfSection, name: &[u8]) -> bool {
+    match section.sh_type.get(LE) {
         _ if is_loaded(section) => true,
         SHT_NULL | SHT_SYMTAB | SHT_SYMTAB_SHNDX | SHT_REL | SHT_RELA => false,
-        _ => !is_debug(name),
-    };
-    let mut kept: Vec<bool> = sections.iter().zip(names).map(stays).collect();
-    // Strings go with the last table that refers to them.
+        _ => !DEBUG.iter().any(|prefix| name.starts_with(prefix)),
+    }
+}
+
+/// Returns whether each section is kept.
+fn kept(sections: &[ElfSection], names: &[&[u8]], own_names: usize) -> Vec<bool> {
+    let mut kept: Vec<bool> = sections.iter().zip(names).map(|(section, name)| is_needed(section, name)).collect();
+    // A string table is removed with the last section that refers to it.
     let linked: Vec<usize> = linked(sections, &kept);
     for (number, section) in sections.iter().enumerate() {
         let is_strings = section.sh_type.get(LE) == SHT_STRTAB && !is_loaded(section);
@@ -215,81 +224,80 @@ fn kept(sections: &[ElfSection], names: &[&[u8]], own_names: usize) -> Vec<bool>
     kept
 }
 
-/// Returns the sections that kept ones refer to.
+/// Returns the numbers of the sections that kept ones refer to.
 fn linked(sections: &[ElfSection], kept: &[bool]) -> Vec<usize> {
     let of_kept = sections.iter().zip(kept).filter(|(_, is_kept)| **is_kept);
     of_kept.filter_map(|(section, _)| usize::try_from(section.sh_link.get(LE)).ok()).collect()
 }
 
-/// Returns the alignment of all segments that are loaded; nothing if it is none.
+/// Returns the largest alignment of the loaded segments; `None` if any alignment is invalid.
 fn alignment(segments: &[ElfSegment]) -> Option<u64> {
     let loaded = segments.iter().filter(|segment| segment.p_type.get(LE) == PT_LOAD);
     let alignments = loaded.map(|segment| segment.p_align.get(LE).max(1));
     alignments.max().filter(|_| segments.iter().all(|segment| segment.p_align.get(LE).max(1).is_power_of_two()))
 }
 
-/// Returns what stays, in order, each stretch as far to the front as its alignment lets it; nothing if two overlap, or if
-/// a section that should be loaded is not.
-fn chunks(
+/// Returns the kept regions in order, each as far to the front as its alignment allows; `None` if two overlap or a
+/// section that should be loaded is not.
+fn regions(
     loaded: Vec<Range<u64>>,
     alignment: u64,
     sections: &[ElfSection],
     ranges: &[Range<u64>],
     is_kept: &[bool],
 ) -> Option<Vec<KeptRegion>> {
-    let holds = |stretch: &Range<u64>, range: &Range<u64>| stretch.start <= range.start && range.end <= stretch.end;
     let mut stretches: Vec<(Range<u64>, u64)> = loaded.into_iter().map(|range| (range, alignment)).collect();
     let count = stretches.len();
     for (number, section) in sections.iter().enumerate().filter(|(number, _)| is_kept[*number]) {
         let range = &ranges[number];
-        if !range.is_empty() && !stretches[..count].iter().any(|(stretch, _)| holds(stretch, range)) {
+        if !range.is_empty() && !stretches[..count].iter().any(|(stretch, _)| contains(stretch, range)) {
             (!is_loaded(section)).then_some(())?;
             stretches.push((range.clone(), section.sh_addralign.get(LE).max(1)));
         }
     }
     stretches.sort_by_key(|(range, _)| range.start);
-    let (mut end, mut before, mut chunks) = (0, 0, Vec::new());
+    let (mut end, mut before, mut regions) = (0, 0, Vec::new());
     for (range, alignment) in stretches {
         let room = range.start.checked_sub(before).map(|_| range.start - end)?;
         let start = range.start - room / alignment * alignment;
         (end, before) = (start + (range.end - range.start), range.end);
-        chunks.push(KeptRegion { range, start });
+        regions.push(KeptRegion { range, start });
     }
-    Some(chunks)
+    Some(regions)
 }
 
-/// Returns where a place of the file lies in what is written: in its chunk, or as far after the last chunk before it.
-fn translate(chunks: &[KeptRegion], offset: u64) -> Option<u64> {
-    let chunk = chunks.iter().rfind(|chunk| chunk.range.start <= offset)?;
-    Some(chunk.moved(offset.min(chunk.range.end)))
+/// Returns the new offset for an old one: in its region, or at the end of the last region before it.
+fn translate(regions: &[KeptRegion], offset: u64) -> Option<u64> {
+    let region = regions.iter().rfind(|region| region.range.start <= offset)?;
+    Some(region.moved(offset.min(region.range.end)))
 }
 
-fn moved_segment(segment: &ElfSegment, chunks: &[KeptRegion]) -> Option<ElfSegment> {
+fn moved_segment(segment: &ElfSegment, regions: &[KeptRegion]) -> Option<ElfSegment> {
     let mut segment = *segment;
     if segment.p_filesz.get(LE) > 0 {
-        segment.p_offset = U64::new(LE, translate(chunks, segment.p_offset.get(LE))?);
+        segment.p_offset = U64::new(LE, translate(regions, segment.p_offset.get(LE))?);
     }
     Some(segment)
 }
 
-/// Returns the header of a section that stays.
+/// Returns the new header of a kept section.
 fn section(
     old: &ElfSection,
     range: &Range<u64>,
-    chunks: &[KeptRegion],
+    regions: &[KeptRegion],
     is_kept: &[bool],
     name: u32,
 ) -> Option<ElfSection> {
     let mut section = *old;
-    let holder = chunks.iter().find(|chunk| !range.is_empty() && chunk.holds(range));
-    let offset = match holder {
-        Some(chunk) => chunk.moved(range.start),
-        None => translate(chunks, range.start)?,
+    let container = regions.iter().find(|region| !range.is_empty() && contains(&region.range, range));
+    let offset = match container {
+        Some(region) => region.moved(range.start),
+        None => translate(regions, range.start)?,
     };
-    let is_gone = |number: u32| usize::try_from(number).is_ok_and(|number| !is_kept.get(number).unwrap_or(&false));
     section.sh_name = U32::new(LE, name);
     section.sh_offset = U64::new(LE, offset);
-    if is_gone(section.sh_link.get(LE)) {
+    let link = usize::try_from(section.sh_link.get(LE));
+    if link.is_ok_and(|number| !is_kept.get(number).unwrap_or(&false)) {
         section.sh_link = U32::new(LE, 0);
     }
     Some(section)

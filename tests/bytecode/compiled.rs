@@ -125,13 +125,13 @@ fn an_interpreter_that_ends_over_a_source_is_an_error() {
     for python in pythons() {
         // With so small a stack, the parser's recursion ends the process.
         let path = behind(folder.path(), "ulimit -s 200", &python.interpreter);
-        let interpreter = BytecodeInterpreter::ask(&path, python.interpreter.version).unwrap();
+        let interpreter = BytecodeInterpreter::query(&path, python.interpreter.version).unwrap();
         let compiler = BytecodeCompiler::new(interpreter);
         assert!(compiler.compile("a.py", b"x = 1\n").unwrap().is_some());
         let error = compiler.compile("deep.py", deep.as_bytes()).unwrap_err();
         let said = format!("{} ended with signal: 11", folder.path().join("python").display());
         assert!(error.to_string().starts_with(&said) && error.to_string().ends_with("deep.py"), "{error}");
-        assert!(matches!(error, BytecodeError::Ended { .. }));
+        assert!(matches!(error, BytecodeError::Failed { .. }));
         // What comes next gets another process.
         assert!(compiler.compile("b.py", b"x = 1\n").unwrap().is_some());
     }
@@ -142,7 +142,7 @@ fn an_interpreter_that_is_replaced_is_an_error() {
     let python = pythons().pop().unwrap().interpreter;
     let folder = tempfile::tempdir().unwrap();
     let path = behind(folder.path(), "", &python);
-    let compiler = BytecodeCompiler::new(BytecodeInterpreter::ask(&path, python.version).unwrap());
+    let compiler = BytecodeCompiler::new(BytecodeInterpreter::query(&path, python.version).unwrap());
     behind(folder.path(), "exit 3", &python);
     assert!(matches!(compiler.compile("a.py", b""), Err(BytecodeError::Changed(_))));
 }

@@ -26,7 +26,7 @@ fn pythons() -> Vec<Python> {
     let python = |line: &str| {
         let (version, prefix) = line.split_once(' ').unwrap();
         let program = Path::new(prefix).join("bin").join(format!("python{version}"));
-        let interpreter = BytecodeInterpreter::ask(&program, version.parse().unwrap());
+        let interpreter = BytecodeInterpreter::query(&program, version.parse().unwrap());
         let library = Path::new(prefix).join("lib").join(format!("python{version}"));
         Python { interpreter: interpreter.unwrap_or_else(|| panic!("{} is no CPython", program.display())), library }
     };

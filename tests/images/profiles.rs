@@ -54,7 +54,7 @@ fn a_profile_of_ones_own_decides_everything() {
 fn a_profile_that_is_wrong_is_refused_with_the_line() {
     let workshop = Workshop::new();
     for (change, expected) in [
-        (("workdir =", "workdri ="), "`workdri` is not a key of a profile"),
+        (("workdir =", "workdri ="), "`workdri` is not a valid key in a profile"),
         (("kind = \"image\"", "kind = \"picture\""), "mine.toml:9: "),
         (("glibc = \"2.36\"", "glibc = \"new\""), "mine.toml:"),
         (("entrypoint = \"reset\"", "entrypoint = \"keep\""), "mine.toml:"),
@@ -69,7 +69,7 @@ fn a_profile_that_is_wrong_is_refused_with_the_line() {
     let said = workshop.fail(&mut workshop.command(&["--profile=servise"]));
     assert!(said.contains("no profile `servise`") && said.contains("did you mean `service`?"), "{said}");
     let said = workshop.fail(&mut workshop.command(&["--profile=python3.12"]));
-    assert!(said.contains("kind `lambda`") && said.contains("`pybundle lambda` builds for it"), "{said}");
+    assert!(said.contains("kind `lambda`") && said.contains("use it with `pybundle lambda`"), "{said}");
     let said = workshop.fail(&mut workshop.command(&["--profile=nowhere.toml"]));
     assert!(said.contains("nowhere.toml"), "{said}");
 }

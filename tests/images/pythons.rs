@@ -47,7 +47,7 @@ fn a_mismatch_names_both_versions() {
 
     fs::write(workshop.path("project/.python-version"), "3.11\n").unwrap();
     let said = workshop.fail(&mut workshop.command(&[]));
-    assert!(said.contains("`.python-version` asks for `3.11`") && said.contains("3.12"), "{said}");
+    assert!(said.contains("`.python-version` requests `3.11`") && said.contains("3.12"), "{said}");
     fs::remove_file(workshop.path("project/.python-version")).unwrap();
 
     require(&workshop, ">=3.13");

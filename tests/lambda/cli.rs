@@ -97,7 +97,7 @@ fn what_is_wrong_is_an_error_that_leaves_no_file() {
     let at = |arguments: &[&str], expected: &[&str]| assert_fails(folder.path(), arguments, expected);
     at(&["--handler", "app.handlr"], &["app.py defines no `handlr`", "hint: did you mean `app.handler`?"]);
     at(&["--handler", "ap.handler"], &["no module `ap`", "did you mean `app.handler`"]);
-    at(&["--runtime", "python3.8"], &["there is no profile `python3.8`"]);
+    at(&["--runtime", "python3.8"], &["profile `python3.8` does not exist"]);
     at(&["--extra", "nope"], &["nope"]);
     at(&["--group", "nope"], &["nope"]);
     at(&["--lock", "nowhere.lock"], &["there is no lock file nowhere.lock", "uv lock"]);

@@ -130,5 +130,5 @@ fn without_git_it_is_said() {
     let uv = place.program("uv", &format!("exec '{}' \"$@\"\n", crate::which("uv").display()));
     let path = std::env::join_paths([uv, place.programs.clone()]).unwrap();
     let message = fail(place.bundle("2.17", &["--frozen"]).env("PATH", path));
-    assert!(message.contains("git was not found on PATH"), "{message}");
+    assert!(message.contains("git is not installed: it was not found on PATH"), "{message}");
 }

@@ -34,7 +34,7 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\narch = \"riscv\"",
-            "`arch` in [tool.pybundle]: `riscv` is not an architecture: x86_64 and arm64 are",
+            "`arch` in [tool.pybundle]: `riscv` is not a supported architecture: expected x86_64 or arm64",
         ),
         (6, "[tool.pybundle]\ngroup = [1.5]", "`group` in [tool.pybundle]: an array of texts is expected"),
         (
@@ -62,7 +62,7 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\nslim = [\"everything\"]",
-            "`slim` in [tool.pybundle]: the rules are tests, stubs, headers, sources, docs, bytecode",
+            "`slim` in [tool.pybundle]: `everything` is not a rule: expected one of tests, stubs, headers, sources, docs, bytecode",
         ),
         (
             6,

@@ -29,12 +29,12 @@ impl Forged {
     fn left_out(&self, rules: &[SlimRule]) -> BTreeMap<&str, SlimRule> {
         let rules: BTreeSet<SlimRule> = rules.iter().copied().collect();
         let archive = std::sync::Arc::new(self.file.path().to_owned());
-        let needed = trim::needed(&self.inventory, |file: &WheelFile| {
+        let needed = trim::needed_files(&self.inventory, |file: &WheelFile| {
             let content = FileContent::Archived { archive: archive.clone(), extent: file.extent.clone() };
             content.read(u64::MAX).map(|bytes| String::from_utf8(bytes).unwrap())
         });
         let needed = needed.unwrap();
-        let left_out = trim::left_out(&self.inventory, &rules).into_iter();
+        let left_out = trim::omitted_files(&self.inventory, &rules).into_iter();
         let left_out = left_out.filter(|(position, _)| !needed.contains(position));
         left_out.map(|(position, rule)| (&*self.inventory.files[position].path, rule)).collect()
     }

@@ -77,7 +77,7 @@ impl Sources<'_> {
             },
             media_type: format.media_type(),
             extension: format.extension(),
-            bytes: bill.document(format),
+            bytes: bill.render(format),
         };
         let mut documents: Vec<Document> = sbom.map(of_format).into_iter().collect();
         if provenance {
@@ -85,7 +85,7 @@ impl Sources<'_> {
                 kind: DocumentKind::Provenance,
                 media_type: provenance::MEDIA_TYPE,
                 extension: provenance::EXTENSION,
-                bytes: provenance::document(&bill, subjects, &self.parameters, self.lock()?.as_ref()),
+                bytes: provenance::statement(&bill, subjects, &self.parameters, self.lock()?.as_ref()),
             });
         }
         Ok(documents)

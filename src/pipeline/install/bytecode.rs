@@ -78,7 +78,7 @@ impl<'a> Bytecode<'a> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(BTreeMap::new()) };
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         let mut positions: BTreeMap<String, usize> =
-            files.filter_map(|(position, file)| Some((compiler.place(&file.path)?, position))).collect();
+            files.filter_map(|(position, file)| Some((compiler.bytecode_path(&file.path)?, position))).collect();
         let sources = positions.iter().map(|(place, position)| {
             let file = &wheel.inventory.files[*position];
             let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
@@ -100,7 +100,7 @@ impl<'a> Bytecode<'a> {
         let mut digests = format!("{}\n", key.hex());
         let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
         for (path, entry) in files {
-            if let Some(place) = compiler.place(path.as_str()) {
+            if let Some(place) = compiler.bytecode_path(path.as_str()) {
                 access.insert(place.clone(), entry.access);
                 let sha256 = entry.content.sha256()?;
                 digests.push_str(&format!("{} {path}\n", sha256.hex()));
@@ -197,13 +197,13 @@ fn interpreter(
         search_path: environment.get("PATH").map(Into::into),
         pyenv: folder("PYENV_ROOT").or_else(|| at_home(".pyenv")),
     };
-    for program in places.programs(version) {
+    for program in places.executables(version) {
         let Some(key) = state(&program) else { continue };
         if let Some(known) = cache.note(Note::Interpreter, key) {
             return Ok(Some(known));
         }
         // What does not run today, for want of a library, may do so tomorrow: that is not kept.
-        if let Some(interpreter) = BytecodeInterpreter::ask(&program, version) {
+        if let Some(interpreter) = BytecodeInterpreter::query(&program, version) {
             cache.keep_note(Note::Interpreter, key, &interpreter)?;
             return Ok(Some(interpreter));
         }

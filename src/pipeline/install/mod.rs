@@ -92,7 +92,7 @@ impl Adapter<'_> {
 
     /// Leaves out what the rules are for and nothing needs.
     fn leave_out(&self, adapted: &mut Adapted, rules: &BTreeSet<SlimRule>) -> Result<(), BuildError> {
-        let mut left_out = trim::left_out(&adapted.wheel.inventory, rules);
+        let mut left_out = trim::omitted_files(&adapted.wheel.inventory, rules);
         if left_out.is_empty() {
             return Ok(());
         }
@@ -116,7 +116,7 @@ impl Adapter<'_> {
             return Ok(known);
         }
         let read = |file: &WheelFile| Ok::<_, BuildError>(String::from_utf8_lossy(&content(wheel, file)?).into_owned());
-        let needed = trim::needed(&wheel.inventory, read)?;
+        let needed = trim::needed_files(&wheel.inventory, read)?;
         self.cache.keep_note(Note::Needed, key, &needed)?;
         Ok(needed)
     }

@@ -1,4 +1,4 @@
-//! Profiles of images: what is laid over which base, and how the image starts.
+//! Profiles of images.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,23 @@ use serde::{Deserialize, Deserializer};
 use super::{ProfileKind, Scheme, architectures, artifact_path, interpreter_path};
 use crate::platform::{Architecture, Glibc, PythonVersion, TargetPlatform};
 
-/// What stands for the minor version of Python in the texts of a profile.
-pub const PYTHON_PLACEHOLDER: &str = "{python}";
+/// Replaced by the minor Python version in the values of a profile.
+pub(crate) const PYTHON_PLACEHOLDER: &str = "{python}";
 
-/// Everything known of one kind of image, for every architecture and version of Python.
+/// A kind of image, for every architecture and Python version.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ImageProfile {
     #[serde(rename = "kind")]
     _kind: ProfileKind,
-    /// The name, for instance `service`.
+    /// The name of the profile, for instance `service`.
     pub name: String,
-    /// The versions of Python that the base exists for, at least one, the oldest first.
+    /// The Python versions that base images exist for: at least one, oldest first.
     #[serde(deserialize_with = "pythons")]
     pub pythons: Vec<PythonVersion>,
-    /// The architectures that exist; at least one.
+    /// The supported architectures: at least one.
     #[serde(deserialize_with = "architectures")]
     pub architectures: Vec<Architecture>,
-    /// The base image, as `--base` names one.
     base: String,
     glibc: GlibcByPython,
     #[serde(deserialize_with = "interpreter_path")]
@@ -51,12 +50,12 @@ pub struct ImageProfile {
     env: BTreeMap<String, String>,
 }
 
-/// The base's C library: one version for all, or a table of versions by Python.
+/// The version of the base's C library, for each Python version.
 #[derive(Debug, Clone)]
 struct GlibcByPython {
-    /// For the oldest Python.
+    /// For Python versions before the first key of `newer`.
     oldest: Glibc,
-    /// From these on; a version of Python that is left out has the C library of the one before it.
+    /// From each of these Python versions on.
     newer: BTreeMap<PythonVersion, Glibc>,
 }
 
@@ -69,7 +68,7 @@ impl GlibcByPython {
 impl<'de> Deserialize<'de> for GlibcByPython {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a version such as \"2.36\", or a table of versions by Python, is expected")]
+        #[serde(untagged, expecting = "expected a version such as \"2.36\", or a table of versions by Python version")]
         enum GlibcValue {
             One(String),
             ByPython(BTreeMap<String, String>),
@@ -85,66 +84,66 @@ impl<'de> Deserialize<'de> for GlibcByPython {
                     newer.insert(python, glibc.parse().map_err(D::Error::custom)?);
                 }
                 let oldest = newer.values().next().copied();
-                Ok(Self { oldest: oldest.ok_or_else(|| D::Error::custom("the table has no version"))?, newer })
+                Ok(Self { oldest: oldest.ok_or_else(|| D::Error::custom("the table is empty"))?, newer })
             }
         }
     }
 }
 
-/// What becomes of the base's entrypoint.
+/// What happens to the base's entrypoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BaseEntrypoint {
-    /// It stays.
+    /// It is kept.
     Inherit,
-    /// The project's only console script takes its place; if there is none, nothing does.
+    /// It is replaced by the project's only console script, if it has one, and removed otherwise.
     Reset,
 }
 
-/// A profile of an image for one version of Python.
+/// A profile of an image for one Python version.
 #[derive(Debug, Clone)]
 pub struct ImageTarget {
-    /// The profile's name.
+    /// The name of the profile.
     pub name: String,
-    /// The version of Python.
+    /// The minor Python version.
     pub python: PythonVersion,
-    /// The base's C library, or an older one.
+    /// The oldest C library that the base may have.
     pub glibc: Glibc,
-    /// The base image, as `--base` names one.
+    /// The base image, as for `--base`.
     pub base: String,
-    /// The interpreter that scripts name, for instance `/app/.venv/bin/python`.
+    /// The interpreter for the first line of scripts, for instance `/app/.venv/bin/python`.
     pub interpreter: String,
-    /// The virtual environment to make, as a path below the root, if the image has one.
+    /// The virtual environment to create, relative to the root.
     pub venv: Option<String>,
-    /// Where the application's files go, as a path below the root.
+    /// The directory for the application's files, relative to the root.
     pub application: String,
-    /// Where the parts of a wheel go.
+    /// The installation scheme.
     pub scheme: Scheme,
-    /// The directory that the process starts in.
+    /// The working directory of the process.
     pub workdir: String,
-    /// The user that the process runs as, `UID` or `UID:GID`; the base's if there is none.
+    /// `UID` or `UID:GID`; by default the base's user.
     pub user: Option<String>,
-    /// The environment; a value may refer to the base's by `${NAME}`.
+    /// Environment variables; `${NAME}` in a value is replaced by the base's value.
     pub env: Vec<(String, String)>,
-    /// What becomes of the base's entrypoint.
+    /// What happens to the base's entrypoint.
     pub entrypoint: BaseEntrypoint,
     /// Whether the command is the name of a Lambda handler, which must be in the image.
     pub handler: bool,
-    /// Whether several platforms may be put together in an image index. Otherwise each image stands alone.
+    /// Whether images for several platforms may share an image index.
     pub index: bool,
-    /// The compressions that whoever runs the image reads: `gzip` and perhaps `zstd`.
+    /// The supported compressions of layers: `gzip`, `zstd`.
     pub compression: Vec<String>,
-    /// The largest size of the image, uncompressed and with its base, in bytes.
+    /// The largest uncompressed size of the image with its base, in bytes.
     pub uncompressed_limit: Option<u64>,
 }
 
 impl ImageProfile {
-    /// Returns the base image as the profile names it; `{python}` stands for the version of Python.
+    /// Returns the base image, in which `{python}` is not replaced.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// Returns the profile for a version of Python.
+    /// Returns the profile for a Python version.
     pub fn target(&self, python: PythonVersion) -> ImageTarget {
         let version = python.to_string();
         let expand = |text: &str| text.replace(PYTHON_PLACEHOLDER, &version);
@@ -177,7 +176,7 @@ impl ImageProfile {
 }
 
 impl ImageTarget {
-    /// Returns the target that is this image on an architecture.
+    /// Returns the platform of this image on an architecture.
     pub fn target(&self, architecture: Architecture) -> TargetPlatform {
         TargetPlatform {
             name: self.name.clone(),
@@ -200,7 +199,7 @@ fn every_compression() -> Vec<String> {
 fn pythons<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PythonVersion>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     if names.is_empty() {
-        return Err(D::Error::custom("a profile has at least one version of Python"));
+        return Err(D::Error::custom("expected at least one Python version"));
     }
     let mut versions: Vec<PythonVersion> =
         names.iter().map(|name| name.parse().map_err(D::Error::custom)).collect::<Result<_, _>>()?;

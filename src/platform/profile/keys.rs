@@ -1,16 +1,16 @@
-//! The keys that profiles have, so that an unknown one is refused with the nearest known one.
+//! The valid keys of profiles, to suggest the most similar one for an unknown key.
 
 use std::path::Path;
 
 use super::{ProfileError, ProfileKind};
 use crate::hints::nearest;
 
-/// The keys of a table.
+/// The name of a table and its keys.
 type TableKeys = (&'static str, &'static [&'static str]);
 
 const SCHEME: &[&str] = &["site-packages", "scripts", "headers", "data"];
 
-/// Every key of a Lambda runtime's profile, by its table; the first is the file itself.
+/// The keys of a Lambda runtime's profile, by table; `""` is the top level.
 const LAMBDA: &[TableKeys] = &[
     (
         "",
@@ -35,7 +35,7 @@ const LAMBDA: &[TableKeys] = &[
     ("runtime", &["distributions", "libraries", "libstdcxx"]),
 ];
 
-/// Every key of an image's profile. The names in `[env]` are the user's.
+/// The keys of an image's profile, by table. `[env]` accepts any key.
 const IMAGE: &[TableKeys] = &[
     (
         "",
@@ -63,7 +63,7 @@ const IMAGE: &[TableKeys] = &[
     ("scheme", SCHEME),
 ];
 
-/// Refuses the first key that profiles of the kind do not have.
+/// Returns an error for the first key that is not valid for the kind.
 pub(super) fn refuse_unknown(file: &toml::Table, kind: ProfileKind, path: &Path) -> Result<(), ProfileError> {
     let tables = match kind {
         ProfileKind::Lambda => LAMBDA,

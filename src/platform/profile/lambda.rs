@@ -1,4 +1,4 @@
-//! The Lambda runtimes: one profile for each.
+//! Profiles of Lambda runtimes.
 
 use pep440_rs::Version;
 use serde::Deserialize;
@@ -7,35 +7,35 @@ use super::{Profile, ProfileError, ProfileKind, Scheme, architectures, interpret
 use crate::name::DistributionName;
 use crate::platform::{Architecture, Glibc, Libstdcxx, PythonVersion, TargetPlatform};
 
-/// Everything known of one Lambda runtime, for every architecture.
+/// A Lambda runtime, for every architecture.
 #[derive(Debug, Clone)]
 pub struct LambdaProfile {
-    /// The name, for instance `python3.13`.
+    /// The name of the runtime, for instance `python3.13`.
     pub name: String,
-    /// The interpreter's minor version.
+    /// The minor Python version.
     pub python: PythonVersion,
-    /// The interpreter's full version, if it is to be fixed; else `X.Y.0` as in uv.
+    /// The full Python version for markers; by default `X.Y.0`, as in uv.
     pub python_full_version: Version,
-    /// Whether the runtime is generally available; one that is not is only chosen by its name.
+    /// Whether the runtime is generally available. Others are only used when named.
     pub available: bool,
-    /// The interpreter's path at run time, for instance `/var/lang/bin/python3.13`.
+    /// The path of the interpreter at run time, for instance `/var/lang/bin/python3.13`.
     pub interpreter: String,
-    /// The C library of the runtime.
+    /// The version of the runtime's C library.
     pub glibc: Glibc,
-    /// The architectures that exist; at least one.
+    /// The supported architectures: at least one.
     pub architectures: Vec<Architecture>,
-    /// Where a function's files go.
+    /// The installation scheme of functions.
     pub function: Scheme,
-    /// Where a layer's files go.
+    /// The installation scheme of layers.
     pub layer: Scheme,
-    /// The limits of the artifacts.
+    /// The size limits.
     pub limits: LambdaLimits,
-    /// The distributions that the runtime brings (the SDK and what it needs), by name.
+    /// The distributions provided by the runtime: the SDK and its dependencies.
     pub runtime_distributions: Vec<DistributionName>,
-    /// The shared libraries that the runtime brings beyond those of every manylinux platform, by the names that others are
-    /// linked to. If they are not known, what is missing in an artifact may be there.
+    /// The sonames of the shared libraries provided by the runtime, besides those of every manylinux platform. `None` if
+    /// unknown: a library that is missing in the artifact may then be provided.
     pub runtime_libraries: Option<Vec<String>>,
-    /// The runtime's C++ library. If it is not known, any will do.
+    /// The version of the runtime's C++ library. `None` if unknown: it is then not checked.
     pub libstdcxx: Option<Libstdcxx>,
 }
 
@@ -43,9 +43,9 @@ pub struct LambdaProfile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LambdaLimits {
-    /// The largest zip that can be uploaded directly: 52,428,800.
+    /// The largest zip that can be uploaded directly; larger ones need S3.
     pub direct_upload: u64,
-    /// The largest size of function and layers together, unzipped: 262,144,000.
+    /// The largest unzipped size of a function with its layers.
     pub unzipped: u64,
 }
 
@@ -58,15 +58,15 @@ impl LambdaProfile {
         })
     }
 
-    /// Returns the built-in runtime of this name.
+    /// Returns a built-in runtime by its name.
     ///
     /// # Errors
-    /// There is none, or it is the profile of an image.
+    /// The name is unknown, or that of an image's profile.
     pub fn built_in(name: &str) -> Result<Self, ProfileError> {
         Profile::built_in(name)?.lambda()
     }
 
-    /// Returns the target that is this runtime on an architecture.
+    /// Returns the platform of this runtime on an architecture.
     pub fn target(&self, architecture: Architecture) -> TargetPlatform {
         TargetPlatform {
             name: self.name.clone(),
@@ -78,7 +78,7 @@ impl LambdaProfile {
     }
 }
 
-/// The form of the TOML file.
+/// The TOML file of a [`LambdaProfile`].
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct LambdaFile {
