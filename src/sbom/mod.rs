@@ -44,14 +44,6 @@ pub enum SbomFormat {
 impl SbomFormat {
     pub(crate) const ALL: [Self; 2] = [Self::CycloneDx, Self::Spdx];
 
-    /// Returns `CycloneDX` or `SPDX`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::CycloneDx => "CycloneDX",
-            Self::Spdx => "SPDX",
-        }
-    }
-
     /// Returns the media type registered with IANA.
     pub(crate) fn media_type(self) -> &'static str {
         match self {
