@@ -37,7 +37,6 @@ pub enum WheelBuildError {
 }
 
 impl Hints for WheelBuildError {
-    /// Returns suggestions for the user.
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NoTool => vec!["install uv: https://docs.astral.sh/uv/getting-started/installation/".to_owned()],

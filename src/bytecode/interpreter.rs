@@ -93,7 +93,7 @@ impl BytecodeInterpreter {
     }
 
     /// Returns the tag in the names of bytecode files, for instance `cpython-312` (PEP 3147).
-    pub(super) fn cache_tag(&self) -> String {
+    pub fn cache_tag(&self) -> String {
         tag(self.version)
     }
 }

@@ -37,7 +37,6 @@ pub enum RepositoryError {
 }
 
 impl Hints for RepositoryError {
-    /// Returns suggestions for the user.
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::NoGit => "install git: the lock has distributions from git repositories",

@@ -35,7 +35,6 @@ impl fmt::Display for WheelError {
 }
 
 impl Hints for WheelError {
-    /// Returns suggestions for the user.
     fn hints(&self) -> Vec<String> {
         let hint = match &self.kind {
             WheelErrorKind::Read(_) => return Vec::new(),
