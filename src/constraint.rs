@@ -1,7 +1,7 @@
-//! Constraints on versions as Poetry writes them: `^1.2`, `~1.2`, `1.*`, `>=3.9,<4 || ^5`.
+//! Poetry's version constraints: `^1.2`, `~1.2`, `1.*`, `>=3.9,<4 || ^5`.
 //!
 //! Specification: [Poetry, version constraints](https://python-poetry.org/docs/dependency-specification/#version-constraints).
-//! What the specifiers mean that they share with PEP 440 is said in
+//! Those that are also specifiers of PEP 440 have the meaning of
 //! [PyPA, version specifiers](https://packaging.python.org/en/latest/specifications/version-specifiers/#version-specifiers).
 
 use std::collections::BTreeSet;
@@ -11,19 +11,19 @@ use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
 use crate::marker::contains;
 
-/// The last minor version of Python 3 that a constraint with alternatives is spelled out for.
+/// The last minor version of Python 3 to which a constraint with alternatives is expanded.
 const LAST_MINOR: u64 = 40;
 
-/// The last patch version of each.
+/// The last patch version to which it is expanded.
 const LAST_PATCH: u64 = 40;
 
-/// A constraint on versions: alternatives, of which one must be satisfied.
+/// A constraint on versions: alternatives, one of which must be satisfied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionConstraint(Vec<VersionSpecifiers>);
 
-/// A text that is no constraint.
+/// An invalid version constraint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a version constraint: {reason}", .constraint.escape_debug())]
+#[error("`{}` is not a valid version constraint: {reason}", .constraint.escape_debug())]
 pub struct InvalidConstraint {
     /// The text.
     pub constraint: String,
@@ -42,25 +42,20 @@ impl VersionConstraint {
         self.0.iter().any(|specifiers| specifiers.iter().all(|specifier| contains(specifier, version)))
     }
 
-    /// Returns the constraint as one on Python, where `3.9` means each patch release of 3.9.
+    /// Returns the constraint as one on Python versions, where `3.9` means every patch release of 3.9.
     pub fn on_python(self) -> Self {
-        let widened = |specifier: &VersionSpecifier| {
-            let is_minor = *specifier.operator() == Operator::Equal && specifier.version().release().len() <= 2;
-            let every_patch = is_minor.then(|| specifier.version().release().iter().copied());
-            every_patch
-                .map_or_else(|| specifier.clone(), |minor| VersionSpecifier::equals_star_version(Version::new(minor)))
-        };
-        Self(self.0.iter().map(|specifiers| specifiers.iter().map(widened).collect()).collect())
+        Self(self.0.iter().map(|specifiers| specifiers.iter().map(with_patch_releases).collect()).collect())
     }
 
-    /// Returns specifiers that the same versions of Python 3 satisfy. Alternatives, which specifiers cannot express, are
-    /// spelled out by minor versions: one is in if any of its patch releases is.
+    /// Returns specifiers that the same versions of Python 3 satisfy. Specifiers cannot express alternatives, so these are
+    /// expanded to minor versions, each of which is included if any of its patch releases is allowed.
     pub fn to_python_specifiers(&self) -> VersionSpecifiers {
         if let [only] = &self.0[..] {
             return only.clone();
         }
-        let is_allowed = |minor: &u64| (0..=LAST_PATCH).any(|patch| self.allows(&Version::new([3, *minor, patch])));
-        let allowed: BTreeSet<u64> = (0..=LAST_MINOR).filter(is_allowed).collect();
+        let allowed: BTreeSet<u64> = (0..=LAST_MINOR)
+            .filter(|minor| (0..=LAST_PATCH).any(|patch| self.allows(&Version::new([3, *minor, patch]))))
+            .collect();
         let (Some(&first), Some(&last)) = (allowed.first(), allowed.last()) else {
             return [VersionSpecifier::less_than_version(Version::new([0]))].into_iter().collect();
         };
@@ -84,39 +79,53 @@ impl FromStr for VersionConstraint {
     type Err = InvalidConstraint;
 
     fn from_str(text: &str) -> Result<Self, InvalidConstraint> {
-        // Both `||` and `|` part alternatives.
+        // Both `||` and `|` separate alternatives.
         let alternatives = text.replace("||", "|");
-        let parsed = alternatives.split('|').map(conjunction).collect::<Result<_, String>>();
+        let parsed = alternatives.split('|').map(parse_conjunction).collect::<Result<_, String>>();
         parsed.map(Self).map_err(|reason| InvalidConstraint { constraint: text.to_owned(), reason })
     }
 }
 
-/// Parses terms that are parted by commas or by spaces.
-fn conjunction(text: &str) -> Result<VersionSpecifiers, String> {
-    let is_separator = |character: char| character == ',' || character.is_whitespace();
-    let is_operator = |character: char| "<>=!~^".contains(character);
+/// Widens `3.9` to every patch release of 3.9.
+fn with_patch_releases(specifier: &VersionSpecifier) -> VersionSpecifier {
+    let release = specifier.version().release();
+    if *specifier.operator() == Operator::Equal && release.len() <= 2 {
+        VersionSpecifier::equals_star_version(Version::new(release.iter().copied()))
+    } else {
+        specifier.clone()
+    }
+}
+
+fn is_separator(character: char) -> bool {
+    character == ',' || character.is_whitespace()
+}
+
+/// Parses terms that are separated by commas or spaces.
+fn parse_conjunction(text: &str) -> Result<VersionSpecifiers, String> {
     let mut specifiers = Vec::new();
     let mut rest = text.trim_matches(is_separator);
     if rest.is_empty() {
-        return Err("there is no version".to_owned());
+        return Err("missing version".to_owned());
     }
     while !rest.is_empty() {
-        let (operator, after) = rest.split_at(rest.find(|character| !is_operator(character)).unwrap_or(rest.len()));
+        let (operator, after) =
+            rest.split_at(rest.find(|character| !"<>=!~^".contains(character)).unwrap_or(rest.len()));
         let after = after.trim_start();
-        // A `!` within a version ends its epoch.
-        let is_end = |(at, character): &(usize, char)| {
+        let mut characters = after.char_indices();
+        let end = characters.find(|(at, character)| {
+            // A `!` without `=` belongs to a version, whose epoch it ends.
             is_separator(*character) || "<>=~^".contains(*character) || after[*at..].starts_with("!=")
-        };
-        let end = after.char_indices().find(is_end).map_or(after.len(), |(at, _)| at);
+        });
+        let end = end.map_or(after.len(), |(at, _)| at);
         let (version, after) = after.split_at(end);
-        specifiers.extend(term(operator, version)?);
+        specifiers.extend(parse_term(operator, version)?);
         rest = after.trim_start_matches(is_separator);
     }
     Ok(specifiers.into_iter().collect())
 }
 
-/// Parses a term: the specifiers that it stands for, all of which a version must satisfy.
-fn term(operator: &str, text: &str) -> Result<Vec<VersionSpecifier>, String> {
+/// Parses a term, and returns the specifiers that it stands for, all of which a version must satisfy.
+fn parse_term(operator: &str, text: &str) -> Result<Vec<VersionSpecifier>, String> {
     if matches!(text, "*" | "x" | "X") {
         return Ok(Vec::new());
     }
@@ -124,23 +133,16 @@ fn term(operator: &str, text: &str) -> Result<Vec<VersionSpecifier>, String> {
         Some(prefix) => (prefix.trim_end_matches(".*"), true),
         None => (text, false),
     };
-    let version: Version = text.parse().map_err(|_| format!("`{}` is not a version", text.escape_debug()))?;
-    let between = |end: Vec<u64>| {
-        let end = Version::new(end).with_epoch(version.epoch());
-        let start = VersionSpecifier::greater_than_equal_version(version.clone());
-        Ok(vec![start, VersionSpecifier::less_than_version(end)])
-    };
+    let version: Version = text.parse().map_err(|_| format!("`{}` is not a valid version", text.escape_debug()))?;
     let release = version.release();
-    let specifier =
-        |operator| VersionSpecifier::from_version(operator, version.clone()).map_err(|error| error.to_string());
     let operator = match (operator, is_wildcard) {
         // The first number that is not zero must not change.
         ("^", _) => {
             let significant = release.iter().position(|number| *number > 0).unwrap_or(release.len().saturating_sub(1));
-            return between(next(release, significant));
+            return Ok(range_to(&version, next_release(release, significant)));
         }
-        ("~", _) => return between(next(release, usize::from(release.len() > 1))),
-        ("~=", _) if release.len() < 2 => return between(next(release, 0)),
+        ("~", _) => return Ok(range_to(&version, next_release(release, usize::from(release.len() > 1)))),
+        ("~=", _) if release.len() < 2 => return Ok(range_to(&version, next_release(release, 0))),
         ("~=", _) => Operator::TildeEqual,
         ("" | "=" | "==", true) => Operator::EqualStar,
         ("!=" | "<>", true) => Operator::NotEqualStar,
@@ -150,17 +152,25 @@ fn term(operator: &str, text: &str) -> Result<Vec<VersionSpecifier>, String> {
         ("<=", _) => Operator::LessThanEqual,
         (">", _) => Operator::GreaterThan,
         (">=", _) => Operator::GreaterThanEqual,
-        _ => return Err(format!("`{operator}` is not an operator")),
+        _ => return Err(format!("`{operator}` is not a valid operator")),
     };
-    // A wildcard is a prefix of releases.
+    // A wildcard matches a prefix of release numbers.
     if is_wildcard && (version.any_prerelease() || version.is_post() || version.is_local()) {
-        return Err("a wildcard follows numbers only".to_owned());
+        return Err("a wildcard can only follow a release number".to_owned());
     }
-    Ok(vec![specifier(operator)?])
+    let specifier = VersionSpecifier::from_version(operator, version).map_err(|error| error.to_string())?;
+    Ok(vec![specifier])
+}
+
+/// Returns the specifiers of the versions from one version up to a release, which is excluded.
+fn range_to(version: &Version, end: Vec<u64>) -> Vec<VersionSpecifier> {
+    let end = Version::new(end).with_epoch(version.epoch());
+    let start = VersionSpecifier::greater_than_equal_version(version.clone());
+    vec![start, VersionSpecifier::less_than_version(end)]
 }
 
 /// Returns the first release with a higher number at `position`.
-fn next(release: &[u64], position: usize) -> Vec<u64> {
+fn next_release(release: &[u64], position: usize) -> Vec<u64> {
     let mut next: Vec<u64> = release.iter().copied().take(position + 1).collect();
     if let Some(number) = next.last_mut() {
         *number = number.saturating_add(1);
@@ -177,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn constraints_are_specifiers() {
+    fn constraints_are_parsed_into_specifiers() {
         for (text, specifiers) in [
             ("^1.2.3", ">=1.2.3, <2"),
             ("^0", ">=0, <1"),
@@ -205,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_constraints_are_refused() {
+    fn invalid_constraints_are_refused() {
         for text in ["", "||", "^", ">=", "1.2.x", "1 ||", "=>1", "^^1", "1rc1.*", "foo", "~=1.*.*x", "é"] {
             assert!(text.parse::<VersionConstraint>().is_err(), "{text}");
         }

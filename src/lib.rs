@@ -84,7 +84,7 @@
 //!   results are collected by index, never by completion, and maps are ordered.
 //! * **Memory is bounded by buffers.** The tree holds extents, not bytes.
 //! * **A lock says which version, the target says which file.** Formats differ in what they pin and how they write it down;
-//!   from [`lock::Pinned`] on, there is one way for all of them.
+//!   from [`lock::PinnedDistribution`] on, there is one way for all of them.
 //! * **An output appears whole or not at all** ([`archive::output`]).
 //! * **Errors say what and where;** what to do about it is beside the message, in [`hints::Hints`].
 //!

@@ -6,19 +6,21 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A name that is no valid distribution, extra or group name.
+/// An invalid name of a distribution, an extra or a dependency group.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a valid name: a name consists of ASCII letters, digits, `-`, `_` and `.`, and starts and ends with a letter or digit"
+    "`{0}` is not a valid name: names consist of ASCII letters, digits, `-`, `_` and `.`, and start and end with a letter or digit"
 )]
 pub struct InvalidName(pub String);
 
 /// Normalizes a name: lower case, with each run of `-`, `_` and `.` written as one `-`.
 fn normalize(name: &str) -> Result<Arc<str>, InvalidName> {
     let bytes = name.as_bytes();
-    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if !is_edge(bytes.first()) || !is_edge(bytes.last()) || !bytes.iter().all(is_inner) {
+    let starts_and_ends_alphanumeric =
+        [bytes.first(), bytes.last()].iter().all(|byte| byte.is_some_and(u8::is_ascii_alphanumeric));
+    if !starts_and_ends_alphanumeric
+        || !bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    {
         return Err(InvalidName(name.to_owned()));
     }
     let mut normalized = String::with_capacity(name.len());
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_names_are_refused() {
+    fn invalid_names_are_refused() {
         for given in ["", "-foo", "foo-", "fo o", "foo/bar", "f\u{f6}o", ".."] {
             assert_eq!(given.parse::<DistributionName>(), Err(InvalidName(given.to_owned())));
         }

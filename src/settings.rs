@@ -12,7 +12,7 @@ use crate::audit::handler::Handler;
 use crate::image::file::{ImageFile, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::Strategy;
-use crate::lock::{FormatControl, Request};
+use crate::lock::{FormatControl, SelectionRequest};
 use crate::platform::{Architecture, PythonVersion};
 use crate::project::application::Include;
 use crate::registry::{InvalidReference, Reference};
@@ -133,7 +133,7 @@ pub(crate) struct Settings {
     /// How the lock is compared with pyproject.toml.
     pub(crate) lock_check: LockCheck,
     /// What is selected.
-    pub(crate) request: Request,
+    pub(crate) request: SelectionRequest,
     /// How requirements are read.
     pub(crate) requirements: RequirementsSettings,
     /// The target.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use pybundle::hints::Hints;
 use pybundle::index::page::{html, json};
-use pybundle::lock::requirements::{Requirements, Surroundings};
-use pybundle::lock::{Chooser, FormatControl, LocalProject, Lock, LockError, Request};
+use pybundle::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
+use pybundle::lock::{FileChooser, FormatControl, LocalProject, Lock, LockError, SelectionRequest};
 use pybundle::platform::{Architecture, LambdaProfile};
 
 /// Reads a uv.lock and selects from it; returns whether it could be read.
@@ -40,13 +40,13 @@ pub fn requirements(text: &str) -> bool {
         let file = names.iter().position(|known| *known == name).and_then(|position| files.get(position));
         file.map(|file| (*file).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
     };
-    let surroundings = Surroundings {
+    let surroundings = RequirementsEnvironment {
         project: Path::new("/project"),
         read: &read,
         variable: &|name| (name == "TOKEN").then(|| "secret".to_owned()),
         name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
     };
-    select(Requirements::read(Path::new("requirements.txt"), &surroundings).map(Lock::Requirements))
+    select(RequirementsTxt::read(Path::new("requirements.txt"), &surroundings).map(Lock::Requirements))
 }
 
 /// Reads a page in either form of the simple API; returns whether it could be read in one of them.
@@ -72,9 +72,9 @@ fn select(lock: Result<Lock, LockError>) -> bool {
     for (runtime, architecture) in [("python3.9", Architecture::Arm64), ("python3.13", Architecture::X86_64)] {
         let target = LambdaProfile::built_in(runtime).expect("it is built in").target(architecture);
         for all_extras in [false, true] {
-            let request = Request { all_extras, ..Request::default() };
+            let request = SelectionRequest { all_extras, ..SelectionRequest::default() };
             match lock.select(&request, Path::new(""), &target) {
-                Ok(selection) => drop(Chooser::new(&target, &FormatControl::default()).choose(selection)),
+                Ok(selection) => drop(FileChooser::new(&target, &FormatControl::default()).choose(selection)),
                 Err(error) => drop((error.to_string(), error.hints())),
             }
         }

@@ -28,7 +28,7 @@ use tokio::sync::{oneshot, watch};
 use url::Url;
 
 use crate::cache::{CLAIM_PAUSE, Cache, CacheError, Claim};
-use crate::lock::{Location, LockedFile};
+use crate::lock::{FileLocation, LockedFile};
 use crate::redact;
 use crate::report::{Phase, Reporter};
 use download::{Download, Partial};
@@ -113,8 +113,8 @@ impl Fetcher {
         let found: Vec<_> = files.par_iter().map(|locked| find(locked, cache)).collect();
         let mut found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         let remotes = files.iter().enumerate().filter_map(|(position, locked)| match &locked.location {
-            Location::Url { url, index } => Some(Remote { position, locked, url, index: index.as_ref() }),
-            Location::Path(_) => None,
+            FileLocation::Url { url, index } => Some(Remote { position, locked, url, index: index.as_ref() }),
+            FileLocation::Path(_) => None,
         });
         let missing: Vec<Remote<Name>> = remotes.filter(|remote| found[remote.position].is_none()).collect();
         if !missing.is_empty() {
@@ -269,8 +269,8 @@ fn find<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Opt
         return Ok(Some(fetched));
     }
     let path = match &locked.location {
-        Location::Path(path) => path.clone(),
-        Location::Url { url, .. } => match url.scheme() {
+        FileLocation::Path(path) => path.clone(),
+        FileLocation::Url { url, .. } => match url.scheme() {
             "https" | "http" => return Ok(None),
             scheme => match url.to_file_path() {
                 Ok(path) if scheme == "file" => path,
@@ -291,8 +291,8 @@ fn in_cache<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result
 /// Names the file that a fault is about; those of the cache speak for themselves.
 fn failure<Name: Fetchable>(locked: &LockedFile<Name>, attempts: u32, fault: Fault) -> FetchError {
     let from = match &locked.location {
-        Location::Url { url, .. } => redact::url(url),
-        Location::Path(path) => path.display().to_string(),
+        FileLocation::Url { url, .. } => redact::url(url),
+        FileLocation::Path(path) => path.display().to_string(),
     };
     match fault {
         Fault::Cache(error) => FetchError::Cache(error),

@@ -8,7 +8,7 @@ use super::cutoff::Cutoff;
 use super::page::File;
 use super::requires_python;
 use crate::digest::{Algorithm, Digest, Hasher};
-use crate::lock::Wanted;
+use crate::lock::AcceptedFiles;
 use crate::platform::PythonVersion;
 
 /// The algorithms in the order in which one of several digests is chosen: first the one by which files are kept.
@@ -77,7 +77,7 @@ impl Refused {
 /// A file of this machine cannot be read.
 pub(super) fn accept(
     file: &File,
-    wanted: &Wanted,
+    wanted: &AcceptedFiles,
     python: PythonVersion,
     cutoff: Option<Cutoff>,
 ) -> Result<Result<Accepted, Refused>, IndexError> {
@@ -85,9 +85,9 @@ pub(super) fn accept(
         return Ok(Err(reason));
     }
     let wanted = match wanted {
-        Wanted::Any => None,
-        Wanted::Digests(digests) => Some(digests),
-        Wanted::Named(names) => match names.get(&file.name) {
+        AcceptedFiles::Any => None,
+        AcceptedFiles::Digests(digests) => Some(digests),
+        AcceptedFiles::Named(names) => match names.get(&file.name) {
             Some(digests) => Some(digests).filter(|digests| !digests.is_empty()),
             None => return Ok(Err(Refused::Unnamed(file.name.clone()))),
         },

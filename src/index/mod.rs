@@ -27,7 +27,7 @@ use url::Url;
 use crate::cache::Cache;
 use crate::digest::{Digest, Hasher};
 use crate::fetch::{self, Answer, Fault, FetchOptions, Question};
-use crate::lock::{IndexQuery, Location, LockedWheel, Pinned, Selection, Source};
+use crate::lock::{DistributionSource, FileLocation, IndexQuery, LockedWheel, PinnedDistribution, Selection};
 use crate::platform::TargetPlatform;
 use crate::redact;
 use crate::report::Reporter;
@@ -68,7 +68,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Puts the files that are accepted, and that the target's Python may install, in the place of each
-    /// [`Source::Index`] of a selection. The version gets the local part of the files, if they have one.
+    /// [`DistributionSource::Index`] of a selection. The version gets the local part of the files, if they have one.
     ///
     /// Blocks: it is for a thread of the program's own, neither an asynchronous one nor one of rayon's. What was yanked is
     /// used, for it is pinned; the reporter is told so.
@@ -77,11 +77,11 @@ impl<'a> Finder<'a> {
     /// An index cannot be asked, or has no such file. Of several distributions of which the first is so, the first one of
     /// the selection is reported, and else the first of those that have no file.
     pub fn complete(&self, selection: &mut Selection, target: &TargetPlatform) -> Result<(), IndexError> {
-        let queries: Vec<(&Pinned, &IndexQuery)> = selection
+        let queries: Vec<(&PinnedDistribution, &IndexQuery)> = selection
             .distributions
             .iter()
             .filter_map(|pinned| match &pinned.source {
-                Source::Index(query) => Some((pinned, query)),
+                DistributionSource::Index(query) => Some((pinned, query)),
                 _ => None,
             })
             .collect();
@@ -99,13 +99,13 @@ impl<'a> Finder<'a> {
             self.warn_of_yanked(pinned, &offer);
             offers.push(offer);
         }
-        let is_sought = |pinned: &&mut Pinned| matches!(pinned.source, Source::Index(_));
+        let is_sought = |pinned: &&mut PinnedDistribution| matches!(pinned.source, DistributionSource::Index(_));
         for (pinned, offer) in selection.distributions.iter_mut().filter(is_sought).zip(offers) {
             // The same version may be written in several ways: the lock's is kept.
             if pinned.version.as_ref() != Some(&offer.version) {
                 pinned.version = Some(offer.version);
             }
-            pinned.source = Source::Files(offer.files);
+            pinned.source = DistributionSource::Files(offer.files);
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ impl<'a> Finder<'a> {
     /// # Errors
     /// An index cannot be asked, or serves something else than it states.
     pub fn metadata(&self, wheels: &[LockedWheel]) -> Result<Vec<Option<Vec<u8>>>, IndexError> {
-        let is_remote = |wheel: &LockedWheel| matches!(wheel.location, Location::Url { index: Some(_), .. });
+        let is_remote = |wheel: &LockedWheel| matches!(wheel.location, FileLocation::Url { index: Some(_), .. });
         if self.fetch.offline || !wheels.iter().any(is_remote) {
             return Ok(vec![None; wheels.len()]);
         }
@@ -130,7 +130,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Asks for the pages of some distributions side by side; returns what was found of each, in their order.
-    fn search(&self, queries: &[(&Pinned, &IndexQuery)]) -> Result<Vec<Found>, IndexError> {
+    fn search(&self, queries: &[(&PinnedDistribution, &IndexQuery)]) -> Result<Vec<Found>, IndexError> {
         let pages = Pages::new(self.fetch, self.cache, &self.memory);
         let searches = queries.iter().map(|(pinned, query)| {
             let search = Search { options: &self.options, pages: &pages, name: &pinned.name, query };
@@ -142,7 +142,7 @@ impl<'a> Finder<'a> {
     }
 
     async fn metadata_of(&self, wheel: &LockedWheel, pages: &Pages<'_>) -> Result<Option<Vec<u8>>, IndexError> {
-        let Location::Url { url, index: Some(index) } = &wheel.location else { return Ok(None) };
+        let FileLocation::Url { url, index: Some(index) } = &wheel.location else { return Ok(None) };
         let index = search::bare(index);
         let address = search::page_of(&index, &wheel.filename.name);
         let find = |page: &page::Page| {
@@ -167,7 +167,7 @@ impl<'a> Finder<'a> {
         Ok(Some(body))
     }
 
-    fn warn_of_yanked(&self, pinned: &Pinned, offer: &Offer) {
+    fn warn_of_yanked(&self, pinned: &PinnedDistribution, offer: &Offer) {
         let Some((place, reason)) = &offer.yanked else { return };
         let package = format!("{} {}", pinned.name, offer.version);
         let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(package.clone());

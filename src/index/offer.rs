@@ -17,7 +17,7 @@ use super::options::Strategy;
 use super::page::{File, Page};
 use super::pages::Coverage;
 use super::search::{Found, Listing};
-use crate::lock::{Files, IndexQuery, Location, LockedFile, LockedSdist, Wanted};
+use crate::lock::{AcceptedFiles, DistributionFiles, FileLocation, IndexQuery, LockedFile, LockedSdist};
 use crate::name::DistributionName;
 use crate::platform::{CompatibilityTags, TargetPlatform};
 use crate::sdist::filename::{SdistFilename, SdistFormat};
@@ -73,7 +73,7 @@ pub(super) struct Request<'a> {
 pub(super) struct Offer {
     /// The version, with its local part.
     pub version: Version,
-    pub files: Files,
+    pub files: DistributionFiles,
     /// What has been yanked of what fits the target, and why, if a reason is given.
     pub yanked: Option<(String, Option<String>)>,
 }
@@ -82,17 +82,17 @@ pub(super) struct Offer {
 pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery) -> Coverage {
     // Less than all would let it depend on the age of the page which file is chosen.
     let all = |is_there: bool| if is_there { Coverage::All } else { Coverage::Nothing };
-    match &query.wanted {
-        Wanted::Named(wanted) => {
+    match &query.accepted {
+        AcceptedFiles::Named(wanted) => {
             let names: BTreeSet<&str> = page.files.iter().map(|file| file.name.as_str()).collect();
             all(wanted.keys().all(|name| names.contains(name.as_str())))
         }
-        Wanted::Digests(wanted) => {
+        AcceptedFiles::Digests(wanted) => {
             let digests: BTreeSet<_> = page.files.iter().flat_map(|file| &file.digests).collect();
             all(wanted.iter().all(|digest| digests.contains(digest)))
         }
         // There may be more files of it, or a local version.
-        Wanted::Any => {
+        AcceptedFiles::Any => {
             let mut versions = page.files.iter().filter_map(|file| Form::of(file, name));
             let is_there = versions.any(|(_, version)| is_meant(&version, &query.version));
             if is_there { Coverage::Something } else { Coverage::Nothing }
@@ -103,10 +103,10 @@ pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery)
 /// Returns the text of a query that names its files or their digests; none for one that takes any.
 pub(super) fn named(name: &DistributionName, query: &IndexQuery) -> Option<String> {
     let version = &query.version;
-    match &query.wanted {
-        Wanted::Any => None,
-        Wanted::Digests(digests) => Some(format!("{name} {version}\n{digests:?}")),
-        Wanted::Named(named) => Some(format!("{name} {version}\n{named:?}")),
+    match &query.accepted {
+        AcceptedFiles::Any => None,
+        AcceptedFiles::Digests(digests) => Some(format!("{name} {version}\n{digests:?}")),
+        AcceptedFiles::Named(named) => Some(format!("{name} {version}\n{named:?}")),
     }
 }
 
@@ -188,7 +188,7 @@ impl Request<'_> {
             }
             // Lists of links do not say when a file was uploaded, and are passed by.
             let cutoff = self.cutoff.filter(|_| listing.index.is_some());
-            match accept(file, &self.query.wanted, self.target.python, cutoff)? {
+            match accept(file, &self.query.accepted, self.target.python, cutoff)? {
                 Ok(accepted) => candidates.push((version, Candidate { form, file, listing, accepted })),
                 Err(reason) => refused.push(reason),
             }
@@ -213,7 +213,7 @@ impl Request<'_> {
             let reason = candidate.file.yanked.as_ref()?;
             Some((candidate.listing.place.clone(), Some(one_line(reason)).filter(|reason| !reason.is_empty())))
         });
-        let mut files = Files { unusable: self.unusable(&candidates), ..Files::default() };
+        let mut files = DistributionFiles { unusable: self.unusable(&candidates), ..DistributionFiles::default() };
         let mut sdists = Vec::new();
         for Candidate { form, file, listing, accepted } in candidates {
             let location = locate(file, listing);
@@ -300,10 +300,10 @@ fn one_line(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn locate(file: &File, listing: &Listing) -> Location {
+fn locate(file: &File, listing: &Listing) -> FileLocation {
     let path = if file.url.scheme() == "file" { file.url.to_file_path().ok() } else { None };
     match path {
-        Some(path) => Location::Path(path),
-        None => Location::Url { url: file.url.clone(), index: listing.index.clone() },
+        Some(path) => FileLocation::Path(path),
+        None => FileLocation::Url { url: file.url.clone(), index: listing.index.clone() },
     }
 }

@@ -14,7 +14,7 @@ use super::page::Page;
 use super::pages::{Address, Coverage, Kind, Lookup, Pages};
 use super::{IndexError, offer};
 use crate::fetch::Fault;
-use crate::lock::{AskedIndexes, IndexQuery};
+use crate::lock::{IndexQuery, QueriedIndexes};
 use crate::name::DistributionName;
 use crate::redact;
 
@@ -63,9 +63,9 @@ impl Search<'_, '_> {
     pub async fn run(&self) -> Result<Found, IndexError> {
         let mut found = Found::default();
         let indexes = match &self.query.indexes {
-            AskedIndexes::All => self.options.implicit(),
-            AskedIndexes::Default => self.options.implicit().pop().into_iter().collect(),
-            AskedIndexes::Only(url) => {
+            QueriedIndexes::All => self.options.implicit(),
+            QueriedIndexes::Default => self.options.implicit().pop().into_iter().collect(),
+            QueriedIndexes::Only(url) => {
                 let index = self.options.named_by(url);
                 if self.options.no_index {
                     return Err(IndexError::NoIndex { name: self.name.to_string(), index: title(&index) });

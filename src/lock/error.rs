@@ -1,4 +1,4 @@
-//! What can be wrong with a lock file, and with what is asked of it.
+//! Errors of locks, and of selections from them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,38 +7,38 @@ use super::requirements::RequirementsError;
 use crate::name::DistributionName;
 use crate::platform::PythonVersion;
 
-/// A lock file that cannot be read, or that does not hold what is asked of it.
+/// A lock that is invalid, or from which a request cannot be satisfied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
-    /// The text is no lock file.
+    /// The text does not have the syntax or the types of its format.
     #[error("{}{}: {}{reason}", .path.display(), line_suffix(*.line), package_prefix(.package.as_deref()))]
     Syntax {
         /// The lock.
         path: PathBuf,
         /// The line, from 1, if it is known.
         line: Option<usize>,
-        /// The distribution in whose table the mistake is, if it is in one.
+        /// The distribution whose table has the mistake, if it is in one.
         package: Option<String>,
         /// What is wrong.
         reason: String,
     },
-    /// The format's version is not known.
-    #[error("{}: the lock has version {version} of its format; pybundle reads version 1", .path.display())]
+    /// A uv.lock or pylock.toml has an unsupported version of its format.
+    #[error("{}: unsupported lock version {version} (only version 1 is supported)", .path.display())]
     UnsupportedVersion {
         /// The lock.
         path: PathBuf,
         /// The format's version.
         version: u32,
     },
-    /// The version of a poetry.lock is not known.
-    #[error("{}: {}; pybundle reads versions 1 and 2", .path.display(), lock_version(.version.as_deref()))]
+    /// A poetry.lock has an unsupported version of its format.
+    #[error("{}: {} (only versions 1 and 2 are supported)", .path.display(), lock_version(.version.as_deref()))]
     UnsupportedLockVersion {
         /// The lock.
         path: PathBuf,
-        /// The format's version, if the lock states one.
+        /// The format's version, if the lock has one.
         version: Option<String>,
     },
-    /// The pyproject.toml that a lock belongs to is not what its specification asks for.
+    /// The pyproject.toml of a poetry.lock is invalid.
     #[error("{}: {reason}", .path.display())]
     InvalidProject {
         /// The pyproject.toml.
@@ -46,36 +46,39 @@ pub enum LockError {
         /// What is wrong.
         reason: String,
     },
-    /// A part of the lock contradicts another part.
-    #[error("{}: `{package}` {fault}", .path.display())]
+    /// Parts of the lock contradict each other.
+    #[error("{}: `{package}` {inconsistency}", .path.display())]
     Inconsistent {
         /// The lock.
         path: PathBuf,
         /// The distribution with its version.
         package: String,
         /// The contradiction.
-        fault: Inconsistency,
+        inconsistency: Inconsistency,
     },
-    /// The target's Python is outside of the lock's `requires-python`.
-    #[error("{}: the lock is for Python {requires_python}, the target {target} has Python {python}", .path.display())]
-    PythonOutOfRange {
+    /// The target's Python is outside the lock's `requires-python`.
+    #[error(
+        "{}: the lock requires Python {requires_python}, but the target {target} has Python {python}",
+        .path.display()
+    )]
+    IncompatiblePython {
         /// The lock.
         path: PathBuf,
         /// The target.
         target: String,
         /// The target's version of Python.
         python: PythonVersion,
-        /// What the lock requires.
+        /// The lock's `requires-python`.
         requires_python: String,
-        /// The built-in profiles that it allows.
+        /// The built-in profiles whose Python the lock allows.
         runtimes: Vec<&'static str>,
     },
-    /// The target's Python is outside of a distribution's `requires-python`.
+    /// The target's Python is outside a distribution's `requires-python`.
     #[error(
-        "{}: {package} is for Python {requires_python}, the target {target} has Python {python}",
+        "{}: {package} requires Python {requires_python}, but the target {target} has Python {python}",
         .path.display()
     )]
-    PythonNotSupported {
+    IncompatibleDistribution {
         /// The lock.
         path: PathBuf,
         /// The distribution with its version.
@@ -84,11 +87,14 @@ pub enum LockError {
         target: String,
         /// The target's version of Python.
         python: PythonVersion,
-        /// What the distribution requires.
+        /// The distribution's `requires-python`.
         requires_python: String,
     },
-    /// The target is none of the environments that the lock was resolved for.
-    #[error("{}: the lock is for {}, which the target {target} is not", .path.display(), quoted_list(.environments))]
+    /// The target matches none of the environments that the lock is limited to.
+    #[error(
+        "{}: the lock supports only {}; the target {target} does not match",
+        .path.display(), quoted_list(.environments)
+    )]
     UnsupportedTarget {
         /// The lock.
         path: PathBuf,
@@ -97,111 +103,114 @@ pub enum LockError {
         /// The markers of the environments.
         environments: Vec<String>,
     },
-    /// There is no such workspace member.
+    /// The requested package is not a workspace member.
     #[error("{}: the workspace has no member `{name}`", .path.display())]
     UnknownMember {
         /// The lock.
         path: PathBuf,
-        /// What was asked for.
+        /// The requested member.
         name: DistributionName,
         /// The members.
         members: Vec<String>,
     },
-    /// The folder is no member of the lock's workspace.
-    #[error("{}: the lock has no project in the folder `{}`", .path.display(), .folder.display())]
+    /// The directory is not that of a workspace member.
+    #[error("{}: the lock contains no project in the directory `{}`", .path.display(), .directory.display())]
     UnknownProject {
         /// The lock.
         path: PathBuf,
-        /// The folder, relative to the lock's.
-        folder: PathBuf,
+        /// The directory, relative to the lock's.
+        directory: PathBuf,
         /// The members.
         members: Vec<String>,
     },
-    /// No root has the extra.
+    /// None of the selected projects has the requested extra.
     #[error("{}: {} no extra `{extra}`", .path.display(), subject(.path, .projects))]
     UnknownExtra {
         /// The lock.
         path: PathBuf,
-        /// The roots.
+        /// The projects; empty if the format has none.
         projects: Vec<String>,
-        /// What was asked for.
+        /// The requested extra.
         extra: String,
-        /// The extras there are.
+        /// The extras of the projects.
         known: Vec<String>,
     },
-    /// No root has the group.
+    /// None of the selected projects has the requested dependency group.
     #[error("{}: {} no dependency group `{group}`", .path.display(), subject(.path, .projects))]
     UnknownGroup {
         /// The lock.
         path: PathBuf,
-        /// The roots.
+        /// The projects; empty if the format has none.
         projects: Vec<String>,
-        /// What was asked for.
+        /// The requested group.
         group: String,
-        /// The groups there are.
+        /// The groups of the projects.
         known: Vec<String>,
     },
-    /// Things that exclude each other were asked for together, directly or by a dependency.
+    /// Extras, groups or projects that are declared as conflicting are requested together, directly or by a dependency.
     #[error("{}: {} are declared as conflicting", .path.display(), list(.items))]
-    Conflict {
+    DeclaredConflict {
         /// The lock.
         path: PathBuf,
         /// The extras, groups and projects.
         items: Vec<String>,
     },
-    /// The markers of conflicting extras contradict themselves.
+    /// No set of active extras is the one that its own markers activate.
     #[error("{}: the markers of conflicting extras contradict each other for this selection", .path.display())]
-    UnsettledConflicts {
+    UnresolvedConflicts {
         /// The lock.
         path: PathBuf,
     },
-    /// The versions that the requirements choose change with each choice.
-    #[error("{}: no choice of versions satisfies what the chosen versions require of each other", .path.display())]
-    UnsettledVersions {
+    /// The locked versions do not satisfy each other's requirements.
+    #[error("{}: no set of locked versions satisfies all requirements", .path.display())]
+    UnresolvedVersions {
         /// The lock.
         path: PathBuf,
     },
     /// Two versions of one distribution apply to one target.
     #[error(
-        "{}: both {first} (for {}) and {second} (for {}) are selected",
+        "{}: two versions are selected: {first} (for {}) and {second} (for {})",
         .path.display(), list(.first_for), list(.second_for)
     )]
-    TwoVersions {
+    ConflictingVersions {
         /// The lock.
         path: PathBuf,
         /// The first, with its version.
         first: String,
-        /// Who asks for the first.
+        /// What requires the first, or where it applies.
         first_for: Vec<String>,
         /// The second, with its version.
         second: String,
-        /// Who asks for the second.
+        /// What requires the second, or where it applies.
         second_for: Vec<String>,
     },
-    /// A requirement of the manifest matches no distribution of the lock, or more than one.
-    #[error("{}: the manifest's requirement `{name}` matches {matches} locked distributions, not one", .path.display())]
+    /// A requirement of a uv.lock's manifest does not match exactly one of its distributions.
+    #[error(
+        "{}: the manifest's requirement `{name}` matches {matches} packages of the lock, but must match one",
+        .path.display()
+    )]
     UnmatchedRequirement {
         /// The lock.
         path: PathBuf,
         /// The requirement's name.
         name: DistributionName,
-        /// How many match.
+        /// The number of matches.
         matches: usize,
     },
-    /// There is no file that can be used for the target.
+    /// None of a distribution's files can be installed on the target.
     #[error("{package} has no wheel for {target}; {available}")]
-    NoFile {
+    NoCompatibleFile {
         /// The distribution with its version.
         package: String,
-        /// The target.
+        /// The target, as compatibility tags.
         target: String,
-        /// What there is instead.
+        /// What is available instead.
         available: String,
         /// What would help.
         hints: Vec<String>,
     },
-    /// A distribution comes from a repository that is none of git.
-    #[error("{}: {package} comes from a {vcs} repository; only git is supported", .path.display())]
+    /// A distribution comes from a repository of another version control system than Git.
+    #[error("{}: {package} comes from a {vcs} repository; only Git is supported", .path.display())]
     UnsupportedVcs {
         /// The lock.
         path: PathBuf,
@@ -210,14 +219,14 @@ pub enum LockError {
         /// The version control system.
         vcs: String,
     },
-    /// A repository or a folder would have to be built, and may not be.
-    #[error("{package} would have to be built, and may not be")]
-    NoBuild {
+    /// A repository or a directory must be built into a wheel, but builds are disabled for it.
+    #[error("cannot build {package}: builds are disabled for it")]
+    BuildNotAllowed {
         /// The distribution, with its version if it has one.
         package: String,
     },
-    /// A URL of the lock is none, or none that a wheel can be fetched from.
-    #[error("{}: {package} is at `{url}`, which is no URL that can be fetched: {reason}", .path.display())]
+    /// A URL of the lock is invalid, or has an unsupported scheme.
+    #[error("{}: {package} has the invalid URL `{url}`: {reason}", .path.display())]
     InvalidUrl {
         /// The lock.
         path: PathBuf,
@@ -225,20 +234,20 @@ pub enum LockError {
         package: String,
         /// The text, without credentials.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
-    /// The lock does not match a project's declaration.
+    /// A project's pyproject.toml has changed since the lock was written.
     #[error("{}: the lock does not match {project}: {}", .path.display(), .differences.join("; "))]
     Outdated {
         /// The lock.
         path: PathBuf,
         /// The project, or the workspace.
         project: String,
-        /// What differs.
+        /// What has changed.
         differences: Vec<String>,
     },
-    /// Files of requirements cannot be read, or do not pin what they require.
+    /// A requirements file cannot be read, or does not pin what it requires.
     #[error(transparent)]
     Requirements(Box<RequirementsError>),
 }
@@ -253,46 +262,46 @@ impl From<RequirementsError> for LockError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Inconsistency {
     /// Two tables have the same name, version and source.
-    #[error("is there twice")]
-    Duplicate,
-    /// A distribution does not say which groups need it.
-    #[error("has no `groups`, which version 2.1 of the format calls for")]
-    NoGroups,
+    #[error("is listed twice")]
+    DuplicatePackage,
+    /// A distribution of a poetry.lock has no list of groups.
+    #[error("has no `groups`, which lock version 2.1 requires")]
+    MissingGroups,
     /// A distribution of an index has no version.
     #[error("comes from an index, but has no version")]
-    NoVersion,
-    /// An edge is there twice.
+    MissingVersion,
+    /// A dependency is listed twice.
     #[error("depends on `{0}` twice with the same marker")]
     DuplicateDependency(String),
-    /// An edge leads nowhere.
-    #[error("depends on `{0}`, which the lock does not have")]
+    /// A dependency matches no distribution.
+    #[error("depends on `{0}`, which is not in the lock")]
     UnknownDependency(String),
-    /// An edge leads to several distributions.
-    #[error("depends on `{dependency}`, which matches {matches} distributions of the lock")]
+    /// A dependency matches several distributions.
+    #[error("depends on `{dependency}`, which matches {matches} packages of the lock")]
     AmbiguousDependency {
-        /// What the edge says.
+        /// The dependency.
         dependency: String,
-        /// How many match.
+        /// The number of matches.
         matches: usize,
     },
     /// A wheel has the name of another distribution.
-    #[error("has the wheel `{0}`, which is another distribution's")]
-    WheelOfAnother(String),
+    #[error("has the wheel `{0}`, whose name does not match")]
+    WheelNameMismatch(String),
     /// A wheel has another version.
-    #[error("has the wheel `{0}`, which is another version's")]
-    WheelOfAnotherVersion(String),
-    /// A wheel of a source that must have a digest has none.
+    #[error("has the wheel `{0}`, whose version does not match")]
+    WheelVersionMismatch(String),
+    /// A wheel at a URL or path has no digest.
     #[error("has the wheel `{0}` without a hash")]
-    NoDigest(String),
-    /// A folder has a wheel.
-    #[error("is a folder, but has the wheel `{0}`")]
-    WheelOfFolder(String),
-    /// A repository's URL names no commit.
-    #[error("comes from a repository, but names no commit")]
-    NoCommit,
-    /// A wheel's place does not go with the source.
-    #[error("has the wheel `{0}` without the {1} that its source calls for")]
-    NoPlace(String, &'static str),
+    MissingHash(String),
+    /// A directory has a wheel.
+    #[error("is a directory, but has the wheel `{0}`")]
+    UnexpectedWheel(String),
+    /// A repository has no full commit hash.
+    #[error("comes from a Git repository, but has no full commit hash")]
+    MissingCommit,
+    /// A wheel has no URL, or no path, although its source requires one.
+    #[error("has the wheel `{0}` without the {1} that its source requires")]
+    MissingLocation(String, &'static str),
 }
 
 /// Joins items as a sentence does: `a`, `a and b`, `a, b and c`.
@@ -308,21 +317,21 @@ pub(super) fn quoted_list(items: &[String]) -> String {
     list(&items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>())
 }
 
-pub(super) fn is_of_requirements(path: &Path) -> bool {
+pub(super) fn is_requirements_file(path: &Path) -> bool {
     LockFormat::of(path) == Some(LockFormat::Requirements)
 }
 
 fn lock_version(version: Option<&str>) -> String {
     match version {
-        Some(version) => format!("the lock has version {} of its format", version.escape_debug()),
-        None => "the lock does not state the version of its format".to_owned(),
+        Some(version) => format!("unsupported lock version {}", version.escape_debug()),
+        None => "the lock has no lock version".to_owned(),
     }
 }
 
 fn subject(path: &Path, projects: &[String]) -> String {
     let verb = if projects.len() == 1 { "has" } else { "have" };
     match projects {
-        [] if is_of_requirements(path) => "a file of requirements has".to_owned(),
+        [] if is_requirements_file(path) => "a requirements file has".to_owned(),
         [] => "the lock has".to_owned(),
         _ => format!("{} {verb}", quoted_list(projects)),
     }

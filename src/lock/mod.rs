@@ -1,8 +1,8 @@
-//! Lock files, and what is selected from them for a target.
+//! Lock files, and the selection of distributions for a target.
 //!
-//! A lock pins distributions ([`Lock::select`] gives a [`Selection`] of [`Pinned`] ones); which file of each is used
-//! follows from the target's compatibility tags, and is the same for every format ([`Chooser`]). In between stand the
-//! files themselves: some formats list them, others leave them to an index.
+//! [`Lock::select`] returns the [`Selection`] of the [`PinnedDistribution`]s of a lock. Then [`FileChooser`] chooses a file of each
+//! by the target's compatibility tags, for all formats alike. Some formats do not list files; these are looked up on an index in
+//! between.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,26 @@ use std::path::{Path, PathBuf};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::TargetPlatform;
 
-mod choose;
-pub mod error;
+mod error;
+mod file_chooser;
 mod hints;
 mod path;
-pub mod poetry;
-pub mod pylock;
-mod python;
+mod poetry;
+mod pylock;
 pub mod requirements;
+mod requires_python;
 mod selection;
-mod syntax;
-pub mod uv;
+mod toml_syntax;
+mod uv;
 
-pub use choose::{Chooser, FormatControl, Packages};
-pub use error::LockError;
+pub use error::{Inconsistency, LockError};
+pub use file_chooser::{DistributionSet, FileChooser, FormatControl};
 pub use selection::{
-    AskedIndexes, Dependent, Files, IndexQuery, Location, LockedFile, LockedSdist, LockedWheel, Pinned, Repository,
-    Selected, SelectedSource, Selection, Source, Wanted,
+    AcceptedFiles, Dependent, DistributionFiles, DistributionSource, FileLocation, GitSource, IndexQuery, LockedFile,
+    LockedSdist, LockedWheel, PinnedDistribution, QueriedIndexes, SelectedDistribution, SelectedSource, Selection,
 };
 
-/// A lock file.
+/// A parsed lock file.
 #[derive(Debug)]
 pub enum Lock {
     /// uv.lock.
@@ -39,27 +39,27 @@ pub enum Lock {
     /// poetry.lock.
     Poetry(poetry::PoetryLock),
     /// requirements.txt.
-    Requirements(requirements::Requirements),
+    Requirements(requirements::RequirementsTxt),
 }
 
-/// The forms of lock files.
+/// The format of a lock file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockFormat {
-    /// uv.lock, and the locks of scripts, which end in `.py.lock`.
+    /// uv.lock, or the lock of a script, which ends in `.py.lock`.
     Uv,
     /// pylock.toml, or `pylock.NAME.toml`.
     Pylock,
     /// poetry.lock.
     Poetry,
-    /// requirements.txt, or any other file that ends in `.txt` or `.in`; or `requirements*.lock`, as Rye names them.
+    /// requirements.txt, any other `.txt` or `.in` file, or `requirements*.lock`, which Rye writes.
     Requirements,
 }
 
 impl LockFormat {
-    /// The names by which a lock is looked for in a project's folder, the first that is there first.
+    /// The names of locks in a project's directory. The first that exists is used.
     pub const NAMES: [&str; 4] = ["uv.lock", "pylock.toml", "poetry.lock", "requirements.txt"];
 
-    /// Returns the form that a file's name tells.
+    /// Returns the format that a file name implies.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let is_named_pylock = name.strip_prefix("pylock.").and_then(|rest| rest.strip_suffix(".toml"));
@@ -76,67 +76,70 @@ impl LockFormat {
 }
 
 impl Lock {
-    /// Parses the text of a pylock.toml. `path` is where it lies: its folder is what its paths are relative to.
+    /// Parses a pylock.toml. Its paths are relative to the directory of `path`.
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the text is no pylock.toml of version 1, or contradicts itself.
+    /// Returns [`LockError`] if it is invalid, inconsistent, or of an unsupported version.
     pub fn parse_pylock(text: &str, path: &Path) -> Result<Self, LockError> {
         pylock::Pylock::parse(text, path).map(Self::Pylock)
     }
 
-    /// Parses the text of a poetry.lock. `path` is where it lies: its folder is what its paths are relative to. `project`
-    /// is the project's pyproject.toml, which says what older locks do not.
+    /// Parses a poetry.lock. Its paths are relative to the directory of `path`. `project` is the lock's project, whose
+    /// pyproject.toml has the requirements that older locks do not contain.
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the text is no poetry.lock that is known, or contradicts itself.
+    /// Returns [`LockError`] if the lock is invalid, inconsistent, or of an unsupported version, or if the project is invalid.
     pub fn parse_poetry(text: &str, path: &Path, project: &LocalProject) -> Result<Self, LockError> {
         poetry::PoetryLock::parse(text, path, project).map(Self::Poetry)
     }
 
-    /// Parses the text of a uv.lock. `path` is where it lies: its folder is what its paths are relative to.
+    /// Parses a uv.lock. Its paths are relative to the directory of `path`.
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the text is no uv.lock of version 1, or contradicts itself.
+    /// Returns [`LockError`] if it is invalid, inconsistent, or of an unsupported version.
     pub fn parse_uv(text: &str, path: &Path) -> Result<Self, LockError> {
         uv::UvLock::parse(text, path).map(Self::Uv)
     }
 
-    /// Compares the lock with the projects of its workspace: all of them, with the root's pyproject.toml even if it
-    /// declares no project.
+    /// Compares the lock with all projects of its workspace, including the root's pyproject.toml even if that declares no project.
     ///
     /// # Errors
     ///
-    /// [`LockError::Outdated`], if the lock is not the lock of these projects any more.
+    /// Returns [`LockError::Outdated`] if the projects have changed since the lock was written.
     pub fn check_locked(&self, workspace: &[LocalProject]) -> Result<Freshness, LockError> {
         match self {
             Self::Uv(lock) => lock.check_locked(workspace),
             Self::Poetry(lock) => lock.check_locked(workspace),
-            // They do not say what they were made from.
+            // These formats do not record their input.
             Self::Pylock(_) | Self::Requirements(_) => Ok(Freshness::Current),
         }
     }
 
-    /// Returns the extras and groups that may be asked for beside what a request asks for. `project` is as for
-    /// [`Lock::select`].
-    pub fn choices(&self, request: &Request, project: &Path) -> Choices {
+    /// Returns the extras and groups of the requested projects. `project` is as for [`Lock::select`].
+    pub fn extras_and_groups(&self, request: &SelectionRequest, project: &Path) -> ExtrasAndGroups {
         match self {
-            Self::Uv(lock) => lock.choices(request, project),
-            Self::Pylock(lock) => lock.choices(),
-            Self::Poetry(lock) => lock.choices(),
-            Self::Requirements(_) => Choices::default(),
+            Self::Uv(lock) => lock.extras_and_groups(request, project),
+            Self::Pylock(lock) => lock.extras_and_groups(),
+            Self::Poetry(lock) => lock.extras_and_groups(),
+            Self::Requirements(_) => ExtrasAndGroups::default(),
         }
     }
 
-    /// Selects what is asked for, for a target. `project` is the project's folder relative to the lock's; it is empty
-    /// for the lock's own folder.
+    /// Selects the requested distributions for a target. `project` is the project's directory relative to the lock's, and empty
+    /// for the lock's own directory.
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
-    pub fn select(&self, request: &Request, project: &Path, target: &TargetPlatform) -> Result<Selection, LockError> {
+    /// Returns [`LockError`] if the lock does not support the target, or does not contain what is requested.
+    pub fn select(
+        &self,
+        request: &SelectionRequest,
+        project: &Path,
+        target: &TargetPlatform,
+    ) -> Result<Selection, LockError> {
         match self {
             Self::Uv(lock) => lock.select(request, project, target),
             Self::Pylock(lock) => lock.select(request, target),
@@ -146,54 +149,61 @@ impl Lock {
     }
 }
 
-/// A project of the workspace that a lock belongs to.
+/// A project of a lock's workspace.
 #[derive(Debug, Clone)]
 pub struct LocalProject {
-    /// Its folder, relative to the lock's; empty for the lock's own.
+    /// The directory, relative to the lock's; empty for the lock's own.
     pub path: PathBuf,
-    /// Its parsed pyproject.toml.
+    /// The parsed pyproject.toml.
     pub table: toml::Table,
 }
 
-/// Whether a lock is the lock of its projects as they are now.
+/// Whether a lock is up to date with its projects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Freshness {
-    /// It is.
+    /// The lock is up to date.
     Current,
-    /// Nothing speaks against it, but the files alone do not tell, for these reasons. `uv lock --check` does.
-    Undecided(Vec<String>),
+    /// No differences were found, but the files alone do not suffice, for these reasons. `uv lock --check` decides.
+    Unknown(Vec<String>),
 }
 
-/// What a project offers beside its dependencies.
+/// Extras and dependency groups of projects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Choices {
+pub struct ExtrasAndGroups {
     /// The extras.
     pub extras: BTreeSet<ExtraName>,
     /// The groups.
     pub groups: BTreeSet<GroupName>,
 }
 
-/// What to select: the root, its extras and groups, and what to leave out. The flags of `uv export`, by the same names.
+/// What to select from a lock. The fields correspond to the flags of `uv export`.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// The workspace member to bundle; else the project whose folder was named.
+pub struct SelectionRequest {
+    /// The workspace member to bundle, instead of the project in the given directory.
     pub package: Option<DistributionName>,
     /// The extras.
     pub extras: BTreeSet<ExtraName>,
-    /// Every extra of the root.
+    /// Whether to include every extra of the root.
     pub all_extras: bool,
-    /// Groups beside the project's dependencies.
+    /// Groups in addition to the project's dependencies.
     pub groups: BTreeSet<GroupName>,
-    /// Groups in place of the project and its dependencies.
+    /// Groups instead of the project and its dependencies.
     pub only_groups: BTreeSet<GroupName>,
-    /// Leaves out the groups that a pylock.toml names as its default. Other locks have none that are bundled unasked.
+    /// Whether to exclude the default groups of a pylock.toml. With other formats, no groups are selected by default.
     pub no_default_groups: bool,
-    /// Leaves the root project itself out, but not its dependencies.
+    /// Whether to exclude the root project itself, but not its dependencies.
     pub no_install_project: bool,
-    /// Leaves every workspace member out, but not their dependencies.
+    /// Whether to exclude every workspace member, but not their dependencies.
     pub no_install_workspace: bool,
-    /// Distributions to leave out, but not their dependencies.
+    /// Distributions to exclude, but not their dependencies.
     pub no_install_packages: BTreeSet<DistributionName>,
+}
+
+impl SelectionRequest {
+    /// Returns whether an extra of the root is requested.
+    pub(crate) fn selects(&self, extra: &ExtraName) -> bool {
+        self.all_extras || self.extras.contains(extra)
+    }
 }
 
 #[cfg(test)]
@@ -201,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_the_form() {
+    fn file_names_imply_formats() {
         for (name, expected) in [
             ("uv.lock", Some(LockFormat::Uv)),
             ("script.py.lock", Some(LockFormat::Uv)),

@@ -1,11 +1,11 @@
-//! Paths and URLs as locks write them.
+//! Paths and URLs in locks.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Joins a path of the lock to a folder, and takes `.` and `..` out as far as they can be.
-pub fn join(folder: &Path, path: &str) -> PathBuf {
+/// Joins a path of the lock to a directory, and resolves `.` and `..` lexically as far as possible.
+pub(super) fn join(directory: &Path, path: &str) -> PathBuf {
     let mut joined = PathBuf::new();
-    for component in folder.join(path).components() {
+    for component in directory.join(path).components() {
         let can_go_up = matches!(joined.components().next_back(), Some(Component::Normal(_)));
         match component {
             Component::CurDir => {}
@@ -18,8 +18,8 @@ pub fn join(folder: &Path, path: &str) -> PathBuf {
     if joined.as_os_str().is_empty() { PathBuf::from(".") } else { joined }
 }
 
-/// Returns the last segment of a URL's path, with its percent-encoding undone.
-pub fn file_name_of_url(url: &str) -> Result<String, String> {
+/// Returns the percent-decoded last segment of a URL's path.
+pub(super) fn file_name_of_url(url: &str) -> Result<String, String> {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let encoded = path.rsplit('/').next().unwrap_or_default();
     let invalid = || format!("`{encoded}` is not a percent-encoded file name");
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn paths_are_joined_without_dots() {
-        for (folder, path, joined) in [
+        for (directory, path, joined) in [
             ("/a/b", ".", "/a/b"),
             ("/a/b", "", "/a/b"),
             ("/a/b", "../c/./d", "/a/c/d"),
@@ -53,7 +53,7 @@ mod tests {
             ("a", "../../b", "../b"),
             ("/a", "/b", "/b"),
         ] {
-            assert_eq!(join(Path::new(folder), path), Path::new(joined), "{folder} + {path}");
+            assert_eq!(join(Path::new(directory), path), Path::new(joined), "{directory} + {path}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a lock selects for a target: the distributions that it pins, and the file that is chosen of each.
+//! The result of a selection: the pinned distributions, and the chosen file of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,27 +13,27 @@ use crate::platform::CompatibilityTag;
 use crate::sdist::filename::SdistFilename;
 use crate::wheel::filename::WheelFilename;
 
-/// What a lock selects for a target: one version of each distribution.
+/// The distributions that a lock selects for a target, one version of each.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    /// The distributions, ordered by name.
-    pub distributions: Vec<Pinned>,
+    /// The distributions, sorted by name.
+    pub distributions: Vec<PinnedDistribution>,
 }
 
-/// A distribution that a lock pins; which of its files is used is not decided yet.
+/// A distribution that a lock pins, before one of its files is chosen.
 #[derive(Debug, Clone)]
-pub struct Pinned {
+pub struct PinnedDistribution {
     /// The normalized name.
     pub name: DistributionName,
-    /// The version; a local project with a dynamic version, a repository and a direct URL may have none in the lock.
+    /// The version; missing for local projects with a dynamic version, and for some repositories and direct URLs.
     pub version: Option<Version>,
-    /// Who asks for it, ordered: distributions, and the root's extras and groups.
+    /// What requires it, sorted.
     pub required_by: Vec<Dependent>,
-    /// Where it comes from.
-    pub source: Source,
+    /// The source.
+    pub source: DistributionSource,
 }
 
-impl fmt::Display for Pinned {
+impl fmt::Display for PinnedDistribution {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.version {
             Some(version) => write!(formatter, "{} {version}", self.name),
@@ -42,16 +42,16 @@ impl fmt::Display for Pinned {
     }
 }
 
-/// Who asks for a distribution.
+/// What requires a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dependent {
-    /// The user: it is the root of the selection.
+    /// The user: the distribution is a root of the selection.
     Root,
-    /// Another distribution, by one of its extras if there is one.
+    /// Another distribution, or one of its extras.
     Distribution(DistributionName, Option<ExtraName>),
     /// A dependency group of a project.
     Group(DistributionName, GroupName),
-    /// A file of requirements, by its path as it was named.
+    /// A requirements file, by its path as it was given.
     File(PathBuf),
 }
 
@@ -67,47 +67,47 @@ impl fmt::Display for Dependent {
     }
 }
 
-/// Where a lock says that a distribution comes from.
+/// The source of a pinned distribution.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum DistributionSource {
     /// Files that the lock lists.
-    Files(Files),
-    /// Files that an index has to be asked for.
+    Files(DistributionFiles),
+    /// Files that must be looked up on an index.
     Index(IndexQuery),
-    /// A commit of a repository, built into a wheel.
-    Repository(Repository),
-    /// A folder of this machine, built into a wheel: a workspace member or a path dependency.
+    /// A commit of a Git repository, which is built into a wheel.
+    Git(GitSource),
+    /// A workspace member or path dependency, which is built into a wheel.
     Directory(PathBuf),
-    /// A project that is not a package: nothing is installed for it.
+    /// A project that is not a package, and is not installed.
     Virtual(PathBuf),
 }
 
 /// The files of one version of a distribution.
 #[derive(Debug, Clone, Default)]
-pub struct Files {
+pub struct DistributionFiles {
     /// The wheels, in the order of the lock or the index.
     pub wheels: Vec<LockedWheel>,
-    /// The source distribution, if there is one.
+    /// The source distribution.
     pub sdist: Option<LockedSdist>,
-    /// Files of other forms, by their names: eggs, and archives that are not supported. Only messages use them.
+    /// The names of files in unsupported formats, such as eggs. Only messages use them.
     pub unusable: Vec<String>,
 }
 
-/// A file as a lock or an index states it.
+/// A file that a lock or an index lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedFile<Name> {
-    /// The file's name.
+    /// The file name.
     pub filename: Name,
-    /// Where it is.
-    pub location: Location,
-    /// The digests of which it must have one; empty if none is known.
+    /// The location.
+    pub location: FileLocation,
+    /// The file must have one of these digests; empty if none is known.
     pub digests: Vec<Digest>,
-    /// Its size in bytes, if it is known.
+    /// The size in bytes, if it is known.
     pub size: Option<u64>,
 }
 
 impl<Name> LockedFile<Name> {
-    /// Returns the digest that identifies the file: the only one that it may have.
+    /// Returns the digest that identifies the file, if there is exactly one.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.digests[..] {
             [only] => Some(only),
@@ -116,136 +116,133 @@ impl<Name> LockedFile<Name> {
     }
 }
 
-/// A wheel as a lock or an index states it.
+/// A wheel that a lock or an index lists.
 pub type LockedWheel = LockedFile<WheelFilename>;
 
-/// A source distribution, or another archive that is built into a wheel, as a lock or an index states it.
+/// A source distribution, or another archive that is built into a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedSdist {
     /// The archive.
     pub file: LockedFile<SdistFilename>,
-    /// The project's folder in the archive, if it is not the only folder at its top.
+    /// The project's directory in the archive, if it is not the single top-level one.
     pub subdirectory: Option<String>,
 }
 
-/// Where a file is.
+/// The location of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// On a server; with the index that it belongs to, whose credentials apply.
+pub enum FileLocation {
+    /// A URL, and the index whose credentials apply.
     Url {
-        /// The file.
+        /// The URL of the file.
         url: Url,
-        /// The index that the lock took it from; none for a direct reference.
+        /// The file's index; `None` for a direct reference.
         index: Option<Url>,
     },
-    /// On this machine.
+    /// A local path.
     Path(PathBuf),
 }
 
-impl Location {
-    /// Returns where a URL without a fragment leads. `index` is the index that the file belongs to.
-    ///
-    /// # Errors
-    ///
-    /// The reason, if nothing can be fetched from there.
-    pub(super) fn of_url(url: &Url, index: Option<&Url>) -> Result<Self, &'static str> {
+impl FileLocation {
+    /// Returns the location of a URL without a fragment, or why it is invalid. `index` is the file's index.
+    pub(super) fn from_url(url: &Url, index: Option<&Url>) -> Result<Self, &'static str> {
         match url.scheme() {
             "http" | "https" => Ok(Self::Url { url: url.clone(), index: index.cloned() }),
-            "file" => url.to_file_path().map(Self::Path).map_err(|()| "it names no file of this machine"),
-            _ => Err("its scheme is none of http, https and file"),
+            "file" => url.to_file_path().map(Self::Path).map_err(|()| "it is not a local path"),
+            _ => Err("unsupported scheme; expected http, https or file"),
         }
     }
 }
 
-/// A pinned version whose files the lock does not locate.
+/// A pinned version whose files must be looked up on an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexQuery {
-    /// The version. A file's local version is passed over if this has none; the highest that fits is meant then.
+    /// The version. If it has no local version, the highest compatible local version of it is meant.
     pub version: Version,
-    /// Which of its files are accepted.
-    pub wanted: Wanted,
-    /// Which indexes are asked.
-    pub indexes: AskedIndexes,
+    /// The files that are accepted.
+    pub accepted: AcceptedFiles,
+    /// The indexes that are queried.
+    pub indexes: QueriedIndexes,
 }
 
-/// Which indexes are asked for a version.
+/// The indexes that are queried for a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AskedIndexes {
-    /// Those of the user, in their order.
+pub enum QueriedIndexes {
+    /// The configured indexes, in their order.
     All,
-    /// The one in the place of PyPI, or PyPI: the others do not learn that it is asked for.
+    /// Only the default index, which is PyPI unless it is configured.
     Default,
-    /// The one that the lock names.
+    /// Only the index that the lock states.
     Only(Url),
 }
 
-/// Which of a version's files are accepted.
+/// The files of a version that are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// Each: the lock has no hashes.
+pub enum AcceptedFiles {
+    /// All files, because the lock has no hashes.
     Any,
-    /// Those that have one of these digests.
+    /// Files with one of these digests.
     Digests(BTreeSet<Digest>),
-    /// Those with these names, each with one of its digests.
+    /// Files with these names, each with one of its digests.
     Named(BTreeMap<String, BTreeSet<Digest>>),
 }
 
-/// A project in a repository.
+/// A commit of a Git repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Repository {
-    /// The repository's URL, as git takes it. It may hold a user and a password.
+pub struct GitSource {
+    /// The repository's URL or path, as Git accepts it. It may contain credentials.
     pub url: String,
-    /// The commit: its full hash.
+    /// The full commit hash.
     pub commit: String,
-    /// The project's folder, if it is not the top.
+    /// The project's directory, if it is not the top one.
     pub subdirectory: Option<String>,
-    /// Whether files in git LFS are fetched.
+    /// Whether Git LFS files are fetched.
     pub lfs: bool,
 }
 
-impl Repository {
-    /// Returns whether a text is the full hash of a commit: SHA-1, or SHA-256 (git, object formats). What is shorter may come
-    /// to name two commits.
+impl GitSource {
+    /// Returns whether a string is a full commit hash, of SHA-1 or SHA-256 (see Git's object formats). An abbreviated hash may
+    /// become ambiguous.
     pub fn is_commit(text: &str) -> bool {
         matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 }
 
-/// A selected distribution, and the one file or folder that it is installed from.
+/// A selected distribution, with the source that was chosen for the target.
 #[derive(Debug, Clone)]
-pub struct Selected {
+pub struct SelectedDistribution {
     /// The normalized name.
     pub name: DistributionName,
-    /// The version; see [`Pinned::version`].
+    /// The version; see [`PinnedDistribution::version`].
     pub version: Option<Version>,
-    /// Who asks for it, ordered.
+    /// What requires it, sorted.
     pub required_by: Vec<Dependent>,
-    /// What it is installed from.
+    /// The source.
     pub source: SelectedSource,
-    /// The wheels that there are, if it is built instead: none fits the target, or none may be used.
-    pub passed_over: Vec<WheelFilename>,
-    /// Why it is built, if there are wheels and none fits: such a build is hardly what its publisher has tested.
-    pub misfit: Option<String>,
+    /// The available wheels, if it is built although there are wheels: they are incompatible with the target, or excluded.
+    pub unused_wheels: Vec<WheelFilename>,
+    /// Why its wheels are incompatible with the target, if it is built for that reason. Its publisher has probably not tested
+    /// such a build.
+    pub incompatibility: Option<String>,
 }
 
-impl Selected {
-    /// Returns whether the user asks for it: it is the root of the selection.
+impl SelectedDistribution {
+    /// Returns whether the distribution is a root of the selection.
     pub fn is_root(&self) -> bool {
         self.required_by.contains(&Dependent::Root)
     }
 }
 
-/// What a distribution is installed from.
+/// The source that a distribution is installed from.
 #[derive(Debug, Clone)]
 pub enum SelectedSource {
-    /// A wheel that is fetched, and the tag by which it fits the target.
+    /// A wheel, and the tag by which it is compatible with the target.
     Wheel(LockedWheel, CompatibilityTag),
-    /// An archive that is fetched, and built into a wheel.
+    /// An archive, which is built into a wheel.
     Sdist(LockedSdist),
-    /// A commit that is fetched, and built into a wheel.
-    Repository(Repository),
-    /// A folder of this machine, built into a wheel.
+    /// A commit, which is built into a wheel.
+    Git(GitSource),
+    /// A local directory, which is built into a wheel.
     Directory(PathBuf),
-    /// A project that is not a package: nothing is installed for it.
+    /// A project that is not a package, and is not installed.
     Virtual(PathBuf),
 }

@@ -1,4 +1,4 @@
-//! What markers mean.
+//! Evaluation of markers.
 //!
 //! Specification: [PyPA, dependency specifiers, environment markers](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers).
 
@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use pep440_rs::Version;
 
-use super::parse::{Comparison, Expression, Operand, Operator, Variable};
+use super::parse::{MarkerComparison, MarkerExpression, MarkerOperand, MarkerOperator, MarkerVariable};
 use super::{ActiveExtras, contains};
 use crate::platform::MarkerEnvironment;
 
-impl Expression {
+impl MarkerExpression {
     pub(super) fn evaluate(&self, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
         match self {
             Self::Or(alternatives) => alternatives.iter().any(|member| member.evaluate(environment, active)),
@@ -21,37 +21,38 @@ impl Expression {
     }
 }
 
-impl Comparison {
+impl MarkerComparison {
     fn evaluate(&self, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
-        if let (Some(specifier), Operand::Variable(variable)) = (&self.specifier, &self.left)
+        if let (Some(specifier), MarkerOperand::Variable(variable)) = (&self.specifier, &self.left)
             && let Some(version) = environment.version(*variable)
         {
             return contains(specifier, version);
         }
-        let text = |operand| environment.text(operand);
         match (&self.left, &self.right) {
-            (Operand::Literal(name), Operand::Variable(Variable::Extras)) => {
-                active.extras.contains(name) == (self.operator == Operator::In)
+            (MarkerOperand::Literal(name), MarkerOperand::Variable(MarkerVariable::Extras)) => {
+                active.extras.contains(name) == (self.operator == MarkerOperator::In)
             }
-            (Operand::Literal(name), Operand::Variable(Variable::DependencyGroups)) => {
-                active.groups.contains(name) == (self.operator == Operator::In)
+            (MarkerOperand::Literal(name), MarkerOperand::Variable(MarkerVariable::DependencyGroups)) => {
+                active.groups.contains(name) == (self.operator == MarkerOperator::In)
             }
-            (Operand::Variable(Variable::Extra), right) => {
-                self.operator.any(&active.extras, |operator, extra| operator.compares(extra, &text(right)))
+            (MarkerOperand::Variable(MarkerVariable::Extra), right) => self
+                .operator
+                .holds_for(&active.extras, |operator, extra| operator.compares(extra, &environment.text(right))),
+            (left, MarkerOperand::Variable(MarkerVariable::Extra)) => self
+                .operator
+                .holds_for(&active.extras, |operator, extra| operator.compares(&environment.text(left), extra)),
+            (MarkerOperand::Variable(variable), _) | (_, MarkerOperand::Variable(variable))
+                if variable.holds_version() =>
+            {
+                self.operator.compares_versions(&environment.text(&self.left), &environment.text(&self.right))
             }
-            (left, Operand::Variable(Variable::Extra)) => {
-                self.operator.any(&active.extras, |operator, extra| operator.compares(&text(left), extra))
-            }
-            (Operand::Variable(variable), _) | (_, Operand::Variable(variable)) if variable.holds_version() => {
-                self.operator.compares_versions(&text(&self.left), &text(&self.right))
-            }
-            (left, right) => self.operator.compares(&text(left), &text(right)),
+            (left, right) => self.operator.compares(&environment.text(left), &environment.text(right)),
         }
     }
 }
 
-impl Operator {
-    /// Compares text. The specification orders only versions, so that `<` and `>` never hold.
+impl MarkerOperator {
+    /// Compares strings. The specification orders only versions, so `<` and `>` never hold.
     fn compares(self, left: &str, right: &str) -> bool {
         match self {
             Self::Equal | Self::LessEqual | Self::GreaterEqual => left == right,
@@ -62,7 +63,7 @@ impl Operator {
         }
     }
 
-    /// Compares as versions, where the right side forms a version specifier with the operator; else as text.
+    /// Compares versions if the operator and the right side form a version specifier, else strings.
     fn compares_versions(self, left: &str, right: &str) -> bool {
         match self.specifier(right) {
             Some(specifier) => left.parse::<Version>().is_ok_and(|version| contains(&specifier, &version)),
@@ -71,49 +72,51 @@ impl Operator {
         }
     }
 
-    /// Returns whether `compares` holds for any of the extras; for the negative operators, whether it holds for all.
+    /// Returns whether `compares` holds for any of the extras, or for negative operators, whether it holds for all of them.
     /// Without extras, `extra` is the empty string.
-    fn any(self, extras: &BTreeSet<String>, compares: impl Fn(Self, &str) -> bool) -> bool {
+    fn holds_for(self, extras: &BTreeSet<String>, compares: impl Fn(Self, &str) -> bool) -> bool {
         let is_negative = matches!(self, Self::NotEqual | Self::NotIn);
-        match extras.is_empty() {
-            true => compares(self, ""),
-            false if is_negative => extras.iter().all(|extra| compares(self, extra)),
-            false => extras.iter().any(|extra| compares(self, extra)),
+        if extras.is_empty() {
+            compares(self, "")
+        } else if is_negative {
+            extras.iter().all(|extra| compares(self, extra))
+        } else {
+            extras.iter().any(|extra| compares(self, extra))
         }
     }
 }
 
 impl MarkerEnvironment {
-    /// Returns the value of a variable that holds nothing but versions.
-    fn version(&self, variable: Variable) -> Option<&Version> {
+    /// Returns the value of a variable that is always a version.
+    fn version(&self, variable: MarkerVariable) -> Option<&Version> {
         match variable {
-            Variable::PythonVersion => Some(&self.python_version),
-            Variable::PythonFullVersion => Some(&self.python_full_version),
-            Variable::ImplementationVersion => Some(&self.implementation_version),
+            MarkerVariable::PythonVersion => Some(&self.python_version),
+            MarkerVariable::PythonFullVersion => Some(&self.python_full_version),
+            MarkerVariable::ImplementationVersion => Some(&self.implementation_version),
             _ => None,
         }
     }
 
-    /// Returns the operand's value as text.
-    fn text<'a>(&'a self, operand: &'a Operand) -> Cow<'a, str> {
+    /// Returns the operand's value as a string.
+    fn text<'a>(&'a self, operand: &'a MarkerOperand) -> Cow<'a, str> {
         let variable = match operand {
-            Operand::Literal(literal) => return Cow::Borrowed(literal),
-            Operand::Variable(variable) => variable,
+            MarkerOperand::Literal(literal) => return Cow::Borrowed(literal),
+            MarkerOperand::Variable(variable) => variable,
         };
         Cow::Borrowed(match variable {
-            Variable::PythonVersion => return Cow::Owned(self.python_version.to_string()),
-            Variable::PythonFullVersion => return Cow::Owned(self.python_full_version.to_string()),
-            Variable::ImplementationVersion => return Cow::Owned(self.implementation_version.to_string()),
-            Variable::ImplementationName => &self.implementation_name,
-            Variable::OsName => &self.os_name,
-            Variable::PlatformMachine => &self.platform_machine,
-            Variable::PlatformPythonImplementation => &self.platform_python_implementation,
-            Variable::PlatformRelease => &self.platform_release,
-            Variable::PlatformSystem => &self.platform_system,
-            Variable::PlatformVersion => &self.platform_version,
-            Variable::SysPlatform => &self.sys_platform,
-            // Sets are no text. Only `extra == extra` gets here, and that compares nothing.
-            Variable::Extra | Variable::Extras | Variable::DependencyGroups => "",
+            MarkerVariable::PythonVersion => return Cow::Owned(self.python_version.to_string()),
+            MarkerVariable::PythonFullVersion => return Cow::Owned(self.python_full_version.to_string()),
+            MarkerVariable::ImplementationVersion => return Cow::Owned(self.implementation_version.to_string()),
+            MarkerVariable::ImplementationName => &self.implementation_name,
+            MarkerVariable::OsName => &self.os_name,
+            MarkerVariable::PlatformMachine => &self.platform_machine,
+            MarkerVariable::PlatformPythonImplementation => &self.platform_python_implementation,
+            MarkerVariable::PlatformRelease => &self.platform_release,
+            MarkerVariable::PlatformSystem => &self.platform_system,
+            MarkerVariable::PlatformVersion => &self.platform_version,
+            MarkerVariable::SysPlatform => &self.sys_platform,
+            // Sets are not strings. Only `extra == extra` reaches this, which compares nothing.
+            MarkerVariable::Extra | MarkerVariable::Extras | MarkerVariable::DependencyGroups => "",
         })
     }
 }

@@ -1,8 +1,8 @@
-//! Environment markers: parsing and evaluation; and requirements, which carry them.
+//! Environment markers, and requirements, which may have one.
 //!
 //! Specification: [PyPA, dependency specifiers](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers),
 //! with the additions of [PEP 751](https://peps.python.org/pep-0751/) (`extras`, `dependency_groups`). Where the
-//! specification leaves a choice, the answer is that of PyPA's library `packaging` 26.
+//! specification leaves a choice, PyPA's library `packaging` 26 is followed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,18 +19,18 @@ mod specifier;
 #[cfg(test)]
 mod tests;
 
-use cursor::{Cursor, SyntaxError};
-use parse::Expression;
+use cursor::{Cursor, DependencySyntaxError};
+use parse::MarkerExpression;
 
-pub use requirement::{Constraint, InvalidRequirement, Requirement};
+pub use requirement::{InvalidRequirement, Requirement, VersionOrUrl};
 pub use specifier::contains;
 
 /// A parsed marker, for instance `python_version < "3.11" and extra == "async"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marker(Expression);
+pub struct Marker(MarkerExpression);
 
-/// The extras and groups that hold while a marker is evaluated. uv encodes conflicts as values of `extra`
-/// (`extra-3-foo-bar`, `group-3-foo-bar`, `project-3-foo`), so `extras` holds plain strings, in normalized form.
+/// The active extras and groups during the evaluation of a marker. They are normalized names, but `extras` contains plain
+/// strings, because uv encodes conflicts as values of `extra` (`extra-3-foo-bar`, `group-3-foo-bar`, `project-3-foo`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActiveExtras {
     /// Values for which `extra == '…'` (and PEP 751's `'…' in extras`) holds.
@@ -39,15 +39,15 @@ pub struct ActiveExtras {
     pub groups: BTreeSet<String>,
 }
 
-/// A text that is no marker.
+/// An invalid marker.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a marker: {reason}, at character {position}", cursor::printable(.marker))]
+#[error("`{}` is not a valid marker: {reason}, at character {position}", cursor::printable(.marker))]
 pub struct InvalidMarker {
     /// The text.
     pub marker: String,
     /// What is wrong.
     pub reason: String,
-    /// Where, in characters from the beginning, from 0.
+    /// The position of the error, in characters from 0.
     pub position: usize,
     hint: Option<String>,
 }
@@ -63,11 +63,11 @@ impl FromStr for Marker {
 
     fn from_str(text: &str) -> Result<Self, InvalidMarker> {
         let mut cursor = Cursor::new(text);
-        let expression = Expression::parse(&mut cursor).and_then(|expression| {
+        let expression = MarkerExpression::parse(&mut cursor).and_then(|expression| {
             cursor.expect_end("`and`, `or` or the end")?;
             Ok(expression)
         });
-        expression.map(Self).map_err(|SyntaxError { offset, reason, hint }| InvalidMarker {
+        expression.map(Self).map_err(|DependencySyntaxError { offset, reason, hint }| InvalidMarker {
             marker: text.to_owned(),
             reason,
             position: cursor::characters_before(text, offset),

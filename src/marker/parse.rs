@@ -7,42 +7,42 @@ use std::str::FromStr;
 
 use pep440_rs::{VersionPattern, VersionSpecifier};
 
-use super::cursor::{Cursor, SyntaxError};
+use super::cursor::{Cursor, DependencySyntaxError};
 use crate::hints::{did_you_mean, nearest};
 use crate::name::ExtraName;
 
-/// The deepest nesting of parentheses that is accepted, so that no text can exhaust the stack.
+/// The maximum depth of nested parentheses, so that no text can exhaust the stack.
 const MAX_DEPTH: usize = 64;
 
 /// A marker's syntax tree. Every list has at least two members.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Expression {
+pub(super) enum MarkerExpression {
     Or(Vec<Self>),
     And(Vec<Self>),
-    Comparison(Comparison),
+    Comparison(MarkerComparison),
 }
 
 /// One comparison, for instance `"3.9" <= python_version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Comparison {
-    pub(super) left: Operand,
-    pub(super) operator: Operator,
-    pub(super) right: Operand,
-    /// The operator and the right side, read as a version specifier once for all evaluations; only where the left side
-    /// is a variable that holds a version and the right side is a literal that can be read so.
+pub(super) struct MarkerComparison {
+    pub(super) left: MarkerOperand,
+    pub(super) operator: MarkerOperator,
+    pub(super) right: MarkerOperand,
+    /// The operator and the right side as a version specifier, if the left side is a variable with a version and the right side a
+    /// literal that forms one. It is parsed only once for all evaluations.
     pub(super) specifier: Option<VersionSpecifier>,
 }
 
 /// A side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Operand {
-    Variable(Variable),
+pub(super) enum MarkerOperand {
+    Variable(MarkerVariable),
     Literal(String),
 }
 
-/// The operators, in the order in which they are tried: none stands behind its own prefix.
+/// The operators of the specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(super) enum MarkerOperator {
     ArbitraryEqual,
     Equal,
     Compatible,
@@ -55,7 +55,8 @@ pub(super) enum Operator {
     NotIn,
 }
 
-impl Operator {
+impl MarkerOperator {
+    /// The operators in the order in which they are tried: before their prefixes.
     const SYMBOLS: [(Self, &'static str); 8] = [
         (Self::ArbitraryEqual, "==="),
         (Self::Equal, "=="),
@@ -75,8 +76,8 @@ impl Operator {
         }
     }
 
-    /// Returns the version specifier of this operator and `version`, if they form one. `===` forms none: it compares
-    /// text.
+    /// Returns the version specifier of this operator and `version`, if they form one. `===` does not, because it compares
+    /// strings.
     pub(super) fn specifier(self, version: &str) -> Option<VersionSpecifier> {
         let operator = match self {
             Self::Equal => pep440_rs::Operator::Equal,
@@ -94,7 +95,7 @@ impl Operator {
 
 /// The variables of the specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Variable {
+pub(super) enum MarkerVariable {
     ImplementationName,
     ImplementationVersion,
     OsName,
@@ -108,14 +109,14 @@ pub(super) enum Variable {
     SysPlatform,
     /// An extra of the distribution that the marker belongs to.
     Extra,
-    /// PEP 751: all extras that are asked for; only on the right of `in` and `not in`.
+    /// PEP 751: all requested extras; only on the right of `in` and `not in`.
     Extras,
-    /// PEP 751: all dependency groups that are asked for; only on the right of `in` and `not in`.
+    /// PEP 751: all requested dependency groups; only on the right of `in` and `not in`.
     DependencyGroups,
 }
 
-impl Variable {
-    /// Every name: first each variable's own, then the older ones of PEP 345 and setuptools.
+impl MarkerVariable {
+    /// The names of the variables, followed by older names of PEP 345 and setuptools.
     const NAMES: [(&'static str, Self); 20] = [
         ("implementation_name", Self::ImplementationName),
         ("implementation_version", Self::ImplementationVersion),
@@ -147,7 +148,7 @@ impl Variable {
         Self::NAMES.iter().find(|(_, variable)| *variable == self).map_or("", |(name, _)| name)
     }
 
-    /// Returns whether comparisons with the variable are those of versions, where both sides are versions.
+    /// Returns whether the variable is compared as a version, if both sides are versions.
     pub(super) fn holds_version(self) -> bool {
         matches!(
             self,
@@ -164,14 +165,14 @@ impl Variable {
     }
 }
 
-impl Expression {
-    /// Reads a marker, up to the first character that does not belong to it (`marker`).
-    pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
+impl MarkerExpression {
+    /// Parses a marker, up to the first character that is not part of it (`marker`).
+    pub(super) fn parse(cursor: &mut Cursor<'_>) -> Result<Self, DependencySyntaxError> {
         Self::parse_or(cursor, 0)
     }
 
     /// `marker_or`
-    fn parse_or(cursor: &mut Cursor<'_>, depth: usize) -> Result<Self, SyntaxError> {
+    fn parse_or(cursor: &mut Cursor<'_>, depth: usize) -> Result<Self, DependencySyntaxError> {
         let first = Self::parse_and(cursor, depth)?;
         let mut alternatives = vec![];
         while cursor.eat_word("or") {
@@ -185,7 +186,7 @@ impl Expression {
     }
 
     /// `marker_and`
-    fn parse_and(cursor: &mut Cursor<'_>, depth: usize) -> Result<Self, SyntaxError> {
+    fn parse_and(cursor: &mut Cursor<'_>, depth: usize) -> Result<Self, DependencySyntaxError> {
         let first = Self::parse_atom(cursor, depth)?;
         let mut conditions = vec![];
         while cursor.eat_word("and") {
@@ -198,13 +199,13 @@ impl Expression {
         Ok(Self::And(conditions))
     }
 
-    /// `marker_expr`: a comparison, or a marker in parentheses. Leaves no whitespace behind it.
-    fn parse_atom(cursor: &mut Cursor<'_>, depth: usize) -> Result<Self, SyntaxError> {
+    /// `marker_expr`: a comparison, or a marker in parentheses. Also reads the whitespace behind it.
+    fn parse_atom(cursor: &mut Cursor<'_>, depth: usize) -> Result<Self, DependencySyntaxError> {
         cursor.skip_whitespace();
-        let opening = cursor.error("this parenthesis is not closed");
+        let opening = cursor.error("unclosed parenthesis");
         let expression = if cursor.eat("(") {
             if depth == MAX_DEPTH {
-                return Err(cursor.error(format!("there are more than {MAX_DEPTH} parentheses within each other")));
+                return Err(cursor.error(format!("parentheses are nested more than {MAX_DEPTH} levels deep")));
             }
             let inner = Self::parse_or(cursor, depth + 1)?;
             if !cursor.eat(")") {
@@ -212,39 +213,41 @@ impl Expression {
             }
             inner
         } else {
-            Self::Comparison(Comparison::parse(cursor)?)
+            Self::Comparison(MarkerComparison::parse(cursor)?)
         };
         cursor.skip_whitespace();
         Ok(expression)
     }
 }
 
-impl Comparison {
-    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
-        let start = cursor.error("`extras` and `dependency_groups` only go with `in`, as in `\"name\" in extras`");
-        let mut left = Operand::parse(cursor)?;
+impl MarkerComparison {
+    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, DependencySyntaxError> {
+        let start =
+            cursor.error("`extras` and `dependency_groups` can only be used with `in`, as in `\"name\" in extras`");
+        let mut left = MarkerOperand::parse(cursor)?;
         cursor.skip_whitespace();
-        let operator = Operator::parse(cursor)?;
+        let operator = MarkerOperator::parse(cursor)?;
         cursor.skip_whitespace();
-        let mut right = Operand::parse(cursor)?;
+        let mut right = MarkerOperand::parse(cursor)?;
         match (&mut left, &mut right) {
-            (Operand::Literal(name), Operand::Variable(variable))
-            | (Operand::Variable(variable), Operand::Literal(name))
+            (MarkerOperand::Literal(name), MarkerOperand::Variable(variable))
+            | (MarkerOperand::Variable(variable), MarkerOperand::Literal(name))
                 if variable.holds_name() =>
             {
-                // PEP 685: names of extras are normalized before they are compared.
+                // PEP 685: extra names are normalized before they are compared.
                 if let Ok(normalized) = name.parse::<ExtraName>() {
                     normalized.as_str().clone_into(name);
                 }
             }
             _ => {}
         }
-        let is_membership = matches!(left, Operand::Literal(_)) && matches!(operator, Operator::In | Operator::NotIn);
+        let is_membership =
+            matches!(left, MarkerOperand::Literal(_)) && matches!(operator, MarkerOperator::In | MarkerOperator::NotIn);
         if left.is_set() || right.is_set() && !is_membership {
             return Err(start);
         }
         let specifier = match (&left, &right) {
-            (Operand::Variable(variable), Operand::Literal(version)) if variable.holds_version() => {
+            (MarkerOperand::Variable(variable), MarkerOperand::Literal(version)) if variable.holds_version() => {
                 operator.specifier(version)
             }
             _ => None,
@@ -253,10 +256,10 @@ impl Comparison {
     }
 }
 
-impl Operand {
-    /// `marker_var`: a variable, or a string in either kind of quotes, which knows no escapes.
-    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
-        let start = cursor.error("this string is not closed");
+impl MarkerOperand {
+    /// `marker_var`: a variable, or a string in single or double quotes, without escapes.
+    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, DependencySyntaxError> {
+        let start = cursor.error("unclosed string");
         for quote in ['"', '\''] {
             if cursor.eat(quote.encode_utf8(&mut [0; 4])) {
                 let literal = cursor.take_while(|character| character != quote && character != '\\');
@@ -274,11 +277,11 @@ impl Operand {
         if name.is_empty() {
             return Err(cursor.expected("a variable or a string in quotes"));
         }
-        match Variable::named(name) {
+        match MarkerVariable::named(name) {
             Some(variable) => Ok(Self::Variable(variable)),
-            None => Err(SyntaxError {
-                reason: format!("`{name}` is not a variable of markers"),
-                hint: nearest(name, Variable::NAMES.iter().map(|(known, _)| *known)).map(did_you_mean),
+            None => Err(DependencySyntaxError {
+                reason: format!("`{name}` is not a marker variable"),
+                hint: nearest(name, MarkerVariable::NAMES.iter().map(|(known, _)| *known)).map(did_you_mean),
                 ..start
             }),
         }
@@ -289,9 +292,9 @@ impl Operand {
     }
 }
 
-impl Operator {
+impl MarkerOperator {
     /// `marker_op`
-    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
+    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, DependencySyntaxError> {
         if let Some((operator, _)) = Self::SYMBOLS.iter().find(|(_, symbol)| cursor.eat(symbol)) {
             return Ok(*operator);
         }
@@ -309,7 +312,7 @@ impl Operator {
     }
 }
 
-impl fmt::Display for Expression {
+impl fmt::Display for MarkerExpression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (members, word) = match self {
             Self::Comparison(comparison) => return comparison.fmt(formatter),
@@ -329,13 +332,13 @@ impl fmt::Display for Expression {
     }
 }
 
-impl fmt::Display for Comparison {
+impl fmt::Display for MarkerComparison {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {} {}", self.left, self.operator.as_str(), self.right)
     }
 }
 
-impl fmt::Display for Operand {
+impl fmt::Display for MarkerOperand {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(variable) => formatter.write_str(variable.name()),

@@ -1,4 +1,4 @@
-//! Requirements: a distribution, which of its versions, and when.
+//! Requirements of distributions.
 //!
 //! Specification: [PyPA, dependency specifiers](https://packaging.python.org/en/latest/specifications/dependency-specifiers/#names).
 
@@ -9,8 +9,8 @@ use std::str::FromStr;
 use pep440_rs::{VersionSpecifier, VersionSpecifiers};
 
 use super::Marker;
-use super::cursor::{self, Cursor, SyntaxError};
-use super::parse::Expression;
+use super::cursor::{self, Cursor, DependencySyntaxError};
+use super::parse::MarkerExpression;
 use crate::hints::{Hints, did_you_mean};
 use crate::name::{DistributionName, ExtraName};
 use crate::redact;
@@ -22,32 +22,32 @@ pub struct Requirement {
     pub name: DistributionName,
     /// Its extras.
     pub extras: BTreeSet<ExtraName>,
-    /// Which of its versions are accepted.
-    pub constraint: Constraint,
-    /// When it is required; always, if there is none.
+    /// The accepted versions.
+    pub constraint: VersionOrUrl,
+    /// The environments in which the requirement applies; all, if it is `None`.
     pub marker: Option<Marker>,
 }
 
-/// What a requirement accepts.
+/// The versions that a requirement accepts, or a direct reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Constraint {
+pub enum VersionOrUrl {
     /// Every version.
     Any,
     /// The versions that satisfy all specifiers.
     Specifiers(VersionSpecifiers),
-    /// What is at this URL (a direct reference). It may contain a user's name and password.
+    /// The distribution at this URL, which may contain credentials.
     Url(String),
 }
 
-/// A text that is no requirement.
+/// An invalid requirement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a requirement: {reason}, at character {position}", cursor::printable(&redact::text(.requirement)))]
+#[error("`{}` is not a valid requirement: {reason}, at character {position}", cursor::printable(&redact::text(.requirement)))]
 pub struct InvalidRequirement {
-    /// The text as it was given. The message leaves out the user and the password of a URL.
+    /// The text. Messages redact credentials in its URL.
     pub requirement: String,
     /// What is wrong.
     pub reason: String,
-    /// Where, in characters from the beginning, from 0.
+    /// The position of the error, in characters from 0.
     pub position: usize,
     hint: Option<String>,
 }
@@ -62,43 +62,45 @@ impl FromStr for Requirement {
     type Err = InvalidRequirement;
 
     fn from_str(text: &str) -> Result<Self, InvalidRequirement> {
-        Self::parse(&mut Cursor::new(text)).map_err(|SyntaxError { offset, reason, hint }| InvalidRequirement {
-            requirement: text.to_owned(),
-            reason,
-            position: cursor::characters_before(text, offset),
-            hint,
+        Self::parse(&mut Cursor::new(text)).map_err(|DependencySyntaxError { offset, reason, hint }| {
+            InvalidRequirement {
+                requirement: text.to_owned(),
+                reason,
+                position: cursor::characters_before(text, offset),
+                hint,
+            }
         })
     }
 }
 
 impl Requirement {
     /// `specification`
-    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
+    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, DependencySyntaxError> {
         cursor.skip_whitespace();
-        let name = parse_name(cursor, "the name of a distribution")?;
+        let name = parse_name(cursor, "distribution name")?;
         cursor.skip_whitespace();
         let extras = parse_extras(cursor)?;
         cursor.skip_whitespace();
         let constraint = if cursor.eat("@") { parse_url(cursor)? } else { parse_specifiers(cursor)? };
         cursor.skip_whitespace();
-        let marker = if cursor.eat(";") { Some(Marker(Expression::parse(cursor)?)) } else { None };
+        let marker = if cursor.eat(";") { Some(Marker(MarkerExpression::parse(cursor)?)) } else { None };
         cursor.expect_end(if marker.is_some() { "`and`, `or` or the end" } else { "a version, `;` or the end" })?;
         Ok(Self { name, extras, constraint, marker })
     }
 }
 
 /// `identifier`
-fn parse_name<N: FromStr>(cursor: &mut Cursor<'_>, what: &str) -> Result<N, SyntaxError> {
-    let missing = cursor.expected(what);
+fn parse_name<N: FromStr>(cursor: &mut Cursor<'_>, kind: &str) -> Result<N, DependencySyntaxError> {
+    let missing = cursor.expected(&format!("{} {kind}", if kind.starts_with('e') { "an" } else { "a" }));
     let text = cursor.take_while(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
     if text.is_empty() {
         return Err(missing);
     }
-    text.parse().map_err(|_| SyntaxError { reason: format!("`{text}` is not {what}"), ..missing })
+    text.parse().map_err(|_| DependencySyntaxError { reason: format!("`{text}` is not a valid {kind}"), ..missing })
 }
 
 /// `extras`
-fn parse_extras(cursor: &mut Cursor<'_>) -> Result<BTreeSet<ExtraName>, SyntaxError> {
+fn parse_extras(cursor: &mut Cursor<'_>) -> Result<BTreeSet<ExtraName>, DependencySyntaxError> {
     let mut extras = BTreeSet::new();
     if !cursor.eat("[") {
         return Ok(extras);
@@ -109,7 +111,7 @@ fn parse_extras(cursor: &mut Cursor<'_>) -> Result<BTreeSet<ExtraName>, SyntaxEr
     }
     loop {
         cursor.skip_whitespace();
-        extras.insert(parse_name(cursor, "the name of an extra")?);
+        extras.insert(parse_name(cursor, "extra name")?);
         cursor.skip_whitespace();
         if cursor.eat("]") {
             return Ok(extras);
@@ -120,19 +122,19 @@ fn parse_extras(cursor: &mut Cursor<'_>) -> Result<BTreeSet<ExtraName>, SyntaxEr
     }
 }
 
-/// `urlspec`: the URL ends at the first whitespace, so that only whitespace tells it from the `;` of a marker.
-fn parse_url(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> {
+/// `urlspec`. The URL ends at the first whitespace, because it may contain a `;`.
+fn parse_url(cursor: &mut Cursor<'_>) -> Result<VersionOrUrl, DependencySyntaxError> {
     cursor.skip_whitespace();
     let url = cursor.take_while(|character| !matches!(character, ' ' | '\t'));
     if url.is_empty() {
         return Err(cursor.expected("a URL"));
     }
-    Ok(Constraint::Url(url.to_owned()))
+    Ok(VersionOrUrl::Url(url.to_owned()))
 }
 
-/// `versionspec`: version specifiers, in parentheses or not, and perhaps none.
-fn parse_specifiers(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> {
-    let opening = cursor.error("this parenthesis is not closed");
+/// `versionspec`: any number of version specifiers, which may be in parentheses.
+fn parse_specifiers(cursor: &mut Cursor<'_>) -> Result<VersionOrUrl, DependencySyntaxError> {
+    let opening = cursor.error("unclosed parenthesis");
     let is_parenthesised = cursor.eat("(");
     let mut specifiers = vec![];
     loop {
@@ -142,9 +144,9 @@ fn parse_specifiers(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> 
         if text.is_empty() {
             break;
         }
-        let specifier = text.parse::<VersionSpecifier>().map_err(|error| SyntaxError {
+        let specifier = text.parse::<VersionSpecifier>().map_err(|error| DependencySyntaxError {
             offset: start,
-            reason: format!("`{text}` is not a version specifier ({})", first_line(&error.to_string())),
+            reason: format!("`{text}` is not a valid version specifier ({})", first_line(&error.to_string())),
             hint: starts_with_digit(text).then(|| did_you_mean(&format!("=={text}"))),
         })?;
         specifiers.push(specifier);
@@ -155,7 +157,11 @@ fn parse_specifiers(cursor: &mut Cursor<'_>) -> Result<Constraint, SyntaxError> 
     if is_parenthesised && !cursor.eat(")") {
         return Err(if cursor.rest().is_empty() { opening } else { cursor.expected("`)`") });
     }
-    Ok(if specifiers.is_empty() { Constraint::Any } else { Constraint::Specifiers(specifiers.into_iter().collect()) })
+    Ok(if specifiers.is_empty() {
+        VersionOrUrl::Any
+    } else {
+        VersionOrUrl::Specifiers(specifiers.into_iter().collect())
+    })
 }
 
 fn first_line(message: &str) -> &str {
@@ -174,13 +180,13 @@ impl fmt::Display for Requirement {
             write!(formatter, "[{}]", extras.join(","))?;
         }
         match &self.constraint {
-            Constraint::Any => {}
-            Constraint::Specifiers(specifiers) => write!(formatter, "{specifiers}")?,
-            Constraint::Url(url) => write!(formatter, " @ {url}")?,
+            VersionOrUrl::Any => {}
+            VersionOrUrl::Specifiers(specifiers) => write!(formatter, "{specifiers}")?,
+            VersionOrUrl::Url(url) => write!(formatter, " @ {url}")?,
         }
         match (&self.marker, &self.constraint) {
             (None, _) => Ok(()),
-            (Some(marker), Constraint::Url(_)) => write!(formatter, " ; {marker}"),
+            (Some(marker), VersionOrUrl::Url(_)) => write!(formatter, " ; {marker}"),
             (Some(marker), _) => write!(formatter, "; {marker}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Which versions satisfy a version specifier.
+//! Versions that satisfy a version specifier.
 //!
 //! Specification: [PyPA, version specifiers](https://packaging.python.org/en/latest/specifications/version-specifiers/#version-specifiers).
 
@@ -6,7 +6,7 @@ use pep440_rs::{Operator, Version, VersionSpecifier};
 
 /// Returns whether `version` satisfies `specifier`; pre-releases count like any other version.
 ///
-/// This is [`VersionSpecifier::contains`], but for three rules in which that differs from the specification.
+/// [`VersionSpecifier::contains`] of `pep440_rs` differs from the specification in three rules.
 pub fn contains(specifier: &VersionSpecifier, version: &Version) -> bool {
     let bound = specifier.version();
     match specifier.operator() {

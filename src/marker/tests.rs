@@ -106,26 +106,26 @@ fn extras_are_compared_by_normalized_name() {
 }
 
 #[test]
-fn what_is_no_marker_is_refused() {
+fn invalid_markers_are_refused() {
     for (marker, reason, position) in [
-        ("", "expected a variable or a string in quotes, not the end", 0),
+        ("", "expected a variable or a string in quotes, found the end", 0),
         ("python_version", "expected an operator", 14),
-        ("python_version >= 3.8", "`3.8` is not a variable of markers", 18),
+        ("python_version >= 3.8", "`3.8` is not a marker variable", 18),
         ("python_version => '3.8'", "expected an operator", 15),
-        ("os_name == 'posix", "this string is not closed", 11),
+        ("os_name == 'posix", "unclosed string", 11),
         ("os_name == 'a\\'b'", "a string must not contain a backslash", 13),
-        ("(os_name == 'nt'", "this parenthesis is not closed", 0),
-        ("os_name == 'nt')", "expected `and`, `or` or the end, not `)`", 15),
-        ("(os_name == 'nt' x)", "expected `and`, `or` or `)`, not `x`", 17),
-        ("os_name == 'nt' and", "not the end", 19),
-        ("os_name == 'nt' andos_name == 'nt'", "not `a`", 16),
+        ("(os_name == 'nt'", "unclosed parenthesis", 0),
+        ("os_name == 'nt')", "expected `and`, `or` or the end, found `)`", 15),
+        ("(os_name == 'nt' x)", "expected `and`, `or` or `)`, found `x`", 17),
+        ("os_name == 'nt' and", "found the end", 19),
+        ("os_name == 'nt' andos_name == 'nt'", "found `a`", 16),
         ("os_name not 'nt'", "expected `in` after `not`", 12),
-        ("os_name == 'ö' ö", "not `ö`", 15),
-        ("os_name == 'nt'\n", "not `\\n`", 15),
-        ("extras == 'foo'", "only go with `in`", 0),
-        ("os_name in extras", "only go with `in`", 0),
-        ("'foo' == dependency_groups", "only go with `in`", 0),
-        ("extra in extras", "only go with `in`", 0),
+        ("os_name == 'ö' ö", "found `ö`", 15),
+        ("os_name == 'nt'\n", "found `\\n`", 15),
+        ("extras == 'foo'", "can only be used with `in`", 0),
+        ("os_name in extras", "can only be used with `in`", 0),
+        ("'foo' == dependency_groups", "can only be used with `in`", 0),
+        ("extra in extras", "can only be used with `in`", 0),
     ] {
         let error = marker.parse::<Marker>().expect_err(marker);
         assert!(error.reason.contains(reason), "{marker}: {error}");
@@ -134,11 +134,11 @@ fn what_is_no_marker_is_refused() {
 }
 
 #[test]
-fn a_misspelled_variable_is_answered_with_the_nearest() {
+fn a_similar_variable_is_suggested_for_a_misspelled_one() {
     let error = "pyton_version >= '3.8'".parse::<Marker>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`pyton_version >= '3.8'` is not a marker: `pyton_version` is not a variable of markers, at character 0"
+        "`pyton_version >= '3.8'` is not a valid marker: `pyton_version` is not a marker variable, at character 0"
     );
     assert_eq!(error.hints(), ["did you mean `python_version`?"]);
     assert!("x == ''".parse::<Marker>().unwrap_err().hints().is_empty());
@@ -149,13 +149,13 @@ fn no_depth_or_length_exhausts_the_stack() {
     let nested = |depth: usize| format!("{}os_name == 'posix'{}", "(".repeat(depth), ")".repeat(depth));
     assert!(holds(&nested(64), &ActiveExtras::default()));
     let error = nested(1_000_000).parse::<Marker>().unwrap_err();
-    assert!(error.reason.contains("more than 64 parentheses"), "{}", error.reason);
+    assert!(error.reason.contains("nested more than 64 levels"), "{}", error.reason);
     let long = vec!["os_name == 'posix'"; 100_000].join(" and ");
     assert!(holds(&long, &ActiveExtras::default()));
 }
 
 #[test]
-fn requirements_are_read() {
+fn requirements_are_parsed() {
     for (text, displayed) in [
         ("Foo", "foo"),
         (" foo [ Bar , baz_Qux ] >= 1.0 , < 2 ", "foo[bar,baz-qux]>=1.0, <2"),
@@ -173,29 +173,29 @@ fn requirements_are_read() {
         assert_eq!(displayed.parse(), Ok(requirement));
     }
     let requirement: Requirement = "foo~=1.4".parse().unwrap();
-    assert_eq!(requirement.constraint, Constraint::Specifiers("~=1.4".parse().unwrap()));
-    assert_eq!("foo".parse::<Requirement>().unwrap().constraint, Constraint::Any);
+    assert_eq!(requirement.constraint, VersionOrUrl::Specifiers("~=1.4".parse().unwrap()));
+    assert_eq!("foo".parse::<Requirement>().unwrap().constraint, VersionOrUrl::Any);
 }
 
 #[test]
-fn what_is_no_requirement_is_refused() {
+fn invalid_requirements_are_refused() {
     for (requirement, reason, position) in [
-        ("", "expected the name of a distribution, not the end", 0),
-        ("-foo", "`-foo` is not the name of a distribution", 0),
-        ("foo bar", "`bar` is not a version specifier", 4),
-        ("foo 1.0", "`1.0` is not a version specifier", 4),
-        ("foo>=1.*", "`>=1.*` is not a version specifier", 3),
-        ("foo>=1\n", "expected a version, `;` or the end, not `\\n`", 6),
-        ("foo>=1,<x", "`<x` is not a version specifier", 7),
-        ("foo[bar", "expected `,` or `]`, not the end", 7),
-        ("foo[bar baz]", "expected `,` or `]`, not `b`", 8),
-        ("foo[,]", "expected the name of an extra, not `,`", 4),
-        ("foo (>=1", "this parenthesis is not closed", 4),
-        ("foo (>=1;", "expected `)`, not `;`", 8),
-        ("foo)", "expected a version, `;` or the end, not `)`", 3),
-        ("foo @ ", "expected a URL, not the end", 6),
-        ("foo @ https://h/a.whl os_name", "`;` or the end, not `o`", 22),
-        ("foo; x == ''", "`x` is not a variable of markers", 5),
+        ("", "expected a distribution name, found the end", 0),
+        ("-foo", "`-foo` is not a valid distribution name", 0),
+        ("foo bar", "`bar` is not a valid version specifier", 4),
+        ("foo 1.0", "`1.0` is not a valid version specifier", 4),
+        ("foo>=1.*", "`>=1.*` is not a valid version specifier", 3),
+        ("foo>=1\n", "expected a version, `;` or the end, found `\\n`", 6),
+        ("foo>=1,<x", "`<x` is not a valid version specifier", 7),
+        ("foo[bar", "expected `,` or `]`, found the end", 7),
+        ("foo[bar baz]", "expected `,` or `]`, found `b`", 8),
+        ("foo[,]", "expected an extra name, found `,`", 4),
+        ("foo (>=1", "unclosed parenthesis", 4),
+        ("foo (>=1;", "expected `)`, found `;`", 8),
+        ("foo)", "expected a version, `;` or the end, found `)`", 3),
+        ("foo @ ", "expected a URL, found the end", 6),
+        ("foo @ https://h/a.whl os_name", "`;` or the end, found `o`", 22),
+        ("foo; x == ''", "`x` is not a marker variable", 5),
     ] {
         let error = requirement.parse::<Requirement>().expect_err(requirement);
         assert!(error.reason.contains(reason), "{requirement}: {error}");
@@ -207,5 +207,5 @@ fn what_is_no_requirement_is_refused() {
 #[test]
 fn an_error_does_not_repeat_credentials() {
     let error = "foo @ https://user:secret@host/foo.whl x".parse::<Requirement>().unwrap_err().to_string();
-    assert!(error.starts_with("`foo @ https://****@host/foo.whl x` is not a requirement"), "{error}");
+    assert!(error.starts_with("`foo @ https://****@host/foo.whl x` is not a valid requirement"), "{error}");
 }

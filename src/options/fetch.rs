@@ -9,7 +9,7 @@ use url::Url;
 
 use super::texts::{self, OneOrMany};
 use crate::index::{self, InvalidLocation, Strategy};
-use crate::lock::{FormatControl, Packages};
+use crate::lock::{DistributionSet, FormatControl};
 use crate::name::DistributionName;
 use crate::settings::FetchSettings;
 
@@ -42,8 +42,8 @@ pub(crate) struct BuildOptions {
 impl BuildOptions {
     pub(super) fn formats(&self) -> FormatControl {
         FormatControl {
-            no_build: Packages::of(self.no_build, self.no_build_package.clone()),
-            no_binary: Packages::of(self.no_binary, self.no_binary_package.clone()),
+            no_build: DistributionSet::from_flags(self.no_build, self.no_build_package.clone()),
+            no_binary: DistributionSet::from_flags(self.no_binary, self.no_binary_package.clone()),
         }
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::texts::{self, OneOrMany};
-use crate::lock::Request;
+use crate::lock::SelectionRequest;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::settings::{LockCheck, RequirementsSettings};
 
@@ -79,8 +79,8 @@ impl SelectionOptions {
         if self.frozen { LockCheck::Frozen } else { LockCheck::Locked }
     }
 
-    pub(super) fn request(self) -> Request {
-        let mut request = Request {
+    pub(super) fn request(self) -> SelectionRequest {
+        let mut request = SelectionRequest {
             package: self.package,
             extras: self.extra.into_iter().collect(),
             all_extras: self.all_extras,

@@ -10,7 +10,7 @@ use crate::archive::ArchiveError;
 use crate::archive::output::FinishedFile;
 use crate::cache::Cache;
 use crate::lambda::{DeploymentPackage, limits};
-use crate::lock::{Location, Selected, SelectedSource};
+use crate::lock::{FileLocation, SelectedDistribution, SelectedSource};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::Obtained;
 use crate::platform::{LambdaProfile, TargetPlatform};
@@ -47,7 +47,7 @@ pub fn plan(
     dependencies: Option<ArtifactKind>,
     outputs: Vec<PathBuf>,
 ) -> PlanReport {
-    let planned = |selected: &Selected| {
+    let planned = |selected: &SelectedDistribution| {
         let mut report = distribution(selected, dependencies);
         if let Some(wheel) = cached(cache, selected) {
             report.size = Some(wheel.size);
@@ -68,7 +68,7 @@ pub fn plan(
 }
 
 /// Returns the wheel of a distribution if it was fetched before.
-fn cached(cache: &Cache, selected: &Selected) -> Option<Wheel> {
+fn cached(cache: &Cache, selected: &SelectedDistribution) -> Option<Wheel> {
     match &selected.source {
         SelectedSource::Wheel(wheel, _) => cache.wheel(wheel.digest()?, &wheel.filename).ok()?,
         _ => None,
@@ -94,9 +94,7 @@ pub fn build(
     let distributions = plan.installed().map(|selected| {
         let mut report = distribution(selected, Some(dependencies));
         let wheel = match &selected.source {
-            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Repository(_) => {
-                of_dependencies.next()
-            }
+            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Git(_) => of_dependencies.next(),
             SelectedSource::Directory(_) => of_projects.next(),
             SelectedSource::Virtual(_) => None,
         };
@@ -170,15 +168,15 @@ pub fn target(target: &TargetPlatform, reason: &str) -> TargetReport {
     }
 }
 
-fn place(location: &Location) -> String {
+fn place(location: &FileLocation) -> String {
     match location {
-        Location::Url { url, .. } => redact::url(url),
-        Location::Path(path) => path.display().to_string(),
+        FileLocation::Url { url, .. } => redact::url(url),
+        FileLocation::Path(path) => path.display().to_string(),
     }
 }
 
 /// Reports a distribution; for Lambda, those that are fetched go into an artifact of the given kind.
-pub fn distribution(selected: &Selected, dependencies: Option<ArtifactKind>) -> DistributionReport {
+pub fn distribution(selected: &SelectedDistribution, dependencies: Option<ArtifactKind>) -> DistributionReport {
     let mut report = DistributionReport {
         name: selected.name.to_string(),
         version: selected.version.as_ref().map(ToString::to_string),
@@ -204,7 +202,7 @@ pub fn distribution(selected: &Selected, dependencies: Option<ArtifactKind>) -> 
             report.size = sdist.file.size;
             report.source = place(&sdist.file.location);
         }
-        SelectedSource::Repository(repository) => {
+        SelectedSource::Git(repository) => {
             report.source = format!("{}@{}", redact::text(&repository.url), repository.commit);
         }
         SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
-use crate::lock::Repository;
+use crate::lock::GitSource;
 use crate::redact;
 use address::RepositoryUrl;
 
@@ -63,10 +63,10 @@ impl Git {
     ///
     /// # Errors
     /// The repository cannot be fetched or does not have the commit, or the commit cannot be checked out.
-    pub fn check_out(&self, repository: &Repository, directory: &Path, cache: &Cache) -> Result<(), RepositoryError> {
+    pub fn check_out(&self, repository: &GitSource, directory: &Path, cache: &Cache) -> Result<(), RepositoryError> {
         let address = RepositoryUrl::parse(&repository.url)?;
         let commit = &repository.commit;
-        if !Repository::is_commit(commit) {
+        if !GitSource::is_commit(commit) {
             return Err(RepositoryError::InvalidCommit { url: address.url, commit: commit.clone() });
         }
         let git = RepositoryCommands { git: self, address: &address, lfs: repository.lfs };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ScaffoldError;
 use crate::lock::requirements::RequirementsError;
-use crate::lock::{Lock, LockError, LockFormat, Request};
+use crate::lock::{Lock, LockError, LockFormat, SelectionRequest};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
 use crate::pipeline::plan::lock;
@@ -74,7 +74,7 @@ impl Locked {
             Some(LockFormat::Requirements) => Tool::File(path.strip_prefix(&folder).unwrap_or(&path).to_owned()),
             Some(LockFormat::Uv | LockFormat::Pylock) | None => Tool::Uv,
         };
-        let selected = lock.select(&Request::default(), &workspace.current().path, target);
+        let selected = lock.select(&SelectionRequest::default(), &workspace.current().path, target);
         let mut locked = Self {
             path: Some(path),
             is_named,

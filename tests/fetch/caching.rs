@@ -8,7 +8,7 @@ use pybundle::cache::{Cache, CacheSize};
 use pybundle::digest::{Algorithm, Sha256};
 use pybundle::fetch::FetchOptions;
 use pybundle::hints::Hints;
-use pybundle::lock::{Location, LockedWheel};
+use pybundle::lock::{FileLocation, LockedWheel};
 
 use super::http::Answer;
 use super::{Place, assert_arrived, at_path, digest, options, told, wheel_bytes};
@@ -138,8 +138,8 @@ fn local_files_are_copied_so_that_later_changes_do_no_harm() {
     let place = Place::new();
     let (bytes, other) = (wheel_bytes(1, SIZE), wheel_bytes(2, SIZE));
     let path = place.folder.path().join("any name.whl");
-    let by_url = Location::Url { url: url::Url::from_file_path(&path).unwrap(), index: None };
-    for location in [Location::Path(path.clone()), by_url] {
+    let by_url = FileLocation::Url { url: url::Url::from_file_path(&path).unwrap(), index: None };
+    for location in [FileLocation::Path(path.clone()), by_url] {
         fs::write(&path, &bytes).unwrap();
         let wheel = LockedWheel { location, digests: vec![], size: None, ..at_path(&path, &bytes) };
         let offline = FetchOptions { offline: true, ..options() };

@@ -3,7 +3,7 @@
 use std::fs;
 
 use pybundle::fetch::{Credentials, FetchOptions, Index};
-use pybundle::lock::{Location, LockedWheel};
+use pybundle::lock::{FileLocation, LockedWheel};
 
 use super::http::{Answer, Server};
 use super::{Place, assert_arrived, options, told, wheel_bytes};
@@ -13,9 +13,9 @@ const LOGIN: &str = "ann:p@ss:word";
 /// Returns a wheel that only [`LOGIN`] gets, locked from the index at `/simple`.
 fn serve(place: &Place, bytes: &[u8]) -> LockedWheel {
     let wheel = place.serve("/files/a", bytes, [Answer::file(bytes).for_login(LOGIN)]);
-    let Location::Url { url, .. } = wheel.location else { unreachable!("it is served") };
+    let FileLocation::Url { url, .. } = wheel.location else { unreachable!("it is served") };
     let index = Some(place.server.url("/simple").parse().unwrap());
-    LockedWheel { location: Location::Url { url, index }, ..wheel }
+    LockedWheel { location: FileLocation::Url { url, index }, ..wheel }
 }
 
 fn index(place: &Place, name: &str) -> Index {

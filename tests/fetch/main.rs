@@ -22,7 +22,7 @@ use pybundle::cache::Cache;
 use pybundle::digest::{Algorithm, Digest, Hasher, Sha256};
 use pybundle::fetch::{FetchError, FetchOptions, Fetcher, Retry};
 use pybundle::hints::Hints;
-use pybundle::lock::{Location, LockedWheel};
+use pybundle::lock::{FileLocation, LockedWheel};
 use pybundle::report::{Phase, Reporter, Silent};
 use pybundle::wheel::Wheel;
 use tempfile::TempDir;
@@ -55,14 +55,14 @@ fn digest(algorithm: Algorithm, bytes: &[u8]) -> Digest {
 fn locked(url: &str, bytes: &[u8]) -> LockedWheel {
     LockedWheel {
         filename: FILENAME.parse().unwrap(),
-        location: Location::Url { url: url.parse().unwrap(), index: None },
+        location: FileLocation::Url { url: url.parse().unwrap(), index: None },
         digests: vec![Sha256::of(bytes).into()],
         size: Some(bytes.len() as u64),
     }
 }
 
 fn at_path(path: &Path, bytes: &[u8]) -> LockedWheel {
-    LockedWheel { location: Location::Path(path.to_owned()), ..locked("http://unused", bytes) }
+    LockedWheel { location: FileLocation::Path(path.to_owned()), ..locked("http://unused", bytes) }
 }
 
 /// Options that do not keep a test waiting.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use pybundle::fetch::{self, Credentials};
-use pybundle::lock::Wanted;
+use pybundle::lock::AcceptedFiles;
 use serde_json::json;
 
 use super::http::Answer;
@@ -60,14 +60,14 @@ fn a_refusal_names_the_index_and_no_secret() {
     let credentials = Credentials::new([], None, [index(&place, "eve:geheim@")]);
     let mut place = with(place, credentials);
     place.options.indexes[0].url = index(&place, "eve:geheim@").url;
-    let error = place.find("1.0", Wanted::Any).unwrap_err();
+    let error = place.find("1.0", AcceptedFiles::Any).unwrap_err();
     let text = format!("{} {error:?} {:?}", told(&error), place.options);
     assert!(text.contains("401") && text.contains("check the user and the password"), "{text}");
     assert!(!text.contains("geheim"), "{text}");
 
     let place = guarded();
     let credentials = Credentials::new([], None, [index(&place, "")]);
-    let error = told(&with(place, credentials).find("1.0", Wanted::Any).unwrap_err());
+    let error = told(&with(place, credentials).find("1.0", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("UV_INDEX_OWN_USERNAME"), "{error}");
 }
 
@@ -111,7 +111,7 @@ fn a_keyring_is_asked_once_and_as_uv_asks_it() {
         let folder = keyring(&place, if by_host { &host } else { &url });
         let credentials = Credentials::new([], None, [index(&place, "ann@")]).with_keyring(folder.clone().into());
         let place = with(place, credentials);
-        let query = super::query("1.0", Wanted::Any);
+        let query = super::query("1.0", AcceptedFiles::Any);
         let pins = ["demo", "other", "third"].map(|name| super::pinned(name, &query));
         let mut selection = pybundle::lock::Selection { distributions: pins.into() };
         place.finder().complete(&mut selection, &super::target()).unwrap();
@@ -147,7 +147,7 @@ fn a_keyring_that_does_not_know_or_does_not_run_changes_nothing() {
     for folder in [folder, place.folder.path().join("none")] {
         let place = guarded();
         let credentials = Credentials::new([], None, [index(&place, "ann@")]).with_keyring(folder.into());
-        let error = told(&with(place, credentials).find("1.0", Wanted::Any).unwrap_err());
+        let error = told(&with(place, credentials).find("1.0", AcceptedFiles::Any).unwrap_err());
         assert!(error.contains("401"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use pybundle::cache::Cache;
 use pybundle::index::IndexError;
-use pybundle::lock::{IndexQuery, LockedWheel, Selection, Source, Wanted};
+use pybundle::lock::{AcceptedFiles, DistributionSource, IndexQuery, LockedWheel, Selection};
 use serde_json::{Value, json};
 
 use super::http::Answer;
@@ -22,10 +22,10 @@ fn a_page_is_asked_for_once_for_every_target() {
     let place = Place::new();
     serve(&place, &[WHEEL], "max-age=0");
     let finder = place.finder();
-    for wanted in [Wanted::Any, named(&[WHEEL]), Wanted::Digests([digest("gone")].into())] {
+    for wanted in [AcceptedFiles::Any, named(&[WHEEL]), AcceptedFiles::Digests([digest("gone")].into())] {
         let _ = find(&finder, &query("1.0", wanted));
     }
-    assert!(matches!(find(&finder, &query("2.0", Wanted::Any)), Err(IndexError::NoVersion { .. })));
+    assert!(matches!(find(&finder, &query("2.0", AcceptedFiles::Any)), Err(IndexError::NoVersion { .. })));
     assert_eq!(place.server.requests(PAGE).len(), 1);
 }
 
@@ -35,11 +35,13 @@ fn a_kept_page_that_has_everything_is_enough() {
     serve(&place, &[WHEEL, "demo-1.0.tar.gz"], "max-age=0");
     place.find("1.0", named(&[WHEEL])).unwrap();
     place.find("1.0", named(&[WHEEL, "demo-1.0.tar.gz"])).unwrap();
-    place.find("1.0", Wanted::Digests([digest(WHEEL)].into())).unwrap();
+    place.find("1.0", AcceptedFiles::Digests([digest(WHEEL)].into())).unwrap();
     assert_eq!(place.server.requests(PAGE).len(), 1);
 
     // It is old, and there may be more of the version, or another one, by now.
-    for (version, wanted) in [("1.0", Wanted::Any), ("1.0", named(&[WHEEL, "demo-1.0.zip"])), ("2.0", Wanted::Any)] {
+    for (version, wanted) in
+        [("1.0", AcceptedFiles::Any), ("1.0", named(&[WHEEL, "demo-1.0.zip"])), ("2.0", AcceptedFiles::Any)]
+    {
         let before = place.server.requests(PAGE).len();
         let _ = place.find(version, wanted);
         let requests = place.server.requests(PAGE);
@@ -78,10 +80,10 @@ fn offline_what_is_kept_is_used() {
     assert_eq!(place.names("1.0"), [WHEEL]);
     place.fetch.offline = true;
     assert_eq!(place.names("1.0"), [WHEEL]);
-    assert!(matches!(place.find("2.0", Wanted::Any), Err(IndexError::NoVersion { .. })));
+    assert!(matches!(place.find("2.0", AcceptedFiles::Any), Err(IndexError::NoVersion { .. })));
     assert_eq!(place.server.requests(PAGE).len(), 1);
     place.cache = Cache::open(&place.folder.path().join("another")).unwrap();
-    let error = told(&place.find("1.0", Wanted::Any).unwrap_err());
+    let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("of demo is not in the cache") && error.contains("without --offline"), "{error}");
     assert_eq!(place.server.requests(PAGE).len(), 1);
 }
@@ -97,19 +99,19 @@ fn many_distributions_are_asked_for_side_by_side_and_come_in_order() {
     }
     place.server.answer("/links", [html_page("")]);
     place.options.find_links = vec![place.server.url("/links").parse().unwrap()];
-    let query = query("1.0", Wanted::Any);
+    let query = query("1.0", AcceptedFiles::Any);
     let mut selection = Selection { distributions: names.iter().map(|name| pinned(name, &query)).collect() };
     let start = std::time::Instant::now();
     place.finder().complete(&mut selection, &target()).unwrap();
     assert!(start.elapsed().as_millis() < 3000, "{:?}", start.elapsed());
     for (pinned, name) in selection.distributions.iter().zip(&names) {
-        let Source::Files(files) = &pinned.source else { panic!("{pinned:?}") };
+        let DistributionSource::Files(files) = &pinned.source else { panic!("{pinned:?}") };
         assert!(files.wheels[0].filename.as_str().starts_with(&format!("{name}-")));
     }
     assert_eq!(place.server.requests("/links").len(), 1);
 
     // The first of those that are missing is told of.
-    let missing: IndexQuery = super::query("2.0", Wanted::Any);
+    let missing: IndexQuery = super::query("2.0", AcceptedFiles::Any);
     let mut selection = Selection { distributions: names.iter().map(|name| pinned(name, &missing)).collect() };
     let error = place.finder().complete(&mut selection, &target()).unwrap_err().to_string();
     assert!(error.contains("demo0 2.0"), "{error}");
@@ -118,8 +120,8 @@ fn many_distributions_are_asked_for_side_by_side_and_come_in_order() {
 #[test]
 fn nothing_is_asked_for_what_a_lock_locates() {
     let place = Place::new();
-    let mut pinned = pinned("demo", &query("1.0", Wanted::Any));
-    pinned.source = Source::Virtual("x".into());
+    let mut pinned = pinned("demo", &query("1.0", AcceptedFiles::Any));
+    pinned.source = DistributionSource::Virtual("x".into());
     let mut selection = Selection { distributions: vec![pinned] };
     place.finder().complete(&mut selection, &target()).unwrap();
     assert_eq!(place.finder().metadata(&[]).unwrap(), Vec::<Option<Vec<u8>>>::new());
@@ -130,7 +132,7 @@ fn nothing_is_asked_for_what_a_lock_locates() {
 fn wheel_with(place: &Place, metadata: &Value) -> LockedWheel {
     place.serve(PAGE, &[listed(WHEEL, &json!({"core-metadata": metadata}))]);
     place.server.answer(&format!("/files/{WHEEL}.metadata"), [Answer::file(b"Name: demo\n")]);
-    place.find("1.0", Wanted::Any).unwrap().files.wheels.remove(0)
+    place.find("1.0", AcceptedFiles::Any).unwrap().files.wheels.remove(0)
 }
 
 #[test]

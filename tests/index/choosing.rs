@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use pybundle::digest::Sha256;
 use pybundle::index::{Cutoff, IndexError};
-use pybundle::lock::{Location, Wanted};
+use pybundle::lock::{AcceptedFiles, FileLocation};
 use serde_json::json;
 use url::Url;
 
@@ -25,12 +25,12 @@ fn place() -> Place {
 #[test]
 fn files_are_those_with_a_digest_of_the_lock() {
     let place = place();
-    let wanted = Wanted::Digests([digest(WHEEL), digest(SDIST), digest("gone")].into());
+    let wanted = AcceptedFiles::Digests([digest(WHEEL), digest(SDIST), digest("gone")].into());
     let found = place.find("1.0", wanted).unwrap();
     assert_eq!(found.names(), [WHEEL, SDIST]);
     assert_eq!(found.files.wheels[0].digests, [digest(WHEEL)]);
 
-    let error = place.find("1.0", Wanted::Digests([digest("gone")].into())).unwrap_err();
+    let error = place.find("1.0", AcceptedFiles::Digests([digest("gone")].into())).unwrap_err();
     assert!(matches!(error, IndexError::NoFile { is_other: true, .. }));
     let error = told(&error);
     for part in ["demo 1.0", "/simple", "other files than the lock", WHEEL, "lock again"] {
@@ -42,7 +42,8 @@ fn files_are_those_with_a_digest_of_the_lock() {
 fn files_are_those_that_the_lock_names() {
     let place = place();
     assert_eq!(place.find("1.0", named(&[WHEEL, "demo-1.0.zip"])).unwrap().names(), [WHEEL, "demo-1.0.zip"]);
-    let contradicting = Wanted::Named([(WHEEL.to_owned(), [digest("x")].into()), (OTHER.to_owned(), [].into())].into());
+    let contradicting =
+        AcceptedFiles::Named([(WHEEL.to_owned(), [digest("x")].into()), (OTHER.to_owned(), [].into())].into());
     assert_eq!(place.find("1.0", contradicting).unwrap().names(), [OTHER]);
     let error = told(&place.find("1.0", named(&["demo-1.0-py2-none-any.whl"])).unwrap_err());
     assert!(error.contains("the lock does not have these files"), "{error}");
@@ -51,7 +52,7 @@ fn files_are_those_that_the_lock_names() {
 #[test]
 fn a_file_without_a_digest_is_verified_when_it_was_fetched() {
     let place = Place::new();
-    let wanted = Wanted::Digests([digest(WHEEL), digest(SDIST)].into());
+    let wanted = AcceptedFiles::Digests([digest(WHEEL), digest(SDIST)].into());
     place.serve(
         PAGE,
         &[listed(WHEEL, &json!({"hashes": {}})), listed(OTHER, &json!({"hashes": {"md5": "0".repeat(32)}}))],
@@ -71,7 +72,7 @@ fn the_strongest_digest_of_a_page_identifies_a_file() {
     let place = Place::new();
     let hashes = json!({"hashes": {"md5": "0".repeat(32), "sha512": "1".repeat(128), "sha256": "2".repeat(64)}});
     place.serve(PAGE, &[listed(WHEEL, &hashes), listed(SDIST, &json!({"hashes": {"whirlpool": "00"}, "size": 7}))]);
-    let found = place.find("1.0", Wanted::Any).unwrap();
+    let found = place.find("1.0", AcceptedFiles::Any).unwrap();
     assert_eq!(found.files.wheels[0].digests, [format!("sha256:{}", "2".repeat(64)).parse().unwrap()]);
     let sdist = found.files.sdist.unwrap().file;
     assert_eq!((sdist.digests.len(), sdist.size), (0, Some(7)));
@@ -83,12 +84,12 @@ fn a_pin_without_a_local_version_means_the_highest_that_fits() {
     let cpu = "demo-1.0+cpu-py3-none-any.whl";
     let mac = "demo-1.0+metal-cp312-cp312-macosx_11_0_arm64.whl";
     place.serve(PAGE, &[WHEEL, cpu, mac, "demo-1.0.1-py3-none-any.whl"].map(|name| listed(name, &json!({}))));
-    let found = place.find("1.0", Wanted::Any).unwrap();
+    let found = place.find("1.0", AcceptedFiles::Any).unwrap();
     assert_eq!((found.names(), found.version.as_str()), (vec![cpu.to_owned()], "1.0+cpu"));
     assert_eq!(place.names("1.0+cpu"), [cpu]);
-    assert_eq!(place.find("1.0.1.0", Wanted::Any).unwrap().version, "1.0.1.0");
+    assert_eq!(place.find("1.0.1.0", AcceptedFiles::Any).unwrap().version, "1.0.1.0");
     assert_eq!(place.names("1.0+metal"), [mac]);
-    assert_eq!(place.find("1.0", Wanted::Digests([digest(WHEEL)].into())).unwrap().version, "1.0");
+    assert_eq!(place.find("1.0", AcceptedFiles::Digests([digest(WHEEL)].into())).unwrap().version, "1.0");
 }
 
 #[test]
@@ -97,10 +98,10 @@ fn versions_that_are_not_there_are_named_with_their_neighbours() {
     let files =
         ["0.9", "1.0", "1.1", "1.1.1", "2.0"].map(|version| listed(&format!("demo-{version}.tar.gz"), &json!({})));
     place.serve(PAGE, &files);
-    let error = place.find("1.1.2", Wanted::Any).unwrap_err();
+    let error = place.find("1.1.2", AcceptedFiles::Any).unwrap_err();
     let IndexError::NoVersion { available, .. } = &error else { panic!("{error:?}") };
     assert_eq!(available, &["1.1.1", "1.1", "1.0", "2.0", "0.9"]);
-    let error = told(&place.find("3", Wanted::Any).unwrap_err());
+    let error = told(&place.find("3", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("demo 3 is not in http://127.0.0.1"), "{error}");
 }
 
@@ -123,7 +124,7 @@ fn what_was_yanked_is_used_and_told_of_once() {
     place.serve(PAGE, &[listed(WHEEL, &json!({"yanked": "broken\nbadly"})), listed(SDIST, &json!({"yanked": true}))]);
     let finder = place.finder();
     for _ in 0..2 {
-        find(&finder, &query("1.0", Wanted::Any)).unwrap();
+        find(&finder, &query("1.0", AcceptedFiles::Any)).unwrap();
     }
     let warnings = place.warnings.take();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -157,16 +158,17 @@ fn files_in_a_folder_are_compared_with_the_lock() {
     }
     place.options.no_index = true;
     place.options.find_links = vec![Url::from_file_path(&folder).unwrap()];
-    let found = place.find("1.0", Wanted::Any).unwrap();
+    let found = place.find("1.0", AcceptedFiles::Any).unwrap();
     assert_eq!(found.names(), [OTHER, WHEEL, SDIST]);
-    assert_eq!(found.files.wheels[0].location, Location::Path(folder.join(OTHER)));
+    assert_eq!(found.files.wheels[0].location, FileLocation::Path(folder.join(OTHER)));
     assert_eq!(found.files.wheels[0].digests, []);
-    let found = place.find("1.0", Wanted::Digests([Sha256::of(WHEEL.as_bytes()).into(), digest("x")].into())).unwrap();
+    let found =
+        place.find("1.0", AcceptedFiles::Digests([Sha256::of(WHEEL.as_bytes()).into(), digest("x")].into())).unwrap();
     assert_eq!((found.names(), &found.files.wheels[0].digests[..]), (vec![WHEEL.to_owned()], &[digest(WHEEL)][..]));
-    let error = told(&place.find("1.0", Wanted::Digests([digest("x")].into())).unwrap_err());
+    let error = told(&place.find("1.0", AcceptedFiles::Digests([digest("x")].into())).unwrap_err());
     assert!(error.contains("other files than the lock") && error.contains("wheels"), "{error}");
 
     place.options.find_links = vec![Url::from_file_path(folder.join("none")).unwrap()];
-    let error = told(&place.find("1.0", Wanted::Any).unwrap_err());
+    let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("cannot read") && error.contains("--find-links"), "{error}");
 }

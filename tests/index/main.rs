@@ -22,7 +22,9 @@ use pybundle::digest::{Digest, Sha256};
 use pybundle::fetch::{FetchOptions, Retry};
 use pybundle::hints::Hints;
 use pybundle::index::{Finder, Index, IndexError, IndexOptions};
-use pybundle::lock::{AskedIndexes, Files, IndexQuery, Pinned, Selection, Source, Wanted};
+use pybundle::lock::{
+    AcceptedFiles, DistributionFiles, DistributionSource, IndexQuery, PinnedDistribution, QueriedIndexes, Selection,
+};
 use pybundle::platform::TargetPlatform;
 use pybundle::report::{Phase, Reporter};
 use serde_json::{Value, json};
@@ -97,13 +99,13 @@ impl Place {
         self.server.answer(path, [json_page(files)]);
     }
 
-    fn find(&self, version: &str, wanted: Wanted) -> Result<Offered, IndexError> {
+    fn find(&self, version: &str, wanted: AcceptedFiles) -> Result<Offered, IndexError> {
         find(&self.finder(), &query(version, wanted))
     }
 
     /// Returns the files of a version, whatever their digests.
     fn names(&self, version: &str) -> Vec<String> {
-        self.find(version, Wanted::Any).unwrap().names()
+        self.find(version, AcceptedFiles::Any).unwrap().names()
     }
 }
 
@@ -111,7 +113,7 @@ impl Place {
 #[derive(Debug)]
 struct Offered {
     version: String,
-    files: Files,
+    files: DistributionFiles,
 }
 
 impl Offered {
@@ -125,16 +127,16 @@ fn target() -> TargetPlatform {
     targets(&["3.12"]).remove(0)
 }
 
-fn query(version: &str, wanted: Wanted) -> IndexQuery {
-    IndexQuery { version: version.parse().unwrap(), wanted, indexes: AskedIndexes::All }
+fn query(version: &str, wanted: AcceptedFiles) -> IndexQuery {
+    IndexQuery { version: version.parse().unwrap(), accepted: wanted, indexes: QueriedIndexes::All }
 }
 
-fn pinned(name: &str, query: &IndexQuery) -> Pinned {
-    Pinned {
+fn pinned(name: &str, query: &IndexQuery) -> PinnedDistribution {
+    PinnedDistribution {
         name: name.parse().unwrap(),
         version: Some(query.version.clone()),
         required_by: Vec::new(),
-        source: Source::Index(query.clone()),
+        source: DistributionSource::Index(query.clone()),
     }
 }
 
@@ -143,7 +145,7 @@ fn find(finder: &Finder, query: &IndexQuery) -> Result<Offered, IndexError> {
     let mut selection = Selection { distributions: vec![pinned("demo", query)] };
     finder.complete(&mut selection, &target())?;
     let found = selection.distributions.remove(0);
-    let Source::Files(files) = found.source else { panic!("{:?}", found.source) };
+    let DistributionSource::Files(files) = found.source else { panic!("{:?}", found.source) };
     Ok(Offered { version: found.version.unwrap().to_string(), files })
 }
 
@@ -170,8 +172,8 @@ fn digest(name: &str) -> Digest {
     sha256(name).into()
 }
 
-fn named(names: &[&str]) -> Wanted {
-    Wanted::Named(names.iter().map(|name| ((*name).to_owned(), [digest(name)].into())).collect())
+fn named(names: &[&str]) -> AcceptedFiles {
+    AcceptedFiles::Named(names.iter().map(|name| ((*name).to_owned(), [digest(name)].into())).collect())
 }
 
 fn json_text(files: &[Value]) -> Vec<u8> {

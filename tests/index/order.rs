@@ -3,7 +3,9 @@
 use std::fs;
 
 use pybundle::index::{Cutoff, Index, IndexError, Strategy};
-use pybundle::lock::{AskedIndexes, Chooser, FormatControl, IndexQuery, Packages, SelectedSource, Selection, Wanted};
+use pybundle::lock::{
+    AcceptedFiles, DistributionSet, FileChooser, FormatControl, IndexQuery, QueriedIndexes, SelectedSource, Selection,
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -40,12 +42,12 @@ fn place() -> Place {
 /// Asserts that uv and the finder choose a file of a version, or that neither finds one.
 fn agree(place: &mut Place, strategy: &str, version: &str, expected: Option<&str>) {
     place.options.strategy = strategy.parse().unwrap();
-    let query = query(version, Wanted::Any);
+    let query = query(version, AcceptedFiles::Any);
     let mut selection = Selection { distributions: vec![pinned("demo", &query)] };
     let target = target();
-    let formats = FormatControl { no_build: Packages::All, ..FormatControl::default() };
+    let formats = FormatControl { no_build: DistributionSet::All, ..FormatControl::default() };
     let chosen = place.finder().complete(&mut selection, &target).ok().and_then(|()| {
-        let chosen = Chooser::new(&target, &formats).choose(selection).ok()?.remove(0);
+        let chosen = FileChooser::new(&target, &formats).choose(selection).ok()?.remove(0);
         let SelectedSource::Wheel(wheel, _) = chosen.source else { panic!("{chosen:?}") };
         Some(wheel.filename.to_string())
     });
@@ -89,7 +91,7 @@ fn the_first_index_that_has_the_name_counts() {
     }
     place.options.strategy = Strategy::FirstIndex;
     let before = place.server.requests("/c/simple/demo/").len();
-    let error = told(&place.find("2.0", Wanted::Any).unwrap_err());
+    let error = told(&place.find("2.0", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("demo 2.0 is not in `b`") && error.contains("has 1.0"), "{error}");
     assert_eq!(place.server.requests("/c/simple/demo/").len(), before, "the index after it is not asked");
 }
@@ -126,7 +128,7 @@ fn an_index_that_refuses_ends_the_search_unless_every_index_is_asked() {
         agree(&mut place, FIRST, "1.0", None);
         agree(&mut place, ANY, "1.0", Some(wheel));
         place.options.strategy = Strategy::FirstIndex;
-        let error = told(&place.find("1.0", Wanted::Any).unwrap_err());
+        let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
         for part in ["demo was not found in `a`", &status.to_string(), "UV_INDEX_A_USERNAME"] {
             // The credentials know no name of the index here.
             assert!(error.contains(part) || part.starts_with("UV_") && error.contains("UV_INDEX_<NAME>"), "{error}");
@@ -147,8 +149,8 @@ fn links_come_before_indexes() {
     place.options.find_links = vec![Url::from_file_path(&folder).unwrap()];
     shelve(&place, "a", &[("demo-1.0-py3-none-any.whl", json!({})), ("demo-1.1-1a-py3-none-any.whl", json!({}))]);
     agree(&mut place, FIRST, "1.0", Some("demo-1.0-py3-none-any.whl"));
-    let found = place.find("1.0", Wanted::Any).unwrap();
-    assert!(matches!(found.files.wheels[0].location, pybundle::lock::Location::Path(_)), "{found:?}");
+    let found = place.find("1.0", AcceptedFiles::Any).unwrap();
+    assert!(matches!(found.files.wheels[0].location, pybundle::lock::FileLocation::Path(_)), "{found:?}");
     agree(&mut place, FIRST, "1.1", Some("demo-1.1-1a-py3-none-any.whl"));
     // Nobody knows when the folder's file was uploaded.
     place.options.exclude_newer = Some(Cutoff::parse("2020-01-01", std::time::SystemTime::now()).unwrap());
@@ -175,9 +177,9 @@ fn indexes_may_be_folders() {
     fs::write(root.join("simple/demo/index.html"), page).unwrap();
     place.options.indexes[1].url = Url::from_file_path(root.join("simple")).unwrap();
     assert_eq!(place.names("1.0"), ["demo-1.0-7f-py3-none-any.whl"]);
-    assert!(matches!(place.find("2.0", Wanted::Any), Err(IndexError::NoVersion { .. })));
+    assert!(matches!(place.find("2.0", AcceptedFiles::Any), Err(IndexError::NoVersion { .. })));
     fs::remove_file(root.join("simple/demo/index.html")).unwrap();
-    assert!(matches!(place.find("1.0", Wanted::Any), Err(IndexError::NotFound { .. })));
+    assert!(matches!(place.find("1.0", AcceptedFiles::Any), Err(IndexError::NotFound { .. })));
 }
 
 #[test]
@@ -188,13 +190,13 @@ fn explicit_indexes_are_asked_by_those_who_name_them() {
     place.options.indexes[1].explicit = true;
     assert_eq!(place.names("1.0"), ["demo-1.0-3c-py3-none-any.whl"]);
     let by_name = IndexQuery {
-        indexes: AskedIndexes::Only(place.server.url("/a/simple/").parse().unwrap()),
-        ..query("1.0", Wanted::Any)
+        indexes: QueriedIndexes::Only(place.server.url("/a/simple/").parse().unwrap()),
+        ..query("1.0", AcceptedFiles::Any)
     };
     assert_eq!(find(&place.finder(), &by_name).unwrap().names(), ["demo-1.0-1a-py3-none-any.whl"]);
     place.options.no_index = true;
     let error = told(&find(&place.finder(), &by_name).unwrap_err());
     assert!(error.contains("--no-index"), "{error}");
-    let error = told(&place.find("1.0", Wanted::Any).unwrap_err());
+    let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("demo was not found: there is no index to ask"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pybundle::lock::{Location, Wanted};
+use pybundle::lock::{AcceptedFiles, FileLocation};
 use serde_json::json;
 
 use super::http::Answer;
@@ -22,12 +22,12 @@ fn json_is_preferred_to_html_and_either_is_read() {
     for (answer, path) in [(both, "/files/"), (html_page(&html()), "/html/"), (json_page(&files), "/files/")] {
         let place = Place::new();
         place.server.answer(PAGE, [answer]);
-        let found = place.find("1.0", Wanted::Any).unwrap();
+        let found = place.find("1.0", AcceptedFiles::Any).unwrap();
         let [wheel] = &found.files.wheels[..] else { panic!("{found:?}") };
         assert_eq!(wheel.digests, [digest(WHEEL)]);
         let url = place.server.url(&format!("{path}{WHEEL}")).parse().unwrap();
         let index = Some(place.server.url("/simple").parse().unwrap());
-        assert_eq!(wheel.location, Location::Url { url, index });
+        assert_eq!(wheel.location, FileLocation::Url { url, index });
         let accept = place.server.requests(PAGE)[0].header("accept").unwrap().to_owned();
         assert!(accept.starts_with(JSON) && accept.ends_with("text/html;q=0.01"), "{accept}");
     }
@@ -38,8 +38,8 @@ fn links_are_relative_to_where_a_redirect_ends() {
     let place = Place::new();
     place.server.answer(PAGE, [Answer::redirect("/elsewhere/deep/demo/")]);
     place.server.answer("/elsewhere/deep/demo/", [html_page(&html())]);
-    let found = place.find("1.0", Wanted::Any).unwrap();
-    let Location::Url { url, .. } = &found.files.wheels[0].location else { panic!("{found:?}") };
+    let found = place.find("1.0", AcceptedFiles::Any).unwrap();
+    let FileLocation::Url { url, .. } = &found.files.wheels[0].location else { panic!("{found:?}") };
     assert_eq!(url.path(), format!("/elsewhere/html/{WHEEL}"));
 }
 
@@ -76,7 +76,7 @@ fn pages_that_are_none_are_told_of() {
         let mut place = Place::new();
         place.fetch.read_timeout = Duration::from_millis(300);
         place.server.answer(PAGE, [answer]);
-        let error = told(&place.find("1.0", Wanted::Any).unwrap_err());
+        let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
         assert!(error.contains(reason) && error.contains("/simple"), "{error}");
     }
 }
@@ -93,7 +93,7 @@ fn files_that_are_none_are_passed_over() {
         json!({"filename": "demo-1.0.tar.gz", "url": "file:///etc/passwd", "hashes": {}}),
     ];
     place.serve(PAGE, &files);
-    let found = place.find("1.0", Wanted::Any).unwrap();
+    let found = place.find("1.0", AcceptedFiles::Any).unwrap();
     assert_eq!(found.names(), [WHEEL]);
     assert_eq!(
         found.files.unusable,

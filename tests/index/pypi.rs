@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pybundle::digest::Digest;
 use pybundle::index::IndexOptions;
-use pybundle::lock::{Chooser, FormatControl, SelectedSource, Selection, Source, Wanted};
+use pybundle::lock::{AcceptedFiles, DistributionSource, FileChooser, FormatControl, SelectedSource, Selection};
 
 use super::support::uv::{Project, targets};
 use super::{Place, pinned, query, uv_picks};
@@ -18,10 +18,10 @@ fn the_files_of_pypi_are_chosen_as_uv_chooses_them() {
     let requirements = PINS.map(|(name, version)| format!("{name}=={version}"));
     let finder = place.finder();
     for target in targets(&["3.9", "3.13"]) {
-        let pins = PINS.map(|(name, version)| pinned(name, &query(version, Wanted::Any)));
+        let pins = PINS.map(|(name, version)| pinned(name, &query(version, AcceptedFiles::Any)));
         let mut selection = Selection { distributions: pins.into() };
         finder.complete(&mut selection, &target).unwrap();
-        let chosen = Chooser::new(&target, &FormatControl::default()).choose(selection).unwrap();
+        let chosen = FileChooser::new(&target, &FormatControl::default()).choose(selection).unwrap();
         let chosen: BTreeMap<String, (String, String)> = chosen
             .into_iter()
             .map(|chosen| {
@@ -42,11 +42,11 @@ fn every_digest_that_uv_locks_is_found() {
     let digests: BTreeSet<Digest> = hashes.map(|hash| hash.trim_end_matches(" \\").parse().unwrap()).collect();
     let mut place = Place::without_index();
     place.options = IndexOptions::default();
-    let pin = pinned("pydantic-core", &query("2.27.1", Wanted::Digests(digests.clone())));
+    let pin = pinned("pydantic-core", &query("2.27.1", AcceptedFiles::Digests(digests.clone())));
     let mut selection = Selection { distributions: vec![pin] };
     let finder = place.finder();
     finder.complete(&mut selection, &targets(&["3.13"])[0]).unwrap();
-    let Source::Files(files) = &selection.distributions[0].source else { panic!("{selection:?}") };
+    let DistributionSource::Files(files) = &selection.distributions[0].source else { panic!("{selection:?}") };
     let wheels = files.wheels.iter().flat_map(|wheel| wheel.digest());
     let sdist = files.sdist.iter().flat_map(|sdist| sdist.file.digest());
     assert!(digests.len() > 50, "{compiled}");
@@ -58,6 +58,6 @@ fn every_digest_that_uv_locks_is_found() {
     }
     // The kept page has every digest.
     place.fetch.offline = true;
-    selection.distributions = vec![pinned("pydantic-core", &query("2.27.1", Wanted::Digests(digests)))];
+    selection.distributions = vec![pinned("pydantic-core", &query("2.27.1", AcceptedFiles::Digests(digests)))];
     place.finder().complete(&mut selection, &targets(&["3.9"])[0]).unwrap();
 }

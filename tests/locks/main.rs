@@ -2,15 +2,11 @@
 
 mod corpus;
 mod formats;
-mod invalid;
-mod locked;
 mod packaging;
 mod poetry;
 mod published;
 mod pylock;
 mod requirements;
-mod select;
 #[path = "../support/mod.rs"]
 mod support;
-mod targets;
-mod workspaces;
+mod uv;

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
-use pybundle::marker::{ActiveExtras, Constraint, Marker, Requirement, contains};
+use pybundle::marker::{ActiveExtras, Marker, Requirement, VersionOrUrl, contains};
 use pybundle::name::{DistributionName, ExtraName};
 use pybundle::platform::{Architecture, CompatibilityTags, MarkerEnvironment};
 use serde::Deserialize;
@@ -279,9 +279,9 @@ impl ReadRequirement {
 impl From<&Requirement> for ReadRequirement {
     fn from(requirement: &Requirement) -> Self {
         let (specifiers, url) = match &requirement.constraint {
-            Constraint::Any => (BTreeSet::new(), None),
-            Constraint::Specifiers(specifiers) => (specifiers.iter().map(ToString::to_string).collect(), None),
-            Constraint::Url(url) => (BTreeSet::new(), Some(url.clone())),
+            VersionOrUrl::Any => (BTreeSet::new(), None),
+            VersionOrUrl::Specifiers(specifiers) => (specifiers.iter().map(ToString::to_string).collect(), None),
+            VersionOrUrl::Url(url) => (BTreeSet::new(), Some(url.clone())),
         };
         Self {
             name: requirement.name.to_string(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pybundle::cache::Cache;
 use pybundle::hints::Hints;
-use pybundle::lock::Repository;
+use pybundle::lock::GitSource;
 use pybundle::repository::{Git, RepositoryError};
 
 use crate::command::{fail, succeed};
@@ -40,8 +40,8 @@ fn find_git(offline: bool) -> Git {
     Git::find(std::env::var_os("PATH").as_deref(), false, offline).unwrap()
 }
 
-fn at(url: &str, commit: &str) -> Repository {
-    Repository { url: url.to_owned(), commit: commit.to_owned(), subdirectory: None, lfs: false }
+fn at(url: &str, commit: &str) -> GitSource {
+    GitSource { url: url.to_owned(), commit: commit.to_owned(), subdirectory: None, lfs: false }
 }
 
 fn url(folder: &Path) -> String {

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use pybundle::lock::{Chooser, FormatControl, LockError, Request, Selected, SelectedSource, Selection, Source};
+use pybundle::lock::{
+    DistributionSource, FileChooser, FormatControl, LockError, SelectedDistribution, SelectedSource, Selection,
+    SelectionRequest,
+};
 use pybundle::platform::TargetPlatform;
 
 use super::uv::{Oracle, Project, targets};
@@ -11,7 +14,7 @@ use super::uv::{Oracle, Project, targets};
 #[derive(Default)]
 pub struct Case {
     /// What is asked of the lock.
-    pub request: Request,
+    pub request: SelectionRequest,
     export: Vec<String>,
     folder: &'static str,
 }
@@ -97,13 +100,15 @@ pub fn wheels(selection: &Selection, target: &TargetPlatform) -> Oracle {
 }
 
 /// Returns what is installed of a selection whose lock names the files.
-pub fn chosen(selection: &Selection, target: &TargetPlatform) -> Result<Vec<Selected>, LockError> {
-    Chooser::new(target, &FormatControl::default()).choose(selection.clone())
+pub fn chosen(selection: &Selection, target: &TargetPlatform) -> Result<Vec<SelectedDistribution>, LockError> {
+    FileChooser::new(target, &FormatControl::default()).choose(selection.clone())
 }
 
 /// Returns the distributions that are folders.
 pub fn local(selection: &Selection) -> Vec<String> {
-    let is_folder = |source: &Source| matches!(source, Source::Directory(_) | Source::Virtual(_));
+    let is_folder = |source: &DistributionSource| {
+        matches!(source, DistributionSource::Directory(_) | DistributionSource::Virtual(_))
+    };
     let local = selection.distributions.iter().filter(|pinned| is_folder(&pinned.source));
     local.map(|selected| selected.name.to_string()).collect()
 }

@@ -1,6 +1,6 @@
-//! The text of poetry.lock as it lies in the file: its keys and the types of their values.
+//! The keys of poetry.lock and the types of their values.
 //!
-//! Unknown keys are accepted: every version of the format has some that say nothing of what is installed.
+//! Unknown keys are accepted: every version of the format has keys that do not affect the installation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,101 +17,90 @@ use crate::marker::{ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::MarkerEnvironment;
 
-/// The part of the file that says which version of the format it has.
+/// The part of the file that states the version of its format.
 #[derive(Debug, serde::Deserialize)]
-pub struct Preamble {
-    /// See there.
-    pub metadata: PreambleMetadata,
+pub(super) struct PoetryLockVersion {
+    pub(super) metadata: PoetryVersionMetadata,
 }
 
 /// `[metadata]`, of any version of the format.
 #[derive(Debug, serde::Deserialize)]
-pub struct PreambleMetadata {
-    /// The version of the format; Poetry 1.0 and earlier wrote none.
+pub(super) struct PoetryVersionMetadata {
+    /// Poetry 1.0 and earlier write none.
     #[serde(rename = "lock-version")]
-    pub lock_version: Option<String>,
+    pub(super) lock_version: Option<String>,
 }
 
 /// The whole file.
 #[derive(Debug, serde::Deserialize)]
-pub struct Document {
-    /// The locked distributions.
+pub(super) struct PoetryDocument {
     #[serde(default, rename = "package")]
-    pub packages: Vec<Package>,
-    /// The project's extras.
+    pub(super) packages: Vec<PoetryPackage>,
     #[serde(default)]
-    pub extras: BTreeMap<ExtraName, IgnoredAny>,
-    /// What the lock says of itself.
-    pub metadata: Metadata,
+    pub(super) extras: BTreeMap<ExtraName, IgnoredAny>,
+    pub(super) metadata: PoetryMetadata,
 }
 
 /// `[metadata]`.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Metadata {
-    /// The versions of Python that were resolved for.
+pub(super) struct PoetryMetadata {
     #[serde(deserialize_with = "python")]
-    pub python_versions: VersionConstraint,
-    /// The digest of what of pyproject.toml was locked.
-    pub content_hash: Option<String>,
-    /// The files of the distributions, until version 1.1 of the format.
+    pub(super) python_versions: VersionConstraint,
+    /// The SHA-256 of the relevant parts of pyproject.toml; see `freshness`.
+    pub(super) content_hash: Option<String>,
+    /// The files of each distribution, in all its versions; up to version 1.1 of the format.
     #[serde(default)]
-    pub files: BTreeMap<DistributionName, Vec<File>>,
-    /// The hashes of the files of the distributions, before files had names.
+    pub(super) files: BTreeMap<DistributionName, Vec<PoetryFile>>,
+    /// The hashes of each distribution's files, in locks that do not list files by name.
     #[serde(default)]
-    pub hashes: BTreeMap<DistributionName, Vec<Hash>>,
+    pub(super) hashes: BTreeMap<DistributionName, Vec<PoetryHash>>,
 }
 
 /// A locked distribution.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Package {
-    /// The distribution.
-    pub name: DistributionName,
-    /// Its version.
+pub(super) struct PoetryPackage {
+    pub(super) name: DistributionName,
     #[serde(deserialize_with = "required")]
-    pub version: Version,
-    /// The versions of Python that it is for.
+    pub(super) version: Version,
     #[serde(deserialize_with = "python")]
-    pub python_versions: VersionConstraint,
-    /// The project's groups that need it; since version 2.1 of the format.
-    pub groups: Option<BTreeSet<GroupName>>,
-    /// Where it is needed; since version 2.1 of the format.
+    pub(super) python_versions: VersionConstraint,
+    /// The project's groups that require the distribution; since version 2.1 of the format.
+    pub(super) groups: Option<BTreeSet<GroupName>>,
+    /// Since version 2.1 of the format.
     #[serde(default)]
-    pub markers: Markers,
-    /// Its files; since version 2.0 of the format.
-    pub files: Option<Vec<File>>,
-    /// What it needs, that of its extras among it.
+    pub(super) markers: PoetryMarkers,
+    /// Since version 2.0 of the format.
+    pub(super) files: Option<Vec<PoetryFile>>,
+    /// Includes the dependencies of extras, which are optional.
     #[serde(default)]
-    pub dependencies: BTreeMap<DistributionName, Alternatives>,
-    /// The names of what its extras need.
+    pub(super) dependencies: BTreeMap<DistributionName, Alternatives>,
     #[serde(default)]
-    pub extras: BTreeMap<ExtraName, Vec<ExtraMember>>,
-    /// Where it comes from, if that is not PyPI.
-    pub source: Option<Source>,
+    pub(super) extras: BTreeMap<ExtraName, Vec<ExtraMember>>,
+    /// `None` for PyPI.
+    pub(super) source: Option<PoetrySource>,
 }
 
-impl fmt::Display for Package {
+impl fmt::Display for PoetryPackage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.name, self.version)
     }
 }
 
-/// Where a distribution is needed.
+/// The markers under which the project's groups require a distribution.
 #[derive(Debug, Default)]
-pub enum Markers {
-    /// Everywhere.
+pub(super) enum PoetryMarkers {
     #[default]
     Everywhere,
-    /// For every group in the same places.
     Same(Marker),
-    /// For each group in places of its own; everywhere, for a group that is not named.
-    ByGroup(BTreeMap<GroupName, Parsed<Marker>>),
+    /// A group that is not listed has no marker.
+    ByGroup(BTreeMap<GroupName, FromString<Marker>>),
 }
 
-impl Markers {
-    /// Returns whether a group needs the distribution.
-    pub fn hold(&self, group: &GroupName, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
+impl PoetryMarkers {
+    /// Returns whether a group requires the distribution.
+    pub(super) fn apply_to(&self, group: &GroupName, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
         match self {
             Self::Everywhere => true,
             Self::Same(marker) => marker.evaluate(environment, active),
@@ -120,45 +109,44 @@ impl Markers {
     }
 }
 
-impl<'de> Deserialize<'de> for Markers {
+impl<'de> Deserialize<'de> for PoetryMarkers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MarkersVisitor)
+        deserializer.deserialize_any(PoetryMarkersVisitor)
     }
 }
 
-struct MarkersVisitor;
+struct PoetryMarkersVisitor;
 
-impl<'de> Visitor<'de> for MarkersVisitor {
-    type Value = Markers;
+impl<'de> Visitor<'de> for PoetryMarkersVisitor {
+    type Value = PoetryMarkers;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a marker, or a table of markers by group")
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Markers, E> {
-        text.parse().map(Markers::Same).map_err(E::custom)
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<PoetryMarkers, E> {
+        text.parse().map(PoetryMarkers::Same).map_err(E::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Markers, A::Error> {
-        BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(Markers::ByGroup)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PoetryMarkers, A::Error> {
+        BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(PoetryMarkers::ByGroup)
     }
 }
 
-/// A member of a distribution's extra. Its version and its marker are with the dependency of that name.
+/// A member of a distribution's extra. Its version and marker are those of the dependency with this name.
 #[derive(Debug)]
-pub struct ExtraMember {
-    /// The distribution.
-    pub name: DistributionName,
-    /// Its extras.
-    pub extras: BTreeSet<ExtraName>,
+pub(super) struct ExtraMember {
+    pub(super) name: DistributionName,
+    pub(super) extras: BTreeSet<ExtraName>,
 }
 
 impl<'de> Deserialize<'de> for ExtraMember {
-    /// Reads no more than the name and the extras: older locks have requirements that no specification knows.
+    /// Reads only the name and the extras, because locks of older versions contain requirements that are not PEP 508.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let is_name = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
-        let (name, rest) = text.split_at(text.find(|character| !is_name(character)).unwrap_or(text.len()));
+        let end =
+            text.find(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '-' | '_' | '.'));
+        let (name, rest) = text.split_at(end.unwrap_or(text.len()));
         let list = rest.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(list, _)| list);
         let extras = list.into_iter().flat_map(|list| list.split(',')).map(|extra| extra.trim().parse());
         Ok(Self {
@@ -168,21 +156,18 @@ impl<'de> Deserialize<'de> for ExtraMember {
     }
 }
 
-/// A file of a distribution.
 #[derive(Debug, serde::Deserialize)]
-pub struct File {
-    /// Its name.
+pub(super) struct PoetryFile {
     #[serde(rename = "file")]
-    pub name: String,
-    /// Its digest.
-    pub hash: Option<Hash>,
+    pub(super) name: String,
+    pub(super) hash: Option<PoetryHash>,
 }
 
-/// A digest; one without an algorithm is a SHA-256.
+/// A digest. One without an algorithm is a SHA-256.
 #[derive(Debug)]
-pub struct Hash(pub Digest);
+pub(super) struct PoetryHash(pub(super) Digest);
 
-impl<'de> Deserialize<'de> for Hash {
+impl<'de> Deserialize<'de> for PoetryHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let text = if text.contains(':') { text } else { format!("sha256:{text}") };
@@ -190,49 +175,44 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// Where a distribution comes from.
+/// The source of a distribution. Paths are relative to the lock's directory.
 #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "SourceTable")]
-pub enum Source {
-    /// An index other than PyPI: its URL.
+#[serde(try_from = "PoetrySourceTable")]
+pub(super) enum PoetrySource {
+    /// The URL of an index other than PyPI.
     Index(String),
-    /// A folder, by its path from the lock's.
     Directory(String),
-    /// A file, by its path from the lock's folder, and the project's folder in it.
+    /// A local file, and the project's directory in it.
     File(String, Option<String>),
-    /// A file on a server, and the project's folder in it.
+    /// The URL of a file, and the project's directory in it.
     Url(String, Option<String>),
-    /// A repository.
     Git {
-        /// Its URL.
         url: String,
-        /// The commit.
         commit: Option<String>,
-        /// The project's folder in it.
         subdirectory: Option<String>,
     },
 }
 
-impl Source {
-    /// Returns whether it is no index.
-    pub fn is_direct(&self) -> bool {
+impl PoetrySource {
+    /// Returns whether the source is not an index.
+    pub(super) fn is_direct(&self) -> bool {
         !matches!(self, Self::Index(_))
     }
 }
 
 #[derive(serde::Deserialize)]
-struct SourceTable {
+struct PoetrySourceTable {
     r#type: String,
     url: String,
     resolved_reference: Option<String>,
     subdirectory: Option<String>,
 }
 
-impl TryFrom<SourceTable> for Source {
+impl TryFrom<PoetrySourceTable> for PoetrySource {
     type Error = String;
 
-    fn try_from(table: SourceTable) -> Result<Self, String> {
-        let SourceTable { r#type, url, resolved_reference: commit, subdirectory } = table;
+    fn try_from(table: PoetrySourceTable) -> Result<Self, String> {
+        let PoetrySourceTable { r#type, url, resolved_reference: commit, subdirectory } = table;
         match r#type.as_str() {
             "legacy" => Ok(Self::Index(url)),
             "directory" => Ok(Self::Directory(url)),
@@ -240,18 +220,18 @@ impl TryFrom<SourceTable> for Source {
             "url" => Ok(Self::Url(url, subdirectory)),
             "git" => Ok(Self::Git { url, commit, subdirectory }),
             other => Err(format!(
-                "`{}` is not a type of source: legacy, directory, file, url and git are",
+                "`{}` is not a valid source type; expected legacy, directory, file, url or git",
                 other.escape_debug()
             )),
         }
     }
 }
 
-/// A value with a syntax of its own, inside of another.
+/// A string with its own syntax, nested in another value.
 #[derive(Debug)]
-pub struct Parsed<T>(pub T);
+pub(super) struct FromString<T>(pub(super) T);
 
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for FromString<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         required(deserializer).map(Self)
     }

@@ -1,6 +1,7 @@
-//! Requirements as Poetry writes them: in the lock's `[package.dependencies]`, and in pyproject.toml below `tool.poetry`.
+//! Poetry's dependency specifications: in the lock's `[package.dependencies]`, and below `tool.poetry` in pyproject.toml.
 //!
-//! A requirement is a version constraint, a table, or an array of both, of which each holds where its conditions do.
+//! Specification: [Poetry, dependency specification](https://python-poetry.org/docs/dependency-specification/). A dependency is a
+//! version constraint, a table, or an array of both; each of its alternatives applies where its conditions hold.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,63 +16,58 @@ use crate::marker::{self, ActiveExtras, Marker};
 use crate::name::{DistributionName, ExtraName};
 use crate::platform::MarkerEnvironment;
 
-/// What one distribution, or a group of the project, needs of another.
+/// A dependency of a distribution, or of a group of the project.
 #[derive(Debug, Clone)]
-pub struct Requirement {
-    /// The distribution that is needed.
-    pub name: DistributionName,
-    /// What of it.
-    pub terms: Terms,
+pub(super) struct PoetryRequirement {
+    pub(super) name: DistributionName,
+    pub(super) spec: DependencySpec,
 }
 
-/// What a requirement says beside the name.
+/// A requirement without its name.
 #[derive(Debug, Clone)]
-pub struct Terms {
-    /// What is accepted.
-    pub accepted: Accepted,
-    /// The extras that are asked for.
-    pub extras: BTreeSet<ExtraName>,
-    /// Whether it is needed only by an extra.
-    pub optional: bool,
+pub(super) struct DependencySpec {
+    pub(super) accepted: VersionOrDirect,
+    pub(super) extras: BTreeSet<ExtraName>,
+    /// Whether only an extra requires it.
+    pub(super) optional: bool,
     marker: Option<Marker>,
     python: Option<VersionConstraint>,
-    platform: Option<Platform>,
+    platform: Option<SysPlatformCondition>,
 }
 
-/// What a requirement accepts.
 #[derive(Debug, Clone)]
-pub enum Accepted {
-    /// Versions, wherever they come from.
+pub(super) enum VersionOrDirect {
+    /// Versions from any source.
     Versions(VersionConstraint),
-    /// What is in a repository, at a URL or at a path.
+    /// A repository, a URL or a path, at any version.
     Direct,
 }
 
-impl Terms {
-    /// Returns whether the requirement applies. `extras` are those of the distribution that has it.
-    pub fn hold(&self, environment: &MarkerEnvironment, extras: &ActiveExtras) -> bool {
+impl DependencySpec {
+    /// Returns whether the requirement applies. `extras` are the active extras of the distribution that has it.
+    pub(super) fn applies(&self, environment: &MarkerEnvironment, extras: &ActiveExtras) -> bool {
         self.marker.as_ref().is_none_or(|marker| marker.evaluate(environment, extras))
             && self.python.as_ref().is_none_or(|python| python.allows(&environment.python_full_version))
-            && self.platform.as_ref().is_none_or(|platform| platform.is(&environment.sys_platform))
+            && self.platform.as_ref().is_none_or(|platform| platform.contains(&environment.sys_platform))
     }
 
-    /// Returns whether a locked version is accepted; `is_direct` says that it comes from no index.
-    pub fn accept(&self, version: &Version, is_direct: bool) -> bool {
+    /// Returns whether a locked version is accepted. `is_direct` says that its source is not an index.
+    pub(super) fn accepts(&self, version: &Version, is_direct: bool) -> bool {
         match &self.accepted {
-            Accepted::Versions(constraint) => constraint.allows(version),
-            Accepted::Direct => is_direct,
+            VersionOrDirect::Versions(constraint) => constraint.allows(version),
+            VersionOrDirect::Direct => is_direct,
         }
     }
 }
 
-impl From<marker::Requirement> for Requirement {
+impl From<marker::Requirement> for PoetryRequirement {
     fn from(requirement: marker::Requirement) -> Self {
         let accepted = match requirement.constraint {
-            marker::Constraint::Any => Accepted::Versions(VersionConstraint::any()),
-            marker::Constraint::Specifiers(specifiers) => Accepted::Versions(specifiers.into()),
-            marker::Constraint::Url(_) => Accepted::Direct,
+            marker::VersionOrUrl::Any => VersionOrDirect::Versions(VersionConstraint::any()),
+            marker::VersionOrUrl::Specifiers(specifiers) => VersionOrDirect::Versions(specifiers.into()),
+            marker::VersionOrUrl::Url(_) => VersionOrDirect::Direct,
         };
-        let terms = Terms {
+        let spec = DependencySpec {
             accepted,
             extras: requirement.extras,
             optional: false,
@@ -79,13 +75,13 @@ impl From<marker::Requirement> for Requirement {
             python: None,
             platform: None,
         };
-        Self { name: requirement.name, terms }
+        Self { name: requirement.name, spec }
     }
 }
 
-/// The alternatives of one name. Those apply whose conditions hold.
+/// The alternatives of a dependency; each whose conditions hold applies.
 #[derive(Debug, Clone)]
-pub struct Alternatives(pub Vec<Terms>);
+pub(super) struct Alternatives(pub(super) Vec<DependencySpec>);
 
 impl<'de> Deserialize<'de> for Alternatives {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -104,50 +100,52 @@ impl<'de> Visitor<'de> for AlternativesVisitor {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Alternatives, E> {
         let constraint = text.parse().map_err(E::custom)?;
-        Ok(Alternatives(vec![Table { version: Some(constraint), ..Table::default() }.into()]))
+        Ok(Alternatives(vec![
+            PoetryDependencyTable { version: Some(constraint), ..PoetryDependencyTable::default() }.into(),
+        ]))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Alternatives, A::Error> {
-        Ok(Alternatives(vec![Table::deserialize(MapAccessDeserializer::new(map))?.into()]))
+        Ok(Alternatives(vec![PoetryDependencyTable::deserialize(MapAccessDeserializer::new(map))?.into()]))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, sequence: A) -> Result<Alternatives, A::Error> {
-        let nested = Vec::<Single>::deserialize(SeqAccessDeserializer::new(sequence))?;
+        let nested = Vec::<SingleSpec>::deserialize(SeqAccessDeserializer::new(sequence))?;
         Ok(Alternatives(nested.into_iter().map(|single| single.0).collect()))
     }
 }
 
-/// An alternative in an array, which holds no further array.
-struct Single(Terms);
+/// An alternative in an array, which cannot be an array itself.
+struct SingleSpec(DependencySpec);
 
-impl<'de> Deserialize<'de> for Single {
+impl<'de> Deserialize<'de> for SingleSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SingleVisitor)
+        deserializer.deserialize_any(SingleSpecVisitor)
     }
 }
 
-struct SingleVisitor;
+struct SingleSpecVisitor;
 
-impl<'de> Visitor<'de> for SingleVisitor {
-    type Value = Single;
+impl<'de> Visitor<'de> for SingleSpecVisitor {
+    type Value = SingleSpec;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a version constraint or a table")
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Single, E> {
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SingleSpec, E> {
         let constraint = text.parse().map_err(E::custom)?;
-        Ok(Single(Table { version: Some(constraint), ..Table::default() }.into()))
+        Ok(SingleSpec(PoetryDependencyTable { version: Some(constraint), ..PoetryDependencyTable::default() }.into()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Single, A::Error> {
-        Ok(Single(Table::deserialize(MapAccessDeserializer::new(map))?.into()))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SingleSpec, A::Error> {
+        Ok(SingleSpec(PoetryDependencyTable::deserialize(MapAccessDeserializer::new(map))?.into()))
     }
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
-struct Table {
+struct PoetryDependencyTable {
     #[serde(deserialize_with = "parsed")]
     version: Option<VersionConstraint>,
     git: Option<String>,
@@ -161,15 +159,15 @@ struct Table {
     #[serde(deserialize_with = "parsed")]
     python: Option<VersionConstraint>,
     #[serde(deserialize_with = "parsed")]
-    platform: Option<Platform>,
+    platform: Option<SysPlatformCondition>,
 }
 
-impl From<Table> for Terms {
-    fn from(table: Table) -> Self {
+impl From<PoetryDependencyTable> for DependencySpec {
+    fn from(table: PoetryDependencyTable) -> Self {
         let is_direct = [table.git, table.url, table.path, table.file].iter().any(Option::is_some);
         let constraint = table.version.unwrap_or_else(VersionConstraint::any);
         Self {
-            accepted: if is_direct { Accepted::Direct } else { Accepted::Versions(constraint) },
+            accepted: if is_direct { VersionOrDirect::Direct } else { VersionOrDirect::Versions(constraint) },
             extras: table.extras,
             optional: table.optional,
             marker: table.markers,
@@ -179,37 +177,39 @@ impl From<Table> for Terms {
     }
 }
 
-/// Reads a string that has a syntax of its own.
-pub fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+/// Deserializes an optional string with its own syntax.
+pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
-/// A condition on `sys.platform`: alternatives of names that must, or must not, be its own.
+/// A condition on `sys.platform`: alternatives, each a conjunction of names that it must (`true`) or must not have.
 #[derive(Debug, Clone)]
-struct Platform(Vec<Vec<(bool, String)>>);
+struct SysPlatformCondition(Vec<Vec<(bool, String)>>);
 
-impl FromStr for Platform {
+impl FromStr for SysPlatformCondition {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let term = |term: &str| {
-            let term = term.trim();
-            match term.strip_prefix("!=") {
-                Some(name) => (false, name.trim().to_owned()),
-                None => (true, term.trim_start_matches('=').trim().to_owned()),
-            }
-        };
         let alternatives = text.replace("||", "|");
-        Ok(Self(alternatives.split('|').map(|alternative| alternative.split(',').map(term).collect()).collect()))
+        Ok(Self(alternatives.split('|').map(|terms| terms.split(',').map(platform_term).collect()).collect()))
     }
 }
 
-impl Platform {
-    fn is(&self, sys_platform: &str) -> bool {
-        let holds = |(is_equal, name): &(bool, String)| name == "*" || (name == sys_platform) == *is_equal;
-        self.0.iter().any(|terms| terms.iter().all(holds))
+impl SysPlatformCondition {
+    fn contains(&self, sys_platform: &str) -> bool {
+        self.0
+            .iter()
+            .any(|terms| terms.iter().all(|(is_equal, name)| name == "*" || (name == sys_platform) == *is_equal))
+    }
+}
+
+fn platform_term(term: &str) -> (bool, String) {
+    let term = term.trim();
+    match term.strip_prefix("!=") {
+        Some(name) => (false, name.trim().to_owned()),
+        None => (true, term.trim_start_matches('=').trim().to_owned()),
     }
 }
 
@@ -222,12 +222,12 @@ mod tests {
         let table: toml::Table = text.parse().unwrap();
         let alternatives: Alternatives = table["a"].clone().try_into().unwrap();
         let environment = MarkerEnvironment::new(&python.parse().unwrap(), Architecture::Arm64);
-        alternatives.0.iter().filter(|terms| terms.hold(&environment, &ActiveExtras::default())).count()
+        alternatives.0.iter().filter(|spec| spec.applies(&environment, &ActiveExtras::default())).count()
     }
 
     #[test]
     fn conditions_are_markers_versions_of_python_and_platforms() {
-        for (text, holding) in [
+        for (text, expected) in [
             ("a = '^1'", 1),
             ("a = { version = '*', python = '<3.9' }", 0),
             ("a = { version = '*', python = '3.11' }", 1),
@@ -236,7 +236,7 @@ mod tests {
             ("a = { version = '*', platform = '!=win32,!=darwin' }", 1),
             ("a = ['1', { version = '2', python = '>=3.12' }, { path = 'x', python = '^3.8,<3.12' }]", 2),
         ] {
-            assert_eq!(count(text, "3.11.4"), holding, "{text}");
+            assert_eq!(count(text, "3.11.4"), expected, "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The text of pylock.toml as it lies in the file: its keys and the types of their values.
+//! The keys of pylock.toml and the types of their values.
 //!
-//! Unknown keys are accepted, because every minor version of the format may add some. What only describes the lock, and has
-//! no part in what is installed, is checked to have the right type and dropped.
+//! Unknown keys are accepted, because any minor version of the format may add some. Keys that do not affect the installation
+//! are only checked for their type.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,129 +11,102 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 use toml::value::Datetime;
 
-use crate::lock::syntax::Parsed;
+use crate::lock::toml_syntax::Parsed;
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 
-/// The part of the file that every version of the format has.
+/// The part of the file that is the same in every version of the format.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Preamble {
-    /// The format's version.
-    pub lock_version: Parsed<Version>,
+pub(super) struct PylockVersion {
+    pub(super) lock_version: Parsed<Version>,
 }
 
 /// The whole file.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Document {
-    /// The format's version; see [`Preamble`].
-    pub lock_version: Parsed<Version>,
-    /// The environments that the lock is for; empty for any.
+pub(super) struct PylockDocument {
+    pub(super) lock_version: Parsed<Version>,
+    /// The environments that the lock is limited to; empty if it is not limited.
     #[serde(default)]
-    pub environments: Vec<Parsed<Marker>>,
-    /// The versions of Python that the lock is for.
-    pub requires_python: Option<Parsed<VersionSpecifiers>>,
-    /// The extras that markers may ask for.
+    pub(super) environments: Vec<Parsed<Marker>>,
+    pub(super) requires_python: Option<Parsed<VersionSpecifiers>>,
     #[serde(default)]
-    pub extras: BTreeSet<ExtraName>,
-    /// The groups that markers may ask for, and that users may name.
+    pub(super) extras: BTreeSet<ExtraName>,
     #[serde(default)]
-    pub dependency_groups: BTreeSet<GroupName>,
-    /// The groups that are installed unasked: in general what stands for the project's own dependencies.
+    pub(super) dependency_groups: BTreeSet<GroupName>,
+    /// The groups that are installed by default: usually one that stands for the project's own dependencies.
     #[serde(default)]
-    pub default_groups: BTreeSet<GroupName>,
-    /// The tool that made the lock.
+    pub(super) default_groups: BTreeSet<GroupName>,
     #[serde(rename = "created-by")]
-    pub _created_by: String,
-    /// The locked distributions.
-    pub packages: Vec<Spanned<PackageTable>>,
-    /// What tools keep for themselves.
+    pub(super) _created_by: String,
+    pub(super) packages: Vec<Spanned<PylockPackageTable>>,
     #[serde(default, rename = "tool")]
-    pub _tool: BTreeMap<String, IgnoredAny>,
+    pub(super) _tool: BTreeMap<String, IgnoredAny>,
 }
 
 /// An entry of `packages`.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct PackageTable {
-    /// The distribution.
-    pub name: DistributionName,
-    /// Its version; missing where it is not known before it is built.
-    pub version: Option<Parsed<Version>>,
-    /// Where it is installed.
-    pub marker: Option<Parsed<Marker>>,
-    /// The versions of Python that it runs on.
-    pub requires_python: Option<Parsed<VersionSpecifiers>>,
-    /// What it needs; it says so only to those who read the lock.
+pub(super) struct PylockPackageTable {
+    pub(super) name: DistributionName,
+    /// Missing if it is not known until the distribution is built.
+    pub(super) version: Option<Parsed<Version>>,
+    pub(super) marker: Option<Parsed<Marker>>,
+    pub(super) requires_python: Option<Parsed<VersionSpecifiers>>,
+    /// For information only: installers select by markers alone.
     #[serde(default)]
-    pub dependencies: Vec<DependencyTable>,
-    /// A project in a repository.
-    pub vcs: Option<VcsTable>,
-    /// A project in a folder.
-    pub directory: Option<DirectoryTable>,
-    /// A wheel or an archive from a direct reference.
-    pub archive: Option<FileTable>,
-    /// The index that has the files.
-    pub index: Option<String>,
-    /// The source distribution.
-    pub sdist: Option<FileTable>,
-    /// The wheels.
+    pub(super) dependencies: Vec<PylockDependencyTable>,
+    pub(super) vcs: Option<PylockVcsTable>,
+    pub(super) directory: Option<PylockDirectoryTable>,
+    pub(super) archive: Option<PylockFileTable>,
+    pub(super) index: Option<String>,
+    pub(super) sdist: Option<PylockFileTable>,
     #[serde(default)]
-    pub wheels: Vec<FileTable>,
-    /// Who published the files.
+    pub(super) wheels: Vec<PylockFileTable>,
     #[serde(default, rename = "attestation-identities")]
-    pub _attestation_identities: Vec<AttestationIdentityTable>,
-    /// What tools keep for themselves.
+    pub(super) _attestation_identities: Vec<PylockAttestationTable>,
     #[serde(default, rename = "tool")]
-    pub _tool: BTreeMap<String, IgnoredAny>,
+    pub(super) _tool: BTreeMap<String, IgnoredAny>,
 }
 
 /// An entry of `packages.dependencies`: enough of another entry's keys to tell which one it is.
 #[derive(serde::Deserialize)]
-pub struct DependencyTable {
-    /// The distribution; uv leaves it out.
-    pub name: Option<DistributionName>,
+pub(super) struct PylockDependencyTable {
+    /// uv omits it.
+    pub(super) name: Option<DistributionName>,
 }
 
 /// `packages.vcs`.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct VcsTable {
-    /// The version control system.
-    pub r#type: VcsKind,
-    /// The repository's URL.
-    pub url: Option<String>,
-    /// The repository's path, which counts before the URL.
-    pub path: Option<String>,
-    /// What the commit was looked up for.
-    pub requested_revision: Option<String>,
-    /// The commit.
-    pub commit_id: String,
-    /// The project's folder, if it is not the top.
-    pub subdirectory: Option<String>,
+pub(super) struct PylockVcsTable {
+    pub(super) r#type: VcsKind,
+    pub(super) url: Option<String>,
+    /// Takes precedence over the URL.
+    pub(super) path: Option<String>,
+    pub(super) requested_revision: Option<String>,
+    pub(super) commit_id: String,
+    /// The project's directory, if it is not the top one.
+    pub(super) subdirectory: Option<String>,
 }
 
-/// A version control system that direct references may name.
+/// A version control system that direct references may use.
 ///
 /// Specification: [PyPA, direct URL data structure, registered VCS](https://packaging.python.org/en/latest/specifications/direct-url-data-structure/#registered-vcs).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum VcsKind {
-    /// Git.
+pub(super) enum VcsKind {
     Git,
-    /// Mercurial.
     Hg,
-    /// Bazaar.
     Bzr,
-    /// Subversion.
     Svn,
 }
 
 impl fmt::Display for VcsKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Git => "git",
+            Self::Git => "Git",
             Self::Hg => "Mercurial",
             Self::Bzr => "Bazaar",
             Self::Svn => "Subversion",
@@ -143,41 +116,37 @@ impl fmt::Display for VcsKind {
 
 /// `packages.directory`.
 #[derive(serde::Deserialize)]
-pub struct DirectoryTable {
-    /// The folder.
-    pub path: String,
-    /// Whether it is to be installed as editable; that makes no difference to what is bundled.
+pub(super) struct PylockDirectoryTable {
+    pub(super) path: String,
+    /// Ignored: editable installations are bundled like others.
     #[serde(rename = "editable")]
-    pub _editable: Option<bool>,
-    /// The project's folder, if it is not the top.
-    pub subdirectory: Option<String>,
+    pub(super) _editable: Option<bool>,
+    /// The project's directory, if it is not the top one.
+    pub(super) subdirectory: Option<String>,
 }
 
 /// `packages.sdist`, `packages.archive`, or an entry of `packages.wheels`.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct FileTable {
-    /// Its name, if the end of its path or URL is another one. Archives have none.
-    pub name: Option<String>,
-    /// When it was published.
+pub(super) struct PylockFileTable {
+    /// The file name, if it differs from the end of the path or URL. Archives have none.
+    pub(super) name: Option<String>,
     #[serde(rename = "upload-time")]
-    pub _upload_time: Option<Datetime>,
-    /// Where it is, on a server.
-    pub url: Option<String>,
-    /// Where it is, on this machine; this counts before the URL.
-    pub path: Option<String>,
-    /// Its size in bytes.
-    pub size: Option<u64>,
-    /// Its digests in hexadecimal, by the names of their algorithms.
-    pub hashes: BTreeMap<String, String>,
-    /// The project's folder in an archive, if it is not the only one at the top. Other files have none.
-    pub subdirectory: Option<String>,
+    pub(super) _upload_time: Option<Datetime>,
+    pub(super) url: Option<String>,
+    /// Takes precedence over the URL.
+    pub(super) path: Option<String>,
+    /// In bytes.
+    pub(super) size: Option<u64>,
+    /// Hexadecimal digests by the names of their algorithms.
+    pub(super) hashes: BTreeMap<String, String>,
+    /// The project's directory in an archive, if it is not the single top-level one. Other files have none.
+    pub(super) subdirectory: Option<String>,
 }
 
 /// An entry of `packages.attestation-identities`.
 #[derive(serde::Deserialize)]
-pub struct AttestationIdentityTable {
-    /// The kind of publisher.
+pub(super) struct PylockAttestationTable {
     #[serde(rename = "kind")]
-    pub _kind: String,
+    pub(super) _kind: String,
 }

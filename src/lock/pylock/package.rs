@@ -1,4 +1,4 @@
-//! The entries of pylock.toml, each with the one source that it has.
+//! The entries of pylock.toml, each with its one source.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,33 +6,29 @@ use std::path::{Component, Path, PathBuf};
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use super::document::{DirectoryTable, FileTable, PackageTable, VcsKind, VcsTable};
-use super::fault::Fault;
-use super::file::{self, File, checked_path, invalid_url, parse_url};
+use super::document::{PylockDirectoryTable, PylockFileTable, PylockPackageTable, PylockVcsTable, VcsKind};
+use super::error::InvalidPylockPackage;
+use super::file::{self, PylockFile, checked_path, invalid_url, parse_url};
 use crate::lock::path::join;
-use crate::lock::syntax::Parsed;
-use crate::lock::{Files, LockedSdist, Repository, Source};
+use crate::lock::toml_syntax::Parsed;
+use crate::lock::{DistributionFiles, DistributionSource, GitSource, LockedSdist};
 use crate::marker::Marker;
 use crate::name::DistributionName;
 
 /// An entry: one version of a distribution, and where it applies.
 #[derive(Debug)]
-pub struct Package {
-    /// The distribution.
-    pub name: DistributionName,
-    /// Its version; the one that its files have, if the entry has none.
-    pub version: Option<Version>,
-    /// Where it is installed.
-    pub marker: Option<Parsed<Marker>>,
-    /// The versions of Python that it runs on.
-    pub requires_python: Option<VersionSpecifiers>,
-    /// What it needs, as far as the lock says so.
-    pub dependencies: BTreeSet<DistributionName>,
-    /// Where it comes from; or the version control system that has it, if that is not git.
-    pub source: Result<Source, VcsKind>,
+pub(super) struct PylockPackage {
+    pub(super) name: DistributionName,
+    /// The version of the files, if the entry has none.
+    pub(super) version: Option<Version>,
+    pub(super) marker: Option<Parsed<Marker>>,
+    pub(super) requires_python: Option<VersionSpecifiers>,
+    pub(super) dependencies: BTreeSet<DistributionName>,
+    /// The source, or the version control system of a repository that is not supported.
+    pub(super) source: Result<DistributionSource, VcsKind>,
 }
 
-impl fmt::Display for Package {
+impl fmt::Display for PylockPackage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.version {
             Some(version) => write!(formatter, "{} {version}", self.name),
@@ -41,13 +37,9 @@ impl fmt::Display for Package {
     }
 }
 
-impl Package {
-    /// Relates the keys of an entry to each other. `folder` is the lock's.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault`], if it has no source or several, or if a source breaks the rules.
-    pub fn new(mut table: PackageTable, folder: &Path) -> Result<Self, Fault> {
+impl PylockPackage {
+    /// Checks the keys of an entry against each other. `lock_directory` is the lock's directory.
+    pub(super) fn new(mut table: PylockPackageTable, lock_directory: &Path) -> Result<Self, InvalidPylockPackage> {
         let mut version = table.version.take().map(|version| version.value);
         let sources = [
             ("vcs", table.vcs.is_some()),
@@ -56,18 +48,20 @@ impl Package {
             ("sdist", table.sdist.is_some()),
             ("wheels", !table.wheels.is_empty()),
         ];
-        let named: Vec<_> = sources.into_iter().filter_map(|(key, is_there)| is_there.then_some(key)).collect();
+        let named: Vec<_> = sources.into_iter().filter_map(|(key, is_present)| is_present.then_some(key)).collect();
         match named[..] {
             [_] | ["sdist", "wheels"] => {}
-            [first, second, ..] => return Err(Fault::TwoSources(first, second)),
-            [] => return Err(Fault::NoSource),
+            [first, second, ..] => return Err(InvalidPylockPackage::ConflictingSources(first, second)),
+            [] => return Err(InvalidPylockPackage::MissingSource),
         }
         let source = match (table.vcs.take(), table.directory.take(), table.archive.take()) {
-            (Some(VcsTable { r#type, .. }), ..) if r#type != VcsKind::Git => Err(r#type),
-            (Some(vcs), ..) => Ok(Source::Repository(repository(vcs, folder)?)),
-            (_, Some(directory), _) => Ok(Source::Directory(project_folder(directory, folder)?)),
-            (.., Some(archive)) => Ok(Source::Files(one_file(archive, &table.name, &mut version, folder)?)),
-            _ => Ok(Source::Files(files(&mut table, &mut version, folder)?)),
+            (Some(PylockVcsTable { r#type, .. }), ..) if r#type != VcsKind::Git => Err(r#type),
+            (Some(vcs), ..) => Ok(DistributionSource::Git(repository(vcs, lock_directory)?)),
+            (_, Some(directory), _) => Ok(DistributionSource::Directory(project_directory(directory, lock_directory)?)),
+            (.., Some(archive)) => {
+                Ok(DistributionSource::Files(one_file(archive, &table.name, &mut version, lock_directory)?))
+            }
+            _ => Ok(DistributionSource::Files(files(&mut table, &mut version, lock_directory)?)),
         };
         Ok(Self {
             version,
@@ -81,15 +75,19 @@ impl Package {
 }
 
 /// Reads `packages.wheels` and `packages.sdist`.
-fn files(table: &mut PackageTable, version: &mut Option<Version>, folder: &Path) -> Result<Files, Fault> {
+fn files(
+    table: &mut PylockPackageTable,
+    version: &mut Option<Version>,
+    lock_directory: &Path,
+) -> Result<DistributionFiles, InvalidPylockPackage> {
     let index = table.index.as_deref().map(|index| parse_url("index", index)).transpose()?;
-    let mut files = Files::default();
+    let mut files = DistributionFiles::default();
     for wheel in std::mem::take(&mut table.wheels) {
-        let file = file::read(wheel, "wheels", folder, index.as_ref())?;
+        let file = file::read(wheel, "wheels", lock_directory, index.as_ref())?;
         files.wheels.push(file::wheel(file, &table.name, version)?);
     }
     if let Some(sdist) = table.sdist.take() {
-        let file = file::read(sdist, "sdist", folder, index.as_ref())?;
+        let file = file::read(sdist, "sdist", lock_directory, index.as_ref())?;
         add_archive(&mut files, file, None);
         if let Some(sdist) = &files.sdist {
             file::check_sdist(&sdist.file.filename, &table.name, version)?;
@@ -98,24 +96,27 @@ fn files(table: &mut PackageTable, version: &mut Option<Version>, folder: &Path)
     Ok(files)
 }
 
-/// Reads `packages.archive`, which is a wheel if its name ends so.
+/// Reads `packages.archive`, which is a wheel if its name ends in `.whl`.
 fn one_file(
-    table: FileTable,
+    table: PylockFileTable,
     name: &DistributionName,
     version: &mut Option<Version>,
-    folder: &Path,
-) -> Result<Files, Fault> {
+    lock_directory: &Path,
+) -> Result<DistributionFiles, InvalidPylockPackage> {
     let subdirectory = table.subdirectory.as_deref().map(below).transpose()?.flatten();
-    let file = file::read(FileTable { name: None, ..table }, "archive", folder, None)?;
+    let file = file::read(PylockFileTable { name: None, ..table }, "archive", lock_directory, None)?;
     if file.filename.ends_with(".whl") {
-        return Ok(Files { wheels: vec![file::wheel(file, name, version)?], ..Files::default() });
+        return Ok(DistributionFiles {
+            wheels: vec![file::wheel(file, name, version)?],
+            ..DistributionFiles::default()
+        });
     }
-    let mut files = Files::default();
+    let mut files = DistributionFiles::default();
     add_archive(&mut files, file, subdirectory);
     Ok(files)
 }
 
-fn add_archive(files: &mut Files, file: File, subdirectory: Option<String>) {
+fn add_archive(files: &mut DistributionFiles, file: PylockFile, subdirectory: Option<String>) {
     match file::archive(file) {
         Ok(file) => files.sdist = Some(LockedSdist { file, subdirectory }),
         Err(unusable) => files.unusable.push(unusable),
@@ -123,46 +124,49 @@ fn add_archive(files: &mut Files, file: File, subdirectory: Option<String>) {
 }
 
 /// Reads `packages.directory`.
-fn project_folder(table: DirectoryTable, folder: &Path) -> Result<PathBuf, Fault> {
+fn project_directory(table: PylockDirectoryTable, lock_directory: &Path) -> Result<PathBuf, InvalidPylockPackage> {
     let subdirectory = table.subdirectory.as_deref().map(below).transpose()?.flatten();
-    let folder = join(folder, checked_path(&table.path)?);
-    Ok(subdirectory.map_or_else(|| folder.clone(), |subdirectory| join(&folder, &subdirectory)))
+    let directory = join(lock_directory, checked_path(&table.path)?);
+    Ok(match subdirectory {
+        Some(subdirectory) => join(&directory, &subdirectory),
+        None => directory,
+    })
 }
 
-/// Reads `packages.vcs` of git.
-fn repository(table: VcsTable, folder: &Path) -> Result<Repository, Fault> {
+/// Reads `packages.vcs` of a Git repository.
+fn repository(table: PylockVcsTable, lock_directory: &Path) -> Result<GitSource, InvalidPylockPackage> {
     let commit = table.commit_id;
-    if !Repository::is_commit(&commit) {
-        return Err(Fault::InvalidCommit(commit));
+    if !GitSource::is_commit(&commit) {
+        return Err(InvalidPylockPackage::InvalidCommit(commit));
     }
     if let Some(requested) =
-        table.requested_revision.filter(|revision| Repository::is_commit(revision) && *revision != commit)
+        table.requested_revision.filter(|revision| GitSource::is_commit(revision) && *revision != commit)
     {
-        return Err(Fault::OtherCommit { commit, requested });
+        return Err(InvalidPylockPackage::CommitMismatch { commit, requested });
     }
     let (path, url) = (table.path.filter(|path| !path.is_empty()), table.url.filter(|url| !url.is_empty()));
     let url = match (path, url) {
-        (Some(path), _) => join(folder, checked_path(&path)?).to_string_lossy().into_owned(),
+        (Some(path), _) => join(lock_directory, checked_path(&path)?).to_string_lossy().into_owned(),
         (None, Some(text)) => {
             let mut url = parse_url("vcs", &text)?;
-            // Others would have git run programs of the lock's choice.
+            // Other schemes, such as `ext::`, let git run arbitrary commands.
             if !matches!(url.scheme(), "https" | "http" | "ssh" | "git" | "file") {
-                let reason = "its scheme is none of https, http, ssh, git and file".to_owned();
+                let reason = "unsupported scheme; expected https, http, ssh, git or file".to_owned();
                 return Err(invalid_url("vcs", &text, reason));
             }
             url.set_query(None);
             url.set_fragment(None);
             url.into()
         }
-        (None, None) => return Err(Fault::NoPlace("vcs")),
+        (None, None) => return Err(InvalidPylockPackage::MissingLocation("vcs")),
     };
     let subdirectory = table.subdirectory.as_deref().map(below).transpose()?.flatten();
-    Ok(Repository { url, commit, subdirectory, lfs: false })
+    Ok(GitSource { url, commit, subdirectory, lfs: false })
 }
 
-/// Returns a subdirectory, which stays below its top; none for the top itself.
-fn below(subdirectory: &str) -> Result<Option<String>, Fault> {
-    let outside = || Fault::SubdirectoryOutside(subdirectory.to_owned());
+/// Returns a subdirectory, which must stay inside its source, or `None` for the top itself.
+fn below(subdirectory: &str) -> Result<Option<String>, InvalidPylockPackage> {
+    let outside = || InvalidPylockPackage::SubdirectoryOutsideSource(subdirectory.to_owned());
     let mut names = Vec::new();
     for component in Path::new(checked_path(subdirectory)?).components() {
         match component {
@@ -184,10 +188,10 @@ mod tests {
             ("", Ok(None)),
             (".", Ok(None)),
             ("./a//b/", Ok(Some("a/b".to_owned()))),
-            ("..", Err(Fault::SubdirectoryOutside("..".to_owned()))),
-            ("a/../..", Err(Fault::SubdirectoryOutside("a/../..".to_owned()))),
-            ("/a", Err(Fault::SubdirectoryOutside("/a".to_owned()))),
-            ("a\0", Err(Fault::InvalidPath("a\0".to_owned()))),
+            ("..", Err(InvalidPylockPackage::SubdirectoryOutsideSource("..".to_owned()))),
+            ("a/../..", Err(InvalidPylockPackage::SubdirectoryOutsideSource("a/../..".to_owned()))),
+            ("/a", Err(InvalidPylockPackage::SubdirectoryOutsideSource("/a".to_owned()))),
+            ("a\0", Err(InvalidPylockPackage::InvalidPath("a\0".to_owned()))),
         ] {
             assert_eq!(below(given), expected, "{given}");
         }

@@ -1,42 +1,43 @@
-//! What a pylock.toml installs on a target.
+//! Selection from a pylock.toml.
 //!
 //! Specification: [PyPA, pylock.toml, installation](https://packaging.python.org/en/latest/specifications/pylock-toml/#installation),
-//! whose steps the comments name. Which file of a distribution is used is [`Chooser`](crate::lock::Chooser)'s work.
+//! whose steps the comments name. [`FileChooser`](crate::lock::FileChooser) then chooses a file of each distribution.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Pylock;
-use super::package::Package;
+use super::package::PylockPackage;
 use crate::lock::error::LockError;
-use crate::lock::syntax::Parsed;
-use crate::lock::{Choices, Dependent, Pinned, Request, Selection, Source, python};
-use crate::marker::{ActiveExtras, Marker};
+use crate::lock::{
+    Dependent, DistributionSource, ExtrasAndGroups, PinnedDistribution, Selection, SelectionRequest, requires_python,
+};
+use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
 
 impl Pylock {
     /// Selects the distributions for a target.
     ///
-    /// The groups that are named are taken beside the default ones. With `only_groups`, they are taken in place of the
-    /// default ones, and the root is left out; distributions whose markers ask for no group belong to each of them.
+    /// Requested groups are added to the default ones. With `only_groups`, they replace the default ones, and the root is
+    /// excluded; distributions whose markers do not mention groups belong to every group.
     ///
-    /// The root is the folder of the project that the request names, else the lock's own folder, where the lock has it. A
-    /// lock knows no workspace: its members are taken to be the folders below the lock's.
+    /// The root is the requested package, or else the project in the lock's directory, if the lock contains it. The format has
+    /// no workspaces: projects in directories below the lock's are treated as the members.
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
-    pub fn select(&self, request: &Request, target: &TargetPlatform) -> Result<Selection, LockError> {
+    /// Returns [`LockError`] if the lock does not support the target, or does not contain what is requested.
+    pub(crate) fn select(&self, request: &SelectionRequest, target: &TargetPlatform) -> Result<Selection, LockError> {
         // Gather the extras and dependency groups to install.
         let active = self.active(request)?;
         // Check requires-python and environments.
-        let environment = python::environment(&self.path, &self.requires_python, target)?;
+        let environment = requires_python::environment(&self.path, &self.requires_python, target)?;
         self.check_environments(&environment, &active, target)?;
-        // For each package, check its marker, its requires-python, and that it is there once.
+        // For each package, check its marker, its requires-python, and that it is selected once.
         let selected = self.applying(&environment, &active, target)?;
         // For each package to be installed, take its source.
-        let installed = selected.values().filter(|package| !self.is_left_out(package, request));
+        let installed = selected.values().filter(|package| !self.is_excluded(package, request));
         let pinned = installed.map(|package| {
             let mut required_by: BTreeSet<Dependent> = selected
                 .values()
@@ -46,7 +47,7 @@ impl Pylock {
             if self.is_root(package, request) {
                 required_by.insert(Dependent::Root);
             }
-            Ok(Pinned {
+            Ok(PinnedDistribution {
                 name: package.name.clone(),
                 version: package.version.clone(),
                 required_by: required_by.into_iter().collect(),
@@ -56,13 +57,15 @@ impl Pylock {
         Ok(Selection { distributions: pinned.collect::<Result<_, LockError>>()? })
     }
 
-    /// Returns what may be asked for.
-    pub fn choices(&self) -> Choices {
-        Choices { extras: self.extras.clone(), groups: self.groups.union(&self.default_groups).cloned().collect() }
+    pub(crate) fn extras_and_groups(&self) -> ExtrasAndGroups {
+        ExtrasAndGroups {
+            extras: self.extras.clone(),
+            groups: self.groups.union(&self.default_groups).cloned().collect(),
+        }
     }
 
-    /// Returns the extras and groups that markers see.
-    fn active(&self, request: &Request) -> Result<ActiveExtras, LockError> {
+    /// Returns the extras and groups that are active in markers.
+    fn active(&self, request: &SelectionRequest) -> Result<ActiveExtras, LockError> {
         if let Some(extra) = request.extras.difference(&self.extras).next() {
             return Err(LockError::UnknownExtra {
                 path: self.path.clone(),
@@ -89,15 +92,16 @@ impl Pylock {
         })
     }
 
-    /// Refuses a target that is none of the environments.
+    /// Refuses a target that matches none of the environments.
     fn check_environments(
         &self,
         environment: &MarkerEnvironment,
         active: &ActiveExtras,
         target: &TargetPlatform,
     ) -> Result<(), LockError> {
-        let holds = |marker: &Parsed<Marker>| marker.value.evaluate(environment, active);
-        if self.environments.is_empty() || self.environments.iter().any(holds) {
+        if self.environments.is_empty()
+            || self.environments.iter().any(|marker| marker.value.evaluate(environment, active))
+        {
             return Ok(());
         }
         Err(LockError::UnsupportedTarget {
@@ -107,20 +111,20 @@ impl Pylock {
         })
     }
 
-    /// Returns the entries that apply, one of each name.
+    /// Returns the entries that apply to the target, by name.
     fn applying(
         &self,
         environment: &MarkerEnvironment,
         active: &ActiveExtras,
         target: &TargetPlatform,
-    ) -> Result<BTreeMap<&DistributionName, &Package>, LockError> {
+    ) -> Result<BTreeMap<&DistributionName, &PylockPackage>, LockError> {
         let mut selected = BTreeMap::new();
         for package in &self.packages {
             if !package.marker.as_ref().is_none_or(|marker| marker.value.evaluate(environment, active)) {
                 continue;
             }
             if let Some(range) = package.requires_python.as_ref().filter(|range| !target.python.is_allowed_by(range)) {
-                return Err(LockError::PythonNotSupported {
+                return Err(LockError::IncompatibleDistribution {
                     path: self.path.clone(),
                     package: package.to_string(),
                     target: target.name.clone(),
@@ -129,27 +133,23 @@ impl Pylock {
                 });
             }
             if let Some(other) = selected.insert(&package.name, package) {
-                return Err(self.ambiguity(other, package));
+                return Err(self.conflicting_versions(other, package));
             }
         }
         Ok(selected)
     }
 
-    fn ambiguity(&self, first: &Package, second: &Package) -> LockError {
-        let applies = |package: &Package| match &package.marker {
-            Some(marker) => vec![format!("`{}`", marker.text)],
-            None => vec!["every environment".to_owned()],
-        };
-        LockError::TwoVersions {
+    fn conflicting_versions(&self, first: &PylockPackage, second: &PylockPackage) -> LockError {
+        LockError::ConflictingVersions {
             path: self.path.clone(),
             first: first.to_string(),
-            first_for: applies(first),
+            first_for: vec![environments(first)],
             second: second.to_string(),
-            second_for: applies(second),
+            second_for: vec![environments(second)],
         }
     }
 
-    fn source(&self, package: &Package) -> Result<Source, LockError> {
+    fn source(&self, package: &PylockPackage) -> Result<DistributionSource, LockError> {
         package.source.clone().map_err(|vcs| LockError::UnsupportedVcs {
             path: self.path.clone(),
             package: package.to_string(),
@@ -157,35 +157,44 @@ impl Pylock {
         })
     }
 
-    /// Returns whether an entry is the project that the lock is of.
-    fn is_root(&self, package: &Package, request: &Request) -> bool {
-        let folder = folder_of(package);
+    /// Returns whether an entry is the root of the selection.
+    fn is_root(&self, package: &PylockPackage, request: &SelectionRequest) -> bool {
+        let directory = directory_of(package);
         match &request.package {
-            Some(name) => folder.is_some() && package.name == *name,
-            None => folder.is_some_and(|folder| *folder == self.folder),
+            Some(name) => directory.is_some() && package.name == *name,
+            None => directory.is_some_and(|directory| *directory == self.directory),
         }
     }
 
-    fn is_left_out(&self, package: &Package, request: &Request) -> bool {
+    fn is_excluded(&self, package: &PylockPackage, request: &SelectionRequest) -> bool {
         let without_root = request.no_install_project || !request.only_groups.is_empty();
         request.no_install_packages.contains(&package.name)
             || without_root && self.is_root(package, request)
-            || request.no_install_workspace && folder_of(package).is_some_and(|folder| self.is_below(folder))
+            || request.no_install_workspace && directory_of(package).is_some_and(|directory| self.contains(directory))
     }
 
-    /// Returns whether a folder is the lock's or below it.
-    fn is_below(&self, folder: &Path) -> bool {
-        match self.folder == Path::new(".") {
-            true => folder.is_relative() && !folder.starts_with(".."),
-            false => folder.starts_with(&self.folder),
+    /// Returns whether a directory is the lock's or below it.
+    fn contains(&self, directory: &Path) -> bool {
+        if self.directory == Path::new(".") {
+            directory.is_relative() && !directory.starts_with("..")
+        } else {
+            directory.starts_with(&self.directory)
         }
     }
 }
 
-/// Returns the folder of a project on this machine.
-fn folder_of(package: &Package) -> Option<&Path> {
+/// Returns the directory of a local project.
+fn directory_of(package: &PylockPackage) -> Option<&Path> {
     match &package.source {
-        Ok(Source::Directory(folder)) => Some(folder),
+        Ok(DistributionSource::Directory(directory)) => Some(directory),
         _ => None,
+    }
+}
+
+/// Returns the environments in which an entry applies, for messages.
+fn environments(package: &PylockPackage) -> String {
+    match &package.marker {
+        Some(marker) => format!("`{}`", marker.text),
+        None => "every environment".to_owned(),
     }
 }

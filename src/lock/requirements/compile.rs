@@ -1,16 +1,16 @@
-//! The command that pins what files of requirements leave open.
+//! The command that pins the requirements of a file.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use crate::platform::{Glibc, TargetPlatform};
 
-/// The versions of glibc that uv has a platform for, as the minor versions after 2. uv takes no others.
+/// The minor versions of glibc 2 for which uv has a `--python-platform`. uv rejects others.
 const KNOWN_GLIBC: [u16; 12] = [17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40];
 
-/// Returns the arguments with which uv writes to its standard output what a file requires on a target, pinned and with
-/// hashes. The text is a file of requirements itself; what the file says of indexes is heeded, but not repeated in it.
-/// uv is run in the project's folder, which the file's paths are relative to.
+/// Returns the arguments with which uv pins the requirements of a file for a target, and writes them with hashes to its standard
+/// output, as a requirements file. uv respects the index options of the file, but does not write them. It must run in the
+/// project's directory, to which the file's paths are relative.
 pub fn compile_arguments(path: &Path, target: &TargetPlatform) -> Vec<OsString> {
     let version = target.python_full_version.to_string();
     let mut arguments: Vec<OsString> = ["pip", "compile", "--quiet", "--no-progress"].map(OsString::from).into();
@@ -20,7 +20,7 @@ pub fn compile_arguments(path: &Path, target: &TargetPlatform) -> Vec<OsString> 
     arguments
 }
 
-/// Returns uv's name of the platform: that of the highest glibc that uv knows and the target has.
+/// Returns uv's name of the platform: the one with the highest glibc that the target has.
 fn platform(target: &TargetPlatform) -> String {
     let Glibc { major, minor } = target.glibc;
     let known = KNOWN_GLIBC.into_iter().rfind(|known| major > 2 || *known <= minor);

@@ -1,4 +1,4 @@
-//! What can be wrong with files of requirements.
+//! Errors of requirements files.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,126 +10,126 @@ use crate::redact;
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The file, by its path as it was named.
+pub struct LineLocation {
+    /// The file, by its path as it was given.
     pub path: PathBuf,
     /// The line, from 1.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for LineLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.path.display(), self.line)
     }
 }
 
-/// A requirement as it is written, and where.
+/// A requirement as it is written, with its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stated {
-    /// The requirement without its options, and without credentials.
+pub struct RequirementLine {
+    /// The requirement without its options, credentials and control characters.
     pub text: String,
-    /// Where it is.
-    pub place: Place,
+    /// Where the requirement begins.
+    pub location: LineLocation,
 }
 
-impl Stated {
-    /// Makes one of a requirement as it is written.
-    pub(super) fn new(text: &str, place: &Place) -> Self {
-        Self { text: printable(text), place: place.clone() }
+impl RequirementLine {
+    pub(super) fn new(text: &str, location: &LineLocation) -> Self {
+        Self { text: printable(text), location: location.clone() }
     }
 }
 
-/// Returns a text without credentials and control characters.
+/// Returns a text without credentials, and with its control characters escaped.
 fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in redact::text(text).chars() {
-        match character.is_control() {
-            true => printable.extend(character.escape_debug()),
-            false => printable.push(character),
+        if character.is_control() {
+            printable.extend(character.escape_debug());
+        } else {
+            printable.push(character);
         }
     }
     printable
 }
 
-impl fmt::Display for Stated {
+impl fmt::Display for RequirementLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}` ({})", self.text, self.place)
+        write!(formatter, "`{}` ({})", self.text, self.location)
     }
 }
 
-/// Files of requirements that cannot be read, or that do not pin what they require.
+/// Requirements files that cannot be read, or that do not pin what they require.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequirementsError {
-    /// A line is not understood.
-    #[error("{place}: {reason}")]
+    /// A line is invalid.
+    #[error("{location}: {reason}")]
     Syntax {
         /// The line.
-        place: Place,
+        location: LineLocation,
         /// What is wrong.
         reason: String,
         /// What may help.
         hint: Option<String>,
     },
     /// A file cannot be read.
-    #[error("{}{}: {reason}", .path.display(), included(.named_by.as_ref()))]
+    #[error("cannot read {}{}: {reason}", .path.display(), include_suffix(.included_at.as_ref()))]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The line that names it, if another file does.
-        named_by: Option<Place>,
+        /// The line that includes the file, if another file does.
+        included_at: Option<LineLocation>,
         /// Why not.
         reason: String,
     },
-    /// A file includes itself, directly or by others.
-    #[error("{} is included in a loop: {}", .path.display(), path_of(.includes))]
-    Loop {
+    /// A file includes itself, directly or through others.
+    #[error("{} includes itself: {}", .path.display(), include_chain(.includes))]
+    IncludeLoop {
         /// The file.
         path: PathBuf,
-        /// The lines that lead to it, the first file's first.
-        includes: Vec<Place>,
+        /// The including lines, from the first file on.
+        includes: Vec<LineLocation>,
     },
-    /// Requirements have no version.
-    #[error("{}: {} not pinned: {}", .path.display(), count(.requirements), stated(.requirements))]
+    /// Requirements are not pinned to a version.
+    #[error("{}: {} not pinned: {}", .path.display(), count(.requirements, "is", "are"), list_lines(.requirements))]
     Unpinned {
-        /// The file that was read first.
+        /// The requirements file that was passed.
         path: PathBuf,
         /// The target's version of Python.
         python: PythonVersion,
-        /// What is not pinned, in the order of the files.
-        requirements: Vec<Stated>,
+        /// The requirements that are not pinned, in the order of the files.
+        requirements: Vec<RequirementLine>,
     },
     /// No version satisfies two lines.
     #[error("{first} and {second} contradict each other")]
-    Contradiction {
-        /// What pins the distribution.
-        first: Stated,
-        /// What does not accept that version.
-        second: Stated,
+    ContradictingLines {
+        /// The line that pins the distribution.
+        first: RequirementLine,
+        /// A line that does not accept that version.
+        second: RequirementLine,
     },
     /// No file satisfies the hashes of two lines.
     #[error("{first} and {second} have no hash in common")]
-    DifferentHashes {
-        /// One of them.
-        first: Stated,
+    ConflictingHashes {
+        /// One of the lines.
+        first: RequirementLine,
         /// The other.
-        second: Stated,
+        second: RequirementLine,
     },
     /// Hashes are required, and some requirements have none.
-    #[error("{}: {} without a hash that can be relied on: {}", .path.display(), count(.requirements), stated(.requirements))]
-    NoHash {
-        /// The file that was read first.
+    #[error("{}: {} no secure hash: {}", .path.display(), count(.requirements, "has", "have"), list_lines(.requirements))]
+    MissingHash {
+        /// The requirements file that was passed.
         path: PathBuf,
-        /// What has none, in the order of the files.
-        requirements: Vec<Stated>,
-        /// Whether it was asked for, and not concluded from the hashes that others have.
-        is_asked_for: bool,
+        /// The requirements without a hash, in the order of the files.
+        requirements: Vec<RequirementLine>,
+        /// Whether `--require-hashes` is set; otherwise, hashes are required because other requirements have one.
+        is_requested: bool,
     },
 }
 
 impl RequirementsError {
-    /// Says what is wrong with a line, without credentials and control characters.
-    pub(super) fn syntax(place: &Place, reason: String, hint: Option<String>) -> Self {
-        Self::Syntax { place: place.clone(), reason: printable(&reason), hint }
+    /// Returns the error that a line is invalid, without credentials and control characters.
+    pub(super) fn syntax(location: &LineLocation, reason: String, hint: Option<String>) -> Self {
+        Self::Syntax { location: location.clone(), reason: printable(&reason), hint }
     }
 }
 
@@ -137,25 +137,26 @@ impl Hints for RequirementsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Syntax { hint, .. } => hint.iter().cloned().collect(),
-            Self::Unreadable { .. } | Self::Loop { .. } | Self::Contradiction { .. } => Vec::new(),
-            Self::DifferentHashes { .. } => {
-                vec!["write the files again with one command, so that they agree".to_owned()]
+            Self::Unreadable { .. } | Self::IncludeLoop { .. } | Self::ContradictingLines { .. } => Vec::new(),
+            Self::ConflictingHashes { .. } => {
+                vec!["compile the requirements files again with one command, so that their hashes agree".to_owned()]
             }
             Self::Unpinned { path, python, requirements } => {
-                let mut hints = vec![pin(path, *python)];
-                if requirements.iter().any(|stated| stated.text.contains("git+")) {
-                    hints.push("pin a repository by the full hash of a commit: `name @ git+https://…@HASH`".to_owned());
+                let mut hints = vec![compile_hint(path, *python)];
+                if requirements.iter().any(|line| line.text.contains("git+")) {
+                    hints.push("pin a repository by a full commit hash: `name @ git+https://…@HASH`".to_owned());
                 }
                 hints
             }
-            Self::NoHash { is_asked_for: true, .. } => vec![
-                "write hashes with `uv pip compile --generate-hashes`; md5 is not relied on, and folders and \
-                 repositories have none"
+            Self::MissingHash { is_requested: true, .. } => vec![
+                "add hashes with `uv pip compile --generate-hashes`; MD5 is not secure, and directories and repositories \
+                 have no hash"
                     .to_owned(),
             ],
-            Self::NoHash { is_asked_for: false, .. } => {
+            Self::MissingHash { is_requested: false, .. } => {
                 vec![
-                    "other requirements have hashes: write all of them with `uv pip compile --generate-hashes`"
+                    "other requirements have hashes: add those of all requirements with \
+                     `uv pip compile --generate-hashes`"
                         .to_owned(),
                 ]
             }
@@ -163,39 +164,40 @@ impl Hints for RequirementsError {
     }
 }
 
-/// Returns the commands that pin what a file requires. What is compiled is written beside it, to a name of its own.
-fn pin(path: &Path, python: PythonVersion) -> String {
+/// Returns the commands that pin the requirements of a file. The output has another name than the file.
+fn compile_hint(path: &Path, python: PythonVersion) -> String {
     let output = match path.extension().and_then(|extension| extension.to_str()) {
         Some("in") => path.with_extension("txt"),
         _ => path.with_extension("lock.txt"),
     };
-    let quoted = |path: &Path| {
-        let text = path.to_string_lossy();
-        shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
-    };
     format!(
-        "pin them with `uv pip compile {} --universal --python-version {python} --generate-hashes -o {output}` and name \
-         the result with --lock {output}, or pass --resolve",
-        quoted(path),
-        output = quoted(&output),
+        "pin them with `uv pip compile {} --universal --python-version {python} --generate-hashes -o {output}` and pass \
+         --lock {output}, or pass --resolve",
+        shell_quoted(path),
+        output = shell_quoted(&output),
     )
 }
 
-fn included(place: Option<&Place>) -> String {
-    place.map(|place| format!(", which {place} names")).unwrap_or_default()
+fn shell_quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), |quoted| quoted.into_owned())
 }
 
-fn path_of(places: &[Place]) -> String {
-    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → ")
+fn include_suffix(location: Option<&LineLocation>) -> String {
+    location.map(|location| format!(" (included at {location})")).unwrap_or_default()
 }
 
-fn count(requirements: &[Stated]) -> String {
+fn include_chain(locations: &[LineLocation]) -> String {
+    locations.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → ")
+}
+
+fn count(requirements: &[RequirementLine], singular: &str, plural: &str) -> String {
     match requirements.len() {
-        1 => "a requirement is".to_owned(),
-        several => format!("{several} requirements are"),
+        1 => format!("a requirement {singular}"),
+        several => format!("{several} requirements {plural}"),
     }
 }
 
-fn stated(requirements: &[Stated]) -> String {
+fn list_lines(requirements: &[RequirementLine]) -> String {
     list(&requirements.iter().map(ToString::to_string).collect::<Vec<_>>())
 }

@@ -1,4 +1,4 @@
-//! The logical lines of a file of requirements: comments taken out, continuations joined.
+//! The logical lines of a requirements file: without comments, and with continued lines joined.
 //!
 //! Specification: [pip, requirements file format](https://pip.pypa.io/en/stable/reference/requirements-file-format/#comments).
 
@@ -7,27 +7,27 @@ use std::path::PathBuf;
 
 use crate::lock::Dependent;
 
-/// The beginning of an annotation of pip-compile and uv.
+/// The start of an annotation of pip-compile and uv.
 const VIA: &str = "via";
 
-/// A logical line that is not empty.
+/// A non-empty logical line.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Where it begins, from 1.
-    pub number: usize,
-    /// The text without comments, on one line.
-    pub text: String,
-    /// Who asks for what is on the line, as comments beside and below it say.
-    pub via: BTreeSet<Dependent>,
+pub(super) struct LogicalLine {
+    /// The number of its first physical line, from 1.
+    pub(super) number: usize,
+    /// Without comments and line breaks.
+    pub(super) text: String,
+    /// The dependents that comments next to the line and below it name.
+    pub(super) via: BTreeSet<Dependent>,
 }
 
-/// Returns the logical lines of a text. A backslash at the end of a line joins the next one to it; a comment ends a
-/// logical line.
-pub fn lines(text: &str) -> Vec<Line> {
+/// Returns the logical lines of a text. A backslash at the end of a line joins it with the next one. A comment ends a logical
+/// line.
+pub(super) fn lines(text: &str) -> Vec<LogicalLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<LogicalLine> = Vec::new();
     let mut started: Option<(usize, String)> = None;
-    let mut annotation = Annotation::default();
+    let mut annotation = ViaAnnotation::default();
     for (index, physical) in text.split(['\n', '\r']).enumerate() {
         let (content, comment) = split_comment(physical);
         let (number, mut logical) = started.take().unwrap_or((index + 1, String::new()));
@@ -39,7 +39,7 @@ pub fn lines(text: &str) -> Vec<Line> {
         logical.push_str(content);
         push(&mut lines, number, &logical, &mut annotation);
         match (comment, lines.last_mut()) {
-            // An annotation is beside its requirement, or below it and indented.
+            // An annotation is next to its requirement, or indented below it.
             (Some(comment), Some(line)) if !content.is_empty() => annotation.read(comment, &mut line.via),
             _ => annotation.is_open = false,
         }
@@ -50,16 +50,16 @@ pub fn lines(text: &str) -> Vec<Line> {
     lines
 }
 
-/// Adds a logical line unless it is empty; a line that has something on it begins its own annotation.
-fn push(lines: &mut Vec<Line>, number: usize, logical: &str, annotation: &mut Annotation) {
+/// Adds a logical line unless it is empty. It ends the annotation of the previous line.
+fn push(lines: &mut Vec<LogicalLine>, number: usize, logical: &str, annotation: &mut ViaAnnotation) {
     let text = logical.trim();
     if !text.is_empty() {
-        *annotation = Annotation::default();
-        lines.push(Line { number, text: text.to_owned(), via: BTreeSet::new() });
+        *annotation = ViaAnnotation::default();
+        lines.push(LogicalLine { number, text: text.to_owned(), via: BTreeSet::new() });
     }
 }
 
-/// Splits a line before the `#` that begins a comment: at the line's beginning, or after whitespace.
+/// Splits a line before its comment. The `#` must be at the start of the line, or follow whitespace.
 fn split_comment(line: &str) -> (&str, Option<&str>) {
     let mut before = None;
     for (at, character) in line.char_indices() {
@@ -71,14 +71,15 @@ fn split_comment(line: &str) -> (&str, Option<&str>) {
     (line, None)
 }
 
-/// What pip-compile and uv note of a requirement: `# via flask`, or `# via` with a name on each of the comments below.
+/// The annotation of a requirement by pip-compile and uv: `# via flask`, or `# via` and one name in each comment below.
 #[derive(Default)]
-struct Annotation {
+struct ViaAnnotation {
+    /// Whether the next comment may continue the annotation.
     is_open: bool,
 }
 
-impl Annotation {
-    /// Adds those whom a comment names.
+impl ViaAnnotation {
+    /// Adds the dependents that a comment names.
     fn read(&mut self, comment: &str, via: &mut BTreeSet<Dependent>) {
         let comment = comment.trim();
         let names = match comment.strip_prefix(VIA) {
@@ -94,8 +95,8 @@ impl Annotation {
     }
 }
 
-/// Reads who asks for a requirement: a distribution, perhaps with the file that declares it, or a file of requirements.
-/// A file of constraints (`-c`) asks for nothing.
+/// Parses a dependent: a distribution, which may be followed by the file that declares it, or a requirements file. A
+/// constraints file (`-c`) is not a dependent.
 fn dependent(text: &str) -> Option<Dependent> {
     if let Some(path) = text.strip_prefix("-r ") {
         return Some(Dependent::File(PathBuf::from(path.trim())));
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_joined_and_comments_taken_out() {
+    fn lines_are_joined_and_comments_removed() {
         for (text, expected) in [
             ("", vec![]),
             ("\u{feff}a\r\nb\rc", vec![(1, "a"), (2, "b"), (3, "c")]),
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn annotations_say_who_asks() {
+    fn annotations_name_dependents() {
         let text = "# via nobody\na==1\n    # via\n    #   -r requirements.in\n    #   -c constraints.txt\n    #   Flask_Cors\n\
                     b==1    # via a, app (pyproject.toml)\nc==1 # why\n    # via\n\n    # other\nd==1 # via\n# The words";
         let name = |name: &str| Dependent::Distribution(name.parse().unwrap(), None);

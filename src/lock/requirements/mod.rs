@@ -1,19 +1,19 @@
-//! Files of requirements, as pip and uv read them.
+//! Requirements files, as pip and uv read them.
 //!
 //! Specification: [pip, requirements file format](https://pip.pypa.io/en/stable/reference/requirements-file-format/).
-//! `lines` takes comments out, `statement` tells options from requirements, `reference` is what stands in the place of a
-//! version, `entry` is a requirement with all of that, `read` follows the files, `select` decides which version of each
-//! is pinned for a target, `complete` finds what the pinned distributions require and the files do not pin, and `compile`
-//! is the command that pins.
+//! `lines` removes comments and joins continued lines, `statement` tells options from requirements, `reference` parses direct
+//! references, `entry` is a parsed requirement, `reader` follows included files, `select` chooses the pinned version of each
+//! distribution for a target, `completeness` finds requirements of the pinned distributions that are not pinned, and
+//! `compile` is the command that pins.
 //!
-//! Where pip and uv do not agree:
+//! Where pip and uv differ:
 //!
-//! * As with pip, a line may be continued anywhere and hold several options, options of a file of constraints count, and
+//! * As with pip, a line may be continued anywhere and may contain several options, options in constraints files apply, and
 //!   once one requirement has a hash, every file must have one.
-//! * As with uv, `-e` heeds a marker, what a file of constraints includes is a constraint, nothing but hashes may follow a
-//!   requirement, and a folder or a commit needs no hash unless `--require-hashes` is given.
-//! * A file that includes itself is refused as by pip, two different values of `--index-url` as by uv, and a file on a
-//!   server here alone: a lock that may change is none.
+//! * As with uv, `-e` supports a marker, files that a constraints file includes are constraints, only hashes may follow a
+//!   requirement, and a directory or a commit needs no hash without `--require-hashes`.
+//! * A file that includes itself is refused as by pip, and two different values of `--index-url` as by uv.
+//! * Remote files are refused, unlike by either, because a lock must not change.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,14 @@ use url::Url;
 
 use super::FormatControl;
 use crate::name::DistributionName;
-use entry::Entry;
+use entry::RequirementEntry;
 
 mod compile;
-mod complete;
+mod completeness;
 mod entry;
 mod error;
 mod lines;
-mod read;
+mod reader;
 mod reference;
 mod select;
 mod statement;
@@ -37,81 +37,82 @@ mod statement;
 mod tests;
 
 pub use compile::compile_arguments;
-pub use complete::{Completeness, Installed, Mismatched, Missing, completeness, dependencies};
-pub use error::{Place, RequirementsError, Stated};
+pub use completeness::{
+    Completeness, InstalledMetadata, MismatchedRequirement, MissingRequirement, completeness, dependencies,
+};
+pub use error::{LineLocation, RequirementLine, RequirementsError};
 
-/// What a file of requirements is read with.
-pub struct Surroundings<'a> {
-    /// The project's folder: what the paths of requirements are relative to, as pip's and uv's are to the folder that they
-    /// run in. A requirement of this folder itself (`-e .`) is the root. `${PROJECT_ROOT}` stands for it, as it does for uv.
+/// The project, the files and the variables with which a requirements file is read.
+pub struct RequirementsEnvironment<'a> {
+    /// The project's directory, to which the paths of requirements are relative, as they are to the working directory of pip
+    /// and uv. A requirement of this directory itself (`-e .`) is the root. As in uv, `${PROJECT_ROOT}` stands for it.
     pub project: &'a Path,
     /// Returns the text of a file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// Returns the value of an environment variable: `${NAME}` stands for it.
+    /// Returns the value of an environment variable, which `${NAME}` stands for.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// Returns the name of the project in a folder, for requirements that are a path alone.
+    /// Returns the name of the project in a directory, for requirements that are only a path.
     pub name: &'a dyn Fn(&Path) -> Option<DistributionName>,
 }
 
-/// Files of requirements, and what they say of indexes.
+/// A requirements file with the files that it includes.
 #[derive(Debug)]
-pub struct Requirements {
-    /// What the files say of indexes and of files.
-    pub options: Options,
+pub struct RequirementsTxt {
+    /// The options of the files.
+    pub options: RequirementsTxtOptions,
     path: PathBuf,
     project: PathBuf,
-    /// What is required, in the order of the files.
-    entries: Vec<Entry>,
-    /// What is accepted of what is required.
-    constraints: Vec<Entry>,
-    hashes: Hashes,
+    /// The requirements, in the order of the files.
+    entries: Vec<RequirementEntry>,
+    constraints: Vec<RequirementEntry>,
+    hashes: HashPolicy,
 }
 
-/// What files of requirements say of indexes and of files.
+/// The options of requirements files that affect where distributions come from.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// The index in the place of the default one.
+pub struct RequirementsTxtOptions {
+    /// The default index (`--index-url`).
     pub index_url: Option<Url>,
-    /// Further indexes, in their order.
+    /// Further indexes, in their order (`--extra-index-url`).
     pub extra_index_urls: Vec<Url>,
-    /// Whether no index is asked.
+    /// Whether indexes are disabled (`--no-index`).
     pub no_index: bool,
-    /// Folders and pages with files.
+    /// Directories and pages with files (`--find-links`).
     pub find_links: Vec<FindLinks>,
-    /// Which forms of distributions may be used.
+    /// Which distributions may be built, or must be (`--only-binary`, `--no-binary`).
     pub formats: FormatControl,
 }
 
-/// Where files lie that belong to no index.
+/// A location of files other than an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FindLinks {
-    /// A folder.
-    Folder(PathBuf),
+    /// A local directory.
+    Directory(PathBuf),
     /// A page of links.
     Page(Url),
 }
 
 /// Which requirements must have hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Hashes {
-    /// None has one.
+enum HashPolicy {
+    /// None: no requirement has one.
     Absent,
-    /// Some have: then every file must have one, as pip has it.
+    /// Some requirements have one; then every file must have one, as with pip.
     Present,
-    /// Every requirement must have one (`--require-hashes`), so that there is neither a folder nor a repository.
+    /// Every requirement must have one (`--require-hashes`), which excludes directories and repositories.
     Required,
 }
 
-impl Requirements {
-    /// Returns the requirements of a project that has none.
-    pub fn none(project: &Path) -> Self {
+impl RequirementsTxt {
+    /// Returns the requirements of a project without any.
+    pub fn empty(project: &Path) -> Self {
         Self {
-            options: Options::default(),
+            options: RequirementsTxtOptions::default(),
             path: project.to_owned(),
             project: project.to_owned(),
             entries: Vec::new(),
             constraints: Vec::new(),
-            hashes: Hashes::Absent,
+            hashes: HashPolicy::Absent,
         }
     }
 
@@ -119,7 +120,7 @@ impl Requirements {
     #[must_use]
     pub fn require_hashes(mut self, is_required: bool) -> Self {
         if is_required {
-            self.hashes = Hashes::Required;
+            self.hashes = HashPolicy::Required;
         }
         self
     }

@@ -1,7 +1,7 @@
-//! Direct references: a file, a folder or a repository in the place of a version.
+//! Direct references: a file, a directory or a repository instead of a version.
 //!
 //! Specification: [PyPA, direct URL references](https://packaging.python.org/en/latest/specifications/version-specifiers/#direct-references),
-//! with the fragments and the plain paths of [pip, VCS support](https://pip.pypa.io/en/stable/topics/vcs-support/).
+//! with the fragments and plain paths of [pip, VCS support](https://pip.pypa.io/en/stable/topics/vcs-support/).
 
 use std::path::{Path, PathBuf};
 
@@ -11,133 +11,126 @@ use url::Url;
 
 use crate::digest::Digest;
 use crate::lock::path::join;
-use crate::lock::{Files, Location, LockedFile, LockedSdist, Repository, Source};
+use crate::lock::{DistributionFiles, DistributionSource, FileLocation, GitSource, LockedFile, LockedSdist};
 use crate::name::DistributionName;
 use crate::sdist::filename::SdistFilename;
 use crate::wheel::filename::WheelFilename;
 
-/// What a direct reference leads to.
+/// A parsed direct reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reference {
-    /// A wheel.
-    Wheel(WheelFilename, Location),
-    /// A source distribution or another archive; with the project's folder in it.
-    Archive(SdistFilename, Location, Option<String>),
-    /// A commit of a repository.
-    Commit(Repository),
-    /// A branch or a tag of a repository, or its default branch: what it leads to may change.
+pub(super) enum DirectReference {
+    Wheel(WheelFilename, FileLocation),
+    /// A source distribution or another archive, and the project's directory in it.
+    Archive(SdistFilename, FileLocation, Option<String>),
+    Commit(GitSource),
+    /// A branch or tag of a repository, or its default branch, which may move.
     Branch,
-    /// A folder of this machine.
-    Folder(PathBuf),
+    Directory(PathBuf),
 }
 
-/// What the fragment of a reference says (`#egg=…&subdirectory=…&sha256=…`).
+/// The fragment of a reference (`#egg=…&subdirectory=…&sha256=…`).
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Fragment {
-    /// The distribution's name.
-    pub name: Option<DistributionName>,
-    /// The project's folder.
-    pub subdirectory: Option<String>,
-    /// The file's digest.
-    pub digest: Option<Digest>,
-    /// Whether files in git LFS are fetched.
-    pub lfs: bool,
+pub(super) struct ReferenceFragment {
+    pub(super) name: Option<DistributionName>,
+    pub(super) subdirectory: Option<String>,
+    pub(super) digest: Option<Digest>,
+    pub(super) lfs: bool,
 }
 
-impl Reference {
-    /// Reads a URL or a path, which is relative to `folder`.
-    ///
-    /// # Errors
-    ///
-    /// The reason, if it leads to nothing that can be installed.
-    pub fn parse(text: &str, folder: &Path) -> Result<(Self, Fragment), String> {
-        let (place, fragment) = match text.split_once('#') {
-            Some((place, fragment)) => (place, Fragment::parse(fragment)?),
-            None => (text, Fragment::default()),
+impl DirectReference {
+    /// Parses a URL, or a path relative to `directory`, or returns why it is invalid.
+    pub(super) fn parse(text: &str, directory: &Path) -> Result<(Self, ReferenceFragment), String> {
+        let (location, fragment) = match text.split_once('#') {
+            Some((location, fragment)) => (location, ReferenceFragment::parse(fragment)?),
+            None => (text, ReferenceFragment::default()),
         };
-        let reference = match scheme(place) {
-            None => Self::file(join(folder, place), &fragment)?,
-            Some("file") => Self::file(join(folder, &path_of(place)?), &fragment)?,
+        let reference = match scheme(location) {
+            None => Self::file(join(directory, location), &fragment)?,
+            Some("file") => Self::file(join(directory, &path_of(location)?), &fragment)?,
             Some("http" | "https") => {
-                let url = Url::parse(place).map_err(|error| format!("it is no URL: {error}"))?;
+                let url = Url::parse(location).map_err(|error| format!("invalid URL: {error}"))?;
                 let name = url.path().rsplit('/').next().unwrap_or_default();
-                let name =
-                    percent_decode_str(name).decode_utf8().map_err(|_| "its file name is not UTF-8".to_owned())?;
-                let location = Location::Url { url: url.clone(), index: None };
-                Self::archive(&name, location, &fragment)?
-                    .ok_or_else(|| format!("`{name}` is neither a wheel nor a .tar.gz, .tgz or .zip"))?
+                let name = percent_decode_str(name)
+                    .decode_utf8()
+                    .map_err(|_| "its file name is not valid UTF-8".to_owned())?;
+                let file = FileLocation::Url { url: url.clone(), index: None };
+                Self::archive(&name, file, &fragment)?.ok_or_else(|| {
+                    format!("`{name}` is not a supported archive; expected .whl, .tar.gz, .tgz or .zip")
+                })?
             }
-            Some(scheme) if scheme.starts_with("git+") => Self::repository(&place["git+".len()..], &fragment)?,
-            Some(scheme @ ("git" | "ssh")) => return Err(format!("a repository's URL begins with `git+{scheme}://`")),
-            Some(scheme) => return Err(format!("its scheme `{scheme}` is none of https, http, file and git+…")),
+            Some(scheme) if scheme.starts_with("git+") => Self::repository(&location["git+".len()..], &fragment)?,
+            Some(scheme @ ("git" | "ssh")) => {
+                return Err(format!("the URL of a repository must start with `git+{scheme}://`"));
+            }
+            Some(scheme) => return Err(format!("unsupported scheme `{scheme}`; expected https, http, file or git+…")),
         };
         Ok((reference, fragment))
     }
 
-    /// Returns the name that the file's name tells.
-    pub fn name(&self) -> Option<DistributionName> {
+    /// Returns the distribution's name, if the file name contains it.
+    pub(super) fn name(&self) -> Option<DistributionName> {
         match self {
             Self::Wheel(filename, _) => Some(filename.name.clone()),
             Self::Archive(filename, ..) => {
                 let (name, rest) = filename.as_str().rsplit_once('-')?;
                 let name = name.parse().ok()?;
-                // A version begins with a digit: `foo-main.zip` is no source distribution.
+                // A version starts with a digit, so that `foo-main.zip` is not a source distribution.
                 (rest.starts_with(|first: char| first.is_ascii_digit()) && filename.version_of(&name).is_some())
                     .then_some(name)
             }
-            Self::Commit(_) | Self::Branch | Self::Folder(_) => None,
+            Self::Commit(_) | Self::Branch | Self::Directory(_) => None,
         }
     }
 
-    /// Returns the version of the distribution `name`, if the file's name tells it.
-    pub fn version(&self, name: &DistributionName) -> Option<Version> {
+    /// Returns the version of the distribution `name`, if the file name contains it.
+    pub(super) fn version(&self, name: &DistributionName) -> Option<Version> {
         match self {
             Self::Wheel(filename, _) => Some(filename.version.clone()),
             Self::Archive(filename, ..) => filename.version_of(name),
-            Self::Commit(_) | Self::Branch | Self::Folder(_) => None,
+            Self::Commit(_) | Self::Branch | Self::Directory(_) => None,
         }
     }
 
-    /// Returns where the distribution comes from; nothing if that may change.
-    pub fn source(&self, digests: Vec<Digest>) -> Option<Source> {
+    /// Returns the source of the distribution, or `None` if it may change.
+    pub(super) fn source(&self, digests: Vec<Digest>) -> Option<DistributionSource> {
         match self.clone() {
             Self::Wheel(filename, location) => {
                 let wheels = vec![LockedFile { filename, location, digests, size: None }];
-                Some(Source::Files(Files { wheels, ..Files::default() }))
+                Some(DistributionSource::Files(DistributionFiles { wheels, ..DistributionFiles::default() }))
             }
             Self::Archive(filename, location, subdirectory) => {
                 let file = LockedFile { filename, location, digests, size: None };
                 let sdist = Some(LockedSdist { file, subdirectory });
-                Some(Source::Files(Files { sdist, ..Files::default() }))
+                Some(DistributionSource::Files(DistributionFiles { sdist, ..DistributionFiles::default() }))
             }
-            Self::Commit(repository) => Some(Source::Repository(repository)),
-            Self::Folder(folder) => Some(Source::Directory(folder)),
+            Self::Commit(repository) => Some(DistributionSource::Git(repository)),
+            Self::Directory(directory) => Some(DistributionSource::Directory(directory)),
             Self::Branch => None,
         }
     }
 
-    /// Returns whether what it leads to is a file, which has a digest.
-    pub fn is_file(&self) -> bool {
+    /// Returns whether the reference is a file, which has a digest.
+    pub(super) fn is_file(&self) -> bool {
         matches!(self, Self::Wheel(..) | Self::Archive(..))
     }
 
-    /// Reads a path: what is no archive by its name is a folder.
-    fn file(path: PathBuf, fragment: &Fragment) -> Result<Self, String> {
+    /// Parses a path. It is a directory unless its name is that of an archive.
+    fn file(path: PathBuf, fragment: &ReferenceFragment) -> Result<Self, String> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match Self::archive(&name, Location::Path(path.clone()), fragment)? {
+        match Self::archive(&name, FileLocation::Path(path.clone()), fragment)? {
             Some(reference) => Ok(reference),
             None if [".egg", ".tar.bz2", ".tar.xz", ".tar"].iter().any(|ending| name.ends_with(ending)) => {
-                Err(format!("`{name}` is neither a wheel nor a .tar.gz, .tgz or .zip"))
+                Err(format!("`{name}` is not a supported archive; expected .whl, .tar.gz, .tgz or .zip"))
             }
             None => match &fragment.subdirectory {
-                Some(subdirectory) => Ok(Self::Folder(join(&path, subdirectory))),
-                None => Ok(Self::Folder(path)),
+                Some(subdirectory) => Ok(Self::Directory(join(&path, subdirectory))),
+                None => Ok(Self::Directory(path)),
             },
         }
     }
 
-    /// Reads a file's name; returns nothing if it is none of an archive.
-    fn archive(name: &str, location: Location, fragment: &Fragment) -> Result<Option<Self>, String> {
+    /// Parses a file name. Returns `None` if it is not that of a supported archive.
+    fn archive(name: &str, location: FileLocation, fragment: &ReferenceFragment) -> Result<Option<Self>, String> {
         if name.ends_with(".whl") {
             let filename = name.parse::<WheelFilename>().map_err(|error| error.to_string())?;
             return Ok(Some(Self::Wheel(filename, location)));
@@ -146,19 +139,22 @@ impl Reference {
         Ok(filename.map(|filename| Self::Archive(filename, location, fragment.subdirectory.clone())))
     }
 
-    /// Reads a repository's URL; after an `@` in its path is what to check out.
-    fn repository(text: &str, fragment: &Fragment) -> Result<Self, String> {
-        let mut url = Url::parse(text).map_err(|error| format!("its repository has no URL: {error}"))?;
+    /// Parses the URL of a repository, whose path may end in `@` and a revision.
+    fn repository(text: &str, fragment: &ReferenceFragment) -> Result<Self, String> {
+        let mut url = Url::parse(text).map_err(|error| format!("invalid repository URL: {error}"))?;
         if !matches!(url.scheme(), "https" | "http" | "ssh" | "git" | "file") {
-            return Err(format!("git cannot fetch from `git+{}`", url.scheme()));
+            return Err(format!(
+                "unsupported scheme `git+{}`; expected git+https, git+http, git+ssh, git+git or git+file",
+                url.scheme()
+            ));
         }
         let path = url.path().to_owned();
         let Some((path, revision)) = path.rsplit_once('@') else { return Ok(Self::Branch) };
-        if !Repository::is_commit(revision) {
+        if !GitSource::is_commit(revision) {
             return Ok(Self::Branch);
         }
         url.set_path(path);
-        Ok(Self::Commit(Repository {
+        Ok(Self::Commit(GitSource {
             url: url.into(),
             commit: revision.to_ascii_lowercase(),
             subdirectory: fragment.subdirectory.clone(),
@@ -167,12 +163,12 @@ impl Reference {
     }
 }
 
-impl Fragment {
+impl ReferenceFragment {
     fn parse(text: &str) -> Result<Self, String> {
         let mut fragment = Self::default();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').ok_or_else(|| {
-                "its fragment is not of the form `#name=value`; a comment is written after a space".to_owned()
+                "its fragment is not in the format `#name=value`; a comment must follow a space".to_owned()
             })?;
             match key {
                 "egg" => {
@@ -185,7 +181,7 @@ impl Fragment {
                     let digest = format!("{key}:{value}").parse();
                     fragment.digest = Some(digest.map_err(|error: crate::digest::InvalidDigest| error.to_string())?);
                 }
-                // pip passes over what it does not know, and so does uv.
+                // pip and uv ignore unknown keys.
                 _ => {}
             }
         }
@@ -193,20 +189,21 @@ impl Fragment {
     }
 }
 
-/// Reads a folder of an archive or a repository, which must lie in it.
+/// Parses the directory of a project in an archive or a repository.
 fn subdirectory(text: &str) -> Result<String, String> {
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| "its subdirectory is not UTF-8".to_owned())?;
+    let decoded =
+        percent_decode_str(text).decode_utf8().map_err(|_| "its subdirectory is not valid UTF-8".to_owned())?;
     let is_inside = !decoded.starts_with('/') && decoded.split('/').all(|part| part != "..") && !decoded.contains('\0');
     if !is_inside {
-        return Err(format!("its subdirectory `{}` lies outside of it", decoded.escape_debug()));
+        return Err(format!("its subdirectory `{}` is outside its source", decoded.escape_debug()));
     }
     Ok(decoded.into_owned())
 }
 
-/// Returns the scheme of a URL; a path has none (RFC 3986, section 3.1).
+/// Returns the scheme of a URL (RFC 3986, section 3.1), or `None` for a path.
 fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
-    // What follows `git+` is never a path, even if it is no URL either.
+    // `git+` is never part of a path, even if what follows is not a valid scheme.
     if scheme.starts_with("git+") {
         return Some(scheme);
     }
@@ -215,22 +212,22 @@ fn scheme(text: &str) -> Option<&str> {
     is_scheme.then_some(scheme)
 }
 
-/// Returns the path of a URL of the scheme `file`, which may be relative (`file:../foo`).
-pub fn path_of(url: &str) -> Result<String, String> {
+/// Returns the path of a `file` URL, which may be relative (`file:../foo`).
+pub(super) fn path_of(url: &str) -> Result<String, String> {
     let rest = url.split_once(':').map_or(url, |(_, rest)| rest);
     let path = match rest.strip_prefix("//") {
         None => rest,
         Some(rest) => match rest.strip_prefix("localhost").unwrap_or(rest) {
             path if path.starts_with('/') => path,
-            _ => return Err("its host is not this machine".to_owned()),
+            _ => return Err("its host is not localhost".to_owned()),
         },
     };
-    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| "its path is not UTF-8".to_owned())?;
+    let decoded = percent_decode_str(path).decode_utf8().map_err(|_| "its path is not valid UTF-8".to_owned())?;
     Ok(decoded.into_owned())
 }
 
-/// Returns whether a requirement is a reference alone, without a name: a URL, a path, or an archive's file name.
-pub fn is_bare(text: &str) -> bool {
+/// Returns whether a requirement is a reference without a name: a URL, a path, or the file name of an archive.
+pub(super) fn is_unnamed(text: &str) -> bool {
     let is_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let name = &text[..text.find(|character| !is_name(character)).unwrap_or(text.len())];
     if name.is_empty() || name.starts_with('.') {
@@ -246,32 +243,37 @@ pub fn is_bare(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<(Reference, Fragment), String> {
-        Reference::parse(text, Path::new("/project"))
+    fn parse(text: &str) -> Result<(DirectReference, ReferenceFragment), String> {
+        DirectReference::parse(text, Path::new("/project"))
     }
 
     #[test]
-    fn references_lead_to_files_folders_and_commits() {
+    fn references_are_files_directories_and_commits() {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         let repository = |url: &str, subdirectory: Option<&str>| {
             let (url, commit) = (url.to_owned(), commit.to_owned());
-            Reference::Commit(Repository { url, commit, subdirectory: subdirectory.map(str::to_owned), lfs: false })
+            DirectReference::Commit(GitSource {
+                url,
+                commit,
+                subdirectory: subdirectory.map(str::to_owned),
+                lfs: false,
+            })
         };
-        let folder = |path: &str| Reference::Folder(PathBuf::from(path));
+        let directory = |path: &str| DirectReference::Directory(PathBuf::from(path));
         for (text, expected) in [
-            (".".to_owned(), folder("/project")),
-            ("../a b".to_owned(), folder("/a b")),
-            ("./a#egg=x&subdirectory=b".to_owned(), folder("/project/a/b")),
-            ("file:./a%20b".to_owned(), folder("/project/a b")),
-            ("file://localhost/a".to_owned(), folder("/a")),
+            (".".to_owned(), directory("/project")),
+            ("../a b".to_owned(), directory("/a b")),
+            ("./a#egg=x&subdirectory=b".to_owned(), directory("/project/a/b")),
+            ("file:./a%20b".to_owned(), directory("/project/a b")),
+            ("file://localhost/a".to_owned(), directory("/a")),
             (
                 format!("git+https://host/x.git@{commit}#subdirectory=a/b"),
                 repository("https://host/x.git", Some("a/b")),
             ),
             (format!("git+ssh://git@host/x@{commit}"), repository("ssh://git@host/x", None)),
-            ("git+ssh://git@host/x".to_owned(), Reference::Branch),
-            ("git+https://host/x@main".to_owned(), Reference::Branch),
-            (format!("git+https://host/x@{}", &commit[1..]), Reference::Branch),
+            ("git+ssh://git@host/x".to_owned(), DirectReference::Branch),
+            ("git+https://host/x@main".to_owned(), DirectReference::Branch),
+            (format!("git+https://host/x@{}", &commit[1..]), DirectReference::Branch),
         ] {
             assert_eq!(parse(&text).unwrap().0, expected, "{text}");
         }
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn files_tell_names_and_versions() {
+    fn file_names_contain_names_and_versions() {
         for (text, name, version) in [
             ("./w/foo_bar-1.0-py3-none-any.whl", Some("foo-bar"), Some("1.0")),
             ("https://host/foo-bar-1.0.tar.gz?x=y", Some("foo-bar"), Some("1.0")),
@@ -297,18 +299,18 @@ mod tests {
     }
 
     #[test]
-    fn references_that_lead_nowhere_are_refused() {
+    fn invalid_references_are_refused() {
         for (text, reason) in [
             ("https:///", "empty host"),
-            ("https://host/page.html", "neither a wheel"),
+            ("https://host/page.html", "not a supported archive"),
             ("https://host/foo.whl", "not a valid wheel file name"),
-            ("./foo.egg", "neither a wheel"),
+            ("./foo.egg", "not a supported archive"),
             ("hg+https://host/x", "scheme `hg+https`"),
-            ("git+git@github.com:a/b", "no URL"),
-            ("git+ftp://host/x", "cannot fetch"),
-            ("ssh://host/x", "begins with `git+ssh://`"),
-            ("file://server/share", "not this machine"),
-            ("./a# comment", "after a space"),
+            ("git+git@github.com:a/b", "invalid repository URL"),
+            ("git+ftp://host/x", "scheme `git+ftp`"),
+            ("ssh://host/x", "must start with `git+ssh://`"),
+            ("file://server/share", "not localhost"),
+            ("./a# comment", "follow a space"),
             ("./a#subdirectory=../b", "outside"),
             ("./a#subdirectory=%2Fetc", "outside"),
             ("https://host/a-1.zip#sha256=00", "not a digest"),
@@ -320,14 +322,14 @@ mod tests {
     }
 
     #[test]
-    fn bare_references_are_told_from_names() {
+    fn unnamed_references_differ_from_names() {
         for text in
             ["./a", "a/b", "/a", "https://a", "git+https://a", "a-1-py3-none-any.whl[x]", "..", "a-1.zip", "$X/a"]
         {
-            assert!(is_bare(text), "{text}");
+            assert!(is_unnamed(text), "{text}");
         }
         for text in ["a", "a.b==1", "a @ https://b/c", "a[x]", "a (>1)", "a;os_name=='b'"] {
-            assert!(!is_bare(text), "{text}");
+            assert!(!is_unnamed(text), "{text}");
         }
     }
 }

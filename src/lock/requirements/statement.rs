@@ -1,32 +1,31 @@
-//! What a logical line says: options of the file, or a requirement with its hashes.
+//! Parsing a logical line: options of the file, or a requirement with its hashes.
 //!
 //! Specification: [pip, requirements file format, supported options](https://pip.pypa.io/en/stable/reference/requirements-file-format/#supported-options).
-//! Where pip and uv differ the stricter is followed, but for `-e`, whose marker pip passes over and uv heeds.
+//! Where pip and uv differ, the stricter is followed, except that the marker of `-e` is respected as by uv and not ignored as
+//! by pip.
 
 use std::iter::Peekable;
 
-/// What a logical line says.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Statement {
+pub(super) enum RequirementsTxtStatement {
     /// One or more options.
     Options(Vec<FileOption>),
-    /// A requirement.
     Requirement {
         /// The requirement without its options.
         text: String,
-        /// Whether it is editable (`-e`).
+        /// `-e`
         is_editable: bool,
-        /// Its hashes, as they are written.
+        /// The values of `--hash`.
         hashes: Vec<String>,
     },
 }
 
 /// An option of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub enum FileOption {
-    /// `--requirement`: a file whose requirements are required too.
+pub(super) enum FileOption {
+    /// `--requirement`
     Requirements(String),
-    /// `--constraint`: a file that says which versions are accepted of what is required.
+    /// `--constraint`
     Constraints(String),
     /// `--index-url`
     IndexUrl(String),
@@ -42,20 +41,16 @@ pub enum FileOption {
     NoBinary(String),
     /// `--require-hashes`
     RequireHashes,
-    /// One that changes nothing of what is pinned: `--pre`, `--prefer-binary`, `--trusted-host` and `--use-feature`.
-    Harmless,
+    /// An option that does not affect pinned requirements: `--pre`, `--prefer-binary`, `--trusted-host` and `--use-feature`.
+    Ignored,
 }
 
-/// The options of a requirement that only its build would see.
-const OPTIONS_OF_BUILDS: [&str; 4] = ["--config-settings", "--config-setting", "--global-option", "--install-option"];
+/// The options of a requirement that configure its build.
+const BUILD_OPTIONS: [&str; 4] = ["--config-settings", "--config-setting", "--global-option", "--install-option"];
 
-impl Statement {
-    /// Reads a logical line.
-    ///
-    /// # Errors
-    ///
-    /// The reason, if the line is neither.
-    pub fn parse(line: &str) -> Result<Self, String> {
+impl RequirementsTxtStatement {
+    /// Parses a logical line, or returns why it is invalid.
+    pub(super) fn parse(line: &str) -> Result<Self, String> {
         if let Some(rest) = editable(line) {
             return requirement(rest?, true);
         }
@@ -63,56 +58,54 @@ impl Statement {
     }
 }
 
-/// Returns what follows `-e`, to the end of the line.
+/// Returns the text after `-e`, if the line starts with it.
 fn editable(line: &str) -> Option<Result<&str, String>> {
     let rest = line.strip_prefix("--editable").or_else(|| line.strip_prefix("-e"))?;
     let separated = rest.strip_prefix('=').or_else(|| rest.starts_with(char::is_whitespace).then_some(rest));
     match separated.map(str::trim) {
-        Some("") => Some(Err("-e must be followed by a folder or a repository".to_owned())),
+        Some("") => Some(Err("-e requires a directory or a repository".to_owned())),
         Some(rest) => {
             let quote = ['"', '\''].into_iter().find_map(|quote| rest.strip_prefix(quote)?.strip_suffix(quote));
             Some(Ok(quote.unwrap_or(rest)))
         }
-        None if rest.is_empty() => Some(Err("-e must be followed by a folder or a repository".to_owned())),
+        None if rest.is_empty() => Some(Err("-e requires a directory or a repository".to_owned())),
         None => None,
     }
 }
 
-/// Reads a requirement, and the hashes after it.
-fn requirement(line: &str, is_editable: bool) -> Result<Statement, String> {
-    let starts_option = |(at, _): &(usize, &str)| line[..*at].ends_with(char::is_whitespace);
-    let end = line.match_indices("--").find(starts_option).map_or(line.len(), |(at, _)| at);
+/// Parses a requirement and its hashes.
+fn requirement(line: &str, is_editable: bool) -> Result<RequirementsTxtStatement, String> {
+    let mut dashes = line.match_indices("--");
+    let end = dashes.find(|(at, _)| line[..*at].ends_with(char::is_whitespace)).map_or(line.len(), |(at, _)| at);
     let (text, options) = line.split_at(end);
     let mut hashes = Vec::new();
-    let mut words = words(options)?.into_iter().peekable();
-    while let Some(word) = words.next() {
-        let (name, value) = split(&word);
+    let mut arguments = split_arguments(options)?.into_iter().peekable();
+    while let Some(argument) = arguments.next() {
+        let (name, value) = split_value(&argument);
         match name {
-            "--hash" => hashes.push(required(name, value, &mut words)?),
-            _ if OPTIONS_OF_BUILDS.contains(&name) => {
-                return Err(format!("{name} is not supported: it would say how a source distribution is built"));
+            "--hash" => hashes.push(required_value(name, value, &mut arguments)?),
+            _ if BUILD_OPTIONS.contains(&name) => {
+                return Err(format!("{name} is not supported: builds cannot be configured in a requirements file"));
             }
-            _ if name.starts_with('-') => return Err(format!("`{name}` is not an option of a requirement: --hash is")),
-            _ => return Err(format!("`{name}` is unexpected after a hash")),
+            _ if name.starts_with('-') => {
+                return Err(format!("`{name}` is not an option of a requirement; expected --hash"));
+            }
+            _ => return Err(format!("unexpected `{name}` after a hash")),
         }
     }
-    Ok(Statement::Requirement { text: text.trim().to_owned(), is_editable, hashes })
+    Ok(RequirementsTxtStatement::Requirement { text: text.trim().to_owned(), is_editable, hashes })
 }
 
-/// Reads a line of options.
+/// Parses a line of options.
 fn options(line: &str) -> Result<Vec<FileOption>, String> {
     let mut options = Vec::new();
-    let mut words = words(line)?.into_iter().peekable();
-    while let Some(word) = words.next() {
-        if !word.starts_with('-') {
-            return Err(format!("`{word}` is unexpected: a value with spaces is put in quotation marks"));
+    let mut arguments = split_arguments(line)?.into_iter().peekable();
+    while let Some(argument) = arguments.next() {
+        if !argument.starts_with('-') {
+            return Err(format!("unexpected `{argument}`; put values with spaces in quotation marks"));
         }
-        let (name, value) = split(&word);
-        let flag = |option| match value {
-            Some(_) => Err(format!("{name} takes no value")),
-            None => Ok(option),
-        };
-        let mut required = || required(name, value, &mut words);
+        let (name, value) = split_value(&argument);
+        let mut required = || required_value(name, value, &mut arguments);
         options.push(match name {
             "-r" | "--requirement" => FileOption::Requirements(required()?),
             "-c" | "--constraint" => FileOption::Constraints(required()?),
@@ -121,44 +114,52 @@ fn options(line: &str) -> Result<Vec<FileOption>, String> {
             "-f" | "--find-links" => FileOption::FindLinks(required()?),
             "--only-binary" => FileOption::OnlyBinary(required()?),
             "--no-binary" => FileOption::NoBinary(required()?),
-            "--trusted-host" | "--use-feature" => required().map(|_| FileOption::Harmless)?,
-            "--no-index" => flag(FileOption::NoIndex)?,
-            "--require-hashes" => flag(FileOption::RequireHashes)?,
-            "--pre" | "--prefer-binary" => flag(FileOption::Harmless)?,
-            "--hash" => return Err("--hash belongs on the line of its requirement".to_owned()),
-            "-e" | "--editable" => return Err(format!("{name} belongs on a line of its own")),
-            _ => return Err(format!("`{name}` is not an option of a file of requirements")),
+            "--trusted-host" | "--use-feature" => required().map(|_| FileOption::Ignored)?,
+            "--no-index" => flag(name, value, FileOption::NoIndex)?,
+            "--require-hashes" => flag(name, value, FileOption::RequireHashes)?,
+            "--pre" | "--prefer-binary" => flag(name, value, FileOption::Ignored)?,
+            "--hash" => return Err("--hash must be on the line of its requirement".to_owned()),
+            "-e" | "--editable" => return Err(format!("{name} must be on a separate line")),
+            _ => return Err(format!("`{name}` is not an option of a requirements file")),
         });
     }
     Ok(options)
 }
 
-/// Splits options as a POSIX shell does.
-fn words(text: &str) -> Result<Vec<String>, String> {
-    shlex::split(text).ok_or_else(|| "a quotation mark is not closed".to_owned())
+/// Returns an option that takes no value.
+fn flag(name: &str, value: Option<&str>, option: FileOption) -> Result<FileOption, String> {
+    match value {
+        Some(_) => Err(format!("{name} takes no value")),
+        None => Ok(option),
+    }
 }
 
-/// Splits an option from a value that is written with it: `--name=value`, `-n=value` or `-nvalue`.
-fn split(word: &str) -> (&str, Option<&str>) {
-    if word.starts_with("--") || !word.starts_with('-') {
-        return word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+/// Splits options as a POSIX shell does.
+fn split_arguments(text: &str) -> Result<Vec<String>, String> {
+    shlex::split(text).ok_or_else(|| "unclosed quotation mark".to_owned())
+}
+
+/// Splits an option from a value in the same argument: `--name=value`, `-n=value` or `-nvalue`.
+fn split_value(argument: &str) -> (&str, Option<&str>) {
+    if argument.starts_with("--") || !argument.starts_with('-') {
+        return argument.split_once('=').map_or((argument, None), |(name, value)| (name, Some(value)));
     }
-    let end = word.char_indices().nth(2).map_or(word.len(), |(at, _)| at);
-    let (name, value) = word.split_at(end);
+    let end = argument.char_indices().nth(2).map_or(argument.len(), |(at, _)| at);
+    let (name, value) = argument.split_at(end);
     (name, (!value.is_empty()).then(|| value.strip_prefix('=').unwrap_or(value)))
 }
 
-/// Returns an option's value: what is written with it, or the next word.
-fn required(
+/// Returns an option's value: that in the same argument, or the next argument.
+fn required_value(
     name: &str,
     value: Option<&str>,
-    words: &mut Peekable<impl Iterator<Item = String>>,
+    arguments: &mut Peekable<impl Iterator<Item = String>>,
 ) -> Result<String, String> {
     let value = match value {
         Some(value) => Some(value.to_owned()),
-        None => words.next_if(|word| !word.starts_with('-')),
+        None => arguments.next_if(|argument| !argument.starts_with('-')),
     };
-    value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} must be followed by a value"))
+    value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} requires a value"))
 }
 
 #[cfg(test)]
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_read_in_each_form() {
+    fn options_are_parsed_in_every_syntax() {
         let index = || FileOption::IndexUrl("https://a/s".to_owned());
         for (line, expected) in [
             ("-i https://a/s", vec![index()]),
@@ -177,16 +178,20 @@ mod tests {
             ("-r \"my file.txt\"", vec![FileOption::Requirements("my file.txt".to_owned())]),
             (
                 "--pre --trusted-host a --use-feature=b",
-                vec![FileOption::Harmless, FileOption::Harmless, FileOption::Harmless],
+                vec![FileOption::Ignored, FileOption::Ignored, FileOption::Ignored],
             ),
         ] {
-            assert_eq!(Statement::parse(line), Ok(Statement::Options(expected)), "{line}");
+            assert_eq!(
+                RequirementsTxtStatement::parse(line),
+                Ok(RequirementsTxtStatement::Options(expected)),
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn requirements_are_split_from_their_hashes() {
-        let requirement = |text: &str, is_editable, hashes: &[&str]| Statement::Requirement {
+        let requirement = |text: &str, is_editable, hashes: &[&str]| RequirementsTxtStatement::Requirement {
             text: text.to_owned(),
             is_editable,
             hashes: hashes.iter().map(|hash| (*hash).to_owned()).collect(),
@@ -201,30 +206,30 @@ mod tests {
             ("-e './a b'", requirement("./a b", true, &[])),
             ("--editable=./a--b[c, d] ; os_name == 'x'", requirement("./a--b[c, d] ; os_name == 'x'", true, &[])),
         ] {
-            assert_eq!(Statement::parse(line), Ok(expected), "{line}");
+            assert_eq!(RequirementsTxtStatement::parse(line), Ok(expected), "{line}");
         }
     }
 
     #[test]
-    fn lines_that_are_neither_are_refused() {
+    fn invalid_lines_are_refused() {
         for (line, reason) in [
-            ("--index-url", "followed by a value"),
-            ("--index-url --pre", "followed by a value"),
-            ("--index-url=", "followed by a value"),
+            ("--index-url", "requires a value"),
+            ("--index-url --pre", "requires a value"),
+            ("--index-url=", "requires a value"),
             ("--pre=x", "takes no value"),
             ("-r a b", "quotation marks"),
-            ("-r 'a", "not closed"),
-            ("-e", "followed by a folder"),
+            ("-r 'a", "unclosed"),
+            ("-e", "requires a directory"),
             ("--ext https://a", "not an option"),
-            ("--hash=sha256:a", "belongs on the line"),
-            ("a==1 --hash", "followed by a value"),
+            ("--hash=sha256:a", "must be on the line"),
+            ("a==1 --hash", "requires a value"),
             ("a==1 --hash=x y", "unexpected"),
             ("a==1 --pre", "not an option of a requirement"),
             ("a==1 --config-settings a=b", "not supported"),
             ("-", "not an option"),
             ("-é", "not an option"),
         ] {
-            let error = Statement::parse(line).unwrap_err();
+            let error = RequirementsTxtStatement::parse(line).unwrap_err();
             assert!(error.contains(reason), "{line}: {error}");
         }
     }

@@ -1,45 +1,45 @@
-//! Files of requirements in memory: how they are read, and what is selected from them.
+//! Requirements files in memory: how they are parsed, and what is selected from them.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::entry::Accepts;
-use super::reference::Reference;
+use super::entry::VersionOrReference;
+use super::reference::DirectReference;
 use super::*;
 use crate::hints::Hints;
-use crate::lock::{LockError, Request, Source, Wanted};
+use crate::lock::{AcceptedFiles, DistributionSource, LockError, SelectionRequest};
 use crate::name::ExtraName;
 use crate::platform::{Architecture, LambdaProfile, TargetPlatform};
 
 const HASH: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// Reads `requirements.txt` of these files, in the project `/project`. The project's name is that of its folder.
-pub fn read(files: &[(&str, &str)]) -> Result<Requirements, LockError> {
+/// Reads `requirements.txt` of these files, in the project `/project`. The project's name is that of its directory.
+pub fn read(files: &[(&str, &str)]) -> Result<RequirementsTxt, LockError> {
     let files: BTreeMap<PathBuf, &str> = files.iter().map(|(path, text)| (PathBuf::from(path), *text)).collect();
     let variable = |name: &str| match name {
         "VERSION_1" => Some("1.0".to_owned()),
         "TOKEN" => Some("user:secret".to_owned()),
         _ => None,
     };
-    let surroundings = Surroundings {
+    let surroundings = RequirementsEnvironment {
         project: Path::new("/project"),
         read: &|path| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into()),
         variable: &variable,
         name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
     };
-    Requirements::read(Path::new("requirements.txt"), &surroundings)
+    RequirementsTxt::read(Path::new("requirements.txt"), &surroundings)
 }
 
 fn target() -> TargetPlatform {
     LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64)
 }
 
-/// Returns each distribution as `name version: who asks`.
-fn selected(files: &[(&str, &str)], request: &Request) -> Result<Vec<String>, LockError> {
+/// Returns each distribution as `name version: dependents`.
+fn selected(files: &[(&str, &str)], request: &SelectionRequest) -> Result<Vec<String>, LockError> {
     let selection = read(files)?.select(request, &target())?;
-    let line = |pinned: &crate::lock::Pinned| {
+    let line = |pinned: &crate::lock::PinnedDistribution| {
         let by: Vec<String> = pinned.required_by.iter().map(ToString::to_string).collect();
         format!("{pinned}: {}", by.join(", "))
     };
@@ -47,20 +47,20 @@ fn selected(files: &[(&str, &str)], request: &Request) -> Result<Vec<String>, Lo
 }
 
 fn error(text: &str) -> LockError {
-    selected(&[("requirements.txt", text)], &Request::default()).unwrap_err()
+    selected(&[("requirements.txt", text)], &SelectionRequest::default()).unwrap_err()
 }
 
-/// Returns an entry in one form.
-fn form(entry: &Entry) -> String {
+/// Returns a parsed entry as a string.
+fn summary(entry: &RequirementEntry) -> String {
     let extras: Vec<&str> = entry.extras.iter().map(ExtraName::as_str).collect();
-    let accepts = match &entry.accepts {
-        Accepts::Versions(specifiers) => specifiers.to_string(),
-        Accepts::Reference(reference) => match &**reference {
-            Reference::Wheel(filename, _) => format!(" wheel {filename}"),
-            Reference::Archive(filename, ..) => format!(" archive {filename}"),
-            Reference::Folder(folder) => format!(" folder {}", folder.display()),
-            Reference::Commit(repository) => format!(" commit {}", repository.commit),
-            Reference::Branch => " branch".to_owned(),
+    let accepts = match &entry.constraint {
+        VersionOrReference::Versions(specifiers) => specifiers.to_string(),
+        VersionOrReference::Reference(reference) => match &**reference {
+            DirectReference::Wheel(filename, _) => format!(" wheel {filename}"),
+            DirectReference::Archive(filename, ..) => format!(" archive {filename}"),
+            DirectReference::Directory(directory) => format!(" directory {}", directory.display()),
+            DirectReference::Commit(repository) => format!(" commit {}", repository.commit),
+            DirectReference::Branch => " branch".to_owned(),
         },
     };
     let marker = entry.marker.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
@@ -68,9 +68,9 @@ fn form(entry: &Entry) -> String {
     format!("{}[{}]{accepts}{marker}{digests}", entry.name, extras.join(",")).replace("[]", "")
 }
 
-/// What uv's published test cases of its reader mean, in each kind of line ending.
+/// The published test cases of uv's parser, with every kind of line ending.
 #[test]
-fn files_mean_what_they_mean_to_uv() {
+fn files_are_parsed_as_by_uv() {
     let hashed = format!(
         "a==1 ; python_version >= '3.8' --hash={HASH}\nb==2 ; os_name == 'posix' \\\n    --hash {HASH} \\\n  --hash={OTHER}\n"
     );
@@ -94,23 +94,23 @@ fn files_mean_what_they_mean_to_uv() {
         (
             bare,
             vec![
-                "black folder /project/test/black",
-                "black[dev] folder /project/test/black",
-                "black folder /test/black",
-                "black folder /project/a b/black",
-                "black folder /project/black ; python_version >= '3.9'",
-                "black folder /project/black",
+                "black directory /project/test/black",
+                "black[dev] directory /project/test/black",
+                "black directory /test/black",
+                "black directory /project/a b/black",
+                "black directory /project/black ; python_version >= '3.9'",
+                "black directory /project/black",
             ],
         ),
         (
             editable,
             vec![
-                "black[d,dev] folder /project/black",
-                "black[d,dev] folder /project/black",
-                "black[d,dev] folder /project/black ; os_name == 'posix'",
-                "black folder /project/black",
-                "black folder /project/black",
-                "black folder /project/black",
+                "black[d,dev] directory /project/black",
+                "black[d,dev] directory /project/black",
+                "black[d,dev] directory /project/black ; os_name == 'posix'",
+                "black directory /project/black",
+                "black directory /project/black",
+                "black directory /project/black",
             ],
         ),
         (
@@ -126,14 +126,14 @@ fn files_mean_what_they_mean_to_uv() {
         for ending in ["\n", "\r\n", "\r"] {
             let text = text.replace('\n', ending);
             let requirements = read(&[("requirements.txt", &text)]).unwrap();
-            let entries: Vec<String> = requirements.entries.iter().map(form).collect();
+            let entries: Vec<String> = requirements.entries.iter().map(summary).collect();
             assert_eq!(entries, expected.iter().map(|it| it.replace('\'', "\"")).collect::<Vec<_>>(), "{text}");
         }
     }
 }
 
 #[test]
-fn files_name_each_other_from_their_own_folders() {
+fn includes_are_relative_to_the_including_file() {
     let files = [
         ("requirements.txt", "-r reqs/base.txt\n-c reqs/pins.txt\ndjango\n"),
         ("reqs/base.txt", "-c pins.txt\n--requirement=../more/web.txt\nrequests>=2\n"),
@@ -148,32 +148,32 @@ fn files_name_each_other_from_their_own_folders() {
         "idna 3.10: reqs/leaf.txt",
         "requests 2.32.3: reqs/base.txt",
     ];
-    assert_eq!(selected(&files, &Request::default()).unwrap(), expected);
+    assert_eq!(selected(&files, &SelectionRequest::default()).unwrap(), expected);
     let extras = read(&files).unwrap().extras(&target());
     assert_eq!(extras[&"flask".parse().unwrap()], ["async".parse().unwrap()].into());
 }
 
 #[test]
-fn loops_and_files_that_cannot_be_read_are_refused() {
+fn include_loops_and_unreadable_files_are_refused() {
     for (files, message) in [
-        (
-            vec![("requirements.txt", "-r requirements.txt")],
-            "requirements.txt is included in a loop: requirements.txt:1",
-        ),
+        (vec![("requirements.txt", "-r requirements.txt")], "requirements.txt includes itself: requirements.txt:1"),
         (
             vec![
                 ("requirements.txt", "\n-r a/b.txt"),
                 ("a/b.txt", "-c c.txt"),
                 ("a/c.txt", "x\n-r ../requirements.txt"),
             ],
-            "requirements.txt is included in a loop: requirements.txt:2 → a/b.txt:1 → a/c.txt:2",
+            "requirements.txt includes itself: requirements.txt:2 → a/b.txt:1 → a/c.txt:2",
         ),
-        (vec![("requirements.txt", "a\n-r ../b.txt")], "../b.txt, which requirements.txt:2 names: entity not found"),
+        (
+            vec![("requirements.txt", "a\n-r ../b.txt")],
+            "cannot read ../b.txt (included at requirements.txt:2): entity not found",
+        ),
         (
             vec![("requirements.txt", "-r https://user:secret@host/b.txt")],
-            "requirements.txt:1: `https://****@host/b.txt`: files",
+            "requirements.txt:1: `https://****@host/b.txt`: remote requirements files",
         ),
-        (vec![], "requirements.txt: entity not found"),
+        (vec![], "cannot read requirements.txt: entity not found"),
     ] {
         let error = read(&files).unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");
@@ -181,11 +181,11 @@ fn loops_and_files_that_cannot_be_read_are_refused() {
     let deep: Vec<(String, String)> = (0..200).map(|at| (format!("{at}.txt"), format!("-r {}.txt", at + 1))).collect();
     let mut files: Vec<(&str, &str)> = deep.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     files.push(("requirements.txt", "-r 0.txt"));
-    assert!(read(&files).unwrap_err().to_string().contains("64 files deep"));
+    assert!(read(&files).unwrap_err().to_string().contains("more than 64 levels deep"));
 }
 
 #[test]
-fn options_are_gathered_from_every_file() {
+fn options_of_every_file_apply() {
     let files = [
         (
             "requirements.txt",
@@ -197,12 +197,13 @@ fn options_are_gathered_from_every_file() {
             "--find-links wheels\n-f https://links/\n-f file:///abs\n--no-index\n--extra-index-url=https://c/${UNSET}\n--no-binary=x",
         ),
     ];
-    let Options { index_url, extra_index_urls, no_index, find_links, formats } = read(&files).unwrap().options;
+    let RequirementsTxtOptions { index_url, extra_index_urls, no_index, find_links, formats } =
+        read(&files).unwrap().options;
     assert_eq!(index_url.unwrap().as_str(), "https://user:secret@host/simple");
     let extra: Vec<&str> = extra_index_urls.iter().map(Url::as_str).collect();
     assert_eq!(extra, ["https://b/simple", "https://c/$%7BUNSET%7D"]);
     assert!(no_index);
-    let folder = |path: &str| FindLinks::Folder(path.into());
+    let folder = |path: &str| FindLinks::Directory(path.into());
     assert_eq!(find_links, [folder("sub/wheels"), FindLinks::Page("https://links/".parse().unwrap()), folder("/abs")]);
     for (name, may_build, may_install) in [("lxml", true, false), ("foo-bar", true, false), ("x", false, true)] {
         let name = name.parse().unwrap();
@@ -210,12 +211,12 @@ fn options_are_gathered_from_every_file() {
     }
     let twice = [("requirements.txt", "-i https://a/\n-r b.txt"), ("b.txt", "-i https://user:secret@b/")];
     let error = read(&twice).unwrap_err().to_string();
-    assert_eq!(error, "b.txt:1: --index-url names another index than requirements.txt:1");
+    assert_eq!(error, "b.txt:1: --index-url differs from the one at requirements.txt:1");
 }
 
-/// pip's rule: `:all:` takes back what the other option says, `:none:` what its own does, and a name counts more.
+/// pip's rules: `:all:` resets the other option, `:none:` the same one, and a name takes precedence over `:all:`.
 #[test]
-fn formats_take_each_other_back() {
+fn format_options_reset_each_other() {
     for (text, may_build, may_install) in [
         ("--only-binary :all:", false, true),
         ("--only-binary :all:\n--no-binary a", true, false),
@@ -234,12 +235,12 @@ fn formats_take_each_other_back() {
 }
 
 #[test]
-fn everything_that_is_not_pinned_is_named_at_once() {
+fn all_unpinned_requirements_are_reported_at_once() {
     let files = [
         ("requirements.txt", "flask\n-r more.txt\nold ; python_version < '3'\na==1.*\nb ; os_name == 'posix'\n"),
         ("more.txt", "\nflask>=2\nc @ git+https://u:p@host/c@main\nd~=1.0"),
     ];
-    let error = selected(&files, &Request::default()).unwrap_err();
+    let error = selected(&files, &SelectionRequest::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "requirements.txt: 6 requirements are not pinned: `flask` (requirements.txt:1), `flask>=2` (more.txt:2), \
@@ -248,11 +249,11 @@ fn everything_that_is_not_pinned_is_named_at_once() {
     );
     let hints = error.hints();
     assert!(hints[0].contains("`uv pip compile requirements.txt --universal --python-version 3.12 --generate-hashes -o requirements.lock.txt`"), "{hints:?}");
-    assert!(hints[0].contains("--resolve") && hints[1].contains("full hash"), "{hints:?}");
+    assert!(hints[0].contains("--resolve") && hints[1].contains("full commit hash"), "{hints:?}");
 }
 
 #[test]
-fn lines_that_disagree_are_refused() {
+fn contradicting_lines_are_refused() {
     for (text, message) in [
         ("a==1\na==1.0.0", Ok("a 1: requirements.txt")),
         ("a==1\na>=1,<2", Ok("a 1: requirements.txt")),
@@ -261,21 +262,26 @@ fn lines_that_disagree_are_refused() {
         ("a===1.0", Ok("a 1.0: requirements.txt")),
         ("a==${VERSION_1}", Ok("a 1.0: requirements.txt")),
         ("a @ https://h/a-1-py3-none-any.whl\na>=1", Ok("a 1: requirements.txt")),
-        ("a==1\na==2", Err("requirements.txt: both a 1 (for requirements.txt:1) and a 2 (for requirements.txt:2)")),
+        (
+            "a==1\na==2",
+            Err(
+                "requirements.txt: two versions are selected: a 1 (for requirements.txt:1) and a 2 (for requirements.txt:2)",
+            ),
+        ),
         ("a==1\n\na>2", Err("`a==1` (requirements.txt:1) and `a>2` (requirements.txt:3) contradict each other")),
         ("a @ https://h/a-1-py3-none-any.whl\na>1", Err("contradict each other")),
         (
             "a @ https://h/a-1-py3-none-any.whl\na @ https://i/a-1-py3-none-any.whl",
-            Err("requirements.txt: both a @ https://h"),
+            Err("requirements.txt: two versions are selected: a @ https://h"),
         ),
         (
             "a @ https://h/b-1-py3-none-any.whl",
-            Err("requirements.txt:1: `a @ https://h/b-1-py3-none-any.whl`: the file is of b"),
+            Err("requirements.txt:1: `a @ https://h/b-1-py3-none-any.whl`: the wheel is for `b`"),
         ),
         ("a==1\n-c pins.txt", Err("`a==1` (requirements.txt:1) and `a==2` (pins.txt:1) contradict each other")),
     ] {
         let files = [("requirements.txt", text), ("pins.txt", "a==2")];
-        match (selected(&files, &Request::default()), message) {
+        match (selected(&files, &SelectionRequest::default()), message) {
             (Ok(selected), Ok(expected)) => assert_eq!(selected, [expected], "{text}"),
             (Err(error), Err(expected)) => {
                 assert!(error.to_string().starts_with(expected) || error.to_string().ends_with(expected), "{error}")
@@ -286,54 +292,57 @@ fn lines_that_disagree_are_refused() {
 }
 
 #[test]
-fn hashes_are_required_of_all_once_one_has_one() {
+fn one_hash_makes_hashes_required() {
     let hashed = format!("a==1 --hash={HASH} --hash={OTHER}\n");
     let common = format!("{hashed}a==1 --hash={OTHER}");
-    let selection = read(&[("requirements.txt", &common)]).unwrap().select(&Request::default(), &target()).unwrap();
+    let selection =
+        read(&[("requirements.txt", &common)]).unwrap().select(&SelectionRequest::default(), &target()).unwrap();
     match &selection.distributions[0].source {
-        Source::Index(query) => assert_eq!(query.wanted, Wanted::Digests([OTHER.parse().unwrap()].into())),
+        DistributionSource::Index(query) => {
+            assert_eq!(query.accepted, AcceptedFiles::Digests([OTHER.parse().unwrap()].into()))
+        }
         source => panic!("{source:?}"),
     }
     let message = error(&format!("{hashed}b==1\nc @ https://h/c-1.zip\n-e ./d")).to_string();
-    let expected = "requirements.txt: 2 requirements are without a hash that can be relied on: `b==1` (requirements.txt:2) \
+    let expected = "requirements.txt: 2 requirements have no secure hash: `b==1` (requirements.txt:2) \
                     and `c @ https://h/c-1.zip` (requirements.txt:3)";
     assert_eq!(message, expected);
     assert!(error("--require-hashes\n-e ./d").to_string().contains("`./d` (requirements.txt:2)"));
     assert!(error("--require-hashes\na==1 --hash=md5:d41d8cd98f00b204e9800998ecf8427e").to_string().contains("`a==1`"));
     let forced = read(&[("requirements.txt", "a==1")]).unwrap().require_hashes(true);
-    assert!(forced.select(&Request::default(), &target()).is_err());
+    assert!(forced.select(&SelectionRequest::default(), &target()).is_err());
     assert!(error(&format!("a==1 --hash={HASH}\na==1 --hash={OTHER}")).to_string().contains("no hash in common"));
     let url = format!("a @ https://h/a-1.zip#{} --hash={OTHER}", HASH.replace(':', "="));
-    assert!(error(&url).to_string().contains("is not the hash of its URL"));
+    assert!(error(&url).to_string().contains("differs from the hash in its URL"));
 }
 
 #[test]
 fn the_project_itself_is_the_root() {
     for line in ["-e .", ".", "-e /project/", ".[extra]", "project @ file:///project", "-e ${PROJECT_ROOT}", "./a/.."] {
         let files = [("requirements.txt", line)];
-        assert_eq!(selected(&files, &Request::default()).unwrap(), ["project: the request"], "{line}");
-        let without = Request { no_install_project: true, ..Request::default() };
+        assert_eq!(selected(&files, &SelectionRequest::default()).unwrap(), ["project: the request"], "{line}");
+        let without = SelectionRequest { no_install_project: true, ..SelectionRequest::default() };
         assert!(selected(&files, &without).unwrap().is_empty(), "{line}");
     }
     assert_eq!(
-        selected(&[("requirements.txt", "-e libs/foo")], &Request::default()).unwrap(),
+        selected(&[("requirements.txt", "-e libs/foo")], &SelectionRequest::default()).unwrap(),
         ["foo: requirements.txt"]
     );
 }
 
 #[test]
-fn what_files_of_requirements_do_not_have_is_refused() {
+fn groups_extras_and_members_are_refused() {
     let files = [("requirements.txt", "a==1\nb==2")];
-    let request = |change: &dyn Fn(&mut Request)| {
-        let mut request = Request::default();
+    let request = |change: &dyn Fn(&mut SelectionRequest)| {
+        let mut request = SelectionRequest::default();
         change(&mut request);
         selected(&files, &request)
     };
     let error = request(&|request| request.groups = ["dev".parse().unwrap()].into()).unwrap_err();
-    assert_eq!(error.to_string(), "requirements.txt: a file of requirements has no dependency group `dev`");
+    assert_eq!(error.to_string(), "requirements.txt: a requirements file has no dependency group `dev`");
     assert!(error.hints()[0].contains("requirements-dev.txt or requirements/dev.txt"));
     let error = request(&|request| request.extras = ["x".parse().unwrap()].into()).unwrap_err();
-    assert_eq!(error.to_string(), "requirements.txt: a file of requirements has no extra `x`");
+    assert_eq!(error.to_string(), "requirements.txt: a requirements file has no extra `x`");
     let error = request(&|request| request.package = Some("x".parse().unwrap())).unwrap_err();
     assert_eq!(error.to_string(), "requirements.txt: the workspace has no member `x`");
     let left = request(&|request| request.no_install_packages = ["a".parse().unwrap()].into()).unwrap();
@@ -341,7 +350,7 @@ fn what_files_of_requirements_do_not_have_is_refused() {
 }
 
 #[test]
-fn secrets_are_in_no_message() {
+fn messages_do_not_contain_secrets() {
     for text in [
         "a @ https://${TOKEN}@h/a.whl",
         "a @ https://user:secret@h/a.whl",

@@ -1,8 +1,8 @@
-//! Extras, groups and projects that exclude one another (`tool.uv.conflicts`).
+//! Conflicting extras, groups and projects (`tool.uv.conflicts`).
 //!
-//! Where a lock has such sets, markers on its edges ask which of their items are active. uv encodes the question as a
-//! value of the marker variable `extra`: `extra == 'extra-3-foo-cpu'` holds when the extra `cpu` of `foo` is active;
-//! the number is the length of the distribution's name.
+//! If a lock has conflicts, the markers of its edges test which of the conflicting items are active. uv encodes an item as a
+//! value of the marker variable `extra`: `extra == 'extra-3-foo-cpu'` holds if the extra `cpu` of `foo` is active. The
+//! number is the length of the distribution's name.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,40 +10,37 @@ use std::fmt;
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 
-/// Something that may be active, and may exclude others.
+/// An item of a set of conflicts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
-#[serde(try_from = "ItemTable")]
-pub enum Item {
-    /// A project with its dependencies.
+#[serde(try_from = "ConflictItemTable")]
+pub(super) enum ConflictItem {
     Project(DistributionName),
-    /// An extra.
     Extra(DistributionName, ExtraName),
-    /// A dependency group.
     Group(DistributionName, GroupName),
 }
 
 #[derive(serde::Deserialize)]
-struct ItemTable {
+struct ConflictItemTable {
     package: DistributionName,
     extra: Option<ExtraName>,
     group: Option<GroupName>,
 }
 
-impl TryFrom<ItemTable> for Item {
+impl TryFrom<ConflictItemTable> for ConflictItem {
     type Error = &'static str;
 
-    fn try_from(table: ItemTable) -> Result<Self, &'static str> {
+    fn try_from(table: ConflictItemTable) -> Result<Self, &'static str> {
         match (table.extra, table.group) {
             (None, None) => Ok(Self::Project(table.package)),
             (Some(extra), None) => Ok(Self::Extra(table.package, extra)),
             (None, Some(group)) => Ok(Self::Group(table.package, group)),
-            (Some(_), Some(_)) => Err("an item of `conflicts` has an `extra` or a `group`, not both"),
+            (Some(_), Some(_)) => Err("an item of `conflicts` cannot have both an `extra` and a `group`"),
         }
     }
 }
 
-impl Item {
-    /// Returns the value of `extra` that stands for the item in markers.
+impl ConflictItem {
+    /// Returns the value of the marker variable `extra` that stands for the item.
     fn encoded(&self) -> String {
         match self {
             Self::Project(name) => format!("project-{}-{name}", name.as_str().len()),
@@ -53,7 +50,7 @@ impl Item {
     }
 }
 
-impl fmt::Display for Item {
+impl fmt::Display for ConflictItem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Project(name) => write!(formatter, "the project `{name}`"),
@@ -63,13 +60,16 @@ impl fmt::Display for Item {
     }
 }
 
-/// Returns the items in the form that markers are evaluated with.
-pub fn encode<'a>(items: impl IntoIterator<Item = &'a Item>) -> ActiveExtras {
-    ActiveExtras { extras: items.into_iter().map(Item::encoded).collect(), groups: BTreeSet::new() }
+/// Returns active items as markers are evaluated with them.
+pub(super) fn encode<'a>(items: impl IntoIterator<Item = &'a ConflictItem>) -> ActiveExtras {
+    ActiveExtras { extras: items.into_iter().map(ConflictItem::encoded).collect(), groups: BTreeSet::new() }
 }
 
-/// Returns the active items of the first set of which more than one is active.
-pub fn first_violation<'a>(sets: &'a [BTreeSet<Item>], active: &BTreeSet<Item>) -> Option<Vec<&'a Item>> {
+/// Returns the active items of the first set that has more than one.
+pub(super) fn first_violation<'a>(
+    sets: &'a [BTreeSet<ConflictItem>],
+    active: &BTreeSet<ConflictItem>,
+) -> Option<Vec<&'a ConflictItem>> {
     sets.iter()
         .map(|set| set.iter().filter(|item| active.contains(*item)).collect::<Vec<_>>())
         .find(|items| items.len() > 1)
@@ -79,12 +79,12 @@ pub fn first_violation<'a>(sets: &'a [BTreeSet<Item>], active: &BTreeSet<Item>) 
 mod tests {
     use super::*;
 
-    fn items() -> [Item; 3] {
+    fn items() -> [ConflictItem; 3] {
         let name: DistributionName = "foo-bar".parse().unwrap();
         [
-            Item::Project(name.clone()),
-            Item::Extra(name.clone(), "cpu".parse().unwrap()),
-            Item::Group(name, "dev".parse().unwrap()),
+            ConflictItem::Project(name.clone()),
+            ConflictItem::Extra(name.clone(), "cpu".parse().unwrap()),
+            ConflictItem::Group(name, "dev".parse().unwrap()),
         ]
     }
 

@@ -1,197 +1,169 @@
-//! The text of uv.lock as it lies in the file: its keys and the types of their values.
+//! The keys of uv.lock and the types of their values.
 //!
-//! Nothing here relates one part of the file to another; that is the [graph](super::graph)'s work. Unknown keys are
-//! accepted, because every revision of the format's version 1 may add some.
+//! Parts of the file are checked against each other in [`graph`](super::graph). Unknown keys are accepted, because any revision
+//! of version 1 of the format may add some.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::{Version, VersionSpecifiers};
 use serde::de::IgnoredAny;
 
-use super::conflicts::Item;
+use super::conflicts::ConflictItem;
 use crate::digest::Digest;
 use crate::lock::path::file_name_of_url;
-use crate::lock::syntax::Parsed;
+use crate::lock::toml_syntax::Parsed;
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::wheel::filename::WheelFilename;
 
-/// The part of the file that every version of the format has.
+/// The part of the file that is the same in every version of the format.
 #[derive(Debug, serde::Deserialize)]
-pub struct Preamble {
-    /// The format's version; a change breaks readers.
-    pub version: u32,
+pub(super) struct UvLockVersion {
+    pub(super) version: u32,
 }
 
 /// The whole file.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Document {
-    /// The format's version; see [`Preamble`].
-    pub version: u32,
-    /// The format's revision; a change does not break readers.
+pub(super) struct UvDocument {
+    /// Changes when readers of older versions cannot read the file.
+    pub(super) version: u32,
+    /// Changes when readers of older revisions can still read the file.
     #[serde(default)]
-    pub revision: u32,
-    /// The versions of Python that were resolved for.
-    pub requires_python: Parsed<VersionSpecifiers>,
-    /// The forks of the resolution, where there was more than one.
+    pub(super) revision: u32,
+    pub(super) requires_python: Parsed<VersionSpecifiers>,
+    /// The forks of the resolution; empty if there was only one.
     #[serde(default)]
-    pub resolution_markers: Vec<Parsed<Marker>>,
-    /// The environments that the resolution was limited to (`tool.uv.environments`).
+    pub(super) resolution_markers: Vec<Parsed<Marker>>,
+    /// The environments to which the resolution was limited (`tool.uv.environments`).
     #[serde(default)]
-    pub supported_markers: Vec<Parsed<Marker>>,
-    /// The sets of extras, groups and projects of which at most one may be chosen (`tool.uv.conflicts`).
+    pub(super) supported_markers: Vec<Parsed<Marker>>,
+    /// The sets of which at most one item may be active (`tool.uv.conflicts`).
     #[serde(default)]
-    pub conflicts: Vec<BTreeSet<Item>>,
-    /// What was asked of the resolver beside the projects' own requirements.
+    pub(super) conflicts: Vec<BTreeSet<ConflictItem>>,
     #[serde(default)]
-    pub manifest: Manifest,
-    /// The locked distributions.
+    pub(super) manifest: UvManifest,
     #[serde(default, rename = "package", alias = "distribution")]
-    pub packages: Vec<Package>,
+    pub(super) packages: Vec<UvPackageTable>,
 }
 
-/// What was asked of the resolver beside the projects' own requirements.
+/// The input of the resolution other than the projects' own requirements.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct Manifest {
-    /// The members of the workspace; empty where the only member is the root.
-    pub members: BTreeSet<DistributionName>,
-    /// The requirements of a script, or of a workspace's root that is no project.
-    pub requirements: Vec<Requirement>,
-    /// The dependency groups of a workspace's root that is no project.
-    pub dependency_groups: BTreeMap<GroupName, Vec<Requirement>>,
+pub(super) struct UvManifest {
+    /// The members of the workspace; empty if the root is the only one.
+    pub(super) members: BTreeSet<DistributionName>,
+    /// The requirements of a script, or of a workspace root that is not a project.
+    pub(super) requirements: Vec<UvRequirement>,
+    /// The dependency groups of a workspace root that is not a project.
+    pub(super) dependency_groups: BTreeMap<GroupName, Vec<UvRequirement>>,
     /// `tool.uv.constraint-dependencies`.
-    pub constraints: Vec<Requirement>,
+    pub(super) constraints: Vec<UvRequirement>,
     /// `tool.uv.override-dependencies`.
-    pub overrides: Vec<Override>,
+    pub(super) overrides: Vec<UvOverride>,
 }
 
 /// An override of a requirement.
 #[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
-pub enum Override {
-    /// For every distribution that has the requirement.
-    Everywhere(Box<Requirement>),
-    /// For one distribution's requirements only.
+pub(super) enum UvOverride {
+    Everywhere(Box<UvRequirement>),
+    /// For the requirements of one distribution only.
     Scoped(IgnoredAny),
 }
 
 /// A requirement as it was declared, with its source.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Requirement {
-    /// The distribution.
-    pub name: DistributionName,
-    /// Its extras.
+pub(super) struct UvRequirement {
+    pub(super) name: DistributionName,
     #[serde(default)]
-    pub extras: BTreeSet<ExtraName>,
-    /// The versions that are asked for.
-    pub specifier: Option<Parsed<VersionSpecifiers>>,
-    /// Where the requirement applies.
-    pub marker: Option<Parsed<Marker>>,
-    /// The index it was bound to.
-    pub index: Option<String>,
-    /// A repository, with what to check out in the query.
-    pub git: Option<String>,
-    /// A direct URL.
-    pub url: Option<String>,
-    /// The folder of the project below a direct URL.
-    pub subdirectory: Option<String>,
-    /// A file.
-    pub path: Option<String>,
-    /// A folder.
-    pub directory: Option<String>,
-    /// A folder, installed as editable.
-    pub editable: Option<String>,
-    /// A folder, not installed.
-    pub r#virtual: Option<String>,
+    pub(super) extras: BTreeSet<ExtraName>,
+    pub(super) specifier: Option<Parsed<VersionSpecifiers>>,
+    pub(super) marker: Option<Parsed<Marker>>,
+    pub(super) index: Option<String>,
+    /// The URL of a repository, with the requested reference in its query.
+    pub(super) git: Option<String>,
+    pub(super) url: Option<String>,
+    /// The project's directory below the URL.
+    pub(super) subdirectory: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) directory: Option<String>,
+    pub(super) editable: Option<String>,
+    pub(super) r#virtual: Option<String>,
 }
 
 /// A locked distribution.
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Package {
-    /// The distribution.
-    pub name: DistributionName,
-    /// Its version; missing where a folder's is dynamic.
-    pub version: Option<Parsed<Version>>,
-    /// Where it comes from.
-    pub source: Source,
-    /// The forks in which it was chosen, where its name is locked more than once.
+pub(super) struct UvPackageTable {
+    pub(super) name: DistributionName,
+    /// Missing if a directory's version is dynamic.
+    pub(super) version: Option<Parsed<Version>>,
+    pub(super) source: UvSource,
+    /// The forks in which it was chosen, if several distributions have its name.
     #[serde(default)]
-    pub resolution_markers: Vec<Parsed<Marker>>,
-    /// The distributions it needs.
+    pub(super) resolution_markers: Vec<Parsed<Marker>>,
     #[serde(default)]
-    pub dependencies: Vec<Dependency>,
-    /// What its extras need beside.
+    pub(super) dependencies: Vec<UvDependency>,
     #[serde(default)]
-    pub optional_dependencies: BTreeMap<ExtraName, Vec<Dependency>>,
-    /// What its dependency groups need.
+    pub(super) optional_dependencies: BTreeMap<ExtraName, Vec<UvDependency>>,
     #[serde(default, rename = "dev-dependencies", alias = "dependency-groups")]
-    pub groups: BTreeMap<GroupName, Vec<Dependency>>,
-    /// The source distribution.
-    pub sdist: Option<SourceDistribution>,
-    /// The wheels.
+    pub(super) groups: BTreeMap<GroupName, Vec<UvDependency>>,
+    pub(super) sdist: Option<UvSdist>,
     #[serde(default)]
-    pub wheels: Vec<Wheel>,
-    /// What it declared when it was locked; of local projects only.
-    pub metadata: Option<Metadata>,
+    pub(super) wheels: Vec<UvWheel>,
+    /// What a local project declared when it was locked.
+    pub(super) metadata: Option<UvMetadata>,
 }
 
 /// What a local project declared when it was locked.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct Metadata {
-    /// Its requirements, the extras' among them.
-    pub requires_dist: Vec<Requirement>,
-    /// Its extras; since revision 1.
-    pub provides_extras: BTreeSet<ExtraName>,
-    /// Its dependency groups, flattened.
+pub(super) struct UvMetadata {
+    /// Includes the requirements of the extras.
+    pub(super) requires_dist: Vec<UvRequirement>,
+    /// Since revision 1.
+    pub(super) provides_extras: BTreeSet<ExtraName>,
+    /// With the groups that they include.
     #[serde(rename = "requires-dev", alias = "dependency-groups")]
-    pub groups: BTreeMap<GroupName, Vec<Requirement>>,
+    pub(super) groups: BTreeMap<GroupName, Vec<UvRequirement>>,
 }
 
-/// An edge: what one distribution needs of another. Version and source are stated only where the name alone is
-/// ambiguous.
+/// An edge of the dependency graph. Version and source are given only if the name alone is ambiguous.
 #[derive(Debug, serde::Deserialize)]
-pub struct Dependency {
-    /// The distribution that is needed.
-    pub name: DistributionName,
-    /// Its version.
-    pub version: Option<Parsed<Version>>,
-    /// Its source.
-    pub source: Option<Source>,
-    /// Its extras.
+pub(super) struct UvDependency {
+    pub(super) name: DistributionName,
+    pub(super) version: Option<Parsed<Version>>,
+    pub(super) source: Option<UvSource>,
     #[serde(default)]
-    pub extra: BTreeSet<ExtraName>,
-    /// Where it is needed; simplified by what holds for the whole lock.
-    pub marker: Option<Parsed<Marker>>,
+    pub(super) extra: BTreeSet<ExtraName>,
+    /// Simplified by the lock's `requires-python` and `supported-markers`.
+    pub(super) marker: Option<Parsed<Marker>>,
 }
 
-/// Where a distribution comes from.
+/// The source of a distribution. Paths are relative to the lock's directory.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "SourceTable")]
-pub enum Source {
-    /// An index: its URL, or a path from the lock's folder.
+#[serde(try_from = "UvSourceTable")]
+pub(super) enum UvSource {
+    /// The URL or path of an index.
     Registry(String),
-    /// A repository; the query says what was asked for, the fragment is the commit.
+    /// The URL of a repository. The query has the requested reference, the fragment is the commit.
     Git(String),
-    /// A file on a server, and the project's folder in it.
+    /// The URL of a file, and the project's directory in it.
     Url(String, Option<String>),
-    /// A file, by its path from the lock's folder.
+    /// A local file.
     Path(String),
-    /// A folder, by its path from the lock's folder.
     Directory(String),
-    /// A folder that uv installs as editable.
+    /// A directory that uv installs as editable.
     Editable(String),
-    /// A folder that uv does not install.
+    /// A directory that uv does not install.
     Virtual(String),
 }
 
-impl Source {
-    /// Returns the path of a source that is a folder.
-    pub fn folder(&self) -> Option<&str> {
+impl UvSource {
+    /// Returns the path of a source that is a directory.
+    pub(super) fn directory(&self) -> Option<&str> {
         match self {
             Self::Directory(path) | Self::Editable(path) | Self::Virtual(path) => Some(path),
             Self::Registry(_) | Self::Git(_) | Self::Url(..) | Self::Path(_) => None,
@@ -200,7 +172,7 @@ impl Source {
 }
 
 #[derive(serde::Deserialize)]
-struct SourceTable {
+struct UvSourceTable {
     registry: Option<String>,
     git: Option<String>,
     url: Option<String>,
@@ -211,10 +183,10 @@ struct SourceTable {
     r#virtual: Option<String>,
 }
 
-impl TryFrom<SourceTable> for Source {
+impl TryFrom<UvSourceTable> for UvSource {
     type Error = &'static str;
 
-    fn try_from(table: SourceTable) -> Result<Self, &'static str> {
+    fn try_from(table: UvSourceTable) -> Result<Self, &'static str> {
         None.or(table.registry.map(Self::Registry))
             .or(table.git.map(Self::Git))
             .or(table.url.map(|url| Self::Url(url, table.subdirectory)))
@@ -222,50 +194,42 @@ impl TryFrom<SourceTable> for Source {
             .or(table.directory.map(Self::Directory))
             .or(table.editable.map(Self::Editable))
             .or(table.r#virtual.map(Self::Virtual))
-            .ok_or("a source is one of `registry`, `git`, `url`, `path`, `directory`, `editable` and `virtual`")
+            .ok_or("a source must have one of `registry`, `git`, `url`, `path`, `directory`, `editable` and `virtual`")
     }
 }
 
-/// A source distribution.
 #[derive(Debug, serde::Deserialize)]
-pub struct SourceDistribution {
-    /// Where it is, on a server.
-    pub url: Option<String>,
-    /// Where it is, in a flat index.
-    pub path: Option<String>,
-    /// Its digest.
-    pub hash: Option<Parsed<Digest>>,
-    /// Its size in bytes.
-    pub size: Option<u64>,
+pub(super) struct UvSdist {
+    pub(super) url: Option<String>,
+    /// Relative to a flat index.
+    pub(super) path: Option<String>,
+    pub(super) hash: Option<Parsed<Digest>>,
+    /// In bytes.
+    pub(super) size: Option<u64>,
 }
 
-/// A wheel.
 #[derive(Debug, serde::Deserialize)]
-#[serde(try_from = "WheelTable")]
-pub struct Wheel {
-    /// Its file name.
-    pub filename: WheelFilename,
-    /// Where it is.
-    pub place: WheelPlace,
-    /// Its digest.
-    pub digest: Option<Digest>,
-    /// Its size in bytes.
-    pub size: Option<u64>,
+#[serde(try_from = "UvWheelTable")]
+pub(super) struct UvWheel {
+    pub(super) filename: WheelFilename,
+    pub(super) location: UvWheelLocation,
+    pub(super) digest: Option<Digest>,
+    /// In bytes.
+    pub(super) size: Option<u64>,
 }
 
-/// How a lock says where a wheel is.
+/// The location of a wheel, as a lock states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WheelPlace {
-    /// At a URL.
+pub(super) enum UvWheelLocation {
     Url(String),
-    /// At a path from its index, which is a folder.
+    /// Relative to an index that is a directory.
     Path(String),
-    /// At the path that is the distribution's source.
+    /// The path that is the distribution's source.
     Source,
 }
 
 #[derive(serde::Deserialize)]
-struct WheelTable {
+struct UvWheelTable {
     url: Option<String>,
     path: Option<String>,
     filename: Option<String>,
@@ -273,20 +237,20 @@ struct WheelTable {
     size: Option<u64>,
 }
 
-impl TryFrom<WheelTable> for Wheel {
+impl TryFrom<UvWheelTable> for UvWheel {
     type Error = String;
 
-    fn try_from(table: WheelTable) -> Result<Self, String> {
-        let (filename, place) = if let Some(url) = table.url {
-            (file_name_of_url(&url)?, WheelPlace::Url(url))
+    fn try_from(table: UvWheelTable) -> Result<Self, String> {
+        let (filename, location) = if let Some(url) = table.url {
+            (file_name_of_url(&url)?, UvWheelLocation::Url(url))
         } else if let Some(path) = table.path {
-            (path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(), WheelPlace::Path(path))
+            (path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(), UvWheelLocation::Path(path))
         } else if let Some(filename) = table.filename {
-            (filename, WheelPlace::Source)
+            (filename, UvWheelLocation::Source)
         } else {
-            return Err("a wheel has one of `url`, `path` and `filename`".to_owned());
+            return Err("a wheel must have one of `url`, `path` and `filename`".to_owned());
         };
         let filename = filename.parse::<WheelFilename>().map_err(|error| error.to_string())?;
-        Ok(Self { filename, place, digest: table.hash.map(|hash| hash.value), size: table.size })
+        Ok(Self { filename, location, digest: table.hash.map(|hash| hash.value), size: table.size })
     }
 }

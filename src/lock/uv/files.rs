@@ -1,153 +1,154 @@
-//! Where a distribution of uv.lock comes from: its files with their places, a repository, or a folder.
+//! The source of a distribution of uv.lock: its files, a repository or a directory.
 
 use std::path::Path;
 
 use url::Url;
 
-use super::document::{Source as LockSource, SourceDistribution, Wheel, WheelPlace};
-use super::graph::{Package, has_scheme};
+use super::document::{UvSdist, UvSource, UvWheel, UvWheelLocation};
+use super::graph::{UvPackage, has_scheme};
 use crate::lock::error::{Inconsistency, LockError};
 use crate::lock::path::{file_name_of_url, join};
-use crate::lock::{Files, Location, LockedFile, LockedSdist, LockedWheel, Repository, Source};
+use crate::lock::{
+    DistributionFiles, DistributionSource, FileLocation, GitSource, LockedFile, LockedSdist, LockedWheel,
+};
 use crate::redact;
 
-/// Says where the distributions of one lock come from.
-pub struct Locator<'a> {
-    /// The lock.
-    pub path: &'a Path,
-    /// The lock's folder.
-    pub folder: &'a Path,
+/// Locates the distributions of one lock.
+pub(super) struct UvLocator<'a> {
+    pub(super) path: &'a Path,
+    /// The lock's directory.
+    pub(super) directory: &'a Path,
 }
 
-/// How a lock says where a file is.
-enum Place<'a> {
-    /// At a URL, which may be relative to its index.
+/// The location of a file, as a lock states it.
+enum UvFileLocation<'a> {
+    /// May be relative to an index.
     Url(&'a str),
-    /// At a path from its index, which is a folder.
+    /// Relative to an index that is a directory.
     Path(&'a str),
-    /// At the URL or the path that is the distribution's source.
+    /// The URL or path that is the distribution's source.
     Source,
 }
 
-impl Locator<'_> {
-    /// Returns where a distribution comes from.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError::InvalidUrl`] if a file cannot be fetched from where the lock says.
-    pub fn source(&self, package: &Package) -> Result<Source, LockError> {
+impl UvLocator<'_> {
+    /// Returns the source of a distribution.
+    pub(super) fn source(&self, package: &UvPackage) -> Result<DistributionSource, LockError> {
         Ok(match &package.source {
-            LockSource::Directory(path) | LockSource::Editable(path) => Source::Directory(join(self.folder, path)),
-            LockSource::Virtual(path) => Source::Virtual(join(self.folder, path)),
-            LockSource::Git(url) => Source::Repository(self.repository(package, url)?),
-            LockSource::Registry(_) | LockSource::Url(..) | LockSource::Path(_) => Source::Files(self.files(package)?),
+            UvSource::Directory(path) | UvSource::Editable(path) => {
+                DistributionSource::Directory(join(self.directory, path))
+            }
+            UvSource::Virtual(path) => DistributionSource::Virtual(join(self.directory, path)),
+            UvSource::Git(url) => DistributionSource::Git(self.repository(package, url)?),
+            UvSource::Registry(_) | UvSource::Url(..) | UvSource::Path(_) => {
+                DistributionSource::Files(self.files(package)?)
+            }
         })
     }
 
-    fn files(&self, package: &Package) -> Result<Files, LockError> {
+    fn files(&self, package: &UvPackage) -> Result<DistributionFiles, LockError> {
         let wheels = package.wheels.iter().map(|wheel| self.wheel(package, wheel)).collect::<Result<_, _>>()?;
         let Some(sdist) = &package.sdist else {
-            return Ok(Files { wheels, ..Files::default() });
+            return Ok(DistributionFiles { wheels, ..DistributionFiles::default() });
         };
         let name = sdist.file_name(&package.source);
         match name.as_deref().and_then(|name| name.parse().ok()) {
             Some(filename) => {
-                let place = match (&sdist.url, &sdist.path) {
-                    (Some(url), _) => Place::Url(url),
-                    (None, Some(path)) => Place::Path(path),
-                    (None, None) => Place::Source,
+                let location = match (&sdist.url, &sdist.path) {
+                    (Some(url), _) => UvFileLocation::Url(url),
+                    (None, Some(path)) => UvFileLocation::Path(path),
+                    (None, None) => UvFileLocation::Source,
                 };
-                let location = self.location(package, &place)?;
+                let location = self.location(package, &location)?;
                 let digests = sdist.hash.iter().map(|hash| hash.value.clone()).collect();
                 let file = LockedFile { filename, location, digests, size: sdist.size };
                 let subdirectory = match &package.source {
-                    LockSource::Url(_, subdirectory) => subdirectory.clone(),
+                    UvSource::Url(_, subdirectory) => subdirectory.clone(),
                     _ => None,
                 };
                 let sdist = LockedSdist { file, subdirectory };
-                Ok(Files { wheels, sdist: Some(sdist), ..Files::default() })
+                Ok(DistributionFiles { wheels, sdist: Some(sdist), ..DistributionFiles::default() })
             }
-            None => Ok(Files { wheels, sdist: None, unusable: name.into_iter().collect() }),
+            None => Ok(DistributionFiles { wheels, sdist: None, unusable: name.into_iter().collect() }),
         }
     }
 
-    fn wheel(&self, package: &Package, wheel: &Wheel) -> Result<LockedWheel, LockError> {
-        let place = match &wheel.place {
-            WheelPlace::Url(url) => Place::Url(url),
-            WheelPlace::Path(path) => Place::Path(path),
-            WheelPlace::Source => Place::Source,
+    fn wheel(&self, package: &UvPackage, wheel: &UvWheel) -> Result<LockedWheel, LockError> {
+        let location = match &wheel.location {
+            UvWheelLocation::Url(url) => UvFileLocation::Url(url),
+            UvWheelLocation::Path(path) => UvFileLocation::Path(path),
+            UvWheelLocation::Source => UvFileLocation::Source,
         };
         Ok(LockedWheel {
             filename: wheel.filename.clone(),
-            location: self.location(package, &place)?,
+            location: self.location(package, &location)?,
             digests: wheel.digest.iter().cloned().collect(),
             size: wheel.size,
         })
     }
 
-    fn location(&self, package: &Package, place: &Place) -> Result<Location, LockError> {
-        match (&package.source, place) {
-            (LockSource::Path(path), _) => Ok(Location::Path(join(self.folder, path))),
-            (LockSource::Registry(index), Place::Path(path)) => {
-                Ok(Location::Path(join(&join(self.folder, index), path)))
+    fn location(&self, package: &UvPackage, location: &UvFileLocation) -> Result<FileLocation, LockError> {
+        match (&package.source, location) {
+            (UvSource::Path(path), _) => Ok(FileLocation::Path(join(self.directory, path))),
+            (UvSource::Registry(index), UvFileLocation::Path(path)) => {
+                Ok(FileLocation::Path(join(&join(self.directory, index), path)))
             }
-            (LockSource::Registry(index), Place::Url(url)) if has_scheme(index) => {
+            (UvSource::Registry(index), UvFileLocation::Url(url)) if has_scheme(index) => {
                 let index = self.parse_url(package, index, None)?;
                 let url = self.parse_url(package, url, Some(&index))?;
                 self.fetched_from(package, url, Some(&index))
             }
-            (LockSource::Url(url, _), _) => self.direct(package, url),
-            (_, Place::Url(url)) => self.direct(package, url),
-            // The graph refuses these.
-            (_, Place::Path(path)) => Ok(Location::Path(join(self.folder, path))),
-            (_, Place::Source) => Ok(Location::Path(self.folder.to_owned())),
+            (UvSource::Url(url, _), _) => self.direct(package, url),
+            (_, UvFileLocation::Url(url)) => self.direct(package, url),
+            // The graph refuses locks with these combinations.
+            (_, UvFileLocation::Path(path)) => Ok(FileLocation::Path(join(self.directory, path))),
+            (_, UvFileLocation::Source) => Ok(FileLocation::Path(self.directory.to_owned())),
         }
     }
 
-    fn direct(&self, package: &Package, url: &str) -> Result<Location, LockError> {
+    fn direct(&self, package: &UvPackage, url: &str) -> Result<FileLocation, LockError> {
         let url = self.parse_url(package, url, None)?;
         self.fetched_from(package, url, None)
     }
 
-    fn fetched_from(&self, package: &Package, mut url: Url, index: Option<&Url>) -> Result<Location, LockError> {
+    fn fetched_from(&self, package: &UvPackage, mut url: Url, index: Option<&Url>) -> Result<FileLocation, LockError> {
         url.set_fragment(None);
-        Location::of_url(&url, index).map_err(|reason| self.invalid_url(package, url.as_str(), reason))
+        FileLocation::from_url(&url, index).map_err(|reason| self.invalid_url(package, url.as_str(), reason))
     }
 
-    /// Parses a URL; one that is relative is below its index.
-    fn parse_url(&self, package: &Package, text: &str, index: Option<&Url>) -> Result<Url, LockError> {
+    /// Parses a URL, which may be relative to its index.
+    fn parse_url(&self, package: &UvPackage, text: &str, index: Option<&Url>) -> Result<Url, LockError> {
         let parsed = match (Url::parse(text), index) {
             (Err(url::ParseError::RelativeUrlWithoutBase), Some(index)) => {
-                let mut folder = index.clone();
-                if !folder.path().ends_with('/') {
-                    folder.set_path(&format!("{}/", index.path()));
+                let mut base = index.clone();
+                if !base.path().ends_with('/') {
+                    base.set_path(&format!("{}/", index.path()));
                 }
-                folder.join(text)
+                base.join(text)
             }
             (parsed, _) => parsed,
         };
         parsed.map_err(|error| self.invalid_url(package, text, &error.to_string()))
     }
 
-    /// Reads a repository's URL: its query says what was asked for, its fragment is the commit.
-    fn repository(&self, package: &Package, text: &str) -> Result<Repository, LockError> {
+    /// Reads a repository's URL, whose query has the options and whose fragment is the commit.
+    fn repository(&self, package: &UvPackage, text: &str) -> Result<GitSource, LockError> {
         let mut url = self.parse_url(package, text, None)?;
-        let value = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned());
-        let (subdirectory, lfs) = (value("subdirectory"), value("lfs").is_some_and(|value| value == "true"));
+        let subdirectory = query_value(&url, "subdirectory");
+        let lfs = query_value(&url, "lfs").is_some_and(|value| value == "true");
         let commit = url.fragment().unwrap_or_default().to_owned();
-        if !Repository::is_commit(&commit) {
+        if !GitSource::is_commit(&commit) {
             return Err(LockError::Inconsistent {
                 path: self.path.to_owned(),
                 package: package.to_string(),
-                fault: Inconsistency::NoCommit,
+                inconsistency: Inconsistency::MissingCommit,
             });
         }
         url.set_query(None);
         url.set_fragment(None);
-        Ok(Repository { url: url.into(), commit, subdirectory, lfs })
+        Ok(GitSource { url: url.into(), commit, subdirectory, lfs })
     }
 
-    fn invalid_url(&self, package: &Package, url: &str, reason: &str) -> LockError {
+    fn invalid_url(&self, package: &UvPackage, url: &str, reason: &str) -> LockError {
         LockError::InvalidUrl {
             path: self.path.to_owned(),
             package: package.to_string(),
@@ -157,16 +158,20 @@ impl Locator<'_> {
     }
 }
 
-impl SourceDistribution {
-    /// Returns the file's name, as far as the lock tells it.
-    fn file_name(&self, source: &LockSource) -> Option<String> {
+impl UvSdist {
+    /// Returns the file's name, if the lock states it.
+    fn file_name(&self, source: &UvSource) -> Option<String> {
         match (self, source) {
             (Self { url: Some(url), .. }, _) => file_name_of_url(url).ok(),
-            (Self { path: Some(path), .. }, _) | (_, LockSource::Path(path)) => {
+            (Self { path: Some(path), .. }, _) | (_, UvSource::Path(path)) => {
                 path.rsplit('/').next().map(str::to_owned)
             }
-            (_, LockSource::Url(url, _)) => file_name_of_url(url).ok(),
+            (_, UvSource::Url(url, _)) => file_name_of_url(url).ok(),
             _ => None,
         }
     }
+}
+
+fn query_value(url: &Url, key: &str) -> Option<String> {
+    url.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
 }

@@ -1,4 +1,4 @@
-//! The locked distributions as a graph: edges resolved, and the contradictions that a lock may hold refused.
+//! The graph of the locked distributions, and the checks of the lock's consistency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,119 +6,106 @@ use std::path::Path;
 
 use pep440_rs::Version;
 
-use super::document::{self, Metadata, Source, SourceDistribution, Wheel, WheelPlace};
+use super::document::{self, UvMetadata, UvSdist, UvSource, UvWheel, UvWheelLocation};
 use crate::lock::error::{Inconsistency, LockError};
 use crate::marker::Marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 
-/// The locked distributions.
 #[derive(Debug)]
-pub struct Graph {
-    packages: Vec<Package>,
-    by_name: BTreeMap<DistributionName, Vec<PackageIndex>>,
+pub(super) struct DependencyGraph {
+    packages: Vec<UvPackage>,
+    by_name: BTreeMap<DistributionName, Vec<UvPackageIndex>>,
 }
 
-/// A distribution of one [`Graph`]: only the graph makes them, and it never shrinks.
+/// The index of a distribution of one [`DependencyGraph`]. It is always valid: only the graph creates it, and never shrinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PackageIndex(usize);
+pub(super) struct UvPackageIndex(usize);
 
 /// A locked distribution.
 #[derive(Debug)]
-pub struct Package {
-    /// The distribution.
-    pub name: DistributionName,
-    /// Its version; missing where a folder's is dynamic.
-    pub version: Option<Version>,
-    /// Where it comes from.
-    pub source: Source,
-    /// The forks in which it was chosen, where its name is locked more than once.
-    pub resolution_markers: Vec<Marker>,
-    /// What it needs.
-    pub dependencies: Vec<Edge>,
-    /// What its extras need beside.
-    pub extras: BTreeMap<ExtraName, Vec<Edge>>,
-    /// What its dependency groups need.
-    pub groups: BTreeMap<GroupName, Vec<Edge>>,
-    /// The source distribution.
-    pub sdist: Option<SourceDistribution>,
-    /// The wheels.
-    pub wheels: Vec<Wheel>,
-    /// What it declared when it was locked.
-    pub metadata: Option<Metadata>,
+pub(super) struct UvPackage {
+    pub(super) name: DistributionName,
+    /// Missing if a directory's version is dynamic.
+    pub(super) version: Option<Version>,
+    pub(super) source: UvSource,
+    /// The forks in which it was chosen, if several distributions have its name.
+    pub(super) resolution_markers: Vec<Marker>,
+    pub(super) dependencies: Vec<DependencyEdge>,
+    pub(super) extras: BTreeMap<ExtraName, Vec<DependencyEdge>>,
+    pub(super) groups: BTreeMap<GroupName, Vec<DependencyEdge>>,
+    pub(super) sdist: Option<UvSdist>,
+    pub(super) wheels: Vec<UvWheel>,
+    pub(super) metadata: Option<UvMetadata>,
 }
 
-/// What one distribution needs of another.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Edge {
-    /// The distribution that is needed.
-    pub to: PackageIndex,
-    /// Its extras; only those that need something.
-    pub extras: BTreeSet<ExtraName>,
-    /// Where it is needed; everywhere if there is none.
-    pub marker: Option<Marker>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DependencyEdge {
+    pub(super) to: UvPackageIndex,
+    /// Only extras with dependencies.
+    pub(super) extras: BTreeSet<ExtraName>,
+    pub(super) marker: Option<Marker>,
 }
 
-impl fmt::Display for Package {
+impl fmt::Display for UvPackage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_id(formatter, &self.name, self.version.as_ref())
     }
 }
 
-impl Graph {
+impl DependencyGraph {
     /// Resolves the edges of a document.
     ///
     /// # Errors
     ///
-    /// [`LockError::Inconsistent`] for each contradiction that uv refuses, too.
-    pub fn new(path: &Path, packages: Vec<document::Package>) -> Result<Self, LockError> {
+    /// Returns [`LockError::Inconsistent`] for inconsistencies that uv refuses as well.
+    pub(super) fn new(path: &Path, packages: Vec<document::UvPackageTable>) -> Result<Self, LockError> {
         let mut by_name = BTreeMap::<_, Vec<_>>::new();
         for (index, package) in packages.iter().enumerate() {
-            package.check().map_err(|fault| inconsistent(path, package, fault))?;
-            let namesakes = by_name.entry(package.name.clone()).or_default();
-            if namesakes.iter().any(|&PackageIndex(other)| package.is_same_as(&packages[other])) {
-                return Err(inconsistent(path, package, Inconsistency::Duplicate));
+            package.check().map_err(|inconsistency| inconsistent(path, package, inconsistency))?;
+            let same_name = by_name.entry(package.name.clone()).or_default();
+            if same_name.iter().any(|&UvPackageIndex(other)| package.is_same_as(&packages[other])) {
+                return Err(inconsistent(path, package, Inconsistency::DuplicatePackage));
             }
-            namesakes.push(PackageIndex(index));
+            same_name.push(UvPackageIndex(index));
         }
-        let resolver = Resolver { packages: &packages, by_name: &by_name };
-        let edges =
-            packages.iter().map(|package| resolver.edges(package).map_err(|fault| inconsistent(path, package, fault)));
+        let resolver = EdgeResolver { packages: &packages, by_name: &by_name };
+        let edges = packages
+            .iter()
+            .map(|package| resolver.edges(package).map_err(|inconsistency| inconsistent(path, package, inconsistency)));
         let edges = edges.collect::<Result<Vec<_>, _>>()?;
         let packages = packages.into_iter().zip(edges).map(|(package, edges)| package.with(edges)).collect();
         Ok(Self { packages, by_name })
     }
 
-    /// Returns a distribution.
-    pub fn package(&self, PackageIndex(index): PackageIndex) -> &Package {
+    pub(super) fn package(&self, UvPackageIndex(index): UvPackageIndex) -> &UvPackage {
         &self.packages[index]
     }
 
-    /// Returns every distribution of a name.
-    pub fn named(&self, name: &DistributionName) -> &[PackageIndex] {
+    /// Returns the distributions with a name.
+    pub(super) fn named(&self, name: &DistributionName) -> &[UvPackageIndex] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns every distribution.
-    pub fn all(&self) -> impl Iterator<Item = (PackageIndex, &Package)> {
-        self.packages.iter().enumerate().map(|(index, package)| (PackageIndex(index), package))
+    pub(super) fn all(&self) -> impl Iterator<Item = (UvPackageIndex, &UvPackage)> {
+        self.packages.iter().enumerate().map(|(index, package)| (UvPackageIndex(index), package))
     }
 }
 
-/// The edges of one distribution: its own, its extras' and its groups'.
-struct Edges {
-    dependencies: Vec<Edge>,
-    extras: BTreeMap<ExtraName, Vec<Edge>>,
-    groups: BTreeMap<GroupName, Vec<Edge>>,
+/// The edges of one distribution, its extras and its groups.
+struct PackageEdges {
+    dependencies: Vec<DependencyEdge>,
+    extras: BTreeMap<ExtraName, Vec<DependencyEdge>>,
+    groups: BTreeMap<GroupName, Vec<DependencyEdge>>,
 }
 
-struct Resolver<'a> {
-    packages: &'a [document::Package],
-    by_name: &'a BTreeMap<DistributionName, Vec<PackageIndex>>,
+struct EdgeResolver<'a> {
+    packages: &'a [document::UvPackageTable],
+    by_name: &'a BTreeMap<DistributionName, Vec<UvPackageIndex>>,
 }
 
-impl Resolver<'_> {
-    fn edges(&self, package: &document::Package) -> Result<Edges, Inconsistency> {
-        Ok(Edges {
+impl EdgeResolver<'_> {
+    fn edges(&self, package: &document::UvPackageTable) -> Result<PackageEdges, Inconsistency> {
+        Ok(PackageEdges {
             dependencies: self.resolve_all(&package.dependencies)?,
             extras: self.resolve_each(&package.optional_dependencies)?,
             groups: self.resolve_each(&package.groups)?,
@@ -127,12 +114,12 @@ impl Resolver<'_> {
 
     fn resolve_each<K: Clone + Ord>(
         &self,
-        dependencies: &BTreeMap<K, Vec<document::Dependency>>,
-    ) -> Result<BTreeMap<K, Vec<Edge>>, Inconsistency> {
+        dependencies: &BTreeMap<K, Vec<document::UvDependency>>,
+    ) -> Result<BTreeMap<K, Vec<DependencyEdge>>, Inconsistency> {
         dependencies.iter().map(|(key, dependencies)| Ok((key.clone(), self.resolve_all(dependencies)?))).collect()
     }
 
-    fn resolve_all(&self, dependencies: &[document::Dependency]) -> Result<Vec<Edge>, Inconsistency> {
+    fn resolve_all(&self, dependencies: &[document::UvDependency]) -> Result<Vec<DependencyEdge>, Inconsistency> {
         let mut edges = Vec::with_capacity(dependencies.len());
         for dependency in dependencies {
             let edge = self.resolve(dependency)?;
@@ -144,11 +131,11 @@ impl Resolver<'_> {
         Ok(edges)
     }
 
-    /// Finds the one distribution that has the name of an edge, and its version and source where it states them.
-    fn resolve(&self, dependency: &document::Dependency) -> Result<Edge, Inconsistency> {
-        let namesakes = self.by_name.get(&dependency.name).map_or(&[][..], Vec::as_slice);
+    /// Finds the distribution with the name of a dependency, and with its version and source if they are given.
+    fn resolve(&self, dependency: &document::UvDependency) -> Result<DependencyEdge, Inconsistency> {
+        let same_name = self.by_name.get(&dependency.name).map_or(&[][..], Vec::as_slice);
         let matches: Vec<_> =
-            namesakes.iter().filter(|&&PackageIndex(index)| dependency.matches(&self.packages[index])).collect();
+            same_name.iter().filter(|&&UvPackageIndex(index)| dependency.matches(&self.packages[index])).collect();
         let &to = match matches[..] {
             [only] => only,
             [] => return Err(Inconsistency::UnknownDependency(dependency.to_string())),
@@ -157,33 +144,33 @@ impl Resolver<'_> {
                 return Err(Inconsistency::AmbiguousDependency { dependency, matches: matches.len() });
             }
         };
-        // An extra that needs nothing has no table, and one that does not exist neither.
+        // Neither an extra without dependencies nor an unknown extra has a table.
         let known = &self.packages[to.0].optional_dependencies;
         let extras = dependency.extra.iter().filter(|extra| known.contains_key(*extra)).cloned().collect();
-        Ok(Edge { to, extras, marker: dependency.marker.as_ref().map(|marker| marker.value.clone()) })
+        Ok(DependencyEdge { to, extras, marker: dependency.marker.as_ref().map(|marker| marker.value.clone()) })
     }
 }
 
-impl document::Dependency {
-    fn matches(&self, package: &document::Package) -> bool {
+impl document::UvDependency {
+    fn matches(&self, package: &document::UvPackageTable) -> bool {
         self.version.as_ref().is_none_or(|version| package.version() == Some(&version.value))
             && self.source.as_ref().is_none_or(|source| *source == package.source)
     }
 }
 
-impl fmt::Display for document::Dependency {
+impl fmt::Display for document::UvDependency {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_id(formatter, &self.name, self.version.as_ref().map(|version| &version.value))
     }
 }
 
-impl fmt::Display for document::Package {
+impl fmt::Display for document::UvPackageTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_id(formatter, &self.name, self.version())
     }
 }
 
-impl document::Package {
+impl document::UvPackageTable {
     fn version(&self) -> Option<&Version> {
         self.version.as_ref().map(|version| &version.value)
     }
@@ -192,48 +179,47 @@ impl document::Package {
         self.version() == other.version() && self.source == other.source
     }
 
-    /// Checks what the tables of one distribution say of each other.
+    /// Checks the keys of a distribution against each other.
     fn check(&self) -> Result<(), Inconsistency> {
         match &self.source {
-            Source::Registry(_) if self.version.is_none() => return Err(Inconsistency::NoVersion),
-            Source::Git(url) if !url.contains('#') => return Err(Inconsistency::NoCommit),
+            UvSource::Registry(_) if self.version.is_none() => return Err(Inconsistency::MissingVersion),
+            UvSource::Git(url) if !url.contains('#') => return Err(Inconsistency::MissingCommit),
             _ => {}
         }
         self.wheels.iter().try_for_each(|wheel| self.check_wheel(wheel))
     }
 
-    fn check_wheel(&self, wheel: &Wheel) -> Result<(), Inconsistency> {
-        let filename = || wheel.filename.to_string();
+    fn check_wheel(&self, wheel: &UvWheel) -> Result<(), Inconsistency> {
         if wheel.filename.name != self.name {
-            return Err(Inconsistency::WheelOfAnother(filename()));
+            return Err(Inconsistency::WheelNameMismatch(wheel.filename.to_string()));
         }
         if let Some(version) = self.version() {
-            // An index may offer a wheel with a local version under the public one.
+            // An index may list a wheel with a local version under the public version.
             let public = wheel.filename.version.clone().without_local();
             if wheel.filename.version != *version && public != *version {
-                return Err(Inconsistency::WheelOfAnotherVersion(filename()));
+                return Err(Inconsistency::WheelVersionMismatch(wheel.filename.to_string()));
             }
         }
-        match (&self.source, &wheel.place) {
-            (Source::Url(..) | Source::Path(_), _) if wheel.digest.is_none() => {
-                Err(Inconsistency::NoDigest(filename()))
+        match (&self.source, &wheel.location) {
+            (UvSource::Url(..) | UvSource::Path(_), _) if wheel.digest.is_none() => {
+                Err(Inconsistency::MissingHash(wheel.filename.to_string()))
             }
-            (Source::Directory(_) | Source::Editable(_) | Source::Virtual(_), _) => {
-                Err(Inconsistency::WheelOfFolder(filename()))
+            (UvSource::Directory(_) | UvSource::Editable(_) | UvSource::Virtual(_), _) => {
+                Err(Inconsistency::UnexpectedWheel(wheel.filename.to_string()))
             }
-            (Source::Registry(index), WheelPlace::Path(_)) if has_scheme(index) => {
-                Err(Inconsistency::NoPlace(filename(), "URL"))
+            (UvSource::Registry(index), UvWheelLocation::Path(_)) if has_scheme(index) => {
+                Err(Inconsistency::MissingLocation(wheel.filename.to_string(), "URL"))
             }
-            (Source::Registry(index), WheelPlace::Source) => {
-                let place = if has_scheme(index) { "URL" } else { "path" };
-                Err(Inconsistency::NoPlace(filename(), place))
+            (UvSource::Registry(index), UvWheelLocation::Source) => {
+                let location = if has_scheme(index) { "URL" } else { "path" };
+                Err(Inconsistency::MissingLocation(wheel.filename.to_string(), location))
             }
             _ => Ok(()),
         }
     }
 
-    fn with(self, edges: Edges) -> Package {
-        Package {
+    fn with(self, edges: PackageEdges) -> UvPackage {
+        UvPackage {
             name: self.name,
             version: self.version.map(|version| version.value),
             source: self.source,
@@ -248,8 +234,8 @@ impl document::Package {
     }
 }
 
-/// Returns whether the text of an index is a URL; otherwise it is a path. A single letter is a drive of Windows.
-pub fn has_scheme(index: &str) -> bool {
+/// Returns whether an index is a URL rather than a path. A scheme of a single letter is a drive on Windows.
+pub(super) fn has_scheme(index: &str) -> bool {
     index.split_once(':').is_some_and(|(scheme, _)| {
         scheme.len() > 1
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
@@ -263,6 +249,6 @@ fn write_id(formatter: &mut fmt::Formatter<'_>, name: &DistributionName, version
     }
 }
 
-fn inconsistent(path: &Path, package: &document::Package, fault: Inconsistency) -> LockError {
-    LockError::Inconsistent { path: path.to_owned(), package: package.to_string(), fault }
+fn inconsistent(path: &Path, package: &document::UvPackageTable, inconsistency: Inconsistency) -> LockError {
+    LockError::Inconsistent { path: path.to_owned(), package: package.to_string(), inconsistency }
 }

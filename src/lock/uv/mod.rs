@@ -1,10 +1,10 @@
 //! uv.lock, version 1, with revisions 0 to 5.
 //!
 //! The format has no specification; uv's [documentation](https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile)
-//! describes its purpose, and its meaning is what uv does with it:
-//! `document` is the text, `graph` the distributions with their edges, `roots` where a selection starts,
-//! `select` the walk, `conflicts` the extras that exclude each other, `files` where they are, and
-//! `locked` the comparison with pyproject.toml.
+//! describes its purpose, and uv's behaviour is the reference.
+//! `document` has the lock's keys, `graph` the distributions with their edges, `roots` the requested projects, extras and
+//! groups, `select` the traversal, `conflicts` the conflicting extras, `files` the sources, and `freshness` the comparison
+//! with pyproject.toml.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,71 +12,66 @@ use std::path::{Path, PathBuf};
 use pep440_rs::VersionSpecifiers;
 
 use super::error::LockError;
-use super::syntax::{self, Parsed};
+use super::toml_syntax::{self, Parsed};
 use crate::marker::Marker;
-use conflicts::Item;
-use document::{Document, Manifest, Preamble};
-use graph::Graph;
+use conflicts::ConflictItem;
+use document::{UvDocument, UvLockVersion, UvManifest};
+use graph::DependencyGraph;
 
 mod conflicts;
 mod document;
 mod files;
+mod freshness;
 mod graph;
-mod locked;
 mod roots;
 mod select;
 
-/// The version of the format that is read.
+/// The supported version of the format.
 const VERSION: u32 = 1;
 
-/// The header of a distribution's table.
 const TABLE: &str = "[[package]]";
 
-/// The first revision whose locks state a project's extras and its empty groups.
-const REVISION_OF_EXTRAS: u32 = 1;
+/// The first revision whose locks list a project's extras and empty groups.
+const REVISION_WITH_EXTRAS: u32 = 1;
 
-/// The first revision whose locks may leave out what local projects declared.
+/// The first revision whose locks may omit what local projects declared.
 const REVISION_WITHOUT_METADATA: u32 = 4;
 
 /// A parsed uv.lock whose parts agree with each other.
 #[derive(Debug)]
 pub struct UvLock {
     path: PathBuf,
-    folder: PathBuf,
+    directory: PathBuf,
     revision: u32,
     requires_python: VersionSpecifiers,
     resolution_markers: Vec<Parsed<Marker>>,
     supported_markers: Vec<Parsed<Marker>>,
-    conflicts: Vec<BTreeSet<Item>>,
-    manifest: Manifest,
-    graph: Graph,
+    conflicts: Vec<BTreeSet<ConflictItem>>,
+    manifest: UvManifest,
+    graph: DependencyGraph,
 }
 
 impl UvLock {
-    /// Parses the text of a lock. `path` is where it lies: its folder is what its paths are relative to.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError::Syntax`] with the line, [`LockError::UnsupportedVersion`], and [`LockError::Inconsistent`].
-    pub fn parse(text: &str, path: &Path) -> Result<Self, LockError> {
+    /// Parses a lock. Its paths are relative to the directory of `path`.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, LockError> {
         let unsupported = |version| LockError::UnsupportedVersion { path: path.to_owned(), version };
-        let document: Document = toml::from_str(text).map_err(|error| match toml::from_str(text) {
-            Ok(Preamble { version }) if version != VERSION => unsupported(version),
-            _ => syntax::error(text, path, TABLE, &error),
+        let document: UvDocument = toml::from_str(text).map_err(|error| match toml::from_str(text) {
+            Ok(UvLockVersion { version }) if version != VERSION => unsupported(version),
+            _ => toml_syntax::error(text, path, TABLE, &error),
         })?;
         if document.version != VERSION {
             return Err(unsupported(document.version));
         }
         Ok(Self {
             path: path.to_owned(),
-            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            directory: path.parent().map(Path::to_owned).unwrap_or_default(),
             revision: document.revision,
             requires_python: document.requires_python.value,
             resolution_markers: document.resolution_markers,
             supported_markers: document.supported_markers,
             conflicts: document.conflicts,
             manifest: document.manifest,
-            graph: Graph::new(path, document.packages)?,
+            graph: DependencyGraph::new(path, document.packages)?,
         })
     }
 }

@@ -1,53 +1,42 @@
-//! Where a selection starts: the project or the workspace that is asked for, and its extras and groups.
+//! What a request selects directly: a project or a workspace, with its extras and groups.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::UvLock;
-use super::conflicts::Item;
-use super::document::Requirement;
-use super::graph::{Edge, Package, PackageIndex};
+use super::conflicts::ConflictItem;
+use super::document::UvRequirement;
+use super::graph::{DependencyEdge, UvPackage, UvPackageIndex};
 use crate::lock::error::LockError;
 use crate::lock::path::join;
-use crate::lock::{Choices, Dependent, Request};
+use crate::lock::{Dependent, ExtrasAndGroups, SelectionRequest};
 use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::platform::MarkerEnvironment;
 
-/// The projects that are asked for.
-pub struct Roots {
-    /// Their distributions: a project, every member of a workspace, or none for a script.
-    packages: Vec<PackageIndex>,
-    /// The one project, where it is not a whole workspace that is asked for.
-    pub project: Option<PackageIndex>,
+pub(super) struct SelectionRoots {
+    /// A project, every member of a workspace, or nothing for a script.
+    packages: Vec<UvPackageIndex>,
+    /// The project, unless a whole workspace is requested.
+    pub(super) project: Option<UvPackageIndex>,
 }
 
-/// An edge from a root, or from the user.
-pub struct Start {
-    /// Who asks.
-    pub by: Dependent,
-    /// For what.
-    pub edge: Edge,
+pub(super) struct RequestedEdge {
+    pub(super) required_by: Dependent,
+    pub(super) edge: DependencyEdge,
 }
 
-/// All that a selection starts from.
-pub struct Starts {
-    /// The edges.
-    pub edges: Vec<Start>,
-    /// What is active from the start, as far as markers see it.
-    pub active: BTreeSet<Item>,
-    /// Extras that are asked for and need nothing: only the conflicts see them.
-    pub empty_extras: BTreeSet<Item>,
+pub(super) struct RequestedEdges {
+    pub(super) edges: Vec<RequestedEdge>,
+    pub(super) active: BTreeSet<ConflictItem>,
+    /// Requested extras without dependencies, which only matter for conflicts.
+    pub(super) empty_extras: BTreeSet<ConflictItem>,
 }
 
-impl Roots {
-    /// Finds the projects that a request means: a member by name, the project in a folder, or the whole workspace where
-    /// its root is no project.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError::UnknownMember`] and [`LockError::UnknownProject`].
-    pub fn find(lock: &UvLock, request: &Request, folder: &Path) -> Result<Self, LockError> {
+impl SelectionRoots {
+    /// Finds the requested projects: a member by name, the project in a directory, or the whole workspace if its root is not a
+    /// project.
+    pub(super) fn find(lock: &UvLock, request: &SelectionRequest, directory: &Path) -> Result<Self, LockError> {
         if let Some(name) = &request.package {
             return match lock.member(name) {
                 Some(index) => Ok(Self { packages: vec![index], project: Some(index) }),
@@ -57,79 +46,76 @@ impl Roots {
                 }
             };
         }
-        let folder = join(folder, "");
-        let in_folder = lock
+        let directory = join(directory, "");
+        let in_directory = lock
             .graph
             .all()
-            .find(|(_, package)| package.source.folder().is_some_and(|path| join(Path::new(""), path) == folder));
-        if let Some((index, _)) = in_folder {
+            .find(|(_, package)| package.source.directory().is_some_and(|path| join(Path::new(""), path) == directory));
+        if let Some((index, _)) = in_directory {
             return Ok(Self { packages: vec![index], project: Some(index) });
         }
         let members: Vec<_> = lock.manifest.members.iter().filter_map(|name| lock.member(name)).collect();
         let manifest = &lock.manifest;
-        let is_rootless =
+        let has_no_root =
             !members.is_empty() || !manifest.requirements.is_empty() || !manifest.dependency_groups.is_empty();
-        if folder == Path::new(".") && (is_rootless || lock.graph.all().next().is_none()) {
+        if directory == Path::new(".") && (has_no_root || lock.graph.all().next().is_none()) {
             return Ok(Self { packages: members, project: None });
         }
         let members = lock.members().map(|(_, package)| package.name.to_string()).collect();
-        Err(LockError::UnknownProject { path: lock.path.clone(), folder, members })
+        Err(LockError::UnknownProject { path: lock.path.clone(), directory, members })
     }
 
-    /// Returns everything that a selection starts from.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError::UnknownExtra`], [`LockError::UnknownGroup`] and [`LockError::UnmatchedRequirement`].
-    pub fn starts(
+    /// Returns the edges to what is requested directly.
+    pub(super) fn requested_edges(
         &self,
         lock: &UvLock,
-        request: &Request,
+        request: &SelectionRequest,
         environment: &MarkerEnvironment,
-    ) -> Result<Starts, LockError> {
-        let mut starts = Starts { edges: Vec::new(), active: BTreeSet::new(), empty_extras: BTreeSet::new() };
+    ) -> Result<RequestedEdges, LockError> {
+        let mut requested =
+            RequestedEdges { edges: Vec::new(), active: BTreeSet::new(), empty_extras: BTreeSet::new() };
         self.check_extras(lock, request)?;
-        // `--only-group` takes groups in place of the projects.
+        // `--only-group` replaces the projects by groups.
         if request.only_groups.is_empty() {
-            self.start_projects(lock, request, &mut starts);
+            self.add_projects(lock, request, &mut requested);
             for requirement in &lock.manifest.requirements {
-                starts.require(lock, requirement, environment)?;
+                requested.add_requirement(lock, requirement, environment)?;
             }
         }
         for group in request.groups.union(&request.only_groups) {
-            self.start_group(lock, group, environment, &mut starts)?;
+            self.add_group(lock, group, environment, &mut requested)?;
         }
-        Ok(starts)
+        Ok(requested)
     }
 
-    fn start_projects(&self, lock: &UvLock, request: &Request, starts: &mut Starts) {
+    fn add_projects(&self, lock: &UvLock, request: &SelectionRequest, requested: &mut RequestedEdges) {
         for &root in &self.packages {
             let package = lock.graph.package(root);
             let name = &package.name;
-            let wanted = |extra: &ExtraName| request.all_extras || request.extras.contains(extra);
-            let extras: BTreeSet<_> = package.extras.keys().filter(|extra| wanted(extra)).cloned().collect();
-            starts.active.insert(Item::Project(name.clone()));
-            starts.active.extend(extras.iter().map(|extra| Item::Extra(name.clone(), extra.clone())));
-            let declared = declared_extras(package).filter(|extra| wanted(extra) && !extras.contains(*extra));
-            starts.empty_extras.extend(declared.map(|extra| Item::Extra(name.clone(), extra.clone())));
-            starts.edges.push(Start { by: Dependent::Root, edge: Edge { to: root, extras, marker: None } });
+            let extras: BTreeSet<_> = package.extras.keys().filter(|extra| request.selects(extra)).cloned().collect();
+            requested.active.insert(ConflictItem::Project(name.clone()));
+            requested.active.extend(extras.iter().map(|extra| ConflictItem::Extra(name.clone(), extra.clone())));
+            let declared = declared_extras(package).filter(|extra| request.selects(extra) && !extras.contains(*extra));
+            requested.empty_extras.extend(declared.map(|extra| ConflictItem::Extra(name.clone(), extra.clone())));
+            requested.edges.push(RequestedEdge {
+                required_by: Dependent::Root,
+                edge: DependencyEdge { to: root, extras, marker: None },
+            });
         }
     }
 
-    /// Starts a group: each root's, or the one of the workspace's root where the member that is asked for has none of
-    /// that name.
-    fn start_group(
+    /// Adds a group: that of each root, or that of the workspace's root if the requested member does not have it.
+    fn add_group(
         &self,
         lock: &UvLock,
         group: &GroupName,
         environment: &MarkerEnvironment,
-        starts: &mut Starts,
+        requested: &mut RequestedEdges,
     ) -> Result<(), LockError> {
-        let has_group = |index: &PackageIndex| declared_groups(lock.graph.package(*index)).any(|known| known == group);
-        let mut owners: Vec<_> = self.packages.iter().copied().filter(has_group).collect();
+        let mut owners: Vec<_> = self.packages.iter().copied().filter(|index| lock.has_group(*index, group)).collect();
         let inherits = owners.is_empty() || self.project.is_none();
         if owners.is_empty() {
-            owners.extend(lock.root().filter(has_group));
+            owners.extend(lock.root().filter(|index| lock.has_group(*index, group)));
         }
         let requirements = lock.manifest.dependency_groups.get(group).filter(|_| inherits);
         if owners.is_empty() && requirements.is_none() {
@@ -137,16 +123,20 @@ impl Roots {
         }
         for owner in owners {
             let package = lock.graph.package(owner);
-            starts.active.insert(Item::Group(package.name.clone(), group.clone()));
-            for edge in package.groups.get(group).into_iter().flatten() {
-                let edge = Edge { to: edge.to, extras: edge.extras.clone(), marker: edge.marker.clone() };
-                starts.edges.push(Start { by: Dependent::Group(package.name.clone(), group.clone()), edge });
+            requested.active.insert(ConflictItem::Group(package.name.clone(), group.clone()));
+            for edge in package.groups.get(group).into_iter().flatten().cloned() {
+                requested
+                    .edges
+                    .push(RequestedEdge { required_by: Dependent::Group(package.name.clone(), group.clone()), edge });
             }
         }
-        requirements.into_iter().flatten().try_for_each(|requirement| starts.require(lock, requirement, environment))
+        requirements
+            .into_iter()
+            .flatten()
+            .try_for_each(|requirement| requested.add_requirement(lock, requirement, environment))
     }
 
-    fn check_extras(&self, lock: &UvLock, request: &Request) -> Result<(), LockError> {
+    fn check_extras(&self, lock: &UvLock, request: &SelectionRequest) -> Result<(), LockError> {
         let known = self.extras(lock);
         match request.extras.iter().find(|extra| !known.contains(extra)) {
             None => Ok(()),
@@ -168,35 +158,35 @@ impl Roots {
         }
     }
 
-    /// Returns the groups that may be asked for.
     fn groups<'l>(&self, lock: &'l UvLock) -> BTreeSet<&'l GroupName> {
         let packages = self.packages.iter().copied().chain(lock.root()).map(|index| lock.graph.package(index));
         packages.flat_map(declared_groups).chain(lock.manifest.dependency_groups.keys()).collect()
     }
 
-    /// Returns the extras that may be asked for.
     fn extras<'l>(&self, lock: &'l UvLock) -> BTreeSet<&'l ExtraName> {
         self.packages.iter().flat_map(|&index| declared_extras(lock.graph.package(index))).collect()
     }
 }
 
-impl Starts {
-    /// Starts a requirement of the manifest: the one distribution of that name whose fork the environment is in.
-    fn require(
+impl RequestedEdges {
+    /// Adds a requirement of the manifest: the one distribution with its name whose forks include the environment.
+    fn add_requirement(
         &mut self,
         lock: &UvLock,
-        requirement: &Requirement,
+        requirement: &UvRequirement,
         environment: &MarkerEnvironment,
     ) -> Result<(), LockError> {
-        let holds = |marker: &crate::marker::Marker| marker.evaluate(environment, &ActiveExtras::default());
-        if !requirement.marker.as_ref().is_none_or(|marker| holds(&marker.value)) {
+        let no_extras = ActiveExtras::default();
+        if !requirement.marker.as_ref().is_none_or(|marker| marker.value.evaluate(environment, &no_extras)) {
             return Ok(());
         }
-        let is_in_fork = |index: &PackageIndex| {
-            let forks = &lock.graph.package(*index).resolution_markers;
-            forks.is_empty() || forks.iter().any(holds)
-        };
-        let matches: Vec<_> = lock.graph.named(&requirement.name).iter().copied().filter(is_in_fork).collect();
+        let same_name = lock.graph.named(&requirement.name).iter().copied();
+        let matches: Vec<_> = same_name
+            .filter(|index| {
+                let forks = &lock.graph.package(*index).resolution_markers;
+                forks.is_empty() || forks.iter().any(|marker| marker.evaluate(environment, &no_extras))
+            })
+            .collect();
         let [to] = matches[..] else {
             return Err(LockError::UnmatchedRequirement {
                 path: lock.path.clone(),
@@ -206,48 +196,53 @@ impl Starts {
         };
         let known = &lock.graph.package(to).extras;
         let extras = requirement.extras.iter().filter(|extra| known.contains_key(*extra)).cloned().collect();
-        self.edges.push(Start { by: Dependent::Root, edge: Edge { to, extras, marker: None } });
+        self.edges
+            .push(RequestedEdge { required_by: Dependent::Root, edge: DependencyEdge { to, extras, marker: None } });
         Ok(())
     }
 }
 
 impl UvLock {
-    /// Returns what may be asked for besides what a request asks for. `folder` is the project's, relative to the lock's.
-    pub fn choices(&self, request: &Request, folder: &Path) -> Choices {
-        let Ok(roots) = Roots::find(self, request, folder) else { return Choices::default() };
-        Choices {
+    /// See [`Lock::extras_and_groups`](crate::lock::Lock::extras_and_groups).
+    pub(crate) fn extras_and_groups(&self, request: &SelectionRequest, directory: &Path) -> ExtrasAndGroups {
+        let Ok(roots) = SelectionRoots::find(self, request, directory) else { return ExtrasAndGroups::default() };
+        ExtrasAndGroups {
             extras: roots.extras(self).into_iter().cloned().collect(),
             groups: roots.groups(self).into_iter().cloned().collect(),
         }
     }
 
-    /// Returns the project in the lock's folder.
-    fn root(&self) -> Option<PackageIndex> {
-        let is_root = |package: &Package| package.source.folder().is_some_and(|path| matches!(path, "" | "."));
-        self.graph.all().find(|(_, package)| is_root(package)).map(|(index, _)| index)
+    /// Returns the project in the lock's directory.
+    fn root(&self) -> Option<UvPackageIndex> {
+        let mut packages = self.graph.all();
+        let root = packages.find(|(_, package)| matches!(package.source.directory(), Some("" | ".")));
+        root.map(|(index, _)| index)
+    }
+
+    fn has_group(&self, index: UvPackageIndex, group: &GroupName) -> bool {
+        declared_groups(self.graph.package(index)).any(|known| known == group)
     }
 
     /// Returns a workspace member by name.
-    fn member(&self, name: &DistributionName) -> Option<PackageIndex> {
+    fn member(&self, name: &DistributionName) -> Option<UvPackageIndex> {
         self.members().find(|(_, package)| package.name == *name).map(|(index, _)| index)
     }
 
-    /// Returns the workspace's members. A workspace whose only member is its root has no list of them.
-    pub fn members(&self) -> impl Iterator<Item = (PackageIndex, &Package)> {
+    /// Returns the workspace's members. If the root is the only one, the lock does not list it.
+    pub(super) fn members(&self) -> impl Iterator<Item = (UvPackageIndex, &UvPackage)> {
         let root = self.root();
         self.graph.all().filter(move |(index, package)| {
-            let listed = package.source.folder().is_some() && self.manifest.members.contains(&package.name);
+            let listed = package.source.directory().is_some() && self.manifest.members.contains(&package.name);
             listed || Some(*index) == root
         })
     }
 }
 
-/// Returns the extras of a project: those that need something and, since revision 1, those that need nothing.
-fn declared_extras(package: &Package) -> impl Iterator<Item = &ExtraName> {
+/// Returns the extras of a project: those with dependencies and, since revision 1, those without.
+fn declared_extras(package: &UvPackage) -> impl Iterator<Item = &ExtraName> {
     package.extras.keys().chain(package.metadata.iter().flat_map(|metadata| &metadata.provides_extras))
 }
 
-/// Returns the groups of a project.
-fn declared_groups(package: &Package) -> impl Iterator<Item = &GroupName> {
+fn declared_groups(package: &UvPackage) -> impl Iterator<Item = &GroupName> {
     package.groups.keys().chain(package.metadata.iter().flat_map(|metadata| metadata.groups.keys()))
 }

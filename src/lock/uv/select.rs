@@ -1,54 +1,57 @@
-//! The walk from the roots through the edges that apply to a target.
+//! Selection from a uv.lock: the traversal of the edges that apply to a target.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 use super::UvLock;
-use super::conflicts::{self, Item};
-use super::files::Locator;
-use super::graph::{Edge, PackageIndex};
-use super::roots::{Roots, Starts};
+use super::conflicts::{self, ConflictItem};
+use super::files::UvLocator;
+use super::graph::{DependencyEdge, UvPackageIndex};
+use super::roots::{RequestedEdge, RequestedEdges, SelectionRoots};
 use crate::lock::error::LockError;
-use crate::lock::python;
-use crate::lock::syntax::Parsed;
-use crate::lock::{Dependent, Pinned, Request, Selection};
-use crate::marker::{ActiveExtras, Marker};
+use crate::lock::requires_python;
+use crate::lock::{Dependent, PinnedDistribution, Selection, SelectionRequest};
+use crate::marker::ActiveExtras;
 use crate::name::{DistributionName, ExtraName};
 use crate::platform::{MarkerEnvironment, TargetPlatform};
 
-/// How often the walk is repeated until the active extras are those that it was made with. Each round can only be as
-/// wrong as the depth of extras that exclude others; real locks need two or three.
+/// How often the traversal is repeated until the active extras do not change any more. Real locks need two or three rounds.
 const MAX_ROUNDS: usize = 64;
 
-/// The distributions that a walk has reached, with who asks for each, and what it made active.
 #[derive(Default)]
-struct Reached {
-    dependents: BTreeMap<PackageIndex, BTreeSet<Dependent>>,
-    active: BTreeSet<Item>,
+struct ReachedPackages {
+    dependents: BTreeMap<UvPackageIndex, BTreeSet<Dependent>>,
+    /// The items that the traversal has made active.
+    active: BTreeSet<ConflictItem>,
 }
 
 impl UvLock {
-    /// Selects the distributions for a target. `folder` is the project's, relative to the lock's.
+    /// Selects the distributions for a target. `directory` is the project's directory, relative to the lock's.
     ///
     /// # Errors
     ///
-    /// [`LockError`], if the lock is not for the target, or does not have what is asked for.
-    pub fn select(&self, request: &Request, folder: &Path, target: &TargetPlatform) -> Result<Selection, LockError> {
+    /// Returns [`LockError`] if the lock does not support the target, or does not contain what is requested.
+    pub(crate) fn select(
+        &self,
+        request: &SelectionRequest,
+        directory: &Path,
+        target: &TargetPlatform,
+    ) -> Result<Selection, LockError> {
         let environment = self.environment(target)?;
-        let roots = Roots::find(self, request, folder)?;
-        let starts = roots.starts(self, request, &environment)?;
-        self.check_conflicts_of_members(request, &starts)?;
-        let reached = self.reach(&starts, &environment)?;
+        let roots = SelectionRoots::find(self, request, directory)?;
+        let requested = roots.requested_edges(self, request, &environment)?;
+        self.check_conflicting_members(request, &requested)?;
+        let reached = self.resolve_extras(&requested, &environment)?;
         self.check_one_version_each(&reached)?;
-        let locator = Locator { path: &self.path, folder: &self.folder };
-        let left_out = self.left_out(request, roots.project);
+        let locator = UvLocator { path: &self.path, directory: &self.directory };
+        let excluded = self.excluded(request, roots.project);
         let mut distributions = Vec::new();
         for (index, dependents) in reached.dependents {
             let package = self.graph.package(index);
-            if left_out.contains(&package.name) {
+            if excluded.contains(&package.name) {
                 continue;
             }
-            distributions.push(Pinned {
+            distributions.push(PinnedDistribution {
                 name: package.name.clone(),
                 version: package.version.clone(),
                 required_by: dependents.into_iter().collect(),
@@ -59,16 +62,19 @@ impl UvLock {
         Ok(Selection { distributions })
     }
 
-    /// Returns the values that the lock's markers are evaluated against, after refusing a target that they are not made
-    /// for: they are simplified by `requires-python` and by the environments that were resolved.
+    /// Returns the target's marker environment, after refusing a target that the lock does not support. The lock's markers are
+    /// only valid for supported targets, because they are simplified by `requires-python` and by the environments.
     fn environment(&self, target: &TargetPlatform) -> Result<MarkerEnvironment, LockError> {
-        let environment = python::environment(&self.path, &self.requires_python, target)?;
-        let applies = |marker: &Parsed<Marker>| marker.value.evaluate(&environment, &ActiveExtras::default());
-        // A fork may also depend on conflicting extras; then its marker says nothing of the target alone.
+        let environment = requires_python::environment(&self.path, &self.requires_python, target)?;
+        let no_extras = ActiveExtras::default();
+        // A fork may also depend on conflicting extras, and then its marker does not depend on the target alone.
         let forks_by_extra = self.resolution_markers.iter().any(|marker| marker.text.contains("extra"));
         let sets = [(&self.supported_markers, true), (&self.resolution_markers, !forks_by_extra)];
         for (markers, decides) in sets {
-            if decides && !markers.is_empty() && !markers.iter().any(applies) {
+            if decides
+                && !markers.is_empty()
+                && !markers.iter().any(|marker| marker.value.evaluate(&environment, &no_extras))
+            {
                 return Err(LockError::UnsupportedTarget {
                     path: self.path.clone(),
                     target: format!("{} on {}", target.name, environment.platform_machine),
@@ -79,24 +85,28 @@ impl UvLock {
         Ok(environment)
     }
 
-    /// Refuses members that exclude each other. Here a member counts as asked for wherever it may be needed: the markers that
-    /// lead to it already say that it is not, once another is active.
-    fn check_conflicts_of_members(&self, request: &Request, starts: &Starts) -> Result<(), LockError> {
+    /// Refuses conflicting members. Markers are ignored here, because those that lead to a member already exclude it if a
+    /// conflicting one is active.
+    fn check_conflicting_members(
+        &self,
+        request: &SelectionRequest,
+        requested: &RequestedEdges,
+    ) -> Result<(), LockError> {
         if self.conflicts.is_empty() {
             return Ok(());
         }
-        let members = self.needed_by_any_marker(starts);
-        let projects = members.iter().filter(|_| request.only_groups.is_empty()).cloned().map(Item::Project);
+        let members = self.members_under_any_marker(requested);
+        let projects = members.iter().filter(|_| request.only_groups.is_empty()).cloned().map(ConflictItem::Project);
         match conflicts::first_violation(&self.conflicts, &projects.collect()) {
             None => Ok(()),
             Some(items) => Err(self.conflict(items)),
         }
     }
 
-    /// Returns the members that are reached if every marker holds.
-    fn needed_by_any_marker(&self, starts: &Starts) -> BTreeSet<DistributionName> {
-        let mut seen: BTreeSet<(PackageIndex, Option<&ExtraName>)> = BTreeSet::new();
-        let mut edges: Vec<&Edge> = starts.edges.iter().map(|start| &start.edge).collect();
+    /// Returns the members that are reached if all markers are ignored.
+    fn members_under_any_marker(&self, requested: &RequestedEdges) -> BTreeSet<DistributionName> {
+        let mut seen: BTreeSet<(UvPackageIndex, Option<&ExtraName>)> = BTreeSet::new();
+        let mut edges: Vec<&DependencyEdge> = requested.edges.iter().map(|requested| &requested.edge).collect();
         while let Some(edge) = edges.pop() {
             let package = self.graph.package(edge.to);
             if seen.insert((edge.to, None)) {
@@ -112,52 +122,64 @@ impl UvLock {
         members.map(|(_, package)| package.name.clone()).collect()
     }
 
-    /// Walks until the extras that the walk makes active are those that its markers were evaluated with.
-    fn reach(&self, starts: &Starts, environment: &MarkerEnvironment) -> Result<Reached, LockError> {
-        let mut active = starts.active.clone();
+    /// Repeats the traversal until the extras that it makes active are those with which its markers were evaluated.
+    fn resolve_extras(
+        &self,
+        requested: &RequestedEdges,
+        environment: &MarkerEnvironment,
+    ) -> Result<ReachedPackages, LockError> {
+        let mut active = requested.active.clone();
         for _ in 0..MAX_ROUNDS {
-            let reached = self.walk(starts, environment, &active);
+            let reached = self.traverse(requested, environment, &active);
             if reached.active == active {
-                let asked: BTreeSet<Item> = active.union(&starts.empty_extras).cloned().collect();
-                return match conflicts::first_violation(&self.conflicts, &asked) {
+                let items: BTreeSet<ConflictItem> = active.union(&requested.empty_extras).cloned().collect();
+                return match conflicts::first_violation(&self.conflicts, &items) {
                     None => Ok(reached),
                     Some(items) => Err(self.conflict(items)),
                 };
             }
             active = reached.active;
         }
-        Err(LockError::UnsettledConflicts { path: self.path.clone() })
+        Err(LockError::UnresolvedConflicts { path: self.path.clone() })
     }
 
-    fn conflict(&self, items: Vec<&Item>) -> LockError {
-        LockError::Conflict { path: self.path.clone(), items: items.into_iter().map(ToString::to_string).collect() }
+    fn conflict(&self, items: Vec<&ConflictItem>) -> LockError {
+        LockError::DeclaredConflict {
+            path: self.path.clone(),
+            items: items.into_iter().map(ToString::to_string).collect(),
+        }
     }
 
-    /// Walks once, breadth first.
-    fn walk(&self, starts: &Starts, environment: &MarkerEnvironment, active: &BTreeSet<Item>) -> Reached {
+    /// Traverses the edges once, breadth first.
+    fn traverse(
+        &self,
+        requested: &RequestedEdges,
+        environment: &MarkerEnvironment,
+        active: &BTreeSet<ConflictItem>,
+    ) -> ReachedPackages {
         let encoded = conflicts::encode(active);
-        let mut reached = Reached { active: starts.active.clone(), ..Reached::default() };
+        let mut reached = ReachedPackages { active: requested.active.clone(), ..ReachedPackages::default() };
         let mut queue = VecDeque::new();
-        let mut follow = |edge: &Edge, by: Dependent, queue: &mut VecDeque<_>| {
+        let mut follow = |edge: &DependencyEdge, by: Dependent, queue: &mut VecDeque<_>| {
             let name = &self.graph.package(edge.to).name;
-            let items = edge.extras.iter().map(|extra| Item::Extra(name.clone(), extra.clone()));
-            if !holds(edge, items.clone(), environment, &encoded) {
+            let items = edge.extras.iter().map(|extra| ConflictItem::Extra(name.clone(), extra.clone()));
+            if !applies(edge, items.clone(), environment, &encoded) {
                 return;
             }
             reached.active.extend(items);
             let is_new = !reached.dependents.contains_key(&edge.to);
             let dependents = reached.dependents.entry(edge.to).or_default();
-            // A project's extra may name others of its own: nothing new asks for it.
+            // An extra may require other extras of its own project; that is not a new dependent.
             if is_new || !matches!(&by, Dependent::Distribution(own, _) if own == name) {
                 dependents.insert(by);
             }
             queue.push_back((edge.to, None));
             queue.extend(edge.extras.iter().map(|extra| (edge.to, Some(extra.clone()))));
         };
-        for start in &starts.edges {
-            follow(&start.edge, start.by.clone(), &mut queue);
+        for RequestedEdge { required_by, edge } in &requested.edges {
+            follow(edge, required_by.clone(), &mut queue);
         }
-        let mut seen: BTreeSet<(PackageIndex, Option<ExtraName>)> = BTreeSet::new();
+        let mut seen: BTreeSet<(UvPackageIndex, Option<ExtraName>)> = BTreeSet::new();
         while let Some((index, extra)) = queue.pop_front() {
             if !seen.insert((index, extra.clone())) {
                 continue;
@@ -174,8 +196,8 @@ impl UvLock {
         reached
     }
 
-    fn check_one_version_each(&self, reached: &Reached) -> Result<(), LockError> {
-        let mut by_name: BTreeMap<&DistributionName, PackageIndex> = BTreeMap::new();
+    fn check_one_version_each(&self, reached: &ReachedPackages) -> Result<(), LockError> {
+        let mut by_name: BTreeMap<&DistributionName, UvPackageIndex> = BTreeMap::new();
         for &index in reached.dependents.keys() {
             let package = self.graph.package(index);
             let Some(other) = by_name.insert(&package.name, index) else { continue };
@@ -184,18 +206,24 @@ impl UvLock {
                 let dependents = reached.dependents.get(&index).into_iter().flatten();
                 let source = match &package.version {
                     Some(_) => package.to_string(),
-                    None => format!("{package} in `{}`", package.source.folder().unwrap_or_default()),
+                    None => format!("{package} in `{}`", package.source.directory().unwrap_or_default()),
                 };
                 (source, dependents.map(ToString::to_string).collect())
             };
             let ((first, first_for), (second, second_for)) = (describe(other), describe(index));
-            return Err(LockError::TwoVersions { path: self.path.clone(), first, first_for, second, second_for });
+            return Err(LockError::ConflictingVersions {
+                path: self.path.clone(),
+                first,
+                first_for,
+                second,
+                second_for,
+            });
         }
         Ok(())
     }
 
-    /// Returns the names that a request leaves out.
-    fn left_out(&self, request: &Request, project: Option<PackageIndex>) -> BTreeSet<DistributionName> {
+    /// Returns the names that a request excludes.
+    fn excluded(&self, request: &SelectionRequest, project: Option<UvPackageIndex>) -> BTreeSet<DistributionName> {
         let mut names = request.no_install_packages.clone();
         if request.no_install_project || request.no_install_workspace {
             names.extend(project.map(|index| self.graph.package(index).name.clone()));
@@ -207,13 +235,18 @@ impl UvLock {
     }
 }
 
-/// Returns whether an edge applies. Its own extras count as active, for its marker may ask for them.
-fn holds(edge: &Edge, own: impl Iterator<Item = Item>, environment: &MarkerEnvironment, active: &ActiveExtras) -> bool {
+/// Returns whether an edge applies. Its own extras count as active, because its marker may test for them.
+fn applies(
+    edge: &DependencyEdge,
+    own: impl Iterator<Item = ConflictItem>,
+    environment: &MarkerEnvironment,
+    active: &ActiveExtras,
+) -> bool {
     let Some(marker) = &edge.marker else { return true };
     if edge.extras.is_empty() {
         return marker.evaluate(environment, active);
     }
-    let own: Vec<Item> = own.collect();
+    let own: Vec<ConflictItem> = own.collect();
     let mut with_own = conflicts::encode(&own);
     with_own.extras.extend(active.extras.iter().cloned());
     marker.evaluate(environment, &with_own)

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::Audited;
 use crate::audit::libraries::{self, Binary, LibraryFinding, Owner, Promise};
-use crate::lock::{Selected, SelectedSource};
+use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::pipeline::wheels::elf_cache;
 use crate::platform::Scheme;
@@ -41,7 +41,7 @@ pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
 }
 
 /// Returns what is known of a wheel as an owner of compiled files.
-fn owner(wheel: &Wheel, selected: &Selected) -> Owner {
+fn owner(wheel: &Wheel, selected: &SelectedDistribution) -> Owner {
     let inventory = &wheel.inventory;
     let distribution = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
     let promise = match &selected.source {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Audited;
 use crate::audit::imports::Missing;
-use crate::lock::{Lock, Request};
+use crate::lock::{Lock, SelectionRequest};
 use crate::name::DistributionName;
 
 /// What is known of the distributions and modules that are not in the artifact.
@@ -147,14 +147,14 @@ impl<'a> Remedies<'a> {
 fn offers(audited: &Audited) -> Vec<Offer> {
     let plan = audited.plan;
     let (request, folder) = (&audited.settings.request, &plan.project.workspace.current().path);
-    let choices = plan.project.lock.choices(request, folder);
+    let choices = plan.project.lock.extras_and_groups(request, folder);
     let extras = choices.extras.iter().map(|extra| {
         let extras = request.extras.iter().chain([extra]).cloned().collect();
-        (format!("--extra {extra}"), format!("extra `{extra}`"), Request { extras, ..request.clone() })
+        (format!("--extra {extra}"), format!("extra `{extra}`"), SelectionRequest { extras, ..request.clone() })
     });
     let groups = choices.groups.iter().map(|group| {
         let groups = request.groups.iter().chain([group]).cloned().collect();
-        (format!("--group {group}"), format!("group `{group}`"), Request { groups, ..request.clone() })
+        (format!("--group {group}"), format!("group `{group}`"), SelectionRequest { groups, ..request.clone() })
     });
     let there: BTreeSet<_> = plan.selected.iter().map(|selected| &selected.name).collect();
     let asked = extras.chain(groups).filter_map(|(flag, what, request)| {

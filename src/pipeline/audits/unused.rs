@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rayon::prelude::*;
 
 use super::Audited;
-use crate::lock::{Dependent, Selected};
+use crate::lock::{Dependent, SelectedDistribution};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
 use crate::tree::FileOrigin;
@@ -63,7 +63,7 @@ pub fn unused(
         .flat_map(|inventory| &inventory.requires)
         .filter_map(|requirement| Some(requirement.parse::<Requirement>().ok()?.name))
         .collect();
-    let suspects: Vec<(&Selected, &WheelInventory)> = plan
+    let suspects: Vec<(&SelectedDistribution, &WheelInventory)> = plan
         .dependencies()
         .filter(|selected| is_direct(selected, audited) && !used.contains(&selected.name))
         .filter(|selected| !required.contains(&selected.name) && !is_loaded_by_others(&selected.name))
@@ -84,7 +84,7 @@ pub fn unused(
 }
 
 /// Returns whether the project requires a distribution itself.
-fn is_direct(selected: &Selected, audited: &Audited) -> bool {
+fn is_direct(selected: &SelectedDistribution, audited: &Audited) -> bool {
     let is_project =
         |name: &DistributionName| audited.plan.selected.iter().any(|other| other.name == *name && other.is_root());
     let by_project = |dependent: &Dependent| match dependent {

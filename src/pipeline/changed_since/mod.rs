@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use crate::lock::{Dependent, Location, Lock, Selection, Source};
+use crate::lock::{Dependent, DistributionSource, FileLocation, Lock, Selection};
 use crate::pipeline::BuildError;
 use crate::pipeline::ProjectCache;
 use crate::pipeline::image;
@@ -184,24 +184,26 @@ impl Reach<'_> {
         let mut default = None;
         for pinned in &selection.distributions {
             match &pinned.source {
-                Source::Directory(folder) => {
+                DistributionSource::Directory(folder) => {
                     if let Some(reason) = self.built(folder)? {
                         return Ok(Some(reason));
                     }
                 }
-                Source::Virtual(folder) if pinned.required_by.contains(&Dependent::Root) => default = Some(folder),
-                Source::Files(files) => {
+                DistributionSource::Virtual(folder) if pinned.required_by.contains(&Dependent::Root) => {
+                    default = Some(folder)
+                }
+                DistributionSource::Files(files) => {
                     let wheels = files.wheels.iter().map(|wheel| &wheel.location);
                     let locations = wheels.chain(files.sdist.as_ref().map(|sdist| &sdist.file.location));
                     let paths = locations.filter_map(|location| match location {
-                        Location::Path(path) => Some(path),
-                        Location::Url { .. } => None,
+                        FileLocation::Path(path) => Some(path),
+                        FileLocation::Url { .. } => None,
                     });
                     if let Some(path) = paths.into_iter().find(|path| self.is_touched(path)) {
                         return Ok(Some(self.changed(path)));
                     }
                 }
-                Source::Index(_) | Source::Repository(_) | Source::Virtual(_) => {}
+                DistributionSource::Index(_) | DistributionSource::Git(_) | DistributionSource::Virtual(_) => {}
             }
         }
         match default.filter(|_| settings.includes.is_empty()) {

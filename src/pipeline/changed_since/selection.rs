@@ -1,6 +1,8 @@
 //! What differs between two selections for a target.
 
-use crate::lock::{Chooser, FormatControl, Pinned, Selected, SelectedSource, Selection, Source};
+use crate::lock::{
+    DistributionSource, FileChooser, FormatControl, PinnedDistribution, SelectedDistribution, SelectedSource, Selection,
+};
 use crate::name::DistributionName;
 use crate::platform;
 use std::collections::BTreeMap;
@@ -15,12 +17,13 @@ pub(super) fn differences(
     target: &platform::TargetPlatform,
     formats: &FormatControl,
 ) -> Option<String> {
-    fn by_name(selection: &Selection) -> BTreeMap<&DistributionName, &Pinned> {
+    fn by_name(selection: &Selection) -> BTreeMap<&DistributionName, &PinnedDistribution> {
         selection.distributions.iter().map(|pinned| (&pinned.name, pinned)).collect()
     }
-    let chooser = Chooser::new(target, formats);
+    let chooser = FileChooser::new(target, formats);
     let (before, now) = (by_name(before), by_name(now));
-    let version = |pinned: &Pinned| pinned.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let version =
+        |pinned: &PinnedDistribution| pinned.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let difference = |name: &&DistributionName| match (before.get(*name), now.get(*name)) {
         (Some(old), Some(new)) if old.version != new.version => Some(format!("{old} →{}", version(new))),
         (Some(old), Some(new)) => (!is_same(old, new, &chooser)).then(|| format!("{new} has another source")),
@@ -42,10 +45,10 @@ pub(super) fn differences(
 }
 
 /// Returns whether two pins of one version are installed from the same: of files, the one that the target gets.
-fn is_same(old: &Pinned, new: &Pinned, chooser: &Chooser) -> bool {
+fn is_same(old: &PinnedDistribution, new: &PinnedDistribution, chooser: &FileChooser) -> bool {
     match (&old.source, &new.source) {
-        (Source::Files(_), Source::Files(_)) => {
-            let chosen = |pinned: &Pinned| -> Option<Selected> {
+        (DistributionSource::Files(_), DistributionSource::Files(_)) => {
+            let chosen = |pinned: &PinnedDistribution| -> Option<SelectedDistribution> {
                 chooser.choose(Selection { distributions: vec![pinned.clone()] }).ok()?.pop()
             };
             match (chosen(old).map(|old| old.source), chosen(new).map(|new| new.source)) {
@@ -59,9 +62,10 @@ fn is_same(old: &Pinned, new: &Pinned, chooser: &Chooser) -> bool {
                 _ => false,
             }
         }
-        (Source::Index(old), Source::Index(new)) => old == new,
-        (Source::Repository(old), Source::Repository(new)) => old == new,
-        (Source::Directory(old), Source::Directory(new)) | (Source::Virtual(old), Source::Virtual(new)) => old == new,
+        (DistributionSource::Index(old), DistributionSource::Index(new)) => old == new,
+        (DistributionSource::Git(old), DistributionSource::Git(new)) => old == new,
+        (DistributionSource::Directory(old), DistributionSource::Directory(new))
+        | (DistributionSource::Virtual(old), DistributionSource::Virtual(new)) => old == new,
         _ => false,
     }
 }

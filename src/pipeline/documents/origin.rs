@@ -1,14 +1,14 @@
 //! Where a distribution comes from, as an SBOM says it.
 
 use crate::digest::Digest;
-use crate::lock::{Location, LockedFile, Selected, SelectedSource};
+use crate::lock::{FileLocation, LockedFile, SelectedDistribution, SelectedSource};
 use crate::project::revision;
 use crate::redact;
 use crate::sbom::{ComponentOrigin, FetchedFile};
 use crate::wheel::Wheel;
 
 /// Returns where a distribution comes from, without anything secret and without a path of this machine.
-pub(super) fn origin(selected: &Selected, wheel: &Wheel) -> ComponentOrigin {
+pub(super) fn origin(selected: &SelectedDistribution, wheel: &Wheel) -> ComponentOrigin {
     match &selected.source {
         SelectedSource::Wheel(locked, _) => {
             of_file(locked, locked.filename.to_string(), vec![wheel.sha256.into()], false)
@@ -19,7 +19,7 @@ pub(super) fn origin(selected: &Selected, wheel: &Wheel) -> ComponentOrigin {
             let digests = if digests.len() == 1 { digests } else { Vec::new() };
             of_file(&sdist.file, sdist.file.filename.to_string(), digests, true)
         }
-        SelectedSource::Repository(repository) => ComponentOrigin::Repository {
+        SelectedSource::Git(repository) => ComponentOrigin::Repository {
             url: repository_address(&repository.url),
             commit: repository.commit.clone(),
             subdirectory: repository.subdirectory.clone(),
@@ -33,8 +33,8 @@ pub(super) fn origin(selected: &Selected, wheel: &Wheel) -> ComponentOrigin {
 fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, is_source: bool) -> ComponentOrigin {
     let file = |url| FetchedFile { name, url, digests, is_source };
     match &locked.location {
-        Location::Path(_) => ComponentOrigin::Direct(file(None)),
-        Location::Url { url, index } => {
+        FileLocation::Path(_) => ComponentOrigin::Direct(file(None)),
+        FileLocation::Url { url, index } => {
             let is_pypi = [index.as_ref(), Some(url)].into_iter().flatten().any(is_pypi);
             let file = file(Some(redact::url(url)));
             match index {

@@ -3,8 +3,8 @@
 use super::Document;
 use super::origin::origin;
 use crate::digest::Sha256;
-use crate::lock::requirements::{self, Installed};
-use crate::lock::{Dependent, Lock, Selected, SelectedSource};
+use crate::lock::requirements::{self, InstalledMetadata};
+use crate::lock::{Dependent, Lock, SelectedDistribution, SelectedSource};
 use crate::name::{DistributionName, ExtraName};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
@@ -149,7 +149,7 @@ impl Sources<'_> {
     }
 
     /// Returns the installed distributions with their wheels.
-    fn installed(&self) -> impl Iterator<Item = (&Selected, &Wheel)> {
+    fn installed(&self) -> impl Iterator<Item = (&SelectedDistribution, &Wheel)> {
         let dependencies = self.plan.dependencies().zip(&self.wheels.dependencies);
         dependencies.chain(self.plan.projects().map(|(selected, _)| selected).zip(&self.wheels.projects))
     }
@@ -171,7 +171,7 @@ impl Sources<'_> {
                 }
             }
         }
-        let installed = self.installed().map(|(selected, wheel)| Installed {
+        let installed = self.installed().map(|(selected, wheel)| InstalledMetadata {
             name: selected.name.clone(),
             version: Some(wheel.inventory.version.clone()),
             extras: extras.remove(&selected.name).unwrap_or_default(),
@@ -182,9 +182,10 @@ impl Sources<'_> {
 }
 
 /// Returns the project, unless the lock selects without one.
-fn root<'a>(plan: &'a Plan) -> Option<&'a Selected> {
-    let is_folder =
-        |selected: &&Selected| matches!(selected.source, SelectedSource::Directory(_) | SelectedSource::Virtual(_));
+fn root<'a>(plan: &'a Plan) -> Option<&'a SelectedDistribution> {
+    let is_folder = |selected: &&SelectedDistribution| {
+        matches!(selected.source, SelectedSource::Directory(_) | SelectedSource::Virtual(_))
+    };
     let mut roots = plan.selected.iter().filter(|selected| selected.is_root()).filter(is_folder);
     match (roots.next(), roots.next()) {
         (Some(only), None) => Some(only),
@@ -194,7 +195,7 @@ fn root<'a>(plan: &'a Plan) -> Option<&'a Selected> {
 }
 
 /// Tells whether the user, or the project, asks for a distribution by name.
-fn is_asked(selected: &Selected, root: Option<&Selected>) -> bool {
+fn is_asked(selected: &SelectedDistribution, root: Option<&SelectedDistribution>) -> bool {
     let is_root = |name: &DistributionName| root.is_some_and(|root| root.name == *name);
     let is_virtual = root.is_some_and(|root| matches!(root.source, SelectedSource::Virtual(_)));
     selected.required_by.iter().any(|by| match by {

@@ -20,7 +20,7 @@ use crate::image::{BaseError, BasePythonError, BlobError, ImageError, UserError}
 use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
-use crate::lock::requirements::Missing;
+use crate::lock::requirements::MissingRequirement;
 use crate::pipeline::error::incompatible::IncompatibleWheel;
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::application::{ApplicationError, InvalidExclude};
@@ -287,7 +287,7 @@ pub enum BuildError {
         /// The lock, if there is one.
         lock: Option<PathBuf>,
         /// What is missing.
-        missing: Vec<Missing>,
+        missing: Vec<MissingRequirement>,
     },
     /// There is no file whose versions could be resolved.
     #[error("there is no file of requirements to resolve")]
@@ -325,7 +325,7 @@ fn not_pinned_by(lock: Option<&Path>, count: usize) -> String {
     }
 }
 
-fn list_missing(missing: &[Missing]) -> String {
+fn list_missing(missing: &[MissingRequirement]) -> String {
     let each = missing.iter().map(|missing| format!("{} (by {})", missing.requirement, missing.required_by));
     each.collect::<Vec<_>>().join(", ")
 }

@@ -100,7 +100,7 @@ fn distributions(plan: &Plan, wheels: &Obtained, image: &PlatformImage) -> Vec<D
     let reported = plan.installed().map(|selected| {
         let mut report = distribution(selected, None);
         let wheel = match &selected.source {
-            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Repository(_) => dependencies.next(),
+            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Git(_) => dependencies.next(),
             SelectedSource::Directory(_) => projects.next(),
             SelectedSource::Virtual(_) => None,
         };

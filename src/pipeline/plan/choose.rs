@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::index::Finder;
-use crate::lock::{Chooser, FormatControl, Location, Selected, SelectedSource, Selection, Source};
+use crate::lock::{
+    DistributionSource, FileChooser, FileLocation, FormatControl, SelectedDistribution, SelectedSource, Selection,
+};
 use crate::pipeline::BuildError;
 use crate::platform::TargetPlatform;
 use crate::report::Reporter;
@@ -21,13 +23,13 @@ pub fn choose(
     target: &TargetPlatform,
     finder: &Finder,
     reporter: &dyn Reporter,
-) -> Result<Vec<Selected>, BuildError> {
+) -> Result<Vec<SelectedDistribution>, BuildError> {
     finder.complete(&mut selection, target)?;
     let folders: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
     prefer(&mut selection, &folders);
-    let selected = Chooser::new(target, formats).choose(selection)?;
+    let selected = FileChooser::new(target, formats).choose(selection)?;
     for (misfit, sdist) in selected.iter().filter_map(|selected| match &selected.source {
-        SelectedSource::Sdist(sdist) => Some((selected.misfit.as_ref()?, &sdist.file.filename)),
+        SelectedSource::Sdist(sdist) => Some((selected.incompatibility.as_ref()?, &sdist.file.filename)),
         _ => None,
     }) {
         reporter.warn(&format!("{misfit}: it is built from {sdist}, which --no-build forbids"));
@@ -38,7 +40,7 @@ pub fn choose(
 /// Takes files from folders that the user named, if they are there. Their digests must still be the lock's.
 fn prefer(selection: &mut Selection, folders: &[PathBuf]) {
     for pinned in &mut selection.distributions {
-        let Source::Files(files) = &mut pinned.source else { continue };
+        let DistributionSource::Files(files) = &mut pinned.source else { continue };
         for wheel in &mut files.wheels {
             prefer_folder(&mut wheel.location, wheel.filename.as_str(), folders);
         }
@@ -48,8 +50,8 @@ fn prefer(selection: &mut Selection, folders: &[PathBuf]) {
     }
 }
 
-fn prefer_folder(location: &mut Location, name: &str, folders: &[PathBuf]) {
+fn prefer_folder(location: &mut FileLocation, name: &str, folders: &[PathBuf]) {
     if let Some(path) = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()) {
-        *location = Location::Path(path);
+        *location = FileLocation::Path(path);
     }
 }

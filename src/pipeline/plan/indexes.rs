@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::fetch::{self, Credentials, FetchOptions};
 use crate::index::{Cutoff, Finder, Index, IndexOptions, Strategy, location};
 use crate::lock::requirements::{self, FindLinks};
-use crate::lock::{FormatControl, Lock, Packages};
+use crate::lock::{DistributionSet, FormatControl, Lock};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::LockedProject;
 use crate::project::uv_options::UvOptions;
@@ -124,13 +124,16 @@ fn add_variables(options: &mut IndexOptions, environment: &Environment) -> Resul
     Ok(())
 }
 
-fn add_requirements(options: &mut IndexOptions, stated: &requirements::Options) -> Result<(), BuildError> {
+fn add_requirements(
+    options: &mut IndexOptions,
+    stated: &requirements::RequirementsTxtOptions,
+) -> Result<(), BuildError> {
     options.indexes.extend(stated.extra_index_urls.iter().map(|url| Index::new(None, url.clone())));
     options.indexes.extend(stated.index_url.iter().map(|url| default(url.clone())));
     options.no_index |= stated.no_index;
     for links in &stated.find_links {
         options.find_links.push(match links {
-            FindLinks::Folder(folder) => location(&folder.to_string_lossy(), Path::new("."))?,
+            FindLinks::Directory(folder) => location(&folder.to_string_lossy(), Path::new("."))?,
             FindLinks::Page(url) => url.clone(),
         });
     }
@@ -161,8 +164,10 @@ pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     };
     let FormatControl { no_build, no_binary } = settings.formats.clone();
     FormatControl {
-        no_build: no_build.union(stated.no_build).union(Packages::of(uv.no_build, uv.no_build_package)),
-        no_binary: no_binary.union(stated.no_binary).union(Packages::of(uv.no_binary, uv.no_binary_package)),
+        no_build: no_build.union(stated.no_build).union(DistributionSet::from_flags(uv.no_build, uv.no_build_package)),
+        no_binary: no_binary
+            .union(stated.no_binary)
+            .union(DistributionSet::from_flags(uv.no_binary, uv.no_binary_package)),
     }
 }
 

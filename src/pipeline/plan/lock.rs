@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use crate::builder;
-use crate::lock::requirements::{Requirements, Surroundings};
+use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
 use crate::pipeline::BuildError;
 use crate::pipeline::ProjectCache;
@@ -29,7 +29,7 @@ pub fn open(
 ) -> Result<(Option<PathBuf>, Arc<Lock>), BuildError> {
     let Some(path) = settings.lock.clone().or_else(|| find(workspace)) else {
         return match requires_nothing(workspace) {
-            true => Ok((None, Arc::new(Lock::Requirements(Requirements::none(&workspace.root))))),
+            true => Ok((None, Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root))))),
             false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
         };
     };
@@ -121,15 +121,18 @@ fn parse(
         LockFormat::Requirements => {
             let project = workspace.folder(workspace.current());
             let variable = |name: &str| environment.get(name).map(str::to_owned);
-            let surroundings = Surroundings { read: text, ..surroundings(&project, &variable) };
-            Lock::Requirements(Requirements::read(path, &surroundings)?)
+            let surroundings = RequirementsEnvironment { read: text, ..surroundings(&project, &variable) };
+            Lock::Requirements(RequirementsTxt::read(path, &surroundings)?)
         }
     })
 }
 
 /// Returns what files of requirements are read with: the file system, and the projects in it.
-pub fn surroundings<'a>(project: &'a Path, variable: &'a dyn Fn(&str) -> Option<String>) -> Surroundings<'a> {
-    Surroundings {
+pub fn surroundings<'a>(
+    project: &'a Path,
+    variable: &'a dyn Fn(&str) -> Option<String>,
+) -> RequirementsEnvironment<'a> {
+    RequirementsEnvironment {
         project,
         read: &|path| fs::read_to_string(path),
         variable,
@@ -150,7 +153,7 @@ fn check(
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
     let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
-    let Freshness::Undecided(reasons) = lock.check_locked(&projects)? else {
+    let Freshness::Unknown(reasons) = lock.check_locked(&projects)? else {
         return Ok(());
     };
     let undecided = |why: &str| {

@@ -1,6 +1,6 @@
 //! A project and its lock, which match each other.
 
-use crate::lock::{Dependent, Lock, LockError, Pinned, Request, Selection, Source};
+use crate::lock::{Dependent, DistributionSource, Lock, LockError, PinnedDistribution, Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::lock;
@@ -70,7 +70,7 @@ impl LockedProject {
 
     /// Returns what is asked of the lock. Files of requirements have no extras; those of a project beside them are its
     /// own, and whether what they require is pinned is seen when it is built.
-    fn request(&self, lock: &Lock, settings: &Settings) -> Request {
+    fn request(&self, lock: &Lock, settings: &Settings) -> SelectionRequest {
         let mut request = settings.request.clone();
         if matches!(lock, Lock::Requirements(_)) && self.declared.is_package {
             request.extras.clear();
@@ -107,7 +107,12 @@ impl LockedProject {
     }
 
     /// Adds the project to what a lock selects that knows nothing of it, unless only groups are asked for.
-    fn with_project(&self, selection: Selection, lock: &Lock, request: &Request) -> Result<Selection, BuildError> {
+    fn with_project(
+        &self,
+        selection: Selection,
+        lock: &Lock,
+        request: &SelectionRequest,
+    ) -> Result<Selection, BuildError> {
         let mut distributions = selection.distributions;
         let is_known = matches!(lock, Lock::Uv(_) | Lock::Poetry(_))
             || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
@@ -127,9 +132,13 @@ impl LockedProject {
         if self.declared.is_package && self.declared.name.is_none() {
             return Err(BuildError::Nameless(folder));
         }
-        let source = if self.declared.is_package { Source::Directory(folder) } else { Source::Virtual(folder) };
+        let source = if self.declared.is_package {
+            DistributionSource::Directory(folder)
+        } else {
+            DistributionSource::Virtual(folder)
+        };
         let version = self.workspace.current().pyproject.version.clone();
-        distributions.push(Pinned { name, version, required_by: vec![Dependent::Root], source });
+        distributions.push(PinnedDistribution { name, version, required_by: vec![Dependent::Root], source });
         distributions.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(Selection { distributions })
     }

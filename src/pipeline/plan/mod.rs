@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::audit::handler::{self, Handler, Root};
 use crate::index::Finder;
-use crate::lock::{Selected, SelectedSource};
+use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::platform::TargetPlatform;
@@ -29,7 +29,7 @@ pub struct Plan<'a> {
     /// The target.
     pub target: TargetPlatform,
     /// The selected distributions that are not left out, ordered by name.
-    pub selected: Vec<Selected>,
+    pub selected: Vec<SelectedDistribution>,
     /// The selected distributions that are left out.
     pub excluded: Vec<ExcludedReport>,
     /// The application's own files, apart from what is built into a wheel.
@@ -79,8 +79,9 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns whether all that is selected here is among what is selected there; warns if it is not.
-    fn lies_below(&self, selected: &[Selected], reporter: &dyn Reporter) -> bool {
-        let is_there = |own: &&Selected| selected.iter().any(|it| it.name == own.name && it.version == own.version);
+    fn lies_below(&self, selected: &[SelectedDistribution], reporter: &dyn Reporter) -> bool {
+        let is_there =
+            |own: &&SelectedDistribution| selected.iter().any(|it| it.name == own.name && it.version == own.version);
         let Some(missing) = self.selected.iter().find(|own| !is_there(own)) else { return true };
         let version = missing.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         reporter.warn(&format!(
@@ -91,16 +92,16 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns the distributions that are fetched: wheels, and what is built into one.
-    pub fn dependencies(&self) -> impl Iterator<Item = &Selected> {
+    pub fn dependencies(&self) -> impl Iterator<Item = &SelectedDistribution> {
         let is_fetched = |source: &SelectedSource| match source {
-            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Repository(_) => true,
+            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Git(_) => true,
             SelectedSource::Directory(_) | SelectedSource::Virtual(_) => false,
         };
         self.selected.iter().filter(move |selected| is_fetched(&selected.source))
     }
 
     /// Returns the folders that are built into wheels, with the distributions that they are.
-    pub fn projects(&self) -> impl Iterator<Item = (&Selected, &Path)> {
+    pub fn projects(&self) -> impl Iterator<Item = (&SelectedDistribution, &Path)> {
         self.selected.iter().filter_map(|selected| match &selected.source {
             SelectedSource::Directory(folder) => Some((selected, folder.as_path())),
             _ => None,
@@ -108,7 +109,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns what is installed: everything but projects that are not packages.
-    pub fn installed(&self) -> impl Iterator<Item = &Selected> {
+    pub fn installed(&self) -> impl Iterator<Item = &SelectedDistribution> {
         self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
     }
 
@@ -161,7 +162,7 @@ pub fn read(path: &Path) -> Result<String, BuildError> {
 
 /// Leaves out the SDK and what it needs: all of it, because its parts fit only each other.
 fn exclude_what_the_runtime_brings(
-    selected: &mut Vec<Selected>,
+    selected: &mut Vec<SelectedDistribution>,
     brought: &[DistributionName],
     target: &TargetPlatform,
 ) -> Vec<ExcludedReport> {
@@ -193,7 +194,7 @@ fn collect(settings: &Settings, workspace: &Workspace, folder: &Path) -> Result<
 fn application(
     settings: &Settings,
     workspace: &Workspace,
-    selected: &[Selected],
+    selected: &[SelectedDistribution],
     reporter: &dyn Reporter,
 ) -> Result<Application, BuildError> {
     let mut virtual_root = None;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::builder;
 use crate::lock::Lock;
-use crate::lock::requirements::{self, Requirements, Surroundings};
+use crate::lock::requirements::{self, RequirementsEnvironment, RequirementsTxt};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::LockedProject;
 use crate::platform::TargetPlatform;
@@ -39,6 +39,7 @@ pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlat
         true => Ok(text.clone()),
         false => Err(io::ErrorKind::NotFound.into()),
     };
-    let surroundings = Surroundings { read: &read, ..crate::pipeline::plan::lock::surroundings(&folder, &|_| None) };
-    Ok(Lock::Requirements(Requirements::read(&path, &surroundings)?))
+    let surroundings =
+        RequirementsEnvironment { read: &read, ..crate::pipeline::plan::lock::surroundings(&folder, &|_| None) };
+    Ok(Lock::Requirements(RequirementsTxt::read(&path, &surroundings)?))
 }

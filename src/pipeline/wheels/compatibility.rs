@@ -7,7 +7,7 @@
 use crate::audit::libraries;
 use crate::builder::BuildInterpreter;
 use crate::cache::Cache;
-use crate::lock::Selected;
+use crate::lock::SelectedDistribution;
 use crate::pipeline::BuildError;
 use crate::pipeline::error::incompatible::{Incompatibility, IncompatibleWheel};
 use crate::pipeline::wheels::elf_cache;
@@ -22,7 +22,7 @@ use crate::wheel::{SchemePart, WheelInventory};
 /// [`BuildError::IncompatibleWheel`].
 pub fn foresee(job: &Job, python: &BuildInterpreter, target: &TargetPlatform) -> Result<(), BuildError> {
     let selected = job.selected;
-    let is_compiled = !selected.passed_over.is_empty() && selected.passed_over.iter().all(|wheel| !wheel.is_any());
+    let is_compiled = !selected.unused_wheels.is_empty() && selected.unused_wheels.iter().all(|wheel| !wheel.is_any());
     let host = std::env::consts::ARCH;
     let misfit = if host != target.architecture.wheel_name() {
         Incompatibility::Architecture { found: host.to_owned(), target: target.architecture }
@@ -41,7 +41,7 @@ pub fn foresee(job: &Job, python: &BuildInterpreter, target: &TargetPlatform) ->
         wheel: None,
         target: target.to_string(),
         misfit,
-        passed_over: selected.passed_over.clone(),
+        passed_over: selected.unused_wheels.clone(),
     })))
 }
 
@@ -49,7 +49,12 @@ pub fn foresee(job: &Job, python: &BuildInterpreter, target: &TargetPlatform) ->
 ///
 /// # Errors
 /// [`BuildError::IncompatibleWheel`], or the wheel cannot be read.
-pub fn require(built: &Built, selected: &Selected, target: &TargetPlatform, cache: &Cache) -> Result<(), BuildError> {
+pub fn require(
+    built: &Built,
+    selected: &SelectedDistribution,
+    target: &TargetPlatform,
+    cache: &Cache,
+) -> Result<(), BuildError> {
     let filename = &built.wheel.filename;
     let unfit = |misfit| {
         BuildError::from(Box::new(IncompatibleWheel {
@@ -58,7 +63,7 @@ pub fn require(built: &Built, selected: &Selected, target: &TargetPlatform, cach
             wheel: Some(filename.to_string()),
             target: target.to_string(),
             misfit,
-            passed_over: selected.passed_over.clone(),
+            passed_over: selected.unused_wheels.clone(),
         }))
     };
     if target.tags().best_match(filename).is_none() {

@@ -2,8 +2,8 @@
 
 use crate::cache::Cache;
 use crate::index::Finder;
-use crate::lock::requirements::{self, Installed};
-use crate::lock::{Lock, Selected, SelectedSource};
+use crate::lock::requirements::{self, InstalledMetadata};
+use crate::lock::{Lock, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
@@ -63,7 +63,7 @@ pub fn check_planned(
 
 fn check_known<'a>(
     plan: &Plan,
-    known: impl Iterator<Item = (&'a Selected, &'a [String])>,
+    known: impl Iterator<Item = (&'a SelectedDistribution, &'a [String])>,
     settings: &Settings,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
@@ -72,8 +72,8 @@ fn check_known<'a>(
         return Ok(());
     }
     let mut extras = lock.extras(&plan.target);
-    let installed: Vec<Installed> = known
-        .map(|(selected, requires_dist)| Installed {
+    let installed: Vec<InstalledMetadata> = known
+        .map(|(selected, requires_dist)| InstalledMetadata {
             name: selected.name.clone(),
             version: selected.version.clone(),
             extras: match selected.is_root() {
@@ -87,7 +87,7 @@ fn check_known<'a>(
     left_out.extend(plan.excluded.iter().filter_map(|excluded| excluded.name.parse().ok()));
     let completeness = requirements::completeness(&installed, &left_out, &plan.target);
     for mismatch in &completeness.mismatched {
-        let requirements::Mismatched { requirement, name, version, required_by } = mismatch;
+        let requirements::MismatchedRequirement { requirement, name, version, required_by } = mismatch;
         reporter.warn(&format!("{required_by} requires {requirement}, but {name} {version} is pinned"));
     }
     match &completeness.missing[..] {

@@ -15,7 +15,7 @@ use crate::builder::{BuildIndexes, SOURCE_DATE_EPOCH, WheelBuilder};
 use crate::cache::{Archive, Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
 use crate::fetch::Fetcher;
-use crate::lock::{LockedFile, LockedSdist, Repository, Selected, SelectedSource};
+use crate::lock::{GitSource, LockedFile, LockedSdist, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::platform::PythonVersion;
 use crate::redact;
@@ -34,7 +34,7 @@ const FORMAT: u32 = 1;
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
     /// The distribution.
-    pub selected: &'a Selected,
+    pub selected: &'a SelectedDistribution,
     /// The target's Python.
     pub python: PythonVersion,
 }
@@ -76,7 +76,7 @@ impl<'a> Job<'a> {
                 && other.selected.name == self.selected.name
                 && match (&other.selected.source, &self.selected.source) {
                     (SelectedSource::Sdist(one), SelectedSource::Sdist(other)) => one == other,
-                    (SelectedSource::Repository(one), SelectedSource::Repository(other)) => one == other,
+                    (SelectedSource::Git(one), SelectedSource::Git(other)) => one == other,
                     (SelectedSource::Directory(one), SelectedSource::Directory(other)) => one == other,
                     _ => false,
                 }
@@ -99,7 +99,7 @@ impl<'a> Job<'a> {
         match &self.selected.source {
             SelectedSource::Wheel(wheel, _) => wheel.filename.to_string(),
             SelectedSource::Sdist(sdist) => sdist.file.filename.to_string(),
-            SelectedSource::Repository(repository) => {
+            SelectedSource::Git(repository) => {
                 format!("{}@{}", redact::text(&repository.url), repository.commit)
             }
             SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => folder.display().to_string(),
@@ -234,7 +234,7 @@ impl Bench<'_> {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
                 format!("sdist {}\n{:?}", archive.sha256.hex(), sdist.subdirectory)
             }
-            (SelectedSource::Repository(Repository { url, commit, subdirectory, lfs }), _) => {
+            (SelectedSource::Git(GitSource { url, commit, subdirectory, lfs }), _) => {
                 // Who fetches it makes no difference.
                 format!("commit {commit} of {}\n{subdirectory:?}\nlfs {lfs}", redact::text(url))
             }
@@ -255,7 +255,7 @@ impl Bench<'_> {
                 let top = unpack::unpack(&archive.path, format, &folder, UnpackLimits::default()).map_err(failed)?;
                 unpack::project_directory(&top, sdist.subdirectory.as_deref()).map_err(failed)
             }
-            (SelectedSource::Repository(repository), _) => {
+            (SelectedSource::Git(repository), _) => {
                 let environment = &self.workshop.settings.environment;
                 let has_own_ssh = environment.get("GIT_SSH").is_some();
                 let search_path = environment.get("PATH").map(AsRef::as_ref);
@@ -273,7 +273,7 @@ impl Bench<'_> {
 
     /// Refuses a wheel that is not the distribution that the lock says.
     fn require_locked(&self, filename: &WheelFilename) -> Result<(), BuildError> {
-        let Selected { name, version, source, .. } = self.job.selected;
+        let SelectedDistribution { name, version, source, .. } = self.job.selected;
         // The version of a folder may have changed since it was locked; that the lock is current is checked by then.
         let version = version.as_ref().filter(|_| !matches!(source, SelectedSource::Directory(_)));
         if filename.name == *name && version.is_none_or(|version| filename.version == *version) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::lock::Selected;
+use crate::lock::SelectedDistribution;
 use crate::pipeline::plan::Plan;
 use crate::project::revision;
 use crate::report::Reporter;
@@ -12,7 +12,8 @@ use crate::report::Reporter;
 /// what the user works on.
 pub fn warn_of_changes(plans: &[Plan], reporter: &dyn Reporter) {
     let projects = plans.iter().flat_map(Plan::projects).filter(|(selected, _)| !selected.is_root());
-    let folders: BTreeMap<&Path, &Selected> = projects.map(|(selected, folder)| (folder, selected)).collect();
+    let folders: BTreeMap<&Path, &SelectedDistribution> =
+        projects.map(|(selected, folder)| (folder, selected)).collect();
     for (folder, selected) in folders {
         if revision::has_changes(folder) == Some(true) {
             let folder = folder.display();

@@ -1,8 +1,8 @@
 //! Locks that Poetry made: what is selected from them, compared with what Poetry's installer would install.
 
-mod damaged;
-mod fresh;
-mod kept;
+mod freshness;
+mod invalid;
+mod older_formats;
 mod oracle;
 mod project;
-mod selected;
+mod selection;

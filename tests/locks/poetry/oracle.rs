@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pybundle::lock::{LockError, Request, Selection};
+use pybundle::lock::{LockError, Selection, SelectionRequest};
 use pybundle::platform::TargetPlatform;
 
 use super::project::{Project, python};
@@ -11,7 +11,7 @@ use crate::support::uv::targets;
 
 /// A request.
 #[derive(Default, Clone)]
-pub struct Case(pub Request);
+pub struct Case(pub SelectionRequest);
 
 impl Case {
     /// Asks for an extra.

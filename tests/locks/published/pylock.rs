@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pybundle::lock::{Lock, LockError, Request, Selected, SelectedSource};
+use pybundle::lock::{Lock, LockError, SelectedDistribution, SelectedSource, SelectionRequest};
 use pybundle::platform::TargetPlatform;
 
 use super::corpus::{Published, ask, published};
@@ -67,7 +67,7 @@ fn answer(lock: &Published, target: &TargetPlatform) -> (Answer, Answer) {
     let project = Project::new(&[("folder/pylock.toml", &without_requires_python(&lock.text))]);
     write_paths(&project, &lock.text);
     let ours = Lock::parse_pylock(&lock.text, &project.path().join("folder/pylock.toml"))
-        .and_then(|lock| lock.select(&Request::default(), Path::new(""), target))
+        .and_then(|lock| lock.select(&SelectionRequest::default(), Path::new(""), target))
         .and_then(|selection| chosen(&selection, target))
         .map(|distributions| distributions.iter().map(form).collect())
         .map_err(|error: LockError| error.to_string());
@@ -113,7 +113,7 @@ fn without_requires_python(text: &str) -> String {
 }
 
 /// Returns a distribution with its version, or its name alone if it is no index's.
-fn form(selected: &Selected) -> String {
+fn form(selected: &SelectedDistribution) -> String {
     let (name, version) = (&selected.name, selected.version.as_ref().map(ToString::to_string));
     match (&selected.source, version) {
         (SelectedSource::Wheel(..) | SelectedSource::Sdist(_), Some(version)) => format!("{name}=={version}"),

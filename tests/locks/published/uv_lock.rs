@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use pep440_rs::VersionSpecifiers;
-use pybundle::lock::{Location, Lock, LockError, Pinned, Request, Source};
-use pybundle::marker::{ActiveExtras, Constraint, Marker, Requirement};
+use pybundle::lock::{DistributionSource, FileLocation, Lock, LockError, PinnedDistribution, SelectionRequest};
+use pybundle::marker::{ActiveExtras, Marker, Requirement, VersionOrUrl};
 use pybundle::platform::{MarkerEnvironment, TargetPlatform};
 use toml::Table;
 
@@ -87,7 +87,7 @@ fn compare(lock: &Published) -> Outcome {
 
 /// What is asked of a lock, and of uv.
 struct Asked {
-    request: Request,
+    request: SelectionRequest,
     arguments: Vec<String>,
     pyproject: String,
     script: String,
@@ -124,7 +124,7 @@ impl Asked {
         }
         pyproject.push_str("[tool.uv.workspace]\nmembers = []\n");
         let conflicts = table.contains_key("conflicts");
-        let mut request = Request::default();
+        let mut request = SelectionRequest::default();
         let mut arguments: Vec<String> = [
             "export",
             "--frozen",
@@ -175,7 +175,7 @@ impl Asked {
         for target in targets(&["3.9", "3.12", "3.13"]) {
             let selection = match lock.select(&self.request, Path::new(""), &target) {
                 Ok(selection) => selection,
-                Err(LockError::PythonOutOfRange { .. }) if !target.python.is_allowed_by(&self.requires_python) => {
+                Err(LockError::IncompatiblePython { .. }) if !target.python.is_allowed_by(&self.requires_python) => {
                     continue;
                 }
                 Err(LockError::UnsupportedTarget { .. }) => continue,
@@ -206,14 +206,14 @@ impl Asked {
 
 /// Returns the forms in which uv may write a distribution: its name and version, if it is an index's; else its place or, for
 /// one on a server, its name. Projects that are not packages are not written.
-fn forms(pinned: &Pinned, folder: &Path) -> Option<Vec<String>> {
+fn forms(pinned: &PinnedDistribution, folder: &Path) -> Option<Vec<String>> {
     match &pinned.source {
-        Source::Files(files) => {
+        DistributionSource::Files(files) => {
             let sdist = files.sdist.iter().map(|sdist| &sdist.file.location);
             Some(match files.wheels.iter().map(|wheel| &wheel.location).chain(sdist).next() {
-                Some(Location::Url { index: None, .. }) => vec![pinned.name.to_string()],
+                Some(FileLocation::Url { index: None, .. }) => vec![pinned.name.to_string()],
                 // An index may be a folder.
-                Some(Location::Path(path)) => vec![pinned.to_string(), path.display().to_string()],
+                Some(FileLocation::Path(path)) => vec![pinned.to_string(), path.display().to_string()],
                 None => files
                     .unusable
                     .iter()
@@ -223,9 +223,9 @@ fn forms(pinned: &Pinned, folder: &Path) -> Option<Vec<String>> {
                 Some(_) => vec![pinned.to_string()],
             })
         }
-        Source::Repository(_) => Some(vec![pinned.name.to_string()]),
-        Source::Directory(folder) => Some(vec![folder.display().to_string()]),
-        Source::Index(_) | Source::Virtual(_) => None,
+        DistributionSource::Git(_) => Some(vec![pinned.name.to_string()]),
+        DistributionSource::Directory(folder) => Some(vec![folder.display().to_string()]),
+        DistributionSource::Index(_) | DistributionSource::Virtual(_) => None,
     }
 }
 
@@ -236,7 +236,7 @@ impl Exported {
     /// Parses the requirements, whose paths are relative to a folder.
     fn parse(text: &str, folder: &Path) -> Self {
         let line = |line: &str| match line.parse::<Requirement>() {
-            Ok(Requirement { name, constraint: Constraint::Specifiers(specifiers), marker, .. }) => {
+            Ok(Requirement { name, constraint: VersionOrUrl::Specifiers(specifiers), marker, .. }) => {
                 (format!("{name} {}", specifiers.iter().next().unwrap().version()), marker)
             }
             Ok(requirement) => (requirement.name.to_string(), requirement.marker),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use pybundle::lock::{Dependent, Lock, Request};
+use pybundle::lock::{Dependent, Lock, SelectionRequest};
 
 use super::oracle::{Choices, packaging, pybundle, uv};
 use crate::support::command::succeed;
@@ -71,7 +71,7 @@ fn exports_are_selected_from_as_uv_and_packaging_do() {
         let export = ["export", "--quiet", "--frozen", "--no-default-groups", "--output-file=pylock.toml"];
         project.uv(&[&export[..], arguments].concat());
         for target in targets(PYTHONS) {
-            let ours = pybundle(&project, "pylock.toml", &Request::default(), &target).unwrap();
+            let ours = pybundle(&project, "pylock.toml", &SelectionRequest::default(), &target).unwrap();
             let place = format!("{} on {:?}, {arguments:?}", target.name, target.architecture);
             assert_eq!(Ok(&ours), packaging(&project, "pylock.toml", &[], None, &target).as_ref(), "{place}");
             assert!(ours.keys().eq(&uv(&project, "pylock.toml", &[], &target)), "{place}");
@@ -85,7 +85,7 @@ fn every_kind_of_source_is_read() {
     let project = shop();
     project.uv(&["export", "--quiet", "--frozen", "--no-default-groups", "--output-file=pylock.toml"]);
     let target = targets(&["3.12"]).remove(0);
-    let ours: Choices = pybundle(&project, "pylock.toml", &Request::default(), &target).unwrap();
+    let ours: Choices = pybundle(&project, "pylock.toml", &SelectionRequest::default(), &target).unwrap();
     let from = |name: &str| ours[name].1.as_str();
     assert_eq!(from("shop"), "folder .");
     assert_eq!(from("counter"), "folder counter");
@@ -94,20 +94,24 @@ fn every_kind_of_source_is_read() {
     assert_eq!(from("docopt"), "file docopt-0.6.2.tar.gz");
     assert!(from("tracked").starts_with("commit "), "{ours:?}");
     let lock = Lock::parse_pylock(&project.read("pylock.toml"), &project.path().join("pylock.toml")).unwrap();
-    let select = |request: Request| lock.select(&request, std::path::Path::new(""), &target).unwrap().distributions;
-    let all = select(Request::default());
+    let select =
+        |request: SelectionRequest| lock.select(&request, std::path::Path::new(""), &target).unwrap().distributions;
+    let all = select(SelectionRequest::default());
     let roots = all.iter().filter(|pinned| pinned.required_by.contains(&Dependent::Root));
     assert!(roots.map(|pinned| pinned.name.as_str()).eq(["shop"]));
-    let missing = |request: Request| {
+    let missing = |request: SelectionRequest| {
         let left: Vec<_> = select(request).into_iter().map(|pinned| pinned.name).collect();
         let names = all.iter().map(|pinned| &pinned.name).filter(|name| !left.contains(name));
         names.map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(missing(Request { no_install_project: true, ..Request::default() }), ["shop"]);
+    assert_eq!(missing(SelectionRequest { no_install_project: true, ..SelectionRequest::default() }), ["shop"]);
     // The clone of the repository is not a folder of the lock.
-    assert_eq!(missing(Request { no_install_workspace: true, ..Request::default() }), ["counter", "shop"]);
+    assert_eq!(
+        missing(SelectionRequest { no_install_workspace: true, ..SelectionRequest::default() }),
+        ["counter", "shop"]
+    );
     let packages = ["six".parse().unwrap()].into();
-    assert_eq!(missing(Request { no_install_packages: packages, ..Request::default() }), ["six"]);
+    assert_eq!(missing(SelectionRequest { no_install_packages: packages, ..SelectionRequest::default() }), ["six"]);
 }
 
 #[test]
@@ -127,7 +131,7 @@ fn compiled_requirements_are_selected_from_as_uv_and_packaging_do() {
         "pylock.api.toml",
     ]);
     for target in targets(PYTHONS) {
-        let ours = pybundle(&project, "pylock.api.toml", &Request::default(), &target).unwrap();
+        let ours = pybundle(&project, "pylock.api.toml", &SelectionRequest::default(), &target).unwrap();
         let place = format!("{} on {:?}", target.name, target.architecture);
         assert_eq!(Ok(&ours), packaging(&project, "pylock.api.toml", &[], None, &target).as_ref(), "{place}");
         assert!(ours.keys().eq(&uv(&project, "pylock.api.toml", &[], &target)), "{place}");

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use pybundle::hints::Hints;
-use pybundle::lock::{Lock, LockError, Request};
+use pybundle::lock::{Lock, LockError, SelectionRequest};
 
 use crate::support::case::chosen;
 use crate::support::uv::targets;
@@ -18,7 +18,7 @@ fn folder() -> PathBuf {
 fn first_error(text: &str, path: &Path) -> Option<LockError> {
     let target = targets(&["3.12"]).remove(0);
     let lock = Lock::parse_pylock(text, path);
-    lock.and_then(|lock| lock.select(&Request::default(), Path::new(""), &target))
+    lock.and_then(|lock| lock.select(&SelectionRequest::default(), Path::new(""), &target))
         .and_then(|selection| chosen(&selection, &target))
         .err()
 }

@@ -1,7 +1,7 @@
 //! Locks whose markers ask for extras and groups, as PDM writes them.
 
 use pybundle::hints::Hints;
-use pybundle::lock::{LockError, Request};
+use pybundle::lock::{LockError, SelectionRequest};
 
 use super::oracle::{packaging, pybundle, uv};
 use crate::support::uv::{Project, targets};
@@ -38,13 +38,13 @@ fn pdm() -> Project {
     )
 }
 
-fn request(extras: &[&str], groups: &[&str], only_groups: &[&str], no_default_groups: bool) -> Request {
-    Request {
+fn request(extras: &[&str], groups: &[&str], only_groups: &[&str], no_default_groups: bool) -> SelectionRequest {
+    SelectionRequest {
         extras: extras.iter().map(|name| name.parse().unwrap()).collect(),
         groups: groups.iter().map(|name| name.parse().unwrap()).collect(),
         only_groups: only_groups.iter().map(|name| name.parse().unwrap()).collect(),
         no_default_groups,
-        ..Request::default()
+        ..SelectionRequest::default()
     }
 }
 
@@ -53,13 +53,13 @@ fn extras_and_groups_are_those_that_packaging_sees() {
     let project = pdm();
     for target in targets(&["3.9", "3.12"]) {
         for (request, extras, groups) in [
-            (Request::default(), &[][..], None),
+            (SelectionRequest::default(), &[][..], None),
             (request(&["async"], &[], &[], false), &["async"], None),
             (request(&["Async"], &["dev"], &[], false), &["async"], Some(&["default", "dev"][..])),
             (request(&["async", "fast"], &[], &[], true), &["async", "fast"], Some(&[])),
             (request(&[], &["dev"], &[], true), &[], Some(&["dev"])),
             (request(&[], &[], &["dev"], false), &[], Some(&["dev"])),
-            (Request { all_extras: true, ..Request::default() }, &["async", "fast"], None),
+            (SelectionRequest { all_extras: true, ..SelectionRequest::default() }, &["async", "fast"], None),
         ] {
             let ours = pybundle(&project, "pylock.toml", &request, &target).unwrap();
             assert_eq!(Ok(ours), packaging(&project, "pylock.toml", extras, groups, &target), "{request:?}");
@@ -72,7 +72,7 @@ fn default_groups_are_those_of_uv() {
     let project = pdm();
     let target = targets(&["3.12"]).remove(0);
     let names = |request| pybundle(&project, "pylock.toml", &request, &target).unwrap().into_keys();
-    assert!(names(Request::default()).eq(uv(&project, "pylock.toml", &[], &target)));
+    assert!(names(SelectionRequest::default()).eq(uv(&project, "pylock.toml", &[], &target)));
     // uv's --group takes the group in place of the default ones.
     assert!(names(request(&[], &[], &["dev"], false)).eq(uv(&project, "pylock.toml", &["--group=dev"], &target)));
 }
@@ -95,12 +95,14 @@ fn extras_and_groups_that_the_lock_does_not_have_are_refused() {
 fn ambiguity_is_refused_where_packaging_refuses() {
     let project = lock("extras = [\"x\"]", &[("foo", "'x' in extras"), ("foo", "python_version >= '3.12'")]);
     for target in targets(&["3.9", "3.12"]) {
-        for (extras, request) in [(&[][..], Request::default()), (&["x"], request(&["x"], &[], &[], false))] {
+        for (extras, request) in [(&[][..], SelectionRequest::default()), (&["x"], request(&["x"], &[], &[], false))] {
             let ours = pybundle(&project, "pylock.toml", &request, &target);
             let theirs = packaging(&project, "pylock.toml", extras, None, &target);
             match (ours, theirs) {
                 (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs),
-                (Err(LockError::TwoVersions { .. }), Err(error)) => assert!(error.starts_with("Multiple"), "{error}"),
+                (Err(LockError::ConflictingVersions { .. }), Err(error)) => {
+                    assert!(error.starts_with("Multiple"), "{error}")
+                }
                 (ours, theirs) => panic!("{ours:?}, {theirs:?}"),
             }
         }

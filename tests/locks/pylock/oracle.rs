@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use pybundle::lock::{Lock, LockError, Request, Selected, SelectedSource};
+use pybundle::lock::{Lock, LockError, SelectedDistribution, SelectedSource, SelectionRequest};
 use pybundle::platform::TargetPlatform;
 use serde_json::json;
 
@@ -20,16 +20,16 @@ pub type Choices = BTreeMap<String, (Option<String>, String)>;
 pub fn pybundle(
     project: &Project,
     lock: &str,
-    request: &Request,
+    request: &SelectionRequest,
     target: &TargetPlatform,
 ) -> Result<Choices, LockError> {
     let lock = Lock::parse_pylock(&project.read(lock), &project.path().join(lock))?;
     let selection = lock.select(request, Path::new(""), target)?;
-    let choice = |selected: Selected| {
+    let choice = |selected: SelectedDistribution| {
         let from = match &selected.source {
             SelectedSource::Wheel(wheel, _) => format!("file {}", wheel.filename),
             SelectedSource::Sdist(sdist) => format!("file {}", sdist.file.filename),
-            SelectedSource::Repository(repository) => format!("commit {}", repository.commit),
+            SelectedSource::Git(repository) => format!("commit {}", repository.commit),
             SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
                 let below = folder.strip_prefix(project.path()).unwrap();
                 format!("folder {}", if below == Path::new("") { ".".into() } else { below.to_string_lossy() })

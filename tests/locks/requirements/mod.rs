@@ -3,36 +3,36 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pybundle::lock::requirements::{Requirements, Surroundings};
-use pybundle::lock::{LockError, Pinned, Request};
+use pybundle::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
+use pybundle::lock::{LockError, PinnedDistribution, SelectionRequest};
 use pybundle::platform::TargetPlatform;
 
-mod complete;
-mod hostile;
+mod completeness;
+mod invalid;
 mod pip;
 mod uv;
 
 /// Reads a file of requirements of the file system. No environment variable is set.
-fn read(path: &Path, project: &Path) -> Result<Requirements, LockError> {
-    let surroundings = Surroundings {
+fn read(path: &Path, project: &Path) -> Result<RequirementsTxt, LockError> {
+    let surroundings = RequirementsEnvironment {
         project,
         read: &|path| std::fs::read_to_string(path),
         variable: &|_| None,
         name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
     };
-    Requirements::read(path, &surroundings)
+    RequirementsTxt::read(path, &surroundings)
 }
 
 /// Returns what a file selects for a target.
-fn select(path: &Path, target: &TargetPlatform) -> Result<Vec<Pinned>, LockError> {
+fn select(path: &Path, target: &TargetPlatform) -> Result<Vec<PinnedDistribution>, LockError> {
     let folder = path.parent().unwrap();
-    let selection = read(path, folder)?.select(&Request::default(), target)?;
+    let selection = read(path, folder)?.select(&SelectionRequest::default(), target)?;
     Ok(selection.distributions)
 }
 
 /// Returns the names and versions that a file selects for a target.
 fn versions(path: &Path, target: &TargetPlatform) -> BTreeMap<String, String> {
     let pinned = select(path, target).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let version = |pinned: Pinned| (pinned.name.to_string(), pinned.version.unwrap().to_string());
+    let version = |pinned: PinnedDistribution| (pinned.name.to_string(), pinned.version.unwrap().to_string());
     pinned.into_iter().map(version).collect()
 }

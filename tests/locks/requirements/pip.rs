@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use pybundle::lock::Request;
+use pybundle::lock::SelectionRequest;
 use pybundle::lock::requirements::FindLinks;
 use pybundle::platform::{Architecture, LambdaProfile};
 
@@ -68,7 +68,7 @@ fn requirements_are_on_the_lines_that_pip_finds_them_on() {
     let relative = |place: String| place.replace(&format!("{}/", project.path().display()), "");
     let requirements = read(&project.path().join("odd.txt"), project.path()).unwrap();
     let target = LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64);
-    let error = requirements.select(&Request::default(), &target).unwrap_err();
+    let error = requirements.select(&SelectionRequest::default(), &target).unwrap_err();
     let ours = relative(error.to_string());
     let expected: Vec<String> = pip["requirements"]
         .as_array()
@@ -108,7 +108,7 @@ fn options_come_to_what_they_come_to_with_pip() {
         };
         assert_eq!(pip["indexes"], serde_json::json!(indexes), "{text}");
         let links = |links: &FindLinks| match links {
-            FindLinks::Folder(folder) => folder.display().to_string(),
+            FindLinks::Directory(folder) => folder.display().to_string(),
             FindLinks::Page(url) => url.to_string(),
         };
         let found: Vec<String> = options.find_links.iter().map(links).collect();

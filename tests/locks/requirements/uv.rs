@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pybundle::hints::Hints;
 use pybundle::lock::requirements::compile_arguments;
-use pybundle::lock::{Dependent, IndexQuery, Source, Wanted};
+use pybundle::lock::{AcceptedFiles, Dependent, DistributionSource, IndexQuery};
 use pybundle::platform::{Glibc, TargetPlatform};
 
 use super::{select, versions};
@@ -54,7 +54,7 @@ fn hashes_and_annotations_are_those_of_the_file() {
             let of_this = text.split(&line).nth(1).unwrap().lines().skip(1).take_while(|line| line.starts_with(' '));
             let hashes = of_this.filter(|line| line.contains("--hash=sha256:")).count();
             match &pinned.source {
-                Source::Index(IndexQuery { wanted: Wanted::Digests(digests), .. }) => {
+                DistributionSource::Index(IndexQuery { accepted: AcceptedFiles::Digests(digests), .. }) => {
                     assert_eq!(digests.len(), hashes, "{}", pinned.name);
                 }
                 source => panic!("{source:?}"),

@@ -1,4 +1,4 @@
-//! What the project's pyproject.toml declares: its name, its requirements, its extras and its groups.
+//! The project's pyproject.toml: its name, requirements, extras and groups.
 //!
 //! Specifications: [Poetry, the pyproject.toml file](https://python-poetry.org/docs/pyproject/), and for `[project]` and
 //! `[dependency-groups]` [PyPA, pyproject.toml](https://packaging.python.org/en/latest/specifications/pyproject-toml/)
@@ -8,76 +8,66 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 
-use super::document::Parsed;
-use super::requirement::{Alternatives, Requirement};
+use super::document::FromString;
+use super::requirement::{Alternatives, PoetryRequirement};
 use crate::marker;
 use crate::name::{DistributionName, ExtraName, GroupName};
 
-/// The group of the project's own requirements.
-pub const MAIN: &str = "main";
+/// Poetry's name for the project's own requirements.
+pub(super) const MAIN: &str = "main";
 
-/// The group of Poetry's `dev-dependencies`, from before there were groups.
+/// The group that `dev-dependencies` belong to, which Poetry 1.2 replaced by groups.
 const DEV: &str = "dev";
 
-/// The name in a table of requirements that means the versions of Python.
+/// The name in a table of dependencies that stands for Python itself.
 const PYTHON: &str = "python";
 
-/// What a project declares.
 #[derive(Debug)]
-pub struct Project {
-    /// Its name, which one that is no package may leave out.
-    pub name: Option<DistributionName>,
-    /// Its version; none where it is dynamic.
-    pub version: Option<Version>,
-    /// Whether it is built and installed.
-    pub is_package: bool,
-    /// Its requirements.
-    pub main: Vec<MainRequirement>,
-    /// Its groups.
-    pub groups: BTreeMap<GroupName, Group>,
+pub(super) struct PoetryProject {
+    /// May be missing if the project is not a package.
+    pub(super) name: Option<DistributionName>,
+    /// `None` if it is dynamic.
+    pub(super) version: Option<Version>,
+    pub(super) is_package: bool,
+    pub(super) main: Vec<MainRequirement>,
+    pub(super) groups: BTreeMap<GroupName, PoetryGroup>,
 }
 
 /// A requirement of the project.
 #[derive(Debug)]
-pub struct MainRequirement {
-    /// The requirement.
-    pub requirement: Requirement,
-    /// The project's extras that it belongs to. It is always required, if it is not optional.
-    pub extras: BTreeSet<ExtraName>,
+pub(super) struct MainRequirement {
+    pub(super) requirement: PoetryRequirement,
+    /// The project's extras that it belongs to. If it is not optional, it is always required.
+    pub(super) extras: BTreeSet<ExtraName>,
 }
 
-/// A group of requirements.
 #[derive(Debug, Default)]
-pub struct Group {
-    requirements: Vec<Requirement>,
+pub(super) struct PoetryGroup {
+    requirements: Vec<PoetryRequirement>,
     includes: BTreeSet<GroupName>,
 }
 
-impl Project {
-    /// Reads what a pyproject.toml declares.
-    ///
-    /// # Errors
-    ///
-    /// The reason, if a value is not what its specification asks for.
-    pub fn new(table: &toml::Table) -> Result<Self, String> {
-        let Pyproject { project, dependency_groups, tool } =
+impl PoetryProject {
+    /// Reads a pyproject.toml, or returns why it is invalid.
+    pub(super) fn new(table: &toml::Table) -> Result<Self, String> {
+        let PoetryPyproject { project, dependency_groups, tool } =
             table.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let poetry = tool.poetry;
-        let mut groups = BTreeMap::<GroupName, Group>::new();
+        let mut groups = BTreeMap::<GroupName, PoetryGroup>::new();
         for (name, entries) in dependency_groups {
             let group = groups.entry(name).or_default();
             for entry in entries {
                 match entry {
-                    GroupEntry::Requirement(requirement) => group.requirements.push(requirement.0.into()),
-                    GroupEntry::Include { include_group } => group.includes.extend([include_group]),
-                    GroupEntry::Unknown(_) => {}
+                    PoetryGroupEntry::Requirement(requirement) => group.requirements.push(requirement.0.into()),
+                    PoetryGroupEntry::Include { include_group } => group.includes.extend([include_group]),
+                    PoetryGroupEntry::Unknown(_) => {}
                 }
             }
         }
         for (name, table) in poetry.group {
             let group = groups.entry(name).or_default();
             group.includes.extend(table.include_groups);
-            group.add_if_empty(flattened(table.dependencies));
+            group.set_if_empty(flattened(table.dependencies));
         }
         if !poetry.dev_dependencies.is_empty() {
             let group = groups.entry(DEV.parse().map_err(|error| format!("{error}"))?).or_default();
@@ -93,9 +83,8 @@ impl Project {
         })
     }
 
-    /// Returns the requirements of a group and of those that it includes. A group is visited once, even if groups include
-    /// each other.
-    pub fn group(&self, name: &GroupName) -> Vec<&Requirement> {
+    /// Returns the requirements of a group and of the groups that it includes. Groups may include each other.
+    pub(super) fn group(&self, name: &GroupName) -> Vec<&PoetryRequirement> {
         let mut requirements = Vec::new();
         let (mut seen, mut waiting) = (BTreeSet::new(), vec![name]);
         while let Some(name) = waiting.pop() {
@@ -108,20 +97,20 @@ impl Project {
     }
 }
 
-impl Group {
-    /// Adds what `tool.poetry.group` declares. Where the group is in `[dependency-groups]` too, that only says where to
-    /// find what is required there.
-    fn add_if_empty(&mut self, requirements: Vec<Requirement>) {
+impl PoetryGroup {
+    /// Sets the requirements of `tool.poetry.group`. If the group is also in `[dependency-groups]`, `tool.poetry.group` only adds
+    /// sources to the requirements there.
+    fn set_if_empty(&mut self, requirements: Vec<PoetryRequirement>) {
         if self.requirements.is_empty() {
             self.requirements = requirements;
         }
     }
 }
 
-/// Brings the requirements of `[project]` and of `tool.poetry` together. Those of `tool.poetry` only say where to find
-/// what `[project]` requires, unless that leaves all of one kind, optional or not, to be dynamic.
+/// Merges the requirements of `[project]` and `tool.poetry`. Those of `tool.poetry` only add sources to those of `[project]`,
+/// except for optional or required dependencies that `[project]` declares as dynamic.
 fn main_requirements(
-    project: &ProjectTable,
+    project: &PoetryProjectTable,
     dependencies: BTreeMap<DistributionName, Alternatives>,
     extras: &BTreeMap<ExtraName, Vec<DistributionName>>,
 ) -> Vec<MainRequirement> {
@@ -133,24 +122,24 @@ fn main_requirements(
     let mut main: Vec<MainRequirement> = required
         .chain(optional)
         .map(|(requirement, extra)| {
-            let mut requirement = Requirement::from(requirement.clone());
-            requirement.terms.optional = extra.is_some();
+            let mut requirement = PoetryRequirement::from(requirement.clone());
+            requirement.spec.optional = extra.is_some();
             MainRequirement { requirement, extras: extra.into_iter().cloned().collect() }
         })
         .collect();
     let is_declared = project.dependencies.is_some() || !project.optional_dependencies.is_empty();
     let is_dynamic = project.dynamic.iter().any(|key| key == "dependencies" || key == "optional-dependencies");
-    let is_optional = |main: &MainRequirement| main.requirement.terms.optional;
-    let (has_required, has_optional) = (!main.iter().all(is_optional), main.iter().any(is_optional));
+    let has_optional = main.iter().any(|main| main.requirement.spec.optional);
+    let has_required = main.iter().any(|main| !main.requirement.spec.optional);
     let poetry = flattened(dependencies).into_iter().filter(|requirement| match (main.is_empty(), is_dynamic) {
         (true, _) => true,
         (false, false) => false,
-        (false, true) if requirement.terms.optional => !has_optional,
+        (false, true) if requirement.spec.optional => !has_optional,
         (false, true) => !has_required,
     });
     let poetry = poetry.map(|requirement| {
-        let has_it = |(_, names): &(&ExtraName, &Vec<DistributionName>)| names.contains(&requirement.name);
-        let extras = extras.iter().filter(|_| !is_declared).filter(has_it).map(|(extra, _)| extra.clone()).collect();
+        let extras = extras.iter().filter(|(_, names)| !is_declared && names.contains(&requirement.name));
+        let extras = extras.map(|(extra, _)| extra.clone()).collect();
         MainRequirement { requirement, extras }
     });
     let poetry: Vec<MainRequirement> = poetry.collect();
@@ -158,40 +147,40 @@ fn main_requirements(
     main
 }
 
-fn flattened(dependencies: BTreeMap<DistributionName, Alternatives>) -> Vec<Requirement> {
+fn flattened(dependencies: BTreeMap<DistributionName, Alternatives>) -> Vec<PoetryRequirement> {
     let named = dependencies.into_iter().filter(|(name, _)| name.as_str() != PYTHON);
     named
-        .flat_map(|(name, Alternatives(terms))| {
-            terms.into_iter().map(move |terms| Requirement { name: name.clone(), terms })
+        .flat_map(|(name, Alternatives(specs))| {
+            specs.into_iter().map(move |spec| PoetryRequirement { name: name.clone(), spec })
         })
         .collect()
 }
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Pyproject {
+struct PoetryPyproject {
     #[serde(default)]
-    project: ProjectTable,
+    project: PoetryProjectTable,
     #[serde(default)]
-    dependency_groups: BTreeMap<GroupName, Vec<GroupEntry>>,
+    dependency_groups: BTreeMap<GroupName, Vec<PoetryGroupEntry>>,
     #[serde(default)]
-    tool: ToolTable,
+    tool: PoetryToolTable,
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-struct ProjectTable {
+struct PoetryProjectTable {
     name: Option<DistributionName>,
     version: Option<String>,
-    dependencies: Option<Vec<Parsed<marker::Requirement>>>,
-    optional_dependencies: BTreeMap<ExtraName, Vec<Parsed<marker::Requirement>>>,
+    dependencies: Option<Vec<FromString<marker::Requirement>>>,
+    optional_dependencies: BTreeMap<ExtraName, Vec<FromString<marker::Requirement>>>,
     dynamic: Vec<String>,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(untagged)]
-enum GroupEntry {
-    Requirement(Parsed<marker::Requirement>),
+enum PoetryGroupEntry {
+    Requirement(FromString<marker::Requirement>),
     Include {
         #[serde(rename = "include-group")]
         include_group: GroupName,
@@ -200,26 +189,26 @@ enum GroupEntry {
 }
 
 #[derive(Default, serde::Deserialize)]
-struct ToolTable {
+struct PoetryToolTable {
     #[serde(default)]
-    poetry: PoetryTable,
+    poetry: ToolPoetryTable,
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-struct PoetryTable {
+struct ToolPoetryTable {
     name: Option<DistributionName>,
     version: Option<String>,
     package_mode: Option<bool>,
     dependencies: BTreeMap<DistributionName, Alternatives>,
     dev_dependencies: BTreeMap<DistributionName, Alternatives>,
-    group: BTreeMap<GroupName, GroupTable>,
+    group: BTreeMap<GroupName, PoetryGroupTable>,
     extras: BTreeMap<ExtraName, Vec<DistributionName>>,
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-struct GroupTable {
+struct PoetryGroupTable {
     dependencies: BTreeMap<DistributionName, Alternatives>,
     include_groups: Vec<GroupName>,
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use pybundle::hints::Hints;
-use pybundle::lock::{LocalProject, Lock, LockError, Request};
+use pybundle::lock::{LocalProject, Lock, LockError, SelectionRequest};
 
 use crate::support::command::repository;
 use crate::support::uv::targets;
@@ -26,7 +26,7 @@ fn first_error(path: &Path) -> Option<LockError> {
     let project = LocalProject { path: PathBuf::new(), table: project.parse().unwrap() };
     let target = &targets(&["3.12"])[0];
     let parsed = Lock::parse_poetry(lock, &folder, &project);
-    parsed.and_then(|lock| lock.select(&Request::default(), Path::new(""), target)).err()
+    parsed.and_then(|lock| lock.select(&SelectionRequest::default(), Path::new(""), target)).err()
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn damaged_locks_are_errors() {
     let project = LocalProject { path: PathBuf::new(), table: PROJECT.parse().unwrap() };
     let read = |text: &str| {
         let lock = Lock::parse_poetry(text, &path, &project);
-        let _ = lock.and_then(|lock| lock.select(&Request::default(), Path::new(""), target));
+        let _ = lock.and_then(|lock| lock.select(&SelectionRequest::default(), Path::new(""), target));
     };
     for (position, _) in text.char_indices() {
         let (before, after) = text.split_at(position);

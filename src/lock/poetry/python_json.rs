@@ -1,28 +1,24 @@
-//! TOML as the JSON that Python's `json.dumps(…, sort_keys=True)` writes of it: Poetry's content hash is of that text.
+//! TOML as JSON, byte for byte as Python's `json.dumps(…, sort_keys=True)` writes it, because Poetry hashes that text.
 //!
-//! What it writes is said in [Python's documentation](https://docs.python.org/3/library/json.html#json.dumps), and how
-//! it writes numbers [under `float.__repr__`](https://docs.python.org/3/tutorial/floatingpoint.html).
+//! See Python's documentation of [`json.dumps`](https://docs.python.org/3/library/json.html#json.dumps) and of
+//! [floating-point numbers](https://docs.python.org/3/tutorial/floatingpoint.html).
 
 use std::fmt::Write as _;
 
 use toml::Value;
 
-/// A value that `json.dumps` refuses: a date or a time.
+/// A date or a time, which `json.dumps` cannot serialize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unserializable;
+pub(super) struct Unserializable;
 
-/// From this decimal exponent on, Python writes a number with an exponent.
+/// The lowest decimal exponent of large numbers that Python writes in scientific notation.
 const FIRST_LARGE_EXPONENT: i32 = 16;
 
-/// Below this decimal exponent, Python writes a number with an exponent.
+/// Numbers with a lower decimal exponent are written in scientific notation.
 const LAST_SMALL_EXPONENT: i32 = -4;
 
-/// Appends a value. `None` is Python's own.
-///
-/// # Errors
-///
-/// [`Unserializable`] for a date or a time.
-pub fn write(value: Option<&Value>, json: &mut String) -> Result<(), Unserializable> {
+/// Appends a value, or `null` for `None`.
+pub(super) fn write(value: Option<&Value>, json: &mut String) -> Result<(), Unserializable> {
     match value {
         None => json.push_str("null"),
         Some(Value::String(text)) => write_string(text, json),
@@ -45,12 +41,8 @@ pub fn write(value: Option<&Value>, json: &mut String) -> Result<(), Unserializa
     Ok(())
 }
 
-/// Appends an object, its keys in the order of their code points.
-///
-/// # Errors
-///
-/// [`Unserializable`] for a date or a time.
-pub fn write_object<'a>(
+/// Appends an object, with its keys in the order of their code points.
+pub(super) fn write_object<'a>(
     members: impl Iterator<Item = (&'a str, Option<&'a Value>)>,
     json: &mut String,
 ) -> Result<(), Unserializable> {
@@ -67,7 +59,7 @@ pub fn write_object<'a>(
     Ok(())
 }
 
-/// Appends a string in ASCII: other characters as the code units of UTF-16.
+/// Appends a string. Characters outside ASCII are escaped as UTF-16 code units (`ensure_ascii`).
 fn write_string(text: &str, json: &mut String) {
     json.push('"');
     for character in text.chars() {
@@ -82,7 +74,7 @@ fn write_string(text: &str, json: &mut String) {
             ' '..='~' => json.push(character),
             _ => {
                 for unit in character.encode_utf16(&mut [0; 2]) {
-                    // Writing to a string does not fail.
+                    // Writing to a string cannot fail.
                     let _ = write!(json, "\\u{unit:04x}");
                 }
             }
@@ -91,7 +83,7 @@ fn write_string(text: &str, json: &mut String) {
     json.push('"');
 }
 
-/// Returns a number as Python writes it: the shortest digits that mean it, with an exponent if it is large or small.
+/// Formats a number like `float.__repr__`: the shortest digits that round-trip, in scientific notation if it is large or small.
 fn float(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();

@@ -48,7 +48,7 @@ fn content_hashes_are_those_of_poetry() {
         }
     }
     let dated = check("", "[tool.poetry.dependencies]\na = 1979-05-27", "00").unwrap();
-    assert!(matches!(&dated, Freshness::Undecided(reasons) if reasons.len() == 1), "{dated:?}");
+    assert!(matches!(&dated, Freshness::Unknown(reasons) if reasons.len() == 1), "{dated:?}");
 }
 
 /// Every form of constraints.

@@ -61,9 +61,9 @@ const EDITS: [(&str, &str, Option<&str>); 31] = [
     ("All_Of", "all-of", None),
     ("\"certifi>=2023\", \"iniconfig\"", "\"iniconfig\", \"certifi>=2023\"", None),
     ("1.2.0", "1.2", None),
-    ("1.2.0", "1.3.0", Some("its version 1.2.0 became 1.3.0")),
-    (">=2.30,<3", ">=2.31,<3", Some("`requests[socks]<3,>=2.30` became `requests[socks]<3,>=2.31`")),
-    ("[socks]", "", Some("`requests[socks]<3,>=2.30` became `requests<3,>=2.30`")),
+    ("1.2.0", "1.3.0", Some("its version changed from 1.2.0 to 1.3.0")),
+    (">=2.30,<3", ">=2.31,<3", Some("`requests[socks]<3,>=2.30` changed to `requests[socks]<3,>=2.31`")),
+    ("[socks]", "", Some("`requests[socks]<3,>=2.30` changed to `requests<3,>=2.30`")),
     ("\"Typing.Extensions\",", "", Some("`typing-extensions` was removed")),
     ("\"Typing.Extensions\",", "\"Typing.Extensions\", \"attrs\",", Some("`attrs` was added")),
     ("< '3.12'", "< '3.11'", Some("the marker of `six` changed")),
@@ -75,24 +75,28 @@ const EDITS: [(&str, &str, Option<&str>); 31] = [
     ),
     ("none = []", "", Some("the extra `none` was removed")),
     ("none = []", "none = []\nmore = []", Some("the extra `more` was added")),
-    ("app[fast]", "app", Some("`app[fast]` of the extra `all-of` became `app` of the extra `all-of`")),
-    ("certifi>=2023", "certifi>=2024", Some("in the group `dev`, `certifi>=2023` became `certifi>=2024`")),
+    ("app[fast]", "app", Some("`app[fast]` of the extra `all-of` changed to `app` of the extra `all-of`")),
+    ("certifi>=2023", "certifi>=2024", Some("in the group `dev`, `certifi>=2023` changed to `certifi>=2024`")),
     (", { include-group = \"Lint_It\" }", "", Some("in the group `dev`, `certifi>=2023` was removed")),
     ("[dependency-groups]", "[dependency-groups]\nnew = []", Some("the group `new` was added")),
-    ("requires-python = \">=3.9\"", "requires-python = \">=3.10\"", Some("requires-python `>=3.9` became `>=3.10`")),
+    (
+        "requires-python = \">=3.9\"",
+        "requires-python = \">=3.10\"",
+        Some("requires-python changed from `>=3.9` to `>=3.10`"),
+    ),
     (
         "requires-python = \">=3.10\"",
         "requires-python = \">=3.11\"",
         Some("in the group `dev`, the marker of `pluggy` changed"),
     ),
-    ("urllib3<3", "urllib3<4", Some("the constraint `urllib3<3` became `urllib3<4`")),
-    ("charset-normalizer>=2", "charset-normalizer>=3", Some("the override `charset-normalizer>=2` became")),
+    ("urllib3<3", "urllib3<4", Some("the constraint `urllib3<3` changed to `urllib3<4`")),
+    ("charset-normalizer>=2", "charset-normalizer>=3", Some("the override `charset-normalizer>=2` changed to")),
     (", marker = \"sys_platform == 'linux'\"", "", Some("`iniconfig>=2 from https://pypi.org/simple` changed")),
     ("iniconfig = [{ index", "#iniconfig = [{ index", Some("`iniconfig>=2 from https://pypi.org/simple` was removed")),
     (
         "[tool.uv]",
         "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n[tool.uv]",
-        Some("it became a package"),
+        Some("it is now a package"),
     ),
     ("[tool.uv]", "[tool.uv]\npackage = false", None),
 ];
@@ -112,7 +116,7 @@ fn each_edit_that_matters_is_seen() {
             (Ok(Freshness::Current), None) => {}
             (Err(error @ LockError::Outdated { .. }), Some(expected)) => {
                 assert!(error.to_string().contains(expected), "{error}");
-                assert_eq!(error.hints(), ["run `uv lock`, or pass --frozen to use the lock as it is"]);
+                assert_eq!(error.hints(), ["run `uv lock`, or pass --frozen to use the lock without checking it"]);
             }
             (result, _) => panic!("{new}: {result:?}"),
         }
@@ -138,7 +142,7 @@ fn dynamic_metadata_is_left_to_uv() {
     let dynamic = "[project]\nname = 'a'\nversion = '1'\nrequires-python = '>=3.9'\ndynamic = ['dependencies']\n";
     project.write("pyproject.toml", dynamic.as_bytes());
     let reasons = vec!["`a`: its dependencies are dynamic".to_owned()];
-    assert_eq!(project.check_locked(&[""]).unwrap(), Freshness::Undecided(reasons));
+    assert_eq!(project.check_locked(&[""]).unwrap(), Freshness::Unknown(reasons));
 }
 
 #[test]
@@ -193,7 +197,7 @@ fn sources_of_every_kind_are_compared() {
             Some("`member"),
         ),
         ("path = \"folder\"", "path = \"linked\"", Some("`folder from")),
-        ("flat = { index = \"flat\" }", "", Some("`flat==2 from a local index` became `flat==2`")),
+        ("flat = { index = \"flat\" }", "", Some("`flat==2 from a local index` changed to `flat==2`")),
     ] {
         project.write("pyproject.toml", pyproject.replacen(old, new, 1).as_bytes());
         match (project.check_locked(&["", "member"]), expected) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pybundle::digest::Sha256;
 use pybundle::hints::Hints;
-use pybundle::lock::{Dependent, Freshness, Location, Lock, Request, SelectedSource};
+use pybundle::lock::{Dependent, FileLocation, Freshness, Lock, SelectedSource, SelectionRequest};
 
 use crate::support::case::{Case, chosen, local, wheels};
 use crate::support::uv::{Project, targets};
@@ -208,12 +208,12 @@ fn local_files_and_folders() {
     let path = project.path().join("app/uv.lock");
     let lock = Lock::parse_uv(&project.read("app/uv.lock"), &path).unwrap();
     let target = targets(&["3.12"]).remove(0);
-    let selection = lock.select(&Request::default(), Path::new(""), &target).unwrap();
+    let selection = lock.select(&SelectionRequest::default(), Path::new(""), &target).unwrap();
     let mut places = Vec::new();
     for selected in &chosen(&selection, &target).unwrap() {
         let path = match &selected.source {
             SelectedSource::Wheel(wheel, _) => {
-                let Location::Path(path) = &wheel.location else { panic!("{wheel:?}") };
+                let FileLocation::Path(path) = &wheel.location else { panic!("{wheel:?}") };
                 let digest = Sha256::of(&std::fs::read(path).unwrap());
                 assert!(wheel.digest().is_none_or(|locked| *locked == digest.into()), "{wheel:?}");
                 path
@@ -245,7 +245,7 @@ fn a_script() {
     project.uv(&["lock", "--script", "tool.py"]);
     let lock = Lock::parse_uv(&project.read("tool.py.lock"), &project.path().join("tool.py.lock")).unwrap();
     for target in targets(&["3.9", "3.12"]) {
-        let selection = lock.select(&Request::default(), Path::new(""), &target).unwrap();
+        let selection = lock.select(&SelectionRequest::default(), Path::new(""), &target).unwrap();
         assert_eq!(wheels(&selection, &target), project.oracle(&target, &["--script=tool.py"]));
     }
 }

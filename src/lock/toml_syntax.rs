@@ -1,4 +1,4 @@
-//! What locks written in [TOML](https://toml.io/en/v1.0.0) share: values with their text, and places of mistakes.
+//! What lock formats in [TOML](https://toml.io/en/v1.0.0) share: values with their text, and the positions of errors.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,13 +11,11 @@ use super::error::LockError;
 use crate::name::DistributionName;
 use crate::redact;
 
-/// A string of the file that was parsed, with its text for messages.
+/// A parsed string, with its text for messages.
 #[derive(Debug, Clone)]
-pub struct Parsed<T> {
-    /// The text as it stands in the file.
-    pub text: Box<str>,
-    /// What it says.
-    pub value: T,
+pub(super) struct Parsed<T> {
+    pub(super) text: Box<str>,
+    pub(super) value: T,
 }
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
@@ -30,7 +28,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
 
 /// Says where a mistake is: its line, and the distribution whose table it is in. `table` is the header of such a table, for
 /// instance `[[package]]`.
-pub fn error(text: &str, path: &Path, table: &str, error: &toml::de::Error) -> LockError {
+pub(super) fn error(text: &str, path: &Path, table: &str, error: &toml::de::Error) -> LockError {
     let start = error.span().map(|span| span.start);
     let before = start.and_then(|start| text.get(..start));
     // A mistake of a whole table is placed at its header.
@@ -45,7 +43,7 @@ pub fn error(text: &str, path: &Path, table: &str, error: &toml::de::Error) -> L
 }
 
 /// Returns the number, from 1, of the line that follows upon a text.
-pub fn line_after(before: &str) -> usize {
+pub(super) fn line_after(before: &str) -> usize {
     before.matches('\n').count() + 1
 }
 

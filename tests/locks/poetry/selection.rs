@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use pybundle::hints::Hints;
-use pybundle::lock::{AskedIndexes, Dependent, Freshness, Location, LockError, Request, Source, Wanted};
+use pybundle::lock::{
+    AcceptedFiles, Dependent, DistributionSource, FileLocation, Freshness, LockError, QueriedIndexes, SelectionRequest,
+};
 use pybundle::platform::LambdaProfile;
 
 use super::oracle::{Case, agree};
@@ -121,25 +123,27 @@ fn sources(project: &Project, repository_folder: &Path, commit: &str) {
     let selection = Case::default().select(project).unwrap();
     let source =
         |name: &str| &selection.distributions.iter().find(|pinned| pinned.name.as_str() == name).unwrap().source;
-    let Source::Index(query) = source("markupsafe") else { panic!("{:?}", source("markupsafe")) };
-    assert_eq!(query.indexes, AskedIndexes::Only("https://pypi.org/simple".parse().unwrap()));
+    let DistributionSource::Index(query) = source("markupsafe") else { panic!("{:?}", source("markupsafe")) };
+    assert_eq!(query.indexes, QueriedIndexes::Only("https://pypi.org/simple".parse().unwrap()));
     assert_eq!(query.version.to_string(), "2.1.5");
-    let Wanted::Named(files) = &query.wanted else { panic!("{:?}", query.wanted) };
+    let AcceptedFiles::Named(files) = &query.accepted else { panic!("{:?}", query.accepted) };
     let wheel = &files["MarkupSafe-2.1.5-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"];
     assert!(files.len() > 20 && wheel.len() == 1);
-    let Source::Files(six) = source("six") else { panic!("{:?}", source("six")) };
+    let DistributionSource::Files(six) = source("six") else { panic!("{:?}", source("six")) };
     assert!(
-        matches!(&six.wheels[0].location, Location::Url { url, index: None } if url.path().ends_with("-none-any.whl"))
+        matches!(&six.wheels[0].location, FileLocation::Url { url, index: None } if url.path().ends_with("-none-any.whl"))
     );
     assert_eq!(six.wheels[0].digests.len(), 1);
-    let Source::Files(packed) = source("packed") else { panic!("{:?}", source("packed")) };
+    let DistributionSource::Files(packed) = source("packed") else { panic!("{:?}", source("packed")) };
     let path = project.path().join("wheels/packed-2.0-py3-none-any.whl");
-    assert!(matches!(&packed.wheels[0].location, Location::Path(found) if *found == path));
-    assert!(matches!(source("nearby"), Source::Directory(folder) if *folder == project.path().join("nearby")));
-    let Source::Repository(kept) = source("kept") else { panic!("{:?}", source("kept")) };
+    assert!(matches!(&packed.wheels[0].location, FileLocation::Path(found) if *found == path));
+    assert!(
+        matches!(source("nearby"), DistributionSource::Directory(folder) if *folder == project.path().join("nearby"))
+    );
+    let DistributionSource::Git(kept) = source("kept") else { panic!("{:?}", source("kept")) };
     assert_eq!((kept.commit.as_str(), kept.subdirectory.as_deref()), (commit, Some("sub")));
     assert!(kept.url.ends_with(repository_folder.to_str().unwrap()) && !kept.lfs, "{}", kept.url);
-    assert!(matches!(source("shop"), Source::Directory(folder) if folder == project.path()));
+    assert!(matches!(source("shop"), DistributionSource::Directory(folder) if folder == project.path()));
 }
 
 fn dependents(project: &Project) {
@@ -162,20 +166,21 @@ fn refusals(project: &Project) {
     assert!(error.hints()[0].starts_with("did you mean `database`?"), "{:?}", error.hints());
     let error = Case::default().group("deploy").select(project).unwrap_err();
     assert!(error.to_string().ends_with("poetry.lock: `shop` has no dependency group `deploy`"), "{error}");
-    let other = Request { package: Some("other".parse().unwrap()), ..Request::default() };
+    let other = SelectionRequest { package: Some("other".parse().unwrap()), ..SelectionRequest::default() };
     assert!(matches!(Case(other).select(project), Err(LockError::UnknownMember { .. })));
 }
 
 fn left_out(project: &Project) {
-    let names = |request: Request| -> Vec<String> {
+    let names = |request: SelectionRequest| -> Vec<String> {
         let selection = Case(request).select(project).unwrap();
         selection.distributions.iter().map(|pinned| pinned.name.to_string()).collect()
     };
-    let all = names(Request::default());
+    let all = names(SelectionRequest::default());
     let without = |name: &str| -> Vec<String> { all.iter().filter(|other| *other != name).cloned().collect() };
-    assert_eq!(names(Request { no_install_project: true, ..Request::default() }), without("shop"));
-    assert_eq!(names(Request { no_install_workspace: true, ..Request::default() }), without("shop"));
-    let no_flask = Request { no_install_packages: ["flask".parse().unwrap()].into(), ..Request::default() };
+    assert_eq!(names(SelectionRequest { no_install_project: true, ..SelectionRequest::default() }), without("shop"));
+    assert_eq!(names(SelectionRequest { no_install_workspace: true, ..SelectionRequest::default() }), without("shop"));
+    let no_flask =
+        SelectionRequest { no_install_packages: ["flask".parse().unwrap()].into(), ..SelectionRequest::default() };
     assert_eq!(names(no_flask), without("flask"));
     assert!(!names(Case::default().only_group("dev").0).contains(&"shop".to_owned()));
 }
@@ -222,10 +227,10 @@ fn a_project_of_the_standard_with_parts_of_tool_poetry() {
     assert_eq!(project.check_locked().unwrap(), Freshness::Current);
     let selection = Case::default().select(&project).unwrap();
     let root = selection.distributions.iter().find(|pinned| pinned.required_by == [Dependent::Root]).unwrap();
-    assert!(matches!(&root.source, Source::Virtual(folder) if folder == project.path()));
+    assert!(matches!(&root.source, DistributionSource::Virtual(folder) if folder == project.path()));
     let target = LambdaProfile::built_in("python3.14").unwrap().target(pybundle::platform::Architecture::X86_64);
-    let error = project.lock().select(&Request::default(), Path::new(""), &target).unwrap_err();
-    assert!(error.to_string().contains("the lock is for Python >=3.10, <3.14, the target python3.14"), "{error}");
+    let error = project.lock().select(&SelectionRequest::default(), Path::new(""), &target).unwrap_err();
+    assert!(error.to_string().contains("the lock requires Python >=3.10, <3.14, but the target python3.14"), "{error}");
     assert!(error.hints()[0].contains("python3.13"), "{:?}", error.hints());
     let text = project.read("pyproject.toml").replace("\"click>=8\"", "\"click>=8.1\"");
     project.write("pyproject.toml", text.as_bytes());

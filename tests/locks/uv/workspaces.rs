@@ -1,7 +1,7 @@
 //! What is selected from the locks of workspaces, compared with what uv itself would install.
 
 use pybundle::hints::Hints;
-use pybundle::lock::{Freshness, LockError, Source};
+use pybundle::lock::{DistributionSource, Freshness, LockError};
 
 use crate::support::case::{Case, local};
 use crate::support::uv::Project;
@@ -59,7 +59,7 @@ fn conflicting_extras_that_dependencies_activate() {
         case.agrees(&project, &["3.9", "3.13"]);
     }
     let error = Case::default().extra("small").extra("large").error(&project);
-    assert!(matches!(error, LockError::Conflict { .. }), "{error}");
+    assert!(matches!(error, LockError::DeclaredConflict { .. }), "{error}");
     assert_eq!(project.check_locked(&["", "model"]).unwrap(), Freshness::Current);
 }
 
@@ -123,7 +123,7 @@ fn a_workspace_with_a_project_as_its_root() {
     let selection = Case::default().package("api").selection(&project);
     assert_eq!(local(&selection), ["api", "core"]);
     let folders = selection.distributions.iter().filter_map(|selected| match &selected.source {
-        Source::Directory(path) => Some(path.clone()),
+        DistributionSource::Directory(path) => Some(path.clone()),
         _ => None,
     });
     let folder = |name: &str| project.path().join("packages").join(name);

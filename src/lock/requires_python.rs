@@ -1,4 +1,4 @@
-//! The versions of Python that a lock is for, and the environment that its markers are evaluated in.
+//! The check of a lock's `requires-python`, and the environment in which its markers are evaluated.
 
 use std::path::Path;
 
@@ -7,16 +7,11 @@ use pep440_rs::VersionSpecifiers;
 use super::error::LockError;
 use crate::platform::{LambdaProfile, MarkerEnvironment, TargetPlatform};
 
-/// The highest patch version of Python that is looked for in a lock's range.
+/// The highest patch version of Python to try.
 const MAX_PATCH: u64 = 99;
 
-/// Returns the values that a lock's markers are evaluated against, after refusing a target whose Python the lock does not
-/// allow.
-///
-/// # Errors
-///
-/// [`LockError::PythonOutOfRange`].
-pub fn environment(
+/// Returns the marker environment of a target, after refusing a target whose Python the lock does not allow.
+pub(super) fn environment(
     path: &Path,
     requires_python: &VersionSpecifiers,
     target: &TargetPlatform,
@@ -25,21 +20,21 @@ pub fn environment(
     if requires_python.contains(&environment.python_full_version) {
         return Ok(environment);
     }
-    // A range may begin or end within a minor version; the runtime's own patch version is not known.
+    // A range may begin or end within a minor version, and the runtime's patch version is not known.
     let mut patches = (0..=MAX_PATCH).map(|patch| target.python.patch_release(patch));
     let allowed = patches.find(|version| requires_python.contains(version));
-    let version = allowed.ok_or_else(|| LockError::PythonOutOfRange {
+    let version = allowed.ok_or_else(|| LockError::IncompatiblePython {
         path: path.to_owned(),
         target: target.name.clone(),
         python: target.python,
         requires_python: requires_python.to_string(),
-        runtimes: runtimes(requires_python),
+        runtimes: allowed_runtimes(requires_python),
     })?;
     Ok(MarkerEnvironment::new(&version, target.architecture))
 }
 
-/// Returns the built-in profiles whose Python is allowed.
-fn runtimes(requires_python: &VersionSpecifiers) -> Vec<&'static str> {
+/// Returns the names of the built-in profiles whose Python is allowed.
+pub(super) fn allowed_runtimes(requires_python: &VersionSpecifiers) -> Vec<&'static str> {
     let allowed = LambdaProfile::all().filter(|profile| profile.python.is_allowed_by(requires_python));
     allowed.map(|profile| profile.name.as_str()).collect()
 }

@@ -1,8 +1,8 @@
-//! Markers compared by what they mean.
+//! Comparison of markers by their meaning.
 //!
-//! uv rewrites markers when it locks: it simplifies them by `requires-python` and brings them into a normal form. Two
-//! markers are therefore taken as equal if they hold in the same environments of a grid of Python versions and platforms.
-//! The grid is finite, so markers that differ between its points count as equal.
+//! uv rewrites markers when it locks: it simplifies them by `requires-python` and normalizes them. Two markers are therefore
+//! considered equal if they hold in the same environments of a grid of Python versions and platforms. The grid is finite, so
+//! markers that only differ between its points are considered equal as well.
 
 use pep440_rs::{Version, VersionSpecifiers};
 
@@ -30,86 +30,83 @@ const PLATFORMS: [[&str; 4]; 7] = [
 /// `implementation_name` and `platform_python_implementation` of each interpreter on the grid.
 const INTERPRETERS: [[&str; 2]; 2] = [["cpython", "CPython"], ["pypy", "PyPy"]];
 
-/// The environments within a lock's `requires-python`, each with no extra and with each extra of a project.
-pub struct Grid {
+/// The environments within a lock's `requires-python`, each without an extra and with each extra of a project.
+pub(super) struct MarkerGrid {
     environments: Vec<MarkerEnvironment>,
     extras: Vec<ActiveExtras>,
 }
 
-/// Where something holds: one value for each point of a [`Grid`].
+/// One truth value for each point of a [`MarkerGrid`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table(Vec<bool>);
+pub(super) struct TruthTable(Vec<bool>);
 
-impl Grid {
-    /// Makes the grid for a project with these extras.
-    pub fn new<'a>(requires_python: &VersionSpecifiers, extras: impl IntoIterator<Item = &'a ExtraName>) -> Self {
+impl MarkerGrid {
+    pub(super) fn new<'a>(
+        requires_python: &VersionSpecifiers,
+        extras: impl IntoIterator<Item = &'a ExtraName>,
+    ) -> Self {
         let versions = MINORS.flat_map(|minor| PATCHES.map(|patch| Version::new([3, minor, patch])));
         let environments = versions
             .filter(|version| requires_python.contains(version))
             .flat_map(|version| PLATFORMS.map(|platform| (version.clone(), platform)))
             .flat_map(|(version, platform)| INTERPRETERS.map(|python| environment(&version, platform, python)))
             .collect();
-        let with = |extra: &ExtraName| ActiveExtras { extras: [extra.to_string()].into(), ..ActiveExtras::default() };
-        let extras = std::iter::once(ActiveExtras::default()).chain(extras.into_iter().map(with)).collect();
+        let each_extra = extras
+            .into_iter()
+            .map(|extra| ActiveExtras { extras: [extra.to_string()].into(), ..ActiveExtras::default() });
+        let extras = std::iter::once(ActiveExtras::default()).chain(each_extra).collect();
         Self { environments, extras }
     }
 
-    /// Returns where a marker holds; no marker holds everywhere.
-    pub fn marker(&self, marker: Option<&Marker>) -> Table {
+    /// Returns where a marker holds. No marker holds everywhere.
+    pub(super) fn marker(&self, marker: Option<&Marker>) -> TruthTable {
         self.table(|environment, extras| marker.is_none_or(|marker| marker.evaluate(environment, extras)))
     }
 
     /// Returns where an extra is active.
-    pub fn extra(&self, extra: &ExtraName) -> Table {
+    pub(super) fn extra(&self, extra: &ExtraName) -> TruthTable {
         self.table(|_, extras| extras.extras.contains(extra.as_str()))
     }
 
     /// Returns where the version of Python is within a range.
-    pub fn python(&self, range: &VersionSpecifiers) -> Table {
+    pub(super) fn python(&self, range: &VersionSpecifiers) -> TruthTable {
         self.table(|environment, _| range.contains(&environment.python_full_version))
     }
 
-    fn table(&self, holds: impl Fn(&MarkerEnvironment, &ActiveExtras) -> bool) -> Table {
+    fn table(&self, holds: impl Fn(&MarkerEnvironment, &ActiveExtras) -> bool) -> TruthTable {
         let extras = self.extras.iter();
-        Table(
+        TruthTable(
             extras.flat_map(|extras| self.environments.iter().map(|environment| holds(environment, extras))).collect(),
         )
     }
 
-    /// Returns the extras where a table holds, if it holds nowhere without one.
-    pub fn extras_of(&self, table: &Table) -> Vec<&str> {
+    /// Returns the extras with which a table holds, if it holds nowhere without an extra.
+    pub(super) fn extras_of(&self, table: &TruthTable) -> Vec<&str> {
         let columns = table.0.chunks(self.environments.len().max(1)).map(|column| column.contains(&true));
-        let mut holding = self.extras.iter().zip(columns).filter(|(_, holds)| *holds).map(|(extras, _)| extras);
+        let holding = self.extras.iter().zip(columns).filter(|(_, holds)| *holds).map(|(extras, _)| extras);
         match holding.clone().next() {
             Some(first) if !first.extras.is_empty() => {
                 holding.flat_map(|extras| &extras.extras).map(String::as_str).collect()
             }
-            _ => {
-                holding.next();
-                Vec::new()
-            }
+            _ => Vec::new(),
         }
     }
 }
 
-impl Table {
-    /// Returns where both hold.
-    pub fn and(&self, other: &Self) -> Self {
+impl TruthTable {
+    pub(super) fn and(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(left, right)| *left && *right).collect())
     }
 
-    /// Returns where one or the other holds.
-    pub fn or(&self, other: &Self) -> Self {
+    pub(super) fn or(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(left, right)| *left || *right).collect())
     }
 
-    /// Returns where this does not hold.
-    pub fn not(&self) -> Self {
+    pub(super) fn not(&self) -> Self {
         Self(self.0.iter().map(|holds| !holds).collect())
     }
 
-    /// Returns whether it holds nowhere.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn holds_nowhere(&self) -> bool {
         !self.0.contains(&true)
     }
 }

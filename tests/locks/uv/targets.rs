@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pybundle::hints::Hints;
-use pybundle::lock::{Chooser, FormatControl, Packages, Request};
+use pybundle::lock::{DistributionSet, FileChooser, FormatControl, SelectionRequest};
 
 use crate::support::case::{Case, wheels};
 use crate::support::uv::{Project, targets};
@@ -24,16 +24,22 @@ fn targets_outside_of_the_lock_are_refused() {
     let lock = project.lock();
     let select = |python: &str, architecture: usize| {
         let target = targets(&[python]).remove(architecture);
-        lock.select(&Request::default(), Path::new(""), &target).map_err(|error| error.to_string())
+        lock.select(&SelectionRequest::default(), Path::new(""), &target).map_err(|error| error.to_string())
     };
     assert!(select("3.12", 0).is_ok());
     let error = select("3.13", 0).unwrap_err();
-    assert!(error.ends_with("the lock is for Python >=3.10, <3.13, the target python3.13 has Python 3.13"), "{error}");
+    assert!(
+        error.ends_with("the lock requires Python >=3.10, <3.13, but the target python3.13 has Python 3.13"),
+        "{error}"
+    );
     let target = targets(&["3.13"]).remove(0);
-    let hints = lock.select(&Request::default(), Path::new(""), &target).unwrap_err().hints();
-    assert_eq!(hints[0], "the lock allows --runtime python3.10, python3.11, python3.12");
+    let hints = lock.select(&SelectionRequest::default(), Path::new(""), &target).unwrap_err().hints();
+    assert_eq!(
+        hints[0],
+        "pass one of --runtime python3.10, --runtime python3.11 and --runtime python3.12, which the lock supports"
+    );
     let error = select("3.12", 1).unwrap_err();
-    assert!(error.ends_with("which the target python3.12 on aarch64 is not"), "{error}");
+    assert!(error.ends_with("the target python3.12 on aarch64 does not match"), "{error}");
     assert!(error.contains("platform_machine == 'x86_64'"), "{error}");
 }
 
@@ -50,7 +56,7 @@ fn a_range_of_patch_versions() {
         "#,
     );
     let target = targets(&["3.11"]).remove(0);
-    let selection = project.lock().select(&Request::default(), Path::new(""), &target).unwrap();
+    let selection = project.lock().select(&SelectionRequest::default(), Path::new(""), &target).unwrap();
     assert_eq!(wheels(&selection, &target).into_keys().collect::<Vec<_>>(), ["six"]);
 }
 
@@ -70,8 +76,8 @@ fn distributions_without_a_wheel_that_fits() {
     let error = |case: Case, python: &str| {
         let target = targets(&[python]).remove(0);
         let selection = project.lock().select(&case.request, Path::new(""), &target).unwrap();
-        let formats = FormatControl { no_build: Packages::All, ..FormatControl::default() };
-        Chooser::new(&target, &formats).choose(selection).unwrap_err()
+        let formats = FormatControl { no_build: DistributionSet::All, ..FormatControl::default() };
+        FileChooser::new(&target, &formats).choose(selection).unwrap_err()
     };
     let numpy = error(Case::default(), "3.13");
     let expected = "numpy 1.26.4 has no wheel for cp313 on manylinux_2_34_x86_64; \

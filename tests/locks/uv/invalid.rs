@@ -6,14 +6,14 @@
 use std::path::{Path, PathBuf};
 
 use pybundle::hints::Hints;
-use pybundle::lock::{Chooser, FormatControl, Lock, LockError, Request};
+use pybundle::lock::{FileChooser, FormatControl, Lock, LockError, SelectionRequest};
 use pybundle::platform::{Architecture, LambdaProfile};
 
 fn first_error(path: &Path) -> Option<LockError> {
     let text = std::fs::read_to_string(path).unwrap();
     let target = LambdaProfile::built_in("python3.12").unwrap().target(Architecture::X86_64);
-    let select = |lock: Lock| lock.select(&Request::default(), Path::new(""), &target);
-    let choose = |selection| Chooser::new(&target, &FormatControl::default()).choose(selection);
+    let select = |lock: Lock| lock.select(&SelectionRequest::default(), Path::new(""), &target);
+    let choose = |selection| FileChooser::new(&target, &FormatControl::default()).choose(selection);
     Lock::parse_uv(&text, path).and_then(select).and_then(choose).err()
 }
 

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use pybundle::hints::Hints;
-use pybundle::lock::Request;
-use pybundle::lock::requirements::{Requirements, Surroundings};
+use pybundle::lock::SelectionRequest;
+use pybundle::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use pybundle::platform::{Architecture, LambdaProfile, TargetPlatform};
 
 use super::select;
@@ -48,16 +48,17 @@ const TEXT: &str = "\u{feff}# é\r\n-r x.txt --no-index\n-i https://${A}@h/s\n-f
 fn damaged_files_are_no_panics() {
     let target = target();
     let attempt = |text: &str| {
-        let surroundings = Surroundings {
+        let surroundings = RequirementsEnvironment {
             project: Path::new("/project"),
             read: &|path| Ok(if path == Path::new("r.txt") { text.to_owned() } else { "c==1".to_owned() }),
             variable: &|name| (name == "A").then(|| "${A}${".to_owned()),
             name: &|_| "f".parse().ok(),
         };
-        let read = Requirements::read(Path::new("r.txt"), &surroundings);
-        let _ = read.and_then(|requirements| requirements.select(&Request::default(), &target)).map_err(|error| {
-            let _ = (error.to_string(), error.hints());
-        });
+        let read = RequirementsTxt::read(Path::new("r.txt"), &surroundings);
+        let _ =
+            read.and_then(|requirements| requirements.select(&SelectionRequest::default(), &target)).map_err(|error| {
+                let _ = (error.to_string(), error.hints());
+            });
     };
     attempt(TEXT);
     for (position, character) in TEXT.char_indices() {
@@ -73,7 +74,7 @@ fn damaged_files_are_no_panics() {
 #[test]
 fn files_that_name_each_other_many_times_are_read_once() {
     let reads = std::cell::Cell::new(0);
-    let surroundings = Surroundings {
+    let surroundings = RequirementsEnvironment {
         project: Path::new(""),
         read: &|path| {
             reads.set(reads.get() + 1);
@@ -84,7 +85,7 @@ fn files_that_name_each_other_many_times_are_read_once() {
         variable: &|_| None,
         name: &|_| None,
     };
-    let requirements = Requirements::read(Path::new("0.txt"), &surroundings).unwrap();
-    let selection = requirements.select(&Request::default(), &target()).unwrap();
+    let requirements = RequirementsTxt::read(Path::new("0.txt"), &surroundings).unwrap();
+    let selection = requirements.select(&SelectionRequest::default(), &target()).unwrap();
     assert_eq!((selection.distributions.len(), reads.get()), (1, 101));
 }

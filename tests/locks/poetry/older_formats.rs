@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pybundle::lock::{AskedIndexes, Freshness, IndexQuery, LocalProject, Lock, Source, Wanted};
+use pybundle::lock::{AcceptedFiles, DistributionSource, Freshness, IndexQuery, LocalProject, Lock, QueriedIndexes};
 
 use super::oracle::{Case, agree};
 use super::project::Project;
@@ -56,8 +56,8 @@ fn query(package: &str, metadata: &str) -> IndexQuery {
         Lock::parse_poetry(&text, Path::new("poetry.lock"), &LocalProject { path: PathBuf::new(), table }).unwrap();
     let mut selection = lock.select(&Case::default().0, Path::new(""), &targets(&["3.12"])[0]).unwrap();
     let pinned = selection.distributions.iter_mut().find(|pinned| pinned.name.as_str() == "foo").unwrap();
-    match std::mem::replace(&mut pinned.source, Source::Virtual(PathBuf::new())) {
-        Source::Index(query) => query,
+    match std::mem::replace(&mut pinned.source, DistributionSource::Virtual(PathBuf::new())) {
+        DistributionSource::Index(query) => query,
         other => panic!("{other:?}"),
     }
 }
@@ -69,11 +69,11 @@ fn hashes_are_found_wherever_a_version_of_the_format_has_them() {
     for (package, metadata) in
         [(format!("files = [{file}]"), String::new()), (String::new(), format!("[metadata.files]\nFoo = [{file}]"))]
     {
-        let IndexQuery { wanted, indexes, .. } = query(&package, &metadata);
-        assert!(matches!(&wanted, Wanted::Named(named) if named["foo-1.0.zip"].len() == 1), "{wanted:?}");
-        assert_eq!(indexes, AskedIndexes::Default);
+        let IndexQuery { accepted, indexes, .. } = query(&package, &metadata);
+        assert!(matches!(&accepted, AcceptedFiles::Named(named) if named["foo-1.0.zip"].len() == 1), "{accepted:?}");
+        assert_eq!(indexes, QueriedIndexes::Default);
     }
-    let wanted = query("", &format!("[metadata.hashes]\nfoo = ['{hash}']")).wanted;
-    assert_eq!(wanted, Wanted::Digests([format!("sha256:{hash}").parse().unwrap()].into()));
-    assert_eq!(query("", "").wanted, Wanted::Any);
+    let accepted = query("", &format!("[metadata.hashes]\nfoo = ['{hash}']")).accepted;
+    assert_eq!(accepted, AcceptedFiles::Digests([format!("sha256:{hash}").parse().unwrap()].into()));
+    assert_eq!(query("", "").accepted, AcceptedFiles::Any);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pybundle::lock::requirements::{Installed, completeness};
+use pybundle::lock::requirements::{InstalledMetadata, completeness};
 use pybundle::name::DistributionName;
 use pybundle::platform::TargetPlatform;
 
@@ -38,13 +38,13 @@ fn left_out(project: &Project, text: &str, metadata: &Metadata, target: &TargetP
     let requirements = read(&project.path().join("pinned.txt"), project.path()).unwrap();
     let extras = requirements.extras(target);
     let selection = requirements.select(&Default::default(), target).unwrap();
-    let installed = |pinned: &pybundle::lock::Pinned| Installed {
+    let installed = |pinned: &pybundle::lock::PinnedDistribution| InstalledMetadata {
         name: pinned.name.clone(),
         version: pinned.version.clone(),
         extras: extras.get(&pinned.name).cloned().unwrap_or_default(),
         requires_dist: &metadata[pinned.name.as_str()],
     };
-    let installed: Vec<Installed> = selection.distributions.iter().map(installed).collect();
+    let installed: Vec<InstalledMetadata> = selection.distributions.iter().map(installed).collect();
     let found = completeness(&installed, &BTreeSet::new(), target);
     assert_eq!(found.is_complete(), found.missing.is_empty() && found.mismatched.is_empty());
     (
@@ -100,7 +100,7 @@ fn extras_lead_to_extras() {
     let requires = |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).to_owned()).collect() };
     let a = requires(&["b[x]>=1", "a[two] ; extra == 'all'", "c ; extra == 'two'", "not a requirement !"]);
     let b = requires(&["a[all] ; extra == 'x'", "d (>=2.0b1) ; extra == 'x'", "e ; extra == 'y'"]);
-    let installed = |name: &str, requires_dist| Installed {
+    let installed = |name: &str, requires_dist| InstalledMetadata {
         name: name.parse().unwrap(),
         version: "2.0".parse().ok(),
         extras: BTreeSet::new(),

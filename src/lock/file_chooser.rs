@@ -1,0 +1,386 @@
+//! The choice of the file of a distribution that is installed on a target.
+
+use std::collections::BTreeSet;
+
+use super::error::{LockError, list, quoted_list};
+use super::hints::runtime_hint;
+use super::{
+    DistributionFiles, DistributionSource, LockedWheel, PinnedDistribution, SelectedDistribution, SelectedSource,
+    Selection,
+};
+use crate::name::{DistributionName, InvalidName};
+use crate::platform::{CompatibilityTag, CompatibilityTags, LambdaProfile, TargetPlatform};
+use crate::wheel::filename::WheelFilename;
+
+/// The number of compatibility tags that a message lists.
+const LISTED_TAGS: usize = 6;
+
+/// A set of distributions, as in the flags of pip and uv.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum DistributionSet {
+    /// No distribution.
+    #[default]
+    None,
+    /// The distributions with these names.
+    Named(BTreeSet<DistributionName>),
+    /// Every distribution.
+    All,
+}
+
+impl DistributionSet {
+    /// Returns the set of a flag for every distribution, such as `--no-build`, and one for each of some distributions, such as
+    /// `--no-build-package`.
+    pub fn from_flags(all: bool, names: impl IntoIterator<Item = DistributionName>) -> Self {
+        let names: BTreeSet<DistributionName> = names.into_iter().collect();
+        if all {
+            Self::All
+        } else if names.is_empty() {
+            Self::None
+        } else {
+            Self::Named(names)
+        }
+    }
+
+    /// Returns whether the set contains a distribution.
+    pub fn contains(&self, name: &DistributionName) -> bool {
+        match self {
+            Self::None => false,
+            Self::Named(names) => names.contains(name),
+            Self::All => true,
+        }
+    }
+
+    /// Returns whether the set contains a distribution by its name.
+    fn names(&self, name: &DistributionName) -> bool {
+        matches!(self, Self::Named(names) if names.contains(name))
+    }
+
+    /// Returns the union of both sets.
+    pub fn union(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::None, packages) | (packages, Self::None) => packages,
+            (Self::Named(mut names), Self::Named(others)) => {
+                names.extend(others);
+                Self::Named(names)
+            }
+        }
+    }
+}
+
+/// Which distributions may be built, and which may be installed from wheels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FormatControl {
+    /// Distributions that are never built (`--no-build`, pip's `--only-binary`).
+    pub no_build: DistributionSet,
+    /// Distributions whose wheels are never used (`--no-binary`).
+    pub no_binary: DistributionSet,
+}
+
+impl FormatControl {
+    /// Every distribution, in pip's options.
+    const ALL: &str = ":all:";
+    /// Resets the option, in pip's options.
+    const NONE: &str = ":none:";
+
+    /// Applies a value of pip's `--only-binary`: names that are separated by commas. They are removed from `--no-binary`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InvalidName`] if one of the names is invalid.
+    pub fn apply_only_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+        Self::apply(names, &mut self.no_build, &mut self.no_binary)
+    }
+
+    /// Applies a value of pip's `--no-binary`, whose names are removed from `--only-binary`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InvalidName`] if one of the names is invalid.
+    pub fn apply_no_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+        Self::apply(names, &mut self.no_binary, &mut self.no_build)
+    }
+
+    /// Returns whether a distribution may be built. A name takes precedence over `:all:`.
+    pub fn may_build(&self, name: &DistributionName) -> bool {
+        !self.no_build.contains(name) || self.no_build == DistributionSet::All && self.no_binary.names(name)
+    }
+
+    /// Returns whether the wheels of a distribution may be used. A name takes precedence over `:all:`.
+    pub fn may_install(&self, name: &DistributionName) -> bool {
+        !self.no_binary.contains(name) || self.no_binary == DistributionSet::All && self.no_build.names(name)
+    }
+
+    fn apply(names: &str, target: &mut DistributionSet, other: &mut DistributionSet) -> Result<(), InvalidName> {
+        for name in names.split(',').map(str::trim) {
+            match name {
+                Self::ALL => {
+                    *target = DistributionSet::All;
+                    *other = DistributionSet::None;
+                }
+                Self::NONE => *target = DistributionSet::None,
+                _ => {
+                    let name: DistributionName = name.parse()?;
+                    if let DistributionSet::Named(names) = other {
+                        names.remove(&name);
+                    }
+                    *target = std::mem::take(target).union(DistributionSet::Named([name].into()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Chooses the files of distributions for one target.
+#[derive(Debug)]
+pub struct FileChooser<'a> {
+    target: &'a TargetPlatform,
+    tags: CompatibilityTags,
+    formats: &'a FormatControl,
+}
+
+impl<'a> FileChooser<'a> {
+    /// Returns a chooser for a target.
+    pub fn new(target: &'a TargetPlatform, formats: &'a FormatControl) -> Self {
+        Self { target, tags: target.tags(), formats }
+    }
+
+    /// Chooses the source of each distribution of a selection. Of its files, this is the most compatible wheel, or else the
+    /// source distribution. Files on indexes must have been looked up before.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LockError::NoCompatibleFile`] if there is neither, or if neither may be used, and
+    /// [`LockError::BuildNotAllowed`] for a repository or a directory that may not be built.
+    pub fn choose(&self, selection: Selection) -> Result<Vec<SelectedDistribution>, LockError> {
+        selection.distributions.into_iter().map(|pinned| self.choose_one(pinned)).collect()
+    }
+
+    fn choose_one(&self, pinned: PinnedDistribution) -> Result<SelectedDistribution, LockError> {
+        let source = match &pinned.source {
+            DistributionSource::Files(files) => self.choose_file(&pinned, files)?,
+            DistributionSource::Index(_) => self.choose_file(&pinned, &DistributionFiles::default())?,
+            // As in uv, --no-build also applies to the project itself.
+            DistributionSource::Git(_) | DistributionSource::Directory(_)
+                if self.formats.no_build.contains(&pinned.name) =>
+            {
+                return Err(LockError::BuildNotAllowed { package: pinned.to_string() });
+            }
+            DistributionSource::Git(repository) => SelectedSource::Git(repository.clone()),
+            DistributionSource::Directory(directory) => SelectedSource::Directory(directory.clone()),
+            DistributionSource::Virtual(directory) => SelectedSource::Virtual(directory.clone()),
+        };
+        let (mut unused_wheels, mut incompatibility) = (Vec::new(), None);
+        if let (SelectedSource::Sdist(_), DistributionSource::Files(DistributionFiles { wheels, .. })) =
+            (&source, &pinned.source)
+        {
+            unused_wheels.extend(wheels.iter().map(|wheel| wheel.filename.clone()));
+            if !wheels.is_empty() && self.best(wheels).is_none() {
+                let available = self.available(wheels, None);
+                incompatibility = Some(format!("{pinned} has no wheel for {}; {available}", self.summary()));
+            }
+        }
+        let PinnedDistribution { name, version, required_by, .. } = pinned;
+        Ok(SelectedDistribution { name, version, required_by, source, unused_wheels, incompatibility })
+    }
+
+    fn choose_file(&self, pinned: &PinnedDistribution, files: &DistributionFiles) -> Result<SelectedSource, LockError> {
+        let may_build = self.formats.may_build(&pinned.name);
+        let may_install = self.formats.may_install(&pinned.name);
+        if let (true, Some((wheel, tag))) = (may_install, self.best(&files.wheels)) {
+            return Ok(SelectedSource::Wheel(wheel.clone(), tag.clone()));
+        }
+        match &files.sdist {
+            Some(sdist) if may_build => Ok(SelectedSource::Sdist(sdist.clone())),
+            _ => Err(self.no_file(pinned, files)),
+        }
+    }
+
+    /// Returns the wheel with the most preferred tag; among equal ones that with the highest build tag, else the first.
+    fn best<'w>(&self, wheels: &'w [LockedWheel]) -> Option<(&'w LockedWheel, &CompatibilityTag)> {
+        let mut best: Option<(usize, &LockedWheel, &CompatibilityTag)> = None;
+        for wheel in wheels {
+            let Some((rank, tag)) = self.tags.best_match(&wheel.filename) else { continue };
+            let is_better = best.is_none_or(|(best_rank, best_wheel, _)| {
+                rank < best_rank || rank == best_rank && wheel.filename.build > best_wheel.filename.build
+            });
+            if is_better {
+                best = Some((rank, wheel, tag));
+            }
+        }
+        best.map(|(_, wheel, tag)| (wheel, tag))
+    }
+
+    fn no_file(
+        &self,
+        pinned: &PinnedDistribution,
+        DistributionFiles { wheels, sdist, unusable }: &DistributionFiles,
+    ) -> LockError {
+        let name = &pinned.name;
+        let is_compatible = self.best(wheels).is_some();
+        let mut hints = Vec::new();
+        match sdist {
+            Some(sdist) => hints.push(format!(
+                "allow `{}` to be built: it is excluded by --no-build, --no-build-package or --only-binary",
+                sdist.file.filename
+            )),
+            None if is_compatible => {
+                hints.push(format!(
+                    "allow the wheels of {name}: they are excluded by --no-binary, and it has no source distribution"
+                ));
+            }
+            None => {}
+        }
+        if !is_compatible {
+            hints.push(format!("lock a version of {name} that has a wheel for the target"));
+            hints.extend(runtime_hint(&self.compatible_runtimes(wheels), "for which it has a wheel"));
+        }
+        LockError::NoCompatibleFile {
+            package: pinned.to_string(),
+            target: self.summary(),
+            available: match &wheels[..] {
+                [] if sdist.is_none() && !unusable.is_empty() => {
+                    format!("it has only {}, whose format is not supported", quoted_list(unusable))
+                }
+                _ => self.available(wheels, sdist.as_ref().map(|sdist| sdist.file.filename.as_str())),
+            },
+            hints,
+        }
+    }
+
+    /// Returns the built-in profiles for which one of the wheels is compatible, on the target's architecture.
+    fn compatible_runtimes(&self, wheels: &[LockedWheel]) -> Vec<&'static str> {
+        let compatible = LambdaProfile::all().filter(|profile| {
+            let tags = profile.target(self.target.architecture).tags();
+            wheels.iter().any(|wheel| tags.best_match(&wheel.filename).is_some())
+        });
+        compatible.map(|profile| profile.name.as_str()).collect()
+    }
+
+    /// Returns the target's preferred tag, for messages: `cp312 on manylinux_2_26_x86_64`.
+    fn summary(&self) -> String {
+        match self.tags.as_slice().first() {
+            Some(tag) => format!("{} on {}", tag.python, tag.platform),
+            None => "a target without tags".to_owned(),
+        }
+    }
+
+    /// Returns whether a wheel supports the target's interpreter, on any platform.
+    fn supports_interpreter(&self, filename: &WheelFilename) -> bool {
+        self.tags
+            .as_slice()
+            .iter()
+            .any(|tag| filename.python_tags.contains(&tag.python) && filename.abi_tags.contains(&tag.abi))
+    }
+
+    /// Returns what is available instead of a compatible wheel, for messages.
+    fn available(&self, wheels: &[LockedWheel], sdist: Option<&str>) -> String {
+        if self.best(wheels).is_some() {
+            return "its wheels are excluded".to_owned();
+        }
+        if wheels.is_empty() {
+            return match sdist {
+                Some(sdist) => format!("it has only the source distribution `{sdist}`"),
+                None => "the lock lists no files of it".to_owned(),
+            };
+        }
+        let platforms: BTreeSet<&str> = wheels
+            .iter()
+            .filter(|wheel| self.supports_interpreter(&wheel.filename))
+            .flat_map(|wheel| wheel.filename.platform_tags.iter().map(String::as_str))
+            .collect();
+        if platforms.is_empty() {
+            let interpreters = wheels.iter().flat_map(|wheel| {
+                let filename = &wheel.filename;
+                filename
+                    .python_tags
+                    .iter()
+                    .zip(filename.abi_tags.iter().cycle())
+                    .map(|(python, abi)| if python == abi { python.clone() } else { format!("{python}-{abi}") })
+            });
+            return format!("it has wheels for {}", shortened(interpreters.collect()));
+        }
+        let suffix = self.tags.as_slice().first().and_then(|tag| glibc_of(&tag.platform)).map(|(_, suffix)| suffix);
+        let oldest_glibc = platforms
+            .iter()
+            .filter_map(|platform| glibc_of(platform))
+            .filter(|(_, architecture)| Some(*architecture) == suffix)
+            .map(|(version, _)| version)
+            .min();
+        match oldest_glibc {
+            Some((major, minor)) => format!("it has wheels for manylinux_{major}_{minor} and later"),
+            None => format!("it has wheels for {}", shortened(platforms.into_iter().map(str::to_owned).collect())),
+        }
+    }
+}
+
+/// Returns the version of glibc and the architecture of a manylinux tag. PEP 600 defines the older names as aliases.
+fn glibc_of(platform: &str) -> Option<((u16, u16), &str)> {
+    let rest = platform.strip_prefix("manylinux")?;
+    for (alias, version) in [("1_", (2, 5)), ("2010_", (2, 12)), ("2014_", (2, 17))] {
+        if let Some(architecture) = rest.strip_prefix(alias) {
+            return Some((version, architecture));
+        }
+    }
+    let (major, rest) = rest.strip_prefix('_')?.split_once('_')?;
+    let (minor, architecture) = rest.split_once('_')?;
+    Some(((major.parse().ok()?, minor.parse().ok()?), architecture))
+}
+
+/// Lists tags, at most [`LISTED_TAGS`] of them.
+fn shortened(tags: BTreeSet<String>) -> String {
+    let count = tags.len();
+    let mut listed: Vec<String> = tags.into_iter().take(LISTED_TAGS).collect();
+    if count > LISTED_TAGS {
+        listed.push(format!("{} more", count - LISTED_TAGS));
+    }
+    list(&listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_that_may_not_be_built_are_refused_unless_they_are_virtual() {
+        let target = LambdaProfile::built_in("python3.12").unwrap().target(crate::platform::Architecture::X86_64);
+        let choose = |no_build: DistributionSet, source: DistributionSource| {
+            let (name, version, required_by) = ("demo".parse().unwrap(), None, Vec::new());
+            let distributions = vec![PinnedDistribution { name, version, required_by, source }];
+            let formats = FormatControl { no_build, ..FormatControl::default() };
+            FileChooser::new(&target, &formats).choose(Selection { distributions })
+        };
+        let directory = || DistributionSource::Directory("demo".into());
+        let (url, commit) = ("https://host/demo".to_owned(), "0".repeat(40));
+        let repository =
+            DistributionSource::Git(super::super::GitSource { url, commit, subdirectory: None, lfs: false });
+        let demo = || DistributionSet::Named(BTreeSet::from(["demo".parse().unwrap()]));
+        for (no_build, source) in
+            [(DistributionSet::All, directory()), (demo(), directory()), (DistributionSet::All, repository)]
+        {
+            assert!(
+                matches!(choose(no_build, source), Err(LockError::BuildNotAllowed { package }) if package == "demo")
+            );
+        }
+        let other = DistributionSet::Named(BTreeSet::from(["other".parse().unwrap()]));
+        for (no_build, source) in
+            [(other, directory()), (DistributionSet::All, DistributionSource::Virtual("demo".into()))]
+        {
+            assert_eq!(choose(no_build, source).unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn manylinux_tags_contain_a_version_of_glibc() {
+        for (tag, glibc) in [
+            ("manylinux_2_27_x86_64", Some(((2, 27), "x86_64"))),
+            ("manylinux2014_aarch64", Some(((2, 17), "aarch64"))),
+            ("manylinux1_i686", Some(((2, 5), "i686"))),
+            ("musllinux_1_2_x86_64", None),
+            ("manylinux_x_y_z", None),
+        ] {
+            assert_eq!(glibc_of(tag), glibc, "{tag}");
+        }
+    }
+}

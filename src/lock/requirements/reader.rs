@@ -1,0 +1,253 @@
+//! Reading a requirements file with the files that it includes.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::entry::UnparsedRequirement;
+use super::error::{LineLocation, RequirementLine, RequirementsError};
+use super::lines::{LogicalLine, lines};
+use super::reference;
+use super::statement::{FileOption, RequirementsTxtStatement};
+use super::{FindLinks, HashPolicy, RequirementsEnvironment, RequirementsTxt, RequirementsTxtOptions};
+use crate::digest::InvalidDigest;
+use crate::lock::LockError;
+use crate::lock::path::join;
+
+/// The maximum depth of nested includes.
+const MAX_DEPTH: usize = 64;
+
+/// The variable for the project's directory, unless the environment sets it.
+const PROJECT_ROOT: &str = "PROJECT_ROOT";
+
+/// How a file is included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum FileRole {
+    /// By the user or with `-r`: its lines are required.
+    Requirements,
+    /// With `-c`, or by such a file: its lines are constraints, as with uv.
+    Constraints,
+}
+
+struct RequirementsTxtReader<'a> {
+    environment: &'a RequirementsEnvironment<'a>,
+    requirements: RequirementsTxt,
+    /// The files that have been read: each is read once in each role.
+    seen: BTreeSet<(PathBuf, FileRole)>,
+    /// The including lines, from the first file to the current one.
+    includes: Vec<LineLocation>,
+    index_url: Option<LineLocation>,
+}
+
+impl RequirementsTxt {
+    /// Reads a file with the files that it includes.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LockError::Requirements`] if a file cannot be read, or is not a valid requirements file.
+    pub fn read(path: &Path, environment: &RequirementsEnvironment) -> Result<Self, LockError> {
+        let requirements = Self {
+            options: RequirementsTxtOptions::default(),
+            path: path.to_owned(),
+            project: join(environment.project, ""),
+            entries: Vec::new(),
+            constraints: Vec::new(),
+            hashes: HashPolicy::Absent,
+        };
+        let (seen, includes) = (BTreeSet::new(), Vec::new());
+        let mut reader = RequirementsTxtReader { environment, requirements, seen, includes, index_url: None };
+        reader.file(path, FileRole::Requirements)?;
+        Ok(reader.requirements)
+    }
+}
+
+impl RequirementsTxtReader<'_> {
+    /// Reads a file, and the files that it includes in between.
+    fn file(&mut self, path: &Path, role: FileRole) -> Result<(), RequirementsError> {
+        let unreadable = |reason: String| RequirementsError::Unreadable {
+            path: path.to_owned(),
+            included_at: self.includes.last().cloned(),
+            reason,
+        };
+        if self.includes.iter().any(|location| location.path == path) {
+            return Err(RequirementsError::IncludeLoop { path: path.to_owned(), includes: self.includes.clone() });
+        }
+        if self.includes.len() > MAX_DEPTH {
+            return Err(unreadable(format!("includes are nested more than {MAX_DEPTH} levels deep")));
+        }
+        if !self.seen.insert((path.to_owned(), role)) {
+            return Ok(());
+        }
+        let text = (self.environment.read)(path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => unreadable("it is not valid UTF-8".to_owned()),
+            _ => unreadable(error.to_string()),
+        })?;
+        if text.contains('\0') {
+            return Err(unreadable("it contains a NUL byte".to_owned()));
+        }
+        for line in lines(&text) {
+            self.line(path, line, role)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, path: &Path, line: LogicalLine, role: FileRole) -> Result<(), RequirementsError> {
+        let location = LineLocation { path: path.to_owned(), line: line.number };
+        let invalid = |reason| RequirementsError::syntax(&location, reason, None);
+        match RequirementsTxtStatement::parse(&line.text).map_err(invalid)? {
+            RequirementsTxtStatement::Options(options) => {
+                options.into_iter().try_for_each(|option| self.option(option, &location, role))
+            }
+            RequirementsTxtStatement::Requirement { text, is_editable, hashes } => {
+                if !hashes.is_empty() {
+                    self.requirements.hashes = self.requirements.hashes.max(HashPolicy::Present);
+                }
+                let hashes: Result<_, _> = hashes.iter().map(|hash| self.expand(hash).parse()).collect();
+                let digests = hashes.map_err(|error: InvalidDigest| invalid(error.to_string()))?;
+                if role == FileRole::Constraints && (is_editable || reference::is_unnamed(&text)) {
+                    return Err(invalid("a constraint must have a name, and cannot be editable".to_owned()));
+                }
+                let expanded = self.expand(&text);
+                let requirement = UnparsedRequirement {
+                    line: RequirementLine::new(&text, &location),
+                    text: &text,
+                    expanded: &expanded,
+                    is_editable,
+                    digests,
+                    via: line.via,
+                };
+                let entry = requirement.parse(self.environment)?;
+                match role {
+                    FileRole::Requirements => self.requirements.entries.push(entry),
+                    FileRole::Constraints => self.requirements.constraints.push(entry),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn option(&mut self, option: FileOption, location: &LineLocation, role: FileRole) -> Result<(), RequirementsError> {
+        let invalid = |reason| RequirementsError::syntax(location, reason, None);
+        match option {
+            FileOption::Requirements(path) => self.include(&path, location, role)?,
+            FileOption::Constraints(path) => self.include(&path, location, FileRole::Constraints)?,
+            FileOption::IndexUrl(url) => {
+                let url = self.url(&url).map_err(invalid)?;
+                if let (Some(other), Some(earlier)) = (&self.requirements.options.index_url, &self.index_url)
+                    && *other != url
+                {
+                    return Err(invalid(format!("--index-url differs from the one at {earlier}")));
+                }
+                self.requirements.options.index_url = Some(url);
+                self.index_url = Some(location.clone());
+            }
+            FileOption::ExtraIndexUrl(url) => {
+                let url = self.url(&url).map_err(invalid)?;
+                self.requirements.options.extra_index_urls.push(url);
+            }
+            FileOption::NoIndex => self.requirements.options.no_index = true,
+            FileOption::FindLinks(links) => {
+                let links = self.find_links(&links, location).map_err(invalid)?;
+                self.requirements.options.find_links.push(links);
+            }
+            FileOption::OnlyBinary(names) => {
+                self.requirements
+                    .options
+                    .formats
+                    .apply_only_binary(&self.expand(&names))
+                    .map_err(|error| invalid(error.to_string()))?;
+            }
+            FileOption::NoBinary(names) => {
+                self.requirements
+                    .options
+                    .formats
+                    .apply_no_binary(&self.expand(&names))
+                    .map_err(|error| invalid(error.to_string()))?;
+            }
+            FileOption::RequireHashes => self.requirements.hashes = HashPolicy::Required,
+            FileOption::Ignored => {}
+        }
+        Ok(())
+    }
+
+    /// Reads an included file, whose path is relative to the directory of the including file.
+    fn include(&mut self, included: &str, location: &LineLocation, role: FileRole) -> Result<(), RequirementsError> {
+        let expanded = self.expand(included);
+        let path = match expanded.split_once(':') {
+            Some(("http" | "https", _)) => {
+                let reason = format!("`{included}`: remote requirements files are not supported");
+                let hint = "download the file, and include the local copy".to_owned();
+                return Err(RequirementsError::syntax(location, reason, Some(hint)));
+            }
+            Some(("file", _)) => reference::path_of(&expanded)
+                .map_err(|reason| RequirementsError::syntax(location, format!("`{included}`: {reason}"), None))?,
+            _ => expanded,
+        };
+        let path = join(directory_of(location), &path);
+        self.includes.push(location.clone());
+        self.file(&path, role)?;
+        self.includes.pop();
+        Ok(())
+    }
+
+    fn url(&self, text: &str) -> Result<Url, String> {
+        let url = Url::parse(&self.expand(text)).map_err(|error| format!("`{text}` is not a valid URL: {error}"))?;
+        match url.scheme() {
+            "http" | "https" | "file" => Ok(url),
+            scheme => Err(format!("`{text}` has the unsupported scheme `{scheme}`; expected https, http or file")),
+        }
+    }
+
+    /// Reads a value of `--find-links`. A path is relative to the directory of the line's file.
+    fn find_links(&self, text: &str, location: &LineLocation) -> Result<FindLinks, String> {
+        let expanded = self.expand(text);
+        match expanded.split_once(':') {
+            Some(("http" | "https", _)) => self.url(text).map(FindLinks::Page),
+            Some(("file", _)) => {
+                Ok(FindLinks::Directory(join(directory_of(location), &reference::path_of(&expanded)?)))
+            }
+            _ => Ok(FindLinks::Directory(join(directory_of(location), &expanded))),
+        }
+    }
+
+    /// Expands environment variables (`${NAME}`), whose names consist of upper-case letters, digits and underscores. Variables
+    /// that are not set are not expanded.
+    fn expand(&self, text: &str) -> String {
+        let mut expanded = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            let (before, after) = rest.split_at(start);
+            expanded.push_str(before);
+            let name = after.find('}').map(|end| &after[2..end]).filter(|name| is_variable_name(name));
+            match name.and_then(|name| Some((name, self.variable(name)?))) {
+                Some((name, value)) => {
+                    expanded.push_str(&value);
+                    rest = &after[name.len() + "${}".len()..];
+                }
+                None => {
+                    expanded.push_str("${");
+                    rest = &after[2..];
+                }
+            }
+        }
+        expanded + rest
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let value = (self.environment.variable)(name);
+        if value.is_none() && name == PROJECT_ROOT {
+            return Some(self.requirements.project.to_string_lossy().into_owned());
+        }
+        value
+    }
+}
+
+fn directory_of(location: &LineLocation) -> &Path {
+    location.path.parent().unwrap_or(Path::new(""))
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
