@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use diff::diff;
-pub use inspect::{Inspected, inspect};
+pub use inspect::inspect;
 pub use push::push;
 pub use verify::{Project, verify};
 

@@ -22,10 +22,8 @@ mod wheels;
 
 pub use changed_since::reason;
 pub use error::BuildError;
-pub use error::incompatible::{Incompatibility, IncompatibleWheel};
 pub use image::pin::pin;
 pub use image::{image, plan_image};
 pub use lambda::{lambda, plan as plan_lambda};
-pub use plan::{LockedProject, Plan};
 pub use session::ProjectCache;
 pub use targets::{Target, build_all, check_places};

@@ -1,43 +1,15 @@
 //! What was planned and built, in the form of the reports.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use crate::archive::ArchiveError;
-use crate::archive::output::FinishedFile;
 use crate::cache::Cache;
-use crate::lambda::{DeploymentPackage, limits};
 use crate::lock::{FileLocation, SelectedDistribution, SelectedSource};
+use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
-use crate::pipeline::wheels::Obtained;
-use crate::platform::{LambdaProfile, TargetPlatform};
+use crate::platform::TargetPlatform;
 use crate::redact;
-use crate::report::{
-    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DistributionReport,
-    DocumentReport, FORMAT_VERSION, LimitsReport, PlanReport, TargetReport, TrimReport,
-};
-use crate::settings::LambdaSettings;
-use crate::tree::{FileOrigin, FileTree};
+use crate::report::{ArtifactKind, DistributionReport, FORMAT_VERSION, PlanReport, TargetReport};
 use crate::wheel::Wheel;
-
-/// What a function was made of.
-pub struct Built<'a> {
-    /// The wheels.
-    pub wheels: &'a Obtained,
-    /// The files.
-    pub package: &'a DeploymentPackage,
-    /// What was left out of the wheels.
-    pub trim: TrimReport,
-    /// The bytecode, if it was wanted.
-    pub bytecode: Option<BytecodeReport>,
-    /// What the audits found.
-    pub audit: AuditReport,
-    /// How long it took.
-    pub elapsed: Duration,
-}
 
 /// Reports a plan; for Lambda, its dependencies go into an artifact of the given kind.
 pub fn plan(
@@ -75,87 +47,26 @@ fn cached(cache: &Cache, selected: &SelectedDistribution) -> Option<Wheel> {
     }
 }
 
-/// Reports a build.
-pub fn build(
-    plan: &Plan,
-    settings: &LambdaSettings,
-    (profile, reason): (&LambdaProfile, &str),
-    built: Built,
-    (artifacts, documents): (Vec<ArtifactReport>, Vec<DocumentReport>),
-) -> BuildReport {
-    let package = built.package;
-    let dependencies = package.dependencies();
-    let sizes = limits::size_by_origin(package);
-    let size_of = |name: &crate::name::DistributionName| {
-        let of_name = |origin: &FileOrigin| matches!(origin, FileOrigin::Distribution(found) if found.name == *name);
-        sizes.iter().filter(|(origin, _)| of_name(origin)).map(|(_, size)| size).sum()
-    };
-    let (mut of_dependencies, mut of_projects) = (built.wheels.dependencies.iter(), built.wheels.projects.iter());
-    let distributions = plan.installed().map(|selected| {
-        let mut report = distribution(selected, Some(dependencies));
-        let wheel = match &selected.source {
-            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Git(_) => of_dependencies.next(),
-            SelectedSource::Directory(_) => of_projects.next(),
-            SelectedSource::Virtual(_) => None,
-        };
-        match wheel {
-            Some(wheel) => state_wheel(&mut report, wheel, size_of(&selected.name)),
-            None => report.unzipped_size = Some(size_of(&selected.name)),
+/// Reports installed distributions, ordered by name; `size_of` returns the size of one in the artifact, in bytes.
+pub fn distributions(
+    distributions: &[InstalledDistribution],
+    dependencies: Option<ArtifactKind>,
+    size_of: impl Fn(&InstalledDistribution) -> u64,
+) -> Vec<DistributionReport> {
+    let mut ordered: Vec<&InstalledDistribution> = distributions.iter().collect();
+    ordered.sort_by_key(|distribution| &distribution.selected.name);
+    let report = |installed: &InstalledDistribution| {
+        let wheel = &installed.wheel;
+        DistributionReport {
+            version: Some(wheel.inventory.version.to_string()),
+            wheel: Some(wheel.filename.to_string()),
+            digest: Some(wheel.sha256.to_string()),
+            size: Some(wheel.size),
+            unzipped_size: Some(size_of(installed)),
+            ..distribution(installed.selected, dependencies)
         }
-        report
-    });
-    let limits = profile.limits;
-    BuildReport {
-        format: FORMAT_VERSION,
-        project: plan.name(),
-        target: target(&plan.target, reason),
-        artifacts,
-        documents,
-        limits: LimitsReport {
-            unzipped_size: limits::unzipped_size(package),
-            unzipped_limit: limits.unzipped,
-            direct_upload_limit: limits.direct_upload,
-        },
-        distributions: distributions.collect(),
-        excluded: plan.excluded.clone(),
-        application: ApplicationReport {
-            taken: plan.application.taken.clone(),
-            files: plan.application.files.len(),
-            unzipped_size: sizes.get(&FileOrigin::Application).copied().unwrap_or(0),
-        },
-        handler: settings.handler.as_ref().map(ToString::to_string),
-        trim: built.trim,
-        bytecode: built.bytecode,
-        audit: built.audit,
-        warnings: Vec::new(),
-        elapsed_seconds: built.elapsed.as_secs_f64(),
-    }
-}
-
-/// Adds what is known of a wheel once it is here, and the size of its files in the artifact.
-pub fn state_wheel(report: &mut DistributionReport, wheel: &Wheel, unzipped_size: u64) {
-    report.version = Some(wheel.inventory.version.to_string());
-    report.wheel = Some(wheel.filename.to_string());
-    report.digest = Some(wheel.sha256.to_string());
-    report.size = Some(wheel.size);
-    report.unzipped_size = Some(unzipped_size);
-}
-
-/// Puts a complete artifact at its place and reports it.
-///
-/// # Errors
-/// It cannot be put there.
-pub fn artifact(kind: ArtifactKind, finished: FinishedFile, tree: &FileTree) -> Result<ArtifactReport, ArchiveError> {
-    let (sha256, size) = (finished.sha256, finished.size);
-    Ok(ArtifactReport {
-        kind,
-        path: finished.persist()?,
-        sha256: sha256.hex(),
-        code_sha256: STANDARD.encode(sha256.0),
-        size,
-        unzipped_size: tree.size(),
-        files: tree.len(),
-    })
+    };
+    ordered.into_iter().map(report).collect()
 }
 
 /// Reports a target, and why it was chosen.

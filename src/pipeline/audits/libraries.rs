@@ -4,33 +4,31 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::Audited;
+use super::{Audited, Deployment};
 use crate::audit::libraries::{self, Binary, LibraryFinding, Owner, Promise};
-use crate::lock::{SelectedDistribution, SelectedSource};
+use crate::lock::SelectedSource;
 use crate::pipeline::BuildError;
+use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::wheels::elf_cache;
-use crate::platform::Scheme;
 use crate::tree::{Distribution, FileContent, FileOrigin, TreePath};
-use crate::wheel::{self, Wheel};
+use crate::wheel;
 
 /// Returns what is wrong with the compiled files of the trees.
 ///
 /// # Errors
 /// A file cannot be read, or the base cannot be.
 pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
-    let Audited { plan, wheels, deployment, .. } = audited;
+    let Audited { distributions, deployment, .. } = audited;
     let mut owners = vec![Owner { origin: FileOrigin::Application, promise: Promise::Own, requires: BTreeSet::new() }];
     let mut files = of_the_application(audited)?;
-    let dependencies = wheels.dependencies.iter().zip(plan.dependencies());
-    let projects = wheels.projects.iter().zip(plan.projects().map(|(selected, _)| selected));
-    let placed = dependencies.map(|wheel| (wheel, deployment.dependencies));
-    let placed: Vec<_> = placed.chain(projects.map(|wheel| (wheel, deployment.projects))).collect();
-    let compiled: Vec<_> =
-        placed.par_iter().map(|((wheel, _), _)| elf_cache::of_wheel(wheel, audited.cache)).collect::<Result<_, _>>()?;
-    for (((wheel, selected), place), compiled) in placed.into_iter().zip(compiled) {
-        if !compiled.is_empty() {
-            files.extend(of_wheel(audited, wheel, compiled, place, owners.len())?);
-            owners.push(owner(wheel, selected));
+    let elf_files: Vec<_> = distributions
+        .par_iter()
+        .map(|distribution| elf_cache::of_wheel(&distribution.wheel, audited.cache))
+        .collect::<Result<_, _>>()?;
+    for (distribution, elf_files) in distributions.iter().zip(elf_files) {
+        if !elf_files.is_empty() {
+            files.extend(installed_elf_files(deployment, distribution, elf_files, owners.len())?);
+            owners.push(owner(distribution));
         }
     }
     if files.is_empty() {
@@ -41,9 +39,10 @@ pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
 }
 
 /// Returns what is known of a wheel as an owner of compiled files.
-fn owner(wheel: &Wheel, selected: &SelectedDistribution) -> Owner {
+fn owner(distribution: &InstalledDistribution) -> Owner {
+    let InstalledDistribution { selected, wheel, .. } = distribution;
     let inventory = &wheel.inventory;
-    let distribution = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
+    let name_and_version = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
     let promise = match &selected.source {
         SelectedSource::Wheel(..) if wheel.filename.is_any() => Promise::Nothing,
         SelectedSource::Wheel(..) => Promise::Platform,
@@ -54,23 +53,23 @@ fn owner(wheel: &Wheel, selected: &SelectedDistribution) -> Owner {
         text.split(|character| !is_of_a_name(character)).next()?.parse().ok()
     };
     let requires = inventory.requires.iter().filter_map(name).collect();
-    Owner { origin: FileOrigin::Distribution(distribution.into()), promise, requires }
+    Owner { origin: FileOrigin::Distribution(name_and_version.into()), promise, requires }
 }
 
-/// Returns the compiled files of a wheel that are in the tree. Whatever became of their bytes, their needs are the same.
-fn of_wheel(
-    audited: &Audited,
-    wheel: &Wheel,
-    compiled: Vec<elf_cache::Compiled>,
-    (tree, scheme): (usize, &Scheme),
+/// Returns the ELF files of a distribution that are installed. Stripping does not change what they need.
+fn installed_elf_files(
+    deployment: &Deployment,
+    distribution: &InstalledDistribution,
+    elf_files: Vec<elf_cache::ElfFile>,
     owner: usize,
 ) -> Result<Vec<Binary>, BuildError> {
-    let mut files = Vec::with_capacity(compiled.len());
-    for (position, elf) in compiled {
-        let file = &wheel.inventory.files[position];
-        let path =
-            TreePath::below(&wheel::destination_directory(file.part, &wheel.inventory.name, scheme), &file.path)?;
-        let (tree, mount) = audited.deployment.trees[tree];
+    let inventory = &distribution.wheel.inventory;
+    let scheme = deployment.schemes.of(distribution.selected);
+    let (tree, mount) = deployment.trees[deployment.tree_of(distribution)];
+    let mut files = Vec::with_capacity(elf_files.len());
+    for (position, elf) in elf_files {
+        let file = &inventory.files[position];
+        let path = TreePath::below(&wheel::destination_directory(file.part, &inventory.name, scheme), &file.path)?;
         if tree.get(path.as_str()).is_some() {
             let at = format!("{mount}/{path}");
             files.push(Binary { path: path.to_string(), at, elf, owner });

@@ -13,9 +13,8 @@ use crate::audit::{Failures, Finding};
 use crate::cache::Cache;
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
+use crate::pipeline::install::{InstallSchemes, InstalledDistribution};
 use crate::pipeline::plan::Plan;
-use crate::pipeline::wheels::Obtained;
-use crate::platform::Scheme;
 use crate::report::{AuditReport, Reporter};
 use crate::settings::Settings;
 use crate::tree::FileTree;
@@ -29,8 +28,7 @@ pub struct Audited<'a> {
     pub plan: &'a Plan<'a>,
     /// What the user wants.
     pub settings: &'a Settings,
-    /// The wheels.
-    pub wheels: &'a Obtained,
+    pub distributions: &'a [InstalledDistribution<'a>],
     /// The folders that modules are imported from, in the order of Python's search path.
     pub roots: &'a [Root<'a>],
     /// The modules that are started; empty if that is not known.
@@ -50,16 +48,22 @@ impl Audited<'_> {
     }
 }
 
-/// Where the trees will be at run time, where wheels are in them, and what there is besides.
+/// The trees of an artifact as they are deployed, and what the target provides besides.
 pub struct Deployment<'a> {
-    /// Each tree, and the folder that it is unpacked to, for instance `/var/task`.
+    /// Each tree, and the directory that it is unpacked to, for instance `/var/task`.
     pub trees: &'a [(&'a FileTree, &'a str)],
-    /// The position of the tree that dependencies are in, and how they are laid out.
-    pub dependencies: (usize, &'a Scheme),
-    /// The position of the tree that local projects are in, and how they are laid out.
-    pub projects: (usize, &'a Scheme),
-    /// Returns what the target brings, as far as it is known, or has to be found out for these libraries.
+    /// The position in `trees` of the one that contains the dependencies. The first contains everything else.
+    pub dependencies: usize,
+    pub schemes: InstallSchemes<'a>,
+    /// Returns what the target provides, as far as it is known, or has to be looked up for the given libraries.
     pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<System, BuildError>,
+}
+
+impl Deployment<'_> {
+    /// Returns the position of the tree that a distribution is in.
+    fn tree_of(&self, distribution: &InstalledDistribution) -> usize {
+        if distribution.is_local_project() { 0 } else { self.dependencies }
+    }
 }
 
 /// Runs every audit, warns of what may fail, and reports the rest.

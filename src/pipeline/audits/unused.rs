@@ -56,8 +56,11 @@ pub fn unused(
     is_own: &(dyn Fn(&FileOrigin) -> bool + Sync),
 ) -> Vec<String> {
     let plan = audited.plan;
-    let inventories: BTreeMap<&DistributionName, &WheelInventory> =
-        audited.wheels.dependencies.iter().map(|wheel| (&wheel.inventory.name, &wheel.inventory)).collect();
+    let dependencies = audited.distributions.iter().filter(|distribution| !distribution.is_local_project());
+    let inventories: BTreeMap<&DistributionName, &WheelInventory> = dependencies
+        .map(|distribution| &distribution.wheel.inventory)
+        .map(|inventory| (&inventory.name, inventory))
+        .collect();
     let required: BTreeSet<DistributionName> = inventories
         .values()
         .flat_map(|inventory| &inventory.requires)

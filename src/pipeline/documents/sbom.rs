@@ -1,14 +1,14 @@
 //! What the documents about an artifact say: its SBOM and its provenance statement.
 
-use super::Document;
+use super::ArtifactDocument;
 use super::origin::origin;
 use crate::digest::Sha256;
 use crate::lock::requirements::{self, InstalledMetadata};
 use crate::lock::{Dependent, Lock, SelectedDistribution, SelectedSource};
 use crate::name::{DistributionName, ExtraName};
 use crate::pipeline::BuildError;
+use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
-use crate::pipeline::wheels::Obtained;
 use crate::report::DocumentKind;
 use crate::sbom::provenance::{self, LockFile, ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{
@@ -19,13 +19,12 @@ use crate::wheel::Wheel;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What documents are made of, besides the artifact itself.
-pub struct Sources<'a> {
+pub struct DocumentSources<'a> {
     /// Which are made.
     pub settings: &'a DocumentSettings,
     /// The plan.
     pub plan: &'a Plan<'a>,
-    /// The wheels.
-    pub wheels: &'a Obtained,
+    pub distributions: &'a [InstalledDistribution<'a>],
     /// The base image.
     pub base: Option<BaseImage>,
     /// What was told.
@@ -54,7 +53,7 @@ pub fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParameters {
     }
 }
 
-impl Sources<'_> {
+impl DocumentSources<'_> {
     /// Makes the documents about an artifact; none if none are wanted.
     ///
     /// # Errors
@@ -64,13 +63,13 @@ impl Sources<'_> {
         common: &Settings,
         artifact: Sha256,
         subjects: &[ProvenanceSubject],
-    ) -> Result<Vec<Document>, BuildError> {
+    ) -> Result<Vec<ArtifactDocument>, BuildError> {
         let DocumentSettings { sbom, provenance, .. } = *self.settings;
         if sbom.is_none() && !provenance {
             return Ok(Vec::new());
         }
         let bill = self.bill(common, artifact)?;
-        let of_format = |format: SbomFormat| Document {
+        let of_format = |format: SbomFormat| ArtifactDocument {
             kind: match format {
                 SbomFormat::CycloneDx => DocumentKind::Cyclonedx,
                 SbomFormat::Spdx => DocumentKind::Spdx,
@@ -79,9 +78,9 @@ impl Sources<'_> {
             extension: format.extension(),
             bytes: bill.render(format),
         };
-        let mut documents: Vec<Document> = sbom.map(of_format).into_iter().collect();
+        let mut documents: Vec<ArtifactDocument> = sbom.map(of_format).into_iter().collect();
         if provenance {
-            documents.push(Document {
+            documents.push(ArtifactDocument {
                 kind: DocumentKind::Provenance,
                 media_type: provenance::MEDIA_TYPE,
                 extension: provenance::EXTENSION,
@@ -106,7 +105,7 @@ impl Sources<'_> {
         let root = root(plan);
         let (mut components, mut metadata) = (Vec::new(), DistributionMetadata::default());
         let mut version = root.and_then(|root| root.version.clone());
-        for (selected, wheel) in self.installed() {
+        for InstalledDistribution { selected, wheel, .. } in self.distributions {
             let stated = DistributionMetadata::parse(&read_metadata(wheel)?);
             if root.is_some_and(|root| root.name == selected.name) {
                 (metadata, version) = (stated, Some(wheel.inventory.version.clone()));
@@ -148,12 +147,6 @@ impl Sources<'_> {
         })
     }
 
-    /// Returns the installed distributions with their wheels.
-    fn installed(&self) -> impl Iterator<Item = (&SelectedDistribution, &Wheel)> {
-        let dependencies = self.plan.dependencies().zip(&self.wheels.dependencies);
-        dependencies.chain(self.plan.projects().map(|(selected, _)| selected).zip(&self.wheels.projects))
-    }
-
     /// Returns what each distribution requires of the others, by its metadata and with the extras that are asked for: by
     /// the user, by other distributions, and by files of requirements.
     fn requires(&self, common: &Settings) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
@@ -171,12 +164,13 @@ impl Sources<'_> {
                 }
             }
         }
-        let installed = self.installed().map(|(selected, wheel)| InstalledMetadata {
-            name: selected.name.clone(),
-            version: Some(wheel.inventory.version.clone()),
-            extras: extras.remove(&selected.name).unwrap_or_default(),
-            requires_dist: &wheel.inventory.requires,
-        });
+        let installed =
+            self.distributions.iter().map(|InstalledDistribution { selected, wheel, .. }| InstalledMetadata {
+                name: selected.name.clone(),
+                version: Some(wheel.inventory.version.clone()),
+                extras: extras.remove(&selected.name).unwrap_or_default(),
+                requires_dist: &wheel.inventory.requires,
+            });
         requirements::dependencies(&installed.collect::<Vec<_>>(), &plan.target)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Sources, parameters};
+use super::{DocumentSources, parameters};
 use crate::archive::ArchiveError;
 use crate::archive::output::{FinishedFile, OutputFile};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
+use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
-use crate::pipeline::wheels::Obtained;
 use crate::report::{ArtifactKind, DocumentKind, DocumentReport};
 use crate::sbom::SbomFormat;
 use crate::sbom::provenance::{self, ProvenanceParameters, ProvenanceSubject};
@@ -16,7 +16,7 @@ use crate::settings::{DocumentSettings, LambdaSettings};
 
 /// A document about an artifact.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub struct ArtifactDocument {
     /// What it is.
     pub kind: DocumentKind,
     /// Its media type.
@@ -35,10 +35,10 @@ pub struct Document {
 pub fn beside_zip(
     settings: &LambdaSettings,
     plan: &Plan,
-    wheels: &Obtained,
+    distributions: &[InstalledDistribution],
     finished: &[(ArtifactKind, FinishedFile)],
     outputs: &[(ArtifactKind, PathBuf)],
-) -> Result<Vec<(Document, FinishedFile)>, BuildError> {
+) -> Result<Vec<(ArtifactDocument, FinishedFile)>, BuildError> {
     let (Some((_, function)), Some((_, zip))) = (finished.first(), outputs.first()) else { return Ok(Vec::new()) };
     let parameters = ProvenanceParameters {
         command: "lambda",
@@ -46,7 +46,7 @@ pub fn beside_zip(
         layer: settings.layer.is_some(),
         ..parameters(&settings.common, plan)
     };
-    let sources = Sources { settings: &settings.documents, plan, wheels, base: None, parameters };
+    let sources = DocumentSources { settings: &settings.documents, plan, distributions, base: None, parameters };
     let subject = |((_, finished), (_, path)): (&(_, FinishedFile), &(_, PathBuf))| ProvenanceSubject {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         sha256: finished.sha256,
@@ -60,8 +60,11 @@ pub fn beside_zip(
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn beside(documents: Vec<Document>, artifact: &Path) -> Result<Vec<(Document, FinishedFile)>, ArchiveError> {
-    let write = |document: Document| {
+pub fn beside(
+    documents: Vec<ArtifactDocument>,
+    artifact: &Path,
+) -> Result<Vec<(ArtifactDocument, FinishedFile)>, ArchiveError> {
+    let write = |document: ArtifactDocument| {
         let mut output = OutputFile::create(&place(artifact, document.extension))?;
         output.write(&document.bytes)?;
         Ok((document, output.finish()?))
@@ -93,8 +96,8 @@ fn place(artifact: &Path, extension: &str) -> PathBuf {
 ///
 /// # Errors
 /// One cannot be put there.
-pub fn persist(documents: Vec<(Document, FinishedFile)>) -> Result<Vec<DocumentReport>, BuildError> {
-    let persist = |(document, finished): (Document, FinishedFile)| {
+pub fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Result<Vec<DocumentReport>, BuildError> {
+    let persist = |(document, finished): (ArtifactDocument, FinishedFile)| {
         let mut report = document.report();
         report.paths.push(finished.persist()?);
         Ok(report)
@@ -102,7 +105,7 @@ pub fn persist(documents: Vec<(Document, FinishedFile)>) -> Result<Vec<DocumentR
     documents.into_iter().map(persist).collect()
 }
 
-impl Document {
+impl ArtifactDocument {
     /// Reports the document, which is nowhere yet.
     pub fn report(&self) -> DocumentReport {
         DocumentReport {

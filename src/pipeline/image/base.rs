@@ -35,14 +35,14 @@ pub struct Bases<'a> {
 }
 
 /// A base image before a platform is chosen: the document that its name stands for.
-pub struct Found {
+pub struct FoundBase {
     /// The name, for annotations and reports; none for files, whose paths mean nothing elsewhere.
     pub name: Option<String>,
     /// The digest of the document: of an image index, or of an image manifest.
     pub digest: Option<Sha256>,
     /// Whether the name says by a digest which image it is.
     pub is_pinned: bool,
-    source: Source,
+    source: BaseSource,
 }
 
 /// What Docker's official images of Python are known to have without a look at their layers: Python's own module `zlib` is
@@ -51,7 +51,7 @@ const OF_PYTHON: [&str; 1] = ["libz.so.1"];
 
 /// What there is in a base.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Contents {
+pub struct BaseContents {
     /// The interpreters.
     pub pythons: Vec<BasePython>,
     /// The names of the shared libraries.
@@ -62,7 +62,7 @@ pub struct Contents {
     pub glibc: Option<Glibc>,
 }
 
-enum Source {
+enum BaseSource {
     Scratch,
     File(OciArtifact),
     Registry(Reference, Vec<u8>),
@@ -73,37 +73,39 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// There is no such image, or it cannot be read.
-    pub fn find(&self, choice: &BaseChoice) -> Result<Found, BuildError> {
+    pub fn find(&self, choice: &BaseChoice) -> Result<FoundBase, BuildError> {
         match choice {
-            BaseChoice::Scratch => Ok(Found { name: None, digest: None, is_pinned: true, source: Source::Scratch }),
+            BaseChoice::Scratch => {
+                Ok(FoundBase { name: None, digest: None, is_pinned: true, source: BaseSource::Scratch })
+            }
             BaseChoice::File(file) => self.open(file),
             BaseChoice::Registry(reference) => {
                 let (digest, document) = self.look_up(reference)?;
-                Ok(Found {
+                Ok(FoundBase {
                     name: Some(reference.to_string()),
                     digest: Some(digest),
                     is_pinned: reference.digest().is_some(),
-                    source: Source::Registry(reference.clone(), document),
+                    source: BaseSource::Registry(reference.clone(), document),
                 })
             }
         }
     }
 
-    fn open(&self, file: &ImageFile) -> Result<Found, BuildError> {
+    fn open(&self, file: &ImageFile) -> Result<FoundBase, BuildError> {
         let artifact = file::open(file)?;
         let digest = Some(artifact.manifest.digest);
-        Ok(Found { name: None, digest, is_pinned: true, source: Source::File(artifact) })
+        Ok(FoundBase { name: None, digest, is_pinned: true, source: BaseSource::File(artifact) })
     }
 
     /// Returns the image for a platform.
     ///
     /// # Errors
     /// There is none, or its documents are not what they should be.
-    pub fn base(&self, found: &Found, architecture: Architecture) -> Result<Base, BuildError> {
+    pub fn base(&self, found: &FoundBase, architecture: Architecture) -> Result<Base, BuildError> {
         match &found.source {
-            Source::Scratch => Ok(Base::scratch(architecture)),
-            Source::File(artifact) => self.base_in_file(artifact, architecture),
-            Source::Registry(reference, document) => {
+            BaseSource::Scratch => Ok(Base::scratch(architecture)),
+            BaseSource::File(artifact) => self.base_in_file(artifact, architecture),
+            BaseSource::Registry(reference, document) => {
                 let mut base = self.base_in_registry(reference, document, architecture)?;
                 base.name.clone_from(&found.name);
                 Ok(base)
@@ -266,14 +268,14 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
-    pub fn known_contents(&self, base: &Base, wanted: &BTreeSet<&str>) -> Result<Option<Contents>, BuildError> {
+    pub fn known_contents(&self, base: &Base, wanted: &BTreeSet<&str>) -> Result<Option<BaseContents>, BuildError> {
         let noted = base.digest.and_then(|manifest| self.cache.note(Note::Base, manifest));
         if noted.is_some() || wanted.is_empty() || base.layers.is_empty() {
             return Ok(noted);
         }
         if wanted.iter().all(|library| OF_PYTHON.contains(library)) && python::from_config(base).is_some() {
             let libraries = OF_PYTHON.map(str::to_owned).into();
-            return Ok(Some(Contents { libraries, ..Contents::default() }));
+            return Ok(Some(BaseContents { libraries, ..BaseContents::default() }));
         }
         match self.contents(base) {
             Err(BuildError::OfflineBase(_)) => Ok(None),
@@ -282,8 +284,8 @@ impl Bases<'_> {
     }
 
     /// Returns what there is in a base, by looking through its layers, the top one first.
-    fn contents(&self, base: &Base) -> Result<Contents, BuildError> {
-        let Some(manifest) = base.digest else { return Ok(Contents::default()) };
+    fn contents(&self, base: &Base) -> Result<BaseContents, BuildError> {
+        let Some(manifest) = base.digest else { return Ok(BaseContents::default()) };
         match self.cache.note(Note::Base, manifest) {
             Some(noted) => Ok(noted),
             None => Ok(self.search(base, manifest)?.0),
@@ -315,7 +317,7 @@ impl Bases<'_> {
     }
 
     /// Looks through the layers of a base, the top one first, and notes what is found.
-    fn search(&self, base: &Base, manifest: Sha256) -> Result<(Contents, Option<FileSystem>), BuildError> {
+    fn search(&self, base: &Base, manifest: Sha256) -> Result<(BaseContents, Option<FileSystem>), BuildError> {
         let mut search = LayerSearch::default();
         for layer in base.layers.iter().rev() {
             let mut blob = layer.blob.clone();
@@ -325,7 +327,7 @@ impl Bases<'_> {
             let file = open_at(path, *offset).map_err(failed)?;
             search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(failed)?;
         }
-        let contents = Contents {
+        let contents = BaseContents {
             pythons: search.found(),
             libraries: search.libraries().clone(),
             libstdcxx: search.libstdcxx(),

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use crate::image::{Base, FileSystem};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
-use crate::pipeline::image::layers::Own;
+use crate::pipeline::image::layers::ApplicationFiles;
 use crate::tree::{FileAccess, TreeEntry, TreePath};
 
 /// The folder that images have for programs of one's own. No base has links or anybody's folders there, so that nothing
@@ -14,14 +14,14 @@ use crate::tree::{FileAccess, TreeEntry, TreePath};
 const PROGRAMS: &str = "usr/local/bin";
 
 /// The base below an image, which is looked through when something asks for it.
-pub struct Ground<'a> {
+pub struct BaseFiles<'a> {
     bases: &'a Bases<'a>,
     base: &'a Base,
     files: OnceCell<FileSystem>,
 }
 
-impl<'a> Ground<'a> {
-    /// Makes the ground of a base.
+impl<'a> BaseFiles<'a> {
+    /// Makes the base_files of a base.
     pub fn new(bases: &'a Bases<'a>, base: &'a Base) -> Self {
         Self { bases, base, files: OnceCell::new() }
     }
@@ -54,21 +54,25 @@ impl<'a> Ground<'a> {
     ///
     /// # Errors
     /// A file would take the place of a folder, or the base cannot be looked through.
-    pub fn put(&self, files: &[(TreePath, TreeEntry)], folders: &[(TreePath, FileAccess)]) -> Result<Own, BuildError> {
-        let mut own = Own { files: files.to_vec(), folders: Vec::new() };
+    pub fn put(
+        &self,
+        files: &[(TreePath, TreeEntry)],
+        folders: &[(TreePath, FileAccess)],
+    ) -> Result<ApplicationFiles, BuildError> {
+        let mut own = ApplicationFiles { files: files.to_vec(), folders: Vec::new() };
         let is_plain = |path: &TreePath| path.as_str().rsplit_once('/').is_some_and(|(above, _)| above == PROGRAMS);
         if folders.is_empty() && files.iter().all(|(path, _)| is_plain(path)) {
             return Ok(own);
         }
-        let ground = self.files()?;
+        let base_files = self.files()?;
         let resolved = |path: &TreePath, is_followed| {
-            let place = ground.resolve(path.as_str(), is_followed);
+            let place = base_files.resolve(path.as_str(), is_followed);
             place.map_or_else(|| Ok(path.clone()), |place| TreePath::new(&place))
         };
         for (path, _) in &mut own.files {
             let place = resolved(path, false)?;
-            if ground.is_directory(place.as_str())
-                || ground.resolve(place.as_str(), true).is_some_and(|to| ground.is_directory(&to))
+            if base_files.is_directory(place.as_str())
+                || base_files.resolve(place.as_str(), true).is_some_and(|to| base_files.is_directory(&to))
             {
                 return Err(BuildError::FolderThere { include: place });
             }
@@ -80,7 +84,7 @@ impl<'a> Ground<'a> {
             .collect::<Result<_, BuildError>>()?;
         let above = own.files.iter().map(|(path, _)| path).chain(stated.iter().map(|(path, _)| path));
         for parent in above.flat_map(TreePath::parents) {
-            if let Some(access) = ground.special_directory(parent) {
+            if let Some(access) = base_files.special_directory(parent) {
                 own.folders.push((TreePath::new(parent)?, access));
             }
         }

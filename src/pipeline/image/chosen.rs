@@ -2,7 +2,7 @@
 
 use crate::image::{Base, BasePython, python};
 use crate::pipeline::BuildError;
-use crate::pipeline::image::base::{Bases, Found};
+use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::plan::{self, LockedProject};
 use crate::platform::{
     Architecture, ImageProfile, ImageTarget, Profile, PythonVersion, TargetPlatform, default_python,
@@ -14,7 +14,7 @@ use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 const DEFAULT_PROFILE: &str = "service";
 
 /// What an image is built for, and on.
-pub struct Chosen {
+pub struct ImageChoice {
     /// The profile for the chosen version of Python.
     pub target: ImageTarget,
     /// Why it is this version.
@@ -22,12 +22,27 @@ pub struct Chosen {
     /// The base image as it is named.
     pub choice: BaseChoice,
     /// The base image.
-    pub base: Found,
-    /// The base and its interpreter, for each platform in the order of the settings. An empty base has no interpreter.
-    pub platforms: Vec<(Architecture, Base, Option<BasePython>)>,
+    pub base: FoundBase,
+    /// In the order of the settings.
+    pub platforms: Vec<ChosenPlatform>,
 }
 
-impl Chosen {
+/// A platform that an image is built for, with its base.
+pub struct ChosenPlatform {
+    pub architecture: Architecture,
+    pub base: Base,
+    /// The interpreter of the base; an empty base has none.
+    pub python: Option<BasePython>,
+}
+
+impl ChosenPlatform {
+    /// Returns the platform as OCI writes it, for instance `linux/arm64`.
+    pub fn oci_name(&self) -> String {
+        format!("linux/{}", self.architecture.oci_name())
+    }
+}
+
+impl ImageChoice {
     /// Reports the base.
     pub fn base_report(&self) -> BaseReport {
         BaseReport {
@@ -53,7 +68,11 @@ pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
 /// Chooses the version of Python and the base, which must have it.
 ///
 /// A base that the user names decides the version where the project leaves it open; a base of the profile follows it.
-pub(super) fn choose(settings: &ImageSettings, project: &LockedProject, bases: &Bases) -> Result<Chosen, BuildError> {
+pub(super) fn choose(
+    settings: &ImageSettings,
+    project: &LockedProject,
+    bases: &Bases,
+) -> Result<ImageChoice, BuildError> {
     let profile = profile(&settings.common)?;
     if let Some(architecture) = settings.platforms.iter().find(|wanted| !profile.architectures.contains(wanted)) {
         return Err(BuildError::NoArchitecture { profile: profile.name, architecture: *architecture });
@@ -68,7 +87,7 @@ pub(super) fn choose(settings: &ImageSettings, project: &LockedProject, bases: &
         let (python, reason) = default_python(candidates, file.as_deref(), requires_python)?;
         Ok((python, reason.to_string()))
     };
-    let of_platforms = |found: &Found| -> Result<Vec<_>, BuildError> {
+    let of_platforms = |found: &FoundBase| -> Result<Vec<_>, BuildError> {
         let base = |architecture: &Architecture| {
             let base = bases.base(found, *architecture)?;
             let pythons = bases.pythons(&base)?;
@@ -97,15 +116,15 @@ pub(super) fn choose(settings: &ImageSettings, project: &LockedProject, bases: &
         }
     };
     let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<BasePython>)| {
-        let is_empty = base.layers.is_empty();
-        let chosen = match is_empty {
-            true => None,
-            false => Some(python::choose(&pythons, base.env("PATH"), target.python)?),
+        let python = if base.layers.is_empty() {
+            None
+        } else {
+            Some(python::choose(&pythons, base.env("PATH"), target.python)?)
         };
-        Ok((architecture, base, chosen))
+        Ok(ChosenPlatform { architecture, base, python })
     };
     let platforms = platforms.into_iter().map(with_python).collect::<Result<_, BuildError>>()?;
-    Ok(Chosen { target, reason, choice, base, platforms })
+    Ok(ImageChoice { target, reason, choice, base, platforms })
 }
 
 /// Returns the base that a profile names. One that lies in a folder lies beside the profile.

@@ -7,6 +7,7 @@ use crate::image::Base;
 use crate::image::config::{self, Entrypoint};
 use crate::image::file::ImageFormat;
 use crate::pipeline::BuildError;
+use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::platform::{BaseEntrypoint, ImageTarget};
 use crate::project::application;
@@ -76,15 +77,20 @@ pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String
 
 /// Returns the modules that a container starts, as far as the words of its command tell: a handler, `module:object`, what
 /// follows `-m`, a script of Python, and the scripts of local projects.
-pub fn modules(settings: &ImageSettings, target: &ImageTarget, plan: &Plan, built: &[Wheel]) -> Vec<String> {
+pub fn modules(
+    settings: &ImageSettings,
+    target: &ImageTarget,
+    plan: &Plan,
+    distributions: &[InstalledDistribution],
+) -> Vec<String> {
     let words: Vec<&str> = words(settings).collect();
     let mut modules = Vec::new();
     if target.handler {
         modules.extend(words.iter().filter_map(|word| Some(word.parse::<Handler>().ok()?.module())));
         return modules;
     }
-    let only = only_script(target, plan, built).filter(|_| settings.container.entrypoint.is_none());
-    let scripts = || built.iter().flat_map(|wheel| &wheel.inventory.entry_points);
+    let only = only_script(target, plan, distributions).filter(|_| settings.container.entrypoint.is_none());
+    let scripts = || local_projects(distributions).flat_map(|wheel| &wheel.inventory.entry_points);
     for (at, word) in words.iter().copied().chain(only.as_deref()).enumerate() {
         let name = word.rsplit('/').next().unwrap_or(word);
         modules.extend(scripts().filter(|script| script.name == name).map(|script| script.module.clone()));
@@ -112,7 +118,7 @@ pub fn configuration(
     target: &ImageTarget,
     base: &Base,
     plan: &Plan,
-    built: &[Wheel],
+    distributions: &[InstalledDistribution],
 ) -> Result<config::ConfigOverrides, BuildError> {
     let start = &settings.container;
     let entrypoint = match (&start.entrypoint, target.entrypoint) {
@@ -120,11 +126,11 @@ pub fn configuration(
         (Some(words), _) => Entrypoint::Set(words.clone()),
         (None, BaseEntrypoint::Inherit) => Entrypoint::Inherit,
         (None, BaseEntrypoint::Reset) => {
-            only_script(target, plan, built).map_or(Entrypoint::Reset, |script| Entrypoint::Set(vec![script]))
+            only_script(target, plan, distributions).map_or(Entrypoint::Reset, |script| Entrypoint::Set(vec![script]))
         }
     };
     let env = own_env(settings, target, base)?;
-    let mut labels = labels(plan, built);
+    let mut labels = labels(plan, distributions);
     labels.extend(settings.labels.clone());
     Ok(config::ConfigOverrides {
         user: start.user.clone().or_else(|| target.user.clone()),
@@ -166,9 +172,9 @@ pub fn env(
 }
 
 /// Returns the path of the root project's console script, if it has one and no other.
-fn only_script(target: &ImageTarget, plan: &Plan, built: &[Wheel]) -> Option<String> {
+fn only_script(target: &ImageTarget, plan: &Plan, distributions: &[InstalledDistribution]) -> Option<String> {
     let root = plan.selected.iter().find(|selected| selected.is_root())?;
-    let wheel = built.iter().find(|wheel| wheel.inventory.name == root.name)?;
+    let wheel = local_projects(distributions).find(|wheel| wheel.inventory.name == root.name)?;
     match &wheel.inventory.entry_points[..] {
         [only] => Some(format!("/{}/{}", target.scheme.scripts, only.name)),
         _ => None,
@@ -176,9 +182,9 @@ fn only_script(target: &ImageTarget, plan: &Plan, built: &[Wheel]) -> Option<Str
 }
 
 /// Returns what the labels say of the project (OCI annotations, pre-defined annotation keys).
-fn labels(plan: &Plan, built: &[Wheel]) -> BTreeMap<String, String> {
+fn labels(plan: &Plan, distributions: &[InstalledDistribution]) -> BTreeMap<String, String> {
     let root = plan.selected.iter().find(|selected| selected.is_root());
-    let wheel = root.and_then(|root| built.iter().find(|wheel| wheel.inventory.name == root.name));
+    let wheel = root.and_then(|root| local_projects(distributions).find(|wheel| wheel.inventory.name == root.name));
     let version = wheel.map(|wheel| &wheel.inventory.version).or_else(|| root?.version.as_ref());
     let revision = plan.project.revision();
     let (commit, source) = revision.map(|revision| (Some(revision.commit), revision.source)).unwrap_or_default();
@@ -190,4 +196,9 @@ fn labels(plan: &Plan, built: &[Wheel]) -> BTreeMap<String, String> {
     ];
     let stated = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
     stated.map(|(name, value)| (format!("org.opencontainers.image.{name}"), value)).collect()
+}
+
+/// Returns the wheels of local projects.
+fn local_projects<'a>(distributions: &'a [InstalledDistribution]) -> impl Iterator<Item = &'a Wheel> {
+    distributions.iter().filter(|distribution| distribution.is_local_project()).map(|distribution| &distribution.wheel)
 }

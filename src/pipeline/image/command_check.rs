@@ -2,7 +2,7 @@
 
 use crate::image::{Base, FileSystem, users};
 use crate::pipeline::BuildError;
-use crate::pipeline::image::base_files::Ground;
+use crate::pipeline::image::base_files::BaseFiles;
 use crate::pipeline::image::command;
 use crate::platform::{BaseEntrypoint, ImageTarget};
 use crate::report::Reporter;
@@ -13,7 +13,7 @@ use crate::tree::FileTree;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A container's start, as far as the user says what it is.
-pub struct Start<'a> {
+pub struct CommandCheck<'a> {
     /// What the user wants.
     pub settings: &'a ImageSettings,
     /// The profile.
@@ -21,12 +21,12 @@ pub struct Start<'a> {
     /// The base, as its documents describe it.
     pub base: &'a Base,
     /// The base's file system.
-    pub ground: &'a Ground<'a>,
+    pub base_files: &'a BaseFiles<'a>,
     /// What is laid over it.
     pub tree: &'a FileTree,
 }
 
-impl Start<'_> {
+impl CommandCheck<'_> {
     /// Warns of a program that is not there or may not be executed, and of a user that there is not. Of a base that is not
     /// known, nothing is said.
     ///
@@ -41,7 +41,7 @@ impl Start<'_> {
         let name = self.settings.container.user.as_deref().and_then(|user| user.split(':').next());
         let name = name.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
         if let Some(name) = name.filter(|name| !self.settings.container.users.iter().any(|user| user.name == **name))
-            && let Some(files) = self.ground.known_files()
+            && let Some(files) = self.base_files.known_files()
             && !users::is_user(files, name)
         {
             reporter.warn(&format!("the base has no user `{name}`: --add-user adds one"));
@@ -80,7 +80,7 @@ impl Start<'_> {
         if candidates.iter().any(|path| self.may_execute(path, &nothing) == Some(true)) {
             return Ok(None);
         }
-        let Some(files) = self.ground.known_files() else {
+        let Some(files) = self.base_files.known_files() else {
             let is_plain = program.starts_with('/') && self.may_execute(program, &nothing) == Some(false);
             return Ok(is_plain.then_some(NOT_EXECUTABLE));
         };

@@ -1,4 +1,4 @@
-//! Which layer lies over which: what changes seldom below what changes often, and what a target extends below all that it
+//! The order of the layers: what seldom changes lies below what changes often, and what a target extends lies below what it
 //! adds.
 
 use std::collections::{BTreeMap, HashSet};
@@ -7,104 +7,101 @@ use std::num::NonZeroUsize;
 use crate::image::manifest;
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
-use crate::pipeline::image::layers::{self, Installed, LayerPlan, Own};
-use crate::pipeline::install::{Adapted, Contents};
+use crate::pipeline::image::layers::{self, ApplicationFiles, LayerPlan};
+use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::platform::ImageTarget;
 use crate::tree::{FileAccess, TreeEntry, TreePath};
 
-/// What the layers of an image are made of, at its places.
-pub struct Stack<'a> {
-    /// The profile.
+/// Divides the files of an image among layers.
+pub struct LayerOrder<'a> {
     pub target: &'a ImageTarget,
-    /// The adapted wheels.
-    pub contents: &'a Contents,
-    /// The files of the dependencies, in the order of the wheels.
-    pub fetched: &'a [Installed],
-    /// The files of local projects, in the order of the wheels.
-    pub built: &'a [Installed],
-    /// How many layers there may be besides the base's.
+    pub distributions: &'a [InstalledDistribution<'a>],
+    /// The greatest number of layers above the base's.
     pub budget: NonZeroUsize,
-    /// How many the base has.
+    /// The number of layers of the base.
     pub base_layers: usize,
 }
 
-impl Stack<'_> {
-    /// Divides the files among layers. The layers of what the plan extends are those that it would have alone: an image of
-    /// it has the very same.
+impl LayerOrder<'_> {
+    /// Returns the layers, lowest first. A target that extends another begins with exactly the layers that the other has
+    /// alone, so that both images share them.
     ///
-    /// `lowest` are the layers below all of that; `application` is what the application of a plan lays over them.
+    /// `lowest` are the layers below all others; `application_of` returns the application's files of a plan.
     ///
     /// # Errors
-    /// Two files of one layer want one path.
-    pub fn recipes(
+    /// Two files of one layer have the same path.
+    pub fn layers(
         &self,
         plan: &Plan,
-        lowest: Vec<LayerPlan>,
-        application: &dyn Fn(&Plan) -> Result<Own, BuildError>,
+        mut lowest: Vec<LayerPlan>,
+        application_of: &dyn Fn(&Plan) -> Result<ApplicationFiles, BuildError>,
     ) -> Result<Vec<LayerPlan>, BuildError> {
-        let mut recipes: Vec<LayerPlan> = Vec::new();
-        let mut lowest = lowest;
+        let mut layers: Vec<LayerPlan> = Vec::new();
         let mut known: HashSet<DistributionName> = HashSet::new();
         let mut taken: HashSet<TreePath> = HashSet::new();
-        let mut folders: BTreeMap<TreePath, FileAccess> = BTreeMap::new();
+        let mut directories: BTreeMap<TreePath, FileAccess> = BTreeMap::new();
         for stage in plan.stages() {
-            let mut own = application(stage)?;
-            own.files.retain(|(path, _)| !taken.contains(path));
-            own.folders.retain(|(path, access)| folders.get(path) != Some(access));
-            let mut layers = self.stage(stage, std::mem::take(&mut lowest), &known, &own, recipes.len())?;
-            layers.iter_mut().try_for_each(|layer| layer.settle(&mut folders))?;
-            recipes.extend(layers);
+            let mut application = application_of(stage)?;
+            application.files.retain(|(path, _)| !taken.contains(path));
+            application.folders.retain(|(path, access)| directories.get(path) != Some(access));
+            let mut added = self.stage(stage, std::mem::take(&mut lowest), &known, &application, layers.len())?;
+            for layer in &mut added {
+                layer.keep_access(&mut directories)?;
+            }
+            layers.extend(added);
             known.extend(stage.selected.iter().map(|selected| selected.name.clone()));
-            taken.extend(own.files.into_iter().map(|(path, _)| path));
+            taken.extend(application.files.into_iter().map(|(path, _)| path));
         }
-        Ok(recipes)
+        Ok(layers)
     }
 
-    /// Returns the layers of what a plan has and those below it have not.
+    /// Returns the layers of what a plan adds to those that it extends.
     fn stage(
         &self,
         plan: &Plan,
         lowest: Vec<LayerPlan>,
         known: &HashSet<DistributionName>,
-        application: &Own,
+        application: &ApplicationFiles,
         below: usize,
     ) -> Result<Vec<LayerPlan>, BuildError> {
-        let selected = |name: &DistributionName| plan.selected.iter().find(|selected| selected.name == *name);
-        let is_new = |(adapted, _): &(&Adapted, &Installed)| {
-            let name = &adapted.wheel.inventory.name;
-            !known.contains(name) && selected(name).is_some()
+        let is_selected = |name: &DistributionName| plan.selected.iter().any(|selected| selected.name == *name);
+        let added = self.distributions.iter().filter(|distribution| {
+            let name = &distribution.selected.name;
+            !known.contains(name) && is_selected(name)
+        });
+        let (projects, dependencies): (Vec<_>, Vec<_>) =
+            added.partition(|distribution| distribution.is_local_project());
+        let (roots, members): (Vec<_>, Vec<_>) =
+            projects.into_iter().partition(|distribution| distribution.selected.is_root());
+        let members = if members.is_empty() {
+            None
+        } else {
+            let files = members.iter().flat_map(|distribution| &distribution.files);
+            Some(layers::changing(names(&members).join(", "), files, &[])?)
         };
-        let is_root = |(adapted, _): &(&Adapted, &Installed)| {
-            selected(&adapted.wheel.inventory.name).is_some_and(|selected| selected.is_root())
+        let mut holds = names(&roots);
+        if !application.is_empty() {
+            holds.push("the application".to_owned());
+        }
+        let own = if holds.is_empty() {
+            None
+        } else {
+            let files: Vec<&(TreePath, TreeEntry)> =
+                roots.iter().flat_map(|distribution| &distribution.files).chain(&application.files).collect();
+            Some(layers::changing(holds.join(", "), files.into_iter(), &application.folders)?)
         };
-        let names = |wheels: &[(&Adapted, &Installed)]| -> Vec<String> {
-            wheels.iter().map(|(adapted, _)| adapted.wheel.inventory.name.to_string()).collect()
-        };
-        let projects = self.contents.projects.iter().zip(self.built).filter(is_new);
-        let (roots, members): (Vec<_>, Vec<_>) = projects.partition(is_root);
-        let members = match members.is_empty() {
-            true => None,
-            false => Some(layers::own(names(&members).join(", "), members.iter().flat_map(|(_, files)| *files), &[])?),
-        };
-        let mut held = names(&roots);
-        held.extend((!application.is_empty()).then(|| "the application".to_owned()));
-        let own = match held.is_empty() {
-            true => None,
-            false => {
-                let files: Vec<&(TreePath, TreeEntry)> =
-                    roots.iter().flat_map(|(_, files)| *files).chain(&application.files).collect();
-                Some(layers::own(held.join(", "), files.into_iter(), &application.folders)?)
-            }
-        };
-        // What the base leaves room for; with none at all, the image is refused later on.
+        // If the base leaves no room at all, the manifest is refused later.
         let room = NonZeroUsize::new(manifest::MAX_LAYERS.saturating_sub(self.base_layers + below));
         let budget = self.budget.min(room.unwrap_or(NonZeroUsize::MIN));
         let others = lowest.len() + [&members, &own].into_iter().flatten().count();
         let of_distributions = NonZeroUsize::new(budget.get().saturating_sub(others)).unwrap_or(NonZeroUsize::MIN);
-        let dependencies: Vec<_> = self.contents.dependencies.iter().zip(self.fetched).filter(is_new).collect();
         let distributions = layers::distributions(&dependencies, self.target, of_distributions)?;
-        let recipes = lowest.into_iter().chain(distributions).chain(members).chain(own);
-        layers::within(budget, recipes.collect())
+        let layers = lowest.into_iter().chain(distributions).chain(members).chain(own);
+        layers::within(budget, layers.collect())
     }
+}
+
+fn names(distributions: &[&InstalledDistribution]) -> Vec<String> {
+    distributions.iter().map(|distribution| distribution.wheel.inventory.name.to_string()).collect()
 }

@@ -17,7 +17,7 @@ use crate::digest::{HashingWriter, Sha256};
 use crate::image::partition::{self, SizedDistribution};
 use crate::image::{BasePython, Blob, BlobContent, Layer};
 use crate::pipeline::BuildError;
-use crate::pipeline::install::Adapted;
+use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
 use crate::platform::{ImageTarget, Scheme};
 use crate::report::{Phase, Reporter};
 use crate::settings::LayerCompression;
@@ -26,19 +26,16 @@ use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, Tree
 /// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
 const FORMAT: u32 = 1;
 
-/// The files of a wheel at their places.
-pub type Installed = Vec<(TreePath, TreeEntry)>;
-
 /// What an application lays over the base, at its places.
 #[derive(Debug, Clone, Default)]
-pub struct Own {
+pub struct ApplicationFiles {
     /// The files.
-    pub files: Installed,
+    pub files: InstalledFiles,
     /// The folders of which is said whose they are.
     pub folders: Vec<(TreePath, FileAccess)>,
 }
 
-impl Own {
+impl ApplicationFiles {
     /// Tells whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.folders.is_empty()
@@ -94,33 +91,33 @@ pub fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildEr
 /// # Errors
 /// Two wheels of one layer want one path.
 pub fn distributions(
-    wheels: &[(&Adapted, &Installed)],
+    distributions: &[&InstalledDistribution],
     target: &ImageTarget,
     budget: NonZeroUsize,
 ) -> Result<Vec<LayerPlan>, BuildError> {
-    let items: Vec<SizedDistribution> = wheels
+    let items: Vec<SizedDistribution> = distributions
         .iter()
-        .map(|(adapted, _)| SizedDistribution { name: &adapted.wheel.inventory.name, size: adapted.wheel.size })
+        .map(|distribution| SizedDistribution {
+            name: &distribution.wheel.inventory.name,
+            size: distribution.wheel.size,
+        })
         .collect();
-    let recipe = |indices: &Vec<usize>| {
-        let names = indices.iter().map(|&index| {
-            let inventory = &wheels[index].0.wheel.inventory;
-            format!("{} {}", inventory.name, inventory.version)
-        });
-        let holds = names.collect::<Vec<_>>().join(", ");
-        let digests = indices.iter().map(|&index| wheels[index].0.key);
-        let key = key(digests, &target.scheme, &target.interpreter);
-        let files = indices.iter().flat_map(|&index| wheels[index].1);
-        Ok(LayerPlan { holds, tree: LayerTree { files: tree(files)?, links: BTreeMap::new() }, key: Some(key) })
+    let layer = |positions: &Vec<usize>| {
+        let of_layer = || positions.iter().map(|&position| distributions[position]);
+        let holds = of_layer().map(|it| format!("{} {}", it.wheel.inventory.name, it.wheel.inventory.version));
+        let key = key(of_layer().map(|it| it.key), &target.scheme, &target.interpreter);
+        let files = tree(of_layer().flat_map(|it| &it.files))?;
+        let holds = holds.collect::<Vec<_>>().join(", ");
+        Ok(LayerPlan { holds, tree: LayerTree { files, links: BTreeMap::new() }, key: Some(key) })
     };
-    partition::partition(&items, budget).par_iter().map(recipe).collect()
+    partition::partition(&items, budget).par_iter().map(layer).collect()
 }
 
 /// Returns the layer of files that change with every build: local projects, and the application.
 ///
 /// # Errors
 /// Two files want one path, or one wants that of a folder.
-pub fn own<'a>(
+pub fn changing<'a>(
     holds: String,
     files: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
     folders: &[(TreePath, FileAccess)],
@@ -146,12 +143,12 @@ pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -
 ///
 /// # Errors
 /// Two files want one path.
-pub fn within(budget: NonZeroUsize, recipes: Vec<LayerPlan>) -> Result<Vec<LayerPlan>, BuildError> {
-    let surplus = recipes.len().saturating_sub(budget.get());
-    let mut recipes = recipes.into_iter();
-    let Some(mut lowest) = recipes.next() else { return Ok(Vec::new()) };
-    recipes.by_ref().take(surplus).try_for_each(|recipe| lowest.join(recipe))?;
-    Ok(std::iter::once(lowest).chain(recipes).collect())
+pub fn within(budget: NonZeroUsize, plans: Vec<LayerPlan>) -> Result<Vec<LayerPlan>, BuildError> {
+    let surplus = plans.len().saturating_sub(budget.get());
+    let mut plans = plans.into_iter();
+    let Some(mut lowest) = plans.next() else { return Ok(Vec::new()) };
+    plans.by_ref().take(surplus).try_for_each(|plan| lowest.join(plan))?;
+    Ok(std::iter::once(lowest).chain(plans).collect())
 }
 
 impl LayerPlan {
@@ -175,7 +172,7 @@ impl LayerPlan {
     ///
     /// # Errors
     /// A folder there is a file here.
-    pub fn settle(&mut self, folders: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
+    pub fn keep_access(&mut self, folders: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
         let LayerTree { files, links } = &mut self.tree;
         for (path, access) in folders.iter() {
             let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());
@@ -223,21 +220,21 @@ fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str)
     Sha256::of(text.as_bytes())
 }
 
-/// Makes layers, side by side; they are in the order of the recipes. Files that do not come from wheels are compressed
+/// Makes layers, side by side; they are in the order of the plans. Files that do not come from wheels are compressed
 /// into `folder`.
 ///
 /// # Errors
 /// A file cannot be read, or a layer cannot be written.
 pub fn make(
-    recipes: Vec<LayerPlan>,
+    plans: Vec<LayerPlan>,
     compression: LayerCompression,
     cache: &Cache,
     folder: &Path,
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltLayer>, BuildError> {
-    reporter.start(Phase::Layers, recipes.len() as u64);
-    let make = |(index, recipe): (usize, LayerPlan)| {
-        let LayerPlan { holds, tree, key } = recipe;
+    reporter.start(Phase::Layers, plans.len() as u64);
+    let make = |(index, plan): (usize, LayerPlan)| {
+        let LayerPlan { holds, tree, key } = plan;
         let (layer, was_known) = match (compression, key) {
             (LayerCompression::Gzip, Some(key)) => spliced(tree, key, cache)?,
             (LayerCompression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
@@ -246,9 +243,9 @@ pub fn make(
         reporter.advance(Phase::Layers, 1);
         Ok((index, BuiltLayer { layer, holds, was_known }))
     };
-    let mut queue: Vec<(usize, LayerPlan)> = recipes.into_iter().enumerate().collect();
+    let mut queue: Vec<(usize, LayerPlan)> = plans.into_iter().enumerate().collect();
     // The largest first: begun last, it would keep everyone waiting.
-    queue.sort_by_key(|(_, recipe)| Reverse(recipe.tree.files.size()));
+    queue.sort_by_key(|(_, plan)| Reverse(plan.tree.files.size()));
     // A bridge hands them out one by one, where a split in halves would give one thread all the large ones.
     let made: Result<Vec<(usize, BuiltLayer)>, BuildError> = queue.into_iter().par_bridge().map(make).collect();
     reporter.finish(Phase::Layers);

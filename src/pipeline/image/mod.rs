@@ -24,9 +24,9 @@ use crate::index::Finder;
 use crate::pipeline::BuildError;
 use crate::pipeline::ProjectCache;
 use crate::pipeline::documents;
-use crate::pipeline::image::base::{Bases, Found};
-use crate::pipeline::image::platform::{Parts, PlatformImage};
-use crate::pipeline::image::report::Outcome;
+use crate::pipeline::image::base::{Bases, FoundBase};
+use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
+use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan};
 use crate::pipeline::session::{Session, registry};
@@ -63,28 +63,28 @@ pub fn image(
     let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
 
     let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
-    let complete = |(plan, wheels)| completeness::check(plan, wheels, common, reporter);
-    plans.iter().zip(&wheels).try_for_each(complete)?;
-    let mut images = Vec::new();
-    for (position, (_, base, python)) in chosen.platforms.iter().enumerate() {
-        let folder = temporary.path().join(format!("layers-{position}"));
-        std::fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
-        let (plan, wheels, python) = (&plans[position], &wheels[position], python.as_ref());
-        let (target, bases) = (&chosen.target, &bases);
-        let parts = Parts { settings, target, base, bases, python, plan, wheels, folder: &folder };
-        images.push(parts.image(cache, reporter)?);
+    for (plan, wheels) in plans.iter().zip(&wheels) {
+        completeness::check(plan, wheels, common, reporter)?;
     }
-    let mut artifact = artifact(settings, &chosen.base, &images);
-    let documents = referrers::attach(settings, &chosen, &plans, &wheels, &mut artifact)?;
-    let written = outputs::write(&files, settings, &artifact, (&images, documents), &bases)?;
+    let mut builds: Vec<PlatformBuild> = Vec::new();
+    for ((platform, plan), wheels) in chosen.platforms.iter().zip(&plans).zip(wheels) {
+        let directory = temporary.path().join(format!("layers-{}", platform.architecture));
+        std::fs::create_dir_all(&directory).map_err(BuildError::Temporary)?;
+        let (target, bases) = (&chosen.target, &bases);
+        let builder = PlatformBuilder { settings, target, platform, bases, plan, directory };
+        builds.push(builder.build(wheels, cache, reporter)?);
+    }
+    let mut artifact = artifact(settings, &chosen.base, &builds);
+    let documents = referrers::attach(settings, &chosen, &builds, &mut artifact)?;
+    let written = outputs::write(&files, settings, &artifact, (&builds, documents), &bases)?;
     let pushed = if settings.push { Some(registry.push(&artifact, &settings.tags, reporter)?) } else { None };
-    let outcome = Outcome { chosen: &chosen, plans: &plans, wheels: &wheels, images: &images, artifact: &artifact };
-    Ok(outcome.report(written, pushed.as_ref(), started.elapsed()))
+    let built = BuiltImage { chosen: &chosen, builds: &builds, artifact: &artifact };
+    Ok(built.report(written, pushed.as_ref(), started.elapsed()))
 }
 
 /// Returns the image, or the index of several, which names what it is based on as each image does.
-fn artifact(settings: &ImageSettings, base: &Found, images: &[PlatformImage]) -> OciArtifact {
-    match images {
+fn artifact(settings: &ImageSettings, base: &FoundBase, builds: &[PlatformBuild]) -> OciArtifact {
+    match builds {
         [only] => OciArtifact::from(&only.image),
         several => {
             let images: Vec<OciImage> = several.iter().map(|built| built.image.clone()).collect();

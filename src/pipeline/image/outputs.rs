@@ -9,8 +9,8 @@ use crate::image::{OciArtifact, docker_archive, layout, oci_archive};
 use crate::pipeline::BuildError;
 use crate::pipeline::documents;
 use crate::pipeline::image::base::Bases;
-use crate::pipeline::image::platform::PlatformImage;
-use crate::pipeline::image::referrers::Attached;
+use crate::pipeline::image::platform::PlatformBuild;
+use crate::pipeline::image::referrers::AttachedDocument;
 use crate::pipeline::plan::LockedProject;
 use crate::report::{DocumentReport, Phase};
 use crate::settings::ImageSettings;
@@ -60,10 +60,10 @@ pub fn write(
     places: &[ImageFile],
     settings: &ImageSettings,
     artifact: &OciArtifact,
-    (images, documents): (&[PlatformImage], Vec<Attached>),
+    (builds, documents): (&[PlatformBuild], Vec<AttachedDocument>),
     bases: &Bases,
 ) -> Result<(Vec<String>, Vec<DocumentReport>), BuildError> {
-    let mut reports: Vec<DocumentReport> = documents.iter().map(Attached::report).collect();
+    let mut reports: Vec<DocumentReport> = documents.iter().map(AttachedDocument::report).collect();
     if places.is_empty() {
         return Ok((Vec::new(), reports));
     }
@@ -79,7 +79,7 @@ pub fn write(
             ImageFormat::Layout => Complete::Folder(layout::prepare(&artifact, &names, path, reporter)?),
             ImageFormat::OciArchive => Complete::File(oci_archive::prepare(&artifact, &names, path, reporter)?),
             ImageFormat::DockerArchive => {
-                let [only] = images else { return Err(BuildError::DockerArchive(path.clone())) };
+                let [only] = builds else { return Err(BuildError::DockerArchive(path.clone())) };
                 let mut image = only.image.clone();
                 image.layers.iter_mut().try_for_each(|layer| bases.download(&mut layer.blob))?;
                 Complete::File(docker_archive::prepare(&image, &names, path, reporter)?)

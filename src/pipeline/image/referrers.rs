@@ -5,10 +5,9 @@ use oci_spec::image::MediaType;
 use crate::digest::Sha256;
 use crate::image::{Base, Blob, OciArtifact, referrer};
 use crate::pipeline::BuildError;
-use crate::pipeline::documents::{Document, Sources, parameters};
-use crate::pipeline::image::chosen::Chosen;
-use crate::pipeline::plan::Plan;
-use crate::pipeline::wheels::Obtained;
+use crate::pipeline::documents::{ArtifactDocument, DocumentSources, parameters};
+use crate::pipeline::image::chosen::ImageChoice;
+use crate::pipeline::image::platform::PlatformBuild;
 use crate::registry::Reference;
 use crate::report::DocumentReport;
 use crate::sbom::provenance::{ProvenanceParameters, ProvenanceSubject};
@@ -16,16 +15,16 @@ use crate::sbom::{BaseImage, ImageName};
 use crate::settings::{BaseChoice, ImageSettings};
 
 /// A document that is attached to an image.
-pub struct Attached {
+pub struct AttachedDocument {
     /// The document.
-    pub document: Document,
+    pub document: ArtifactDocument,
     /// The platform of the image, for instance `linux/amd64`.
     pub platform: String,
     /// The digest of the manifest that refers to the image.
     pub referrer: Sha256,
 }
 
-impl Attached {
+impl AttachedDocument {
     /// Reports the document, which is in no file beside the image yet.
     pub fn report(&self) -> DocumentReport {
         let referrer = Some(self.referrer.to_string());
@@ -39,33 +38,28 @@ impl Attached {
 /// A wheel or the lock cannot be read.
 pub fn attach(
     settings: &ImageSettings,
-    chosen: &Chosen,
-    plans: &[Plan],
-    wheels: &[Obtained],
+    chosen: &ImageChoice,
+    builds: &[PlatformBuild],
     artifact: &mut OciArtifact,
-) -> Result<Vec<Attached>, BuildError> {
+) -> Result<Vec<AttachedDocument>, BuildError> {
     let mut attached = Vec::new();
-    let images = match artifact.children.is_empty() {
-        true => std::slice::from_mut(artifact),
-        false => &mut artifact.children[..],
-    };
-    for (position, image) in images.iter_mut().enumerate() {
-        let (plan, wheels, (architecture, base, _)) =
-            (&plans[position], &wheels[position], &chosen.platforms[position]);
+    let images = if artifact.children.is_empty() { std::slice::from_mut(artifact) } else { &mut artifact.children[..] };
+    for (build, image) in builds.iter().zip(images) {
+        let PlatformBuild { plan, platform, distributions, .. } = build;
         let parameters = ProvenanceParameters {
             command: "image",
             base: chosen.base.name.clone(),
             ..parameters(&settings.common, plan)
         };
-        let base = base_image(&chosen.choice, base);
-        let sources = Sources { settings: &settings.documents, plan, wheels, base, parameters };
+        let base = base_image(&chosen.choice, &platform.base);
+        let sources = DocumentSources { settings: &settings.documents, plan, distributions, base, parameters };
         let (name, digest) = (plan.name(), image.manifest.digest);
         let subjects = [ProvenanceSubject { name: name.clone(), sha256: digest }];
         for document in sources.documents(&settings.common, digest, &subjects)? {
             let blob = Blob::of_bytes(MediaType::from(document.media_type), document.bytes.clone());
             let referrer = referrer(&image.manifest, blob, &format!("{name}.{}", document.extension));
-            let platform = format!("linux/{}", architecture.oci_name());
-            attached.push(Attached { document, platform, referrer: referrer.manifest.digest });
+            let platform = platform.oci_name();
+            attached.push(AttachedDocument { document, platform, referrer: referrer.manifest.digest });
             image.referrers.push(referrer);
         }
     }

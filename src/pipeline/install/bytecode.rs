@@ -12,8 +12,8 @@ use crate::bytecode::{BytecodeCompiler, BytecodeInterpreter, FORMAT, Interpreter
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
-use crate::pipeline::install::Contents;
 use crate::pipeline::install::derived;
+use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
 use crate::platform::PythonVersion;
 use crate::report::BytecodeReport;
 use crate::settings::{Environment, Settings};
@@ -35,7 +35,7 @@ pub struct Bytecode<'a> {
 }
 
 /// A source: its path below site-packages, where its bytes lie, and their digest.
-struct Source<'a> {
+struct PythonSource<'a> {
     path: &'a str,
     content: FileContent,
     sha256: Sha256,
@@ -82,7 +82,7 @@ impl<'a> Bytecode<'a> {
         let sources = positions.iter().map(|(place, position)| {
             let file = &wheel.inventory.files[*position];
             let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-            (place.clone(), Source { path: &file.path, content, sha256: file.extent.sha256 })
+            (place.clone(), PythonSource { path: &file.path, content, sha256: file.extent.sha256 })
         });
         let sources: Vec<_> = sources.collect();
         let key = Sha256::of(format!("{}\n{}", key.hex(), wheel.sha256.hex()).as_bytes());
@@ -95,7 +95,7 @@ impl<'a> Bytecode<'a> {
     ///
     /// # Errors
     /// The interpreter fails, or a file cannot be read.
-    pub fn of_application(&self, files: &[(TreePath, TreeEntry)]) -> Result<Vec<(TreePath, TreeEntry)>, BuildError> {
+    pub fn of_application(&self, files: &[(TreePath, TreeEntry)]) -> Result<InstalledFiles, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(Vec::new()) };
         let mut digests = format!("{}\n", key.hex());
         let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
@@ -104,7 +104,7 @@ impl<'a> Bytecode<'a> {
                 access.insert(place.clone(), entry.access);
                 let sha256 = entry.content.sha256()?;
                 digests.push_str(&format!("{} {path}\n", sha256.hex()));
-                sources.insert(place, Source { path: path.as_str(), content: entry.content.clone(), sha256 });
+                sources.insert(place, PythonSource { path: path.as_str(), content: entry.content.clone(), sha256 });
             }
         }
         let sources: Vec<_> = sources.into_iter().collect();
@@ -123,11 +123,11 @@ impl<'a> Bytecode<'a> {
         &self,
         compiler: &BytecodeCompiler,
         key: Sha256,
-        sources: &[(String, Source)],
+        sources: &[(String, PythonSource)],
         origin: &str,
     ) -> Result<Vec<(String, DerivedFile)>, BuildError> {
         let failed = |source| BuildError::Bytecode { origin: origin.to_owned(), source };
-        let compile = |(_, source): &(String, Source)| match source.read(origin)? {
+        let compile = |(_, source): &(String, PythonSource)| match source.read(origin)? {
             Some(bytes) => compiler.compile(source.path, &bytes).map_err(failed),
             None => Ok(None),
         };
@@ -145,9 +145,13 @@ impl<'a> Bytecode<'a> {
     }
 
     /// Reports the bytecode of wheels and of the application, if it was wanted.
-    pub fn report(&self, wheels: &Contents, application: &[(TreePath, TreeEntry)]) -> Option<BytecodeReport> {
+    pub fn report(
+        &self,
+        distributions: &[InstalledDistribution],
+        application: &[(TreePath, TreeEntry)],
+    ) -> Option<BytecodeReport> {
         let interpreter = self.compiler.as_ref().map(|compiler| &compiler.interpreter);
-        let of_wheels = wheels.dependencies.iter().chain(&wheels.projects).flat_map(|wheel| &wheel.changes.bytecode);
+        let of_wheels = distributions.iter().flat_map(|distribution| &distribution.changes.bytecode);
         let sizes = of_wheels.map(|(_, packed)| packed.extent.size);
         let sizes: Vec<u64> = sizes.chain(application.iter().map(|(_, entry)| entry.content.size())).collect();
         self.is_wanted.then(|| BytecodeReport {
@@ -169,7 +173,7 @@ pub fn beside<'a>(
     files.iter().filter(move |(path, _)| !places.contains(path)).chain(bytecode)
 }
 
-impl Source<'_> {
+impl PythonSource<'_> {
     /// Reads it, and makes sure that it is what it was when its digest was computed; none if it is too large.
     fn read(&self, origin: &str) -> Result<Option<Vec<u8>>, BuildError> {
         let failed = |source| BuildError::Source { file: self.path.to_owned(), origin: origin.to_owned(), source };

@@ -1,4 +1,4 @@
-//! What an installation makes of the wheels: what it leaves out, what it makes smaller, what it adds.
+//! Installing wheels: which of their files are omitted, stripped or compiled, and where each of them goes.
 
 pub(crate) mod bytecode;
 pub(crate) mod derived;
@@ -9,17 +9,17 @@ use rayon::prelude::*;
 
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
+use crate::lock::SelectedDistribution;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::bytecode::Bytecode;
-use crate::pipeline::wheels::Obtained;
+use crate::pipeline::plan;
+use crate::pipeline::wheels::SelectedWheel;
 use crate::platform::Scheme;
 use crate::report::{Savings, SlimmedReport, TrimReport};
 use crate::settings::ContentSettings;
-use crate::tree::FileContent;
-use crate::tree::{TreeEntry, TreePath};
+use crate::tree::{FileContent, TreeEntry, TreePath};
 use crate::trim::{self, SlimRule, strip};
-use crate::wheel;
-use crate::wheel::{InstallChanges, SchemePart, Wheel, WheelFile};
+use crate::wheel::{self, InstallChanges, SchemePart, Wheel, WheelFile};
 
 /// The version of what is found to be needed of a wheel: raised when something else is.
 const NEEDED_FORMAT: u32 = 2;
@@ -27,84 +27,114 @@ const NEEDED_FORMAT: u32 = 2;
 /// The largest file that is read into memory to be stripped, in bytes.
 const LARGEST_STRIPPED: u64 = 1 << 30;
 
-/// A wheel, and how its installation differs from it.
-pub struct Adapted {
-    /// The wheel.
+/// The files of a distribution or of the application, each with its path in the artifact.
+pub type InstalledFiles = Vec<(TreePath, TreeEntry)>;
+
+/// A selected distribution, its wheel, and the files that are installed of it.
+pub struct InstalledDistribution<'a> {
+    pub selected: &'a SelectedDistribution,
     pub wheel: Wheel,
-    /// What differs.
+    /// How the installed files differ from the wheel's.
     pub changes: InstallChanges,
-    /// The digest of all that decides the bytes of its files, whatever their places are.
+    /// The digest of everything that decides the bytes of the files, whatever their paths are.
     pub key: Sha256,
-    /// What each rule left out.
+    /// What each rule omitted.
     pub slimmed: BTreeMap<SlimRule, Savings>,
-    /// What stripping made smaller.
+    /// What stripping saved.
     pub stripped: Savings,
+    pub files: InstalledFiles,
 }
 
-/// The adapted wheels of one plan, in the order of [`Obtained`].
-pub struct Contents {
-    /// Those of the dependencies.
-    pub dependencies: Vec<Adapted>,
-    /// Those of local projects.
-    pub projects: Vec<Adapted>,
+impl InstalledDistribution<'_> {
+    /// Tells whether it was built from a directory of the project or of its workspace.
+    pub fn is_local_project(&self) -> bool {
+        plan::is_local_project(self.selected)
+    }
+
+    /// Returns the size of the installed files, uncompressed and in bytes.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|(_, entry)| entry.content.size()).sum()
+    }
+
+    /// Records that the bytes of the files depend on something else as well.
+    fn depend_on(&mut self, input: &str) {
+        self.key = Sha256::of(format!("{}\n{input}", self.key.hex()).as_bytes());
+    }
 }
 
-/// Adapts wheels as the settings ask.
-pub struct Adapter<'a> {
-    /// What is asked for.
+/// How distributions are laid out in the artifact: in a function with a layer, dependencies and local projects differ.
+#[derive(Clone, Copy)]
+pub struct InstallSchemes<'a> {
+    pub dependencies: &'a Scheme,
+    pub projects: &'a Scheme,
+}
+
+impl<'a> InstallSchemes<'a> {
+    /// Returns the scheme for a distribution.
+    pub fn of(self, selected: &SelectedDistribution) -> &'a Scheme {
+        if plan::is_local_project(selected) { self.projects } else { self.dependencies }
+    }
+}
+
+/// Installs wheels with the changes that the settings ask for.
+pub struct Installer<'a> {
     pub settings: &'a ContentSettings,
-    /// Where what is made of wheels is kept.
+    pub schemes: InstallSchemes<'a>,
+    /// The path of the target's interpreter, for the `#!` lines of scripts.
+    pub interpreter: &'a str,
     pub cache: &'a Cache,
-    /// What compiles sources.
     pub bytecode: &'a Bytecode<'a>,
 }
 
-impl Adapter<'_> {
-    /// Adapts the wheels of a plan. Nothing is left out of local projects, whose files are their authors' choice.
+impl Installer<'_> {
+    /// Installs the wheels of a plan, in their order. `--slim` applies to dependencies only: the files of a local project
+    /// are its author's choice.
     ///
     /// # Errors
     /// A wheel cannot be read, its sources cannot be compiled, or the cache cannot be written.
-    pub fn adapt(&self, wheels: &Obtained) -> Result<Contents, BuildError> {
-        let adapt = |wheels: &[Wheel], rules: &BTreeSet<SlimRule>| {
-            wheels.par_iter().map(|wheel| self.wheel(wheel, rules)).collect::<Result<_, _>>()
-        };
-        Ok(Contents {
-            dependencies: adapt(&wheels.dependencies, &self.settings.slim)?,
-            projects: adapt(&wheels.projects, &BTreeSet::new())?,
-        })
+    pub fn install<'a>(&self, wheels: Vec<SelectedWheel<'a>>) -> Result<Vec<InstalledDistribution<'a>>, BuildError> {
+        wheels.into_par_iter().map(|selected| self.distribution(selected)).collect()
     }
 
-    fn wheel(&self, wheel: &Wheel, rules: &BTreeSet<SlimRule>) -> Result<Adapted, BuildError> {
-        let mut adapted = Adapted {
-            wheel: wheel.clone(),
+    fn distribution<'a>(&self, selected: SelectedWheel<'a>) -> Result<InstalledDistribution<'a>, BuildError> {
+        let SelectedWheel { selected, wheel } = selected;
+        let mut distribution = InstalledDistribution {
+            selected,
             changes: InstallChanges::default(),
             key: wheel.sha256,
+            wheel,
             slimmed: BTreeMap::new(),
             stripped: Savings::default(),
+            files: Vec::new(),
         };
-        self.leave_out(&mut adapted, rules)?;
-        if self.settings.strip {
-            self.strip(&mut adapted)?;
+        if !distribution.is_local_project() {
+            self.slim(&mut distribution)?;
         }
-        self.compile(&mut adapted)?;
-        Ok(adapted)
+        if self.settings.strip {
+            self.strip(&mut distribution)?;
+        }
+        self.compile(&mut distribution)?;
+        let InstalledDistribution { wheel, changes, .. } = &distribution;
+        distribution.files = wheel::install(wheel, changes, self.schemes.of(selected), self.interpreter)?;
+        Ok(distribution)
     }
 
-    /// Leaves out what the rules are for and nothing needs.
-    fn leave_out(&self, adapted: &mut Adapted, rules: &BTreeSet<SlimRule>) -> Result<(), BuildError> {
-        let mut left_out = trim::omitted_files(&adapted.wheel.inventory, rules);
+    /// Omits the files that the rules of `--slim` match, unless the distribution's own code refers to them.
+    fn slim(&self, distribution: &mut InstalledDistribution) -> Result<(), BuildError> {
+        let rules = &self.settings.slim;
+        let mut left_out = trim::omitted_files(&distribution.wheel.inventory, rules);
         if left_out.is_empty() {
             return Ok(());
         }
-        let needed = self.needed(&adapted.wheel)?;
+        let needed = self.needed(&distribution.wheel)?;
         left_out.retain(|position, _| !needed.contains(position));
         for (&position, &rule) in &left_out {
-            let bytes = adapted.wheel.inventory.files[position].extent.size;
-            adapted.slimmed.entry(rule).or_default().add(Savings { files: 1, bytes });
-            adapted.changes.omitted.insert(position);
+            let bytes = distribution.wheel.inventory.files[position].extent.size;
+            distribution.slimmed.entry(rule).or_default().add(Savings { files: 1, bytes });
+            distribution.changes.omitted.insert(position);
         }
         if !left_out.is_empty() {
-            adapted.follow(&format!("left out {:?}", adapted.changes.omitted));
+            distribution.depend_on(&format!("left out {:?}", distribution.changes.omitted));
         }
         Ok(())
     }
@@ -122,8 +152,8 @@ impl Adapter<'_> {
     }
 
     /// Strips the compiled files that are kept.
-    fn strip(&self, adapted: &mut Adapted) -> Result<(), BuildError> {
-        let wheel = &adapted.wheel;
+    fn strip(&self, distribution: &mut InstalledDistribution) -> Result<(), BuildError> {
+        let wheel = &distribution.wheel;
         let files = &wheel.inventory.files;
         if !files.iter().any(may_be_compiled) {
             return Ok(());
@@ -141,52 +171,45 @@ impl Adapter<'_> {
         let mut replaced = BTreeMap::new();
         for (name, packed) in packed {
             let position: usize = name.parse().unwrap_or(usize::MAX);
-            let Some(file) = files.get(position).filter(|_| !adapted.changes.omitted.contains(&position)) else {
+            let Some(file) = files.get(position).filter(|_| !distribution.changes.omitted.contains(&position)) else {
                 continue;
             };
-            adapted.stripped.add(Savings { files: 1, bytes: file.extent.size - packed.extent.size });
+            distribution.stripped.add(Savings { files: 1, bytes: file.extent.size - packed.extent.size });
             replaced.insert(position, packed);
         }
         if !replaced.is_empty() {
-            adapted.follow(&format!("stripped {}", strip::FORMAT));
+            distribution.depend_on(&format!("stripped {}", strip::FORMAT));
         }
-        adapted.changes.replaced.extend(replaced);
+        distribution.changes.replaced.extend(replaced);
         Ok(())
     }
 
     /// Adds the bytecode of the sources that are installed, in the place of what the wheel brings there.
-    fn compile(&self, adapted: &mut Adapted) -> Result<(), BuildError> {
+    fn compile(&self, distribution: &mut InstalledDistribution) -> Result<(), BuildError> {
         let Some(key) = self.bytecode.key() else { return Ok(()) };
-        let Adapted { wheel, changes, .. } = adapted;
+        let InstalledDistribution { wheel, changes, .. } = distribution;
         let compiled = self.bytecode.of_wheel(wheel)?;
         let is_installed = |position: &usize| !changes.omitted.contains(position);
         changes.bytecode =
             compiled.into_iter().filter(|(at, _)| is_installed(at)).map(|(_, compiled)| compiled).collect();
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         changes.omitted.extend(files.filter(|(_, file)| changes.bytecode.contains_key(&file.path)).map(|(at, _)| at));
-        adapted.follow(&key.hex());
+        distribution.depend_on(&key.hex());
         Ok(())
     }
 }
 
-impl Adapted {
-    /// Notes that the bytes follow from something else besides.
-    fn follow(&mut self, from: &str) {
-        self.key = Sha256::of(format!("{}\n{from}", self.key.hex()).as_bytes());
-    }
-}
-
-impl Contents {
-    /// Reports what is not in the artifact.
-    pub fn trimmed(&self) -> TrimReport {
-        let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
-        for adapted in self.dependencies.iter().chain(&self.projects) {
-            adapted.slimmed.iter().for_each(|(rule, saved)| slimmed.entry(*rule).or_default().add(*saved));
-            stripped.add(adapted.stripped);
+/// Reports what the distributions would have had without `--slim` and `--strip`.
+pub fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
+    let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
+    for distribution in distributions {
+        for (rule, savings) in &distribution.slimmed {
+            slimmed.entry(*rule).or_default().add(*savings);
         }
-        let slimmed = slimmed.into_iter().map(|(rule, saved)| SlimmedReport { rule: rule.name(), saved });
-        TrimReport { slimmed: slimmed.collect(), stripped }
+        stripped.add(distribution.stripped);
     }
+    let slimmed = slimmed.into_iter().map(|(rule, saved)| SlimmedReport { rule: rule.name(), saved });
+    TrimReport { slimmed: slimmed.collect(), stripped }
 }
 
 /// Returns whether a file may be an ELF file, by its name: nobody reads the others to find out.
@@ -201,14 +224,4 @@ fn content(wheel: &Wheel, file: &WheelFile) -> Result<Vec<u8>, BuildError> {
     let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
     let unreadable = |source| BuildError::Read { path: wheel.archive.join(&file.path), source };
     content.read(file.extent.size).map_err(unreadable)
-}
-
-/// Installs wheels side by side; the results are in the order of the wheels.
-pub fn install_all(
-    wheels: &[Adapted],
-    scheme: &Scheme,
-    interpreter: &str,
-) -> Result<Vec<Vec<(TreePath, TreeEntry)>>, BuildError> {
-    let install = |adapted: &Adapted| wheel::install(&adapted.wheel, &adapted.changes, scheme, interpreter);
-    Ok(wheels.par_iter().map(install).collect::<Result<_, _>>()?)
 }

@@ -1,8 +1,11 @@
 //! From a plan to the zips of a function and its layer.
 
+mod report;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::report::BuiltFunction;
 use crate::archive::output::FinishedFile;
 use crate::archive::zip;
 use crate::audit::handler::{Handler, Root};
@@ -13,29 +16,27 @@ use crate::pipeline::BuildError;
 use crate::pipeline::ProjectCache;
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::documents;
-use crate::pipeline::install;
 use crate::pipeline::install::bytecode::{self, Bytecode};
-use crate::pipeline::install::{Adapter, Contents};
+use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{self, LockedProject, Plan};
-use crate::pipeline::report;
 use crate::pipeline::session::Session;
 use crate::pipeline::wheels;
 use crate::pipeline::wheels::completeness;
-use crate::platform::{LambdaProfile, Profile, Scheme, TargetPlatform, default_runtime};
+use crate::platform::{LambdaProfile, Profile, TargetPlatform, default_runtime};
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
-use crate::tree::{TreeEntry, TreePath};
+use crate::tree::{FileTree, TreeEntry, TreePath};
 
 /// The project, its runtime, and why it is this runtime.
-struct Function {
+struct LambdaProject {
     project: LockedProject,
     profile: LambdaProfile,
     reason: String,
 }
 
-impl Function {
+impl LambdaProject {
     fn open(settings: &LambdaSettings, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<Self, BuildError> {
         let project = LockedProject::open(&settings.common, projects, reporter)?;
         let (profile, reason) = runtime(&settings.common, &project)?;
@@ -99,7 +100,7 @@ pub fn plan(
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<PlanReport, BuildError> {
-    let function = Function::open(settings, projects, reporter)?;
+    let function = LambdaProject::open(settings, projects, reporter)?;
     let common = &settings.common;
     let session = Session::open_for_plan(&common.cache)?;
     let origins = Origins::new(common, &function.project)?;
@@ -109,7 +110,7 @@ pub fn plan(
     let mut outputs: Vec<PathBuf> = outputs(settings, &plan)?.into_iter().map(|(_, path)| path).collect();
     outputs.extend(documents::planned(&settings.documents, &outputs[0]));
     let dependencies = if settings.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function };
-    Ok(report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
+    Ok(crate::pipeline::report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
 }
 
 /// Builds a function's zip, and its layer's where the dependencies are to be apart. The files appear at their places
@@ -124,7 +125,7 @@ pub fn lambda(
 ) -> Result<BuildReport, BuildError> {
     let started = Instant::now();
     let common = &settings.common;
-    let function = Function::open(settings, projects, reporter)?;
+    let function = LambdaProject::open(settings, projects, reporter)?;
     let profile = &function.profile;
     // The folder and the cache hold what the artifact is copied from, so they stay until it is written.
     let session = Session::open(&common.cache)?;
@@ -136,30 +137,35 @@ pub fn lambda(
     plan.leave_out(outputs.iter().flat_map(|(_, path)| documents::places(path)));
 
     let plans = std::slice::from_ref(&plan);
-    let obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
-    let wheels = obtained.first().ok_or(BuildError::Empty)?;
-    completeness::check(&plan, wheels, common, reporter)?;
+    let mut obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
+    let wheels = obtained.pop().ok_or(BuildError::Empty)?;
+    completeness::check(&plan, &wheels, common, reporter)?;
 
     let bytecode = Bytecode::find(common, plan.target.python, false, cache)?;
-    let contents = Adapter { settings: &common.contents, cache, bytecode: &bytecode }.adapt(wheels)?;
+    let schemes = schemes(profile, settings.layer.is_some());
+    let interpreter = &profile.interpreter;
+    let installer = Installer { settings: &common.contents, schemes, interpreter, cache, bytecode: &bytecode };
+    let distributions = installer.install(wheels)?;
     let compiled = bytecode.of_application(&plan.application.files)?;
     let application = bytecode::beside(&plan.application.files, &compiled);
-    let package = fill_package(profile, &contents, application, settings.layer.is_some())?;
-    let root = |(kind, tree)| Root { tree, site_packages: &scheme(profile, kind).site_packages };
-    let roots: Vec<Root> = package.trees().map(root).collect();
+    let package = package(profile, &distributions, application, settings.layer.is_some())?;
+    let site_packages = [&profile.function, &profile.layer].map(|scheme| &scheme.site_packages);
+    let trees: Vec<&FileTree> = package.trees().map(|(_, tree)| tree).collect();
+    let roots: Vec<Root> =
+        trees.iter().zip(site_packages).map(|(tree, site_packages)| Root { tree, site_packages }).collect();
     if let Some(handler) = &settings.handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
     let deployment = Deployment {
-        trees: &package.trees().map(|(_, tree)| tree).zip([TASK_ROOT, LAYER_ROOT]).collect::<Vec<_>>(),
-        dependencies: (roots.len() - 1, scheme(profile, package.dependencies())),
-        projects: (0, &profile.function),
+        trees: &trees.into_iter().zip([TASK_ROOT, LAYER_ROOT]).collect::<Vec<_>>(),
+        dependencies: roots.len() - 1,
+        schemes,
         system: &|_| Ok(system(profile, &plan)),
     };
     let audited = Audited {
         plan: &plan,
         settings: common,
-        wheels,
+        distributions: &distributions,
         roots: &roots,
         started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
         brought: &profile.runtime_distributions,
@@ -172,17 +178,20 @@ pub fn lambda(
     }
     let finished = write(&package, &outputs, reporter)?;
     warn_of_direct_upload(&finished, profile.limits.direct_upload, reporter);
-    let documents = documents::beside_zip(settings, &plan, wheels, &finished, &outputs)?;
-    let artifacts = (persist(finished, &package)?, documents::persist(documents)?);
-    let built = report::Built {
-        wheels,
+    let documents = documents::beside_zip(settings, &plan, &distributions, &finished, &outputs)?;
+    let built = BuiltFunction {
+        plan: &plan,
+        profile,
+        reason: &function.reason,
+        distributions: &distributions,
         package: &package,
-        trim: contents.trimmed(),
-        bytecode: bytecode.report(&contents, &compiled),
+        bytecode: bytecode.report(&distributions, &compiled),
         audit,
+        artifacts: persist(finished, &package)?,
+        documents: documents::persist(documents)?,
         elapsed: started.elapsed(),
     };
-    Ok(report::build(&plan, settings, (profile, &function.reason), built, artifacts))
+    Ok(built.report(settings))
 }
 
 /// Returns what compiled files find in a runtime.
@@ -213,34 +222,31 @@ pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKi
     Ok(outputs)
 }
 
-/// Installs everything: dependencies where they belong, local projects and the application's files in the function.
-fn fill_package<'a>(
+/// Returns how distributions are laid out in a function, or in a function and its layer.
+fn schemes(profile: &LambdaProfile, with_layer: bool) -> InstallSchemes<'_> {
+    let dependencies = if with_layer { &profile.layer } else { &profile.function };
+    InstallSchemes { dependencies, projects: &profile.function }
+}
+
+/// Puts the files into the function and its layer: dependencies into the layer if there is one, local projects and the
+/// application's files into the function.
+fn package<'a>(
     profile: &LambdaProfile,
-    contents: &Contents,
+    distributions: &[InstalledDistribution],
     application: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
     with_layer: bool,
 ) -> Result<DeploymentPackage, BuildError> {
     let mut package = DeploymentPackage::new(with_layer);
     let dependencies = package.dependencies();
-    let scheme = scheme(profile, dependencies);
-    for files in install::install_all(&contents.dependencies, scheme, &profile.interpreter)? {
-        package.extend(dependencies, files)?;
-    }
-    for files in install::install_all(&contents.projects, &profile.function, &profile.interpreter)? {
-        package.extend(ArtifactKind::Function, files)?;
+    for distribution in distributions {
+        let kind = if distribution.is_local_project() { ArtifactKind::Function } else { dependencies };
+        package.extend(kind, distribution.files.iter().cloned())?;
     }
     for (path, entry) in application {
         let path = TreePath::below(&profile.function.site_packages, path.as_str())?;
         package.extend(ArtifactKind::Function, [(path, entry.clone())])?;
     }
     Ok(package)
-}
-
-fn scheme(profile: &LambdaProfile, kind: ArtifactKind) -> &Scheme {
-    match kind {
-        ArtifactKind::Function => &profile.function,
-        ArtifactKind::Layer => &profile.layer,
-    }
 }
 
 fn write(

@@ -155,6 +155,11 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Tells whether a distribution is built from a directory of the project or of its workspace.
+pub fn is_local_project(selected: &SelectedDistribution) -> bool {
+    matches!(selected.source, SelectedSource::Directory(_))
+}
+
 /// Reads a file that drives the build.
 pub fn read(path: &Path) -> Result<String, BuildError> {
     std::fs::read_to_string(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })

@@ -11,7 +11,7 @@ use crate::lock::SelectedDistribution;
 use crate::pipeline::BuildError;
 use crate::pipeline::error::incompatible::{Incompatibility, IncompatibleWheel};
 use crate::pipeline::wheels::elf_cache;
-use crate::pipeline::wheels::from_source::{Built, Job};
+use crate::pipeline::wheels::from_source::{BuildJob, BuiltWheel};
 use crate::platform::{Architecture, TargetPlatform};
 use crate::wheel::{SchemePart, WheelInventory};
 
@@ -20,7 +20,7 @@ use crate::wheel::{SchemePart, WheelInventory};
 ///
 /// # Errors
 /// [`BuildError::IncompatibleWheel`].
-pub fn foresee(job: &Job, python: &BuildInterpreter, target: &TargetPlatform) -> Result<(), BuildError> {
+pub fn refuse_in_advance(job: &BuildJob, python: &BuildInterpreter, target: &TargetPlatform) -> Result<(), BuildError> {
     let selected = job.selected;
     let is_compiled = !selected.unused_wheels.is_empty() && selected.unused_wheels.iter().all(|wheel| !wheel.is_any());
     let host = std::env::consts::ARCH;
@@ -50,7 +50,7 @@ pub fn foresee(job: &Job, python: &BuildInterpreter, target: &TargetPlatform) ->
 /// # Errors
 /// [`BuildError::IncompatibleWheel`], or the wheel cannot be read.
 pub fn require(
-    built: &Built,
+    built: &BuiltWheel,
     selected: &SelectedDistribution,
     target: &TargetPlatform,
     cache: &Cache,
@@ -96,7 +96,7 @@ fn path(inventory: &WheelInventory, position: usize) -> String {
 }
 
 /// Says why no tag of a wheel is one of the target's.
-fn by_tags(built: &Built, target: &TargetPlatform) -> Incompatibility {
+fn by_tags(built: &BuiltWheel, target: &TargetPlatform) -> Incompatibility {
     let filename = &built.wheel.filename;
     let (tags, platforms) = (target.tags(), &filename.platform_tags);
     let suffix = format!("_{}", target.architecture.wheel_name());

@@ -7,7 +7,7 @@ use crate::lock::{Lock, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::Plan;
-use crate::pipeline::wheels::Obtained;
+use crate::pipeline::wheels::SelectedWheel;
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::wheel;
@@ -18,10 +18,13 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// A distribution is required and not pinned.
-pub fn check(plan: &Plan, wheels: &Obtained, settings: &Settings, reporter: &dyn Reporter) -> Result<(), BuildError> {
-    let dependencies = plan.dependencies().zip(&wheels.dependencies);
-    let projects = plan.projects().map(|(selected, _)| selected).zip(&wheels.projects);
-    let known = dependencies.chain(projects).map(|(selected, wheel)| (selected, wheel.inventory.requires.as_slice()));
+pub fn check(
+    plan: &Plan,
+    wheels: &[SelectedWheel],
+    settings: &Settings,
+    reporter: &dyn Reporter,
+) -> Result<(), BuildError> {
+    let known = wheels.iter().map(|it| (it.selected, it.wheel.inventory.requires.as_slice()));
     check_known(plan, known, settings, reporter)
 }
 

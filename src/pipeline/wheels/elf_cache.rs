@@ -19,13 +19,13 @@ const FORMAT: u32 = 1;
 const SMALLEST: u64 = 52;
 
 /// A file of a wheel, by its position in [`WheelInventory::files`], and what it is if it is an ELF file as it should be.
-pub type Compiled = (usize, Result<Elf, MalformedElf>);
+pub type ElfFile = (usize, Result<Elf, MalformedElf>);
 
 /// Returns the compiled files of a wheel, ordered by position.
 ///
 /// # Errors
 /// The wheel cannot be read, or the cache cannot be written to.
-pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<Compiled>, BuildError> {
+pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, BuildError> {
     let is_for_any = wheel.filename.platform_tags.iter().all(|tag| tag == "any");
     if is_for_any && !wheel.inventory.files.iter().any(is_named_so) {
         return Ok(Vec::new());
@@ -39,9 +39,9 @@ pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<Compiled>, BuildErro
         Ok(of_content(&content)?.map(|elf| (position, elf)))
     };
     let files = wheel.inventory.files.par_iter().enumerate().filter(|(_, file)| !is_source(&file.path));
-    let found: io::Result<Vec<Option<Compiled>>> = files.map(read).collect();
+    let found: io::Result<Vec<Option<ElfFile>>> = files.map(read).collect();
     let failed = |source| BuildError::Read { path: wheel.archive.to_path_buf(), source };
-    let found: Vec<Compiled> = found.map_err(failed)?.into_iter().flatten().collect();
+    let found: Vec<ElfFile> = found.map_err(failed)?.into_iter().flatten().collect();
     cache.keep_note(Note::Binaries, key, &found)?;
     Ok(found)
 }

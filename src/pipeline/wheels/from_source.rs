@@ -32,7 +32,7 @@ const FORMAT: u32 = 1;
 
 /// A wheel to be built: of a distribution, for a version of Python.
 #[derive(Clone, Copy)]
-pub struct Job<'a> {
+pub struct BuildJob<'a> {
     /// The distribution.
     pub selected: &'a SelectedDistribution,
     /// The target's Python.
@@ -40,10 +40,10 @@ pub struct Job<'a> {
 }
 
 /// What builds, by the version of Python that it is for.
-pub type Builders = BTreeMap<PythonVersion, WheelBuilder>;
+pub type WheelBuilders = BTreeMap<PythonVersion, WheelBuilder>;
 
 /// A wheel that was built here.
-pub struct Built {
+pub struct BuiltWheel {
     /// The wheel.
     pub wheel: Wheel,
     /// The Python that it was built with.
@@ -53,7 +53,7 @@ pub struct Built {
 }
 
 /// Where wheels are built.
-pub struct Workshop<'a> {
+pub struct SourceBuilder<'a> {
     /// What the user wants.
     pub settings: &'a Settings,
     /// The folder of the workspace, whose settings of uv apply.
@@ -65,10 +65,10 @@ pub struct Workshop<'a> {
     /// Where they and what is built from them are kept.
     pub cache: &'a Cache,
     /// A folder for what is needed meanwhile.
-    pub folder: &'a Path,
+    pub directory: &'a Path,
 }
 
-impl<'a> Job<'a> {
+impl<'a> BuildJob<'a> {
     /// Returns the position of the job in a list, to which it is added if it is not there.
     pub fn position_in(self, jobs: &mut Vec<Self>) -> usize {
         let is_same = |other: &Self| {
@@ -107,13 +107,13 @@ impl<'a> Job<'a> {
     }
 }
 
-impl Workshop<'_> {
+impl SourceBuilder<'_> {
     /// Finds what builds, for each version of Python that a job is for.
     ///
     /// # Errors
     /// Nothing that builds is there.
-    pub fn builders(&self, jobs: &[Job]) -> Result<Builders, BuildError> {
-        let mut builders = Builders::new();
+    pub fn wheel_builders(&self, jobs: &[BuildJob]) -> Result<WheelBuilders, BuildError> {
+        let mut builders = WheelBuilders::new();
         for job in jobs {
             if let Entry::Vacant(vacant) = builders.entry(job.python) {
                 vacant.insert(self.builder(job.python)?);
@@ -126,40 +126,50 @@ impl Workshop<'_> {
     ///
     /// # Errors
     /// A source cannot be had or built, or is not the distribution that the lock says.
-    pub fn build(&self, jobs: &[Job], builders: &Builders, reporter: &dyn Reporter) -> Result<Vec<Built>, BuildError> {
+    pub fn build(
+        &self,
+        jobs: &[BuildJob],
+        builders: &WheelBuilders,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<BuiltWheel>, BuildError> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
         let archives = self.fetch(jobs, reporter)?;
         reporter.start(Phase::Build, jobs.len() as u64);
-        let build = |(position, (job, archive)): (usize, (&Job, Option<Archive>))| {
+        let build_one = |(position, (job, archive)): (usize, (&BuildJob, Option<Archive>))| {
             let mut builder = builders[&job.python].clone();
             if matches!(job.selected.source, SelectedSource::Directory(_)) {
                 // The settings of its own workspace apply, as they do to `uv build` there.
                 builder.settings = None;
             }
-            let bench = Bench { workshop: self, job, builder, folder: self.folder.join(format!("build-{position}")) };
-            let wheel = bench.wheel(archive.as_ref())?;
+            let build = WheelBuild {
+                source_builder: self,
+                job,
+                builder,
+                folder: self.directory.join(format!("build-{position}")),
+            };
+            let wheel = build.wheel(archive.as_ref())?;
             self.keep(&wheel)?;
             reporter.advance(Phase::Build, 1);
-            Ok(Built { wheel, python: bench.builder.python.version, origin: job.origin() })
+            Ok(BuiltWheel { wheel, python: build.builder.python.version, origin: job.origin() })
         };
         let work: Vec<_> = jobs.iter().zip(archives).collect();
-        let built = work.into_par_iter().enumerate().map(build).collect::<Vec<_>>();
+        let built = work.into_par_iter().enumerate().map(build_one).collect::<Vec<_>>();
         reporter.finish(Phase::Build);
         built.into_iter().collect()
     }
 
     /// Fetches the source distributions; there is one for each job that needs one.
-    fn fetch(&self, jobs: &[Job], reporter: &dyn Reporter) -> Result<Vec<Option<Archive>>, BuildError> {
+    fn fetch(&self, jobs: &[BuildJob], reporter: &dyn Reporter) -> Result<Vec<Option<Archive>>, BuildError> {
         let mut files: Vec<LockedFile<SdistFilename>> = Vec::new();
-        for sdist in jobs.iter().filter_map(Job::sdist) {
+        for sdist in jobs.iter().filter_map(BuildJob::sdist) {
             if !files.contains(&sdist.file) {
                 files.push(sdist.file.clone());
             }
         }
         let archives = self.fetcher.fetch(&files, self.cache, reporter)?;
-        let archive_of = |job: &Job| {
+        let archive_of = |job: &BuildJob| {
             let file = &job.sdist()?.file;
             files.iter().zip(&archives).find(|(found, _)| *found == file).map(|(_, archive)| archive.clone())
         };
@@ -194,17 +204,17 @@ impl Workshop<'_> {
 }
 
 /// Where one wheel is built.
-struct Bench<'a> {
-    workshop: &'a Workshop<'a>,
-    job: &'a Job<'a>,
+struct WheelBuild<'a> {
+    source_builder: &'a SourceBuilder<'a>,
+    job: &'a BuildJob<'a>,
     builder: WheelBuilder,
     folder: PathBuf,
 }
 
-impl Bench<'_> {
+impl WheelBuild<'_> {
     /// Returns the wheel: out of the cache, or built.
     fn wheel(&self, archive: Option<&Archive>) -> Result<Wheel, BuildError> {
-        let cache = self.workshop.cache;
+        let cache = self.source_builder.cache;
         let key = self.key(archive);
         if let Some(key) = key
             && let Some((filename, sha256)) = cache.note::<(String, Sha256)>(Note::Built, key)
@@ -256,11 +266,11 @@ impl Bench<'_> {
                 unpack::project_directory(&top, sdist.subdirectory.as_deref()).map_err(failed)
             }
             (SelectedSource::Git(repository), _) => {
-                let environment = &self.workshop.settings.environment;
+                let environment = &self.source_builder.settings.environment;
                 let has_own_ssh = environment.get("GIT_SSH").is_some();
                 let search_path = environment.get("PATH").map(AsRef::as_ref);
-                let git = Git::find(search_path, has_own_ssh, self.workshop.settings.fetch.offline)?;
-                git.check_out(repository, &folder, self.workshop.cache)?;
+                let git = Git::find(search_path, has_own_ssh, self.source_builder.settings.fetch.offline)?;
+                git.check_out(repository, &folder, self.source_builder.cache)?;
                 unpack::project_directory(&folder, repository.subdirectory.as_deref()).map_err(failed)
             }
             (SelectedSource::Directory(folder), _) => Ok(folder.clone()),

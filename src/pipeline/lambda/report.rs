@@ -1,0 +1,90 @@
+//! The report of a function that was built.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::archive::ArchiveError;
+use crate::archive::output::FinishedFile;
+use crate::lambda::{DeploymentPackage, limits};
+use crate::pipeline::install::{InstalledDistribution, trim_report};
+use crate::pipeline::plan::Plan;
+use crate::pipeline::report::{distributions, target};
+use crate::platform::LambdaProfile;
+use crate::report::{
+    ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport,
+    FORMAT_VERSION, LimitsReport,
+};
+use crate::settings::LambdaSettings;
+use crate::tree::{FileOrigin, FileTree};
+
+/// A function that was built and written.
+pub struct BuiltFunction<'a> {
+    pub plan: &'a Plan<'a>,
+    pub profile: &'a LambdaProfile,
+    /// Why the runtime was chosen.
+    pub reason: &'a str,
+    pub distributions: &'a [InstalledDistribution<'a>],
+    pub package: &'a DeploymentPackage,
+    /// The bytecode; `None` if it was not requested.
+    pub bytecode: Option<BytecodeReport>,
+    pub audit: AuditReport,
+    pub artifacts: Vec<ArtifactReport>,
+    pub documents: Vec<DocumentReport>,
+    pub elapsed: Duration,
+}
+
+impl BuiltFunction<'_> {
+    pub fn report(self, settings: &LambdaSettings) -> BuildReport {
+        let Self { plan, package, profile, .. } = self;
+        let sizes = limits::size_by_origin(package);
+        let size_of = |installed: &InstalledDistribution| {
+            let name = &installed.selected.name;
+            let is_its = |origin: &FileOrigin| matches!(origin, FileOrigin::Distribution(found) if found.name == *name);
+            sizes.iter().filter(|(origin, _)| is_its(origin)).map(|(_, size)| size).sum()
+        };
+        BuildReport {
+            format: FORMAT_VERSION,
+            project: plan.name(),
+            target: target(&plan.target, self.reason),
+            artifacts: self.artifacts,
+            documents: self.documents,
+            limits: LimitsReport {
+                unzipped_size: limits::unzipped_size(package),
+                unzipped_limit: profile.limits.unzipped,
+                direct_upload_limit: profile.limits.direct_upload,
+            },
+            distributions: distributions(self.distributions, Some(package.dependencies()), size_of),
+            excluded: plan.excluded.clone(),
+            application: ApplicationReport {
+                taken: plan.application.taken.clone(),
+                files: plan.application.files.len(),
+                unzipped_size: sizes.get(&FileOrigin::Application).copied().unwrap_or(0),
+            },
+            handler: settings.handler.as_ref().map(ToString::to_string),
+            trim: trim_report(self.distributions),
+            bytecode: self.bytecode,
+            audit: self.audit,
+            warnings: Vec::new(),
+            elapsed_seconds: self.elapsed.as_secs_f64(),
+        }
+    }
+}
+
+/// Moves a complete zip to its path and reports it.
+///
+/// # Errors
+/// It cannot be moved.
+pub fn artifact(kind: ArtifactKind, finished: FinishedFile, tree: &FileTree) -> Result<ArtifactReport, ArchiveError> {
+    let (sha256, size) = (finished.sha256, finished.size);
+    Ok(ArtifactReport {
+        kind,
+        path: finished.persist()?,
+        sha256: sha256.hex(),
+        code_sha256: STANDARD.encode(sha256.0),
+        size,
+        unzipped_size: tree.size(),
+        files: tree.len(),
+    })
+}
