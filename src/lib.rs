@@ -60,7 +60,7 @@
 //! | [`contents`] | what lies inside a finished artifact: listed, compared with another, verified, drawn |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
-//! | [`audit`] | whether the handler and what the application imports are in the artifact, and what compiled files need |
+//! | `audit` | whether the handler and what the application imports are in the artifact, and what compiled files need |
 //! | `scaffold` | what a project is, seen from its folder, and the configuration and the workflow that suit it |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
 //! | [`name`], [`digest`], [`redact`], [`retry`], [`limited_reader`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
@@ -115,7 +115,7 @@
 
 pub mod archive;
 pub(crate) mod artifact;
-pub mod audit;
+pub(crate) mod audit;
 pub mod builder;
 pub mod bytecode;
 pub mod cache;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 /// How often, and how soon, a transfer that failed is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// How many failures in a row are followed by another attempt. Failures are in a row if less than a mebibyte came
     /// in between them: a large file may come over a bad line.
     pub limit: u32,
@@ -15,13 +15,13 @@ pub struct Retry {
     pub longest_pause: Duration,
 }
 
-impl Default for Retry {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self { limit: 3, first_pause: Duration::from_millis(500), longest_pause: Duration::from_secs(30) }
     }
 }
 
-impl Retry {
+impl RetryPolicy {
     /// Returns the pause after some failures in a row: between the half and the whole of its length, so that clients
     /// that failed together do not come back together, and no shorter than the server asks.
     pub fn pause(&self, failures: u32, asked: Option<Duration>) -> Duration {
@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let retry = Retry { limit: 9, first_pause: Duration::from_secs(1), longest_pause: Duration::from_secs(5) };
+        let retry =
+            RetryPolicy { limit: 9, first_pause: Duration::from_secs(1), longest_pause: Duration::from_secs(5) };
         for (failures, seconds) in [(1, 1), (2, 2), (3, 4), (4, 5), (u32::MAX, 5)] {
             let (pause, whole) = (retry.pause(failures, None), Duration::from_secs(seconds));
             assert!(pause >= whole / 2 && pause <= whole, "{failures}: {pause:?}");

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::diff::compare;
 use super::{ArtifactName, ArtifactSettings, fetched};
-use crate::audit::Failures;
+use crate::audit::AuditFailures;
 use crate::contents::image::{self as contained, ImageDocuments, LayerDescription, images};
 use crate::contents::verify::{self, CheckResult, CheckedAspect, Verification};
 use crate::contents::{ArtifactContents, ArtifactProblem, DetectedKind, ScannedLayer, layer, read_zip};
@@ -233,7 +233,7 @@ fn rebuild(
     };
     let mut failures = Vec::new();
     let again = match build(&project) {
-        Err(BuildError::Audit(Failures(found))) => {
+        Err(BuildError::Audit(AuditFailures(found))) => {
             failures.extend(found.iter().map(|failure| said(failure)));
             project.audit().skip = true;
             build(&project)

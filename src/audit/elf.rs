@@ -1,4 +1,4 @@
-//! What an ELF file needs of the system that loads it.
+//! Reads from an ELF file what it needs from the system that loads it.
 //!
 //! Specification: [System V ABI, dynamic linking](https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html) and
 //! [Linux Standard Base, symbol versioning](https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html).
@@ -16,16 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::platform::{Architecture, Glibc};
 
-/// The first bytes of every ELF file.
-pub const MAGIC: [u8; 4] = *b"\x7fELF";
+pub(crate) const MAGIC: [u8; 4] = *b"\x7fELF";
 
-/// The glibc that understands relative relocations (`DT_RELR`): a version by name rather than by number stands for it.
+/// The first glibc that supports relative relocations (`DT_RELR`). Files that use them need a version that has this name
+/// instead of a number.
 const RELATIVE_RELOCATIONS: (&str, Glibc) = ("GLIBC_ABI_DT_RELR", Glibc { major: 2, minor: 36 });
 
-/// The libraries of glibc, and those of gcc that every manylinux platform has besides.
+/// The libraries of glibc, and the libraries of GCC that every manylinux platform has.
 ///
-/// Specification: [PEP 600](https://peps.python.org/pep-0600/), and its predecessors' lists of libraries.
-const OF_THE_PLATFORM: [&str; 14] = [
+/// Specification: [PEP 600](https://peps.python.org/pep-0600/) and the lists of libraries in its predecessors.
+const PLATFORM_LIBRARIES: [&str; 14] = [
     "ld-linux-aarch64.so.1",
     "ld-linux-x86-64.so.2",
     "libBrokenLocale.so.1",
@@ -42,76 +42,72 @@ const OF_THE_PLATFORM: [&str; 14] = [
     "libutil.so.1",
 ];
 
-/// What an ELF file is for, and what it needs.
+/// The parts of an ELF file that decide whether it can be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Elf {
-    /// The machine.
-    pub machine: Machine,
-    /// Who opens it.
-    pub role: Role,
-    /// The name that a library gives itself.
-    pub soname: Option<String>,
-    /// The libraries that it is linked to, in their order.
-    pub needed: Vec<String>,
-    /// Where the dynamic linker looks first (`DT_RPATH`), for what this file is linked to and for what that is linked to.
-    /// It counts only where there is no [`runpath`](Self::runpath).
-    pub rpath: Vec<String>,
-    /// Where the dynamic linker looks for what this file is linked to (`DT_RUNPATH`).
-    pub runpath: Vec<String>,
-    /// The newest versions of symbols that it uses.
-    pub versions: Versions,
+pub(crate) struct Elf {
+    pub(crate) machine: ElfMachine,
+    pub(crate) role: ElfRole,
+    /// The name by which other files are linked to this one.
+    pub(crate) soname: Option<String>,
+    /// The libraries that it is linked to, in the order of `DT_NEEDED`.
+    pub(crate) needed: Vec<String>,
+    /// The directories that the dynamic linker searches first (`DT_RPATH`), for the libraries of this file and for their
+    /// libraries. Ignored if there is a [`runpath`](Self::runpath).
+    pub(crate) rpath: Vec<String>,
+    /// The directories that the dynamic linker searches for the libraries of this file (`DT_RUNPATH`).
+    pub(crate) runpath: Vec<String>,
+    pub(crate) versions: SymbolVersions,
 }
 
-/// Who opens an ELF file.
+/// What opens an ELF file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Python: it is an extension module, as it has a function that initialises one.
+pub(crate) enum ElfRole {
+    /// Python: an extension module, which has a `PyInit_` function.
     Module,
-    /// The system: it names the program that loads it, or is linked to nothing.
+    /// The system: an executable, which names its interpreter or is statically linked.
     Program,
-    /// Whatever is linked to it, or opens it by its name.
+    /// The files that are linked to it, or open it by name.
     Library,
-    /// Nobody: it is one of those that a compiler makes for a linker.
+    /// Nothing at run time: an object file.
     Object,
 }
 
-/// The newest versions of symbols that an ELF file uses, of the libraries that the platform brings; none of a library if
-/// it uses none of its symbols.
+/// The newest versions of symbols that an ELF file uses from the libraries of the platform; `None` if it uses no versioned
+/// symbol of a library.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Versions {
-    /// `GLIBC_2.17`: the C library.
-    pub glibc: Option<Glibc>,
-    /// `GLIBCXX_3.4.22`, by its last number: the C++ library.
-    pub glibcxx: Option<u16>,
-    /// `CXXABI_1.3.8`, by its last number: the C++ library, too.
-    pub cxxabi: Option<u16>,
-    /// `GCC_7.0.0`, by its first number: `libgcc_s`.
-    pub gcc: Option<u16>,
+pub(crate) struct SymbolVersions {
+    /// The C library: `GLIBC_2.17`.
+    pub(crate) glibc: Option<Glibc>,
+    /// The C++ library: 22 for `GLIBCXX_3.4.22`.
+    pub(crate) glibcxx: Option<u16>,
+    /// The C++ library: 8 for `CXXABI_1.3.8`.
+    pub(crate) cxxabi: Option<u16>,
+    /// `libgcc_s`: 7 for `GCC_7.0.0`.
+    pub(crate) gcc: Option<u16>,
 }
 
-/// The machine that an ELF file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Machine {
-    /// One that targets have.
+pub(crate) enum ElfMachine {
+    /// An architecture of a target.
     Known(Architecture),
-    /// Another one, by its number in the ELF header.
+    /// Another machine, by its number in the ELF header (`e_machine`).
     Other(u16),
 }
 
-impl fmt::Display for Machine {
+impl fmt::Display for ElfMachine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(architecture) => formatter.write_str(architecture.wheel_name()),
             Self::Other(EM_386) => formatter.write_str("32-bit x86"),
-            Self::Other(number) => write!(formatter, "the ELF machine {number}"),
+            Self::Other(number) => write!(formatter, "ELF machine {number}"),
         }
     }
 }
 
-/// A file that begins as an ELF file and cannot be read as one.
+/// A file with the magic number of ELF that is not a valid ELF file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
-#[error("it is a malformed ELF file: {0}")]
-pub struct MalformedElf(pub String);
+#[error("malformed ELF file: {0}")]
+pub(crate) struct MalformedElf(pub(crate) String);
 
 impl From<object::read::Error> for MalformedElf {
     fn from(error: object::read::Error) -> Self {
@@ -119,25 +115,25 @@ impl From<object::read::Error> for MalformedElf {
     }
 }
 
-/// Returns whether every system that a target stands for brings a library.
-pub fn is_of_the_platform(library: &str) -> bool {
-    OF_THE_PLATFORM.contains(&library)
+/// Returns whether every manylinux platform has a library.
+pub(crate) fn is_platform_library(library: &str) -> bool {
+    PLATFORM_LIBRARIES.contains(&library)
 }
 
-/// Reads what an ELF file needs. Of the file itself only the tables are held in memory.
+/// Reads an ELF file. Only its tables are kept in memory.
 ///
 /// # Errors
-/// [`MalformedElf`], if it is none, or contradicts itself.
-pub fn read(file: File) -> Result<Elf, MalformedElf> {
+/// The file is not a valid ELF file.
+pub(crate) fn read(file: File) -> Result<Elf, MalformedElf> {
     let cache = ReadCache::new(file);
     match FileKind::parse(&cache)? {
-        FileKind::Elf64 => tables::<FileHeader64<Endianness>, _>(&cache),
-        FileKind::Elf32 => tables::<FileHeader32<Endianness>, _>(&cache),
-        _ => Err(MalformedElf("it has another class".to_owned())),
+        FileKind::Elf64 => read_tables::<FileHeader64<Endianness>, _>(&cache),
+        FileKind::Elf32 => read_tables::<FileHeader32<Endianness>, _>(&cache),
+        _ => Err(MalformedElf("unsupported class".to_owned())),
     }
 }
 
-fn tables<'data, Header, Data>(data: Data) -> Result<Elf, MalformedElf>
+fn read_tables<'data, Header, Data>(data: Data) -> Result<Elf, MalformedElf>
 where
     Header: FileHeader<Endian = Endianness>,
     Data: ReadRef<'data>,
@@ -145,42 +141,49 @@ where
     let header = Header::parse(data)?;
     let endian = header.endian()?;
     let machine = match (header.e_machine(endian), header.is_type_64(), endian) {
-        (EM_X86_64, true, Endianness::Little) => Machine::Known(Architecture::X86_64),
-        (EM_AARCH64, true, Endianness::Little) => Machine::Known(Architecture::Arm64),
-        (other, _, _) => Machine::Other(other),
+        (EM_X86_64, true, Endianness::Little) => ElfMachine::Known(Architecture::X86_64),
+        (EM_AARCH64, true, Endianness::Little) => ElfMachine::Known(Architecture::Arm64),
+        (other, _, _) => ElfMachine::Other(other),
     };
     let segments = header.program_headers(endian, data)?;
-    let has_segment = |kind| segments.iter().any(|segment| segment.p_type(endian) == kind);
     let sections = header.sections(endian, data)?;
     let dynamic = sections.dynamic_table(endian, data)?;
-    let is_program = has_segment(PT_INTERP) || !has_segment(PT_DYNAMIC);
-    // What packers leave has no sections at all: it loads, and does not tell what it needs.
-    if has_segment(PT_DYNAMIC) && dynamic.is_empty() && !sections.is_empty() {
-        return Err(MalformedElf("it is linked dynamically, and has no section that says to what".to_owned()));
+    let has_interpreter = segments.iter().any(|segment| segment.p_type(endian) == PT_INTERP);
+    let is_dynamic = segments.iter().any(|segment| segment.p_type(endian) == PT_DYNAMIC);
+    let is_program = has_interpreter || !is_dynamic;
+    // Packers remove all sections. Such a file can be loaded, but does not show what it needs.
+    if is_dynamic && dynamic.is_empty() && !sections.is_empty() {
+        return Err(MalformedElf("it is dynamically linked, but has no dynamic section".to_owned()));
     }
     let role = match header.e_type(endian) {
-        ET_DYN | ET_EXEC if is_program => Role::Program,
-        ET_DYN if initialises_a_module(&sections, endian, data)? => Role::Module,
-        ET_DYN | ET_EXEC => Role::Library,
-        _ => Role::Object,
+        ET_DYN | ET_EXEC if is_program => ElfRole::Program,
+        ET_DYN if initialises_a_module(&sections, endian, data)? => ElfRole::Module,
+        ET_DYN | ET_EXEC => ElfRole::Library,
+        _ => ElfRole::Object,
     };
     let (mut soname, mut needed, mut rpath, mut runpath) = (None, Vec::new(), Vec::new(), Vec::new());
     for entry in dynamic.iter() {
-        let text = || Ok::<_, MalformedElf>(String::from_utf8_lossy(dynamic.string(entry)?).into_owned());
-        let folders = || Ok::<_, MalformedElf>(text()?.split(':').map(str::to_owned).collect::<Vec<_>>());
+        if !matches!(entry.tag, DT_NEEDED | DT_SONAME | DT_RPATH | DT_RUNPATH) {
+            continue;
+        }
+        let text = String::from_utf8_lossy(dynamic.string(entry)?).into_owned();
         match entry.tag {
-            DT_NEEDED => needed.push(text()?),
-            DT_SONAME => soname = Some(text()?),
-            DT_RPATH => rpath = folders()?,
-            DT_RUNPATH => runpath = folders()?,
-            _ => {}
+            DT_NEEDED => needed.push(text),
+            DT_SONAME => soname = Some(text),
+            DT_RPATH => rpath = search_path(&text),
+            _ => runpath = search_path(&text),
         }
     }
     let versions = used_versions(&sections, endian, data)?;
     Ok(Elf { machine, role, soname, needed, rpath, runpath, versions })
 }
 
-/// Returns whether Python would find the function that initialises an extension module (PEP 3121, PEP 489).
+/// Splits the value of `DT_RPATH` or `DT_RUNPATH`.
+fn search_path(value: &str) -> Vec<String> {
+    value.split(':').map(str::to_owned).collect()
+}
+
+/// Returns whether a file has a function that initialises an extension module (PEP 3121, PEP 489).
 fn initialises_a_module<'data, Header, Data>(
     sections: &SectionTable<'data, Header, Data>,
     endian: Endianness,
@@ -196,18 +199,18 @@ where
     Ok(memchr::memmem::find(strings, b"\0PyInit_").is_some())
 }
 
-/// Returns the newest versions of the symbols that a file uses of libraries under their own names: a copy of one that
-/// was bundled has another, and versions of its own.
+/// Returns the newest versions of the symbols that a file uses from the libraries of the platform. Copies of these
+/// libraries in a wheel do not count: auditwheel renames them.
 fn used_versions<'data, Header, Data>(
     sections: &SectionTable<'data, Header, Data>,
     endian: Endianness,
     data: Data,
-) -> Result<Versions, MalformedElf>
+) -> Result<SymbolVersions, MalformedElf>
 where
     Header: FileHeader<Endian = Endianness>,
     Data: ReadRef<'data>,
 {
-    let mut versions = Versions::default();
+    let mut versions = SymbolVersions::default();
     let Some((mut needs, strings)) = sections.gnu_verneed(endian, data)? else { return Ok(versions) };
     let strings = sections.strings(endian, data, strings)?;
     while let Some((needed, mut names)) = needs.next()? {
@@ -231,11 +234,12 @@ where
     Ok(versions)
 }
 
-/// Returns the newest version of glibc's symbols that a C library defines, which is its own version.
+/// Returns the newest version of glibc's symbols that a C library defines, which is the version of the library; `None` if
+/// it is another file.
 ///
 /// # Errors
-/// [`MalformedElf`], if it is no ELF file for a 64-bit machine, or contradicts itself.
-pub fn defined_glibc(library: &[u8]) -> Result<Option<Glibc>, MalformedElf> {
+/// The file is not a valid 64-bit ELF file.
+pub(crate) fn defined_glibc(library: &[u8]) -> Result<Option<Glibc>, MalformedElf> {
     let header = FileHeader64::<Endianness>::parse(library)?;
     let endian = header.endian()?;
     let sections = header.sections(endian, library)?;
@@ -250,7 +254,7 @@ pub fn defined_glibc(library: &[u8]) -> Result<Option<Glibc>, MalformedElf> {
     Ok(newest)
 }
 
-/// Returns the version of glibc that a version of symbols stands for: `GLIBC_2.17`, or `GLIBC_2.2.5`.
+/// Returns the version of glibc of a symbol version: `GLIBC_2.17` or `GLIBC_2.2.5`.
 fn glibc(name: &str) -> Option<Glibc> {
     if name == RELATIVE_RELOCATIONS.0 {
         return Some(RELATIVE_RELOCATIONS.1);
@@ -259,12 +263,12 @@ fn glibc(name: &str) -> Option<Glibc> {
     Some(Glibc { major: numbers.next()?.parse().ok()?, minor: numbers.next()?.parse().ok()? })
 }
 
-/// Returns the version of GCC of a version of symbols of its library: `GCC_7.0.0`.
+/// Returns the version of GCC of a symbol version of libgcc: 7 of `GCC_7.0.0`.
 fn gcc(name: &str) -> Option<u16> {
     name.strip_prefix("GCC_")?.split('.').next()?.parse().ok()
 }
 
-/// Returns the last number of a version of symbols: 22 of `GLIBCXX_3.4.22`, 0 of `GLIBCXX_3.4`.
+/// Returns the last number of a symbol version: 22 of `GLIBCXX_3.4.22`, 0 of `GLIBCXX_3.4`.
 fn last_number(name: &str, family: &str) -> Option<u16> {
     match name.strip_prefix(family)? {
         "" => Some(0),
@@ -277,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_of_symbols_stand_for_a_glibc() {
+    fn symbol_versions_are_versions_of_glibc() {
         for (name, minor) in [("GLIBC_2.2.5", 2), ("GLIBC_2.38", 38), ("GLIBC_ABI_DT_RELR", 36)] {
             assert_eq!(glibc(name), Some(Glibc { major: 2, minor }), "{name}");
         }
@@ -287,16 +291,16 @@ mod tests {
     }
 
     #[test]
-    fn a_programs_own_needs_are_read() {
+    fn a_dynamically_linked_executable_is_read() {
         let elf = read(File::open("/proc/self/exe").unwrap()).unwrap();
         let own = Architecture::ALL.into_iter().find(|known| known.wheel_name() == std::env::consts::ARCH);
-        assert_eq!(elf.machine, Machine::Known(own.unwrap()));
-        assert!(elf.needed.contains(&"libc.so.6".to_owned()) && elf.role == Role::Program, "{elf:?}");
+        assert_eq!(elf.machine, ElfMachine::Known(own.unwrap()));
+        assert!(elf.needed.contains(&"libc.so.6".to_owned()) && elf.role == ElfRole::Program, "{elf:?}");
         assert!(elf.versions.glibc.is_some_and(|glibc| glibc.minor >= 14), "{elf:?}");
     }
 
     #[test]
-    fn a_c_library_tells_its_version() {
+    fn a_c_library_defines_its_version() {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let path =
             maps.lines().filter_map(|line| line.split_whitespace().last()).find(|path| path.ends_with("/libc.so.6"));
@@ -307,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_sections_tells_nothing() {
+    fn a_file_without_sections_shows_no_needs() {
         let mut program = std::fs::read("/proc/self/exe").unwrap();
         // e_shoff, e_shnum and e_shstrndx of a 64-bit header.
         for field in [40..48, 60..62, 62..64] {
@@ -316,11 +320,11 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         std::io::Write::write_all(&mut file, &program).unwrap();
         let elf = read(file).unwrap();
-        assert_eq!((elf.role, elf.needed, elf.versions), (Role::Program, Vec::new(), Versions::default()));
+        assert_eq!((elf.role, elf.needed, elf.versions), (ElfRole::Program, Vec::new(), SymbolVersions::default()));
     }
 
     #[test]
-    fn what_only_begins_as_an_elf_file_is_refused() {
+    fn a_truncated_file_is_malformed() {
         let program = std::fs::read("/proc/self/exe").unwrap();
         for length in [4, 16, 63, 64, 1000] {
             let mut file = tempfile::tempfile().unwrap();

@@ -1,223 +1,230 @@
-//! Whether the compiled files of an artifact load on the target: are they for its machine, are its libraries new enough,
-//! and is everything that they are linked to where the dynamic linker looks?
+//! Checks that the compiled files of an artifact can be loaded on the target: that they are for its machine, that its
+//! libraries are new enough, and that the dynamic linker finds everything that they are linked to.
 //!
-//! Not all that is missing is missed. What Python opens, and what that is linked to, certainly has to load; a library that
-//! nothing is linked to may never be opened, and what is in the artifact may have been opened by another module before.
+//! Not every missing library is an error. Extension modules and the libraries that they are linked to have to load. A
+//! library that nothing is linked to may never be opened, and a library that the linker does not find may have been opened
+//! by another module before.
 
-mod advice;
 mod finding;
 mod linker;
+mod providers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::elf::{self, Elf, Machine, MalformedElf, Role, Versions};
+use super::elf::{self, Elf, ElfMachine, ElfRole, MalformedElf, SymbolVersions};
 use crate::name::DistributionName;
 use crate::platform::{Architecture, Glibc, Libstdcxx};
 use crate::tree::FileOrigin;
-use linker::{Linker, Place};
+use linker::{DynamicLinker, LibraryLookup};
 
-pub use finding::{LibraryFinding, Misfit};
+pub(crate) use finding::{LibraryFinding, LoadProblem};
 
 /// A compiled file of an artifact.
 #[derive(Debug, Clone)]
-pub struct Binary {
-    /// Its path in the artifact.
-    pub path: String,
-    /// Its path at run time, for instance `/var/task/numpy/core.so`.
-    pub at: String,
-    /// What it is, and what it needs.
-    pub elf: Result<Elf, MalformedElf>,
-    /// What brings it, by its position among the owners.
-    pub owner: usize,
+pub(crate) struct Binary {
+    /// The path in the artifact.
+    pub(crate) path: String,
+    /// The path at run time, for instance `/var/task/numpy/core.so`.
+    pub(crate) runtime_path: String,
+    pub(crate) elf: Result<Elf, MalformedElf>,
+    /// The position among the owners.
+    pub(crate) owner: usize,
 }
 
-/// What brings compiled files.
+/// The distribution or the application that contains compiled files.
 #[derive(Debug, Clone)]
-pub struct Owner {
-    /// The distribution, or the application.
-    pub origin: FileOrigin,
-    /// What it promises.
-    pub promise: Promise,
+pub(crate) struct BinaryOwner {
+    pub(crate) origin: FileOrigin,
+    pub(crate) guarantee: LoadGuarantee,
     /// The distributions that it requires, and therefore may import first.
-    pub requires: BTreeSet<DistributionName>,
+    pub(crate) requires: BTreeSet<DistributionName>,
 }
 
-/// What whoever brings compiled files promises of them.
+/// Which of an owner's compiled files have to load on the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Promise {
-    /// Nothing: a wheel for any platform has compiled files that it can do without.
-    Nothing,
-    /// They load on platforms like the target, by the wheel's tag: all that is needed for an import.
-    Platform,
-    /// They were made for this artifact: they were built here, or the application has them.
-    Own,
+pub(crate) enum LoadGuarantee {
+    /// No file: a wheel that is tagged `any` works without its compiled files.
+    None,
+    /// Extension modules, and what they are linked to: the wheel's platform tag says so.
+    Modules,
+    /// Every file: they were built for this artifact, or belong to the application.
+    AllFiles,
 }
 
-/// What compiled files find on the target, besides the artifact.
+/// What the target provides for compiled files.
 #[derive(Debug, Clone)]
-pub struct System {
-    /// The target, as messages name it.
-    pub name: String,
-    /// Its kind, which decides what can be done.
-    pub kind: SystemKind,
-    /// The machine.
-    pub architecture: Architecture,
-    /// The C library.
-    pub glibc: Glibc,
-    /// The C++ library; any will do if it is not known.
-    pub libstdcxx: Option<Libstdcxx>,
-    /// The shared libraries beyond those of every manylinux platform, if they are known.
-    pub libraries: Option<BTreeSet<String>>,
-    /// Where the dynamic linker looks before all else: the folders of `LD_LIBRARY_PATH`.
-    pub library_path: Vec<String>,
+pub(crate) struct TargetSystem {
+    /// The target's name in messages.
+    pub(crate) name: String,
+    pub(crate) kind: SystemKind,
+    pub(crate) architecture: Architecture,
+    pub(crate) glibc: Glibc,
+    /// `None` if it is unknown; then every version is assumed to be new enough.
+    pub(crate) libstdcxx: Option<Libstdcxx>,
+    /// The shared libraries beyond those of every manylinux platform; `None` if they are unknown.
+    pub(crate) libraries: Option<BTreeSet<String>>,
+    /// The directories of `LD_LIBRARY_PATH`.
+    pub(crate) library_path: Vec<String>,
 }
 
-/// What kind of target there is.
+/// The kind of a target, which decides what the hints suggest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SystemKind {
-    /// A Lambda runtime, which nobody can add to.
+pub(crate) enum SystemKind {
+    /// A Lambda runtime, which is fixed.
     Lambda,
-    /// A base image, which may be another one.
+    /// A base image, which can be replaced by another.
     Image,
 }
 
-/// Returns the libraries that neither an artifact nor every manylinux platform has: whether the target has them has to be
-/// found out.
-pub fn wanted(binaries: &[Binary]) -> BTreeSet<&str> {
-    let linker = Linker::new(binaries, &[]);
+/// Returns the libraries that are neither in the artifact nor on every manylinux platform, so that the target has to be
+/// searched for them.
+pub(crate) fn external_libraries(binaries: &[Binary]) -> BTreeSet<&str> {
+    let linker = DynamicLinker::new(binaries, &[]);
     let needed = readable(binaries).flat_map(|(_, elf)| &elf.needed).map(|library| linker::file_name(library));
-    needed.filter(|library| !elf::is_of_the_platform(library) && !linker.has(library)).collect()
+    needed.filter(|library| !elf::is_platform_library(library) && !linker.contains(library)).collect()
 }
 
-/// Returns what is wrong with the compiled files of an artifact: what certainly fails, and what may. `allowed` has the
-/// libraries that nobody shall miss, as `libGL.so.1` or `libGL`.
-pub fn audit(
+/// Checks the compiled files of an artifact. `allowed` are the libraries of `--allow-missing`, such as `libGL.so.1` or
+/// `libGL`.
+pub(crate) fn audit(
     binaries: &[Binary],
-    owners: &[Owner],
-    system: &System,
+    owners: &[BinaryOwner],
+    system: &TargetSystem,
     allowed: &BTreeSet<String>,
 ) -> Vec<LibraryFinding> {
-    Audit { binaries, owners, system, allowed }.findings()
+    LibraryAudit { binaries, owners, system, allowed }.findings()
 }
 
-/// Returns why a file does not load on a target, whatever it is linked to.
-pub fn misfit_of(elf: &Elf, architecture: Architecture, glibc: Glibc, libstdcxx: Option<Libstdcxx>) -> Option<Misfit> {
-    if elf.machine != Machine::Known(architecture) {
-        return Some(Misfit::Machine { found: elf.machine, target: architecture });
+/// Returns why a file cannot be loaded on a target, apart from the libraries that it is linked to.
+pub(crate) fn load_problem(
+    elf: &Elf,
+    architecture: Architecture,
+    glibc: Glibc,
+    libstdcxx: Option<Libstdcxx>,
+) -> Option<LoadProblem> {
+    if elf.machine != ElfMachine::Known(architecture) {
+        return Some(LoadProblem::Machine { found: elf.machine, target: architecture });
     }
-    let newer = |family: &str, needed: Option<u16>, has: fn(Libstdcxx) -> u16| {
-        let (needed, has) = (needed?, has(libstdcxx?));
-        let version = |number| format!("{family}{number}");
-        (needed > has).then(|| Misfit::Version { needed: version(needed), has: version(has) })
-    };
-    let Versions { glibc: needed, glibcxx, cxxabi, gcc } = elf.versions;
-    let of_glibc = needed.filter(|needed| *needed > glibc);
-    of_glibc
-        .map(|needed| Misfit::Version { needed: format!("GLIBC_{needed}"), has: format!("GLIBC_{glibc}") })
-        .or_else(|| newer("GLIBCXX_3.4.", glibcxx, Libstdcxx::glibcxx))
-        .or_else(|| newer("CXXABI_1.3.", cxxabi, Libstdcxx::cxxabi))
-        .or_else(|| newer("GCC_", gcc, Libstdcxx::gcc))
+    let SymbolVersions { glibc: needed, glibcxx, cxxabi, gcc } = elf.versions;
+    if let Some(needed) = needed.filter(|needed| *needed > glibc) {
+        return Some(LoadProblem::Version { needed: format!("GLIBC_{needed}"), has: format!("GLIBC_{glibc}") });
+    }
+    let libstdcxx = libstdcxx?;
+    too_new("GLIBCXX_3.4.", glibcxx, libstdcxx.glibcxx())
+        .or_else(|| too_new("CXXABI_1.3.", cxxabi, libstdcxx.cxxabi()))
+        .or_else(|| too_new("GCC_", gcc, libstdcxx.gcc()))
 }
 
-/// What is wrong with a file, so that several files may have the same.
+/// Compares the needed version of a family of symbols with the version that the target has.
+fn too_new(family: &str, needed: Option<u16>, has: u16) -> Option<LoadProblem> {
+    let needed = needed.filter(|needed| *needed > has)?;
+    Some(LoadProblem::Version { needed: format!("{family}{needed}"), has: format!("{family}{has}") })
+}
+
+/// A problem of one file in a form that compares equal for all files that have it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Defect {
-    Unfit(Misfit),
-    /// A library is nowhere.
+enum SharedProblem {
+    Incompatible(LoadProblem),
+    /// A library is neither in the artifact nor on the target.
     Missing(String),
-    /// A library is in the artifact, by its position, but not where the linker looks.
+    /// A library is in the artifact, at this position, but not where the linker looks.
     Unreachable(String, usize),
 }
 
-/// The audit of one artifact.
-struct Audit<'a> {
+struct LibraryAudit<'a> {
     binaries: &'a [Binary],
-    owners: &'a [Owner],
-    system: &'a System,
+    owners: &'a [BinaryOwner],
+    system: &'a TargetSystem,
     allowed: &'a BTreeSet<String>,
 }
 
-impl Audit<'_> {
-    /// Returns what there is to say. What is wrong in the same way is said once: a distribution may have hundreds of files.
+impl LibraryAudit<'_> {
+    /// Returns one finding for all files of an owner that have the same problem: there may be hundreds.
     fn findings(&self) -> Vec<LibraryFinding> {
-        let links = Linker::new(self.binaries, &self.system.library_path).links();
-        let defects: Vec<_> =
-            self.binaries.iter().zip(&links).map(|(binary, links)| self.defects(binary, links)).collect();
-        let useful = self.binaries.iter().zip(&defects).filter(|(_, defects)| defects.is_empty());
+        let links = DynamicLinker::new(self.binaries, &self.system.library_path).links();
+        let problems: Vec<_> =
+            self.binaries.iter().zip(&links).map(|(binary, links)| self.problems(binary, links)).collect();
+        let useful = self.binaries.iter().zip(&problems).filter(|(_, problems)| problems.is_empty());
         let useful = useful.map(|(binary, _)| binary.owner).collect();
         let loaders = self.certain_loaders(&links, &useful);
 
-        let mut certain: BTreeMap<(usize, Defect), Vec<usize>> = BTreeMap::new();
-        let mut possible: BTreeMap<(usize, Defect), Vec<usize>> = BTreeMap::new();
+        let mut certain: BTreeMap<(usize, SharedProblem), Vec<usize>> = BTreeMap::new();
+        let mut possible: BTreeMap<(usize, SharedProblem), Vec<usize>> = BTreeMap::new();
         let mut absent: BTreeMap<usize, (BTreeSet<String>, BTreeSet<usize>)> = BTreeMap::new();
-        for (at, defect) in (0..).zip(defects).flat_map(|(at, all)| all.into_iter().map(move |defect| (at, defect))) {
+        for (at, problem) in (0..).zip(problems).flat_map(|(at, all)| all.into_iter().map(move |problem| (at, problem)))
+        {
             let binary = &self.binaries[at];
-            match (loaders[at], &defect) {
-                (loader, Defect::Unfit(Misfit::Machine { .. }))
-                    if loader.is_none_or(|loader| loader == at) && self.is_for_others(binary, &useful) => {}
-                (Some(_), Defect::Unfit(_)) => certain.entry((binary.owner, defect)).or_default().push(at),
-                (Some(_), Defect::Missing(library)) if self.is_required(library) => {
-                    certain.entry((binary.owner, defect)).or_default().push(at);
+            match (loaders[at], &problem) {
+                (loader, SharedProblem::Incompatible(LoadProblem::Machine { .. }))
+                    if loader.is_none_or(|loader| loader == at) && self.is_for_other_machines(binary, &useful) => {}
+                (Some(_), SharedProblem::Incompatible(_)) => {
+                    certain.entry((binary.owner, problem)).or_default().push(at)
                 }
-                (_, Defect::Missing(library)) => {
+                (Some(_), SharedProblem::Missing(library)) if self.is_required(library) => {
+                    certain.entry((binary.owner, problem)).or_default().push(at);
+                }
+                (_, SharedProblem::Missing(library)) => {
                     let (libraries, files) = absent.entry(binary.owner).or_default();
                     libraries.insert(library.clone());
                     files.insert(at);
                 }
-                // What may be opened by name may also be preceded by what it needs.
-                (None, Defect::Unreachable(_, other)) if self.binaries[*other].owner == binary.owner => {}
-                (_, Defect::Unfit(_) | Defect::Unreachable(..)) => {
-                    possible.entry((binary.owner, defect)).or_default().push(at);
+                // Its owner may open the needed library before this one.
+                (None, SharedProblem::Unreachable(_, other)) if self.binaries[*other].owner == binary.owner => {}
+                (_, SharedProblem::Incompatible(_) | SharedProblem::Unreachable(..)) => {
+                    possible.entry((binary.owner, problem)).or_default().push(at);
                 }
             }
         }
-        let finding = |files: &[usize], misfit, is_error| self.finding(files, &loaders, misfit, is_error);
-        let certain = certain.iter().map(|((_, defect), files)| finding(files, self.misfit(defect), true));
-        let absent = absent.into_values().map(|(libraries, files)| {
+        let mut findings = Vec::new();
+        for ((_, problem), files) in &certain {
+            findings.push(self.finding(files, &loaders, self.load_problem(problem), true));
+        }
+        for (libraries, files) in absent.into_values() {
             let files: Vec<usize> = files.into_iter().collect();
-            finding(&files, self.missing(libraries.into_iter().collect()), false)
-        });
-        let possible = possible.iter().map(|((_, defect), files)| finding(files, self.misfit(defect), false));
-        certain.chain(absent).chain(possible).collect()
+            findings.push(self.finding(&files, &loaders, self.missing(libraries.into_iter().collect()), false));
+        }
+        for ((_, problem), files) in &possible {
+            findings.push(self.finding(files, &loaders, self.load_problem(problem), false));
+        }
+        findings
     }
 
-    /// Returns what is wrong with a file.
-    fn defects(&self, binary: &Binary, links: &[Place]) -> Vec<Defect> {
+    fn problems(&self, binary: &Binary, links: &[LibraryLookup]) -> Vec<SharedProblem> {
         let elf = match &binary.elf {
-            Ok(elf) if elf.role == Role::Object => return Vec::new(),
+            Ok(elf) if elf.role == ElfRole::Object => return Vec::new(),
             Ok(elf) => elf,
-            Err(reason) => return vec![Defect::Unfit(Misfit::Malformed(reason.clone()))],
+            Err(reason) => return vec![SharedProblem::Incompatible(LoadProblem::Malformed(reason.clone()))],
         };
-        let System { architecture, glibc, libstdcxx, .. } = *self.system;
-        let unfit = misfit_of(elf, architecture, glibc, libstdcxx);
-        // What is for another machine finds nothing of what there is.
-        if let Some(Misfit::Machine { .. }) = unfit {
-            return unfit.into_iter().map(Defect::Unfit).collect();
+        let TargetSystem { architecture, glibc, libstdcxx, .. } = *self.system;
+        let incompatible = load_problem(elf, architecture, glibc, libstdcxx);
+        // A file for another machine would miss every library.
+        if let Some(LoadProblem::Machine { .. }) = incompatible {
+            return incompatible.into_iter().map(SharedProblem::Incompatible).collect();
         }
-        let absent = links.iter().filter_map(|link| self.absent(binary, link));
-        unfit.into_iter().map(Defect::Unfit).chain(absent).collect()
+        let missing = links.iter().filter_map(|link| self.missing_library(binary, link));
+        incompatible.into_iter().map(SharedProblem::Incompatible).chain(missing).collect()
     }
 
-    /// Returns what is wrong with a library that a file is linked to.
-    fn absent(&self, binary: &Binary, link: &Place) -> Option<Defect> {
-        let (library, elsewhere) = match link {
-            Place::Found(_) => return None,
-            Place::Elsewhere(library, at) => (*library, Some(*at)),
-            Place::Nowhere(library) => (*library, None),
+    /// Returns the problem of a library that a file is linked to, if it has one.
+    fn missing_library(&self, binary: &Binary, link: &LibraryLookup) -> Option<SharedProblem> {
+        let (library, position) = match link {
+            LibraryLookup::Found(_) => return None,
+            LibraryLookup::OutsideSearchPath(library, at) => (*library, Some(*at)),
+            LibraryLookup::NotFound(library) => (*library, None),
         };
-        let is_there = elf::is_of_the_platform(library)
+        let is_available = elf::is_platform_library(library)
             || self.system.libraries.as_ref().is_some_and(|libraries| libraries.contains(library))
-            || self.allowed.iter().any(|name| library == name || advice::stem(library) == name)
-            || advice::is_optional(&binary.path);
-        match elsewhere {
-            _ if is_there => None,
+            || self.allowed.iter().any(|name| library == name || providers::stem(library) == name)
+            || providers::is_optional(&binary.path);
+        match position {
+            _ if is_available => None,
             Some(at) if self.is_imported_first(binary.owner, self.binaries[at].owner) => None,
-            Some(at) => Some(Defect::Unreachable(library.to_owned(), at)),
-            None => Some(Defect::Missing(library.to_owned())),
+            Some(at) => Some(SharedProblem::Unreachable(library.to_owned(), at)),
+            None => Some(SharedProblem::Missing(library.to_owned())),
         }
     }
 
-    /// Returns whether who brings a file imports another distribution, so that its libraries are open before the file is.
+    /// Returns whether an owner requires another distribution, so that it may import it first, which opens its libraries.
     fn is_imported_first(&self, owner: usize, other: usize) -> bool {
         match &self.owners[other].origin {
             FileOrigin::Distribution(other) => self.owners[owner].requires.contains(&other.name),
@@ -225,53 +232,63 @@ impl Audit<'_> {
         }
     }
 
-    /// Returns whether what certainly has to load fails without a library that is in no artifact.
+    /// Returns whether a file cannot be loaded without a library that is not in the artifact.
     fn is_required(&self, library: &str) -> bool {
-        self.system.libraries.is_some() && !advice::is_of_the_host(library)
+        self.system.libraries.is_some() && !providers::is_host_library(library)
     }
 
-    /// Returns for each file that certainly has to load which one makes it be loaded: itself, if Python opens it.
-    /// `useful` are the owners that have a file that loads.
-    fn certain_loaders(&self, links: &[Vec<Place>], useful: &BTreeSet<usize>) -> Vec<Option<usize>> {
-        let is_opened = |binary: &Binary| match self.owners[binary.owner].promise {
-            Promise::Nothing => false,
-            // Of a distribution that has nothing else it is all that can be of use.
-            Promise::Platform => is_module(binary) || !useful.contains(&binary.owner),
-            Promise::Own => true,
-        };
+    /// Returns for each file that certainly has to load the file that loads it: the file itself if Python opens it.
+    /// `useful` are the owners of at least one file without problems.
+    fn certain_loaders(&self, links: &[Vec<LibraryLookup>], useful: &BTreeSet<usize>) -> Vec<Option<usize>> {
         let mut loaders: Vec<Option<usize>> = vec![None; self.binaries.len()];
-        let opened: Vec<usize> = (0..loaders.len()).filter(|at| is_opened(&self.binaries[*at])).collect();
-        // Modules come first, so that a library is named with the module that needs it.
+        let opened: Vec<usize> = (0..loaders.len()).filter(|at| self.is_opened(&self.binaries[*at], useful)).collect();
+        // Modules come first, so that a finding names the module that loads a library.
         let (modules, others): (Vec<usize>, Vec<usize>) =
             opened.into_iter().partition(|at| is_module(&self.binaries[*at]));
         for first in modules.into_iter().chain(others) {
-            let mut open = vec![first];
-            while let Some(at) = open.pop() {
-                if loaders[at].is_some() || self.owners[self.binaries[at].owner].promise == Promise::Nothing {
+            let mut pending = vec![first];
+            while let Some(at) = pending.pop() {
+                if loaders[at].is_some() || self.owners[self.binaries[at].owner].guarantee == LoadGuarantee::None {
                     continue;
                 }
                 loaders[at] = Some(first);
-                open.extend(links[at].iter().filter_map(Place::found));
+                pending.extend(links[at].iter().filter_map(LibraryLookup::found));
             }
         }
         loaders
     }
 
-    /// Tells whether a file for another machine is there for that machine, beside what is for the target.
-    fn is_for_others(&self, binary: &Binary, useful: &BTreeSet<usize>) -> bool {
-        let is_twin = |(other, elf): (&Binary, &Elf)| {
-            elf.machine == Machine::Known(self.system.architecture)
-                && other.owner == binary.owner
-                && linker::file_name(&other.path) == linker::file_name(&binary.path)
-        };
-        match self.owners[binary.owner].promise {
-            Promise::Platform if is_module(binary) => false,
-            Promise::Nothing | Promise::Platform => useful.contains(&binary.owner),
-            Promise::Own => readable(self.binaries).any(is_twin),
+    /// Returns whether Python certainly opens a file.
+    fn is_opened(&self, binary: &Binary, useful: &BTreeSet<usize>) -> bool {
+        match self.owners[binary.owner].guarantee {
+            LoadGuarantee::None => false,
+            // If no other file of the distribution loads, this one must.
+            LoadGuarantee::Modules => is_module(binary) || !useful.contains(&binary.owner),
+            LoadGuarantee::AllFiles => true,
         }
     }
 
-    fn finding(&self, files: &[usize], loaders: &[Option<usize>], misfit: Misfit, is_error: bool) -> LibraryFinding {
+    /// Returns whether a file for another machine is meant for that machine, next to files for the target.
+    fn is_for_other_machines(&self, binary: &Binary, useful: &BTreeSet<usize>) -> bool {
+        match self.owners[binary.owner].guarantee {
+            LoadGuarantee::Modules if is_module(binary) => false,
+            LoadGuarantee::None | LoadGuarantee::Modules => useful.contains(&binary.owner),
+            // The same file is there for the target.
+            LoadGuarantee::AllFiles => readable(self.binaries).any(|(other, elf)| {
+                elf.machine == ElfMachine::Known(self.system.architecture)
+                    && other.owner == binary.owner
+                    && linker::file_name(&other.path) == linker::file_name(&binary.path)
+            }),
+        }
+    }
+
+    fn finding(
+        &self,
+        files: &[usize],
+        loaders: &[Option<usize>],
+        problem: LoadProblem,
+        is_error: bool,
+    ) -> LibraryFinding {
         let first = files.iter().copied().min_by_key(|at| !is_module(&self.binaries[*at])).unwrap_or_default();
         let loader = loaders[first].filter(|loader| is_error && *loader != first);
         LibraryFinding {
@@ -281,16 +298,16 @@ impl Audit<'_> {
             owner: self.owners[self.binaries[first].owner].origin.clone(),
             system: self.system.name.clone(),
             kind: self.system.kind,
-            misfit,
+            problem,
             is_error,
         }
     }
 
-    fn misfit(&self, defect: &Defect) -> Misfit {
-        match defect {
-            Defect::Unfit(misfit) => misfit.clone(),
-            Defect::Missing(library) => self.missing(vec![library.clone()]),
-            Defect::Unreachable(library, at) => Misfit::Unreachable {
+    fn load_problem(&self, problem: &SharedProblem) -> LoadProblem {
+        match problem {
+            SharedProblem::Incompatible(problem) => problem.clone(),
+            SharedProblem::Missing(library) => self.missing(vec![library.clone()]),
+            SharedProblem::Unreachable(library, at) => LoadProblem::Unreachable {
                 library: library.clone(),
                 at: self.binaries[*at].path.clone(),
                 owner: self.owners[self.binaries[*at].owner].origin.to_string(),
@@ -298,15 +315,15 @@ impl Audit<'_> {
         }
     }
 
-    fn missing(&self, libraries: Vec<String>) -> Misfit {
-        Misfit::Missing { libraries, is_known: self.system.libraries.is_some() }
+    fn missing(&self, libraries: Vec<String>) -> LoadProblem {
+        LoadProblem::Missing { libraries, is_known: self.system.libraries.is_some() }
     }
 }
 
-/// Tells whether Python opens a file: a damaged one is taken for what its name says.
+/// Returns whether a file is an extension module; a malformed file is judged by its name.
 fn is_module(binary: &Binary) -> bool {
     match &binary.elf {
-        Ok(elf) => elf.role == Role::Module,
+        Ok(elf) => elf.role == ElfRole::Module,
         Err(_) => linker::file_name(&binary.path).contains(".so"),
     }
 }

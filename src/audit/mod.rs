@@ -1,10 +1,10 @@
-//! What would fail in production, found before anything is deployed: handlers, imports, compiled files.
+//! Checks, before anything is deployed, that an artifact will run: its handler, its imports and its compiled files.
 
-pub mod elf;
-pub mod handler;
-pub mod imports;
-pub mod libraries;
-mod module;
+pub(crate) mod elf;
+pub(crate) mod handler;
+pub(crate) mod imports;
+pub(crate) mod libraries;
+mod names;
 mod search;
 
 use std::fmt;
@@ -14,27 +14,25 @@ use libraries::LibraryFinding;
 
 use crate::hints::Hints;
 
-/// Something that an audit found.
+/// A problem that an audit found.
 #[derive(Debug, thiserror::Error)]
-pub enum Finding {
-    /// A compiled file does not load.
+pub(crate) enum AuditFinding {
     #[error(transparent)]
     Library(#[from] LibraryFinding),
-    /// A module of the application does not run.
     #[error(transparent)]
     Import(#[from] ImportFinding),
 }
 
-impl Finding {
-    /// Returns whether it certainly fails; the rest may be meant.
-    pub fn is_error(&self) -> bool {
+impl AuditFinding {
+    /// Returns whether this certainly fails at run time. If not, it may be intended, and is a warning.
+    pub(crate) fn is_error(&self) -> bool {
         match self {
-            Self::Library(finding) => finding.is_error(),
+            Self::Library(finding) => finding.is_error,
             Self::Import(finding) => finding.is_error(),
         }
     }
 
-    /// Returns what is nowhere: shared libraries, or a module.
+    /// Returns the names that `--allow-missing` takes: shared libraries or a module.
     fn missing(&self) -> Vec<&String> {
         match self {
             Self::Library(finding) => finding.missing().iter().collect(),
@@ -43,7 +41,7 @@ impl Finding {
     }
 }
 
-impl Hints for Finding {
+impl Hints for AuditFinding {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Library(finding) => finding.hints(),
@@ -52,40 +50,40 @@ impl Hints for Finding {
     }
 }
 
-/// All that the audits of one artifact found that would certainly fail; never empty.
+/// Everything in one artifact that would certainly fail at run time; never empty.
 #[derive(Debug)]
-pub struct Failures(pub Vec<Finding>);
+pub(crate) struct AuditFailures(pub(crate) Vec<AuditFinding>);
 
-impl Hints for Failures {
-    /// Each hint once.
+impl Hints for AuditFailures {
+    /// Returns the hints of all findings, without repetition.
     fn hints(&self) -> Vec<String> {
         let mut hints = Vec::new();
-        for hint in self.0.iter().flat_map(Finding::hints) {
+        for hint in self.0.iter().flat_map(AuditFinding::hints) {
             if !hints.contains(&hint) {
                 hints.push(hint);
             }
         }
         let flags: Vec<String> =
-            self.0.iter().flat_map(Finding::missing).map(|name| format!("--allow-missing {name}")).collect();
+            self.0.iter().flat_map(AuditFinding::missing).map(|name| format!("--allow-missing {name}")).collect();
         match &flags[..] {
             [] => {}
-            [flag] => hints.push(format!("if it is elsewhere at run time, pass {flag}")),
-            flags => hints.push(format!("if they are elsewhere at run time, pass {}", flags.join(" "))),
+            [flag] => hints.push(format!("if it is provided at run time, pass {flag}")),
+            flags => hints.push(format!("if they are provided at run time, pass {}", flags.join(" "))),
         }
         hints
     }
 }
 
-impl fmt::Display for Failures {
+impl fmt::Display for AuditFailures {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0[..] {
             [only] => only.fmt(formatter),
             several => {
-                write!(formatter, "{} things would fail at run time:", several.len())?;
+                write!(formatter, "the artifact has {} problems that fail at run time:", several.len())?;
                 several.iter().try_for_each(|finding| write!(formatter, "\n  {finding}"))
             }
         }
     }
 }
 
-impl std::error::Error for Failures {}
+impl std::error::Error for AuditFailures {}

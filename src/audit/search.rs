@@ -1,22 +1,21 @@
 //! Finds modules as Python's path-based finder does.
 //!
 //! Specification: [The Python Language Reference, the import system](https://docs.python.org/3/reference/import.html),
-//! and PEP 420 for packages without `__init__.py`.
+//! and [PEP 420](https://peps.python.org/pep-0420/) for packages without `__init__.py`.
 
-use super::handler::Root;
+use super::handler::ImportRoot;
 use crate::platform::PythonVersion;
 use crate::tree::{FileTree, TreeEntry};
 
-/// A folder that modules are looked for in; an empty path is the tree's root.
+/// A directory that Python searches for modules; an empty path is the root of the tree.
 #[derive(Debug, Clone)]
-pub(super) struct Folder<'a> {
+pub(super) struct SearchDirectory<'a> {
     pub(super) tree: &'a FileTree,
     pub(super) path: String,
 }
 
-/// A module's file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct File<'a> {
+pub(super) struct ModuleFile<'a> {
     pub(super) tree: &'a FileTree,
     pub(super) path: &'a str,
     pub(super) entry: &'a TreeEntry,
@@ -24,45 +23,39 @@ pub(super) struct File<'a> {
 
 /// What a module's name leads to.
 #[derive(Debug, Clone)]
-pub(super) enum Located<'a> {
-    Source(File<'a>),
+pub(super) enum ModuleLookup<'a> {
+    Source(ModuleFile<'a>),
     /// An extension module, or bytecode without its source.
-    Compiled(File<'a>),
-    /// A folder, or several, without `__init__.py`.
-    Namespace(Vec<Folder<'a>>),
-    Nowhere,
+    Compiled(ModuleFile<'a>),
+    /// The directories of a package without `__init__.py`.
+    Namespace(Vec<SearchDirectory<'a>>),
+    NotFound,
 }
 
-impl<'a> Folder<'a> {
-    /// Returns the folder of a root.
-    pub(super) fn of(root: &Root<'a>) -> Self {
+impl<'a> SearchDirectory<'a> {
+    pub(super) fn of(root: &ImportRoot<'a>) -> Self {
         Self { tree: root.tree, path: root.site_packages.to_owned() }
     }
 
-    /// Returns the path of something in the folder.
+    /// Returns the path of an entry of this directory.
     pub(super) fn join(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
     }
 
-    /// Finds a module's file by its path without a suffix: a compiled one before its source, and bytecode last.
-    fn file(&self, stem: &str, python: PythonVersion) -> Option<Located<'a>> {
-        let tag = format!(".cpython-{}{}", python.major, python.minor);
-        let is_extension = |suffix: &str| {
-            let inner = suffix.strip_suffix(".so");
-            inner.is_some_and(|inner| {
-                let is_tagged = inner.strip_prefix(&tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-                matches!(inner, "" | ".abi3") || is_tagged
-            })
-        };
+    /// Finds a module's file by its path without a suffix. The order of suffixes is that of importlib's
+    /// `_get_supported_file_loaders`: extension modules, source, bytecode.
+    fn file(&self, stem: &str, python: PythonVersion) -> Option<ModuleLookup<'a>> {
         let (mut compiled, mut source, mut bytecode) = (None, None, None);
         let (tree, dotted) = (self.tree, format!("{stem}."));
         for (path, entry) in tree.starting_with(&dotted) {
             let path = path.as_str();
-            let file = File { tree, path, entry };
+            let file = ModuleFile { tree, path, entry };
             match &path[stem.len()..] {
-                ".py" => source = Some(Located::Source(file)),
-                ".pyc" => bytecode = Some(Located::Compiled(file)),
-                suffix if is_extension(suffix) => compiled = compiled.or(Some(Located::Compiled(file))),
+                ".py" => source = Some(ModuleLookup::Source(file)),
+                ".pyc" => bytecode = Some(ModuleLookup::Compiled(file)),
+                suffix if is_extension_suffix(suffix, python) => {
+                    compiled = compiled.or(Some(ModuleLookup::Compiled(file)));
+                }
                 _ => {}
             }
         }
@@ -70,58 +63,67 @@ impl<'a> Folder<'a> {
     }
 }
 
-impl<'a> File<'a> {
-    /// Returns the folder that a package's modules lie in; a module that is no package has none.
-    pub(super) fn package(&self) -> Option<Folder<'a>> {
-        let (folder, file) = self.path.rsplit_once('/')?;
-        file.starts_with("__init__.").then(|| Folder { tree: self.tree, path: folder.to_owned() })
+/// Returns whether this version of CPython loads extension modules with a suffix: `.cpython-312-x86_64-linux-gnu.so`,
+/// `.abi3.so` or `.so`.
+fn is_extension_suffix(suffix: &str, python: PythonVersion) -> bool {
+    let Some(tag) = suffix.strip_suffix(".so") else { return false };
+    let version = format!(".cpython-{}{}", python.major, python.minor);
+    matches!(tag, "" | ".abi3")
+        || tag.strip_prefix(&version).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+impl<'a> ModuleFile<'a> {
+    /// Returns the directory of a package's modules; `None` if this is not the `__init__` file of a package.
+    pub(super) fn package_directory(&self) -> Option<SearchDirectory<'a>> {
+        let (directory, file) = self.path.rsplit_once('/')?;
+        file.starts_with("__init__.").then(|| SearchDirectory { tree: self.tree, path: directory.to_owned() })
     }
 }
 
-impl<'a> Located<'a> {
-    /// Returns the folders that a package's modules lie in; a module that is no package has none.
-    pub(super) fn folders(&self) -> Vec<Folder<'a>> {
+impl<'a> ModuleLookup<'a> {
+    /// Returns the directories that the modules of a package are searched in; empty for other modules.
+    pub(super) fn directories(&self) -> Vec<SearchDirectory<'a>> {
         match self {
-            Self::Source(file) | Self::Compiled(file) => file.package().into_iter().collect(),
-            Self::Namespace(folders) => folders.clone(),
-            Self::Nowhere => Vec::new(),
+            Self::Source(file) | Self::Compiled(file) => file.package_directory().into_iter().collect(),
+            Self::Namespace(directories) => directories.clone(),
+            Self::NotFound => Vec::new(),
         }
     }
 }
 
-/// Finds a module in the first of some folders that has it. In each a package comes before a module, and a folder without
-/// `__init__.py` last of all.
-pub(super) fn find<'a>(folders: &[Folder<'a>], name: &str, python: PythonVersion) -> Located<'a> {
+/// Finds a module in the first of these directories that has it. In each directory a package takes precedence over a
+/// module. A directory without `__init__.py` counts only if no later directory has either (PEP 420).
+pub(super) fn find<'a>(directories: &[SearchDirectory<'a>], name: &str, python: PythonVersion) -> ModuleLookup<'a> {
     let mut namespace = Vec::new();
-    for folder in folders {
-        let stem = folder.join(name);
-        let found = folder.file(&format!("{stem}/__init__"), python).or_else(|| folder.file(&stem, python));
+    for directory in directories {
+        let stem = directory.join(name);
+        let found = directory.file(&format!("{stem}/__init__"), python).or_else(|| directory.file(&stem, python));
         if let Some(found) = found {
             return found;
         }
-        if folder.tree.is_directory(&stem) {
-            namespace.push(Folder { tree: folder.tree, path: stem });
+        if directory.tree.is_directory(&stem) {
+            namespace.push(SearchDirectory { tree: directory.tree, path: stem });
         }
     }
-    if namespace.is_empty() { Located::Nowhere } else { Located::Namespace(namespace) }
+    if namespace.is_empty() { ModuleLookup::NotFound } else { ModuleLookup::Namespace(namespace) }
 }
 
-/// Finds a module by its components, one after the other. Only a package has modules below it.
+/// Finds a module by the components of its dotted name. Only packages have modules below them.
 pub(super) fn locate<'a, 'n>(
     components: impl Iterator<Item = &'n str>,
-    roots: &[Root<'a>],
+    roots: &[ImportRoot<'a>],
     python: PythonVersion,
-) -> Located<'a> {
-    let mut folders: Vec<Folder> = roots.iter().map(Folder::of).collect();
-    let mut located = Located::Nowhere;
+) -> ModuleLookup<'a> {
+    let mut directories: Vec<SearchDirectory> = roots.iter().map(SearchDirectory::of).collect();
+    let mut found = ModuleLookup::NotFound;
     for name in components {
-        located = find(&folders, name, python);
-        folders = located.folders();
+        found = find(&directories, name, python);
+        directories = found.directories();
     }
-    located
+    found
 }
 
-/// Returns the dotted name by which a file is imported, if it is a module's source.
+/// Returns the dotted name by which a file is imported; `None` if it is not the source of a module.
 pub(super) fn module_name(path: &str, site_packages: &str) -> Option<String> {
     let path = path.strip_prefix(site_packages)?;
     let path = if site_packages.is_empty() { path } else { path.strip_prefix('/')? };

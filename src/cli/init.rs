@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::printer::{Printer, TextPage, visible};
 use crate::audit::handler::Handler;
 use crate::report::{FORMAT_VERSION, InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
-use crate::scaffold::{self, Kinds, Project, Proposal, Scaffold, Suite, Wishes};
+use crate::scaffold::{self, DetectedProject, Proposal, RequestedTargets, Scaffold, TargetKinds, TestSuite};
 
 /// How many things of one kind are shown, unless all are asked for.
 const SHOWN: usize = 3;
@@ -67,12 +67,12 @@ fn target_name(text: &str) -> Result<String, &'static str> {
 /// See [`scaffold::scaffold`]; or a file cannot be written.
 pub(crate) fn run(arguments: InitArguments, printer: &Printer) -> Result<(), CliError> {
     let kinds = arguments.kind.map(|kind| match kind {
-        KindChoice::Lambda => Kinds::Lambda,
-        KindChoice::Image => Kinds::Image,
-        KindChoice::Both => Kinds::Both,
+        KindChoice::Lambda => TargetKinds::Lambda,
+        KindChoice::Image => TargetKinds::Image,
+        KindChoice::Both => TargetKinds::Both,
     });
-    let wishes = Wishes { kinds, name: arguments.name, handler: arguments.handler };
-    let scaffold = scaffold::scaffold(&arguments.project, &environment::read(), &wishes, !arguments.no_workflow)?;
+    let requested = RequestedTargets { kinds, name: arguments.name, handler: arguments.handler };
+    let scaffold = scaffold::scaffold(&arguments.project, &environment::read(), &requested, !arguments.no_workflow)?;
     if !arguments.dry_run {
         for file in &scaffold.files {
             file.write()?;
@@ -106,12 +106,12 @@ fn project_report(proposal: &Proposal) -> InitProjectReport {
         what: target.what.clone(),
     });
     InitProjectReport {
-        folder: project.folder.clone(),
+        folder: project.directory.clone(),
         name: project.name.clone(),
         package: project.is_package,
         python: project.python.to_string(),
         python_reason: project.python_reason.to_string(),
-        lock: project.locked.path.clone(),
+        lock: project.lock.path.clone(),
         found: found(project),
         targets: targets.collect(),
         notes: project.notes(),
@@ -119,32 +119,32 @@ fn project_report(proposal: &Proposal) -> InitProjectReport {
 }
 
 /// Returns everything that was found in a project.
-fn found(project: &Project) -> Vec<InitFoundReport> {
-    let starts = &project.sources.starts;
-    let handlers = starts.handlers.iter().map(|found| InitFoundReport {
+fn found(project: &DetectedProject) -> Vec<InitFoundReport> {
+    let entry_points = &project.sources.entry_points;
+    let handlers = entry_points.handlers.iter().map(|found| InitFoundReport {
         kind: "handler",
         name: found.handler.clone(),
         reason: found.kind.to_string(),
         path: Some(found.place.path.clone()),
         line: Some(found.place.line),
     });
-    let applications = starts.applications.iter().map(|found| InitFoundReport {
+    let applications = entry_points.applications.iter().map(|found| InitFoundReport {
         kind: "application",
         name: found.reference(),
         reason: format!("{}{}", found.framework.name, if found.is_factory { ", made by a function" } else { "" }),
         path: Some(found.place.path.clone()),
         line: Some(found.place.line),
     });
-    let programs = starts.programs.iter().map(|found| InitFoundReport {
+    let programs = entry_points.programs.iter().map(|found| InitFoundReport {
         kind: "program",
         name: found.command.join(" "),
         reason: found.what.clone(),
         path: found.place.as_ref().map(|place| place.path.clone()),
         line: found.place.as_ref().map(|place| place.line),
     });
-    let suite = project.suite.iter().flatten().map(|Suite { folder, command, .. }| InitFoundReport {
+    let suite = project.tests.iter().flatten().map(|TestSuite { directory, command, .. }| InitFoundReport {
         kind: "tests",
-        name: format!("{folder}/"),
+        name: format!("{directory}/"),
         reason: command.join(" "),
         path: None,
         line: None,
@@ -186,10 +186,10 @@ fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut TextPa
 
 fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
     let Proposal { project, targets } = proposal;
-    page.headline(&project.name, &project.folder.display().to_string());
+    page.headline(&project.name, &project.directory.display().to_string());
     page.field("python", &format!("{}, {}", project.python, project.python_reason));
-    let relative = |path: &Path| path.strip_prefix(&project.folder).unwrap_or(path).display().to_string();
-    let lock = match (&project.locked.path, &project.locked.command) {
+    let relative = |path: &Path| path.strip_prefix(&project.directory).unwrap_or(path).display().to_string();
+    let lock = match (&project.lock.path, &project.lock.command) {
         (Some(path), _) => relative(path),
         (None, Some(command)) => format!("none yet: {command}"),
         (None, None) => "none, and nothing that needs one".to_owned(),

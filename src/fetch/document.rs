@@ -17,7 +17,7 @@ use url::Url;
 
 use super::client::{Client, transport};
 use super::error::Fault;
-use crate::retry::Retry;
+use crate::retry::RetryPolicy;
 
 /// What is asked of a server.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ pub(crate) struct Document {
 
 impl Client<'_> {
     /// Asks for a document, and asks again where that may help. Returns how often it was tried beside what went wrong.
-    pub async fn ask(&self, question: &Question<'_>, retry: Retry) -> Result<Answer, (Fault, u32)> {
+    pub async fn ask(&self, question: &Question<'_>, retry: RetryPolicy) -> Result<Answer, (Fault, u32)> {
         let mut attempts = 0;
         loop {
             attempts += 1;

@@ -8,7 +8,7 @@ use super::client::{Client, transport};
 use super::error::{Fault, FetchError};
 use super::kind::Fetchable;
 use super::verify::Verifier;
-use super::{Remote, Retry, failure};
+use super::{Remote, RetryPolicy, failure};
 use crate::cache::{CacheError, Claim, copy};
 use crate::digest::{Digest, Sha256};
 use crate::report::{Phase, Reporter};
@@ -80,7 +80,7 @@ impl Partial {
 /// The download of one file.
 pub(super) struct Download<'a, Name> {
     client: &'a Client<'a>,
-    retry: Retry,
+    retry: RetryPolicy,
     reporter: &'a dyn Reporter,
     remote: &'a Remote<'a, Name>,
     partial: Partial,
@@ -96,7 +96,7 @@ pub(super) struct Download<'a, Name> {
 impl<'a, Name: Fetchable> Download<'a, Name> {
     pub fn new(
         client: &'a Client<'a>,
-        retry: Retry,
+        retry: RetryPolicy,
         reporter: &'a dyn Reporter,
         remote: &'a Remote<'a, Name>,
         partial: Partial,

@@ -33,7 +33,7 @@ use crate::redact;
 use crate::report::{Phase, Reporter};
 use download::{Download, Partial};
 
-pub use crate::retry::Retry;
+pub use crate::retry::RetryPolicy;
 pub(crate) use client::Client;
 pub use credentials::{Credentials, Index};
 pub(crate) use document::{Answer, Document, Question};
@@ -52,7 +52,7 @@ pub struct FetchOptions {
     /// Whether the network must not be used.
     pub offline: bool,
     /// What is tried again, and when.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
     /// How long a server may send nothing. There is no limit for a whole file.
@@ -66,7 +66,7 @@ impl Default for FetchOptions {
         Self {
             concurrency: 16,
             offline: false,
-            retry: Retry::default(),
+            retry: RetryPolicy::default(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
             credentials: Credentials::default(),
@@ -161,7 +161,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, FetchError> {
 /// What all downloads share. What takes a processor's time is spawned into the scope.
 struct Downloads<'a, 'scope> {
     client: &'a Client<'a>,
-    retry: Retry,
+    retry: RetryPolicy,
     cache: &'scope Cache,
     reporter: &'a dyn Reporter,
     scope: &'a Scope<'scope>,

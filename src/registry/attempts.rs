@@ -2,11 +2,11 @@
 
 use super::fault::Fault;
 use super::{Action, RegistryError};
-use crate::retry::Retry;
+use crate::retry::RetryPolicy;
 
 /// What is remembered between attempts at one thing.
 pub(super) struct Attempts {
-    retry: Retry,
+    retry: RetryPolicy,
     /// All of them.
     made: u32,
     /// The failures in a row.
@@ -29,7 +29,7 @@ impl Failure {
 }
 
 impl Attempts {
-    pub fn new(retry: Retry) -> Self {
+    pub fn new(retry: RetryPolicy) -> Self {
         Self { retry, made: 0, failures: 0, altered: 0 }
     }
 
@@ -58,7 +58,10 @@ impl Attempts {
 }
 
 /// Tries until it succeeds, or until another attempt would not help. Each attempt is told how many were made before.
-pub(super) async fn attempt<T>(retry: Retry, mut once: impl AsyncFnMut(u32) -> Result<T, Fault>) -> Result<T, Failure> {
+pub(super) async fn attempt<T>(
+    retry: RetryPolicy,
+    mut once: impl AsyncFnMut(u32) -> Result<T, Fault>,
+) -> Result<T, Failure> {
     let mut attempts = Attempts::new(retry);
     loop {
         match once(attempts.made).await {

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::digest::Sha256;
 use crate::image::OciArtifact;
 use crate::report::Reporter;
-use crate::retry::Retry;
+use crate::retry::RetryPolicy;
 use client::Client;
 use credentials::Keychain;
 
@@ -54,7 +54,7 @@ pub struct RegistryOptions {
     /// Whether a repository that does not exist is created, where the registry does not do so itself: in ECR.
     pub create_repositories: bool,
     /// What is tried again, and when. Each blob and each manifest has its own attempts.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
     /// How many blobs are sent at once; at least one.
     pub concurrency: usize,
     /// How long a connection may take to come about.
@@ -70,7 +70,7 @@ impl RegistryOptions {
             credentials,
             insecure: Vec::new(),
             create_repositories: false,
-            retry: Retry::default(),
+            retry: RetryPolicy::default(),
             concurrency: 6,
             connect_timeout: Duration::from_secs(10),
             // A registry may take its time to store a large blob before it answers.

@@ -1,4 +1,4 @@
-//! Why a project is not set up.
+//! Why `pybundle init` cannot set a project up.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,59 +9,28 @@ use crate::platform::PythonChoiceError;
 use crate::project::ProjectError;
 use crate::project::application::ApplicationError;
 
-/// Why no configuration was written.
 #[derive(Debug, thiserror::Error)]
-pub enum ScaffoldError {
-    /// The project or its workspace cannot be read.
+pub(crate) enum ScaffoldError {
     #[error(transparent)]
     Project(#[from] ProjectError),
-    /// Its lock cannot be read.
     #[error(transparent)]
     Lock(Box<BuildError>),
-    /// Its sources cannot be collected.
     #[error(transparent)]
     Sources(#[from] ApplicationError),
-    /// There is no runtime for its Python.
     #[error(transparent)]
     Runtime(#[from] PythonChoiceError),
-    /// A file cannot be read.
     #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A file cannot be written.
+    Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// There is nothing in the project that could be deployed.
-    #[error("nothing was found in {} that could be deployed{}", folder.display(), if *is_package { ": it looks like a library" } else { "" })]
-    Nothing {
-        /// The project.
-        folder: PathBuf,
-        /// Whether it is a package.
-        is_package: bool,
-    },
-    /// All is there that would be written.
-    #[error("there is nothing to write: {} there already", are(paths))]
-    Configured {
-        /// What is there.
-        paths: Vec<PathBuf>,
-    },
-    /// A table cannot be added to the file, because of what `tool` is in it.
+    Write { path: PathBuf, source: io::Error },
+    #[error("found nothing to deploy in {}{}", directory.display(), if *is_package { ": it looks like a library" } else { "" })]
+    NothingToDeploy { directory: PathBuf, is_package: bool },
+    /// The configuration and the workflow exist.
+    #[error("nothing to write: {} already set up", subject(paths))]
+    AlreadySetUp { paths: Vec<PathBuf> },
+    /// `tool` in the file is not a standard table.
     #[error("cannot add `[tool.pybundle]` to {}: {reason}", path.display())]
-    Addition {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
+    CannotExtend { path: PathBuf, reason: String },
 }
 
 impl From<BuildError> for ScaffoldError {
@@ -78,19 +47,20 @@ impl Hints for ScaffoldError {
             Self::Sources(error) => error.hints(),
             Self::Runtime(error) => error.hints(),
             Self::Read { .. } | Self::Write { .. } => Vec::new(),
-            Self::Nothing { .. } => vec![
-                "name what it is: --handler MODULE.FUNCTION for a Lambda function, --kind image for a container"
+            Self::NothingToDeploy { .. } => {
+                vec!["pass --handler MODULE.FUNCTION for a Lambda function, or --kind image for a container".to_owned()]
+            }
+            Self::AlreadySetUp { .. } => vec![
+                "run `pybundle config show` to see the configuration, and `pybundle build` to build its targets"
                     .to_owned(),
             ],
-            Self::Configured { .. } => {
-                vec!["`pybundle config show` explains what is configured, `pybundle build` builds it".to_owned()]
-            }
-            Self::Addition { .. } => vec!["write `tool` as tables, `[tool.NAME]`, in that file".to_owned()],
+            Self::CannotExtend { .. } => vec!["write the tables of `tool` as `[tool.NAME]` in that file".to_owned()],
         }
     }
 }
 
-fn are(paths: &[PathBuf]) -> String {
+/// Returns the paths as the subject of a sentence, with the verb.
+fn subject(paths: &[PathBuf]) -> String {
     let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     format!("{} {}", shown.join(" and "), if paths.len() == 1 { "is" } else { "are" })
 }

@@ -1,4 +1,4 @@
-//! The files that are written: each appears as a whole or not at all, and none replaces what somebody wrote.
+//! Writes the planned files: each is written completely or not at all, and none overwrites what the user wrote.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -8,35 +8,32 @@ use std::path::{Path, PathBuf};
 use toml_edit::DocumentMut;
 
 use super::ScaffoldError;
-use super::targets::Target;
+use super::targets::ProposedTarget;
 
-/// A file that is to be written.
+/// A file to be created, or to be extended at its end.
 #[derive(Debug, Clone)]
-pub struct NewFile {
-    /// Where.
-    pub path: PathBuf,
-    /// What is there before; none if there is no such file.
+pub(crate) struct PlannedFile {
+    pub(crate) path: PathBuf,
+    /// The current content; `None` if the file does not exist.
     before: Option<String>,
-    /// What is added to it.
-    pub addition: String,
+    pub(crate) addition: String,
 }
 
-/// Returns whether a pyproject.toml has a table `[tool.pybundle]`.
+/// Returns whether a pyproject.toml has a `[tool.pybundle]` table.
 pub(super) fn is_configured(table: &toml::Table) -> bool {
     table.get("tool").and_then(|tool| tool.get("pybundle")).is_some()
 }
 
-impl NewFile {
-    /// Returns a file that is not there yet.
+impl PlannedFile {
     pub(super) fn new(path: PathBuf, text: String) -> Self {
         Self { path, before: None, addition: text }
     }
 
-    /// Returns a pyproject.toml with the tables of targets at its end. What it had stays byte for byte.
+    /// Plans to add the tables of targets at the end of a pyproject.toml. Its current content stays byte for byte.
     ///
     /// # Errors
-    /// The file cannot be read, or no table can be added to it.
-    pub(super) fn configuration(path: PathBuf, targets: &[Target]) -> Result<Self, ScaffoldError> {
+    /// The file cannot be read, or its `tool` cannot be extended.
+    pub(super) fn configuration(path: PathBuf, targets: &[ProposedTarget]) -> Result<Self, ScaffoldError> {
         let before = match fs::read_to_string(&path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -44,7 +41,7 @@ impl NewFile {
         };
         let tables: Vec<&str> = targets.iter().map(|target| target.table.as_str()).collect();
         let mut addition = format!(
-            "# What `pybundle build` builds. `pybundle config show` explains each value.\n{}",
+            "# Targets of `pybundle build`. `pybundle config show` explains each value.\n{}",
             tables.join("\n")
         );
         if let Some(before) = before.as_ref().filter(|before| !before.is_empty()) {
@@ -59,40 +56,40 @@ impl NewFile {
             Ok(_) => Ok(file),
             Err(error) => {
                 let reason = error.message().lines().next().unwrap_or_default().to_owned();
-                Err(ScaffoldError::Addition { path: file.path, reason })
+                Err(ScaffoldError::CannotExtend { path: file.path, reason })
             }
         }
     }
 
-    /// Returns whether there is no such file.
-    pub fn is_new(&self) -> bool {
+    /// Returns whether the file does not exist yet.
+    pub(crate) fn is_new(&self) -> bool {
         self.before.is_none()
     }
 
-    /// Returns the whole text that the file will have.
-    pub fn text(&self) -> String {
+    /// Returns the whole content after writing.
+    fn text(&self) -> String {
         format!("{}{}", self.before.as_deref().unwrap_or_default(), self.addition)
     }
 
-    /// Writes the file.
+    /// Creates or extends the file.
     ///
     /// # Errors
-    /// It cannot be written, or another has appeared or changed meanwhile.
-    pub fn write(&self) -> Result<(), ScaffoldError> {
+    /// The file cannot be written, or it was created or changed since it was read.
+    pub(crate) fn write(&self) -> Result<(), ScaffoldError> {
         self.try_write().map_err(|source| ScaffoldError::Write { path: self.path.clone(), source })
     }
 
     fn try_write(&self) -> io::Result<()> {
-        // Renaming would replace a symbolic link by a file.
+        // Renaming a file to the path of a symbolic link would replace the link.
         let path = if self.is_new() { self.path.clone() } else { fs::canonicalize(&self.path)? };
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        let directory = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)?;
         let mut temporary = tempfile::Builder::new()
             .prefix(".pybundle-")
             .suffix(".tmp")
-            // The umask applies to it, as to any file that a program makes.
+            // tempfile's default is 0600. The umask applies to this mode, as to files that editors create.
             .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
+            .tempfile_in(directory)?;
         temporary.write_all(self.text().as_bytes())?;
         match &self.before {
             None => {
@@ -100,7 +97,7 @@ impl NewFile {
             }
             Some(before) => {
                 if fs::read_to_string(&path)? != *before {
-                    return Err(io::Error::other("it has changed meanwhile"));
+                    return Err(io::Error::other("the file changed while pybundle was running"));
                 }
                 temporary.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
                 temporary.persist(&path).map_err(|error| error.error)?;

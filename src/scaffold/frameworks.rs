@@ -1,17 +1,17 @@
-//! What calling something known makes: an application, or a Lambda handler.
+//! Known functions and classes that create an application or a Lambda handler.
 
 use std::fmt;
 
 /// How a server calls an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Interface {
+pub(crate) enum ServerInterface {
     /// [ASGI](https://asgi.readthedocs.io/en/latest/specs/main.html).
     Asgi,
     /// [WSGI, PEP 3333](https://peps.python.org/pep-3333/).
     Wsgi,
 }
 
-impl fmt::Display for Interface {
+impl fmt::Display for ServerInterface {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Asgi => "ASGI",
@@ -20,69 +20,68 @@ impl fmt::Display for Interface {
     }
 }
 
-/// What an application is made with.
+/// A web framework.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Framework {
-    /// Its name, as its makers write it.
-    pub name: &'static str,
-    /// How it is called.
-    pub interface: Interface,
+pub(crate) struct Framework {
+    /// As the framework's documentation spells it.
+    pub(crate) name: &'static str,
+    pub(crate) interface: ServerInterface,
 }
 
 impl Framework {
-    /// Pyramid, whose applications come from a method.
-    pub(super) const PYRAMID: Self = Self { name: "Pyramid", interface: Interface::Wsgi };
+    /// Not in the table, because its applications are created by a method (`Configurator.make_wsgi_app`).
+    pub(super) const PYRAMID: Self = Self { name: "Pyramid", interface: ServerInterface::Wsgi };
 }
 
-/// What a call makes.
+/// What a call of a known function or class returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Made {
+pub(super) enum FrameworkObject {
     Application(Framework),
-    /// A handler: the library that makes it.
+    /// The library that creates the handler.
     Handler(&'static str),
 }
 
-/// Classes and functions by the names that they are imported by.
-const APPLICATIONS: [(&str, &str, Interface); 28] = [
-    ("fastapi.FastAPI", "FastAPI", Interface::Asgi),
-    ("fastapi.applications.FastAPI", "FastAPI", Interface::Asgi),
-    ("starlette.applications.Starlette", "Starlette", Interface::Asgi),
-    ("litestar.Litestar", "Litestar", Interface::Asgi),
-    ("litestar.app.Litestar", "Litestar", Interface::Asgi),
-    ("quart.Quart", "Quart", Interface::Asgi),
-    ("quart.app.Quart", "Quart", Interface::Asgi),
-    ("sanic.Sanic", "Sanic", Interface::Asgi),
-    ("blacksheep.Application", "BlackSheep", Interface::Asgi),
-    ("blacksheep.server.Application", "BlackSheep", Interface::Asgi),
-    ("connexion.AsyncApp", "Connexion", Interface::Asgi),
-    ("fasthtml.FastHTML", "FastHTML", Interface::Asgi),
-    ("fasthtml.common.FastHTML", "FastHTML", Interface::Asgi),
-    ("falcon.asgi.App", "Falcon", Interface::Asgi),
-    ("socketio.ASGIApp", "Socket.IO", Interface::Asgi),
-    ("channels.routing.ProtocolTypeRouter", "Django", Interface::Asgi),
-    ("django.core.asgi.get_asgi_application", "Django", Interface::Asgi),
-    ("django.core.wsgi.get_wsgi_application", "Django", Interface::Wsgi),
-    ("flask.Flask", "Flask", Interface::Wsgi),
-    ("flask.app.Flask", "Flask", Interface::Wsgi),
-    ("apiflask.APIFlask", "APIFlask", Interface::Wsgi),
-    ("flask_openapi3.OpenAPI", "Flask", Interface::Wsgi),
-    ("bottle.Bottle", "Bottle", Interface::Wsgi),
-    ("bottle.default_app", "Bottle", Interface::Wsgi),
-    ("falcon.App", "Falcon", Interface::Wsgi),
-    ("falcon.API", "Falcon", Interface::Wsgi),
-    ("eve.Eve", "Eve", Interface::Wsgi),
-    ("socketio.WSGIApp", "Socket.IO", Interface::Wsgi),
+/// Functions and classes that create an application, by their full names.
+const APPLICATIONS: [(&str, &str, ServerInterface); 28] = [
+    ("fastapi.FastAPI", "FastAPI", ServerInterface::Asgi),
+    ("fastapi.applications.FastAPI", "FastAPI", ServerInterface::Asgi),
+    ("starlette.applications.Starlette", "Starlette", ServerInterface::Asgi),
+    ("litestar.Litestar", "Litestar", ServerInterface::Asgi),
+    ("litestar.app.Litestar", "Litestar", ServerInterface::Asgi),
+    ("quart.Quart", "Quart", ServerInterface::Asgi),
+    ("quart.app.Quart", "Quart", ServerInterface::Asgi),
+    ("sanic.Sanic", "Sanic", ServerInterface::Asgi),
+    ("blacksheep.Application", "BlackSheep", ServerInterface::Asgi),
+    ("blacksheep.server.Application", "BlackSheep", ServerInterface::Asgi),
+    ("connexion.AsyncApp", "Connexion", ServerInterface::Asgi),
+    ("fasthtml.FastHTML", "FastHTML", ServerInterface::Asgi),
+    ("fasthtml.common.FastHTML", "FastHTML", ServerInterface::Asgi),
+    ("falcon.asgi.App", "Falcon", ServerInterface::Asgi),
+    ("socketio.ASGIApp", "Socket.IO", ServerInterface::Asgi),
+    ("channels.routing.ProtocolTypeRouter", "Django", ServerInterface::Asgi),
+    ("django.core.asgi.get_asgi_application", "Django", ServerInterface::Asgi),
+    ("django.core.wsgi.get_wsgi_application", "Django", ServerInterface::Wsgi),
+    ("flask.Flask", "Flask", ServerInterface::Wsgi),
+    ("flask.app.Flask", "Flask", ServerInterface::Wsgi),
+    ("apiflask.APIFlask", "APIFlask", ServerInterface::Wsgi),
+    ("flask_openapi3.OpenAPI", "Flask", ServerInterface::Wsgi),
+    ("bottle.Bottle", "Bottle", ServerInterface::Wsgi),
+    ("bottle.default_app", "Bottle", ServerInterface::Wsgi),
+    ("falcon.App", "Falcon", ServerInterface::Wsgi),
+    ("falcon.API", "Falcon", ServerInterface::Wsgi),
+    ("eve.Eve", "Eve", ServerInterface::Wsgi),
+    ("socketio.WSGIApp", "Socket.IO", ServerInterface::Wsgi),
 ];
 
-/// Returns what calling something makes, given its full name.
-pub(super) fn made_by(callable: &str) -> Option<Made> {
+/// Returns what a function or class creates, by its full name.
+pub(super) fn framework_object(callable: &str) -> Option<FrameworkObject> {
     match callable {
-        "mangum.Mangum" | "mangum.adapter.Mangum" => Some(Made::Handler("Mangum")),
-        "apig_wsgi.make_lambda_handler" => Some(Made::Handler("apig-wsgi")),
-        "chalice.Chalice" | "chalice.app.Chalice" => Some(Made::Handler("Chalice")),
+        "mangum.Mangum" | "mangum.adapter.Mangum" => Some(FrameworkObject::Handler("Mangum")),
+        "apig_wsgi.make_lambda_handler" => Some(FrameworkObject::Handler("apig-wsgi")),
+        "chalice.Chalice" | "chalice.app.Chalice" => Some(FrameworkObject::Handler("Chalice")),
         _ => {
             let found = APPLICATIONS.into_iter().find(|(name, ..)| *name == callable);
-            found.map(|(_, name, interface)| Made::Application(Framework { name, interface }))
+            found.map(|(_, name, interface)| FrameworkObject::Application(Framework { name, interface }))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a project has locked, and how it locks what it has not.
+//! Detects the lock of a project, and how distributions are added to it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::platform::TargetPlatform;
 use crate::project::workspace::Workspace;
 use crate::settings::Environment;
 
-/// Files of requirements that are for production by their names, the likeliest first.
+/// Requirements files whose names say that they are for production, the likeliest first.
 const REQUIREMENTS: [&str; 9] = [
     "requirements/production.txt",
     "requirements/prod.txt",
@@ -26,61 +26,64 @@ const REQUIREMENTS: [&str; 9] = [
     "requirements-base.txt",
 ];
 
-/// What a project has locked.
+/// The lock of a project.
 #[derive(Debug, Clone)]
-pub struct Locked {
-    /// The lock; none if there is no lock.
-    pub path: Option<PathBuf>,
-    /// Whether it has to be named, because it is not looked for under its name.
-    pub is_named: bool,
-    /// Whether it leaves versions open.
-    pub is_open: bool,
-    /// The distributions that are bundled, or else those that the project declares.
-    pub names: BTreeSet<DistributionName>,
-    /// Why they are not selected from the lock, although there is one.
-    pub trouble: Option<String>,
-    /// The command that makes the lock, if one is needed.
-    pub command: Option<String>,
-    tool: Tool,
+pub(crate) struct DetectedLock {
+    /// `None` if there is no lock.
+    pub(crate) path: Option<PathBuf>,
+    /// Whether the configuration has to set `lock`, because pybundle does not search for a file of this name.
+    pub(super) needs_setting: bool,
+    /// Whether it does not pin every version, so that the configuration has to set `resolve`.
+    pub(super) is_unpinned: bool,
+    /// The distributions that are selected for production; those that the project declares if there is no lock.
+    pub(super) names: BTreeSet<DistributionName>,
+    /// Why the distributions could not be selected from the lock.
+    pub(super) problem: Option<String>,
+    /// The command that creates the lock, if there is none but the project requires distributions.
+    pub(crate) command: Option<String>,
+    tool: DependencyTool,
 }
 
-/// What people add dependencies with.
+/// What dependencies are added with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Tool {
+enum DependencyTool {
     Uv,
     Poetry,
-    /// A file of requirements.
+    /// By editing a file.
     File(PathBuf),
 }
 
-impl Locked {
-    /// Looks at the lock of a project.
+impl DetectedLock {
+    /// Finds and reads the lock of a project.
     ///
     /// # Errors
-    /// There is one, and it cannot be read.
-    pub fn read(
+    /// The lock cannot be read.
+    pub(super) fn read(
         workspace: &Workspace,
         environment: &Environment,
         target: &TargetPlatform,
     ) -> Result<Self, ScaffoldError> {
-        let folder = workspace.folder(workspace.current());
+        let directory = workspace.folder(workspace.current());
         let found = lock::find(workspace);
-        let is_named = found.is_none();
-        let path = found.or_else(|| REQUIREMENTS.map(|name| folder.join(name)).into_iter().find(|path| path.is_file()));
-        let Some(path) = path else { return Ok(Self::missing(workspace, &folder)) };
+        let needs_setting = found.is_none();
+        let path =
+            found.or_else(|| REQUIREMENTS.map(|name| directory.join(name)).into_iter().find(|path| path.is_file()));
+        let Some(path) = path else { return Ok(Self::missing(workspace, &directory)) };
         let lock = lock::read(&path, environment, workspace)?;
         let tool = match LockFormat::of(&path) {
-            Some(LockFormat::Poetry) => Tool::Poetry,
-            Some(LockFormat::Requirements) => Tool::File(path.strip_prefix(&folder).unwrap_or(&path).to_owned()),
-            Some(LockFormat::Uv | LockFormat::Pylock) | None => Tool::Uv,
+            Some(LockFormat::Poetry) => DependencyTool::Poetry,
+            Some(LockFormat::Requirements) => {
+                DependencyTool::File(path.strip_prefix(&directory).unwrap_or(&path).to_owned())
+            }
+            Some(LockFormat::Uv | LockFormat::Pylock) | None => DependencyTool::Uv,
         };
         let selected = lock.select(&SelectionRequest::default(), &workspace.current().path, target);
         let mut locked = Self {
             path: Some(path),
-            is_named,
-            is_open: false,
+            needs_setting,
+            is_unpinned: false,
             names: BTreeSet::new(),
-            trouble: None,
+            problem: None,
             command: None,
             tool,
         };
@@ -91,84 +94,85 @@ impl Locked {
             (Err(LockError::Requirements(error)), Lock::Requirements(requirements))
                 if matches!(*error, RequirementsError::Unpinned { .. }) =>
             {
-                locked.is_open = true;
+                locked.is_unpinned = true;
                 locked.names = requirements.extras(target).into_keys().collect();
             }
             (Err(error), _) => {
-                locked.trouble = Some(error.to_string());
+                locked.problem = Some(error.to_string());
                 locked.names = declared(workspace);
             }
         }
         Ok(locked)
     }
 
-    fn missing(workspace: &Workspace, folder: &Path) -> Self {
-        let has = |name: &str| folder.join(name).is_file();
+    fn missing(workspace: &Workspace, directory: &Path) -> Self {
         let is_poetry =
             workspace.current().pyproject.table.get("tool").is_some_and(|tool| tool.get("poetry").is_some());
+        let [requirements_in, pipfile, pyproject, setup_py, setup_cfg] =
+            ["requirements.in", "Pipfile", "pyproject.toml", "setup.py", "setup.cfg"]
+                .map(|name| directory.join(name).is_file());
         let compile = "uv pip compile --universal --generate-hashes -o requirements.txt";
-        let (tool, command) = if has("requirements.in") {
-            (Tool::File("requirements.in".into()), format!("{compile} requirements.in"))
-        } else if has("Pipfile") {
-            (Tool::Uv, "pipenv requirements --hash > requirements.txt".to_owned())
+        let (tool, command) = if requirements_in {
+            (DependencyTool::File("requirements.in".into()), format!("{compile} requirements.in"))
+        } else if pipfile {
+            (DependencyTool::Uv, "pipenv requirements --hash > requirements.txt".to_owned())
         } else if is_poetry {
-            (Tool::Poetry, "poetry lock".to_owned())
-        } else if has("pyproject.toml") {
-            (Tool::Uv, "uv lock".to_owned())
-        } else if has("setup.py") || has("setup.cfg") {
-            let name = if has("setup.py") { "setup.py" } else { "setup.cfg" };
-            (Tool::File(name.into()), format!("{compile} {name}"))
+            (DependencyTool::Poetry, "poetry lock".to_owned())
+        } else if pyproject {
+            (DependencyTool::Uv, "uv lock".to_owned())
+        } else if setup_py || setup_cfg {
+            let name = if setup_py { "setup.py" } else { "setup.cfg" };
+            (DependencyTool::File(name.into()), format!("{compile} {name}"))
         } else {
-            (Tool::File("requirements.txt".into()), "uv init --bare && uv lock".to_owned())
+            (DependencyTool::File("requirements.txt".into()), "uv init --bare && uv lock".to_owned())
         };
-        let is_needed = !lock::requires_nothing(workspace) || has("setup.py") || has("setup.cfg");
+        let is_needed = !lock::requires_nothing(workspace) || setup_py || setup_cfg;
         Self {
             path: None,
-            is_named: false,
-            is_open: false,
+            needs_setting: false,
+            is_unpinned: false,
             names: declared(workspace),
-            trouble: None,
+            problem: None,
             command: is_needed.then_some(command),
             tool,
         }
     }
 
-    /// Returns whether a distribution is bundled.
-    pub fn has(&self, name: &str) -> bool {
+    /// Returns whether a distribution is selected for production.
+    pub(super) fn contains(&self, name: &str) -> bool {
         self.names.iter().any(|known| known.as_str() == name)
     }
 
-    /// Says how a distribution is added.
-    pub fn addition(&self, name: &str) -> String {
+    /// Returns the instruction to add a distribution.
+    pub(super) fn addition(&self, name: &str) -> String {
         match &self.tool {
-            Tool::Uv => format!("`uv add {name}`"),
-            Tool::Poetry => format!("`poetry add {name}`"),
-            Tool::File(path) => format!("add {name} to {}", path.display()),
+            DependencyTool::Uv => format!("`uv add {name}`"),
+            DependencyTool::Poetry => format!("`poetry add {name}`"),
+            DependencyTool::File(path) => format!("add {name} to {}", path.display()),
         }
     }
 
-    /// Says how a distribution is added to a group, where there are groups.
-    pub fn group_addition(&self, name: &str, group: &str) -> Option<String> {
+    /// Returns the command that adds a distribution to a dependency group; `None` if the project has no groups.
+    pub(super) fn group_addition(&self, name: &str, group: &str) -> Option<String> {
         match &self.tool {
-            Tool::Uv => Some(format!("`uv add --group {group} {name}`")),
-            Tool::Poetry => Some(format!("`poetry add --group {group} {name}`")),
-            Tool::File(_) => None,
+            DependencyTool::Uv => Some(format!("`uv add --group {group} {name}`")),
+            DependencyTool::Poetry => Some(format!("`poetry add --group {group} {name}`")),
+            DependencyTool::File(_) => None,
         }
     }
 }
 
-/// Returns the distributions that a project declares as its dependencies.
+/// Returns the distributions that a project declares in `project.dependencies` and `tool.poetry.dependencies`.
 fn declared(workspace: &Workspace) -> BTreeSet<DistributionName> {
     let table = &workspace.current().pyproject.table;
-    let dependencies = |table: Option<&toml::Value>| table.and_then(|table| table.get("dependencies")).cloned();
-    let standard = dependencies(table.get("project"));
-    let poetry = dependencies(table.get("tool").and_then(|tool| tool.get("poetry")));
-    let listed = standard.iter().filter_map(toml::Value::as_array).flatten().filter_map(toml::Value::as_str);
-    let keys = poetry.iter().filter_map(toml::Value::as_table).flat_map(|table| table.keys());
-    listed.filter_map(required_name).chain(keys.filter_map(|name| name.parse().ok())).collect()
+    let standard = table.get("project").and_then(|project| project.get("dependencies"));
+    let poetry = table.get("tool").and_then(|tool| tool.get("poetry")?.get("dependencies"));
+    let requirements = standard.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str);
+    let keys = poetry.and_then(toml::Value::as_table).into_iter().flat_map(|table| table.keys());
+    requirements.filter_map(required_name).chain(keys.filter_map(|name| name.parse().ok())).collect()
 }
 
-/// Returns the distribution that a requirement is for.
+/// Returns the name of the distribution that a requirement (PEP 508) is for.
 pub(super) fn required_name(requirement: &str) -> Option<DistributionName> {
     Some(requirement.parse::<Requirement>().ok()?.name)
 }

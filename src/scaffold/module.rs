@@ -6,8 +6,8 @@ use ruff_python_ast::statement_visitor::{self, StatementVisitor};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 
-use super::frameworks::{Framework, Made, made_by};
-use super::start::{HandlerKind, SourceLine};
+use super::entry_points::{HandlerKind, SourceLine};
+use super::frameworks::{Framework, FrameworkObject, framework_object};
 use crate::platform::PythonVersion;
 use crate::syntax;
 
@@ -20,13 +20,13 @@ const POWERTOOLS: [&str; 5] =
 
 /// What a module offers.
 #[derive(Debug, Default)]
-pub(super) struct Module {
+pub(super) struct ScannedModule {
     /// Its dotted name.
     pub(super) name: String,
     /// Its path, relative to the project.
     pub(super) path: String,
     pub(super) handlers: Vec<(String, HandlerKind, usize)>,
-    pub(super) applications: Vec<Offer>,
+    pub(super) applications: Vec<ApplicationDefinition>,
     /// What is made by calling something that is not known by itself: a name, the callable's full name, and the line.
     pub(super) calls: Vec<(String, String, usize)>,
     /// The full name of what each name stands for that is imported.
@@ -41,22 +41,22 @@ pub(super) struct Module {
 
 /// An application, or a function that returns one.
 #[derive(Debug, Clone)]
-pub(super) struct Offer {
+pub(super) struct ApplicationDefinition {
     pub(super) name: String,
     pub(super) framework: Framework,
     pub(super) is_factory: bool,
     pub(super) line: usize,
 }
 
-impl Module {
+impl ScannedModule {
     /// Reads a module; none if its source is not of this version of Python.
     pub(super) fn read(name: &str, path: &str, source: &[u8], python: PythonVersion) -> Option<Self> {
         let read = |text: &str, body: &[Stmt]| {
             let is_package = path.ends_with("__init__.py");
             let module = Self { name: name.to_owned(), path: path.to_owned(), ..Self::default() };
-            let mut reader = Reader { text, is_package, module };
+            let mut reader = ModuleScanner { text, is_package, module };
             reader.body(body);
-            let mut anywhere = Anywhere { settings: None, roots: BTreeSet::new() };
+            let mut anywhere = ModuleWideScanner { settings: None, roots: BTreeSet::new() };
             anywhere.visit_body(body);
             Self { settings: anywhere.settings, roots: anywhere.roots, ..reader.module }
         };
@@ -70,13 +70,13 @@ impl Module {
 }
 
 /// Follows what runs when a module is imported.
-struct Reader<'a> {
+struct ModuleScanner<'a> {
     text: &'a str,
     is_package: bool,
-    module: Module,
+    module: ScannedModule,
 }
 
-impl Reader<'_> {
+impl ModuleScanner<'_> {
     fn body(&mut self, body: &[Stmt]) {
         for statement in body {
             self.statement(statement);
@@ -127,10 +127,15 @@ impl Reader<'_> {
         let callable = value.as_call_expr().and_then(|call| qualified(&call.func, &self.module));
         let made = made(value, &self.module, &self.module.imports);
         match made {
-            Some(Made::Application(framework)) => {
-                self.module.applications.push(Offer { name: name.to_owned(), framework, is_factory: false, line });
+            Some(FrameworkObject::Application(framework)) => {
+                self.module.applications.push(ApplicationDefinition {
+                    name: name.to_owned(),
+                    framework,
+                    is_factory: false,
+                    line,
+                });
             }
-            Some(Made::Handler(library)) => {
+            Some(FrameworkObject::Handler(library)) => {
                 self.module.handlers.push((name.to_owned(), HandlerKind::Adapter(library), line));
             }
             None if name == "lambda_handler" => {
@@ -148,8 +153,8 @@ impl Reader<'_> {
         let (name, line) = (function.name.to_string(), self.line(function.name.range.start().to_usize()));
         if let Some(kind) = handler_kind(function) {
             self.module.handlers.push((name, kind, line));
-        } else if let Some(framework) = Factory::read(function, &self.module, self.is_package) {
-            self.module.applications.push(Offer { name, framework, is_factory: true, line });
+        } else if let Some(framework) = FactoryScanner::read(function, &self.module, self.is_package) {
+            self.module.applications.push(ApplicationDefinition { name, framework, is_factory: true, line });
         }
     }
 
@@ -187,11 +192,11 @@ fn import(statement: &Stmt, module: &str, is_package: bool, names: &mut BTreeMap
 }
 
 /// Returns the full name of what an expression names.
-fn qualified(expression: &Expr, module: &Module) -> Option<String> {
+fn qualified(expression: &Expr, module: &ScannedModule) -> Option<String> {
     qualified_in(expression, module, &module.imports)
 }
 
-fn qualified_in(expression: &Expr, module: &Module, imports: &BTreeMap<String, String>) -> Option<String> {
+fn qualified_in(expression: &Expr, module: &ScannedModule, imports: &BTreeMap<String, String>) -> Option<String> {
     match expression {
         Expr::Name(name) => {
             let own = || format!("{}.{}", module.name, name.id);
@@ -205,12 +210,12 @@ fn qualified_in(expression: &Expr, module: &Module, imports: &BTreeMap<String, S
 }
 
 /// Returns what an expression makes, if it is a call of something known.
-fn made(expression: &Expr, module: &Module, imports: &BTreeMap<String, String>) -> Option<Made> {
+fn made(expression: &Expr, module: &ScannedModule, imports: &BTreeMap<String, String>) -> Option<FrameworkObject> {
     let call = expression.as_call_expr()?;
     if call.func.as_attribute_expr().is_some_and(|attribute| attribute.attr.as_str() == "make_wsgi_app") {
-        return Some(Made::Application(Framework::PYRAMID));
+        return Some(FrameworkObject::Application(Framework::PYRAMID));
     }
-    made_by(&qualified_in(&call.func, module, imports)?)
+    framework_object(&qualified_in(&call.func, module, imports)?)
 }
 
 /// Returns whether a function looks like a handler, and by what: two parameters that are called as in AWS's examples, a
@@ -251,17 +256,17 @@ fn handler_kind(function: &ast::StmtFunctionDef) -> Option<HandlerKind> {
 }
 
 /// Finds what a function returns, if that is an application.
-struct Factory<'a> {
-    module: &'a Module,
+struct FactoryScanner<'a> {
+    module: &'a ScannedModule,
     is_package: bool,
     imports: BTreeMap<String, String>,
     applications: BTreeMap<String, Framework>,
     returned: Option<Framework>,
 }
 
-impl<'a> Factory<'a> {
+impl<'a> FactoryScanner<'a> {
     /// Returns what a function makes that can be called without arguments.
-    fn read(function: &ast::StmtFunctionDef, module: &'a Module, is_package: bool) -> Option<Framework> {
+    fn read(function: &ast::StmtFunctionDef, module: &'a ScannedModule, is_package: bool) -> Option<Framework> {
         let parameters = &function.parameters;
         if !parameters.iter_non_variadic_params().all(|parameter| parameter.default.is_some()) {
             return None;
@@ -274,13 +279,13 @@ impl<'a> Factory<'a> {
 
     fn application(&self, expression: &Expr) -> Option<Framework> {
         match made(expression, self.module, &self.imports) {
-            Some(Made::Application(framework)) => Some(framework),
+            Some(FrameworkObject::Application(framework)) => Some(framework),
             _ => self.applications.get(expression.as_name_expr()?.id.as_str()).copied(),
         }
     }
 }
 
-impl<'a> StatementVisitor<'a> for Factory<'_> {
+impl<'a> StatementVisitor<'a> for FactoryScanner<'_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             // What these return is not what the function returns.
@@ -309,12 +314,12 @@ impl<'a> StatementVisitor<'a> for Factory<'_> {
 }
 
 /// Finds what counts wherever it stands: what is imported, and which settings Django gets.
-struct Anywhere {
+struct ModuleWideScanner {
     settings: Option<String>,
     roots: BTreeSet<String>,
 }
 
-impl Anywhere {
+impl ModuleWideScanner {
     fn chosen(&mut self, variable: &Expr, value: &Expr) {
         let (Some(variable), Some(value)) = (variable.as_string_literal_expr(), value.as_string_literal_expr()) else {
             return;
@@ -325,7 +330,7 @@ impl Anywhere {
     }
 }
 
-impl<'a> Visitor<'a> for Anywhere {
+impl<'a> Visitor<'a> for ModuleWideScanner {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         let first = |name: &str| name.split('.').next().unwrap_or(name).to_owned();
         match statement {
@@ -358,9 +363,9 @@ impl<'a> Visitor<'a> for Anywhere {
 mod tests {
     use super::*;
 
-    fn read(source: &str) -> Module {
+    fn read(source: &str) -> ScannedModule {
         let python = PythonVersion { major: 3, minor: 13 };
-        Module::read("shop.api", "shop/api.py", source.as_bytes(), python).unwrap_or_else(|| panic!("{source}"))
+        ScannedModule::read("shop.api", "shop/api.py", source.as_bytes(), python).unwrap_or_else(|| panic!("{source}"))
     }
 
     #[test]
@@ -458,6 +463,6 @@ mod tests {
     #[test]
     fn what_is_no_python_offers_nothing() {
         let python = PythonVersion { major: 3, minor: 13 };
-        assert!(Module::read("a", "a.py", b"def f(:", python).is_none());
+        assert!(ScannedModule::read("a", "a.py", b"def f(:", python).is_none());
     }
 }

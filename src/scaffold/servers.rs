@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::Locked;
-use super::frameworks::Interface;
-use super::start::ApplicationFound;
+use super::DetectedLock;
+use super::entry_points::DetectedApplication;
+use super::frameworks::ServerInterface;
 
 /// The port that servers are told to listen on.
-pub const PORT: u16 = 8000;
+pub(crate) const PORT: u16 = 8000;
 
 /// Servers by the names of their distributions, the first that is locked first. The first of all is recommended where
 /// none is.
@@ -16,7 +16,7 @@ const WSGI: [Server; 4] = [Server::Gunicorn, Server::Uwsgi, Server::Granian, Ser
 
 /// A server of Python applications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Server {
+pub(crate) enum Server {
     /// uvicorn.
     Uvicorn,
     /// gunicorn.
@@ -35,20 +35,20 @@ pub enum Server {
 
 /// How an application is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
+pub(crate) struct ServerCommand {
     /// The server.
-    pub server: Server,
+    pub(crate) server: Server,
     /// Whether it is locked.
-    pub is_locked: bool,
+    pub(crate) is_locked: bool,
     /// The command.
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// A file beside the application that the server reads.
-    pub configuration: Option<&'static str>,
+    pub(crate) configuration: Option<&'static str>,
 }
 
 impl Server {
     /// Returns the name of its distribution.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Uvicorn => "uvicorn",
             Self::Gunicorn => "gunicorn",
@@ -60,22 +60,22 @@ impl Server {
         }
     }
 
-    fn is_locked(self, locked: &Locked) -> bool {
-        locked.has(self.name()) || self == Self::Uwsgi && locked.has("pyuwsgi")
+    fn is_locked(self, locked: &DetectedLock) -> bool {
+        locked.contains(self.name()) || self == Self::Uwsgi && locked.contains("pyuwsgi")
     }
 
     /// Returns the file that it is configured by, if the project has it.
-    fn configuration(self, folder: &Path) -> Option<&'static str> {
+    fn configuration(self, directory: &Path) -> Option<&'static str> {
         let name = match self {
             Self::Gunicorn => "gunicorn.conf.py",
             Self::Uwsgi => "uwsgi.ini",
             _ => return None,
         };
-        folder.join(name).is_file().then_some(name)
+        directory.join(name).is_file().then_some(name)
     }
 
     /// Returns the words by which it starts an application.
-    fn command(self, application: &ApplicationFound, configuration: Option<&str>) -> Vec<String> {
+    fn command(self, application: &DetectedApplication, configuration: Option<&str>) -> Vec<String> {
         let (reference, bind, port) = (application.reference(), format!("0.0.0.0:{PORT}"), PORT.to_string());
         let called = format!("{reference}{}", if application.is_factory { "()" } else { "" });
         let factory = |option: &'static str| if application.is_factory { vec![option] } else { Vec::new() };
@@ -88,7 +88,7 @@ impl Server {
             Self::Gunicorn => vec!["gunicorn", "--bind", &bind, &called],
             Self::Hypercorn => vec!["hypercorn", "--bind", &bind, &called],
             Self::Granian => {
-                let interface = if application.interface() == Interface::Asgi { "asgi" } else { "wsgi" };
+                let interface = if application.interface() == ServerInterface::Asgi { "asgi" } else { "wsgi" };
                 let address = ["--host", "0.0.0.0", "--port", &port];
                 [&["granian", "--interface", interface][..], &address, &factory("--factory"), &[&reference]].concat()
             }
@@ -103,18 +103,18 @@ impl Server {
     }
 }
 
-impl Service {
+impl ServerCommand {
     /// Chooses the server of an application: one that is locked, else the one that is recommended.
-    pub fn choose(application: &ApplicationFound, locked: &Locked, folder: &Path) -> Self {
+    pub(crate) fn choose(application: &DetectedApplication, locked: &DetectedLock, directory: &Path) -> Self {
         let servers = match application.interface() {
-            Interface::Asgi => ASGI,
-            Interface::Wsgi => WSGI,
+            ServerInterface::Asgi => ASGI,
+            ServerInterface::Wsgi => WSGI,
         };
         // Daphne calls no function.
         let mut fitting = servers.into_iter().filter(|server| *server != Server::Daphne || !application.is_factory);
         let found = fitting.find(|server| server.is_locked(locked));
         let server = found.unwrap_or(servers[0]);
-        let configuration = server.configuration(folder);
+        let configuration = server.configuration(directory);
         let command = server.command(application, configuration);
         Self { server, is_locked: found.is_some(), command, configuration }
     }

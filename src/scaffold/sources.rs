@@ -5,9 +5,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::entry_points::{
+    DetectedApplication, DetectedCommand, DetectedHandler, DjangoProject, EntryPoints, SourceLine,
+};
 use super::frameworks::Framework;
-use super::module::{Module, Offer};
-use super::start::{ApplicationFound, Django, HandlerFound, ProgramFound, SourceLine, Starts};
+use super::module::{ApplicationDefinition, ScannedModule};
 use crate::platform::PythonVersion;
 use crate::project::application::{self, ApplicationError, Excludes};
 use crate::tree::FileContent;
@@ -26,22 +28,22 @@ const PROGRAMS: [&str; 5] = ["main", "app", "run", "server", "cli"];
 
 /// What a project's sources tell.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(crate) struct DetectedSources {
     /// What can be started.
-    pub starts: Starts,
-    /// The files and folders that are bundled unless others are named, relative to the project.
-    pub taken: Vec<String>,
-    /// The folder, relative to the project, that the modules import each other from, where it is not the one that the
+    pub(crate) entry_points: EntryPoints,
+    /// The files and directories that are bundled unless others are named, relative to the project.
+    pub(crate) taken: Vec<String>,
+    /// The directory, relative to the project, that the modules import each other from, where it is not the one that the
     /// application's files are put into unless they are told another place.
-    pub root: Option<String>,
+    pub(crate) root: Option<String>,
 }
 
-impl Sources {
-    /// Reads the sources of the project in a folder: those that are bundled unless others are named.
+impl DetectedSources {
+    /// Reads the sources of the project in a directory: those that are bundled unless others are named.
     ///
     /// # Errors
     /// They cannot be collected.
-    pub fn read(project: &Path, workspace: &Path, python: PythonVersion) -> Result<Self, ApplicationError> {
+    pub(crate) fn read(project: &Path, workspace: &Path, python: PythonVersion) -> Result<Self, ApplicationError> {
         // No pattern is wrong where there is none.
         let Ok(excludes) = Excludes::new(project, &[]) else { return Ok(Self::default()) };
         let application = match application::collect(project, workspace, &[], &excludes) {
@@ -60,21 +62,21 @@ impl Sources {
             .collect();
         let read = |(path, source): &(&str, &Path)| {
             let shown = source.strip_prefix(project).unwrap_or(source).display().to_string();
-            Module::read(&module_name(path)?, &shown, &std::fs::read(source).ok()?, python)
+            ScannedModule::read(&module_name(path)?, &shown, &std::fs::read(source).ok()?, python)
         };
-        let mut modules: Vec<Module> = files.par_iter().filter_map(read).collect();
+        let mut modules: Vec<ScannedModule> = files.par_iter().filter_map(read).collect();
         let root = root(&modules);
         if let Some(root) = &root {
             modules.iter_mut().for_each(|module| module.strip(root));
         }
-        Ok(Self { starts: starts(&modules), taken: application.taken, root })
+        Ok(Self { entry_points: entry_points(&modules), taken: application.taken, root })
     }
 }
 
-impl Module {
-    /// Names the module as those do that import it from a folder.
-    fn strip(&mut self, folder: &str) {
-        let prefix = format!("{folder}.");
+impl ScannedModule {
+    /// Names the module as those do that import it from a directory.
+    fn strip(&mut self, directory: &str) {
+        let prefix = format!("{directory}.");
         let stripped = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
         self.name = stripped(&self.name);
         self.imports.values_mut().for_each(|name| *name = stripped(name));
@@ -102,41 +104,41 @@ fn module_name(path: &str) -> Option<String> {
     (!stem.contains('.')).then(|| stem.replace('/', "."))
 }
 
-/// Returns the folder that everything that can be started lies in, if it is no package and its modules import each other
+/// Returns the directory that everything that can be started lies in, if it is no package and its modules import each other
 /// as if it were where they are looked for.
-fn root(modules: &[Module]) -> Option<String> {
+fn root(modules: &[ScannedModule]) -> Option<String> {
     let names: BTreeSet<&str> = modules.iter().map(|module| module.name.as_str()).collect();
     let is_module =
         |name: &str| names.contains(name) || names.iter().any(|known| known.starts_with(&format!("{name}.")));
-    let mut folders = modules.iter().filter(|module| module.starts_something()).map(|module| {
-        let folder = module.name.split_once('.').map(|(folder, _)| folder)?;
-        (!names.contains(folder)).then_some(folder)
+    let mut directories = modules.iter().filter(|module| module.starts_something()).map(|module| {
+        let directory = module.name.split_once('.').map(|(directory, _)| directory)?;
+        (!names.contains(directory)).then_some(directory)
     });
-    let folder = folders.next()??;
-    if !folders.all(|other| other == Some(folder)) {
+    let directory = directories.next()??;
+    if !directories.all(|other| other == Some(directory)) {
         return None;
     }
-    let inside = modules.iter().filter(|module| module.name.starts_with(&format!("{folder}.")));
+    let inside = modules.iter().filter(|module| module.name.starts_with(&format!("{directory}.")));
     let mut imported = inside.flat_map(|module| {
         let settings = module.settings.as_deref().and_then(|settings| settings.split('.').next());
         module.roots.iter().map(String::as_str).chain(settings)
     });
-    let imports_from_it = imported.any(|name| is_module(&format!("{folder}.{name}")) && !is_module(name));
-    imports_from_it.then(|| folder.to_owned())
+    let imports_from_it = imported.any(|name| is_module(&format!("{directory}.{name}")) && !is_module(name));
+    imports_from_it.then(|| directory.to_owned())
 }
 
-fn starts(modules: &[Module]) -> Starts {
-    let mut handlers: Vec<(usize, HandlerFound)> = Vec::new();
+fn entry_points(modules: &[ScannedModule]) -> EntryPoints {
+    let mut handlers: Vec<(usize, DetectedHandler)> = Vec::new();
     for module in modules {
         handlers.extend(module.handlers.iter().map(|(name, kind, line)| {
             let handler = format!("{}.{name}", module.name);
-            (module.depth(), HandlerFound { handler, kind: *kind, place: module.place(*line) })
+            (module.depth(), DetectedHandler { handler, kind: *kind, place: module.place(*line) })
         }));
     }
     handlers.sort_by(|(left_depth, left), (right_depth, right)| {
         (left.kind, left_depth, &left.handler).cmp(&(right.kind, right_depth, &right.handler))
     });
-    Starts {
+    EntryPoints {
         handlers: handlers.into_iter().map(|(_, handler)| handler).collect(),
         applications: applications(modules),
         programs: programs(modules),
@@ -145,7 +147,7 @@ fn starts(modules: &[Module]) -> Starts {
 }
 
 /// Returns the applications: an object before a function, what has a usual name first, and what lies deep last.
-fn applications(modules: &[Module]) -> Vec<ApplicationFound> {
+fn applications(modules: &[ScannedModule]) -> Vec<DetectedApplication> {
     let aliases: BTreeMap<String, &str> = modules
         .iter()
         .flat_map(|module| module.imports.iter().map(|(name, full)| (format!("{}.{name}", module.name), full.as_str())))
@@ -156,15 +158,15 @@ fn applications(modules: &[Module]) -> Vec<ApplicationFound> {
         .filter(|(_, offer)| offer.is_factory)
         .map(|(module, offer)| (format!("{}.{}", module.name, offer.name), offer.framework))
         .collect();
-    let made_by = |callable: &str| {
+    let framework_object = |callable: &str| {
         let names = std::iter::successors(Some(callable), |name| aliases.get(*name).copied());
         names.take(HOPS).find_map(|name| factories.get(name).copied())
     };
     let mut found = Vec::new();
     for module in modules {
         let called = module.calls.iter().filter_map(|(name, callable, line)| {
-            let framework = made_by(callable)?;
-            Some(Offer { name: name.clone(), framework, is_factory: false, line: *line })
+            let framework = framework_object(callable)?;
+            Some(ApplicationDefinition { name: name.clone(), framework, is_factory: false, line: *line })
         });
         for offer in module.applications.iter().cloned().chain(called) {
             let likelihood = (
@@ -178,7 +180,7 @@ fn applications(modules: &[Module]) -> Vec<ApplicationFound> {
             let (name, place) = (offer.name, module.place(offer.line));
             let (is_factory, framework) = (offer.is_factory, offer.framework);
             let module = module.name.clone();
-            found.push((likelihood, ApplicationFound { module, name, is_factory, framework, place }));
+            found.push((likelihood, DetectedApplication { module, name, is_factory, framework, place }));
         }
     }
     found.sort_by(|(left, _), (right, _)| left.cmp(right));
@@ -186,18 +188,18 @@ fn applications(modules: &[Module]) -> Vec<ApplicationFound> {
 }
 
 /// Returns what is started without a server: packages first, then modules that are started by hand.
-fn programs(modules: &[Module]) -> Vec<ProgramFound> {
+fn programs(modules: &[ScannedModule]) -> Vec<DetectedCommand> {
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    let place = |module: &Module| Some(SourceLine { path: module.path.clone(), line: 1 });
+    let place = |module: &ScannedModule| Some(SourceLine { path: module.path.clone(), line: 1 });
     let packages = modules.iter().filter_map(|module| {
         let package = module.name.strip_suffix(".__main__").filter(|package| !package.contains('.'))?;
         let what = format!("the package {package}, which has a __main__.py");
-        Some(ProgramFound { command: words(&["python", "-m", package]), what, place: place(module) })
+        Some(DetectedCommand { command: words(&["python", "-m", package]), what, place: place(module) })
     });
-    let mut scripts: Vec<&Module> =
+    let mut scripts: Vec<&ScannedModule> =
         modules.iter().filter(|module| module.runs && module.depth() == 0 && module.name != "manage").collect();
     scripts.sort_by_key(|module| PROGRAMS.iter().position(|name| *name == module.name).unwrap_or(PROGRAMS.len()));
-    let scripts = scripts.into_iter().map(|module| ProgramFound {
+    let scripts = scripts.into_iter().map(|module| DetectedCommand {
         command: words(&["python", "-m", &module.name]),
         what: format!("the module {}, which does something when it is started", module.name),
         place: place(module),
@@ -207,7 +209,7 @@ fn programs(modules: &[Module]) -> Vec<ProgramFound> {
 
 /// Returns what Django needs to know. Settings whose name says that they are for production come first, then those that
 /// the application's module chooses, and then those of `manage.py`.
-fn django(modules: &[Module]) -> Option<Django> {
+fn django(modules: &[ScannedModule]) -> Option<DjangoProject> {
     let chosen = |name: &str| {
         let mut named = modules.iter().filter(|module| module.last() == name);
         named.find_map(|module| module.settings.clone())
@@ -226,5 +228,5 @@ fn django(modules: &[Module]) -> Option<Django> {
         let names = ["production", "prod"].map(|name| format!("{package}.{name}"));
         names.into_iter().find(|name| modules.iter().any(|module| module.name == *name))
     });
-    Some(Django { settings: production.or(settings), manage: manage.map(|_| "manage.py".to_owned()) })
+    Some(DjangoProject { settings: production.or(settings), manage: manage.map(|_| "manage.py".to_owned()) })
 }

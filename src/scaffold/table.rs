@@ -4,9 +4,9 @@ use toml_edit::Value;
 
 /// A table below `[tool.pybundle.target]`.
 #[derive(Debug, Clone)]
-pub struct Table(String);
+pub(crate) struct TargetTable(String);
 
-impl Table {
+impl TargetTable {
     /// Begins the table of a target.
     pub(super) fn new(name: &str) -> Self {
         let key = if name.contains('.') { Value::from(name).to_string() } else { name.to_owned() };
@@ -43,7 +43,7 @@ impl Table {
     }
 
     /// Returns the table's text, which ends with a line.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -1,11 +1,11 @@
 //! The targets that suit a project.
 
-use super::Project;
-use super::frameworks::Interface;
-use super::servers::{PORT, Service};
-use super::start::{ApplicationFound, ProgramFound};
-use super::suite::{Needs, NoRunner, Suite};
-use super::table::Table;
+use super::DetectedProject;
+use super::entry_points::{DetectedApplication, DetectedCommand};
+use super::frameworks::ServerInterface;
+use super::servers::{PORT, ServerCommand};
+use super::table::TargetTable;
+use super::test_suite::{MissingTestRunner, TestDependencies, TestSuite};
 use crate::audit::handler::Handler;
 use crate::options::TargetKind;
 use crate::platform::PythonReason;
@@ -15,18 +15,18 @@ const NAMED: usize = 4;
 
 /// What the user asks for instead of what was found.
 #[derive(Debug, Clone, Default)]
-pub struct Wishes {
+pub(crate) struct RequestedTargets {
     /// The kinds of targets; none for those that suit what was found.
-    pub kinds: Option<Kinds>,
+    pub(crate) kinds: Option<TargetKinds>,
     /// The name of the target for production.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The handler.
-    pub handler: Option<Handler>,
+    pub(crate) handler: Option<Handler>,
 }
 
-/// Kinds of targets for production.
+/// TargetKinds of targets for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kinds {
+pub(crate) enum TargetKinds {
     /// A Lambda function.
     Lambda,
     /// An image.
@@ -37,42 +37,42 @@ pub enum Kinds {
 
 /// A target that is proposed.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct ProposedTarget {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its kind.
-    pub kind: TargetKind,
+    pub(crate) kind: TargetKind,
     /// What it is, in a few words.
-    pub what: String,
+    pub(crate) what: String,
     /// Its table.
-    pub table: Table,
+    pub(crate) table: TargetTable,
 }
 
 /// What an image runs.
-enum Program<'a> {
-    Served(&'a ApplicationFound, Service),
-    Alone(&'a ProgramFound),
+enum ImageCommand<'a> {
+    Server(&'a DetectedApplication, ServerCommand),
+    Command(&'a DetectedCommand),
     Unknown,
 }
 
 /// Returns the targets that suit a project: those for production, then that of the tests.
-pub fn propose(project: &Project, wishes: &Wishes) -> Vec<Target> {
-    let kinds = wishes.kinds.unwrap_or_else(|| suitable(project, wishes));
-    let name = |kind: TargetKind, usual: &str| match (&wishes.name, kind, kinds) {
-        (Some(name), TargetKind::Lambda, Kinds::Both) => format!("{name}-lambda"),
+pub(crate) fn propose(project: &DetectedProject, requested: &RequestedTargets) -> Vec<ProposedTarget> {
+    let kinds = requested.kinds.unwrap_or_else(|| suitable(project, requested));
+    let name = |kind: TargetKind, usual: &str| match (&requested.name, kind, kinds) {
+        (Some(name), TargetKind::Lambda, TargetKinds::Both) => format!("{name}-lambda"),
         (Some(name), ..) => name.clone(),
         (None, ..) => usual.to_owned(),
     };
     let mut targets = Vec::new();
-    if kinds != Kinds::Image {
-        targets.push(lambda(project, name(TargetKind::Lambda, "function"), wishes));
+    if kinds != TargetKinds::Image {
+        targets.push(lambda(project, name(TargetKind::Lambda, "function"), requested));
     }
-    if kinds != Kinds::Lambda {
+    if kinds != TargetKinds::Lambda {
         let program = program(project);
-        let usual = if matches!(program, Program::Served(..)) { "web" } else { "app" };
+        let usual = if matches!(program, ImageCommand::Server(..)) { "web" } else { "app" };
         let name = name(TargetKind::Image, usual);
         targets.push(image(project, name.clone(), &program));
-        if let Some(Ok(suite)) = &project.suite {
+        if let Some(Ok(suite)) = &project.tests {
             targets.push(tests(suite, &name));
         }
     }
@@ -81,47 +81,48 @@ pub fn propose(project: &Project, wishes: &Wishes) -> Vec<Target> {
 
 /// Returns the kinds that suit what was found. What is behind a handler is an image of its own only if a server for it is
 /// locked.
-fn suitable(project: &Project, wishes: &Wishes) -> Kinds {
-    let starts = &project.sources.starts;
-    let has_handler = wishes.handler.is_some() || !starts.handlers.is_empty();
-    let is_served = matches!(program(project), Program::Served(_, service) if service.is_locked);
+fn suitable(project: &DetectedProject, requested: &RequestedTargets) -> TargetKinds {
+    let entry_points = &project.sources.entry_points;
+    let has_handler = requested.handler.is_some() || !entry_points.handlers.is_empty();
+    let is_served = matches!(program(project), ImageCommand::Server(_, service) if service.is_locked);
     match (has_handler, is_served) {
-        (true, true) => Kinds::Both,
-        (true, false) => Kinds::Lambda,
-        (false, _) => Kinds::Image,
+        (true, true) => TargetKinds::Both,
+        (true, false) => TargetKinds::Lambda,
+        (false, _) => TargetKinds::Image,
     }
 }
 
 /// Returns what an image of a project runs: of Django's two applications the one that a server is locked for.
-fn program(project: &Project) -> Program<'_> {
-    let starts = &project.sources.starts;
-    let serve = |application| Service::choose(application, &project.locked, &project.folder);
-    let Some(first) = starts.applications.first() else {
-        return starts.programs.first().map_or(Program::Unknown, Program::Alone);
+fn program(project: &DetectedProject) -> ImageCommand<'_> {
+    let entry_points = &project.sources.entry_points;
+    let serve = |application| ServerCommand::choose(application, &project.lock, &project.directory);
+    let Some(first) = entry_points.applications.first() else {
+        return entry_points.programs.first().map_or(ImageCommand::Unknown, ImageCommand::Command);
     };
-    let same = starts.applications.iter().filter(|application| application.framework.name == first.framework.name);
+    let same =
+        entry_points.applications.iter().filter(|application| application.framework.name == first.framework.name);
     let mut served = same.map(|application| (application, serve(application)));
     match served.find(|(_, service)| service.is_locked) {
-        Some((application, service)) => Program::Served(application, service),
+        Some((application, service)) => ImageCommand::Server(application, service),
         // Django makes both applications in every project, and WSGI is what its own documentation begins with.
         None => {
-            let wsgi = starts
+            let wsgi = entry_points
                 .applications
                 .iter()
-                .find(|other| other.framework.name == "Django" && other.interface() == Interface::Wsgi);
+                .find(|other| other.framework.name == "Django" && other.interface() == ServerInterface::Wsgi);
             let application = wsgi.filter(|_| first.framework.name == "Django").unwrap_or(first);
-            Program::Served(application, serve(application))
+            ImageCommand::Server(application, serve(application))
         }
     }
 }
 
-fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
-    let handlers = &project.sources.starts.handlers;
-    let mut table = Table::new(&name);
+fn lambda(project: &DetectedProject, name: String, requested: &RequestedTargets) -> ProposedTarget {
+    let handlers = &project.sources.entry_points.handlers;
+    let mut table = TargetTable::new(&name);
     table.text("kind", TargetKind::Lambda.name());
     table.comment(&format!("{} The function is configured with the same.", because(&project.python_reason)));
     table.text("runtime", &format!("python{}", project.python));
-    let asked = wishes.handler.as_ref().map(ToString::to_string);
+    let asked = requested.handler.as_ref().map(ToString::to_string);
     let found = match &asked {
         Some(asked) => handlers.iter().find(|found| found.handler == *asked),
         None => handlers.first(),
@@ -148,39 +149,40 @@ fn lambda(project: &Project, name: String, wishes: &Wishes) -> Target {
     }
     common(project, &mut table, &[]);
     let what = chosen.map_or_else(|| "a Lambda function".to_owned(), |handler| format!("the handler {handler}"));
-    Target { name, kind: TargetKind::Lambda, what, table }
+    ProposedTarget { name, kind: TargetKind::Lambda, what, table }
 }
 
-fn image(project: &Project, name: String, program: &Program) -> Target {
-    let mut table = Table::new(&name);
+fn image(project: &DetectedProject, name: String, program: &ImageCommand) -> ProposedTarget {
+    let mut table = TargetTable::new(&name);
     table.text("kind", TargetKind::Image.name());
     if project.python_reason != PythonReason::PythonVersionFile {
         table.comment(&because(&project.python_reason));
         table.text("python", &project.python.to_string());
     }
-    let starts = &project.sources.starts;
+    let entry_points = &project.sources.entry_points;
     let mut files = Vec::new();
     let what = match program {
-        Program::Served(application, service) => {
+        ImageCommand::Server(application, service) => {
             files.extend(service.configuration);
-            if let Some(settings) = starts.django.as_ref().and_then(|django| django.settings.as_deref()) {
+            if let Some(settings) = entry_points.django.as_ref().and_then(|django| django.settings.as_deref()) {
                 table.pairs("env", &[("DJANGO_SETTINGS_MODULE", settings)]);
             }
             serve(project, application, service, &mut table);
             format!("{} by {}", application.framework.name, service.server.name())
         }
-        Program::Alone(found) => {
+        ImageCommand::Command(found) => {
             let place = found.place.as_ref().map_or("pyproject.toml", |place| &place.path);
             table.comment(&format!("{place}: {}.", found.what));
             table.words("cmd", &found.command);
-            let others: Vec<String> = starts.programs.iter().skip(1).map(|other| other.command.join(" ")).collect();
+            let others: Vec<String> =
+                entry_points.programs.iter().skip(1).map(|other| other.command.join(" ")).collect();
             if !others.is_empty() {
                 let others: Vec<&str> = others.iter().map(String::as_str).collect();
                 table.comment(&format!("It can be started with other commands, too: {}.", listed(&others)));
             }
             found.command.join(" ")
         }
-        Program::Unknown => {
+        ImageCommand::Unknown => {
             table.comment("Nothing was found that a container could start. Name it:");
             table.comment("cmd = [\"python\", \"-m\", \"module\"]");
             "an image".to_owned()
@@ -189,23 +191,28 @@ fn image(project: &Project, name: String, program: &Program) -> Target {
     common(project, &mut table, &files);
     table.comment("Where `pybundle build --push` sends it:");
     table.comment(&format!("tag = [\"registry.example.org/{}:latest\"]", project.name));
-    Target { name, kind: TargetKind::Image, what, table }
+    ProposedTarget { name, kind: TargetKind::Image, what, table }
 }
 
 /// Adds how an application is served, and what is missing for that.
-fn serve(project: &Project, application: &ApplicationFound, service: &Service, table: &mut Table) {
+fn serve(
+    project: &DetectedProject,
+    application: &DetectedApplication,
+    service: &ServerCommand,
+    table: &mut TargetTable,
+) {
     let (framework, server) = (application.framework, service.server.name());
     let factory = if application.is_factory { ", made by a function," } else { "" };
     let place = &application.place;
     match service.is_locked {
         true => {
-            let known = if project.locked.path.is_some() { "locked" } else { "declared" };
+            let known = if project.lock.path.is_some() { "locked" } else { "declared" };
             table.comment(&format!("{place}: {}{factory} started by {server}, which is {known}.", framework.name));
         }
         false => {
             let (name, interface) = (framework.name, framework.interface);
             table.comment(&format!("{place}: {name}{factory} and no {interface} server is locked. For this command:"));
-            table.comment(&format!("{}, and lock again.", project.locked.addition(server)));
+            table.comment(&format!("{}, and lock again.", project.lock.addition(server)));
         }
     }
     table.words("cmd", &service.command);
@@ -213,40 +220,40 @@ fn serve(project: &Project, application: &ApplicationFound, service: &Service, t
         table.numbers("expose", &[PORT]);
     }
     // Of Django's two the better one was chosen, and functions make what others are.
-    let is_other = |other: &&ApplicationFound| {
+    let is_other = |other: &&DetectedApplication| {
         *other != application && other.framework.name != "Django" && (application.is_factory || !other.is_factory)
     };
-    let others = project.sources.starts.applications.iter().filter(is_other);
-    let others: Vec<String> = others.map(ApplicationFound::reference).collect();
+    let others = project.sources.entry_points.applications.iter().filter(is_other);
+    let others: Vec<String> = others.map(DetectedApplication::reference).collect();
     if !others.is_empty() {
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         table.comment(&format!("There are other applications: {}.", listed(&others)));
     }
 }
 
-fn tests(suite: &Suite, production: &str) -> Target {
+fn tests(suite: &TestSuite, production: &str) -> ProposedTarget {
     let name = if production == "test" { "test-suite" } else { "test" }.to_owned();
-    let mut table = Table::new(&name);
+    let mut table = TargetTable::new(&name);
     table.comment("Production's layers with the tests in layers above them: what is tested is what is deployed.");
     table.text("extends", production);
     match &suite.needs {
-        Needs::Group(group) => table.words("group", std::slice::from_ref(group)),
-        Needs::Extra(extra) => table.words("extra", std::slice::from_ref(extra)),
-        Needs::Nothing => {}
+        TestDependencies::Group(group) => table.words("group", std::slice::from_ref(group)),
+        TestDependencies::Extra(extra) => table.words("extra", std::slice::from_ref(extra)),
+        TestDependencies::Nothing => {}
     }
-    let files = std::iter::once(suite.folder.clone()).chain(suite.configuration.iter().cloned());
+    let files = std::iter::once(suite.directory.clone()).chain(suite.configuration.iter().cloned());
     table.words("include", &files.collect::<Vec<_>>());
     table.words("cmd", &suite.command);
-    Target { name, kind: TargetKind::Image, what: format!("{}, in the image", suite.folder), table }
+    ProposedTarget { name, kind: TargetKind::Image, what: format!("{}, in the image", suite.directory), table }
 }
 
 /// Adds what holds for targets of both kinds: the lock, if it has to be named, and the files, if they have to be.
-fn common(project: &Project, table: &mut Table, files: &[&str]) {
-    let locked = &project.locked;
-    if let Some(path) = locked.path.as_ref().filter(|_| locked.is_named) {
-        table.text("lock", &project.shown(path));
+fn common(project: &DetectedProject, table: &mut TargetTable, files: &[&str]) {
+    let locked = &project.lock;
+    if let Some(path) = locked.path.as_ref().filter(|_| locked.needs_setting) {
+        table.text("lock", &project.relative(path));
     }
-    if locked.is_open {
+    if locked.is_unpinned {
         table.comment("It leaves versions open, which uv pins anew at each build. A lock makes builds repeatable.");
         table.switch("resolve");
     }
@@ -256,8 +263,8 @@ fn common(project: &Project, table: &mut Table, files: &[&str]) {
     }
 }
 
-/// Returns the files and folders that have to be named, because not all that the application needs is found unasked.
-fn includes(project: &Project, files: &[&str]) -> Option<Vec<String>> {
+/// Returns the files and directories that have to be named, because not all that the application needs is found unasked.
+fn includes(project: &DetectedProject, files: &[&str]) -> Option<Vec<String>> {
     let sources = &project.sources;
     let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
     if project.is_package {
@@ -276,13 +283,13 @@ fn includes(project: &Project, files: &[&str]) -> Option<Vec<String>> {
     (!others.is_empty()).then(|| taken.chain(others).collect())
 }
 
-impl NoRunner {
+impl MissingTestRunner {
     /// Says what is missing.
-    pub(super) fn note(&self, project: &Project) -> String {
-        let folder = &self.folder;
-        match project.locked.group_addition("pytest", "test") {
-            Some(addition) => format!("{folder}/ has tests, but no group has pytest: {addition} for a test target"),
-            None => format!("{folder}/ has tests, but pytest is not locked, so there is no test target"),
+    pub(super) fn note(&self, project: &DetectedProject) -> String {
+        let directory = &self.directory;
+        match project.lock.group_addition("pytest", "test") {
+            Some(addition) => format!("{directory}/ has tests, but no group has pytest: {addition} for a test target"),
+            None => format!("{directory}/ has tests, but pytest is not locked, so there is no test target"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::project::revision;
 
 /// Where a workflow of GitHub lies in a repository.
-pub const WORKFLOW: &str = ".github/workflows/pybundle.yml";
+pub(crate) const WORKFLOW: &str = ".github/workflows/pybundle.yml";
 
 /// The configuration of GitLab's pipelines.
 const GITLAB: &str = ".gitlab-ci.yml";
@@ -15,29 +15,30 @@ const ACTION: &str = "pybundle/pybundle/.github/actions/pybundle@v0";
 
 /// The repository of a project.
 #[derive(Debug, Clone)]
-pub struct Repository {
-    /// The folder that has `.git`; else the project, or its workspace.
-    pub root: PathBuf,
+pub(crate) struct CiRepository {
+    /// The directory that has `.git`; else the project, or its workspace.
+    pub(crate) root: PathBuf,
     /// Who runs its pipelines.
-    pub service: Service,
+    pub(crate) service: CiService,
 }
 
 /// Who runs the pipelines of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub(crate) enum CiService {
     /// GitHub, unless something speaks against it.
     GitHub,
     /// GitLab.
     GitLab,
 }
 
-impl Repository {
+impl CiRepository {
     /// Finds the repository that a workspace belongs to.
-    pub fn find(workspace: &Path) -> Self {
-        let root = workspace.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(workspace).to_owned();
+    pub(crate) fn find(workspace: &Path) -> Self {
+        let root =
+            workspace.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(workspace).to_owned();
         let is_gitlab = root.join(GITLAB).is_file()
             || !root.join(".github").is_dir() && revision::source(&root).is_some_and(|source| is_on_gitlab(&source));
-        Self { root, service: if is_gitlab { Service::GitLab } else { Service::GitHub } }
+        Self { root, service: if is_gitlab { CiService::GitLab } else { CiService::GitHub } }
     }
 }
 
@@ -45,8 +46,8 @@ fn is_on_gitlab(source: &str) -> bool {
     source.split('/').nth(2).is_some_and(|host| host.split('.').any(|part| part == "gitlab"))
 }
 
-/// Returns the workflow of GitHub for projects in these folders, relative to the repository's root.
-pub fn github(projects: &[PathBuf], is_workspace: bool) -> String {
+/// Returns the workflow of GitHub for projects in these directories, relative to the repository's root.
+pub(crate) fn github(projects: &[PathBuf], is_workspace: bool) -> String {
     let mut jobs = String::new();
     for (name, project) in jobs_of(projects) {
         jobs.push_str(&format!("  {name}:\n    runs-on: ubuntu-24.04\n    steps:\n"));
@@ -70,7 +71,7 @@ pub fn github(projects: &[PathBuf], is_workspace: bool) -> String {
 }
 
 /// Returns what to add to GitLab's pipeline.
-pub fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
+pub(crate) fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
     let mut jobs = String::new();
     let workspace = if is_workspace { " --workspace" } else { "" };
     for (name, project) in jobs_of(projects) {
@@ -86,7 +87,7 @@ pub fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
     jobs
 }
 
-/// Returns the jobs: the name and the folder of each.
+/// Returns the jobs: the name and the directory of each.
 fn jobs_of(projects: &[PathBuf]) -> Vec<(String, String)> {
     let shown = |path: &Path| match path.as_os_str().is_empty() {
         true => ".".to_owned(),

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use pybundle::digest::Sha256;
-use pybundle::fetch::{FetchError, FetchOptions, Retry};
+use pybundle::fetch::{FetchError, FetchOptions, RetryPolicy};
 use pybundle::lock::LockedWheel;
 
 use super::http::{Answer, Ranges};
@@ -123,7 +123,7 @@ fn the_pause_that_a_server_asks_for_is_made_within_bounds() {
         let place = Place::new();
         let busy = Answer::status(429).header("Retry-After", asked);
         let wheel = place.serve("/a", &bytes, [busy, Answer::file(&bytes)]);
-        let retry = Retry { longest_pause: Duration::from_millis(longest), ..options().retry };
+        let retry = RetryPolicy { longest_pause: Duration::from_millis(longest), ..options().retry };
         let start = Instant::now();
         place.fetch_with(FetchOptions { retry, ..options() }, &[wheel]).unwrap();
         let elapsed = start.elapsed();

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use pybundle::cache::Cache;
 use pybundle::digest::{Algorithm, Digest, Hasher, Sha256};
-use pybundle::fetch::{FetchError, FetchOptions, Fetcher, Retry};
+use pybundle::fetch::{FetchError, FetchOptions, Fetcher, RetryPolicy};
 use pybundle::hints::Hints;
 use pybundle::lock::{FileLocation, LockedWheel};
 use pybundle::report::{Phase, Reporter, Silent};
@@ -68,7 +68,11 @@ fn at_path(path: &Path, bytes: &[u8]) -> LockedWheel {
 /// Options that do not keep a test waiting.
 fn options() -> FetchOptions {
     FetchOptions {
-        retry: Retry { limit: 3, first_pause: Duration::from_millis(4), longest_pause: Duration::from_millis(20) },
+        retry: RetryPolicy {
+            limit: 3,
+            first_pause: Duration::from_millis(4),
+            longest_pause: Duration::from_millis(20),
+        },
         read_timeout: Duration::from_secs(20),
         ..FetchOptions::default()
     }

@@ -104,7 +104,7 @@ fn a_lambda_image_is_what_lambda_takes() {
         (&[][..], &["lambda-image starts a handler, and no handler is named", "--cmd MODULE.FUNCTION"][..]),
         (&["--cmd=app.handler more"], &["no handler is named"]),
         (&["--cmd=app"], &["app"]),
-        (&["--cmd=app.handlr"], &["app.py defines no `handlr`", "did you mean `app.handler`?"]),
+        (&["--cmd=app.handlr"], &["app.py does not define `handlr`", "did you mean `app.handler`?"]),
         (&["--cmd=ap.handler"], &["no module `ap`"]),
         (
             &["--cmd=app.handler", "--compression=zstd"],

@@ -21,7 +21,7 @@ const APPLICATIONS: [(&str, &str, &[&str]); 20] = [
     ("fastapi", "app.main", &[]),
     ("flask", "wsgi", &[]),
     ("google", "main", &[]),
-    ("jinja", "render", &["templates/module.py:1:7 is no Python 3.12"]),
+    ("jinja", "render", &["templates/module.py:1:7 is not valid Python 3.12"]),
     ("opentelemetry", "tracing", &[]),
     ("pandas", "job", &["job.py:16 imports `pyarrow`"]),
     ("powertools", "src.orders.handler", &[]),

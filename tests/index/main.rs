@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use pybundle::cache::Cache;
 use pybundle::digest::{Digest, Sha256};
-use pybundle::fetch::{FetchOptions, Retry};
+use pybundle::fetch::{FetchOptions, RetryPolicy};
 use pybundle::hints::Hints;
 use pybundle::index::{Finder, Index, IndexError, IndexOptions};
 use pybundle::lock::{
@@ -75,7 +75,8 @@ impl Place {
 
     fn without_index() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let retry = Retry { limit: 2, first_pause: Duration::from_millis(4), longest_pause: Duration::from_millis(20) };
+        let retry =
+            RetryPolicy { limit: 2, first_pause: Duration::from_millis(4), longest_pause: Duration::from_millis(20) };
         Self {
             server: Server::start(),
             cache: Cache::open(&folder.path().join("cache")).unwrap(),

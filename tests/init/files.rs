@@ -23,7 +23,7 @@ fn a_second_time_changes_nothing() {
     assert_eq!(fs::metadata(project.path(WORKFLOW)).unwrap().permissions().mode(), umask_mode);
 
     let said = project.refused(&[]);
-    assert!(said.contains("there is nothing to write: ") && said.contains("are there already"), "{said}");
+    assert!(said.contains("nothing to write: ") && said.contains("are already set up"), "{said}");
     project.refused(&["--kind=both", "--name=other", "--dry-run"]);
 }
 
@@ -56,7 +56,7 @@ fn a_pyproject_stays_byte_for_byte() {
     project.init(&["--no-workflow"]);
     let text = project.0.read("real.toml");
     let added = text.strip_prefix(windows).unwrap();
-    assert!(added.starts_with("\r\n\r\n# What ") && !added.replace("\r\n", "").contains('\n'), "{added:?}");
+    assert!(added.starts_with("\r\n\r\n# Targets ") && !added.replace("\r\n", "").contains('\n'), "{added:?}");
     assert!(path.is_symlink());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(project.target("function")["kind"].as_str(), Some("lambda"));
@@ -65,7 +65,8 @@ fn a_pyproject_stays_byte_for_byte() {
     let project = Project::new(&[APP, ("pyproject.toml", "tool = { b = 1 }\n")]);
     let said = project.refused(&[]);
     assert!(
-        said.contains("cannot add `[tool.pybundle]` to ") && said.contains("hint: write `tool` as tables"),
+        said.contains("cannot add `[tool.pybundle]` to ")
+            && said.contains("hint: write the tables of `tool` as `[tool.NAME]`"),
         "{said}"
     );
     // No TOML at all.
@@ -110,6 +111,6 @@ fn wrong_usage_is_refused() {
     }
     assert_eq!(project.files().len(), 1);
     let empty = Project::new(&[]);
-    assert!(empty.refused(&[]).contains("nothing was found in "));
+    assert!(empty.refused(&[]).contains("found nothing to deploy in "));
     assert!(empty.refused(&["missing"]).contains("cannot read "));
 }

@@ -25,7 +25,7 @@ url = "./index"
 format = "flat"
 default = true
 
-# What `pybundle build` builds. `pybundle config show` explains each value.
+# Targets of `pybundle build`. `pybundle config show` explains each value.
 [tool.pybundle.target.web]
 kind = "image"
 # The newest that requires-python >=3.11, <3.13 allows.
@@ -115,7 +115,7 @@ fn a_function_is_configured_and_built() {
     assert_eq!(
         configured.strip_prefix(&before).unwrap(),
         r#"
-# What `pybundle build` builds. `pybundle config show` explains each value.
+# Targets of `pybundle build`. `pybundle config show` explains each value.
 [tool.pybundle.target.function]
 kind = "lambda"
 # The newest that requires-python >=3.9 allows. The function is configured with the same.

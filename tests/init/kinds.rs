@@ -114,7 +114,12 @@ fn a_library_gets_nothing_unless_it_is_asked_for() {
     let files = [("src/shop/__init__.py", "def price(event): pass\n"), ("README.md", "app = FastAPI()")];
     let project = Project::locked(&[], &[], library, &files);
     let said = project.refused(&[]);
-    assert!(said.contains("that could be deployed: it looks like a library") && said.contains("hint: "), "{said}");
+    assert!(
+        said.contains("found nothing to deploy in ")
+            && said.contains(": it looks like a library")
+            && said.contains("hint: "),
+        "{said}"
+    );
     project.init(&["--handler=shop.price"]);
     assert_eq!(project.target("function")["handler"].as_str(), Some("shop.price"));
     assert_eq!(project.planned(&[]), ["function"]);
@@ -150,7 +155,7 @@ fn a_project_of_poetry_gets_a_function_for_its_adapter() {
     let other = Project::new(&[]);
     for name in ["pyproject.toml", "poetry.lock", "api.py", "tests/test_api.py"] {
         let text = project.0.read(name);
-        other.0.write(name, text.split("\n# What `pybundle build`").next().unwrap().as_bytes());
+        other.0.write(name, text.split("\n# Targets of `pybundle build`").next().unwrap().as_bytes());
     }
     let report = other.init(&["--kind=both", "--name=shop"]);
     assert_eq!(names(&report["projects"][0]["targets"]), ["shop-lambda", "shop", "test"]);
@@ -196,7 +201,7 @@ fn of_a_workspace_every_member_that_is_deployed_is_set_up() {
     for (path, bytes) in project.files() {
         let name = path.strip_prefix(project.0.path()).unwrap().to_str().unwrap();
         let text = String::from_utf8(bytes).unwrap();
-        let text = text.split("\n# What `pybundle build`").next().unwrap();
+        let text = text.split("\n# Targets of `pybundle build`").next().unwrap();
         if !name.starts_with(".g") {
             alone.0.write(name, text.as_bytes());
         }

@@ -95,7 +95,7 @@ fn what_is_wrong_is_an_error_that_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     example(folder.path());
     let at = |arguments: &[&str], expected: &[&str]| assert_fails(folder.path(), arguments, expected);
-    at(&["--handler", "app.handlr"], &["app.py defines no `handlr`", "hint: did you mean `app.handler`?"]);
+    at(&["--handler", "app.handlr"], &["app.py does not define `handlr`", "hint: did you mean `app.handler`?"]);
     at(&["--handler", "ap.handler"], &["no module `ap`", "did you mean `app.handler`"]);
     at(&["--runtime", "python3.8"], &["profile `python3.8` does not exist"]);
     at(&["--extra", "nope"], &["nope"]);

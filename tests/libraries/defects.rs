@@ -41,8 +41,16 @@ fn what_is_linked_to_a_library_that_is_nowhere() {
     let files = vec![(MODULE_FILE, lacking.clone())];
     let message = refusal("python3.13", &files);
     let target = format!("python3.13 on {}", crate::support::lambda::architecture());
-    let says = format!("libabsent.so.7 is neither in the artifact nor in {target}: demo.abi3.so of demo 1.0 needs it");
-    assert_says(&message, &[&says, "hint: bring it along", "--allow-missing libabsent.so.7"]);
+    let says =
+        format!("demo.abi3.so of demo 1.0 needs libabsent.so.7, which is neither in the artifact nor in {target}");
+    assert_says(
+        &message,
+        &[
+            &says,
+            "hint: add the library to the project and pass `--include libabsent.so.7:lib/libabsent.so.7`",
+            "--allow-missing libabsent.so.7",
+        ],
+    );
     // It may be there all the same, by its name or by that without a version.
     for name in ["libabsent.so.7", "libabsent"] {
         assert_eq!(warning(&bench(&platform("demo"), &files), &["--allow-missing", name]), "");
@@ -63,7 +71,7 @@ fn what_a_library_of_a_module_is_linked_to() {
     let message = refusal("python3.13", &vec![(MODULE_FILE, module), ("demo.libs/libhelp.so", help)]);
     assert_says(
         &message,
-        &["libabsent.so.7 is neither", ": demo.libs/libhelp.so of demo 1.0 needs it, which demo.abi3.so loads"],
+        &["demo.libs/libhelp.so of demo 1.0 (loaded by demo.abi3.so) needs libabsent.so.7, which is neither"],
     );
 }
 
@@ -72,9 +80,12 @@ fn what_is_for_another_machine() {
     let (number, name) = other_machine();
     let module = for_machine(&Compiler::new().module(), number);
     let message = refusal("python3.13", &vec![(MODULE_FILE, module)]);
-    assert_says(&message, &[&format!("demo.abi3.so of demo 1.0 is for {name}, the target is "), "hint: lock a wheel"]);
+    assert_says(
+        &message,
+        &[&format!("demo.abi3.so of demo 1.0 is for {name}, but the target is "), "hint: lock a wheel"],
+    );
     let message = refusal("python3.13", &vec![(MODULE_FILE, of_32_bits())]);
-    assert_says(&message, &["demo.abi3.so of demo 1.0 is for 32-bit x86, the target is "]);
+    assert_says(&message, &["demo.abi3.so of demo 1.0 is for 32-bit x86, but the target is "]);
 }
 
 #[test]
@@ -94,11 +105,11 @@ fn what_uses_symbols_of_a_newer_library() {
         let message = refusal(runtime, &files);
         assert_says(
             &message,
-            &["demo.abi3.so of demo 1.0 needs ", &format!("needs {needed}, {runtime} on "), &format!(" has {has}")],
+            &["demo.abi3.so of demo 1.0 needs ", &format!("needs {needed}, but {runtime} on "), &format!(" has {has}")],
         );
         assert_says(
             &message,
-            &["hint: choose a newer runtime with --runtime, or lock a version of demo whose wheel needs less"],
+            &["hint: choose a newer runtime with --runtime, or lock a version of demo that supports older systems"],
         );
     }
     // What the target just has will do.
@@ -114,7 +125,7 @@ fn what_uses_symbols_of_a_newer_library() {
 fn what_is_cut_short() {
     let module = Compiler::new().module();
     let message = refusal("python3.13", &vec![(MODULE_FILE, module[..module.len() / 2].to_vec())]);
-    assert_says(&message, &["demo.abi3.so of demo 1.0 does not load: it is a malformed ELF file: "]);
+    assert_says(&message, &["demo.abi3.so of demo 1.0 cannot be loaded: malformed ELF file: "]);
 }
 
 /// Another module may have opened the library before, so it is no error.
@@ -131,7 +142,7 @@ fn what_lies_where_the_linker_does_not_look() {
         (rpath("$ORIGIN/lib64"), "other/libhelp.so"),
     ] {
         let message = warning(&bench(&platform("demo"), &vec![(MODULE_FILE, module), (path, compiler.help())]), &[]);
-        let says = format!("demo.abi3.so of demo 1.0 needs libhelp.so, which is {path} of demo 1.0, where");
+        let says = format!("demo.abi3.so of demo 1.0 needs libhelp.so, which is at {path} (demo 1.0), where");
         assert_says(&message, &[&says]);
     }
     for (module, path) in [
@@ -153,17 +164,20 @@ fn who_promises_less_or_more() {
     let lacking = compiler.lacking("libabsent.so.7");
     // A wheel for any machine does without its compiled files.
     let any = bench("demo-1.0-py3-none-any.whl", &vec![(MODULE_FILE, lacking.clone())]);
-    assert_says(&warning(&any, &[]), &["libabsent.so.7 is neither", "demo.abi3.so of demo 1.0 needs it"]);
+    assert_says(&warning(&any, &[]), &["demo.abi3.so of demo 1.0 needs libabsent.so.7, which is neither"]);
     // The application's own files are there to be used.
     let own = bench("demo-1.0-py3-none-any.whl", &vec![("demo.py", Vec::new())]);
     own.project.write("native/fast.so", &lacking);
     assert_says(
         &fail(&mut own.lambda("python3.13")),
-        &["libabsent.so.7 is neither", "native/fast.so of the application needs it"],
+        &["native/fast.so of the application needs libabsent.so.7, which is neither"],
     );
     // Drivers are the host's.
     let driver = vec![(MODULE_FILE, compiler.lacking("libcuda.so.1"))];
-    assert_says(&warning(&bench(&platform("demo"), &driver), &[]), &["libcuda.so.1 is neither", "demo.abi3.so"]);
+    assert_says(
+        &warning(&bench(&platform("demo"), &driver), &[]),
+        &["demo.abi3.so of demo 1.0 needs libcuda.so.1, which is neither"],
+    );
     // A library that nothing is linked to may never be opened, where there is something else.
     let plugin = vec![
         (MODULE_FILE, compiler.module()),
@@ -171,13 +185,16 @@ fn who_promises_less_or_more() {
     ];
     assert_says(
         &warning(&bench(&platform("demo"), &plugin), &[]),
-        &["libabsent.so.7 is neither", "demo.plugins/libplugin.so of demo 1.0"],
+        &["demo.plugins/libplugin.so of demo 1.0 needs libabsent.so.7, which is neither"],
     );
     let message = refusal("python3.13", &plugin[1..].to_vec());
-    assert_says(&message, &["libabsent.so.7 is neither", "demo.plugins/libplugin.so of demo 1.0 needs it"]);
+    assert_says(&message, &["demo.plugins/libplugin.so of demo 1.0 needs libabsent.so.7, which is neither"]);
     // What is for Alpine Linux is linked to another C library.
     let musl = refusal("python3.13", &vec![(MODULE_FILE, compiler.lacking("libc.musl-x86_64.so.1"))]);
-    assert_says(&musl, &["libc.musl-x86_64.so.1 is neither", "hint: it is compiled for Alpine Linux (musl)"]);
+    assert_says(
+        &musl,
+        &["needs libc.musl-x86_64.so.1, which is neither", "hint: it is compiled for Alpine Linux (musl)"],
+    );
 }
 
 #[test]
@@ -192,6 +209,6 @@ fn another_distribution_has_opened_it_before_if_it_is_required() {
         let demo = wheel("demo", &files);
         let bench = Workbench::new(&[(&platform("demo"), demo), (&platform("helper"), library.clone())]);
         let message = warning(&bench, &[]);
-        assert_eq!(message.contains("which is helper/libhelp.so of helper 1.0, where"), is_warned, "{message}");
+        assert_eq!(message.contains("which is at helper/libhelp.so (helper 1.0), where"), is_warned, "{message}");
     }
 }

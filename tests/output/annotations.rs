@@ -76,7 +76,7 @@ fn hints_and_causes_are_in_the_message() {
     let error = annotation(&["lambda", "project", "--handler=app.handlr", "--output=annotated/app.zip"], 1);
     assert_eq!(error.properties, [("title".to_owned(), "pybundle".to_owned())]);
     let lines: Vec<&str> = error.message.lines().collect();
-    assert!(lines[0].contains("app.py defines no `handlr`"), "{error:?}");
+    assert!(lines[0].contains("app.py does not define `handlr`"), "{error:?}");
     assert_eq!(lines[1], "hint: did you mean `app.handler`?");
     let error = annotation(&["cache", "size", "--cache-dir=app.zip/cache"], 1);
     assert!(error.message.contains("\nbecause: Not a directory"), "{error:?}");
@@ -86,7 +86,7 @@ fn hints_and_causes_are_in_the_message() {
 fn the_failure_of_a_target_names_it() {
     let error = annotation(&["build", "wrong", "--project=targets"], 1);
     assert!(
-        error.message.starts_with("wrong: the handler `app.nothing` would not run: app.py defines no `nothing`"),
+        error.message.starts_with("wrong: cannot run the handler `app.nothing`: app.py does not define `nothing`"),
         "{error:?}"
     );
     assert!(error.message.contains("\nhint: "), "{error:?}");

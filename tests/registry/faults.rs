@@ -176,7 +176,7 @@ fn a_broken_blob_is_gone_on_with() {
 fn a_registry_that_says_nothing_is_given_up() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
-    let retry = Retry { limit: 0, ..options([]).retry };
+    let retry = RetryPolicy { limit: 0, ..options([]).retry };
     let registry =
         Registry::new(RegistryOptions { retry, read_timeout: Duration::from_millis(400), ..options([]) }).unwrap();
     let (message, hints) = told(&registry.manifest(&reference(&host, "app:1")).unwrap_err());

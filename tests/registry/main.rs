@@ -34,7 +34,7 @@ use pybundle::image::{Blob, OciArtifact};
 use pybundle::registry::credentials::{Keychain, Login};
 use pybundle::registry::{Reference, Registry, RegistryError, RegistryOptions};
 use pybundle::report::{Phase, Reporter};
-use pybundle::retry::Retry;
+use pybundle::retry::RetryPolicy;
 use serde_json::{Value, json};
 
 /// Returns bytes that do not repeat, others for each `seed`.
@@ -85,7 +85,11 @@ fn index(images: Vec<OciArtifact>) -> OciArtifact {
 /// Options that do not keep a test waiting.
 fn options(logins: impl IntoIterator<Item = (String, Login)>) -> RegistryOptions {
     RegistryOptions {
-        retry: Retry { limit: 3, first_pause: Duration::from_millis(4), longest_pause: Duration::from_millis(20) },
+        retry: RetryPolicy {
+            limit: 3,
+            first_pause: Duration::from_millis(4),
+            longest_pause: Duration::from_millis(20),
+        },
         read_timeout: Duration::from_secs(20),
         ..RegistryOptions::new(Keychain::fixed(logins))
     }

@@ -45,7 +45,7 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\nhandler = \"nodot\"",
-            "`handler` in [tool.pybundle]: `nodot` is not a handler of the form `module.function`: it has no dot",
+            "`handler` in [tool.pybundle]: `nodot` is not a valid handler, expected `module.function`: it has no dot",
         ),
         (
             6,

@@ -14,13 +14,13 @@ fn tree(files: &[(&str, &str)]) -> FileTree {
     tree
 }
 
-fn check_in(files: &[(&str, &str)], handler: &str) -> Result<Found, HandlerError> {
+fn check_in(files: &[(&str, &str)], handler: &str) -> Result<LocatedHandler, HandlerError> {
     let tree = tree(files);
-    check(&handler.parse().unwrap(), &[Root { tree: &tree, site_packages: "" }], PYTHON, |_| true)
+    check(&handler.parse().unwrap(), &[ImportRoot { tree: &tree, site_packages: "" }], PYTHON, |_| true)
 }
 
 #[test]
-fn handlers_are_dotted_or_paths() {
+fn modules_of_handlers_are_dotted_names_or_paths() {
     for (text, module, function) in [
         ("app.handler", "app", "handler"),
         ("pkg.mod.func", "pkg.mod", "func"),
@@ -55,7 +55,7 @@ fn handlers_are_dotted_or_paths() {
 }
 
 #[test]
-fn modules_are_found_as_python_finds_them() {
+fn modules_are_found_in_the_order_of_the_path_based_finder() {
     let function = "def h(event, context): ...";
     for (files, handler, path) in [
         (&[("app.py", function)][..], "app.h", "app.py"),
@@ -66,28 +66,28 @@ fn modules_are_found_as_python_finds_them() {
         (&[("a.py", function), ("a/data.json", "")], "a.h", "a.py"),
     ] {
         let found = check_in(files, handler).unwrap();
-        assert_eq!(found, Found { path: path.to_owned(), doubt: None });
+        assert_eq!(found, LocatedHandler { path: path.to_owned(), uncertainty: None });
     }
-    for (files, doubt) in [
-        (&[("a.cpython-312-x86_64-linux-gnu.so", "")][..], Doubt::Compiled),
-        (&[("a.abi3.so", ""), ("a.py", "")], Doubt::Compiled),
-        (&[("a/__init__.so", "")], Doubt::Compiled),
-        (&[("a.pyc", "")], Doubt::Compiled),
-        (&[("a.py", "from .b import *")], Doubt::StarImport(".b".to_owned())),
-        (&[("a.py", "def __getattr__(name): ...")], Doubt::Dynamic),
+    for (files, uncertainty) in [
+        (&[("a.cpython-312-x86_64-linux-gnu.so", "")][..], HandlerUncertainty::Compiled),
+        (&[("a.abi3.so", ""), ("a.py", "")], HandlerUncertainty::Compiled),
+        (&[("a/__init__.so", "")], HandlerUncertainty::Compiled),
+        (&[("a.pyc", "")], HandlerUncertainty::Compiled),
+        (&[("a.py", "from .b import *")], HandlerUncertainty::StarImport(".b".to_owned())),
+        (&[("a.py", "def __getattr__(name): ...")], HandlerUncertainty::Dynamic),
     ] {
-        assert_eq!(check_in(files, "a.h").unwrap().doubt, Some(doubt));
+        assert_eq!(check_in(files, "a.h").unwrap().uncertainty, Some(uncertainty));
     }
 }
 
 #[test]
-fn a_layer_comes_after_the_function() {
+fn a_function_takes_precedence_over_its_layer() {
     let (site_packages, function) = ("python/lib/python3.12/site-packages", "def h(): ...");
     let own = tree(&[("ns/own.py", function), ("both.py", function)]);
     let in_layer = |path: &str| format!("{site_packages}/{path}");
     let layer =
         tree(&[(&in_layer("ns/other.py"), function), (&in_layer("both.py"), ""), (&in_layer("own/x.py"), function)]);
-    let roots = [Root { tree: &own, site_packages: "" }, Root { tree: &layer, site_packages }];
+    let roots = [ImportRoot { tree: &own, site_packages: "" }, ImportRoot { tree: &layer, site_packages }];
     let path = |handler: &str| check(&handler.parse().unwrap(), &roots, PYTHON, |_| true).map(|found| found.path).ok();
     assert_eq!(path("ns.own.h").as_deref(), Some("ns/own.py"));
     assert_eq!(path("ns.other.h"), Some(in_layer("ns/other.py")), "a namespace package may lie in both");
@@ -96,7 +96,7 @@ fn a_layer_comes_after_the_function() {
 }
 
 #[test]
-fn errors_name_near_misses() {
+fn errors_suggest_similar_handlers() {
     let files = [
         ("app/__init__.py", ""),
         ("app/main.py", "from json import dumps\ndef lambda_handler(event, context): ...\ndef other(): ..."),
@@ -106,14 +106,14 @@ fn errors_name_near_misses() {
         ("data/x.json", ""),
     ];
     for (handler, message, hint) in [
-        ("app.main.handler", "app/main.py defines no `handler`", "`app.main.lambda_handler`"),
+        ("app.main.handler", "app/main.py does not define `handler`", "`app.main.lambda_handler`"),
         ("app.mian.lambda_handler", "no module `app.mian`", "`app.main.lambda_handler`"),
         ("main.lambda_handler", "no module `main`", "`app.main.lambda_handler`"),
-        ("app.main.lamda_handler", "defines no `lamda_handler`", "`app.main.lambda_handler`"),
+        ("app.main.lamda_handler", "does not define `lamda_handler`", "`app.main.lambda_handler`"),
         ("app.jobs.handler", "it is an `async def` in app/jobs.py", "asyncio.run(handler(event, context))"),
-        ("app.lambda_handler", "app/__init__.py defines no `lambda_handler`", "`app.main.lambda_handler`"),
+        ("app.lambda_handler", "app/__init__.py does not define `lambda_handler`", "`app.main.lambda_handler`"),
         ("lambda_function.x.handler", "no module `lambda_function.x`", "`lambda_function.lambda_handler`"),
-        ("data.handler", "`data` is a folder without `__init__.py`", "handler`?"),
+        ("data.handler", "`data` is a directory without `__init__.py`", "handler`?"),
         ("broken.h", "broken.py:1:7: ", "--runtime"),
         ("zzz.qqq", "no module `zzz`", "from the artifact's root"),
     ] {
@@ -121,13 +121,13 @@ fn errors_name_near_misses() {
         let (text, hints) = (error.to_string(), error.hints().join("\n"));
         assert!(text.contains(message), "{handler}: {text}");
         assert!(hints.contains(hint), "{handler}: {hints}");
-        assert!(error.hints().len() <= SHOWN);
+        assert!(error.hints().len() <= SUGGESTIONS);
     }
     let foreign = tree(&files);
     let handler = "zzz.lambda_handler".parse().unwrap();
-    let error = check(&handler, &[Root { tree: &foreign, site_packages: "" }], PYTHON, |_| false).unwrap_err();
+    let error = check(&handler, &[ImportRoot { tree: &foreign, site_packages: "" }], PYTHON, |_| false).unwrap_err();
     assert!(
         matches!(error, HandlerError::NoModule { similar, .. } if similar.is_empty()),
-        "only own modules are searched"
+        "only the application's modules are suggested"
     );
 }

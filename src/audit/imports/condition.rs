@@ -1,24 +1,24 @@
-//! Conditions that the target decides: its version of Python, and its platform.
+//! Evaluates conditions that depend only on the target: its version of Python and its platform.
 
 use std::cmp::Ordering;
 
 use ruff_python_ast::{self as ast, CmpOp, Expr};
 
-use crate::audit::module::never_runs;
+use crate::audit::names::never_runs;
 use crate::platform::PythonVersion;
 
-/// Returns whether a condition holds on Linux with a version of Python, if that decides it.
-pub(super) fn holds(condition: &Expr, python: PythonVersion) -> Option<bool> {
+/// Evaluates a condition for Linux and a version of Python; `None` if it depends on anything else.
+pub(super) fn evaluate(condition: &Expr, python: PythonVersion) -> Option<bool> {
     if never_runs(condition) {
         return Some(false);
     }
     match condition {
         Expr::BooleanLiteral(literal) => Some(literal.value),
         Expr::NumberLiteral(_) => Some(number(condition)? != 0),
-        Expr::UnaryOp(unary) if unary.op == ast::UnaryOp::Not => Some(!holds(&unary.operand, python)?),
+        Expr::UnaryOp(unary) if unary.op == ast::UnaryOp::Not => Some(!evaluate(&unary.operand, python)?),
         Expr::BoolOp(operation) => {
             let decisive = operation.op == ast::BoolOp::Or;
-            let known: Vec<Option<bool>> = operation.values.iter().map(|value| holds(value, python)).collect();
+            let known: Vec<Option<bool>> = operation.values.iter().map(|value| evaluate(value, python)).collect();
             if known.contains(&Some(decisive)) {
                 return Some(decisive);
             }
@@ -53,7 +53,7 @@ fn compare_with(left: &Expr, op: CmpOp, right: &Expr, python: PythonVersion) -> 
             _ => None,
         };
     }
-    // The patch version is not known, so that what compares it is not decided.
+    // The patch version is unknown, so a comparison with one is undecided.
     let known = [i64::from(python.major), i64::from(python.minor)];
     let (left, right): (Vec<i64>, Vec<i64>) = match left {
         Expr::Subscript(subscript) if is_version(&subscript.value) => match &*subscript.slice {
@@ -73,9 +73,9 @@ fn compare_with(left: &Expr, op: CmpOp, right: &Expr, python: PythonVersion) -> 
             if right.len() > known.len() && right[..known.len()] == known {
                 return None;
             }
-            // A version has five parts: it is greater than its own beginning.
-            let is_beginning = known.starts_with(&right);
-            (if is_beginning { [&known[..], &[0]].concat() } else { known.to_vec() }, right)
+            // `sys.version_info` has five parts, so it is greater than any prefix of itself.
+            let is_prefix = known.starts_with(&right);
+            (if is_prefix { [&known[..], &[0]].concat() } else { known.to_vec() }, right)
         }
         _ => return None,
     };
@@ -91,7 +91,7 @@ fn compare_with(left: &Expr, op: CmpOp, right: &Expr, python: PythonVersion) -> 
     }
 }
 
-/// Returns the value of what names the platform: `sys.platform`, `os.name` and `platform.system()`.
+/// Returns the value on Linux of `sys.platform`, `os.name` and `platform.system()`.
 fn platform(expression: &Expr) -> Option<&'static str> {
     let called = expression.as_call_expr().map(|call| &*call.func);
     let attribute = called.unwrap_or(expression).as_attribute_expr()?;
@@ -107,7 +107,7 @@ fn is_version(expression: &Expr) -> bool {
     last_name(expression) == Some("version_info")
 }
 
-/// Returns the last component of a dotted name.
+/// Returns the last component of a dotted name in source code.
 pub(super) fn last_name(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Name(name) => Some(&name.id),
@@ -137,17 +137,17 @@ mod tests {
     use super::*;
     use crate::syntax;
 
-    fn evaluate(condition: &str) -> Option<bool> {
+    fn evaluate_text(condition: &str) -> Option<bool> {
         let python = PythonVersion { major: 3, minor: 12 };
         let result = syntax::parse(condition.as_bytes(), python, |_, body| match body {
-            [ast::Stmt::Expr(statement)] => holds(&statement.value, python),
-            _ => panic!("{condition} is no expression"),
+            [ast::Stmt::Expr(statement)] => evaluate(&statement.value, python),
+            _ => panic!("{condition} is not an expression"),
         });
         result.unwrap().unwrap()
     }
 
     #[test]
-    fn the_target_decides() {
+    fn versions_and_platforms_are_evaluated() {
         for condition in [
             "sys.version_info >= (3, 12)",
             "sys.version_info > (3, 12)",
@@ -169,13 +169,13 @@ mod tests {
             "six.PY3 or unknown",
             "1",
         ] {
-            assert_eq!(evaluate(condition), Some(true), "{condition}");
-            assert_eq!(evaluate(&format!("not ({condition})")), Some(false), "{condition}");
+            assert_eq!(evaluate_text(condition), Some(true), "{condition}");
+            assert_eq!(evaluate_text(&format!("not ({condition})")), Some(false), "{condition}");
         }
     }
 
     #[test]
-    fn what_the_target_does_not_decide_stays_open() {
+    fn conditions_on_anything_else_are_undecided() {
         for condition in [
             "settings.DEBUG",
             "sys.version_info >= (3, 12, 1)",
@@ -186,7 +186,7 @@ mod tests {
             "f()",
             "1 < x < 2",
         ] {
-            assert_eq!(evaluate(condition), None, "{condition}");
+            assert_eq!(evaluate_text(condition), None, "{condition}");
         }
     }
 }

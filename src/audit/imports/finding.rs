@@ -1,115 +1,96 @@
-//! What is wrong with a module of the application.
+//! Problems with the modules of the application.
 
 use std::fmt;
 use std::io;
 
-use crate::hints::Hints;
+use crate::hints::{Hints, did_you_mean};
 use crate::platform::PythonVersion;
-pub use crate::syntax::SourceLine;
+pub(crate) use crate::syntax::SourceLine;
 
-/// Something that is wrong with a module of the application.
+/// A problem with a module of the application.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportFinding {
-    /// A file is no Python of the target's version.
-    #[error("{place}:{column} is no Python {python}: {reason}")]
+pub(crate) enum ImportFinding {
+    #[error("{place}:{column} is not valid Python {python}: {reason}")]
     Syntax {
-        /// Where.
         place: SourceLine,
         /// In characters, from 1.
         column: usize,
-        /// The target's version.
+        /// The version of the target.
         python: PythonVersion,
-        /// What is wrong.
         reason: String,
-        /// Whether the file can be imported at all, and is no template or test.
+        /// Whether the file can be imported at all: it is neither a template nor a test.
         is_certain: bool,
     },
-    /// Nothing provides a module.
     #[error(transparent)]
-    Missing(#[from] Missing),
-    /// A module of the application does not define a name that is imported from it.
+    MissingModule(#[from] MissingModule),
     #[error("{place} imports `{name}` from `{module}`, which does not define it")]
-    Name {
-        /// Where it is imported.
+    MissingName {
         place: SourceLine,
-        /// The module.
         module: String,
-        /// The name.
         name: String,
-        /// Names that may be meant.
+        /// Similar names that the module defines, the likeliest first.
         similar: Vec<String>,
-        /// Whether the import is run for certain.
+        /// Whether the import is certainly executed.
         is_certain: bool,
     },
-    /// A relative import leads out of its top-level package.
-    #[error("{place} imports `{text}`, which leads out of its top-level package")]
-    Beyond {
-        /// Where.
+    #[error("{place} imports `{text}`, which is beyond its top-level package")]
+    BeyondTopLevel {
         place: SourceLine,
-        /// The module as it is written, with its dots.
+        /// The module with its leading dots.
         text: String,
-        /// Whether the import is run for certain.
+        /// Whether the import is certainly executed.
         is_certain: bool,
     },
-    /// A file cannot be read.
     #[error("cannot read {path} of the application")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    Read { path: String, source: io::Error },
 }
 
-/// A module that nothing provides.
+/// A module that neither the artifact nor the standard library has.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Missing {
-    /// The dotted name of what is missing, as deep as it is known: `google.cloud.storage` where `google.cloud` is there.
-    pub module: String,
-    /// Where it is imported; never empty.
-    pub places: Vec<SourceLine>,
-    /// The target's version.
-    pub python: PythonVersion,
-    /// Whether one of the imports is run for certain.
-    pub is_certain: bool,
-    /// The distributions that are likely to provide it, the likeliest first.
-    pub distributions: Vec<String>,
-    /// What the user may do about it.
-    pub remedies: Vec<String>,
+pub(crate) struct MissingModule {
+    /// The dotted name up to the first component that is missing: `google.cloud.storage` if there is a `google.cloud`.
+    pub(crate) module: String,
+    /// The imports of the module; never empty.
+    pub(crate) places: Vec<SourceLine>,
+    /// The version of the target.
+    pub(crate) python: PythonVersion,
+    /// Whether one of the imports is certainly executed.
+    pub(crate) is_certain: bool,
+    /// The distributions that may provide it, the likeliest first.
+    pub(crate) distributions: Vec<String>,
+    /// Hints, the most helpful first.
+    pub(crate) remedies: Vec<String>,
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingModule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { module, python, .. } = self;
-        let (first, others) = self.places.split_first().map_or((None, 0), |(first, rest)| (Some(first), rest.len()));
-        if let Some(first) = first {
-            write!(formatter, "{first} imports `{module}`, which is neither in the artifact nor in Python {python}")?;
-        }
-        match others {
+        let Some((first, others)) = self.places.split_first() else { return Ok(()) };
+        write!(formatter, "{first} imports `{module}`, which is neither in the artifact nor in Python {python}")?;
+        match others.len() {
             0 => Ok(()),
-            1 => formatter.write_str(" (another line does, too)"),
-            _ => write!(formatter, " ({others} other lines do, too)"),
+            1 => formatter.write_str(" (and 1 more import)"),
+            several => write!(formatter, " (and {several} more imports)"),
         }
     }
 }
 
 impl ImportFinding {
-    /// Returns whether it certainly fails.
-    pub fn is_error(&self) -> bool {
+    /// Returns whether this certainly fails at run time.
+    pub(crate) fn is_error(&self) -> bool {
         match self {
-            Self::Syntax { is_certain, .. } | Self::Name { is_certain, .. } | Self::Beyond { is_certain, .. } => {
-                *is_certain
-            }
-            Self::Missing(missing) => missing.is_certain,
+            Self::Syntax { is_certain, .. }
+            | Self::MissingName { is_certain, .. }
+            | Self::BeyondTopLevel { is_certain, .. } => *is_certain,
+            Self::MissingModule(missing) => missing.is_certain,
             Self::Read { .. } => true,
         }
     }
 
-    /// Returns the module that is nowhere.
-    pub fn missing(&self) -> Option<&String> {
+    /// Returns the module that is missing.
+    pub(crate) fn missing(&self) -> Option<&String> {
         match self {
-            Self::Missing(missing) => Some(&missing.module),
+            Self::MissingModule(missing) => Some(&missing.module),
             _ => None,
         }
     }
@@ -118,12 +99,12 @@ impl ImportFinding {
 impl Hints for ImportFinding {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Syntax { .. } => vec!["correct the file, or leave it out with --exclude".to_owned()],
-            Self::Missing(missing) => missing.remedies.clone(),
-            Self::Name { module, similar, .. } => {
-                similar.iter().map(|name| format!("`{module}` defines `{name}`")).collect()
+            Self::Syntax { .. } => vec!["fix the file, or exclude it with --exclude".to_owned()],
+            Self::MissingModule(missing) => missing.remedies.clone(),
+            Self::MissingName { similar, .. } => similar.iter().map(|name| did_you_mean(name)).collect(),
+            Self::BeyondTopLevel { .. } => {
+                vec!["import the module by its absolute name from the artifact's root".to_owned()]
             }
-            Self::Beyond { .. } => vec!["import it by its full name from the artifact's root".to_owned()],
             Self::Read { .. } => Vec::new(),
         }
     }

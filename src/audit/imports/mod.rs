@@ -1,13 +1,14 @@
-//! Whether what the application imports is in the artifact, and whether the target's Python can parse it.
+//! Checks that the modules which the application imports are in the artifact, and that the target's Python can parse the
+//! application.
 //!
-//! A false alarm stops a deployment, so what the files do not decide is passed over: packages that make modules at run time,
-//! names that are computed, and imports whose failing is provided for.
+//! A false error stops a deployment, so everything that the files alone do not decide passes: packages that create modules
+//! at run time, names that are defined dynamically, and imports whose failure is handled.
 
 mod condition;
 mod finding;
-mod known;
-mod reach;
-mod remedy;
+mod known_modules;
+mod reachable;
+mod remedies;
 mod resolve;
 mod source;
 
@@ -16,66 +17,63 @@ use std::io;
 
 use rayon::prelude::*;
 
-pub use finding::{ImportFinding, Missing, SourceLine};
-use reach::Reached;
-use resolve::{Resolution, Resolver};
-use source::{Import, Source, When};
+pub(crate) use finding::{ImportFinding, MissingModule, SourceLine};
+use resolve::{ModuleResolution, ModuleResolver};
+use source::{Import, ImportCondition, ModuleSource};
 
-use super::handler::Root;
-use super::search;
+use super::handler::ImportRoot;
+use super::search::{self, SearchDirectory};
 use crate::name::DistributionName;
 use crate::platform::PythonVersion;
 use crate::syntax::PythonSyntaxError;
 use crate::tree::{FileOrigin, TreeEntry};
 
-/// The largest module that is read, in bytes; a larger one is taken to be right.
+/// The largest module that is parsed, in bytes. A larger one passes.
 const READ_LIMIT: u64 = 4 << 20;
 
-/// What is audited.
-pub struct Imports<'a> {
+/// The audit of the imports of one artifact.
+pub(crate) struct ImportAudit<'a> {
     /// The trees, in the order of Python's search path.
-    pub roots: &'a [Root<'a>],
-    /// The version of Python.
-    pub python: PythonVersion,
-    /// Tells the application's files, and those of the project's own distributions, from the rest.
-    pub is_own: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
-    /// Tells the files of the project that is deployed from those of its libraries.
-    pub is_root: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
-    /// Top-level modules that the runtime brings.
-    pub brought: &'a BTreeSet<String>,
-    /// Modules that are elsewhere at run time, with all below them.
-    pub allowed: &'a BTreeSet<String>,
-    /// The modules that are started; empty if that is not known, and then those of the project that may be.
-    pub started: &'a [String],
+    pub(crate) roots: &'a [ImportRoot<'a>],
+    pub(crate) python: PythonVersion,
+    /// Whether a file belongs to the application or to one of the project's own distributions.
+    pub(crate) is_own: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
+    /// Whether a file belongs to the project that is deployed, rather than to one of its libraries.
+    pub(crate) is_root: &'a (dyn Fn(&FileOrigin) -> bool + Sync),
+    /// Top-level modules of the runtime.
+    pub(crate) provided: &'a BTreeSet<String>,
+    /// Modules that are provided at run time with all their submodules (`--allow-missing`).
+    pub(crate) allowed: &'a BTreeSet<String>,
+    /// The modules that are started. If empty, every module of the project that may be started is.
+    pub(crate) started: &'a [String],
 }
 
-/// What an audit of imports found.
+/// The result of an audit of imports.
 #[derive(Debug, Default)]
-pub struct Audit {
-    /// What is wrong, in the order of the files.
-    pub findings: Vec<ImportFinding>,
+pub(crate) struct AuditedImports {
+    /// In the order of the files.
+    pub(crate) findings: Vec<ImportFinding>,
     /// The number of the application's modules.
-    pub modules: usize,
+    pub(crate) modules: usize,
     /// The distributions that the application imports from.
-    pub used: BTreeSet<DistributionName>,
+    pub(crate) used: BTreeSet<DistributionName>,
 }
 
-/// A module of the application, by where it is.
-struct Module<'a> {
+struct ApplicationModule<'a> {
     path: &'a str,
-    /// The dotted name by which it is imported, where its path is one.
+    /// The path as a dotted name, whether or not the module can be imported by it.
     name: String,
     is_package: bool,
-    /// Whether it is the project's that is deployed, and not a library's.
+    /// Whether it belongs to the project that is deployed, rather than to one of its libraries.
     is_root: bool,
-    /// Whether it was installed as a part of a distribution.
+    /// Whether it was installed as part of a distribution.
     is_packaged: bool,
-    /// Nothing if it is too large to be read, or is no Python.
-    source: Source,
+    /// Empty if the module is too large or not valid Python.
+    source: ModuleSource,
 }
 
-impl Module<'_> {
-    /// Returns the dotted name of the package that relative imports begin at; none above the top-level package.
+impl ApplicationModule<'_> {
+    /// Returns the package that a relative import of this level starts from; `None` if it is beyond the top-level package.
     fn package(&self, level: u32) -> Option<String> {
         let mut components: Vec<&str> = self.name.split('.').collect();
         let up = level as usize - usize::from(self.is_package);
@@ -83,7 +81,7 @@ impl Module<'_> {
         (!components.is_empty()).then(|| components.join("."))
     }
 
-    /// Returns the full name of what is imported; none if it leads out of the top-level package.
+    /// Returns the absolute name of the imported module; `None` if it is beyond the top-level package.
     fn absolute(&self, import: &Import) -> Option<String> {
         match (import.level, &*import.module) {
             (0, module) => Some(module.to_owned()),
@@ -93,41 +91,36 @@ impl Module<'_> {
     }
 }
 
-/// Returns the top-level modules that a distribution provides, as far as its name tells.
-pub fn modules_of(distribution: &DistributionName) -> Vec<String> {
-    known::modules_of(distribution.as_str())
+/// Returns the top-level modules that a distribution provides, judged by its name.
+pub(crate) fn modules_of(distribution: &DistributionName) -> Vec<String> {
+    known_modules::modules_of(distribution.as_str())
 }
 
-/// What came of an import.
-enum Outcome {
-    /// Something provides it, or nobody can tell.
-    Fine,
-    /// A module is missing, by its dotted name.
-    Missing(String),
+enum ImportOutcome {
+    /// The import succeeds, or may succeed.
+    Resolved,
+    /// The dotted name of the module that is missing.
+    MissingModule(String),
     /// A module of the application does not define the name.
-    Name { module: String, similar: Vec<String> },
-    /// It leads out of the top-level package.
-    Beyond,
+    MissingName {
+        module: String,
+        similar: Vec<String>,
+    },
+    BeyondTopLevel,
 }
 
-impl Imports<'_> {
-    /// Audits the application's modules.
-    pub fn audit(&self) -> Audit {
-        let files = self.own_sources();
-        let read = |(path, name, entry): &(&str, String, &TreeEntry)| match entry.content.read(READ_LIMIT) {
-            Ok(bytes) => Source::read(&bytes, self.python).map_err(|error| self.syntax(path, name, error)),
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(Source::unknown()),
-            Err(source) => Err(ImportFinding::Read { path: (*path).to_owned(), source }),
-        };
-        let sources: Vec<_> = files.par_iter().map(read).collect();
-        let mut audit = Audit::default();
+impl ImportAudit<'_> {
+    pub(crate) fn run(&self) -> AuditedImports {
+        let files = self.own_files();
+        let sources: Vec<_> = files.par_iter().map(|(path, name, entry)| self.read(path, name, entry)).collect();
+        let mut audit = AuditedImports::default();
         let mut modules = Vec::new();
         for ((path, name, entry), source) in files.into_iter().zip(sources) {
             let source = source.unwrap_or_else(|finding| {
                 audit.findings.push(finding);
-                Source::unknown()
+                ModuleSource::unknown()
             });
-            modules.push(Module {
+            modules.push(ApplicationModule {
                 path,
                 name,
                 is_package: path.ends_with("/__init__.py"),
@@ -136,23 +129,34 @@ impl Imports<'_> {
                 source,
             });
         }
-        let mut follower = Follower {
+        let mut checker = ImportChecker {
             imports: self,
-            resolver: Resolver::new(self.roots, self.python, self.brought),
-            set: modules.iter().flat_map(|module| module.source.set.iter().map(String::as_str)).collect(),
+            resolver: ModuleResolver::new(self.roots, self.python, self.provided),
+            set_attributes: modules
+                .iter()
+                .flat_map(|module| module.source.set_attributes.iter().map(String::as_str))
+                .collect(),
             positions: modules.iter().enumerate().rev().map(|(at, module)| (module.path, at)).collect(),
             modules: &modules,
             used: BTreeSet::new(),
         };
-        let outcomes: Vec<Vec<Outcome>> = modules.iter().map(|module| follower.outcomes(module)).collect();
-        let reached = reach::reached(&mut follower, &outcomes, self.started);
-        (audit.modules, audit.used) = (modules.len(), follower.used);
-        audit.findings.extend(self.findings(&modules, outcomes, &reached));
+        let outcomes: Vec<Vec<ImportOutcome>> = modules.iter().map(|module| checker.outcomes(module)).collect();
+        let is_executed = reachable::certainly_executed(&mut checker, &outcomes, self.started);
+        (audit.modules, audit.used) = (modules.len(), checker.used);
+        audit.findings.extend(self.findings(&modules, outcomes, &is_executed));
         audit
     }
 
-    /// Returns the application's sources with their names, in the order of their paths.
-    fn own_sources(&self) -> Vec<(&str, String, &TreeEntry)> {
+    fn read(&self, path: &str, name: &str, entry: &TreeEntry) -> Result<ModuleSource, ImportFinding> {
+        match entry.content.read(READ_LIMIT) {
+            Ok(bytes) => ModuleSource::read(&bytes, self.python).map_err(|error| self.syntax(path, name, error)),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(ModuleSource::unknown()),
+            Err(source) => Err(ImportFinding::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Returns the paths and dotted names of the application's modules, in the order of their paths.
+    fn own_files(&self) -> Vec<(&str, String, &TreeEntry)> {
         let mut seen = BTreeSet::new();
         let mut sources = Vec::new();
         for root in self.roots {
@@ -176,49 +180,54 @@ impl Imports<'_> {
             column: error.column,
             python: self.python,
             reason: error.reason,
-            is_certain: source::is_dotted(name) && !reach::is_beside(name) && !path.contains("template"),
+            is_certain: source::is_dotted(name) && !reachable::is_development_only(name) && !path.contains("template"),
         }
     }
 
-    /// Turns what came of the imports into findings: one for each module that is missing.
-    fn findings(&self, modules: &[Module], outcomes: Vec<Vec<Outcome>>, reached: &Reached) -> Vec<ImportFinding> {
+    /// Converts the outcomes of all imports to findings. A missing module is one finding, however often it is imported.
+    fn findings(
+        &self,
+        modules: &[ApplicationModule],
+        outcomes: Vec<Vec<ImportOutcome>>,
+        is_executed: &[bool],
+    ) -> Vec<ImportFinding> {
         let mut findings = Vec::new();
         let mut missing: BTreeMap<String, (Vec<SourceLine>, bool)> = BTreeMap::new();
         for (at, (module, outcomes)) in modules.iter().zip(outcomes).enumerate() {
             let optional = optional(module, &outcomes);
             for (import, outcome) in applicable(module, &outcomes) {
-                let is_certain = reached.certainly[at] && import.when == When::Always;
-                let is_silent =
-                    import.when == When::Guarded || (!reached.certainly[at] && reach::is_beside(&module.name));
+                let is_certain = is_executed[at] && import.when == ImportCondition::Always;
+                let is_silent = import.when == ImportCondition::Guarded
+                    || (!is_executed[at] && reachable::is_development_only(&module.name));
                 if is_silent {
                     continue;
                 }
                 let place = SourceLine { path: module.path.to_owned(), line: import.line };
                 match outcome {
-                    Outcome::Fine => {}
-                    Outcome::Missing(name) => {
-                        let is_minor =
-                            known::is_of_another_platform(name) || (!is_certain && optional.contains(top(name)));
+                    ImportOutcome::Resolved => {}
+                    ImportOutcome::MissingModule(name) => {
+                        let is_minor = known_modules::is_of_another_platform(name)
+                            || (!is_certain && optional.contains(top(name)));
                         if is_minor || self.is_allowed(name) {
                             continue;
                         }
                         let (places, certain) = missing.entry(name.clone()).or_default();
                         if is_certain && !*certain {
-                            // The place that fails for certain comes first.
+                            // The message names the first place: one that certainly fails.
                             places.insert(0, place);
                         } else {
                             places.push(place);
                         }
                         *certain |= is_certain;
                     }
-                    Outcome::Name { module, similar } => findings.push(ImportFinding::Name {
+                    ImportOutcome::MissingName { module, similar } => findings.push(ImportFinding::MissingName {
                         place,
                         module: module.clone(),
                         name: import.name.clone().unwrap_or_default(),
                         similar: similar.clone(),
                         is_certain,
                     }),
-                    Outcome::Beyond => findings.push(ImportFinding::Beyond {
+                    ImportOutcome::BeyondTopLevel => findings.push(ImportFinding::BeyondTopLevel {
                         place,
                         text: format!("{}{}", ".".repeat(import.level as usize), import.module),
                         is_certain,
@@ -229,7 +238,7 @@ impl Imports<'_> {
         findings.extend(missing.into_iter().map(|(module, (mut places, is_certain))| {
             let mut seen = BTreeSet::new();
             places.retain(|place| seen.insert(place.clone()));
-            ImportFinding::Missing(remedy::missing(
+            ImportFinding::MissingModule(remedies::missing(
                 self,
                 modules.iter().map(|module| &*module.name),
                 module,
@@ -240,12 +249,11 @@ impl Imports<'_> {
         findings
     }
 
-    /// Returns whether the user says that a module is elsewhere.
+    /// Returns whether `--allow-missing` names a module or a package above it.
     fn is_allowed(&self, module: &str) -> bool {
-        let is_above = |allowed: &String| {
-            module.strip_prefix(&**allowed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        self.allowed.iter().any(is_above)
+        self.allowed
+            .iter()
+            .any(|allowed| module.strip_prefix(&**allowed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
     }
 }
 
@@ -254,113 +262,122 @@ fn top(module: &str) -> &str {
     module.split('.').next().unwrap_or(module)
 }
 
-/// Returns the imports that are run, as far as others fail, with what came of them.
-fn applicable<'m>(module: &'m Module, outcomes: &'m [Outcome]) -> impl Iterator<Item = (&'m Import, &'m Outcome)> {
-    let fails = |at: usize| !matches!(outcomes[at], Outcome::Fine);
-    let is_run = move |import: &Import| import.instead_of.iter().all(|others| others.clone().any(fails));
-    module.source.imports.iter().zip(outcomes).filter(move |(import, _)| is_run(import))
+/// Returns the imports with their outcomes, except for fallbacks for imports that succeed.
+fn applicable<'m>(
+    module: &'m ApplicationModule,
+    outcomes: &'m [ImportOutcome],
+) -> impl Iterator<Item = (&'m Import, &'m ImportOutcome)> {
+    module.source.imports.iter().zip(outcomes).filter(move |(import, _)| {
+        let mut ranges = import.fallback_for.iter();
+        ranges.all(|range| outcomes[range.clone()].iter().any(|outcome| !matches!(outcome, ImportOutcome::Resolved)))
+    })
 }
 
-/// Returns the top-level modules that a module can do without: somewhere in it, their failing is provided for.
-fn optional<'m>(module: &Module, outcomes: &'m [Outcome]) -> BTreeSet<&'m str> {
-    let guarded = module.source.imports.iter().zip(outcomes).filter(|(import, _)| import.when == When::Guarded);
+/// Returns the top-level modules that are optional for a module: somewhere it handles the failure of their import.
+fn optional<'m>(module: &ApplicationModule, outcomes: &'m [ImportOutcome]) -> BTreeSet<&'m str> {
+    let guarded =
+        module.source.imports.iter().zip(outcomes).filter(|(import, _)| import.when == ImportCondition::Guarded);
     guarded
         .filter_map(|(_, outcome)| match outcome {
-            Outcome::Missing(name) => Some(top(name)),
+            ImportOutcome::MissingModule(name) => Some(top(name)),
             _ => None,
         })
         .collect()
 }
 
-/// Follows the imports of the application.
-struct Follower<'a> {
-    imports: &'a Imports<'a>,
-    resolver: Resolver<'a>,
-    modules: &'a [Module<'a>],
-    /// The positions of the modules, by their paths.
+/// Resolves the imports of the application.
+struct ImportChecker<'a> {
+    imports: &'a ImportAudit<'a>,
+    resolver: ModuleResolver<'a>,
+    modules: &'a [ApplicationModule<'a>],
+    /// The positions in `modules` by path.
     positions: BTreeMap<&'a str, usize>,
-    /// Names that are set on objects, which may be modules.
-    set: BTreeSet<&'a str>,
+    /// Attributes that are set on objects, which may be modules.
+    set_attributes: BTreeSet<&'a str>,
     used: BTreeSet<DistributionName>,
 }
 
-impl<'a> Follower<'a> {
-    /// Returns what comes of every import of a module.
-    fn outcomes(&mut self, module: &Module) -> Vec<Outcome> {
+impl<'a> ImportChecker<'a> {
+    fn outcomes(&mut self, module: &ApplicationModule) -> Vec<ImportOutcome> {
         module.source.imports.iter().map(|import| self.outcome(module, import)).collect()
     }
 
-    fn outcome(&mut self, module: &Module, import: &Import) -> Outcome {
-        let Some(name) = module.absolute(import) else { return Outcome::Beyond };
+    fn outcome(&mut self, module: &ApplicationModule, import: &Import) -> ImportOutcome {
+        let Some(name) = module.absolute(import) else { return ImportOutcome::BeyondTopLevel };
         let resolution = self.resolver.resolve(&name);
-        self.use_of(&resolution);
+        self.add_used(&resolution);
         match (resolution, &import.name) {
-            // Only the whole name tells which of many distributions is missing: `from google.cloud import storage`.
-            (Resolution::Missing { depth: 0 }, below) if known::is_shared(top(&name)) => {
+            // Many distributions install into this package, so only the full name says which of them is missing:
+            // `from google.cloud import storage`.
+            (ModuleResolution::Missing { depth: 0 }, below) if known_modules::is_shared(top(&name)) => {
                 let is_module = |below: &&String| {
                     name.matches('.').count() < 2 && below.starts_with(|first: char| first.is_ascii_lowercase())
                 };
                 let below = below.as_ref().filter(is_module);
-                Outcome::Missing(below.map_or_else(|| name.clone(), |below| format!("{name}.{below}")))
+                ImportOutcome::MissingModule(below.map_or_else(|| name.clone(), |below| format!("{name}.{below}")))
             }
-            (Resolution::Missing { depth }, _) => Outcome::Missing(beginning(&name, depth + 1)),
-            (Resolution::Namespace(_), Some(below)) => {
+            (ModuleResolution::Missing { depth }, _) => {
+                ImportOutcome::MissingModule(first_components(&name, depth + 1))
+            }
+            (ModuleResolution::Namespace(_), Some(below)) => {
                 let full = format!("{name}.{below}");
                 let resolution = self.resolver.resolve(&full);
-                self.use_of(&resolution);
+                self.add_used(&resolution);
                 match resolution {
-                    Resolution::Missing { depth } => Outcome::Missing(beginning(&full, depth + 1)),
-                    _ => Outcome::Fine,
+                    ModuleResolution::Missing { depth } => {
+                        ImportOutcome::MissingModule(first_components(&full, depth + 1))
+                    }
+                    _ => ImportOutcome::Resolved,
                 }
             }
-            (Resolution::File(file), Some(below)) if (self.imports.is_own)(&file.entry.origin) => {
-                let package: Vec<_> = file.package().into_iter().collect();
-                let is_there = below.starts_with("__")
-                    || self.set.contains(&**below)
-                    || self.resolver.is_below(&package, below)
+            (ModuleResolution::Module(file), Some(below)) if (self.imports.is_own)(&file.entry.origin) => {
+                let package: Vec<_> = file.package_directory().into_iter().collect();
+                let is_defined = below.starts_with("__")
+                    || self.set_attributes.contains(&**below)
+                    || self.resolver.has_submodule(&package, below)
                     || self.may_define(&file, module, below);
-                if is_there { Outcome::Fine } else { self.lacks(&file, name, below) }
+                if is_defined { ImportOutcome::Resolved } else { self.missing_name(&file, name, below) }
             }
-            _ => Outcome::Fine,
+            _ => ImportOutcome::Resolved,
         }
     }
 
-    /// Returns whether a module of the application defines a name, as far as its source tells.
-    fn may_define(&self, file: &search::File, importing: &Module, name: &str) -> bool {
+    /// Returns whether a module of the application defines a name, or may do so dynamically.
+    fn may_define(&self, file: &search::ModuleFile, importing: &ApplicationModule, name: &str) -> bool {
         let Some(&at) = self.positions.get(file.path) else { return true };
         let names = &self.modules[at].source.names;
-        // What imports a name from itself does not define it by that.
+        // A package that imports a name from itself does not define it thereby.
         let is_circular = file.path == importing.path && names.is_sibling(name);
-        (names.get(name).is_some() && !is_circular) || names.more.is_some() || resolve::makes_modules(file)
+        (names.get(name).is_some() && !is_circular) || names.incomplete.is_some() || resolve::creates_modules(file)
     }
 
-    fn lacks(&self, file: &search::File, module: String, name: &str) -> Outcome {
+    fn missing_name(&self, file: &search::ModuleFile, module: String, name: &str) -> ImportOutcome {
         let defined = self.positions.get(file.path).into_iter().flat_map(|at| self.modules[*at].source.names.iter());
-        let similar = remedy::similar(name, defined);
-        Outcome::Name { module, similar }
+        let similar = remedies::similar(name, defined);
+        ImportOutcome::MissingName { module, similar }
     }
 
-    /// Notes that the application uses a distribution.
-    fn use_of(&mut self, resolution: &Resolution) {
-        let mut note = |origin: &FileOrigin| {
-            if let FileOrigin::Distribution(distribution) = origin {
-                self.used.insert(distribution.name.clone());
-            }
-        };
+    /// Adds the distributions of a module to those that the application uses.
+    fn add_used(&mut self, resolution: &ModuleResolution) {
+        let mut origins = Vec::new();
         match resolution {
-            Resolution::File(file) => note(&file.entry.origin),
-            Resolution::Namespace(folders) => {
-                for folder in folders {
-                    let below = format!("{}/", folder.path);
-                    folder.tree.starting_with(&below).for_each(|(_, entry)| note(&entry.origin));
+            ModuleResolution::Module(file) => origins.push(&file.entry.origin),
+            ModuleResolution::Namespace(directories) => {
+                for SearchDirectory { tree, path } in directories {
+                    let prefix = format!("{path}/");
+                    origins.extend(tree.starting_with(&prefix).map(|(_, entry)| &entry.origin));
                 }
             }
             _ => {}
         }
+        self.used.extend(origins.into_iter().filter_map(|origin| match origin {
+            FileOrigin::Distribution(distribution) => Some(distribution.name.clone()),
+            FileOrigin::Application => None,
+        }));
     }
 }
 
 /// Returns the first components of a dotted name.
-fn beginning(module: &str, components: usize) -> String {
+fn first_components(module: &str, components: usize) -> String {
     module.split('.').take(components).collect::<Vec<_>>().join(".")
 }

@@ -1,129 +1,132 @@
-//! Which file a module's name leads to, among all that may provide modules.
+//! Resolves the name of a module to a file of the artifact, the standard library or the runtime.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::known::Standard;
-use crate::audit::handler::Root;
-use crate::audit::search::{self, File, Folder, Located};
+use super::known_modules::StandardModule;
+use crate::audit::handler::ImportRoot;
+use crate::audit::search::{self, ModuleFile, ModuleLookup, SearchDirectory};
 use crate::platform::PythonVersion;
 
-/// The largest package file that is searched for what it does to its own path, in bytes.
+/// The largest `__init__.py` that is searched for code that extends the package's path, in bytes.
 const READ_LIMIT: u64 = 4 << 20;
 
-/// The largest package file that does nothing but declare a namespace, in bytes.
-const DECLARATION: u64 = 1500;
+/// The largest `__init__.py` that may do nothing but declare a namespace, in bytes.
+const NAMESPACE_DECLARATION_LIMIT: u64 = 1500;
 
-/// What a name leads to.
 #[derive(Debug, Clone)]
-pub(super) enum Resolution<'a> {
-    /// A module's file.
-    File(File<'a>),
-    /// A package without `__init__.py`, and its folders.
-    Namespace(Vec<Folder<'a>>),
-    /// The standard library, or what the runtime brings.
-    Elsewhere,
-    /// The files do not tell: a package makes modules at run time.
+pub(super) enum ModuleResolution<'a> {
+    Module(ModuleFile<'a>),
+    /// The directories of a package without `__init__.py`.
+    Namespace(Vec<SearchDirectory<'a>>),
+    /// A module of the standard library or of the runtime.
+    Provided,
+    /// A package on the way creates modules at run time.
     Unknown,
-    /// There is none.
+    /// `depth` is the number of leading components that were found.
     Missing {
-        /// The number of components that are found.
         depth: usize,
     },
 }
 
 /// Resolves names in the order of Python's search path.
-pub(super) struct Resolver<'a> {
-    folders: Vec<Folder<'a>>,
+pub(super) struct ModuleResolver<'a> {
+    directories: Vec<SearchDirectory<'a>>,
     python: PythonVersion,
-    /// Top-level modules that the runtime brings.
-    brought: &'a BTreeSet<String>,
-    known: HashMap<String, Resolution<'a>>,
+    /// Top-level modules of the runtime.
+    provided: &'a BTreeSet<String>,
+    resolved: HashMap<String, ModuleResolution<'a>>,
 }
 
-impl<'a> Resolver<'a> {
-    /// Makes a resolver of what is in some trees.
-    pub(super) fn new(roots: &[Root<'a>], python: PythonVersion, brought: &'a BTreeSet<String>) -> Self {
-        let mut folders: Vec<Folder> = roots.iter().map(Folder::of).collect();
+impl<'a> ModuleResolver<'a> {
+    pub(super) fn new(roots: &[ImportRoot<'a>], python: PythonVersion, provided: &'a BTreeSet<String>) -> Self {
+        let mut directories: Vec<SearchDirectory> = roots.iter().map(SearchDirectory::of).collect();
         for root in roots {
-            folders.extend(added_by_path_files(root));
+            directories.extend(added_by_path_files(root));
         }
-        Self { folders, python, brought, known: HashMap::new() }
+        Self { directories, python, provided, resolved: HashMap::new() }
     }
 
     /// Resolves a dotted name.
-    pub(super) fn resolve(&mut self, module: &str) -> Resolution<'a> {
-        if let Some(known) = self.known.get(module) {
-            return known.clone();
+    pub(super) fn resolve(&mut self, module: &str) -> ModuleResolution<'a> {
+        if let Some(resolution) = self.resolved.get(module) {
+            return resolution.clone();
         }
-        let resolution = self.follow(module);
-        self.known.insert(module.to_owned(), resolution.clone());
+        let resolution = self.resolve_uncached(module);
+        self.resolved.insert(module.to_owned(), resolution.clone());
         resolution
     }
 
-    /// Resolves the name of a module below folders of a package.
-    pub(super) fn is_below(&self, package: &[Folder<'a>], name: &str) -> bool {
-        !matches!(search::find(package, name, self.python), Located::Nowhere)
+    /// Returns whether a package has a submodule.
+    pub(super) fn has_submodule(&self, package: &[SearchDirectory<'a>], name: &str) -> bool {
+        !matches!(search::find(package, name, self.python), ModuleLookup::NotFound)
     }
 
-    fn follow(&self, module: &str) -> Resolution<'a> {
+    fn resolve_uncached(&self, module: &str) -> ModuleResolution<'a> {
         let top = module.split('.').next().unwrap_or(module);
-        let is_elsewhere = top == "__main__"
-            || self.brought.contains(top)
-            || Standard::get(top).is_some_and(|standard| standard.is_in(self.python));
-        let mut folders = self.folders.clone();
-        let mut resolution = Resolution::Missing { depth: 0 };
-        let mut packages: Vec<File> = Vec::new();
+        let is_provided = top == "__main__"
+            || self.provided.contains(top)
+            || StandardModule::get(top).is_some_and(|standard| standard.is_in(self.python));
+        let mut directories = self.directories.clone();
+        let mut resolution = ModuleResolution::Missing { depth: 0 };
+        let mut packages: Vec<ModuleFile> = Vec::new();
         for (depth, name) in module.split('.').enumerate() {
-            let mut located = search::find(&folders, name, self.python);
-            if let (Located::Nowhere, Some(package)) = (&located, packages.last())
+            let mut located = search::find(&directories, name, self.python);
+            if let (ModuleLookup::NotFound, Some(package)) = (&located, packages.last())
                 && declares_namespace(package)
             {
                 located = search::find(&self.portions(package), name, self.python);
             }
-            folders = located.folders();
+            directories = located.directories();
             resolution = match located {
-                // A package without `__init__.py` yields to any other.
-                Located::Nowhere | Located::Namespace(_) if is_elsewhere && packages.is_empty() => {
-                    return Resolution::Elsewhere;
+                // Regular packages and modules anywhere on the path take precedence over namespace packages (PEP 420).
+                ModuleLookup::NotFound | ModuleLookup::Namespace(_) if is_provided && packages.is_empty() => {
+                    return ModuleResolution::Provided;
                 }
-                Located::Nowhere if is_elsewhere || packages.iter().any(makes_modules) => return Resolution::Unknown,
-                Located::Nowhere if top == "distutils" => return self.follow_distutils(module),
-                Located::Nowhere => return Resolution::Missing { depth },
-                Located::Namespace(folders) => Resolution::Namespace(folders),
-                Located::Source(file) | Located::Compiled(file) => {
+                ModuleLookup::NotFound if is_provided || packages.iter().any(creates_modules) => {
+                    return ModuleResolution::Unknown;
+                }
+                ModuleLookup::NotFound if top == "distutils" => return self.resolve_distutils(module),
+                ModuleLookup::NotFound => return ModuleResolution::Missing { depth },
+                ModuleLookup::Namespace(directories) => ModuleResolution::Namespace(directories),
+                ModuleLookup::Source(file) | ModuleLookup::Compiled(file) => {
                     packages.push(file);
-                    Resolution::File(file)
+                    ModuleResolution::Module(file)
                 }
             };
         }
         resolution
     }
 
-    /// setuptools takes the place of the module that the standard library had.
-    fn follow_distutils(&self, module: &str) -> Resolution<'a> {
+    /// Resolves distutils, which Python 3.12 removed, to the copy that setuptools installs in its place
+    /// (`setuptools._distutils`, by `distutils-precedence.pth`).
+    fn resolve_distutils(&self, module: &str) -> ModuleResolution<'a> {
         let own = module.replacen("distutils", "setuptools._distutils", 1);
-        match self.follow(&own) {
-            Resolution::Missing { depth } => Resolution::Missing { depth: depth.saturating_sub(1) },
+        match self.resolve_uncached(&own) {
+            ModuleResolution::Missing { depth } => ModuleResolution::Missing { depth: depth.saturating_sub(1) },
             other => other,
         }
     }
 
-    /// Returns the folders of a package that are its portions in all of the search path.
-    fn portions(&self, package: &File<'a>) -> Vec<Folder<'a>> {
-        let Some(own) = package.package() else { return Vec::new() };
-        let inner = self.folders.iter().filter(|folder| std::ptr::eq(folder.tree, own.tree));
-        let relative = inner.filter_map(|folder| match &*folder.path {
+    /// Returns the directories on the whole search path that belong to a package that declares a namespace.
+    fn portions(&self, package: &ModuleFile<'a>) -> Vec<SearchDirectory<'a>> {
+        let Some(own) = package.package_directory() else { return Vec::new() };
+        let inner = self.directories.iter().filter(|directory| std::ptr::eq(directory.tree, own.tree));
+        let relative = inner.filter_map(|directory| match &*directory.path {
             "" => Some(&*own.path),
             path => own.path.strip_prefix(path)?.strip_prefix('/'),
         });
         let Some(relative) = relative.min_by_key(|path| path.len()) else { return vec![own.clone()] };
-        self.folders.iter().map(|folder| Folder { tree: folder.tree, path: folder.join(relative) }).collect()
+        self.directories
+            .iter()
+            .map(|directory| SearchDirectory { tree: directory.tree, path: directory.join(relative) })
+            .collect()
     }
 }
 
-/// Returns the folders that a root's `.pth` files add to the search path (the documentation of Python's `site`).
-fn added_by_path_files<'a>(root: &Root<'a>) -> Vec<Folder<'a>> {
-    let own = Folder::of(root);
+/// Returns the directories that the `.pth` files of a root add to the search path
+/// ([Python's `site` module](https://docs.python.org/3/library/site.html)).
+fn added_by_path_files<'a>(root: &ImportRoot<'a>) -> Vec<SearchDirectory<'a>> {
+    let own = SearchDirectory::of(root);
     let mut added = Vec::new();
     for (path, entry) in root.tree.iter().filter(|(path, _)| path.as_str().ends_with(".pth")) {
         let name = path.as_str().rsplit('/').next().unwrap_or_default();
@@ -133,35 +136,39 @@ fn added_by_path_files<'a>(root: &Root<'a>) -> Vec<Folder<'a>> {
         let Ok(bytes) = entry.content.read(READ_LIMIT) else { continue };
         let text = String::from_utf8_lossy(&bytes);
         let lines = text.lines().map(str::trim_end);
-        let folders =
+        let directories =
             lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '/']) && !line.starts_with("import"));
-        let folders = folders.map(|line| own.join(line.trim_start_matches("./")));
-        added.extend(folders.filter(|path| root.tree.is_directory(path)).map(|path| Folder { tree: root.tree, path }));
+        let directories = directories.map(|line| own.join(line.trim_start_matches("./")));
+        added.extend(
+            directories
+                .filter(|path| root.tree.is_directory(path))
+                .map(|path| SearchDirectory { tree: root.tree, path }),
+        );
     }
     added
 }
 
-/// Returns whether a package's file does nothing but declare a namespace, in the ways that were before PEP 420.
-fn declares_namespace(file: &File) -> bool {
-    let is_small = file.path.ends_with("/__init__.py") && file.entry.content.size() <= DECLARATION;
-    is_small && holds_any(file, &["extend_path(", "declare_namespace("])
+/// Returns whether an `__init__.py` does nothing but declare a namespace, with pkgutil or pkg_resources as before PEP 420.
+fn declares_namespace(file: &ModuleFile) -> bool {
+    let is_small = file.path.ends_with("/__init__.py") && file.entry.content.size() <= NAMESPACE_DECLARATION_LIMIT;
+    is_small && contains_any(file, &["extend_path(", "declare_namespace("])
 }
 
-/// Returns whether a module makes modules below it at run time, or may do so.
-pub(super) fn makes_modules(file: &File) -> bool {
+/// Returns whether a module may create submodules at run time.
+pub(super) fn creates_modules(file: &ModuleFile) -> bool {
     let is_source = file.path.ends_with(".py");
     !is_source
         || (!declares_namespace(file)
-            && holds_any(file, &["__path__", "sys.modules", "__getattr__", "meta_path", "lazy"]))
+            && contains_any(file, &["__path__", "sys.modules", "__getattr__", "meta_path", "lazy"]))
 }
 
-fn holds_any(file: &File, texts: &[&str]) -> bool {
+fn contains_any(file: &ModuleFile, texts: &[&str]) -> bool {
     match file.entry.content.read(READ_LIMIT) {
         Ok(bytes) => {
             let source = String::from_utf8_lossy(&bytes);
             texts.iter().any(|text| source.contains(text))
         }
-        // What cannot be read may do anything.
+        // A file that cannot be read may do anything.
         Err(_) => true,
     }
 }

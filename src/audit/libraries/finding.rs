@@ -1,102 +1,84 @@
-//! What the audit of shared libraries finds.
+//! Problems with compiled files.
 
 use std::fmt;
 
-use super::{SystemKind, advice};
-use crate::audit::elf::{Machine, MalformedElf};
+use super::{SystemKind, providers};
+use crate::audit::elf::{ElfMachine, MalformedElf};
 use crate::hints::Hints;
 use crate::platform::Architecture;
 use crate::tree::FileOrigin;
 
-/// A compiled file that does not load, or may not.
+/// A compiled file that cannot be loaded, or may not be.
 #[derive(Debug)]
-pub struct LibraryFinding {
-    /// The file, by its path in the artifact.
-    pub file: String,
-    /// How many more files of the same distribution have the same.
-    pub others: usize,
-    /// What loads the file, by its path in the artifact, if that is another one.
-    pub loader: Option<String>,
-    /// What brings the file.
-    pub owner: FileOrigin,
-    /// The target.
-    pub system: String,
-    /// The target's kind.
-    pub kind: SystemKind,
-    /// What is wrong.
-    pub misfit: Misfit,
+pub(crate) struct LibraryFinding {
+    /// The path in the artifact.
+    pub(crate) file: String,
+    /// How many more files of the same owner have the problem.
+    pub(crate) others: usize,
+    /// The path in the artifact of the file that loads this one, if it is another.
+    pub(crate) loader: Option<String>,
+    pub(crate) owner: FileOrigin,
+    /// The target's name.
+    pub(crate) system: String,
+    pub(crate) kind: SystemKind,
+    pub(crate) problem: LoadProblem,
     /// Whether it certainly fails.
-    pub is_error: bool,
+    pub(crate) is_error: bool,
 }
 
-/// Why a compiled file does not load.
+/// Why a compiled file cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Misfit {
-    /// It is for another machine.
+pub(crate) enum LoadProblem {
     Machine {
-        /// The file's.
-        found: Machine,
-        /// The target's.
+        found: ElfMachine,
         target: Architecture,
     },
-    /// It is no ELF file, though it begins as one.
     Malformed(MalformedElf),
     /// It uses symbols of a newer library.
     Version {
-        /// The version that it needs, for instance `GLIBC_2.38`.
+        /// For instance `GLIBC_2.38`.
         needed: String,
-        /// The newest that the target has.
+        /// The newest version of the target.
         has: String,
     },
-    /// It is linked to libraries that are not there.
+    /// It is linked to libraries that are neither in the artifact nor on the target.
     Missing {
-        /// The libraries; at least one.
+        /// At least one.
         libraries: Vec<String>,
-        /// Whether it is known what the target has.
+        /// Whether the libraries of the target are known.
         is_known: bool,
     },
     /// It is linked to a library of the artifact that the dynamic linker does not find.
     Unreachable {
-        /// The library.
         library: String,
-        /// Where it is, by its path in the artifact.
+        /// The path of the library in the artifact.
         at: String,
-        /// What brings the library.
+        /// The owner of the library.
         owner: String,
     },
 }
 
 impl fmt::Display for LibraryFinding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, others, loader, owner, system, misfit, .. } = self;
-        match misfit {
-            Misfit::Machine { found, target } => {
-                write!(formatter, "{file} of {owner} is for {found}, the target is {target}")
+        let Self { file, owner, system, problem, .. } = self;
+        write!(formatter, "{file} of {owner}{}", self.remark())?;
+        match problem {
+            LoadProblem::Machine { found, target } => write!(formatter, " is for {found}, but the target is {target}"),
+            LoadProblem::Malformed(reason) => write!(formatter, " cannot be loaded: {reason}"),
+            LoadProblem::Version { needed, has } => write!(formatter, " needs {needed}, but {system} has {has}"),
+            LoadProblem::Missing { libraries, is_known } => {
+                let are = if libraries.len() == 1 { "is" } else { "are" };
+                write!(formatter, " needs {}, which {are} ", libraries.join(", "))?;
+                if *is_known {
+                    write!(formatter, "neither in the artifact nor in {system}")
+                } else {
+                    write!(formatter, "not in the artifact and may not be in {system}")
+                }
             }
-            Misfit::Malformed(reason) => write!(formatter, "{file} of {owner} does not load: {reason}"),
-            Misfit::Version { needed, has } => {
-                write!(formatter, "{file} of {owner} needs {needed}, {system} has {has}")
-            }
-            Misfit::Missing { libraries, is_known } => {
-                let (are, them) = if libraries.len() == 1 { ("is", "it") } else { ("are", "them") };
-                let place = match is_known {
-                    true => format!("{are} neither in the artifact nor in {system}"),
-                    false => format!("{are} not in the artifact, and may not be in {system}"),
-                };
-                write!(formatter, "{} {place}: {file} of {owner} needs {them}", libraries.join(", "))
-            }
-            Misfit::Unreachable { library, at, owner: provider } => write!(
+            LoadProblem::Unreachable { library, at, owner: provider } => write!(
                 formatter,
-                "{file} of {owner} needs {library}, which is {at} of {provider}, where the dynamic linker does not look"
+                " needs {library}, which is at {at} ({provider}), where the dynamic linker does not look"
             ),
-        }?;
-        if let Some(loader) = loader {
-            write!(formatter, ", which {loader} loads")?;
-        }
-        match others {
-            0 => Ok(()),
-            1 => formatter.write_str(" (and 1 more file)"),
-            several => write!(formatter, " (and {several} more files)"),
         }
     }
 }
@@ -104,34 +86,60 @@ impl fmt::Display for LibraryFinding {
 impl std::error::Error for LibraryFinding {}
 
 impl LibraryFinding {
-    /// Returns whether it certainly fails.
-    pub fn is_error(&self) -> bool {
-        self.is_error
+    /// Returns the remark after the file's name: what loads it, and how many more files have the problem.
+    fn remark(&self) -> String {
+        let loader = self.loader.iter().map(|loader| format!("loaded by {loader}"));
+        let others = match self.others {
+            0 => None,
+            1 => Some("and 1 more file".to_owned()),
+            several => Some(format!("and {several} more files")),
+        };
+        let remarks: Vec<String> = loader.chain(others).collect();
+        if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
     }
 
-    /// Returns the libraries that are nowhere.
-    pub fn missing(&self) -> &[String] {
-        match &self.misfit {
-            Misfit::Missing { libraries, .. } => libraries,
+    /// Returns the libraries that are missing.
+    pub(crate) fn missing(&self) -> &[String] {
+        match &self.problem {
+            LoadProblem::Missing { libraries, .. } => libraries,
             _ => &[],
+        }
+    }
+
+    fn version_hint(&self) -> String {
+        let newer = match self.kind {
+            SystemKind::Lambda => "choose a newer runtime with --runtime",
+            SystemKind::Image => "choose a newer base with --base",
+        };
+        match &self.owner {
+            FileOrigin::Distribution(distribution) => {
+                format!("{newer}, or lock a version of {} that supports older systems", distribution.name)
+            }
+            FileOrigin::Application => format!("{newer}, or compile it on a system as old as the target"),
         }
     }
 }
 
 impl Hints for LibraryFinding {
     fn hints(&self) -> Vec<String> {
-        match &self.misfit {
-            Misfit::Missing { libraries, .. } => {
-                libraries.iter().flat_map(|library| advice::of_missing(library, self.kind)).collect()
+        match &self.problem {
+            LoadProblem::Missing { libraries, .. } => {
+                libraries.iter().flat_map(|library| providers::hints(library, self.kind)).collect()
             }
-            Misfit::Version { .. } => vec![advice::of_version(&self.owner, self.kind)],
-            Misfit::Machine { target, .. } => {
-                vec![format!("lock a wheel of {} for {target}, or build it on such a machine", self.owner)]
-            }
-            Misfit::Malformed(_) => vec![format!("{} may have been cut short when it was built", self.file)],
-            Misfit::Unreachable { at, .. } => {
-                let folder = at.rsplit_once('/').map_or("", |(folder, _)| folder);
-                vec![format!("let its RUNPATH begin with $ORIGIN and lead to `{folder}`, as auditwheel does")]
+            LoadProblem::Version { .. } => vec![self.version_hint()],
+            LoadProblem::Machine { target, .. } => vec![match &self.owner {
+                FileOrigin::Distribution(distribution) => {
+                    format!("lock a wheel of {} for {target}, or build it on such a machine", distribution.name)
+                }
+                FileOrigin::Application => format!("compile {} for {target}", self.file),
+            }],
+            LoadProblem::Malformed(_) => vec![format!("build {} again: it may have been truncated", self.file)],
+            LoadProblem::Unreachable { at, .. } => {
+                let directory = at.rsplit_once('/').map_or("", |(directory, _)| directory);
+                vec![format!(
+                    "set the RUNPATH of {} to the path from `$ORIGIN` to `{directory}`, as auditwheel does",
+                    self.file
+                )]
             }
         }
     }

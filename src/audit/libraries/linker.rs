@@ -1,46 +1,43 @@
-//! Where the dynamic linker finds what files are linked to.
+//! Resolves the libraries that compiled files are linked to as the dynamic linker does.
 //!
 //! Specification: [System V ABI, shared object dependencies](https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html#shobj_dependencies)
 //! and [ld.so(8)](https://man7.org/linux/man-pages/man8/ld.so.8.html), dynamic string tokens.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Binary, Elf, readable};
+use super::{Binary, Elf};
 
-/// Where a library is.
+/// Where a library is, if it is in the artifact. Positions are those of binaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place<'a> {
-    /// In the artifact, at the position of a file, where the linker finds it.
+pub(super) enum LibraryLookup<'a> {
     Found(usize),
-    /// In the artifact, at the position of a file, where the linker does not look.
-    Elsewhere(&'a str, usize),
-    /// Not in the artifact.
-    Nowhere(&'a str),
+    /// In the artifact, but where the linker does not look.
+    OutsideSearchPath(&'a str, usize),
+    NotFound(&'a str),
 }
 
-impl Place<'_> {
-    /// Returns the file that the linker finds.
+impl LibraryLookup<'_> {
     pub(super) fn found(&self) -> Option<usize> {
         match self {
             Self::Found(at) => Some(*at),
-            Self::Elsewhere(..) | Self::Nowhere(_) => None,
+            Self::OutsideSearchPath(..) | Self::NotFound(_) => None,
         }
     }
 }
 
 /// The files of an artifact as the dynamic linker sees them.
-pub(super) struct Linker<'a> {
+pub(super) struct DynamicLinker<'a> {
     binaries: &'a [Binary],
     library_path: &'a [String],
-    /// The files by their paths at run time.
+    /// By the path at run time.
     by_path: HashMap<&'a str, usize>,
-    /// The files by the names that others may be linked to, the first of a name.
+    /// By SONAME and file name; the first file of a name.
     by_name: HashMap<&'a str, usize>,
 }
 
-impl<'a> Linker<'a> {
+impl<'a> DynamicLinker<'a> {
     pub(super) fn new(binaries: &'a [Binary], library_path: &'a [String]) -> Self {
-        let by_path = binaries.iter().enumerate().map(|(at, binary)| (binary.at.as_str(), at)).collect();
+        let by_path = binaries.iter().enumerate().map(|(at, binary)| (binary.runtime_path.as_str(), at)).collect();
         let mut by_name = HashMap::new();
         for (at, binary) in binaries.iter().enumerate() {
             let soname = binary.elf.as_ref().ok().and_then(|elf| elf.soname.as_deref());
@@ -51,48 +48,46 @@ impl<'a> Linker<'a> {
         Self { binaries, library_path, by_path, by_name }
     }
 
-    /// Returns whether the artifact has a library, wherever it is.
-    pub(super) fn has(&self, library: &str) -> bool {
+    /// Returns whether a library is anywhere in the artifact.
+    pub(super) fn contains(&self, library: &str) -> bool {
         self.by_name.contains_key(library)
     }
 
-    /// Returns where that is which each file is linked to, in the order of both.
-    pub(super) fn links(&self) -> Vec<Vec<Place<'a>>> {
-        let own = |binary: &'a Binary| match &binary.elf {
-            Ok(elf) => elf.needed.iter().map(|library| self.place(library, self.folders(binary, elf, true))).collect(),
-            Err(_) => Vec::new(),
-        };
-        let mut links: Vec<Vec<Place>> = self.binaries.iter().map(own).collect();
-        // A file is loaded by another one: that one's DT_RPATH counts, and what it has loaded already is there. Whoever is
-        // found thus may load others.
-        while self.inherit(&mut links) {}
+    /// Resolves the libraries that each file is linked to, in the order of `DT_NEEDED`.
+    pub(super) fn links(&self) -> Vec<Vec<LibraryLookup<'a>>> {
+        let mut links: Vec<Vec<LibraryLookup>> = self.binaries.iter().map(|binary| self.own_links(binary)).collect();
+        // The DT_RPATH of the files that load a file applies to it too, and libraries that they have loaded are found.
+        // A library that is found this way may load others, so repeat until nothing changes.
+        while self.resolve_by_loaders(&mut links) {}
         links
     }
 
-    /// Finds more by what loads each file; tells whether there was more.
-    fn inherit(&self, links: &mut [Vec<Place<'a>>]) -> bool {
+    /// Resolves the libraries that a file is linked to by its own search path.
+    fn own_links(&self, binary: &'a Binary) -> Vec<LibraryLookup<'a>> {
+        let Ok(elf) = &binary.elf else { return Vec::new() };
+        elf.needed.iter().map(|library| self.look_up(library, self.search_path(binary, elf, true))).collect()
+    }
+
+    /// Resolves libraries that were not found by the files that load each file. Returns whether any was found.
+    fn resolve_by_loaders(&self, links: &mut [Vec<LibraryLookup<'a>>]) -> bool {
         let mut has_changed = false;
         for at in 0..links.len() {
-            if links[at].iter().all(|place| !matches!(place, Place::Elsewhere(..))) {
+            if links[at].iter().all(|lookup| !matches!(lookup, LibraryLookup::OutsideSearchPath(..))) {
                 continue;
             }
             let loaders = loaders(at, links);
             let loaded: BTreeSet<usize> =
-                loaders.iter().flat_map(|loader| links[*loader].iter().filter_map(Place::found)).collect();
-            let inherited: Vec<String> = readable(self.binaries)
-                .zip(0..)
-                .filter(|(_, position)| loaders.contains(position))
-                .flat_map(|((binary, elf), _)| self.folders(binary, elf, false))
-                .collect();
-            for place in &mut links[at] {
-                let Place::Elsewhere(library, position) = *place else { continue };
+                loaders.iter().flat_map(|loader| links[*loader].iter().filter_map(LibraryLookup::found)).collect();
+            let inherited: Vec<String> = loaders.iter().flat_map(|loader| self.inherited_path(*loader)).collect();
+            for lookup in &mut links[at] {
+                let LibraryLookup::OutsideSearchPath(library, position) = *lookup else { continue };
                 let found = if loaded.contains(&position) {
-                    Place::Found(position)
+                    LibraryLookup::Found(position)
                 } else {
-                    self.place(library, inherited.clone())
+                    self.look_up(library, inherited.clone())
                 };
                 if found.found().is_some() {
-                    *place = found;
+                    *lookup = found;
                     has_changed = true;
                 }
             }
@@ -100,50 +95,57 @@ impl<'a> Linker<'a> {
         has_changed
     }
 
-    /// Returns where a library is that is looked for in folders, and then in the system's.
-    fn place(&self, library: &'a str, folders: impl IntoIterator<Item = String>) -> Place<'a> {
+    /// Returns the directories that the linker searches for the libraries of the libraries of a file.
+    fn inherited_path(&self, loader: usize) -> Vec<String> {
+        let binary = &self.binaries[loader];
+        binary.elf.as_ref().map_or_else(|_| Vec::new(), |elf| self.search_path(binary, elf, false))
+    }
+
+    /// Looks a library up in directories. A name with a slash is a path.
+    fn look_up(&self, library: &'a str, directories: impl IntoIterator<Item = String>) -> LibraryLookup<'a> {
         let name = file_name(library);
-        let is_path = library.contains('/');
-        let mut candidates = folders.into_iter().map(|folder| normalized(&format!("{folder}/{library}")));
-        let found = match is_path {
-            true => self.by_path.get(library).copied(),
-            false => candidates.find_map(|path| self.by_path.get(path.as_str()).copied()),
+        let mut candidates = directories.into_iter().map(|directory| normalized(&format!("{directory}/{library}")));
+        let found = if library.contains('/') {
+            self.by_path.get(library).copied()
+        } else {
+            candidates.find_map(|path| self.by_path.get(path.as_str()).copied())
         };
         match (found, self.by_name.get(name)) {
-            (Some(at), _) => Place::Found(at),
-            (None, Some(at)) => Place::Elsewhere(name, *at),
-            (None, None) => Place::Nowhere(name),
+            (Some(at), _) => LibraryLookup::Found(at),
+            (None, Some(at)) => LibraryLookup::OutsideSearchPath(name, *at),
+            (None, None) => LibraryLookup::NotFound(name),
         }
     }
 
-    /// Returns the folders that a file makes the linker look in, for what it is linked to itself, or for what that is
-    /// linked to, in their order.
-    fn folders(&self, binary: &Binary, elf: &Elf, is_own: bool) -> Vec<String> {
-        let expand = |folder: &String| expanded(folder, &binary.at);
+    /// Returns the directories that the linker searches because of a file: for the libraries that the file itself is linked
+    /// to (`is_own`), or for those that its libraries are linked to. `DT_RPATH` is ignored if there is a `DT_RUNPATH`, and
+    /// only `DT_RPATH` is inherited.
+    fn search_path(&self, binary: &Binary, elf: &Elf, is_own: bool) -> Vec<String> {
+        let expand = |directory: &String| expanded(directory, &binary.runtime_path);
         let rpath = elf.rpath.iter().filter(|_| elf.runpath.is_empty()).flat_map(expand);
         let runpath = elf.runpath.iter().filter(|_| is_own).flat_map(expand);
         rpath.chain(self.library_path.iter().filter(|_| is_own).cloned()).chain(runpath).collect()
     }
 }
 
-/// Returns all that loads a file, directly or not.
-fn loaders(of: usize, links: &[Vec<Place>]) -> BTreeSet<usize> {
+/// Returns the files that load a file, directly or indirectly.
+fn loaders(of: usize, links: &[Vec<LibraryLookup>]) -> BTreeSet<usize> {
     let mut loaders = BTreeSet::new();
-    let mut open = vec![of];
-    while let Some(loaded) = open.pop() {
-        for (at, places) in links.iter().enumerate() {
-            if places.iter().any(|place| place.found() == Some(loaded)) && loaders.insert(at) {
-                open.push(at);
+    let mut pending = vec![of];
+    while let Some(loaded) = pending.pop() {
+        for (at, lookups) in links.iter().enumerate() {
+            if lookups.iter().any(|lookup| lookup.found() == Some(loaded)) && loaders.insert(at) {
+                pending.push(at);
             }
         }
     }
     loaders
 }
 
-/// Returns what a folder of DT_RPATH or DT_RUNPATH may stand for, in a file at a path.
-fn expanded(folder: &str, at: &str) -> Vec<String> {
-    let origin = at.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let text = folder.replace("${ORIGIN}", origin).replace("$ORIGIN", origin);
+/// Expands the dynamic string tokens in a directory of `DT_RPATH` or `DT_RUNPATH` to all values that they may have.
+fn expanded(directory: &str, runtime_path: &str) -> Vec<String> {
+    let origin = runtime_path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let text = directory.replace("${ORIGIN}", origin).replace("$ORIGIN", origin);
     let tokens: [(&str, &[&str]); 4] = [
         ("${LIB}", &["lib64", "lib"]),
         ("$LIB", &["lib64", "lib"]),
@@ -154,9 +156,12 @@ fn expanded(folder: &str, at: &str) -> Vec<String> {
     for (token, values) in tokens {
         texts = texts
             .into_iter()
-            .flat_map(|text| match text.contains(token) {
-                true => values.iter().map(|value| text.replace(token, value)).collect(),
-                false => vec![text],
+            .flat_map(|text| {
+                if text.contains(token) {
+                    values.iter().map(|value| text.replace(token, value)).collect()
+                } else {
+                    vec![text]
+                }
             })
             .collect();
     }
@@ -178,7 +183,6 @@ fn normalized(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// Returns the last part of a path.
 pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

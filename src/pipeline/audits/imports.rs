@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Audited;
 use super::remedies::Remedies;
 use super::unused;
-use crate::audit::imports::{ImportFinding, Imports, modules_of};
+use crate::audit::imports::{ImportAudit, ImportFinding, modules_of};
 use crate::name::DistributionName;
 use crate::report::AuditReport;
 use crate::tree::FileOrigin;
@@ -28,19 +28,19 @@ pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> 
         FileOrigin::Application => true,
         FileOrigin::Distribution(distribution) => root.is_none_or(|root| distribution.name == *root),
     };
-    let imports = Imports {
+    let audit = ImportAudit {
         roots: audited.roots,
         python: plan.target.python,
         is_own: &is_own,
         is_root: &is_root,
-        brought: &brought(audited.brought),
+        provided: &brought(audited.brought),
         allowed: &audited.settings.audit.allow_missing,
         started: audited.started,
     };
-    let mut audit = imports.audit();
+    let mut audit = audit.run();
     let mut remedies = Remedies::new(audited);
     for finding in &mut audit.findings {
-        if let ImportFinding::Missing(missing) = finding {
+        if let ImportFinding::MissingModule(missing) = finding {
             remedies.add(missing);
         }
     }

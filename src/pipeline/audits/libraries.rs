@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use super::{Audited, Deployment};
-use crate::audit::libraries::{self, Binary, LibraryFinding, Owner, Promise};
+use crate::audit::libraries::{self, Binary, BinaryOwner, LibraryFinding, LoadGuarantee};
 use crate::lock::SelectedSource;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
@@ -19,7 +19,11 @@ use crate::wheel;
 /// A file cannot be read, or the base cannot be.
 pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     let Audited { distributions, deployment, .. } = audited;
-    let mut owners = vec![Owner { origin: FileOrigin::Application, promise: Promise::Own, requires: BTreeSet::new() }];
+    let mut owners = vec![BinaryOwner {
+        origin: FileOrigin::Application,
+        guarantee: LoadGuarantee::AllFiles,
+        requires: BTreeSet::new(),
+    }];
     let mut files = of_the_application(audited)?;
     let elf_files: Vec<_> = distributions
         .par_iter()
@@ -34,26 +38,26 @@ pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let system = (deployment.system)(&libraries::wanted(&files))?;
+    let system = (deployment.system)(&libraries::external_libraries(&files))?;
     Ok(libraries::audit(&files, &owners, &system, &audited.settings.audit.allow_missing))
 }
 
 /// Returns what is known of a wheel as an owner of compiled files.
-fn owner(distribution: &InstalledDistribution) -> Owner {
+fn owner(distribution: &InstalledDistribution) -> BinaryOwner {
     let InstalledDistribution { selected, wheel, .. } = distribution;
     let inventory = &wheel.inventory;
     let name_and_version = Distribution { name: inventory.name.clone(), version: inventory.version.clone() };
-    let promise = match &selected.source {
-        SelectedSource::Wheel(..) if wheel.filename.is_any() => Promise::Nothing,
-        SelectedSource::Wheel(..) => Promise::Platform,
-        _ => Promise::Own,
+    let guarantee = match &selected.source {
+        SelectedSource::Wheel(..) if wheel.filename.is_any() => LoadGuarantee::None,
+        SelectedSource::Wheel(..) => LoadGuarantee::Modules,
+        _ => LoadGuarantee::AllFiles,
     };
     let name = |text: &String| {
         let is_of_a_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
         text.split(|character| !is_of_a_name(character)).next()?.parse().ok()
     };
     let requires = inventory.requires.iter().filter_map(name).collect();
-    Owner { origin: FileOrigin::Distribution(name_and_version.into()), promise, requires }
+    BinaryOwner { origin: FileOrigin::Distribution(name_and_version.into()), guarantee, requires }
 }
 
 /// Returns the ELF files of a distribution that are installed. Stripping does not change what they need.
@@ -71,8 +75,8 @@ fn installed_elf_files(
         let file = &inventory.files[position];
         let path = TreePath::below(&wheel::destination_directory(file.part, &inventory.name, scheme), &file.path)?;
         if tree.get(path.as_str()).is_some() {
-            let at = format!("{mount}/{path}");
-            files.push(Binary { path: path.to_string(), at, elf, owner });
+            let runtime_path = format!("{mount}/{path}");
+            files.push(Binary { path: path.to_string(), runtime_path, elf, owner });
         }
     }
     Ok(files)
@@ -86,7 +90,7 @@ fn of_the_application(audited: &Audited) -> Result<Vec<Binary>, BuildError> {
             let FileContent::File { path: source, .. } = &entry.content else { continue };
             let failed = |error| BuildError::Read { path: source.clone(), source: error };
             if let Some(elf) = elf_cache::of_content(&entry.content).map_err(failed)? {
-                files.push(Binary { path: path.to_string(), at: format!("{mount}/{path}"), elf, owner: 0 });
+                files.push(Binary { path: path.to_string(), runtime_path: format!("{mount}/{path}"), elf, owner: 0 });
             }
         }
     }

@@ -7,9 +7,9 @@ mod unused;
 
 use std::collections::BTreeSet;
 
-use crate::audit::handler::Root;
-use crate::audit::libraries::System;
-use crate::audit::{Failures, Finding};
+use crate::audit::handler::ImportRoot;
+use crate::audit::libraries::TargetSystem;
+use crate::audit::{AuditFailures, AuditFinding};
 use crate::cache::Cache;
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
@@ -30,7 +30,7 @@ pub struct Audited<'a> {
     pub settings: &'a Settings,
     pub distributions: &'a [InstalledDistribution<'a>],
     /// The folders that modules are imported from, in the order of Python's search path.
-    pub roots: &'a [Root<'a>],
+    pub roots: &'a [ImportRoot<'a>],
     /// The modules that are started; empty if that is not known.
     pub started: &'a [String],
     /// The distributions that the runtime brings.
@@ -56,7 +56,7 @@ pub struct Deployment<'a> {
     pub dependencies: usize,
     pub schemes: InstallSchemes<'a>,
     /// Returns what the target provides, as far as it is known, or has to be looked up for the given libraries.
-    pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<System, BuildError>,
+    pub system: &'a dyn Fn(&BTreeSet<&str>) -> Result<TargetSystem, BuildError>,
 }
 
 impl Deployment<'_> {
@@ -75,14 +75,15 @@ pub fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, 
     if audited.settings.audit.skip {
         return Ok(report);
     }
-    let mut findings: Vec<Finding> = libraries::audit(audited)?.into_iter().map(Finding::from).collect();
-    findings.extend(imports::audit(audited, &mut report).into_iter().map(Finding::from));
-    let (errors, warnings): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(Finding::is_error);
+    let mut findings: Vec<AuditFinding> = libraries::audit(audited)?.into_iter().map(AuditFinding::from).collect();
+    findings.extend(imports::audit(audited, &mut report).into_iter().map(AuditFinding::from));
+    let (errors, warnings): (Vec<AuditFinding>, Vec<AuditFinding>) =
+        findings.into_iter().partition(AuditFinding::is_error);
     report.warnings = warnings.iter().map(ToString::to_string).collect();
     let (shown, rest) = report.warnings.split_at(SHOWN.min(report.warnings.len()));
     shown.iter().for_each(|warning| reporter.warn(warning));
     if !rest.is_empty() {
         reporter.warn(&format!("{} more like these: --json lists them as `audit.warnings`", rest.len()));
     }
-    if errors.is_empty() { Ok(report) } else { Err(Failures(errors).into()) }
+    if errors.is_empty() { Ok(report) } else { Err(AuditFailures(errors).into()) }
 }

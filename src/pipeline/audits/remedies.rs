@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Audited;
-use crate::audit::imports::Missing;
+use crate::audit::imports::MissingModule;
 use crate::lock::{Lock, SelectionRequest};
 use crate::name::DistributionName;
 
@@ -30,7 +30,7 @@ impl<'a> Remedies<'a> {
     }
 
     /// Adds what may be done about a missing module.
-    pub fn add(&mut self, missing: &mut Missing) {
+    pub fn add(&mut self, missing: &mut MissingModule) {
         if let Some(remedy) = self.in_project(&missing.module) {
             missing.remedies.insert(0, remedy);
             return;

@@ -65,7 +65,7 @@ pub enum Incompatibility {
         /// The file, by its path below its part of the wheel.
         file: String,
         /// Why it does not load.
-        misfit: libraries::Misfit,
+        misfit: libraries::LoadProblem,
     },
 }
 
@@ -94,11 +94,11 @@ impl Hints for IncompatibleWheel {
                 vec![format!("install Python {target}, for instance with `uv python install {target}`")]
             }
             Incompatibility::Platform { .. }
-            | Incompatibility::Content { misfit: libraries::Misfit::Version { .. }, .. } => {
+            | Incompatibility::Content { misfit: libraries::LoadProblem::Version { .. }, .. } => {
                 vec![format!("it is compiled against this machine's C library: {elsewhere}")]
             }
             Incompatibility::Architecture { .. }
-            | Incompatibility::Content { misfit: libraries::Misfit::Machine { .. }, .. } => {
+            | Incompatibility::Content { misfit: libraries::LoadProblem::Machine { .. }, .. } => {
                 vec![format!("it is compiled for the machine that it is built on: {elsewhere}")]
             }
             Incompatibility::Interpreter { .. } | Incompatibility::Content { .. } => Vec::new(),
@@ -107,17 +107,19 @@ impl Hints for IncompatibleWheel {
 }
 
 /// Says why a file does not load, after the wheel's name.
-fn by_content(file: &str, misfit: &libraries::Misfit) -> String {
+fn by_content(file: &str, misfit: &libraries::LoadProblem) -> String {
     match misfit {
-        libraries::Misfit::Machine { found, target } => {
+        libraries::LoadProblem::Machine { found, target } => {
             format!("holds {file}, which is for {found}, the target is {target}")
         }
-        libraries::Misfit::Malformed(reason) => format!("holds {file}: {reason}"),
-        libraries::Misfit::Version { needed, has } => {
+        libraries::LoadProblem::Malformed(reason) => format!("holds {file}: {reason}"),
+        libraries::LoadProblem::Version { needed, has } => {
             let has = has.rsplit('_').next().unwrap_or_default();
             format!("needs {needed} ({file}), the target has {has}")
         }
-        libraries::Misfit::Missing { libraries, .. } => format!("holds {file}, which needs {}", libraries.join(", ")),
-        libraries::Misfit::Unreachable { library, .. } => format!("holds {file}, which needs {library}"),
+        libraries::LoadProblem::Missing { libraries, .. } => {
+            format!("holds {file}, which needs {}", libraries.join(", "))
+        }
+        libraries::LoadProblem::Unreachable { library, .. } => format!("holds {file}, which needs {library}"),
     }
 }

@@ -6,7 +6,7 @@ pub mod incompatible;
 use std::path::{Path, PathBuf};
 
 use crate::archive::ArchiveError;
-use crate::audit::Failures;
+use crate::audit::AuditFailures;
 use crate::audit::handler::{HandlerError, InvalidHandler};
 use crate::builder;
 use crate::bytecode::BytecodeError;
@@ -113,7 +113,7 @@ pub enum BuildError {
     Handler(#[from] HandlerError),
     /// Something in the artifact would fail at run time.
     #[error(transparent)]
-    Audit(#[from] Failures),
+    Audit(#[from] AuditFailures),
     /// The artifact is larger than its target takes.
     #[error(transparent)]
     Oversize(#[from] Oversize),

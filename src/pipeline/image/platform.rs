@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::audit::handler::Root;
-use crate::audit::libraries::{System, SystemKind};
+use crate::audit::handler::ImportRoot;
+use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::cache::Cache;
 use crate::image::config::ConfigOverrides;
 use crate::image::{Layer, OciImage, manifest, users};
@@ -180,7 +180,7 @@ impl<'a> PlatformBuilder<'a> {
         reporter: &dyn Reporter,
     ) -> Result<AuditReport, BuildError> {
         let folders = command::search_path(self.settings, self.target);
-        let roots: Vec<Root> = folders.iter().map(|site_packages| Root { tree, site_packages }).collect();
+        let roots: Vec<ImportRoot> = folders.iter().map(|site_packages| ImportRoot { tree, site_packages }).collect();
         let handler = command::handler(self.settings, self.target)?;
         if let Some(handler) = &handler {
             self.plan.check_handler(handler, &roots, reporter)?;
@@ -206,12 +206,12 @@ impl<'a> PlatformBuilder<'a> {
     }
 
     /// Returns what compiled files find in the base.
-    fn system(&self, wanted: &BTreeSet<&str>) -> Result<System, BuildError> {
+    fn system(&self, wanted: &BTreeSet<&str>) -> Result<TargetSystem, BuildError> {
         let target = &self.plan.target;
         let contents = self.bases.known_contents(&self.platform.base, wanted)?;
         let env = |name: &str| command::env(self.settings, self.target, &self.platform.base, name);
         let older = |glibc: &Glibc| *glibc < target.glibc;
-        Ok(System {
+        Ok(TargetSystem {
             name: format!("the base of {target}"),
             kind: SystemKind::Image,
             architecture: target.architecture,

@@ -8,8 +8,8 @@ use std::time::Instant;
 use self::report::BuiltFunction;
 use crate::archive::output::FinishedFile;
 use crate::archive::zip;
-use crate::audit::handler::{Handler, Root};
-use crate::audit::libraries::{System, SystemKind};
+use crate::audit::handler::{Handler, ImportRoot};
+use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::pipeline::BuildError;
@@ -151,8 +151,8 @@ pub fn lambda(
     let package = package(profile, &distributions, application, settings.layer.is_some())?;
     let site_packages = [&profile.function, &profile.layer].map(|scheme| &scheme.site_packages);
     let trees: Vec<&FileTree> = package.trees().map(|(_, tree)| tree).collect();
-    let roots: Vec<Root> =
-        trees.iter().zip(site_packages).map(|(tree, site_packages)| Root { tree, site_packages }).collect();
+    let roots: Vec<ImportRoot> =
+        trees.iter().zip(site_packages).map(|(tree, site_packages)| ImportRoot { tree, site_packages }).collect();
     if let Some(handler) = &settings.handler {
         plan.check_handler(handler, &roots, reporter)?;
     }
@@ -195,9 +195,9 @@ pub fn lambda(
 }
 
 /// Returns what compiled files find in a runtime.
-fn system(profile: &LambdaProfile, plan: &Plan) -> System {
+fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
     let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
-    System {
+    TargetSystem {
         name: plan.target.to_string(),
         kind: SystemKind::Lambda,
         architecture: plan.target.architecture,

@@ -10,7 +10,7 @@ pub use locked_project::LockedProject;
 
 use std::path::{Path, PathBuf};
 
-use crate::audit::handler::{self, Handler, Root};
+use crate::audit::handler::{self, Handler, ImportRoot};
 use crate::index::Finder;
 use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
@@ -117,15 +117,20 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// It is not there.
-    pub fn check_handler(&self, handler: &Handler, roots: &[Root], reporter: &dyn Reporter) -> Result<(), BuildError> {
+    pub fn check_handler(
+        &self,
+        handler: &Handler,
+        roots: &[ImportRoot],
+        reporter: &dyn Reporter,
+    ) -> Result<(), BuildError> {
         let own: Vec<_> = self.projects().map(|(selected, _)| &selected.name).collect();
         let is_own = |origin: &FileOrigin| match origin {
             FileOrigin::Application => true,
             FileOrigin::Distribution(distribution) => own.contains(&&distribution.name),
         };
         let found = handler::check(handler, roots, self.target.python, is_own)?;
-        if let Some(doubt) = found.doubt {
-            reporter.warn(&format!("whether {handler} exists cannot be told: {doubt}"));
+        if let Some(uncertainty) = &found.uncertainty {
+            reporter.warn(&format!("cannot check that {} defines the handler `{handler}`: {uncertainty}", found.path));
         }
         Ok(())
     }

@@ -74,8 +74,8 @@ pub fn require(
     }
     for (position, elf) in elf_cache::of_wheel(&built.wheel, cache)? {
         let misfit = match &elf {
-            Ok(elf) => libraries::misfit_of(elf, target.architecture, target.glibc, None),
-            Err(reason) => Some(libraries::Misfit::Malformed(reason.clone())),
+            Ok(elf) => libraries::load_problem(elf, target.architecture, target.glibc, None),
+            Err(reason) => Some(libraries::LoadProblem::Malformed(reason.clone())),
         };
         if let Some(misfit) = misfit {
             return Err(unfit(Incompatibility::Content { file: path(&built.wheel.inventory, position), misfit }));

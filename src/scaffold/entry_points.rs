@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::frameworks::{Framework, Interface};
+use super::frameworks::{Framework, ServerInterface};
 use crate::name::DistributionName;
-pub use crate::syntax::SourceLine;
+pub(crate) use crate::syntax::SourceLine;
 
 /// Why something is taken for a Lambda handler, the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HandlerKind {
+pub(crate) enum HandlerKind {
     /// A function with a handler's name.
     Named,
     /// What a library makes of an application.
@@ -36,91 +36,91 @@ impl fmt::Display for HandlerKind {
 
 /// A Lambda handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandlerFound {
+pub(crate) struct DetectedHandler {
     /// The handler, `module.function`.
-    pub handler: String,
+    pub(crate) handler: String,
     /// Why it is taken for one.
-    pub kind: HandlerKind,
+    pub(crate) kind: HandlerKind,
     /// Where it is.
-    pub place: SourceLine,
+    pub(crate) place: SourceLine,
 }
 
 /// An application that a server calls, or a function that returns one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApplicationFound {
+pub(crate) struct DetectedApplication {
     /// The module.
-    pub module: String,
+    pub(crate) module: String,
     /// The name of the application in it, or of the function.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it is a function, which the server calls once.
-    pub is_factory: bool,
+    pub(crate) is_factory: bool,
     /// What it is made with.
-    pub framework: Framework,
+    pub(crate) framework: Framework,
     /// Where it is.
-    pub place: SourceLine,
+    pub(crate) place: SourceLine,
 }
 
-impl ApplicationFound {
+impl DetectedApplication {
     /// Returns how a server calls it.
-    pub fn interface(&self) -> Interface {
+    pub(crate) fn interface(&self) -> ServerInterface {
         self.framework.interface
     }
 
     /// Returns what servers take: `module:name`.
-    pub fn reference(&self) -> String {
+    pub(crate) fn reference(&self) -> String {
         format!("{}:{}", self.module, self.name)
     }
 }
 
 /// Something that is started without a server: the words of its command, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramFound {
+pub(crate) struct DetectedCommand {
     /// The command.
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// What it is, as the end of a sentence.
-    pub what: String,
+    pub(crate) what: String,
     /// Where it is; a console script is declared, and has no place.
-    pub place: Option<SourceLine>,
+    pub(crate) place: Option<SourceLine>,
 }
 
 /// Everything that a project can be started by, the likeliest of each kind first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Starts {
+pub(crate) struct EntryPoints {
     /// Lambda handlers.
-    pub handlers: Vec<HandlerFound>,
+    pub(crate) handlers: Vec<DetectedHandler>,
     /// Applications.
-    pub applications: Vec<ApplicationFound>,
+    pub(crate) applications: Vec<DetectedApplication>,
     /// Console scripts, packages with a `__main__.py`, and modules that do something when they are started.
-    pub programs: Vec<ProgramFound>,
-    /// Django's settings.
-    pub django: Option<Django>,
+    pub(crate) programs: Vec<DetectedCommand>,
+    /// DjangoProject's settings.
+    pub(crate) django: Option<DjangoProject>,
 }
 
-/// A project of Django.
+/// A project of DjangoProject.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Django {
+pub(crate) struct DjangoProject {
     /// The settings for production, as far as their names tell: the module.
-    pub settings: Option<String>,
+    pub(crate) settings: Option<String>,
     /// Where its `manage.py` lies in the artifact.
-    pub manage: Option<String>,
+    pub(crate) manage: Option<String>,
 }
 
-impl Starts {
+impl EntryPoints {
     /// Returns whether nothing was found.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.handlers.is_empty() && self.applications.is_empty() && self.programs.is_empty()
     }
 
     /// Adds the console scripts of a package, the one with its own name first. Modules beside a package are not installed
     /// with it, so they start nothing.
-    pub(super) fn declare(&mut self, scripts: &BTreeMap<String, String>, name: Option<&DistributionName>) {
-        let is_module = |program: &ProgramFound| program.command.first().is_some_and(|word| word == "python");
+    pub(super) fn add_console_scripts(&mut self, scripts: &BTreeMap<String, String>, name: Option<&DistributionName>) {
+        let is_module = |program: &DetectedCommand| program.command.first().is_some_and(|word| word == "python");
         let is_package =
-            |program: &ProgramFound| program.place.as_ref().is_some_and(|place| place.path.ends_with("__main__.py"));
+            |program: &DetectedCommand| program.place.as_ref().is_some_and(|place| place.path.ends_with("__main__.py"));
         self.programs.retain(|program| is_module(program) && is_package(program));
         let mut scripts: Vec<&String> = scripts.keys().collect();
         scripts.sort_by_key(|script| name.is_none_or(|name| script.parse().as_ref() != Ok(name)));
-        let scripts = scripts.into_iter().map(|script| ProgramFound {
+        let scripts = scripts.into_iter().map(|script| DetectedCommand {
             command: vec![script.clone()],
             what: format!("the console script {script}"),
             place: None,

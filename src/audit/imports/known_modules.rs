@@ -1,53 +1,60 @@
-//! What is known of modules by their names: the standard library's, and distributions that are called otherwise.
+//! Tables of modules by name: those of the standard library, and the distributions that provide the others.
 
 use crate::platform::PythonVersion;
 
-/// A line for each module: its name, and since and until which version there is one.
+/// A line for each module: its name, and the first and last version that has it.
 const STANDARD: &str = include_str!("stdlib.txt");
 
-/// A line for each module: its dotted name, and the distributions that provide it, the likeliest first.
+/// A line for each module: its dotted name and the distributions that provide it, the likeliest first.
 const DISTRIBUTIONS: &str = include_str!("distributions.txt");
 
 /// A top-level module of the standard library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standard {
-    /// The minor version of the first Python 3 that has it, if there were ones before.
+pub(super) struct StandardModule {
+    /// The minor version of the first Python 3 that has it; `None` if Python 3.9 does.
     pub(super) since: Option<u8>,
-    /// That of the last one, if there are ones after.
+    /// The minor version of the last Python 3 that has it; `None` if Python 3.15 does.
     pub(super) until: Option<u8>,
 }
 
-impl Standard {
-    /// Finds a module by its name.
+impl StandardModule {
     pub(super) fn get(name: &str) -> Option<Self> {
-        let words =
+        let mut words =
             lines(STANDARD).map(str::split_ascii_whitespace).find(|words| words.clone().next() == Some(name))?;
-        let words: Vec<&str> = words.collect();
-        let minor = |key: &str| {
-            let at = words.iter().position(|word| *word == key)?;
-            words.get(at + 1)?.strip_prefix("3.")?.parse().ok()
-        };
-        Some(Self { since: minor("since"), until: minor("until") })
+        let mut module = Self { since: None, until: None };
+        while let Some(word) = words.next() {
+            match word {
+                "since" => module.since = minor(words.next()),
+                "until" => module.until = minor(words.next()),
+                _ => {}
+            }
+        }
+        Some(module)
     }
 
-    /// Returns whether a version has the module.
     pub(super) fn is_in(self, python: PythonVersion) -> bool {
         self.since.is_none_or(|since| since <= python.minor) && self.until.is_none_or(|until| python.minor <= until)
     }
 }
 
-/// Top-level packages that many distributions put modules into. None of them is provided by what is called as it is.
+/// Reads the minor version of a Python 3.
+fn minor(version: Option<&str>) -> Option<u8> {
+    version?.strip_prefix("3.")?.parse().ok()
+}
+
+/// Top-level packages that many distributions install into. None of them has a distribution of the same name that provides
+/// its modules.
 const SHARED: [&str; 8] =
     ["azure", "backports", "google", "jaraco", "opentelemetry", "ruamel", "sphinxcontrib", "zope"];
 
-/// Returns whether many distributions put modules into a top-level package.
+/// Returns whether many distributions install into a top-level package.
 pub(super) fn is_shared(top: &str) -> bool {
     SHARED.contains(&top)
 }
 
-/// Returns the distributions that are known to provide a module, or else those that are called as it is.
+/// Returns the distributions that provide a module, from the table or guessed from its name.
 pub(super) fn distributions(module: &str) -> Vec<String> {
-    // The deepest name decides: `google.cloud.storage` before `google.cloud`.
+    // The longest name takes precedence: `google.cloud.storage` over `google.cloud`.
     let mut name = module;
     loop {
         let found = lines(DISTRIBUTIONS).find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -64,14 +71,14 @@ pub(super) fn distributions(module: &str) -> Vec<String> {
     if first == dashed || first.is_empty() || is_shared(&first) { vec![dashed] } else { vec![dashed, first] }
 }
 
-/// Returns the top-level modules that a distribution provides, as far as names tell.
+/// Returns the top-level modules that a distribution provides, from the table and guessed from its name.
 pub(super) fn modules_of(distribution: &str) -> Vec<String> {
-    let provides = |line: &&str| line.split(' ').nth(1) == Some(distribution);
-    let named = lines(DISTRIBUTIONS).filter(provides).filter_map(|line| line.split([' ', '.']).next());
-    named.map(str::to_owned).chain([distribution.replace('-', "_")]).collect()
+    let lines = lines(DISTRIBUTIONS).filter(|line| line.split(' ').nth(1) == Some(distribution));
+    let modules = lines.filter_map(|line| line.split([' ', '.']).next());
+    modules.map(str::to_owned).chain([distribution.replace('-', "_")]).collect()
 }
 
-/// Returns whether a module is one of another platform, which nobody misses here.
+/// Returns whether a module exists only on another platform, so that applications import it under a condition.
 pub(super) fn is_of_another_platform(module: &str) -> bool {
     const MODULES: [&str; 16] = [
         "AppKit",
@@ -103,8 +110,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_standard_library_changes() {
-        let has = |name, minor| Standard::get(name).is_some_and(|known| known.is_in(PythonVersion { major: 3, minor }));
+    fn modules_of_the_standard_library_have_a_first_and_a_last_version() {
+        let has =
+            |name, minor| StandardModule::get(name).is_some_and(|known| known.is_in(PythonVersion { major: 3, minor }));
         for (name, first, last) in [
             ("os", 9, 15),
             ("tomllib", 11, 15),
@@ -117,11 +125,11 @@ mod tests {
                 assert_eq!(has(name, minor), (first..=last).contains(&minor), "{name} of 3.{minor}");
             }
         }
-        assert_eq!(Standard::get("requests"), None);
+        assert_eq!(StandardModule::get("requests"), None);
     }
 
     #[test]
-    fn names_of_distributions_are_known_or_guessed() {
+    fn distributions_come_from_the_table_or_from_the_name_of_the_module() {
         for (module, expected) in [
             ("yaml", "pyyaml"),
             ("google.cloud.storage", "google-cloud-storage"),
@@ -135,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_ordered_and_well_formed() {
+    fn tables_are_sorted() {
         for table in [STANDARD, DISTRIBUTIONS] {
             let names: Vec<&str> = lines(table).map(|line| line.split(' ').next().unwrap()).collect();
             assert!(names.len() > 50 && names.is_sorted_by(|one, next| one < next));

@@ -1,4 +1,4 @@
-//! What a Python module defines at its top level, as far as its source tells.
+//! The names that a Python module defines at its top level, as far as its source shows.
 //!
 //! Specification: [The Python Language Reference, naming and binding](https://docs.python.org/3/reference/executionmodel.html#binding-of-names).
 
@@ -12,48 +12,46 @@ use crate::syntax::{self, PythonSyntaxError};
 
 /// The names that a module defines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Names {
+pub(super) struct ModuleNames {
     names: BTreeMap<String, Binding>,
-    /// Those that nothing but `from . import` binds: in the package's own file, only a module can be meant.
+    /// Names that are bound by `from . import` alone. In the `__init__.py` of the package itself, they are submodules.
     siblings: BTreeSet<String>,
     /// Why there may be more names than these.
-    pub(super) more: Option<More>,
+    pub(super) incomplete: Option<IncompleteNames>,
 }
 
 /// What a name was last bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Binding {
-    /// An `async def` without a decorator: calling it gives a coroutine that somebody must await.
+    /// An `async def` without a decorator, which returns a coroutine.
     Coroutine,
-    /// Anything else.
     Object,
 }
 
-/// What brings names into a module that its source does not tell.
+/// Why a module may define names that its source does not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum More {
-    /// `from module import *`.
-    Star(String),
-    /// A function `__getattr__` (PEP 562).
+pub(super) enum IncompleteNames {
+    /// `from MODULE import *`.
+    StarImport(String),
+    /// A function `__getattr__` at the top level (PEP 562).
     GetAttr,
     /// A call of `globals`, `vars`, `exec` or `setattr`.
     Dynamic,
-    /// The source is nested so deeply that it was not followed.
+    /// The source is nested too deeply to be visited.
     TooDeep,
 }
 
-impl Names {
-    /// Reads a module for a version of Python.
+impl ModuleNames {
+    /// Parses a module for a version of Python.
     pub(super) fn read(source: &[u8], python: PythonVersion) -> Result<Self, PythonSyntaxError> {
         Ok(syntax::parse(source, python, |_, body| Self::of(body))?.unwrap_or_else(Self::unknown))
     }
 
-    /// Returns what is known of a module that is nested too deeply.
+    /// Returns the names of a module that was not parsed.
     pub(super) fn unknown() -> Self {
-        Self { more: Some(More::TooDeep), ..Self::default() }
+        Self { incomplete: Some(IncompleteNames::TooDeep), ..Self::default() }
     }
 
-    /// Returns what the statements of a module define.
     pub(super) fn of(body: &[Stmt]) -> Self {
         let mut names = Self::default();
         names.visit_body(body);
@@ -64,12 +62,12 @@ impl Names {
         self.names.get(name).copied()
     }
 
-    /// Returns the names in their order.
+    /// Returns the names in alphabetical order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)
     }
 
-    /// Returns whether nothing but `from . import` binds a name.
+    /// Returns whether a name is bound by `from . import` alone.
     pub(super) fn is_sibling(&self, name: &str) -> bool {
         self.siblings.contains(name)
     }
@@ -84,7 +82,7 @@ impl Names {
             if alias.name.as_str() == "*" {
                 let dots = ".".repeat(import.level as usize);
                 let module = import.module.as_ref().map_or("", |module| module.as_str());
-                self.more = Some(More::Star(format!("{dots}{module}")));
+                self.incomplete = Some(IncompleteNames::StarImport(format!("{dots}{module}")));
             } else {
                 let name = alias.asname.as_ref().unwrap_or(&alias.name);
                 let is_new = !self.names.contains_key(name.as_str());
@@ -100,24 +98,24 @@ impl Names {
         let is_coroutine = function.is_async && function.decorator_list.is_empty();
         self.bind(&function.name, if is_coroutine { Binding::Coroutine } else { Binding::Object });
         if function.name.as_str() == "__getattr__" {
-            self.more = Some(More::GetAttr);
+            self.incomplete = Some(IncompleteNames::GetAttr);
         }
         for decorator in &function.decorator_list {
             self.visit_decorator(decorator);
         }
-        // What a function binds is its own, but for what it declares global.
-        Globals(self).visit_body(&function.body);
+        // Names in a function are local, except for those that it declares global.
+        GlobalStatements(self).visit_body(&function.body);
     }
 }
 
-/// Follows what runs when the module is imported, in its order.
-impl<'a> Visitor<'a> for Names {
+/// Visits what runs when the module is imported, in order.
+impl<'a> Visitor<'a> for ModuleNames {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::FunctionDef(function) => self.function(function),
             Stmt::ClassDef(class) => {
                 self.bind(&class.name, Binding::Object);
-                Globals(self).visit_body(&class.body);
+                GlobalStatements(self).visit_body(&class.body);
             }
             Stmt::ImportFrom(import) => self.import(import),
             Stmt::Import(import) => {
@@ -160,9 +158,9 @@ impl<'a> Visitor<'a> for Names {
             },
             Expr::Lambda(_) => {}
             Expr::Call(call) => {
-                let dynamic = |name: &str| matches!(name, "globals" | "vars" | "exec" | "setattr");
-                if call.func.as_name_expr().is_some_and(|function| dynamic(&function.id)) {
-                    self.more = Some(More::Dynamic);
+                let function = call.func.as_name_expr().map(|function| function.id.as_str());
+                if matches!(function, Some("globals" | "vars" | "exec" | "setattr")) {
+                    self.incomplete = Some(IncompleteNames::Dynamic);
                 }
                 visitor::walk_expr(self, expression);
             }
@@ -171,7 +169,7 @@ impl<'a> Visitor<'a> for Names {
     }
 
     fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
-        // Its targets are its own.
+        // The targets of a comprehension are local to it.
         self.visit_expr(&comprehension.iter);
         for condition in &comprehension.ifs {
             self.visit_expr(condition);
@@ -179,7 +177,7 @@ impl<'a> Visitor<'a> for Names {
     }
 
     fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
-        // The name after `as` is unbound at the end.
+        // The name after `as` is deleted at the end of the handler.
         let ast::ExceptHandler::ExceptHandler(handler) = handler;
         self.visit_body(&handler.body);
     }
@@ -198,10 +196,10 @@ impl<'a> Visitor<'a> for Names {
     }
 }
 
-/// Finds the names that functions declare global, at any depth.
-struct Globals<'a>(&'a mut Names);
+/// Visits functions and classes at any depth for the names that they declare global.
+struct GlobalStatements<'a>(&'a mut ModuleNames);
 
-impl<'a> Visitor<'a> for Globals<'_> {
+impl<'a> Visitor<'a> for GlobalStatements<'_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         if let Stmt::Global(global) = statement {
             for name in &global.names {
@@ -214,7 +212,7 @@ impl<'a> Visitor<'a> for Globals<'_> {
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
-/// Returns whether a condition is false in Lambda: `TYPE_CHECKING`, or `__name__ == "__main__"`.
+/// Returns whether a condition is false in a module that is imported: `TYPE_CHECKING`, or `__name__ == "__main__"`.
 pub(super) fn never_runs(condition: &Expr) -> bool {
     match condition {
         Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",
@@ -228,12 +226,12 @@ pub(super) fn never_runs(condition: &Expr) -> bool {
 mod tests {
     use super::*;
 
-    fn read(source: &str) -> Result<Names, PythonSyntaxError> {
-        Names::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 })
+    fn read(source: &str) -> Result<ModuleNames, PythonSyntaxError> {
+        ModuleNames::read(source.as_bytes(), PythonVersion { major: 3, minor: 12 })
     }
 
     #[test]
-    fn every_way_to_bind_a_name_counts() {
+    fn every_statement_that_binds_a_name_defines_it() {
         for source in [
             "def h(event, context): pass",
             "class h: pass",
@@ -274,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_bound_at_the_top_level_does_not_count() {
+    fn names_that_are_local_or_deleted_are_not_defined() {
         for source in [
             "",
             "h",
@@ -298,30 +296,30 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_known_is_told() {
-        for (source, more) in [
-            ("from a.b import *", Some(More::Star("a.b".to_owned()))),
-            ("from . import *", Some(More::Star(".".to_owned()))),
-            ("def __getattr__(name): pass", Some(More::GetAttr)),
-            ("globals()['h'] = 1", Some(More::Dynamic)),
+    fn names_are_incomplete_after_star_imports_and_dynamic_code() {
+        for (source, incomplete) in [
+            ("from a.b import *", Some(IncompleteNames::StarImport("a.b".to_owned()))),
+            ("from . import *", Some(IncompleteNames::StarImport(".".to_owned()))),
+            ("def __getattr__(name): pass", Some(IncompleteNames::GetAttr)),
+            ("globals()['h'] = 1", Some(IncompleteNames::Dynamic)),
             ("def f():\n    exec('')", None),
             ("h = 1", None),
         ] {
-            assert_eq!(read(source).unwrap().more, more, "{source}");
+            assert_eq!(read(source).unwrap().incomplete, incomplete, "{source}");
         }
         assert_eq!(read("async def h(): pass").unwrap().get("h"), Some(Binding::Coroutine));
     }
 
     #[test]
-    fn errors_say_where() {
+    fn syntax_errors_have_a_line_and_a_column() {
         let error = read("def a():\n    pass\n\n  x = (1,\n").unwrap_err();
         assert_eq!(error.line, 4, "{error:?}");
         let error = read("s = 'é' $\n").unwrap_err();
         assert_eq!((error.line, error.column), (1, 9), "{error:?}");
-        let error = Names::read(b"a = 1\nb = '\xff'\n", PythonVersion { major: 3, minor: 12 }).unwrap_err();
+        let error = ModuleNames::read(b"a = 1\nb = '\xff'\n", PythonVersion { major: 3, minor: 12 }).unwrap_err();
         assert_eq!((error.line, error.column), (2, 6));
         let latin = b"# coding: latin-1\nh = '\xe9'\n";
-        assert!(Names::read(latin, PythonVersion { major: 3, minor: 12 }).unwrap().get("h").is_some());
+        assert!(ModuleNames::read(latin, PythonVersion { major: 3, minor: 12 }).unwrap().get("h").is_some());
     }
 
     #[test]
@@ -333,7 +331,7 @@ mod tests {
             ("def f[T](a: T): pass", 12),
             ("h = t'{a}'", 14),
         ] {
-            let read = |minor| Names::read(source.as_bytes(), PythonVersion { major: 3, minor });
+            let read = |minor| ModuleNames::read(source.as_bytes(), PythonVersion { major: 3, minor });
             assert!(read(minor).is_ok(), "{source}");
             let error = read(minor - 1).unwrap_err();
             assert!(error.reason.contains(&format!("3.{}", minor - 1)), "{source}: {error:?}");
@@ -341,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_an_answer_and_no_overflow() {
+    fn deep_nesting_does_not_overflow_the_stack() {
         let depth = 50_000;
         for source in [
             format!("h = {}1", "-".repeat(depth)),
@@ -350,10 +348,10 @@ mod tests {
             format!("def f(): return {}1", "not ".repeat(depth)),
             (0..1000).map(|level| " ".repeat(level) + "if a:\n").collect::<String>() + &" ".repeat(1000) + "pass",
         ] {
-            assert_eq!(read(&source).unwrap().more, Some(More::TooDeep));
+            assert_eq!(read(&source).unwrap().incomplete, Some(IncompleteNames::TooDeep));
         }
         assert!(read(&format!("h = {}", "[".repeat(depth))).is_err());
         assert!(read(&format!("h = {}1{}", "(".repeat(depth), ")".repeat(depth))).is_ok());
-        assert_eq!(read(&format!("h = {}", "1 + ".repeat(300) + "1")).unwrap().more, None);
+        assert_eq!(read(&format!("h = {}", "1 + ".repeat(300) + "1")).unwrap().incomplete, None);
     }
 }

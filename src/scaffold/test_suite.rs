@@ -2,32 +2,32 @@
 
 use std::path::Path;
 
-use super::locked::{Locked, required_name};
-use super::start::Django;
+use super::entry_points::DjangoProject;
+use super::locked::{DetectedLock, required_name};
 use crate::project::pyproject::Pyproject;
 
 /// Names of groups and extras that tests run with, the likeliest first.
 const NAMES: [&str; 5] = ["test", "tests", "testing", "dev", "development"];
 
-/// Names of folders that tests are in.
-const FOLDERS: [&str; 2] = ["tests", "test"];
+/// Names of directories that tests are in.
+const DIRECTORIES: [&str; 2] = ["tests", "test"];
 
 /// The tests of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suite {
-    /// The folder that they are in.
-    pub folder: String,
+pub(crate) struct TestSuite {
+    /// The directory that they are in.
+    pub(crate) directory: String,
     /// What has to be there besides, relative to the project: what pytest is configured by.
-    pub configuration: Vec<String>,
+    pub(crate) configuration: Vec<String>,
     /// What they run with.
-    pub needs: Needs,
+    pub(crate) needs: TestDependencies,
     /// The command that runs them.
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
 }
 
 /// What tests need that production does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Needs {
+pub(crate) enum TestDependencies {
     /// A dependency group.
     Group(String),
     /// An extra of the project.
@@ -38,61 +38,61 @@ pub enum Needs {
 
 /// Tests that nothing is there to run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoRunner {
-    /// The folder that they are in.
-    pub folder: String,
+pub(crate) struct MissingTestRunner {
+    /// The directory that they are in.
+    pub(crate) directory: String,
 }
 
-impl Suite {
-    /// Looks for tests; none if there is no folder of them.
-    pub fn find(
-        folder: &Path,
+impl TestSuite {
+    /// Looks for tests; none if there is no directory of them.
+    pub(crate) fn find(
+        directory: &Path,
         pyproject: &Pyproject,
-        locked: &Locked,
-        django: Option<&Django>,
-    ) -> Option<Result<Self, NoRunner>> {
-        let tests = FOLDERS.into_iter().find(|name| has_module(&folder.join(name)))?.to_owned();
-        let needs = if locked.has("pytest") { Some(Needs::Nothing) } else { needs(pyproject) };
+        locked: &DetectedLock,
+        django: Option<&DjangoProject>,
+    ) -> Option<Result<Self, MissingTestRunner>> {
+        let tests = DIRECTORIES.into_iter().find(|name| has_module(&directory.join(name)))?.to_owned();
+        let needs = if locked.contains("pytest") { Some(TestDependencies::Nothing) } else { needs(pyproject) };
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         Some(match (needs, django.and_then(|django| django.manage.as_deref())) {
             (Some(needs), _) => Ok(Self {
-                // The folder cannot be written to by the user that the image runs as.
+                // The directory cannot be written to by the user that the image runs as.
                 command: words(&["python", "-m", "pytest", "-p", "no:cacheprovider", &tests]),
-                configuration: configuration(folder, pyproject),
-                folder: tests,
+                configuration: configuration(directory, pyproject),
+                directory: tests,
                 needs,
             }),
             (None, Some(manage)) => Ok(Self {
                 command: words(&["python", manage, "test"]),
                 configuration: Vec::new(),
-                folder: tests,
-                needs: Needs::Nothing,
+                directory: tests,
+                needs: TestDependencies::Nothing,
             }),
-            (None, None) => Err(NoRunner { folder: tests }),
+            (None, None) => Err(MissingTestRunner { directory: tests }),
         })
     }
 }
 
-/// Returns whether a folder has a module, in itself or in a folder in it.
-fn has_module(folder: &Path) -> bool {
-    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+/// Returns whether a directory has a module, in itself or in a directory in it.
+fn has_module(directory: &Path) -> bool {
+    let entries = |directory: &Path| std::fs::read_dir(directory).into_iter().flatten().flatten();
     let is_module = |path: &Path| path.extension().is_some_and(|extension| extension == "py");
-    entries(folder).any(|entry| {
+    entries(directory).any(|entry| {
         let path = entry.path();
         is_module(&path) || path.is_dir() && entries(&path).any(|entry| is_module(&entry.path()))
     })
 }
 
 /// Returns the files that configure pytest: they lie beside the tests, not in them.
-fn configuration(folder: &Path, pyproject: &Pyproject) -> Vec<String> {
+fn configuration(directory: &Path, pyproject: &Pyproject) -> Vec<String> {
     let is_in_pyproject = pyproject.table.get("tool").is_some_and(|tool| tool.get("pytest").is_some());
     let candidates = [("pytest.ini", true), ("pyproject.toml", is_in_pyproject), ("conftest.py", true)];
-    let there = candidates.into_iter().filter(|(name, counts)| *counts && folder.join(name).is_file());
+    let there = candidates.into_iter().filter(|(name, counts)| *counts && directory.join(name).is_file());
     there.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Returns the group or the extra that has pytest.
-fn needs(pyproject: &Pyproject) -> Option<Needs> {
+fn needs(pyproject: &Pyproject) -> Option<TestDependencies> {
     let table = &pyproject.table;
     let tool = |name: &str| table.get("tool").and_then(|tool| tool.get(name));
     let groups = table.get("dependency-groups").and_then(toml::Value::as_table);
@@ -118,7 +118,10 @@ fn needs(pyproject: &Pyproject) -> Option<Needs> {
         let usual = NAMES.iter().map(|&name| name.to_owned()).filter(|name| extras.contains_key(name));
         usual.chain(extras.keys().cloned()).find(|name| lists_pytest(extras.get(name)))
     };
-    group.or_else(|| is_older_dev.then(|| "dev".to_owned())).map(Needs::Group).or_else(|| extra().map(Needs::Extra))
+    group
+        .or_else(|| is_older_dev.then(|| "dev".to_owned()))
+        .map(TestDependencies::Group)
+        .or_else(|| extra().map(TestDependencies::Extra))
 }
 
 /// Returns whether a dependency group has pytest, itself or by a group that it includes.

@@ -1,0 +1,148 @@
+//! Which modules of the application are certainly executed.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::resolve::ModuleResolution;
+use super::source::ImportCondition;
+use super::{ApplicationModule, ImportChecker, ImportOutcome, applicable, top};
+
+/// Directories and modules that projects have beside the application, and that do not run in production.
+const DEVELOPMENT_ONLY: [&str; 12] = [
+    "benchmarks",
+    "conftest",
+    "docs",
+    "doc",
+    "examples",
+    "fabfile",
+    "noxfile",
+    "setup",
+    "test",
+    "testing",
+    "tests",
+    "testutils",
+];
+
+/// The names that guides and frameworks give to modules that an application is started by.
+const ENTRY_MODULES: [&str; 9] =
+    ["__main__", "app", "asgi", "handler", "lambda_function", "lambda_handler", "main", "manage", "wsgi"];
+
+/// Top-level modules that people run by hand, perhaps with more distributions installed than in production.
+const RUN_BY_HAND: [&str; 4] = ["bin", "locustfile", "scripts", "tools"];
+
+/// Returns whether a module is a test, a script for developers or an example, by its dotted name.
+pub(super) fn is_development_only(name: &str) -> bool {
+    name.split('.').any(|component| {
+        DEVELOPMENT_ONLY.contains(&component) || component.starts_with("test_") || component.ends_with("_test")
+    })
+}
+
+/// Returns for each module whether it is certainly executed: the imports without a condition are followed from the modules
+/// that are started.
+pub(super) fn certainly_executed(
+    checker: &mut ImportChecker,
+    outcomes: &[Vec<ImportOutcome>],
+    started: &[String],
+) -> Vec<bool> {
+    let modules = checker.modules;
+    let mut executed = vec![false; modules.len()];
+    let mut queue: VecDeque<usize> = VecDeque::new();
+    let tops: HashSet<&str> = modules.iter().map(|module| top(&module.name)).collect();
+    for name in started {
+        queue.extend(checker.executed_by_import(name));
+    }
+    if queue.is_empty() {
+        // A module that others import only under a condition is not started by itself.
+        let conditional = imported_conditionally(checker);
+        for (at, module) in modules.iter().enumerate() {
+            let is_own = module.is_root && !is_development_only(&module.name);
+            if is_own && may_be_started(module) && !conditional.contains(&at) {
+                queue.push_back(at);
+            }
+        }
+    }
+    while let Some(at) = queue.pop_front() {
+        if std::mem::replace(&mut executed[at], true) {
+            continue;
+        }
+        let module = &modules[at];
+        for (import, outcome) in applicable(module, &outcomes[at]) {
+            if import.when != ImportCondition::Always || !matches!(outcome, ImportOutcome::Resolved) {
+                continue;
+            }
+            let Some(name) = module.absolute(import) else { continue };
+            queue.extend(checker.executed_by_import(&name));
+            if let Some(below) = &import.name {
+                queue.extend(checker.executed_by_import(&format!("{name}.{below}")));
+            }
+        }
+        if !loads_mentioned_modules(module) {
+            continue;
+        }
+        for mention in module.source.mentions.iter().filter(|mention| tops.contains(top(mention))) {
+            queue.extend(checker.executed_by_import(mention));
+        }
+        for package in module.source.mentions_in_lists.iter().filter(|package| tops.contains(top(package))) {
+            let prefix = format!("{package}.");
+            let submodules = modules.iter().enumerate().filter(|(_, module)| module.name.starts_with(&prefix));
+            queue.extend(submodules.filter(|(_, module)| !is_development_only(&module.name)).map(|(at, _)| at));
+        }
+    }
+    executed
+}
+
+/// Returns whether a process may start with a module, where nothing says which one it starts with. That is any module of an
+/// application; but of a package only its top level and what is named like an entry module, because the rest may need what
+/// only some users of the package install.
+fn may_be_started(module: &ApplicationModule) -> bool {
+    let last = module.name.rsplit('.').next().unwrap_or_default();
+    let is_run_by_hand = RUN_BY_HAND.contains(&top(&module.name));
+    !is_run_by_hand && (!module.is_packaged || !module.name.contains('.') || ENTRY_MODULES.contains(&last))
+}
+
+/// Returns whether the strings of a module name modules that are certainly loaded, as in settings. Those of a package may
+/// be names of optional integrations.
+fn loads_mentioned_modules(module: &ApplicationModule) -> bool {
+    let last = module.name.rsplit('.').next().unwrap_or_default();
+    !module.is_packaged || ENTRY_MODULES.contains(&last) || module.name.split('.').any(|name| name.contains("settings"))
+}
+
+/// Returns the modules that others import where the import may fail or not be executed.
+fn imported_conditionally(checker: &mut ImportChecker) -> HashSet<usize> {
+    let mut conditional = HashSet::new();
+    for (at, module) in checker.modules.iter().enumerate() {
+        for import in module.source.imports.iter().filter(|import| import.when != ImportCondition::Always) {
+            let Some(name) = module.absolute(import) else { continue };
+            let below = import.name.iter().map(|below| format!("{name}.{below}"));
+            let names: Vec<String> = below.chain([name.clone()]).collect();
+            let found = names.iter().find_map(|name| checker.application_module(name));
+            conditional.extend(found.filter(|found| *found != at));
+        }
+    }
+    conditional
+}
+
+impl ImportChecker<'_> {
+    /// Returns the position of the module of the application that has a name.
+    fn application_module(&mut self, name: &str) -> Option<usize> {
+        match self.resolver.resolve(name) {
+            ModuleResolution::Module(file) => self.positions.get(file.path).copied(),
+            _ => None,
+        }
+    }
+
+    /// Returns the positions of the modules of the application that importing a name executes: the packages above it, and
+    /// the module itself.
+    fn executed_by_import(&mut self, name: &str) -> Vec<usize> {
+        let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
+        let prefixes: Vec<&str> = ends.map(|end| &name[..end]).collect();
+        let mut executed = Vec::new();
+        for prefix in prefixes {
+            match self.resolver.resolve(prefix) {
+                ModuleResolution::Module(file) => executed.extend(self.positions.get(file.path)),
+                ModuleResolution::Namespace(_) => {}
+                _ => break,
+            }
+        }
+        executed
+    }
+}
