@@ -1,4 +1,4 @@
-//! A base image for one platform, from its documents, wherever they came from.
+//! A base image for one platform, read from its documents.
 //!
 //! Specifications: [OCI image manifest](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md) and
 //! [image index](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md);
@@ -19,19 +19,19 @@ use crate::platform::Architecture;
 /// A base image for one platform.
 #[derive(Debug, Clone)]
 pub struct Base {
-    /// The reference that it was found under, with its registry, if it has one.
+    /// The full reference that it was pulled by, if any.
     pub name: Option<String>,
-    /// The digest of its manifest, if it has one.
+    /// The digest of its manifest. `None` for an empty base, and for a Docker archive without a manifest.
     pub digest: Option<Sha256>,
-    /// The architecture; the operating system is always Linux.
+    /// The architecture. The operating system is always Linux.
     pub architecture: Architecture,
-    /// The configuration, as far as an image inherits it.
+    /// The image config, as far as images inherit it.
     pub config: ImageConfig,
-    /// The layers, the lowest first, with OCI's media types.
+    /// The layers, lowest first, with OCI media types.
     pub layers: Vec<Layer>,
 }
 
-/// What a document is by which an image is found.
+/// The kind of a document that a reference resolves to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManifestKind {
     /// An image index or a Docker manifest list: see [`choose`].
@@ -43,75 +43,75 @@ pub enum ManifestKind {
 /// Why a base image cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BaseError {
-    /// A document is not of its form.
+    /// A document does not follow its schema.
     #[error("the base's {document} is malformed: {reason}")]
     Malformed {
-        /// What the document is.
+        /// The kind of the document, for instance `image index`.
         document: &'static str,
         /// What is wrong, and where.
         reason: String,
     },
-    /// The image has the form that registries dropped with Docker 1.10.
-    #[error("the base has a manifest of schema 1, which states neither sizes nor a configuration")]
+    /// The manifest has Docker's schema 1, which Docker 1.10 replaced. It has neither sizes nor an image config.
+    #[error("the base has a Docker manifest of schema 1, which is not supported")]
     SchemaOne,
-    /// The document describes something else than an image.
-    #[error("the base is no image but `{}`", .media_type.escape_debug())]
+    /// The document describes something other than an image.
+    #[error("the base is not an image: its media type is `{}`", .media_type.escape_debug())]
     NotAnImage {
-        /// The media type of the document, or of the configuration.
+        /// The media type of the document, or of its config.
         media_type: String,
     },
     /// The index has no image for the platform.
-    #[error("the base has no image for linux/{}; it has {}", .wanted.oci_name(), listed(.available))]
+    #[error("the base has no image for linux/{}; available: {}", .wanted.oci_name(), listed(.available))]
     NoPlatform {
-        /// What was looked for.
+        /// The requested architecture.
         wanted: Architecture,
-        /// The platforms of the images that there are.
+        /// The platforms of the images in the index.
         available: Vec<String>,
     },
-    /// The image is for another platform.
+    /// The image is for a different platform.
     #[error("the base is for {}, not for linux/{}", .found.escape_debug(), .wanted.oci_name())]
     WrongPlatform {
-        /// What was looked for.
+        /// The requested architecture.
         wanted: Architecture,
-        /// What its configuration says.
+        /// The platform in its image config.
         found: String,
     },
-    /// Something is referred to by a digest that cannot be verified.
+    /// A descriptor has a digest other than SHA-256.
     #[error("the base refers to `{}`: only sha256 digests are supported", .digest.escape_debug())]
     UnsupportedDigest {
-        /// The digest.
+        /// The digest in the descriptor.
         digest: String,
     },
-    /// A layer is of a kind that cannot be used.
-    #[error("the base's layer {digest} is `{}`: {reason}", .media_type.escape_debug())]
+    /// A layer has a media type that is not supported.
+    #[error("the base's layer {digest} has the media type `{}`: {reason}", .media_type.escape_debug())]
     UnsupportedLayer {
         /// The layer's digest.
         digest: Sha256,
-        /// The media type.
+        /// The layer's media type.
         media_type: String,
-        /// Why it cannot be used.
+        /// Why it is not supported.
         reason: &'static str,
     },
-    /// The manifest and the configuration disagree on the number of layers.
-    #[error("the base's manifest has {layers} layers, its configuration {diff_ids}")]
+    /// The manifest and the image config disagree on the number of layers.
+    #[error("the base's manifest has {layers} layers, but its image config has {diff_ids} diff IDs")]
     LayerCount {
         /// The number of layers.
         layers: usize,
         /// The number of diff IDs.
         diff_ids: usize,
     },
-    /// The configuration is not the one that the manifest refers to.
+    /// The image config does not match its descriptor in the manifest.
     #[error(
-        "the base's configuration has {actual_size} bytes and the digest {actual}, its manifest states {stated_size} bytes and {stated}"
+        "the base's image config should have {expected_size} bytes and the digest {expected}, but has {actual_size} bytes and {actual}"
     )]
-    WrongConfiguration {
-        /// The digest that the manifest states.
-        stated: Sha256,
-        /// The size that the manifest states.
-        stated_size: u64,
-        /// The digest of the configuration.
+    WrongConfig {
+        /// The digest in the manifest.
+        expected: Sha256,
+        /// The size in the manifest.
+        expected_size: u64,
+        /// The digest of the image config.
         actual: Sha256,
-        /// The size of the configuration.
+        /// The size of the image config.
         actual_size: u64,
     },
 }
@@ -119,12 +119,12 @@ pub enum BaseError {
 impl Hints for BaseError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::SchemaOne => vec!["pull the base with docker and push it again, or choose a newer tag".to_owned()],
+            Self::SchemaOne => vec!["pull the base with Docker and push it again, or choose a newer tag".to_owned()],
             Self::NoPlatform { .. } | Self::WrongPlatform { .. } => {
-                vec!["choose a platform that the base is for, or another base".to_owned()]
+                vec!["choose a platform that the base supports, or another base".to_owned()]
             }
             Self::UnsupportedLayer { .. } => vec!["choose a base whose layers are tar archives".to_owned()],
-            Self::WrongConfiguration { .. } => vec!["the base is damaged: get it again".to_owned()],
+            Self::WrongConfig { .. } => vec!["the base is damaged: pull or copy it again".to_owned()],
             Self::Malformed { .. }
             | Self::NotAnImage { .. }
             | Self::UnsupportedDigest { .. }
@@ -139,11 +139,11 @@ const INDICES: [&str; 2] =
 /// The media types of an image manifest.
 const MANIFESTS: [&str; 2] =
     ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
-/// The media types of an image configuration.
+/// The media types of an image config.
 const CONFIGURATIONS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
-/// The fields that tell documents apart.
+/// The fields that distinguish documents.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManifestShape {
@@ -166,10 +166,11 @@ struct BaseManifest {
     layers: Vec<Descriptor>,
 }
 
-/// Tells what a document is by its media type, else by its fields.
+/// Returns the kind of a document by its media type, or by its fields if it has none: the field is optional in OCI
+/// documents.
 ///
 /// # Errors
-/// It is neither an index nor a manifest of an image, or could be taken for either.
+/// The document is neither an index nor an image manifest, or has the fields of both.
 pub fn kind(document: &[u8]) -> Result<ManifestKind, BaseError> {
     let shape: ManifestShape = parse("manifest", document)?;
     let malformed = |reason: String| BaseError::Malformed { document: "manifest", reason };
@@ -178,7 +179,7 @@ pub fn kind(document: &[u8]) -> Result<ManifestKind, BaseError> {
         2 => {}
         other => return Err(malformed(format!("its schemaVersion is {other}, not 2"))),
     }
-    // One reader would take it for an index and another for an image (CVE-2021-41190).
+    // Some clients would read it as an index and others as a manifest (CVE-2021-41190).
     if shape.manifests.is_some() && shape.layers.is_some() {
         return Err(malformed("it has both `manifests` and `layers`".to_owned()));
     }
@@ -192,11 +193,10 @@ pub fn kind(document: &[u8]) -> Result<ManifestKind, BaseError> {
     }
 }
 
-/// Chooses the image for an architecture out of an image index or a Docker manifest list.
+/// Chooses the Linux image for an architecture from an image index or a Docker manifest list.
 ///
-/// The operating system is Linux, and the variant the one that every processor of the architecture has. An image of
-/// unknown platform is chosen if the index holds nothing else, as layouts of a single image do: its configuration
-/// will tell.
+/// The variant must be one that every processor of the architecture supports. A single image without a platform, as in
+/// the index of a layout, is chosen as well: its image config is checked later.
 ///
 /// # Errors
 /// The index is malformed, or has no such image.
@@ -206,24 +206,26 @@ pub fn choose(index: &[u8], architecture: Architecture) -> Result<Descriptor, Ba
     let mut available: Vec<_> = images.iter().filter_map(|image| image.platform().as_ref().map(displayed)).collect();
     let mut seen = BTreeSet::new();
     available.retain(|platform| seen.insert(platform.clone()));
-    let is_wanted = |image: &&Descriptor| image.platform().as_ref().is_some_and(|it| suits(it, architecture));
-    let wanted = images.iter().find(is_wanted).or(match images.as_slice() {
+    let by_platform =
+        images.iter().find(|image| image.platform().as_ref().is_some_and(|it| is_for(it, architecture)));
+    let chosen = by_platform.or(match images.as_slice() {
         [only] if only.platform().is_none() => Some(only),
         _ => None,
     });
-    let wanted = wanted.ok_or(BaseError::NoPlatform { wanted: architecture, available })?;
-    sha256(wanted)?;
-    Ok(wanted.clone())
+    let chosen = chosen.ok_or(BaseError::NoPlatform { wanted: architecture, available })?;
+    sha256(chosen)?;
+    Ok(chosen.clone())
 }
 
-/// Tells whether a descriptor of an index is an image's, and not an attestation's, which states no platform.
+/// Returns whether a descriptor in an index is an image's. BuildKit's attestations have the platform `unknown/unknown`.
 fn is_image(descriptor: &Descriptor) -> bool {
-    let unknown = |platform: &Platform| *platform.os() == Os::Other("unknown".to_owned());
-    MANIFESTS.contains(&descriptor.media_type().as_ref()) && !descriptor.platform().as_ref().is_some_and(unknown)
+    let is_unknown =
+        descriptor.platform().as_ref().is_some_and(|platform| *platform.os() == Os::Other("unknown".to_owned()));
+    MANIFESTS.contains(&descriptor.media_type().as_ref()) && !is_unknown
 }
 
-/// Tells whether every Linux machine of an architecture runs images for a platform.
-fn suits(platform: &Platform, architecture: Architecture) -> bool {
+/// Returns whether every Linux machine of an architecture can run images for a platform.
+fn is_for(platform: &Platform, architecture: Architecture) -> bool {
     let lowest = match architecture {
         Architecture::X86_64 => "v1",
         Architecture::Arm64 => "v8",
@@ -234,17 +236,17 @@ fn suits(platform: &Platform, architecture: Architecture) -> bool {
         && (variant.is_empty() || variant == lowest)
 }
 
-/// Returns a platform as Docker writes it, for instance `linux/arm64/v8`.
+/// Formats a platform as Docker does, for instance `linux/arm64/v8`.
 fn displayed(platform: &Platform) -> String {
     let variant = platform.variant().iter().filter(|variant| !variant.is_empty()).map(|variant| format!("/{variant}"));
     let text = format!("{}/{}{}", platform.os(), platform.architecture(), variant.collect::<String>());
     text.escape_debug().to_string()
 }
 
-/// Returns the descriptor of the configuration that an image manifest refers to.
+/// Returns the descriptor of the image config from an image manifest.
 ///
 /// # Errors
-/// The manifest is malformed, or describes no image.
+/// The manifest is malformed, or is not an image's.
 pub fn configuration(manifest: &[u8]) -> Result<Descriptor, BaseError> {
     let BaseManifest { config, .. } = read(manifest, ManifestKind::Manifest, "image manifest")?;
     if !CONFIGURATIONS.contains(&config.media_type().as_ref()) {
@@ -255,31 +257,31 @@ pub fn configuration(manifest: &[u8]) -> Result<Descriptor, BaseError> {
 }
 
 impl Base {
-    /// Returns the empty base.
+    /// Returns an empty base, like Docker's `FROM scratch`.
     pub fn scratch(architecture: Architecture) -> Self {
         let config = ImageConfig::empty(architecture);
         Self { name: None, digest: None, architecture, config, layers: Vec::new() }
     }
 
-    /// Makes a base, without a name, of its documents; `content` says where the bytes of each layer are.
+    /// Creates a base without a name from its documents. `content` returns where the bytes of each layer are.
     ///
     /// # Errors
-    /// A document is malformed, the two do not belong together, or the image is not for Linux on the architecture.
+    /// A document is malformed, the image config is not the manifest's, or the image is not for Linux on the architecture.
     pub fn from_manifest(
         manifest: &[u8],
         config: &[u8],
         architecture: Architecture,
         content: impl Fn(&Descriptor) -> BlobContent,
     ) -> Result<Self, BaseError> {
-        let stated = configuration(manifest)?;
+        let descriptor = configuration(manifest)?;
         let digest = Sha256::of(manifest);
         let BaseManifest { layers, .. } = read(manifest, ManifestKind::Manifest, "image manifest")?;
-        let (stated, stated_size, actual, actual_size) =
-            (sha256(&stated)?, stated.size(), Sha256::of(config), config.len() as u64);
-        if (stated, stated_size) != (actual, actual_size) {
-            return Err(BaseError::WrongConfiguration { stated, stated_size, actual, actual_size });
+        let (expected, expected_size) = (sha256(&descriptor)?, descriptor.size());
+        let (actual, actual_size) = (Sha256::of(config), config.len() as u64);
+        if (expected, expected_size) != (actual, actual_size) {
+            return Err(BaseError::WrongConfig { expected, expected_size, actual, actual_size });
         }
-        let mut config: ImageConfig = parse("image configuration", config)?;
+        let mut config: ImageConfig = parse("image config", config)?;
         if (config.os.as_str(), config.architecture.as_str()) != ("linux", architecture.oci_name()) {
             let found = format!("{}/{}", config.os, config.architecture);
             return Err(BaseError::WrongPlatform { wanted: architecture, found });
@@ -299,37 +301,34 @@ impl Base {
         Ok(Self { name: None, digest: Some(digest), architecture, config, layers })
     }
 
-    /// Returns the value of an environment variable.
+    /// Returns the value of an environment variable in the image config.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.config.execution.env(name)
     }
 }
 
-/// Returns OCI's media type of a layer that may have Docker's
+/// Converts the media type of a layer from Docker's to OCI's
 /// ([OCI media types, compatibility matrix](https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md)).
 fn layer_type(layer: &Descriptor, digest: Sha256) -> Result<MediaType, BaseError> {
-    let unsupported = |reason| {
-        let media_type = layer.media_type().to_string();
-        Err(BaseError::UnsupportedLayer { digest, media_type, reason })
-    };
-    match layer.media_type().as_ref() {
+    let reason = match layer.media_type().as_ref() {
         "application/vnd.oci.image.layer.v1.tar" | "application/vnd.docker.image.rootfs.diff.tar" => {
-            Ok(MediaType::ImageLayer)
+            return Ok(MediaType::ImageLayer);
         }
         "application/vnd.oci.image.layer.v1.tar+gzip" | "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
-            Ok(MediaType::ImageLayerGzip)
+            return Ok(MediaType::ImageLayerGzip);
         }
         "application/vnd.oci.image.layer.v1.tar+zstd" | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
-            Ok(MediaType::ImageLayerZstd)
+            return Ok(MediaType::ImageLayerZstd);
         }
         other if other.contains(".nondistributable.") || other.contains(".foreign.") => {
-            unsupported("it must not be distributed with other images")
+            "it is not distributable"
         }
-        _ => unsupported("it is no tar archive, or one that is compressed in an unknown way"),
-    }
+        _ => "only tar archives, uncompressed or compressed with gzip or zstd, are supported",
+    };
+    Err(BaseError::UnsupportedLayer { digest, media_type: layer.media_type().to_string(), reason })
 }
 
-/// Reads a document of one kind.
+/// Reads a document of the expected kind.
 fn read<T: DeserializeOwned>(bytes: &[u8], expected: ManifestKind, document: &'static str) -> Result<T, BaseError> {
     match (kind(bytes)?, expected) {
         (ManifestKind::Index, ManifestKind::Manifest) => {
@@ -342,17 +341,18 @@ fn read<T: DeserializeOwned>(bytes: &[u8], expected: ManifestKind, document: &'s
     }
 }
 
-/// Parses a document.
 fn parse<T: DeserializeOwned>(document: &'static str, bytes: &[u8]) -> Result<T, BaseError> {
-    // The reason may quote the document.
-    let reason = |error: serde_json::Error| error.to_string().replace(char::is_control, "\u{fffd}");
-    json::parse(bytes).map_err(|error| BaseError::Malformed { document, reason: reason(error) })
+    json::parse(bytes).map_err(|error| {
+        // The error may quote the document, which may have control characters for the terminal.
+        let reason = error.to_string().replace(char::is_control, "\u{fffd}");
+        BaseError::Malformed { document, reason }
+    })
 }
 
-/// Returns the digest of a descriptor whose size is one, too (OCI content descriptors: an `int64`).
+/// Returns the digest of a descriptor, and checks that its size is an `int64` (OCI content descriptors, properties).
 fn sha256(descriptor: &Descriptor) -> Result<Sha256, BaseError> {
     if i64::try_from(descriptor.size()).is_err() {
-        let reason = format!("{} has an impossible size, {}", descriptor.digest(), descriptor.size());
+        let reason = format!("{} has an invalid size, {}", descriptor.digest(), descriptor.size());
         return Err(BaseError::Malformed { document: "manifest", reason });
     }
     parse_digest(descriptor.digest().as_ref())
@@ -362,7 +362,7 @@ fn parse_digest(text: &str) -> Result<Sha256, BaseError> {
     text.parse().map_err(|_| BaseError::UnsupportedDigest { digest: text.to_owned() })
 }
 
-/// Returns names as a list, or says that there are none.
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

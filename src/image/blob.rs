@@ -1,4 +1,4 @@
-//! Blobs: what images are made of, by digest, wherever their bytes lie.
+//! Blobs: manifests, image configs and layers, identified by their digests.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,28 +12,28 @@ use crate::archive::ArchiveError;
 use crate::archive::layer::{self, LayerTree};
 use crate::digest::{HashingWriter, Sha256};
 
-/// Where the bytes of a blob lie.
+/// Where the bytes of a blob are.
 #[derive(Debug, Clone)]
 pub enum BlobContent {
-    /// In memory: manifests and configurations.
+    /// In memory: manifests and image configs.
     Bytes(Arc<[u8]>),
     /// In a file, from `offset` on.
     File {
         /// The file.
         path: Arc<Path>,
-        /// Where in the file the blob begins.
+        /// The offset of the blob, in bytes.
         offset: u64,
     },
-    /// In the wheels that the layer is spliced from, again each time it is read: that costs no more than copying it.
+    /// In wheels: the layer is spliced again each time it is read, which costs no more than copying it.
     Layer(Arc<LayerTree>),
-    /// In a registry, under `HOST/REPOSITORY`.
+    /// In a registry.
     Registry {
-        /// The repository with its registry's name, for instance `registry-1.docker.io/library/python`.
+        /// The repository with its registry, for instance `registry-1.docker.io/library/python`.
         repository: Arc<str>,
     },
 }
 
-/// Bytes that an image refers to by their digest (a descriptor and what it describes).
+/// A descriptor, and where the bytes that it describes are.
 #[derive(Debug, Clone)]
 pub struct Blob {
     /// The media type.
@@ -46,7 +46,7 @@ pub struct Blob {
     pub content: BlobContent,
 }
 
-/// Why a blob could not be read.
+/// Why a blob cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     /// The file cannot be read.
@@ -54,49 +54,49 @@ pub enum BlobError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The layer cannot be put together.
+    /// The layer cannot be spliced.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// Whoever takes the bytes failed.
+    /// The writer that receives the bytes failed.
     #[error("cannot write blob {digest}")]
     Write {
         /// The blob's digest.
         digest: Sha256,
-        /// The reason.
+        /// The error of the writer.
         source: io::Error,
     },
-    /// The bytes are not what the digest says: a file was changed, or damaged.
-    #[error("blob {stated} is damaged: its bytes have the digest {actual}")]
+    /// The bytes do not match the digest: a file was changed or damaged.
+    #[error("blob {expected} is damaged: its content has the digest {actual}")]
     Damaged {
-        /// The digest that the blob is known by.
-        stated: Sha256,
-        /// The digest of what was read.
+        /// The digest in the descriptor.
+        expected: Sha256,
+        /// The digest of the content.
         actual: Sha256,
     },
-    /// The blob was never downloaded.
-    #[error("blob {digest} is in {repository} only")]
-    Absent {
+    /// The blob is only in a registry.
+    #[error("blob {digest} has not been downloaded from {repository}")]
+    NotDownloaded {
         /// The blob's digest.
         digest: Sha256,
-        /// Where it is.
+        /// The repository that contains it.
         repository: String,
     },
 }
 
 impl Blob {
-    /// Makes a blob of bytes in memory.
+    /// Creates a blob from bytes in memory.
     pub fn of_bytes(media_type: MediaType, bytes: Vec<u8>) -> Self {
         let (digest, size) = (Sha256::of(&bytes), bytes.len() as u64);
         Self { media_type, digest, size, content: BlobContent::Bytes(bytes.into()) }
     }
 
-    /// Writes the bytes to `output`, and compares them with the digest on the way.
+    /// Writes the bytes to `output`, and verifies the digest.
     ///
     /// # Errors
-    /// They cannot be read or written, are not what the digest says, or are in a registry only.
+    /// The bytes cannot be read or written, do not match the digest, or have not been downloaded.
     pub fn copy_to(&self, output: &mut dyn Write) -> Result<(), BlobError> {
         let mut output = HashingWriter::new(output);
         let write = |source| BlobError::Write { digest: self.digest, source };
@@ -110,43 +110,42 @@ impl Blob {
                 io::copy(&mut file.take(self.size), &mut output).map_err(write)?;
             }
             BlobContent::Registry { repository } => {
-                return Err(BlobError::Absent { digest: self.digest, repository: repository.to_string() });
+                return Err(BlobError::NotDownloaded { digest: self.digest, repository: repository.to_string() });
             }
         }
         let (_, actual, _) = output.finish();
-        if actual == self.digest { Ok(()) } else { Err(BlobError::Damaged { stated: self.digest, actual }) }
+        if actual == self.digest { Ok(()) } else { Err(BlobError::Damaged { expected: self.digest, actual }) }
     }
 }
 
-/// A manifest with everything that it refers to: what a sink writes, and what a tag names.
+/// A manifest or an index with everything that it refers to: what a tag names and what outputs write.
 #[derive(Debug, Clone)]
 pub struct OciArtifact {
     /// The image manifest, or the image index.
     pub manifest: Blob,
-    /// The configuration and the layers that an image manifest refers to.
+    /// The image config and the layers of an image manifest.
     pub blobs: Vec<Blob>,
-    /// The manifests that an image index refers to.
+    /// The manifests of an image index.
     pub children: Vec<OciArtifact>,
-    /// The manifests that refer to this one as their subject. Nothing of them is a part of the artifact: its digest does
-    /// not depend on them, and a registry takes them after it.
+    /// The manifests that refer to this one as their subject. The artifact's digest does not depend on them, and they are
+    /// pushed after it.
     pub referrers: Vec<OciArtifact>,
 }
 
 impl OciArtifact {
-    /// Returns what refers to the artifact's manifest, and then to those that it refers to, each with the descriptor of its
-    /// subject's manifest.
+    /// Returns the referrers of this artifact, then those of its children, each with its subject's manifest.
     pub fn all_referrers(&self) -> Vec<(&Blob, &OciArtifact)> {
         let own = self.referrers.iter().map(|referrer| (&self.manifest, referrer));
         own.chain(self.children.iter().flat_map(OciArtifact::all_referrers)).collect()
     }
 
-    /// Returns every blob that is no manifest, each once, ordered by digest.
+    /// Returns all image configs and layers, each once, ordered by digest.
     pub fn leaves(&self) -> BTreeMap<Sha256, &Blob> {
         let own = self.blobs.iter().map(|blob| (blob.digest, blob));
         self.children.iter().flat_map(|child| child.leaves()).chain(own).collect()
     }
 
-    /// Returns the manifests, each after all that it refers to; the artifact's own is the last.
+    /// Returns all manifests, children first: a registry rejects an index before the manifests that it refers to.
     pub fn manifests(&self) -> Vec<&Blob> {
         let children = self.children.iter().flat_map(OciArtifact::manifests);
         children.chain([&self.manifest]).collect()

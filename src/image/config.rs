@@ -1,7 +1,7 @@
-//! The image configuration: what is inherited from the base, and what is decided for the image.
+//! The image config: what an image inherits from its base, and what is set for it.
 //!
 //! Specification: [OCI image configuration](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md).
-//! What a derived image inherits is what Docker lets it inherit.
+//! An image inherits the same properties as with Docker's `FROM`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,60 +14,56 @@ use super::{Layer, Port, Timestamp};
 use crate::hints::Hints;
 use crate::platform::Architecture;
 
-/// What is decided for an image; everything else is its base's.
+/// The settings of an image; everything else is inherited from its base.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigOverrides {
     /// The user that the process runs as, for instance `10001` or `10001:10001`.
     pub user: Option<String>,
     /// The working directory, an absolute path.
     pub workdir: Option<String>,
-    /// Environment variables and their values, as the process sees them (see [`expand`]). A variable of the base's is
-    /// replaced in its place, others follow in this order.
+    /// Environment variables with their final values (see [`expand`]). They replace the base's variables in place; new
+    /// ones follow in this order.
     pub env: Vec<(String, String)>,
     /// The entrypoint.
     pub entrypoint: Entrypoint,
-    /// The command, or the entrypoint's default arguments. Where there is none, the base's stays unless the entrypoint
-    /// changes.
+    /// The command, or the default arguments of the entrypoint. `None` keeps the base's unless the entrypoint changes.
     pub command: Option<Vec<String>>,
-    /// The ports that the image exposes besides its base's.
+    /// Exposed ports, in addition to the base's.
     pub exposed_ports: BTreeSet<Port>,
-    /// The labels, which replace those of the base's that have their names.
+    /// Labels, which replace the base's of the same names.
     pub labels: BTreeMap<String, String>,
-    /// When the image and its own layers were created.
+    /// The creation time of the image and of the layers that are added to the base.
     pub created: Timestamp,
 }
 
-/// What becomes of the base's entrypoint. Unless it is inherited, the base's command goes with it, as it was made for it.
+/// The entrypoint of an image. Unless it is inherited, the base's command is removed with the base's entrypoint, as by
+/// Docker: it was written as its arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Entrypoint {
-    /// It stays.
+    /// Keep the base's.
     #[default]
     Inherit,
-    /// It goes: the command is run itself.
+    /// Remove the base's, and run the command itself.
     Reset,
-    /// It is replaced.
+    /// Replace the base's.
     Set(Vec<String>),
 }
 
-/// An image configuration (OCI image configuration, properties).
+/// An image config (OCI image configuration, properties).
 ///
-/// Properties that the specification does not define are not read: those are Docker's notes on the container and the
-/// build that the base was made of. In [`ExecutionParameters`], where Docker keeps properties that the specification reserves for it,
-/// unknown ones stay.
+/// Unknown properties are dropped: Docker records there the container and the build that the base was made from. Unknown
+/// ones in [`ExecutionParameters`] are kept: Docker stores properties there that the specification reserves for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImageConfig {
-    /// When the image was created. It is no property of what derives from it.
+    /// When the image was created. Images do not inherit it.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     created: Option<String>,
-    /// Who maintains the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     author: Option<String>,
-    /// The architecture by its OCI name.
+    /// The OCI name of the architecture.
     pub(super) architecture: String,
-    /// The architecture's variant.
     #[serde(skip_serializing_if = "Option::is_none")]
     variant: Option<String>,
-    /// The operating system.
     pub(super) os: String,
     #[serde(rename = "os.version", skip_serializing_if = "Option::is_none")]
     os_version: Option<String>,
@@ -76,33 +72,32 @@ pub struct ImageConfig {
     /// The execution parameters.
     #[serde(rename = "config", default, deserialize_with = "nullable")]
     pub execution: ExecutionParameters,
-    /// The diff IDs of the layers.
     rootfs: RootFs,
-    /// What each layer is, and what was done without making one.
+    /// The build steps, including those that created no layer.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     history: Vec<HistoryEntry>,
 }
 
-/// How a container of the image runs: the property `config` of an image configuration.
+/// How a container of the image runs: the property `config` of an image config.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ExecutionParameters {
     /// The user, empty for root.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub user: String,
-    /// The ports, for instance `8000/tcp`, each with an empty object.
+    /// The ports, for instance `8000/tcp`, each with an empty object as its value.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub exposed_ports: BTreeMap<String, Map<String, Value>>,
-    /// The environment, each of the form `NAME=value`.
+    /// The environment variables, as `NAME=value`.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// The entrypoint: the program and its first arguments.
+    /// The entrypoint: the executable and its first arguments.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<String>,
     /// The command, or further arguments of the entrypoint.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub cmd: Vec<String>,
-    /// The volumes, each with an empty object.
+    /// The paths of volumes, each with an empty object as its value.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, Map<String, Value>>,
     /// The working directory, empty for the root of the file system.
@@ -119,7 +114,7 @@ pub struct ExecutionParameters {
     pub other: BTreeMap<String, Value>,
 }
 
-/// The layers of an image by what they hold (OCI image configuration, `rootfs`).
+/// The diff IDs of an image's layers (OCI image configuration, `rootfs`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RootFs {
     #[serde(rename = "type")]
@@ -128,14 +123,14 @@ struct RootFs {
     diff_ids: Vec<String>,
 }
 
-/// The only kind of root file system that there is.
+/// The type of a root file system, which must be `layers`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RootFsKind {
     Layers,
 }
 
-/// What one step of making the image did (OCI image configuration, `history`).
+/// A step of the build (OCI image configuration, `history`).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct HistoryEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,8 +145,8 @@ struct HistoryEntry {
     empty_layer: bool,
 }
 
-/// The properties in which Docker describes the container that an image was once made from, not those that are run, and
-/// `OnBuild`, which is for those who build on the base with Docker: its instructions were not followed.
+/// Properties that images do not inherit. With all but `OnBuild`, Docker describes the container that the base was
+/// committed from. `OnBuild` has instructions for derived Docker builds, which pybundle does not run.
 const LEFTOVERS: [&str; 15] = [
     "ArgsEscaped",
     "AttachStderr",
@@ -171,7 +166,7 @@ const LEFTOVERS: [&str; 15] = [
 ];
 
 impl ImageConfig {
-    /// Returns the configuration of an image without layers and settings.
+    /// Returns the image config of an empty base.
     pub(super) fn empty(architecture: Architecture) -> Self {
         Self {
             created: None,
@@ -187,34 +182,33 @@ impl ImageConfig {
         }
     }
 
-    /// States the variant of the architecture, as an index of the image will, unless it is stated already.
-    pub(super) fn state_variant(&mut self, architecture: Architecture) {
+    /// Sets the variant of the architecture to that in the image index, unless the base has one.
+    pub(super) fn set_default_variant(&mut self, architecture: Architecture) {
         self.variant = self.variant.take().or_else(|| variant(architecture).map(str::to_owned));
     }
 
-    /// Returns the diff IDs of the layers.
     pub(super) fn diff_ids(&self) -> &[String] {
         &self.rootfs.diff_ids
     }
 
-    /// Returns the configuration of an image on this base, which has the layers `inherited`: with these settings, and with
-    /// further layers, each with what it holds.
-    pub(super) fn derive(&self, inherited: &[Layer], settings: &ConfigOverrides, own: &[(Layer, String)]) -> Self {
+    /// Returns the config of an image on a base with the layers `inherited`. `added` has further layers, each with a
+    /// description for the history.
+    pub(super) fn derive(&self, inherited: &[Layer], settings: &ConfigOverrides, added: &[(Layer, String)]) -> Self {
         let mut derived = self.clone();
         let created = settings.created.to_string();
         derived.execution.apply(settings);
         if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited.len() {
-            // Readers refuse a history that does not count the layers.
+            // Docker rejects a history whose number of layers differs from that of the diff IDs.
             let step = HistoryEntry { comment: Some("base image".to_owned()), ..HistoryEntry::default() };
             derived.history = vec![step; inherited.len()];
         }
-        derived.history.extend(own.iter().map(|(_, holds)| HistoryEntry {
+        derived.history.extend(added.iter().map(|(_, description)| HistoryEntry {
             created: Some(created.clone()),
             created_by: Some("pybundle".to_owned()),
-            comment: Some(holds.clone()),
+            comment: Some(description.clone()),
             ..HistoryEntry::default()
         }));
-        let layers = inherited.iter().chain(own.iter().map(|(layer, _)| layer));
+        let layers = inherited.iter().chain(added.iter().map(|(layer, _)| layer));
         derived.rootfs.diff_ids = layers.map(|layer| layer.diff_id.to_string()).collect();
         derived.created = Some(created);
         derived
@@ -227,17 +221,19 @@ impl ExecutionParameters {
         self.env.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// Sets an environment variable, in its place if it is there already.
+    /// Sets an environment variable, in place if it exists.
     fn set_env(&mut self, name: &str, value: &str) {
         let mut variable = Some(format!("{name}={value}"));
-        let is_name = |other: &str| other.split_once('=').map_or(other, |(other, _)| other) == name;
-        // The base may state it twice: the first is replaced, the others go.
-        let replaced = self.env.drain(..).filter_map(|old| if is_name(&old) { variable.take() } else { Some(old) });
-        self.env = replaced.collect();
+        // A base may have a variable twice: the first is replaced, the others are removed.
+        let env = std::mem::take(&mut self.env).into_iter().filter_map(|old| {
+            let old_name = old.split_once('=').map_or(old.as_str(), |(name, _)| name);
+            if old_name == name { variable.take() } else { Some(old) }
+        });
+        self.env = env.collect();
         self.env.extend(variable);
     }
 
-    /// Changes what the settings decide, and drops what is not for derived images.
+    /// Applies the settings, and removes properties that images do not inherit.
     fn apply(&mut self, settings: &ConfigOverrides) {
         self.other.retain(|name, value| !value.is_null() && !LEFTOVERS.contains(&name.as_str()));
         if let Some(user) = &settings.user {
@@ -266,22 +262,22 @@ impl ExecutionParameters {
     }
 }
 
-/// A value of an environment variable in which a dollar is followed by neither `{NAME}` nor another dollar.
+/// A value of an environment variable with a `$` that is followed by neither `{NAME}` nor another `$`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` has a `$` that is followed by neither `{{NAME}}` nor another `$`", .0.escape_debug())]
 pub struct InvalidEnvValue(pub String);
 
 impl Hints for InvalidEnvValue {
     fn hints(&self) -> Vec<String> {
-        vec!["write `$$` for a dollar".to_owned()]
+        vec!["write `$$` for a literal `$`".to_owned()]
     }
 }
 
-/// Expands a value of an environment variable: `${NAME}` becomes the base's value of that variable, or nothing if it has
-/// none, and `$$` becomes a dollar.
+/// Expands a value of an environment variable: `${NAME}` becomes the base's value of that variable, or an empty string if
+/// it has none, and `$$` becomes `$`.
 ///
 /// # Errors
-/// A dollar is followed by something else.
+/// A `$` is followed by something else.
 pub fn expand(value: &str, base: &ExecutionParameters) -> Result<String, InvalidEnvValue> {
     let invalid = || InvalidEnvValue(value.to_owned());
     let (mut expanded, mut rest) = (String::new(), value);

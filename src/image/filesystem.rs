@@ -1,5 +1,5 @@
-//! The file system of a base image, as far as those have to know it who lay files over it: which directories there are and
-//! whose, where links lead, which executables there are, and who the users are.
+//! The file system of a base image, as far as files that are added to it depend on it: directories with their access,
+//! symbolic links, executables, and the user database.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -8,38 +8,38 @@ use tar::Header;
 
 use crate::tree::{FileAccess, FileOwner};
 
-/// The files that name users and groups (passwd(5), group(5), shadow(5)).
-const TEXTS: [&str; 3] = ["etc/passwd", "etc/group", "etc/shadow"];
+/// The user database (passwd(5), group(5), shadow(5)).
+const ACCOUNT_FILES: [&str; 3] = ["etc/passwd", "etc/group", "etc/shadow"];
 
-/// The largest of these that is read, in bytes.
-pub(super) const LARGEST_TEXT: u64 = 1 << 20;
+/// The largest of these files that is read, in bytes.
+pub(super) const LARGEST_ACCOUNT_FILE: u64 = 1 << 20;
 
-/// The most that a survey may note, in bytes: no image has so many files.
-const MOST_NOTES: usize = 64 << 20;
+/// The most memory that a scan may use, in bytes: no image has so many files.
+const MOST_MEMORY: usize = 64 << 20;
 
 /// How many links are followed before they count as a loop, as by Linux (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// What there is in a file system. Paths are relative to the root.
+/// A file system by path, relative to the root.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSystem {
     directories: BTreeSet<String>,
     /// The directories that are not [`FileAccess::DIRECTORY`].
     special: BTreeMap<String, FileAccess>,
-    /// Symbolic links, and where they lead.
+    /// The targets of symbolic links.
     links: BTreeMap<String, String>,
-    /// The files that somebody may execute.
+    /// The files that anyone may execute.
     executables: BTreeSet<String>,
-    /// The files that name users and groups.
-    texts: BTreeMap<String, (FileAccess, Vec<u8>)>,
+    /// The files of the user database.
+    account_files: BTreeMap<String, (FileAccess, Vec<u8>)>,
 }
 
 impl FileSystem {
-    /// The version of what is kept: it is raised whenever its form changes, or more is found.
+    /// The version of the cached data. Raise it whenever a field changes, or a scan finds more.
     pub const FORMAT: u32 = 1;
 
-    /// Returns where a path leads if the links above it are followed, and itself, if it is one and `is_followed`; none if
-    /// they lead in a circle.
+    /// Resolves the links above a path, and with `is_followed` also the path itself if it is a link. Returns `None` for a
+    /// loop of links.
     pub fn resolve(&self, path: &str, is_followed: bool) -> Option<String> {
         let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let (mut resolved, mut followed): (Vec<String>, usize) = (Vec::new(), 0);
@@ -68,57 +68,59 @@ impl FileSystem {
         Some(resolved.join("/"))
     }
 
-    /// Tells whether a path, through whose links one has gone, is a directory.
+    /// Returns whether a resolved path is a directory.
     pub fn is_directory(&self, path: &str) -> bool {
         path.is_empty() || self.directories.contains(path)
     }
 
-    /// Returns whose a directory is, unless it is like any other.
+    /// Returns the access of a directory if it is not [`FileAccess::DIRECTORY`].
     pub fn special_directory(&self, path: &str) -> Option<FileAccess> {
         self.special.get(path).copied()
     }
 
-    /// Tells whether a path leads to a file that somebody may execute.
+    /// Returns whether a path is, or is a link to, an executable file.
     pub fn has_executable(&self, path: &str) -> bool {
         self.resolve(path, true).is_some_and(|path| self.executables.contains(&path))
     }
 
-    /// Tells whether a path is a symbolic link.
+    /// Returns whether a path is a symbolic link.
     pub fn is_link(&self, path: &str) -> bool {
         self.links.contains_key(path)
     }
 
-    /// Returns a file that names users or groups, and whose it is.
-    pub fn text(&self, path: &str) -> Option<(FileAccess, &[u8])> {
-        self.texts.get(path).map(|(access, bytes)| (*access, bytes.as_slice()))
+    /// Returns a file of the user database.
+    pub fn account_file(&self, path: &str) -> Option<(FileAccess, &[u8])> {
+        self.account_files.get(path).map(|(access, bytes)| (*access, bytes.as_slice()))
     }
 }
 
-/// The way to a file system through the layers of an image, from the highest to the lowest.
+/// Collects a file system from the layers of an image, highest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FileSystemScan {
     found: FileSystem,
-    /// All other files of the layers so far, which hide what is below them.
+    /// All other files so far, which hide what lower layers have below their paths.
     others: HashSet<String>,
-    noted: usize,
-    is_given_up: bool,
+    /// About how much memory the scan uses, in bytes.
+    memory: usize,
+    is_aborted: bool,
 }
 
 impl FileSystemScan {
-    /// Returns what was found; none if it was too much.
+    /// Returns the file system, or `None` if it needs too much memory.
     pub(super) fn found(&self) -> Option<&FileSystem> {
-        Some(&self.found).filter(|_| !self.is_given_up)
+        Some(&self.found).filter(|_| !self.is_aborted)
     }
 
-    /// Notes an entry that no higher layer removes, and returns whether its bytes are wanted, by [`FileSystemScan::keep`].
-    pub(super) fn note(&mut self, path: &str, header: &Header, target: Option<&str>) -> bool {
-        let is_there = |path: &str| self.is_file(path) || self.found.directories.contains(path);
-        if self.is_given_up || is_there(path) || path.match_indices('/').any(|(at, _)| self.is_file(&path[..at])) {
+    /// Adds an entry that no whiteout of a higher layer removes. Returns whether its content is needed: then
+    /// [`FileSystemScan::add_account_file`] must be called.
+    pub(super) fn add(&mut self, path: &str, header: &Header, target: Option<&str>) -> bool {
+        let is_known = self.is_file(path) || self.found.directories.contains(path);
+        if self.is_aborted || is_known || path.match_indices('/').any(|(at, _)| self.is_file(&path[..at])) {
             return false;
         }
-        self.noted += path.len() + target.map_or(0, str::len) + 4 * size_of::<String>();
-        if self.noted > MOST_NOTES {
-            *self = Self { is_given_up: true, ..Self::default() };
+        self.memory += path.len() + target.map_or(0, str::len) + 4 * size_of::<String>();
+        if self.memory > MOST_MEMORY {
+            *self = Self { is_aborted: true, ..Self::default() };
             return false;
         }
         let (kind, mode) = (header.entry_type(), header.mode().unwrap_or_default());
@@ -131,7 +133,7 @@ impl FileSystemScan {
             self.found.directories.insert(path);
         } else if let Some(target) = target.filter(|_| kind.is_symlink()) {
             self.found.links.insert(path, target.to_owned());
-        } else if kind.is_file() && TEXTS.contains(&path.as_str()) {
+        } else if kind.is_file() && ACCOUNT_FILES.contains(&path.as_str()) {
             self.others.insert(path);
             return true;
         } else if mode & 0o111 != 0 && (kind.is_file() || kind.is_hard_link()) {
@@ -142,9 +144,8 @@ impl FileSystemScan {
         false
     }
 
-    /// Keeps the bytes of a file that were wanted.
-    pub(super) fn keep(&mut self, path: String, access: FileAccess, bytes: Vec<u8>) {
-        self.found.texts.insert(path, (access, bytes));
+    pub(super) fn add_account_file(&mut self, path: String, access: FileAccess, bytes: Vec<u8>) {
+        self.found.account_files.insert(path, (access, bytes));
     }
 
     fn is_file(&self, path: &str) -> bool {
@@ -152,11 +153,14 @@ impl FileSystemScan {
     }
 }
 
-/// Returns whose an entry is; a number that is none is root's.
+/// Returns the access of an entry. An invalid ID is replaced by root's.
 pub(super) fn access(header: &Header) -> FileAccess {
-    let id = |id: std::io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
-    let owner = FileOwner { uid: id(header.uid()), gid: id(header.gid()) };
+    let owner = FileOwner { uid: id_or_root(header.uid()), gid: id_or_root(header.gid()) };
     FileAccess { mode: header.mode().unwrap_or_default().into(), owner }
+}
+
+fn id_or_root(id: io::Result<u64>) -> u32 {
+    id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::manifest::descriptor;
 use super::{Blob, OciArtifact, OciImage, json};
 use crate::platform::Architecture;
 
-/// Makes the index of images, in their order, each for its platform.
+/// Builds the index of images, one for each platform, in the given order.
 pub fn index(images: &[OciImage], annotations: &BTreeMap<String, String>) -> OciArtifact {
     let manifests = images.iter().map(|image| {
         let mut descriptor = descriptor(&image.manifest);
@@ -39,10 +39,10 @@ pub fn index(images: &[OciImage], annotations: &BTreeMap<String, String>) -> Oci
     }
 }
 
-/// Returns the variant that the platform of an architecture states (OCI image index, platform variants).
+/// Returns the platform variant of an architecture (OCI image index, platform variants).
 ///
-/// For arm64 it is v8, which wheels need and nothing newer. Docker's official images state it, so matchers that do not
-/// take a missing variant for v8 find it; for amd64 there is no variant that they would all know.
+/// For arm64 it is v8, the minimum for wheels. Docker's official images have it, and so clients that do not treat a
+/// missing variant as v8 find the image. For amd64 no variant is known to all clients.
 pub(super) fn variant(architecture: Architecture) -> Option<&'static str> {
     match architecture {
         Architecture::X86_64 => None,

@@ -1,6 +1,6 @@
-//! Reading and writing the JSON documents of images.
+//! Reads and writes the JSON documents of images.
 //!
-//! A document is known by the digest of its bytes, so each of its readers has to see the same in it, and each run has to
+//! A document is identified by the digest of its bytes. So every reader must see the same content, and every run must
 //! write the same bytes.
 
 use std::collections::BTreeSet;
@@ -9,29 +9,29 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Parses a document. An object with two equal keys is refused: other readers may see the other value.
+/// Parses a document. Duplicate keys are errors: parsers differ in which of the values they use.
 ///
 /// # Errors
-/// The bytes are no such document; the error says where.
+/// The bytes are not such a document.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice::<Unambiguous>(bytes)?;
     serde_json::from_slice(bytes)
 }
 
-/// Serialises a document in its one form: compact, with the keys of every object in their order.
+/// Serialises a document compactly, with sorted keys.
 pub(super) fn serialize(document: &impl Serialize) -> Vec<u8> {
-    // The maps of a `Value` are ordered, and its text form is compact.
+    // The maps of a `Value` are sorted by key, and its `Display` is compact.
     serde_json::json!(document).to_string().into_bytes()
 }
 
-/// Deserialises a property that may be missing or null, which Go's encoder writes for what is empty.
+/// Deserialises a property that may be null: Go's encoder writes null for nil slices and maps.
 pub(super) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Any JSON value in which no object has two equal keys.
+/// Any JSON value without duplicate keys.
 struct Unambiguous;
 
 impl<'de> Deserialize<'de> for Unambiguous {

@@ -1,4 +1,4 @@
-//! Writing an artifact as a directory, an OCI image layout.
+//! Writes an artifact as an OCI image layout in a directory.
 //!
 //! Specification: [OCI image layout](https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
 
@@ -18,25 +18,26 @@ use super::{Blob, OciArtifact, listed};
 use crate::digest::Sha256;
 use crate::report::{Phase, Reporter};
 
-/// The content of the file that marks a layout.
+/// The content of `oci-layout`, which marks a layout.
 pub(super) const MARKER_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// The size of the buffer before a blob's file, in bytes.
+/// The size of the write buffer of a blob, in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// A complete layout that waits to be put at its place. Dropped, it leaves nothing behind.
+/// A complete layout at a temporary path, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct PreparedLayout {
     temporary: TempDir,
-    /// The place as it was given, and where links lead from there.
+    /// The path as the user stated it.
     directory: PathBuf,
-    place: PathBuf,
+    /// The path with its symbolic links resolved.
+    destination: PathBuf,
 }
 
-/// Writes a layout: [`prepare`] and [`PreparedLayout::persist`].
+/// Writes a layout with [`prepare`] and [`PreparedLayout::persist`].
 ///
 /// # Errors
-/// As both.
+/// Those of both.
 pub fn write(
     artifact: &OciArtifact,
     names: &[String],
@@ -46,11 +47,11 @@ pub fn write(
     prepare(artifact, names, directory, reporter)?.persist()
 }
 
-/// Writes a layout beside its place. `names` are full references, for instance `ghcr.io/org/app:1.0`. Advances
-/// [`Phase::Write`] by the bytes of the blobs.
+/// Writes a layout to a temporary directory next to `directory`. `names` are full references, for instance
+/// `ghcr.io/org/app:1.0`. Advances [`Phase::Write`] by the bytes of the blobs.
 ///
 /// # Errors
-/// The place is taken by something that is no layout, it cannot be written to, or a blob cannot be had.
+/// `directory` exists and is not a layout, it cannot be written to, or a blob cannot be read.
 pub fn prepare(
     artifact: &OciArtifact,
     names: &[String],
@@ -58,14 +59,14 @@ pub fn prepare(
     reporter: &dyn Reporter,
 ) -> Result<PreparedLayout, ImageFileError> {
     let failed = |source| ImageFileError::Write { path: directory.to_owned(), source };
-    // Where a link leads to is replaced, not the link.
-    let place = match fs::canonicalize(directory) {
-        Ok(place) => place,
+    // The target of a symbolic link is replaced, not the link.
+    let destination = match fs::canonicalize(directory) {
+        Ok(destination) => destination,
         Err(error) if error.kind() == io::ErrorKind::NotFound => directory.to_owned(),
         Err(error) => return Err(failed(error)),
     };
-    check_replaceable(&place)?;
-    let temporary = temporary_beside(&place).map_err(failed)?;
+    check_replaceable(&destination)?;
+    let temporary = temporary_beside(&destination).map_err(failed)?;
     let root = temporary.path();
     fs::create_dir_all(root.join("blobs/sha256")).map_err(failed)?;
     fs::write(root.join(MARKER), MARKER_TEXT).map_err(failed)?;
@@ -73,66 +74,69 @@ pub fn prepare(
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
     let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
-    Ok(PreparedLayout { temporary, directory: directory.to_owned(), place })
+    Ok(PreparedLayout { temporary, directory: directory.to_owned(), destination })
 }
 
 impl PreparedLayout {
-    /// Puts the layout at its place, in place of the layout that was there, and returns where that is.
+    /// Moves the layout to its final path, replaces a layout that is there, and returns the path.
     ///
     /// # Errors
-    /// The place was taken in between, or a directory cannot be renamed. What was there is there again.
+    /// Another file or directory was created at the path meanwhile, or a directory cannot be renamed. An existing layout is
+    /// left in place.
     pub fn persist(self) -> Result<PathBuf, ImageFileError> {
         let failed = |source| ImageFileError::Write { path: self.directory.clone(), source };
-        check_replaceable(&self.place)?;
+        check_replaceable(&self.destination)?;
         let new = self.temporary.path();
-        match exchange(new, &self.place) {
-            // What was there is removed in place of the temporary directory.
+        match exchange(new, &self.destination) {
+            // The old layout is now at the temporary path, and is removed with it.
             Ok(()) => return Ok(self.directory),
-            Err(error) if CANNOT_EXCHANGE.contains(&error.kind()) => replace(new, &self.place).map_err(failed)?,
+            Err(error) if CANNOT_EXCHANGE.contains(&error.kind()) => {
+                replace(new, &self.destination).map_err(failed)?;
+            }
             Err(error) => return Err(failed(error)),
         }
-        // Nothing is there any more for it to remove.
+        // The temporary path no longer exists: do not remove it.
         let _ = self.temporary.keep();
         Ok(self.directory)
     }
 }
 
-/// How [`exchange`] fails where there is nothing to exchange with, or no way to do it.
+/// The errors of [`exchange`] if the destination does not exist, or the file system does not support it.
 const CANNOT_EXCHANGE: [io::ErrorKind; 3] =
     [io::ErrorKind::NotFound, io::ErrorKind::Unsupported, io::ErrorKind::InvalidInput];
 
-/// Exchanges two directories in one step, so that no moment is without a layout at the place.
+/// Exchanges two directories atomically, so that there is a layout at the path at any time.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
-/// Exchanges nothing: this system has no such step.
+/// This system cannot exchange directories.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Puts a directory at a place in two steps, where another may be. If the second fails, the first is undone.
-fn replace(new: &Path, place: &Path) -> io::Result<()> {
-    // Removed, with what is moved into it, when this function ends.
-    let aside = temporary_beside(place)?;
+/// Replaces a directory in two steps. If the second fails, the first is undone.
+fn replace(new: &Path, destination: &Path) -> io::Result<()> {
+    // Removed with the old directory in it when this function returns.
+    let aside = temporary_beside(destination)?;
     let old = aside.path().join("old");
-    let replaces = match fs::rename(place, &old) {
+    let existed = match fs::rename(destination, &old) {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => return Err(error),
     };
-    fs::rename(new, place).or_else(|error| {
-        if replaces {
-            fs::rename(&old, place)?;
+    fs::rename(new, destination).or_else(|error| {
+        if existed {
+            fs::rename(&old, destination)?;
         }
         Err(error)
     })
 }
 
-/// Returns an error unless a directory is missing, empty, or a layout and nothing else.
+/// Returns an error unless a directory is missing or empty, or contains nothing but a layout.
 fn check_replaceable(directory: &Path) -> Result<(), ImageFileError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -145,15 +149,18 @@ fn check_replaceable(directory: &Path) -> Result<(), ImageFileError> {
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>();
     let names = names.map_err(|source| ImageFileError::Read { path: directory.to_owned(), source })?;
     let is_layout = names.iter().any(|name| name == MARKER);
-    let known = |name: &OsString| [MARKER, INDEX, "blobs"].iter().any(|known| name == known);
-    if names.is_empty() || (is_layout && names.iter().all(known)) {
+    if names.is_empty() || (is_layout && names.iter().all(is_layout_entry)) {
         Ok(())
     } else {
         Err(ImageFileError::NotReplaceable(directory.to_owned()))
     }
 }
 
-/// Makes a directory beside another one, so that renaming it stays in one file system.
+fn is_layout_entry(name: &OsString) -> bool {
+    [MARKER, INDEX, "blobs"].iter().any(|entry| name == entry)
+}
+
+/// Creates a directory next to another one, so that it can be renamed within one file system.
 fn temporary_beside(directory: &Path) -> io::Result<TempDir> {
     let parent = match directory.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -163,7 +170,7 @@ fn temporary_beside(directory: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
         .prefix(".pybundle-")
         .suffix(".tmp")
-        // The umask applies to it, as to any directory that a program makes.
+        // Reduced by the umask, as for any new directory. tempfile's default is 0700.
         .permissions(Permissions::from_mode(0o777))
         .tempdir_in(parent)
 }
@@ -177,7 +184,7 @@ fn write_blob(blob: &Blob, root: &Path, reporter: &dyn Reporter) -> Result<(), I
     output.flush().map_err(failed)
 }
 
-/// A file that reports what is written to it.
+/// A file that reports how many bytes are written to it.
 struct ProgressWriter<'a> {
     inner: File,
     reporter: &'a dyn Reporter,
@@ -195,7 +202,7 @@ impl Write for ProgressWriter<'_> {
     }
 }
 
-/// Returns everything that a layout holds as a blob, each once, ordered by digest.
+/// Returns all blobs of a layout, each once, ordered by digest.
 pub(super) fn blobs(artifact: &OciArtifact) -> BTreeMap<Sha256, &Blob> {
     let all = artifact.all_referrers().into_iter().map(|(_, referrer)| referrer).chain([artifact]);
     all.flat_map(|artifact| {
@@ -205,22 +212,13 @@ pub(super) fn blobs(artifact: &OciArtifact) -> BTreeMap<Sha256, &Blob> {
     .collect()
 }
 
-/// Returns the document that a layout begins with: one descriptor for each name, or one without a name; then the
-/// referrers, each with its artifact type. No specification gives them a place in a layout; ORAS looks for them here.
+/// Returns the `index.json` of a layout: one descriptor for each name, or one without a name, then those of the referrers
+/// with their artifact types. No specification defines where a layout lists referrers; ORAS expects them here.
 pub(super) fn index(artifact: &OciArtifact, names: &[String]) -> Vec<u8> {
-    let manifest = &artifact.manifest;
-    let descriptor = json!({
-        "mediaType": manifest.media_type.to_string(),
-        "digest": manifest.digest.to_string(),
-        "size": manifest.size,
-    });
-    let named = |name: &String| {
-        let mut descriptor = descriptor.clone();
-        descriptor["annotations"] = annotations(name);
-        descriptor
-    };
-    let mut descriptors: Vec<Value> =
-        if names.is_empty() { vec![descriptor] } else { names.iter().map(named).collect() };
+    let mut descriptors: Vec<Value> = names.iter().map(|name| named(&artifact.manifest, name)).collect();
+    if names.is_empty() {
+        descriptors.push(descriptor(&artifact.manifest));
+    }
     descriptors.extend(artifact.all_referrers().into_iter().map(|(_, referrer)| listed(referrer)));
     let index = json!({
         "schemaVersion": 2,
@@ -230,7 +228,14 @@ pub(super) fn index(artifact: &OciArtifact, names: &[String]) -> Vec<u8> {
     index.to_string().into_bytes()
 }
 
-/// Returns the annotations of a name: its tag, by which tools find it in a layout, and the whole, as BuildKit has it.
+fn named(manifest: &Blob, name: &str) -> Value {
+    let mut descriptor = descriptor(manifest);
+    descriptor["annotations"] = annotations(name);
+    descriptor
+}
+
+/// Returns the annotations of a name: its tag, by which skopeo and others find an image in a layout, and the full
+/// reference, as BuildKit writes it.
 fn annotations(name: &str) -> Value {
     let mut annotations = json!({ FULL_NAME: name });
     if let Some((_, tag)) = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {

@@ -1,4 +1,4 @@
-//! The image manifest: a base's layers, and those put upon them.
+//! The image manifest: the base's layers and those added to it.
 //!
 //! Specification: [OCI image manifest](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md).
 
@@ -12,35 +12,38 @@ use super::{Base, Blob, Layer, OciImage, json};
 use crate::digest::Sha256;
 use crate::hints::Hints;
 
-/// The most layers that an image may have: what Docker's and containerd's overlay file systems can stack.
+/// The most layers in an image: the limit of the overlay file systems of Docker and containerd.
 pub const MAX_LAYERS: usize = 127;
 
-/// The annotation that names the base (OCI annotations, pre-defined annotation keys).
+/// The annotation with the base's reference (OCI annotations, pre-defined annotation keys).
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
-/// The annotation that holds the digest of the base's manifest.
+/// The annotation with the digest of the base's manifest.
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
-/// Why no image can be made of a base, layers and settings.
+/// Why an image cannot be built from a base, layers and settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// There is no layer at all.
-    #[error("the image has no layer")]
+    /// Neither the base nor the project has a layer.
+    #[error("the image has no layers")]
     NoLayers,
-    /// There are more layers than can be run.
-    #[error("the image would have {} layers, {base} of its base and {own} of its own: {MAX_LAYERS} is the most", base + own)]
+    /// The image has more layers than container engines can run.
+    #[error(
+        "the image would have {} layers ({base} from its base, {added} added), more than the limit of {MAX_LAYERS}",
+        base + added
+    )]
     TooManyLayers {
         /// The number of the base's layers.
         base: usize,
-        /// The number of the image's own layers.
-        own: usize,
+        /// The number of added layers.
+        added: usize,
     },
     /// The working directory is not absolute.
     #[error("the working directory `{}` is not an absolute path", .0.escape_debug())]
     Workdir(String),
-    /// An environment variable cannot be set.
-    #[error("`{}` is no name of an environment variable, or its value holds a null character", .0.escape_debug())]
+    /// The name of an environment variable is invalid, or its value has a null character.
+    #[error("`{}` is not a valid environment variable: its name is empty or has a `=`, or it has a null character", .0.escape_debug())]
     Env(String),
-    /// The entrypoint names no program.
+    /// The entrypoint has no arguments.
     #[error("the entrypoint is empty")]
     Entrypoint,
 }
@@ -48,28 +51,27 @@ pub enum ImageError {
 impl Hints for ImageError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::TooManyLayers { .. } => vec!["choose a base with fewer layers, or a smaller budget".to_owned()],
-            Self::Workdir(path) => vec![format!("begin it with a slash: `/{path}`")],
+            Self::TooManyLayers { .. } => vec!["choose a base with fewer layers, or lower --max-layers".to_owned()],
+            Self::Workdir(path) => vec![format!("use `/{path}`")],
             Self::Entrypoint => vec!["reset the entrypoint to run the command itself".to_owned()],
             Self::NoLayers | Self::Env(_) => vec![],
         }
     }
 }
 
-/// Returns the annotations that say what an image, or an index, is based on, as far as that is known.
+/// Returns the annotations that identify the base of an image or an index.
 pub fn base_annotations(name: Option<&str>, digest: Option<Sha256>) -> BTreeMap<String, String> {
     let name = name.map(|name| (BASE_NAME.to_owned(), name.to_owned()));
     let digest = digest.map(|digest| (BASE_DIGEST.to_owned(), digest.to_string()));
     name.into_iter().chain(digest).collect()
 }
 
-/// Makes the image of a base and of further layers, the lowest first, each with what it holds, for its history.
+/// Builds an image from a base and further layers, lowest first, each with a description for the history.
 ///
-/// Both documents are serialised here, and nowhere again. The annotations are the manifest's; those that name the base
-/// are added unless they are given.
+/// The annotations are the manifest's. Those that identify the base are added unless they are set.
 ///
 /// # Errors
-/// There are too many layers or none, or the settings are none that a container could have.
+/// There are too many layers or none, or a setting is invalid.
 pub fn image(
     base: &Base,
     layers: Vec<(Layer, String)>,
@@ -96,20 +98,21 @@ pub fn image(
     Ok(OciImage { architecture: base.architecture, manifest, config, layers })
 }
 
-/// Checks what every container runtime would refuse.
-fn check(base: usize, own: usize, settings: &config::ConfigOverrides) -> Result<(), ImageError> {
-    if base + own == 0 {
+/// Checks for settings that every container runtime rejects.
+fn check(base: usize, added: usize, settings: &config::ConfigOverrides) -> Result<(), ImageError> {
+    if base + added == 0 {
         return Err(ImageError::NoLayers);
     }
-    if base + own > MAX_LAYERS {
-        return Err(ImageError::TooManyLayers { base, own });
+    if base + added > MAX_LAYERS {
+        return Err(ImageError::TooManyLayers { base, added });
     }
     if let Some(workdir) = settings.workdir.as_ref().filter(|workdir| !workdir.starts_with('/')) {
         return Err(ImageError::Workdir(workdir.clone()));
     }
-    let is_wrong = |name: &str, value: &str| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0');
-    if let Some((name, _)) = settings.env.iter().find(|(name, value)| is_wrong(name, value)) {
-        return Err(ImageError::Env(name.clone()));
+    for (name, value) in &settings.env {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return Err(ImageError::Env(name.clone()));
+        }
     }
     if matches!(&settings.entrypoint, Entrypoint::Set(entrypoint) if entrypoint.is_empty()) {
         return Err(ImageError::Entrypoint);
@@ -117,7 +120,7 @@ fn check(base: usize, own: usize, settings: &config::ConfigOverrides) -> Result<
     Ok(())
 }
 
-/// Returns a blob's descriptor
+/// Returns the descriptor of a blob
 /// ([OCI content descriptors](https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md)).
 pub(super) fn descriptor(blob: &Blob) -> Value {
     json!({ "mediaType": blob.media_type, "digest": blob.digest.to_string(), "size": blob.size })

@@ -1,4 +1,4 @@
-//! OCI images: their documents, their layers, and the files that hold them.
+//! OCI images: their documents, their layers, and the files that contain them.
 //!
 //! Specification: [OCI image format 1.1](https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md).
 
@@ -37,22 +37,22 @@ use crate::platform::Architecture;
 /// A layer of an image.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// The layer as it is stored and sent.
+    /// The layer in its stored form, compressed or not.
     pub blob: Blob,
-    /// The digest of its uncompressed bytes (OCI image configuration, layer diff ID).
+    /// The digest of the uncompressed tar archive (OCI image configuration, layer diff ID).
     pub diff_id: Sha256,
 }
 
-/// An image for one platform: its documents are serialised once, and never again.
+/// An image for one platform. Its documents are serialised once, so that every output has the same digests.
 #[derive(Debug, Clone)]
 pub struct OciImage {
-    /// The architecture; the operating system is always Linux.
+    /// The architecture. The operating system is always Linux.
     pub architecture: Architecture,
     /// The image manifest.
     pub manifest: Blob,
-    /// The image configuration.
+    /// The image config.
     pub config: Blob,
-    /// The layers, the lowest first.
+    /// The layers, lowest first.
     pub layers: Vec<Layer>,
 }
 

@@ -1,38 +1,37 @@
-//! Which distribution goes into which layer.
+//! Assigns distributions to layers.
 //!
-//! Large distributions have a layer each, which any image with the same wheel shares. Small ones share a few layers, and
-//! nothing but its own name says which of them a distribution is in: changing, adding or removing a small distribution
-//! changes one layer.
+//! Each large distribution gets its own layer, which images with the same wheel share. Small ones share a few layers, and
+//! the name alone decides which one: changing, adding or removing a small distribution changes one layer.
 
 use std::num::NonZeroUsize;
 
 use crate::digest::Sha256;
 use crate::name::DistributionName;
 
-/// The compressed size, in bytes, from which on a distribution has a layer of its own.
+/// The compressed size, in bytes, from which a distribution gets its own layer.
 ///
-/// A smaller one is sent about as fast as the requests take that a layer costs, and each layer takes its share of the
-/// time in which an image is unpacked.
+/// Sending fewer bytes takes no longer than the requests that another layer costs, and each layer also costs time when an
+/// image is unpacked.
 pub const OWN_LAYER: u64 = 1 << 20;
 
-/// How many layers the small distributions share at most.
+/// The most layers that small distributions share.
 const SHARED: usize = 4;
 
-/// A distribution to be put into a layer.
+/// A distribution to assign to a layer.
 #[derive(Debug, Clone, Copy)]
 pub struct SizedDistribution<'a> {
-    /// The name, unlike that of any other.
+    /// The name, which is unique.
     pub name: &'a DistributionName,
     /// The compressed size in bytes.
     pub size: u64,
 }
 
-/// Divides distributions into at most `budget` layers, and returns the indices of each layer's.
+/// Divides distributions into at most `budget` layers, and returns the indices of the distributions of each layer.
 ///
-/// A distribution of [`OWN_LAYER`] bytes or more has a layer of its own, the largest ones if the budget does not
-/// suffice. All others share a quarter of the budget, but at most four layers and at least one, each by the SHA-256 of
-/// its name. Own layers come first, ordered by name, whatever their sizes; within a layer the names are ordered, too.
-/// No layer is empty, and the order of `distributions` does not matter.
+/// A distribution of [`OWN_LAYER`] bytes or more gets its own layer; if the budget does not suffice, only the largest do.
+/// All others share a quarter of the budget, at least one and at most four layers, and are assigned by the SHA-256 of
+/// their names. Own layers come first, sorted by name; the names within a layer are sorted, too. No layer is empty, and
+/// the order of `distributions` does not matter.
 pub fn partition(distributions: &[SizedDistribution], budget: NonZeroUsize) -> Vec<Vec<usize>> {
     let shared = (budget.get() / 4).clamp(1, SHARED);
     let mut largest: Vec<usize> = (0..distributions.len()).collect();
@@ -52,7 +51,7 @@ pub fn partition(distributions: &[SizedDistribution], budget: NonZeroUsize) -> V
     own.into_iter().chain(buckets).filter(|layer| !layer.is_empty()).collect()
 }
 
-/// Returns which of the shared layers a distribution is in: its name's SHA-256, taken as a number, modulo their count.
+/// Returns the index of a distribution's shared layer: the SHA-256 of its name, as a number, modulo their count.
 fn bucket(name: &DistributionName, shared: usize) -> usize {
     let digest = Sha256::of(name.as_str().as_bytes());
     digest.0.iter().fold(0, |remainder, byte| (remainder * 256 + usize::from(*byte)) % shared)

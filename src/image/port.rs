@@ -1,21 +1,19 @@
-//! Ports that an image exposes.
+//! Exposed ports of an image.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::hints::Hints;
 
-/// A port that an image exposes: what `ExposedPorts` holds
+/// A port in `ExposedPorts`
 /// ([OCI image configuration, properties](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port {
-    /// The number, never 0.
+    /// Never 0.
     number: u16,
-    /// The protocol.
     protocol: Protocol,
 }
 
-/// The protocol of a port, in lower case in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Protocol {
     Tcp,
@@ -23,14 +21,14 @@ enum Protocol {
     Sctp,
 }
 
-/// A text that is no port.
+/// A string that is not a port.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPort {
-    /// It is of another form.
-    #[error("`{}` is not a port: a number from 1 to 65535, with `/tcp`, `/udp` or `/sctp` behind it or not", .0.escape_debug())]
+    /// The string is not a number with an optional protocol.
+    #[error("`{}` is not a valid port: expected a number from 1 to 65535, optionally followed by `/tcp`, `/udp` or `/sctp`", .0.escape_debug())]
     Malformed(String),
-    /// It is a range of ports, which an image's configuration has no form for.
-    #[error("`{}` is a range: an image exposes single ports", .0.escape_debug())]
+    /// The string is a range of ports, which an image config cannot contain.
+    #[error("`{}` is a range of ports: an image exposes single ports", .0.escape_debug())]
     Range(String),
 }
 
@@ -38,7 +36,7 @@ impl Hints for InvalidPort {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Malformed(_) => vec![],
-            Self::Range(_) => vec!["name each port of the range".to_owned()],
+            Self::Range(_) => vec!["list each port of the range".to_owned()],
         }
     }
 }
@@ -63,7 +61,7 @@ impl FromStr for Port {
     }
 }
 
-/// Tells whether a text consists of digits, with no sign.
+/// Returns whether a string consists of digits. Parsing alone would accept a sign.
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -97,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_ports_are_refused() {
+    fn malformed_ports_are_errors() {
         for text in ["", "0", "65536", "+80", "-80", "80/", "80/TCP", "80/icmp", "/tcp", "http", "8 0", "80:80"] {
             assert_eq!(text.parse::<Port>(), Err(InvalidPort::Malformed(text.to_owned())));
         }
     }
 
     #[test]
-    fn ranges_are_refused_as_ranges() {
+    fn ranges_have_an_error_of_their_own() {
         for text in ["8000-8010", "8000-8010/udp"] {
             let error = text.parse::<Port>().unwrap_err();
             assert_eq!(error, InvalidPort::Range(text.to_owned()));

@@ -1,4 +1,4 @@
-//! Referrers: manifests of documents about an image, which name its manifest as their subject.
+//! Referrers: manifests of SBOMs and provenance statements, whose subject is an image manifest.
 //!
 //! Specification: [OCI image manifest, guidelines for artifact usage](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidelines-for-artifact-usage).
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::manifest::descriptor;
 use super::{Blob, OciArtifact, json};
 
-/// What stands for a configuration where there is none (OCI image manifest, guidance for an empty descriptor).
+/// The config of a manifest that needs none (OCI image manifest, guidance for an empty descriptor).
 const EMPTY: &[u8] = b"{}";
 
-/// The annotation that holds a file's name (OCI annotations, pre-defined annotation keys).
+/// The annotation with a file name (OCI annotations, pre-defined annotation keys).
 const TITLE: &str = "org.opencontainers.image.title";
 
-/// Makes the manifest of a document about `subject`, an image manifest. Its artifact type is the document's media type,
-/// and `title` the name by which tools write the document to a file.
+/// Creates the manifest of a document about `subject`, an image manifest. Its artifact type is the document's media type.
+/// `title` is the file name that tools such as ORAS write the document to.
 pub fn referrer(subject: &Blob, document: Blob, title: &str) -> OciArtifact {
     let config = Blob::of_bytes(MediaType::EmptyJSON, EMPTY.to_vec());
     let mut layer = descriptor(&document);
@@ -32,11 +32,11 @@ pub fn referrer(subject: &Blob, document: Blob, title: &str) -> OciArtifact {
     OciArtifact { manifest, blobs: vec![config, document], children: Vec::new(), referrers: Vec::new() }
 }
 
-/// Returns the descriptor of a referrer as a list of referrers has it: with its artifact type, and with the annotations
-/// of its manifest ([OCI distribution 1.1, listing referrers](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers)).
+/// Returns the descriptor of a referrer for a list of referrers, with the artifact type and the annotations of its
+/// manifest ([OCI distribution 1.1, listing referrers](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers)).
 pub fn listed(referrer: &OciArtifact) -> Value {
     let mut bytes = Vec::new();
-    // What is in memory is always there.
+    // A manifest is always in memory.
     let _ = referrer.manifest.copy_to(&mut bytes);
     let manifest: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let mut listed = descriptor(&referrer.manifest);

@@ -1,30 +1,30 @@
-//! The one point in time that an image states.
+//! The creation time of an image.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A point in time that images state as created: whole seconds since 1970-01-01T00:00:00Z, up to the year 9999.
+/// A creation time, in whole seconds since 1970-01-01T00:00:00Z, at most in the year 9999.
 ///
-/// It never is the time of the build, so that equal inputs give equal images. Its text form is the one of
-/// `SOURCE_DATE_EPOCH` ([specification](https://reproducible-builds.org/specs/source-date-epoch/)); [`Display`]
-/// gives the form of [RFC 3339, section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6).
+/// It is never the time of the build, so that equal inputs give equal images. It is parsed as `SOURCE_DATE_EPOCH`
+/// ([specification](https://reproducible-builds.org/specs/source-date-epoch/)), and [`Display`] writes
+/// [RFC 3339, section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6).
 ///
 /// [`Display`]: fmt::Display
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(u64);
 
-/// A text that is no value for `SOURCE_DATE_EPOCH`.
+/// A string that is not a valid `SOURCE_DATE_EPOCH`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a number of seconds since 1970, up to {LATEST}", .0.escape_debug())]
+#[error("`{}` is not a number of seconds since 1970, at most {LATEST}", .0.escape_debug())]
 pub struct InvalidTimestamp(pub String);
 
 /// 9999-12-31T23:59:59Z, the last second with a year of four digits.
 const LATEST: u64 = 253_402_300_799;
 
 impl Default for Timestamp {
-    /// Returns 1980-01-01T00:00:00Z, the earliest time that a zip can state: one time for every artifact.
+    /// Returns the time that every file in an artifact has, too.
     fn default() -> Self {
-        Self(315_532_800)
+        Self(EPOCH)
     }
 }
 
@@ -49,8 +49,8 @@ impl fmt::Display for Timestamp {
 
 /// Returns the year, the month and the day that is `days` after 1970-01-01.
 ///
-/// Years are counted from March, so that a leap day is the last of its year, within eras of 400 years, after which the
-/// calendar repeats itself.
+/// Years begin in March, so that a leap day is the last day of its year, and are counted within eras of 400 years, after
+/// which the calendar repeats.
 fn date(days: u64) -> (u64, u64, u64) {
     const DAYS_OF_ERA: u64 = 146_097;
     // 1970-01-01 is 719,468 days after 0000-03-01.
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_the_earliest_time_of_a_zip() {
+    fn the_default_is_the_earliest_time_in_a_zip() {
         assert_eq!(Timestamp::default().to_string(), "1980-01-01T00:00:00Z");
     }
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_seconds_are_refused() {
+    fn other_strings_are_errors() {
         for text in ["", "-1", "+1", " 1", "1.5", "253402300800", "99999999999999999999", "2024-01-01"] {
             assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp(text.to_owned())));
         }

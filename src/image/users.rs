@@ -1,7 +1,7 @@
-//! Users that an image has and its base has not.
+//! Users that an image adds to its base.
 //!
-//! What is laid over the base is what `useradd --create-home` would change: a line in `/etc/passwd`, one in `/etc/group`
-//! unless the group is there, one in `/etc/shadow` where there is such a file, and a home. Nothing is copied into that.
+//! The changes are those of `useradd --create-home`: a line in `/etc/passwd`, one in `/etc/group` unless the group exists,
+//! one in `/etc/shadow` if that file exists, and a home directory. Nothing is copied from `/etc/skel`.
 //!
 //! Specification: passwd(5), group(5), shadow(5).
 
@@ -16,28 +16,28 @@ use crate::tree::{
     FileAccess, FileContent, FileMode, FileOrigin, FileOwner, InsertError, InvalidPath, TreeEntry, TreePath,
 };
 
-/// The user that is added if no number is given: the first that distributions of Linux give to people.
+/// The default UID: the first one for regular users in Linux distributions (login.defs(5), `UID_MIN`).
 const FIRST: u32 = 1000;
 
-/// The longest name of a user, in bytes (useradd(8)).
+/// The longest user name, in bytes (useradd(8)).
 const LONGEST_NAME: usize = 32;
 
-/// A user to be added: `NAME[:UID[:GID]]`.
+/// A user to add: `NAME[:UID[:GID]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
     /// The name.
     pub name: String,
-    /// The number; 1000 if none is given.
+    /// The user ID; by default 1000.
     pub uid: u32,
-    /// The number of the group; the user's if none is given.
+    /// The group ID; by default the user ID.
     pub gid: u32,
 }
 
-/// A text that is no `NAME[:UID[:GID]]`.
+/// A string that is not `NAME[:UID[:GID]]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no user of the form NAME[:UID[:GID]]: {reason}", .text.escape_debug())]
+#[error("`{}` is not a valid user, expected NAME[:UID[:GID]]: {reason}", .text.escape_debug())]
 pub struct InvalidUser {
-    /// The text.
+    /// The string.
     pub text: String,
     /// What is wrong with it.
     pub reason: &'static str,
@@ -50,24 +50,18 @@ impl FromStr for NewUser {
         let invalid = |reason| InvalidUser { text: text.to_owned(), reason };
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
-        let is_start = |character: char| character.is_ascii_lowercase() || character == '_';
-        let is_allowed = |character: char| is_start(character) || character.is_ascii_digit() || character == '-';
-        if !name.starts_with(is_start) || !name.chars().all(is_allowed) || name.len() > LONGEST_NAME {
+        if !is_user_name(name) {
             return Err(invalid(
-                "a name has at most 32 lower case letters, digits, `-` and `_`, and begins with a letter",
+                "a name has at most 32 lowercase letters, digits, `-` and `_`, and begins with a letter or `_`",
             ));
         }
-        let mut number = |default: u32| match parts.next() {
-            None => Ok(default),
-            Some(text) => id(text).ok_or_else(|| invalid("UID and GID are numbers")),
-        };
-        let uid = number(FIRST)?;
-        let gid = number(uid)?;
+        let uid = parts.next().map_or(Some(FIRST), id).ok_or_else(|| invalid("the UID is not a number"))?;
+        let gid = parts.next().map_or(Some(uid), id).ok_or_else(|| invalid("the GID is not a number"))?;
         if parts.next().is_some() {
-            return Err(invalid("nothing follows the group"));
+            return Err(invalid("it has more than three fields"));
         }
         if uid == 0 {
-            return Err(invalid("0 is root"));
+            return Err(invalid("UID 0 is root"));
         }
         Ok(Self { name: name.to_owned(), uid, gid })
     }
@@ -79,31 +73,37 @@ impl fmt::Display for NewUser {
     }
 }
 
+fn is_user_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+}
+
 /// Why a user cannot be added.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
-    /// The name or the number is somebody else's.
-    #[error("the user {user} cannot be added: the base's {file} has `{line}`")]
+    /// The name or the ID belongs to a different user or group.
+    #[error("cannot add user {user}: the base's /{file} has `{line}`")]
     Taken {
-        /// The user.
+        /// The user to add.
         user: NewUser,
-        /// The file.
+        /// The file of the user database, relative to the root.
         file: &'static str,
-        /// The line that is in the way.
+        /// The conflicting line.
         line: String,
     },
-    /// The base keeps its users elsewhere.
-    #[error("the user {user} cannot be added: the base's /{file} is a symbolic link")]
+    /// A file of the user database is a symbolic link, which a layer would replace.
+    #[error("cannot add user {user}: the base's /{file} is a symbolic link")]
     Link {
-        /// The user.
+        /// The user to add.
         user: NewUser,
-        /// The file.
+        /// The file of the user database, relative to the root.
         file: &'static str,
     },
-    /// The home's path is no path of an image's.
+    /// The path of the home directory is invalid.
     #[error(transparent)]
     Path(#[from] InvalidPath),
-    /// Two of the files want one path.
+    /// A home directory has the path of a file.
     #[error(transparent)]
     Tree(#[from] InsertError),
 }
@@ -112,15 +112,15 @@ impl Hints for UserError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Taken { .. } => {
-                vec!["choose another name and number, or name the base's own user with --user".to_owned()]
+                vec!["choose another name and UID, or use the base's user with --user".to_owned()]
             }
-            Self::Link { .. } => vec!["name the user by number: --user UID:GID needs none of these files".to_owned()],
+            Self::Link { .. } => vec!["use --user UID:GID, which needs no entry in these files".to_owned()],
             Self::Path(_) | Self::Tree(_) => Vec::new(),
         }
     }
 }
 
-/// A file of lines, each of fields with colons between them.
+/// A file of the user database: lines of fields that are separated by colons.
 struct AccountFile {
     file: &'static str,
     access: FileAccess,
@@ -130,12 +130,11 @@ struct AccountFile {
 
 impl AccountFile {
     fn of(files: &FileSystem, file: &'static str) -> Self {
-        let (access, bytes) = files.text(file).unwrap_or((FileAccess::FILE, &[]));
+        let (access, bytes) = files.account_file(file).unwrap_or((FileAccess::FILE, &[]));
         Self { file, access, bytes: bytes.to_vec(), is_changed: false }
     }
 
-    /// Returns the fields of the first line that has a text in one of its fields. Bytes that are not UTF-8 stay where they
-    /// are, and are compared with nothing.
+    /// Returns the fields of the first line with this text in a field. Bytes that are not UTF-8 match nothing, and are kept.
     fn find(&self, field: usize, text: &str) -> Option<Vec<String>> {
         let lines = self.bytes.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
         let mut lines = lines.map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
@@ -152,15 +151,15 @@ impl AccountFile {
     }
 }
 
-/// Tells whether there is a user of a name, by the file that names them.
+/// Returns whether `/etc/passwd` has a user.
 pub fn is_user(files: &FileSystem, name: &str) -> bool {
     AccountFile::of(files, "etc/passwd").find(0, name).is_some()
 }
 
-/// Returns what adding users changes in a file system. Who is there already, with the same numbers, is left alone.
+/// Returns the files that adding users changes. A user that exists with the same IDs is skipped.
 ///
 /// # Errors
-/// A name or a number is somebody else's, or the file system keeps its users elsewhere.
+/// A name or an ID belongs to a different user, or a file of the user database is a symbolic link.
 pub fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError> {
     let mut tree = LayerTree::default();
     let [mut passwd, mut group, mut shadow] =
@@ -187,8 +186,8 @@ pub fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError
             (None, None) => group.add(&format!("{name}:x:{gid}:")),
         }
         passwd.add(&format!("{name}:x:{uid}:{gid}::/home/{name}:/bin/sh"));
-        if files.text(shadow.file).is_some() && shadow.find(0, name).is_none() {
-            // No password fits, and none expires.
+        if files.account_file(shadow.file).is_some() && shadow.find(0, name).is_none() {
+            // `!` matches no password, and the empty fields mean that nothing expires (shadow(5)).
             shadow.add(&format!("{name}:!:::::::"));
         }
         let home = files.resolve(&format!("home/{name}"), true).unwrap_or_else(|| format!("home/{name}"));
@@ -200,12 +199,12 @@ pub fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError
         let entry = TreeEntry { access: lines.access, content, origin: FileOrigin::Application };
         tree.files.insert(TreePath::new(lines.file)?, entry)?;
     }
-    keep_directories(&mut tree, files)?;
+    keep_access(&mut tree, files)?;
     Ok(tree)
 }
 
-/// Leaves the directories of a file system whose they are.
-fn keep_directories(tree: &mut LayerTree, files: &FileSystem) -> Result<(), UserError> {
+/// Gives the directories above the changed files the access that they have in the base.
+fn keep_access(tree: &mut LayerTree, files: &FileSystem) -> Result<(), UserError> {
     let homes: Vec<TreePath> = tree.files.directories().map(|(path, _)| path.clone()).collect();
     let etc = TreePath::new("etc/passwd")?;
     for parent in homes.iter().chain([&etc]).flat_map(TreePath::parents) {

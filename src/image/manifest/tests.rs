@@ -118,10 +118,10 @@ fn no_more_layers_than_can_be_run() {
     };
     assert_eq!(make(100, 27).unwrap().layers.len(), 127);
     let error = make(100, 28).unwrap_err();
-    assert_eq!(error, ImageError::TooManyLayers { base: 100, own: 28 });
+    assert_eq!(error, ImageError::TooManyLayers { base: 100, added: 28 });
     assert_eq!(
         error.to_string(),
-        "the image would have 128 layers, 100 of its base and 28 of its own: 127 is the most"
+        "the image would have 128 layers (100 from its base, 28 added), more than the limit of 127"
     );
     assert_eq!(make(0, 0).unwrap_err(), ImageError::NoLayers);
 }
