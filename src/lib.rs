@@ -55,20 +55,20 @@
 //! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
 //! | [`trim`] | what of a distribution nothing needs at run time: files, and sections of compiled ones |
 //! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
-//! | [`lambda`] | function and layer, and Lambda's limits |
+//! | `lambda` | function and layer, and Lambda's limits |
 //! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
-//! | [`contents`] | what lies inside a finished artifact: listed, compared with another, verified, drawn |
+//! | `contents` | what lies inside a finished artifact: listed, compared with another, verified, drawn |
 //! | [`registry`] | references, credentials, and the client that pulls and pushes |
 //! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
 //! | `audit` | whether the handler and what the application imports are in the artifact, and what compiled files need |
 //! | `scaffold` | what a project is, seen from its folder, and the configuration and the workflow that suit it |
 //! | [`report`] | progress and warnings while a build works, and what it reports at its end |
-//! | [`name`], [`digest`], [`redact`], [`retry`], [`limited_reader`] | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
+//! | [`name`], [`digest`], [`redact`], [`retry`], `limited_reader` | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
 //! | [`hints`] | what the user can do about an error, and which name was probably meant |
 //!
 //! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
 //! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
-//! nothing of what they are made of. [`contents`] sees neither of them: it reads what lies in files.
+//! nothing of what they are made of. `contents` sees neither of them: it reads what lies in files.
 //!
 //! # What holds everywhere
 //!
@@ -121,14 +121,14 @@ pub mod bytecode;
 pub mod cache;
 pub mod cli;
 pub mod constraint;
-pub mod contents;
+pub(crate) mod contents;
 pub mod digest;
 pub mod fetch;
 pub mod hints;
 pub mod image;
 pub mod index;
-pub mod lambda;
-pub mod limited_reader;
+pub(crate) mod lambda;
+pub(crate) mod limited_reader;
 pub mod lock;
 pub mod marker;
 pub mod name;

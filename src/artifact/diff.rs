@@ -53,7 +53,7 @@ pub(super) fn compare(before: (String, &ArtifactContents), after: (String, &Arti
 
 /// Returns the distribution of each file.
 fn owners(contents: &ArtifactContents) -> HashMap<&str, Option<&str>> {
-    let owner = |file: &FileEntry| match file.owner {
+    let owner = |file: &FileEntry| match file.origin {
         EntryOrigin::Distribution(index) => contents.distributions.get(index).map(|known| known.name.as_str()),
         EntryOrigin::Application | EntryOrigin::Base => None,
     };

@@ -66,12 +66,12 @@ impl Inspected {
         let layer = |layer: &contents::LayerContents| StackedLayerReport {
             digest: layer.digest.to_string(),
             size: layer.size,
-            part: match layer.part {
+            part: match layer.origin {
                 contents::LayerOrigin::Base => LayerOriginReport::Base,
-                contents::LayerOrigin::Own => LayerOriginReport::Own,
+                contents::LayerOrigin::Pybundle => LayerOriginReport::Own,
                 contents::LayerOrigin::Unknown => LayerOriginReport::Unknown,
             },
-            holds: layer.holds.clone(),
+            holds: layer.description.clone(),
         };
         InspectReport {
             format: FORMAT_VERSION,
@@ -100,12 +100,12 @@ pub(super) fn kind(kind: DetectedKind) -> ContentsKind {
 }
 
 fn owner(contents: &ArtifactContents, total: &OriginTotal) -> OwnerReport {
-    let distribution = match total.owner {
+    let distribution = match total.origin {
         Some(EntryOrigin::Distribution(index)) => contents.distributions.get(index),
         _ => None,
     };
     OwnerReport {
-        kind: match total.owner {
+        kind: match total.origin {
             Some(EntryOrigin::Distribution(_)) => OwnerKind::Distribution,
             Some(EntryOrigin::Application) => OwnerKind::Application,
             Some(EntryOrigin::Base) => OwnerKind::Base,
@@ -121,7 +121,7 @@ fn owner(contents: &ArtifactContents, total: &OriginTotal) -> OwnerReport {
 }
 
 fn report(contents: &ArtifactContents, file: &FileEntry) -> FileReport {
-    let owner = match file.owner {
+    let owner = match file.origin {
         _ if file.is_hidden => "hidden".to_owned(),
         EntryOrigin::Distribution(index) => contents
             .distributions

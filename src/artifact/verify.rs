@@ -84,11 +84,11 @@ struct Subject {
 }
 
 fn report(check: CheckResult) -> CheckReport {
-    let finding = |ArtifactProblem { place, message }| FindingReport { place, message };
+    let finding = |ArtifactProblem { location, message }| FindingReport { place: location, message };
     CheckReport {
         name: check.aspect.name().to_owned(),
         covers: check.covers,
-        findings: check.findings.into_iter().map(finding).collect(),
+        findings: check.problems.into_iter().map(finding).collect(),
     }
 }
 
@@ -176,7 +176,7 @@ fn of_images(
     }
     if images.is_empty() && is_whole {
         let message = "the index refers to no image".to_owned();
-        note(&mut checks, CheckedAspect::Documents, vec![ArtifactProblem { place: None, message }]);
+        note(&mut checks, CheckedAspect::Documents, vec![ArtifactProblem::whole(message)]);
     }
     Ok(Subject { digest: Some(artifact.manifest.digest.to_string()), checks, contents })
 }
@@ -184,16 +184,17 @@ fn of_images(
 /// Adds a check of one platform to those of the others.
 fn join(checks: &mut Vec<CheckResult>, mut check: CheckResult, platform: Option<&str>) {
     if let Some(platform) = platform {
-        for finding in &mut check.findings {
-            let place = finding.place.take();
-            finding.place = Some(place.map_or_else(|| platform.to_owned(), |place| format!("{platform}: {place}")));
+        for problem in &mut check.problems {
+            let location = problem.location.take();
+            problem.location =
+                Some(location.map_or_else(|| platform.to_owned(), |location| format!("{platform}: {location}")));
         }
         check.covers = format!("{} ({platform})", check.covers);
     }
     match checks.iter_mut().find(|known| known.aspect == check.aspect) {
         Some(known) => {
             known.covers = format!("{}; {}", known.covers, check.covers);
-            known.findings.extend(check.findings);
+            known.problems.extend(check.problems);
         }
         None => checks.push(check),
     }
@@ -202,7 +203,7 @@ fn join(checks: &mut Vec<CheckResult>, mut check: CheckResult, platform: Option<
 /// Adds findings to the check of an aspect.
 fn note(checks: &mut [CheckResult], aspect: CheckedAspect, findings: Vec<ArtifactProblem>) {
     if let Some(check) = checks.iter_mut().find(|check| check.aspect == aspect) {
-        check.findings.extend(findings);
+        check.problems.extend(findings);
     }
 }
 
@@ -215,7 +216,7 @@ fn said(error: &dyn std::error::Error) -> ArtifactProblem {
             message = format!("{message}: {cause}");
         }
     }
-    ArtifactProblem { place: None, message }
+    ArtifactProblem::whole(message)
 }
 
 /// Builds the artifact again in a temporary folder, which audits it, and compares. What the audits find is no reason not
@@ -259,7 +260,7 @@ fn rebuild(
         None => None,
     };
     let message = format!("the project gives {}", again.digest);
-    check(vec![ArtifactProblem { place: None, message }]);
+    check(vec![ArtifactProblem::whole(message)]);
     Ok((checks, difference))
 }
 

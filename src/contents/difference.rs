@@ -1,4 +1,4 @@
-//! What differs between two artifacts.
+//! Compares two artifacts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,67 +7,56 @@ use serde_json::Value;
 use super::{ArtifactContents, DetectedKind, EntryOrigin, FileEntry, FileKind};
 use crate::digest::Sha256;
 
-/// What differs between two artifacts.
+/// The differences between two artifacts, each list sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// How equal they are.
-    pub verdict: Equivalence,
-    /// The distributions that differ, ordered by name.
-    pub distributions: Vec<Change<DistributionState>>,
-    /// The files that differ, ordered by path.
-    pub files: Vec<Change<FileState>>,
-    /// The properties of images that differ, ordered by name.
-    pub properties: Vec<Change<String>>,
+pub(crate) struct Difference {
+    pub(crate) verdict: Equivalence,
+    pub(crate) distributions: Vec<Change<DistributionState>>,
+    pub(crate) files: Vec<Change<FileState>>,
+    /// Changed properties of images.
+    pub(crate) properties: Vec<Change<String>>,
 }
 
-/// How equal two artifacts are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Equivalence {
-    /// They are the same bytes.
+pub(crate) enum Equivalence {
+    /// The bytes are the same.
     Identical,
-    /// The same files and properties, in other bytes, for these reasons.
+    /// The files and properties are the same, but not the bytes, for these reasons.
     Equal(Vec<&'static str>),
-    /// They hold different things.
     Different,
 }
 
-/// Something that only one artifact has, or that is not the same in both.
+/// Something that only one artifact has, or that differs between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change<T> {
-    /// A name, or a path.
-    pub name: String,
-    /// What it is in the first artifact; none if it is not in there.
-    pub before: Option<T>,
-    /// What it is in the second artifact; none if it is not in there.
-    pub after: Option<T>,
+pub(crate) struct Change<T> {
+    /// A name or a path.
+    pub(crate) name: String,
+    /// `None` if only the second artifact has it.
+    pub(crate) before: Option<T>,
+    /// `None` if only the first artifact has it.
+    pub(crate) after: Option<T>,
 }
 
-/// A distribution in one artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DistributionState {
-    /// The version; of several, all.
-    pub version: String,
+pub(crate) struct DistributionState {
+    /// All versions, if the artifact has several.
+    pub(crate) version: String,
     /// The size of its files, in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
 }
 
-/// A file in one artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileState {
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its permissions.
-    pub mode: u32,
-    /// The numbers of the user and the group that it is.
-    pub ids: (u64, u64),
-    /// The digest of its bytes; of a link that of what it points at.
-    pub sha256: Sha256,
-    /// What it is.
-    pub kind: FileKind,
+pub(crate) struct FileState {
+    pub(crate) size: u64,
+    pub(crate) mode: u32,
+    /// The user ID and the group ID.
+    pub(crate) ids: (u64, u64),
+    /// The digest of the content, or of a link's target.
+    pub(crate) sha256: Sha256,
+    pub(crate) kind: FileKind,
 }
 
-/// Compares two artifacts.
-pub fn compare(before: &ArtifactContents, after: &ArtifactContents) -> Difference {
+pub(crate) fn compare(before: &ArtifactContents, after: &ArtifactContents) -> Difference {
     if (before.kind == DetectedKind::Image) == (after.kind == DetectedKind::Image) && before.digest == after.digest {
         let verdict = Equivalence::Identical;
         return Difference { verdict, distributions: Vec::new(), files: Vec::new(), properties: Vec::new() };
@@ -83,27 +72,24 @@ pub fn compare(before: &ArtifactContents, after: &ArtifactContents) -> Differenc
     Difference { verdict, distributions, files, properties }
 }
 
-/// Returns what is not the same in both, ordered by name.
+/// Returns what differs, sorted by name.
 fn changes<T: Clone + PartialEq>(before: &BTreeMap<String, T>, after: &BTreeMap<String, T>) -> Vec<Change<T>> {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    let change = |name: &String| Change {
-        name: name.clone(),
-        before: before.get(name).cloned(),
-        after: after.get(name).cloned(),
-    };
-    changed.map(change).collect()
+    names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(|name| Change { name: name.clone(), before: before.get(name).cloned(), after: after.get(name).cloned() })
+        .collect()
 }
 
 fn version(distribution: &Option<DistributionState>) -> Option<&String> {
     distribution.as_ref().map(|distribution| &distribution.version)
 }
 
-/// Returns the distributions by name.
 fn distributions(contents: &ArtifactContents) -> BTreeMap<String, DistributionState> {
     let mut found: BTreeMap<String, DistributionState> = BTreeMap::new();
     for (index, distribution) in contents.distributions.iter().enumerate() {
-        let own = contents.files.iter().filter(|file| file.owner == EntryOrigin::Distribution(index));
+        let own = contents.files.iter().filter(|file| file.origin == EntryOrigin::Distribution(index));
         let size = own.map(|file| file.size).sum();
         let entry = found.entry(distribution.name.clone());
         entry
@@ -117,17 +103,14 @@ fn distributions(contents: &ArtifactContents) -> BTreeMap<String, DistributionSt
 }
 
 fn files(contents: &ArtifactContents) -> BTreeMap<String, FileState> {
-    let state = |file: &FileEntry| FileState {
-        size: file.size,
-        mode: file.mode,
-        ids: file.ids,
-        sha256: file.sha256,
-        kind: file.kind.clone(),
-    };
     contents.visible().into_iter().map(|(path, file)| (path.to_owned(), state(file))).collect()
 }
 
-/// Returns what an image says of itself, each thing by a name: what its files are is left out, and when it was made.
+fn state(file: &FileEntry) -> FileState {
+    FileState { size: file.size, mode: file.mode, ids: file.ids, sha256: file.sha256, kind: file.kind.clone() }
+}
+
+/// Returns the properties of an image by name, without its layers, its history and its time.
 fn properties(contents: &ArtifactContents) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let Some(image) = &contents.image else { return found };
@@ -146,7 +129,7 @@ fn properties(contents: &ArtifactContents) -> BTreeMap<String, String> {
     found
 }
 
-/// Adds a property: of the environment and of labels, each name by itself.
+/// Adds a property. Environment variables and labels are properties of their own.
 fn property(key: &str, value: &Value, found: &mut BTreeMap<String, String>) {
     match (key, value) {
         ("Env", Value::Array(variables)) => {
@@ -171,39 +154,39 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Returns why artifacts of equal contents are not the same bytes.
+/// Returns why artifacts with equal contents have different bytes.
 fn reasons(before: &ArtifactContents, after: &ArtifactContents) -> Vec<&'static str> {
-    let paths = |contents: &ArtifactContents| contents.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
-    let times = |contents: &ArtifactContents| contents.visible().values().map(|file| file.time).collect::<Vec<_>>();
-    let packed = |contents: &ArtifactContents| {
-        let visible = contents.visible();
-        visible.values().map(|file| (file.method, file.compressed_size)).collect::<Vec<_>>()
-    };
-    let layers = |contents: &ArtifactContents| {
-        let visible = contents.visible();
-        visible.values().map(|file| file.layer).collect::<Vec<_>>()
-    };
-    let created = |contents: &ArtifactContents| {
-        contents.image.as_ref().map(|image| {
-            let of = |key: &str| image.configuration[key].to_string();
-            (of("created"), of("history"))
-        })
-    };
     let (both_zips, both_images) =
         (before.image.is_none() && after.image.is_none(), before.image.is_some() && after.image.is_some());
+    let same_paths = before.files.iter().map(|file| &file.path).eq(after.files.iter().map(|file| &file.path));
+    let same_times = all_equal(before, after, |file| file.time);
+    let same_compression = all_equal(before, after, |file| (file.method, file.compressed_size));
+    let same_layers = all_equal(before, after, |file| file.layer);
     let reasons = [
         (!both_zips && !both_images, "one is a zip, the other an image"),
-        (paths(before) != paths(after), "the order of the files"),
-        (times(before) != times(after), "the times of the files"),
-        (both_zips && packed(before) != packed(after), "the compression"),
-        (both_images && layers(before) != layers(after), "which layer the files are in"),
+        (!same_paths, "the order of the files"),
+        (!same_times, "the times of the files"),
+        (both_zips && !same_compression, "the compression"),
+        (both_images && !same_layers, "which layer the files are in"),
         (both_images && before.layers.len() != after.layers.len(), "the number of layers"),
-        (both_images && created(before) != created(after), "the history, or the time of the image"),
-        (
-            both_images && layers(before) == layers(after) && packed(before) != packed(after),
-            "the compression of the layers",
-        ),
+        (both_images && creation(before) != creation(after), "the history, or the time of the image"),
+        (both_images && same_layers && !same_compression, "the compression of the layers"),
     ];
     let found: Vec<_> = reasons.into_iter().filter(|(differs, _)| *differs).map(|(_, reason)| reason).collect();
     if found.is_empty() { vec!["the headers of the files or documents"] } else { found }
+}
+
+/// Returns whether a property is the same for each visible file.
+fn all_equal<T: PartialEq>(
+    before: &ArtifactContents,
+    after: &ArtifactContents,
+    property: impl Fn(&FileEntry) -> T,
+) -> bool {
+    before.visible().values().map(|file| property(file)).eq(after.visible().values().map(|file| property(file)))
+}
+
+/// Returns the creation time and the history of an image.
+fn creation(contents: &ArtifactContents) -> Option<(String, String)> {
+    let configuration = &contents.image.as_ref()?.configuration;
+    Some((configuration["created"].to_string(), configuration["history"].to_string()))
 }

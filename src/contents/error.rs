@@ -10,78 +10,33 @@ use crate::wheel::{StrictArchiveError, WheelErrorKind};
 
 /// Why an artifact cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ContentsError {
-    /// The file cannot be read.
+pub(crate) enum ContentsError {
     #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The zip is not one that all readers would read alike.
-    #[error("{}: {fault}", .path.display())]
-    Zip {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        fault: WheelErrorKind,
-    },
-    /// An entry of the zip is wrong.
-    #[error("{}: `{}`: {fault}", .path.display(), .entry.escape_debug())]
-    Entry {
-        /// The file.
-        path: PathBuf,
-        /// The entry; it may be any text.
-        entry: String,
-        /// What is wrong.
-        fault: WheelErrorKind,
-    },
-    /// A document of an image cannot be understood.
-    #[error("the image's {document} {digest} is malformed: {reason}")]
-    Document {
-        /// What it is.
-        document: &'static str,
-        /// Its digest.
-        digest: Sha256,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The image has no manifest for a platform.
-    #[error("there is no image for {wanted}; there is {available}")]
-    NoPlatform {
-        /// The platform.
-        wanted: String,
-        /// The platforms that there are.
-        available: String,
-    },
-    /// A blob cannot be read.
+    Read { path: PathBuf, source: io::Error },
+    /// The zip could be read differently by different readers.
+    #[error("{}: {problem}", .path.display())]
+    Zip { path: PathBuf, problem: WheelErrorKind },
+    /// An entry of the zip is invalid. Its path may be any string.
+    #[error("{}: `{}`: {problem}", .path.display(), .entry.escape_debug())]
+    Entry { path: PathBuf, entry: String, problem: WheelErrorKind },
+    #[error("the {document} {digest} is malformed: {reason}")]
+    Document { document: &'static str, digest: Sha256, reason: String },
+    #[error("there is no image for {wanted}; available: {available}")]
+    NoPlatform { wanted: String, available: String },
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// A layer cannot be unpacked.
-    #[error("layer {digest} cannot be unpacked")]
-    Layer {
-        /// The layer's digest.
-        digest: Sha256,
-        /// The reason.
-        source: io::Error,
-    },
-    /// A layer is not what its digests say.
+    #[error("cannot unpack layer {digest}")]
+    Layer { digest: Sha256, source: io::Error },
+    /// A layer does not match its digest or its diff ID.
     #[error("layer {digest} is damaged: {reason}")]
-    Damaged {
-        /// The layer's digest.
-        digest: Sha256,
-        /// What is wrong.
-        reason: String,
-    },
+    Damaged { digest: Sha256, reason: String },
 }
 
 impl ContentsError {
-    /// Names the file that a defect is in.
-    pub(super) fn zip(path: PathBuf, StrictArchiveError { entry, kind: fault }: StrictArchiveError) -> Self {
+    pub(super) fn zip(path: PathBuf, StrictArchiveError { entry, kind: problem }: StrictArchiveError) -> Self {
         match entry {
-            Some(entry) => Self::Entry { path, entry, fault },
-            None => Self::Zip { path, fault },
+            Some(entry) => Self::Entry { path, entry, problem },
+            None => Self::Zip { path, problem },
         }
     }
 }
@@ -90,9 +45,9 @@ impl Hints for ContentsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Zip { .. } | Self::Entry { .. } | Self::Layer { .. } | Self::Damaged { .. } => {
-                vec!["`pybundle verify` lists everything that is wrong with it".to_owned()]
+                vec!["run `pybundle verify` to list all problems".to_owned()]
             }
-            Self::NoPlatform { .. } => vec!["name one of them with --platform".to_owned()],
+            Self::NoPlatform { .. } => vec!["select one of them with --platform".to_owned()],
             Self::Read { .. } | Self::Document { .. } | Self::Blob(_) => Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! Reading an image: its documents, and its layers as one file system.
+//! Reads an image: its documents, and its layers as one file system.
 //!
 //! Specification: [OCI image manifest](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md) and
 //! [configuration](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md).
@@ -14,29 +14,28 @@ use serde_json::Value;
 use super::layer::{self, LayerMember, LayerMemberKind, ScannedLayer};
 use super::{
     ArtifactContents, ContentsError, DetectedKind, EntryOrigin, FileEntry, ImageDescription, LayerContents,
-    LayerOrigin, owners,
+    LayerOrigin, origins,
 };
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
 use crate::image::{Blob, BlobError, OciArtifact};
 
-/// Who made a layer, as pybundle writes it into the history.
-const OWN: &str = "pybundle";
+/// The `created_by` of pybundle's layers in the history.
+const CREATED_BY: &str = "pybundle";
 
-/// An image of an index, or an image by itself.
+/// An image in an index, or a single image.
 #[derive(Debug, Clone)]
-pub struct ImageCandidate<'a> {
-    /// The manifest, and what it refers to.
-    pub artifact: &'a OciArtifact,
-    /// The platform that the index states; none if there is no index, or it states none.
-    pub platform: Option<String>,
+pub(crate) struct ImageCandidate<'a> {
+    pub(crate) artifact: &'a OciArtifact,
+    /// The platform in the index, if any.
+    pub(crate) platform: Option<String>,
 }
 
-/// Returns the images of an artifact: those of an index, in its order, or the one that it is.
+/// Returns the images in an index in their order, or the single image.
 ///
 /// # Errors
 /// A document is malformed.
-pub fn images(artifact: &OciArtifact) -> Result<Vec<ImageCandidate<'_>>, ContentsError> {
+pub(crate) fn images(artifact: &OciArtifact) -> Result<Vec<ImageCandidate<'_>>, ContentsError> {
     #[derive(Deserialize)]
     struct IndexManifests {
         manifests: Vec<Descriptor>,
@@ -52,7 +51,7 @@ pub fn images(artifact: &OciArtifact) -> Result<Vec<ImageCandidate<'_>>, Content
                 artifact.children.iter().map(|child| (child.manifest.digest.to_string(), child)).collect();
             let images = index.manifests.iter().filter_map(|descriptor| {
                 let artifact = children.get(descriptor.digest().as_ref())?;
-                // An attestation's platform is unknown, and it is no image.
+                // BuildKit's attestations have this platform.
                 let platform = descriptor.platform().as_ref().map(displayed);
                 let is_image = artifact.children.is_empty() && !artifact.blobs.is_empty();
                 (is_image && platform.as_deref() != Some("unknown/unknown"))
@@ -63,23 +62,20 @@ pub fn images(artifact: &OciArtifact) -> Result<Vec<ImageCandidate<'_>>, Content
     }
 }
 
-/// Returns the image for a platform; without one, the first.
+/// Returns the image for a platform, or the first one without a platform. `linux/arm64` also selects `linux/arm64/v8`.
 ///
 /// # Errors
-/// There is none, or a document is malformed.
-pub fn choose<'a>(artifact: &'a OciArtifact, platform: Option<&str>) -> Result<ImageCandidate<'a>, ContentsError> {
+/// There is no such image, or a document is malformed.
+pub(crate) fn choose<'a>(
+    artifact: &'a OciArtifact,
+    platform: Option<&str>,
+) -> Result<ImageCandidate<'a>, ContentsError> {
     let images = images(artifact)?;
-    let is_wanted = |stated: &str| {
-        platform.is_none_or(|wanted| {
-            stated == wanted || stated.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('/'))
-        })
-    };
-    let platform_of = |candidate: &ImageCandidate| match &candidate.platform {
-        Some(platform) => Some(platform.clone()),
-        None => ImageDocuments::read(candidate.artifact).ok().map(|documents| documents.platform()),
-    };
     let available: Vec<Option<String>> = images.iter().map(platform_of).collect();
-    let found = available.iter().position(|stated| stated.as_deref().is_none_or(is_wanted));
+    let found = available.iter().position(|available| match (available, platform) {
+        (Some(available), Some(wanted)) => is_platform(available, wanted),
+        _ => true,
+    });
     found.and_then(|at| images.into_iter().nth(at)).ok_or_else(|| ContentsError::NoPlatform {
         wanted: platform.unwrap_or("any platform").to_owned(),
         available: match available.into_iter().flatten().collect::<Vec<_>>() {
@@ -89,51 +85,58 @@ pub fn choose<'a>(artifact: &'a OciArtifact, platform: Option<&str>) -> Result<I
     })
 }
 
+/// Returns the platform of an image according to the index, or to its image config.
+fn platform_of(candidate: &ImageCandidate) -> Option<String> {
+    let in_index = candidate.platform.clone();
+    in_index.or_else(|| Some(ImageDocuments::read(candidate.artifact).ok()?.platform()))
+}
+
+/// Returns whether a platform is the wanted one, or a variant of it.
+fn is_platform(available: &str, wanted: &str) -> bool {
+    available.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn displayed(platform: &Platform) -> String {
     let variant = platform.variant().iter().filter(|variant| !variant.is_empty()).map(|variant| format!("/{variant}"));
     format!("{}/{}{}", platform.os(), platform.architecture(), variant.collect::<String>())
 }
 
-/// The documents of an image.
+/// The manifest and the image config of an image.
 #[derive(Debug, Clone)]
-pub struct ImageDocuments {
-    /// The manifest as it lies in the artifact.
-    pub manifest: Value,
-    /// The configuration.
-    pub configuration: Value,
+pub(crate) struct ImageDocuments {
+    pub(crate) manifest: Value,
+    pub(crate) configuration: Value,
     /// The size of both, in bytes.
-    pub size: u64,
-    /// The layers that the manifest refers to, the lowest first.
-    pub layers: Vec<LayerDescription>,
+    pub(crate) size: u64,
+    /// The layers of the manifest, lowest first.
+    pub(crate) layers: Vec<LayerDescription>,
 }
 
-/// A layer, and what the documents say of it.
+/// A layer according to the documents of its image.
 #[derive(Debug, Clone)]
-pub struct LayerDescription {
-    /// The layer as it is stored.
-    pub blob: Blob,
-    /// The digest of its uncompressed bytes, if the configuration states one.
-    pub diff_id: Option<String>,
-    /// What is in it.
-    pub holds: String,
-    /// Whose it is.
-    pub part: LayerOrigin,
+pub(crate) struct LayerDescription {
+    pub(crate) blob: Blob,
+    /// The diff ID, if the image config has one.
+    pub(crate) diff_id: Option<String>,
+    /// The description in the history.
+    pub(crate) description: String,
+    pub(crate) origin: LayerOrigin,
 }
 
 impl LayerDescription {
-    /// Returns whether pybundle made it.
-    pub fn is_own(&self) -> bool {
-        self.part == LayerOrigin::Own
+    /// Returns whether pybundle built the layer.
+    pub(crate) fn is_own(&self) -> bool {
+        self.part == LayerOrigin::Pybundle
     }
 }
 
-/// The parts of a manifest that say what belongs to the image.
+/// The layers of a manifest.
 #[derive(Deserialize)]
 struct ManifestLayers {
     layers: Vec<Descriptor>,
 }
 
-/// A step of the history.
+/// An entry of the history (OCI image configuration, `history`).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct HistoryStep {
@@ -143,11 +146,11 @@ struct HistoryStep {
 }
 
 impl ImageDocuments {
-    /// Reads the documents of an image, whose digests were verified when the artifact was opened.
+    /// Reads the documents of an image. Their digests were verified when the artifact was opened.
     ///
     /// # Errors
-    /// One is malformed, or a blob is not there.
-    pub fn read(image: &OciArtifact) -> Result<Self, ContentsError> {
+    /// A document is malformed, or a blob is missing.
+    pub(crate) fn read(image: &OciArtifact) -> Result<Self, ContentsError> {
         let manifest = document(&image.manifest)?;
         let malformed = |document, digest| {
             move |error: serde_json::Error| ContentsError::Document { document, digest, reason: error.to_string() }
@@ -160,77 +163,78 @@ impl ImageDocuments {
         let missing = |digest: &str| ContentsError::Document {
             document: "manifest",
             digest: image.manifest.digest,
-            reason: format!("it refers to `{}`, which is not there", digest.escape_debug()),
+            reason: format!("it refers to `{}`, which is missing", digest.escape_debug()),
         };
         let config_blob = blobs.get(stated).ok_or_else(|| missing(stated))?;
         let config = document(config_blob)?;
         let configuration: Value =
-            serde_json::from_slice(&config).map_err(malformed("configuration", config_blob.digest))?;
+            serde_json::from_slice(&config).map_err(malformed("image config", config_blob.digest))?;
         let steps: Vec<HistoryStep> = match configuration.get("history") {
             None | Some(Value::Null) => Vec::new(),
             Some(history) => {
-                serde_json::from_value(history.clone()).map_err(malformed("configuration", config_blob.digest))?
+                serde_json::from_value(history.clone()).map_err(malformed("image config", config_blob.digest))?
             }
         };
         let steps: Vec<&HistoryStep> = steps.iter().filter(|step| !step.empty_layer).collect();
-        let counts = steps.len() == parsed.layers.len();
-        let is_own = |step: &&HistoryStep| step.created_by.as_deref() == Some(OWN);
-        let first = steps.iter().position(is_own).filter(|_| counts);
+        // A history that does not match the layers says nothing about them.
+        let is_complete = steps.len() == parsed.layers.len();
+        let is_own = |step: &&HistoryStep| step.created_by.as_deref() == Some(CREATED_BY);
+        let first = steps.iter().position(is_own).filter(|_| is_complete);
         let layers = parsed.layers.iter().enumerate().map(|(index, descriptor)| {
             let digest = descriptor.digest().as_ref();
             let blob = Blob::clone(blobs.get(digest).ok_or_else(|| missing(digest))?);
-            let step = steps.get(index).filter(|_| counts);
-            let part = match first {
+            let step = steps.get(index).filter(|_| is_complete);
+            let origin = match first {
                 Some(first) if index < first => LayerOrigin::Base,
-                Some(_) if step.is_some_and(is_own) => LayerOrigin::Own,
+                Some(_) if step.is_some_and(is_own) => LayerOrigin::Pybundle,
                 _ => LayerOrigin::Unknown,
             };
-            let said = step.and_then(|step| step.comment.clone().filter(|_| is_own(step)).or(step.created_by.clone()));
+            let description =
+                step.and_then(|step| step.comment.clone().filter(|_| is_own(step)).or(step.created_by.clone()));
             let diff_id = configuration["rootfs"]["diff_ids"][index].as_str().map(str::to_owned);
-            Ok(LayerDescription { blob, diff_id, holds: said.unwrap_or_default(), part })
+            Ok(LayerDescription { blob, diff_id, description: description.unwrap_or_default(), origin })
         });
         let layers = layers.collect::<Result<_, ContentsError>>()?;
         let size = (manifest.len() + config.len()) as u64;
         Ok(Self { manifest: value, configuration, size, layers })
     }
 
-    /// Returns the platform that the configuration states.
-    pub fn platform(&self) -> String {
+    /// Returns the platform in the image config.
+    pub(crate) fn platform(&self) -> String {
         let field = |name: &str| self.configuration[name].as_str().unwrap_or("unknown");
         let variant = self.configuration["variant"].as_str().filter(|variant| !variant.is_empty());
         let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
         format!("{}/{}{variant}", field("os"), field("architecture"))
     }
 
-    /// Returns the annotations of the manifest.
     fn annotations(&self) -> BTreeMap<String, String> {
         let annotations = self.manifest["annotations"].as_object().into_iter().flatten();
         annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
 }
 
-/// Returns the bytes of a document, which are compared with its digest.
+/// Reads and verifies a document.
 fn document(blob: &Blob) -> Result<Vec<u8>, ContentsError> {
     let mut bytes = Vec::new();
     blob.copy_to(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Reads an image: every layer, once. Its blobs lie in files.
+/// Reads an image, each layer once. Its blobs must be in files.
 ///
 /// # Errors
-/// A document is malformed; a layer cannot be read, or is not what its digest and diff ID say.
-pub fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<ArtifactContents, ContentsError> {
+/// A document is malformed, or a layer cannot be read or does not match its digest and diff ID.
+pub(crate) fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<ArtifactContents, ContentsError> {
     let documents = ImageDocuments::read(image)?;
     let readings: Vec<_> = documents.layers.par_iter().map(|stated| read_layer(stated, false)).collect();
     let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (stated, reading) in documents.layers.iter().zip(&readings) {
         let damaged = |reason: String| ContentsError::Damaged { digest: stated.blob.digest, reason };
         if reading.digest != stated.blob.digest {
-            return Err(damaged(format!("its bytes have the digest {}", reading.digest)));
+            return Err(damaged(format!("its content has the digest {}", reading.digest)));
         }
         if stated.diff_id.as_ref().is_some_and(|stated| *stated != reading.diff_id.to_string()) {
-            return Err(damaged(format!("uncompressed, it has the digest {}", reading.diff_id)));
+            return Err(damaged(format!("its uncompressed content has the digest {}", reading.diff_id)));
         }
     }
     let readings =
@@ -242,14 +246,14 @@ pub fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<ArtifactConte
     Ok(merge(image.manifest.digest, &documents, readings, platforms))
 }
 
-/// Reads a layer.
+/// Reads a layer. With `compare`, also checks the format of layers that pybundle built.
 pub(super) fn read_layer(stated: &LayerDescription, compare: bool) -> Result<ScannedLayer, ContentsError> {
-    let is_own = compare && stated.part == LayerOrigin::Own;
+    let is_own = compare && stated.origin == LayerOrigin::Pybundle;
     let failed = |source: io::Error| {
         let digest = stated.blob.digest;
         match &stated.blob.content {
             crate::image::BlobContent::Registry { repository } => {
-                BlobError::Absent { digest, repository: repository.to_string() }.into()
+                BlobError::NotDownloaded { digest, repository: repository.to_string() }.into()
             }
             _ => ContentsError::Layer { digest, source },
         }
@@ -257,7 +261,7 @@ pub(super) fn read_layer(stated: &LayerDescription, compare: bool) -> Result<Sca
     layer::read(&stated.blob, is_own).map_err(failed)
 }
 
-/// Lays layers one upon another.
+/// Merges layers into one file system.
 pub(super) fn merge(
     digest: Sha256,
     documents: &ImageDocuments,
@@ -272,17 +276,16 @@ pub(super) fn merge(
     let records =
         records.into_iter().filter(|((path, layer), _)| visible.get(path).is_some_and(|at| files[*at].layer == *layer));
     let records = records.map(|((path, _), record)| (path, record)).collect();
-    let parts: Vec<LayerOrigin> = documents.layers.iter().map(|stated| stated.part).collect();
-    let otherwise = |file: &FileEntry| match parts.get(file.layer) {
-        Some(LayerOrigin::Own) => EntryOrigin::Application,
-        _ => EntryOrigin::Base,
-    };
-    let (distributions, records) = owners::assign(&mut files, records, otherwise);
+    let (distributions, records) =
+        origins::assign(&mut files, records, |file| match documents.layers.get(file.layer) {
+            Some(layer) if layer.is_own() => EntryOrigin::Application,
+            _ => EntryOrigin::Base,
+        });
     let layers = documents.layers.iter().map(|stated| LayerContents {
         digest: stated.blob.digest,
         size: stated.blob.size,
-        holds: stated.holds.clone(),
-        part: stated.part,
+        description: stated.description.clone(),
+        origin: stated.origin,
     });
     ArtifactContents {
         kind: DetectedKind::Image,
@@ -301,7 +304,7 @@ pub(super) fn merge(
     }
 }
 
-/// Layers that lie upon one another.
+/// The layers merged so far.
 #[derive(Default)]
 struct MergedLayers {
     files: Vec<FileEntry>,
@@ -316,7 +319,7 @@ impl MergedLayers {
         self.records.extend(reading.records.into_iter().map(|(path, record)| ((path, index), record)));
         for member in reading.members {
             match &member.kind {
-                // A layer hides nothing of its own (layer, whiteouts).
+                // The whiteouts of a layer do not apply to the layer itself (layer, whiteouts).
                 LayerMemberKind::Whiteout(path) => self.hide(path, true, first),
                 LayerMemberKind::Opaque(directory) => self.hide(directory, false, first),
                 LayerMemberKind::Directory => self.hide_one(&member.path),
@@ -344,7 +347,7 @@ impl MergedLayers {
             sha256,
             layer,
             is_hidden: false,
-            owner: EntryOrigin::Base,
+            origin: EntryOrigin::Base,
         });
     }
 
@@ -363,7 +366,7 @@ impl MergedLayers {
         }
     }
 
-    /// Hides what lies below a path that ends with a slash, if it precedes `first`.
+    /// Hides the files below a path that ends with a slash, if they precede the file `first`.
     fn hide_below(&mut self, below: &str, first: usize) {
         let paths = self.visible.range(below.to_owned()..).take_while(|(path, _)| path.starts_with(below));
         let paths: Vec<String> = paths.filter(|(_, at)| **at < first).map(|(path, _)| path.clone()).collect();

@@ -1,4 +1,4 @@
-//! How much of a compressed layer each file takes.
+//! Measures the share of each file in a compressed layer.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
@@ -7,21 +7,21 @@ use sha2::Digest as _;
 
 use crate::digest::Sha256;
 
-/// A reader of compressed bytes that hashes and counts what is taken from it.
+/// A reader of compressed bytes that hashes and counts what is consumed.
 pub(super) struct MeasuringReader<'a, R> {
     inner: R,
     hasher: sha2::Sha256,
-    /// How many bytes were taken.
+    /// The number of bytes consumed.
     count: &'a Cell<u64>,
 }
 
 impl<'a, R: BufRead> MeasuringReader<'a, R> {
-    pub fn new(inner: R, count: &'a Cell<u64>) -> Self {
+    pub(crate) fn new(inner: R, count: &'a Cell<u64>) -> Self {
         Self { inner, hasher: sha2::Sha256::new(), count }
     }
 
-    /// Takes what is left, and returns the digest and the number of all bytes.
-    pub fn finish(mut self) -> io::Result<(Sha256, u64)> {
+    /// Consumes the rest, and returns the digest and the number of all bytes.
+    pub(crate) fn finish(mut self) -> io::Result<(Sha256, u64)> {
         loop {
             let length = self.fill_buf()?.len();
             if length == 0 {
@@ -46,7 +46,7 @@ impl<R: BufRead> BufRead for MeasuringReader<'_, R> {
     }
 
     fn consume(&mut self, amount: usize) {
-        // What is in the buffer is given again, since nothing was read in between.
+        // Nothing was consumed since the last `fill_buf`, so this returns the same buffer without reading.
         if let Ok(buffer) = self.inner.fill_buf() {
             self.hasher.update(&buffer[..amount.min(buffer.len())]);
         }
@@ -55,27 +55,28 @@ impl<R: BufRead> BufRead for MeasuringReader<'_, R> {
     }
 }
 
-/// Divides what a decompressor took in among files. `ends` has, for each file, how many compressed bytes had been taken
-/// when it ended, and its size.
+/// Divides compressed bytes among files. `ends` has, for each file, the number of compressed bytes consumed when it ended,
+/// and its size.
 ///
-/// A decompressor of blocks takes in a whole block for the first file in it, and nothing for those that follow. So
-/// whatever a file took is divided among it and those that took nothing after it, by their sizes. The sum is always
-/// `total`: what follows the last file is the last one's.
+/// A decompressor that works in blocks consumes a whole block for the first file in it, and nothing for the others. So the
+/// bytes are divided among that file and the following ones for which nothing was consumed, by their sizes. The sum is
+/// always `total`: the last file gets what follows it.
 pub(super) fn divide(ends: &[(u64, u64)], total: u64) -> Vec<u64> {
     let mut shares = Vec::with_capacity(ends.len());
     let mut before = 0;
     let mut start = 0;
     while start < ends.len() {
-        let taken = ends[start].0;
-        let run = ends[start..].iter().take_while(|(end, _)| *end == taken).count();
-        let end = if start + run == ends.len() { total.max(taken) } else { taken };
+        let consumed = ends[start].0;
+        let run = ends[start..].iter().take_while(|(end, _)| *end == consumed).count();
+        let end = if start + run == ends.len() { total.max(consumed) } else { consumed };
+        // One more byte each, so that empty files do not make the sum zero.
         let sizes: u128 = ends[start..start + run].iter().map(|(_, size)| u128::from(*size) + 1).sum();
-        let (mut so_far, mut given) = (0, 0);
+        let (mut so_far, mut assigned) = (0, 0);
         for (_, size) in &ends[start..start + run] {
             so_far += u128::from(*size) + 1;
             let until = (u128::from(end - before) * so_far / sizes) as u64;
-            shares.push(until - given);
-            given = until;
+            shares.push(until - assigned);
+            assigned = until;
         }
         before = end;
         start += run;
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_hashed_and_counted() {
+    fn consumed_bytes_are_hashed_and_counted() {
         let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         let count = Cell::new(0);
         let mut taken = MeasuringReader::new(io::BufReader::with_capacity(777, bytes.as_slice()), &count);

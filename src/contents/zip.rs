@@ -1,4 +1,4 @@
-//! Reading a Lambda zip.
+//! Reads a Lambda zip.
 
 use std::fs;
 use std::io::{self, Seek, SeekFrom};
@@ -8,20 +8,20 @@ use std::path::Path;
 use rayon::prelude::*;
 use sha2::Digest as _;
 
-use super::{ArtifactContents, ContentsError, DetectedKind, EntryOrigin, FileEntry, FileKind, LARGEST_RECORD, owners};
+use super::{ArtifactContents, ContentsError, DetectedKind, EntryOrigin, FileEntry, FileKind, LARGEST_RECORD, origins};
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::ZipCompression;
 use crate::wheel::archive::{ArchiveEntry, StrictArchive};
 use crate::wheel::{Inflater, WheelErrorKind};
 
-/// Reads a zip: its headers, and every entry in it.
+/// Reads the headers and all entries of a zip.
 ///
 /// # Errors
-/// It cannot be read, or is not one that all readers would read alike.
-pub fn read(path: &Path) -> Result<ArtifactContents, ContentsError> {
+/// The zip cannot be read, or could be read differently by different readers.
+pub(crate) fn read(path: &Path) -> Result<ArtifactContents, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
-    let archive = StrictArchive::open(&file).map_err(|defect| ContentsError::zip(path.to_owned(), defect))?;
+    let archive = StrictArchive::open(&file).map_err(|error| ContentsError::zip(path.to_owned(), error))?;
     let results: Vec<_> = archive
         .entries
         .par_iter()
@@ -29,8 +29,11 @@ pub fn read(path: &Path) -> Result<ArtifactContents, ContentsError> {
         .collect();
     let (mut files, mut records) = (Vec::new(), Vec::new());
     for (entry, result) in archive.entries.iter().zip(results) {
-        let (read, record) =
-            result.map_err(|fault| ContentsError::Entry { path: path.to_owned(), entry: entry.path.clone(), fault })?;
+        let (read, record) = result.map_err(|problem| ContentsError::Entry {
+            path: path.to_owned(),
+            entry: entry.path.clone(),
+            problem,
+        })?;
         records.extend(record.map(|record| (entry.path.clone(), record)));
         files.extend((!entry.is_directory).then_some(read));
     }
@@ -38,15 +41,15 @@ pub fn read(path: &Path) -> Result<ArtifactContents, ContentsError> {
     Ok(contents(files, records, digest, size))
 }
 
-/// Puts together what was read.
+/// Assembles the contents of a zip from its files.
 pub(super) fn contents(
     mut files: Vec<FileEntry>,
     records: Vec<(String, Vec<u8>)>,
     digest: Sha256,
     size: u64,
 ) -> ArtifactContents {
-    let (distributions, records) = owners::assign(&mut files, records, |_| EntryOrigin::Application);
-    // Lambda unpacks a layer to /opt, where Python looks into this directory; nothing that is imported lies beside it.
+    let (distributions, records) = origins::assign(&mut files, records, |_| EntryOrigin::Application);
+    // Lambda extracts a layer to /opt, and Python imports from /opt/python alone.
     let is_layer =
         files.iter().all(|file| is_in_layer(&file.path)) && files.iter().any(|file| file.path.starts_with("python/"));
     let kind = if is_layer { DetectedKind::Layer } else { DetectedKind::Function };
@@ -57,7 +60,7 @@ fn is_in_layer(path: &str) -> bool {
     path.starts_with("python/") || path.starts_with("bin/")
 }
 
-/// Returns the digest and the size of a file.
+/// Returns the digest and the size in bytes of a file.
 pub(super) fn digest(mut file: &fs::File) -> io::Result<(Sha256, u64)> {
     let mut writer = HashingWriter::new(io::sink());
     file.seek(SeekFrom::Start(0))?;
@@ -66,7 +69,7 @@ pub(super) fn digest(mut file: &fs::File) -> io::Result<(Sha256, u64)> {
     Ok((digest, size))
 }
 
-/// Reads an entry; returns it as a file, and its bytes if it is a RECORD.
+/// Reads an entry. Returns its content, too, if it is a RECORD.
 pub(super) fn read_entry(
     file: &fs::File,
     archive: &StrictArchive,
@@ -74,7 +77,7 @@ pub(super) fn read_entry(
     inflater: &mut Inflater,
 ) -> Result<(FileEntry, Option<Vec<u8>>), WheelErrorKind> {
     let stated = &entry.declared;
-    let mut record = (owners::is_record(&entry.path) && stated.size <= LARGEST_RECORD).then(Vec::new);
+    let mut record = (origins::is_record(&entry.path) && stated.size <= LARGEST_RECORD).then(Vec::new);
     let mut sha256 = sha2::Sha256::new();
     archive.inflate(entry, inflater, |bytes| {
         sha256.update(bytes);
@@ -98,16 +101,16 @@ pub(super) fn read_entry(
         sha256: Sha256(sha256.finalize().into()),
         layer: 0,
         is_hidden: false,
-        owner: EntryOrigin::Application,
+        origin: EntryOrigin::Application,
     };
     Ok((read, record))
 }
 
-/// What the strict reader does not keep of a header in the central directory.
+/// The fields of a header in the central directory that the strict reader does not return.
 struct EntryMetadata {
-    /// The permissions (APPNOTE 4.4.15, as Unix has them).
+    /// The permissions: the upper half of the external attributes (APPNOTE 4.4.15).
     mode: u32,
-    /// Date and time (4.4.6), the date in the higher half.
+    /// The date in the upper half, and the time (APPNOTE 4.4.6).
     time: u64,
 }
 

@@ -206,8 +206,7 @@ pub fn choose(index: &[u8], architecture: Architecture) -> Result<Descriptor, Ba
     let mut available: Vec<_> = images.iter().filter_map(|image| image.platform().as_ref().map(displayed)).collect();
     let mut seen = BTreeSet::new();
     available.retain(|platform| seen.insert(platform.clone()));
-    let by_platform =
-        images.iter().find(|image| image.platform().as_ref().is_some_and(|it| is_for(it, architecture)));
+    let by_platform = images.iter().find(|image| image.platform().as_ref().is_some_and(|it| is_for(it, architecture)));
     let chosen = by_platform.or(match images.as_slice() {
         [only] if only.platform().is_none() => Some(only),
         _ => None,
@@ -286,7 +285,7 @@ impl Base {
             let found = format!("{}/{}", config.os, config.architecture);
             return Err(BaseError::WrongPlatform { wanted: architecture, found });
         }
-        config.state_variant(architecture);
+        config.set_default_variant(architecture);
         let diff_ids = config.diff_ids();
         if diff_ids.len() != layers.len() {
             return Err(BaseError::LayerCount { layers: layers.len(), diff_ids: diff_ids.len() });
@@ -320,9 +319,7 @@ fn layer_type(layer: &Descriptor, digest: Sha256) -> Result<MediaType, BaseError
         "application/vnd.oci.image.layer.v1.tar+zstd" | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
             return Ok(MediaType::ImageLayerZstd);
         }
-        other if other.contains(".nondistributable.") || other.contains(".foreign.") => {
-            "it is not distributable"
-        }
+        other if other.contains(".nondistributable.") || other.contains(".foreign.") => "it is not distributable",
         _ => "only tar archives, uncompressed or compressed with gzip or zstd, are supported",
     };
     Err(BaseError::UnsupportedLayer { digest, media_type: layer.media_type().to_string(), reason })
@@ -361,7 +358,6 @@ fn sha256(descriptor: &Descriptor) -> Result<Sha256, BaseError> {
 fn parse_digest(text: &str) -> Result<Sha256, BaseError> {
     text.parse().map_err(|_| BaseError::UnsupportedDigest { digest: text.to_owned() })
 }
-
 
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }

@@ -105,9 +105,8 @@ impl LayerSearch {
             let is_hidden = path.as_deref().is_some_and(|path| self.is_hidden(path));
             let target = entry.link_name_bytes().and_then(|target| String::from_utf8(target.into_owned()).ok());
             let visible = path.as_deref().filter(|path| !is_hidden && !is_whiteout(path));
-            let account_file = visible
-                .filter(|path| self.file_system.add(path, entry.header(), target.as_deref()))
-                .map(str::to_owned);
+            let account_file =
+                visible.filter(|path| self.file_system.add(path, entry.header(), target.as_deref())).map(str::to_owned);
             if let Some(path) = path {
                 self.add(path, kind, &mut hidden)?;
             }
@@ -185,7 +184,6 @@ fn is_libc(path: &str) -> bool {
 fn is_device(kind: EntryType) -> bool {
     kind.is_character_special() || kind.is_block_special() || kind.is_fifo()
 }
-
 
 fn is_whiteout(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(".wh."))

@@ -12,11 +12,11 @@ use crate::tree::{FileOrigin, TreeEntry, TreePath};
 
 /// A part of an artifact that could be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saving {
+pub(crate) struct Saving {
     /// What it is.
-    pub what: String,
+    pub(crate) what: String,
     /// Its size, uncompressed, in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
 }
 
 /// Function and layer together are larger than Lambda unpacks.
@@ -25,15 +25,15 @@ pub struct Saving {
     "the deployment package has {size} bytes unzipped, {} more than the {limit} that Lambda allows for a function and its layers",
     .size - .limit
 )]
-pub struct Oversize {
+pub(crate) struct Oversize {
     /// The size, in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// The limit, in bytes.
-    pub limit: u64,
+    pub(crate) limit: u64,
     /// The origins with the most bytes, the largest first.
-    pub largest: Vec<(FileOrigin, u64)>,
+    pub(crate) largest: Vec<(FileOrigin, u64)>,
     /// What could be saved, the most first.
-    pub savings: Vec<Saving>,
+    pub(crate) savings: Vec<Saving>,
 }
 
 impl Hints for Oversize {
@@ -52,7 +52,7 @@ impl Hints for Oversize {
 const NAMED: usize = 8;
 
 /// Returns the size of function and layer together, uncompressed, in bytes.
-pub fn unzipped_size(package: &DeploymentPackage) -> u64 {
+pub(crate) fn unzipped_size(package: &DeploymentPackage) -> u64 {
     package.trees().map(|(_, tree)| tree.size()).sum()
 }
 
@@ -62,7 +62,11 @@ pub fn unzipped_size(package: &DeploymentPackage) -> u64 {
 ///
 /// # Errors
 /// It is larger.
-pub fn check(package: &DeploymentPackage, limits: LambdaLimits, runtime: &[DistributionName]) -> Result<(), Oversize> {
+pub(crate) fn check(
+    package: &DeploymentPackage,
+    limits: LambdaLimits,
+    runtime: &[DistributionName],
+) -> Result<(), Oversize> {
     let size = unzipped_size(package);
     if size <= limits.unzipped {
         return Ok(());
@@ -74,7 +78,7 @@ pub fn check(package: &DeploymentPackage, limits: LambdaLimits, runtime: &[Distr
 }
 
 /// Returns the size of each origin's files, uncompressed, in bytes.
-pub fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<FileOrigin, u64> {
+pub(crate) fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<FileOrigin, u64> {
     let mut sizes = BTreeMap::new();
     for (_, entry) in package.trees().flat_map(|(_, tree)| tree.iter()) {
         // Most entries have the origin of the one before, so nothing is cloned for them.

@@ -1,19 +1,19 @@
 //! AWS Lambda deployment packages: what goes into the function's zip and what into a layer, and Lambda's limits.
 
-pub mod limits;
+pub(crate) mod limits;
 
 use crate::report::ArtifactKind;
 use crate::tree::{FileTree, InsertError, TreeEntry, TreePath};
 
 /// Where Lambda unpacks a function's zip.
-pub const TASK_ROOT: &str = "/var/task";
+pub(crate) const TASK_ROOT: &str = "/var/task";
 
 /// Where Lambda unpacks the zips of layers.
-pub const LAYER_ROOT: &str = "/opt";
+pub(crate) const LAYER_ROOT: &str = "/opt";
 
 /// Where the dynamic linker looks for shared libraries first: `LD_LIBRARY_PATH` in every managed runtime
 /// ([AWS, defined runtime environment variables](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime)).
-pub const LIBRARY_PATH: [&str; 8] = [
+pub(crate) const LIBRARY_PATH: [&str; 8] = [
     "/var/lang/lib",
     "/lib64",
     "/usr/lib64",
@@ -26,21 +26,21 @@ pub const LIBRARY_PATH: [&str; 8] = [
 
 /// The files of a function, and of its layer if the dependencies are apart.
 #[derive(Debug, Default)]
-pub struct DeploymentPackage {
+pub(crate) struct DeploymentPackage {
     /// The function's files.
-    pub function: FileTree,
+    pub(crate) function: FileTree,
     /// The layer's files; none when everything is in the function's zip.
-    pub layer: Option<FileTree>,
+    pub(crate) layer: Option<FileTree>,
 }
 
 impl DeploymentPackage {
     /// Makes an empty package, with or without a layer.
-    pub fn new(with_layer: bool) -> Self {
+    pub(crate) fn new(with_layer: bool) -> Self {
         Self { function: FileTree::new(), layer: with_layer.then(FileTree::new) }
     }
 
     /// Returns where the dependencies go.
-    pub fn dependencies(&self) -> ArtifactKind {
+    pub(crate) fn dependencies(&self) -> ArtifactKind {
         if self.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function }
     }
 
@@ -48,7 +48,7 @@ impl DeploymentPackage {
     ///
     /// # Errors
     /// A path is taken by something else.
-    pub fn extend(
+    pub(crate) fn extend(
         &mut self,
         kind: ArtifactKind,
         files: impl IntoIterator<Item = (TreePath, TreeEntry)>,
@@ -61,7 +61,7 @@ impl DeploymentPackage {
     }
 
     /// Returns the function's tree, then the layer's.
-    pub fn trees(&self) -> impl Iterator<Item = (ArtifactKind, &FileTree)> {
+    pub(crate) fn trees(&self) -> impl Iterator<Item = (ArtifactKind, &FileTree)> {
         let function = std::iter::once((ArtifactKind::Function, &self.function));
         function.chain(self.layer.iter().map(|layer| (ArtifactKind::Layer, layer)))
     }

@@ -40,7 +40,7 @@ fn search(base: &Base, wanted: PythonVersion) -> BasePython {
         let BlobContent::File { path, .. } = &layer.blob.content else { panic!("a layout's layers are files") };
         search.in_layer(&layer.blob.media_type, File::open(path).unwrap()).unwrap();
     }
-    choose(&search.found(), base.env("PATH"), wanted).unwrap()
+    choose(&search.pythons(), base.env("PATH"), wanted).unwrap()
 }
 
 fn here() -> Architecture {

@@ -1,7 +1,7 @@
-//! A treemap of an artifact, as one HTML page that needs nothing else: no network, no other file.
+//! A treemap of an artifact, as one self-contained HTML page that needs neither the network nor other files.
 //!
-//! The page's script draws it, so that it fits every window. All that comes from the artifact is data to it: JSON in
-//! which no character can end the element that holds it, and shown as text only. Equal contents give equal bytes.
+//! The page's script draws it, so that it fits every window. Everything from the artifact is data for the script: JSON
+//! that cannot end its element, and that is only ever shown as text. Equal contents give equal bytes.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use super::{ArtifactContents, DetectedKind, EntryOrigin, LayerOrigin};
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Returns the page. `title` is what the artifact is called.
-pub fn page(contents: &ArtifactContents, title: &str) -> String {
+/// Returns the page. `title` is the name of the artifact.
+pub(crate) fn page(contents: &ArtifactContents, title: &str) -> String {
     let mut groups: BTreeMap<(bool, EntryOrigin), Vec<serde_json::Value>> = BTreeMap::new();
     for file in &contents.files {
-        let key = if file.is_hidden { (true, EntryOrigin::Base) } else { (false, file.owner) };
+        let key = if file.is_hidden { (true, EntryOrigin::Base) } else { (false, file.origin) };
         let row = json!([file.path, file.compressed_size, file.size, file.layer]);
         groups.entry(key).or_default().push(row);
     }
     let groups: Vec<_> = groups
         .into_iter()
-        .map(|((is_hidden, owner), files)| {
-            let (name, note) = called(contents, is_hidden, owner);
+        .map(|((is_hidden, origin), files)| {
+            let (name, note) = called(contents, is_hidden, origin);
             json!([name, note, is_hidden, files])
         })
         .collect();
@@ -31,8 +31,8 @@ pub fn page(contents: &ArtifactContents, title: &str) -> String {
         .layers
         .iter()
         .map(|layer| {
-            let part = if layer.part == LayerOrigin::Base { "base" } else { "own" };
-            json!({ "part": part, "holds": layer.holds, "size": layer.size })
+            let part = if layer.origin == LayerOrigin::Base { "base" } else { "own" };
+            json!({ "part": part, "holds": layer.description, "size": layer.size })
         })
         .collect();
     let data = json!({
@@ -55,7 +55,7 @@ pub fn page(contents: &ArtifactContents, title: &str) -> String {
     ])
 }
 
-/// Returns the page with its places filled. What fills one place is never looked through for another.
+/// Replaces the placeholders of the page. The values are not searched for placeholders.
 fn fill(values: &[(&str, String)]) -> String {
     let (mut page, mut rest) = (String::new(), PAGE);
     while let Some((before, (name, after))) =
@@ -68,9 +68,9 @@ fn fill(values: &[(&str, String)]) -> String {
     page + rest
 }
 
-/// Returns what the files of one owner are called, and a note after the name.
-fn called(contents: &ArtifactContents, is_hidden: bool, owner: EntryOrigin) -> (&str, &str) {
-    match owner {
+/// Returns the name of an origin and a note that follows it, such as the version.
+fn called(contents: &ArtifactContents, is_hidden: bool, origin: EntryOrigin) -> (&str, &str) {
+    match origin {
         _ if is_hidden => ("hidden", "by higher layers"),
         EntryOrigin::Distribution(index) => contents
             .distributions
@@ -81,10 +81,10 @@ fn called(contents: &ArtifactContents, is_hidden: bool, owner: EntryOrigin) -> (
     }
 }
 
-/// Returns the whole of each owner as a table, for readers that run no scripts.
+/// Returns the totals by origin as a table, for browsers that run no scripts.
 fn table(contents: &ArtifactContents) -> String {
     let rows = contents.totals().into_iter().map(|total| {
-        let (name, note) = called(contents, total.owner.is_none(), total.owner.unwrap_or(EntryOrigin::Base));
+        let (name, note) = called(contents, total.origin.is_none(), total.origin.unwrap_or(EntryOrigin::Base));
         format!(
             "<tr><td>{} {}<td>{}<td>{}<td>{}",
             escaped(name),
@@ -98,7 +98,7 @@ fn table(contents: &ArtifactContents) -> String {
     format!("<table><tr><th>contents<th>files<th>unpacked, bytes<th>packed, bytes\n{}</table>", rows.join("\n"))
 }
 
-/// Returns a text as it stands between tags or in quotes.
+/// Escapes text for HTML, between tags or in quotes.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -114,8 +114,8 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Returns JSON as it stands in a script: whatever could end the element, or begin a comment in it, occurs in texts only,
-/// where it may be escaped ([HTML, restrictions for contents of script elements](https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements)).
+/// Escapes JSON for a script element. Characters that could end the element or begin a comment occur in JSON strings only,
+/// where they can be escaped ([HTML, restrictions for contents of script elements](https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements)).
 fn in_script(json: &str) -> String {
     json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_ends_the_element_it_stands_in() {
+    fn data_cannot_end_its_element() {
         let hostile = "</script><script>alert(1)</script><!-- & ' \" {{data}}";
         let data = in_script(&json!([hostile]).to_string());
         assert!(!data.contains(['<', '>', '&']), "{data}");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_not_looked_through_for_places() {
+    fn values_are_not_searched_for_placeholders() {
         let page = fill(&[("title", "{{data}}".to_owned()), ("data", "[]".to_owned())]);
         assert!(page.contains("<title>{{data}}</title>") && page.contains("id=\"data\">[]</script>"));
     }

@@ -33,7 +33,7 @@
     return 5;
   };
 
-  // The tree: groups, their folders, their files. A folder with nothing but one folder is one with it.
+  // The tree: groups, their directories, their files. A directory with nothing but one directory is merged with it.
   const sum = (node) => {
     if (!node.children) return node;
     node.packed = node.unpacked = node.files = 0;
@@ -44,15 +44,15 @@
     }
     return node;
   };
-  const folders = (group, files) => {
+  const directories = (group, files) => {
     const root = { children: [], below: new Map() };
     for (const file of files) {
       let node = root, parts = file.path.split("/");
       for (const part of parts.slice(0, -1)) {
         if (!node.below.has(part)) {
-          const folder = { name: part, children: [], below: new Map() };
-          node.below.set(part, folder);
-          node.children.push(folder);
+          const directory = { name: part, children: [], below: new Map() };
+          node.below.set(part, directory);
+          node.children.push(directory);
         }
         node = node.below.get(part);
       }
@@ -74,7 +74,7 @@
   };
   const top = { name: data.name, children: [] };
   for (const [name, note, isHidden, files] of data.groups) {
-    top.children.push(folders({ name, note }, files.map(([path, packed, unpacked, layer]) => (
+    top.children.push(directories({ name, note }, files.map(([path, packed, unpacked, layer]) => (
       { path, packed, unpacked, layer, files: 1, kind: kindOf(path), hidden: isHidden, group: name }
     ))));
   }
@@ -172,7 +172,7 @@
     }
     return cell;
   };
-  // What a view is made of: a folder that is nearly all of it is no news, so its parts are shown in its place.
+  // What a view is made of: a directory that is nearly all of it says nothing new, so its parts are shown instead.
   const parts = (node) => {
     let shown = node.children || [node];
     for (;;) {

@@ -1,4 +1,4 @@
-//! Verifying an image.
+//! Verifies an image.
 
 use std::collections::HashSet;
 
@@ -12,23 +12,23 @@ use crate::contents::{ArtifactContents, ArtifactProblem, EntryOrigin, FileEntry,
 use crate::image::OciArtifact;
 use crate::image::manifest::MAX_LAYERS;
 
-/// Reads a layer, wherever it lies; fails with what is wrong with it.
-pub type LayerReader<'a> = dyn Fn(&LayerDescription) -> Result<ScannedLayer, String> + Sync + 'a;
+/// Reads a layer from a file or a registry. The error is a message for the report.
+pub(crate) type LayerReader<'a> = dyn Fn(&LayerDescription) -> Result<ScannedLayer, String> + Sync + 'a;
 
-/// Verifies an image, whose documents have the digests that they should. `stated` is the platform that its index states.
-pub fn image(image: &OciArtifact, stated: Option<&str>, read: &LayerReader) -> Verification {
+/// Verifies an image whose documents match their digests. `index_platform` is its platform in the index.
+pub(crate) fn image(image: &OciArtifact, index_platform: Option<&str>, read: &LayerReader) -> Verification {
     let documents = match ImageDocuments::read(image) {
         Ok(documents) => documents,
         Err(error) => {
-            let findings = vec![ArtifactProblem { place: None, message: error.to_string() }];
-            let check = CheckResult::new(CheckedAspect::Configuration, "the documents", findings);
+            let problems = vec![ArtifactProblem::whole(error.to_string())];
+            let check = CheckResult::new(CheckedAspect::Configuration, "the documents", problems);
             return Verification { checks: vec![check], contents: None };
         }
     };
     let readings: Vec<_> = documents.layers.par_iter().map(read).collect();
     let count = documents.layers.len();
     let (mut blobs, mut diff_ids, mut layers) = (Vec::new(), Vec::new(), Vec::new());
-    let mut whole = Vec::new();
+    let mut complete = Vec::new();
     for (layer, reading) in documents.layers.iter().zip(readings) {
         let name = named(layer);
         let reading = match reading {
@@ -38,11 +38,11 @@ pub fn image(image: &OciArtifact, stated: Option<&str>, read: &LayerReader) -> V
                 continue;
             }
         };
-        // Whatever else is wrong with it follows from that.
+        // All other problems of a damaged layer follow from the damage.
         if (reading.digest, reading.size) != (layer.blob.digest, layer.blob.size) {
             blobs.push(ArtifactProblem::at(
                 name,
-                format!("its {} bytes have the digest {}", reading.size, reading.digest),
+                format!("it has {} bytes and the digest {}", reading.size, reading.digest),
             ));
             continue;
         }
@@ -51,27 +51,28 @@ pub fn image(image: &OciArtifact, stated: Option<&str>, read: &LayerReader) -> V
             continue;
         }
         match &layer.diff_id {
-            Some(stated) if *stated != reading.diff_id.to_string() => {
-                let message =
-                    format!("unpacked, it has the digest {}, but the configuration states {stated}", reading.diff_id);
+            Some(expected) if *expected != reading.diff_id.to_string() => {
+                let message = format!("its diff ID is {}, but the image config states {expected}", reading.diff_id);
                 diff_ids.push(ArtifactProblem::at(&name, message));
             }
             Some(_) => {}
-            None => diff_ids.push(ArtifactProblem::at(&name, "the configuration states no diff ID of it")),
+            None => diff_ids.push(ArtifactProblem::at(&name, "the image config has no diff ID for it")),
         }
-        layers.extend(reading.findings.iter().map(|finding| ArtifactProblem {
-            place: Some(finding.place.clone().unwrap_or_else(|| name.clone())),
-            message: finding.message.clone(),
+        layers.extend(reading.problems.iter().map(|problem| ArtifactProblem {
+            location: Some(problem.location.clone().unwrap_or_else(|| name.clone())),
+            message: problem.message.clone(),
         }));
-        whole.push(reading);
+        complete.push(reading);
     }
-    let own = documents.layers.iter().filter(|layer| layer.part == LayerOrigin::Own).count();
-    let contents = (whole.len() == count).then(|| merge(image.manifest.digest, &documents, whole, Vec::new()));
-    layers.extend(contents.iter().flat_map(of_distributions));
+    let own = documents.layers.iter().filter(|layer| layer.origin == LayerOrigin::Pybundle).count();
+    let contents = (complete.len() == count).then(|| merge(image.manifest.digest, &documents, complete, Vec::new()));
+    layers.extend(contents.iter().flat_map(wrong_access));
     let record = contents.as_ref().map(|contents| {
         let own = |path: &str| {
             let layer = contents.files.iter().rfind(|file| !file.is_hidden && file.path == path).map(|file| file.layer);
-            layer.and_then(|layer| contents.layers.get(layer)).is_some_and(|layer| layer.part == LayerOrigin::Own)
+            layer
+                .and_then(|layer| contents.layers.get(layer))
+                .is_some_and(|layer| layer.origin == LayerOrigin::Pybundle)
         };
         records::check(contents, &HashSet::new(), own)
     });
@@ -81,11 +82,11 @@ pub fn image(image: &OciArtifact, stated: Option<&str>, read: &LayerReader) -> V
         CheckResult::new(
             CheckedAspect::Configuration,
             "history, layers and platform",
-            configuration(&documents, stated),
+            configuration(&documents, index_platform),
         ),
         CheckResult::new(
             CheckedAspect::Layers,
-            format!("layers of its own: {own}, in order, with fixed times, owners and modes"),
+            format!("layers built by pybundle: {own}, in order, with fixed times, owners and modes"),
             layers,
         ),
     ];
@@ -94,67 +95,71 @@ pub fn image(image: &OciArtifact, stated: Option<&str>, read: &LayerReader) -> V
     Verification { checks, contents }
 }
 
-/// Finds the files of distributions that have not the modes and the owner that they are installed with; those of the
-/// application have what its includes say.
-fn of_distributions(contents: &ArtifactContents) -> impl Iterator<Item = ArtifactProblem> {
+/// Finds files of distributions whose mode or owner differs from an installed file's. The application's files have those of
+/// its includes.
+fn wrong_access(contents: &ArtifactContents) -> impl Iterator<Item = ArtifactProblem> {
     let is_own = |file: &FileEntry| {
-        contents.layers.get(file.layer).is_some_and(|layer| layer.part == LayerOrigin::Own)
-            && matches!(file.owner, EntryOrigin::Distribution(_))
+        contents.layers.get(file.layer).is_some_and(|layer| layer.origin == LayerOrigin::Pybundle)
+            && matches!(file.origin, EntryOrigin::Distribution(_))
             && file.kind == FileKind::Regular
     };
     contents.files.iter().filter(move |file| is_own(file)).flat_map(|file| {
         let mode = (!matches!(file.mode, 0o644 | 0o755))
             .then(|| ArtifactProblem::at(&file.path, format!("its mode is {:04o}, not 0644 or 0755", file.mode)));
         let (uid, gid) = file.ids;
-        let owner = (file.ids != (0, 0))
-            .then(|| ArtifactProblem::at(&file.path, format!("it is {uid}:{gid}'s, where distributions are root's")));
+        let owner =
+            (file.ids != (0, 0)).then(|| ArtifactProblem::at(&file.path, format!("its owner is {uid}:{gid}, not 0:0")));
         mode.into_iter().chain(owner)
     })
 }
 
-/// Returns what a layer is called in messages.
+/// Returns the name of a layer for messages.
 fn named(layer: &LayerDescription) -> String {
-    let holds = match layer.holds.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &layer.holds[..end]),
-        None => layer.holds.clone(),
+    let description = match layer.description.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &layer.description[..end]),
+        None => layer.description.clone(),
     };
-    if holds.is_empty() { layer.blob.digest.to_string() } else { format!("{} ({holds})", layer.blob.digest) }
+    if description.is_empty() {
+        layer.blob.digest.to_string()
+    } else {
+        format!("{} ({description})", layer.blob.digest)
+    }
 }
 
-/// Compares the history, the layers and the platform.
-fn configuration(documents: &ImageDocuments, stated: Option<&str>) -> Vec<ArtifactProblem> {
-    let mut findings = Vec::new();
-    let mut find = |message: String| findings.push(ArtifactProblem { place: None, message });
+/// Checks that the history, the layers and the platform agree.
+fn configuration(documents: &ImageDocuments, index_platform: Option<&str>) -> Vec<ArtifactProblem> {
+    let mut problems = Vec::new();
+    let mut find = |message: String| problems.push(ArtifactProblem::whole(message));
     let configuration = &documents.configuration;
     let layers = documents.layers.len();
     match configuration["rootfs"]["diff_ids"].as_array().map(Vec::len) {
         Some(count) if count == layers => {}
-        Some(count) => find(format!("the manifest has {layers} layers, the configuration {count} diff IDs")),
-        None => find("the configuration has no diff IDs".to_owned()),
+        Some(count) => find(format!("the manifest has {layers} layers, but the image config has {count} diff IDs")),
+        None => find("the image config has no diff IDs".to_owned()),
     }
     if configuration["rootfs"]["type"] != "layers" {
-        find("the root file system of the configuration is not of the type `layers`".to_owned());
+        find("the `rootfs.type` of the image config is not `layers`".to_owned());
     }
     if let Some(history) = configuration["history"].as_array().filter(|history| !history.is_empty()) {
         let steps = history.iter().filter(|step| step["empty_layer"] != Value::Bool(true)).count();
         if steps != layers {
-            find(format!("the history has {steps} steps that made a layer, the manifest {layers} layers"));
+            find(format!("the history has {steps} entries with a layer, but the manifest has {layers} layers"));
         }
     }
     let platform = documents.platform();
     let without_variant = platform.split('/').take(2).collect::<Vec<_>>().join("/");
-    if let Some(stated) = stated.filter(|stated| *stated != platform && *stated != without_variant) {
-        find(format!("the index says that it is for {stated}, the configuration that it is for {platform}"));
+    if let Some(in_index) = index_platform.filter(|in_index| *in_index != platform && *in_index != without_variant) {
+        find(format!("the index has the platform {in_index}, but the image config has {platform}"));
     }
     if platform.split('/').any(|part| part == "unknown") {
-        find("the configuration states no platform".to_owned());
+        find("the image config has no platform".to_owned());
     }
-    findings
+    problems
 }
 
 fn limits(layers: usize) -> CheckResult {
-    let message = || format!("it has {layers} layers, and {MAX_LAYERS} is the most that engines stack");
-    let findings = (layers > MAX_LAYERS).then(|| ArtifactProblem { place: None, message: message() });
+    let problems = (layers > MAX_LAYERS)
+        .then(|| ArtifactProblem::whole(format!("it has {layers} layers, more than the limit of {MAX_LAYERS}")));
     let covers = format!("{layers} of {MAX_LAYERS} layers");
-    CheckResult::new(CheckedAspect::Limits, covers, findings.into_iter().collect())
+    CheckResult::new(CheckedAspect::Limits, covers, problems.into_iter().collect())
 }

@@ -1,46 +1,46 @@
-//! Whether an artifact is as it should be: everything that is wrong with it, not only the first thing.
+//! Verifies artifacts, and collects all problems instead of stopping at the first.
 
 mod image;
 mod records;
 mod zip;
 
-pub use image::{LayerReader, image};
-pub use zip::zip;
+pub(crate) use image::{LayerReader, image};
+pub(crate) use zip::zip;
 
 use super::{ArtifactContents, ArtifactProblem};
 
-/// What is checked, in the order in which it is told.
+/// What is checked, in the order of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CheckedAspect {
-    /// A zip is one that all readers read alike.
+pub(crate) enum CheckedAspect {
+    /// All readers read a zip in the same way.
     Structure,
-    /// Every entry of a zip inflates to the size and the CRC-32 that it states.
+    /// Every entry of a zip inflates to its declared size and CRC-32.
     Content,
     /// A zip's headers and their order are those that pybundle writes.
     Headers,
-    /// Every index, manifest and configuration is what its descriptor says.
+    /// Every index, manifest and image config matches its descriptor.
     Documents,
-    /// Every layer has the size and the digest that its descriptor says, and there are no other blobs.
+    /// Every layer matches its descriptor, and there are no other blobs.
     Blobs,
-    /// Every layer unpacks to what the configuration says.
+    /// Every layer matches its diff ID.
     DiffIds,
     /// History, layers and platform agree.
     Configuration,
-    /// The layers that pybundle made are archives as it writes them.
+    /// pybundle's layers have the format that it writes.
     Layers,
-    /// Every file is what the RECORD of its distribution says.
+    /// Every file matches the RECORD of its distribution.
     Record,
-    /// The artifact keeps to the limits of its target.
+    /// The artifact is within the limits of its target.
     Limits,
-    /// What was found of modules and shared libraries while the project was built again.
+    /// The audits of modules and shared libraries pass when the project is built again.
     Audits,
-    /// The project gives the same bytes again.
+    /// The project builds to the same bytes again.
     Rebuild,
 }
 
 impl CheckedAspect {
-    /// Returns the name that reports have.
-    pub fn name(self) -> &'static str {
+    /// Returns the name in reports.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Structure => "structure",
             Self::Content => "content",
@@ -58,29 +58,23 @@ impl CheckedAspect {
     }
 }
 
-/// A check that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckResult {
-    /// What was checked.
-    pub aspect: CheckedAspect,
-    /// What the check covers, for people.
-    pub covers: String,
-    /// What is wrong.
-    pub findings: Vec<ArtifactProblem>,
+pub(crate) struct CheckResult {
+    pub(crate) aspect: CheckedAspect,
+    /// What the check covers, for humans.
+    pub(crate) covers: String,
+    pub(crate) problems: Vec<ArtifactProblem>,
 }
 
-/// What verifying an artifact has found.
 #[derive(Debug)]
-pub struct Verification {
-    /// The checks.
-    pub checks: Vec<CheckResult>,
-    /// What is in the artifact, if all of it could be read.
-    pub contents: Option<ArtifactContents>,
+pub(crate) struct Verification {
+    pub(crate) checks: Vec<CheckResult>,
+    /// The contents of the artifact, if all of it could be read.
+    pub(crate) contents: Option<ArtifactContents>,
 }
 
 impl CheckResult {
-    /// Makes a check.
-    pub fn new(aspect: CheckedAspect, covers: impl Into<String>, findings: Vec<ArtifactProblem>) -> Self {
-        Self { aspect, covers: covers.into(), findings }
+    pub(crate) fn new(aspect: CheckedAspect, covers: impl Into<String>, problems: Vec<ArtifactProblem>) -> Self {
+        Self { aspect, covers: covers.into(), problems }
     }
 }

@@ -1,18 +1,18 @@
-//! Whether the files of distributions are what their RECORDs say.
+//! Checks files against the RECORDs of their distributions.
 
 use std::collections::HashSet;
 
 use super::{CheckResult, CheckedAspect};
-use crate::contents::owners;
+use crate::contents::origins;
 use crate::contents::{ArtifactContents, ArtifactProblem, DistributionEntry};
 use crate::digest::{Algorithm, Digest};
 use crate::wheel::record;
 
-/// Compares every file with its row, for the distributions that `is_own` takes. Files in `unread` are wrong in
-/// another way already.
+/// Compares every file with its row in RECORD, for the distributions whose RECORD `is_own` accepts. Files in `unread` have
+/// other problems already.
 pub(super) fn check(contents: &ArtifactContents, unread: &HashSet<&str>, is_own: impl Fn(&str) -> bool) -> CheckResult {
     let visible = contents.visible();
-    let mut findings = Vec::new();
+    let mut problems = Vec::new();
     let own = contents.distributions.iter().zip(&contents.records).filter(|(_, (path, _))| is_own(path));
     let (mut distributions, mut rows) = (0, 0);
     for (DistributionEntry { dist_info, .. }, (path, text)) in own {
@@ -20,7 +20,7 @@ pub(super) fn check(contents: &ArtifactContents, unread: &HashSet<&str>, is_own:
         let record = match record::parse(text) {
             Ok(record) => record,
             Err(fault) => {
-                findings.push(ArtifactProblem::at(path, fault.to_string()));
+                problems.push(ArtifactProblem::at(path, fault.to_string()));
                 continue;
             }
         };
@@ -28,50 +28,53 @@ pub(super) fn check(contents: &ArtifactContents, unread: &HashSet<&str>, is_own:
         let mut listed = HashSet::new();
         let mut record: Vec<_> = record.into_iter().collect();
         record.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (name, row) in record {
-            let Some(place) = owners::installed(dist_info, &name) else {
-                findings
-                    .push(ArtifactProblem::at(path, format!("it lists `{name}`, which is outside of the artifact")));
+        for (listed_path, row) in record {
+            let Some(installed) = origins::installed(dist_info, &listed_path) else {
+                problems.push(ArtifactProblem::at(
+                    path,
+                    format!("it lists `{listed_path}`, which is outside the artifact"),
+                ));
                 continue;
             };
-            let mut find = |message: String| findings.push(ArtifactProblem::at(&place, message));
-            match visible.get(place.as_str()) {
-                _ if unread.contains(place.as_str()) => {}
+            let mut find = |message: String| problems.push(ArtifactProblem::at(&installed, message));
+            match visible.get(installed.as_str()) {
+                _ if unread.contains(installed.as_str()) => {}
                 None => find(format!("it is missing, but listed in {path}")),
                 Some(file) => {
                     if row.size.is_some_and(|size| size != file.size) {
                         find(format!("it has {} bytes, but {path} states {}", file.size, row.size.unwrap_or(0)));
                     }
                     match &row.digest {
-                        Some(stated) if stated.algorithm != Algorithm::Sha256 => {
-                            find(format!("{path} states its digest by {}, not by sha256", stated.algorithm.name()));
+                        Some(expected) if expected.algorithm != Algorithm::Sha256 => {
+                            find(format!("{path} has a {} digest for it, not sha256", expected.algorithm.name()));
                         }
-                        Some(stated) if *stated != Digest::from(file.sha256) => {
-                            find(format!("its digest is not the one that {path} states"));
+                        Some(expected) if *expected != Digest::from(file.sha256) => {
+                            find(format!("its digest differs from the one in {path}"));
                         }
-                        // Of itself it states none, and of bytecode, which whoever imports may write anew, none either.
-                        None if place != *path && !place.ends_with(".pyc") => {
-                            find(format!("{path} states no digest of it"));
+                        // RECORD has no digest for itself (PyPA, recording installed projects), nor for bytecode,
+                        // which an import may rewrite.
+                        None if installed != *path && !installed.ends_with(".pyc") => {
+                            find(format!("{path} has no digest for it"));
                         }
                         _ => {}
                     }
                 }
             }
-            listed.insert(place);
+            listed.insert(installed);
         }
         let below = format!("{dist_info}/");
         let inside = visible.range(below.as_str()..).map(|(path, _)| *path).take_while(|path| path.starts_with(&below));
-        findings.extend(
+        problems.extend(
             inside
                 .filter(|path| !listed.contains(*path))
                 .map(|found| ArtifactProblem::at(found, format!("it is not listed in {path}"))),
         );
     }
-    findings.extend(without_record(&visible.keys().copied().collect::<Vec<_>>(), &is_own));
-    CheckResult::new(CheckedAspect::Record, format!("distributions: {distributions}, files: {rows}"), findings)
+    problems.extend(without_record(&visible.keys().copied().collect::<Vec<_>>(), &is_own));
+    CheckResult::new(CheckedAspect::Record, format!("distributions: {distributions}, files: {rows}"), problems)
 }
 
-/// Returns the distributions that have METADATA and no RECORD.
+/// Finds distributions with METADATA but without RECORD.
 fn without_record(paths: &[&str], is_own: impl Fn(&str) -> bool) -> Vec<ArtifactProblem> {
     let known: HashSet<&str> = paths.iter().copied().collect();
     let metadata = paths.iter().filter(|path| path.ends_with(".dist-info/METADATA") && is_own(path));

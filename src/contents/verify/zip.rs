@@ -1,4 +1,4 @@
-//! Verifying a Lambda zip.
+//! Verifies a Lambda zip.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,22 +15,25 @@ use crate::tree::FileMode;
 use crate::wheel::archive::{ArchiveEntry, StrictArchive};
 use crate::wheel::{Inflater, StrictArchiveError};
 
-/// Verifies a zip. `limit` is how many bytes its files may have.
+/// Verifies a zip. `limit` is the largest total size of its files, in bytes.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn zip(path: &Path, limit: u64) -> Result<Verification, ContentsError> {
+pub(crate) fn zip(path: &Path, limit: u64) -> Result<Verification, ContentsError> {
     let failed = |source| ContentsError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
-    let (archive, defects) = match StrictArchive::survey(&file) {
+    let (archive, errors) = match StrictArchive::survey(&file) {
         Ok(surveyed) => surveyed,
-        Err(defect) => {
-            let check = CheckResult::new(CheckedAspect::Structure, "the archive", vec![finding(defect)]);
+        Err(error) => {
+            let check = CheckResult::new(CheckedAspect::Structure, "the archive", vec![problem(error)]);
             return Ok(Verification { checks: vec![check], contents: None });
         }
     };
-    let read = |inflater: &mut Inflater, entry| reading::read_entry(&file, &archive, entry, inflater);
-    let results: Vec<_> = archive.entries.par_iter().map_init(Inflater::new, read).collect();
+    let results: Vec<_> = archive
+        .entries
+        .par_iter()
+        .map_init(Inflater::new, |inflater, entry| reading::read_entry(&file, &archive, entry, inflater))
+        .collect();
     let (mut files, mut records, mut broken) = (Vec::new(), Vec::new(), Vec::new());
     for (entry, result) in archive.entries.iter().zip(results) {
         match result {
@@ -38,16 +41,17 @@ pub fn zip(path: &Path, limit: u64) -> Result<Verification, ContentsError> {
                 records.extend(record.map(|record| (entry.path.clone(), record)));
                 files.extend((!entry.is_directory).then_some(read));
             }
-            Err(fault) => broken.push(ArtifactProblem::at(&entry.path, fault.to_string())),
+            Err(error) => broken.push(ArtifactProblem::at(&entry.path, error.to_string())),
         }
     }
-    let is_whole = defects.is_empty();
+    let is_complete = errors.is_empty();
     let count = archive.entries.len();
-    let structure: Vec<ArtifactProblem> = defects.into_iter().map(finding).collect();
-    let unread: HashSet<String> = structure.iter().chain(&broken).filter_map(|finding| finding.place.clone()).collect();
+    let structure: Vec<ArtifactProblem> = errors.into_iter().map(problem).collect();
+    let unread: HashSet<String> =
+        structure.iter().chain(&broken).filter_map(|problem| problem.location.clone()).collect();
     let (digest, size) = reading::digest(&file).map_err(failed)?;
     let contents = reading::contents(files, records, digest, size);
-    let headers = headers(&file, &archive.entries, &contents.files, is_whole).map_err(failed)?;
+    let headers = headers(&file, &archive.entries, &contents.files, is_complete).map_err(failed)?;
     let record = records::check(&contents, &unread.iter().map(String::as_str).collect(), |_| true);
     let checks = vec![
         CheckResult::new(
@@ -67,20 +71,20 @@ pub fn zip(path: &Path, limit: u64) -> Result<Verification, ContentsError> {
     Ok(Verification { checks, contents: unread.is_empty().then_some(contents) })
 }
 
-fn finding(StrictArchiveError { entry, kind: fault }: StrictArchiveError) -> ArtifactProblem {
-    // A file that cannot be read has a reason, which the message leaves to whoever prints causes.
-    let reason = std::error::Error::source(&fault).map(|reason| format!(": {reason}")).unwrap_or_default();
-    ArtifactProblem { place: entry, message: format!("{fault}{reason}") }
+fn problem(StrictArchiveError { entry, kind }: StrictArchiveError) -> ArtifactProblem {
+    // The report prints no causes of errors, so the message includes it.
+    let cause = std::error::Error::source(&kind).map(|cause| format!(": {cause}")).unwrap_or_default();
+    ArtifactProblem { location: entry, message: format!("{kind}{cause}") }
 }
 
 fn limits(size: u64, limit: u64) -> CheckResult {
-    let message = || format!("its files have {size} bytes, more than the {limit} that Lambda unpacks");
-    let findings = (size > limit).then(|| ArtifactProblem { place: None, message: message() });
+    let problems = (size > limit)
+        .then(|| ArtifactProblem::whole(format!("its files have {size} bytes, more than Lambda's limit of {limit}")));
     let covers = format!("{size} of {limit} bytes unpacked");
-    CheckResult::new(CheckedAspect::Limits, covers, findings.into_iter().collect())
+    CheckResult::new(CheckedAspect::Limits, covers, problems.into_iter().collect())
 }
 
-/// The fields of a local header (APPNOTE 4.3.7).
+/// The offsets of the fields of a local header (APPNOTE 4.3.7).
 const LOCAL: [(usize, &str); 11] = [
     (0, "signature"),
     (4, "version"),
@@ -95,7 +99,7 @@ const LOCAL: [(usize, &str); 11] = [
     (30, "name"),
 ];
 
-/// The fields of a header in the central directory (APPNOTE 4.3.12).
+/// The offsets of the fields of a header in the central directory (APPNOTE 4.3.12).
 const CENTRAL: [(usize, &str); 15] = [
     (0, "signature"),
     (4, "system that made it"),
@@ -111,31 +115,31 @@ const CENTRAL: [(usize, &str); 15] = [
     (32, "comment"),
     (34, "attributes"),
     (38, "mode"),
-    (42, "place"),
+    (42, "offset"),
 ];
 
 /// Compares the order of the entries and every byte of their headers with what pybundle writes. The end of the archive is
-/// compared if all entries are there.
+/// compared only if all entries could be read.
 fn headers(
     file: &fs::File,
     entries: &[ArchiveEntry],
     files: &[crate::contents::FileEntry],
-    is_whole: bool,
+    is_complete: bool,
 ) -> std::io::Result<Vec<ArtifactProblem>> {
     let modes: std::collections::HashMap<&str, (u32, EntryOrigin)> =
-        files.iter().map(|file| (file.path.as_str(), (file.mode, file.owner))).collect();
+        files.iter().map(|file| (file.path.as_str(), (file.mode, file.origin))).collect();
     let length = file.metadata()?.len();
-    let mut findings = Vec::new();
+    let mut problems = Vec::new();
     let mut before: Option<&ArchiveEntry> = None;
     for entry in entries {
-        let mut find = |message: String| findings.push(ArtifactProblem::at(&entry.path, message));
+        let mut find = |message: String| problems.push(ArtifactProblem::at(&entry.path, message));
         if entry.is_directory {
-            find("it is a directory, and only files have entries".to_owned());
+            find("it is a directory, but only files may have entries".to_owned());
             continue;
         }
         let stated = &entry.declared;
         let mode = match modes.get(entry.path.as_str()) {
-            // What an include says; but everyone can read it.
+            // The mode of an include, which everyone must be able to read: Lambda runs functions as another user.
             Some((mode, EntryOrigin::Application)) => FileMode::from(mode & 0o777 | 0o004),
             _ => entry.mode,
         };
@@ -169,25 +173,25 @@ fn headers(
         }
         if let Some(before) = before.replace(entry) {
             if entry.path <= before.path {
-                find(format!("it comes after `{}`: entries are ordered by their paths", before.path));
+                find(format!("it comes after `{}`: entries must be sorted by path", before.path));
             } else if entry.directory_header.start < before.directory_header.start {
-                find("the central directory has it in another order than the archive".to_owned());
+                find("its position in the central directory differs from that in the archive".to_owned());
             }
         }
     }
     let starts = entries.iter().map(|entry| entry.directory_header.start).min();
     let ends = entries.iter().map(|entry| entry.directory_header.end).max();
-    if let (true, Some(start), Some(stop)) = (is_whole, starts, ends) {
+    if let (true, Some(start), Some(stop)) = (is_complete, starts, ends) {
         let expected = end(entries.len() as u64, stop - start, start);
         if compare(file, stop, length, &expected, &[(0, "end")])?.is_some() {
             let message = "the end of the archive is not what pybundle writes: it has a comment, or other records";
-            findings.push(ArtifactProblem { place: None, message: message.to_owned() });
+            problems.push(ArtifactProblem::whole(message));
         }
     }
-    Ok(findings)
+    Ok(problems)
 }
 
-/// Returns the first field in which the bytes of a header are not the expected ones.
+/// Returns the first field of a header that differs from the expected bytes.
 fn compare(
     file: &fs::File,
     start: u64,
@@ -196,7 +200,7 @@ fn compare(
     fields: &[(usize, &'static str)],
 ) -> std::io::Result<Option<&'static str>> {
     let length = usize::try_from(stop.saturating_sub(start)).unwrap_or(usize::MAX);
-    // A header is at most three fields of 64 KiB longer than its fixed part.
+    // A header has at most three fields of 64 KiB (name, extra field and comment) after its fixed part.
     let mut actual = vec![0; length.min(1 << 18)];
     file.read_exact_at(&mut actual, start)?;
     if actual == expected {

@@ -121,9 +121,9 @@ fn directories_are_whose_they_are() {
 #[test]
 fn texts_keep_their_bytes_and_their_owner() {
     let files = files(&[DEBIAN]);
-    let (access, text) = files.text("etc/shadow").unwrap();
+    let (access, text) = files.account_file("etc/shadow").unwrap();
     assert_eq!((access.to_string().as_str(), text), ("0640 42:42", &b"root:*:::::::\n"[..]));
-    assert!(files.text("etc/passwd").is_some() && files.text("etc/group").is_none());
+    assert!(files.account_file("etc/passwd").is_some() && files.text("etc/group").is_none());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_higher_layer_hides_what_is_below_it() {
         ("root/run", FILE, 0o755, 0, ""),
     ];
     let files = files(&[above, DEBIAN]);
-    assert_eq!(files.text("etc/passwd").unwrap().1, b"app:x:1:1::/:\n");
+    assert_eq!(files.account_file("etc/passwd").unwrap().1, b"app:x:1:1::/:\n");
     for gone in ["/bin/sh", "/usr/bin/hard", "/usr/bin/.wh.hard"] {
         assert!(!files.has_executable(gone), "{gone}");
     }

@@ -40,7 +40,7 @@ fn search(layers: &[Vec<u8>]) -> Vec<String> {
     for layer in layers {
         search.in_layer(&MediaType::ImageLayer, layer.as_slice()).unwrap();
     }
-    search.found().into_iter().map(|python| python.path).collect()
+    search.pythons().into_iter().map(|python| python.path).collect()
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn every_compression_is_read() {
     ] {
         let mut search = LayerSearch::default();
         search.in_layer(&media_type, bytes.as_slice()).unwrap();
-        assert_eq!(search.found()[0].path, "/var/lang/bin/python3.13", "{media_type}");
+        assert_eq!(search.pythons()[0].path, "/var/lang/bin/python3.13", "{media_type}");
     }
     let other = LayerSearch::default().in_layer(&MediaType::ImageConfig, tar.as_slice()).unwrap_err();
     assert!(other.to_string().contains("no media type of a layer"));
@@ -213,7 +213,7 @@ fn a_large_file_is_passed_over() {
     assert!(bomb.len() < 100_000);
     let mut search = LayerSearch::default();
     search.in_layer(&MediaType::ImageLayerZstd, bomb.as_slice()).unwrap();
-    assert_eq!(search.found()[0].path, "/bin/python3.9");
+    assert_eq!(search.pythons()[0].path, "/bin/python3.9");
 }
 
 #[test]

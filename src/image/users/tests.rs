@@ -15,7 +15,7 @@ fn files(texts: &[(&str, &str)]) -> FileSystem {
         "special": { "home": FileAccess::root(0o711.into()) },
         "links": {},
         "executables": [],
-        "texts": texts,
+        "account_files": texts,
     });
     serde_json::from_value(text).unwrap()
 }

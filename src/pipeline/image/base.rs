@@ -328,7 +328,7 @@ impl Bases<'_> {
             search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(failed)?;
         }
         let contents = BaseContents {
-            pythons: search.found(),
+            pythons: search.pythons(),
             libraries: search.libraries().clone(),
             libstdcxx: search.libstdcxx(),
             // One that cannot be read is as good as the profile says.

@@ -1,4 +1,4 @@
-//! Which distribution each file belongs to.
+//! Assigns files to distributions.
 //!
 //! Specification: [PyPA, recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file).
 
@@ -8,12 +8,12 @@ use super::{DistributionEntry, EntryOrigin, FileEntry};
 use crate::name::DistributionName;
 use crate::wheel::record;
 
-/// Returns whether a path is that of an installed distribution's RECORD.
+/// Returns whether a path is that of a distribution's RECORD.
 pub(super) fn is_record(path: &str) -> bool {
     distribution(path).is_some()
 }
 
-/// Returns the distribution whose RECORD lies at a path.
+/// Returns the distribution with a RECORD at this path.
 fn distribution(path: &str) -> Option<DistributionEntry> {
     let dist_info = path.strip_suffix("/RECORD")?;
     let directory = dist_info.rsplit_once('/').map_or(dist_info, |(_, directory)| directory);
@@ -26,9 +26,9 @@ fn distribution(path: &str) -> Option<DistributionEntry> {
     })
 }
 
-/// Gives every file its owner: the distribution whose RECORD lists it, or in whose `.dist-info` it lies; bytecode belongs
-/// to whoever owns its source. What no distribution has is `otherwise`'s. Hidden files have no distribution. Returns the
-/// distributions with their RECORDs, ordered by name, version and place.
+/// Sets the origin of every file: the distribution whose RECORD lists it, or whose `.dist-info` contains it. Bytecode has
+/// the origin of its source. All other files, and hidden ones, have the origin that `otherwise` returns. Returns the
+/// distributions with their RECORDs, sorted by name, version and path.
 pub(super) fn assign(
     files: &mut [FileEntry],
     records: Vec<(String, Vec<u8>)>,
@@ -47,17 +47,15 @@ pub(super) fn assign(
         }
     }
     for file in files {
-        let owner = || {
-            let own = owners.get(&file.path).or_else(|| owners.get(&source(&file.path)?));
-            own.or_else(|| directories.get(file.path.rsplit_once('/')?.0)).copied()
-        };
-        let distribution = if file.is_hidden { None } else { owner() };
-        file.owner = distribution.map_or_else(|| otherwise(file), EntryOrigin::Distribution);
+        let listed = owners.get(&file.path).or_else(|| owners.get(&source(&file.path)?));
+        let distribution = listed.or_else(|| directories.get(file.path.rsplit_once('/')?.0)).copied();
+        let distribution = distribution.filter(|_| !file.is_hidden);
+        file.origin = distribution.map_or_else(|| otherwise(file), EntryOrigin::Distribution);
     }
     (distributions, records)
 }
 
-/// Returns the path of a file that a RECORD lists, from the root of the artifact.
+/// Resolves a path in a RECORD against the root of the artifact. Returns `None` if it leaves the artifact.
 pub(super) fn installed(dist_info: &str, listed: &str) -> Option<String> {
     if let Some(absolute) = listed.strip_prefix('/') {
         return Some(absolute.to_owned());
@@ -74,7 +72,7 @@ pub(super) fn installed(dist_info: &str, listed: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Returns the source that bytecode was compiled from (PEP 3147, PEP 488): `a/__pycache__/b.cpython-313.pyc` is of `a/b.py`.
+/// Returns the source of bytecode (PEP 3147, PEP 488): that of `a/__pycache__/b.cpython-313.pyc` is `a/b.py`.
 fn source(path: &str) -> Option<String> {
     let (directory, name) = path.rsplit_once('/')?;
     let module = name.strip_suffix(".pyc")?.split('.').next()?;
@@ -89,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_of_a_record_begin_where_the_dist_info_lies() {
+    fn paths_in_a_record_are_relative_to_the_parent_of_dist_info() {
         for (dist_info, listed, expected) in [
             ("a-1.dist-info", "a/b.py", Some("a/b.py")),
             ("a-1.dist-info", "../bin/a", None),
@@ -102,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn bytecode_is_of_its_source() {
+    fn bytecode_has_a_source() {
         for (path, expected) in [
             ("a/__pycache__/b.cpython-313.pyc", Some("a/b.py")),
             ("__pycache__/b.cpython-313.opt-2.pyc", Some("b.py")),
