@@ -1,4 +1,4 @@
-//! Digests of files and artifacts, and a writer that computes one on the way.
+//! Digests of files and artifacts, and a writer that computes one.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use sha2::Digest as _;
 /// A digest algorithm that a lock file may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
-    /// MD5 (RFC 1321); old indexes offer nothing else.
+    /// MD5 (RFC 1321), the only digest of some old indexes.
     Md5,
     /// SHA-256 (FIPS 180-4).
     Sha256,
@@ -47,14 +47,12 @@ impl Algorithm {
     }
 }
 
-/// A text that is no digest of the form `algorithm:hexadecimal`.
+/// A string that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a digest of the form `sha256:…` (md5, sha256, sha384, sha512 and blake2b are known)")]
+#[error("`{0}` is not a valid digest: expected `sha256:…` (or md5, sha384, sha512 or blake2b)")]
 pub struct InvalidDigest(pub String);
 
-/// A digest: an algorithm and its output.
-///
-/// Its text form is `algorithm:hexadecimal`, as in lock files and in the OCI image specification (descriptor, digests).
+/// A digest, written as `algorithm:hexadecimal` in lock files and by the OCI image specification (descriptor, digests).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest {
     algorithm: Algorithm,
@@ -105,7 +103,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A SHA-256 digest: the key of the cache, and what RECORD and the reports state.
+/// A SHA-256 digest: the key of the cache, and the digest in RECORD, images and reports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Sha256(pub [u8; 32]);
 
@@ -121,8 +119,7 @@ impl Sha256 {
     }
 }
 
-/// Reads `sha256:` and 64 hexadecimal digits in lower case: the one form that images and registries know a digest by (OCI
-/// image specification, descriptor, digests).
+/// Parses `sha256:` and 64 lowercase hexadecimal digits, as the OCI image specification requires (descriptor, digests).
 impl FromStr for Sha256 {
     type Err = InvalidDigest;
 
@@ -152,7 +149,7 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-/// Computes a digest of any algorithm, piece by piece.
+/// Computes a digest of any algorithm incrementally.
 #[derive(Clone)]
 pub enum Hasher {
     /// See [`Algorithm::Md5`].
@@ -203,7 +200,7 @@ impl Hasher {
     }
 }
 
-/// A writer that computes the SHA-256 of what passes through it, and counts the bytes.
+/// A writer that computes the SHA-256 and the number of the bytes that pass through it.
 pub struct HashingWriter<W> {
     inner: W,
     hasher: sha2::Sha256,
@@ -239,9 +236,8 @@ impl<W: Write> Write for HashingWriter<W> {
 mod tests {
     use super::*;
 
-    /// The digests of the empty input, as published for each algorithm.
     #[test]
-    fn a_sha256_has_one_form() {
+    fn a_sha256_has_one_spelling() {
         let digest = Sha256::of(b"blob");
         let text = digest.to_string();
         assert_eq!(text.parse(), Ok(digest));
@@ -251,6 +247,7 @@ mod tests {
         }
     }
 
+    /// The published digests of the empty input.
     #[test]
     fn every_algorithm_is_the_published_one() {
         for text in [
@@ -267,14 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_digests_are_refused() {
+    fn invalid_digests_are_errors() {
         for text in ["", "sha256", "sha256:", "sha256:00", "sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709", "md5:zz"] {
             assert_eq!(text.parse::<Digest>(), Err(InvalidDigest(text.to_owned())));
         }
     }
 
     #[test]
-    fn a_hashing_writer_hashes_what_it_wrote() {
+    fn a_hashing_writer_hashes_and_counts() {
         let mut writer = HashingWriter::new(Vec::new());
         writer.write_all(b"abc").unwrap();
         let (written, digest, length) = writer.finish();

@@ -1,7 +1,6 @@
-//! The tree of files that an artifact is written from, kept in memory.
+//! The tree of files that an artifact is written from.
 //!
-//! An entry says where its bytes lie and in which form; the bytes themselves stay in the wheels, so the tree's size
-//! depends on the number of files alone.
+//! An entry refers to its content, which stays in the wheels: the memory of a tree depends on the number of files alone.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, btree_map};
@@ -9,7 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Bound;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
@@ -24,15 +23,15 @@ mod tests;
 
 pub use access::{FileAccess, FileMode, FileOwner, InvalidMode, InvalidOwner};
 
-/// A path inside an artifact: relative, UTF-8, `/` between its components, none of them empty, `.` or `..`.
+/// A path in an artifact: relative, UTF-8, separated by `/`, without empty components, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreePath(Arc<str>);
 
-/// A text that is no path inside an artifact.
+/// A string that is not a path in an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a path inside an artifact: {reason}", .path.escape_debug())]
+#[error("`{}` is not a valid path in an artifact: {reason}", .path.escape_debug())]
 pub struct InvalidPath {
-    /// The text as it was given.
+    /// The string.
     pub path: String,
     /// What is wrong with it.
     pub reason: &'static str,
@@ -49,13 +48,13 @@ impl TreePath {
         } else if path.starts_with('/') {
             "it is absolute"
         } else if path.contains('\\') {
-            "it has a backslash"
+            "it contains a backslash"
         } else if path.chars().any(char::is_control) {
-            "it has a control character"
+            "it contains a control character"
         } else if path.split('/').any(str::is_empty) {
-            "it has an empty component"
+            "it contains an empty component"
         } else if path.split('/').any(|component| matches!(component, "." | "..")) {
-            "it has the component `.` or `..`"
+            "it contains the component `.` or `..`"
         } else {
             return Ok(Self(path.into()));
         };
@@ -70,12 +69,12 @@ impl TreePath {
         if prefix.is_empty() { Self::new(path) } else { Self::new(&format!("{prefix}/{path}")) }
     }
 
-    /// Returns the path as text.
+    /// Returns the path as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the directories above the path, the nearest first.
+    /// Returns the directories above the path, nearest first.
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         let mut rest = self.as_str();
         std::iter::from_fn(move || {
@@ -103,38 +102,39 @@ impl Borrow<str> for TreePath {
     }
 }
 
-/// How the bytes of a zip entry are kept (APPNOTE 4.4.5).
+/// The compression method of a zip entry (APPNOTE 4.4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ZipCompression {
-    /// Method 0: as they are.
+    /// Method 0.
     Stored,
-    /// Method 8: deflated (RFC 1951).
+    /// Method 8 (RFC 1951).
     Deflated,
 }
 
-/// The extent of an entry's bytes in a zip file, and what they inflate to; verified before it gets here.
+/// Where the compressed bytes of an entry are in a zip, and what they inflate to. All values were verified.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Extent {
-    /// Where the entry's compressed bytes begin, from the beginning of the zip file.
+    /// The offset in the zip, in bytes.
     pub offset: u64,
     /// The number of compressed bytes.
     pub compressed_size: u64,
-    /// The number of bytes that they inflate to.
+    /// The number of uncompressed bytes.
     pub size: u64,
-    /// The CRC-32 of the inflated bytes.
+    /// The CRC-32 of the uncompressed bytes.
     pub crc32: u32,
-    /// The SHA-256 of the inflated bytes.
+    /// The SHA-256 of the uncompressed bytes.
     pub sha256: Sha256,
-    /// The form of the bytes.
+    /// The compression, with the position of the last deflate block.
     pub format: ExtentFormat,
 }
 
 impl Extent {
-    /// Returns whether its fields agree with one another, as they do in whatever was found by reading a wheel.
-    pub fn is_coherent(&self) -> bool {
+    /// Returns whether the fields agree with one another, as they do if they were found by reading a wheel. Those of a
+    /// damaged cache record may not.
+    pub(crate) fn is_coherent(&self) -> bool {
         match self.format {
             ExtentFormat::Stored => self.compressed_size == self.size,
-            // A block has a header of three bits at least.
+            // A block is at least a header of three bits.
             ExtentFormat::Deflated { final_block, end } => {
                 end.div_ceil(8) == self.compressed_size && final_block.checked_add(3).is_some_and(|bit| bit <= end)
             }
@@ -142,26 +142,25 @@ impl Extent {
     }
 }
 
-/// The form of the bytes of a zip entry, with what is needed to join a deflate stream to others.
+/// The format of compressed bytes, with what is needed to join a deflate stream to others.
 ///
-/// Bits are counted from the beginning of the compressed bytes, in each byte from the least significant one (RFC 1951,
+/// Bits are counted from the beginning of the compressed bytes, in each byte from the least significant bit (RFC 1951,
 /// section 3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ExtentFormat {
-    /// As they are.
+    /// Not compressed.
     Stored,
     /// One deflate stream.
     Deflated {
-        /// The bit with which the header of the last block begins: the mark that it is the last.
+        /// The position of the `BFINAL` bit of the last block: the first bit of its header.
         final_block: u64,
-        /// The first bit after the last block. The rest of its byte is of no meaning.
+        /// The first bit after the last block. The rest of its byte is undefined.
         end: u64,
     },
 }
 
 impl ExtentFormat {
-    /// Returns the compression method.
-    pub fn compression(self) -> ZipCompression {
+    pub(crate) fn compression(self) -> ZipCompression {
         match self {
             Self::Stored => ZipCompression::Stored,
             Self::Deflated { .. } => ZipCompression::Deflated,
@@ -169,14 +168,14 @@ impl ExtentFormat {
     }
 }
 
-/// Where the bytes of a file lie, and in which form.
+/// Where the bytes of a file are.
 #[derive(Debug, Clone)]
 pub enum FileContent {
-    /// In a wheel, and copied from it as they lie.
+    /// In a wheel, from which they are copied without inflating them.
     Archived {
-        /// The wheel's file.
+        /// The wheel.
         archive: Arc<PathBuf>,
-        /// Where in the wheel.
+        /// The extent in the wheel.
         extent: Extent,
     },
     /// In a file of the project.
@@ -191,7 +190,7 @@ pub enum FileContent {
 }
 
 impl FileContent {
-    /// Returns the number of bytes when nothing is compressed.
+    /// Returns the number of uncompressed bytes.
     pub fn size(&self) -> u64 {
         match self {
             Self::Archived { extent, .. } => extent.size,
@@ -200,11 +199,11 @@ impl FileContent {
         }
     }
 
-    /// Returns the uncompressed bytes, if there are at most `limit`.
+    /// Returns the uncompressed bytes.
     ///
     /// # Errors
-    /// The file cannot be read, or its bytes do not inflate to the size that the extent states; or there are more than
-    /// `limit`, which is [`io::ErrorKind::FileTooLarge`].
+    /// The file cannot be read, or does not inflate to the size of its extent. [`io::ErrorKind::FileTooLarge`] if there are
+    /// more than `limit` bytes.
     pub fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.reader()?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -239,7 +238,7 @@ impl FileContent {
         })
     }
 
-    /// Returns the number of bytes as they lie now, which is about what they take in an archive.
+    /// Returns the number of bytes in their current form, which is about their share of an artifact.
     pub fn stored_size(&self) -> u64 {
         match self {
             Self::Archived { extent, .. } => extent.compressed_size,
@@ -247,32 +246,31 @@ impl FileContent {
         }
     }
 
-    /// Returns the SHA-256 of the uncompressed bytes; a file of the project is read for it.
+    /// Returns the SHA-256 of the uncompressed bytes. A file of the project is read.
     ///
     /// # Errors
-    /// The project's file cannot be read.
+    /// The file cannot be read.
     pub fn sha256(&self) -> Result<Sha256, InsertError> {
         match self {
             Self::Archived { extent, .. } => Ok(extent.sha256),
             Self::Bytes(bytes) => Ok(Sha256::of(bytes)),
-            Self::File { path, .. } => {
-                let hash = || -> io::Result<Sha256> {
-                    let mut writer = HashingWriter::new(io::sink());
-                    io::copy(&mut File::open(path)?, &mut writer)?;
-                    Ok(writer.finish().1)
-                };
-                hash().map_err(|error| InsertError::Read(path.clone(), error))
-            }
+            Self::File { path, .. } => sha256_of_file(path).map_err(|error| InsertError::Read(path.clone(), error)),
         }
     }
 }
 
-/// A distribution that files come from.
+fn sha256_of_file(path: &Path) -> io::Result<Sha256> {
+    let mut writer = HashingWriter::new(io::sink());
+    io::copy(&mut File::open(path)?, &mut writer)?;
+    Ok(writer.finish().1)
+}
+
+/// An installed distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Distribution {
     /// The normalized name.
     pub name: DistributionName,
-    /// The version, as the wheel states it.
+    /// The version in the wheel's metadata.
     pub version: Version,
 }
 
@@ -303,80 +301,81 @@ impl fmt::Display for FileOrigin {
 /// A file of the tree.
 #[derive(Debug, Clone)]
 pub struct TreeEntry {
-    /// Whose it is, and its permissions.
+    /// The permissions and the owner.
     pub access: FileAccess,
-    /// Its bytes.
+    /// Where the bytes are.
     pub content: FileContent,
-    /// What it belongs to.
+    /// What the file belongs to.
     pub origin: FileOrigin,
 }
 
-/// Two origins that want one path for different things.
+/// Two different files, or a file and a directory, with the same path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collision {
     /// The path.
     pub path: TreePath,
-    /// What brought the path first.
+    /// The origin that was inserted first.
     pub first: FileOrigin,
-    /// What brought it again.
+    /// The origin that was inserted second.
     pub second: FileOrigin,
 }
 
 impl fmt::Display for Collision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, first, second } = self;
-        match first == second {
-            true => write!(formatter, "{first} brings `{path}` twice"),
-            false => write!(formatter, "{first} and {second} both bring `{path}`"),
+        if first == second {
+            write!(formatter, "{first} contains `{path}` twice")
+        } else {
+            write!(formatter, "{first} and {second} both contain `{path}`")
         }
     }
 }
 
-/// Why a file could not be added to a tree.
+/// Why a file or a directory cannot be inserted into a tree.
 #[derive(Debug, thiserror::Error)]
 pub enum InsertError {
-    /// Two different files want one path.
+    /// Two files with the same path have different content.
     #[error("{0}, with different content")]
     Content(Collision),
-    /// One file wants to be somebody's, or to have permissions, that it is not to have by another.
+    /// Two equal files with the same path have different modes or owners.
     #[error("{0}, with different modes or owners")]
     Access(Collision),
-    /// A path is a file of one origin and a directory of another.
-    #[error("{} and {} cannot be bundled together: `{}` is a file in one and a directory in the other", .0.first, .0.second, .0.path)]
+    /// The path is a file in one origin and a directory in the other.
+    #[error("cannot bundle {} and {} together: `{}` is a file in one and a directory in the other", .0.first, .0.second, .0.path)]
     Kind(Collision),
-    /// A file had to be read to compare it, and could not be.
+    /// A file cannot be read to compare it.
     #[error("cannot read {}", .0.display())]
     Read(PathBuf, #[source] io::Error),
 }
 
-/// Files by path, in the order of their paths' bytes.
+/// Files by path, sorted by the bytes of their paths.
 #[derive(Debug, Clone, Default)]
 pub struct FileTree {
     entries: BTreeMap<TreePath, TreeEntry>,
-    /// Every directory that has a file below it, or is there by itself, with the origin that needed it first.
+    /// Every directory, explicit or above a file, with the first origin that contains it.
     directories: HashMap<Box<str>, FileOrigin>,
-    /// The directories of which it is said whose they are; the others are [`FileAccess::DIRECTORY`].
-    stated: BTreeMap<TreePath, FileAccess>,
+    /// The access of explicit directories. The others have [`FileAccess::DIRECTORY`].
+    explicit: BTreeMap<TreePath, FileAccess>,
 }
 
 impl FileTree {
-    /// Makes an empty tree.
+    /// Creates an empty tree.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a file. The same bytes at the same path twice are one file: the first origin keeps it, and it is
-    /// executable if either is.
+    /// Inserts a file. Equal files with the same path are merged: the first origin is kept, and the file is executable if
+    /// either is.
     ///
     /// # Errors
-    /// The path is taken by other bytes, or by a directory, or one of its directories is a file; or the same bytes are there
-    /// with another mode or owner, and one of the two is not usual.
+    /// The path is a directory or has different content, or a directory above it is a file. Equal files are also errors if
+    /// their access differs and either is not a [default](FileAccess::is_default).
     pub fn insert(&mut self, path: TreePath, entry: TreeEntry) -> Result<(), InsertError> {
         if let Some(first) = self.directories.get(path.as_str()) {
             let (first, second) = (first.clone(), entry.origin);
             return Err(InsertError::Kind(Collision { path, first, second }));
         }
-        self.need_directories_above(&path, &entry.origin)?;
+        self.insert_parents(&path, &entry.origin)?;
         match self.entries.entry(path) {
             btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(entry);
@@ -389,7 +388,7 @@ impl FileTree {
                     return Err(InsertError::Content(collision(&taken, &entry.origin)));
                 }
                 let (first, second) = (taken.get().access, entry.access);
-                if first != second && !(first.is_usual() && second.is_usual()) {
+                if first != second && !(first.is_default() && second.is_default()) {
                     return Err(InsertError::Access(collision(&taken, &entry.origin)));
                 }
                 taken.get_mut().access = first.max(second);
@@ -398,10 +397,10 @@ impl FileTree {
         Ok(())
     }
 
-    /// Adds a directory, which stays even if nothing is in it, or says whose a directory is that is there.
+    /// Inserts an explicit directory, or sets the access of an existing one. It is written even if it is empty.
     ///
     /// # Errors
-    /// The path, or one above it, is a file.
+    /// The path or a directory above it is a file.
     pub fn insert_directory(
         &mut self,
         path: TreePath,
@@ -412,13 +411,13 @@ impl FileTree {
             let first = taken.origin.clone();
             return Err(InsertError::Kind(Collision { path, first, second: origin }));
         }
-        self.need_directories_above(&path, &origin)?;
+        self.insert_parents(&path, &origin)?;
         self.directories.entry(path.as_str().into()).or_insert(origin);
-        self.stated.insert(path, access);
+        self.explicit.insert(path, access);
         Ok(())
     }
 
-    fn need_directories_above(&mut self, path: &TreePath, origin: &FileOrigin) -> Result<(), InsertError> {
+    fn insert_parents(&mut self, path: &TreePath, origin: &FileOrigin) -> Result<(), InsertError> {
         for parent in path.parents() {
             if self.directories.contains_key(parent) {
                 break;
@@ -432,33 +431,33 @@ impl FileTree {
         Ok(())
     }
 
-    /// Returns the directories that are there by themselves, or of which it is said whose they are, in their order.
+    /// Returns the explicit directories, sorted by path.
     pub fn directories(&self) -> btree_map::Iter<'_, TreePath, FileAccess> {
-        self.stated.iter()
+        self.explicit.iter()
     }
 
-    /// Returns whose a directory is.
+    /// Returns the access of a directory.
     pub fn directory_access(&self, path: &str) -> FileAccess {
-        self.stated.get(path).copied().unwrap_or(FileAccess::DIRECTORY)
+        self.explicit.get(path).copied().unwrap_or(FileAccess::DIRECTORY)
     }
 
-    /// Returns the entry at a path.
+    /// Returns the file at a path.
     pub fn get(&self, path: &str) -> Option<&TreeEntry> {
         self.entries.get(path)
     }
 
-    /// Returns whether a path is a directory: one that has a file below it, or was added.
+    /// Returns whether a path is a directory, explicit or above a file.
     pub fn is_directory(&self, path: &str) -> bool {
         self.directories.contains_key(path)
     }
 
-    /// Returns the entries whose paths begin with a text, in their order.
+    /// Returns the files whose paths begin with `prefix`, sorted by path.
     pub fn starting_with(&self, prefix: &str) -> impl Iterator<Item = (&TreePath, &TreeEntry)> {
         let from = self.entries.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.take_while(move |(path, _)| path.as_str().starts_with(prefix))
     }
 
-    /// Returns the entries in the order of their paths.
+    /// Returns the files, sorted by path.
     pub fn iter(&self) -> btree_map::Iter<'_, TreePath, TreeEntry> {
         self.entries.iter()
     }
@@ -468,12 +467,12 @@ impl FileTree {
         self.entries.len()
     }
 
-    /// Returns whether there is no file.
+    /// Returns whether the tree has no files.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Returns the number of bytes of all files, uncompressed.
+    /// Returns the total number of uncompressed bytes.
     pub fn size(&self) -> u64 {
         self.iter().map(|(_, entry)| entry.content.size()).sum()
     }

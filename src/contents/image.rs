@@ -126,7 +126,7 @@ pub(crate) struct LayerDescription {
 impl LayerDescription {
     /// Returns whether pybundle built the layer.
     pub(crate) fn is_own(&self) -> bool {
-        self.part == LayerOrigin::Pybundle
+        self.origin == LayerOrigin::Pybundle
     }
 }
 

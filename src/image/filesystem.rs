@@ -2,6 +2,7 @@
 //! symbolic links, executables, and the user database.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 use tar::Header;

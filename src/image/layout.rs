@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::file::{FULL_NAME, INDEX, ImageFileError, MARKER, REF_NAME, blob_name};
+use super::manifest::descriptor;
 use super::{Blob, OciArtifact, listed};
 use crate::digest::Sha256;
 use crate::report::{Phase, Reporter};

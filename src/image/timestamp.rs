@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::archive::EPOCH;
+
 /// A creation time, in whole seconds since 1970-01-01T00:00:00Z, at most in the year 9999.
 ///
 /// It is never the time of the build, so that equal inputs give equal images. It is parsed as `SOURCE_DATE_EPOCH`

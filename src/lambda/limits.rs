@@ -1,4 +1,4 @@
-//! Lambda's limits on sizes.
+//! Lambda's size limits.
 //!
 //! Source: [AWS, Lambda quotas](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
 
@@ -10,58 +10,59 @@ use crate::name::DistributionName;
 use crate::platform::LambdaLimits;
 use crate::tree::{FileOrigin, TreeEntry, TreePath};
 
-/// A part of an artifact that could be left out.
+/// Files that a package could omit, with their uncompressed size in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Saving {
-    /// What it is.
     pub(crate) what: String,
-    /// Its size, uncompressed, in bytes.
     pub(crate) size: u64,
 }
 
-/// Function and layer together are larger than Lambda unpacks.
+/// The function and its layer exceed the limit of Lambda.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the deployment package has {size} bytes unzipped, {} more than the {limit} that Lambda allows for a function and its layers",
+    "the deployment package has {size} bytes unzipped, {} more than Lambda's limit of {limit} for a function and its layers",
     .size - .limit
 )]
 pub(crate) struct Oversize {
-    /// The size, in bytes.
+    /// In bytes.
     pub(crate) size: u64,
-    /// The limit, in bytes.
+    /// In bytes.
     pub(crate) limit: u64,
-    /// The origins with the most bytes, the largest first.
+    /// The largest origins with their sizes in bytes, largest first.
     pub(crate) largest: Vec<(FileOrigin, u64)>,
-    /// What could be saved, the most first.
+    /// Possible savings, largest first.
     pub(crate) savings: Vec<Saving>,
 }
 
 impl Hints for Oversize {
     fn hints(&self) -> Vec<String> {
-        let size = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
         let largest: Vec<String> =
-            self.largest.iter().map(|(origin, bytes)| format!("{origin} ({})", size(*bytes))).collect();
-        let mut hints = vec![format!("the largest: {}", largest.join(", "))];
-        hints.extend(self.savings.iter().map(|saving| format!("{}: {}", saving.what, size(saving.size))));
-        hints.push("a container image may have 10 GB; --allow-oversize writes the zip all the same".to_owned());
+            self.largest.iter().map(|(origin, bytes)| format!("{origin} ({})", mebibytes(*bytes))).collect();
+        let mut hints = vec![format!("reduce the largest parts: {}", largest.join(", "))];
+        hints.extend(self.savings.iter().map(|saving| format!("exclude {}: {}", saving.what, mebibytes(saving.size))));
+        hints.push(
+            "build a container image, which may have 10 GB, or write the zip anyway with --allow-oversize".to_owned(),
+        );
         hints
     }
 }
 
-/// How many distributions an error names.
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// The most origins in an error.
 const NAMED: usize = 8;
 
-/// Returns the size of function and layer together, uncompressed, in bytes.
+/// Returns the uncompressed size of the function and the layer together, in bytes.
 pub(crate) fn unzipped_size(package: &DeploymentPackage) -> u64 {
     package.trees().map(|(_, tree)| tree.size()).sum()
 }
 
-/// Refuses a package that is larger than Lambda unpacks.
-///
-/// `runtime` names the distributions that the runtime brings: they can be left out.
+/// Checks the size of a package. `runtime` has the distributions that the runtime provides, which could be excluded.
 ///
 /// # Errors
-/// It is larger.
+/// The package exceeds the limit.
 pub(crate) fn check(
     package: &DeploymentPackage,
     limits: LambdaLimits,
@@ -77,11 +78,11 @@ pub(crate) fn check(
     Err(Oversize { size, limit: limits.unzipped, largest, savings: savings(package, runtime) })
 }
 
-/// Returns the size of each origin's files, uncompressed, in bytes.
+/// Returns the uncompressed size of each origin's files, in bytes.
 pub(crate) fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<FileOrigin, u64> {
     let mut sizes = BTreeMap::new();
     for (_, entry) in package.trees().flat_map(|(_, tree)| tree.iter()) {
-        // Most entries have the origin of the one before, so nothing is cloned for them.
+        // `entry` would clone the origin for every file.
         match sizes.get_mut(&entry.origin) {
             Some(size) => *size += entry.content.size(),
             None => {
@@ -92,37 +93,42 @@ pub(crate) fn size_by_origin(package: &DeploymentPackage) -> BTreeMap<FileOrigin
     sizes
 }
 
-/// Tells whether a file belongs to what could be saved.
-type SavingRule<'a> = dyn Fn(&TreePath, &TreeEntry) -> bool + 'a;
-
-/// Returns what a function can do without, as far as the paths tell.
+/// Returns what a function does not need, according to paths and origins.
 fn savings(package: &DeploymentPackage, runtime: &[DistributionName]) -> Vec<Saving> {
-    let of_runtime = |_: &TreePath, entry: &TreeEntry| match &entry.origin {
-        FileOrigin::Distribution(distribution) => runtime.contains(&distribution.name),
-        FileOrigin::Application => false,
-    };
-    let is_test =
-        |path: &TreePath, _: &TreeEntry| path.parents().any(|p| p.ends_with("/tests") || p.ends_with("/test"));
-    let is_development = |path: &TreePath, _: &TreeEntry| {
-        let kinds = [".pyi", ".pyx", ".pxd", ".h", ".hpp", ".c", ".cpp", ".a"];
-        kinds.iter().any(|kind| path.as_str().ends_with(kind))
-    };
-    let rules: [(&str, &SavingRule); 3] = [
-        ("the runtime brings the AWS SDK, which --exclude-runtime leaves out", &of_runtime),
-        ("tests inside of distributions", &is_test),
-        ("type stubs, headers and sources of extensions", &is_development),
+    let mut sizes = [
+        ("the AWS SDK, which the runtime provides, with --exclude-runtime", 0),
+        ("tests in distributions", 0),
+        ("type stubs, headers and sources of extensions", 0),
     ];
-    let mut savings: Vec<Saving> = rules
+    for (path, entry) in package.trees().flat_map(|(_, tree)| tree.iter()) {
+        let applies = [is_provided(entry, runtime), is_test(path), is_development_file(path)];
+        for ((_, size), _) in sizes.iter_mut().zip(applies).filter(|(_, applies)| *applies) {
+            *size += entry.content.size();
+        }
+    }
+    let mut savings: Vec<Saving> = sizes
         .into_iter()
-        .map(|(what, applies)| {
-            let entries = package.trees().flat_map(|(_, tree)| tree.iter());
-            let size = entries.filter(|(path, entry)| applies(path, entry)).map(|(_, e)| e.content.size()).sum();
-            Saving { what: what.to_owned(), size }
-        })
-        .filter(|saving| saving.size > 0)
+        .filter(|(_, size)| *size > 0)
+        .map(|(what, size)| Saving { what: what.to_owned(), size })
         .collect();
     savings.sort_by_key(|saving| std::cmp::Reverse(saving.size));
     savings
+}
+
+fn is_provided(entry: &TreeEntry, runtime: &[DistributionName]) -> bool {
+    match &entry.origin {
+        FileOrigin::Distribution(distribution) => runtime.contains(&distribution.name),
+        FileOrigin::Application => false,
+    }
+}
+
+fn is_test(path: &TreePath) -> bool {
+    path.parents().any(|parent| parent.ends_with("/tests") || parent.ends_with("/test"))
+}
+
+fn is_development_file(path: &TreePath) -> bool {
+    let suffixes = [".pyi", ".pyx", ".pxd", ".h", ".hpp", ".c", ".cpp", ".a"];
+    suffixes.iter().any(|suffix| path.as_str().ends_with(suffix))
 }
 
 #[cfg(test)]
@@ -153,10 +159,10 @@ mod tests {
         let error = check(&package, LIMITS, &["six".parse().unwrap()]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the deployment package has 1001 bytes unzipped, 1 more than the 1000 that Lambda allows for a function and its layers"
+            "the deployment package has 1001 bytes unzipped, 1 more than Lambda's limit of 1000 for a function and its layers"
         );
         assert_eq!(error.largest[0].1, 601);
         assert_eq!(error.savings.iter().map(|saving| saving.size).collect::<Vec<_>>(), [601, 1]);
-        assert!(error.hints()[0].starts_with("the largest: six 1.0 ("));
+        assert!(error.hints()[0].starts_with("reduce the largest parts: six 1.0 ("));
     }
 }

@@ -1,17 +1,17 @@
-//! AWS Lambda deployment packages: what goes into the function's zip and what into a layer, and Lambda's limits.
+//! AWS Lambda deployment packages: the files of the function's zip and of a layer, and Lambda's limits.
 
 pub(crate) mod limits;
 
 use crate::report::ArtifactKind;
 use crate::tree::{FileTree, InsertError, TreeEntry, TreePath};
 
-/// Where Lambda unpacks a function's zip.
+/// The directory that Lambda extracts a function's zip to.
 pub(crate) const TASK_ROOT: &str = "/var/task";
 
-/// Where Lambda unpacks the zips of layers.
+/// The directory that Lambda extracts layers to.
 pub(crate) const LAYER_ROOT: &str = "/opt";
 
-/// Where the dynamic linker looks for shared libraries first: `LD_LIBRARY_PATH` in every managed runtime
+/// The `LD_LIBRARY_PATH` of every managed runtime
 /// ([AWS, defined runtime environment variables](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime)).
 pub(crate) const LIBRARY_PATH: [&str; 8] = [
     "/var/lang/lib",
@@ -24,30 +24,27 @@ pub(crate) const LIBRARY_PATH: [&str; 8] = [
     "/opt/lib",
 ];
 
-/// The files of a function, and of its layer if the dependencies are apart.
+/// The files of a function, and of its layer if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct DeploymentPackage {
-    /// The function's files.
     pub(crate) function: FileTree,
-    /// The layer's files; none when everything is in the function's zip.
     pub(crate) layer: Option<FileTree>,
 }
 
 impl DeploymentPackage {
-    /// Makes an empty package, with or without a layer.
     pub(crate) fn new(with_layer: bool) -> Self {
         Self { function: FileTree::new(), layer: with_layer.then(FileTree::new) }
     }
 
-    /// Returns where the dependencies go.
+    /// Returns the artifact that contains the dependencies.
     pub(crate) fn dependencies(&self) -> ArtifactKind {
         if self.layer.is_some() { ArtifactKind::Layer } else { ArtifactKind::Function }
     }
 
-    /// Adds files to an artifact. Without a layer, everything is the function's.
+    /// Adds files to an artifact. Without a layer, they are added to the function.
     ///
     /// # Errors
-    /// A path is taken by something else.
+    /// A file collides with another.
     pub(crate) fn extend(
         &mut self,
         kind: ArtifactKind,

@@ -300,9 +300,9 @@ mod tests {
             ),
             (json!({ "path": "a", "to": "" }), "`a` cannot be included: the destination is empty"),
             (json!({ "path": "a", "mode": 755 }), "expected a text: write the digits between quotation marks"),
-            (json!({ "path": "a", "mode": "u+x" }), "`a` cannot be included: `u+x` is no mode"),
+            (json!({ "path": "a", "mode": "u+x" }), "`a` cannot be included: `u+x` is not a valid mode"),
             (json!({ "path": "a", "mode": "4755" }), "the mode `4755` sets the setuid, setgid or sticky bit"),
-            (json!({ "path": "a", "owner": "app" }), "`app` is no owner: numbers are expected"),
+            (json!({ "path": "a", "owner": "app" }), "`app` is not a valid owner: expected UID or UID:GID"),
         ] {
             let error = include(value).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -1,22 +1,22 @@
-//! Whose a file is, and what its owner and others may do with it.
+//! Permissions and owners of files.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The permissions of a file or a directory: the lower twelve bits that Unix keeps of them.
+/// The permissions of a file or a directory: the lower twelve bits of a Unix mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
 pub struct FileMode(u16);
 
 impl FileMode {
-    /// 0644: what a file has, unless it is executable or somebody says otherwise.
+    /// 0644: the default of files.
     pub const REGULAR: Self = Self(0o644);
-    /// 0755: what a program and a directory have.
+    /// 0755: the default of executable files and directories.
     pub const EXECUTABLE: Self = Self(0o755);
 
-    /// Reduces Unix permission bits to whether anyone may execute the file.
+    /// Returns a default mode, which keeps of the permissions only whether anyone may execute the file.
     pub fn from_permissions(bits: u32) -> Self {
         if bits & 0o111 == 0 { Self::REGULAR } else { Self::EXECUTABLE }
     }
@@ -26,28 +26,28 @@ impl FileMode {
         self.0.into()
     }
 
-    /// Tells whether anyone may execute the file.
+    /// Returns whether anyone may execute the file.
     pub fn is_executable(self) -> bool {
         self.0 & 0o111 != 0
     }
 
-    /// Returns what is left if nobody may execute the file.
+    /// Returns the mode without the permissions to execute.
     pub fn without_execution(self) -> Self {
         Self(self.0 & !0o111)
     }
 
-    /// Tells whether everyone may read the file.
+    /// Returns whether everyone may read the file.
     pub fn is_readable_by_all(self) -> bool {
         self.0 & 0o004 != 0
     }
 
-    /// Tells whether it is what a file has of which nobody says otherwise.
-    pub fn is_usual(self) -> bool {
+    /// Returns whether this is the default mode of files or of executables.
+    pub fn is_default(self) -> bool {
         matches!(self, Self::REGULAR | Self::EXECUTABLE)
     }
 }
 
-/// Takes the permissions of a file's mode, without its type.
+/// Drops the file type.
 impl From<u32> for FileMode {
     fn from(bits: u32) -> Self {
         Self((bits & 0o7777) as u16)
@@ -67,22 +67,19 @@ impl fmt::Display for FileMode {
     }
 }
 
-/// A text that states no permissions.
+/// A string that is not a valid mode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMode {
-    /// It is no octal number of three or four digits.
-    #[error("`{}` is no mode: three octal digits are expected, as in \"0755\" or \"640\"", .0.escape_debug())]
-    Form(String),
-    /// It sets more than permissions to read, write and execute.
-    #[error(
-        "the mode `{0}` sets the setuid, setgid or sticky bit: a program with one runs with the rights of somebody else \
-         than the user who starts it"
-    )]
+    /// The string is not an octal number of three digits.
+    #[error("`{}` is not a valid mode: expected three octal digits, for instance \"0755\" or \"640\"", .0.escape_debug())]
+    Malformed(String),
+    /// The mode sets more than permissions to read, write and execute.
+    #[error("the mode `{0}` sets the setuid, setgid or sticky bit, which is not supported")]
     Special(String),
 }
 
-/// Reads three octal digits, with a zero before them or without. Special bits are refused: in an image they undo what
-/// `--user` is for, and a zip of Lambda's drops them.
+/// Parses three octal digits, optionally after a zero. Special bits are rejected: a setuid executable would run as another
+/// user than `--user`, and Lambda ignores them.
 impl FromStr for FileMode {
     type Err = InvalidMode;
 
@@ -91,22 +88,22 @@ impl FromStr for FileMode {
         match u16::from_str_radix(text, 8) {
             Ok(bits) if is_octal && bits <= 0o777 => Ok(Self(bits)),
             Ok(_) if is_octal => Err(InvalidMode::Special(text.to_owned())),
-            _ => Err(InvalidMode::Form(text.to_owned())),
+            _ => Err(InvalidMode::Malformed(text.to_owned())),
         }
     }
 }
 
-/// The user and the group that a file or a directory belongs to, by their numbers. The default is root.
+/// The user ID and the group ID of a file or a directory. The default is root.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileOwner {
-    /// The user.
+    /// The user ID.
     pub uid: u32,
-    /// The group.
+    /// The group ID.
     pub gid: u32,
 }
 
 impl FileOwner {
-    /// The user 0 and the group 0.
+    /// User 0 and group 0.
     pub const ROOT: Self = Self { uid: 0, gid: 0 };
 }
 
@@ -116,15 +113,15 @@ impl fmt::Display for FileOwner {
     }
 }
 
-/// A text that names no owner.
+/// A string that is not a valid owner.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{}` is no owner: numbers are expected, UID or UID:GID, as in \"1000:1000\"; a name means another number in each image",
+    "`{}` is not a valid owner: expected UID or UID:GID, for instance \"1000:1000\", since names have different IDs in each image",
     .0.escape_debug()
 )]
 pub struct InvalidOwner(pub String);
 
-/// Reads `UID` or `UID:GID`; without a group, its number is the user's.
+/// Parses `UID` or `UID:GID`. The default of GID is UID.
 impl FromStr for FileOwner {
     type Err = InvalidOwner;
 
@@ -135,13 +132,13 @@ impl FromStr for FileOwner {
     }
 }
 
-/// Reads the number of a user or a group: decimal digits. The largest that 32 bits hold stands for none (POSIX, chown).
+/// Parses a user or group ID. The largest 32-bit number is not an ID: it means "unchanged" (POSIX, chown).
 pub fn id(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|id| is_number && *id != u32::MAX)
 }
 
-/// Whose a file or a directory is, and its permissions.
+/// The permissions and the owner of a file or a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileAccess {
     /// The permissions.
@@ -151,21 +148,21 @@ pub struct FileAccess {
 }
 
 impl FileAccess {
-    /// Root's, and everybody's to read.
+    /// The default of files.
     pub const FILE: Self = Self::root(FileMode::REGULAR);
-    /// Root's, and everybody's to execute.
+    /// The default of executable files.
     pub const EXECUTABLE: Self = Self::root(FileMode::EXECUTABLE);
-    /// Root's, and everybody's to look into.
+    /// The default of directories.
     pub const DIRECTORY: Self = Self::root(FileMode::EXECUTABLE);
 
-    /// Returns the access to something of root's.
+    /// Returns the access of a file that root owns.
     pub const fn root(mode: FileMode) -> Self {
         Self { mode, owner: FileOwner::ROOT }
     }
 
-    /// Tells whether it is what a file has of which nobody says otherwise.
-    pub fn is_usual(self) -> bool {
-        self.mode.is_usual() && self.owner == FileOwner::ROOT
+    /// Returns whether this is the default access of files or of executables.
+    pub fn is_default(self) -> bool {
+        self.mode.is_default() && self.owner == FileOwner::ROOT
     }
 }
 
@@ -185,7 +182,7 @@ mod tests {
             assert_eq!(text.parse::<FileMode>().unwrap().permissions(), bits, "{text}");
         }
         for text in ["", "7", "75", "00755", "0o755", "-755", "+755", "0855", "rwx", "u+x", "07 5", "\u{0667}55"] {
-            assert_eq!(text.parse::<FileMode>(), Err(InvalidMode::Form(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<FileMode>(), Err(InvalidMode::Malformed(text.to_owned())), "{text}");
         }
         for text in ["4755", "2755", "1777", "7777"] {
             assert_eq!(text.parse::<FileMode>(), Err(InvalidMode::Special(text.to_owned())), "{text}");

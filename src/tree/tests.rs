@@ -34,7 +34,7 @@ fn equal_files_merge_and_different_ones_collide() {
     assert_eq!(tree.get("ns/__init__.py").unwrap().access, FileAccess::EXECUTABLE);
 
     let error = tree.insert(path("ns/__init__.py"), file("three", "x", FileAccess::FILE)).unwrap_err();
-    assert_eq!(error.to_string(), "one 1 and three 1 both bring `ns/__init__.py`, with different content");
+    assert_eq!(error.to_string(), "one 1 and three 1 both contain `ns/__init__.py`, with different content");
 }
 
 #[test]
@@ -45,10 +45,10 @@ fn one_file_is_whose_everybody_says_it_is() {
     tree.insert(path("a"), file("one", "", owned)).unwrap();
     for access in [FileAccess::FILE, FileAccess::EXECUTABLE, FileAccess::root(0o640.into())] {
         let error = tree.insert(path("a"), file("two", "", access)).unwrap_err();
-        assert_eq!(error.to_string(), "one 1 and two 1 both bring `a`, with different modes or owners");
+        assert_eq!(error.to_string(), "one 1 and two 1 both contain `a`, with different modes or owners");
     }
     let error = tree.insert(path("a"), file("one", "x", owned)).unwrap_err();
-    assert_eq!(error.to_string(), "one 1 brings `a` twice, with different content");
+    assert_eq!(error.to_string(), "one 1 contains `a` twice, with different content");
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn a_damaged_blob_is_named_wherever_it_goes() {
     for format in ImageFormat::ALL {
         let path = folder.path().join(format.prefix());
         let error = write(&image, format, &path).unwrap_err();
-        let start = format!("blob {} is damaged: its bytes have the digest ", image.layers[1].blob.digest);
+        let start = format!("blob {} is damaged: its content has the digest ", image.layers[1].blob.digest);
         assert!(error.to_string().starts_with(&start), "{error}");
         assert!(!path.exists());
     }

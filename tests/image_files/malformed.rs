@@ -104,10 +104,16 @@ fn layers_that_cannot_be_used_are_refused() {
     let config = configuration().to_string();
     let blob = Blob::of_bytes(MediaType::ImageConfig, config.clone().into_bytes());
     for (media_type, reason) in [
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "must not be distributed"),
-        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "must not be distributed"),
-        ("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", "no tar archive"),
-        ("application/vnd.in-toto+json", "no tar archive"),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "it is not distributable"),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "it is not distributable"),
+        (
+            "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+            "only tar archives, uncompressed or compressed with gzip or zstd, are supported",
+        ),
+        (
+            "application/vnd.in-toto+json",
+            "only tar archives, uncompressed or compressed with gzip or zstd, are supported",
+        ),
     ] {
         let mut manifest = manifest(&blob);
         manifest["layers"][0]["mediaType"] = json!(media_type);
@@ -124,8 +130,8 @@ fn a_configuration_that_the_manifest_does_not_refer_to_is_refused() {
     let other = Blob::of_bytes(MediaType::ImageConfig, b"{}".to_vec());
     let manifest = manifest(&other).to_string();
     let error = Base::from_manifest(manifest.as_bytes(), config.as_bytes(), X86_64, nowhere).unwrap_err();
-    assert!(matches!(&error, BaseError::WrongConfiguration { stated_size: 2, .. }), "{error}");
-    assert!(error.hints()[0].contains("get it again"));
+    assert!(matches!(&error, BaseError::WrongConfig { expected_size: 2, .. }), "{error}");
+    assert!(error.hints()[0].contains("pull or copy it again"));
 }
 
 #[test]

@@ -177,14 +177,14 @@ fn what_would_break_the_base_is_refused() {
         (r#"include = ["app.py:/usr/bin"]"#, "`usr/bin` cannot lie over a folder of the base's"),
         (r#"include = ["app.py:/bin"]"#, "`bin` cannot lie over a folder of the base's"),
         (r#"include = ["app.py", "shop:/app/app.py"]"#, "`app/app.py` is a file in one and a folder in the other"),
-        (r#"include = ["app.py", "docker/settings.ini:/app/app.py"]"#, "the application brings `app/app.py` twice"),
-        (r#"include = ["app.py:/app/.venv/pyvenv.cfg"]"#, "brings `app/.venv/pyvenv.cfg` twice"),
-        (r#"add-user = ["www"]"#, "the user www:1000:1000 cannot be added: the base's etc/passwd has `www:x:33:33:"),
+        (r#"include = ["app.py", "docker/settings.ini:/app/app.py"]"#, "the application contains `app/app.py` twice"),
+        (r#"include = ["app.py:/app/.venv/pyvenv.cfg"]"#, "contains `app/.venv/pyvenv.cfg` twice"),
+        (r#"add-user = ["www"]"#, "cannot add user www:1000:1000: the base's /etc/passwd has `www:x:33:33:"),
         (r#"add-user = ["app:33"]"#, "the user app:33:33 cannot be added"),
         (r#"include = [{ path = "app.py", mode = "4755" }]"#, "setuid, setgid or sticky bit"),
-        (r#"include = [{ path = "app.py", owner = "app" }]"#, "`app` is no owner: numbers are expected"),
+        (r#"include = [{ path = "app.py", owner = "app" }]"#, "`app` is not a valid owner: expected UID or UID:GID"),
         (r#"include = [{ path = "app.py", dest = "a" }]"#, "unknown field `dest`"),
-        (r#"add-user = ["App"]"#, "`App` is no user of the form NAME[:UID[:GID]]"),
+        (r#"add-user = ["App"]"#, "`App` is not a valid user, expected NAME[:UID[:GID]]"),
     ] {
         let workshop = workshop(tables);
         let said = workshop.fail(&mut workshop.command(&["--output=oci:out"]));

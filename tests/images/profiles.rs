@@ -58,7 +58,7 @@ fn a_profile_that_is_wrong_is_refused_with_the_line() {
         (("kind = \"image\"", "kind = \"picture\""), "mine.toml:9: "),
         (("glibc = \"2.36\"", "glibc = \"new\""), "mine.toml:"),
         (("entrypoint = \"reset\"", "entrypoint = \"keep\""), "mine.toml:"),
-        (("PATH = \"/app/.venv/bin:${PATH}\"", "PATH = \"$PATH\""), "hint: write `$$` for a dollar"),
+        (("PATH = \"/app/.venv/bin:${PATH}\"", "PATH = \"$PATH\""), "hint: write `$$` for a literal `$`"),
         (("workdir = \"/app\"", "workdir = \"app\""), "`app` is not an absolute path"),
         (("architectures = [\"x86_64\", \"arm64\"]", "architectures = [\"arm64\"]"), "does not exist for x86_64"),
     ] {

@@ -42,7 +42,7 @@ fn the_base_decides_where_the_project_leaves_it_open() {
 fn a_mismatch_names_both_versions() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.command(&["--python=3.13"]));
-    assert!(said.contains("the base has Python 3.12, the target is Python 3.13"), "{said}");
+    assert!(said.contains("the base has Python 3.12, but the target is Python 3.13"), "{said}");
     assert!(said.contains("hint: choose a base with Python 3.13"), "{said}");
 
     fs::write(workshop.path("project/.python-version"), "3.11\n").unwrap();
@@ -59,7 +59,7 @@ fn a_mismatch_names_both_versions() {
     let execution = serde_json::json!({ "Env": ["PATH=/usr/local/bin:/bin", "PYTHON_VERSION=3.12.7"] });
     Tiny::python().execution(execution).write(&workshop.path("base"));
     let said = workshop.fail(&mut workshop.command(&["--python=3.13"]));
-    assert!(said.contains("the base has Python 3.12, the target is Python 3.13"), "{said}");
+    assert!(said.contains("the base has Python 3.12, but the target is Python 3.13"), "{said}");
 }
 
 #[test]

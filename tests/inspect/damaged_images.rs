@@ -97,13 +97,13 @@ fn diff_ids_and_configurations_that_disagree_are_found() {
     let wrong = format!("sha256:{}", "1".repeat(64));
     found(
         |layout| layout.edit_config(|config| config["rootfs"]["diff_ids"][3] = wrong.clone().into()),
-        &[&["diff IDs: sha256:", "but the configuration states", &wrong]],
+        &[&["diff IDs: sha256:", "but the image config states", &wrong]],
     );
     found(
         |layout| layout.edit_config(|config| drop(config["rootfs"]["diff_ids"].as_array_mut().unwrap().pop())),
         &[
-            &["diff IDs: ", "states no diff ID"],
-            &["configuration: ", "the manifest has 4 layers, the configuration 3 diff IDs"],
+            &["diff IDs: ", "the image config has no diff ID for it"],
+            &["configuration: ", "the manifest has 4 layers, but the image config has 3 diff IDs"],
         ],
     );
     found(
@@ -114,11 +114,11 @@ fn diff_ids_and_configurations_that_disagree_are_found() {
         |layout| {
             layout.edit_config(|config| config["history"].as_array_mut().unwrap().push(json!({ "created_by": "x" })))
         },
-        &[&["configuration: ", "the history has 5 steps that made a layer, the manifest 4 layers"]],
+        &[&["configuration: ", "the history has 5 entries with a layer, but the manifest has 4 layers"]],
     );
     found(
         |layout| layout.edit_config(|config| drop(config.as_object_mut().unwrap().remove("architecture"))),
-        &[&["configuration: ", "states no platform"]],
+        &[&["configuration: ", "the image config has no platform"]],
     );
     found(
         |layout| layout.edit_config(|config| config["history"] = json!("none")),
@@ -142,7 +142,7 @@ fn layers_that_are_no_archives_are_found() {
     );
     found(
         |layout| layout.edit_manifest(|manifest| manifest["layers"][3]["mediaType"] = "application/x-what".into()),
-        &[&["diff IDs: ", "`application/x-what` is no media type of a layer"]],
+        &[&["diff IDs: ", "`application/x-what` is not the media type of a layer"]],
     );
 }
 
@@ -156,8 +156,8 @@ fn own_layers_that_pybundle_would_not_have_written_are_found() {
         );
     };
     edit(|header| header[100..108].copy_from_slice(b"0000600\0"), "its mode is 0600, not 0644 or 0755");
-    edit(|header| header[108..116].copy_from_slice(b"0001750\0"), "it is 1000:0's, where distributions are root's");
-    edit(|header| header[116..124].copy_from_slice(b"0001750\0"), "it is 0:1000's, where distributions are root's");
+    edit(|header| header[108..116].copy_from_slice(b"0001750\0"), "its owner is 1000:0, not 0:0");
+    edit(|header| header[116..124].copy_from_slice(b"0001750\0"), "its owner is 0:1000, not 0:0");
     edit(|header| header[136..148].copy_from_slice(b"14756471530\0"), "the time in its header");
     edit(|header| header[265..269].copy_from_slice(b"root"), "the owner's name in its header");
     found(
@@ -208,7 +208,7 @@ fn members_in_another_order_and_folders_that_are_missing_are_found() {
                 [&tar[..start], &tar[start + 512..]].concat()
             });
         },
-        &[&["layers: ", "the folders above it do not stand once before it"]],
+        &[&["layers: ", "its parent directories do not precede it exactly once"]],
     );
     found(
         |layout| layout.edit_layer(distributions(layout), |tar| [tar, vec![0; 1024]].concat()),
@@ -226,7 +226,7 @@ fn members_in_another_order_and_folders_that_are_missing_are_found() {
                 [&tar[..tar.len() - 1024], link.as_bytes(), &tar[tar.len() - 1024..]].concat()
             });
         },
-        &[&["layers: ", "zz: it is neither a file, a folder nor a symbolic link"]],
+        &[&["layers: ", "zz: it is neither a file, a directory nor a symbolic link"]],
     );
 }
 
@@ -241,7 +241,7 @@ fn files_that_are_not_what_record_says_are_found() {
                 tar
             });
         },
-        &[&["RECORD: ", &file, "its digest is not the one that", "idna-3.10.dist-info/RECORD states"]],
+        &[&["RECORD: ", &file, "its digest differs from the one in", "idna-3.10.dist-info/RECORD"]],
     );
     // A whiteout in a higher layer removes it.
     found(
@@ -275,7 +275,7 @@ fn too_many_layers_are_found() {
             });
             layout.edit_manifest(|manifest| more(&mut manifest["layers"], base));
         },
-        &[&["limits: ", "it has 128 layers, and 127 is the most"]],
+        &[&["limits: ", "it has 128 layers, more than the limit of 127"]],
     );
 }
 

@@ -238,7 +238,7 @@ fn files_that_are_not_what_record_says_are_found() {
                 bytes[0] ^= 1
             }
         },
-        &[&["RECORD: ", FILE, "its digest is not the one that", RECORD]],
+        &[&["RECORD: ", FILE, "its digest differs from the one in", RECORD]],
     );
     changed(
         |path, bytes| {
@@ -315,5 +315,5 @@ fn more_than_lambda_unpacks_is_found() {
     let entry = TreeEntry { access: FileAccess::FILE, content, origin: FileOrigin::Application };
     tree.insert(TreePath::new("huge.bin").unwrap(), entry).unwrap();
     writer::write(&tree, &path, &Silent).unwrap().persist().unwrap();
-    found_at(&path, &[&["limits: ", "its files have 262144001 bytes, more than the 262144000"]]);
+    found_at(&path, &[&["limits: ", "its files have 262144001 bytes, more than Lambda's limit of 262144000"]]);
 }

@@ -127,7 +127,7 @@ fn an_image_says_how_it_starts_and_which_layers_are_its_own() {
         assert_eq!(report["image"]["platforms"].as_array().unwrap().len(), 2);
     }
     let said = fail(&mut pybundle(&["inspect", &index, "--platform=linux/s390x"]));
-    assert!(said.contains("there is no image for linux/s390x; there is linux/amd64, linux/arm64"), "{said}");
+    assert!(said.contains("there is no image for linux/s390x; available: linux/amd64, linux/arm64"), "{said}");
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn oversize_is_a_failure_unless_it_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     example(folder.path());
     fs::File::create(folder.path().join("shop/huge.bin")).unwrap().set_len(262_144_000).unwrap();
-    assert_fails(folder.path(), &[], &["more than the 262144000 that Lambda allows", "--allow-oversize"]);
+    assert_fails(folder.path(), &[], &["more than Lambda's limit of 262144000", "--allow-oversize"]);
     let run = pybundle(folder.path(), &["lambda", "--allow-oversize"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
 }

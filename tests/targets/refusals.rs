@@ -57,7 +57,7 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\nexpose = [\"http\"]",
-            "`expose` in [tool.pybundle]: `http` is not a port: a number from 1 to 65535, with `/tcp`, `/udp` or `/sctp` behind it or not",
+            "`expose` in [tool.pybundle]: `http` is not a valid port: expected a number from 1 to 65535, optionally followed by `/tcp`, `/udp` or `/sctp`",
         ),
         (
             6,

@@ -123,7 +123,7 @@ fn texts_keep_their_bytes_and_their_owner() {
     let files = files(&[DEBIAN]);
     let (access, text) = files.account_file("etc/shadow").unwrap();
     assert_eq!((access.to_string().as_str(), text), ("0640 42:42", &b"root:*:::::::\n"[..]));
-    assert!(files.account_file("etc/passwd").is_some() && files.text("etc/group").is_none());
+    assert!(files.account_file("etc/passwd").is_some() && files.account_file("etc/group").is_none());
 }
 
 #[test]

@@ -59,10 +59,10 @@ fn path_decides_among_several() {
     assert_eq!(choose(&found, None, minor(13)), Ok(other.clone()));
 
     let ambiguous = choose(&found, Some("/opt/bin"), minor(12)).unwrap_err();
-    let message = "the base has Python 3.12 more than once, and never on its PATH: /usr/bin/python3.12, /usr/local/bin/python3.12";
+    let message = "the base has several interpreters of Python 3.12, none of them on its PATH: /usr/bin/python3.12, /usr/local/bin/python3.12";
     assert_eq!(ambiguous.to_string(), message);
     let mismatch = choose(&found, None, minor(11)).unwrap_err();
-    assert_eq!(mismatch.to_string(), "the base has Python 3.12 and 3.13, the target is Python 3.11");
+    assert_eq!(mismatch.to_string(), "the base has Python 3.12 and 3.13, but the target is Python 3.11");
     let absent = choose(&[], None, minor(11)).unwrap_err();
     assert!(absent.to_string().starts_with("the base has no Python"), "{absent}");
     for error in [ambiguous, mismatch, absent] {

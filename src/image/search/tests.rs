@@ -86,7 +86,7 @@ fn every_compression_is_read() {
         assert_eq!(search.pythons()[0].path, "/var/lang/bin/python3.13", "{media_type}");
     }
     let other = LayerSearch::default().in_layer(&MediaType::ImageConfig, tar.as_slice()).unwrap_err();
-    assert!(other.to_string().contains("no media type of a layer"));
+    assert!(other.to_string().contains("is not the media type of a layer"));
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn notes_are_bounded() {
     }
     let tar = builder.into_inner().unwrap();
     let error = LayerSearch::default().in_layer(&MediaType::ImageLayer, tar.as_slice()).unwrap_err();
-    assert!(error.to_string().contains("more interpreters, libraries and whiteouts"), "{error}");
+    assert!(error.to_string().contains("too many interpreters, libraries and whiteouts"), "{error}");
 }
 
 #[test]

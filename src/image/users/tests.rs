@@ -95,10 +95,10 @@ fn who_is_there_is_left_alone() {
 fn a_name_or_a_number_of_somebody_elses_is_refused() {
     let files = files(&[("etc/passwd", PASSWD), ("etc/group", GROUP)]);
     for (user, expected) in [
-        ("www-data", "www-data:1000:1000 cannot be added: the base's etc/passwd has `www-data:x:33:33:"),
-        ("www-data:33:100", "www-data:33:100 cannot be added: the base's etc/passwd has `www-data:x:33:33:"),
-        ("app:33", "app:33:33 cannot be added: the base's etc/passwd has `www-data:x:33:33:"),
-        ("users", "users:1000:1000 cannot be added: the base's etc/group has `users:x:100:`"),
+        ("www-data", "cannot add user www-data:1000:1000: the base's /etc/passwd has `www-data:x:33:33:"),
+        ("www-data:33:100", "cannot add user www-data:33:100: the base's /etc/passwd has `www-data:x:33:33:"),
+        ("app:33", "cannot add user app:33:33: the base's /etc/passwd has `www-data:x:33:33:"),
+        ("users", "cannot add user users:1000:1000: the base's /etc/group has `users:x:100:`"),
     ] {
         let error = add(&users(&[user]), &files).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
