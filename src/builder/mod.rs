@@ -25,6 +25,7 @@ use std::process::{Command, Output, Stdio};
 
 use url::Url;
 
+use crate::archive::EPOCH;
 use crate::platform::PythonVersion;
 use crate::redact;
 
@@ -32,7 +33,7 @@ pub use error::WheelBuildError;
 pub use interpreter::BuildInterpreter;
 
 /// The default of [`WheelBuilder::source_date_epoch`]: 1980-01-01, the earliest date in a zip.
-pub(crate) const SOURCE_DATE_EPOCH: u64 = 315_532_800;
+pub(crate) const SOURCE_DATE_EPOCH: u64 = EPOCH;
 
 /// The number of lines of a failed build's output that are shown.
 const SHOWN_LINES: usize = 50;
