@@ -1,4 +1,4 @@
-//! Everything that drives a build, typed: flags, environment and defaults come together here and nowhere else.
+//! Everything that drives a build, as typed values: flags, configuration, environment and defaults are combined before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,32 +19,30 @@ use crate::registry::{InvalidReference, Reference};
 use crate::sbom;
 use crate::trim::SlimRule;
 
-/// A target as the user names it.
+/// The profile of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProfileChoice {
-    /// By `.python-version` or `requires-python`.
+    /// The profile of the project's Python version, or of images in general.
     Default,
-    /// A built-in profile.
     BuiltIn(String),
     /// A TOML file.
     File(PathBuf),
 }
 
-/// Where fetched wheels are kept.
+/// Which cache is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CacheChoice {
-    /// In a folder that stays.
-    Folder(PathBuf),
-    /// In a temporary folder, for this build alone.
+    Directory(PathBuf),
+    /// A temporary directory, which is removed at the end.
     Temporary,
 }
 
-/// How the lock is compared with pyproject.toml.
+/// Whether the lock is checked against pyproject.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LockCheck {
-    /// A lock that does not match is refused.
+    /// A lock that does not match pyproject.toml is an error.
     Locked,
-    /// The lock is taken as it is.
+    /// The lock is used without being checked.
     Frozen,
 }
 
@@ -67,168 +65,146 @@ impl Environment {
     }
 }
 
-/// Where locked files may be fetched from.
+/// Where files may be downloaded from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FetchSettings {
-    /// Nothing is downloaded.
     pub(crate) offline: bool,
-    /// The index in the place of PyPI.
+    /// The default index, if it is not PyPI.
     pub(crate) default_index: Option<Url>,
-    /// Further indexes, which are asked before that one.
+    /// Indexes that are searched before the default one.
     pub(crate) extra_indexes: Vec<Url>,
-    /// No index is asked.
     pub(crate) no_index: bool,
-    /// Folders and pages with files; those of folders are preferred to the lock's addresses.
+    /// Directories and HTML pages with files. Files in directories are preferred to the URLs in the lock.
     pub(crate) find_links: Vec<Url>,
-    /// Which index of several decides.
     pub(crate) strategy: Option<Strategy>,
-    /// Files that were uploaded later do not count, in uv's form.
+    /// The date after which uploaded files are ignored, as for uv: a date, a time, or a duration before now.
     pub(crate) exclude_newer: Option<String>,
-    /// Who knows passwords, by uv's name.
+    /// uv's name of the keyring provider.
     pub(crate) keyring_provider: Option<String>,
 }
 
-/// How files of requirements are read.
+/// How requirements files are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RequirementsSettings {
-    /// uv pins for the target what they leave open.
+    /// uv pins for the target what the file leaves unpinned.
     pub(crate) resolve: bool,
-    /// Every requirement must have a hash.
     pub(crate) require_hashes: bool,
-    /// What their distributions require need not be among them.
+    /// The file need not list the dependencies of what it lists.
     pub(crate) no_deps: bool,
 }
 
-/// What an installation makes of the wheels.
+/// How the files of wheels are installed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ContentSettings {
-    /// What is left out.
+    /// Which files are omitted.
     pub(crate) slim: BTreeSet<SlimRule>,
-    /// Whether debug sections of compiled files are dropped.
+    /// Whether debug sections are stripped from compiled files.
     pub(crate) strip: bool,
-    /// Whether sources are compiled; if it is not said, those of images are, where that is possible.
+    /// Whether sources are compiled. By default, those of images are, if an interpreter is available.
     pub(crate) bytecode: Option<bool>,
 }
 
-/// How what was built is audited before it is written.
+/// How an artifact is audited before it is written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AuditSettings {
-    /// Whether it is not.
     pub(crate) skip: bool,
-    /// Modules and shared libraries that are elsewhere at run time, by their names, so that nobody misses them.
+    /// The names of modules and shared libraries that may be missing from the artifact.
     pub(crate) allow_missing: BTreeSet<String>,
 }
 
-/// What every command that selects from a lock needs.
+/// The settings of every command that selects from a lock.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The project's folder.
+    /// The project's directory.
     pub(crate) project: PathBuf,
-    /// The name of the target that is built, if it has one.
+    /// The name of the target, if one is built.
     pub(crate) target: Option<String>,
-    /// What the target extends: everything that is in that is in this, too.
+    /// The settings of the target that this one extends: the artifact contains everything that the other's does.
     pub(crate) extends: Option<Box<Settings>>,
-    /// The lock file, if it is not the workspace's.
+    /// The lock file, if it is not the one found in the project or its workspace.
     pub(crate) lock: Option<PathBuf>,
-    /// How the lock is compared with pyproject.toml.
     pub(crate) lock_check: LockCheck,
-    /// What is selected.
     pub(crate) request: SelectionRequest,
-    /// How requirements are read.
     pub(crate) requirements: RequirementsSettings,
-    /// The target.
     pub(crate) profile: ProfileChoice,
-    /// The application's files, if they are named.
+    /// The application's files; empty for the default.
     pub(crate) includes: Vec<Include>,
-    /// What is left out of the application's files.
+    /// Patterns of application files that are excluded.
     pub(crate) excludes: Vec<String>,
-    /// What becomes of the wheels' files.
     pub(crate) contents: ContentSettings,
-    /// How what was built is audited.
     pub(crate) audit: AuditSettings,
-    /// Which forms of distributions may be used.
+    /// Whether wheels and source distributions may be used.
     pub(crate) formats: FormatControl,
-    /// Where files may be fetched from.
     pub(crate) fetch: FetchSettings,
-    /// Where a copy of each wheel that is built is kept, if it is.
+    /// The directory for a copy of each wheel that is built.
     pub(crate) wheel_dir: Option<PathBuf>,
-    /// Where they are kept.
     pub(crate) cache: CacheChoice,
-    /// What the build depends on besides.
     pub(crate) environment: Environment,
 }
 
 impl Settings {
-    /// Returns where an artifact goes unless it is told another place: it has the target's name, or else this one.
+    /// Returns the default path of an artifact. It has the name of the target, or else `name`.
     pub(crate) fn default_output(&self, name: impl FnOnce() -> String, ending: &str) -> PathBuf {
         self.dist().join(format!("{}.{ending}", self.target.clone().unwrap_or_else(name)))
     }
 
-    /// Returns the folder that artifacts go into unless they are told another place.
     fn dist(&self) -> PathBuf {
         if self.project == Path::new(".") { PathBuf::from("dist") } else { self.project.join("dist") }
     }
 }
 
-/// Where a value stands in a file.
+/// The location of a value in a TOML file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfiguredAt {
-    /// A TOML file.
     pub(crate) file: PathBuf,
     /// The keys that lead to the value.
     pub(crate) keys: Vec<String>,
 }
 
-/// Which documents are made about an artifact.
+/// Which documents are written about an artifact.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DocumentSettings {
-    /// The bill of materials, if one is made.
+    /// The format of the SBOM, if one is written.
     pub(crate) sbom: Option<sbom::SbomFormat>,
-    /// Whether the provenance is stated.
+    /// Whether SLSA provenance is written.
     pub(crate) provenance: bool,
-    /// When they say that they were made; never the time of the build.
+    /// The creation time that they state: never the time of the build, so that they are reproducible.
     pub(crate) created: Option<Timestamp>,
 }
 
-/// What `pybundle lambda` builds.
+/// The settings of `pybundle lambda`.
 #[derive(Debug, Clone)]
 pub(crate) struct LambdaSettings {
-    /// The project, the lock and the target.
     pub(crate) common: Settings,
-    /// The target's architecture.
     pub(crate) architecture: Architecture,
-    /// The function's zip; default `dist/NAME.zip` in the project.
+    /// The function's zip [default: `dist/NAME.zip` in the project].
     pub(crate) output: Option<PathBuf>,
-    /// The layer's zip, if the dependencies are to be apart.
+    /// The zip of a layer for the dependencies, if they are not in the function's.
     pub(crate) layer: Option<PathBuf>,
-    /// The handler, which must be in the artifact.
+    /// The handler, which the artifact must contain.
     pub(crate) handler: Option<Handler>,
-    /// Leaves out the distributions that the runtime brings.
+    /// Excludes the distributions that the runtime provides.
     pub(crate) exclude_runtime: bool,
-    /// Writes an artifact that is larger than Lambda unpacks.
+    /// Writes an artifact that exceeds Lambda's limit.
     pub(crate) allow_oversize: bool,
-    /// The documents beside the zip.
     pub(crate) documents: DocumentSettings,
 }
 
-/// A base image as the user names it.
+/// A base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BaseChoice {
-    /// Nothing: the image has no layers but its own.
+    /// No base: an empty file system.
     Scratch,
-    /// A file or a folder of this machine.
+    /// A layout or an archive on this machine.
     File(ImageFile),
-    /// An image in a registry.
     Registry(Reference),
 }
 
-/// A text that names no base image.
+/// A text that is not a base image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidBase {
-    /// It has the prefix of a file, and is none.
     #[error(transparent)]
     File(#[from] InvalidImageFile),
-    /// It is no reference.
     #[error(transparent)]
     Reference(#[from] InvalidReference),
 }
@@ -248,10 +224,10 @@ impl FromStr for BaseChoice {
 }
 
 impl BaseChoice {
-    /// Returns the choice as it is meant in a file of `folder`: a relative path is below that.
-    pub(crate) fn in_folder(self, folder: &Path) -> Self {
+    /// Makes a relative path relative to a directory.
+    pub(crate) fn in_directory(self, directory: &Path) -> Self {
         match self {
-            Self::File(file) => Self::File(ImageFile { path: folder.join(file.path), ..file }),
+            Self::File(file) => Self::File(ImageFile { path: directory.join(file.path), ..file }),
             other => other,
         }
     }
@@ -270,14 +246,14 @@ impl fmt::Display for BaseChoice {
 /// How layers are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LayerCompression {
-    /// gzip, spliced from what the wheels have compressed. Everything reads it.
+    /// Spliced from what the wheels have compressed.
     Gzip,
-    /// zstd: smaller, but everything is compressed anew.
+    /// Smaller, but everything is compressed again.
     Zstd,
 }
 
 impl LayerCompression {
-    /// Returns the name that profiles and media types use.
+    /// Returns the name in profiles and media types.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -286,67 +262,54 @@ impl LayerCompression {
     }
 }
 
-/// How a container of the image starts; what is not given comes from the profile, and then from the base.
+/// How a container of the image starts. What is `None` comes from the profile, or else from the base.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ContainerSettings {
-    /// The entrypoint; empty for none.
+    /// Empty for no entrypoint.
     pub(crate) entrypoint: Option<Vec<String>>,
-    /// The command.
     pub(crate) command: Option<Vec<String>>,
-    /// Variables and their values, as the process sees them.
     pub(crate) env: Vec<(String, String)>,
-    /// The user, `UID` or `UID:GID` or a name that the image knows.
+    /// `UID`, `UID:GID`, or a name that the image knows.
     pub(crate) user: Option<String>,
-    /// The users that the image has besides the base's.
+    /// Users to add to those of the base.
     pub(crate) users: Vec<NewUser>,
-    /// The working directory.
     pub(crate) workdir: Option<String>,
-    /// The ports that the image exposes.
     pub(crate) ports: BTreeSet<Port>,
 }
 
-/// How registries are talked to.
+/// How registries are accessed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RegistrySettings {
-    /// The hosts that are spoken to by plain HTTP.
+    /// Hosts that are accessed by plain HTTP.
     pub(crate) insecure: Vec<String>,
-    /// Whether a repository that is missing is created, where the registry offers that.
+    /// Whether a missing repository is created, if the registry supports that.
     pub(crate) create_repositories: bool,
 }
 
-/// What `pybundle image` builds.
+/// The settings of `pybundle image`.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageSettings {
-    /// The project and the lock.
     pub(crate) common: Settings,
-    /// The architectures; at least one. An index has them in their order, so that it does not depend on the user's.
+    /// At least one. An index lists them in this order, whatever the order of the flags.
     pub(crate) platforms: BTreeSet<Architecture>,
-    /// The version of Python, if it is not the project's or the base's.
+    /// The version of Python, if it is not that of the project or the base.
     pub(crate) python: Option<PythonVersion>,
-    /// The base, if it is not the profile's.
     pub(crate) base: Option<BaseChoice>,
-    /// What the image is called.
     pub(crate) tags: Vec<Reference>,
-    /// Whether it is pushed to where its names say.
+    /// Whether the image is pushed to the registries of its tags.
     pub(crate) push: bool,
-    /// The files and folders that it is written to.
     pub(crate) outputs: Vec<ImageFile>,
-    /// How a container starts.
     pub(crate) container: ContainerSettings,
-    /// Labels of the configuration, which replace those that pybundle sets.
+    /// Labels, which replace those that pybundle sets.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Annotations of the manifests.
     pub(crate) annotations: BTreeMap<String, String>,
-    /// How layers are compressed.
     pub(crate) compression: LayerCompression,
-    /// How many layers there may be besides the base's.
+    /// The largest number of layers on top of the base.
     pub(crate) layers: NonZeroUsize,
-    /// When the image says that it was created.
+    /// The creation time that the image states.
     pub(crate) created: Timestamp,
-    /// How registries are talked to.
     pub(crate) registry: RegistrySettings,
-    /// Writes an image that is larger than its target takes.
+    /// Writes an image that exceeds the limit of its target.
     pub(crate) allow_oversize: bool,
-    /// The documents that go with the image.
     pub(crate) documents: DocumentSettings,
 }

@@ -1,4 +1,4 @@
-//! Annotations of GitHub's workflows: lines by which a step points at what is wrong, and where.
+//! Annotations of GitHub workflows: lines by which a step points at a problem in a file.
 //!
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>; how values are escaped is as in
 //! GitHub's toolkit, `packages/core/src/command.ts`. The runner reads them on standard error, too.
@@ -6,12 +6,9 @@
 use std::fmt;
 use std::path::Path;
 
-/// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AnnotationLevel {
-    /// The step fails.
     Error,
-    /// It does not.
     Warning,
 }
 
@@ -19,27 +16,25 @@ pub(crate) enum AnnotationLevel {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WorkflowAnnotation<'a> {
     level: AnnotationLevel,
-    place: Option<AnnotationLocation<'a>>,
-    /// Whom it is about.
+    location: Option<AnnotationLocation<'a>>,
+    /// The target that it is about and a colon, or nothing.
     prefix: &'a str,
-    /// What is said, in one line or several.
     message: &'a str,
 }
 
 impl<'a> WorkflowAnnotation<'a> {
-    /// Makes an annotation at the first place that a line of the message begins with. `resolve` returns the path of a file by which the
-    /// runner knows it, and none if there is no such file.
+    /// Returns an annotation for the first location in the message. `resolve` returns the path by which the runner knows a
+    /// file, or `None` if there is no such file.
     pub(crate) fn new(
         level: AnnotationLevel,
         prefix: &'a str,
         message: &'a str,
         resolve: impl Fn(&'a str) -> Option<String>,
     ) -> Self {
-        Self { level, place: AnnotationLocation::of(message, resolve), prefix, message }
+        Self { level, location: AnnotationLocation::of(message, resolve), prefix, message }
     }
 }
 
-/// A place in a file.
 #[derive(Debug, PartialEq, Eq)]
 struct AnnotationLocation<'a> {
     file: String,
@@ -48,12 +43,12 @@ struct AnnotationLocation<'a> {
 }
 
 impl<'a> AnnotationLocation<'a> {
-    /// Returns the first place that a line of a message begins with.
+    /// Returns the first location that a line of a message begins with.
     fn of(message: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
         message.lines().find_map(|line| Self::of_line(line.trim_start(), &resolve))
     }
 
-    /// Returns the place that a line begins with: `PATH:LINE:COLUMN`, `PATH:LINE` or `PATH:`, as compilers write it.
+    /// Returns the location that a line begins with: `PATH:LINE:COLUMN`, `PATH:LINE` or `PATH:`, as compilers print it.
     fn of_line(line: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
         let ends = line.match_indices(':').map(|(at, _)| line.split_at(at));
         let (file, mut rest) = ends.filter_map(|(path, rest)| Some((resolve(path)?, rest))).next()?;
@@ -76,7 +71,7 @@ impl fmt::Display for WorkflowAnnotation<'_> {
             AnnotationLevel::Warning => "warning",
         };
         write!(formatter, "::{command} title=pybundle")?;
-        if let Some(AnnotationLocation { file, line, column }) = &self.place {
+        if let Some(AnnotationLocation { file, line, column }) = &self.location {
             write!(formatter, ",file={}", property(file))?;
             line.iter().try_for_each(|line| write!(formatter, ",line={line}"))?;
             column.iter().try_for_each(|column| write!(formatter, ",col={column}"))?;
@@ -86,7 +81,7 @@ impl fmt::Display for WorkflowAnnotation<'_> {
 }
 
 /// Returns the path by which the runner knows a file, if there is one: relative to the workspace, which is the
-/// repository, if it lies there. A step may run in another folder.
+/// repository, if the file is below it. A step may run in another directory.
 pub(crate) fn file(path: &str, workspace: Option<&Path>) -> Option<String> {
     let path = Path::new(path);
     if !path.is_file() {
@@ -147,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_about_a_target_has_its_place() {
+    fn a_warning_about_a_target_has_its_location() {
         let warning = WorkflowAnnotation::new(AnnotationLevel::Warning, "a%: ", "b:1 is", |path| {
             (path == "b").then(|| path.to_owned())
         });

@@ -1,4 +1,4 @@
-//! The arguments that several subcommands have in common.
+//! Arguments that several subcommands share.
 
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ pub(crate) struct GlobalArguments {
 }
 
 impl GlobalArguments {
-    /// Returns what is asked for here or there.
+    /// Combines these arguments with others. These take precedence.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             json: self.json || other.json,
@@ -74,19 +74,19 @@ impl GlobalArguments {
         }
     }
 
-    /// Returns where fetched wheels are kept.
+    /// Returns the cache to use.
     ///
     /// # Errors
-    /// No folder was named, and the user has no home folder.
+    /// No directory is named, and the home directory is unknown.
     pub(crate) fn cache(&self) -> Result<CacheChoice, CliError> {
         if self.no_cache {
             return Ok(CacheChoice::Temporary);
         }
-        let folder = self.cache_dir.clone().or_else(environment::cache_folder);
-        folder.map(CacheChoice::Folder).ok_or(CliError::NoCacheFolder)
+        let directory = self.cache_dir.clone().or_else(environment::cache_directory);
+        directory.map(CacheChoice::Directory).ok_or(CliError::NoCacheDirectory)
     }
 
-    /// Returns what builds of a project take from where they run.
+    /// Returns how the command was called for a project.
     ///
     /// # Errors
     /// As [`cache`](Self::cache).
@@ -96,7 +96,7 @@ impl GlobalArguments {
     }
 }
 
-/// What is built: a project, or one of its targets.
+/// The project, and its target.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ProjectArguments {
     /// Directory of the project
@@ -108,10 +108,10 @@ pub(crate) struct ProjectArguments {
 }
 
 impl ProjectArguments {
-    /// Reads what the project configures, and what of that and of flags is in force.
+    /// Reads the configuration of the project, and combines it with flags.
     ///
     /// # Errors
-    /// The project cannot be read, or its configuration is wrong.
+    /// The project cannot be read, or its configuration is invalid.
     pub(crate) fn resolve<O: TargetOptions>(
         &self,
         flags: &O,
@@ -121,10 +121,10 @@ impl ProjectArguments {
         Ok(configuration.resolve(self.target.as_deref(), flags, &invocation.environment)?)
     }
 
-    /// Reads the settings of a build, by flags and what the project configures.
+    /// Reads the settings of a build from flags and the configuration of the project.
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve); or an option is wrong.
+    /// As [`resolve`](Self::resolve), or an option is invalid.
     pub(crate) fn settings<O: TargetOptions>(
         &self,
         flags: &O,

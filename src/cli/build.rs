@@ -1,4 +1,4 @@
-//! `pybundle build`: the targets that projects configure.
+//! `pybundle build`: the targets of `[tool.pybundle]`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -65,16 +65,16 @@ enum ListFormat {
     GithubMatrix,
 }
 
-/// A target among those of all projects.
+/// A target of one of the projects.
 struct ListedTarget {
     listed: ListedReport,
     target: Target,
 }
 
-/// Builds the targets, and prints what came of each.
+/// Builds the targets, and prints the result of each.
 ///
 /// # Errors
-/// A configuration is wrong, or there is no such target. Where only some targets fail, the exit status says so.
+/// A configuration is invalid, or there is no such target. If only some targets fail, the exit status is a failure.
 pub(crate) fn run(
     arguments: BuildArguments,
     global: &GlobalArguments,
@@ -121,7 +121,7 @@ pub(crate) fn run(
 }
 
 impl BuildArguments {
-    /// Returns the targets that are asked for, with their settings, and whether changes reach them.
+    /// Returns the requested targets with their settings, and whether they changed.
     fn targets(
         &self,
         global: &GlobalArguments,
@@ -151,9 +151,9 @@ impl BuildArguments {
                 let (target, difference) = self.target((configuration, before.as_ref()), name, kind, &invocation)?;
                 let reason = changes.map(|changes| match difference {
                     Some(difference) => Some(difference),
-                    // What is wrong is said when it is built.
+                    // The build reports the error.
                     None => pipeline::reason(&target, changes, projects)
-                        .unwrap_or_else(|error| Some(format!("what it is made of cannot be told: {error}"))),
+                        .unwrap_or_else(|error| Some(format!("cannot determine its inputs: {error}"))),
                 });
                 let unchanged = || Some(format!("unchanged since {}", self.changed_since.as_deref()?));
                 let listed = ListedReport {
@@ -171,7 +171,7 @@ impl BuildArguments {
         Ok(targets)
     }
 
-    /// Refuses names that no target has, and a project without targets.
+    /// Checks that every name is that of a target, and that there is a target.
     fn check_names(
         &self,
         configurations: &[(PathBuf, ProjectConfiguration)],
@@ -189,7 +189,7 @@ impl BuildArguments {
         if targets.is_empty() { Err(ConfigurationError::NoTargets(path).into()) } else { Ok(()) }
     }
 
-    /// Returns a target with what is in force for it, and how that differs from what was configured before, if that is asked.
+    /// Returns a target with its settings, and how they differ from the previous configuration, if there is one.
     fn target(
         &self,
         configurations: (&ProjectConfiguration, Option<&PreviousConfiguration>),
@@ -200,26 +200,26 @@ impl BuildArguments {
         Ok(match kind {
             TargetKind::Lambda => {
                 let flags = LambdaOptions { common: self.common.clone(), ..LambdaOptions::default() };
-                let (settings, difference) = in_force(configurations, name, &flags, invocation)?;
+                let (settings, difference) = resolve(configurations, name, &flags, invocation)?;
                 (Target::Lambda(Box::new(settings)), difference)
             }
             TargetKind::Image => {
                 let (common, registry) = (self.common.clone(), self.registry.clone());
                 let mut flags = ImageOptions { common, registry, ..ImageOptions::default() };
-                let stated = configurations.0.resolve(Some(name), &flags, &invocation.environment)?;
-                flags.image.push = self.push && stated.values().0.contains_key("tag");
-                let (settings, difference) = in_force(configurations, name, &flags, invocation)?;
+                let resolved = configurations.0.resolve(Some(name), &flags, &invocation.environment)?;
+                flags.image.push = self.push && resolved.values().0.contains_key("tag");
+                let (settings, difference) = resolve(configurations, name, &flags, invocation)?;
                 (Target::Image(Box::new(settings)), difference)
             }
         })
     }
 }
 
-/// What was configured at another time.
+/// The configuration at the revision that targets are compared with.
 type PreviousConfiguration = Result<ProjectConfiguration, ConfigurationError>;
 
-/// Returns the settings of a target, and how what is in force differs from what was before, if that is asked.
-fn in_force<O: TargetOptions>(
+/// Returns the settings of a target, and how its values differ from the previous configuration, if there is one.
+fn resolve<O: TargetOptions>(
     (configuration, before): (&ProjectConfiguration, Option<&PreviousConfiguration>),
     name: &str,
     flags: &O,
@@ -230,8 +230,8 @@ fn in_force<O: TargetOptions>(
     let resolved = resolve(configuration)?;
     let difference = before.and_then(|before| match before.as_ref().map(resolve) {
         Ok(Ok(before)) => Some(format!("`{}` in [tool.pybundle] changed", resolved.differs_from(&before)?)),
-        Ok(Err(_)) => Some("it is a new target".to_owned()),
-        Err(_) => Some("what was configured before cannot be read".to_owned()),
+        Ok(Err(_)) => Some("new target".to_owned()),
+        Err(_) => Some("cannot read the previous configuration".to_owned()),
     });
     Ok((resolved.settings::<O>(invocation)?, difference))
 }
@@ -326,7 +326,7 @@ fn summary(report: &TargetsReport, page: &mut TextPage) {
     page.line(&format!("{total}: {}, in {:.2} s", parts.join(", "), report.elapsed_seconds));
 }
 
-/// Returns the row of a target that was built, or left alone.
+/// Returns the row of a target that was built or is unchanged.
 fn row(target: &BuiltReport) -> Option<[String; 5]> {
     let short = |digest: &str| digest.trim_start_matches("sha256:").chars().take(12).collect::<String>();
     let (bytes, digest, places) = match &target.outcome {

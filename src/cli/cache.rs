@@ -1,4 +1,4 @@
-//! `pybundle cache`: where fetched wheels are kept.
+//! `pybundle cache`: manages the cache.
 
 use std::time::Duration;
 
@@ -39,10 +39,10 @@ enum CacheCommand {
 /// # Errors
 /// The cache cannot be read or written.
 pub(crate) fn run(arguments: CacheArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
-    let CacheChoice::Folder(folder) = global.cache()? else {
+    let CacheChoice::Directory(directory) = global.cache()? else {
         return Err(CliError::NoCache);
     };
-    let cache = Cache::open(&folder)?;
+    let cache = Cache::open(&directory)?;
     match arguments.command {
         CacheCommand::Dir => {
             let report = CacheFolderReport { format: FORMAT_VERSION, dir: cache.dir().to_owned() };

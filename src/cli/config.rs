@@ -1,4 +1,4 @@
-//! `pybundle config`: what is configured, and where each value comes from.
+//! `pybundle config`: shows the configuration, and where each value is set.
 
 use std::path::PathBuf;
 
@@ -40,27 +40,27 @@ enum ConfigCommand {
     Schema,
 }
 
-/// Prints what is asked for.
+/// Shows the configuration, or its schema.
 ///
 /// # Errors
-/// The project cannot be read, or its configuration is wrong.
+/// The project cannot be read, or its configuration is invalid.
 pub(crate) fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), CliError> {
     match arguments.command {
         ConfigCommand::Schema => printer.document(&options::schema()),
         ConfigCommand::Show { project, package, target } => {
             let configuration = ProjectConfiguration::read(&project, package.as_ref())?;
             let environment = environment::read();
-            let mut asked: Vec<(Option<&str>, TargetKind)> = match &target {
+            let mut requested: Vec<(Option<&str>, TargetKind)> = match &target {
                 Some(name) => vec![(Some(name), configuration.kind(name)?)],
                 None => configuration.targets().map(|(name, kind)| (Some(name), kind)).collect(),
             };
-            if asked.is_empty() {
-                asked = vec![(None, TargetKind::Lambda), (None, TargetKind::Image)];
+            if requested.is_empty() {
+                requested = vec![(None, TargetKind::Lambda), (None, TargetKind::Image)];
             }
             let report = ConfigurationReport {
                 format: FORMAT_VERSION,
                 path: configuration.path.clone(),
-                targets: asked
+                targets: requested
                     .into_iter()
                     .map(|(name, kind)| in_force(&configuration, name, kind, &environment))
                     .collect::<Result<_, _>>()?,
@@ -99,7 +99,7 @@ fn values(values: &OptionValues) -> Vec<ValueReport> {
     values.0.iter().map(report).collect()
 }
 
-/// Returns a value whose texts have no passwords in them.
+/// Returns a value without the passwords in its strings.
 fn without_secrets(value: &toml::Value) -> serde_json::Value {
     match value {
         toml::Value::String(text) => redact::text(text).into(),
@@ -126,10 +126,10 @@ fn show(report: &ConfigurationReport, page: &mut TextPage) {
             page.line("  nothing is configured");
         }
         for value in &target.values {
-            // As it would stand in the file.
+            // In the syntax of the file.
             let text =
                 toml::Value::try_from(&value.value).map_or_else(|_| value.value.to_string(), |text| text.to_string());
-            page.stated(&format!("{} = {text}", value.key), &value.sources.join(", and "));
+            page.sourced(&format!("{} = {text}", value.key), &value.sources.join(", and "));
         }
     }
 }

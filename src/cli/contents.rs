@@ -1,9 +1,9 @@
-//! What the summaries of zips and of images have in common: what the audits found, and what became of the wheels' files.
+//! The parts that the summaries of zips and of images share.
 
 use super::printer::{TextPage, count, size};
 use crate::report::{AuditReport, BytecodeReport, TrimReport};
 
-/// Adds what the audits found.
+/// Adds the findings of audits.
 pub(crate) fn audit(audit: &AuditReport, page: &mut TextPage) {
     if !audit.unused.is_empty() {
         let unused = count(audit.unused.len() as u64, "distribution");
@@ -11,7 +11,7 @@ pub(crate) fn audit(audit: &AuditReport, page: &mut TextPage) {
     }
 }
 
-/// Adds what was left out of the distributions, if anything was.
+/// Adds what --slim and --strip saved.
 pub(crate) fn trim(trim: &TrimReport, page: &mut TextPage) {
     let rules: Vec<String> =
         trim.slimmed.iter().map(|slimmed| format!("{} {}", slimmed.rule, size(slimmed.saved.bytes))).collect();
@@ -25,13 +25,13 @@ pub(crate) fn trim(trim: &TrimReport, page: &mut TextPage) {
     }
 }
 
-/// Adds what compiled the sources, and to how much.
+/// Adds the bytecode, and the interpreter that compiled it.
 pub(crate) fn bytecode(report: &BytecodeReport, page: &mut TextPage) {
     let text = match &report.python {
         Some(python) => {
             format!("by CPython {python}, {}, {}", count(report.files as u64, "file"), size(report.size))
         }
-        None => format!("none, no CPython {} is here", report.version),
+        None => format!("none: CPython {} is not installed", report.version),
     };
     page.field("bytecode", &text);
 }

@@ -1,4 +1,4 @@
-//! `pybundle diff`: what differs between two artifacts.
+//! `pybundle diff`: shows the differences between two artifacts.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use crate::report::{
     FileChange,
 };
 
-/// How many distributions, properties and files are shown, unless all are asked for.
+/// How many distributions, properties and files are shown without --verbose.
 const SHOWN: usize = 12;
 
 /// Arguments of `pybundle diff`.
@@ -35,7 +35,7 @@ pub(crate) struct DiffArguments {
     exit_code: bool,
 }
 
-/// Compares the artifacts, and prints what differs.
+/// Compares the artifacts, and prints the differences.
 ///
 /// # Errors
 /// See [`artifact::diff`].
@@ -48,11 +48,11 @@ pub(crate) fn run(arguments: DiffArguments, global: &GlobalArguments, printer: &
     Ok(if arguments.exit_code && differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Adds what differs.
+/// Adds the differences.
 pub(crate) fn show(report: &DiffReport, printer: &Printer, page: &mut TextPage) {
     let verdict = match report.verdict {
         DiffVerdict::Identical => "byte-identical".to_owned(),
-        DiffVerdict::Equal => format!("equal contents in different bytes: {}", report.reasons.join(", ")),
+        DiffVerdict::Equal => format!("equal contents, different bytes: {}", report.reasons.join(", ")),
         DiffVerdict::Different => "different".to_owned(),
     };
     page.headline(&format!("{} and {}", report.before.name, report.after.name), &verdict);
@@ -70,18 +70,18 @@ pub(crate) fn show(report: &DiffReport, printer: &Printer, page: &mut TextPage) 
     section(page, "configuration", &report.properties, shown, |page, changes| {
         changes.iter().for_each(|change| property(change, width, page));
     });
-    // Of a distribution that is another, all files are others.
+    // The files of a changed distribution are only counted: usually all of them differ.
     let changed: BTreeSet<&str> = report.distributions.iter().map(|change| change.name.as_str()).collect();
-    let is_other =
+    let is_listed =
         |change: &&ChangedFileReport| !change.distribution.as_ref().is_some_and(|name| changed.contains(name.as_str()));
-    let files: Vec<&ChangedFileReport> = report.files.iter().filter(is_other).collect();
+    let files: Vec<&ChangedFileReport> = report.files.iter().filter(is_listed).collect();
     section(page, "files", &files, shown, |page, changes| {
         let rows: Vec<_> = changes.iter().map(|change| file(change, width)).collect();
         page.table(&rows, &[2]);
     });
-    let theirs = report.files.len() - files.len();
-    if theirs > 0 {
-        page.line(&format!("    {} of these distributions; --json lists them", count(theirs as u64, "file")));
+    let unlisted = report.files.len() - files.len();
+    if unlisted > 0 {
+        page.line(&format!("    {} of these distributions; --json lists them", count(unlisted as u64, "file")));
     }
 }
 
@@ -100,18 +100,21 @@ fn section<T>(page: &mut TextPage, title: &str, changes: &[T], shown: usize, add
 }
 
 fn sizes(before: &ComparedReport, after: &ComparedReport, page: &mut TextPage) {
-    let of = |from: u64, to: u64| match from == to {
-        true => size(from),
-        false => format!("{} → {} ({})", size(from), size(to), delta(from, to)),
-    };
-    page.field("packed", &of(before.size, after.size));
-    page.field("unpacked", &of(before.uncompressed_size, after.uncompressed_size));
+    page.field("packed", &change_of_size(before.size, after.size));
+    page.field("unpacked", &change_of_size(before.uncompressed_size, after.uncompressed_size));
     let files = if before.files == after.files {
         count(after.files as u64, "file")
     } else {
         format!("{} → {}", before.files, count(after.files as u64, "file"))
     };
     page.field("files", &files);
+}
+
+fn change_of_size(before: u64, after: u64) -> String {
+    if before == after {
+        return size(before);
+    }
+    format!("{} → {} ({})", size(before), size(after), delta(before, after))
 }
 
 fn delta(before: u64, after: u64) -> String {

@@ -1,9 +1,9 @@
-//! The documents about an artifact, as pages name them.
+//! The part of a summary about SBOMs and provenance.
 
 use super::printer::TextPage;
 use crate::report::{DocumentKind, DocumentReport};
 
-/// Adds a line for each document: where it lies, or by which digest it refers to its image.
+/// Adds a line for each document: its paths, or the digest of its referrer.
 pub(crate) fn fields(documents: &[DocumentReport], page: &mut TextPage) {
     for document in documents {
         let (label, name) = match document.kind {

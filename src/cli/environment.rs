@@ -1,4 +1,4 @@
-//! The one place that reads the environment.
+//! Reads the environment: the only module that may.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 
 use crate::settings::Environment;
 
-/// Reads what a build depends on.
+/// Reads everything that a build depends on.
 pub(crate) fn read() -> Environment {
     let home = etcetera::home_dir().ok();
     let netrc = env::var_os("NETRC").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".netrc")));
@@ -16,17 +16,17 @@ pub(crate) fn read() -> Environment {
     Environment { variables: variables.collect(), netrc, home }
 }
 
-/// Returns a variable, unless it is empty, which is as good as none.
+/// Returns a variable, unless it is empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Returns the folder of the repository in which a GitHub workflow runs.
+/// Returns the directory of the repository in which a GitHub workflow runs.
 pub(crate) fn workspace() -> Option<PathBuf> {
     variable("GITHUB_WORKSPACE").map(PathBuf::from)
 }
 
-/// Returns the value of an option as it stands on the command line, for those who cannot wait for its parser.
+/// Returns the value of an option without parsing the command line, for errors of the parser itself.
 pub(crate) fn option(name: &str) -> Option<String> {
     let words: Vec<_> = env::args_os().filter_map(|word| word.into_string().ok()).collect();
     let mut values =
@@ -37,12 +37,12 @@ pub(crate) fn option(name: &str) -> Option<String> {
     values.next_back()
 }
 
-/// Returns how many characters a line may have where there is no terminal, if the user says so.
+/// Returns the width of a line where standard output is not a terminal, if the user sets one.
 pub(crate) fn columns() -> Option<usize> {
     variable("COLUMNS")?.parse().ok().filter(|columns| *columns > 0)
 }
 
-/// Returns the user's cache folder by the XDG base directory specification, if there is a home folder.
-pub(crate) fn cache_folder() -> Option<PathBuf> {
+/// Returns the default cache directory by the XDG Base Directory Specification, if the home directory is known.
+pub(crate) fn cache_directory() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("pybundle"))
 }

@@ -1,4 +1,4 @@
-//! What the command line fails with.
+//! Errors of commands.
 
 use std::io;
 
@@ -13,48 +13,33 @@ use crate::project::ChangesError;
 use crate::report::ErrorReport;
 use crate::scaffold::ScaffoldError;
 
-/// Why a command failed. What the arguments' parser refuses does not come this far.
+/// Why a command failed. Errors of the command line itself are clap's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    /// A build or a plan failed.
     #[error(transparent)]
     Build(Box<BuildError>),
-    /// A profile is unknown or wrong.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
-    /// A project is not set up.
     #[error(transparent)]
     Scaffold(#[from] ScaffoldError),
-    /// There is no folder for the cache.
-    #[error("there is no folder for the cache, because no home folder is known")]
-    NoCacheFolder,
-    /// It cannot be told what changed.
+    #[error("cannot find the cache directory: the home directory is unknown")]
+    NoCacheDirectory,
     #[error(transparent)]
     Changes(#[from] ChangesError),
-    /// The cache is to be looked after, and not to be used.
-    #[error("--no-cache leaves no cache to look after")]
+    #[error("--no-cache cannot be used with `pybundle cache`")]
     NoCache,
-    /// The configuration in pyproject.toml is wrong.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    /// An option is.
     #[error(transparent)]
     Option(#[from] InvalidOption),
-    /// An artifact is not as it should be; what is wrong was printed.
-    #[error("{name} is not as it should be: {}", count(*.findings as u64, "finding"))]
-    NotVerified {
-        /// The artifact.
-        name: String,
-        /// How many things are wrong.
-        findings: usize,
-    },
+    /// An artifact has problems, which were printed.
+    #[error("verification of {name} failed: {}", count(*.findings as u64, "problem"))]
+    NotVerified { name: String, findings: usize },
     /// A manual page cannot be written.
     #[error(transparent)]
     Page(#[from] ArchiveError),
-    /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
@@ -80,10 +65,10 @@ impl Hints for CliError {
             Self::Build(error) => error.hints(),
             Self::Profile(error) => error.hints(),
             Self::Cache(error) => error.hints(),
-            Self::NoCache => vec!["leave --no-cache out".to_owned()],
+            Self::NoCache => vec!["remove --no-cache".to_owned()],
             Self::Page(error) => error.hints(),
             Self::Scaffold(error) => error.hints(),
-            Self::NoCacheFolder => vec!["name one with --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
+            Self::NoCacheDirectory => vec!["set --cache-dir or PYBUNDLE_CACHE_DIR".to_owned()],
             Self::Changes(error) => error.hints(),
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),
@@ -93,12 +78,11 @@ impl Hints for CliError {
 }
 
 impl CliError {
-    /// Returns the error as reports state it.
     pub(crate) fn report(&self) -> ErrorReport {
         ErrorReport::new(self)
     }
 
-    /// Returns the exit status: 2 for wrong usage, else 1.
+    /// Returns the exit status: 2 for usage errors, else 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::Option(_) | Self::NoCache => 2,

@@ -1,4 +1,4 @@
-//! In which form is printed what a command has to say.
+//! The output format of results, errors and warnings.
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, ValueEnum};
@@ -6,10 +6,10 @@ use clap::{CommandFactory, ValueEnum};
 use super::arguments::GlobalArguments;
 use super::{Cli, environment};
 
-/// The variable that chooses the form where no flag does.
+/// The variable that chooses the format if no flag does.
 const VARIABLE: &str = "PYBUNDLE_OUTPUT_FORMAT";
 
-/// In which form results, errors and warnings are printed.
+/// An output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum OutputFormat {
     /// For people
@@ -22,10 +22,10 @@ pub(crate) enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// Returns the form that is asked for: a flag comes before the environment.
+    /// Returns the requested format. A flag takes precedence over the environment.
     ///
     /// # Errors
-    /// Two forms are asked for, or the environment names none that there is.
+    /// Two formats are requested, or the environment names an unknown one.
     pub(crate) fn of(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
         match (arguments.json, arguments.output_format) {
             (true, Some(other)) if other != Self::Json => {
@@ -39,17 +39,17 @@ impl OutputFormat {
         }
     }
 
-    /// Returns the form for what the arguments' parser refuses, which never came to know the arguments.
-    pub(crate) fn of_refused() -> Self {
-        let stated = environment::option("output-format").and_then(|text| Self::from_str(&text, false).ok());
-        stated.or_else(|| Self::of_environment().ok()).unwrap_or_default()
+    /// Returns the format for an error of the command line, which was not parsed.
+    pub(crate) fn of_unparsed() -> Self {
+        let flag = environment::option("output-format").and_then(|text| Self::from_str(&text, false).ok());
+        flag.or_else(|| Self::of_environment().ok()).unwrap_or_default()
     }
 
     fn of_environment() -> Result<Self, clap::Error> {
         match environment::variable(VARIABLE) {
             None => Ok(Self::default()),
             Some(text) => Self::from_str(&text, false).map_err(|_| {
-                let message = format!("the variable {VARIABLE} is text, json or github, and not '{text}'");
+                let message = format!("invalid value '{text}' for {VARIABLE}: expected text, json or github");
                 Cli::command().error(ErrorKind::InvalidValue, message)
             }),
         }

@@ -1,4 +1,4 @@
-//! `pybundle image`: layered OCI images.
+//! `pybundle image`: builds layered OCI images.
 
 use clap::Args;
 
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     if pin {
         let report = pipeline::pin(&settings, resolved.base_at().as_ref(), &progress)?;
         return printer.result(&report, |page| {
-            page.line(&format!("{} is pinned as {} in {}", report.name, report.pinned, report.file.display()));
+            page.line(&format!("pinned {} to {} in {}", report.name, report.pinned, report.file.display()));
         });
     }
     if dry_run {
@@ -93,7 +93,7 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
     if let Some(report) = report.platforms.first().and_then(|platform| platform.bytecode.as_ref()) {
         contents::bytecode(report, page);
     }
-    page.field("starts", &starts(&report.start));
+    page.field("command", &command(&report.start));
     for output in &report.outputs {
         page.field("wrote", output);
     }
@@ -104,10 +104,10 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
     page.field("time", &format!("{:.2} s", report.elapsed_seconds));
 }
 
-/// Returns the name of the base; unless it says by a digest which image it is, with that.
+/// Returns the name of the base; with its current digest if the name has none.
 fn base(report: &BaseReport) -> String {
     match &report.digest {
-        Some(digest) if !report.pinned => format!("{}, which is {digest} now; --pin keeps it", report.name),
+        Some(digest) if !report.pinned => format!("{}, currently {digest}; pin it with --pin", report.name),
         _ => report.name.clone(),
     }
 }
@@ -117,7 +117,7 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut TextPage) {
     let layers = count(platform.layers.len() as u64, "layer");
     let known = match platform.layers.iter().filter(|layer| layer.known).count() {
         0 => String::new(),
-        known => format!(" ({known} made before)"),
+        known => format!(" ({known} cached)"),
     };
     page.field(
         &platform.platform.replace("linux/", ""),
@@ -132,18 +132,20 @@ fn of_platform(platform: &PlatformReport, verbose: bool, page: &mut TextPage) {
     }
 }
 
-fn starts(start: &StartReport) -> String {
-    let line = |words: &Option<Vec<String>>| {
-        let words = words.as_deref().unwrap_or_default();
-        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
-    };
-    let own = format!("{} {}", line(&start.entrypoint), line(&start.command));
+fn command(start: &StartReport) -> String {
+    let own = format!("{} {}", shell_line(&start.entrypoint), shell_line(&start.command));
     let text = match (&start.entrypoint, own.trim()) {
-        (None, "") => "as its base does".to_owned(),
-        (None, command) => format!("{command}, by the base's entrypoint"),
-        (Some(_), "") => return "nothing: name an --entrypoint or a --cmd".to_owned(),
+        (None, "") => "as in the base".to_owned(),
+        (None, command) => format!("{command}, with the base's entrypoint"),
+        (Some(_), "") => return "none: set --entrypoint or --cmd".to_owned(),
         (Some(_), own) => own.to_owned(),
     };
     let user = start.user.as_ref().map(|user| format!(", as user {user}")).unwrap_or_default();
     format!("{text}{user}")
+}
+
+/// Returns arguments as a line for a shell.
+fn shell_line(arguments: &Option<Vec<String>>) -> String {
+    let arguments = arguments.as_deref().unwrap_or_default();
+    shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_else(|_| arguments.join(" "))
 }

@@ -1,4 +1,4 @@
-//! `pybundle init`: configuration and a CI workflow for a project.
+//! `pybundle init`: writes the configuration and a CI workflow for a project.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::audit::handler::Handler;
 use crate::report::{FORMAT_VERSION, InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 use crate::scaffold::{self, DetectedProject, Proposal, RequestedTargets, Scaffold, TargetKinds, TestSuite};
 
-/// How many things of one kind are shown, unless all are asked for.
+/// How many findings of one kind are shown without --verbose.
 const SHOWN: usize = 3;
 
 /// Arguments of `pybundle init`.
@@ -49,19 +49,20 @@ enum KindChoice {
     Both,
 }
 
-/// Reads the name of a target.
+/// Parses the name of a target.
 fn target_name(text: &str) -> Result<String, &'static str> {
     let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    match !text.is_empty() && !text.starts_with('.') && text.chars().all(is_allowed) {
-        true => Ok(text.to_owned()),
-        false => Err("the name of a target consists of ASCII letters, digits, `-`, `_` and `.`"),
+    if !text.is_empty() && !text.starts_with('.') && text.chars().all(is_allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("a target name may contain only ASCII letters, digits, `-`, `_` and `.`, and not start with `.`")
     }
 }
 
-/// Writes what suits the project, and prints what was found.
+/// Writes the configuration and the workflow, and prints what was found.
 ///
-/// Nothing is asked, not even on a terminal: the likeliest is written, with the alternatives in comments, so that the
-/// same project gets the same files everywhere.
+/// There are no prompts, not even on a terminal: the most likely configuration is written, with the alternatives in
+/// comments, so that the same project gets the same files everywhere.
 ///
 /// # Errors
 /// See [`scaffold::scaffold`]; or a file cannot be written.
@@ -131,7 +132,11 @@ fn found(project: &DetectedProject) -> Vec<InitFoundReport> {
     let applications = entry_points.applications.iter().map(|found| InitFoundReport {
         kind: "application",
         name: found.reference(),
-        reason: format!("{}{}", found.framework.name, if found.is_factory { ", made by a function" } else { "" }),
+        reason: format!(
+            "{}{}",
+            found.framework.name,
+            if found.is_factory { ", created by a factory function" } else { "" }
+        ),
         path: Some(found.place.path.clone()),
         line: Some(found.place.line),
     });
@@ -172,7 +177,7 @@ fn show(scaffold: &Scaffold, dry_run: bool, printer: &Printer, page: &mut TextPa
         }
     }
     for path in &scaffold.kept {
-        page.line(&format!("left {} as it is", path.display()));
+        page.line(&format!("kept {} unchanged", path.display()));
     }
     if let Some(snippet) = &scaffold.gitlab {
         page.line("add to .gitlab-ci.yml:");
@@ -191,8 +196,8 @@ fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
     let relative = |path: &Path| path.strip_prefix(&project.directory).unwrap_or(path).display().to_string();
     let lock = match (&project.lock.path, &project.lock.command) {
         (Some(path), _) => relative(path),
-        (None, Some(command)) => format!("none yet: {command}"),
-        (None, None) => "none, and nothing that needs one".to_owned(),
+        (None, Some(command)) => format!("none yet: run {command}"),
+        (None, None) => "not needed".to_owned(),
     };
     page.field("lock", &lock);
     let found = found(project);

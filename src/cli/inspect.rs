@@ -1,4 +1,4 @@
-//! `pybundle inspect`: what is in an artifact, the largest first.
+//! `pybundle inspect`: shows the contents of an artifact, largest first.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::artifact::{self, ArtifactName, ArtifactSettings};
 use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerOriginReport, OwnerKind, OwnerReport};
 use crate::settings::RegistrySettings;
 
-/// How many owners and files the table has, unless all are asked for: with what stands above them, they fill a screen.
+/// How many owners and files are shown without --verbose: with the lines above them, they fill a screen.
 const OWNERS: usize = 9;
 const FILES: usize = 5;
 
@@ -53,7 +53,7 @@ impl ReadingArguments {
     /// Turns the arguments into settings.
     ///
     /// # Errors
-    /// No cache folder is known.
+    /// The cache directory is unknown.
     pub(crate) fn settings(self, global: &GlobalArguments) -> Result<ArtifactSettings, CliError> {
         Ok(ArtifactSettings {
             platform: self.platform,
@@ -64,7 +64,7 @@ impl ReadingArguments {
     }
 }
 
-/// Reads the artifact, and prints what is in it.
+/// Reads the artifact, and prints its contents.
 ///
 /// # Errors
 /// See [`artifact::inspect`].
@@ -88,8 +88,8 @@ pub(crate) fn run(arguments: InspectArguments, global: &GlobalArguments, printer
 
 fn show(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let what = match report.kind {
-        ContentsKind::Function => "zip of a function",
-        ContentsKind::Layer => "zip of a layer",
+        ContentsKind::Function => "Lambda function",
+        ContentsKind::Layer => "Lambda layer",
         ContentsKind::Image => "image",
     };
     let remark = format!(
@@ -115,7 +115,7 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
     let others = if image.platforms.len() > 1 { format!(", of {}", image.platforms.join(", ")) } else { String::new() };
     page.field("platform", &format!("{}{others}", image.platform));
     let base = report.layers.iter().filter(|layer| layer.part == LayerOriginReport::Base).count();
-    let base = if base > 0 { format!(", {base} of them the base's") } else { String::new() };
+    let base = if base > 0 { format!(", {base} from the base") } else { String::new() };
     page.field("layers", &format!("{}{base}", report.layers.len()));
     if verbose {
         for layer in &report.layers {
@@ -132,8 +132,8 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
     let words = shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "));
     let user = if image.user.is_empty() { String::new() } else { format!(", as user {}", image.user) };
     let workdir = if image.workdir.is_empty() { String::new() } else { format!(", in {}", image.workdir) };
-    let starts = format!("{}{user}{workdir}", if words.is_empty() { "nothing" } else { &words });
-    page.field("starts", &visible(&starts));
+    let command = format!("{}{user}{workdir}", if words.is_empty() { "none" } else { &words });
+    page.field("command", &visible(&command));
     if !image.ports.is_empty() {
         page.field("ports", &image.ports.join(", "));
     }
@@ -147,7 +147,6 @@ fn container(image: &ContainerReport, report: &InspectReport, verbose: bool, pag
     }
 }
 
-/// Returns whose a layer is.
 fn part(part: LayerOriginReport) -> &'static str {
     match part {
         LayerOriginReport::Base => "base",
@@ -156,8 +155,8 @@ fn part(part: LayerOriginReport) -> &'static str {
     }
 }
 
-/// Returns what the files of one owner are called.
-fn called(owner: &OwnerReport) -> String {
+/// Returns the name of an owner.
+fn name_of(owner: &OwnerReport) -> String {
     match (owner.kind, &owner.name, &owner.version) {
         (_, Some(name), Some(version)) => format!("{name} {version}"),
         (OwnerKind::Application, ..) => "(the application)".to_owned(),
@@ -168,7 +167,7 @@ fn called(owner: &OwnerReport) -> String {
 
 fn owners(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let shown = if printer.is_verbose() { usize::MAX } else { OWNERS };
-    // One row more is no longer than the row that sums it up.
+    // One more row takes as much space as the row that would count it.
     let shown = if report.contents.len() <= shown.saturating_add(1) { report.contents.len() } else { shown };
     let row = |name: String, files: String, uncompressed: u64, compressed: u64| {
         let share = if report.size == 0 { 0.0 } else { 100.0 * compressed as f64 / report.size as f64 };
@@ -178,7 +177,7 @@ fn owners(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let mut rows = vec![head];
     let (named, others) = report.contents.split_at(shown);
     rows.extend(
-        named.iter().map(|owner| row(called(owner), owner.files.to_string(), owner.size, owner.compressed_size)),
+        named.iter().map(|owner| row(name_of(owner), owner.files.to_string(), owner.size, owner.compressed_size)),
     );
     if !others.is_empty() {
         let sum = |of: fn(&OwnerReport) -> u64| others.iter().map(of).sum();

@@ -1,4 +1,4 @@
-//! `pybundle lambda`: a deterministic AWS Lambda zip.
+//! `pybundle lambda`: builds AWS Lambda zips.
 
 use clap::Args;
 
@@ -34,7 +34,7 @@ impl LambdaArguments {
     }
 }
 
-/// Builds the zip, and the layer's if there is one, and prints a summary.
+/// Builds the zip of the function, and that of the layer if there is one, and prints a summary.
 ///
 /// # Errors
 /// See [`pipeline::lambda`].
@@ -99,7 +99,7 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     contents::trim(&report.trim, page);
     if !report.excluded.is_empty() {
         let names: Vec<&str> = report.excluded.iter().map(|excluded| excluded.name.as_str()).collect();
-        page.field("left out", &format!("{}, which {} brings", names.join(", "), target.runtime));
+        page.field("excluded", &format!("{}, provided by {}", names.join(", "), target.runtime));
     }
     contents::audit(&report.audit, page);
     let limits = &report.limits;

@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand, with its arguments and its `run`.
 //!
-//! Only this room reads the environment, knows the home folder and prints.
+//! Only this module reads the environment, knows the home directory and prints.
 
 mod annotation;
 mod arguments;
@@ -124,7 +124,7 @@ pub fn main() -> ExitCode {
     exit(result.map(|()| ExitCode::SUCCESS), &printer)
 }
 
-/// Returns the exit status of a command, after printing why it failed.
+/// Returns the exit status of a command, after printing its error.
 fn exit(result: Result<ExitCode, CliError>, printer: &Printer) -> ExitCode {
     match result {
         Ok(status) => status,

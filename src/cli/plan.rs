@@ -1,4 +1,4 @@
-//! `pybundle plan`: what would be bundled, and why.
+//! `pybundle plan`: shows which distributions would be bundled, and why.
 
 use clap::Args;
 
@@ -21,7 +21,7 @@ pub(crate) struct PlanArguments {
     options: LambdaOptions,
 }
 
-/// Prints the plan of a function, or of the named target, whatever its kind. No file is fetched, and nothing is written.
+/// Prints the plan of a function, or of the named target. No file is downloaded or written.
 ///
 /// # Errors
 /// See [`pipeline::plan_lambda`] and [`pipeline::plan_image`].
@@ -71,13 +71,13 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
             distribution.name.clone(),
             text(&distribution.version),
             distribution.size.map_or_else(|| "-".to_owned(), size),
-            distribution.tag.clone().unwrap_or_else(|| "built here".to_owned()),
+            distribution.tag.clone().unwrap_or_else(|| "built".to_owned()),
             distribution.required_by.join(", "),
         ]
     }));
     page.table(&rows, &[2]);
     for excluded in &report.excluded {
-        page.line(&format!("left out: {} {}, {}", excluded.name, text(&excluded.version), excluded.reason));
+        page.line(&format!("excluded: {} {}, {}", excluded.name, text(&excluded.version), excluded.reason));
     }
     if !report.application.is_empty() {
         page.line(&format!("application: {}", report.application.join(", ")));

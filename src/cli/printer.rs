@@ -1,4 +1,4 @@
-//! The one place that prints.
+//! Prints: the only module that may.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -21,8 +21,8 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Prints results on standard output, and all else on standard error. Colours appear on a terminal only, unless the
-/// arguments or the environment have it otherwise.
+/// Prints results on standard output, and everything else on standard error. Output is colored on a terminal only, unless
+/// arguments or the environment decide otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer {
     format: OutputFormat,
@@ -31,23 +31,21 @@ pub(crate) struct Printer {
     progress: ProgressMode,
 }
 
-/// How it is shown that something goes on.
+/// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProgressMode {
-    /// By a bar, on a terminal.
+    /// On a terminal.
     Bars,
-    /// By lines, where there is no terminal.
+    /// Where there is no terminal.
     Lines,
-    /// Not at all.
     Nothing,
 }
 
-/// Lines of a result, to be printed together.
+/// The lines of a result, which are printed together.
 #[derive(Debug, Default)]
 pub(crate) struct TextPage(String);
 
 impl TextPage {
-    /// Makes an empty page.
     pub(crate) fn new() -> Self {
         Self::default()
     }
@@ -67,30 +65,30 @@ impl TextPage {
         self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
     }
 
-    /// Adds an indented line, with where it comes from dimly after it.
-    pub(crate) fn stated(&mut self, text: &str, source: &str) {
+    /// Adds an indented line with its source, dimmed, as a comment.
+    pub(crate) fn sourced(&mut self, text: &str, source: &str) {
         self.line(&format!("  {text}  {DIM}# {source}{DIM:#}"));
     }
 
-    /// Adds a line.
     pub(crate) fn line(&mut self, text: &str) {
         self.0.push_str(text);
         self.0.push('\n');
     }
 
-    /// Adds rows as [`table`](Self::table) does, the first of which is a dim head; a space precedes each.
+    /// Adds rows as [`table`](Self::table) does, indented, the first of which is a dimmed head.
     pub(crate) fn table_with_head<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
         let mut table = Self::new();
         table.table(rows, right);
         for (index, line) in table.0.lines().enumerate() {
-            match index {
-                0 => self.line(&format!("  {DIM}{line}{DIM:#}")),
-                _ => self.line(&format!("  {line}")),
+            if index == 0 {
+                self.line(&format!("  {DIM}{line}{DIM:#}"));
+            } else {
+                self.line(&format!("  {line}"));
             }
         }
     }
 
-    /// Adds rows whose columns are aligned: the first to the left, those that `right` names to the right.
+    /// Adds rows with aligned columns: those in `right` to the right, the others to the left.
     pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: [usize; N] = std::array::from_fn(width);
@@ -106,10 +104,10 @@ impl TextPage {
 }
 
 impl Printer {
-    /// Makes a printer as the arguments ask.
+    /// Returns a printer as arguments and the environment request.
     ///
     /// # Errors
-    /// They, or the environment, ask for no form that there is.
+    /// The requested format is unknown or ambiguous.
     pub(crate) fn new(arguments: &GlobalArguments) -> Result<Self, clap::Error> {
         color(arguments.color);
         Ok(Self {
@@ -124,31 +122,29 @@ impl Printer {
         })
     }
 
-    /// Makes a printer for what is wrong with arguments, as far as they can be told without having been parsed.
+    /// Returns a printer for an error of the command line, which was not parsed.
     pub(crate) fn unparsed() -> Self {
-        let stated = environment::option("color").and_then(|text| ColorWhen::from_str(&text, true).ok());
-        color(stated.unwrap_or(ColorWhen::Auto));
-        let format = OutputFormat::of_refused();
+        let flag = environment::option("color").and_then(|text| ColorWhen::from_str(&text, true).ok());
+        color(flag.unwrap_or(ColorWhen::Auto));
+        let format = OutputFormat::of_unparsed();
         Self { format, quiet: false, verbose: false, progress: ProgressMode::Nothing }
     }
 
-    /// Returns how progress is shown.
     pub(crate) fn progress(&self) -> ProgressMode {
         self.progress
     }
 
-    /// Returns how many characters a line may have: as many as the terminal shows, else what `COLUMNS` says, else 80.
+    /// Returns the width of a line in characters: that of the terminal, else `COLUMNS`, else 80.
     pub(crate) fn width(&self) -> usize {
         let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
         terminal.filter(|columns| *columns > 0).or_else(environment::columns).unwrap_or(80)
     }
 
-    /// Returns whether the user asked for more.
     pub(crate) fn is_verbose(&self) -> bool {
         self.verbose
     }
 
-    /// Prints a result: the document with `--json`, else the page that `page` writes, unless the user wants silence.
+    /// Prints a result: the document with `--json`, else the page that `page` writes, unless `--quiet` is given.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -165,7 +161,7 @@ impl Printer {
         ignore_closed_pipe(output.write_all(written.0.as_bytes()).and_then(|()| output.flush()))
     }
 
-    /// Prints a text that was asked for, as it is: the document with `--json`, else the text.
+    /// Prints a text, also with `--quiet`: the document with `--json`, else the text itself.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -173,7 +169,7 @@ impl Printer {
         if self.format == OutputFormat::Json { self.document(document) } else { self.raw(text.as_bytes()) }
     }
 
-    /// Prints a document as JSON, whatever form results have.
+    /// Prints a document as JSON, whatever the output format.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -192,7 +188,6 @@ impl Printer {
         ignore_closed_pipe(output.write_all(bytes).and_then(|()| output.flush()))
     }
 
-    /// Prints a warning.
     pub(crate) fn warning(&self, message: &str) {
         self.warn("", message);
     }
@@ -212,17 +207,17 @@ impl Printer {
         }
     }
 
-    /// Prints what goes on.
+    /// Prints a line about progress.
     pub(crate) fn remark(&self, text: &str) {
         anstream::eprintln!("{DIM}{text}{DIM:#}");
     }
 
-    /// Prints an error with its causes, and what to do about it.
+    /// Prints an error with its causes and hints.
     pub(crate) fn error(&self, error: &CliError) {
         self.explain("", &error.report());
     }
 
-    /// Prints why one of several targets failed.
+    /// Prints the error of one of several targets.
     pub(crate) fn failure(&self, target: &str, error: &ErrorReport) {
         self.explain(&format!("{target}: "), error);
     }
@@ -240,7 +235,7 @@ impl Printer {
     }
 }
 
-/// Prints an annotation. Its one line is written at once, so that no other gets in between.
+/// Prints an annotation, in one write, so that lines of several threads do not mix.
 fn annotate(level: AnnotationLevel, prefix: &str, message: &str) {
     let workspace = environment::workspace();
     let annotation =
@@ -257,7 +252,7 @@ fn color(when: ColorWhen) {
     .write_global();
 }
 
-/// Whoever reads may stop reading, as `head` does.
+/// Ignores that the reader has closed the pipe, as `head` does.
 fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), CliError> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -265,15 +260,15 @@ fn ignore_closed_pipe(result: io::Result<()>) -> Result<(), CliError> {
     }
 }
 
-/// Prints what the arguments' parser has to say: help and version, or what was wrong.
+/// Prints a message of clap: help, the version, or an error of the command line.
 pub(crate) fn usage(message: &clap::Error) -> ExitCode {
     let printer = Printer::unparsed();
     if !message.use_stderr() {
-        // Nobody is left to tell when even this cannot be printed.
+        // If this cannot be printed, an error message cannot either.
         let _ = message.print();
         return ExitCode::SUCCESS;
     }
-    // It quotes words of the command line, in which there may be addresses with passwords.
+    // It quotes the command line, which may contain URLs with passwords.
     let text = message.render();
     if printer.format == OutputFormat::Github {
         let text = text.to_string();
@@ -300,7 +295,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {}", unit.unwrap_or(&"TiB"))
 }
 
-/// Returns a text in which every character can be seen: what an artifact says may hold anything.
+/// Escapes control characters: names and values in artifacts are not trusted.
 pub(crate) fn visible(text: &str) -> String {
     let shown = |character: char| match character {
         '"' | '\'' | '\\' => character.to_string(),
@@ -309,7 +304,7 @@ pub(crate) fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Returns a text with at most so many characters: what is too long loses its middle.
+/// Shortens a text to a width in characters: the middle is replaced by an ellipsis.
 pub(crate) fn shortened(text: &str, width: usize) -> String {
     let characters: Vec<char> = text.chars().collect();
     if characters.len() <= width {
@@ -346,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_loses_its_middle() {
+    fn a_long_text_loses_its_middle() {
         for (text, width, expected) in [
             ("numpy", 5, "numpy"),
             ("numpy.libs/libopenblas.so", 12, "numpy…las.so"),

@@ -1,4 +1,4 @@
-//! `pybundle profile`: the built-in targets.
+//! `pybundle profile`: lists and shows the built-in profiles.
 
 use clap::{Args, Subcommand};
 
@@ -31,7 +31,7 @@ enum ProfileCommand {
 /// Lists or shows profiles.
 ///
 /// # Errors
-/// There is no profile of the name.
+/// There is no profile of this name.
 pub(crate) fn run(arguments: ProfileArguments, printer: &Printer) -> Result<(), CliError> {
     match arguments.command {
         ProfileCommand::List => {

@@ -1,4 +1,4 @@
-//! Progress on standard error: bars on a terminal, elsewhere a line for each step that takes long.
+//! Progress on standard error: bars on a terminal, elsewhere lines about steps that take long.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use super::step::StepReporter;
 use crate::redact;
 use crate::report::{Phase, Reporter};
 
-/// Shows one phase at a time, and keeps the warnings for the report.
+/// Shows one phase at a time, and collects the warnings for the report.
 pub(crate) struct ProgressReporter<'a> {
     printer: &'a Printer,
     current: Mutex<Option<(Phase, ProgressBar)>>,
@@ -18,13 +18,11 @@ pub(crate) struct ProgressReporter<'a> {
 }
 
 impl<'a> ProgressReporter<'a> {
-    /// Makes a reporter that shows what `printer` allows.
     pub(crate) fn new(printer: &'a Printer) -> Self {
         let steps = StepReporter::new(*printer, "");
         Self { printer, current: Mutex::new(None), steps, warnings: Mutex::new(Vec::new()) }
     }
 
-    /// Returns what was warned of.
     pub(crate) fn warnings(self) -> Vec<String> {
         self.warnings.into_inner().unwrap_or_default()
     }

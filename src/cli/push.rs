@@ -1,4 +1,4 @@
-//! `pybundle push`: what was built before, to a registry.
+//! `pybundle push`: pushes a layout or an archive to a registry.
 
 use clap::{Args, ValueHint};
 
@@ -26,7 +26,7 @@ pub(crate) struct PushArguments {
     registry: RegistryAccessOptions,
 }
 
-/// Pushes the artifact, and prints what to deploy.
+/// Pushes the artifact, and prints the reference to deploy.
 ///
 /// # Errors
 /// See [`build::push`].
@@ -41,13 +41,13 @@ pub(crate) fn run(arguments: PushArguments, printer: &Printer) -> Result<(), Cli
     })
 }
 
-/// Adds what came of a push, and what to deploy.
+/// Adds the results of a push, and the references to deploy.
 pub(crate) fn fields(report: &PushedReport, page: &mut TextPage) {
     for tag in &report.tags {
         let parts = [
             (tag.uploaded, format!("uploaded ({})", size(tag.uploaded_bytes))),
             (tag.mounted, "mounted".to_owned()),
-            (tag.existing, "there already".to_owned()),
+            (tag.existing, "existing".to_owned()),
         ];
         let total: usize = parts.iter().map(|(blobs, _)| blobs).sum();
         let parts = parts.iter().filter(|(blobs, _)| *blobs > 0).map(|(blobs, what)| format!("{blobs} {what}"));

@@ -1,4 +1,4 @@
-//! `pybundle schema`: the JSON schemas of what pybundle prints and reads.
+//! `pybundle schema`: prints the JSON schemas of what pybundle prints and reads.
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -14,10 +14,10 @@ use crate::report::{
     ProfileReport, PushedReport, SchemaDescription, SchemaListReport, TargetListReport, TargetsReport, VerifyReport,
 };
 
-/// A kind of document that has a schema, which lies in `schemas/NAME.json`, too.
+/// A document that has a schema, of which `schemas/NAME.json` is a copy.
 struct DocumentSchema {
     name: &'static str,
-    /// What is one.
+    /// The commands that print the document, or the file that contains it.
     describes: &'static str,
     print: fn(&DocumentSchema, &Printer) -> Result<(), CliError>,
 }
@@ -47,13 +47,12 @@ const DOCUMENTS: &[DocumentSchema] = &[
 ];
 
 impl DocumentSchema {
-    /// Describes what commands print.
     const fn printed<T: JsonSchema>(name: &'static str, by: &'static str) -> Self {
         Self { name, describes: by, print: printed::<T> }
     }
 }
 
-/// Prints the schema of what commands print, under the document's name and version.
+/// Prints the schema of a document that commands print, with its name and version.
 fn printed<T: JsonSchema>(
     DocumentSchema { name, describes, .. }: &DocumentSchema,
     printer: &Printer,
@@ -65,7 +64,7 @@ fn printed<T: JsonSchema>(
     printer.document(&schema)
 }
 
-/// Prints the schema of what pyproject.toml configures.
+/// Prints the schema of `[tool.pybundle]`.
 fn configuration(_: &DocumentSchema, printer: &Printer) -> Result<(), CliError> {
     printer.document(&options::schema())
 }

@@ -1,5 +1,5 @@
-//! Steps of the work that are told of by lines, where no bar is shown: each at its end, if it took longer than a second, and
-//! while it lasts longer than ten.
+//! Lines about the progress of steps, where no bars are shown: at the end of a step that took longer than a second, and
+//! during one that takes longer than ten seconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -10,42 +10,40 @@ use std::time::{Duration, Instant};
 use super::printer::{Printer, ProgressMode, count, size};
 use crate::report::Phase;
 
-/// What ends sooner is not told of.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
-/// What lasts longer is told of while it does: then, after twice as long, and so on, but once a minute.
-const LASTING: Duration = Duration::from_secs(10);
+/// Shorter steps are not reported.
+const SHORTEST_REPORTED: Duration = Duration::from_secs(1);
+/// A longer step is reported while it runs: first after this time, then after twice as long, and so on, but at least once a
+/// minute.
+const FIRST_REPORT: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The steps of one piece of work, one after another.
+/// Reports the steps of one build, one after another.
 pub(crate) struct StepReporter {
     printer: Printer,
-    /// Whose they are: a target's name, or nothing.
+    /// The name of the target and a colon, or nothing.
     label: String,
     current: Mutex<Option<(Phase, RunningStep)>>,
 }
 
 impl StepReporter {
-    /// Makes steps that are told of as `printer` allows, each after a label if there is one.
     pub(crate) fn new(printer: Printer, label: &str) -> Self {
         let label = if label.is_empty() { String::new() } else { format!("{label}: ") };
         Self { printer, label, current: Mutex::new(None) }
     }
 
-    /// Begins a step.
     pub(crate) fn start(&self, phase: Phase, total: u64) {
         if self.printer.progress() != ProgressMode::Lines {
             return;
         }
         let amount = Arc::new(StepAmount { phase, total, done: AtomicU64::new(0) });
         let (counted, printer, label) = (Arc::clone(&amount), self.printer, self.label.clone());
-        let clock =
-            Ticker::start(LASTING, move |elapsed| printer.remark(&format!("{label}{}", counted.lasting(elapsed))));
+        let ticker =
+            Ticker::start(FIRST_REPORT, move |elapsed| printer.remark(&format!("{label}{}", counted.running(elapsed))));
         if let Ok(mut current) = self.current.lock() {
-            *current = Some((phase, RunningStep { amount, began: Instant::now(), clock }));
+            *current = Some((phase, RunningStep { amount, began: Instant::now(), ticker }));
         }
     }
 
-    /// Counts what is done.
     pub(crate) fn advance(&self, phase: Phase, amount: u64) {
         if let Ok(current) = self.current.lock()
             && let Some((_, step)) = current.as_ref().filter(|(current, _)| *current == phase)
@@ -54,12 +52,11 @@ impl StepReporter {
         }
     }
 
-    /// Ends a step.
     pub(crate) fn finish(&self, phase: Phase) {
         let ended = self.current.lock().ok().and_then(|mut current| current.take_if(|(current, _)| *current == phase));
-        if let Some((_, RunningStep { amount, began, clock })) = ended {
-            // Nothing may be said of it after its end.
-            drop(clock);
+        if let Some((_, RunningStep { amount, began, ticker })) = ended {
+            // No line may follow that of the end.
+            drop(ticker);
             if let Some(line) = amount.ended(began.elapsed()) {
                 self.printer.remark(&format!("{}{line}", self.label));
             }
@@ -67,23 +64,23 @@ impl StepReporter {
     }
 }
 
-/// A step that goes on. What is dropped before it is finished has failed, which others tell of.
+/// A step that is running. One that is dropped before its end has failed, which is reported as an error.
 struct RunningStep {
     amount: Arc<StepAmount>,
     began: Instant,
-    clock: Ticker,
+    ticker: Ticker,
 }
 
 /// How much of a step is done.
 struct StepAmount {
     phase: Phase,
-    /// How much there is to do; 0 if nobody knows.
+    /// 0 if it is unknown.
     total: u64,
     done: AtomicU64,
 }
 
 impl StepAmount {
-    /// Returns what is said of a step at its end, if it is worth it.
+    /// Returns the line for the end of a step, unless it was short.
     fn ended(&self, elapsed: Duration) -> Option<String> {
         let verb = match self.phase {
             Phase::Fetch => "fetched",
@@ -94,11 +91,11 @@ impl StepAmount {
             Phase::Pull => "pulled",
         };
         let done = self.amount(self.done.load(Ordering::Relaxed));
-        (elapsed >= WORTH_TELLING).then(|| format!("{verb} {done} in {:.1} s", elapsed.as_secs_f64()))
+        (elapsed >= SHORTEST_REPORTED).then(|| format!("{verb} {done} in {:.1} s", elapsed.as_secs_f64()))
     }
 
-    /// Returns what is said of a step that lasts.
-    fn lasting(&self, elapsed: Duration) -> String {
+    /// Returns the line for a step that is running.
+    fn running(&self, elapsed: Duration) -> String {
         let verb = match self.phase {
             Phase::Fetch => "fetching",
             Phase::Build => "building",
@@ -108,7 +105,7 @@ impl StepAmount {
             Phase::Pull => "pulling",
         };
         let done = self.done.load(Ordering::Relaxed);
-        // More may be done than was known beforehand, as the headers of an archive.
+        // More than the total may be done: headers of archives are not part of it.
         let done = match self.total {
             total if total < done || total == 0 => self.amount(done),
             total => format!("{} of {}", self.plain(done), self.amount(total)),
@@ -134,9 +131,9 @@ impl StepAmount {
     }
 }
 
-/// Calls a function from time to time, until it is dropped.
+/// Calls a function periodically in a thread, until it is dropped.
 struct Ticker {
-    /// Stops the thread when it goes.
+    /// Dropping it stops the thread.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -160,15 +157,15 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It only prints: if that failed, nothing can be told of it.
+            // The thread only prints: if that panicked, there is nothing to report.
             let _ = thread.join();
         }
     }
 }
 
-/// Returns when a step that lasts is told of the next time.
-fn after(told: Duration) -> Duration {
-    told + told.min(MINUTE)
+/// Returns the time of the next report of a step.
+fn after(reported: Duration) -> Duration {
+    reported + reported.min(MINUTE)
 }
 
 #[cfg(test)]
@@ -180,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_told_of_if_it_took_long() {
+    fn a_long_step_is_reported_at_its_end() {
         let seconds = Duration::from_secs_f64;
         let fetch = amount(Phase::Fetch, 35_756_442, 0);
         assert_eq!(fetch.ended(seconds(0.999)), None);
@@ -189,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_lasts_says_how_far_it_is() {
+    fn a_running_step_reports_its_progress() {
         let seconds = Duration::from_secs;
         for (phase, done, total, expected) in [
             (Phase::Fetch, 1024, 2048, "still fetching after 20 s: 1.0 KiB of 2.0 KiB"),
@@ -197,13 +194,13 @@ mod tests {
             (Phase::Write, 1025, 1024, "still writing after 20 s: 1.0 KiB"),
             (Phase::Build, 0, 3, "still building after 20 s: 0 of 3 projects"),
         ] {
-            assert_eq!(amount(phase, done, total).lasting(seconds(20)), expected);
+            assert_eq!(amount(phase, done, total).running(seconds(20)), expected);
         }
     }
 
     #[test]
     fn a_step_is_never_silent_for_longer_than_a_minute() {
-        let times: Vec<u64> = std::iter::successors(Some(LASTING), |told| Some(after(*told)))
+        let times: Vec<u64> = std::iter::successors(Some(FIRST_REPORT), |reported| Some(after(*reported)))
             .take(6)
             .map(|time| time.as_secs())
             .collect();
@@ -211,21 +208,21 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_strikes_until_it_is_dropped() {
-        let (strike, struck) = mpsc::channel();
-        let clock = Ticker::start(Duration::from_millis(1), move |elapsed| {
-            let _ = strike.send(elapsed);
+    fn a_ticker_ticks_until_it_is_dropped() {
+        let (tick, ticked) = mpsc::channel();
+        let ticker = Ticker::start(Duration::from_millis(1), move |elapsed| {
+            let _ = tick.send(elapsed);
         });
-        let times: Vec<Duration> = struck.iter().take(3).collect();
+        let times: Vec<Duration> = ticked.iter().take(3).collect();
         assert!(times[0] >= Duration::from_millis(1) && times.is_sorted());
-        drop(clock);
+        drop(ticker);
         // Its thread is gone, and the sender with it: what was sent comes to an end.
-        struck.iter().for_each(drop);
-        assert!(struck.recv().is_err());
+        ticked.iter().for_each(drop);
+        assert!(ticked.recv().is_err());
     }
 
     #[test]
-    fn a_clock_that_is_dropped_does_not_wait() {
+    fn a_dropped_ticker_does_not_wait() {
         let began = Instant::now();
         drop(Ticker::start(Duration::from_secs(3600), |_| unreachable!("it is dropped long before")));
         assert!(began.elapsed() < Duration::from_secs(60));

@@ -1,4 +1,4 @@
-//! Progress of several targets that are built side by side.
+//! Progress of several targets that are built in parallel.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use super::step::StepReporter;
 use crate::redact;
 use crate::report::{Phase, Reporter};
 
-/// One display for several targets: a bar that counts them, and names those that are being built.
+/// A bar that counts the targets, and names those that are being built.
 pub(crate) struct TargetsProgress<'a> {
     printer: &'a Printer,
     names: Vec<String>,
@@ -17,7 +17,7 @@ pub(crate) struct TargetsProgress<'a> {
     active: Mutex<Vec<usize>>,
 }
 
-/// What one of several targets reports to: its warnings say whose they are.
+/// The reporter of one of several targets, whose name precedes its warnings.
 pub(crate) struct TargetReporter<'a> {
     targets_progress: &'a TargetsProgress<'a>,
     position: usize,
@@ -26,7 +26,6 @@ pub(crate) struct TargetReporter<'a> {
 }
 
 impl<'a> TargetsProgress<'a> {
-    /// Makes a display for targets of these names.
     pub(crate) fn new(printer: &'a Printer, names: Vec<String>) -> Self {
         let bar = (printer.progress() == ProgressMode::Bars).then(|| {
             let bar = ProgressBar::with_draw_target(Some(names.len() as u64), ProgressDrawTarget::stderr());
@@ -38,14 +37,13 @@ impl<'a> TargetsProgress<'a> {
         Self { printer, names, bar, active: Mutex::new(Vec::new()) }
     }
 
-    /// Returns what a target reports to, and shows that it has begun.
+    /// Returns the reporter of a target, and shows that it has started.
     pub(crate) fn reporter(&'a self, position: usize) -> TargetReporter<'a> {
         self.show(|active| active.push(position));
         let steps = StepReporter::new(*self.printer, &self.names[position]);
         TargetReporter { targets_progress: self, position, steps, warnings: Mutex::new(Vec::new()) }
     }
 
-    /// Shows that a target has ended.
     pub(crate) fn finished(&self, position: usize) {
         self.show(|active| active.retain(|active| *active != position));
         if let Some(bar) = &self.bar {
@@ -53,7 +51,7 @@ impl<'a> TargetsProgress<'a> {
         }
     }
 
-    /// Removes the display.
+    /// Removes the bar.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -70,7 +68,6 @@ impl<'a> TargetsProgress<'a> {
 }
 
 impl TargetReporter<'_> {
-    /// Returns what was warned of.
     pub(crate) fn warnings(self) -> Vec<String> {
         self.warnings.into_inner().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! `pybundle verify`: whether an artifact is as it should be, and comes out of its project again.
+//! `pybundle verify`: verifies an artifact against its own records, and against a rebuild.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use crate::artifact::{self, ArtifactName, ArtifactSettings, Project};
 use crate::report::{CheckReport, FindingReport, VerifyReport};
 use crate::settings::RegistrySettings;
 
-/// How many findings of one check are shown, unless all are asked for.
+/// How many findings of one check are shown without --verbose.
 const SHOWN: usize = 10;
 
 /// Arguments of `pybundle verify`.
@@ -31,7 +31,7 @@ pub(crate) struct VerifyArguments {
     project: Vec<String>,
 }
 
-/// What may follow the artifact without a project.
+/// The arguments that may follow the artifact if there is no project.
 #[derive(Debug, Parser)]
 #[command(name = "pybundle verify", disable_help_flag = true)]
 struct TrailingArguments {
@@ -42,7 +42,7 @@ struct TrailingArguments {
     global: GlobalArguments,
 }
 
-/// What may follow the artifact with a project: everything that built it.
+/// The arguments that may follow the artifact if there is a project: everything that built it.
 #[derive(Debug, Parser)]
 #[command(name = "pybundle verify ARTIFACT", max_term_width = 100)]
 struct RebuildArguments<A: Args> {
@@ -52,10 +52,10 @@ struct RebuildArguments<A: Args> {
     global: GlobalArguments,
 }
 
-/// Verifies the artifact, and prints what was checked.
+/// Verifies the artifact, and prints the checks.
 ///
 /// # Errors
-/// See [`artifact::verify`]; or something is wrong with the artifact.
+/// See [`artifact::verify`]; or the artifact has problems.
 pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Result<ExitCode, CliError> {
     let VerifyArguments { artifact, project } = arguments;
     let words: Vec<&str> = std::iter::once("pybundle").chain(project.iter().map(String::as_str)).collect();
@@ -104,13 +104,13 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
 }
 
 fn show(report: &VerifyReport, printer: &Printer, page: &mut TextPage) {
-    page.headline(&report.name, if report.passed { "as it should be" } else { "not as it should be" });
+    page.headline(&report.name, if report.passed { "OK" } else { "FAILED" });
     if let Some(digest) = &report.digest {
         page.field("digest", digest);
     }
     page.line("");
     for check in &report.checks {
-        let verdict = if check.findings.is_empty() { "ok   " } else { "WRONG" };
+        let verdict = if check.findings.is_empty() { "ok    " } else { "FAILED" };
         page.line(&format!("  {verdict}  {:<13}  {}", check.name, check.covers));
         findings(check, printer, page);
     }
@@ -125,7 +125,7 @@ fn findings(check: &CheckReport, printer: &Printer, page: &mut TextPage) {
     let shown = if printer.is_verbose() || all <= SHOWN + 1 { all } else { SHOWN };
     for FindingReport { place, message } in &check.findings[..shown] {
         let place = place.as_ref().map(|place| format!("{}: ", visible(place))).unwrap_or_default();
-        // A message may quote what the artifact says.
+        // A message may quote the artifact, which is not trusted.
         page.line(&format!("         {place}{}", visible(message)));
     }
     if shown < all {

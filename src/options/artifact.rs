@@ -1,4 +1,4 @@
-//! What goes with an artifact, and where it goes.
+//! Options of SBOMs, provenance and registries.
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use super::values::SbomChoice;
 use crate::image::InvalidTimestamp;
 use crate::settings::{DocumentSettings, Environment, RegistrySettings};
 
-/// Which documents are made.
+/// The documents that are written about an artifact.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Output")]
 #[serde(default, rename_all = "kebab-case")]
@@ -23,10 +23,10 @@ pub(crate) struct DocumentOptions {
 }
 
 impl DocumentOptions {
-    /// Turns the options into settings. The documents state the time of `SOURCE_DATE_EPOCH`, if that is set.
+    /// Turns the options into settings. The creation time of documents is `SOURCE_DATE_EPOCH`, if that is set.
     ///
     /// # Errors
-    /// It is no time.
+    /// `SOURCE_DATE_EPOCH` is not a valid time.
     pub(super) fn settings(&self, environment: &Environment) -> Result<DocumentSettings, InvalidTimestamp> {
         let sbom = self.sbom.and_then(SbomChoice::format);
         let provenance = self.provenance;
@@ -36,7 +36,7 @@ impl DocumentOptions {
     }
 }
 
-/// How registries are talked to.
+/// How registries are accessed.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Registry")]
 #[serde(default, rename_all = "kebab-case")]

@@ -15,22 +15,22 @@ use crate::project::workspace::{Member, Workspace};
 use crate::redact;
 use crate::settings::{ConfiguredAt, Environment, Settings};
 
-/// What a project and its workspace configure.
+/// `[tool.pybundle]` of a project and of its workspace's root.
 #[derive(Debug, Clone)]
 pub(crate) struct ProjectConfiguration {
-    /// The project's pyproject.toml, which need not exist.
+    /// The project's pyproject.toml, which may be missing.
     pub(crate) path: PathBuf,
-    /// How the project is called: by its name, or else by its folder.
+    /// The name of the project, or else of its directory.
     member: String,
-    /// The files that were read: the workspace root's, if that is another, and the project's, each with how its folder is
-    /// shown.
+    /// The files that were read, each with how its directory is shown: that of the workspace's root, unless it is the
+    /// project, and then that of the project.
     files: Vec<(PathBuf, PathBuf)>,
-    /// What holds for every target of a kind.
+    /// The values for every target of a kind.
     shared: BTreeMap<TargetKind, OptionValues>,
     targets: BTreeMap<String, ConfiguredTarget>,
 }
 
-/// A target as its own table states it.
+/// A target as configured by its own table.
 #[derive(Debug, Clone)]
 pub(super) struct ConfiguredTarget {
     pub(crate) kind: TargetKind,
@@ -38,28 +38,28 @@ pub(super) struct ConfiguredTarget {
     pub(crate) values: OptionValues,
 }
 
-/// The values of a target, and of what it extends.
+/// The values of a target, and of the targets that it extends.
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedOptions {
     target: Option<String>,
-    /// Those of what it extends, what is extended first before the others.
+    /// The values of the targets that it extends, the outermost first.
     extended: Vec<OptionValues>,
     own: OptionValues,
 }
 
 impl ProjectConfiguration {
-    /// Reads what the project in a folder configures, or the named member of its workspace, and what the workspace's root
-    /// does.
+    /// Reads the configuration of the project in a directory, or of the named member of its workspace, together with that of
+    /// the workspace's root.
     ///
     /// # Errors
-    /// A project cannot be read, or a table of `[tool.pybundle]` is wrong.
+    /// A pyproject.toml cannot be read, or a table of `[tool.pybundle]` is invalid.
     pub(crate) fn read(project: &Path, package: Option<&DistributionName>) -> Result<Self, ConfigurationError> {
         let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
         let member = package.and_then(|name| workspace.member(name)).unwrap_or_else(|| workspace.current());
         Self::of_member(project, &workspace, member)
     }
 
-    /// Reads what each member of the workspace around a folder configures that has targets, the root's first.
+    /// Reads the configuration of each workspace member that has targets, that of the root first.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -89,7 +89,7 @@ impl ProjectConfiguration {
         Self::of_files(name, members.map(place).collect(), &text)
     }
 
-    /// Reads the files, the project's last; `text` returns what one says.
+    /// Reads the files, the last of which is the project's; `text` returns the contents of one.
     fn of_files(
         member: String,
         files: Vec<(PathBuf, PathBuf)>,
@@ -110,27 +110,26 @@ impl ProjectConfiguration {
         Ok(Self { path, member, files, shared, targets })
     }
 
-    /// Returns what was configured when the files had other texts; `text` returns them, nothing for one that was not there.
+    /// Returns the configuration as of earlier contents of the files; `text` returns them, `None` for a file that did not
+    /// exist.
     ///
     /// # Errors
-    /// A table of `[tool.pybundle]` was wrong.
+    /// A table of `[tool.pybundle]` was invalid.
     pub(crate) fn before(&self, text: &dyn Fn(&Path) -> Option<String>) -> Result<Self, ConfigurationError> {
         let text = |path: &Path| Ok(text(path).unwrap_or_default());
         Self::of_files(self.member.clone(), self.files.clone(), &text)
     }
 
-    /// Returns how the project is called: by its name, or else by its folder.
+    /// Returns the name of the project, or else of its directory.
     pub(crate) fn member(&self) -> &str {
         &self.member
     }
 
-    /// Returns the names of the targets with their kinds, in the order of the names.
+    /// Returns the targets with their kinds, ordered by name.
     pub(crate) fn targets(&self) -> impl Iterator<Item = (&str, TargetKind)> {
         self.targets.iter().map(|(name, target)| (name.as_str(), target.kind))
     }
 
-    /// Returns the kind of a target.
-    ///
     /// # Errors
     /// There is no such target.
     pub(crate) fn kind(&self, name: &str) -> Result<TargetKind, ConfigurationError> {
@@ -145,7 +144,8 @@ impl ProjectConfiguration {
         })
     }
 
-    /// Returns what is in force for a target, or for a build without one: of each key the nearest statement.
+    /// Returns the values for a target, or for a build without one: of each key the value of the source that takes
+    /// precedence.
     ///
     /// # Errors
     /// There is no such target, or it is of another kind.
@@ -158,14 +158,14 @@ impl ProjectConfiguration {
         let flags = OptionValues::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
         let is_set = |variable: &str| environment.get(variable).is_some();
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
-        shared.yield_to(is_set);
+        shared.remove_overridden(is_set);
         let mut resolved: Vec<OptionValues> = Vec::new();
         for (name, own) in self.chain(target)? {
             if own.kind != O::KIND {
-                return Err(ConfigurationError::OtherKind { name: name.to_owned(), kind: own.kind });
+                return Err(ConfigurationError::OtherKind { name: name.to_owned(), kind: own.kind, wanted: O::KIND });
             }
             let mut own_values = own.values.clone();
-            own_values.yield_to(is_set);
+            own_values.remove_overridden(is_set);
             own_values.replace(if Some(name) == target { flags.clone() } else { flags.of_extended() });
             let values = match resolved.last() {
                 Some(extended) => {
@@ -188,7 +188,7 @@ impl ProjectConfiguration {
         Ok(ResolvedOptions { target: target.map(str::to_owned), extended: resolved, own })
     }
 
-    /// Returns a target after those that it extends; nothing if none is named.
+    /// Returns a target after those that it extends; empty if no target is named.
     fn chain<'a>(
         &'a self,
         target: Option<&'a str>,
@@ -206,13 +206,12 @@ impl ProjectConfiguration {
 }
 
 impl ResolvedOptions {
-    /// Returns what is in force.
+    /// Returns the values of the target itself.
     pub(crate) fn values(&self) -> &OptionValues {
         &self.own
     }
 
-    /// Returns a key whose value is another than before, of the target or of what it extends; where it is stated does not
-    /// matter.
+    /// Returns a key whose value has changed, of the target or of what it extends, wherever the value is set.
     pub(crate) fn differs_from(&self, before: &Self) -> Option<String> {
         if self.extended.len() != before.extended.len() {
             return Some("extends".to_owned());
@@ -225,7 +224,7 @@ impl ResolvedOptions {
         self.extended.iter().zip(&before.extended).chain([(&self.own, &before.own)]).find_map(difference)
     }
 
-    /// Returns where the base of an image is stated, if a file does.
+    /// Returns where the base of an image is set, if that is in a file.
     pub(crate) fn base_at(&self) -> Option<ConfiguredAt> {
         match self.own.0.get("base")?.sources.last()? {
             ValueSource::File { path, table, .. } => {
@@ -236,7 +235,7 @@ impl ResolvedOptions {
         }
     }
 
-    /// Returns what the environment says in the place of keys.
+    /// Returns the environment variables that are set in place of keys.
     pub(crate) fn variables(environment: &Environment) -> impl Iterator<Item = (&'static str, &'static str)> {
         precedence::variables(|variable| environment.get(variable).is_some())
     }
@@ -244,10 +243,10 @@ impl ResolvedOptions {
     /// Turns the values into settings.
     ///
     /// # Errors
-    /// Values of several places do not fit together.
+    /// The values are invalid together.
     pub(crate) fn settings<O: TargetOptions>(&self, invocation: &Invocation) -> Result<O::Settings, SettingsError> {
         let options = |values: &OptionValues| -> Result<O, ConfigurationError> {
-            values.options().map_err(|error| ConfigurationError::Together(redact::text(error.message())))
+            values.options().map_err(|error| ConfigurationError::Combined(redact::text(error.message())))
         };
         let mut extends: Option<Box<Settings>> = None;
         for values in &self.extended {
@@ -260,8 +259,8 @@ impl ResolvedOptions {
     }
 }
 
-/// Returns a folder of the workspace as the user would name it: by the project's path if it is that or lies below it, else
-/// absolute.
+/// Returns a directory of the workspace as the user would name it: by the project's path if it is that or lies below it,
+/// else absolute.
 fn shown(project: &Path, folder: &Path) -> PathBuf {
     let within = project.canonicalize().ok().and_then(|project| folder.strip_prefix(project).ok().map(Path::to_owned));
     match within {

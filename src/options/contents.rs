@@ -1,4 +1,4 @@
-//! What is in an artifact besides what is selected, and how it is audited.
+//! Options of the application's files, of what is installed of distributions, and of audits.
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use crate::project::application::Include;
 use crate::settings::{AuditSettings, ContentSettings};
 use crate::trim::SlimRule;
 
-/// Which files are the application's.
+/// The application's files.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Application")]
 #[serde(default, rename_all = "kebab-case")]
@@ -28,7 +28,7 @@ pub(crate) struct ApplicationOptions {
     pub(crate) exclude: Vec<String>,
 }
 
-/// What becomes of the files of distributions.
+/// How the files of distributions are installed.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Contents")]
 #[serde(default, rename_all = "kebab-case")]
@@ -71,7 +71,7 @@ impl ContentOptions {
     }
 }
 
-/// How what was built is audited before it is written.
+/// How an artifact is audited before it is written.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Audits")]
 #[serde(default, rename_all = "kebab-case")]

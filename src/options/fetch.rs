@@ -1,4 +1,4 @@
-//! Where files of distributions come from, and how distributions are built.
+//! Options of indexes, downloads and builds of distributions.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::lock::{DistributionSet, FormatControl};
 use crate::name::DistributionName;
 use crate::settings::FetchSettings;
 
-/// How distributions are built, and whether they are.
+/// Whether and how distributions are built.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Building")]
 #[serde(default, rename_all = "kebab-case")]
@@ -48,7 +48,7 @@ impl BuildOptions {
     }
 }
 
-/// Where locked files may be fetched from.
+/// Indexes, and how they are searched.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Fetching")]
 #[serde(default, rename_all = "kebab-case")]
@@ -102,8 +102,7 @@ pub(crate) struct FetchOptions {
 }
 
 impl FetchOptions {
-    /// Turns the options into settings. Locations are read here and not in the parser of arguments, whose message would
-    /// show a password.
+    /// Turns the options into settings. Locations are parsed here and not by clap, whose message would show a password.
     pub(super) fn settings(self) -> Result<FetchSettings, InvalidLocation> {
         let parse = |texts: Vec<String>| -> Result<Vec<Url>, InvalidLocation> {
             texts.iter().map(|text| index::location(text, Path::new("."))).collect()
@@ -120,10 +119,10 @@ impl FetchOptions {
         })
     }
 
-    /// Makes relative paths those of a folder.
-    pub(super) fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
+    /// Makes relative paths relative to a directory.
+    pub(super) fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
         for text in self.index_url.iter_mut().chain(&mut self.extra_index_url).chain(&mut self.find_links) {
-            let location = index::location(text, folder)?;
+            let location = index::location(text, directory)?;
             if !text.contains("://") {
                 *text = location.to_string();
             }

@@ -1,4 +1,4 @@
-//! `[tool.pybundle]` of one file: every key known, every value what its key takes.
+//! Reads `[tool.pybundle]` of one file, and checks its keys and values.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::configuration::ConfiguredTarget;
 use super::lines::KeyLines;
-use super::precedence::contradiction;
+use super::precedence::conflict;
 use super::{
     ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TargetKind, TargetOptions,
     ValueSource, schema,
@@ -20,25 +20,30 @@ use crate::redact;
 /// `[tool.pybundle]` of one file.
 pub(super) struct ConfigurationFile {
     pub(crate) path: PathBuf,
-    /// What relative paths of the file are relative to.
-    folder: PathBuf,
+    /// Relative paths in the file are relative to this directory.
+    directory: PathBuf,
     table: Table,
     lines: KeyLines,
     targets: Option<(Value, usize)>,
 }
 
 impl ConfigurationFile {
-    /// Reads the text of a file; one that is no TOML states nothing.
-    pub(crate) fn of(text: &str, folder: &Path) -> Result<Self, ConfigurationError> {
-        let path = folder.join(FILENAME);
+    /// Reads the text of a file. One that is not TOML has no values: what reads the project reports it.
+    pub(crate) fn of(text: &str, directory: &Path) -> Result<Self, ConfigurationError> {
+        let path = directory.join(FILENAME);
         let table: Table = text.parse().unwrap_or_default();
         let configured = table.get("tool").and_then(|tool| tool.get("pybundle"));
-        let mut file =
-            Self { path, folder: folder.to_owned(), table: Table::new(), lines: KeyLines::default(), targets: None };
+        let mut file = Self {
+            path,
+            directory: directory.to_owned(),
+            table: Table::new(),
+            lines: KeyLines::default(),
+            targets: None,
+        };
         let Some(configured) = configured else { return Ok(file) };
         let tool = KeyLines::of(text).table("tool");
         let Value::Table(table) = configured else {
-            return Err(file.value_error(tool.line("pybundle"), &["tool"], "pybundle", "it is a table"));
+            return Err(file.value_error(tool.line("pybundle"), &["tool"], "pybundle", "expected a table"));
         };
         file.table = table.clone();
         file.lines = tool.table("pybundle");
@@ -46,7 +51,7 @@ impl ConfigurationFile {
         Ok(file)
     }
 
-    /// Returns what the file states for every target of a kind.
+    /// Returns the values for every target of a kind.
     pub(crate) fn shared(&mut self) -> Result<BTreeMap<TargetKind, OptionValues>, ConfigurationError> {
         let table = std::mem::take(&mut self.table);
         let place = ["tool", "pybundle"];
@@ -63,36 +68,31 @@ impl ConfigurationFile {
                     .chain(["target".to_owned()]);
                 return Err(self.unknown(&self.lines, &place, key, known, None));
             }
-            let mut refused = None;
-            let mut is_taken = false;
+            let mut error = None;
+            let mut is_valid = false;
             for kind in kinds {
-                match self.stated(&self.lines, &place, kind, key, value) {
-                    Ok(stated) => {
-                        shared.entry(kind).or_default().0.insert(key.clone(), stated);
-                        is_taken = true;
+                match self.checked(&self.lines, &place, kind, key, value) {
+                    Ok(value) => {
+                        shared.entry(kind).or_default().0.insert(key.clone(), value);
+                        is_valid = true;
                     }
-                    Err(error) => refused = Some(error),
+                    Err(found) => error = Some(found),
                 }
             }
-            // What one kind takes is meant for that.
-            if let Some(error) = refused.filter(|_| !is_taken) {
+            // A value that is valid for one kind is meant for that kind.
+            if let Some(error) = error.filter(|_| !is_valid) {
                 return Err(error);
             }
         }
-        shared.values().try_for_each(|values| self.check_contradictions(&self.lines, &place, values))?;
+        shared.values().try_for_each(|values| self.check_conflicts(&self.lines, &place, values))?;
         Ok(shared)
     }
 
-    /// Returns the file's targets, whose kinds and extensions are checked.
+    /// Returns the targets. Their kinds and what they extend are valid.
     pub(crate) fn targets(&mut self) -> Result<BTreeMap<String, ConfiguredTarget>, ConfigurationError> {
         let Some((targets, line)) = self.targets.take() else { return Ok(BTreeMap::new()) };
         let Value::Table(tables) = targets else {
-            return Err(self.value_error(
-                line,
-                &["tool", "pybundle"],
-                "target",
-                "it is a table of targets by their names",
-            ));
+            return Err(self.value_error(line, &["tool", "pybundle"], "target", "expected a table of targets by name"));
         };
         let lines = self.lines.table("target");
         let kinds = self.kinds(&tables, &lines)?;
@@ -112,16 +112,16 @@ impl ConfigurationFile {
                     let known = schema::keys(kind).chain(["kind", "extends"].map(str::to_owned));
                     return Err(self.unknown(&own, &place, key, known, other));
                 }
-                values.0.insert(key.clone(), self.stated(&own, &place, kind, key, value)?);
+                values.0.insert(key.clone(), self.checked(&own, &place, kind, key, value)?);
             }
-            self.check_contradictions(&own, &place, &values)?;
+            self.check_conflicts(&own, &place, &values)?;
             let extends = table.get("extends").and_then(Value::as_str).map(str::to_owned);
             targets.insert(name.clone(), ConfiguredTarget { kind, extends, values });
         }
         Ok(targets)
     }
 
-    /// Returns the kind of each target: its own, or that of what it extends.
+    /// Returns the kind of each target: its own, or that of the target it extends.
     fn kinds(&self, tables: &Table, lines: &KeyLines) -> Result<BTreeMap<String, TargetKind>, ConfigurationError> {
         let mut kinds = BTreeMap::new();
         for (name, value) in tables {
@@ -131,54 +131,60 @@ impl ConfigurationFile {
                 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
                 || name.starts_with('.')
             {
-                let reason = "the name of a target consists of ASCII letters, digits, `-`, `_` and `.`";
+                let reason =
+                    "a target name may contain only ASCII letters, digits, `-`, `_` and `.`, and not start with `.`";
                 return Err(self.value_error(line, &all, name, reason));
             }
             if !value.is_table() {
-                return Err(self.value_error(line, &all, name, "a target is a table"));
+                return Err(self.value_error(line, &all, name, "expected a table"));
             }
             let mut seen = vec![name.as_str()];
             let mut declared = None;
             loop {
-                // Only names that are in the table get here.
                 let current = seen[seen.len() - 1];
                 let place = ["tool", "pybundle", "target", current];
                 let own = lines.table(current);
                 if let Some(kind) = tables[current].get("kind") {
                     let kind = TargetKind::deserialize(kind.clone()).map_err(|_| {
-                        self.value_error(own.line("kind"), &place, "kind", "it is \"lambda\" or \"image\"")
+                        self.value_error(own.line("kind"), &place, "kind", "expected \"lambda\" or \"image\"")
                     })?;
                     if *declared.get_or_insert(kind) != kind {
-                        let reason = format!("it is of the kind `{}`, and what it extends is not", kind_name(declared));
+                        let reason =
+                            format!("its kind is `{}`, but it extends a target of another kind", kind_name(declared));
                         return Err(self.value_error(lines.line(name), &all, name, &reason));
                     }
                 }
                 let Some(extends) = tables[current].get("extends") else { break };
                 let Some(next) = extends.as_str() else {
-                    return Err(self.value_error(own.line("extends"), &place, "extends", "it is the name of a target"));
+                    return Err(self.value_error(
+                        own.line("extends"),
+                        &place,
+                        "extends",
+                        "expected the name of a target",
+                    ));
                 };
                 if seen.contains(&next) {
                     let (path, target) = (self.path.clone(), name.clone());
-                    return Err(ConfigurationError::Circle { path, line: own.line("extends"), target });
+                    return Err(ConfigurationError::Cycle { path, line: own.line("extends"), target });
                 }
                 if !tables.get(next).is_some_and(Value::is_table) {
                     let near = nearest(next, tables.keys().map(String::as_str))
                         .map(|near| format!("; {}", did_you_mean(near)));
-                    let reason = format!("there is no target `{next}`{}", near.unwrap_or_default());
+                    let reason = format!("unknown target `{next}`{}", near.unwrap_or_default());
                     return Err(self.value_error(own.line("extends"), &place, "extends", &reason));
                 }
                 seen.push(next);
             }
             let Some(kind) = declared else {
-                return Err(self.value_error(line, &all, name, "it needs kind = \"lambda\" or kind = \"image\""));
+                return Err(self.value_error(line, &all, name, "missing kind = \"lambda\" or kind = \"image\""));
             };
             kinds.insert(name.clone(), kind);
         }
         Ok(kinds)
     }
 
-    /// Returns a value in the form of its key, with its paths relative to the file's folder.
-    fn stated(
+    /// Checks a value, and returns it as the options write it, with paths relative to the file's directory.
+    fn checked(
         &self,
         lines: &KeyLines,
         place: &[&str],
@@ -187,8 +193,8 @@ impl ConfigurationFile {
         value: &Value,
     ) -> Result<SourcedValue, ConfigurationError> {
         let checked = match kind {
-            TargetKind::Lambda => checked::<LambdaOptions>(key, value, &self.folder),
-            TargetKind::Image => checked::<ImageOptions>(key, value, &self.folder),
+            TargetKind::Lambda => checked::<LambdaOptions>(key, value, &self.directory),
+            TargetKind::Image => checked::<ImageOptions>(key, value, &self.directory),
         };
         let line = lines.line(key);
         let value = checked.map_err(|reason| self.value_error(line, place, key, &reason))?;
@@ -196,15 +202,15 @@ impl ConfigurationFile {
         Ok(SourcedValue { value, sources: vec![ValueSource::File { path: self.path.clone(), line, table }] })
     }
 
-    fn check_contradictions(
+    fn check_conflicts(
         &self,
         lines: &KeyLines,
         place: &[&str],
         values: &OptionValues,
     ) -> Result<(), ConfigurationError> {
-        match contradiction(&values.0) {
+        match conflict(&values.0) {
             None => Ok(()),
-            Some((one, other)) => Err(ConfigurationError::Contradiction {
+            Some((one, other)) => Err(ConfigurationError::Conflict {
                 path: self.path.clone(),
                 line: lines.line(one),
                 table: place.join("."),
@@ -243,11 +249,11 @@ fn kind_name(kind: Option<TargetKind>) -> &'static str {
     kind.map_or("", TargetKind::name)
 }
 
-/// Reads the value of one key, and returns it in the form that the options write it in.
-fn checked<O: TargetOptions>(key: &str, value: &Value, folder: &Path) -> Result<Value, String> {
+/// Reads the value of one key, and returns it as the options write it.
+fn checked<O: TargetOptions>(key: &str, value: &Value, directory: &Path) -> Result<Value, String> {
     let one = Value::Table(Table::from_iter([(key.to_owned(), value.clone())]));
     let mut options = O::deserialize(one).map_err(|error| redact::text(error.message()))?;
-    options.rebase(folder).map_err(|error| error.to_string())?;
+    options.rebase(directory).map_err(|error| error.to_string())?;
     let table = Table::try_from(&options).map_err(|error| error.to_string())?;
     Ok(table.get(key).unwrap_or(value).clone())
 }

@@ -1,4 +1,4 @@
-//! The options of `pybundle image`, and of targets of that kind.
+//! The options of `pybundle image`, and of targets of kind `image`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -20,7 +20,7 @@ use crate::platform::{Architecture, PythonVersion};
 use crate::registry::Reference;
 use crate::settings::{BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, Settings};
 
-/// How many layers an image may have besides its base's, unless it is said.
+/// The default of `max-layers`.
 const MAX_LAYERS: NonZeroUsize = NonZeroUsize::new(24).expect("24 is not zero");
 
 /// The options of `pybundle image`.
@@ -168,13 +168,13 @@ impl TargetOptions for ImageOptions {
     const KIND: TargetKind = TargetKind::Image;
     type Settings = ImageSettings;
 
-    fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
-        self.image.base = self.image.base.take().map(|base| base.in_folder(folder));
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
+        self.image.base = self.image.base.take().map(|base| base.in_directory(directory));
         for ImageOutput(file) in &mut self.image.output {
-            file.path = folder.join(&file.path);
+            file.path = directory.join(&file.path);
         }
-        rebase_profile(&mut self.image.profile, folder);
-        self.common.rebase(folder)
+        rebase_profile(&mut self.image.profile, directory);
+        self.common.rebase(directory)
     }
 
     fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation) -> Result<ImageSettings, InvalidOption> {

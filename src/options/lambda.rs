@@ -1,4 +1,4 @@
-//! The options of `pybundle lambda`, and of targets of that kind.
+//! The options of `pybundle lambda`, and of targets of kind `lambda`.
 
 use std::path::{Path, PathBuf};
 
@@ -79,13 +79,13 @@ impl TargetOptions for LambdaOptions {
     const KIND: TargetKind = TargetKind::Lambda;
     type Settings = LambdaSettings;
 
-    fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
         let Self { function, common, .. } = self;
         for path in function.output.iter_mut().chain(&mut function.layer) {
-            *path = folder.join(&path);
+            *path = directory.join(&path);
         }
-        super::rebase_profile(&mut function.profile, folder);
-        common.rebase(folder)
+        super::rebase_profile(&mut function.profile, directory);
+        common.rebase(directory)
     }
 
     fn settings(

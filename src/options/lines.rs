@@ -1,4 +1,4 @@
-//! On which lines of a file the keys of a table are.
+//! The line numbers of keys in a TOML file, for messages.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub(super) struct KeyLines {
 }
 
 impl KeyLines {
-    /// Finds the keys of a file. One that is no TOML has none.
+    /// Finds the keys of a file. One that is not TOML has none.
     pub(crate) fn of(text: &str) -> Self {
         DeTable::parse(text).map(|table| Self::below(table.get_ref(), text)).unwrap_or_default()
     }

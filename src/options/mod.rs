@@ -1,9 +1,9 @@
-//! The options of a build, each stated once: a flag, a key of `[tool.pybundle]`, and its schema are one field here.
+//! The options of a build. Each is one field, which defines the flag, the key of `[tool.pybundle]` and its schema.
 //!
-//! Options are stated at several places. [`ProjectConfiguration`] reads those of pyproject.toml; of each key, the nearest
-//! statement counts: a flag beats an environment variable, which beats the named target, which beats `[tool.pybundle]`
-//! of the project and then of its workspace's root. A target that extends another stands over it: what it says of files,
-//! groups and variables is added to what the other says, and all else replaces it. What is in force becomes [`Settings`].
+//! [`ProjectConfiguration`] reads pyproject.toml. A flag takes precedence over an environment variable, which takes
+//! precedence over the named target, which takes precedence over `[tool.pybundle]` of the project, and that over
+//! `[tool.pybundle]` of its workspace's root. A target that extends another adds its files, groups and variables to those of
+//! the other, and replaces everything else. The resulting values become [`Settings`].
 
 mod artifact;
 mod configuration;
@@ -41,7 +41,7 @@ pub(crate) use selection::{RequirementsOptions, SelectionOptions};
 use crate::index::InvalidLocation;
 use crate::settings::{CacheChoice, Environment, ProfileChoice, Settings};
 
-/// What a target is built into.
+/// The kind of artifact that a target is built into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TargetKind {
@@ -52,7 +52,6 @@ pub(crate) enum TargetKind {
 }
 
 impl TargetKind {
-    /// Returns the name that configurations use.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Lambda => "lambda",
@@ -61,89 +60,77 @@ impl TargetKind {
     }
 }
 
-/// What a build takes from where it runs.
+/// How the command was called, apart from its options.
 #[derive(Debug, Clone)]
 pub(crate) struct Invocation {
-    /// The project's folder, as the user names it.
+    /// The project's directory, as the user names it.
     pub(crate) project: PathBuf,
-    /// The target that is built, if it has a name.
+    /// The name of the target, if one is built.
     pub(crate) target: Option<String>,
-    /// Where fetched wheels are kept.
     pub(crate) cache: CacheChoice,
-    /// The environment.
     pub(crate) environment: Environment,
 }
 
-/// The options of one kind of artifact.
+/// The options of one kind of target.
 pub(crate) trait TargetOptions: Args + Clone + Default + Serialize + DeserializeOwned + JsonSchema {
-    /// The kind.
     const KIND: TargetKind;
-    /// What the options become.
     type Settings;
 
-    /// Makes relative paths those of a folder: flags are relative to the current folder, keys to that of their file.
+    /// Makes relative paths relative to a directory: those of flags are relative to the current directory, those of keys to
+    /// that of their file.
     ///
     /// # Errors
-    /// The location of an index is none.
-    fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation>;
+    /// The location of an index is invalid.
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation>;
 
-    /// Turns the options into settings; `extends` is what the target extends, if it does.
+    /// Turns the options into settings. `extends` are the settings of the target that is extended.
     ///
     /// # Errors
-    /// The location of an index is none, `SOURCE_DATE_EPOCH` is no time, or options contradict each other.
+    /// The location of an index or `SOURCE_DATE_EPOCH` is invalid, or options cannot be used together.
     fn settings(self, extends: Option<Box<Settings>>, invocation: &Invocation)
     -> Result<Self::Settings, InvalidOption>;
 
-    /// Returns the options that every kind has.
     fn common(&self) -> &CommonOptions;
 
-    /// Returns the profile that is asked for.
     fn profile(&self) -> ProfileChoice;
 }
 
-/// The options that every kind of artifact has.
+/// The options that every kind of target has.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct CommonOptions {
-    /// What is selected from the lock.
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) selection: SelectionOptions,
-    /// Which files are the application's.
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) application: ApplicationOptions,
-    /// What becomes of the files of distributions.
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) contents: ContentOptions,
-    /// How what was built is audited.
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) audit: AuditOptions,
-    /// How distributions are built.
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) build: BuildOptions,
-    /// How files of requirements are read.
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) requirements: RequirementsOptions,
-    /// Where files are fetched from.
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) fetch: FetchOptions,
 }
 
 impl CommonOptions {
-    fn rebase(&mut self, folder: &Path) -> Result<(), InvalidLocation> {
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
         for path in self.selection.lock.iter_mut().chain(&mut self.build.wheel_dir) {
-            *path = folder.join(&path);
+            *path = directory.join(&path);
         }
-        // Those of flags are relative to the project, wherever it is run.
-        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        // Includes of flags are relative to the project, those of a file to its directory.
+        let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         self.application.include.iter_mut().for_each(|include| include.rebase(&absolute));
-        self.fetch.rebase(folder)
+        self.fetch.rebase(directory)
     }
 
     fn settings(
@@ -174,11 +161,11 @@ impl CommonOptions {
     }
 }
 
-/// Makes the path of a profile that of a folder, unless it is one that is built in.
-fn rebase_profile(profile: &mut Option<String>, folder: &Path) {
+/// Makes the path of a profile relative to a directory, unless it names a built-in one.
+fn rebase_profile(profile: &mut Option<String>, directory: &Path) {
     if let Some(text) = profile
         && let ProfileChoice::File(file) = values::profile(text)
     {
-        *text = folder.join(file).to_string_lossy().into_owned();
+        *text = directory.join(file).to_string_lossy().into_owned();
     }
 }

@@ -1,4 +1,4 @@
-//! Values and where they are stated, and which of several statements counts.
+//! The values of options and where they are set, and which of several sources takes precedence.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,21 +8,18 @@ use toml::{Table, Value};
 
 use super::TargetOptions;
 
-/// Where a value is stated.
+/// Where a value is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ValueSource {
-    /// In a file.
+    /// A key in a pyproject.toml.
     File {
-        /// The pyproject.toml.
         path: PathBuf,
-        /// The line of the key, from 1.
+        /// Counted from 1.
         line: usize,
-        /// The table that it is in, by its keys.
+        /// The keys that lead to the table.
         table: Vec<String>,
     },
-    /// By an environment variable.
     Variable(&'static str),
-    /// By a flag.
     Flag,
 }
 
@@ -30,23 +27,22 @@ impl fmt::Display for ValueSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, table } => write!(formatter, "{}:{line} [{}]", path.display(), table.join(".")),
-            Self::Variable(name) => write!(formatter, "the environment, {name}"),
+            Self::Variable(name) => write!(formatter, "environment variable {name}"),
             Self::Flag => formatter.write_str("the command line"),
         }
     }
 }
 
-/// A value, and where it is stated; several places if they add up.
+/// A value with its sources: several where a target adds to what it extends.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SourcedValue {
-    /// The value in the form of pyproject.toml.
     pub(crate) value: Value,
-    /// Where it is stated, the nearest last.
+    /// The one that takes precedence last.
     pub(crate) sources: Vec<ValueSource>,
 }
 
-/// Keys of which only the nearest counts, because the one contradicts the other.
-const RIVALS: &[(&str, &str)] = &[
+/// Keys that cannot be used together: the one that is set with higher precedence removes the other.
+const CONFLICTS: &[(&str, &str)] = &[
     ("locked", "frozen"),
     ("extra", "all-extras"),
     ("only-group", "group"),
@@ -57,7 +53,7 @@ const RIVALS: &[(&str, &str)] = &[
     ("runtime", "profile"),
 ];
 
-/// Keys whose values add up over what a target extends: what is in the artifact, and what is said of it.
+/// Keys whose values a target adds to those of what it extends: the contents of the artifact and its metadata.
 const ADDED: &[&str] = &[
     "exclude",
     "extra",
@@ -71,12 +67,12 @@ const ADDED: &[&str] = &[
     "expose",
 ];
 
-/// What a target does not take over from the one that it extends: where its artifact goes, and, because it is added to the
-/// other's files and not stated again, what it includes.
+/// Keys that a target does not inherit from what it extends: where the artifact goes, and `include`, because its files are
+/// added on top of the files of the extended target.
 const NOT_INHERITED: &[&str] = &["tag", "output", "layer", "push", "include"];
 
-/// What flags say of the target that is built, and not of those that it extends.
-const OF_THE_TARGET_ALONE: &[&str] = &[
+/// Keys whose flags apply to the target that is built, and not to those that it extends.
+const TARGET_ONLY: &[&str] = &[
     "exclude",
     "extra",
     "all-extras",
@@ -89,7 +85,7 @@ const OF_THE_TARGET_ALONE: &[&str] = &[
     "no-install-package",
 ];
 
-/// The environment variables, uv's, that say the same as a key.
+/// The environment variables of uv that set a key.
 const VARIABLES: &[(&str, &[&str])] = &[
     ("index-url", &["UV_DEFAULT_INDEX", "UV_INDEX_URL"]),
     ("extra-index-url", &["UV_INDEX", "UV_EXTRA_INDEX_URL"]),
@@ -100,18 +96,21 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("keyring-provider", &["UV_KEYRING_PROVIDER"]),
 ];
 
-/// Values by their keys.
+/// Keys of which an empty array is a value: no entrypoint, no command.
+const EMPTY_IS_A_VALUE: &[&str] = &["entrypoint", "cmd"];
+
+/// Values by key.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct OptionValues(pub(crate) BTreeMap<String, SourcedValue>);
 
-/// Returns two keys of one place that contradict each other.
-pub(super) fn contradiction(keys: &BTreeMap<String, SourcedValue>) -> Option<(&'static str, &'static str)> {
+/// Returns two keys of one table that cannot be used together.
+pub(super) fn conflict(keys: &BTreeMap<String, SourcedValue>) -> Option<(&'static str, &'static str)> {
     let is_on = |key: &str| keys.get(key).is_some_and(|stated| stated.value != Value::Boolean(false));
-    RIVALS.iter().copied().find(|(one, other)| is_on(one) && is_on(other))
+    CONFLICTS.iter().copied().find(|(one, other)| is_on(one) && is_on(other))
 }
 
 impl OptionValues {
-    /// Returns what flags state: a switch that is off and a list that is empty state nothing.
+    /// Returns the values of flags. A switch that is off and an empty list are not set.
     ///
     /// # Errors
     /// A path is not UTF-8.
@@ -119,8 +118,7 @@ impl OptionValues {
         let mut table = Table::try_from(flags)?;
         table.retain(|key, value| match value {
             Value::Boolean(on) => *on,
-            // No words are a statement, too: there is no entrypoint then.
-            Value::Array(values) => !values.is_empty() || matches!(key, "entrypoint" | "cmd"),
+            Value::Array(values) => !values.is_empty() || EMPTY_IS_A_VALUE.contains(&key.as_str()),
             Value::Table(values) => !values.is_empty(),
             _ => true,
         });
@@ -132,25 +130,25 @@ impl OptionValues {
         Ok(Self(stated.collect()))
     }
 
-    /// Returns those that also hold for what a target extends.
+    /// Returns the values that also apply to what a target extends.
     pub(super) fn of_extended(&self) -> Self {
-        let is_own = |key: &str| OF_THE_TARGET_ALONE.contains(&key) || NOT_INHERITED.contains(&key);
+        let is_own = |key: &str| TARGET_ONLY.contains(&key) || NOT_INHERITED.contains(&key);
         let others = self.0.iter().filter(|(key, _)| !is_own(key));
         Self(others.map(|(key, stated)| (key.clone(), stated.clone())).collect())
     }
 
-    /// Returns the options that the values are.
+    /// Returns the values as options.
     ///
     /// # Errors
-    /// A value is not what its key takes.
+    /// A value is invalid.
     pub(super) fn options<O: TargetOptions>(&self) -> Result<O, toml::de::Error> {
         let table: Table = self.0.iter().map(|(key, stated)| (key.clone(), stated.value.clone())).collect();
         O::deserialize(Value::Table(table))
     }
 
-    /// Takes what is stated nearer in the place of what contradicts it.
+    /// Replaces values, and removes those that conflict with the new ones.
     pub(super) fn replace(&mut self, nearer: Self) {
-        for (one, other) in RIVALS {
+        for (one, other) in CONFLICTS {
             for (near, far) in [(one, other), (other, one)] {
                 if nearer.0.contains_key(*near) {
                     self.0.remove(*far);
@@ -160,7 +158,7 @@ impl OptionValues {
         self.0.extend(nearer.0);
     }
 
-    /// Takes what a target states over what it extends.
+    /// Applies the values of a target to those of what it extends.
     pub(super) fn extend(&mut self, mut nearer: Self) {
         NOT_INHERITED.iter().for_each(|key| drop(self.0.remove(*key)));
         for (key, near) in nearer.0.iter_mut().filter(|(key, _)| ADDED.contains(&key.as_str())) {
@@ -181,8 +179,8 @@ impl OptionValues {
         self.replace(nearer);
     }
 
-    /// Leaves to the environment what it says something of: it is nearer than any file.
-    pub(super) fn yield_to(&mut self, is_set: impl Fn(&str) -> bool) {
+    /// Removes the keys that environment variables set, which take precedence over files.
+    pub(super) fn remove_overridden(&mut self, is_set: impl Fn(&str) -> bool) {
         for (key, variables) in VARIABLES {
             if variables.iter().any(|variable| is_set(variable)) {
                 self.0.remove(*key);
@@ -191,10 +189,69 @@ impl OptionValues {
     }
 }
 
-/// Returns what environment variables say of keys, for people.
+/// Returns the environment variables that are set, each with its key.
 pub(super) fn variables<'a>(
     is_set: impl Fn(&str) -> bool + 'a,
 ) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
     let all = VARIABLES.iter().flat_map(|(key, variables)| variables.iter().map(move |variable| (*key, *variable)));
     all.filter(move |(_, variable)| is_set(variable))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::Command;
+
+    use super::*;
+    use crate::options::{ImageOptions, LambdaOptions, TargetKind, schema};
+
+    const KINDS: [TargetKind; 2] = [TargetKind::Lambda, TargetKind::Image];
+
+    fn is_key(key: &str) -> bool {
+        KINDS.iter().any(|kind| schema::knows(*kind, key))
+    }
+
+    #[test]
+    fn tables_name_keys_that_exist() {
+        let variables = VARIABLES.iter().map(|(key, _)| key);
+        let single = [ADDED, NOT_INHERITED, TARGET_ONLY, EMPTY_IS_A_VALUE].into_iter().flatten().chain(variables);
+        let unknown: Vec<_> = single.filter(|key| !is_key(key)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        for (one, other) in CONFLICTS {
+            let together = KINDS.iter().any(|kind| schema::knows(*kind, one) && schema::knows(*kind, other));
+            assert!(together, "no kind has both `{one}` and `{other}`");
+        }
+    }
+
+    #[test]
+    fn keys_that_add_up_are_lists_or_tables() {
+        let schema = schema::schema();
+        for key in ADDED.iter().chain(EMPTY_IS_A_VALUE) {
+            let types = schema["properties"][*key]["type"].to_string();
+            assert!(types.contains("array") || types.contains("object"), "{key}: {types}");
+        }
+    }
+
+    #[test]
+    fn keys_conflict_as_their_flags_do() {
+        let commands =
+            [LambdaOptions::augment_args(Command::new("lambda")), ImageOptions::augment_args(Command::new("image"))];
+        let mut flags = BTreeSet::new();
+        for command in &commands {
+            for argument in command.get_arguments() {
+                for other in command.get_arg_conflicts_with(argument) {
+                    let mut pair = [argument, other].map(|argument| argument.get_long().unwrap_or_default());
+                    pair.sort_unstable();
+                    flags.insert(pair);
+                }
+            }
+        }
+        let keys = CONFLICTS.iter().map(|(one, other)| {
+            let mut pair = [*one, *other];
+            pair.sort_unstable();
+            pair
+        });
+        assert_eq!(flags, keys.collect(), "the flags (left) and the keys (right) differ");
+    }
 }

@@ -1,4 +1,4 @@
-//! The JSON schema of `[tool.pybundle]`, which editors read; it follows from the options' types.
+//! The JSON schema of `[tool.pybundle]`, generated from the options, for editors.
 
 use std::sync::LazyLock;
 
@@ -27,17 +27,15 @@ fn of(kind: TargetKind) -> &'static Map<String, Value> {
     }
 }
 
-/// Returns whether targets of a kind have a key.
 pub(super) fn knows(kind: TargetKind, key: &str) -> bool {
     of(kind).contains_key(key)
 }
 
-/// Returns the keys of targets of a kind.
 pub(super) fn keys(kind: TargetKind) -> impl Iterator<Item = String> {
     of(kind).keys().cloned()
 }
 
-/// Returns the JSON schema of `[tool.pybundle]` (draft 07, which SchemaStore's editors read).
+/// Returns the JSON schema of `[tool.pybundle]`, in draft 07: editors that read SchemaStore support no later one.
 pub(crate) fn schema() -> Value {
     let mut shared = of(TargetKind::Lambda).clone();
     for (key, image) in of(TargetKind::Image) {
@@ -51,7 +49,7 @@ pub(crate) fn schema() -> Value {
             .or_insert_with(|| image.clone());
     }
     let targets = json!({
-        "description": "Targets by their names: `pybundle build` builds each of them.",
+        "description": "Targets by name: `pybundle build` builds each of them",
         "type": "object",
         "additionalProperties": { "anyOf": [target(TargetKind::Lambda), target(TargetKind::Image)] },
     });
@@ -59,18 +57,19 @@ pub(crate) fn schema() -> Value {
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "pybundle",
-        "description": "`[tool.pybundle]` in pyproject.toml: each key is named as its flag.",
+        "description": "`[tool.pybundle]` in pyproject.toml: each key is named as its flag",
         "type": "object",
         "additionalProperties": false,
         "properties": shared,
     })
 }
 
-/// Returns the schema of a target. One that extends another need not say its kind again.
+/// Returns the schema of a target. One that extends another may omit its kind.
 fn target(kind: TargetKind) -> Value {
     let mut properties = of(kind).clone();
-    properties.insert("kind".to_owned(), json!({ "description": "What is built.", "const": kind.name() }));
-    let extends = "The target that this one is a variant of: it has everything that the other has.";
+    properties
+        .insert("kind".to_owned(), json!({ "description": "Build a Lambda zip or an image", "const": kind.name() }));
+    let extends = "Extend this target: everything that it contains is in this one, too";
     properties.insert("extends".to_owned(), json!({ "description": extends, "type": "string" }));
     json!({
         "type": "object",

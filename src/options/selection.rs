@@ -1,4 +1,4 @@
-//! What is selected from a lock.
+//! Options of what is selected from a lock, and of requirements files.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::lock::SelectionRequest;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::settings::{LockCheck, RequirementsSettings};
 
-/// What is selected from the lock.
+/// The lock, and what is selected from it.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Selection")]
 #[serde(default, rename_all = "kebab-case")]
@@ -98,7 +98,7 @@ impl SelectionOptions {
     }
 }
 
-/// How files of requirements are read.
+/// How requirements files are read.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Requirements")]
 #[serde(default, rename_all = "kebab-case")]

@@ -1,6 +1,6 @@
-//! How values that a flag states as a text stand in a table: in the same form.
+//! TOML values that have the syntax of their flags: strings.
 //!
-//! A list may also be one text alone, and a text may be a whole number.
+//! A list of one may be a single string, and a string that is a whole number may be an integer.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -10,7 +10,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::Serializer;
 
-/// A text, or a number that is meant as one.
 #[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
 pub(super) enum StringOrNumber {
@@ -18,7 +17,6 @@ pub(super) enum StringOrNumber {
     Number(i64),
 }
 
-/// One text or several.
 #[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
 pub(super) enum OneOrMany {
@@ -56,7 +54,7 @@ impl StringOrNumber {
     }
 }
 
-/// A value that may be missing.
+/// Serde functions for a value that may be missing.
 pub(super) mod one {
     use super::*;
 
@@ -70,12 +68,12 @@ pub(super) mod one {
     pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
-        let text = StringOrNumber::deserialize(deserializer).map_err(|_| D::Error::custom("a text is expected"))?;
+        let text = StringOrNumber::deserialize(deserializer).map_err(|_| D::Error::custom("expected a string"))?;
         text.parse().map(Some)
     }
 }
 
-/// Several values.
+/// Serde functions for a list of values.
 pub(super) mod many {
     use super::*;
 
@@ -87,7 +85,7 @@ pub(super) mod many {
         deserializer: D,
     ) -> Result<Vec<T>, D::Error> {
         let texts =
-            OneOrMany::deserialize(deserializer).map_err(|_| D::Error::custom("an array of texts is expected"))?;
+            OneOrMany::deserialize(deserializer).map_err(|_| D::Error::custom("expected an array of strings"))?;
         match texts {
             OneOrMany::One(text) => Ok(vec![text.parse()?]),
             OneOrMany::Several(texts) => texts.into_iter().map(StringOrNumber::parse).collect(),

@@ -1,4 +1,4 @@
-//! Values of flags that have a form of their own.
+//! Values of flags that have their own syntax.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::sbom;
 use crate::settings::{LayerCompression, ProfileChoice};
 use crate::trim::SlimRule;
 
-/// A platform of OCI's form, `OS/ARCHITECTURE`.
+/// An OCI platform, `OS/ARCHITECTURE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImagePlatform(pub(crate) Architecture);
 
@@ -28,7 +28,7 @@ impl FromStr for ImagePlatform {
         let name = text.strip_prefix("linux/").unwrap_or_default();
         let name = name.strip_suffix("/v8").filter(|name| *name == "arm64").unwrap_or(name);
         let found = Architecture::from_oci_name(name).map(Self);
-        found.ok_or("linux/amd64 and linux/arm64 are the platforms that there are")
+        found.ok_or("expected linux/amd64 or linux/arm64")
     }
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for ImagePlatform {
     }
 }
 
-/// The words of a command: a text that is parted as a shell parts it, or an array.
+/// The arguments of a command: a string that is split as a POSIX shell splits it, or an array.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(with = "OneOrMany")]
 pub(crate) struct CommandArguments(pub(crate) Vec<String>);
@@ -48,9 +48,11 @@ impl FromStr for CommandArguments {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.trim_start().starts_with('[') {
-            return serde_json::from_str(text).map(Self).map_err(|error| format!("not a JSON array of texts: {error}"));
+            return serde_json::from_str(text)
+                .map(Self)
+                .map_err(|error| format!("not a JSON array of strings: {error}"));
         }
-        shlex::split(text).map(Self).ok_or_else(|| "a quotation mark is not closed".to_owned())
+        shlex::split(text).map(Self).ok_or_else(|| "missing closing quotation mark".to_owned())
     }
 }
 
@@ -65,12 +67,12 @@ impl<'de> Deserialize<'de> for CommandArguments {
         match CommandValue::deserialize(deserializer) {
             Ok(CommandValue::Line(line)) => line.parse().map_err(D::Error::custom),
             Ok(CommandValue::Arguments(arguments)) => Ok(Self(arguments)),
-            Err(_) => Err(D::Error::custom("a text or an array of texts is expected")),
+            Err(_) => Err(D::Error::custom("expected a string or an array of strings")),
         }
     }
 }
 
-/// A name and a value, as `NAME=VALUE`.
+/// A pair `NAME=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NameValue(pub(crate) String, pub(crate) String);
 
@@ -80,7 +82,7 @@ impl FromStr for NameValue {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             Some((name, value)) if !name.is_empty() => Ok(Self(name.to_owned(), value.to_owned())),
-            _ => Err("it has the form NAME=VALUE"),
+            _ => Err("expected NAME=VALUE"),
         }
     }
 }
@@ -91,7 +93,7 @@ impl From<NameValue> for (String, String) {
     }
 }
 
-/// Pairs as a table, in the order of their names.
+/// Serde functions for pairs as a table, ordered by name.
 pub(super) mod table {
     use super::*;
 
@@ -102,20 +104,20 @@ pub(super) mod table {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NameValue>, D::Error> {
         let table = BTreeMap::<String, String>::deserialize(deserializer)
-            .map_err(|_| D::Error::custom("a table is expected whose values are texts"))?;
-        match table.contains_key("") {
-            true => Err(D::Error::custom("a name is empty")),
-            false => Ok(table.into_iter().map(|(name, value)| NameValue(name, value)).collect()),
+            .map_err(|_| D::Error::custom("expected a table of strings"))?;
+        if table.contains_key("") {
+            return Err(D::Error::custom("a name must not be empty"));
         }
+        Ok(table.into_iter().map(|(name, value)| NameValue(name, value)).collect())
     }
 }
 
-/// Rules as an array, or `true` for all of them.
+/// Serde functions for rules as an array, or `true` for all of them.
 pub(super) mod rules {
     use super::*;
     use crate::options::texts::many;
 
-    /// The forms that a table may have.
+    /// What the key takes in TOML.
     #[derive(JsonSchema)]
     #[serde(untagged)]
     #[expect(dead_code, reason = "only its schema is used")]
@@ -137,7 +139,7 @@ pub(super) mod rules {
     }
 }
 
-/// A form of bills of materials, or none.
+/// The format of an SBOM, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SbomChoice {
@@ -150,7 +152,6 @@ pub(crate) enum SbomChoice {
 }
 
 impl SbomChoice {
-    /// Returns the form, unless it is none.
     pub(crate) fn format(self) -> Option<sbom::SbomFormat> {
         match self {
             Self::Cyclonedx => Some(sbom::SbomFormat::CycloneDx),
@@ -160,7 +161,7 @@ impl SbomChoice {
     }
 }
 
-/// How layers are compressed.
+/// A compression method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CompressionMethod {
@@ -179,7 +180,7 @@ impl From<CompressionMethod> for LayerCompression {
     }
 }
 
-/// An output of an image, in which it goes by the names of its tags alone.
+/// A file that an image is written to, without a name in it: the image is named by its tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageOutput(pub(crate) ImageFile);
 
@@ -190,7 +191,7 @@ impl FromStr for ImageOutput {
         let file: ImageFile = text.parse().map_err(|error: InvalidImageFile| error.to_string())?;
         match file.selector {
             None => Ok(Self(file)),
-            Some(_) => Err("a path without a colon is expected; --tag names the image".to_owned()),
+            Some(_) => Err("unexpected `:` in the path; use --tag to name the image".to_owned()),
         }
     }
 }
@@ -201,7 +202,7 @@ impl fmt::Display for ImageOutput {
     }
 }
 
-/// Returns the profile that a text names: a file by its ending or a slash, else one that is built in.
+/// Returns the profile that a text names: a file if it ends with `.toml` or contains a slash, else a built-in profile.
 pub(crate) fn profile(text: &str) -> ProfileChoice {
     if text.ends_with(".toml") || text.contains('/') {
         ProfileChoice::File(text.into())

@@ -137,7 +137,7 @@ fn without_an_interpreter_it_is_said_how_to_get_one() {
         said
     };
     let said = image(&[]);
-    assert!(said.contains(&format!("  bytecode  none, no CPython {version} is here\n")), "{said}");
+    assert!(said.contains(&format!("  bytecode  none: CPython {version} is not installed\n")), "{said}");
     assert!(!image(&["--no-compile-bytecode"]).contains("bytecode"));
     let report: Value = serde_json::from_str(&image(&["--json"])).unwrap();
     let bytecode = &report["platforms"][0]["bytecode"];

@@ -26,7 +26,7 @@ fn an_archive_in_dist_is_the_default() {
     }
     let verbose = succeed(&mut workshop.command(&["--verbose"]));
     assert!(image.holds().iter().all(|holds| verbose.contains(holds)), "{verbose}");
-    assert!(verbose.contains("starts    nothing: name an --entrypoint or a --cmd\n"), "{verbose}");
+    assert!(verbose.contains("command   none: set --entrypoint or --cmd\n"), "{verbose}");
 }
 
 #[test]

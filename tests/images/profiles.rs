@@ -98,7 +98,7 @@ fn a_lambda_image_is_what_lambda_takes() {
         assert!(image.tree().keys().all(|path| path.starts_with("var") && !path.contains(".venv")));
     }
     let printed = succeed(&mut build(&["--cmd=app.handler"]));
-    assert!(printed.contains("starts    app.handler, by the base's entrypoint\n"), "{printed}");
+    assert!(printed.contains("command   app.handler, with the base's entrypoint\n"), "{printed}");
     fs::remove_dir_all(workshop.path("project/dist")).unwrap();
     for (arguments, expected) in [
         (&[][..], &["lambda-image starts a handler, and no handler is named", "--cmd MODULE.FUNCTION"][..]),

@@ -131,7 +131,7 @@ pub fn inspected(artifact: &str, arguments: &[&str]) -> Value {
     json(pybundle(&["inspect", artifact]).args(arguments))
 }
 
-/// Returns what `pybundle verify` reports, and whether it says that the artifact is as it should be.
+/// Returns what `pybundle verify` reports, and whether the artifact passed.
 pub fn verified(artifact: &str, arguments: &[&str]) -> (bool, Value, String) {
     let output = pybundle(&["verify", artifact, "--json"]).args(arguments).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -22,10 +22,7 @@ fn found(damage: impl FnOnce(&Layout), expected: &[&[&str]]) {
 fn found_in(artifact: &str, expected: &[&[&str]]) {
     let (passed, report, said) = verified(artifact, &[]);
     let found = findings(&report);
-    assert!(
-        !passed && said.contains(&format!("is not as it should be: {} finding", expected.len())),
-        "{said}{found:#?}"
-    );
+    assert!(!passed && said.contains(&format!("failed: {} problem", expected.len())), "{said}{found:#?}");
     for (finding, texts) in found.iter().zip(expected) {
         for text in *texts {
             assert!(finding.contains(text), "{finding} does not say {text}");

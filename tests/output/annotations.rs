@@ -135,7 +135,10 @@ fn wrong_usage_is_an_annotation_too() {
     }
     // What follows the artifact is parsed apart.
     let ran = run(&mut studio().pybundle(&["verify", "damaged.zip", "--output-format", "github"]));
-    assert!(ran.out.contains("WRONG") && ran.err.starts_with("::error title=pybundle::damaged.zip is not"), "{ran:?}");
+    assert!(
+        ran.out.contains("FAILED") && ran.err.starts_with("::error title=pybundle::verification of damaged.zip failed"),
+        "{ran:?}"
+    );
     let ran = run(&mut studio().pybundle(&["verify", "nowhere", "--output-format=github"]));
     assert!(ran.err.starts_with("::error title=pybundle::there is no file or folder nowhere%0Ahint: "), "{ran:?}");
 }

@@ -56,7 +56,12 @@ fn terminals_are_coloured_unless_it_is_asked_not_to() {
     ] {
         let seen = on_terminal(which, &verify(color), variables);
         assert_eq!(seen.status, 1, "{}", seen.err);
-        assert!(seen.out.contains("WRONG") && seen.err.contains("is not as it should be"), "{} {}", seen.out, seen.err);
+        assert!(
+            seen.out.contains("FAILED") && seen.err.contains("verification of damaged.zip failed"),
+            "{} {}",
+            seen.out,
+            seen.err
+        );
         let found = (seen.out.contains(ESCAPE), seen.err.contains(ESCAPE));
         assert_eq!(found, (out, err), "{which} {variables:?} {color:?}: {} {}", seen.out, seen.err);
     }

@@ -142,7 +142,11 @@ fn wrong_usage_ends_with_2() {
     );
     let said = run(studio().pybundle(&["profile", "list"]).env("PYBUNDLE_OUTPUT_FORMAT", "xml"));
     assert_eq!(said.status, 2);
-    assert!(said.err.contains("PYBUNDLE_OUTPUT_FORMAT is text, json or github, and not 'xml'"), "{}", said.err);
+    assert!(
+        said.err.contains("invalid value 'xml' for PYBUNDLE_OUTPUT_FORMAT: expected text, json or github"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn a_base_is_found_by_its_tag_and_kept() {
     assert!(build.cached() > 1_000_000, "{} bytes", build.cached());
     let summary = succeed(&mut build.command(&common));
     let digest = online["base"]["digest"].as_str().unwrap();
-    assert!(summary.contains(&format!("{base}, which is {digest} now")), "{summary}");
+    assert!(summary.contains(&format!("{base}, currently {digest}; ")), "{summary}");
 
     // Another base gets the tag, which nobody notices who does not ask.
     let [older, ..] = &every_slim()[..] else { unreachable!("there is at least one") };

@@ -156,7 +156,7 @@ fn a_change_is_followed_to_the_targets_that_it_reaches() {
         (
             "a new target",
             &|| replace("services/plain/pyproject.toml", "target.fn", "target.other"),
-            &[("plain/other", "it is a new target")],
+            &[("plain/other", "new target")],
         ),
         (
             "what a project declares",

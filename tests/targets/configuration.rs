@@ -59,7 +59,7 @@ fn the_nearest_statement_counts() {
             format!("exclude = [\"*.sql\",\"*.csv\"] ({})", both(14, 23)),
             format!("handler = \"app.handler\" ({file}:17 [tool.pybundle.target.api])"),
             format!("include = [\"HERE/services/api/more\"] ({file}:24 [tool.pybundle.target.variant])"),
-            "index-url = \"https://****@example.com/simple\" (the environment, UV_INDEX_URL)".to_owned(),
+            "index-url = \"https://****@example.com/simple\" (environment variable UV_INDEX_URL)".to_owned(),
             no_audit,
             format!("no-install-package = [\"one\",\"two\"] ({})", both(13, 22)),
             format!("runtime = \"python3.12\" ({file}:21 [tool.pybundle.target.variant])"),

@@ -9,22 +9,22 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\nhandlr = \"a.b\"",
-            "there is no key `handlr` in [tool.pybundle]\nhint: did you mean `handler`?",
+            "unknown key `handlr` in [tool.pybundle]\nhint: did you mean `handler`?",
         ),
         (
             6,
             "[tool.pybundle]\nnonsense = 1",
-            "there is no key `nonsense` in [tool.pybundle]\nhint: `pybundle config schema` prints every key",
+            "unknown key `nonsense` in [tool.pybundle]\nhint: run `pybundle config schema` to print every key",
         ),
         (
             7,
             "[tool.pybundle.target.a]\nkind = \"lambda\"\nbase = \"scratch\"",
-            "there is no key `base` in [tool.pybundle.target.a]\nhint: `base` is a key of targets of the kind `image`",
+            "unknown key `base` in [tool.pybundle.target.a]\nhint: `base` is only valid for targets of kind `image`",
         ),
         (
             7,
             "[tool.pybundle.target.a]\nkind = \"lambda\"\nruntme = \"x\"",
-            "there is no key `runtme` in [tool.pybundle.target.a]\nhint: did you mean `runtime`?",
+            "unknown key `runtme` in [tool.pybundle.target.a]\nhint: did you mean `runtime`?",
         ),
         (
             6,
@@ -36,7 +36,7 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
             "[tool.pybundle]\narch = \"riscv\"",
             "`arch` in [tool.pybundle]: `riscv` is not a supported architecture: expected x86_64 or arm64",
         ),
-        (6, "[tool.pybundle]\ngroup = [1.5]", "`group` in [tool.pybundle]: an array of texts is expected"),
+        (6, "[tool.pybundle]\ngroup = [1.5]", "`group` in [tool.pybundle]: expected an array of strings"),
         (
             6,
             "[tool.pybundle]\ngroup = [\"not a group!\"]",
@@ -50,10 +50,10 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\nplatform = [\"windows/amd64\"]",
-            "`platform` in [tool.pybundle]: linux/amd64 and linux/arm64 are the platforms that there are",
+            "`platform` in [tool.pybundle]: expected linux/amd64 or linux/arm64",
         ),
-        (6, "[tool.pybundle]\nenv = [\"A=B\"]", "`env` in [tool.pybundle]: a table is expected whose values are texts"),
-        (6, "[tool.pybundle]\nenv = { \"\" = \"x\" }", "`env` in [tool.pybundle]: a name is empty"),
+        (6, "[tool.pybundle]\nenv = [\"A=B\"]", "`env` in [tool.pybundle]: expected a table of strings"),
+        (6, "[tool.pybundle]\nenv = { \"\" = \"x\" }", "`env` in [tool.pybundle]: a name must not be empty"),
         (
             6,
             "[tool.pybundle]\nexpose = [\"http\"]",
@@ -67,12 +67,12 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\nentrypoint = 5",
-            "`entrypoint` in [tool.pybundle]: a text or an array of texts is expected",
+            "`entrypoint` in [tool.pybundle]: expected a string or an array of strings",
         ),
         (
             6,
             "[tool.pybundle]\nentrypoint = \"'open\"",
-            "`entrypoint` in [tool.pybundle]: a quotation mark is not closed",
+            "`entrypoint` in [tool.pybundle]: missing closing quotation mark",
         ),
         (
             6,
@@ -104,69 +104,69 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
             "[tool.pybundle]\ninclude = [\"a:../b\"]",
             "`include` in [tool.pybundle]: `a:../b` is not of the form PATH[:DEST]: the destination has the component `..`",
         ),
-        (6, "[tool.pybundle]\ntarget = 1", "`target` in [tool.pybundle]: it is a table of targets by their names"),
-        (6, "[tool]\npybundle = 1", "`pybundle` in [tool]: it is a table"),
-        (6, "[tool.pybundle.target]\na = 1", "`a` in [tool.pybundle.target]: a target is a table"),
+        (6, "[tool.pybundle]\ntarget = 1", "`target` in [tool.pybundle]: expected a table of targets by name"),
+        (6, "[tool]\npybundle = 1", "`pybundle` in [tool]: expected a table"),
+        (6, "[tool.pybundle.target]\na = 1", "`a` in [tool.pybundle.target]: expected a table"),
         (
             6,
             "[tool.pybundle.target.a]\nkind = \"zip\"",
-            "`kind` in [tool.pybundle.target.a]: it is \"lambda\" or \"image\"",
+            "`kind` in [tool.pybundle.target.a]: expected \"lambda\" or \"image\"",
         ),
         (
             5,
             "[tool.pybundle.target.a]\nruntime = \"python3.12\"",
-            "`a` in [tool.pybundle.target]: it needs kind = \"lambda\" or kind = \"image\"",
+            "`a` in [tool.pybundle.target]: missing kind = \"lambda\" or kind = \"image\"",
         ),
         (
             5,
             "[tool.pybundle.target.\"a/b\"]\nkind = \"image\"",
-            "`a/b` in [tool.pybundle.target]: the name of a target consists of ASCII letters, digits, `-`, `_` and `.`",
+            "`a/b` in [tool.pybundle.target]: a target name may contain only ASCII letters, digits, `-`, `_` and `.`, and not start with `.`",
         ),
         (
             6,
             "[tool.pybundle.target.a]\nextends = 1",
-            "`extends` in [tool.pybundle.target.a]: it is the name of a target",
+            "`extends` in [tool.pybundle.target.a]: expected the name of a target",
         ),
         (
             6,
             "[tool.pybundle.target.a]\nextends = \"wbe\"\n[tool.pybundle.target.web]\nkind = \"image\"",
-            "`extends` in [tool.pybundle.target.a]: there is no target `wbe`; did you mean `web`?",
+            "`extends` in [tool.pybundle.target.a]: unknown target `wbe`; did you mean `web`?",
         ),
-        (6, "[tool.pybundle.target.a]\nextends = \"a\"", "the target `a` extends itself"),
+        (6, "[tool.pybundle.target.a]\nextends = \"a\"", "target `a` extends itself"),
         (
             8,
             "[tool.pybundle.target.a]\nextends = \"b\"\n[tool.pybundle.target.b]\nextends = \"a\"",
-            "the target `a` extends itself",
+            "target `a` extends itself",
         ),
         (
             5,
             "[tool.pybundle.target.a]\nkind = \"lambda\"\nextends = \"b\"\n[tool.pybundle.target.b]\nkind = \"image\"",
-            "`a` in [tool.pybundle.target]: it is of the kind `lambda`, and what it extends is not",
+            "`a` in [tool.pybundle.target]: its kind is `lambda`, but it extends a target of another kind",
         ),
         (
             6,
             "[tool.pybundle]\nlocked = true\nfrozen = true",
-            "`locked` and `frozen` in [tool.pybundle] contradict each other\nhint: remove one of them",
+            "`locked` and `frozen` in [tool.pybundle] cannot be used together\nhint: remove one of them",
         ),
         (
             7,
             "[tool.pybundle.target.a]\nkind = \"lambda\"\nonly-group = [\"a\"]\ngroup = [\"b\"]",
-            "`only-group` and `group` in [tool.pybundle.target.a] contradict each other\nhint: remove one of them",
+            "`only-group` and `group` in [tool.pybundle.target.a] cannot be used together\nhint: remove one of them",
         ),
         (
             7,
             "[tool.pybundle.target.a]\nkind = \"lambda\"\nruntime = \"python3.12\"\nprofile = \"python3.12\"",
-            "`runtime` and `profile` in [tool.pybundle.target.a] contradict each other\nhint: remove one of them",
+            "`runtime` and `profile` in [tool.pybundle.target.a] cannot be used together\nhint: remove one of them",
         ),
         (
             7,
             "[tool.pybundle.target.a]\nkind = \"lambda\"\nno-build = true\nno-binary = true",
-            "`no-build` and `no-binary` in [tool.pybundle.target.a] contradict each other\nhint: remove one of them",
+            "`no-build` and `no-binary` in [tool.pybundle.target.a] cannot be used together\nhint: remove one of them",
         ),
         (
             7,
             "[tool.pybundle.target.a]\nkind = \"lambda\"\nresolve = true\nno-deps = true",
-            "`resolve` and `no-deps` in [tool.pybundle.target.a] contradict each other\nhint: remove one of them",
+            "`resolve` and `no-deps` in [tool.pybundle.target.a] cannot be used together\nhint: remove one of them",
         ),
     ] {
         let place = Place::configured(configuration);
@@ -183,20 +183,18 @@ fn a_target_is_built_by_the_command_of_its_kind() {
     for (arguments, expected) in [
         (
             &["lambda", "--target", "web"][..],
-            "error: the target `web` is of the kind `image`\nhint: use pybundle image --target web, or pybundle build web\n",
+            "error: cannot build target `web` as `lambda`: its kind is `image`\nhint: run `pybundle image --target web` or `pybundle build web`\n",
         ),
         (&["image", "--target", "wbe"], "error: pyproject.toml has no target `wbe`\nhint: did you mean `web`?\n"),
-        (&["build", "other"], "error: pyproject.toml has no target `other`\nhint: its targets are web\n"),
-        (&["config", "show", "--target", "x"], "error: pyproject.toml has no target `x`\nhint: its targets are web\n"),
+        (&["build", "other"], "error: pyproject.toml has no target `other`\nhint: the targets are web\n"),
+        (&["config", "show", "--target", "x"], "error: pyproject.toml has no target `x`\nhint: the targets are web\n"),
     ] {
         assert_eq!(place.ends(1, arguments).1, expected, "{arguments:?}");
     }
     let place = Place::configured("");
     let (_, said) = place.ends(1, &["build"]);
     assert!(
-        said.starts_with(
-            "error: pyproject.toml has no target\nhint: name one with a table [tool.pybundle.target.NAME]"
-        ),
+        said.starts_with("error: pyproject.toml configures no targets\nhint: add a table [tool.pybundle.target.NAME]"),
         "{said}"
     );
     // What only flags get wrong is wrong usage.
@@ -206,6 +204,6 @@ fn a_target_is_built_by_the_command_of_its_kind() {
     let (_, said) = place.ends(2, &["image", "--target", "web"]);
     assert_eq!(
         said,
-        "error: the target `web` is to be pushed, but has no tag\nhint: name it with --tag HOST/REPOSITORY:TAG\n"
+        "error: cannot push target `web`: it has no tag\nhint: name the image with --tag HOST/REPOSITORY:TAG\n"
     );
 }
