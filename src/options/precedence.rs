@@ -118,7 +118,7 @@ impl OptionValues {
         let mut table = Table::try_from(flags)?;
         table.retain(|key, value| match value {
             Value::Boolean(on) => *on,
-            Value::Array(values) => !values.is_empty() || EMPTY_IS_A_VALUE.contains(&key.as_str()),
+            Value::Array(values) => !values.is_empty() || EMPTY_IS_A_VALUE.contains(&key),
             Value::Table(values) => !values.is_empty(),
             _ => true,
         });
@@ -201,7 +201,7 @@ pub(super) fn variables<'a>(
 mod tests {
     use std::collections::BTreeSet;
 
-    use clap::Command;
+    use clap::{Args, Command};
 
     use super::*;
     use crate::options::{ImageOptions, LambdaOptions, TargetKind, schema};

@@ -30,7 +30,7 @@ impl Session {
     pub fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
         let temporary = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
         let cache = match choice {
-            CacheChoice::Folder(folder) => Cache::open(folder)?,
+            CacheChoice::Directory(folder) => Cache::open(folder)?,
             CacheChoice::Temporary => Cache::open(&temporary.path().join("cache"))?,
         };
         Ok(Self { temporary, cache })
@@ -42,7 +42,7 @@ impl Session {
     /// As [`open`](Self::open).
     pub fn open_for_plan(choice: &CacheChoice) -> Result<Self, BuildError> {
         match choice {
-            CacheChoice::Folder(folder) if !folder.is_dir() => Self::open(&CacheChoice::Temporary),
+            CacheChoice::Directory(folder) if !folder.is_dir() => Self::open(&CacheChoice::Temporary),
             choice => Self::open(choice),
         }
     }

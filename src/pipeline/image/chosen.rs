@@ -131,7 +131,7 @@ pub(super) fn choose(
 fn base_of_profile(settings: &Settings, target: &ImageTarget) -> Result<BaseChoice, BuildError> {
     let choice: BaseChoice = target.base.parse()?;
     Ok(match &settings.profile {
-        ProfileChoice::File(file) => choice.in_folder(file.parent().unwrap_or(file)),
+        ProfileChoice::File(file) => choice.in_directory(file.parent().unwrap_or(file)),
         ProfileChoice::Default | ProfileChoice::BuiltIn(_) => choice,
     })
 }
