@@ -23,8 +23,9 @@ use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::session::{Session, registry};
 use crate::registry::Reference;
+use crate::registry::credentials::KeychainOptions;
 use crate::report::Reporter;
-use crate::settings::{CacheChoice, Environment, RegistrySettings};
+use crate::settings::{CacheChoice, RegistrySettings};
 
 /// How every zip begins: with a local header, or with the end of an empty archive (APPNOTE 4.3.6).
 const ZIPS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
@@ -87,8 +88,8 @@ pub struct ArtifactSettings {
     pub registry: RegistrySettings,
     /// Where downloaded layers are kept.
     pub cache: CacheChoice,
-    /// What registries are logged in to with.
-    pub environment: Environment,
+    /// Where the credentials of registries are looked for.
+    pub keychain: KeychainOptions,
 }
 
 impl ArtifactSettings {
@@ -102,7 +103,7 @@ impl ArtifactSettings {
             ArtifactName::Zip(path) => Ok(contents::read_zip(path)?),
             ArtifactName::File(file) => self.image(&file::open(file)?),
             ArtifactName::Registry(reference) => {
-                let registry = registry(&self.registry, &self.environment)?;
+                let registry = registry(&self.registry, &self.keychain)?;
                 let Session { cache, temporary: _temporary } = Session::open(&self.cache)?;
                 let artifact = fetched::documents(&registry, reference, &mut Err, reporter)?;
                 let mut image = contents::image::choose(&artifact, self.platform.as_deref())?.artifact.clone();

@@ -5,8 +5,9 @@ use crate::pipeline::BuildError;
 use crate::pipeline::image::report::report_push;
 use crate::pipeline::session::registry;
 use crate::registry::Reference;
+use crate::registry::credentials::KeychainOptions;
 use crate::report::{PushedReport, Reporter};
-use crate::settings::{Environment, RegistrySettings};
+use crate::settings::RegistrySettings;
 
 /// Pushes the artifact in a file under every name.
 ///
@@ -16,10 +17,10 @@ pub fn push(
     artifact: &ImageFile,
     tags: &[Reference],
     settings: &RegistrySettings,
-    environment: &Environment,
+    keychain: &KeychainOptions,
     reporter: &dyn Reporter,
 ) -> Result<PushedReport, BuildError> {
     let artifact = file::open(artifact)?;
-    let registry = registry(settings, environment)?;
+    let registry = registry(settings, keychain)?;
     Ok(report_push(&registry.push(&artifact, tags, reporter)?))
 }

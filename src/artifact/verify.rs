@@ -116,7 +116,7 @@ fn in_registry(
     reporter: &dyn Reporter,
 ) -> Result<Subject, BuildError> {
     let ArtifactName::Registry(reference) = name else { return Err(BuildError::NoArtifact(name.to_string())) };
-    let registry = registry(&settings.registry, &settings.environment)?;
+    let registry = registry(&settings.registry, &settings.keychain)?;
     let mut faults = Vec::new();
     let mut note = |error: BuildError| {
         faults.push(said(&error));

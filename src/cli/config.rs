@@ -83,7 +83,7 @@ fn in_force(
     let mut values = values(resolved.values());
     values.extend(ResolvedOptions::variables(environment).map(|(key, variable)| ValueReport {
         key: key.to_owned(),
-        value: redact::text(environment.get(variable).unwrap_or_default()).into(),
+        value: redact::text(environment.indexes.get(variable).unwrap_or_default()).into(),
         sources: vec![ValueSource::Variable(variable).to_string()],
     }));
     values.sort_by(|left, right| left.key.cmp(&right.key));

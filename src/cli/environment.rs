@@ -2,10 +2,11 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use etcetera::BaseStrategy;
 
-use crate::settings::Environment;
+use crate::settings::{Environment, Variables};
 
 /// Reads everything that a build depends on.
 pub(crate) fn read() -> Environment {
@@ -13,7 +14,7 @@ pub(crate) fn read() -> Environment {
     let netrc = env::var_os("NETRC").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".netrc")));
     let variables =
         env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Environment { variables: variables.collect(), netrc, home }
+    Environment::new(Variables::new(variables), home.as_deref(), netrc, SystemTime::now())
 }
 
 /// Returns a variable, unless it is empty.

@@ -73,7 +73,8 @@ pub(crate) fn run(arguments: InitArguments, printer: &Printer) -> Result<(), Cli
         KindChoice::Both => TargetKinds::Both,
     });
     let requested = RequestedTargets { kinds, name: arguments.name, handler: arguments.handler };
-    let scaffold = scaffold::scaffold(&arguments.project, &environment::read(), &requested, !arguments.no_workflow)?;
+    let scaffold =
+        scaffold::scaffold(&arguments.project, &environment::read().references, &requested, !arguments.no_workflow)?;
     if !arguments.dry_run {
         for file in &scaffold.files {
             file.write()?;

@@ -59,7 +59,7 @@ impl ReadingArguments {
             platform: self.platform,
             registry: RegistrySettings { insecure: self.insecure_registry, create_repositories: false },
             cache: global.cache()?,
-            environment: environment::read(),
+            keychain: environment::read().registry_credentials,
         })
     }
 }

@@ -34,7 +34,13 @@ pub(crate) fn run(arguments: PushArguments, printer: &Printer) -> Result<(), Cli
     let artifact = ImageFile::find(&arguments.artifact).map_err(BuildError::from)?;
     let settings = arguments.registry.into();
     let progress = ProgressReporter::new(printer);
-    let report = artifact::push(&artifact, &arguments.references, &settings, &environment::read(), &progress)?;
+    let report = artifact::push(
+        &artifact,
+        &arguments.references,
+        &settings,
+        &environment::read().registry_credentials,
+        &progress,
+    )?;
     printer.result(&report, |page| {
         page.headline(&report.digest, &format!("pushed from {artifact}"));
         fields(&report, page);

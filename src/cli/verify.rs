@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
         platform: None,
         registry: RegistrySettings { insecure, create_repositories: false },
         cache: global.cache()?,
-        environment: environment::read(),
+        keychain: environment::read().registry_credentials,
     };
     let report = artifact::verify(&name, project, &settings, &ProgressReporter::new(&printer))?;
     printer.result(&report, |page| show(&report, &printer, page))?;

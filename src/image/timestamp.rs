@@ -30,6 +30,13 @@ impl Default for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
+    pub(crate) fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 

@@ -31,7 +31,7 @@ impl DocumentOptions {
         let sbom = self.sbom.and_then(SbomChoice::format);
         let provenance = self.provenance;
         let is_dated = sbom.is_some() || provenance;
-        let created = environment.get("SOURCE_DATE_EPOCH").filter(|_| is_dated).map(str::parse).transpose()?;
+        let created = environment.source_date_epoch.clone().filter(|_| is_dated).transpose()?;
         Ok(DocumentSettings { sbom, provenance, created })
     }
 }

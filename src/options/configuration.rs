@@ -156,7 +156,7 @@ impl ProjectConfiguration {
         environment: &Environment,
     ) -> Result<ResolvedOptions, ConfigurationError> {
         let flags = OptionValues::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
-        let is_set = |variable: &str| environment.get(variable).is_some();
+        let is_set = |variable: &str| environment.indexes.get(variable).is_some();
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
         shared.remove_overridden(is_set);
         let mut resolved: Vec<OptionValues> = Vec::new();
@@ -237,7 +237,7 @@ impl ResolvedOptions {
 
     /// Returns the environment variables that are set in place of keys.
     pub(crate) fn variables(environment: &Environment) -> impl Iterator<Item = (&'static str, &'static str)> {
-        precedence::variables(|variable| environment.get(variable).is_some())
+        precedence::variables(|variable| environment.indexes.get(variable).is_some())
     }
 
     /// Turns the values into settings.

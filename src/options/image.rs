@@ -181,7 +181,7 @@ impl TargetOptions for ImageOptions {
         let profile = self.profile();
         let Self { image, container, common, output, registry } = self;
         let common = common.settings(profile, extends, invocation)?;
-        let created = common.environment.get("SOURCE_DATE_EPOCH").map(str::parse).transpose()?.unwrap_or_default();
+        let created = common.environment.source_date_epoch.clone().transpose()?.unwrap_or_default();
         let platforms: BTreeSet<_> =
             image.platform.into_iter().map(|ImagePlatform(architecture)| architecture).collect();
         if image.push && image.tag.is_empty() {

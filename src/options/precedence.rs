@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::TargetOptions;
+use crate::settings::IndexVariables;
 
 /// Where a value is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,17 +84,6 @@ const TARGET_ONLY: &[&str] = &[
     "no-install-project",
     "no-install-workspace",
     "no-install-package",
-];
-
-/// The environment variables of uv that set a key.
-const VARIABLES: &[(&str, &[&str])] = &[
-    ("index-url", &["UV_DEFAULT_INDEX", "UV_INDEX_URL"]),
-    ("extra-index-url", &["UV_INDEX", "UV_EXTRA_INDEX_URL"]),
-    ("find-links", &["UV_FIND_LINKS"]),
-    ("no-index", &["UV_NO_INDEX"]),
-    ("index-strategy", &["UV_INDEX_STRATEGY"]),
-    ("exclude-newer", &["UV_EXCLUDE_NEWER"]),
-    ("keyring-provider", &["UV_KEYRING_PROVIDER"]),
 ];
 
 /// Keys of which an empty array is a value: no entrypoint, no command.
@@ -181,9 +171,9 @@ impl OptionValues {
 
     /// Removes the keys that environment variables set, which take precedence over files.
     pub(super) fn remove_overridden(&mut self, is_set: impl Fn(&str) -> bool) {
-        for (key, variables) in VARIABLES {
+        for (key, variables) in IndexVariables::KEYS {
             if variables.iter().any(|variable| is_set(variable)) {
-                self.0.remove(*key);
+                self.0.remove(key);
             }
         }
     }
@@ -193,7 +183,7 @@ impl OptionValues {
 pub(super) fn variables<'a>(
     is_set: impl Fn(&str) -> bool + 'a,
 ) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
-    let all = VARIABLES.iter().flat_map(|(key, variables)| variables.iter().map(move |variable| (*key, *variable)));
+    let all = IndexVariables::KEYS.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, *name)));
     all.filter(move |(_, variable)| is_set(variable))
 }
 
@@ -214,7 +204,7 @@ mod tests {
 
     #[test]
     fn tables_name_keys_that_exist() {
-        let variables = VARIABLES.iter().map(|(key, _)| key);
+        let variables = IndexVariables::KEYS.iter().map(|(key, _)| key);
         let single = [ADDED, NOT_INHERITED, TARGET_ONLY, EMPTY_IS_A_VALUE].into_iter().flatten().chain(variables);
         let unknown: Vec<_> = single.filter(|key| !is_key(key)).collect();
         assert!(unknown.is_empty(), "{unknown:?}");

@@ -8,7 +8,7 @@ use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::plan::Plan;
 use crate::platform::TargetPlatform;
 use crate::redact;
-use crate::report::{ArtifactKind, DistributionReport, FORMAT_VERSION, PlanReport, TargetReport};
+use crate::report::{ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, PlanReport, TargetReport};
 use crate::wheel::Wheel;
 
 /// Reports a plan; for Lambda, its dependencies go into an artifact of the given kind.
@@ -33,10 +33,20 @@ pub fn plan(
         target: target(&plan.target, reason),
         lock: plan.project.path.clone(),
         distributions: plan.installed().map(planned).collect(),
-        excluded: plan.excluded.clone(),
+        excluded: excluded(plan),
         application: plan.application.taken.clone(),
         outputs,
     }
+}
+
+/// Reports the distributions that are selected, but excluded.
+pub fn excluded(plan: &Plan) -> Vec<ExcludedReport> {
+    let report = plan.excluded.iter().map(|excluded| ExcludedReport {
+        name: excluded.name.to_string(),
+        version: excluded.version.as_ref().map(ToString::to_string),
+        reason: excluded.reason.clone(),
+    });
+    report.collect()
 }
 
 /// Returns the wheel of a distribution if it was fetched before.

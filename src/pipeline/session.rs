@@ -8,7 +8,7 @@ use crate::project::revision::{self, Revision};
 use crate::project::workspace::Workspace;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};
-use crate::settings::{CacheChoice, Environment, RegistrySettings};
+use crate::settings::{CacheChoice, RegistrySettings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -52,12 +52,11 @@ impl Session {
 ///
 /// # Errors
 /// TLS is not to be had.
-pub fn registry(settings: &RegistrySettings, environment: &Environment) -> Result<Registry, BuildError> {
-    let keychain = KeychainOptions { variables: environment.variables.clone(), home: environment.home.clone() };
+pub fn registry(settings: &RegistrySettings, keychain: &KeychainOptions) -> Result<Registry, BuildError> {
     Ok(Registry::new(RegistryOptions {
         insecure: settings.insecure.clone(),
         create_repositories: settings.create_repositories,
-        ..RegistryOptions::new(Keychain::new(keychain))
+        ..RegistryOptions::new(Keychain::new(keychain.clone()))
     })?)
 }
 

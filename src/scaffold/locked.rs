@@ -11,7 +11,7 @@ use crate::name::DistributionName;
 use crate::pipeline::plan::lock;
 use crate::platform::TargetPlatform;
 use crate::project::workspace::Workspace;
-use crate::settings::Environment;
+use crate::settings::Variables;
 
 /// Requirements files whose names say that they are for production, the likeliest first.
 const REQUIREMENTS: [&str; 9] = [
@@ -60,7 +60,7 @@ impl DetectedLock {
     /// The lock cannot be read.
     pub(super) fn read(
         workspace: &Workspace,
-        environment: &Environment,
+        references: &Variables,
         target: &TargetPlatform,
     ) -> Result<Self, ScaffoldError> {
         let directory = workspace.folder(workspace.current());
@@ -69,7 +69,7 @@ impl DetectedLock {
         let path =
             found.or_else(|| REQUIREMENTS.map(|name| directory.join(name)).into_iter().find(|path| path.is_file()));
         let Some(path) = path else { return Ok(Self::missing(workspace, &directory)) };
-        let lock = lock::read(&path, environment, workspace)?;
+        let lock = lock::read(&path, references, workspace)?;
         let tool = match LockFormat::of(&path) {
             Some(LockFormat::Poetry) => DependencyTool::Poetry,
             Some(LockFormat::Requirements) => {

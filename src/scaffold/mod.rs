@@ -34,7 +34,7 @@ use crate::platform::{Architecture, PythonReason, PythonVersion, default_runtime
 use crate::project::declared::Declared;
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{self, Workspace};
-use crate::settings::Environment;
+use crate::settings::Variables;
 
 /// Directories of data files that applications conventionally read.
 const DATA: [&str; 6] = ["templates", "static", "staticfiles", "locale", "translations", "assets"];
@@ -85,14 +85,14 @@ impl DetectedProject {
     ///
     /// # Errors
     /// A file cannot be read, or no runtime has the project's version of Python.
-    fn read(workspace: &Workspace, environment: &Environment) -> Result<Self, ScaffoldError> {
+    fn read(workspace: &Workspace, references: &Variables) -> Result<Self, ScaffoldError> {
         let member = workspace.current();
         let directory = workspace.folder(member);
         let declared = Declared::of(&member.pyproject)
             .map_err(|source| ScaffoldError::Read { path: directory.clone(), source })?;
         let file = workspace::python_version_file(&directory, &workspace.root)?.map(|(_, text)| text);
         let (profile, python_reason) = default_runtime(file.as_deref(), declared.requires_python.as_ref())?;
-        let lock = DetectedLock::read(workspace, environment, &profile.target(Architecture::X86_64))?;
+        let lock = DetectedLock::read(workspace, references, &profile.target(Architecture::X86_64))?;
         let mut sources = DetectedSources::read(&directory, &workspace.root, profile.python)?;
         if declared.is_package {
             sources.entry_points.add_console_scripts(&member.pyproject.scripts, declared.name.as_ref());
@@ -150,16 +150,16 @@ impl DetectedProject {
 /// A project cannot be read, nothing in it can be deployed, or it is already set up.
 pub(crate) fn scaffold(
     directory: &Path,
-    environment: &Environment,
+    references: &Variables,
     requested: &RequestedTargets,
     with_workflow: bool,
 ) -> Result<Scaffold, ScaffoldError> {
     let workspace = Workspace::discover(directory, &LockFormat::NAMES)?;
     let is_workspace = workspace.current().pyproject.name.is_none() && workspace.members.len() > 1;
     let projects = if is_workspace {
-        read_members(&workspace, environment)?
+        read_members(&workspace, references)?
     } else {
-        vec![DetectedProject::read(&workspace, environment)?]
+        vec![DetectedProject::read(&workspace, references)?]
     };
     let root = &workspace.folder(workspace.current());
     // In a workspace, --kind and --handler do not make every library deployable.
@@ -210,12 +210,12 @@ pub(crate) fn scaffold(
 }
 
 /// Inspects every member of a workspace whose root is not a project.
-fn read_members(workspace: &Workspace, environment: &Environment) -> Result<Vec<DetectedProject>, ScaffoldError> {
+fn read_members(workspace: &Workspace, references: &Variables) -> Result<Vec<DetectedProject>, ScaffoldError> {
     let members = workspace.members.iter().filter(|member| !member.path.as_os_str().is_empty());
     members
         .map(|member| {
             let workspace = Workspace::discover(&workspace.folder(member), &LockFormat::NAMES)?;
-            DetectedProject::read(&workspace, environment)
+            DetectedProject::read(&workspace, references)
         })
         .collect()
 }

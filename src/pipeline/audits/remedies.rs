@@ -84,7 +84,7 @@ impl<'a> Remedies<'a> {
         if request.no_install_packages.contains(name) {
             return Some(format!("{name} is left out by --no-install-package"));
         }
-        let excluded = self.audited.plan.excluded.iter().find(|excluded| excluded.name == name.as_str())?;
+        let excluded = self.audited.plan.excluded.iter().find(|excluded| excluded.name == *name)?;
         Some(format!("{name} is left out: {}", excluded.reason))
     }
 

@@ -165,7 +165,8 @@ impl Reach<'_> {
             State::Same | State::Changed => {}
         }
         let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(&path).display();
-        let before = match lock::before(&path, &settings.environment, &self.project.workspace, self.changes) {
+        let before = match lock::before(&path, &settings.environment.references, &self.project.workspace, self.changes)
+        {
             Ok(Some(lock)) => lock,
             Ok(None) => return Ok(Some(format!("{shown} is new"))),
             Err(_) => return Ok(Some(format!("what {shown} was cannot be read"))),

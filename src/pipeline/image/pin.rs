@@ -38,7 +38,7 @@ pub fn pin(
     }
     let tagged = tagged(&name)?;
     let session = Session::open(&common.cache)?;
-    let registry = registry(&settings.registry, &common.environment)?;
+    let registry = registry(&settings.registry, &common.environment.registry_credentials)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
     let found = bases.find(&BaseChoice::Registry(tagged.parse()?))?;
     let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;

@@ -6,7 +6,7 @@ use crate::image::OciArtifact;
 use crate::image::config::Entrypoint;
 use crate::pipeline::image::chosen::{ChosenPlatform, ImageChoice};
 use crate::pipeline::image::platform::PlatformBuild;
-use crate::pipeline::report::distributions;
+use crate::pipeline::report::{distributions, excluded};
 use crate::registry::Pushed;
 use crate::report::{
     ApplicationReport, DocumentReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
@@ -44,7 +44,7 @@ impl BuiltImage<'_> {
             digest: artifact.manifest.digest.to_string(),
             media_type: artifact.manifest.media_type.to_string(),
             platforms: builds.iter().map(platform).collect(),
-            excluded: first.excluded.clone(),
+            excluded: excluded(first),
             application: ApplicationReport {
                 taken: application.taken.clone(),
                 files: application.all_files().count(),

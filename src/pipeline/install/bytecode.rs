@@ -16,7 +16,7 @@ use crate::pipeline::install::derived;
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
 use crate::platform::PythonVersion;
 use crate::report::BytecodeReport;
-use crate::settings::{Environment, Settings};
+use crate::settings::Settings;
 use crate::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
 use crate::wheel::{DerivedFile, SchemePart, Wheel};
 
@@ -54,7 +54,7 @@ impl<'a> Bytecode<'a> {
     ) -> Result<Self, BuildError> {
         let is_wanted = settings.contents.bytecode.unwrap_or(by_default);
         let compiler = match is_wanted {
-            true => interpreter(&settings.environment, version, cache)?.map(BytecodeCompiler::new),
+            true => interpreter(&settings.environment.interpreters, version, cache)?.map(BytecodeCompiler::new),
             false => None,
         };
         match (settings.contents.bytecode, &compiler) {
@@ -189,19 +189,11 @@ impl PythonSource<'_> {
 /// Finds an interpreter of a version. What a program said of itself is kept until the program changes, so that later
 /// builds start none.
 fn interpreter(
-    environment: &Environment,
+    locations: &InterpreterLocations,
     version: PythonVersion,
     cache: &Cache,
 ) -> Result<Option<BytecodeInterpreter>, BuildError> {
-    let folder = |name: &str| environment.get(name).map(PathBuf::from);
-    let at_home = |path: &str| environment.home.as_ref().map(|home| home.join(path));
-    let data = || folder("XDG_DATA_HOME").or_else(|| at_home(".local/share"));
-    let places = InterpreterLocations {
-        uv: folder("UV_PYTHON_INSTALL_DIR").or_else(|| Some(data()?.join("uv/python"))),
-        search_path: environment.get("PATH").map(Into::into),
-        pyenv: folder("PYENV_ROOT").or_else(|| at_home(".pyenv")),
-    };
-    for program in places.executables(version) {
+    for program in locations.executables(version) {
         let Some(key) = state(&program) else { continue };
         if let Some(known) = cache.note(Note::Interpreter, key) {
             return Ok(Some(known));

@@ -10,7 +10,7 @@ use crate::archive::output::FinishedFile;
 use crate::lambda::{DeploymentPackage, limits};
 use crate::pipeline::install::{InstalledDistribution, trim_report};
 use crate::pipeline::plan::Plan;
-use crate::pipeline::report::{distributions, target};
+use crate::pipeline::report::{distributions, excluded, target};
 use crate::platform::LambdaProfile;
 use crate::report::{
     ApplicationReport, ArtifactKind, ArtifactReport, AuditReport, BuildReport, BytecodeReport, DocumentReport,
@@ -56,7 +56,7 @@ impl BuiltFunction<'_> {
                 direct_upload_limit: profile.limits.direct_upload,
             },
             distributions: distributions(self.distributions, Some(package.dependencies()), size_of),
-            excluded: plan.excluded.clone(),
+            excluded: excluded(plan),
             application: ApplicationReport {
                 taken: plan.application.taken.clone(),
                 files: plan.application.files.len(),

@@ -2,7 +2,6 @@
 //! in this order, as in uv.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use crate::builder;
 use crate::cache::Cache;
@@ -14,7 +13,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::plan::LockedProject;
 use crate::project::uv_options::UvOptions;
 use crate::report::Reporter;
-use crate::settings::{Environment, FetchSettings, Settings};
+use crate::settings::{FetchSettings, IndexVariables, Settings};
 
 /// Where the files of a project come from.
 pub struct Origins {
@@ -42,12 +41,12 @@ impl Origins {
 fn fetch_options(settings: &Settings, project: &LockedProject, indexes: &IndexOptions) -> FetchOptions {
     let known = indexes.indexes.iter().map(|index| fetch::Index { name: index.name.clone(), url: index.url.clone() });
     let links = indexes.find_links.iter().map(|url| fetch::Index { name: None, url: url.clone() });
-    let environment = &settings.environment;
+    let (environment, sources) = (&settings.environment, &settings.environment.index_credentials);
     let known = known.chain(links).collect::<Vec<_>>();
-    let credentials = Credentials::new(environment.variables.clone(), environment.netrc.as_deref(), known);
-    let keyring = settings.fetch.keyring_provider.as_deref().or(environment.get("UV_KEYRING_PROVIDER"));
+    let credentials = Credentials::new(sources.variables.pairs(), sources.netrc.as_deref(), known);
+    let keyring = settings.fetch.keyring_provider.as_deref().or(environment.indexes.keyring_provider());
     let credentials = match keyring.or(project.uv.keyring_provider.as_deref()) {
-        Some("subprocess") => credentials.with_keyring(environment.get("PATH").unwrap_or_default().into()),
+        Some("subprocess") => credentials.with_keyring(environment.search_path.clone().unwrap_or_default()),
         _ => credentials,
     };
     FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() }
@@ -57,7 +56,7 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     let uv = &project.uv;
     let mut options = IndexOptions::default();
     add_flags(&mut options, &settings.fetch);
-    add_variables(&mut options, &settings.environment)?;
+    add_variables(&mut options, &settings.environment.indexes)?;
     if let Lock::Requirements(requirements) = &*project.lock {
         add_requirements(&mut options, &requirements.options)?;
     }
@@ -67,15 +66,15 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     }
     add_uv(&mut options, uv, &project.workspace.root)?;
     let environment = &settings.environment;
-    let strategy = environment.get("UV_INDEX_STRATEGY").or(uv.index_strategy.as_deref());
+    let strategy = environment.indexes.strategy().or(uv.index_strategy.as_deref());
     options.strategy = match (settings.fetch.strategy, strategy) {
         (Some(strategy), _) => strategy,
         (None, Some(text)) => text.parse()?,
         (None, None) => Strategy::default(),
     };
-    let newest = settings.fetch.exclude_newer.as_deref().or(environment.get("UV_EXCLUDE_NEWER"));
+    let newest = settings.fetch.exclude_newer.as_deref().or(environment.indexes.exclude_newer());
     let newest = newest.or(uv.exclude_newer.as_deref());
-    options.exclude_newer = newest.map(|text| Cutoff::parse(text, SystemTime::now())).transpose()?;
+    options.exclude_newer = newest.map(|text| Cutoff::parse(text, environment.now)).transpose()?;
     Ok(options)
 }
 
@@ -108,19 +107,17 @@ fn add_flags(options: &mut IndexOptions, flags: &FetchSettings) {
     options.no_index |= flags.no_index;
 }
 
-fn add_variables(options: &mut IndexOptions, environment: &Environment) -> Result<(), BuildError> {
+fn add_variables(options: &mut IndexOptions, variables: &IndexVariables) -> Result<(), BuildError> {
     let here = Path::new(".");
-    for (variable, is_default) in
-        [("UV_INDEX", false), ("UV_EXTRA_INDEX_URL", false), ("UV_DEFAULT_INDEX", true), ("UV_INDEX_URL", true)]
-    {
-        for text in environment.get(variable).unwrap_or_default().split_whitespace() {
-            options.indexes.push(index(text, here, is_default)?);
-        }
+    for text in variables.extra_indexes() {
+        options.indexes.push(index(text, here, false)?);
     }
-    for text in environment.get("UV_FIND_LINKS").unwrap_or_default().split(',').filter(|text| !text.is_empty()) {
+    for text in variables.default_indexes() {
+        options.indexes.push(index(text, here, true)?);
+    }
+    for text in variables.find_links() {
         options.find_links.push(location(text, here)?);
     }
-    options.no_index |= environment.get("UV_NO_INDEX").is_some_and(|value| !matches!(value, "0" | "false"));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::project::changes::Changes;
 use crate::project::declared::Declared;
 use crate::project::workspace::{Member, Workspace};
 use crate::report::Reporter;
-use crate::settings::{Environment, LockCheck, Settings};
+use crate::settings::{LockCheck, Settings, Variables};
 
 /// Reads the lock of a project, and compares it with the project unless it is to be taken as it is. A project that
 /// requires nothing needs none: then there is no file, and nothing is locked.
@@ -34,7 +34,7 @@ pub fn open(
         };
     };
     let read = || {
-        Ok(match read(&path, &settings.environment, workspace)? {
+        Ok(match read(&path, &settings.environment.references, workspace)? {
             Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
             other => other,
         })
@@ -45,7 +45,7 @@ pub fn open(
         _ => Arc::new(read()?),
     };
     if settings.lock_check == LockCheck::Locked {
-        projects.check(&path, || check(&lock, &path, workspace, &settings.environment, reporter))?;
+        projects.check(&path, || check(&lock, &path, workspace, settings.environment.search_path(), reporter))?;
     }
     Ok((Some(path), lock))
 }
@@ -77,8 +77,8 @@ pub fn requires_nothing(workspace: &Workspace) -> bool {
 ///
 /// # Errors
 /// It is not there, has no name of a lock, or cannot be read.
-pub fn read(path: &Path, environment: &Environment, workspace: &Workspace) -> Result<Lock, BuildError> {
-    parse(path, environment, workspace, &|path| fs::read_to_string(path))
+pub fn read(path: &Path, references: &Variables, workspace: &Workspace) -> Result<Lock, BuildError> {
+    parse(path, references, workspace, &|path| fs::read_to_string(path))
 }
 
 /// Returns the lock that was at a path before changes; nothing if there was none.
@@ -87,7 +87,7 @@ pub fn read(path: &Path, environment: &Environment, workspace: &Workspace) -> Re
 /// It cannot be read, or there is no git.
 pub fn before(
     path: &Path,
-    environment: &Environment,
+    references: &Variables,
     workspace: &Workspace,
     changes: &Changes,
 ) -> Result<Option<Lock>, BuildError> {
@@ -98,13 +98,13 @@ pub fn before(
         let text = changes.text_before(path).map_err(io::Error::other)?;
         text.ok_or_else(|| io::ErrorKind::NotFound.into())
     };
-    parse(path, environment, workspace, &text).map(Some)
+    parse(path, references, workspace, &text).map(Some)
 }
 
 /// Reads a lock; `text` returns what a file says.
 fn parse(
     path: &Path,
-    environment: &Environment,
+    references: &Variables,
     workspace: &Workspace,
     text: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Lock, BuildError> {
@@ -120,7 +120,7 @@ fn parse(
         LockFormat::Requirements if !path.exists() => return Err(BuildError::NoLock(path.to_owned())),
         LockFormat::Requirements => {
             let project = workspace.folder(workspace.current());
-            let variable = |name: &str| environment.get(name).map(str::to_owned);
+            let variable = |name: &str| references.get(name).map(str::to_owned);
             let surroundings = RequirementsEnvironment { read: text, ..surroundings(&project, &variable) };
             Lock::Requirements(RequirementsTxt::read(path, &surroundings)?)
         }
@@ -149,7 +149,7 @@ fn check(
     lock: &Lock,
     path: &Path,
     workspace: &Workspace,
-    environment: &Environment,
+    search_path: Option<&OsStr>,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
     let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
@@ -163,7 +163,7 @@ fn check(
         undecided(&reasons.join("; "));
         return Ok(());
     }
-    match builder::find_uv(environment.get("PATH").map(AsRef::as_ref)) {
+    match builder::find_uv(search_path) {
         Some((uv, _)) => {
             let mut check = Command::new(uv);
             check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);

@@ -10,6 +10,8 @@ pub use locked_project::LockedProject;
 
 use std::path::{Path, PathBuf};
 
+use pep440_rs::Version;
+
 use crate::audit::handler::{self, Handler, ImportRoot};
 use crate::index::Finder;
 use crate::lock::{SelectedDistribution, SelectedSource};
@@ -18,7 +20,7 @@ use crate::pipeline::BuildError;
 use crate::platform::TargetPlatform;
 use crate::project::application::{self, Application, Excludes};
 use crate::project::workspace::Workspace;
-use crate::report::{ExcludedReport, Reporter, Silent};
+use crate::report::{Reporter, Silent};
 use crate::settings::Settings;
 use crate::tree::{FileContent, FileOrigin};
 
@@ -31,11 +33,22 @@ pub struct Plan<'a> {
     /// The selected distributions that are not left out, ordered by name.
     pub selected: Vec<SelectedDistribution>,
     /// The selected distributions that are left out.
-    pub excluded: Vec<ExcludedReport>,
+    pub excluded: Vec<ExcludedDistribution>,
     /// The application's own files, apart from what is built into a wheel.
     pub application: Application,
     /// The plan of what this one extends: all of that is in this one, too.
     pub extends: Option<Box<Self>>,
+}
+
+/// A distribution that is selected, but excluded from the artifact.
+#[derive(Debug, Clone)]
+pub struct ExcludedDistribution {
+    /// The normalized name.
+    pub name: DistributionName,
+    /// The locked version.
+    pub version: Option<Version>,
+    /// Why it is excluded.
+    pub reason: String,
 }
 
 impl<'a> Plan<'a> {
@@ -175,13 +188,13 @@ fn exclude_what_the_runtime_brings(
     selected: &mut Vec<SelectedDistribution>,
     brought: &[DistributionName],
     target: &TargetPlatform,
-) -> Vec<ExcludedReport> {
+) -> Vec<ExcludedDistribution> {
     let excluded = selected.extract_if(.., |selected| brought.contains(&selected.name));
     excluded
-        .map(|selected| ExcludedReport {
-            name: selected.name.to_string(),
-            version: selected.version.map(|version| version.to_string()),
-            reason: format!("{} brings it", target.name),
+        .map(|selected| ExcludedDistribution {
+            name: selected.name,
+            version: selected.version,
+            reason: format!("provided by {}", target.name),
         })
         .collect()
 }

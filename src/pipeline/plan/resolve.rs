@@ -20,8 +20,7 @@ use crate::settings::Settings;
 pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlatform) -> Result<Lock, BuildError> {
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
     let folder = project.workspace.folder(project.workspace.current());
-    let environment = &settings.environment;
-    let (uv, _) = builder::find_uv(environment.get("PATH").map(AsRef::as_ref)).ok_or(BuildError::NoUv)?;
+    let (uv, _) = builder::find_uv(settings.environment.search_path()).ok_or(BuildError::NoUv)?;
     let path = std::path::absolute(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
     let mut command = Command::new(uv);
     command.current_dir(&folder).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");

@@ -87,7 +87,7 @@ fn check_known<'a>(
         })
         .collect();
     let mut left_out: BTreeSet<DistributionName> = settings.request.no_install_packages.clone();
-    left_out.extend(plan.excluded.iter().filter_map(|excluded| excluded.name.parse().ok()));
+    left_out.extend(plan.excluded.iter().map(|excluded| excluded.name.clone()));
     let completeness = requirements::completeness(&installed, &left_out, &plan.target);
     for mismatch in &completeness.mismatched {
         let requirements::MismatchedRequirement { requirement, name, version, required_by } = mismatch;

@@ -15,6 +15,7 @@ use crate::builder::{BuildIndexes, SOURCE_DATE_EPOCH, WheelBuilder};
 use crate::cache::{Archive, Cache, Note};
 use crate::digest::{HashingWriter, Sha256};
 use crate::fetch::Fetcher;
+use crate::image::Timestamp;
 use crate::lock::{GitSource, LockedFile, LockedSdist, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::platform::PythonVersion;
@@ -178,12 +179,12 @@ impl SourceBuilder<'_> {
 
     fn builder(&self, python: PythonVersion) -> Result<WheelBuilder, BuildError> {
         let (environment, fetch) = (&self.settings.environment, &self.settings.fetch);
-        let mut builder = WheelBuilder::find(environment.get("PATH").map(AsRef::as_ref), python)?;
+        let mut builder = WheelBuilder::find(environment.search_path(), python)?;
         builder.offline = fetch.offline;
         builder.settings = self.root.canonicalize().ok();
         builder.indexes = self.indexes.clone();
         builder.source_date_epoch =
-            environment.get("SOURCE_DATE_EPOCH").and_then(|value| value.parse().ok()).unwrap_or(SOURCE_DATE_EPOCH);
+            environment.source_date_epoch.clone().and_then(Result::ok).map_or(SOURCE_DATE_EPOCH, Timestamp::seconds);
         Ok(builder)
     }
 
@@ -267,9 +268,8 @@ impl WheelBuild<'_> {
             }
             (SelectedSource::Git(repository), _) => {
                 let environment = &self.source_builder.settings.environment;
-                let has_own_ssh = environment.get("GIT_SSH").is_some();
-                let search_path = environment.get("PATH").map(AsRef::as_ref);
-                let git = Git::find(search_path, has_own_ssh, self.source_builder.settings.fetch.offline)?;
+                let search_path = environment.search_path();
+                let git = Git::find(search_path, environment.has_git_ssh, self.source_builder.settings.fetch.offline)?;
                 git.check_out(repository, &folder, self.source_builder.cache)?;
                 unpack::project_directory(&folder, repository.subdirectory.as_deref()).map_err(failed)
             }

@@ -13,7 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 use super::scope::Scope;
-use super::{CredentialsError, KeychainOptions, Login};
+use super::{CredentialsError, Login};
 
 /// Files come from many hands: some leave the padding out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -60,26 +60,13 @@ struct Entry {
     identitytoken: Option<String>,
 }
 
-/// Reads the files that exist, in the order to look in: Docker's, then podman's.
-pub(super) async fn read_all(options: &KeychainOptions) -> Result<Vec<CredentialFile>, CredentialsError> {
+/// Reads those of the files that exist, in their order.
+pub(super) async fn read_all(paths: &[PathBuf]) -> Result<Vec<CredentialFile>, CredentialsError> {
     let mut files = Vec::new();
-    for path in paths(options) {
-        files.extend(CredentialFile::read(&path).await?);
+    for path in paths {
+        files.extend(CredentialFile::read(path).await?);
     }
     Ok(files)
-}
-
-/// Returns where the files may be. As podman does, a file that `REGISTRY_AUTH_FILE` names stands for all of podman's.
-fn paths(options: &KeychainOptions) -> Vec<PathBuf> {
-    let folder = |name: &str| options.variable(name).map(PathBuf::from);
-    let at_home = |name: &str| options.home.as_ref().map(|home| home.join(name));
-    let docker = folder("DOCKER_CONFIG").or_else(|| at_home(".docker")).map(|folder| folder.join("config.json"));
-    let podman = match folder("REGISTRY_AUTH_FILE") {
-        Some(file) => [Some(file), None],
-        None => [folder("XDG_RUNTIME_DIR"), folder("XDG_CONFIG_HOME").or_else(|| at_home(".config"))]
-            .map(|folder| folder.map(|folder| folder.join("containers/auth.json"))),
-    };
-    docker.into_iter().chain(podman.into_iter().flatten()).collect()
 }
 
 impl CredentialFile {

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::OnceCell;
 
@@ -85,23 +85,44 @@ pub enum Login {
 /// Where credentials are looked for.
 #[derive(Clone, Default)]
 pub struct KeychainOptions {
-    /// The environment's variables. One without a value counts as not set.
-    pub variables: Vec<(String, String)>,
-    /// The user's home folder.
-    pub home: Option<PathBuf>,
+    /// The variables `PYBUNDLE_REGISTRY_<HOST>_USERNAME` and `PYBUNDLE_REGISTRY_<HOST>_PASSWORD`.
+    variables: BTreeMap<String, String>,
+    /// The files that may exist, in the order to look in: Docker's, then podman's.
+    files: Vec<PathBuf>,
+    /// The directories of credential helpers, as in `PATH`.
+    search_path: String,
 }
 
 impl KeychainOptions {
-    /// Returns the value of a variable that has one.
+    /// Resolves the environment's variables, of which those without a value count as not set, and the home directory.
+    ///
+    /// As for podman, a file that `REGISTRY_AUTH_FILE` names takes the place of all of podman's.
+    pub fn resolve(variables: impl IntoIterator<Item = (String, String)>, home: Option<&Path>) -> Self {
+        let set: BTreeMap<String, String> = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let path = |name: &str| set.get(name).map(PathBuf::from);
+        let at_home = |name: &str| home.map(|home| home.join(name));
+        let docker = path("DOCKER_CONFIG").or_else(|| at_home(".docker")).map(|docker| docker.join("config.json"));
+        let podman = match path("REGISTRY_AUTH_FILE") {
+            Some(file) => [Some(file), None],
+            None => [path("XDG_RUNTIME_DIR"), path("XDG_CONFIG_HOME").or_else(|| at_home(".config"))]
+                .map(|directory| directory.map(|directory| directory.join("containers/auth.json"))),
+        };
+        Self {
+            files: docker.into_iter().chain(podman.into_iter().flatten()).collect(),
+            search_path: set.get("PATH").cloned().unwrap_or_default(),
+            variables: set.into_iter().filter(|(name, _)| name.starts_with(variables::PREFIX)).collect(),
+        }
+    }
+
+    /// Returns a variable with a part of a login.
     fn variable(&self, name: &str) -> Option<&str> {
-        let found = self.variables.iter().find(|(known, value)| known == name && !value.is_empty());
-        found.map(|(_, value)| value.as_str())
+        self.variables.get(name).map(String::as_str)
     }
 }
 
 impl fmt::Debug for KeychainOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("KeychainOptions").field("home", &self.home).finish_non_exhaustive()
+        formatter.debug_struct("KeychainOptions").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
@@ -127,7 +148,7 @@ impl fmt::Debug for Keychain {
 impl Keychain {
     /// Returns the keychain that looks in the places that the environment and the home folder give. It reads nothing yet.
     pub fn new(options: KeychainOptions) -> Self {
-        let helpers = Helpers::new(options.variable("PATH").unwrap_or_default().to_owned());
+        let helpers = Helpers::new(options.search_path.clone());
         Self(Source::Places { options, files: OnceCell::new(), helpers })
     }
 
@@ -151,7 +172,7 @@ impl Keychain {
                 if let Some(login) = variables::login(options, registry)? {
                     return Ok(login);
                 }
-                let files = files.get_or_try_init(|| file::read_all(options)).await?;
+                let files = files.get_or_try_init(|| file::read_all(&options.files)).await?;
                 if let Some(login) = login_of_files(files, helpers, &wanted).await? {
                     return Ok(login);
                 }

@@ -59,8 +59,7 @@ impl Home {
     }
 
     fn keychain(&self) -> Keychain {
-        let home = Some(self.folder.path().to_owned());
-        Keychain::new(KeychainOptions { variables: self.variables.clone(), home })
+        Keychain::new(KeychainOptions::resolve(self.variables.clone(), Some(self.folder.path())))
     }
 
     async fn login(&self, registry: &str) -> Result<Login, CredentialsError> {
@@ -272,7 +271,7 @@ async fn errors_say_where_and_what_to_do_and_hold_no_secret() {
 fn secrets_are_not_printed() {
     let secret = Secret::from("s3cret".to_owned());
     assert_eq!(secret.reveal(), "s3cret");
-    let options = KeychainOptions { variables: vec![("NAME".to_owned(), "s3cret".to_owned())], home: None };
+    let options = KeychainOptions::resolve([("PYBUNDLE_REGISTRY_HOST_PASSWORD".to_owned(), "s3cret".to_owned())], None);
     let all = [
         format!("{secret} {secret:?} {secret:#?}"),
         format!("{:?} {:?}", basic("user", "s3cret"), Login::IdentityToken(secret)),

@@ -25,9 +25,12 @@ pub(super) fn login(options: &KeychainOptions, registry: &str) -> Result<Option<
     Ok(None)
 }
 
+/// What the names of the variables begin with.
+pub(super) const PREFIX: &str = "PYBUNDLE_REGISTRY_";
+
 /// Returns the name of a variable: `PYBUNDLE_REGISTRY_LOCALHOST_5000_PASSWORD` for `localhost:5000`.
 fn variable(registry: &str, part: &str) -> String {
     let in_name =
         |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
-    format!("PYBUNDLE_REGISTRY_{}_{part}", registry.chars().map(in_name).collect::<String>())
+    format!("{PREFIX}{}_{part}", registry.chars().map(in_name).collect::<String>())
 }

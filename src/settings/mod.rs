@@ -1,5 +1,7 @@
 //! Everything that drives a build, as typed values: flags, configuration, environment and defaults are combined before.
 
+mod environment;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use url::Url;
+
+pub(crate) use environment::{Environment, IndexVariables, Variables};
 
 use crate::audit::handler::Handler;
 use crate::image::file::{ImageFile, InvalidImageFile};
@@ -44,25 +48,6 @@ pub(crate) enum LockCheck {
     Locked,
     /// The lock is used without being checked.
     Frozen,
-}
-
-/// What of the environment a build depends on. The command line reads it; nothing else does.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Environment {
-    /// Every variable whose name and value are text.
-    pub(crate) variables: Vec<(String, String)>,
-    /// The user's `.netrc`, or what `NETRC` names.
-    pub(crate) netrc: Option<PathBuf>,
-    /// The user's home folder.
-    pub(crate) home: Option<PathBuf>,
-}
-
-impl Environment {
-    /// Returns a variable that is set and not empty.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.variables.iter().find(|(key, value)| key == name && !value.is_empty());
-        found.map(|(_, value)| value.as_str())
-    }
 }
 
 /// Where files may be downloaded from.

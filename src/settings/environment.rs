@@ -1,0 +1,176 @@
+//! What the environment, the tools on `PATH` and the clock contribute to a build: resolved once, into typed values.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::bytecode::InterpreterLocations;
+use crate::image::{InvalidTimestamp, Timestamp};
+use crate::registry::credentials::KeychainOptions;
+
+/// The environment variables whose name and value are UTF-8. One without a value counts as not set.
+#[derive(Clone, Default)]
+pub(crate) struct Variables(BTreeMap<String, String>);
+
+impl fmt::Debug for Variables {
+    /// Shows none: there may be passwords among them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Variables").finish_non_exhaustive()
+    }
+}
+
+impl Variables {
+    pub(crate) fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(variables.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(PathBuf::from)
+    }
+
+    /// Returns those whose names begin with one of some prefixes.
+    fn with_prefixes(&self, prefixes: &[&str]) -> Self {
+        let wanted = self.0.iter().filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+        Self(wanted.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// Returns the names and the values.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (String, String)> {
+        self.0.iter().map(|(name, value)| (name.clone(), value.clone()))
+    }
+}
+
+/// What a build takes from the environment. The command line reads it once, and nothing else does.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    pub(crate) indexes: IndexVariables,
+    pub(crate) index_credentials: IndexCredentialSources,
+    pub(crate) registry_credentials: KeychainOptions,
+    /// `SOURCE_DATE_EPOCH`, if it is set. Whether an invalid one is an error depends on who needs it.
+    pub(crate) source_date_epoch: Option<Result<Timestamp, InvalidTimestamp>>,
+    /// The directories of executables, as in `PATH`.
+    pub(crate) search_path: Option<OsString>,
+    /// Whether git uses the SSH client of `GIT_SSH`.
+    pub(crate) has_git_ssh: bool,
+    pub(crate) interpreters: InterpreterLocations,
+    /// What `${NAME}` in a requirements file stands for.
+    pub(crate) references: Variables,
+    /// The time at which the command was started.
+    pub(crate) now: SystemTime,
+}
+
+/// Where the credentials of indexes are looked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IndexCredentialSources {
+    /// The variables of uv and Poetry that contain credentials.
+    pub(crate) variables: Variables,
+    /// The `.netrc` of the user, or the file that `NETRC` names.
+    pub(crate) netrc: Option<PathBuf>,
+}
+
+/// The variables of uv that set options of indexes, of which the first of each list is uv's newer name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IndexVariables(Variables);
+
+impl IndexVariables {
+    const DEFAULT_INDEX: [&'static str; 2] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL"];
+    const INDEX: [&'static str; 2] = ["UV_INDEX", "UV_EXTRA_INDEX_URL"];
+    const FIND_LINKS: [&'static str; 1] = ["UV_FIND_LINKS"];
+    const INDEX_STRATEGY: [&'static str; 1] = ["UV_INDEX_STRATEGY"];
+    const EXCLUDE_NEWER: [&'static str; 1] = ["UV_EXCLUDE_NEWER"];
+    const KEYRING_PROVIDER: [&'static str; 1] = ["UV_KEYRING_PROVIDER"];
+
+    /// The keys of `[tool.pybundle]` that variables set, each with its variables.
+    pub(crate) const KEYS: [(&'static str, &'static [&'static str]); 6] = [
+        ("index-url", &Self::DEFAULT_INDEX),
+        ("extra-index-url", &Self::INDEX),
+        ("find-links", &Self::FIND_LINKS),
+        ("index-strategy", &Self::INDEX_STRATEGY),
+        ("exclude-newer", &Self::EXCLUDE_NEWER),
+        ("keyring-provider", &Self::KEYRING_PROVIDER),
+    ];
+
+    fn new(variables: &Variables) -> Self {
+        let names = Self::KEYS.iter().flat_map(|(_, names)| *names);
+        let set = names.filter_map(|name| Some(((*name).to_owned(), variables.get(name)?.to_owned())));
+        Self(Variables::new(set))
+    }
+
+    /// Returns the value of a variable of [`KEYS`](Self::KEYS), if it is set.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)
+    }
+
+    /// Returns the default indexes, of which the first takes precedence.
+    pub(crate) fn default_indexes(&self) -> impl Iterator<Item = &str> {
+        self.words(&Self::DEFAULT_INDEX)
+    }
+
+    /// Returns the indexes that are searched before the default one.
+    pub(crate) fn extra_indexes(&self) -> impl Iterator<Item = &str> {
+        self.words(&Self::INDEX)
+    }
+
+    /// Returns the directories and pages with files, which commas separate.
+    pub(crate) fn find_links(&self) -> impl Iterator<Item = &str> {
+        self.first(&Self::FIND_LINKS).unwrap_or_default().split(',').filter(|text| !text.is_empty())
+    }
+
+    pub(crate) fn strategy(&self) -> Option<&str> {
+        self.first(&Self::INDEX_STRATEGY)
+    }
+
+    pub(crate) fn exclude_newer(&self) -> Option<&str> {
+        self.first(&Self::EXCLUDE_NEWER)
+    }
+
+    pub(crate) fn keyring_provider(&self) -> Option<&str> {
+        self.first(&Self::KEYRING_PROVIDER)
+    }
+
+    fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    fn words<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a str> {
+        names.iter().flat_map(|name| self.get(name).unwrap_or_default().split_whitespace())
+    }
+}
+
+impl Environment {
+    /// Resolves variables, with the user's home directory and `.netrc`, and the present time.
+    pub(crate) fn new(variables: Variables, home: Option<&Path>, netrc: Option<PathBuf>, now: SystemTime) -> Self {
+        let at_home = |path: &str| home.map(|home| home.join(path));
+        let data = variables.path("XDG_DATA_HOME").or_else(|| at_home(".local/share"));
+        let search_path = variables.get("PATH").map(OsString::from);
+        Self {
+            indexes: IndexVariables::new(&variables),
+            index_credentials: IndexCredentialSources {
+                variables: variables.with_prefixes(&["UV_", "POETRY_HTTP_BASIC_"]),
+                netrc,
+            },
+            registry_credentials: KeychainOptions::resolve(variables.pairs(), home),
+            source_date_epoch: variables.get("SOURCE_DATE_EPOCH").map(str::parse),
+            has_git_ssh: variables.get("GIT_SSH").is_some(),
+            interpreters: InterpreterLocations {
+                uv: variables.path("UV_PYTHON_INSTALL_DIR").or_else(|| Some(data?.join("uv/python"))),
+                search_path: search_path.clone(),
+                pyenv: variables.path("PYENV_ROOT").or_else(|| at_home(".pyenv")),
+            },
+            search_path,
+            references: variables,
+            now,
+        }
+    }
+
+    /// Returns the directories of executables, as in `PATH`.
+    pub(crate) fn search_path(&self) -> Option<&OsStr> {
+        self.search_path.as_deref()
+    }
+}
