@@ -1,5 +1,6 @@
 //! The lock of a project: found, read, and compared with what the project declares.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;

@@ -163,6 +163,7 @@ fn decode(auth: &str) -> Result<Login, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::credentials::KeychainOptions;
 
     const FILE: &str = "/home/user/.docker/config.json";
 
@@ -278,8 +279,8 @@ mod tests {
     #[test]
     fn files_are_where_docker_and_podman_keep_them() {
         let paths = |variables: &[(&str, &str)], home: Option<&str>| {
-            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            paths(&KeychainOptions { variables, home: home.map(PathBuf::from) })
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            KeychainOptions::resolve(variables, home.map(Path::new)).files
         };
         let list = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
         let runtime = ("XDG_RUNTIME_DIR", "/run/user/7");
