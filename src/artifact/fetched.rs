@@ -10,7 +10,7 @@ use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
 use crate::image::{Blob, BlobContent, OciArtifact};
 use crate::pipeline::BuildError;
-use crate::registry::{Manifest, Reference, Registry};
+use crate::registry::{ImageReference, Registry, RemoteManifest};
 use crate::report::Reporter;
 
 /// The largest image configuration that is read, in bytes.
@@ -39,7 +39,7 @@ struct Image {
 /// There is no such artifact, or a document is not what it should be.
 pub(super) fn documents(
     registry: &Registry,
-    reference: &Reference,
+    reference: &ImageReference,
     fault: &mut dyn FnMut(BuildError) -> Result<(), BuildError>,
     reporter: &dyn Reporter,
 ) -> Result<OciArtifact, BuildError> {
@@ -86,8 +86,8 @@ pub(super) fn documents(
 
 fn image(
     registry: &Registry,
-    reference: &Reference,
-    manifest: Manifest,
+    reference: &ImageReference,
+    manifest: RemoteManifest,
     reporter: &dyn Reporter,
 ) -> Result<OciArtifact, BuildError> {
     let malformed = malformed(&manifest);
@@ -118,8 +118,8 @@ fn image(
     Ok(OciArtifact { manifest: blob(manifest), blobs, children: Vec::new(), referrers: Vec::new() })
 }
 
-fn blob(manifest: Manifest) -> Blob {
-    let Manifest { media_type, digest, bytes } = manifest;
+fn blob(manifest: RemoteManifest) -> Blob {
+    let RemoteManifest { media_type, digest, bytes } = manifest;
     Blob { media_type, digest, size: bytes.len() as u64, content: BlobContent::Bytes(bytes.into()) }
 }
 
@@ -127,7 +127,7 @@ fn digest(descriptor: &Descriptor) -> Option<Sha256> {
     descriptor.digest().as_ref().parse().ok()
 }
 
-fn malformed(manifest: &Manifest) -> impl Fn(String) -> BuildError + Copy + use<> {
+fn malformed(manifest: &RemoteManifest) -> impl Fn(String) -> BuildError + Copy + use<> {
     let digest = manifest.digest;
     move |reason| ContentsError::Document { document: "manifest", digest, reason }.into()
 }

@@ -22,7 +22,7 @@ use crate::image::file::{self, ImageFile};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::session::{Session, registry};
-use crate::registry::Reference;
+use crate::registry::ImageReference;
 use crate::registry::credentials::KeychainOptions;
 use crate::report::Reporter;
 use crate::settings::{CacheChoice, RegistrySettings};
@@ -38,7 +38,7 @@ pub enum ArtifactName {
     /// A layout or an archive.
     File(ImageFile),
     /// An image in a registry.
-    Registry(Reference),
+    Registry(ImageReference),
 }
 
 impl ArtifactName {

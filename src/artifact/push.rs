@@ -4,7 +4,7 @@ use crate::image::file::{self, ImageFile};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::report::report_push;
 use crate::pipeline::session::registry;
-use crate::registry::Reference;
+use crate::registry::ImageReference;
 use crate::registry::credentials::KeychainOptions;
 use crate::report::{PushedReport, Reporter};
 use crate::settings::RegistrySettings;
@@ -15,7 +15,7 @@ use crate::settings::RegistrySettings;
 /// The file cannot be read, or a registry refuses; then no tag is set that was not set before.
 pub fn push(
     artifact: &ImageFile,
-    tags: &[Reference],
+    tags: &[ImageReference],
     settings: &RegistrySettings,
     keychain: &KeychainOptions,
     reporter: &dyn Reporter,

@@ -10,7 +10,7 @@ use crate::artifact;
 use crate::image::file::ImageFile;
 use crate::options::RegistryAccessOptions;
 use crate::pipeline::BuildError;
-use crate::registry::Reference;
+use crate::registry::ImageReference;
 use crate::report::PushedReport;
 
 /// Arguments of `pybundle push`.
@@ -21,7 +21,7 @@ pub(crate) struct PushArguments {
     artifact: String,
     /// Names to push it under: HOST/REPOSITORY:TAG
     #[arg(value_name = "REF", required = true)]
-    references: Vec<Reference>,
+    references: Vec<ImageReference>,
     #[command(flatten)]
     registry: RegistryAccessOptions,
 }

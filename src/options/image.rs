@@ -17,7 +17,7 @@ use super::{
 use crate::image::{NewUser, Port};
 use crate::index::InvalidLocation;
 use crate::platform::{Architecture, PythonVersion};
-use crate::registry::Reference;
+use crate::registry::ImageReference;
 use crate::settings::{BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, Settings};
 
 /// The default of `max-layers`.
@@ -53,7 +53,7 @@ pub(crate) struct MainImageOptions {
     #[arg(short, long, value_name = "REF")]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
-    pub(crate) tag: Vec<Reference>,
+    pub(crate) tag: Vec<ImageReference>,
     /// Push the image to the registries of its tags
     #[arg(long)]
     pub(crate) push: bool,

@@ -1,10 +1,10 @@
-//! Attaching referrers to what was pushed: documents about an image, each by a manifest whose subject is the image's.
+//! Attaching referrers to a pushed image: SBOMs and provenance statements, each in a manifest whose subject is the image.
 //!
 //! Specification: [OCI distribution 1.1, pushing manifests with subject](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject)
 //! and [its referrers tag schema](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema).
 //!
-//! A registry that lists referrers says so when it takes one. For any other, the list is an image index under a tag that
-//! is made of the subject's digest, and whoever attaches something keeps it: what others have attached stays in it.
+//! A registry with the referrers API says so in its response to a referrer. For others, clients keep the list: an image
+//! index under a tag that is derived from the subject's digest. Entries of other clients stay in it.
 
 use std::collections::BTreeMap;
 
@@ -14,25 +14,25 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::attempts::attempt;
-use super::client::{Client, Repository, Request};
-use super::fault::Fault;
-use super::payload::Source;
+use super::client::{RegistryClient, RegistryRequest, RepositoryName};
+use super::payload::BlobSource;
 use super::push::{explained, put};
-use super::upload::Upload;
-use super::{Action, Manifest, Reference, RegistryError, pull};
+use super::request_error::RequestError;
+use super::upload::BlobUpload;
+use super::{ImageReference, RegistryAction, RegistryError, RemoteManifest, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, OciArtifact, listed};
 use crate::report::Silent;
 
-/// The largest list of referrers that is read, in bytes: registries must not give a larger one.
-const LARGEST_LIST: u64 = 4 << 20;
+/// The largest list of referrers, in bytes: registries must not return a larger one.
+const MAX_LIST: u64 = 4 << 20;
 
-/// Attaches what refers to an artifact, and to what that refers to, in a repository that has it. Returns the digests of
-/// the referrers. What is attached already is not sent again.
+/// Attaches the referrers of an artifact and of its manifests in a repository that has it, and returns their digests.
+/// Referrers that are attached already are not sent again.
 pub(super) async fn attach(
-    client: &Client,
-    repository: Repository<'_>,
-    any: &Reference,
+    client: &RegistryClient,
+    repository: RepositoryName<'_>,
+    any: &ImageReference,
     artifact: &OciArtifact,
 ) -> Result<Vec<Sha256>, RegistryError> {
     let mut by_subject: BTreeMap<Sha256, Vec<&OciArtifact>> = BTreeMap::new();
@@ -41,22 +41,22 @@ pub(super) async fn attach(
     }
     let mut attached = Vec::new();
     for (subject, referrers) in by_subject {
-        Attachment { client, repository, any, subject }.run(&referrers).await?;
+        ReferrerPush { client, repository, any, subject }.run(&referrers).await?;
         attached.extend(referrers.iter().map(|referrer| referrer.manifest.digest));
     }
     Ok(attached)
 }
 
-/// What is attached to one manifest.
-struct Attachment<'a> {
-    client: &'a Client,
-    repository: Repository<'a>,
-    /// Any reference to the repository.
-    any: &'a Reference,
+/// The referrers of one manifest.
+struct ReferrerPush<'a> {
+    client: &'a RegistryClient,
+    repository: RepositoryName<'a>,
+    /// Any reference in the repository.
+    any: &'a ImageReference,
     subject: Sha256,
 }
 
-impl Attachment<'_> {
+impl ReferrerPush<'_> {
     async fn run(&self, referrers: &[&OciArtifact]) -> Result<(), RegistryError> {
         let mut missing = Vec::new();
         for referrer in referrers {
@@ -87,9 +87,9 @@ impl Attachment<'_> {
         }
     }
 
-    /// Tells whether the registry lists all of some referrers, or else the list under the tag does.
+    /// Tells whether all of these referrers are listed: by the registry, or else under the tag.
     async fn lists(&self, referrers: &[&OciArtifact]) -> Result<bool, RegistryError> {
-        let list = match self.ask().await? {
+        let list = match self.registry_list().await? {
             Some(list) => list,
             None => match self.read(&self.any.referrers(self.subject)).await? {
                 Some(manifest) => manifest.bytes,
@@ -105,74 +105,71 @@ impl Attachment<'_> {
         Ok(referrers.iter().all(is_listed))
     }
 
-    /// Asks the registry for the referrers; nothing if it lists none itself, however it says so. Of a list in several parts,
-    /// the first will do: what is not found in it is put once more.
-    async fn ask(&self) -> Result<Option<Vec<u8>>, RegistryError> {
+    /// Returns the list of the registry, or `None` if it has no referrers API. The first page of a list is enough: what is
+    /// not on it is sent again.
+    async fn registry_list(&self) -> Result<Option<Vec<u8>>, RegistryError> {
         let asked = attempt(self.client.options().retry, async |_| {
             let path = format!("referrers/{}", self.subject);
-            let mut request = Request::read(self.repository, Method::GET, path);
+            let mut request = RegistryRequest::read(self.repository, Method::GET, path);
             let index = HeaderValue::from_str(MediaType::ImageIndex.as_ref());
             request.headers.extend(index.ok().map(|index| (ACCEPT, index)));
-            let mut answer = match self.client.send(&request).await {
-                Err(Fault::Refused { .. }) => return Ok(None),
-                answer => answer?,
+            let mut response = match self.client.send(&request).await {
+                Err(RequestError::Refused { .. }) => return Ok(None),
+                response => response?,
             };
-            match answer.status().is_success() {
-                true => answer.bytes(LARGEST_LIST).await.map(Some),
-                false => Ok(None),
-            }
+            if response.status().is_success() { response.bytes(MAX_LIST).await.map(Some) } else { Ok(None) }
         });
-        asked.await.map_err(|failure| failure.of(Action::ListReferrers(self.any.sibling(self.subject))))
+        asked.await.map_err(|failure| failure.of(RegistryAction::ListReferrers(self.any.sibling(self.subject))))
     }
 
-    /// Reads what a tag names, if it names anything.
-    async fn read(&self, tag: &Reference) -> Result<Option<Manifest>, RegistryError> {
+    /// Reads the manifest that a tag points to, or returns `None` if the tag does not exist.
+    async fn read(&self, tag: &ImageReference) -> Result<Option<RemoteManifest>, RegistryError> {
         let read = attempt(self.client.options().retry, async |_| {
-            let answer = pull::ask(self.client, tag, Method::GET).await?;
-            if answer.status() == StatusCode::NOT_FOUND {
+            let response = pull::ask(self.client, tag, Method::GET).await?;
+            if response.status() == StatusCode::NOT_FOUND {
                 return Ok(None);
             }
-            match pull::read_manifest(answer.accepted().await?, tag).await {
-                Err(Fault::NoManifest { .. }) => Ok(Some(None)),
+            match pull::read_manifest(response.accepted().await?, tag).await {
+                Err(RequestError::InvalidManifest { .. }) => Ok(Some(None)),
                 manifest => manifest.map(|manifest| Some(Some(manifest))),
             }
         });
-        match read.await.map_err(|failure| failure.of(Action::ReadManifest(tag.clone())))? {
-            Some(None) => Err(RegistryError::NoReferrers(Box::new(tag.clone()))),
+        match read.await.map_err(|failure| failure.of(RegistryAction::ReadManifest(tag.clone())))? {
+            Some(None) => Err(RegistryError::InvalidReferrersTag(Box::new(tag.clone()))),
             read => Ok(read.flatten()),
         }
     }
 
-    /// Sends a document, or what stands for its configuration: they are too small to show progress.
+    /// Uploads a document or its empty configuration, which are too small to show progress.
     async fn send(&self, blob: &Blob) -> Result<(), RegistryError> {
-        let source = Source::new(self.client, blob, &Silent);
-        let upload = Upload { source, repository: self.repository, from: None, asks: true };
-        let action = || Action::PushBlob { repository: self.repository.to_string(), digest: blob.digest };
+        let source = BlobSource::new(self.client, blob, &Silent);
+        let upload = BlobUpload { source, repository: self.repository, from: None, check: true };
+        let action = || RegistryAction::PushBlob { repository: self.repository.to_string(), digest: blob.digest };
         upload.run().await.map(|_| ()).map_err(|failure| explained(failure, action(), self.repository))
     }
 
-    /// Sends a manifest, and returns whether the registry lists it among the referrers of its subject.
-    async fn put(&self, reference: &Reference, manifest: &Blob) -> Result<bool, RegistryError> {
+    /// Sends a manifest, and returns whether the registry has processed its subject.
+    async fn put(&self, reference: &ImageReference, manifest: &Blob) -> Result<bool, RegistryError> {
         let put = put(self.client, self.repository, reference, manifest).await;
-        put.map_err(|failure| explained(failure, Action::PushManifest(reference.clone()), self.repository))
+        put.map_err(|failure| explained(failure, RegistryAction::PushManifest(reference.clone()), self.repository))
     }
 }
 
-/// Returns the list with further descriptors after those that it has; nothing if it has them all.
+/// Appends descriptors to a list, or returns `None` if it has them all.
 fn extended(
-    tag: &Reference,
-    present: Option<Manifest>,
+    tag: &ImageReference,
+    present: Option<RemoteManifest>,
     descriptors: Vec<Value>,
 ) -> Result<Option<Blob>, RegistryError> {
-    let no_list = || RegistryError::NoReferrers(Box::new(tag.clone()));
+    let invalid = || RegistryError::InvalidReferrersTag(Box::new(tag.clone()));
     let mut index = match present {
         Some(manifest) if manifest.media_type == MediaType::ImageIndex => {
-            serde_json::from_slice(&manifest.bytes).map_err(|_| no_list())?
+            serde_json::from_slice(&manifest.bytes).map_err(|_| invalid())?
         }
-        Some(_) => return Err(no_list()),
+        Some(_) => return Err(invalid()),
         None => json!({ "schemaVersion": 2, "mediaType": MediaType::ImageIndex, "manifests": [] }),
     };
-    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(no_list)?;
+    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(invalid)?;
     let before = manifests.len();
     for descriptor in descriptors {
         if !manifests.iter().any(|known| known.get("digest") == descriptor.get("digest")) {

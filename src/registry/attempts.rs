@@ -1,72 +1,73 @@
-//! Trying again, as often as it may help.
+//! Repeating requests that failed.
 
-use super::fault::Fault;
-use super::{Action, RegistryError};
+use super::request_error::RequestError;
+use super::{RegistryAction, RegistryError};
 use crate::retry::RetryPolicy;
 
-/// What is remembered between attempts at one thing.
-pub(super) struct Attempts {
+/// The attempts at one operation.
+pub(super) struct AttemptCounter {
     retry: RetryPolicy,
-    /// All of them.
+    /// All attempts that failed.
     made: u32,
-    /// The failures in a row.
+    /// The failures since there was progress.
     failures: u32,
-    /// The failures in which bytes were altered.
+    /// The failures with altered bytes.
     altered: u32,
 }
 
-/// An attempt that was the last.
-pub(super) struct Failure {
+/// The last attempt failed.
+pub(super) struct FailedAttempts {
     attempts: u32,
-    pub fault: Fault,
+    pub error: RequestError,
 }
 
-impl Failure {
-    /// Names what was tried.
-    pub fn of(self, action: Action) -> RegistryError {
-        RegistryError::Failed { action: Box::new(action), attempts: self.attempts, fault: Box::new(self.fault) }
+impl FailedAttempts {
+    /// Adds the operation that was attempted.
+    pub fn of(self, action: RegistryAction) -> RegistryError {
+        RegistryError::Failed { action: Box::new(action), attempts: self.attempts, source: Box::new(self.error) }
     }
 }
 
-impl Attempts {
+impl AttemptCounter {
     pub fn new(retry: RetryPolicy) -> Self {
         Self { retry, made: 0, failures: 0, altered: 0 }
     }
 
-    /// Something came since the last failure: the next is not in a row with it.
-    pub fn forgive(&mut self) {
+    /// Starts to count failures anew, after progress.
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// Waits for the next attempt, if another one may help.
-    pub async fn pause(&mut self, fault: Fault) -> Result<(), Failure> {
+    /// Waits before the next attempt, or returns the error if another attempt is useless or there were too many.
+    pub async fn pause(&mut self, error: RequestError) -> Result<(), FailedAttempts> {
         self.failures += 1;
-        self.altered += u32::from(fault.is_about_content());
-        let may_help = fault.is_retryable() || matches!(fault, Fault::Range { .. });
+        self.altered += u32::from(error.is_about_content());
+        let may_help = error.is_retryable() || matches!(error, RequestError::Range { .. });
         if !may_help || self.failures > self.retry.limit || self.altered > 1 {
-            return Err(self.give_up(fault));
+            return Err(self.give_up(error));
         }
         self.made += 1;
-        tokio::time::sleep(self.retry.pause(self.failures, fault.retry_after())).await;
+        tokio::time::sleep(self.retry.pause(self.failures, error.retry_after())).await;
         Ok(())
     }
 
-    /// Takes the attempt for the last one.
-    pub fn give_up(&self, fault: Fault) -> Failure {
-        Failure { attempts: self.made + 1, fault }
+    /// Makes this attempt the last one.
+    pub fn give_up(&self, error: RequestError) -> FailedAttempts {
+        FailedAttempts { attempts: self.made + 1, error }
     }
 }
 
-/// Tries until it succeeds, or until another attempt would not help. Each attempt is told how many were made before.
+/// Repeats an operation until it succeeds, or until another attempt is useless or there were too many. The argument is
+/// the number of earlier attempts.
 pub(super) async fn attempt<T>(
     retry: RetryPolicy,
-    mut once: impl AsyncFnMut(u32) -> Result<T, Fault>,
-) -> Result<T, Failure> {
-    let mut attempts = Attempts::new(retry);
+    mut once: impl AsyncFnMut(u32) -> Result<T, RequestError>,
+) -> Result<T, FailedAttempts> {
+    let mut attempts = AttemptCounter::new(retry);
     loop {
         match once(attempts.made).await {
             Ok(done) => return Ok(done),
-            Err(fault) => attempts.pause(fault).await?,
+            Err(error) => attempts.pause(error).await?,
         }
     }
 }

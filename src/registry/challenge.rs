@@ -1,28 +1,28 @@
-//! What a registry demands of whom it does not know: the header `WWW-Authenticate`.
+//! The header `WWW-Authenticate`, by which a registry asks for credentials.
 //!
 //! Specification: [RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1), and for `Bearer`
 //! Docker's [token authentication](https://distribution.github.io/distribution/spec/auth/token/#how-to-authenticate).
 
 use std::collections::BTreeMap;
 
-/// How a registry wants to be told who asks.
+/// The scheme by which a registry authenticates clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// By a user and a password with every request ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
+    /// A user name and a password in every request ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
     Basic,
-    /// By a token, which a token server gives.
+    /// A token of a token server.
     Bearer {
-        /// The token server's address.
+        /// The URL of the token server.
         realm: String,
-        /// What the token server calls the registry.
+        /// The name of the registry for the token server.
         service: Option<String>,
-        /// What the token has to allow, in the token server's terms.
+        /// The access that the token must grant.
         scope: Option<String>,
     },
 }
 
 impl Challenge {
-    /// Returns the challenge that is best met, of all that an answer holds: a token tells less than a password.
+    /// Returns the best of the challenges in a response: `Bearer` before `Basic`, since the password goes to fewer servers.
     pub fn best<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut challenges = headers.into_iter().flat_map(parse).collect::<Vec<_>>();
         let bearer = challenges.iter_mut().filter(|challenge| challenge.scheme == "bearer").find_map(|challenge| {
@@ -34,18 +34,18 @@ impl Challenge {
     }
 }
 
-/// A challenge as it is written.
+/// A challenge of any scheme.
 #[derive(Debug, PartialEq, Eq)]
-struct Written {
+struct RawChallenge {
     /// In lower case.
     scheme: String,
     /// By name, in lower case.
     parameters: BTreeMap<String, String>,
 }
 
-/// Parses the challenges of a header. What cannot be understood is passed over.
-fn parse(header: &str) -> Vec<Written> {
-    let mut challenges: Vec<Written> = Vec::new();
+/// Parses the challenges of a header. Malformed ones are ignored.
+fn parse(header: &str) -> Vec<RawChallenge> {
+    let mut challenges: Vec<RawChallenge> = Vec::new();
     for item in split(header) {
         // An item is a parameter, or a scheme with or without its first parameter.
         let head = item.split(['=', '"']).next().unwrap_or_default().trim_end();
@@ -55,7 +55,7 @@ fn parse(header: &str) -> Vec<Written> {
             None => (Some(item), ""),
         };
         if let Some(scheme) = scheme {
-            challenges.push(Written { scheme: scheme.to_ascii_lowercase(), parameters: BTreeMap::new() });
+            challenges.push(RawChallenge { scheme: scheme.to_ascii_lowercase(), parameters: BTreeMap::new() });
         }
         if let (Some(challenge), Some((name, value))) = (challenges.last_mut(), parameter.split_once('=')) {
             challenge.parameters.insert(name.trim().to_ascii_lowercase(), unquote(value.trim()));
@@ -64,7 +64,7 @@ fn parse(header: &str) -> Vec<Written> {
     challenges
 }
 
-/// Splits a list at its commas, but for those in quoted strings. No item is empty.
+/// Splits a list at its commas, except for those in quoted strings, and drops empty items.
 fn split(header: &str) -> Vec<&str> {
     let (mut items, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (at, character) in header.char_indices() {
@@ -83,7 +83,7 @@ fn split(header: &str) -> Vec<&str> {
     items.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect()
 }
 
-/// Returns what a quoted string means, or a token as it is.
+/// Returns the value of a quoted string, or a token unchanged.
 fn unquote(value: &str) -> String {
     let Some(inner) = value.strip_prefix('"') else { return value.to_owned() };
     let (mut text, mut is_escaped) = (String::new(), false);

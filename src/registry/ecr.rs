@@ -1,45 +1,30 @@
-//! Amazon's private registries (ECR): whom they let in, and the creation of repositories.
+//! Amazon's private registries (ECR): logging in and creating repositories with AWS credentials.
 //!
 //! API: [GetAuthorizationToken](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html)
 //! and [CreateRepository](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html).
-//!
-//! AWS's credentials come from the default chain of its SDK, which reads the environment of the process, `~/.aws`, and
-//! the metadata of containers and virtual machines by itself: what works for the AWS command line works here.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, imds};
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_ecr::Client;
-use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ecr::types::AuthorizationData;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, Request};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::credentials::{Login, one_line};
+use super::aws::{AwsClient, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, first_line, sign};
+use super::credentials::{RegistryLogin, one_line};
 use crate::hints::Hints;
 
-/// How long a virtual machine's metadata are waited for. Where there are none, nobody answers.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long AWS's credentials are waited for: a program may ask the user for a code.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long one request to ECR may take, and how long all of its attempts.
-const REQUEST_TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(30)];
-
-/// How long before its end a token is no longer given out.
+/// How long before its end a token is no longer used: a push may take minutes.
 const LEEWAY: Duration = Duration::from_secs(15 * 60);
 
-/// The ends of the names of registries in AWS's partitions, with and without support for IPv6.
-const SUFFIXES: [&str; 9] = [
+/// The domains of registries in AWS's partitions, with and without support for IPv6.
+const DOMAINS: [&str; 9] = [
     "amazonaws.com",
     "amazonaws.com.cn",
     "amazonaws.eu",
@@ -50,6 +35,9 @@ const SUFFIXES: [&str; 9] = [
     "cloud.adc-e.uk",
     "csp.hci.ic.gov",
 ];
+
+/// The header that names the action, of AWS's JSON protocol 1.1.
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// A private registry: every account has one in every region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,10 +69,10 @@ pub fn is_ecr(registry: &str) -> Option<EcrRegistry> {
     let (service, rest) = ["dkr.ecr-fips.", "dkr.ecr.", "dkr-ecr-fips.", "dkr-ecr."]
         .into_iter()
         .find_map(|service| Some((service, rest.strip_prefix(service)?)))?;
-    let (region, suffix) = rest.split_once('.')?;
+    let (region, domain) = rest.split_once('.')?;
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let is_region = !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    (is_account && is_region && SUFFIXES.contains(&suffix)).then(|| EcrRegistry {
+    (is_account && is_region && DOMAINS.contains(&domain)).then(|| EcrRegistry {
         account: account.to_owned(),
         region: region.to_owned(),
         fips: service.contains("fips"),
@@ -93,106 +81,88 @@ pub fn is_ecr(registry: &str) -> Option<EcrRegistry> {
     })
 }
 
-/// Why ECR could not be used.
+/// Why ECR cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EcrError {
-    /// There are no AWS credentials in any place that the SDK knows.
+    /// No source of AWS credentials is configured.
     #[error(
-        "no AWS credentials were found to log in to {registry} with: none in the environment, a profile, or the metadata of a container or virtual machine"
+        "cannot log in to {registry}: no AWS credentials in the environment, the profiles, or the metadata of a container or EC2 instance"
     )]
     NoCredentials {
         /// The registry.
         registry: Box<EcrRegistry>,
     },
-    /// A place that should have AWS credentials failed.
-    #[error("the AWS credentials to log in to {registry} with could not be had: {reason}")]
+    /// A source of AWS credentials is configured, but fails.
+    #[error("cannot load the AWS credentials for {registry}")]
     Credentials {
         /// The registry.
         registry: Box<EcrRegistry>,
-        /// What the SDK says.
-        reason: String,
+        /// Why.
+        #[source]
+        source: Box<AwsError>,
     },
-    /// ECR refused.
-    #[error("ECR in {} refuses to {action}: {code}: {message}", registry.region)]
+    /// ECR denied a request.
+    #[error("ECR in {} refused to {action}: {code}: {message}", registry.region)]
     Refused {
         /// The registry.
         registry: Box<EcrRegistry>,
-        /// What it was asked to do.
-        action: Action,
-        /// Its name for the reason, for instance `AccessDeniedException`.
+        /// What was requested.
+        action: EcrAction,
+        /// ECR's error code, for instance `AccessDeniedException`.
         code: String,
-        /// Its words.
+        /// ECR's message.
         message: String,
     },
-    /// ECR could not be reached, or did not answer in its own terms.
-    #[error("ECR in {} could not be asked to {action}: {reason}", registry.region)]
+    /// ECR did not respond.
+    #[error("cannot ask ECR in {} to {action}", registry.region)]
     Request {
         /// The registry.
         registry: Box<EcrRegistry>,
-        /// What it was to do.
-        action: Action,
-        /// What the SDK says.
-        reason: String,
+        /// What was requested.
+        action: EcrAction,
+        /// Why.
+        #[source]
+        source: Box<AwsError>,
     },
-    /// The answer holds no token, or none that can be decoded.
-    #[error("ECR in {} gave no token that can be used for {registry}", registry.region)]
-    Token {
+    /// The response has no valid token.
+    #[error("ECR in {} returned no valid login token for {registry}", registry.region)]
+    InvalidToken {
         /// The registry.
         registry: Box<EcrRegistry>,
     },
 }
 
-/// What ECR is asked to do.
+/// A request to ECR.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// To log in.
-    LogIn,
-    /// To create a repository of this name.
+pub enum EcrAction {
+    /// Get a token to log in with.
+    GetAuthorizationToken,
+    /// Create the repository of this name.
     CreateRepository(String),
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for EcrAction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LogIn => formatter.write_str("give a token to log in with"),
+            Self::GetAuthorizationToken => formatter.write_str("issue a login token"),
             Self::CreateRepository(name) => write!(formatter, "create the repository {name}"),
         }
     }
 }
 
-impl Action {
-    /// Returns the permission that it needs.
-    fn permission(&self) -> &'static str {
+impl EcrAction {
+    /// Returns the action's name in the API and in policies.
+    fn name(&self) -> &'static str {
         match self {
-            Self::LogIn => "ecr:GetAuthorizationToken",
-            Self::CreateRepository(_) => "ecr:CreateRepository",
-        }
-    }
-}
-
-impl EcrError {
-    fn of_credentials(registry: &EcrRegistry, error: &CredentialsError) -> Self {
-        let registry = Box::new(registry.clone());
-        match error {
-            CredentialsError::CredentialsNotLoaded(_) => Self::NoCredentials { registry },
-            _ => Self::Credentials { registry, reason: reason(error) },
+            Self::GetAuthorizationToken => "GetAuthorizationToken",
+            Self::CreateRepository(_) => "CreateRepository",
         }
     }
 
-    fn of_request<E>(registry: &EcrRegistry, action: Action, error: &SdkError<E>) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let registry = Box::new(registry.clone());
-        match error.code() {
-            Some(code) => Self::Refused {
-                registry,
-                action,
-                code: one_line(code),
-                // The lines that may follow the first show the request, with the token of the session in it.
-                message: one_line(error.message().unwrap_or_default().lines().next().unwrap_or_default()),
-            },
-            None => Self::Request { registry, action, reason: reason(error) },
+    fn body(&self, registry: &EcrRegistry) -> Value {
+        match self {
+            Self::GetAuthorizationToken => json!({}),
+            Self::CreateRepository(name) => json!({"registryId": registry.account, "repositoryName": name}),
         }
     }
 }
@@ -200,119 +170,155 @@ impl EcrError {
 impl Hints for EcrError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoCredentials { registry } | Self::Credentials { registry, .. } => vec![
-                "log in with `aws sso login`, choose a profile with AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` tells whether it works"
-                    .to_owned(),
-                format!(
-                    "without AWS credentials here, log in for 12 hours with `docker login --username AWS {registry}` and the password that `aws ecr get-login-password --region {}` gives elsewhere",
-                    registry.region
-                ),
-            ],
+            Self::NoCredentials { registry } => credential_hints(registry),
+            Self::Credentials { registry, source } => {
+                source.hints().into_iter().chain(credential_hints(registry)).collect()
+            }
             Self::Refused { code, .. } if code.contains("Expired") => {
-                vec!["the AWS credentials are no longer valid: log in again, for instance with `aws sso login`".to_owned()]
+                vec!["the AWS credentials have expired: log in again, for instance with `aws sso login`".to_owned()]
             }
             Self::Refused { code, action, .. } if code.starts_with("AccessDenied") => {
-                vec![format!("let the identity have the permission {}", action.permission())]
+                vec![format!("grant the identity the permission ecr:{}", action.name())]
             }
             Self::Refused { .. } => {
-                vec!["`aws sts get-caller-identity` tells whose credentials are used".to_owned()]
+                vec!["show whose credentials are used with `aws sts get-caller-identity`".to_owned()]
             }
             Self::Request { .. } => vec!["check the connection and, behind a proxy, HTTPS_PROXY".to_owned()],
-            Self::Token { .. } => Vec::new(),
+            Self::InvalidToken { .. } => Vec::new(),
         }
     }
 }
 
-/// Returns what an error of the SDK and its causes say, without their debugging forms.
-fn reason(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (**error).source());
-    one_line(&causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+fn credential_hints(registry: &EcrRegistry) -> Vec<String> {
+    vec![
+        "log in with `aws sso login`, choose a profile with AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; check with `aws sts get-caller-identity`"
+            .to_owned(),
+        format!(
+            "without AWS credentials on this machine, log in for 12 hours with `docker login --username AWS {registry}` and the password that `aws ecr get-login-password --region {}` prints elsewhere",
+            registry.region
+        ),
+    ]
 }
 
-/// A login, and until when it may be given out.
-struct Token {
-    login: Login,
+/// A login, and until when it is used.
+struct EcrToken {
+    login: RegistryLogin,
     until: SystemTime,
 }
 
-/// The tokens that are still valid. They belong to the process, as do the environment and the files they came from.
-static TOKENS: Mutex<BTreeMap<EcrRegistry, Token>> = Mutex::const_new(BTreeMap::new());
+/// The tokens that are still valid, by registry and by what AWS credentials were loaded from. They outlive a registry
+/// client, since each target of a build has its own.
+static TOKENS: Mutex<BTreeMap<(EcrRegistry, AwsEnvironment), EcrToken>> = Mutex::const_new(BTreeMap::new());
 
-/// Logs in to a registry with the AWS credentials of this process. The login is kept in memory until it is about to
-/// end, which is after twelve hours or less.
+/// Returns the login to a registry, for twelve hours or less. It is cached in memory until shortly before its end.
 ///
 /// # Errors
-/// There are no AWS credentials, or ECR cannot be asked or refuses.
-pub async fn login(registry: &EcrRegistry) -> Result<Login, EcrError> {
-    // Held while ECR is asked: who comes second takes what the first one gets.
+/// AWS credentials are missing or cannot be loaded, or ECR cannot be reached or refuses.
+pub(super) async fn login(environment: &AwsEnvironment, registry: &EcrRegistry) -> Result<RegistryLogin, EcrError> {
+    // Locked during the request: of several that need the same token, one asks for it.
     let mut tokens = TOKENS.lock().await;
-    if let Some(token) = tokens.get(registry).filter(|token| SystemTime::now() < token.until) {
+    let key = (registry.clone(), environment.clone());
+    if let Some(token) = tokens.get(&key).filter(|token| SystemTime::now() < token.until) {
         return Ok(token.login.clone());
     }
-    let answer = client(registry).await?.get_authorization_token().send().await;
-    let answer = answer.map_err(|error| EcrError::of_request(registry, Action::LogIn, &error))?;
-    let token = answer.authorization_data().first().and_then(Token::parse);
-    let token = token.ok_or_else(|| EcrError::Token { registry: Box::new(registry.clone()) })?;
+    let response = send(environment, registry, &EcrAction::GetAuthorizationToken).await?;
+    let token = EcrToken::parse(&response.body);
+    let token = token.ok_or_else(|| EcrError::InvalidToken { registry: Box::new(registry.clone()) })?;
     let login = token.login.clone();
-    tokens.insert(registry.clone(), token);
+    tokens.insert(key, token);
     Ok(login)
 }
 
-impl Token {
-    /// Parses base64 of `AWS:password`.
-    fn parse(data: &AuthorizationData) -> Option<Self> {
-        let text = String::from_utf8(BASE64_STANDARD.decode(data.authorization_token()?).ok()?).ok()?;
+impl EcrToken {
+    /// Parses ECR's response, whose token is base64 of `AWS:PASSWORD`.
+    fn parse(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct TokenResponse {
+            authorization_data: Vec<AuthorizationData>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct AuthorizationData {
+            authorization_token: String,
+            /// In seconds since 1970, with a fraction.
+            expires_at: Option<f64>,
+        }
+        let data = serde_json::from_slice::<TokenResponse>(body).ok()?.authorization_data.into_iter().next()?;
+        let text = String::from_utf8(BASE64_STANDARD.decode(data.authorization_token).ok()?).ok()?;
         let (username, password) = text.split_once(':')?;
-        let seconds = data.expires_at().map_or(0, |end| u64::try_from(end.secs()).unwrap_or(0));
-        let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+        let life = Duration::try_from_secs_f64(data.expires_at.unwrap_or_default()).ok()?;
+        let end = SystemTime::UNIX_EPOCH.checked_add(life)?;
         Some(Self {
-            login: Login::Basic { username: username.to_owned(), password: password.to_owned().into() },
+            login: RegistryLogin::Basic { username: username.to_owned(), password: password.to_owned().into() },
             until: end.checked_sub(LEEWAY).unwrap_or(SystemTime::UNIX_EPOCH),
         })
     }
 }
 
-/// Creates a repository with the AWS credentials of this process. One that exists already is success.
+/// Creates a repository. One that exists already is success.
 ///
 /// # Errors
-/// There are no AWS credentials, or ECR cannot be asked or refuses.
-pub async fn create_repository(registry: &EcrRegistry, repository: &str) -> Result<(), EcrError> {
-    let request = client(registry).await?.create_repository();
-    match request.registry_id(&registry.account).repository_name(repository).send().await {
-        Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_already_exists_exception()) => {
-            Ok(())
-        }
-        Err(error) => Err(EcrError::of_request(registry, Action::CreateRepository(repository.to_owned()), &error)),
+/// As [`login`].
+pub(super) async fn create_repository(
+    environment: &AwsEnvironment,
+    registry: &EcrRegistry,
+    repository: &str,
+) -> Result<(), EcrError> {
+    match send(environment, registry, &EcrAction::CreateRepository(repository.to_owned())).await {
+        Err(EcrError::Refused { code, .. }) if code == "RepositoryAlreadyExistsException" => Ok(()),
+        result => result.map(|_| ()),
     }
 }
 
-/// Returns the SDK's client for a registry's region, with credentials: so their absence is no failure of a request.
-async fn client(registry: &EcrRegistry) -> Result<Client, EcrError> {
-    let region = Region::new(registry.region.clone());
-    let metadata = imds::Client::builder()
-        .connect_timeout(METADATA_TIMEOUT)
-        .read_timeout(METADATA_TIMEOUT)
-        .max_attempts(1)
-        .build();
-    let chain = DefaultCredentialsChain::builder().region(region.clone()).imds_client(metadata).build().await;
-    let credentials = tokio::time::timeout(CREDENTIALS_TIMEOUT, chain.provide_credentials()).await;
-    let credentials = credentials.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT)));
-    let credentials = credentials.map_err(|error| EcrError::of_credentials(registry, &error))?;
-    let [attempt, operation] = REQUEST_TIMEOUTS;
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(region)
-        .credentials_provider(credentials)
-        .timeout_config(timeouts);
-    // Where the name does not ask for them, the environment may.
-    if registry.fips {
-        loader = loader.use_fips(true);
+/// Sends a request to ECR, signed with the first AWS credentials that are found.
+async fn send(
+    environment: &AwsEnvironment,
+    registry: &EcrRegistry,
+    action: &EcrAction,
+) -> Result<AwsResponse, EcrError> {
+    let boxed = || Box::new(registry.clone());
+    let client = AwsClient::new(environment, &registry.region);
+    let credentials = client
+        .credentials()
+        .await
+        .map_err(|source| EcrError::Credentials { registry: boxed(), source: Box::new(source) })?
+        .ok_or_else(|| EcrError::NoCredentials { registry: boxed() })?;
+    let exchange = async {
+        let variant = EndpointVariant { is_fips: registry.fips, is_dual_stack: registry.dual_stack };
+        let url = client.endpoint(AwsService::Ecr, &registry.region, variant).await?;
+        let mut request = Request::new(Method::POST, url);
+        let target = format!("AmazonEC2ContainerRegistry_V20150921.{}", action.name());
+        if let Ok(target) = HeaderValue::from_str(&target) {
+            request.headers_mut().insert(TARGET, target);
+        }
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        *request.body_mut() = Some(action.body(registry).to_string().into());
+        sign(&mut request, "ecr", &registry.region, &credentials, Timestamp::now());
+        client.send("Amazon ECR", request).await
+    };
+    let failed = |source| EcrError::Request { registry: boxed(), action: action.clone(), source: Box::new(source) };
+    let response = exchange.await.map_err(failed)?;
+    if response.status.is_success() {
+        return Ok(response);
     }
-    if registry.dual_stack {
-        loader = loader.use_dual_stack(true);
+    match error_code(&response.body) {
+        Some((code, message)) => Err(EcrError::Refused { registry: boxed(), action: action.clone(), code, message }),
+        None => Err(failed(AwsError::Service {
+            service: "Amazon ECR",
+            status: response.status,
+            message: "no reason given".to_owned(),
+        })),
     }
-    Ok(Client::new(&loader.load().await))
+}
+
+/// Returns the code and the message of an error in AWS's JSON protocol: the code may have a namespace before `#`.
+fn error_code(body: &[u8]) -> Option<(String, String)> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let code = ["__type", "code"].iter().find_map(|key| body.get(key)?.as_str())?;
+    let code = code.rsplit('#').next().unwrap_or(code);
+    let message = ["message", "Message"].iter().find_map(|key| body.get(key)?.as_str()).unwrap_or_default();
+    Some((one_line(code), first_line(message)))
 }
 
 #[cfg(test)]
@@ -360,13 +366,26 @@ mod tests {
 
     #[test]
     fn tokens_are_a_user_and_a_password() {
-        let data = |token: &str| AuthorizationData::builder().authorization_token(token).build();
-        let token = Token::parse(&data(&BASE64_STANDARD.encode("AWS:pass:word"))).unwrap();
-        assert_eq!(token.login, Login::Basic { username: "AWS".to_owned(), password: "pass:word".to_owned().into() });
+        let response = |token: &str| json!({"authorizationData": [{"authorizationToken": token}]}).to_string();
+        let token = EcrToken::parse(response(&BASE64_STANDARD.encode("AWS:pass:word")).as_bytes()).unwrap();
+        assert_eq!(
+            token.login,
+            RegistryLogin::Basic { username: "AWS".to_owned(), password: "pass:word".to_owned().into() }
+        );
         assert!(token.until < SystemTime::now(), "a token without an end is not kept");
         for wrong in ["", "!", "QVdT", "/w=="] {
-            assert!(Token::parse(&data(wrong)).is_none(), "{wrong}");
+            assert!(EcrToken::parse(response(wrong).as_bytes()).is_none(), "{wrong}");
         }
-        assert!(Token::parse(&AuthorizationData::builder().build()).is_none());
+        for wrong in ["{}", r#"{"authorizationData": []}"#, r#"{"authorizationData": [{}]}"#, "<html>"] {
+            assert!(EcrToken::parse(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn error_codes_have_no_namespace() {
+        let body = br#"{"__type": "com.amazonaws.ecr#ThrottlingException", "message": "Rate\nexceeded"}"#;
+        assert_eq!(error_code(body), Some(("ThrottlingException".to_owned(), "Rate".to_owned())));
+        assert_eq!(error_code(b"<html>"), None);
+        assert_eq!(error_code(br#"{"message": "x"}"#), None);
     }
 }

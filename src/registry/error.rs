@@ -1,37 +1,36 @@
-//! Why a registry could not be used.
+//! Errors of the registry client.
 
 use std::fmt;
 use std::io;
 
 use super::ecr::{EcrError, is_ecr};
-use super::{Fault, Reference};
+use super::{ImageReference, RequestError};
 use crate::digest::Sha256;
 use crate::hints::Hints;
 
-/// Why a registry could not be used.
+/// Why an operation on a registry failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The system gives no threads to talk to registries in.
-    #[error("cannot start to talk to registries")]
+    /// The threads of the client cannot be started.
+    #[error("cannot start the threads of the registry client")]
     Start(#[source] io::Error),
     /// The system's certificates, or its proxy's settings, cannot be used.
-    #[error("cannot set up the connections to registries")]
+    #[error("cannot set up the HTTP client for registries")]
     Client(#[source] reqwest::Error),
-    /// Something was tried as often as may help, and failed.
+    /// A request failed, at all of its attempts.
     #[error("cannot {action}{}", attempts_suffix(*.attempts))]
     Failed {
-        /// What was tried.
-        action: Box<Action>,
-        /// How often.
+        /// The operation.
+        action: Box<RegistryAction>,
+        /// The number of attempts.
         attempts: u32,
-        /// What was wrong, the last time.
-        #[source]
-        fault: Box<Fault>,
+        /// The error of the last attempt.
+        source: Box<RequestError>,
     },
-    /// The repository does not exist, and the registry does not create it by itself.
+    /// The repository does not exist, and the registry does not create it on push.
     #[error("the repository {0} does not exist")]
     MissingRepository(String),
-    /// The repository could not be created.
+    /// The repository cannot be created.
     #[error("cannot create the repository {repository}")]
     CreateRepository {
         /// The repository, with its registry.
@@ -40,71 +39,71 @@ pub enum RegistryError {
         #[source]
         source: EcrError,
     },
-    /// The tag names another manifest, and the registry does not let it be moved.
-    #[error("{reference} is immutable: it names {present} and cannot come to name {wanted}")]
+    /// The tag points to another manifest, and the registry does not allow moving it.
+    #[error("the tag {reference} is immutable: it points to {present} and cannot be moved to {wanted}")]
     Immutable {
         /// The tag.
-        reference: Box<Reference>,
-        /// What it names.
+        reference: Box<ImageReference>,
+        /// The digest that it points to.
         present: Sha256,
-        /// What was to be pushed.
+        /// The digest to push.
         wanted: Sha256,
     },
-    /// The artifact is there, but a document about it cannot be attached.
-    #[error("{image} is pushed, but not all of the documents about it could be attached")]
+    /// The artifact was pushed, but a referrer cannot be attached.
+    #[error("{image} was pushed, but not all of its referrers could be attached")]
     Attach {
         /// The artifact, by its digest.
-        image: Box<Reference>,
+        image: Box<ImageReference>,
         /// Why.
         #[source]
         source: Box<RegistryError>,
     },
-    /// The tag by which the referrers of a manifest are listed names something else.
-    #[error("{0} lists no referrers: it names something that is no image index")]
-    NoReferrers(Box<Reference>),
-    /// A reference to push to has the digest of something else.
-    #[error("{reference} names another manifest than the one to be pushed, which is {actual}")]
-    OtherDigest {
+    /// The tag for the list of referrers points to something else.
+    #[error("{0} is not a list of referrers, expected an image index")]
+    InvalidReferrersTag(Box<ImageReference>),
+    /// A reference to push to has the digest of another manifest.
+    #[error("the digest in {reference} is not that of the artifact, which is {actual}")]
+    DigestMismatch {
         /// The reference.
-        reference: Box<Reference>,
-        /// The digest of what was to be pushed.
+        reference: Box<ImageReference>,
+        /// The digest of the artifact.
         actual: Sha256,
     },
 }
 
-/// What was tried.
+/// An operation on a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// To read the manifest that a reference names, or to find it.
-    ReadManifest(Reference),
-    /// To read a blob.
+pub enum RegistryAction {
+    /// Read the manifest that a reference points to, or its digest.
+    ReadManifest(ImageReference),
+    /// Pull a blob.
     PullBlob {
         /// The repository, with its registry.
         repository: String,
         /// The blob's digest.
         digest: Sha256,
     },
-    /// To send a blob.
+    /// Push a blob.
     PushBlob {
         /// The repository, with its registry.
         repository: String,
         /// The blob's digest.
         digest: Sha256,
     },
-    /// To send a manifest.
-    PushManifest(Reference),
-    /// To list what refers to a manifest.
-    ListReferrers(Reference),
+    /// Push a manifest.
+    PushManifest(ImageReference),
+    /// List the referrers of a manifest.
+    ListReferrers(ImageReference),
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for RegistryAction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReadManifest(reference) => write!(formatter, "read the manifest of {reference}"),
             Self::PullBlob { repository, digest } => write!(formatter, "pull blob {digest} from {repository}"),
             Self::PushBlob { repository, digest } => write!(formatter, "push blob {digest} to {repository}"),
             Self::PushManifest(reference) => write!(formatter, "push the manifest of {reference}"),
-            Self::ListReferrers(reference) => write!(formatter, "list what refers to {reference}"),
+            Self::ListReferrers(reference) => write!(formatter, "list the referrers of {reference}"),
         }
     }
 }
@@ -113,36 +112,35 @@ impl Hints for RegistryError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Client(_) => vec!["check SSL_CERT_FILE, HTTPS_PROXY and HTTP_PROXY".to_owned()],
-            Self::Failed { fault, .. } => fault.hints(),
+            Self::Failed { source, .. } => source.hints(),
             Self::MissingRepository(repository) => {
                 let registry = repository.split('/').next().unwrap_or_default();
                 vec![match is_ecr(registry) {
                     Some(_) => "create it with --create-repo".to_owned(),
-                    None => "create it in the registry, and check its name".to_owned(),
+                    None => "create it in the registry, or check its name".to_owned(),
                 }]
             }
             Self::CreateRepository { source, .. } => source.hints(),
-            Self::Immutable { .. } => vec!["push under another tag".to_owned()],
+            Self::Immutable { .. } => vec!["push to another tag".to_owned()],
             Self::Attach { source, .. } => match &**source {
-                Self::Failed { fault, .. } if fault.status().is_some_and(|status| status.is_client_error()) => {
-                    let without =
-                        "the registry may take no manifests with a subject: leave out --sbom and --provenance";
-                    fault.hints().into_iter().chain([without.to_owned()]).collect()
+                Self::Failed { source, .. } if source.status().is_some_and(|status| status.is_client_error()) => {
+                    let without = "the registry may not support referrers: omit --sbom and --provenance";
+                    source.hints().into_iter().chain([without.to_owned()]).collect()
                 }
                 source => source.hints(),
             },
-            Self::NoReferrers(_) => vec!["remove the tag, if nothing needs it".to_owned()],
-            Self::OtherDigest { .. } => vec!["leave the digest out of the reference".to_owned()],
+            Self::InvalidReferrersTag(_) => vec!["delete the tag if nothing uses it".to_owned()],
+            Self::DigestMismatch { .. } => vec!["omit the digest from the reference".to_owned()],
             Self::Start(_) => Vec::new(),
         }
     }
 }
 
 impl RegistryError {
-    /// Returns whether the same may go well another time, though nothing is changed here.
+    /// Returns whether the same operation may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Failed { fault, .. } => fault.is_retryable(),
+            Self::Failed { source, .. } => source.is_retryable(),
             Self::Attach { source, .. } => source.is_retryable(),
             _ => false,
         }
@@ -150,5 +148,5 @@ impl RegistryError {
 }
 
 fn attempts_suffix(attempts: u32) -> String {
-    if attempts > 1 { format!(", which was tried {attempts} times") } else { String::new() }
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }

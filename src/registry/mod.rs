@@ -1,9 +1,9 @@
-//! Talking to registries: images are pulled from them and pushed to them.
+//! A client of registries, which pulls and pushes images.
 //!
 //! Specification: [OCI distribution 1.1](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md), and
 //! Docker's [token authentication](https://distribution.github.io/distribution/spec/auth/token/).
 //!
-//! All that is asynchronous stays in here: the methods of [`Registry`] block.
+//! No asynchronous code leaves this room: the methods of [`Registry`] block.
 
 use std::io::Write;
 use std::time::Duration;
@@ -15,56 +15,58 @@ use crate::digest::Sha256;
 use crate::image::OciArtifact;
 use crate::report::Reporter;
 use crate::retry::RetryPolicy;
-use client::Client;
+use client::RegistryClient;
 use credentials::Keychain;
 
-pub use error::{Action, RegistryError};
-pub use fault::{Fault, Identity, ServerErrors};
-pub use push::{Pushed, RepositoryPush, Tally};
-pub use reference::{InvalidReference, Reference, ReferenceFault};
+pub use aws::AwsError;
+pub use error::{RegistryAction, RegistryError};
+pub use push::{BlobCount, PushSummary, RepositoryPush};
+pub use reference::{ImageReference, InvalidReference, ReferenceProblem};
+pub use request_error::{Identity, RequestError, ServerErrors};
 
-mod answer;
 mod attach;
 mod attempts;
+mod aws;
 mod challenge;
 mod client;
 pub mod credentials;
 pub mod ecr;
 mod error;
-mod fault;
 mod payload;
 mod pull;
 mod push;
 mod reference;
-mod survey;
+mod remote_state;
+mod request_error;
+mod response;
 mod token;
 mod upload;
 
 /// The threads that serve connections. One encrypts several hundred megabytes a second.
 const THREADS: usize = 2;
 
-/// How to talk to registries.
+/// The options of a [`Registry`].
 #[derive(Debug)]
 pub struct RegistryOptions {
-    /// Who logs in where.
+    /// Registry authentication.
     pub credentials: Keychain,
-    /// The registries that are asked by plain HTTP, each by its host with its port. A registry on loopback is asked by
-    /// plain HTTP without being named, and by TLS where it wants that.
+    /// The registries without TLS, each by its host and port. Registries on loopback need not be listed: they are tried
+    /// over plain HTTP first, and over TLS if that fails.
     pub insecure: Vec<String>,
-    /// Whether a repository that does not exist is created, where the registry does not do so itself: in ECR.
+    /// Whether repositories are created in ECR, which does not create them on push.
     pub create_repositories: bool,
-    /// What is tried again, and when. Each blob and each manifest has its own attempts.
+    /// How often and when requests are repeated. Attempts are counted for each blob and manifest.
     pub retry: RetryPolicy,
-    /// How many blobs are sent at once; at least one.
+    /// The number of concurrent uploads, at least one.
     pub concurrency: usize,
-    /// How long a connection may take to come about.
+    /// The limit for establishing a connection.
     pub connect_timeout: Duration,
-    /// How long nothing may happen on a connection. There is no limit for a whole blob.
+    /// The limit for a connection without progress. A whole blob has no limit.
     pub read_timeout: Duration,
 }
 
 impl RegistryOptions {
-    /// Returns the usual options with some credentials.
+    /// Returns the default options with these credentials.
     pub fn new(credentials: Keychain) -> Self {
         Self {
             credentials,
@@ -73,15 +75,15 @@ impl RegistryOptions {
             retry: RetryPolicy::default(),
             concurrency: 6,
             connect_timeout: Duration::from_secs(10),
-            // A registry may take its time to store a large blob before it answers.
+            // Some registries respond only after they have stored a large blob.
             read_timeout: Duration::from_secs(90),
         }
     }
 }
 
-/// A manifest or an index, as a registry holds it.
+/// A manifest or an index in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manifest {
+pub struct RemoteManifest {
     /// The media type.
     pub media_type: MediaType,
     /// The digest of the bytes.
@@ -90,9 +92,9 @@ pub struct Manifest {
     pub bytes: Vec<u8>,
 }
 
-/// What a registry tells of a manifest or an index, without its bytes.
+/// The descriptor of a manifest or an index in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Descriptor {
+pub struct RemoteDescriptor {
     /// The media type.
     pub media_type: MediaType,
     /// The digest.
@@ -101,52 +103,51 @@ pub struct Descriptor {
     pub size: u64,
 }
 
-/// A client of registries: of as many as the references name. Connections and tokens are kept while it lives.
+/// A client of any number of registries, with a cache of connections and tokens.
 ///
-/// Its methods block: they are for a thread of the program's own, never for one that runs asynchronous code.
+/// Its methods block: do not call them from asynchronous code.
 pub struct Registry {
     runtime: Runtime,
-    client: Client,
+    client: RegistryClient,
 }
 
 impl Registry {
-    /// Makes one. Nothing is connected before it is needed.
+    /// Creates a client. Connections are established when they are needed.
     ///
     /// # Errors
-    /// The system gives no threads, or its certificates or its proxy's settings cannot be used.
+    /// Threads cannot be started, or the system's certificates or the proxy's settings are invalid.
     pub fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(RegistryError::Start)?;
-        Ok(Self { runtime, client: Client::new(options)? })
+        Ok(Self { runtime, client: RegistryClient::new(options)? })
     }
 
-    /// Returns a manifest or an index, by its digest or else by its tag, and verified.
+    /// Returns a manifest or an index by its digest, or else by its tag, and verifies it.
     ///
     /// # Errors
-    /// There is none, it may not be read, or it is larger than 4 MiB or damaged.
-    pub fn manifest(&self, reference: &Reference) -> Result<Manifest, RegistryError> {
+    /// It does not exist, access is denied, or it is larger than 4 MiB or damaged.
+    pub fn manifest(&self, reference: &ImageReference) -> Result<RemoteManifest, RegistryError> {
         self.runtime.block_on(pull::manifest(&self.client, reference))
     }
 
-    /// Returns what a reference names, or nothing if there is no such manifest.
+    /// Returns the descriptor of the manifest that a reference points to, or `None` if it does not exist.
     ///
     /// # Errors
-    /// The registry cannot be asked, or refuses.
-    pub fn find(&self, reference: &Reference) -> Result<Option<Descriptor>, RegistryError> {
+    /// The registry cannot be reached, or access is denied.
+    pub fn find(&self, reference: &ImageReference) -> Result<Option<RemoteDescriptor>, RegistryError> {
         self.runtime.block_on(pull::find(&self.client, reference))
     }
 
-    /// Writes a blob of a repository to `output`, and compares it with its size and digest. What was written before an
-    /// error is of no use.
+    /// Writes a blob of a repository to `output`, and verifies its size and digest. After an error, the output is
+    /// incomplete or wrong.
     ///
-    /// `reporter` is told of bytes of [`Phase::Pull`](crate::report::Phase::Pull); the caller starts and finishes the
-    /// phase, for one blob or several.
+    /// Progress is reported in [`Phase::Pull`](crate::report::Phase::Pull), which the caller starts and finishes.
     ///
     /// # Errors
-    /// There is none, it may not be read, it is not what the digest says, or `output` fails.
+    /// It does not exist, access is denied, the digest does not match, or `output` fails.
     pub fn blob(
         &self,
-        repository: &Reference,
+        repository: &ImageReference,
         digest: Sha256,
         size: u64,
         output: &mut dyn Write,
@@ -155,18 +156,18 @@ impl Registry {
         self.runtime.block_on(pull::blob(&self.client, repository, (digest, size), output, reporter))
     }
 
-    /// Sends an artifact to where the references say, each blob once for a repository. A tag comes into being last; then
-    /// what refers to the artifact is attached to it.
+    /// Pushes an artifact to all references, each blob once per repository. Tags are created last; then the referrers of
+    /// the artifact are attached.
     ///
     /// # Errors
-    /// Something cannot be read or sent, or a tag that is immutable names something else. No reference then names a
-    /// manifest whose parts are missing. [`RegistryError::Attach`] says that the artifact itself is there.
+    /// Something cannot be read or sent, or an immutable tag points to another manifest. No reference then points to an
+    /// incomplete artifact. After [`RegistryError::Attach`] the artifact itself is complete.
     pub fn push(
         &self,
         artifact: &OciArtifact,
-        to: &[Reference],
+        to: &[ImageReference],
         reporter: &dyn Reporter,
-    ) -> Result<Pushed, RegistryError> {
+    ) -> Result<PushSummary, RegistryError> {
         self.runtime.block_on(push::push(&self.client, artifact, to, reporter))
     }
 }

@@ -1,4 +1,4 @@
-//! The bodies of requests. A blob is streamed, verified on the way, and withheld at its end if it is damaged.
+//! The bodies of requests. Blobs are streamed and verified; the end of a damaged one is never sent.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -11,85 +11,82 @@ use reqwest::{Body, RequestBuilder};
 use sha2::Digest as _;
 use tokio::sync::mpsc;
 
-use super::answer::Answer;
-use super::client::{Client, Repository};
-use super::fault::Fault;
+use super::client::{RegistryClient, RepositoryName};
 use super::pull;
+use super::request_error::RequestError;
+use super::response::RegistryResponse;
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, BlobError};
 use crate::report::{Phase, Reporter};
 
-/// How many bytes go through the channel at once.
+/// The size of the chunks in the channel, in bytes.
 const CHUNK: usize = 256 << 10;
 
-/// How many chunks wait in the channel at most.
-const WAITING: usize = 2;
+/// The capacity of the channel, in chunks.
+const CAPACITY: usize = 2;
 
-/// What goes with a request.
+/// The body of a request.
 pub(super) enum Payload<'a> {
-    /// Nothing.
     Empty,
-    /// Bytes at hand.
     Bytes(&'a [u8]),
-    /// A blob.
-    Source(&'a Source<'a>),
+    Blob(&'a BlobSource<'a>),
 }
 
-/// A blob to be sent, perhaps more than once.
-pub(super) struct Source<'a> {
-    pub client: &'a Client,
+/// A blob to send, perhaps more than once.
+pub(super) struct BlobSource<'a> {
+    pub client: &'a RegistryClient,
     pub blob: &'a Blob,
-    progress: Progress<'a>,
+    progress: BlobProgress<'a>,
 }
 
-/// A blob that flows.
-pub(super) struct Flow {
-    /// Its bytes. The last of them come when all are verified.
+/// The bytes of a blob, as they are read.
+pub(super) struct BlobStream {
+    /// The last bytes come only after all are verified.
     pub stream: BoxStream<'static, io::Result<Vec<u8>>>,
-    /// How many bytes have been taken.
+    /// The number of bytes taken from the stream.
     pub sent: Arc<AtomicU64>,
-    failure: Failure,
+    failure: SharedError,
 }
 
-impl Flow {
-    /// Returns the stream, and leaves an empty one.
+impl BlobStream {
+    /// Takes the stream, and leaves an empty one.
     pub fn take(&mut self) -> BoxStream<'static, io::Result<Vec<u8>>> {
         std::mem::replace(&mut self.stream, stream::empty().boxed())
     }
 
-    /// Returns why the stream broke off, if it did.
-    pub fn reason(&self) -> Option<Fault> {
+    /// Returns why the stream ended early, if it did.
+    pub fn reason(&self) -> Option<RequestError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-type Failure = Arc<Mutex<Option<Fault>>>;
+type SharedError = Arc<Mutex<Option<RequestError>>>;
 
-impl<'a> Source<'a> {
-    pub fn new(client: &'a Client, blob: &'a Blob, reporter: &'a dyn Reporter) -> Self {
-        Self { client, blob, progress: Progress { reporter, phase: Phase::Push, reported: Cell::new(0) } }
+impl<'a> BlobSource<'a> {
+    pub fn new(client: &'a RegistryClient, blob: &'a Blob, reporter: &'a dyn Reporter) -> Self {
+        Self { client, blob, progress: BlobProgress { reporter, phase: Phase::Push, reported: Cell::new(0) } }
     }
 
-    /// Tells the reporter that so many bytes of the blob were sent, as far as it does not know.
+    /// Reports progress up to this number of bytes.
     pub fn advance(&self, sent: u64) {
         self.progress.reach(sent.min(self.blob.size));
     }
 
-    /// Has a request carry a blob.
+    /// Makes the blob the body of a request.
     pub fn attach(&self, builder: RequestBuilder, stream: BoxStream<'static, io::Result<Vec<u8>>>) -> RequestBuilder {
         let builder = builder.header(CONTENT_LENGTH, self.blob.size).header(CONTENT_TYPE, "application/octet-stream");
         builder.body(Body::wrap_stream(stream))
     }
 
-    /// Begins to read the blob, from where it lies.
-    pub async fn open(&self) -> Result<Flow, Fault> {
-        let (sent, failure) = (Arc::<AtomicU64>::default(), Failure::default());
+    /// Starts to read the blob from a file, from memory or from another registry.
+    pub async fn open(&self) -> Result<BlobStream, RequestError> {
+        let (sent, failure) = (Arc::<AtomicU64>::default(), SharedError::default());
         let stream = match &self.blob.content {
             BlobContent::Registry { repository } => {
-                let repository = Repository::of(repository);
-                // Boxed: to send a blob of one registry to another, one request waits for another.
-                let answer = Box::pin(pull::open(self.client, repository, self.blob.digest, 0)).await?;
-                relay(answer.accepted().await?, self.blob, Arc::clone(&failure))
+                let repository = RepositoryName::of(repository);
+                // Boxed, since the future is recursive: a request to one registry sends one to another.
+                let response = Box::pin(pull::open(self.client, repository, self.blob.digest, 0)).await?;
+                relay(response.accepted().await?, self.blob, Arc::clone(&failure))
             }
             _ => read(self.blob.clone(), Arc::clone(&failure)),
         };
@@ -98,19 +95,19 @@ impl<'a> Source<'a> {
             let length = chunk.as_ref().map_or(0, Vec::len) as u64;
             counter.fetch_add(length, Ordering::Relaxed);
         };
-        Ok(Flow { stream: stream.inspect(count).boxed(), sent, failure })
+        Ok(BlobStream { stream: stream.inspect(count).boxed(), sent, failure })
     }
 }
 
-/// Tells a reporter how far a blob is, and nothing twice when it starts over.
-pub(super) struct Progress<'a> {
+/// Reports the progress of a blob, without repetition when it starts over.
+pub(super) struct BlobProgress<'a> {
     pub reporter: &'a dyn Reporter,
     pub phase: Phase,
     pub reported: Cell<u64>,
 }
 
-impl Progress<'_> {
-    /// The first `position` bytes are done.
+impl BlobProgress<'_> {
+    /// Reports that the first `position` bytes are done.
     pub fn reach(&self, position: u64) {
         let reported = self.reported.get();
         if position > reported {
@@ -120,41 +117,41 @@ impl Progress<'_> {
     }
 }
 
-/// Notes why a stream breaks off, and breaks it off: the request is never completed.
-fn fail(failure: &Failure, fault: Fault) -> io::Error {
-    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+/// Stores why a stream ends early, and returns the error that aborts the request.
+fn fail(failure: &SharedError, error: RequestError) -> io::Error {
+    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     io::Error::other("the blob cannot be read")
 }
 
-/// Reads a blob of this machine, on a thread where that may block.
-fn read(blob: Blob, failure: Failure) -> BoxStream<'static, io::Result<Vec<u8>>> {
-    let (channel, mut receiver) = mpsc::channel(WAITING);
+/// Reads a local blob, on a thread where that may block.
+fn read(blob: Blob, failure: SharedError) -> BoxStream<'static, io::Result<Vec<u8>>> {
+    let (channel, mut receiver) = mpsc::channel(CAPACITY);
     tokio::task::spawn_blocking(move || {
-        let mut writer = Chunks { channel, chunk: Vec::new(), length: 0 };
+        let mut writer = ChunkWriter { channel, chunk: Vec::new(), length: 0 };
         let copied = blob.copy_to(&mut writer);
-        let Chunks { channel, chunk, length: actual } = writer;
+        let ChunkWriter { channel, chunk, length: actual } = writer;
         let last = match copied {
             Ok(()) if actual == blob.size => Ok(chunk),
-            Ok(()) => Err(fail(&failure, Fault::Size { digest: blob.digest, expected: blob.size, actual })),
-            // The request ended before its body did: that is where the reason is.
+            Ok(()) => Err(fail(&failure, RequestError::Size { digest: blob.digest, expected: blob.size, actual })),
+            // The request ended before its body: the response has the reason.
             Err(BlobError::Write { .. }) if channel.is_closed() => return,
             Err(error) => Err(fail(&failure, error.into())),
         };
-        // Nobody waits for it if the request ended.
+        // The receiver is gone if the request ended.
         let _ = channel.blocking_send(last);
     });
     let stream = stream::poll_fn(move |context| receiver.poll_recv(context));
     stream.filter(|chunk| std::future::ready(!matches!(chunk, Ok(chunk) if chunk.is_empty()))).boxed()
 }
 
-/// Writes into a channel, but for the last chunk, which it keeps.
-struct Chunks {
+/// Writes into a channel, except for the last chunk, which is held until the blob is verified.
+struct ChunkWriter {
     channel: mpsc::Sender<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     length: u64,
 }
 
-impl Write for Chunks {
+impl Write for ChunkWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.chunk.len() >= CHUNK && !bytes.is_empty() {
             let chunk = std::mem::take(&mut self.chunk);
@@ -174,24 +171,25 @@ impl Write for Chunks {
     }
 }
 
-/// A blob on its way from one registry to another.
-struct Relay {
-    answer: Answer,
-    /// What came last and is not passed on yet.
+/// A blob that is copied from one registry to another.
+struct BlobRelay {
+    response: RegistryResponse,
+    /// The last chunk, held until the blob is verified.
     held: Vec<u8>,
     hasher: sha2::Sha256,
     length: u64,
     is_done: bool,
-    failure: Failure,
+    failure: SharedError,
 }
 
-/// Passes on a blob of another registry.
-fn relay(answer: Answer, blob: &Blob, failure: Failure) -> BoxStream<'static, io::Result<Vec<u8>>> {
+/// Streams a blob from another registry.
+fn relay(response: RegistryResponse, blob: &Blob, failure: SharedError) -> BoxStream<'static, io::Result<Vec<u8>>> {
     let (expected, size) = (blob.digest, blob.size);
-    let start = Relay { answer, held: Vec::new(), hasher: sha2::Sha256::default(), length: 0, is_done: false, failure };
-    let step = move |mut relay: Relay| async move {
+    let start =
+        BlobRelay { response, held: Vec::new(), hasher: sha2::Sha256::default(), length: 0, is_done: false, failure };
+    let step = move |mut relay: BlobRelay| async move {
         while !relay.is_done {
-            match relay.answer.chunk().await {
+            match relay.response.chunk().await {
                 Ok(Some(chunk)) => {
                     relay.hasher.update(&*chunk);
                     relay.length += chunk.len() as u64;
@@ -201,21 +199,21 @@ fn relay(answer: Answer, blob: &Blob, failure: Failure) -> BoxStream<'static, io
                     }
                 }
                 Ok(None) => relay.is_done = true,
-                Err(fault) => return broken(relay, fault),
+                Err(error) => return broken(relay, error),
             }
-            let host = || relay.answer.host().to_owned();
+            let host = || relay.response.host().to_owned();
             if relay.length > size {
-                let fault = Fault::TooLarge { host: host(), limit: size };
-                return broken(relay, fault);
+                let error = RequestError::TooLarge { host: host(), limit: size };
+                return broken(relay, error);
             } else if relay.is_done && relay.length < size {
-                let fault = Fault::Truncated { host: host(), expected: size, actual: relay.length };
-                return broken(relay, fault);
+                let error = RequestError::Truncated { host: host(), expected: size, actual: relay.length };
+                return broken(relay, error);
             }
         }
         let actual = Sha256(relay.hasher.clone().finalize().into());
         if actual != expected {
-            let fault = Fault::Digest { host: relay.answer.host().to_owned(), expected, actual };
-            return broken(relay, fault);
+            let error = RequestError::Digest { host: relay.response.host().to_owned(), expected, actual };
+            return broken(relay, error);
         }
         let held = std::mem::take(&mut relay.held);
         (!held.is_empty()).then_some((Ok(held), relay))
@@ -223,7 +221,7 @@ fn relay(answer: Answer, blob: &Blob, failure: Failure) -> BoxStream<'static, io
     stream::unfold(start, step).boxed()
 }
 
-fn broken(relay: Relay, fault: Fault) -> Option<(io::Result<Vec<u8>>, Relay)> {
-    let error = fail(&relay.failure, fault);
+fn broken(relay: BlobRelay, error: RequestError) -> Option<(io::Result<Vec<u8>>, BlobRelay)> {
+    let error = fail(&relay.failure, error);
     Some((Err(error), relay))
 }

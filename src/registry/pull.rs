@@ -10,115 +10,128 @@ use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::answer::Answer;
-use super::attempts::{Attempts, attempt};
-use super::client::{Client, Repository, Request};
-use super::fault::Fault;
-use super::payload::Progress;
-use super::{Action, Descriptor, Manifest, Reference, RegistryError};
+use super::attempts::{AttemptCounter, attempt};
+use super::client::{RegistryClient, RegistryRequest, RepositoryName};
+use super::payload::BlobProgress;
+use super::request_error::RequestError;
+use super::response::RegistryResponse;
+use super::{ImageReference, RegistryAction, RegistryError, RemoteDescriptor, RemoteManifest};
 use crate::digest::{HashingWriter, Sha256};
 use crate::report::{Phase, Reporter};
 
-/// The largest manifest that registries have to take, and the largest that is read here, in bytes.
-const LARGEST_MANIFEST: u64 = 4 << 20;
+/// The largest manifest, in bytes: registries need not accept larger ones (OCI distribution 1.1, pushing manifests).
+const MAX_MANIFEST: u64 = 4 << 20;
 
-/// If so many bytes came between two failures, they are not in a row.
+/// After so many bytes of progress, failures are counted anew.
 const PROGRESS: u64 = 1 << 20;
 
-/// The header with a manifest's digest.
+/// The header with the digest of a manifest.
 const DIGEST: &str = "docker-content-digest";
 
-/// The manifests and indexes that are understood.
+/// The supported media types of manifests and indexes.
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// Returns a manifest that has to be there.
-pub(super) async fn manifest(client: &Client, reference: &Reference) -> Result<Manifest, RegistryError> {
+/// Returns a manifest, which must exist.
+pub(super) async fn manifest(
+    client: &RegistryClient,
+    reference: &ImageReference,
+) -> Result<RemoteManifest, RegistryError> {
     let result = attempt(client.options().retry, async |_| {
-        let answer = ask(client, reference, Method::GET).await?;
-        read_manifest(answer.accepted().await?, reference).await
+        let response = ask(client, reference, Method::GET).await?;
+        read_manifest(response.accepted().await?, reference).await
     });
-    result.await.map_err(|failure| failure.of(Action::ReadManifest(reference.clone())))
+    result.await.map_err(|failure| failure.of(RegistryAction::ReadManifest(reference.clone())))
 }
 
-/// Returns what a reference names, if that is anything.
-pub(super) async fn find(client: &Client, reference: &Reference) -> Result<Option<Descriptor>, RegistryError> {
+/// Returns the descriptor of the manifest that a reference points to, or `None` if it does not exist.
+pub(super) async fn find(
+    client: &RegistryClient,
+    reference: &ImageReference,
+) -> Result<Option<RemoteDescriptor>, RegistryError> {
     let result = attempt(client.options().retry, async |_| {
         let head = ask(client, reference, Method::HEAD).await?;
         match (head.status(), descriptor(&head)) {
             (StatusCode::OK, Some(descriptor)) => return Ok(Some(descriptor)),
             (StatusCode::NOT_FOUND, _) => return Ok(None),
             (status, _) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(head.into_fault().await);
+                return Err(head.into_error().await);
             }
             _ => {}
         }
-        let answer = ask(client, reference, Method::GET).await?;
-        if answer.status() == StatusCode::NOT_FOUND {
+        let response = ask(client, reference, Method::GET).await?;
+        if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let Manifest { media_type, digest, bytes } = read_manifest(answer.accepted().await?, reference).await?;
-        Ok(Some(Descriptor { media_type, digest, size: bytes.len() as u64 }))
+        let RemoteManifest { media_type, digest, bytes } = read_manifest(response.accepted().await?, reference).await?;
+        Ok(Some(RemoteDescriptor { media_type, digest, size: bytes.len() as u64 }))
     });
-    result.await.map_err(|failure| failure.of(Action::ReadManifest(reference.clone())))
+    result.await.map_err(|failure| failure.of(RegistryAction::ReadManifest(reference.clone())))
 }
 
-pub(super) async fn ask(client: &Client, reference: &Reference, method: Method) -> Result<Answer, Fault> {
+pub(super) async fn ask(
+    client: &RegistryClient,
+    reference: &ImageReference,
+    method: Method,
+) -> Result<RegistryResponse, RequestError> {
     client.send(&manifest_request(reference, method)).await
 }
 
 /// Returns the request for a manifest.
-pub(super) fn manifest_request(reference: &Reference, method: Method) -> Request<'_> {
-    let repository = Repository { registry: reference.registry(), name: reference.repository() };
-    let mut request = Request::read(repository, method, format!("manifests/{}", reference.identifier()));
+pub(super) fn manifest_request(reference: &ImageReference, method: Method) -> RegistryRequest<'_> {
+    let repository = RepositoryName { registry: reference.registry(), name: reference.repository() };
+    let mut request = RegistryRequest::read(repository, method, format!("manifests/{}", reference.identifier()));
     request.headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
     request
 }
 
-/// Returns what the headers tell of a manifest.
-pub(super) fn descriptor(answer: &Answer) -> Option<Descriptor> {
-    let media_type = known(answer.header(CONTENT_TYPE)?)?;
-    Some(Descriptor { media_type, digest: told_digest(answer)?, size: answer.length()? })
+/// Returns the descriptor of a manifest from the headers of a response.
+pub(super) fn descriptor(response: &RegistryResponse) -> Option<RemoteDescriptor> {
+    let media_type = supported_type(response.header(CONTENT_TYPE)?)?;
+    Some(RemoteDescriptor { media_type, digest: digest_header(response)?, size: response.length()? })
 }
 
-/// Returns the media type of manifests or indexes that a text names, which may have parameters.
-fn known(text: &str) -> Option<MediaType> {
+/// Parses the media type of a manifest or index, which may have parameters.
+fn supported_type(text: &str) -> Option<MediaType> {
     let name = text.split(';').next().unwrap_or_default().trim();
     ACCEPTED.split(", ").any(|accepted| accepted == name).then(|| MediaType::from(name))
 }
 
-/// Returns the digest of the manifest that an answer is about, if it tells.
-pub(super) fn told_digest(answer: &Answer) -> Option<Sha256> {
-    answer.header(DIGEST)?.parse().ok()
+/// Returns the digest of the manifest, if the response has the header.
+pub(super) fn digest_header(response: &RegistryResponse) -> Option<Sha256> {
+    response.header(DIGEST)?.parse().ok()
 }
 
-/// Reads the body of a manifest, and verifies it: by the reference's digest, or else by what the registry tells.
-pub(super) async fn read_manifest(mut answer: Answer, reference: &Reference) -> Result<Manifest, Fault> {
-    let bytes = answer.bytes(LARGEST_MANIFEST).await?;
+/// Reads the body of a manifest, and verifies it by the digest of the reference and that of the header.
+pub(super) async fn read_manifest(
+    mut response: RegistryResponse,
+    reference: &ImageReference,
+) -> Result<RemoteManifest, RequestError> {
+    let bytes = response.bytes(MAX_MANIFEST).await?;
     let digest = Sha256::of(&bytes);
-    let told = told_digest(&answer);
-    for expected in [reference.digest(), told].into_iter().flatten() {
+    let announced = digest_header(&response);
+    for expected in [reference.digest(), announced].into_iter().flatten() {
         if digest != expected {
-            return Err(Fault::Digest { host: answer.host().to_owned(), expected, actual: digest });
+            return Err(RequestError::Digest { host: response.host().to_owned(), expected, actual: digest });
         }
     }
-    // The document's word counts before the header's: it is what the digest covers.
+    // The field wins over the header: the digest covers it.
     let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let stated = document.get("mediaType").and_then(Value::as_str).or_else(|| answer.header(CONTENT_TYPE));
-    match stated.and_then(known) {
-        Some(media_type) if document.is_object() => Ok(Manifest { media_type, digest, bytes }),
-        _ => Err(Fault::NoManifest { host: answer.host().to_owned() }),
+    let media_type = document.get("mediaType").and_then(Value::as_str).or_else(|| response.header(CONTENT_TYPE));
+    match media_type.and_then(supported_type) {
+        Some(media_type) if document.is_object() => Ok(RemoteManifest { media_type, digest, bytes }),
+        _ => Err(RequestError::InvalidManifest { host: response.host().to_owned() }),
     }
 }
 
-/// Asks for a blob, from `offset` on. The registry may give it from its start nevertheless.
+/// Requests a blob from `offset` on. The registry may return it from the start nevertheless.
 pub(super) async fn open(
-    client: &Client,
-    repository: Repository<'_>,
+    client: &RegistryClient,
+    repository: RepositoryName<'_>,
     digest: Sha256,
     offset: u64,
-) -> Result<Answer, Fault> {
-    let mut request = Request::read(repository, Method::GET, format!("blobs/{digest}"));
+) -> Result<RegistryResponse, RequestError> {
+    let mut request = RegistryRequest::read(repository, Method::GET, format!("blobs/{digest}"));
     if offset > 0 {
         let range = HeaderValue::from_str(&format!("bytes={offset}-"));
         request.headers.extend(range.ok().map(|range| (RANGE, range)));
@@ -128,15 +141,15 @@ pub(super) async fn open(
 
 /// Writes a blob to `output` and verifies it.
 pub(super) async fn blob(
-    client: &Client,
-    repository: &Reference,
+    client: &RegistryClient,
+    repository: &ImageReference,
     (digest, size): (Sha256, u64),
     output: &mut dyn Write,
     reporter: &dyn Reporter,
 ) -> Result<(), RegistryError> {
-    let progress = Progress { reporter, phase: Phase::Pull, reported: Cell::new(0) };
-    let repository = Repository { registry: repository.registry(), name: repository.repository() };
-    let mut pull = Pull {
+    let progress = BlobProgress { reporter, phase: Phase::Pull, reported: Cell::new(0) };
+    let repository = RepositoryName { registry: repository.registry(), name: repository.repository() };
+    let mut download = BlobDownload {
         client,
         repository,
         digest,
@@ -146,79 +159,83 @@ pub(super) async fn blob(
         progress,
         may_resume: true,
     };
-    let (mut attempts, mut mark) = (Attempts::new(client.options().retry), 0);
-    let action = || Action::PullBlob { repository: repository.to_string(), digest };
-    while let Err(fault) = pull.run().await {
-        if pull.length >= mark + PROGRESS {
-            mark = pull.length;
-            attempts.forgive();
+    let (mut attempts, mut mark) = (AttemptCounter::new(client.options().retry), 0);
+    let action = || RegistryAction::PullBlob { repository: repository.to_string(), digest };
+    while let Err(error) = download.run().await {
+        if download.length >= mark + PROGRESS {
+            mark = download.length;
+            attempts.reset();
         }
-        attempts.pause(fault).await.map_err(|failure| failure.of(action()))?;
+        attempts.pause(error).await.map_err(|failure| failure.of(action()))?;
     }
-    let (_, actual, _) = pull.output.finish();
+    let (_, actual, _) = download.output.finish();
     if actual == digest {
         return Ok(());
     }
     let host = repository.registry.to_owned();
-    Err(attempts.give_up(Fault::Digest { host, expected: digest, actual }).of(action()))
+    Err(attempts.give_up(RequestError::Digest { host, expected: digest, actual }).of(action()))
 }
 
-/// A blob on its way.
-struct Pull<'a> {
-    client: &'a Client,
-    repository: Repository<'a>,
+/// The download of a blob.
+struct BlobDownload<'a> {
+    client: &'a RegistryClient,
+    repository: RepositoryName<'a>,
     digest: Sha256,
     size: u64,
     output: HashingWriter<&'a mut dyn Write>,
-    /// How many bytes are written.
+    /// The number of bytes written.
     length: u64,
-    progress: Progress<'a>,
-    /// Whether the registry may be asked for the rest alone.
+    progress: BlobProgress<'a>,
+    /// Whether ranges may be requested.
     may_resume: bool,
 }
 
-impl Pull<'_> {
-    /// Writes what is missing.
-    async fn run(&mut self) -> Result<(), Fault> {
+impl BlobDownload<'_> {
+    /// Requests the rest of the blob, and writes it.
+    async fn run(&mut self) -> Result<(), RequestError> {
         let offset = if self.may_resume { self.length } else { 0 };
-        let mut answer = open(self.client, self.repository, self.digest, offset).await?;
-        let mut position = match answer.status() {
-            StatusCode::PARTIAL_CONTENT if is_rest(&answer, offset, self.size) => offset,
+        let mut response = open(self.client, self.repository, self.digest, offset).await?;
+        let mut position = match response.status() {
+            StatusCode::PARTIAL_CONTENT if is_rest(&response, offset, self.size) => offset,
             StatusCode::OK => 0,
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if offset > 0 => {
-                // What comes by ranges is not to be trusted: from now on the whole, of which the start is passed over.
+                // The ranges of this registry are wrong: request the whole blob from now on, and skip its start.
                 self.may_resume = false;
-                return Err(Fault::Range { host: answer.host().to_owned() });
+                return Err(RequestError::Range { host: response.host().to_owned() });
             }
-            _ => return Err(answer.into_fault().await),
+            _ => return Err(response.into_error().await),
         };
-        while let Some(chunk) = answer.chunk().await? {
+        while let Some(chunk) = response.chunk().await? {
             let written = usize::try_from(self.length.saturating_sub(position)).unwrap_or(usize::MAX);
             position += chunk.len() as u64;
             if position > self.size {
-                return Err(Fault::TooLarge { host: answer.host().to_owned(), limit: self.size });
+                return Err(RequestError::TooLarge { host: response.host().to_owned(), limit: self.size });
             }
             let new = chunk.get(written..).unwrap_or_default();
-            self.output.write_all(new).map_err(Fault::Output)?;
+            self.output.write_all(new).map_err(RequestError::Output)?;
             self.length += new.len() as u64;
             self.progress.reach(self.length);
         }
-        match position < self.size {
-            true => Err(Fault::Truncated { host: answer.host().to_owned(), expected: self.size, actual: position }),
-            false => Ok(()),
+        if position < self.size {
+            return Err(RequestError::Truncated {
+                host: response.host().to_owned(),
+                expected: self.size,
+                actual: position,
+            });
         }
+        Ok(())
     }
 }
 
-/// Tells whether a partial answer is the rest of the blob
+/// Tells whether a partial response is the rest of the blob
 /// ([RFC 9110, section 14.4](https://www.rfc-editor.org/rfc/rfc9110#section-14.4)): `bytes 100-199/200`.
-fn is_rest(answer: &Answer, offset: u64, size: u64) -> bool {
+fn is_rest(response: &RegistryResponse, offset: u64, size: u64) -> bool {
     let parse = |value: &str| -> Option<(u64, u64, Option<u64>)> {
         let (range, whole) = value.strip_prefix("bytes ")?.split_once('/')?;
         let (first, last) = range.split_once('-')?;
         Some((first.parse().ok()?, last.parse().ok()?, whole.parse().ok()))
     };
-    let range = answer.header(CONTENT_RANGE).and_then(parse);
+    let range = response.header(CONTENT_RANGE).and_then(parse);
     range.is_some_and(|(first, last, whole)| {
         first == offset && last.checked_add(1) == Some(size) && whole.is_none_or(|whole| whole == size)
     })

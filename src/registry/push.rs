@@ -1,9 +1,9 @@
-//! Pushing artifacts, in few requests, and so that no tag ever names what is not all there.
+//! Pushing artifacts in few requests, so that no tag ever points to an incomplete artifact.
 //!
 //! Specification: [OCI distribution 1.1, push](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push).
 //!
-//! What a repository holds is told by the manifest that the tag names before: what that refers to is there, and is asked
-//! for no further. Then come the blobs, the manifests that an index refers to, and last of all the tags.
+//! The manifest that the tag points to before the push shows which blobs the repository has: those are not checked one by
+//! one. Then the missing blobs are sent, the manifests of an index, and the tags last.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -14,128 +14,127 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode};
 
 use super::attach::attach;
-use super::attempts::{Failure, attempt};
-use super::client::{Client, Repository, Request, Target};
-use super::fault::Fault;
-use super::payload::{Payload, Source};
-use super::survey::{Survey, survey};
-use super::upload::{Placed, SMALL, Upload};
-use super::{Action, Reference, RegistryError, ecr, pull};
+use super::attempts::{FailedAttempts, attempt};
+use super::client::{RegistryClient, RegistryRequest, RepositoryName, RequestTarget};
+use super::payload::{BlobSource, Payload};
+use super::remote_state::{RemoteState, remote_state};
+use super::request_error::RequestError;
+use super::upload::{BlobPlacement, BlobUpload, SMALL};
+use super::{ImageReference, RegistryAction, RegistryError, ecr, pull};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent, OciArtifact};
 use crate::report::{Phase, Reporter};
 
-/// The header by which a registry says that it lists a manifest among the referrers of its subject (OCI distribution 1.1,
-/// pushing manifests with subject).
+/// The header of registries with the referrers API (OCI distribution 1.1, pushing manifests with subject).
 const SUBJECT: &str = "oci-subject";
 
-/// What a push did.
+/// The result of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pushed {
-    /// The digest of the manifest that the references now name.
+pub struct PushSummary {
+    /// The digest of the manifest that the references now point to.
     pub digest: Sha256,
-    /// What was done in each repository, in the order of the references.
+    /// The result for each repository, in the order of the references.
     pub repositories: Vec<RepositoryPush>,
-    /// How many requests it took, those for tokens included.
+    /// The number of requests, including those for tokens.
     pub requests: u64,
 }
 
-/// What a push did in one repository.
+/// The result of a push to one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryPush {
-    /// The references that now name the manifest.
-    pub references: Vec<Reference>,
-    /// The blobs that were sent.
-    pub uploaded: Tally,
-    /// The blobs that the registry took from another of its repositories.
-    pub mounted: Tally,
-    /// The blobs that were there already.
-    pub present: Tally,
-    /// The digests of the manifests that are attached to the artifact, or to what it refers to.
+    /// The references that now point to the manifest.
+    pub references: Vec<ImageReference>,
+    /// The blobs that were uploaded.
+    pub uploaded: BlobCount,
+    /// The blobs that were mounted from another repository of the registry.
+    pub mounted: BlobCount,
+    /// The blobs that existed.
+    pub present: BlobCount,
+    /// The digests of the referrers of the artifact and of its manifests.
     pub attached: Vec<Sha256>,
 }
 
-/// Some blobs.
+/// A number of blobs and their size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many.
+pub struct BlobCount {
+    /// The number of blobs.
     pub blobs: usize,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
 }
 
 impl RepositoryPush {
-    fn count(&mut self, placed: Placed, blob: &Blob) {
-        let tally = match placed {
-            Placed::Uploaded => &mut self.uploaded,
-            Placed::Mounted => &mut self.mounted,
-            Placed::Present => &mut self.present,
+    fn count(&mut self, placed: BlobPlacement, blob: &Blob) {
+        let count = match placed {
+            BlobPlacement::Uploaded => &mut self.uploaded,
+            BlobPlacement::Mounted => &mut self.mounted,
+            BlobPlacement::Present => &mut self.present,
         };
-        tally.blobs += 1;
-        tally.bytes += blob.size;
+        count.blobs += 1;
+        count.bytes += blob.size;
     }
 }
 
-/// Sends an artifact to where the references say.
+/// Pushes an artifact to all references.
 pub(super) async fn push(
-    client: &Client,
+    client: &RegistryClient,
     artifact: &OciArtifact,
-    to: &[Reference],
+    to: &[ImageReference],
     reporter: &dyn Reporter,
-) -> Result<Pushed, RegistryError> {
+) -> Result<PushSummary, RegistryError> {
     let digest = artifact.manifest.digest;
     if let Some(other) = to.iter().find(|reference| reference.digest().is_some_and(|wanted| wanted != digest)) {
-        return Err(RegistryError::OtherDigest { reference: Box::new(other.clone()), actual: digest });
+        return Err(RegistryError::DigestMismatch { reference: Box::new(other.clone()), actual: digest });
     }
-    let mut destinations: Vec<Destination> = Vec::new();
+    let mut destinations: Vec<PushDestination> = Vec::new();
     for reference in to {
-        let repository = Repository { registry: reference.registry(), name: reference.repository() };
+        let repository = RepositoryName { registry: reference.registry(), name: reference.repository() };
         match destinations.iter_mut().find(|destination| destination.repository == repository) {
             Some(destination) => destination.references.push(reference),
-            None => destinations.push(Destination { repository, references: vec![reference] }),
+            None => destinations.push(PushDestination { repository, references: vec![reference] }),
         }
     }
-    let push = Push { client, artifact, leaves: artifact.leaves(), reporter };
+    let push = PushOperation { client, artifact, leaves: artifact.leaves(), reporter };
     let size: u64 = push.leaves.values().map(|blob| blob.size).sum();
     let before = client.requests();
     reporter.start(Phase::Push, size * destinations.len() as u64);
     let repositories = push.run(&destinations).await;
     reporter.finish(Phase::Push);
-    Ok(Pushed { digest, repositories: repositories?, requests: client.requests() - before })
+    Ok(PushSummary { digest, repositories: repositories?, requests: client.requests() - before })
 }
 
-/// A repository to push to, and the references that are to name the artifact there.
-struct Destination<'a> {
-    repository: Repository<'a>,
-    references: Vec<&'a Reference>,
+/// A repository to push to, and the references in it.
+struct PushDestination<'a> {
+    repository: RepositoryName<'a>,
+    references: Vec<&'a ImageReference>,
 }
 
 /// A push to one or several repositories.
-struct Push<'a> {
-    client: &'a Client,
+struct PushOperation<'a> {
+    client: &'a RegistryClient,
     artifact: &'a OciArtifact,
     leaves: BTreeMap<Sha256, &'a Blob>,
     reporter: &'a dyn Reporter,
 }
 
-impl Push<'_> {
-    async fn run(&self, destinations: &[Destination<'_>]) -> Result<Vec<RepositoryPush>, RegistryError> {
-        let mut surveys = Vec::new();
+impl PushOperation<'_> {
+    async fn run(&self, destinations: &[PushDestination<'_>]) -> Result<Vec<RepositoryPush>, RegistryError> {
+        let mut states = Vec::new();
         let mut done = Vec::new();
         for (at, destination) in destinations.iter().enumerate() {
-            let survey = survey(self.client, self.artifact, &destination.references).await?;
+            let state = remote_state(self.client, self.artifact, &destination.references).await?;
             let earlier = destinations.get(..at).unwrap_or_default().iter();
             let source =
                 earlier.map(|other| other.repository).find(|other| other.registry == destination.repository.registry);
-            if survey.is_repository_missing {
+            if state.is_repository_missing {
                 self.create(destination.repository).await?;
             }
-            done.push(self.place(destination, &survey, source).await?);
-            surveys.push(survey);
+            done.push(self.push_contents(destination, &state, source).await?);
+            states.push(state);
         }
-        for (destination, survey) in destinations.iter().zip(&surveys) {
+        for (destination, state) in destinations.iter().zip(&states) {
             for reference in &destination.references {
-                self.tag(destination, reference, survey).await?;
+                self.tag(destination, reference, state).await?;
             }
         }
         for (destination, done) in destinations.iter().zip(&mut done) {
@@ -149,56 +148,56 @@ impl Push<'_> {
         Ok(done)
     }
 
-    /// Creates a repository, if that is wanted and the registry is one of Amazon's: others create it by themselves.
-    async fn create(&self, repository: Repository<'_>) -> Result<(), RegistryError> {
+    /// Creates a repository in ECR, if that is requested. Other registries create it on push.
+    async fn create(&self, repository: RepositoryName<'_>) -> Result<(), RegistryError> {
         match ecr::is_ecr(repository.registry) {
             Some(registry) if self.client.options().create_repositories => {
-                let created = ecr::create_repository(&registry, repository.name).await;
+                let created = self.client.keychain().create_repository(&registry, repository.name).await;
                 created.map_err(|source| RegistryError::CreateRepository { repository: repository.to_string(), source })
             }
             _ => Ok(()),
         }
     }
 
-    /// Brings everything to a repository but the manifest that the tags are to name. If the registry then misses
-    /// something that was taken to be there, all is looked for once more.
-    async fn place(
+    /// Pushes everything except the manifest that is to be tagged. If the registry then reports missing blobs, the manifest
+    /// before was incomplete: all blobs are checked.
+    async fn push_contents(
         &self,
-        destination: &Destination<'_>,
-        survey: &Survey,
-        source: Option<Repository<'_>>,
+        destination: &PushDestination<'_>,
+        state: &RemoteState,
+        source: Option<RepositoryName<'_>>,
     ) -> Result<RepositoryPush, RegistryError> {
-        match self.place_unknown(destination, survey, source).await {
-            Err(error) if survey.found && misses_parts(&error) => {
-                self.place_unknown(destination, &Survey::default(), source).await
+        match self.push_missing(destination, state, source).await {
+            Err(error) if state.found && misses_parts(&error) => {
+                self.push_missing(destination, &RemoteState::default(), source).await
             }
-            placed => placed,
+            pushed => pushed,
         }
     }
 
-    async fn place_unknown(
+    async fn push_missing(
         &self,
-        destination: &Destination<'_>,
-        survey: &Survey,
-        source: Option<Repository<'_>>,
+        destination: &PushDestination<'_>,
+        state: &RemoteState,
+        source: Option<RepositoryName<'_>>,
     ) -> Result<RepositoryPush, RegistryError> {
         let references = destination.references.iter().map(|reference| (*reference).clone()).collect();
-        let [uploaded, mounted, present] = [Tally::default(); 3];
+        let [uploaded, mounted, present] = [BlobCount::default(); 3];
         let mut done = RepositoryPush { references, uploaded, mounted, present, attached: Vec::new() };
         let (known, mut unknown): (Vec<&Blob>, Vec<&Blob>) =
-            self.leaves.values().partition(|blob| survey.known.contains(&blob.digest));
+            self.leaves.values().partition(|blob| state.known.contains(&blob.digest));
         for blob in known {
             self.reporter.advance(Phase::Push, blob.size);
-            done.count(Placed::Present, blob);
+            done.count(BlobPlacement::Present, blob);
         }
-        // The largest first: begun last, it would keep everyone waiting.
+        // The largest first: started last, it would run alone at the end.
         unknown.sort_by_key(|blob| Reverse(blob.size));
         let uploads = unknown.into_iter().map(|blob| async move {
-            let upload = Upload {
-                source: Source::new(self.client, blob, self.reporter),
+            let upload = BlobUpload {
+                source: BlobSource::new(self.client, blob, self.reporter),
                 repository: destination.repository,
                 from: mount_source(blob, destination.repository, source),
-                asks: !survey.found || blob.size > SMALL || matches!(blob.content, BlobContent::Registry { .. }),
+                check: !state.found || blob.size > SMALL || matches!(blob.content, BlobContent::Registry { .. }),
             };
             upload.run().await.map(|placed| (placed, blob)).map_err(|failure| (failure, blob.digest))
         });
@@ -206,11 +205,11 @@ impl Push<'_> {
         while let Some(result) = uploads.next().await {
             let (placed, blob) = result.map_err(|(failure, digest)| {
                 let repository = destination.repository.to_string();
-                explained(failure, Action::PushBlob { repository, digest }, destination.repository)
+                explained(failure, RegistryAction::PushBlob { repository, digest }, destination.repository)
             })?;
             done.count(placed, blob);
         }
-        let mut sent = survey.known.clone();
+        let mut sent = state.known.clone();
         for manifest in self.artifact.manifests() {
             if manifest.digest != self.artifact.manifest.digest && sent.insert(manifest.digest) {
                 self.put_child(destination, manifest).await?;
@@ -219,27 +218,27 @@ impl Push<'_> {
         Ok(done)
     }
 
-    async fn put_child(&self, destination: &Destination<'_>, manifest: &Blob) -> Result<(), RegistryError> {
+    async fn put_child(&self, destination: &PushDestination<'_>, manifest: &Blob) -> Result<(), RegistryError> {
         let Some(any) = destination.references.first() else { return Ok(()) };
         let reference = any.sibling(manifest.digest);
         let put = self.put(destination.repository, &reference, manifest).await;
-        put.map_err(|failure| explained(failure, Action::PushManifest(reference), destination.repository))
+        put.map_err(|failure| explained(failure, RegistryAction::PushManifest(reference), destination.repository))
     }
 
-    /// Has a reference name the manifest.
+    /// Points a reference to the manifest.
     async fn tag(
         &self,
-        destination: &Destination<'_>,
-        reference: &Reference,
-        survey: &Survey,
+        destination: &PushDestination<'_>,
+        reference: &ImageReference,
+        state: &RemoteState,
     ) -> Result<(), RegistryError> {
         let (manifest, target) = (&self.artifact.manifest, reference.destination());
-        if survey.current.contains(&target) {
+        if state.current.contains(&target) {
             return Ok(());
         }
-        let action = || Action::PushManifest(reference.clone());
+        let action = || RegistryAction::PushManifest(reference.clone());
         let Err(failure) = self.put(destination.repository, &target, manifest).await else { return Ok(()) };
-        if failure.fault.is_about_immutability() {
+        if failure.error.is_about_immutability() {
             return match pull::find(self.client, &target).await? {
                 Some(present) if present.digest == manifest.digest => Ok(()),
                 Some(present) => Err(RegistryError::Immutable {
@@ -251,73 +250,82 @@ impl Push<'_> {
             };
         }
         let error = explained(failure, action(), destination.repository);
-        if !survey.found || !misses_parts(&error) {
+        if !state.found || !misses_parts(&error) {
             return Err(error);
         }
-        self.place_unknown(destination, &Survey::default(), None).await?;
+        self.push_missing(destination, &RemoteState::default(), None).await?;
         let put = self.put(destination.repository, &target, manifest).await;
         put.map_err(|failure| explained(failure, action(), destination.repository))
     }
 
-    async fn put(&self, repository: Repository<'_>, reference: &Reference, manifest: &Blob) -> Result<(), Failure> {
+    async fn put(
+        &self,
+        repository: RepositoryName<'_>,
+        reference: &ImageReference,
+        manifest: &Blob,
+    ) -> Result<(), FailedAttempts> {
         put(self.client, repository, reference, manifest).await.map(|_| ())
     }
 }
 
-/// Sends a manifest, and returns whether the registry took note of its subject, if it has one. What then is in the
-/// registry is compared with what was sent: nothing else tells whether it was altered on the way to a tag.
+/// Sends a manifest, and returns whether the registry has processed its subject. The digest in the registry is compared
+/// with that of the bytes: with a tag in the URL, nothing else shows that they were altered in transit.
 pub(super) async fn put(
-    client: &Client,
-    repository: Repository<'_>,
-    reference: &Reference,
+    client: &RegistryClient,
+    repository: RepositoryName<'_>,
+    reference: &ImageReference,
     manifest: &Blob,
-) -> Result<bool, Failure> {
+) -> Result<bool, FailedAttempts> {
     let put = attempt(client.options().retry, async |_| {
         let mut bytes = Vec::new();
         manifest.copy_to(&mut bytes)?;
-        let target = Target::Path(format!("manifests/{}", reference.identifier()));
-        let mut request = Request::write(repository, Method::PUT, target, Payload::Bytes(&bytes));
+        let target = RequestTarget::Path(format!("manifests/{}", reference.identifier()));
+        let mut request = RegistryRequest::write(repository, Method::PUT, target, Payload::Bytes(&bytes));
         let media_type = HeaderValue::from_str(manifest.media_type.as_ref());
         request.headers.extend(media_type.ok().map(|media_type| (CONTENT_TYPE, media_type)));
-        let answer = client.send(&request).await?.accepted().await?;
-        let stored = match pull::told_digest(&answer) {
+        let response = client.send(&request).await?.accepted().await?;
+        let stored = match pull::digest_header(&response) {
             Some(digest) => Some(digest),
-            None => pull::told_digest(&pull::ask(client, reference, Method::HEAD).await?),
+            None => pull::digest_header(&pull::ask(client, reference, Method::HEAD).await?),
         };
         match stored {
             Some(actual) if actual != manifest.digest => {
-                Err(Fault::Digest { host: answer.host().to_owned(), expected: manifest.digest, actual })
+                Err(RequestError::Digest { host: response.host().to_owned(), expected: manifest.digest, actual })
             }
-            _ => Ok(answer.headers().contains_key(SUBJECT)),
+            _ => Ok(response.headers().contains_key(SUBJECT)),
         }
     });
     put.await
 }
 
-/// Returns a repository of the same registry that has a blob, if one is known.
-fn mount_source<'a>(blob: &'a Blob, to: Repository<'_>, earlier: Option<Repository<'a>>) -> Option<&'a str> {
+/// Returns the name of another repository of the registry that has the blob.
+fn mount_source<'a>(blob: &'a Blob, to: RepositoryName<'_>, earlier: Option<RepositoryName<'a>>) -> Option<&'a str> {
     let own = match &blob.content {
-        BlobContent::Registry { repository } => Some(Repository::of(repository)),
+        BlobContent::Registry { repository } => Some(RepositoryName::of(repository)),
         _ => None,
     };
     let own = own.filter(|own| own.registry == to.registry && own.name != to.name);
     own.or(earlier).map(|repository| repository.name)
 }
 
-/// Names what was tried, and a repository that is not there.
-pub(super) fn explained(failure: Failure, action: Action, repository: Repository<'_>) -> RegistryError {
+/// Adds the operation to an error, and reports a missing repository as such.
+pub(super) fn explained(
+    failure: FailedAttempts,
+    action: RegistryAction,
+    repository: RepositoryName<'_>,
+) -> RegistryError {
     let codes = ["NAME_UNKNOWN", "RepositoryNotFoundException"];
-    match failure.fault.status() {
-        Some(StatusCode::NOT_FOUND) if failure.fault.has_code(&codes) => {
+    match failure.error.status() {
+        Some(StatusCode::NOT_FOUND) if failure.error.has_code(&codes) => {
             RegistryError::MissingRepository(repository.to_string())
         }
         _ => failure.of(action),
     }
 }
 
-/// Tells whether a manifest was refused in a way that may mean that something it refers to is not there.
+/// Tells whether a manifest was refused, perhaps because a blob is missing. Registries agree on no code for that.
 fn misses_parts(error: &RegistryError) -> bool {
-    let RegistryError::Failed { action, fault, .. } = error else { return false };
-    matches!(**action, Action::PushManifest(_))
-        && fault.status().is_some_and(|status| matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND))
+    let RegistryError::Failed { action, source, .. } = error else { return false };
+    matches!(**action, RegistryAction::PushManifest(_))
+        && source.status().is_some_and(|status| matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND))
 }

@@ -10,13 +10,13 @@ use std::str::FromStr;
 use crate::digest::Sha256;
 use crate::hints::Hints;
 
-/// Docker's registry, as users name it.
+/// Docker Hub, as users name it.
 const DOCKER: &str = "docker.io";
 
-/// The host that Docker's registry answers at.
+/// The host of Docker Hub's API.
 const DOCKER_HOST: &str = "registry-1.docker.io";
 
-/// The longest name, registry included, in characters.
+/// The longest name with its registry, in characters.
 const LONGEST_NAME: usize = 255;
 
 /// The longest tag, in characters.
@@ -24,74 +24,74 @@ const LONGEST_TAG: usize = 128;
 
 /// The name of an image in a registry: a repository there, and a tag, a digest, or both.
 ///
-/// With both, the digest says which image it is, and the tag is what people call it.
+/// With both, the digest decides, and the tag is for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reference {
+pub struct ImageReference {
     registry: String,
     repository: String,
     tag: Option<String>,
     digest: Option<Sha256>,
 }
 
-/// A text that is no reference.
+/// A string that is not a reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no reference to an image: {fault}")]
+#[error("`{text}` is not a valid image reference: {problem}")]
 pub struct InvalidReference {
-    /// The text.
+    /// The string.
     pub text: String,
     /// What is wrong with it.
-    pub fault: ReferenceFault,
+    pub problem: ReferenceProblem,
 }
 
 /// What is wrong with a reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReferenceFault {
-    /// There is no text.
+pub enum ReferenceProblem {
+    /// The string is empty.
     #[error("it is empty")]
     Empty,
-    /// It begins with a scheme.
-    #[error("it begins with `{0}://`, and a reference has no scheme")]
+    /// It starts with a scheme.
+    #[error("it starts with `{0}://`, but a reference has no scheme")]
     Scheme(String),
-    /// The registry is no host with or without a port.
-    #[error("`{0}` is no registry's host with or without a port")]
+    /// The registry is not a host with an optional port.
+    #[error("the registry `{0}` is not a host with an optional port")]
     Registry(String),
-    /// The repository has upper-case letters.
-    #[error("the repository `{0}` has upper-case letters")]
-    UpperCase(String),
-    /// The repository has other characters than it may.
+    /// The repository has uppercase letters.
+    #[error("the repository `{0}` must be lowercase")]
+    Uppercase(String),
+    /// The repository has invalid characters.
     #[error(
-        "the repository `{0}` must have parts of lower-case letters and digits, with single separators (`.`, `_`, `__` or hyphens) between them, joined by `/`"
+        "the repository `{0}` must have components of lowercase letters and digits, with single separators (`.`, `_`, `__` or hyphens) between them, and `/` between components"
     )]
     Repository(String),
     /// The name is too long.
-    #[error("the name has {0} characters, more than {LONGEST_NAME}")]
-    Long(usize),
-    /// The repository could be taken for the identifier of an image.
-    #[error("64 hexadecimal digits are an image's identifier, not a repository")]
-    Identifier,
-    /// The tag has other characters than it may.
+    #[error("the name has {0} characters, at most {LONGEST_NAME} are allowed")]
+    TooLong(usize),
+    /// The name looks like an image ID, which Docker would take it for.
+    #[error("64 hexadecimal digits are an image ID, not a repository")]
+    ImageId,
+    /// The tag has invalid characters, or too many.
     #[error(
-        "the tag `{0}` must have at most {LONGEST_TAG} letters, digits, `_`, `.` and `-`, and none of the last two at its start"
+        "the tag `{0}` must have at most {LONGEST_TAG} letters, digits, `_`, `.` and `-`, and must not start with `.` or `-`"
     )]
     Tag(String),
-    /// The digest is none of SHA-256.
-    #[error("the digest `{0}` is not of the form `sha256:` and 64 hexadecimal digits")]
+    /// The digest is not a SHA-256 digest.
+    #[error("the digest `{0}` is not `sha256:` followed by 64 hexadecimal digits")]
     Digest(String),
 }
 
 impl Hints for InvalidReference {
     fn hints(&self) -> Vec<String> {
-        match &self.fault {
-            ReferenceFault::UpperCase(name) => vec![format!("write `{}`", name.to_lowercase())],
-            ReferenceFault::Scheme(_) => {
-                vec!["leave the scheme out; --insecure-registry HOST asks a registry by plain HTTP".to_owned()]
+        match &self.problem {
+            ReferenceProblem::Uppercase(name) => vec![format!("use `{}`", name.to_lowercase())],
+            ReferenceProblem::Scheme(_) => {
+                vec!["omit the scheme; for a registry without TLS, add --insecure-registry HOST".to_owned()]
             }
-            _ => vec!["a reference is [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]".to_owned()],
+            _ => vec!["use the form [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]".to_owned()],
         }
     }
 }
 
-impl Reference {
+impl ImageReference {
     /// Returns the registry's host, with its port if one is given.
     pub fn registry(&self) -> &str {
         &self.registry
@@ -102,7 +102,7 @@ impl Reference {
         &self.repository
     }
 
-    /// Returns the tag; `latest` where neither tag nor digest was given.
+    /// Returns the tag: `latest` if the reference has neither tag nor digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
@@ -112,34 +112,34 @@ impl Reference {
         self.digest
     }
 
-    /// Returns the reference to a manifest by its digest; a tag stays beside it.
+    /// Returns the reference with this digest, and with its tag.
     pub fn with_digest(&self, digest: Sha256) -> Self {
         Self { digest: Some(digest), ..self.clone() }
     }
 
-    /// Returns `HOST/REPOSITORY`, as [`BlobContent::Registry`](crate::image::BlobContent::Registry) holds it.
+    /// Returns `HOST/REPOSITORY`, the format of [`BlobContent::Registry`](crate::image::BlobContent::Registry).
     pub fn repository_name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// Returns the reference to push to: the tag, if there is one.
+    /// Returns the reference to push to: the tag if there is one, or else the digest.
     pub(super) fn destination(&self) -> Self {
         let digest = self.digest.filter(|_| self.tag.is_none());
         Self { digest, ..self.clone() }
     }
 
-    /// Returns the reference to a manifest of the same repository, by its digest alone.
+    /// Returns a reference to another manifest of the repository, by its digest alone.
     pub(super) fn sibling(&self, digest: Sha256) -> Self {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
-    /// Returns the reference to the list of what refers to a manifest of the same repository, where the registry keeps none
+    /// Returns the tag under which the referrers of a manifest are listed, for registries without the referrers API
     /// ([OCI distribution 1.1, referrers tag schema](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema)).
     pub(super) fn referrers(&self, subject: Sha256) -> Self {
         Self { tag: Some(format!("sha256-{}", subject.hex())), digest: None, ..self.clone() }
     }
 
-    /// Returns what a request for the manifest names it by: the digest, or else the tag.
+    /// Returns the last part of the manifest's URL: the digest, or else the tag.
     pub(super) fn identifier(&self) -> String {
         match (self.digest, &self.tag) {
             (Some(digest), _) => digest.to_string(),
@@ -149,16 +149,16 @@ impl Reference {
     }
 }
 
-impl FromStr for Reference {
+impl FromStr for ImageReference {
     type Err = InvalidReference;
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
-        parse(text).map_err(|fault| InvalidReference { text: text.to_owned(), fault })
+        parse(text).map_err(|problem| InvalidReference { text: text.to_owned(), problem })
     }
 }
 
-impl fmt::Display for Reference {
-    /// Writes the form that users know: without Docker's registry and its `library/`.
+impl fmt::Display for ImageReference {
+    /// Writes the short form that Docker shows: without Docker Hub and its `library/`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.registry.as_str(), self.repository.strip_prefix("library/")) {
             (DOCKER_HOST, Some(name)) if !name.contains('/') => formatter.write_str(name)?,
@@ -175,12 +175,12 @@ impl fmt::Display for Reference {
     }
 }
 
-fn parse(text: &str) -> Result<Reference, ReferenceFault> {
+fn parse(text: &str) -> Result<ImageReference, ReferenceProblem> {
     if text.is_empty() {
-        return Err(ReferenceFault::Empty);
+        return Err(ReferenceProblem::Empty);
     }
     if let Some((scheme, _)) = text.split_once("://") {
-        return Err(ReferenceFault::Scheme(scheme.to_owned()));
+        return Err(ReferenceProblem::Scheme(scheme.to_owned()));
     }
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(parse_digest(digest)?)),
@@ -192,7 +192,7 @@ fn parse(text: &str) -> Result<Reference, ReferenceFault> {
         _ => (rest, None),
     };
     if name.len() > LONGEST_NAME {
-        return Err(ReferenceFault::Long(name.len()));
+        return Err(ReferenceProblem::TooLong(name.len()));
     }
     let (registry, path) = match name.split_once('/') {
         Some((first, path)) if is_registry(first) => (parse_registry(first)?, path),
@@ -200,23 +200,23 @@ fn parse(text: &str) -> Result<Reference, ReferenceFault> {
     };
     let repository = parse_repository(path)?;
     if name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return Err(ReferenceFault::Identifier);
+        return Err(ReferenceProblem::ImageId);
     }
     let repository = match registry.as_str() {
         DOCKER_HOST if !repository.contains('/') => format!("library/{repository}"),
         _ => repository,
     };
     let tag = tag.or_else(|| digest.is_none().then(|| "latest".to_owned()));
-    Ok(Reference { registry, repository, tag, digest })
+    Ok(ImageReference { registry, repository, tag, digest })
 }
 
-/// Tells whether the first part of a name is a registry: only a host has these characters, or is `localhost`.
+/// Tells whether the first component of a name is a registry: Docker decides by these characters and by `localhost`.
 fn is_registry(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost"
 }
 
-fn parse_registry(text: &str) -> Result<String, ReferenceFault> {
-    let invalid = || ReferenceFault::Registry(text.to_owned());
+fn parse_registry(text: &str) -> Result<String, ReferenceProblem> {
+    let invalid = || ReferenceProblem::Registry(text.to_owned());
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
         _ => (text, None),
@@ -226,10 +226,7 @@ fn parse_registry(text: &str) -> Result<String, ReferenceFault> {
     }
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => host.split('.').all(|label| {
-            let is_known = |character: char| character.is_ascii_alphanumeric() || character == '-';
-            !label.is_empty() && label.chars().all(is_known) && !label.starts_with('-') && !label.ends_with('-')
-        }),
+        None => host.split('.').all(is_label),
     };
     match text {
         DOCKER | "index.docker.io" => Ok(DOCKER_HOST.to_owned()),
@@ -238,35 +235,52 @@ fn parse_registry(text: &str) -> Result<String, ReferenceFault> {
     }
 }
 
-fn parse_repository(path: &str) -> Result<String, ReferenceFault> {
+/// Tells whether a label of a host name is valid.
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && label.chars().all(|character| character.is_ascii_alphanumeric() || character == '-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+fn parse_repository(path: &str) -> Result<String, ReferenceProblem> {
     if path.chars().any(char::is_uppercase) {
-        return Err(ReferenceFault::UpperCase(path.to_owned()));
+        return Err(ReferenceProblem::Uppercase(path.to_owned()));
     }
     if path.split('/').all(is_path_component) {
         Ok(path.to_owned())
     } else {
-        Err(ReferenceFault::Repository(path.to_owned()))
+        Err(ReferenceProblem::Repository(path.to_owned()))
     }
 }
 
-/// Tells whether a part of a repository is one: runs of letters and digits with separators between them.
+/// Tells whether a component of a repository is valid: runs of letters and digits with separators between them.
 fn is_path_component(component: &str) -> bool {
-    let is_alphanumeric = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
-    let ends_well = component.starts_with(is_alphanumeric) && component.ends_with(is_alphanumeric);
-    let is_separator = |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
-    ends_well && component.split(is_alphanumeric).all(is_separator)
+    let has_valid_ends = component.starts_with(is_lowercase_or_digit) && component.ends_with(is_lowercase_or_digit);
+    has_valid_ends && component.split(is_lowercase_or_digit).all(is_separator)
 }
 
-fn parse_tag(tag: &str) -> Result<String, ReferenceFault> {
-    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let is_tag = tag.starts_with(is_word)
+fn is_lowercase_or_digit(character: char) -> bool {
+    character.is_ascii_lowercase() || character.is_ascii_digit()
+}
+
+fn is_separator(text: &str) -> bool {
+    matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-')
+}
+
+fn parse_tag(tag: &str) -> Result<String, ReferenceProblem> {
+    let is_tag = tag.starts_with(is_word_character)
         && tag.len() <= LONGEST_TAG
-        && tag.chars().all(|character| is_word(character) || matches!(character, '.' | '-'));
-    if is_tag { Ok(tag.to_owned()) } else { Err(ReferenceFault::Tag(tag.to_owned())) }
+        && tag.chars().all(|character| is_word_character(character) || matches!(character, '.' | '-'));
+    if is_tag { Ok(tag.to_owned()) } else { Err(ReferenceProblem::Tag(tag.to_owned())) }
 }
 
-fn parse_digest(text: &str) -> Result<Sha256, ReferenceFault> {
-    text.parse().map_err(|_| ReferenceFault::Digest(text.to_owned()))
+fn is_word_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
+fn parse_digest(text: &str) -> Result<Sha256, ReferenceProblem> {
+    text.parse().map_err(|_| ReferenceProblem::Digest(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -291,15 +305,15 @@ mod tests {
             ("[::1]:5000/app", "[::1]:5000", "app", "latest", "[::1]:5000/app:latest"),
             ("Host.tld/app", "Host.tld", "app", "latest", "Host.tld/app:latest"),
         ] {
-            match text.parse::<Reference>() {
+            match text.parse::<ImageReference>() {
                 Ok(reference) => {
                     assert_eq!((reference.registry(), reference.repository()), (registry, repository), "{text}");
                     assert_eq!((reference.tag(), reference.digest()), (Some(tag), None), "{text}");
                     assert_eq!(reference.to_string(), shown);
-                    assert_eq!(shown.parse::<Reference>().unwrap(), reference);
+                    assert_eq!(shown.parse::<ImageReference>().unwrap(), reference);
                     assert_eq!(reference.repository_name(), format!("{registry}/{repository}"));
                 }
-                Err(error) => assert_eq!(error.fault, ReferenceFault::UpperCase("Me/app".to_owned()), "{text}"),
+                Err(error) => assert_eq!(error.problem, ReferenceProblem::Uppercase("Me/app".to_owned()), "{text}"),
             }
         }
     }
@@ -307,13 +321,13 @@ mod tests {
     #[test]
     fn a_digest_stands_alone_or_beside_a_tag() {
         let digest = Some(Sha256::of(b""));
-        let both: Reference = format!("python:3.13@{DIGEST}").parse().unwrap();
+        let both: ImageReference = format!("python:3.13@{DIGEST}").parse().unwrap();
         assert_eq!((both.tag(), both.digest()), (Some("3.13"), digest));
         assert_eq!((both.identifier(), both.to_string()), (DIGEST.to_owned(), format!("python:3.13@{DIGEST}")));
-        let alone: Reference = format!("localhost:5000/app@{DIGEST}").parse().unwrap();
+        let alone: ImageReference = format!("localhost:5000/app@{DIGEST}").parse().unwrap();
         assert_eq!((alone.tag(), alone.digest()), (None, digest));
         assert_eq!(
-            "app".parse::<Reference>().unwrap().with_digest(Sha256::of(b"")).to_string(),
+            "app".parse::<ImageReference>().unwrap().with_digest(Sha256::of(b"")).to_string(),
             format!("app:latest@{DIGEST}")
         );
     }
@@ -324,18 +338,18 @@ mod tests {
         let identifier = "0".repeat(64);
         for (text, part) in [
             ("", "is empty"),
-            ("https://host/app", "begins with `https://`"),
-            ("App", "the repository `App` has upper-case letters"),
+            ("https://host/app", "starts with `https://`"),
+            ("App", "the repository `App` must be lowercase"),
             ("a//b", "the repository `a//b` must"),
             ("-a", "the repository `-a` must"),
             ("a_.b", "the repository `a_.b` must"),
             ("host.tld/", "the repository `` must"),
             ("a b", "the repository `a b` must"),
-            ("ho_st:1/a", "`ho_st:1` is no registry's host"),
-            ("host:99999/a", "`host:99999` is no registry's host"),
-            ("host:/a", "`host:` is no registry's host"),
-            ("-host.tld/a", "`-host.tld` is no registry's host"),
-            ("[::g]:1/a", "`[::g]:1` is no registry's host"),
+            ("ho_st:1/a", "the registry `ho_st:1` is not a host"),
+            ("host:99999/a", "the registry `host:99999` is not a host"),
+            ("host:/a", "the registry `host:` is not a host"),
+            ("-host.tld/a", "the registry `-host.tld` is not a host"),
+            ("[::g]:1/a", "the registry `[::g]:1` is not a host"),
             ("app:", "the tag `` must"),
             ("app:-x", "the tag `-x` must"),
             ("app:a b", "the tag `a b` must"),
@@ -345,7 +359,7 @@ mod tests {
             (&identifier, "64 hexadecimal digits"),
             (&long, "256 characters"),
         ] {
-            let error = text.parse::<Reference>().unwrap_err();
+            let error = text.parse::<ImageReference>().unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
             assert!(!error.hints().is_empty());
         }

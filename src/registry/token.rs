@@ -1,4 +1,4 @@
-//! Showing registries who asks: logins and tokens, each kept for as long as it serves.
+//! Authentication at registries: logins and tokens, each cached for as long as it is valid.
 //!
 //! Specification: Docker's [token authentication](https://distribution.github.io/distribution/spec/auth/token/), its
 //! [OAuth 2 form](https://distribution.github.io/distribution/spec/auth/oauth/) and its
@@ -15,33 +15,33 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
 use super::challenge::Challenge;
-use super::client::{Client, authority};
-use super::credentials::Login;
-use super::fault::{Fault, Identity};
+use super::client::{RegistryClient, authority};
+use super::credentials::RegistryLogin;
+use super::request_error::{Identity, RequestError};
 
-/// How long a token is good for that does not tell, in seconds.
-const LIFE: u64 = 60;
+/// The lifetime of a token without `expires_in`, in seconds, as the specification has it.
+const DEFAULT_LIFETIME: u64 = 60;
 
-/// The largest answer of a token server, in bytes.
-const LARGEST: u64 = 1 << 20;
+/// The largest response of a token server, in bytes.
+const MAX_RESPONSE: u64 = 1 << 20;
 
-/// What a request needs to be allowed to do: actions by resource, that of the repository it is about first.
+/// The access that a request needs: actions by resource, the repository of the request first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Scopes(Vec<(String, BTreeSet<String>)>);
 
 impl Scopes {
-    /// To read a repository.
+    /// Returns the scope to read a repository.
     pub fn pull(repository: &str) -> Self {
         Self(vec![(format!("repository:{repository}"), BTreeSet::from(["pull".to_owned()]))])
     }
 
-    /// To read and write a repository.
+    /// Returns the scope to read and write a repository.
     pub fn push(repository: &str) -> Self {
         let actions = ["pull", "push"].map(str::to_owned);
         Self(vec![(format!("repository:{repository}"), BTreeSet::from(actions))])
     }
 
-    /// Adds to what is allowed.
+    /// Returns both scopes together.
     pub fn merged(mut self, other: Self) -> Self {
         for (resource, actions) in other.0 {
             match self.0.iter_mut().find(|(known, _)| *known == resource) {
@@ -52,7 +52,7 @@ impl Scopes {
         self
     }
 
-    /// Reads what a registry demands: several scopes have spaces between them.
+    /// Parses the scopes of a challenge, which are separated by spaces.
     fn parse(text: &str) -> Self {
         let scopes = text.split_whitespace().filter_map(|scope| scope.rsplit_once(':'));
         scopes.fold(Self(Vec::new()), |scopes, (resource, actions)| {
@@ -60,7 +60,7 @@ impl Scopes {
         })
     }
 
-    /// Tells whether everything that `other` allows is allowed.
+    /// Tells whether these scopes include all of `other`.
     fn cover(&self, other: &Self) -> bool {
         other.0.iter().all(|(resource, actions)| {
             self.0.iter().any(|(known, allowed)| known == resource && actions.is_subset(allowed))
@@ -74,16 +74,15 @@ impl Scopes {
     }
 }
 
-/// What goes with a request.
+/// The `Authorization` header of a request.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Credential {
-    /// The header `Authorization`, if there is to be one.
+pub(super) struct Authorization {
+    /// `None` for anonymous requests.
     pub header: Option<HeaderValue>,
-    /// Whose it is.
     pub identity: Identity,
 }
 
-impl Credential {
+impl Authorization {
     fn new(text: &str, identity: Identity) -> Option<Self> {
         let mut header = HeaderValue::from_str(text).ok()?;
         header.set_sensitive(true);
@@ -91,44 +90,44 @@ impl Credential {
     }
 }
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for Authorization {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Credential").field("identity", &self.identity).finish_non_exhaustive()
+        formatter.debug_struct("Authorization").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
-/// What is known of how a registry lets its clients in.
+/// What has been learned about how to authenticate to a registry.
 #[derive(Default)]
-pub(super) struct Access {
-    /// None before the registry demanded anything.
+pub(super) struct RegistryAccess {
+    /// `None` until the registry returns one.
     challenge: Option<Challenge>,
     /// By repository.
-    logins: BTreeMap<String, Login>,
-    tokens: Vec<Token>,
+    logins: BTreeMap<String, RegistryLogin>,
+    tokens: Vec<BearerToken>,
 }
 
-struct Token {
+struct BearerToken {
     scopes: Scopes,
-    credential: Credential,
+    credential: Authorization,
     end: Instant,
 }
 
-/// A registry, as far as letting in goes.
+/// Where to authenticate, and for which repository.
 #[derive(Clone, Copy)]
-pub(super) struct Door<'a> {
-    pub client: &'a Client,
+pub(super) struct AuthTarget<'a> {
+    pub client: &'a RegistryClient,
     pub registry: &'a str,
-    /// Whether the registry is asked by plain HTTP, so that its token server may be, too.
+    /// Whether the registry uses plain HTTP: then its token server may do so too.
     pub is_plain: bool,
     pub repository: &'a str,
 }
 
-impl Access {
-    /// Returns what goes with a request: nothing before the registry demands something.
-    pub async fn credential(&mut self, door: Door<'_>, scopes: &Scopes) -> Result<Credential, Fault> {
+impl RegistryAccess {
+    /// Returns the authorization of a request: anonymous until the registry has asked for credentials.
+    pub async fn credential(&mut self, target: AuthTarget<'_>, scopes: &Scopes) -> Result<Authorization, RequestError> {
         match self.challenge.clone() {
-            None => Ok(Credential { header: None, identity: Identity::Anonymous }),
-            Some(Challenge::Basic) => basic(door.registry, self.login(door).await?),
+            None => Ok(Authorization { header: None, identity: Identity::Anonymous }),
+            Some(Challenge::Basic) => basic(target.registry, self.login(target).await?),
             Some(Challenge::Bearer { realm, service, scope }) => {
                 let now = Instant::now();
                 self.tokens.retain(|token| token.end > now);
@@ -136,61 +135,66 @@ impl Access {
                     return Ok(token.credential.clone());
                 }
                 let scopes = scopes.clone().merged(Scopes::parse(scope.as_deref().unwrap_or_default()));
-                let login = self.login(door).await?.clone();
-                let (credential, life) = request(door, &realm, service.as_deref(), &scopes, &login).await?;
-                // Its last tenth is left for the way. Clocks may differ, so its time of issue tells nothing here.
+                let login = self.login(target).await?.clone();
+                let (credential, life) = request(target, &realm, service.as_deref(), &scopes, &login).await?;
+                // A tenth is left for the transfer. `issued_at` is of no use: the clocks may differ.
                 let end = now + life.mul_f64(0.9);
-                self.tokens.push(Token { scopes, credential: credential.clone(), end });
+                self.tokens.push(BearerToken { scopes, credential: credential.clone(), end });
                 Ok(credential)
             }
         }
     }
 
-    /// Returns what goes with the second attempt at a request whose first was refused with `refused`, if there is
-    /// anything else to try.
+    /// Returns the authorization for the second attempt at a request that was denied with `refused`, or `None` if it would
+    /// be the same.
     pub async fn renewed(
         &mut self,
-        door: Door<'_>,
+        target: AuthTarget<'_>,
         scopes: &Scopes,
-        refused: &Credential,
+        refused: &Authorization,
         demands: &[String],
-    ) -> Result<Option<Credential>, Fault> {
-        let reason = || "does not say how it can be given".to_owned();
-        let wrong = || Fault::Challenge { registry: door.registry.to_owned(), reason: reason() };
-        let mut challenge = Challenge::best(demands.iter().map(String::as_str)).ok_or_else(wrong)?;
+    ) -> Result<Option<Authorization>, RequestError> {
+        let mut challenge = Challenge::best(demands.iter().map(String::as_str))
+            .ok_or_else(|| invalid_challenge(target.registry, "its WWW-Authenticate header has no supported scheme"))?;
         let mut wanted = scopes.clone();
         if let Challenge::Bearer { scope, .. } = &mut challenge {
-            // It is about this request, and no other.
+            // The scope is that of this request alone.
             wanted = wanted.merged(Scopes::parse(&scope.take().unwrap_or_default()));
         }
         let is_bearer = matches!(challenge, Challenge::Bearer { .. });
         self.challenge = Some(challenge);
-        // Whoever was refused with the same token before has a new one already.
+        // Another request may have replaced the token meanwhile.
         self.tokens.retain(|token| token.credential != *refused);
-        let renewed = self.credential(door, &wanted).await?;
-        // A token may be good though it reads as the one before: what refused that may have been something on the way.
+        let renewed = self.credential(target, &wanted).await?;
+        // A token server may return the same token again, and the registry accept it: try it.
         Ok((is_bearer || renewed != *refused).then_some(renewed))
     }
 
-    async fn login(&mut self, door: Door<'_>) -> Result<&Login, Fault> {
-        let key = door.repository.to_owned();
+    async fn login(&mut self, target: AuthTarget<'_>) -> Result<&RegistryLogin, RequestError> {
+        let key = target.repository.to_owned();
         if !self.logins.contains_key(&key) {
-            let login = door.client.keychain().login(door.registry, door.repository).await?;
+            let login = target.client.keychain().login(target.registry, target.repository).await?;
             self.logins.insert(key.clone(), login);
         }
-        Ok(self.logins.entry(key).or_insert(Login::Anonymous))
+        Ok(self.logins.entry(key).or_insert(RegistryLogin::Anonymous))
     }
 }
 
-fn basic(registry: &str, login: &Login) -> Result<Credential, Fault> {
-    let wrong = |reason: &str| Fault::Challenge { registry: registry.to_owned(), reason: reason.to_owned() };
+fn invalid_challenge(registry: &str, reason: &str) -> RequestError {
+    RequestError::Challenge { registry: registry.to_owned(), reason: reason.to_owned() }
+}
+
+fn basic(registry: &str, login: &RegistryLogin) -> Result<Authorization, RequestError> {
     match login {
-        Login::Anonymous => Ok(Credential { header: None, identity: Identity::Anonymous }),
-        Login::Basic { username, password } => {
+        RegistryLogin::Anonymous => Ok(Authorization { header: None, identity: Identity::Anonymous }),
+        RegistryLogin::Basic { username, password } => {
             let text = basic_authorization(username, password.reveal());
-            Credential::new(&text, Identity::User(username.clone())).ok_or_else(|| wrong("its name cannot be sent"))
+            Authorization::new(&text, Identity::User(username.clone()))
+                .ok_or_else(|| invalid_challenge(registry, "the user name or password cannot be sent in a header"))
         }
-        Login::IdentityToken(_) => Err(wrong("it takes a password, and what is stored for it is an identity token")),
+        RegistryLogin::IdentityToken(_) => {
+            Err(invalid_challenge(registry, "it requires a password, but the stored credential is an identity token"))
+        }
     }
 }
 
@@ -198,67 +202,67 @@ fn basic_authorization(username: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")))
 }
 
-/// The answer of a token server.
+/// The response of a token server.
 #[derive(Deserialize)]
-struct Grant {
+struct TokenGrant {
     token: Option<String>,
     access_token: Option<String>,
     expires_in: Option<u64>,
 }
 
-/// Asks a token server for a token; returns also how long it is good for.
+/// Requests a token from a token server, and returns it with its lifetime.
 async fn request(
-    door: Door<'_>,
+    target: AuthTarget<'_>,
     realm: &str,
     service: Option<&str>,
     scopes: &Scopes,
-    login: &Login,
-) -> Result<(Credential, Duration), Fault> {
-    let mut realm = check_realm(door.registry, door.is_plain, realm)?;
+    login: &RegistryLogin,
+) -> Result<(Authorization, Duration), RequestError> {
+    let mut realm = check_realm(target.registry, target.is_plain, realm)?;
     let (builder, identity) = match login {
-        Login::IdentityToken(token) => {
+        RegistryLogin::IdentityToken(token) => {
             let mut form = form_urlencoded::Serializer::new(String::new());
             form.append_pair("grant_type", "refresh_token").append_pair("client_id", "pybundle");
             form.extend_pairs(service.map(|service| ("service", service)));
             form.append_pair("scope", &scopes.texts().collect::<Vec<_>>().join(" "));
             form.append_pair("refresh_token", token.reveal());
-            let builder = door.client.http(&realm).post(realm.clone());
+            let builder = target.client.http(&realm).post(realm.clone());
             let form_type = "application/x-www-form-urlencoded";
             (builder.header(CONTENT_TYPE, form_type).body(form.finish()), Identity::Token)
         }
-        Login::Anonymous | Login::Basic { .. } => {
+        RegistryLogin::Anonymous | RegistryLogin::Basic { .. } => {
             realm.query_pairs_mut().extend_pairs(service.map(|service| ("service", service)));
             realm.query_pairs_mut().extend_pairs(scopes.texts().map(|scope| ("scope", scope)));
-            let credential = basic(door.registry, login)?;
-            let builder = door.client.http(&realm).get(realm.clone());
+            let credential = basic(target.registry, login)?;
+            let builder = target.client.http(&realm).get(realm.clone());
             let header = credential.header.map(|header| (AUTHORIZATION, header));
             (builder.headers(header.into_iter().collect()), credential.identity)
         }
     };
-    let mut answer = door.client.transmit(&realm, builder, identity.clone()).await?;
-    let status = answer.status();
+    let mut response = target.client.transmit(&realm, builder, identity.clone()).await?;
+    let status = response.status();
     if matches!(status.as_u16(), 400 | 401 | 403) {
-        let answers = answer.errors().await;
-        return Err(Fault::Refused { registry: door.registry.to_owned(), identity, status, answers });
+        let errors = response.errors().await;
+        return Err(RequestError::Refused { registry: target.registry.to_owned(), identity, status, errors });
     }
-    let none = || Fault::Token { host: authority(&realm) };
+    let missing = || RequestError::Token { host: authority(&realm) };
     if !status.is_success() {
-        return Err(answer.into_fault().await);
+        return Err(response.into_error().await);
     }
-    let grant: Grant = serde_json::from_slice(&answer.bytes(LARGEST).await?).map_err(|_| none())?;
-    let token = grant.token.or(grant.access_token).filter(|token| !token.is_empty()).ok_or_else(none)?;
-    let credential = Credential::new(&format!("Bearer {token}"), identity).ok_or_else(none)?;
-    Ok((credential, Duration::from_secs(grant.expires_in.unwrap_or(LIFE).min(1 << 30))))
+    let grant: TokenGrant = serde_json::from_slice(&response.bytes(MAX_RESPONSE).await?).map_err(|_| missing())?;
+    let token = grant.token.or(grant.access_token).filter(|token| !token.is_empty()).ok_or_else(missing)?;
+    let credential = Authorization::new(&format!("Bearer {token}"), identity).ok_or_else(missing)?;
+    Ok((credential, Duration::from_secs(grant.expires_in.unwrap_or(DEFAULT_LIFETIME).min(1 << 30))))
 }
 
-/// Returns the token server's address, if credentials may be sent there: not without TLS, where the registry has it.
-fn check_realm(registry: &str, is_plain: bool, realm: &str) -> Result<Url, Fault> {
-    let wrong = |reason: &str| Fault::Challenge { registry: registry.to_owned(), reason: reason.to_owned() };
-    let url = Url::parse(realm).map_err(|_| wrong("the address of its token server is none"))?;
+/// Parses the URL of a token server, which must use TLS if the registry does: credentials are sent there.
+fn check_realm(registry: &str, is_plain: bool, realm: &str) -> Result<Url, RequestError> {
+    let url =
+        Url::parse(realm).map_err(|_| invalid_challenge(registry, "the address of its token server is not a URL"))?;
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_plain => Ok(url),
-        _ => Err(wrong("its token server is not to be asked by https")),
+        _ => Err(invalid_challenge(registry, "its token server does not use https")),
     }
 }
 
@@ -289,17 +293,17 @@ mod tests {
         ] {
             let checked = check_realm("host", is_plain, realm);
             assert_eq!(checked.is_ok(), is_good, "{realm}");
-            assert!(checked.map_or_else(|fault| fault.to_string(), String::from).contains("host") || is_good);
+            assert!(checked.map_or_else(|error| error.to_string(), String::from).contains("host") || is_good);
         }
     }
 
     #[test]
-    fn what_goes_with_a_request_is_not_shown() {
-        let login = Login::Basic { username: "alice".to_owned(), password: "hunter2".to_owned().into() };
+    fn authorizations_are_not_shown() {
+        let login = RegistryLogin::Basic { username: "alice".to_owned(), password: "hunter2".to_owned().into() };
         let credential = basic("host", &login).unwrap();
         let header = credential.header.clone().unwrap();
         assert_eq!(header.to_str().unwrap(), "Basic YWxpY2U6aHVudGVyMg==");
         assert!(!format!("{credential:?}{header:?}").contains("YWxpY2U6"));
-        assert!(basic("host", &Login::IdentityToken("t".to_owned().into())).is_err());
+        assert!(basic("host", &RegistryLogin::IdentityToken("t".to_owned().into())).is_err());
     }
 }

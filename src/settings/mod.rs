@@ -19,7 +19,7 @@ use crate::index::Strategy;
 use crate::lock::{FormatControl, SelectionRequest};
 use crate::platform::{Architecture, PythonVersion};
 use crate::project::application::Include;
-use crate::registry::{InvalidReference, Reference};
+use crate::registry::{ImageReference, InvalidReference};
 use crate::sbom;
 use crate::trim::SlimRule;
 
@@ -182,7 +182,7 @@ pub(crate) enum BaseChoice {
     Scratch,
     /// A layout or an archive on this machine.
     File(ImageFile),
-    Registry(Reference),
+    Registry(ImageReference),
 }
 
 /// A text that is not a base image.
@@ -280,7 +280,7 @@ pub(crate) struct ImageSettings {
     /// The version of Python, if it is not that of the project or the base.
     pub(crate) python: Option<PythonVersion>,
     pub(crate) base: Option<BaseChoice>,
-    pub(crate) tags: Vec<Reference>,
+    pub(crate) tags: Vec<ImageReference>,
     /// Whether the image is pushed to the registries of its tags.
     pub(crate) push: bool,
     pub(crate) outputs: Vec<ImageFile>,

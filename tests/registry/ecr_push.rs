@@ -1,7 +1,7 @@
-//! Pushing to ECR with AWS's own credentials and nothing else: no helper, and no configuration of Docker's.
+//! Pushes to ECR with AWS credentials alone: without a credential helper and without Docker's configuration.
 //!
-//! A real registry is behind ECR's name and port, in a network that only the sandbox of the test sees; moto gives the
-//! tokens that it demands, and knows which repositories there are. The test runs this test binary again in there.
+//! In the sandbox of the test, ECR's host name leads to a real registry. moto issues its tokens and knows which
+//! repositories exist. The test runs this test binary again in the sandbox.
 
 use std::env;
 use std::fs;
@@ -19,10 +19,10 @@ use serde_json::Value;
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const SECRET_KEY: &str = "s3cret-key";
-/// The password that moto gives.
+/// The password in the tokens of moto.
 const PASSWORD: &str = "123456789012-auth-token";
 
-/// What the sandbox holds: a project, and ECR.
+/// The sandbox: a directory with a project, and ECR.
 struct Cloud<'a> {
     folder: &'a Path,
     moto: Moto,
@@ -67,7 +67,7 @@ impl<'a> Cloud<'a> {
         Self { folder, moto, servers }
     }
 
-    /// Returns pybundle where AWS's variables are all that tells who one is.
+    /// Returns a pybundle command without any variables but these, and without credentials.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = pybundle(arguments);
         let cache = command.get_envs().find(|(name, _)| *name == "PYBUNDLE_CACHE_DIR").unwrap().1.unwrap().to_owned();
@@ -83,7 +83,7 @@ impl<'a> Cloud<'a> {
         command
     }
 
-    /// Returns what a command that succeeds reports of its push.
+    /// Runs a command that succeeds, and returns its report of the push.
     fn pushed(&self, arguments: &[&str]) -> Value {
         let (status, stdout, stderr) = run(&mut self.with_keys(arguments));
         assert_eq!(status, Some(0), "{arguments:?}: {stderr}");
@@ -91,7 +91,7 @@ impl<'a> Cloud<'a> {
         if report["pushed"].is_null() { report } else { report["pushed"].take() }
     }
 
-    /// Returns the digest of what the registry gives for a reference, as skopeo sees it.
+    /// Returns the digest of the manifest that skopeo reads for a reference.
     fn digest(&self, reference: &str) -> String {
         let mut skopeo = Command::new("skopeo");
         skopeo.args(["inspect", "--raw", "--creds", &format!("AWS:{PASSWORD}"), &format!("docker://{reference}")]);
@@ -99,7 +99,7 @@ impl<'a> Cloud<'a> {
     }
 }
 
-/// Runs a command, and returns its status and what it printed, in which there is no secret.
+/// Runs a command, and returns its status and its outputs, which contain no secret.
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
@@ -109,7 +109,7 @@ fn run(command: &mut Command) -> (Option<i32>, String, String) {
     (status.code(), stdout, stderr)
 }
 
-/// Returns the tallies of a push to one name: uploaded, mounted and found.
+/// Returns the numbers of blobs in a report: uploaded, mounted and existing.
 fn counts(pushed: &Value) -> [u64; 3] {
     ["uploaded", "mounted", "existing"].map(|key| pushed["tags"][0][key].as_u64().unwrap())
 }
@@ -129,7 +129,7 @@ fn pushes_in_a_sandbox() {
 
     let (status, _, message) = run(&mut cloud.command(&image));
     assert_eq!(status, Some(1), "{message}");
-    assert!(message.contains(&format!("no AWS credentials were found to log in to {REGISTRY}")), "{message}");
+    assert!(message.contains(&format!("cannot log in to {REGISTRY}: no AWS credentials in ")), "{message}");
     assert!(message.contains("`aws sso login`") && message.contains("AWS_PROFILE"), "{message}");
 
     let (status, _, message) = run(&mut cloud.with_keys(&image));
@@ -165,7 +165,7 @@ fn pushes_in_a_sandbox() {
 }
 
 #[test]
-fn ecr_takes_images_with_the_credentials_of_aws() {
+fn images_are_pushed_to_ecr_with_aws_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let project = Project::new(&[

@@ -1,9 +1,9 @@
-//! Registries: real ones, and one in memory that is as particular as those that cannot be run here.
+//! The registry client, against real registries and one in memory that plays those that cannot be run here.
 #![cfg(unix)]
 
 #[path = "../support/http.rs"]
 mod http;
-#[allow(dead_code, reason = "what is in it is particular")]
+#[allow(dead_code, reason = "only some tests use all of it")]
 #[path = "../support/registry.rs"]
 mod memory;
 #[path = "../support/moto.rs"]
@@ -18,10 +18,11 @@ mod support;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod aws;
 mod ecr;
 mod ecr_push;
-mod faults;
-mod particular;
+mod failures;
+mod quirks;
 mod real;
 
 use std::sync::Mutex;
@@ -31,13 +32,13 @@ use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
 use pybundle::hints::Hints;
 use pybundle::image::{Blob, OciArtifact};
-use pybundle::registry::credentials::{Keychain, Login};
-use pybundle::registry::{Reference, Registry, RegistryError, RegistryOptions};
+use pybundle::registry::credentials::{Keychain, RegistryLogin};
+use pybundle::registry::{ImageReference, Registry, RegistryError, RegistryOptions};
 use pybundle::report::{Phase, Reporter};
 use pybundle::retry::RetryPolicy;
 use serde_json::{Value, json};
 
-/// Returns bytes that do not repeat, others for each `seed`.
+/// Returns bytes that do not repeat, different ones for each `seed`.
 fn bytes(seed: u64, size: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     let next = || {
@@ -56,7 +57,7 @@ fn layer(seed: u64, size: usize) -> Blob {
     Blob::of_bytes(MediaType::ImageLayerGzip, bytes(seed, size))
 }
 
-/// Returns an image of some layers. What its configuration says is `name`.
+/// Returns an image with a label `name`.
 fn image(name: &str, layers: Vec<Blob>) -> OciArtifact {
     let diff_ids: Vec<String> = layers.iter().map(|layer| layer.digest.to_string()).collect();
     let config = json!({
@@ -72,7 +73,7 @@ fn image(name: &str, layers: Vec<Blob>) -> OciArtifact {
     OciArtifact { manifest, blobs: [vec![config], layers].concat(), children: Vec::new(), referrers: Vec::new() }
 }
 
-/// Returns an index of some images.
+/// Returns an index.
 fn index(images: Vec<OciArtifact>) -> OciArtifact {
     let document = json!({
         "schemaVersion": 2, "mediaType": MediaType::ImageIndex.to_string(),
@@ -82,8 +83,8 @@ fn index(images: Vec<OciArtifact>) -> OciArtifact {
     OciArtifact { manifest, blobs: Vec::new(), children: images, referrers: Vec::new() }
 }
 
-/// Options that do not keep a test waiting.
-fn options(logins: impl IntoIterator<Item = (String, Login)>) -> RegistryOptions {
+/// Options with short pauses.
+fn options(logins: impl IntoIterator<Item = (String, RegistryLogin)>) -> RegistryOptions {
     RegistryOptions {
         retry: RetryPolicy {
             limit: 3,
@@ -99,34 +100,34 @@ fn anonymous() -> Registry {
     Registry::new(options([])).unwrap()
 }
 
-fn user(host: &str, password: &str) -> (String, Login) {
-    let login = Login::Basic { username: registries::USER.to_owned(), password: password.to_owned().into() };
+fn user(host: &str, password: &str) -> (String, RegistryLogin) {
+    let login = RegistryLogin::Basic { username: registries::USER.to_owned(), password: password.to_owned().into() };
     (host.to_owned(), login)
 }
 
-fn reference(host: &str, rest: &str) -> Reference {
+fn reference(host: &str, rest: &str) -> ImageReference {
     format!("{host}/{rest}").parse().unwrap()
 }
 
-/// Returns an error's message with its causes, and its hints.
-fn told(error: &RegistryError) -> (String, String) {
+/// Returns the message of an error with its causes, and its hints.
+fn message_and_hints(error: &RegistryError) -> (String, String) {
     let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     let message: Vec<String> = chain.map(ToString::to_string).collect();
     (message.join(": "), error.hints().join("; "))
 }
 
-/// Adds up what it is told.
+/// Adds up the progress.
 #[derive(Default)]
-struct Progress(Mutex<(u64, u64)>);
+struct ProgressCounter(Mutex<(u64, u64)>);
 
-impl Progress {
-    /// Returns the total that was announced, and the amount that was done.
-    fn told(&self) -> (u64, u64) {
+impl ProgressCounter {
+    /// Returns the announced total and the progress.
+    fn totals(&self) -> (u64, u64) {
         *self.0.lock().unwrap()
     }
 }
 
-impl Reporter for Progress {
+impl Reporter for ProgressCounter {
     fn start(&self, _: Phase, total: u64) {
         self.0.lock().unwrap().0 += total;
     }
@@ -142,16 +143,16 @@ impl Reporter for Progress {
     }
 }
 
-/// Asserts that everything of an artifact can be had from a repository, by digest.
+/// Asserts that a repository has all of an artifact, by digest.
 #[track_caller]
-fn assert_there(registry: &Registry, at: &Reference, artifact: &OciArtifact) {
+fn assert_complete(registry: &Registry, at: &ImageReference, artifact: &OciArtifact) {
     for manifest in artifact.manifests() {
         let found = registry.manifest(&at.with_digest(manifest.digest)).unwrap();
         assert_eq!((found.digest, found.media_type), (manifest.digest, manifest.media_type.clone()));
     }
     for blob in artifact.leaves().values() {
-        let (mut output, progress) = (Vec::new(), Progress::default());
+        let (mut output, progress) = (Vec::new(), ProgressCounter::default());
         registry.blob(at, blob.digest, blob.size, &mut output, &progress).unwrap();
-        assert_eq!((Sha256::of(&output), progress.told().1), (blob.digest, blob.size));
+        assert_eq!((Sha256::of(&output), progress.totals().1), (blob.digest, blob.size));
     }
 }

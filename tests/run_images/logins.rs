@@ -46,11 +46,11 @@ fn a_password_is_used_and_never_shown() {
             Some(password) => log_in(folder.path(), &host, password),
             None => log_in(folder.path(), "elsewhere.example", "hunter2"),
         };
-        let who = password.map_or("a request without a login".to_owned(), |_| format!("the user `{USER}`"));
+        let who = password.map_or("without a login".to_owned(), |_| format!("for the user `{USER}`"));
         for mut command in [image(), push()] {
             let (status, printed) = run(&mut command, folder.path());
             assert_eq!(status, Some(1), "{printed}");
-            assert!(printed.contains(&format!("{host} refuses {who}")), "{printed}");
+            assert!(printed.contains(&format!("{host} denied access {who}")), "{printed}");
             assert!(printed.contains(&format!("`docker login {host}`")), "{printed}");
             assert!(!printed.contains("hunter2") && !printed.contains(&word), "{printed}");
         }

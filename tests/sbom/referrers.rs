@@ -7,7 +7,7 @@ use std::process::Command;
 use oci_spec::image::MediaType;
 use pybundle::image::{Blob, OciArtifact};
 use pybundle::registry::credentials::Keychain;
-use pybundle::registry::{Reference, Registry, RegistryOptions};
+use pybundle::registry::{ImageReference, Registry, RegistryOptions};
 use pybundle::report::Silent;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn client() -> Registry {
     Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap()
 }
 
-fn reference(text: &str) -> Reference {
+fn reference(text: &str) -> ImageReference {
     text.parse().unwrap()
 }
 
@@ -139,7 +139,10 @@ fn a_registry_without_referrers_lists_them_under_a_tag() {
     let image = format!("{repository}2:1");
     let said = workshop.command(&["--push", "--tag", &image, "--sbom=cyclonedx"]).output().unwrap();
     let said = String::from_utf8(said.stderr).unwrap();
-    assert!(said.contains("is pushed, but not all of the documents") && said.contains("lists no referrers"), "{said}");
+    assert!(
+        said.contains("was pushed, but not all of its referrers") && said.contains("is not a list of referrers"),
+        "{said}"
+    );
     assert_eq!(client().find(&reference(&taken)).unwrap().unwrap().digest.to_string(), digest);
 }
 
@@ -179,8 +182,7 @@ fn a_registry_that_refuses_has_the_image_and_the_command_fails() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let digest = client().find(&reference(&image)).unwrap().expect("the image is pushed").digest;
-    let expected =
-        format!("error: {image}@{digest} is pushed, but not all of the documents about it could be attached\n");
+    let expected = format!("error: {image}@{digest} was pushed, but not all of its referrers could be attached\n");
     assert!(said.starts_with(&expected), "{said}");
     assert!(said.contains("answered 405 Method Not Allowed: UNSUPPORTED: Invalid parameter"), "{said}");
     assert!(said.contains("hint: ") && said.contains("leave out --sbom and --provenance"), "{said}");

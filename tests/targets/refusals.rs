@@ -77,12 +77,12 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
         (
             6,
             "[tool.pybundle]\nbase = \"Not A Reference\"",
-            "`base` in [tool.pybundle]: `Not A Reference` is no reference to an image: the repository `Not A Reference` has upper-case letters",
+            "`base` in [tool.pybundle]: `Not A Reference` is not a valid image reference: the repository `Not A Reference` must be lowercase",
         ),
         (
             6,
             "[tool.pybundle]\ntag = [\"Not A Reference\"]",
-            "`tag` in [tool.pybundle]: `Not A Reference` is no reference to an image: the repository `Not A Reference` has upper-case letters",
+            "`tag` in [tool.pybundle]: `Not A Reference` is not a valid image reference: the repository `Not A Reference` must be lowercase",
         ),
         (
             6,

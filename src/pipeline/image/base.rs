@@ -18,7 +18,7 @@ use crate::image::search::LayerSearch;
 use crate::image::{Base, BaseError, BasePython, Blob, BlobContent, FileSystem, Layer, OciArtifact, docker_archive};
 use crate::pipeline::BuildError;
 use crate::platform::{Architecture, Glibc, Libstdcxx};
-use crate::registry::{Reference, Registry};
+use crate::registry::{ImageReference, Registry};
 use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
 
@@ -65,7 +65,7 @@ pub struct BaseContents {
 enum BaseSource {
     Scratch,
     File(OciArtifact),
-    Registry(Reference, Vec<u8>),
+    Registry(ImageReference, Vec<u8>),
 }
 
 impl Bases<'_> {
@@ -165,7 +165,7 @@ impl Bases<'_> {
 
     fn base_in_registry(
         &self,
-        reference: &Reference,
+        reference: &ImageReference,
         top: &[u8],
         architecture: Architecture,
     ) -> Result<Base, BuildError> {
@@ -188,7 +188,7 @@ impl Bases<'_> {
     }
 
     /// Returns the document that a reference stands for now; without the network, the one that it stood for last.
-    fn look_up(&self, reference: &Reference) -> Result<(Sha256, Vec<u8>), BuildError> {
+    fn look_up(&self, reference: &ImageReference) -> Result<(Sha256, Vec<u8>), BuildError> {
         if let Some(digest) = reference.digest() {
             return Ok((digest, self.document(reference, digest)?));
         }
@@ -207,7 +207,7 @@ impl Bases<'_> {
     }
 
     /// Returns a manifest or an index by its digest.
-    fn document(&self, reference: &Reference, digest: Sha256) -> Result<Vec<u8>, BuildError> {
+    fn document(&self, reference: &ImageReference, digest: Sha256) -> Result<Vec<u8>, BuildError> {
         if let Some(path) = self.cache.blob(digest) {
             let bytes = std::fs::read(&path).map_err(|source| BuildError::Read { path, source })?;
             if Sha256::of(&bytes) == digest {
@@ -226,7 +226,12 @@ impl Bases<'_> {
     }
 
     /// Returns the file of a blob, which is downloaded unless it is there.
-    fn blob_file(&self, reference: &Reference, digest: Sha256, size: u64) -> Result<std::path::PathBuf, BuildError> {
+    fn blob_file(
+        &self,
+        reference: &ImageReference,
+        digest: Sha256,
+        size: u64,
+    ) -> Result<std::path::PathBuf, BuildError> {
         if let Some(path) = self.cache.blob(digest) {
             return Ok(path);
         }

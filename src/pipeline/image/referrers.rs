@@ -8,7 +8,7 @@ use crate::pipeline::BuildError;
 use crate::pipeline::documents::{ArtifactDocument, DocumentSources, parameters};
 use crate::pipeline::image::chosen::ImageChoice;
 use crate::pipeline::image::platform::PlatformBuild;
-use crate::registry::Reference;
+use crate::registry::ImageReference;
 use crate::report::DocumentReport;
 use crate::sbom::provenance::{ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{BaseImage, ImageName};
@@ -68,7 +68,7 @@ pub fn attach(
 
 /// Returns what the documents say of a base; nothing of an empty one.
 fn base_image(choice: &BaseChoice, base: &Base) -> Option<BaseImage> {
-    let name = |reference: &Reference| ImageName {
+    let name = |reference: &ImageReference| ImageName {
         repository: reference.repository_name().replace("registry-1.docker.io/", "docker.io/"),
         tag: reference.tag().map(str::to_owned),
     };

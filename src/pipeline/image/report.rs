@@ -7,7 +7,7 @@ use crate::image::config::Entrypoint;
 use crate::pipeline::image::chosen::{ChosenPlatform, ImageChoice};
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::report::{distributions, excluded};
-use crate::registry::Pushed;
+use crate::registry::PushSummary;
 use crate::report::{
     ApplicationReport, DocumentReport, FORMAT_VERSION, ImageReport, LayerReport, PlatformReport, PushReport,
     PushedReport, StartReport,
@@ -28,7 +28,7 @@ impl BuiltImage<'_> {
     pub fn report(
         &self,
         (outputs, documents): (Vec<String>, Vec<DocumentReport>),
-        pushed: Option<&Pushed>,
+        pushed: Option<&PushSummary>,
         elapsed: Duration,
     ) -> ImageReport {
         let Self { chosen, builds, artifact } = self;
@@ -101,7 +101,7 @@ fn start(build: &PlatformBuild) -> StartReport {
 }
 
 /// Reports a push.
-pub fn report_push(pushed: &Pushed) -> PushedReport {
+pub fn report_push(pushed: &PushSummary) -> PushedReport {
     let tags = pushed.repositories.iter().flat_map(|push| {
         push.references.iter().map(|reference| PushReport {
             tag: reference.to_string(),

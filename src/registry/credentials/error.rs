@@ -1,4 +1,4 @@
-//! Why credentials could not be had.
+//! Errors of looking up credentials.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use serde_json::error::Category;
 
-pub use super::helper::HelperFault;
+pub use super::helper::HelperError;
 use crate::hints::Hints;
 use crate::registry::ecr::EcrError;
 
-/// The longest text of another program that is shown, in characters.
+/// The longest message of another program that is shown, in characters.
 const LONGEST: usize = 500;
 
-/// Why credentials could not be had. No message shows what a file, a variable or a helper holds.
+/// Why credentials cannot be looked up. No message contains the content of a file, a variable or a helper.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// Of the two variables for a registry, one has no value.
+    /// One of the two variables for a registry is missing.
     #[error("{set} is set, but {missing} is not")]
     Variable {
-        /// The variable that has a value.
+        /// The variable that is set.
         set: String,
-        /// The variable that has none.
+        /// The variable that is not.
         missing: String,
     },
     /// A file cannot be read.
@@ -33,7 +33,7 @@ pub enum CredentialsError {
         #[source]
         source: io::Error,
     },
-    /// A file is not what it should be.
+    /// A file is malformed.
     #[error("{}:{line}:{column}: {reason}", file.display())]
     Json {
         /// The file.
@@ -45,39 +45,38 @@ pub enum CredentialsError {
         /// What is wrong there.
         reason: &'static str,
     },
-    /// What a file holds for a registry cannot be decoded.
-    #[error("{}: the entry for {entry} cannot be used: {reason}", file.display())]
+    /// The entry for a registry cannot be decoded.
+    #[error("{}: the entry for {entry} is invalid: {reason}", file.display())]
     Entry {
         /// The file.
         file: PathBuf,
-        /// The registry, or the namespace in it.
+        /// The registry or namespace.
         entry: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A helper gave no answer.
-    #[error("{} leaves the credentials for {registry} to a helper, which gave none", file.display())]
+    /// A credential helper failed.
+    #[error("cannot get the credentials for {registry} from the helper configured in {}", file.display())]
     Helper {
         /// The file that names the helper.
         file: PathBuf,
         /// The registry.
         registry: String,
-        /// What went wrong.
-        #[source]
-        fault: Arc<HelperFault>,
+        /// Why.
+        source: Arc<HelperError>,
     },
-    /// AWS gave none for its registry.
+    /// ECR returned none.
     #[error(transparent)]
     Ecr(#[from] EcrError),
 }
 
 impl CredentialsError {
-    /// Wraps an error of the parser, whose own message may quote the file.
+    /// Converts an error of the parser, whose own message may quote the file.
     pub(super) fn json(file: &Path, error: &serde_json::Error) -> Self {
         let reason = match error.classify() {
-            Category::Data => "a value of another kind than Docker's configuration has here",
-            Category::Eof => "the file ends within a JSON value",
-            Category::Syntax | Category::Io => "this is not JSON",
+            Category::Data => "unexpected type of value in Docker's configuration",
+            Category::Eof => "unexpected end of file in a JSON value",
+            Category::Syntax | Category::Io => "invalid JSON",
         };
         Self::Json { file: file.to_owned(), line: error.line(), column: error.column(), reason }
     }
@@ -87,18 +86,20 @@ impl Hints for CredentialsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Variable { set, missing } => vec![format!("set {missing} too, or unset {set}")],
-            Self::Entry { entry, .. } => vec![format!("write the entry anew with `docker login {entry}`")],
-            Self::Helper { fault, .. } => fault.hints(),
+            Self::Entry { entry, .. } => vec![format!("log in again with `docker login {entry}`")],
+            Self::Helper { source, .. } => source.hints(),
             Self::Ecr(error) => error.hints(),
             Self::Read { .. } | Self::Json { .. } => Vec::new(),
         }
     }
 }
 
-/// Returns what another program said as one line of bounded length, without control characters.
+/// Returns the output of another program as one line of bounded length, without control characters.
 pub(in crate::registry) fn one_line(text: &str) -> String {
-    let is_gap = |character: char| character.is_whitespace() || character.is_control();
-    let words: Vec<&str> = text.split(is_gap).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split(|character: char| character.is_whitespace() || character.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
     let line = words.join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),

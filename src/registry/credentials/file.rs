@@ -1,4 +1,4 @@
-//! Files that hold credentials: Docker's `config.json`, and podman's `auth.json`, which has the same form.
+//! Credential files: Docker's `config.json`, and podman's `auth.json`, which has the same format.
 //!
 //! Specification: [docker login](https://docs.docker.com/reference/cli/docker/login/), and
 //! [containers-auth.json](https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md).
@@ -12,10 +12,10 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
-use super::scope::Scope;
-use super::{CredentialsError, Login};
+use super::scope::CredentialScope;
+use super::{CredentialsError, RegistryLogin};
 
-/// Files come from many hands: some leave the padding out.
+/// Accepts missing padding, since not only Docker writes these files.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -23,44 +23,44 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// A file that holds credentials, or names programs that do.
+/// A file with credentials, or with the names of credential helpers.
 pub(super) struct CredentialFile {
     pub path: PathBuf,
-    /// In the order to look in: a key that `docker login` writes comes before another one for the same scope.
-    entries: Vec<(Scope, Entry)>,
-    /// By their keys as written, since helpers are asked with these; the same order.
+    /// Sorted: of several keys for one scope, the one that `docker login` writes comes first.
+    entries: Vec<(CredentialScope, CredentialEntry)>,
+    /// With the original keys, which helpers expect; in the same order.
     helpers: Vec<(String, String)>,
     store: Option<String>,
 }
 
-/// A program to ask for credentials, and the name to ask for.
+/// A credential helper, and the server to query it for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Question<'a> {
-    /// The program's name after `docker-credential-`.
+pub(super) struct HelperQuery<'a> {
+    /// The name of the program, without `docker-credential-`.
     pub helper: &'a str,
-    /// What it knows the registry by.
+    /// The server, as the helper knows it.
     pub server: &'a str,
 }
 
 #[derive(Deserialize)]
-struct Document {
-    auths: Option<BTreeMap<String, Option<Entry>>>,
+struct CredentialDocument {
+    auths: Option<BTreeMap<String, Option<CredentialEntry>>>,
     #[serde(rename = "credHelpers")]
     helpers: Option<BTreeMap<String, String>>,
     #[serde(rename = "credsStore")]
     store: Option<String>,
 }
 
-/// What is written for one key. There is no `Debug`: it would show secrets.
+/// The entry for a key. It has no `Debug`, which would show secrets.
 #[derive(Deserialize)]
-struct Entry {
+struct CredentialEntry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
     identitytoken: Option<String>,
 }
 
-/// Reads those of the files that exist, in their order.
+/// Reads the files that exist.
 pub(super) async fn read_all(paths: &[PathBuf]) -> Result<Vec<CredentialFile>, CredentialsError> {
     let mut files = Vec::new();
     for path in paths {
@@ -70,7 +70,7 @@ pub(super) async fn read_all(paths: &[PathBuf]) -> Result<Vec<CredentialFile>, C
 }
 
 impl CredentialFile {
-    /// Reads a file, if it exists.
+    /// Reads a file, or returns `None` if it does not exist.
     async fn read(path: &Path) -> Result<Option<Self>, CredentialsError> {
         match tokio::fs::read(path).await {
             Ok(bytes) => Self::parse(path, &bytes).map(Some),
@@ -79,42 +79,45 @@ impl CredentialFile {
         }
     }
 
-    /// Parses a file. One without content is one without credentials.
+    /// Parses a file, which may be empty.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CredentialsError> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-        let document: Document = serde_json::from_slice(text).map_err(|error| CredentialsError::json(path, &error))?;
-        let is_other_key = |key: &str| Scope::of_key(key).docker_key() != key;
+        let document: CredentialDocument =
+            serde_json::from_slice(text).map_err(|error| CredentialsError::json(path, &error))?;
         let mut auths: Vec<_> = document.auths.unwrap_or_default().into_iter().collect();
         auths.sort_by_key(|(key, _)| is_other_key(key));
         let mut helpers: Vec<_> = document.helpers.unwrap_or_default().into_iter().collect();
         helpers.sort_by_key(|(key, _)| is_other_key(key));
         Ok(Self {
             path: path.to_owned(),
-            entries: auths.into_iter().filter_map(|(key, entry)| Some((Scope::of_key(&key), entry?))).collect(),
+            entries: auths
+                .into_iter()
+                .filter_map(|(key, entry)| Some((CredentialScope::of_key(&key), entry?)))
+                .collect(),
             helpers,
             store: document.store,
         })
     }
 
-    /// Returns whom to ask about a registry: its own helper, else the store. An empty name means nobody, as for Docker.
-    pub fn question<'a>(&'a self, wanted: &'a Scope) -> Option<Question<'a>> {
+    /// Returns the helper for a registry: its own, else the store. An empty name is no helper, as in Docker.
+    pub fn helper_query<'a>(&'a self, wanted: &'a CredentialScope) -> Option<HelperQuery<'a>> {
         let own = self.helpers.iter().find(|(key, _)| {
-            let scope = Scope::of_key(key);
+            let scope = CredentialScope::of_key(key);
             scope.is_registry() && scope.host == wanted.host
         });
-        let question = match (own, &self.store) {
-            (Some((key, name)), _) => Question { helper: name, server: key },
-            (None, Some(name)) => Question { helper: name, server: wanted.docker_key() },
+        let query = match (own, &self.store) {
+            (Some((key, name)), _) => HelperQuery { helper: name, server: key },
+            (None, Some(name)) => HelperQuery { helper: name, server: wanted.docker_key() },
             (None, None) => return None,
         };
-        (!question.helper.is_empty()).then_some(question)
+        (!query.helper.is_empty()).then_some(query)
     }
 
-    /// Returns the login that the file itself holds for a scope, or else for the narrowest scope around it.
+    /// Returns the login in the file for a scope, or else for the narrowest scope that contains it.
     ///
     /// # Errors
-    /// The entry for it cannot be decoded.
-    pub fn login(&self, wanted: &Scope) -> Result<Option<Login>, CredentialsError> {
+    /// The entry is malformed.
+    pub fn login(&self, wanted: &CredentialScope) -> Result<Option<RegistryLogin>, CredentialsError> {
         for scope in wanted.clone().widening() {
             for (_, entry) in self.entries.iter().filter(|(known, _)| *known == scope) {
                 let login = entry.login().map_err(|reason| CredentialsError::Entry {
@@ -131,31 +134,40 @@ impl CredentialFile {
     }
 }
 
-impl Entry {
-    /// Returns the login that is written; none if a helper keeps it and the entry only says that there is one.
-    fn login(&self) -> Result<Option<Login>, &'static str> {
-        let text = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
-        if let Some(token) = text(&self.identitytoken) {
-            return Ok(Some(Login::IdentityToken(token.into())));
+impl CredentialEntry {
+    /// Returns the login, or `None` if the entry is empty: Docker writes such entries for logins in a credential store.
+    fn login(&self) -> Result<Option<RegistryLogin>, &'static str> {
+        if let Some(token) = non_empty(&self.identitytoken) {
+            return Ok(Some(RegistryLogin::IdentityToken(token.into())));
         }
-        if let Some(auth) = text(&self.auth) {
+        if let Some(auth) = non_empty(&self.auth) {
             return decode(&auth).map(Some);
         }
-        Ok(match (text(&self.username), text(&self.password)) {
-            (Some(username), Some(password)) => Some(Login::Basic { username, password: password.into() }),
+        Ok(match (non_empty(&self.username), non_empty(&self.password)) {
+            (Some(username), Some(password)) => Some(RegistryLogin::Basic { username, password: password.into() }),
             _ => None,
         })
     }
 }
 
-/// Decodes base64 of `user:password`. Docker once padded the password with zero bytes.
-fn decode(auth: &str) -> Result<Login, &'static str> {
+/// Tells whether a key is not the one that `docker login` writes for its scope.
+fn is_other_key(key: &str) -> bool {
+    CredentialScope::of_key(key).docker_key() != key
+}
+
+fn non_empty(field: &Option<String>) -> Option<String> {
+    field.clone().filter(|text| !text.is_empty())
+}
+
+/// Decodes base64 of `USER:PASSWORD`. Docker trims zero bytes from the password, too.
+fn decode(auth: &str) -> Result<RegistryLogin, &'static str> {
     let bytes = BASE64.decode(auth.trim()).map_err(|_| "`auth` is not base64")?;
     let text = String::from_utf8(bytes).map_err(|_| "`auth` is not UTF-8 in base64")?;
     match text.split_once(':') {
-        Some((username, password)) if !username.is_empty() => {
-            Ok(Login::Basic { username: username.to_owned(), password: password.trim_matches('\0').to_owned().into() })
-        }
+        Some((username, password)) if !username.is_empty() => Ok(RegistryLogin::Basic {
+            username: username.to_owned(),
+            password: password.trim_matches('\0').to_owned().into(),
+        }),
         _ => Err("`auth` is not `user:password` in base64"),
     }
 }
@@ -171,12 +183,12 @@ mod tests {
         CredentialFile::parse(Path::new(FILE), text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
-    fn basic(username: &str, password: &str) -> Option<Login> {
-        Some(Login::Basic { username: username.to_owned(), password: password.to_owned().into() })
+    fn basic(username: &str, password: &str) -> Option<RegistryLogin> {
+        Some(RegistryLogin::Basic { username: username.to_owned(), password: password.to_owned().into() })
     }
 
-    fn token(text: &str) -> Option<Login> {
-        Some(Login::IdentityToken(text.to_owned().into()))
+    fn token(text: &str) -> Option<RegistryLogin> {
+        Some(RegistryLogin::IdentityToken(text.to_owned().into()))
     }
 
     /// `user:word`, `user:w:o:r:d`, `user:word` with zero bytes, `user:`, and an empty user with a token beside it.
@@ -212,7 +224,7 @@ mod tests {
             (auths(&format!(r#"{{"auth": "{NO_PASSWORD}", "identitytoken": "t0ken"}}"#)), token("t0ken")),
             (auths(&format!(r#"{{"auth": "{AUTH}", "identitytoken": ""}}"#)), basic("user", "word")),
         ] {
-            assert_eq!(parse(&text).login(&Scope::of_repository("quay.io", "a/b")).unwrap(), login, "{text}");
+            assert_eq!(parse(&text).login(&CredentialScope::of_repository("quay.io", "a/b")).unwrap(), login, "{text}");
         }
     }
 
@@ -243,7 +255,7 @@ mod tests {
                 keys.iter().enumerate().map(|(at, key)| format!("{key:?}: {}", entry(&at.to_string()))).collect();
             let file = parse(&format!(r#"{{"auths": {{{}}}}}"#, entries.join(", ")));
             let expected = user.and_then(|user: usize| basic(&user.to_string(), "word"));
-            let login = file.login(&Scope::of_repository(registry, repository)).unwrap();
+            let login = file.login(&CredentialScope::of_repository(registry, repository)).unwrap();
             assert_eq!(login, expected, "{keys:?} for {registry}/{repository}");
         }
     }
@@ -251,8 +263,8 @@ mod tests {
     #[test]
     fn an_entry_that_is_not_asked_for_may_be_broken() {
         let file = parse(&format!(r#"{{"auths": {{"gcr.io": {{"auth": "!"}}, "quay.io": {{"auth": "{AUTH}"}}}}}}"#));
-        assert_eq!(file.login(&Scope::of_repository("quay.io", "a")).unwrap(), basic("user", "word"));
-        assert!(file.login(&Scope::of_repository("gcr.io", "a")).is_err());
+        assert_eq!(file.login(&CredentialScope::of_repository("quay.io", "a")).unwrap(), basic("user", "word"));
+        assert!(file.login(&CredentialScope::of_repository("gcr.io", "a")).is_err());
     }
 
     #[test]
@@ -270,9 +282,9 @@ mod tests {
             (r#"{"credHelpers": {"docker.io": "x"}}"#, "registry-1.docker.io", Some(("x", "docker.io"))),
             (r#"{"credHelpers": {"localhost:5000": "x"}}"#, "localhost:5000", Some(("x", "localhost:5000"))),
         ] {
-            let (file, wanted) = (parse(text), Scope::of_repository(registry, "team/app"));
-            let question = question.map(|(helper, server)| Question { helper, server });
-            assert_eq!(file.question(&wanted), question, "{text} for {registry}");
+            let (file, wanted) = (parse(text), CredentialScope::of_repository(registry, "team/app"));
+            let question = question.map(|(helper, server)| HelperQuery { helper, server });
+            assert_eq!(file.helper_query(&wanted), question, "{text} for {registry}");
         }
     }
 

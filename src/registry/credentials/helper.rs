@@ -1,8 +1,8 @@
-//! Programs that keep credentials: `docker-credential-NAME`.
+//! Credential helpers: programs named `docker-credential-NAME`.
 //!
 //! Protocol: [docker login, credential helpers](https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol).
-//! `get` takes the server's address on standard input and answers with a JSON object, or, with another exit status than
-//! zero, with a message. That may come on either output; the standard one may hold secrets, so it is never shown.
+//! `get` reads the server's address from standard input and prints a JSON object, or fails with a message. Helpers print
+//! the message to either output; standard output may contain secrets, so it is never shown.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,33 +17,33 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::Login;
+use super::RegistryLogin;
 use super::error::one_line;
-use super::file::Question;
+use super::file::HelperQuery;
 use crate::hints::Hints;
 
-/// How long a helper may take. It may ask the user to unlock a key.
+/// The time limit of a helper, which may ask the user to unlock a key.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// How much a helper may write to each output, in bytes.
+/// The most that is read from each output, in bytes.
 const SIZE_LIMIT: u64 = 256 * 1024;
 
-/// What every helper says when it knows nothing of a server.
+/// What every helper prints for a server that it has no credentials for.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
 /// The user name that marks a secret as an identity token.
 const TOKEN_USERNAME: &str = "<token>";
 
-/// Why a helper gave no answer.
+/// Why a credential helper failed.
 #[derive(Debug, thiserror::Error)]
-pub enum HelperFault {
-    /// Its name is a path, or empty.
-    #[error("the helper's name {name:?} is not a plain file name")]
+pub enum HelperError {
+    /// The name is a path, or empty.
+    #[error("the credential helper name {name:?} is not a plain file name")]
     Name {
         /// The name after `docker-credential-`.
         name: String,
     },
-    /// It is not on the search path.
+    /// It is not on `PATH`.
     #[error("{program} is not on PATH")]
     Missing {
         /// The program's name.
@@ -58,12 +58,12 @@ pub enum HelperFault {
         #[source]
         source: io::Error,
     },
-    /// It took too long, and was killed.
-    #[error("{} gave no answer within {} seconds", program.display(), limit.as_secs())]
+    /// It exceeded the time limit, and was killed.
+    #[error("{} did not respond within {} seconds", program.display(), limit.as_secs())]
     TimedOut {
         /// The program's path.
         program: PathBuf,
-        /// How long it was waited for.
+        /// The limit.
         limit: Duration,
     },
     /// It failed.
@@ -73,12 +73,12 @@ pub enum HelperFault {
         program: PathBuf,
         /// How it ended, for instance `exit status: 1`.
         status: ExitStatus,
-        /// What it wrote to standard error, cut to a line.
+        /// Its standard error, as one line.
         message: String,
     },
-    /// It answered with something else than its protocol has.
-    #[error("the answer of {} is not the JSON object that a credential helper gives", program.display())]
-    Answer {
+    /// Its output does not follow the protocol.
+    #[error("the output of {} is not the JSON object of a credential helper", program.display())]
+    InvalidOutput {
         /// The program's path.
         program: PathBuf,
     },
@@ -88,105 +88,102 @@ fn after_colon(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
-impl Hints for HelperFault {
+impl Hints for HelperError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Missing { program } => {
-                vec![format!("install {program}, or take it out of `credsStore` or `credHelpers`")]
+                vec![format!("install {program}, or remove it from `credsStore` or `credHelpers`")]
             }
             Self::Failed { program, .. } => {
-                vec![format!(
-                    "`{} get` tells more; it reads the registry's name from standard input",
-                    program.display()
-                )]
+                vec![format!("for details, run `{} get` and enter the name of the registry", program.display())]
             }
             Self::TimedOut { .. } => vec!["unlock the keychain or the key that the helper waits for".to_owned()],
-            Self::Name { .. } | Self::Run { .. } | Self::Answer { .. } => Vec::new(),
+            Self::Name { .. } | Self::Run { .. } | Self::InvalidOutput { .. } => Vec::new(),
         }
     }
 }
 
-/// The helpers that can be run, and what they answered. A failure is an answer: nobody wants to be asked twice.
+/// Runs helpers, and caches their results. A failure is cached too: a helper may have asked the user.
 pub(super) struct Helpers {
     search_path: String,
     time_limit: Duration,
-    /// By the helper's name and the server.
-    answers: Mutex<BTreeMap<(String, String), Arc<Asked>>>,
+    /// By helper and server.
+    results: Mutex<BTreeMap<(String, String), Arc<HelperCell>>>,
 }
 
-type Answer = Result<Option<Login>, Arc<HelperFault>>;
+type HelperResult = Result<Option<RegistryLogin>, Arc<HelperError>>;
 
-/// An answer that is there, or on its way.
-type Asked = OnceCell<Answer>;
+/// A result that is available, or on its way.
+type HelperCell = OnceCell<HelperResult>;
 
 impl Helpers {
-    /// Returns the helpers on a search path, the value of `PATH`.
+    /// `search_path` has the format of `PATH`.
     pub fn new(search_path: String) -> Self {
-        Self { search_path, time_limit: TIME_LIMIT, answers: Mutex::default() }
+        Self { search_path, time_limit: TIME_LIMIT, results: Mutex::default() }
     }
 
-    /// Asks a helper, once for all who ask the same at any time.
-    pub async fn ask(&self, question: &Question<'_>) -> Answer {
+    /// Runs a helper, once for equal queries, also for concurrent ones.
+    pub async fn ask(&self, question: &HelperQuery<'_>) -> HelperResult {
         let key = (question.helper.to_owned(), question.server.to_owned());
-        let answer = Arc::clone(self.answers.lock().await.entry(key).or_default());
-        answer.get_or_init(async || self.get(question).await.map_err(Arc::new)).await.clone()
+        let cell = Arc::clone(self.results.lock().await.entry(key).or_default());
+        cell.get_or_init(async || self.get(question).await.map_err(Arc::new)).await.clone()
     }
 
-    async fn get(&self, question: &Question<'_>) -> Result<Option<Login>, HelperFault> {
+    async fn get(&self, question: &HelperQuery<'_>) -> Result<Option<RegistryLogin>, HelperError> {
         let program = self.find(question.helper)?;
         let output = match tokio::time::timeout(self.time_limit, run(&program, question.server)).await {
             Ok(Ok(output)) => output,
-            Ok(Err(source)) => return Err(HelperFault::Run { program, source }),
-            Err(_) => return Err(HelperFault::TimedOut { program, limit: self.time_limit }),
+            Ok(Err(source)) => return Err(HelperError::Run { program, source }),
+            Err(_) => return Err(HelperError::TimedOut { program, limit: self.time_limit }),
         };
         if output.status.success() {
-            return parse(&output.stdout).ok_or(HelperFault::Answer { program });
+            return parse(&output.stdout).ok_or(HelperError::InvalidOutput { program });
         }
         if [&output.stdout, &output.stderr].into_iter().any(|text| text.trim_ascii() == NOT_FOUND.as_bytes()) {
             return Ok(None);
         }
         let message = one_line(&String::from_utf8_lossy(&output.stderr));
-        Err(HelperFault::Failed { program, status: output.status, message })
+        Err(HelperError::Failed { program, status: output.status, message })
     }
 
-    /// Finds a helper, as a shell would; but never in a folder that depends on where the user stands.
-    fn find(&self, name: &str) -> Result<PathBuf, HelperFault> {
+    /// Finds a helper on the search path, except in relative directories: the working directory may be anybody's.
+    fn find(&self, name: &str) -> Result<PathBuf, HelperError> {
         if name.is_empty() || name.chars().any(|character| character == '/' || character.is_control()) {
-            return Err(HelperFault::Name { name: name.to_owned() });
+            return Err(HelperError::Name { name: name.to_owned() });
         }
         let program = format!("docker-credential-{name}");
-        let is_program = |path: &PathBuf| {
-            path.is_absolute()
-                && path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-        };
         std::env::split_paths(&self.search_path)
             .map(|folder| folder.join(&program))
-            .find(is_program)
-            .ok_or(HelperFault::Missing { program })
+            .find(|path| path.is_absolute() && is_executable(path))
+            .ok_or(HelperError::Missing { program })
     }
 }
 
-struct Output {
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+struct HelperOutput {
     status: ExitStatus,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-/// Runs `get`. The program is killed if nobody waits for its end any more.
-async fn run(program: &Path, server: &str) -> io::Result<Output> {
+/// Runs `get`. The program is killed when the future is dropped.
+async fn run(program: &Path, server: &str) -> io::Result<HelperOutput> {
     let mut command = Command::new(program);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn()?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let ask = async {
         if let Some(mut stdin) = stdin {
-            // A program that does not care for the question may have ended already; its answer tells.
+            // A program that ignores its input may have exited already.
             let _ = stdin.write_all(server.as_bytes()).await;
         }
         Ok(())
     };
     let ((), stdout, stderr, status) = tokio::try_join!(ask, read(stdout), read(stderr), child.wait())?;
-    Ok(Output { status, stdout, stderr })
+    Ok(HelperOutput { status, stdout, stderr })
 }
 
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
@@ -197,19 +194,19 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Parses the answer to `get`: outside of it nothing is known, inside of it nothing may be there.
-fn parse(answer: &[u8]) -> Option<Option<Login>> {
+/// Parses the output of `get`: `None` if it is malformed, `Some(None)` if it has no credentials.
+fn parse(answer: &[u8]) -> Option<Option<RegistryLogin>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Credentials {
+    struct HelperCredentials {
         username: String,
         secret: String,
     }
-    let Credentials { username, secret } = serde_json::from_slice(answer).ok()?;
+    let HelperCredentials { username, secret } = serde_json::from_slice(answer).ok()?;
     Some(match username.as_str() {
         "" if secret.is_empty() => None,
-        TOKEN_USERNAME => Some(Login::IdentityToken(secret.into())),
-        _ => Some(Login::Basic { username, password: secret.into() }),
+        TOKEN_USERNAME => Some(RegistryLogin::IdentityToken(secret.into())),
+        _ => Some(RegistryLogin::Basic { username, password: secret.into() }),
     })
 }
 
@@ -225,17 +222,20 @@ mod tests {
         Helpers::new(search_path)
     }
 
-    async fn answer(script: &str) -> Answer {
+    async fn answer(script: &str) -> HelperResult {
         let folder = tempfile::tempdir().unwrap();
         install(folder.path(), "docker-credential-it", script);
-        helpers(folder.path()).ask(&Question { helper: "it", server: "quay.io" }).await
+        helpers(folder.path()).ask(&HelperQuery { helper: "it", server: "quay.io" }).await
     }
 
     #[tokio::test]
     async fn answers_come_in_many_shapes() {
         for (script, login) in [
             (FOUND, Some(basic("user", "s3cret"))),
-            (r#"echo '{"Username": "<token>", "Secret": "t"}'"#, Some(Login::IdentityToken("t".to_owned().into()))),
+            (
+                r#"echo '{"Username": "<token>", "Secret": "t"}'"#,
+                Some(RegistryLogin::IdentityToken("t".to_owned().into())),
+            ),
             (r#"echo '{"ServerURL": "", "Username": "", "Secret": ""}'"#, None),
             (r#"printf '{"Username": "%s", "Secret": "a:b"}' "$(cat)-$1""#, Some(basic("quay.io-get", "a:b"))),
             (r#"echo '{"Username": "user", "Secret": "s3cret"}'; echo warning >&2"#, Some(basic("user", "s3cret"))),
@@ -252,8 +252,8 @@ mod tests {
             ("echo s3cret; exit 1", "docker-credential-it failed (exit status: 1)"),
             ("echo s3cret; echo 'key is\n\tlocked' >&2; exit 2", "failed (exit status: 2): key is locked"),
             ("kill -9 $$", "failed (signal: 9 (SIGKILL))"),
-            ("echo s3cret", "the answer of "),
-            ("true", "is not the JSON object that a credential helper gives"),
+            ("echo s3cret", "the output of "),
+            ("true", "is not the JSON object of a credential helper"),
             (r#"echo '{"Username": "user", "Secret": ["s3cret"]}'"#, "is not the JSON object"),
             (r#"echo '{"Username": "user", "password": "s3cret"}'"#, "is not the JSON object"),
             ("exec cat /dev/zero", "docker-credential-it"),
@@ -274,8 +274,8 @@ mod tests {
         let pid = folder.path().join("pid");
         install(folder.path(), "docker-credential-it", &format!("echo $$ >'{}'; exec sleep 600", pid.display()));
         let helpers = Helpers { time_limit: Duration::from_secs(3), ..helpers(folder.path()) };
-        let fault = helpers.ask(&Question { helper: "it", server: "quay.io" }).await.unwrap_err();
-        assert!(matches!(*fault, HelperFault::TimedOut { .. }), "{fault}");
+        let fault = helpers.ask(&HelperQuery { helper: "it", server: "quay.io" }).await.unwrap_err();
+        assert!(matches!(*fault, HelperError::TimedOut { .. }), "{fault}");
         let process = PathBuf::from(format!("/proc/{}/cmdline", std::fs::read_to_string(pid).unwrap().trim()));
         for _ in 0..100 {
             // A process that was killed, but not yet waited for, has no command line.
@@ -296,14 +296,17 @@ mod tests {
         std::fs::create_dir(folder.path().join("docker-credential-x")).unwrap();
         let helpers = helpers(folder.path());
         for (name, expected) in [
-            ("", "the helper's name \"\" is not a plain file name"),
-            ("x/../docker-credential-it", "the helper's name \"x/../docker-credential-it\" is not a plain file name"),
-            ("i\nt", "the helper's name \"i\\nt\" is not a plain file name"),
+            ("", "the credential helper name \"\" is not a plain file name"),
+            (
+                "x/../docker-credential-it",
+                "the credential helper name \"x/../docker-credential-it\" is not a plain file name",
+            ),
+            ("i\nt", "the credential helper name \"i\\nt\" is not a plain file name"),
             ("text", "docker-credential-text is not on PATH"),
             ("folder", "docker-credential-folder is not on PATH"),
             ("absent", "docker-credential-absent is not on PATH"),
         ] {
-            let fault = helpers.ask(&Question { helper: name, server: "quay.io" }).await.unwrap_err();
+            let fault = helpers.ask(&HelperQuery { helper: name, server: "quay.io" }).await.unwrap_err();
             assert_eq!(fault.to_string(), expected);
         }
     }
@@ -316,7 +319,7 @@ mod tests {
             let script = format!("echo call >>'{}'; sleep 0.1; {end}", calls.display());
             install(folder.path(), "docker-credential-it", &script);
             let helpers = helpers(folder.path());
-            let ask = async |server| helpers.ask(&Question { helper: "it", server }).await;
+            let ask = async |server| helpers.ask(&HelperQuery { helper: "it", server }).await;
             let answers = tokio::join!(ask("quay.io"), ask("quay.io"), ask("gcr.io"), ask("quay.io"));
             for answer in [answers.0, answers.1, answers.2, answers.3, ask("quay.io").await] {
                 assert_eq!(answer.is_ok(), is_answered);

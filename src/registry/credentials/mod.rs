@@ -1,18 +1,17 @@
-//! Who logs in where, and as whom.
+//! Registry authentication: where the credentials of a registry are found.
 //!
-//! A [`Keychain`] looks for the credentials of a registry in these places, and takes the first that it finds:
+//! A [`Keychain`] uses the first credentials that it finds in:
 //!
 //! 1. the variables `PYBUNDLE_REGISTRY_<HOST>_USERNAME` and `PYBUNDLE_REGISTRY_<HOST>_PASSWORD`, where HOST is the
-//!    registry's host with its port, in upper case, with `_` for every other character than letters and digits;
-//! 2. Docker's `config.json`, in the folder `DOCKER_CONFIG` or else `~/.docker`;
+//!    registry's host with its port, in upper case, with `_` for all other characters than letters and digits;
+//! 2. Docker's `config.json`, in the directory `DOCKER_CONFIG` or else `~/.docker`;
 //! 3. podman's `auth.json`: the file `REGISTRY_AUTH_FILE`, or else `containers/auth.json` in `XDG_RUNTIME_DIR`, then in
 //!    `XDG_CONFIG_HOME` or `~/.config`;
-//! 4. for a registry of Amazon's, AWS itself (see [`ecr`]).
+//! 4. AWS credentials, for Amazon's registries (see [`ecr`]).
 //!
-//! In each file, the registry's helper is asked (`credHelpers`, else `credsStore`), and then come the entries (`auths`),
-//! those of the narrowest namespace first. A file that does not exist holds nothing. A file that cannot be parsed, and a
-//! helper that is named but missing or fails, are errors, as in go-containerregistry: to go on as somebody else, or as
-//! nobody, would end in a refusal that tells less.
+//! In each file the credential helper of the registry (`credHelpers`, else `credsStore`) comes before the entries
+//! (`auths`), and entries for narrower namespaces before wider ones. A malformed file and a helper that is missing or
+//! fails are errors, as in go-containerregistry: with other credentials, or none, the registry's error would say less.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,13 +19,14 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::OnceCell;
 
-use super::ecr;
+use super::aws::AwsEnvironment;
+use super::ecr::{self, EcrError, EcrRegistry};
 use file::CredentialFile;
 use helper::Helpers;
-use scope::Scope;
+use scope::CredentialScope;
 
 pub(super) use error::one_line;
-pub use error::{CredentialsError, HelperFault};
+pub use error::{CredentialsError, HelperError};
 
 mod error;
 mod file;
@@ -36,12 +36,12 @@ mod scope;
 mod tests;
 mod variables;
 
-/// Text that must not be shown: printing it, for users as for developers, hides it.
+/// A secret, which `Display` and `Debug` do not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Returns the text itself, to be sent and never to be shown.
+    /// Returns the secret, to send it and never to show it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -65,14 +65,14 @@ impl fmt::Display for Secret {
     }
 }
 
-/// How to log in to a registry.
+/// The credentials for a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
-    /// No credentials are known: what everybody may do can be done.
+pub enum RegistryLogin {
+    /// No credentials.
     Anonymous,
-    /// A user and a password.
+    /// A user name and a password.
     Basic {
-        /// The user.
+        /// The user name.
         username: String,
         /// The password.
         password: Secret,
@@ -82,34 +82,37 @@ pub enum Login {
     IdentityToken(Secret),
 }
 
-/// Where credentials are looked for.
+/// Where a [`Keychain`] finds credentials.
 #[derive(Clone, Default)]
 pub struct KeychainOptions {
     /// The variables `PYBUNDLE_REGISTRY_<HOST>_USERNAME` and `PYBUNDLE_REGISTRY_<HOST>_PASSWORD`.
     variables: BTreeMap<String, String>,
-    /// The files that may exist, in the order to look in: Docker's, then podman's.
+    /// The paths of credential files, Docker's before podman's.
     files: Vec<PathBuf>,
-    /// The directories of credential helpers, as in `PATH`.
+    /// The directories of credential helpers, in the format of `PATH`.
     search_path: String,
+    aws: AwsEnvironment,
 }
 
 impl KeychainOptions {
-    /// Resolves the environment's variables, of which those without a value count as not set, and the home directory.
+    /// Resolves environment variables, of which empty ones count as not set, and the home directory.
     ///
-    /// As for podman, a file that `REGISTRY_AUTH_FILE` names takes the place of all of podman's.
+    /// `REGISTRY_AUTH_FILE` replaces all paths of podman's, as in podman.
     pub fn resolve(variables: impl IntoIterator<Item = (String, String)>, home: Option<&Path>) -> Self {
         let set: BTreeMap<String, String> = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        let path = |name: &str| set.get(name).map(PathBuf::from);
-        let at_home = |name: &str| home.map(|home| home.join(name));
-        let docker = path("DOCKER_CONFIG").or_else(|| at_home(".docker")).map(|docker| docker.join("config.json"));
-        let podman = match path("REGISTRY_AUTH_FILE") {
+        let docker = path(&set, "DOCKER_CONFIG").or_else(|| Some(home?.join(".docker")));
+        let podman = match path(&set, "REGISTRY_AUTH_FILE") {
             Some(file) => [Some(file), None],
-            None => [path("XDG_RUNTIME_DIR"), path("XDG_CONFIG_HOME").or_else(|| at_home(".config"))]
-                .map(|directory| directory.map(|directory| directory.join("containers/auth.json"))),
+            None => {
+                [path(&set, "XDG_RUNTIME_DIR"), path(&set, "XDG_CONFIG_HOME").or_else(|| Some(home?.join(".config")))]
+                    .map(|directory| directory.map(|directory| directory.join("containers/auth.json")))
+            }
         };
+        let docker = docker.map(|directory| directory.join("config.json"));
         Self {
             files: docker.into_iter().chain(podman.into_iter().flatten()).collect(),
             search_path: set.get("PATH").cloned().unwrap_or_default(),
+            aws: AwsEnvironment::new(&set, home),
             variables: set.into_iter().filter(|(name, _)| name.starts_with(variables::PREFIX)).collect(),
         }
     }
@@ -120,19 +123,23 @@ impl KeychainOptions {
     }
 }
 
+fn path(variables: &BTreeMap<String, String>, name: &str) -> Option<PathBuf> {
+    variables.get(name).map(PathBuf::from)
+}
+
 impl fmt::Debug for KeychainOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("KeychainOptions").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
-/// The credentials of registries. Printing it shows none.
-pub struct Keychain(Source);
+/// Looks up the credentials of registries. `Debug` shows none.
+pub struct Keychain(KeychainSource);
 
-enum Source {
-    /// By host, as in [`Scope`].
-    Fixed(BTreeMap<String, Login>),
-    Places {
+enum KeychainSource {
+    /// By host, in the form of [`CredentialScope`].
+    Fixed(BTreeMap<String, RegistryLogin>),
+    Configured {
         options: KeychainOptions,
         files: OnceCell<Vec<CredentialFile>>,
         helpers: Helpers,
@@ -146,29 +153,30 @@ impl fmt::Debug for Keychain {
 }
 
 impl Keychain {
-    /// Returns the keychain that looks in the places that the environment and the home folder give. It reads nothing yet.
+    /// Returns the keychain for an environment and a home directory. Nothing is read yet.
     pub fn new(options: KeychainOptions) -> Self {
         let helpers = Helpers::new(options.search_path.clone());
-        Self(Source::Places { options, files: OnceCell::new(), helpers })
+        Self(KeychainSource::Configured { options, files: OnceCell::new(), helpers })
     }
 
-    /// Returns the keychain that knows the given logins, each for a registry's host with its port, and looks nowhere.
-    pub fn fixed(logins: impl IntoIterator<Item = (String, Login)>) -> Self {
-        let by_host = logins.into_iter().map(|(registry, login)| (Scope::of_repository(&registry, "").host, login));
-        Self(Source::Fixed(by_host.collect()))
+    /// Returns a keychain with these logins alone, each for a registry's host and port.
+    pub fn fixed(logins: impl IntoIterator<Item = (String, RegistryLogin)>) -> Self {
+        let by_host =
+            logins.into_iter().map(|(registry, login)| (CredentialScope::of_repository(&registry, "").host, login));
+        Self(KeychainSource::Fixed(by_host.collect()))
     }
 
-    /// Returns how to log in to a registry, given by its host with its port, for the sake of one of its repositories.
+    /// Returns the login to a registry, given by its host and port, for one of its repositories.
     ///
-    /// Files are read once, at the first need. A helper is asked once for a registry, however many ask at the same time.
+    /// Files are read once, and a helper runs once per registry.
     ///
     /// # Errors
-    /// A place that should hold the credentials cannot be read, a helper fails, or AWS gives none for its registry.
-    pub async fn login(&self, registry: &str, repository: &str) -> Result<Login, CredentialsError> {
-        let wanted = Scope::of_repository(registry, repository);
+    /// A file cannot be read or parsed, a helper fails, or ECR returns no token.
+    pub async fn login(&self, registry: &str, repository: &str) -> Result<RegistryLogin, CredentialsError> {
+        let wanted = CredentialScope::of_repository(registry, repository);
         match &self.0 {
-            Source::Fixed(logins) => Ok(logins.get(&wanted.host).cloned().unwrap_or(Login::Anonymous)),
-            Source::Places { options, files, helpers } => {
+            KeychainSource::Fixed(logins) => Ok(logins.get(&wanted.host).cloned().unwrap_or(RegistryLogin::Anonymous)),
+            KeychainSource::Configured { options, files, helpers } => {
                 if let Some(login) = variables::login(options, registry)? {
                     return Ok(login);
                 }
@@ -177,29 +185,42 @@ impl Keychain {
                     return Ok(login);
                 }
                 match ecr::is_ecr(registry) {
-                    Some(registry) => Ok(ecr::login(&registry).await?),
-                    None => Ok(Login::Anonymous),
+                    Some(registry) => Ok(ecr::login(&options.aws, &registry).await?),
+                    None => Ok(RegistryLogin::Anonymous),
                 }
+            }
+        }
+    }
+
+    /// Creates a repository in ECR, with AWS credentials. One that exists already is success.
+    ///
+    /// # Errors
+    /// AWS credentials are missing or cannot be loaded, or ECR cannot be reached or refuses.
+    pub async fn create_repository(&self, registry: &EcrRegistry, repository: &str) -> Result<(), EcrError> {
+        match &self.0 {
+            KeychainSource::Fixed(_) => ecr::create_repository(&AwsEnvironment::default(), registry, repository).await,
+            KeychainSource::Configured { options, .. } => {
+                ecr::create_repository(&options.aws, registry, repository).await
             }
         }
     }
 }
 
-/// Returns the first login in the files, each after its helper.
+/// Returns the first login in the files. Helpers come before the entries of their file.
 async fn login_of_files(
     files: &[CredentialFile],
     helpers: &Helpers,
-    wanted: &Scope,
-) -> Result<Option<Login>, CredentialsError> {
+    wanted: &CredentialScope,
+) -> Result<Option<RegistryLogin>, CredentialsError> {
     for file in files {
-        if let Some(question) = file.question(wanted) {
-            let answer = helpers.ask(&question).await.map_err(|fault| CredentialsError::Helper {
+        if let Some(query) = file.helper_query(wanted) {
+            let login = helpers.ask(&query).await.map_err(|source| CredentialsError::Helper {
                 file: file.path.clone(),
                 registry: wanted.host.clone(),
-                fault,
+                source,
             })?;
-            if answer.is_some() {
-                return Ok(answer);
+            if login.is_some() {
+                return Ok(login);
             }
         }
         let login = file.login(wanted)?;

@@ -1,33 +1,33 @@
-//! What credentials are for: a registry, or a namespace in it.
+//! The scope of credentials: a registry, or a namespace in it.
 //!
-//! The names are those of Docker's `config.json`, where Docker Hub is `https://index.docker.io/v1/` and other registries
+//! The keys are those of Docker's `config.json`, where Docker Hub is `https://index.docker.io/v1/` and other registries
 //! are `host:port`, once also `https://host:port/v1/`; and those of podman's
 //! [`auth.json`](https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md), where namespaces and
 //! repositories may follow.
 
 use std::fmt;
 
-/// The names that Docker Hub goes by: the one that people write comes first.
+/// The names of Docker Hub, the canonical one first.
 pub(super) const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 
-/// A registry, or the part of it that is below a namespace.
+/// A registry, or a namespace in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scope {
+pub(super) struct CredentialScope {
     /// The registry's host, with its port if it has one. It is in lower case; Docker Hub is `docker.io`.
     pub host: String,
-    /// Names between slashes; empty for the whole registry.
+    /// Components separated by slashes; empty for the whole registry.
     namespace: String,
 }
 
-impl Scope {
-    /// Returns the scope that is just one repository.
+impl CredentialScope {
+    /// Returns the scope of one repository.
     pub fn of_repository(registry: &str, repository: &str) -> Self {
         let registry = registry.to_ascii_lowercase();
         let host = if DOCKER_HUB.contains(&registry.as_str()) { DOCKER_HUB[0].to_owned() } else { registry };
         Self { host, namespace: repository.to_owned() }
     }
 
-    /// Returns the scope that a key of a file means. The paths `/v1/` and `/v2/` are the registry's API, no namespaces.
+    /// Returns the scope of a key in a file. The paths `/v1/` and `/v2/` are the registry's API, not namespaces.
     pub fn of_key(key: &str) -> Self {
         let address = key.split_once("://").map_or(key, |(_, address)| address);
         let (authority, path) = address.split_once('/').unwrap_or((address, ""));
@@ -36,7 +36,7 @@ impl Scope {
         Self::of_repository(host, if matches!(path, "v1" | "v2") { "" } else { path })
     }
 
-    /// Returns the key that `docker login` writes for the whole registry, and that it asks helpers with.
+    /// Returns the key that `docker login` writes for the registry, and that it passes to helpers.
     pub fn docker_key(&self) -> &str {
         if self.host == DOCKER_HUB[0] { "https://index.docker.io/v1/" } else { &self.host }
     }
@@ -46,7 +46,7 @@ impl Scope {
         self.namespace.is_empty()
     }
 
-    /// Returns the scope, and all that hold it: from the narrowest to the whole registry.
+    /// Returns the scope and those that contain it, up to the whole registry.
     pub fn widening(self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self), |scope| {
             if scope.is_registry() {
@@ -58,7 +58,7 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for CredentialScope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, namespace } = self;
         if self.is_registry() { write!(formatter, "{host}") } else { write!(formatter, "{host}/{namespace}") }
@@ -90,14 +90,17 @@ mod tests {
             ("://", ""),
             ("///", ""),
         ] {
-            assert_eq!(Scope::of_key(key).to_string(), shown, "{key}");
+            assert_eq!(CredentialScope::of_key(key).to_string(), shown, "{key}");
         }
     }
 
     #[test]
     fn scopes_widen_from_the_repository_to_the_registry() {
         let scopes = |registry, repository| {
-            Scope::of_repository(registry, repository).widening().map(|scope| scope.to_string()).collect::<Vec<_>>()
+            CredentialScope::of_repository(registry, repository)
+                .widening()
+                .map(|scope| scope.to_string())
+                .collect::<Vec<_>>()
         };
         assert_eq!(scopes("Quay.io", "a/b/c"), ["quay.io/a/b/c", "quay.io/a/b", "quay.io/a", "quay.io"]);
         assert_eq!(scopes("registry-1.docker.io", "x"), ["docker.io/x", "docker.io"]);

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use super::*;
 use crate::hints::Hints;
 
-pub(super) fn basic(username: &str, password: &str) -> Login {
-    Login::Basic { username: username.to_owned(), password: password.to_owned().into() }
+pub(super) fn basic(username: &str, password: &str) -> RegistryLogin {
+    RegistryLogin::Basic { username: username.to_owned(), password: password.to_owned().into() }
 }
 
 /// Writes a shell script. Another program does it: were the file open for writing here, a process that another test
@@ -62,7 +62,7 @@ impl Home {
         Keychain::new(KeychainOptions::resolve(self.variables.clone(), Some(self.folder.path())))
     }
 
-    async fn login(&self, registry: &str) -> Result<Login, CredentialsError> {
+    async fn login(&self, registry: &str) -> Result<RegistryLogin, CredentialsError> {
         self.keychain().login(registry, "team/app").await
     }
 }
@@ -78,11 +78,11 @@ const NOT_FOUND: &str = "echo credentials not found in native keychain; exit 1";
 #[tokio::test]
 async fn without_any_place_everybody_is_anonymous() {
     let nowhere = Keychain::new(KeychainOptions::default());
-    assert_eq!(nowhere.login("quay.io", "team/app").await.unwrap(), Login::Anonymous);
-    assert_eq!(nowhere.login("public.ecr.aws", "lambda/python").await.unwrap(), Login::Anonymous);
-    assert_eq!(Home::new().login("quay.io").await.unwrap(), Login::Anonymous);
+    assert_eq!(nowhere.login("quay.io", "team/app").await.unwrap(), RegistryLogin::Anonymous);
+    assert_eq!(nowhere.login("public.ecr.aws", "lambda/python").await.unwrap(), RegistryLogin::Anonymous);
+    assert_eq!(Home::new().login("quay.io").await.unwrap(), RegistryLogin::Anonymous);
     // What cannot hold a file holds none.
-    assert_eq!(Home::new().file(".docker", "").login("quay.io").await.unwrap(), Login::Anonymous);
+    assert_eq!(Home::new().file(".docker", "").login("quay.io").await.unwrap(), RegistryLogin::Anonymous);
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn the_first_place_wins() {
     assert_eq!(home.login("quay.io").await.unwrap(), basic("podman", "word"));
     // It stands for podman's other files.
     home = home.file(PODMAN, &entry("gcr.io", "podman"));
-    assert_eq!(home.login("gcr.io").await.unwrap(), Login::Anonymous);
+    assert_eq!(home.login("gcr.io").await.unwrap(), RegistryLogin::Anonymous);
 
     home = home.file(DOCKER, &entry("quay.io", "docker"));
     assert_eq!(home.login("quay.io").await.unwrap(), basic("docker", "word"));
@@ -132,12 +132,12 @@ async fn variables_are_named_after_the_host() {
             .variable(&format!("PYBUNDLE_REGISTRY_{name}_USERNAME"), "user")
             .variable(&format!("PYBUNDLE_REGISTRY_{name}_PASSWORD"), "word");
         assert_eq!(home.login(registry).await.unwrap(), basic("user", "word"), "{registry}");
-        assert_eq!(home.login("example.com").await.unwrap(), Login::Anonymous);
+        assert_eq!(home.login("example.com").await.unwrap(), RegistryLogin::Anonymous);
     }
     let empty = Home::new()
         .variable("PYBUNDLE_REGISTRY_QUAY_IO_USERNAME", "")
         .variable("PYBUNDLE_REGISTRY_QUAY_IO_PASSWORD", "");
-    assert_eq!(empty.login("quay.io").await.unwrap(), Login::Anonymous);
+    assert_eq!(empty.login("quay.io").await.unwrap(), RegistryLogin::Anonymous);
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_helper_comes_before_the_entries_of_its_file() {
     assert_eq!(home.login("quay.io").await.unwrap(), basic("entry", "word"));
     let home = home.file(DOCKER, r#"{"credsStore": "knows-nothing"}"#).file(PODMAN, &entry("quay.io", "podman"));
     assert_eq!(home.login("quay.io").await.unwrap(), basic("podman", "word"));
-    assert_eq!(home.login("gcr.io").await.unwrap(), Login::Anonymous);
+    assert_eq!(home.login("gcr.io").await.unwrap(), RegistryLogin::Anonymous);
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn files_are_read_and_helpers_asked_once() {
     let (one, two, three) = tokio::join!(login("a"), login("b/c"), login("a"));
     fs::remove_file(home.path(DOCKER)).unwrap();
     for login in [one, two, three, login("d").await] {
-        assert_eq!(login.unwrap(), Login::Anonymous);
+        assert_eq!(login.unwrap(), RegistryLogin::Anonymous);
     }
     assert_eq!(fs::read_to_string(calls).unwrap(), "call\n");
 }
@@ -175,12 +175,12 @@ async fn files_are_read_and_helpers_asked_once() {
 async fn given_logins_are_all_that_a_fixed_keychain_knows() {
     let keychain = Keychain::fixed([
         ("localhost:5000".to_owned(), basic("user", "s3cret")),
-        ("docker.io".to_owned(), Login::IdentityToken("s3cret".to_owned().into())),
+        ("docker.io".to_owned(), RegistryLogin::IdentityToken("s3cret".to_owned().into())),
     ]);
     assert_eq!(keychain.login("localhost:5000", "a").await.unwrap(), basic("user", "s3cret"));
-    assert!(matches!(keychain.login("registry-1.docker.io", "a").await.unwrap(), Login::IdentityToken(_)));
+    assert!(matches!(keychain.login("registry-1.docker.io", "a").await.unwrap(), RegistryLogin::IdentityToken(_)));
     let unknown = keychain.login("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "a").await.unwrap();
-    assert_eq!(unknown, Login::Anonymous);
+    assert_eq!(unknown, RegistryLogin::Anonymous);
     assert!(!format!("{keychain:?}").contains("s3cret"));
 }
 
@@ -193,24 +193,21 @@ fn all_of(error: &CredentialsError) -> String {
 
 #[tokio::test]
 async fn broken_files_are_named_with_the_place_and_without_their_content() {
-    const NO_JSON: &str = "this is not JSON";
-    const OTHER_KIND: &str = "a value of another kind than Docker's configuration has here";
+    const NO_JSON: &str = "invalid JSON";
+    const OTHER_KIND: &str = "unexpected type of value in Docker's configuration";
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/credentials");
     let table = [
-        ("auth-not-base64", ": the entry for quay.io cannot be used: `auth` is not base64".to_owned()),
-        ("auth-not-utf-8", ": the entry for quay.io cannot be used: `auth` is not UTF-8 in base64".to_owned()),
+        ("auth-not-base64", ": the entry for quay.io is invalid: `auth` is not base64".to_owned()),
+        ("auth-not-utf-8", ": the entry for quay.io is invalid: `auth` is not UTF-8 in base64".to_owned()),
         (
             "auth-without-colon",
-            ": the entry for quay.io cannot be used: `auth` is not `user:password` in base64".to_owned(),
+            ": the entry for quay.io is invalid: `auth` is not `user:password` in base64".to_owned(),
         ),
-        (
-            "auth-without-user",
-            ": the entry for quay.io cannot be used: `auth` is not `user:password` in base64".to_owned(),
-        ),
+        ("auth-without-user", ": the entry for quay.io is invalid: `auth` is not `user:password` in base64".to_owned()),
         ("auths-is-text", format!(":1:18: {OTHER_KIND}")),
         ("byte-order-mark", format!(":1:1: {NO_JSON}")),
         ("comma", format!(":3:44: {NO_JSON}")),
-        ("cut-off", ":4:0: the file ends within a JSON value".to_owned()),
+        ("cut-off", ":4:0: unexpected end of file in a JSON value".to_owned()),
         ("entry-is-text", format!(":3:23: {OTHER_KIND}")),
         ("helper-is-object", format!(":1:28: {OTHER_KIND}")),
         ("list", format!(":1:9: {OTHER_KIND}")),
@@ -240,12 +237,12 @@ async fn errors_say_where_and_what_to_do_and_hold_no_secret() {
     for (home, message, hint) in [
         (
             failing,
-            "leaves the credentials for quay.io to a helper, which gave none",
-            "docker-credential-fails get` tells more",
+            "cannot get the credentials for quay.io from the helper configured in ",
+            "docker-credential-fails get` and enter",
         ),
         (
             Home::new().file(DOCKER, r#"{"credHelpers": {"quay.io": "absent"}}"#),
-            ".docker/config.json leaves the credentials for quay.io to a helper, which gave none",
+            "cannot get the credentials for quay.io from the helper configured in ",
             "install docker-credential-absent",
         ),
         (
@@ -274,7 +271,7 @@ fn secrets_are_not_printed() {
     let options = KeychainOptions::resolve([("PYBUNDLE_REGISTRY_HOST_PASSWORD".to_owned(), "s3cret".to_owned())], None);
     let all = [
         format!("{secret} {secret:?} {secret:#?}"),
-        format!("{:?} {:?}", basic("user", "s3cret"), Login::IdentityToken(secret)),
+        format!("{:?} {:?}", basic("user", "s3cret"), RegistryLogin::IdentityToken(secret)),
         format!("{options:?} {:?}", Keychain::new(options.clone())),
     ];
     assert!(all.iter().all(|text| !text.contains("s3cret")), "{all:?}");

@@ -1,14 +1,14 @@
-//! Credentials in variables of the environment.
+//! Credentials in environment variables.
 
-use super::scope::{DOCKER_HUB, Scope};
-use super::{CredentialsError, KeychainOptions, Login};
+use super::scope::{CredentialScope, DOCKER_HUB};
+use super::{CredentialsError, KeychainOptions, RegistryLogin};
 
-/// Returns the login in the variables for a registry. Docker Hub may be called by each of its names.
+/// Returns the login in the variables of a registry. Docker Hub has several names.
 ///
 /// # Errors
-/// There is a user without a password, or a password without a user.
-pub(super) fn login(options: &KeychainOptions, registry: &str) -> Result<Option<Login>, CredentialsError> {
-    let is_docker_hub = Scope::of_repository(registry, "").host == DOCKER_HUB[0];
+/// One of the two variables is missing.
+pub(super) fn login(options: &KeychainOptions, registry: &str) -> Result<Option<RegistryLogin>, CredentialsError> {
+    let is_docker_hub = CredentialScope::of_repository(registry, "").host == DOCKER_HUB[0];
     let names = if is_docker_hub { DOCKER_HUB.to_vec() } else { vec![registry] };
     for name in names {
         let [user_variable, password_variable] = ["USERNAME", "PASSWORD"].map(|part| variable(name, part));
@@ -16,7 +16,7 @@ pub(super) fn login(options: &KeychainOptions, registry: &str) -> Result<Option<
         return match found {
             (None, None) => continue,
             (Some(username), Some(password)) => {
-                Ok(Some(Login::Basic { username: username.to_owned(), password: password.to_owned().into() }))
+                Ok(Some(RegistryLogin::Basic { username: username.to_owned(), password: password.to_owned().into() }))
             }
             (Some(_), None) => Err(CredentialsError::Variable { set: user_variable, missing: password_variable }),
             (None, Some(_)) => Err(CredentialsError::Variable { set: password_variable, missing: user_variable }),

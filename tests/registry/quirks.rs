@@ -1,4 +1,4 @@
-//! Against a registry in memory, for what is particular about registries that cannot be run here.
+//! The peculiarities of registries that cannot be run here, played by a registry in memory.
 
 use pybundle::image::BlobContent;
 use pybundle::registry::Registry;
@@ -11,17 +11,17 @@ fn push(
     artifact: &OciArtifact,
     server: &MemoryRegistry,
     to: &str,
-) -> Result<pybundle::registry::Pushed, RegistryError> {
+) -> Result<pybundle::registry::PushSummary, RegistryError> {
     anonymous().push(artifact, &[reference(&server.host(), to)], &Silent)
 }
 
-/// A base at the top level, an application over it, for two platforms, with a blob that is larger than any limit.
+/// A base, and an application on it for two platforms, with a blob that is larger than any limit.
 #[test]
-fn every_registry_takes_images() {
+fn images_are_pushed_to_every_kind_of_registry() {
     for profile in Profile::ALL {
         let server = MemoryRegistry::start(profile);
         let base = image("base", vec![layer(1, 2_000_000), layer(2, 5000)]);
-        push(&base, &server, "base:1").unwrap_or_else(|error| panic!("{profile:?}: {}", told(&error).0));
+        push(&base, &server, "base:1").unwrap_or_else(|error| panic!("{profile:?}: {}", message_and_hints(&error).0));
         let mut layers = vec![layer(1, 2_000_000), layer(2, 5000)];
         for layer in &mut layers {
             layer.content = BlobContent::Registry { repository: format!("{}/base", server.host()).into() };
@@ -30,16 +30,16 @@ fn every_registry_takes_images() {
             image(name, [layers.clone(), vec![layer(seed, 15_000_000), layer(seed + 1, 10)]].concat())
         };
         let both = index(vec![app("amd64", 3), app("arm64", 5)]);
-        let progress = Progress::default();
+        let progress = ProgressCounter::default();
         let to = [reference(&server.host(), "team/app:1"), reference(&server.host(), "team/app:2")];
         let pushed = anonymous().push(&both, &to, &progress);
-        let pushed = pushed.unwrap_or_else(|error| panic!("{profile:?}: {}", told(&error).0));
+        let pushed = pushed.unwrap_or_else(|error| panic!("{profile:?}: {}", message_and_hints(&error).0));
         let done = &pushed.repositories[0];
         let mounts = if matches!(profile, Profile::Ecr | Profile::Harbor) { 0 } else { 2 };
         assert_eq!((done.uploaded.blobs, done.mounted.blobs), (8 - mounts, mounts), "{profile:?}");
-        assert_eq!(progress.told().0, progress.told().1, "{profile:?}");
+        assert_eq!(progress.totals().0, progress.totals().1, "{profile:?}");
         for to in &to {
-            assert_there(&anonymous(), to, &both);
+            assert_complete(&anonymous(), to, &both);
         }
         assert_eq!(push(&both, &server, "team/app:1").unwrap().repositories[0].present.blobs, 8);
     }
@@ -52,43 +52,46 @@ fn an_immutable_tag_may_be_pushed_again_but_not_moved() {
         let (first, second) = (image("first", vec![layer(1, 10)]), image("second", vec![layer(2, 10)]));
         let to = ["app:v1", "app:v2"].map(|to| reference(&server.host(), to));
         anonymous().push(&first, &to, &Silent).unwrap();
-        // The first tag is known to name it, the second refuses and is looked at.
+        // The first tag is known to point to it; the second is refused, then compared.
         anonymous().push(&first, &to, &Silent).unwrap();
         let error = anonymous().push(&second, &to[..1], &Silent).unwrap_err();
-        let (message, hints) = told(&error);
+        let (message, hints) = message_and_hints(&error);
         let (present, wanted) = (first.manifest.digest, second.manifest.digest);
-        assert_eq!(message, format!("{} is immutable: it names {present} and cannot come to name {wanted}", to[0]));
+        assert_eq!(
+            message,
+            format!("the tag {} is immutable: it points to {present} and cannot be moved to {wanted}", to[0])
+        );
         assert!(hints.contains("another tag"), "{hints}");
     }
 }
 
 #[test]
-fn a_repository_that_does_not_exist_is_told_of() {
+fn a_missing_repository_is_reported() {
     let server = MemoryRegistry::start(Profile::Ecr);
     let error = push(&image("app", vec![layer(1, 10)]), &server, "missing/app:1").unwrap_err();
-    assert_eq!(told(&error).0, format!("the repository {}/missing/app does not exist", server.host()));
-    assert!(told(&error).1.contains("create it in the registry"), "{}", told(&error).1);
+    assert_eq!(message_and_hints(&error).0, format!("the repository {}/missing/app does not exist", server.host()));
+    assert!(message_and_hints(&error).1.contains("create it in the registry"), "{}", message_and_hints(&error).1);
 }
 
-/// What the manifest before refers to is taken to be there. If it is not, the registry says so in time.
+/// The blobs of the previous manifest are assumed to exist. If one does not, the registry refuses the new manifest.
 #[test]
-fn a_blob_that_was_swept_is_sent_again() {
+fn a_garbage_collected_blob_is_sent_again() {
     let server = MemoryRegistry::start(Profile::Plain);
     let (kept, lost) = (layer(1, 3000), layer(2, 2_000_000));
     push(&image("first", vec![kept.clone(), lost.clone()]), &server, "app:1").unwrap();
     server.lose(lost.digest);
     let second = image("second", vec![kept, lost]);
     push(&second, &server, "app:1").unwrap();
-    assert_there(&anonymous(), &reference(&server.host(), "app:1"), &second);
-    // Also where it is a manifest of an index that is refused.
+    assert_complete(&anonymous(), &reference(&server.host(), "app:1"), &second);
+    // The same if the registry refuses a manifest of an index.
     let both = index(vec![image("third", second.blobs[1..].to_vec())]);
     server.lose(second.blobs[2].digest);
     push(&both, &server, "app:1").unwrap();
-    assert_there(&anonymous(), &reference(&server.host(), "app:1"), &both);
+    assert_complete(&anonymous(), &reference(&server.host(), "app:1"), &both);
 }
 
 #[test]
-fn a_registry_that_wants_blobs_before_the_end_is_remembered() {
+fn a_registry_that_refuses_blobs_in_the_last_request_is_remembered() {
     let server = MemoryRegistry::start(Profile::Artifactory);
     let registry = Registry::new(RegistryOptions { concurrency: 1, ..options([]) }).unwrap();
     let artifact = image("app", vec![layer(1, 10), layer(2, 10), layer(3, 10)]);
@@ -100,7 +103,7 @@ fn a_registry_that_wants_blobs_before_the_end_is_remembered() {
 }
 
 #[test]
-fn a_blob_that_is_too_large_for_one_request_goes_in_chunks() {
+fn a_blob_that_is_too_large_for_one_request_is_sent_in_chunks() {
     let server = MemoryRegistry::start(Profile::Limited);
     push(&image("app", vec![layer(1, 15_000_000)]), &server, "app:1").unwrap();
     let patches = server.requests().into_iter().filter(|request| request.method() == "PATCH");
@@ -116,7 +119,7 @@ fn a_blob_that_is_too_large_for_one_request_goes_in_chunks() {
 }
 
 #[test]
-fn tokens_serve_for_a_whole_push_and_cover_mounts() {
+fn tokens_are_reused_and_cover_mounts() {
     let server = MemoryRegistry::start(Profile::DockerHub);
     let artifact = image("app", vec![layer(1, 10), layer(2, 10)]);
     let to = ["team/app:1", "other/app:1"].map(|to| reference(&server.host(), to));
@@ -137,24 +140,24 @@ fn tokens_serve_for_a_whole_push_and_cover_mounts() {
     );
 }
 
-/// No credential goes to another server than the registry, and no message shows the address there.
+/// No other server gets credentials, and no message shows the URLs of redirects, which are signed.
 #[test]
-fn credentials_stay_with_the_registry() {
+fn credentials_are_sent_to_the_registry_alone() {
     let server = MemoryRegistry::start(Profile::DockerHub);
     let artifact = image("app", vec![layer(1, 2_000_000)]);
     push(&artifact, &server, "team/app:1").unwrap();
     let elsewhere = server.send_blobs_elsewhere();
     elsewhere.take_blobs(&server);
     let at = reference(&server.host(), "team/app:1");
-    // The other server is of the same kind, and demands a token of its own: that is not given.
+    // The other server asks for a token too, and gets none.
     let blob = &artifact.blobs[1];
     let error = anonymous().blob(&at, blob.digest, blob.size, &mut Vec::new(), &Silent).unwrap_err();
-    let (message, _) = told(&error);
-    assert!(message.contains(&format!("{} answered 401", elsewhere.host())), "{message}");
+    let (message, _) = message_and_hints(&error);
+    assert!(message.contains(&format!("{} returned 401", elsewhere.host())), "{message}");
     assert!(!format!("{message}{error:?}").contains(SIGNATURE), "{message} {error:?}");
     for size in [10, 2_000_000] {
         let error = push(&image("app", vec![layer(2, size)]), &server, "team/other:1").unwrap_err();
-        assert!(!format!("{}{error:?}", told(&error).0).contains(SIGNATURE), "{error:?}");
+        assert!(!format!("{}{error:?}", message_and_hints(&error).0).contains(SIGNATURE), "{error:?}");
     }
     let requests = elsewhere.requests();
     assert!(["GET", "PATCH", "PUT"].iter().all(|method| requests.iter().any(|request| request.method() == *method)));
@@ -165,12 +168,12 @@ fn credentials_stay_with_the_registry() {
     push(&artifact, &server, "team/app:1").unwrap();
     let elsewhere = server.send_blobs_elsewhere();
     elsewhere.take_blobs(&server);
-    assert_there(&anonymous(), &reference(&server.host(), "team/app:1"), &artifact);
+    assert_complete(&anonymous(), &reference(&server.host(), "team/app:1"), &artifact);
     assert!(elsewhere.requests().iter().all(|request| request.query("signature").is_some()));
     assert!(!elsewhere.requests().is_empty());
 }
 
-/// A file that changed while it was pushed never becomes a blob.
+/// A file that changes during a push never becomes a blob.
 #[test]
 fn a_damaged_blob_is_never_completed() {
     let folder = tempfile::tempdir().unwrap();
@@ -182,7 +185,7 @@ fn a_damaged_blob_is_never_completed() {
         damaged[size - 1] ^= 1;
         std::fs::write(&path, damaged).unwrap();
         artifact.blobs[1].content = BlobContent::File { path: path.clone().into(), offset: 0 };
-        let (message, _) = told(&push(&artifact, &server, "app:1").unwrap_err());
+        let (message, _) = message_and_hints(&push(&artifact, &server, "app:1").unwrap_err());
         let digest = artifact.blobs[1].digest;
         assert!(message.contains(&format!("blob {digest} is damaged")), "{message}");
         assert!(
@@ -193,22 +196,22 @@ fn a_damaged_blob_is_never_completed() {
         );
         let there =
             anonymous().blob(&reference(&server.host(), "app:1"), digest, size as u64, &mut Vec::new(), &Silent);
-        assert!(told(&there.unwrap_err()).0.contains("404"));
-        // Neither does one that is shorter than its descriptor says.
+        assert!(message_and_hints(&there.unwrap_err()).0.contains("404"));
+        // The same for a file that is shorter than its descriptor says.
         std::fs::write(&path, &bytes(1, size)[1..]).unwrap();
-        assert!(told(&push(&artifact, &server, "app:1").unwrap_err()).0.contains("is damaged"));
+        assert!(message_and_hints(&push(&artifact, &server, "app:1").unwrap_err()).0.contains("is damaged"));
         std::fs::remove_file(&path).unwrap();
-        assert!(told(&push(&artifact, &server, "app:1").unwrap_err()).0.contains("cannot read"));
+        assert!(message_and_hints(&push(&artifact, &server, "app:1").unwrap_err()).0.contains("cannot read"));
     }
 }
 
 #[test]
-fn a_digest_in_a_reference_must_be_the_artifacts() {
+fn the_digest_in_a_reference_must_match_the_artifact() {
     let server = MemoryRegistry::start(Profile::Plain);
     let artifact = image("app", vec![layer(1, 10)]);
     let to = reference(&server.host(), "app:1");
     let error = anonymous().push(&artifact, &[to.with_digest(Sha256::of(b""))], &Silent).unwrap_err();
-    assert!(told(&error).0.contains("names another manifest"), "{}", told(&error).0);
+    assert!(message_and_hints(&error).0.contains("is not that of the artifact"), "{}", message_and_hints(&error).0);
     assert!(server.requests().is_empty());
     let by_digest = format!("{}/app@{}", server.host(), artifact.manifest.digest).parse().unwrap();
     anonymous().push(&artifact, &[by_digest, to.with_digest(artifact.manifest.digest)], &Silent).unwrap();

@@ -1,4 +1,4 @@
-//! Every request of a push and of a pull gets into trouble in turn, before a real registry.
+//! Failures of each request of a push and of a pull, injected by a proxy in front of a real registry.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::proxy::{Proxy, Trouble};
 use super::registries::{DockerRegistry, PASSWORD};
 use super::*;
 
-/// A client that sends one request after the other, so that each has its position.
+/// A client without concurrency, so that each request has a fixed position.
 fn client(proxy: &Proxy) -> Registry {
     let options = RegistryOptions { concurrency: 1, ..options([user(&proxy.host(), PASSWORD)]) };
     Registry::new(options).unwrap()
@@ -19,26 +19,26 @@ fn artifact() -> OciArtifact {
     image("app", vec![layer(1, 1_100_000), layer(2, 5000)])
 }
 
-/// Asserts that a tag, if there is one, names the artifact, and that all of it is there.
-fn assert_whole(server: &DockerRegistry, repository: &str, artifact: &OciArtifact) {
+/// Asserts that the tag points to the artifact, which is complete.
+fn assert_tag_is_complete(server: &DockerRegistry, repository: &str, artifact: &OciArtifact) {
     let registry = Registry::new(options([user(&server.host(), PASSWORD)])).unwrap();
     let at = reference(&server.host(), &format!("{repository}:1"));
     assert_eq!(registry.find(&at).unwrap().unwrap().digest, artifact.manifest.digest);
-    assert_there(&registry, &at, artifact);
+    assert_complete(&registry, &at, artifact);
 }
 
-fn assert_clear(error: &RegistryError) {
-    let (message, _) = told(error);
+fn assert_readable(error: &RegistryError) {
+    let (message, _) = message_and_hints(error);
     assert!(message.starts_with("cannot ") && message.contains(": "), "{message}");
     assert!(
         !format!("{message}{error:?}").contains("_state="),
-        "the address of an upload is told: {message} {error:?}"
+        "the URL of an upload session is shown: {message} {error:?}"
     );
 }
 
-/// Pushes with each request in each kind of trouble. One that passes is got over; one that stays is told of, and then no
-/// tag is there, or all that it needs.
-fn push_in_trouble(server: &DockerRegistry, count: usize) {
+/// Pushes with each kind of failure at each request. Transient ones are survived. Lasting ones are reported, and leave
+/// either no tag or a complete artifact.
+fn push_with_failures(server: &DockerRegistry, count: usize) {
     let proxy = Proxy::before(server.port);
     let artifact = artifact();
     let mut pushes = 0;
@@ -48,32 +48,32 @@ fn push_in_trouble(server: &DockerRegistry, count: usize) {
             let repository = format!("app-{pushes}");
             let to = [reference(&proxy.host(), &format!("{repository}:1"))];
             proxy.trouble(position, trouble, count);
-            let progress = Progress::default();
+            let progress = ProgressCounter::default();
             let result = client(&proxy).push(&artifact, &to, &progress);
             let requests = proxy.requests().len();
             match result {
                 Ok(pushed) => {
                     assert_eq!(pushed.digest, artifact.manifest.digest);
-                    assert_eq!(progress.told().0, progress.told().1, "{trouble:?} at {position}");
-                    assert_whole(server, &repository, &artifact);
+                    assert_eq!(progress.totals().0, progress.totals().1, "{trouble:?} at {position}");
+                    assert_tag_is_complete(server, &repository, &artifact);
                 }
-                Err(error) if count == 1 => panic!("{trouble:?} at {position}: {}", told(&error).0),
+                Err(error) if count == 1 => panic!("{trouble:?} at {position}: {}", message_and_hints(&error).0),
                 Err(error) => {
-                    assert_clear(&error);
-                    assert!(progress.told().1 <= progress.told().0, "{trouble:?} at {position}");
-                    // The registry did its part where only its last word was lost.
+                    assert_readable(&error);
+                    assert!(progress.totals().1 <= progress.totals().0, "{trouble:?} at {position}");
+                    // If only the last response was lost, the push is complete.
                     let is_lost = matches!(trouble, Trouble::LoseAnswer | Trouble::CutAnswer);
                     match server.tags(&repository).is_empty() {
-                        false if is_lost => assert_whole(server, &repository, &artifact),
-                        // A manifest that is altered each time, and is a manifest still.
+                        false if is_lost => assert_tag_is_complete(server, &repository, &artifact),
+                        // The manifest is altered at each attempt, and still a valid manifest.
                         false if trouble == Trouble::FlipRequest => {
-                            assert!(told(&error).0.contains("has bytes with the digest"))
+                            assert!(message_and_hints(&error).0.contains(" sent data with the digest "))
                         }
                         is_empty => assert!(is_empty, "{trouble:?} at {position} leaves a tag"),
                     }
                 }
             }
-            // What is slow is slow at all positions.
+            // A slow connection is slow at all positions.
             if requests <= position || (count > 1 && trouble == Trouble::Slow) {
                 break;
             }
@@ -83,22 +83,22 @@ fn push_in_trouble(server: &DockerRegistry, count: usize) {
 }
 
 #[test]
-fn a_push_gets_over_any_trouble_that_passes() {
-    push_in_trouble(&DockerRegistry::anonymous(), 1);
+fn pushes_survive_transient_failures() {
+    push_with_failures(&DockerRegistry::anonymous(), 1);
 }
 
 #[test]
-fn a_push_with_tokens_gets_over_any_trouble_that_passes() {
-    push_in_trouble(&DockerRegistry::with_tokens(300), 1);
+fn pushes_with_tokens_survive_transient_failures() {
+    push_with_failures(&DockerRegistry::with_tokens(300), 1);
 }
 
 #[test]
-fn a_push_in_lasting_trouble_leaves_no_tag() {
-    push_in_trouble(&DockerRegistry::with_tokens(300), usize::MAX / 2);
+fn pushes_with_lasting_failures_leave_no_tag() {
+    push_with_failures(&DockerRegistry::with_tokens(300), usize::MAX / 2);
 }
 
 #[test]
-fn trouble_with_the_server_of_tokens_is_got_over() {
+fn failures_of_the_token_server_are_survived() {
     let server = DockerRegistry::with_tokens(300);
     let proxy = Proxy::before(server.port);
     for (at, trouble) in Trouble::ALL.into_iter().enumerate().filter(|(_, trouble)| *trouble != Trouble::Expire) {
@@ -106,26 +106,26 @@ fn trouble_with_the_server_of_tokens_is_got_over() {
         server.token_proxy().trouble(0, trouble, 1);
         let result = client(&proxy).push(&artifact(), &[reference(&proxy.host(), &format!("{repository}:1"))], &Silent);
         match result {
-            // The altered token reads well, but is good for nothing, and the next is the same to the second.
+            // The altered token is well-formed but invalid, and the next one, issued in the same second, is equal.
             Err(error) if trouble == Trouble::FlipAnswer => {
-                assert!(told(&error).0.contains("401"), "{}", told(&error).0)
+                assert!(message_and_hints(&error).0.contains("401"), "{}", message_and_hints(&error).0)
             }
             result => assert_eq!(result.unwrap().digest, artifact().manifest.digest),
         }
     }
     server.token_proxy().trouble(0, Trouble::Status(503), 1000);
     let error = client(&proxy).push(&artifact(), &[reference(&proxy.host(), "x:1")], &Silent).unwrap_err();
-    let (message, _) = told(&error);
+    let (message, _) = message_and_hints(&error);
     assert!(
         message
-            .ends_with(&format!("{} answered 503 Service Unavailable: try again later", server.token_proxy().host())),
+            .ends_with(&format!("{} returned 503 Service Unavailable: try again later", server.token_proxy().host())),
         "{message}"
     );
     assert!(error.is_retryable());
 }
 
 #[test]
-fn a_pull_gets_over_trouble_and_notices_what_was_altered() {
+fn pulls_survive_failures_and_detect_altered_bytes() {
     let server = DockerRegistry::with_tokens(300);
     let proxy = Proxy::before(server.port);
     let artifact = artifact();
@@ -138,25 +138,29 @@ fn a_pull_gets_over_trouble_and_notices_what_was_altered() {
             let registry = client(&proxy);
             assert_eq!(registry.find(&at).unwrap().unwrap().digest, artifact.manifest.digest);
             assert_eq!(registry.manifest(&at).unwrap().digest, artifact.manifest.digest);
-            let (mut output, progress) = (Vec::new(), Progress::default());
+            let (mut output, progress) = (Vec::new(), ProgressCounter::default());
             let pulled = registry.blob(&at, blob.digest, blob.size, &mut output, &progress);
             let is_altered = Sha256::of(&output) != blob.digest;
             assert_eq!(pulled.is_err(), is_altered, "{trouble:?} at {position}");
-            assert_eq!(progress.told().1, blob.size, "{trouble:?} at {position}");
+            assert_eq!(progress.totals().1, blob.size, "{trouble:?} at {position}");
             match pulled {
                 Ok(()) => assert!(output.len() as u64 == blob.size),
                 Err(error) => {
                     assert_eq!(trouble, Trouble::FlipAnswer);
-                    assert!(told(&error).0.contains(&format!("where {} should be", blob.digest)), "{}", told(&error).0);
+                    assert!(
+                        message_and_hints(&error).0.contains(&format!("expected {}", blob.digest)),
+                        "{}",
+                        message_and_hints(&error).0
+                    );
                 }
             }
         }
     }
 }
 
-/// A line that breaks again and again, but lets a mebibyte through between two failures, is good enough.
+/// Failures do not count as long as there is a mebibyte of progress between them.
 #[test]
-fn a_broken_blob_is_gone_on_with() {
+fn interrupted_downloads_are_resumed() {
     let server = DockerRegistry::anonymous();
     let proxy = Proxy::before(server.port);
     let artifact = image("app", vec![layer(1, 40_000_000)]);
@@ -173,17 +177,17 @@ fn a_broken_blob_is_gone_on_with() {
 }
 
 #[test]
-fn a_registry_that_says_nothing_is_given_up() {
+fn a_registry_that_does_not_respond_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let retry = RetryPolicy { limit: 0, ..options([]).retry };
     let registry =
         Registry::new(RegistryOptions { retry, read_timeout: Duration::from_millis(400), ..options([]) }).unwrap();
-    let (message, hints) = told(&registry.manifest(&reference(&host, "app:1")).unwrap_err());
-    assert!(message.contains(&format!("nothing came from {host} for")), "{message}");
+    let (message, hints) = message_and_hints(&registry.manifest(&reference(&host, "app:1")).unwrap_err());
+    assert!(message.contains(&format!("the connection to {host} stalled for")), "{message}");
     assert!(!hints.is_empty());
     drop(listener);
-    let (message, hints) = told(&registry.manifest(&reference(&host, "app:1")).unwrap_err());
+    let (message, hints) = message_and_hints(&registry.manifest(&reference(&host, "app:1")).unwrap_err());
     assert!(message.contains(&format!("the connection to {host} failed")), "{message}");
-    assert!(hints.contains("check that a registry runs and answers"), "{hints}");
+    assert!(hints.contains("check that a registry is running on"), "{hints}");
 }

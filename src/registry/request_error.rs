@@ -1,4 +1,4 @@
-//! What goes wrong in one attempt, and whether another one may help.
+//! Errors of a single attempt at a request, and which of them are worth another attempt.
 
 use std::fmt;
 use std::io;
@@ -14,34 +14,34 @@ use crate::digest::Sha256;
 use crate::hints::Hints;
 use crate::image::BlobError;
 
-/// What was wrong in one attempt.
+/// Why one attempt at a request failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// The server answered with an error.
-    #[error("{host} answered {status}{answers}")]
+pub enum RequestError {
+    /// The server returned an error.
+    #[error("{host} returned {status}{errors}")]
     Status {
-        /// The server, which may be another one than the registry.
+        /// The server: the registry, its token server, or a server that it redirects to.
         host: String,
         /// The status.
         status: StatusCode,
         /// Its reasons.
-        answers: ServerErrors,
-        /// How long to wait before another attempt.
+        errors: ServerErrors,
+        /// How long the server asks to wait before another attempt.
         retry_after: Option<Duration>,
     },
-    /// The registry, or the token server that it sends its clients to, does not let us in.
-    #[error("{registry} refuses {identity} ({status}{answers})")]
+    /// The registry or its token server denied access.
+    #[error("{registry} denied access {identity} ({status}{errors})")]
     Refused {
         /// The registry.
         registry: String,
-        /// As whom it was asked.
+        /// The identity that the request had.
         identity: Identity,
         /// The status.
         status: StatusCode,
         /// Its reasons.
-        answers: ServerErrors,
+        errors: ServerErrors,
     },
-    /// No connection came about, or it broke.
+    /// The connection could not be established, or broke.
     #[error("the connection to {host} failed")]
     Transport {
         /// The server.
@@ -49,144 +49,143 @@ pub enum Fault {
         /// The reason.
         source: reqwest::Error,
     },
-    /// Nothing came or went for too long.
-    #[error("nothing came from {host} for {} seconds", .limit.as_secs())]
+    /// No bytes were transferred for too long.
+    #[error("the connection to {host} stalled for {} seconds", .limit.as_secs())]
     Stalled {
         /// The server.
         host: String,
-        /// How long was waited.
+        /// The limit.
         limit: Duration,
     },
-    /// The registry wants a login, but in no way that is known, or to be sent to where it would not be safe.
-    #[error("{registry} wants a login, but {reason}")]
+    /// The registry asks for credentials in an unsupported way, or in one that would expose them.
+    #[error("cannot authenticate to {registry}: {reason}")]
     Challenge {
         /// The registry.
         registry: String,
-        /// What is wrong with how it asks.
+        /// Why.
         reason: String,
     },
-    /// The token server's answer holds no token.
-    #[error("the answer of the token server {host} holds no token")]
+    /// The response of the token server contains no token.
+    #[error("the token server {host} returned no token")]
     Token {
         /// The token server.
         host: String,
     },
-    /// The credentials cannot be had.
+    /// The credentials cannot be loaded.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The server sends its clients on to an address that cannot be used.
-    #[error("{host} sends its clients to another address, which {reason}")]
+    /// The server redirected to an address that cannot be used.
+    #[error("{host} returned an invalid address for the next request: {reason}")]
     Location {
         /// The server.
         host: String,
         /// What is wrong with the address.
         reason: &'static str,
     },
-    /// The server gave another part of the blob than it was asked for.
-    #[error("{host} gave another part of the blob than it was asked for")]
+    /// The server returned a different range of the blob than requested.
+    #[error("{host} returned a different range of the blob than requested")]
     Range {
         /// The server.
         host: String,
     },
     /// The body ended early.
-    #[error("{host} sent {actual} of {expected} bytes")]
+    #[error("{host} sent {actual} bytes, expected {expected}")]
     Truncated {
         /// The server.
         host: String,
-        /// The size to come.
+        /// The size that was announced.
         expected: u64,
-        /// What came.
+        /// The bytes that arrived.
         actual: u64,
     },
-    /// The body is larger than it may be.
+    /// The body is too large.
     #[error("{host} sent more than {limit} bytes")]
     TooLarge {
         /// The server.
         host: String,
-        /// The size that it may have.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// The bytes have another digest than they should.
-    #[error("{host} has bytes with the digest {actual} where {expected} should be")]
+    /// The bytes have the wrong digest.
+    #[error("{host} sent data with the digest {actual}, expected {expected}")]
     Digest {
         /// The server.
         host: String,
-        /// The digest by which they are known.
+        /// The digest that was requested.
         expected: Sha256,
-        /// The digest that they have.
+        /// The digest of the bytes.
         actual: Sha256,
     },
-    /// What is no manifest was given for one.
-    #[error("{host} gave something that is no manifest of a known media type")]
-    NoManifest {
+    /// The response is not a manifest.
+    #[error("the response of {host} is not a manifest or index of a supported media type")]
+    InvalidManifest {
         /// The server.
         host: String,
     },
-    /// The blob to be sent cannot be read, or is damaged.
+    /// The blob to push cannot be read, or is damaged.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// The blob to be sent has another size than its descriptor says.
-    #[error("blob {digest} has {actual} bytes, not {expected}")]
+    /// The blob to push has a different size than its descriptor.
+    #[error("blob {digest} has {actual} bytes, expected {expected}")]
     Size {
-        /// Its digest.
+        /// The digest of the blob.
         digest: Sha256,
-        /// The size that the descriptor says.
+        /// The size in the descriptor.
         expected: u64,
-        /// The size that it has.
+        /// The size of the blob.
         actual: u64,
     },
-    /// The registry takes chunks only that are too large to be held.
-    #[error("{host} takes no chunks of fewer than {size} bytes")]
+    /// The registry requires chunks that are too large to be held in memory.
+    #[error("{host} requires chunks of at least {size} bytes, which is too large")]
     ChunkSize {
         /// The registry.
         host: String,
-        /// The least size of a chunk.
+        /// The smallest chunk, in bytes.
         size: u64,
     },
-    /// What takes the bytes of a blob failed.
-    #[error("the blob cannot be written")]
+    /// The blob cannot be written to its destination.
+    #[error("cannot write the blob")]
     Output(#[source] io::Error),
 }
 
-/// As whom a registry is asked.
+/// Who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// As nobody.
+    /// Nobody: there are no credentials.
     Anonymous,
-    /// As a user.
+    /// A user with a password.
     User(String),
-    /// With an identity token, which names nobody here.
+    /// The holder of an identity token, whose name is not known.
     Token,
 }
 
 impl fmt::Display for Identity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Anonymous => formatter.write_str("a request without a login"),
-            Self::User(name) => write!(formatter, "the user `{name}`"),
-            Self::Token => formatter.write_str("the identity token that is stored for it"),
+            Self::Anonymous => formatter.write_str("without a login"),
+            Self::User(name) => write!(formatter, "for the user `{name}`"),
+            Self::Token => formatter.write_str("with the stored identity token"),
         }
     }
 }
 
-/// The reasons that a registry gives for an error
+/// The errors in the body of a response
 /// ([OCI distribution 1.1, error codes](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes)),
-/// without control characters, and cut where they are long.
+/// without control characters, and truncated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerErrors(Vec<(String, String)>);
 
 impl ServerErrors {
-    /// Reads the body of an answer. Bodies in other forms are tolerated: text is taken as it is, HTML left out.
+    /// Parses the body of a response. Plain text is one error; HTML is ignored, since proxies send whole pages.
     pub(super) fn parse(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
         let Ok(document) = serde_json::from_str::<Value>(&text) else {
             let is_shown = !text.trim().is_empty() && !text.trim_start().starts_with('<');
             return Self(is_shown.then(|| (String::new(), shown(&text))).into_iter().collect());
         };
-        let field = |error: &Value, name: &str| shown(error.get(name).and_then(Value::as_str).unwrap_or_default());
         let errors = document.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let listed = errors.iter().map(|error| (field(error, "code"), field(error, "message")));
-        // Token servers have forms of their own.
+        // Token servers have their own formats: Docker Hub uses `details`, OAuth 2 `error_description`.
         let others = ["details", "error_description", "message", "error"].iter().map(|name| field(&document, name));
         let other = others.map(|message| (String::new(), message)).find(|(_, message)| !message.is_empty());
         Self(match errors {
@@ -195,12 +194,12 @@ impl ServerErrors {
         })
     }
 
-    /// Tells whether one of the codes is among the reasons.
+    /// Tells whether an error has one of these codes.
     pub(super) fn has(&self, codes: &[&str]) -> bool {
         self.0.iter().any(|(code, _)| codes.contains(&code.as_str()))
     }
 
-    /// Tells whether a message says that something is immutable: some registries have no code for that.
+    /// Tells whether a message mentions immutability: some registries have no code for it.
     pub(super) fn are_about_immutability(&self) -> bool {
         self.0.iter().any(|(_, message)| message.to_lowercase().contains("immutable"))
     }
@@ -218,22 +217,30 @@ impl fmt::Display for ServerErrors {
     }
 }
 
-/// Returns a server's words as one line, without the queries of addresses: they may hold signatures.
+/// Returns a message as one line, without the queries of URLs, which may contain signatures.
 fn shown(text: &str) -> String {
-    let word = |word: &str| match (word.find("://"), word.find('?')) {
-        (Some(scheme), Some(query)) if scheme < query => word.get(..query).unwrap_or_default().to_owned(),
-        _ => word.to_owned(),
-    };
-    one_line(text).split(' ').map(word).collect::<Vec<_>>().join(" ")
+    one_line(text).split(' ').map(without_query).collect::<Vec<_>>().join(" ")
 }
 
-impl Fault {
-    /// Returns whether another attempt may help.
+fn without_query(word: &str) -> &str {
+    match (word.find("://"), word.find('?')) {
+        (Some(scheme), Some(query)) if scheme < query => word.get(..query).unwrap_or_default(),
+        _ => word,
+    }
+}
+
+/// Returns a field of an error document, which may be missing.
+fn field(error: &Value, name: &str) -> String {
+    shown(error.get(name).and_then(Value::as_str).unwrap_or_default())
+}
+
+impl RequestError {
+    /// Returns whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Status { status, answers, .. } => {
+            Self::Status { status, errors, .. } => {
                 is_passing(*status)
-                    || answers.has(&["BLOB_UPLOAD_UNKNOWN", "TOOMANYREQUESTS"])
+                    || errors.has(&["BLOB_UPLOAD_UNKNOWN", "TOOMANYREQUESTS"])
                     || self.is_about_content()
             }
             Self::Transport { source, .. } => !source.is_builder() && !is_about_certificates(source),
@@ -242,16 +249,16 @@ impl Fault {
         }
     }
 
-    /// Returns whether bytes were altered, on the way or before: once more may help, but not more often.
+    /// Returns whether bytes were altered in transit or in the registry: a second attempt may succeed, a third will not.
     pub(super) fn is_about_content(&self) -> bool {
         match self {
-            Self::Status { answers, .. } => answers.has(&["DIGEST_INVALID", "SIZE_INVALID", "MANIFEST_INVALID"]),
-            Self::Digest { .. } | Self::Token { .. } | Self::NoManifest { .. } => true,
+            Self::Status { errors, .. } => errors.has(&["DIGEST_INVALID", "SIZE_INVALID", "MANIFEST_INVALID"]),
+            Self::Digest { .. } | Self::Token { .. } | Self::InvalidManifest { .. } => true,
             _ => false,
         }
     }
 
-    /// Returns the status that the registry answered, if it did.
+    /// Returns the status of the response, if there was one.
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } | Self::Refused { status, .. } => Some(*status),
@@ -259,17 +266,17 @@ impl Fault {
         }
     }
 
-    /// Tells whether the registry gives one of these codes as its reason.
+    /// Tells whether the response has one of these error codes.
     pub(super) fn has_code(&self, codes: &[&str]) -> bool {
-        matches!(self, Self::Status { answers, .. } | Self::Refused { answers, .. } if answers.has(codes))
+        matches!(self, Self::Status { errors, .. } | Self::Refused { errors, .. } if errors.has(codes))
     }
 
-    /// Tells whether a manifest was refused because its tag may not be moved.
+    /// Tells whether a manifest was refused because its tag is immutable. Registries agree on no code for it.
     pub(super) fn is_about_immutability(&self) -> bool {
         let codes = ["TAG_INVALID", "ImageTagAlreadyExistsException"];
         match self {
-            Self::Status { status, answers, .. } | Self::Refused { status, answers, .. } => {
-                matches!(status.as_u16(), 409 | 412) || answers.has(&codes) || answers.are_about_immutability()
+            Self::Status { status, errors, .. } | Self::Refused { status, errors, .. } => {
+                matches!(status.as_u16(), 409 | 412) || errors.has(&codes) || errors.are_about_immutability()
             }
             _ => false,
         }
@@ -284,19 +291,22 @@ impl Fault {
     }
 }
 
-impl Hints for Fault {
+impl Hints for RequestError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Refused { registry, identity, .. } => refusal_hints(registry, identity),
             Self::Status { status, .. } if is_passing(*status) => vec!["try again later".to_owned()],
             Self::Transport { source, .. } if is_about_certificates(source) => {
-                vec!["if the registry has a certificate of an authority of its own, name the authority's file in SSL_CERT_FILE".to_owned()]
+                vec![
+                    "if the registry uses a private certificate authority, set SSL_CERT_FILE to its certificate"
+                        .to_owned(),
+                ]
             }
             Self::Transport { host, .. } if is_loopback(host) => {
-                vec![format!("check that a registry runs and answers on {host}")]
+                vec![format!("check that a registry is running on {host}")]
             }
             Self::Transport { host, .. } => vec![format!(
-                "check the connection and, behind a proxy, HTTPS_PROXY; if {host} speaks plain HTTP only, add --insecure-registry {host}"
+                "check the connection and, behind a proxy, HTTPS_PROXY; if {host} uses plain HTTP, add --insecure-registry {host}"
             )],
             Self::Stalled { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
             Self::Credentials(error) => error.hints(),
@@ -305,8 +315,7 @@ impl Hints for Fault {
     }
 }
 
-/// Tells whether a status says that something is wrong now and may be right later. 499 is a proxy's: the client is said
-/// to have gone away.
+/// Tells whether a status may be gone at the next attempt. 499 is nginx's: a proxy believes that the client went away.
 fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 499)
         || (status.is_server_error() && !matches!(status.as_u16(), 501 | 505))
@@ -319,16 +328,16 @@ fn refusal_hints(registry: &str, identity: &Identity) -> Vec<String> {
     };
     match identity {
         _ if is_ecr(registry).is_some() => {
-            vec!["check that AWS's credentials may pull from and push to this repository".to_owned()]
+            vec!["check that the AWS credentials allow pulling from and pushing to this repository".to_owned()]
         }
         Identity::Anonymous => vec![format!("log in with `{command}`")],
         Identity::User(_) | Identity::Token => {
-            vec![format!("check that this login may use the repository, or log in again with `{command}`")]
+            vec![format!("check that this login has access to the repository, or log in again with `{command}`")]
         }
     }
 }
 
-/// Returns whether the server's certificate was refused: it will be the next time.
+/// Returns whether the server's certificate was refused, which another attempt would not change.
 pub(super) fn is_about_certificates(error: &reqwest::Error) -> bool {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     causes.into_iter().any(|cause| cause.to_string().contains("certificate"))
@@ -359,19 +368,19 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again() {
-        let fault = |status: u16, body: &str| Fault::Status {
+        let error = |status: u16, body: &str| RequestError::Status {
             host: "host".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
-            answers: ServerErrors::parse(body.as_bytes()),
+            errors: ServerErrors::parse(body.as_bytes()),
             retry_after: None,
         };
         for status in [408, 425, 429, 499, 500, 502, 503, 504, 599] {
-            assert!(fault(status, "").is_retryable(), "{status}");
+            assert!(error(status, "").is_retryable(), "{status}");
         }
         for status in [400, 403, 404, 405, 409, 413, 416, 501, 505] {
-            assert!(!fault(status, "").is_retryable(), "{status}");
+            assert!(!error(status, "").is_retryable(), "{status}");
         }
-        assert!(fault(404, r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#).is_retryable());
-        assert!(fault(400, r#"{"errors":[{"code":"DIGEST_INVALID"}]}"#).is_about_content());
+        assert!(error(404, r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#).is_retryable());
+        assert!(error(400, r#"{"errors":[{"code":"DIGEST_INVALID"}]}"#).is_about_content());
     }
 }

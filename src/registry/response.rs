@@ -1,0 +1,122 @@
+//! Responses of registries.
+
+use std::ops::Deref;
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
+use url::Url;
+
+use super::client::{authority, is_at};
+use super::request_error::{Identity, RequestError, ServerErrors};
+use crate::retry::retry_after;
+
+/// The longest body of an error that is read, in bytes.
+const MAX_ERROR: u64 = 64 << 10;
+
+/// A response whose body has not been read.
+pub(super) struct RegistryResponse {
+    response: reqwest::Response,
+    host: String,
+    /// The identity that the request had.
+    pub identity: Identity,
+    /// The time limit for the next chunk of the body.
+    limit: Duration,
+}
+
+impl RegistryResponse {
+    pub fn new(response: reqwest::Response, identity: Identity, limit: Duration) -> Self {
+        Self { host: authority(response.url()), response, identity, limit }
+    }
+
+    /// Returns the host of the server, with its port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Tells whether the response is from the registry itself, not from a server that it redirected to.
+    pub fn is_from(&self, registry: &str) -> bool {
+        is_at(self.response.url(), registry)
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// Returns a header, if it is a string.
+    pub fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// Returns all values of a header that are strings.
+    pub fn headers_named(&self, name: HeaderName) -> Vec<String> {
+        let values = self.response.headers().get_all(name).iter();
+        values.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+    }
+
+    /// Returns the value of `Content-Length`.
+    pub fn length(&self) -> Option<u64> {
+        self.header(reqwest::header::CONTENT_LENGTH)?.parse().ok()
+    }
+
+    /// Returns the URL in a header, which may be relative to that of the request. It may not lead from https to http.
+    pub fn location(&self, header: HeaderName) -> Result<Url, RequestError> {
+        let wrong = |reason| RequestError::Location { host: self.host.clone(), reason };
+        let text = self.header(header).ok_or_else(|| wrong("the header is missing"))?;
+        let url = self.response.url().join(text).map_err(|_| wrong("it is not a URL"))?;
+        match (self.response.url().scheme(), url.scheme()) {
+            (_, "https") | ("http", "http") => Ok(url),
+            ("https", "http") => Err(wrong("it uses http after https")),
+            _ => Err(wrong("its scheme is neither https nor http")),
+        }
+    }
+
+    /// Returns the next chunk of the body, or `None` at its end.
+    pub async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, RequestError> {
+        match tokio::time::timeout(self.limit, self.response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => Err(RequestError::Transport { host: self.host.clone(), source: error.without_url() }),
+            Err(_) => Err(RequestError::Stalled { host: self.host.clone(), limit: self.limit }),
+        }
+    }
+
+    /// Returns the whole body, of at most `limit` bytes.
+    pub async fn bytes(&mut self, limit: u64) -> Result<Vec<u8>, RequestError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if (bytes.len() + chunk.len()) as u64 > limit {
+                return Err(RequestError::TooLarge { host: self.host.clone(), limit });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// Returns the errors in the body, as far as it can be read.
+    pub async fn errors(&mut self) -> ServerErrors {
+        let mut bytes = Vec::new();
+        while let Ok(Some(chunk)) = self.chunk().await {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > MAX_ERROR {
+                break;
+            }
+        }
+        ServerErrors::parse(&bytes)
+    }
+
+    /// Converts the response to an error.
+    pub async fn into_error(mut self) -> RequestError {
+        let errors = self.errors().await;
+        let pause = self.header(RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now()));
+        RequestError::Status { host: self.host, status: self.response.status(), errors, retry_after: pause }
+    }
+
+    /// Returns the response if its status is a success.
+    pub async fn accepted(self) -> Result<Self, RequestError> {
+        if self.status().is_success() { Ok(self) } else { Err(self.into_error().await) }
+    }
+}
