@@ -1,112 +1,79 @@
-//! Turns what a Python project has **locked** into what is **deployed**.
+//! Turns the lock file of a Python project into what is deployed: AWS Lambda zips and OCI images.
 //!
-//! pybundle selects the locked distributions for a target platform, lays their files out as that platform's
-//! site-packages, and packages the tree as a deterministic AWS Lambda zip, or as the layers of an OCI image that it
-//! pushes to a registry itself. Nothing of the target is run: any machine builds for x86_64 and arm64, with no Python
-//! and no Docker.
+//! pybundle selects the locked distributions for a target platform, lays out their files as that platform's
+//! site-packages, and packages the tree as a deterministic zip, or as the layers of an image that it pushes to a
+//! registry. Nothing of the target is run: any machine builds for x86_64 and arm64, without Python and without Docker.
 //!
-//! # Architecture
+//! # Stability
 //!
-//! One pipeline, straight as a corridor. No stage writes the tree to disk, and none goes back to an earlier one.
-//!
-//! ```text
-//! Lock ──select(Request, TargetPlatform)──▶ Selection ◀──complete── index::Finder
-//!                                       │ choose(tags)
-//!                                       ▼
-//!              wheels, source distributions, repositories, folders
-//!                    │              └────fetch, build─────┘
-//!                  fetch                       │
-//!                    ▼                         ▼
-//!               Wheel (verified, in the cache; what was built is audited)
-//!                                                          │
-//!                                                          ▼
-//!                       the application's files ──▶ files at their places, with where their bytes lie
-//!                                                          │
-//!          FileTree ──▶ archive::zip ──▶ the zip ◀─────────┤
-//!                                                          ▼
-//!   Base ──▶ manifest ◀── Layer ◀── archive::layer ◀── partition
-//!               │
-//!               ▼
-//!      Image, one for each platform ──▶ Artifact ──▶ layout, archives, registry
-//!                                           ▲
-//!      Plan, wheels, digests ──▶ SbomContents ──▶ referrers, or files beside a zip
-//!
-//!      the zip, Artifact ──▶ Contents ──▶ inspect, diff, verify
-//! ```
-//!
-//! | room | what it is for |
-//! | --- | --- |
-//! | [`cli`] | one file per subcommand; the only room that prints, reads the environment and knows the home folder |
-//! | `options` | what flags and `[tool.pybundle]` state, key by key, and which statement counts |
-//! | `settings` | what is in force, as one typed value that drives everything |
-//! | `build` | the pipeline itself: a plan, and its execution |
-//! | [`project`] | pyproject.toml, workspaces, setup.cfg and setup.py, the application's files |
-//! | [`sdist`], [`repository`], [`builder`] | source distributions unpacked and commits checked out, and either built into wheels |
-//! | [`bytecode`] | bytecode that an interpreter of this machine makes of sources, the same each time |
-//! | [`platform`] | profiles (`profiles/*.toml`), compatibility tags, the values of markers |
-//! | [`syntax`] | Python sources, parsed |
-//! | [`marker`] | environment markers and requirements |
-//! | [`constraint`] | constraints on versions as Poetry writes them |
-//! | [`lock`] | uv.lock, pylock.toml, poetry.lock and requirements; what they pin for a target, and which file of it fits |
-//! | [`index`] | where the files are of what a lock pins without saying it: the simple API, flat folders |
-//! | [`wheel`] | file names, the strict reader, and the installation into a tree |
-//! | [`fetch`] | downloads: bounded, retried, resumed, verified |
-//! | [`cache`] | verified wheels by their content, for several processes at once |
-//! | [`tree`] | the files of an artifact: where the bytes of each lie, and what each belongs to |
-//! | [`trim`] | what of a distribution nothing needs at run time: files, and sections of compiled ones |
-//! | [`archive`] | a tree as a zip, or as a layer, whose bytes depend on the tree alone |
-//! | `lambda` | function and layer, and Lambda's limits |
-//! | [`image`] | images: bases, partition, configuration, manifests; layouts and archives, written and read |
-//! | `contents` | what lies inside a finished artifact: listed, compared with another, verified, drawn |
-//! | [`registry`] | references, credentials, and the client that pulls and pushes |
-//! | [`sbom`] | bills of materials and provenance: what was installed, as documents of CycloneDX, SPDX and SLSA |
-//! | `audit` | whether the handler and what the application imports are in the artifact, and what compiled files need |
-//! | `scaffold` | what a project is, seen from its folder, and the configuration and the workflow that suit it |
-//! | [`report`] | progress and warnings while a build works, and what it reports at its end |
-//! | [`name`], [`digest`], [`redact`], [`retry`], `limited_reader` | normalized names; digests and their computation; secrets kept out of messages; when to try again; how much may be read |
-//! | [`hints`] | what the user can do about an error, and which name was probably meant |
-//!
-//! Who may import whom is asserted by `tests/architecture.rs`: [`lock`] never sees the inside of [`wheel`], which never
-//! sees [`fetch`]; [`archive`] knows trees and nothing else; [`image`] never sees [`registry`], which knows images and
-//! nothing of what they are made of. `contents` sees neither of them: it reads what lies in files.
-//!
-//! # What holds everywhere
-//!
-//! * **Nothing is deflated twice.** A wheel's entries are deflated already, and the zip is made of those bytes as they
-//!   lie ([`tree::FileContent::Archived`]). A layer is one gzip member that is spliced from the same bytes
-//!   ([`archive::layer`]). What pybundle makes itself goes through one pinned compressor ([`archive::deflate`]).
-//! * **A layer is put together when it is needed,** and not kept: its digests follow from the wheels, the scheme and the
-//!   interpreter, and the cache knows them ([`image::BlobContent::Layer`]). A layer that a registry has is never read.
-//! * **A wheel is read once.** When it enters the cache, every byte of it is accounted for, every entry is inflated and
-//!   compared with its CRC-32 and its RECORD digest, and the place of each last deflate block is noted. The
-//!   [`wheel::WheelInventory`] that remains is all that later builds read.
-//! * **Equal inputs give equal bytes,** from any folder, host, time, umask and locale, with any number of threads:
-//!   results are collected by index, never by completion, and maps are ordered.
-//! * **Memory is bounded by buffers.** The tree holds extents, not bytes.
-//! * **A lock says which version, the target says which file.** Formats differ in what they pin and how they write it down;
-//!   from [`lock::PinnedDistribution`] on, there is one way for all of them.
-//! * **An output appears whole or not at all** ([`archive::output`]).
-//! * **Errors say what and where;** what to do about it is beside the message, in [`hints::Hints`].
-//!
-//! * **Documents are serialised once.** A manifest or a configuration is frozen as the bytes of a blob; whoever writes
-//!   or sends it never serialises again, so its digest is the same in every output.
-//!
-//! The crate `zip` is absent from the artifact's path: it writes no raw extents with metadata of our own and reads more
-//! leniently than an installer should. It unpacks source distributions, and is the tests' independent reader.
-//!
-//! # What scripts rely on
+//! **This library has no stable API.** It exists for the `pybundle` command and its tests. What is stable is the
+//! command line, the documents that `--json` prints, and the exit statuses:
 //!
 //! | exit status | meaning |
 //! | --- | --- |
-//! | 0 | done |
-//! | 1 | it failed, and standard error says what, where, and what to do about it; or `verify` found something wrong, `diff --exit-code` a difference, or a target of `build` failed, and the result says what |
-//! | 2 | wrong usage: what was asked for contradicts itself or does not exist; nothing was done |
+//! | 0 | success |
+//! | 1 | failure: standard error says what, where, and what to do about it. Also if `verify` found a problem, `diff --exit-code` a difference, or a target of `build` failed |
+//! | 2 | wrong usage: the request contradicts itself, or names something that does not exist. Nothing was done |
 //!
-//! Standard output has the result alone. With `--json` that is one document, whose schema `pybundle schema` prints and
-//! `schemas/` keeps; under one `format` no field goes or changes its meaning. All else is
-//! on standard error: with `--output-format github` errors and warnings are annotations of a workflow there. Where that is no
-//! terminal there is no bar either: a step that takes more than a second says so at its end, and one that lasts longer than
-//! ten says that it goes on.
+//! Standard output contains only the result. With `--json` that is one document, whose schema is in `schemas/` and
+//! printed by `pybundle schema`; under one `format` no field is removed or changes its meaning. Everything else is
+//! printed to standard error.
+//!
+//! # The pipeline
+//!
+//! No stage writes a tree of files to disk, and none returns to an earlier one.
+//!
+//! ```text
+//! lock file ──lock: select for the target──▶ Selection ◀── index: where files are, if the lock does not say
+//!                                                │
+//!                                                │ choose by compatibility tags
+//!                                                ▼
+//!             wheels ◀── one file per distribution ──▶ source distributions, git commits, directories
+//!               │                                                    │
+//!               │ fetch: download, verify                            │ builder: build, check compatibility
+//!               ▼                                                    ▼
+//!             Wheel (read strictly, in the cache) ◀──────────────────┘
+//!               │
+//!               │ wheel: install        trim, bytecode        project: the application's files
+//!               ▼
+//!             FileTree: for each path, where its bytes are ──▶ audit: handler, imports, shared libraries
+//!               │
+//!               ├──▶ archive::zip ─────────────────────────────────────────▶ zip of a function or layer
+//!               │
+//!               └──▶ partition ──▶ archive::layer ──▶ layers ─┐
+//!                                              base image ────┴──▶ Image per platform ──▶ Artifact
+//!                                                                                           │
+//!                             SBOM, provenance ──▶ referrers, or files next to a zip        ▼
+//!                                                                         layout, archives, registry
+//!
+//! zip, Artifact ──▶ contents ──▶ inspect, diff, verify
+//! ```
+//!
+//! ARCHITECTURE.md lists the modules and says where to change what; `tests/architecture.rs` asserts which module may
+//! import which.
+//!
+//! # Invariants
+//!
+//! * **Nothing is compressed twice.** The entries of a wheel are compressed already, and a zip is made of those bytes
+//!   (`tree::Content::Archived`). A layer is one gzip member that is spliced from the same bytes (`archive::layer`).
+//!   Everything else goes through one pinned compressor (`archive::deflate`).
+//! * **A layer is assembled when it is needed** and not stored: its digests follow from the wheels, the paths and the
+//!   interpreter, and are cached. A layer that a registry has is never read.
+//! * **A wheel is read completely once.** When it enters the cache, every byte is accounted for, every entry is
+//!   decompressed and compared with its CRC-32 and its digest in RECORD, and the position of each last deflate block is
+//!   recorded. Later builds read only the inventory that remains.
+//! * **Equal inputs give equal bytes,** from any directory, host, time, umask and locale, with any number of threads:
+//!   results are collected by index, never by completion, and maps are ordered.
+//! * **Memory is bounded by buffers.** A tree contains extents, not bytes.
+//! * **The lock decides the version, the target decides the file.** Lock formats differ in what they pin and how they
+//!   write it; from `lock::Pinned` on, there is one way for all of them.
+//! * **An output appears completely or not at all** (`archive::output`).
+//! * **Documents are serialized once.** A manifest or configuration is kept as the bytes of a blob, so that its digest
+//!   is the same in every output.
+//! * **Errors say what and where.** What to do about it is in `hints`, next to the message.
+//!
+//! The crate `zip` is not used for artifacts: it cannot write raw extents with our own metadata, and it reads more
+//! leniently than an installer should. It unpacks source distributions and is the independent reader of the tests.
 
 // One module calls zlib-rs through zlib's C interface, and says why.
 #![deny(unsafe_code)]
