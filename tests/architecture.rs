@@ -263,6 +263,15 @@ fn the_picture_has_no_cycle() {
 }
 
 #[test]
+fn every_room_is_described() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    for (room, _) in ROOMS.iter().filter(|(room, _)| !room.contains("::")) {
+        assert!(rows.iter().any(|row| row.contains(&format!("`{room}`"))), "ARCHITECTURE.md does not describe {room}");
+    }
+}
+
+#[test]
 fn rooms_import_what_the_picture_shows() {
     let sources = Source::below("src");
     let library =
