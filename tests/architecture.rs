@@ -1,4 +1,6 @@
-//! Asserts the rules of the house: who may import whom, who may print, who may read the environment, how long a file may be.
+//! Asserts the architecture: which module imports which, who prints and reads the environment, how long files are.
+//!
+//! ARCHITECTURE.md explains the rules. A room is a module of the crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +13,7 @@ mod names;
 #[path = "architecture/words.rs"]
 mod words;
 
-/// The picture of the house: each room and what it imports. It imports only rooms of earlier lines, so there is no cycle.
+/// Each room and what it imports. It imports only rooms of earlier lines, so there is no cycle.
 const ROOMS: &[(&str, &[&str])] = &[
     ("hints", &[]),
     ("limited_reader", &[]),
@@ -135,7 +137,7 @@ const LONGEST: usize = 500;
 /// The longest that a file of the pipeline may be, in lines.
 const LONGEST_OF_PIPELINE: usize = 300;
 
-/// A source file: its path below the repository, its text, and its lines of code without comments and unit tests.
+/// A source file: its path in the repository, its text, and its lines of code without comments and unit tests.
 struct Source {
     path: PathBuf,
     text: String,
@@ -143,16 +145,16 @@ struct Source {
 }
 
 impl Source {
-    /// Returns the Rust files below a folder of the repository.
-    fn below(folder: &str) -> Vec<Self> {
+    /// Returns the Rust files in a directory of the repository, at any depth.
+    fn below(directory: &str) -> Vec<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut folders = vec![root.join(folder)];
+        let mut directories = vec![root.join(directory)];
         let mut sources = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    folders.push(path);
+                    directories.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
                     let text = fs::read_to_string(&path).unwrap();
                     sources.push(Self { path: path.strip_prefix(root).unwrap().to_owned(), code: code(&text), text });
@@ -169,35 +171,35 @@ impl Source {
         match parts[1..] {
             ["wheel", "filename"] => "wheel::filename".to_owned(),
             [first, ..] => first.to_owned(),
-            [] => unreachable!("a source file lies below src"),
+            [] => unreachable!("a source file is in src"),
         }
     }
 
-    /// Tells whether the file belongs to the unit tests.
+    /// Returns whether the file contains only unit tests.
     fn is_test(&self) -> bool {
         self.path.file_name().is_some_and(|name| name == "tests.rs") || self.path.iter().any(|part| part == "tests")
     }
 
-    /// Tells whether the file belongs to the command line.
+    /// Returns whether the file belongs to the command line.
     fn is_command_line(&self) -> bool {
         matches!(self.room().as_str(), "main" | "cli")
     }
 
-    /// Returns the lines that hold one of these names, each after its file's path.
+    /// Returns the lines that contain one of these names, each with the path of the file.
     fn lines_with<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = String> + 'a {
         let hits = self.code.iter().filter(move |line| names.iter().any(|name| line.contains(name)));
         hits.map(|line| format!("{}: {}", self.path.display(), line.trim()))
     }
 }
 
-/// Returns the lines that are neither comments nor an inline module of tests, which ends its file.
+/// Returns the lines of code: neither comments nor the inline module of tests at the end of a file.
 fn code(text: &str) -> Vec<String> {
     let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
     let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.map(str::to_owned).collect()
 }
 
-/// Returns the rooms that a text refers to by `crate::`, also in `use crate::{a, b::c}`.
+/// Returns the rooms that code refers to by `crate::`, also in `use crate::{a, b::c}`.
 fn imports(code: &str) -> Vec<String> {
     let mut rooms = Vec::new();
     for (at, found) in code.match_indices("crate::") {
@@ -233,7 +235,7 @@ fn members(group: &str) -> Vec<&str> {
     members
 }
 
-/// Returns the room that a path below the crate begins with.
+/// Returns the room that a path, relative to the crate, begins with.
 fn room(path: &str) -> String {
     let part = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let first = part(path);
@@ -244,14 +246,14 @@ fn room(path: &str) -> String {
 }
 
 #[test]
-fn imports_are_read_as_written() {
+fn imports_are_recognized() {
     let text = "use crate::{digest::Digest, lock::{Lock, Selection}, wheel::filename::WheelFilename};\nfn f(_: crate::tree::Entry) {}";
     assert_eq!(imports(text), ["digest", "lock", "tree", "wheel::filename"]);
     assert_eq!(imports("use crate::wheel::{self, Wheel};"), ["wheel"]);
 }
 
 #[test]
-fn the_picture_has_no_cycle() {
+fn rooms_have_no_cycle() {
     for (at, (room, allowed)) in ROOMS.iter().enumerate() {
         for import in *allowed {
             assert!(
@@ -272,7 +274,7 @@ fn every_room_is_described() {
 }
 
 #[test]
-fn rooms_import_what_the_picture_shows() {
+fn rooms_import_what_is_listed() {
     let sources = Source::below("src");
     let library =
         sources.iter().filter(|source| !source.is_test() && !source.is_command_line() && source.room() != "lib");
@@ -286,7 +288,7 @@ fn rooms_import_what_the_picture_shows() {
     let shown = ROOMS.iter().map(|(room, allowed)| {
         ((*room).to_owned(), allowed.iter().map(|import| (*import).to_owned()).collect::<BTreeSet<_>>())
     });
-    assert_eq!(found, shown.collect(), "the source (left) and the picture (right) differ");
+    assert_eq!(found, shown.collect(), "the imports in src (left) and ROOMS (right) differ");
 }
 
 #[test]
@@ -349,7 +351,7 @@ fn only_the_command_line_reads_the_environment() {
 
 #[test]
 fn no_file_is_too_long() {
-    for source in ["src", "tests"].iter().flat_map(|folder| Source::below(folder)) {
+    for source in ["src", "tests"].iter().flat_map(|directory| Source::below(directory)) {
         let lines = source.text.lines().count();
         let longest = if source.path.starts_with("src/pipeline") { LONGEST_OF_PIPELINE } else { LONGEST };
         assert!(lines <= longest, "{} has {lines} lines, more than {longest}", source.path.display());
@@ -357,12 +359,12 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn no_file_is_a_drawer() {
+fn file_names_say_what_is_inside() {
     for source in Source::below("src") {
         let stem = source.path.file_stem().and_then(|stem| stem.to_str()).unwrap();
         assert!(
             !matches!(stem, "util" | "utils" | "helpers" | "common" | "misc"),
-            "{} needs a name",
+            "{} needs a name that says what is inside",
             source.path.display()
         );
     }
