@@ -1,4 +1,4 @@
-//! What differs between two artifacts.
+//! Compares artifacts.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::report::{
 /// Compares two artifacts.
 ///
 /// # Errors
-/// One cannot be read, or is not what its documents say.
+/// An artifact cannot be read, or does not match its own documents.
 pub fn diff(
     [before, after]: [ArtifactName; 2],
     settings: &ArtifactSettings,
@@ -26,7 +26,7 @@ pub fn diff(
     Ok(compare((before.to_string(), &first), (after.to_string(), &second)))
 }
 
-/// Compares what is in two artifacts.
+/// Compares the contents of two artifacts.
 pub(super) fn compare(before: (String, &ArtifactContents), after: (String, &ArtifactContents)) -> DiffReport {
     let difference = difference::compare(before.1, after.1);
     let owners = [owners(after.1), owners(before.1)];

@@ -1,4 +1,4 @@
-//! The documents of an artifact in a registry.
+//! Reads the manifests and configurations of an artifact in a registry.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::report::Reporter;
 /// The largest image configuration that is read, in bytes.
 const LARGEST_CONFIG: u64 = 8 << 20;
 
-/// The most manifests that an index may refer to: each is a request.
+/// The greatest number of manifests that an index may have: each costs a request.
 const MOST_MANIFESTS: usize = 256;
 
 #[derive(Deserialize)]
@@ -30,13 +30,15 @@ struct Image {
     layers: Vec<Descriptor>,
 }
 
-/// Reads the manifests and the configurations of an artifact, each compared with its digest and size. Its layers stay
-/// where they are.
+/// Reads the manifests and configurations of an artifact and checks their digests and sizes. Its layers are not
+/// downloaded.
+///
+/// `fault` is called for each child of an index that cannot be read, and decides whether that is an error.
 ///
 /// `fault` is told of what an index refers to and cannot be read, and decides whether that is an error.
 ///
 /// # Errors
-/// There is no such artifact, or a document is not what it should be.
+/// There is no such artifact, or a document is malformed.
 pub(super) fn documents(
     registry: &Registry,
     reference: &ImageReference,
@@ -51,17 +53,17 @@ pub(super) fn documents(
         ManifestKind::Index => {
             let index: Index = serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(error.to_string()))?;
             if index.manifests.len() > MOST_MANIFESTS {
-                return Err(malformed("it refers to more manifests than any index".to_owned()));
+                return Err(malformed("it has too many manifests".to_owned()));
             }
             let child = |descriptor: &Descriptor| {
                 let digest =
-                    digest(descriptor).ok_or_else(|| malformed("it states a digest other than sha256".to_owned()))?;
+                    digest(descriptor).ok_or_else(|| malformed("it has a digest other than sha256".to_owned()))?;
                 let child = registry.manifest(&reference.with_digest(digest))?;
                 if child.bytes.len() as u64 != descriptor.size() {
                     let (actual, stated) = (child.bytes.len(), descriptor.size());
-                    return Err(malformed(format!("it states {stated} bytes for {digest}, which has {actual}")));
+                    return Err(malformed(format!("{digest} has {actual} bytes, not {stated} as its descriptor says")));
                 }
-                // Whatever is no image is carried along, and not looked into.
+                // Other artifacts in an index, such as attestations, are kept but not read.
                 match base::kind(&child.bytes) {
                     Ok(ManifestKind::Manifest) => image(registry, reference, child, reporter),
                     _ => Ok(OciArtifact {
@@ -95,7 +97,7 @@ fn image(
         serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(error.to_string()))?;
     let repository: Arc<str> = reference.repository_name().into();
     let remote = |descriptor: &Descriptor| {
-        let digest = digest(descriptor).ok_or_else(|| malformed("it states a digest other than sha256".to_owned()))?;
+        let digest = digest(descriptor).ok_or_else(|| malformed("it has a digest other than sha256".to_owned()))?;
         let (media_type, size) = (descriptor.media_type().clone(), descriptor.size());
         Ok::<_, BuildError>(Blob {
             media_type,

@@ -1,4 +1,4 @@
-//! What is in an artifact.
+//! Inspects artifacts.
 
 use std::cmp::Reverse;
 use std::path::Path;
@@ -17,19 +17,17 @@ use crate::report::{
     OwnerReport, Reporter, StackedLayerReport,
 };
 
-/// An artifact that was read.
+/// An artifact and its contents.
 #[derive(Debug)]
 pub struct Inspected {
-    /// What it is called.
     pub name: ArtifactName,
-    /// What is in it.
     pub contents: ArtifactContents,
 }
 
 /// Reads an artifact.
 ///
 /// # Errors
-/// It cannot be read, or is not what its documents say.
+/// It cannot be read, or does not match its own documents.
 pub fn inspect(
     name: ArtifactName,
     settings: &ArtifactSettings,
@@ -40,12 +38,12 @@ pub fn inspect(
 }
 
 impl Inspected {
-    /// Draws a treemap into a file, which appears whole or not at all.
+    /// Writes a treemap to a file.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn draw(&self, path: &Path) -> Result<(), BuildError> {
-        // Where a file lies on this machine is of no meaning to those who are shown the picture.
+        // The picture may be published: paths of this machine do not belong in it.
         let title = match &self.name {
             ArtifactName::Zip(path) | ArtifactName::File(ImageFile { path, .. }) => {
                 path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -58,7 +56,7 @@ impl Inspected {
         Ok(())
     }
 
-    /// Reports what is in the artifact, with so many of its files, the largest.
+    /// Reports the contents of the artifact, with the given number of its largest files.
     pub fn report(&self, files: usize) -> InspectReport {
         let contents = &self.contents;
         let mut largest: Vec<&FileEntry> = contents.files.iter().collect();
@@ -90,7 +88,6 @@ impl Inspected {
     }
 }
 
-/// Returns what an artifact is, by the name that reports use.
 pub(super) fn kind(kind: DetectedKind) -> ContentsKind {
     match kind {
         DetectedKind::Function => ContentsKind::Function,

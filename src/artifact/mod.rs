@@ -1,4 +1,4 @@
-//! Finished artifacts: what is in them, what differs between two, and whether one is as it should be.
+//! Finished artifacts: inspected, compared, verified and pushed.
 
 mod diff;
 mod fetched;
@@ -27,30 +27,30 @@ use crate::registry::credentials::KeychainOptions;
 use crate::report::Reporter;
 use crate::settings::{CacheChoice, RegistrySettings};
 
-/// How every zip begins: with a local header, or with the end of an empty archive (APPNOTE 4.3.6).
+/// The signatures that a zip may begin with: a local file header, or the end of an empty archive (APPNOTE 4.3.6).
 const ZIPS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
-/// An artifact as the user names it.
+/// An artifact that the user names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArtifactName {
     /// The zip of a function or a Lambda layer.
     Zip(PathBuf),
-    /// A layout or an archive.
+    /// An OCI layout or an archive.
     File(ImageFile),
     /// An image in a registry.
     Registry(ImageReference),
 }
 
 impl ArtifactName {
-    /// Returns what a text means: what is there on disk is recognised by its content; else it is a reference, if it has a
-    /// tag, a digest or a registry.
+    /// Parses the name of an artifact. A file is recognized by its content; any other text is an image reference if it
+    /// has a tag, a digest or a registry.
     ///
     /// # Errors
-    /// There is no such file, it is none that can be read, or the text is no reference.
+    /// There is no such file, it is not an artifact, or the text is not an image reference.
     pub fn find(text: &str) -> Result<Self, BuildError> {
         let path = Path::new(text);
         let is_named = path.extension().is_some_and(|extension| extension == "zip");
-        // One whose beginning is damaged is recognised by its name.
+        // A zip whose signature is damaged is recognized by its name.
         if path.is_file() && (is_named || is_zip(path)?) {
             return Ok(Self::Zip(path.to_owned()));
         }
@@ -79,24 +79,22 @@ fn is_zip(path: &Path) -> Result<bool, BuildError> {
     Ok(ZIPS.contains(&start.as_slice()))
 }
 
-/// What reading artifacts needs.
+/// The settings for reading artifacts.
 #[derive(Debug, Clone)]
 pub struct ArtifactSettings {
-    /// The platform whose image is meant; none for the first of an index.
+    /// The platform to select; `None` for the first one of an index.
     pub platform: Option<String>,
-    /// How registries are talked to.
     pub registry: RegistrySettings,
-    /// Where downloaded layers are kept.
     pub cache: CacheChoice,
     /// Where the credentials of registries are looked for.
     pub keychain: KeychainOptions,
 }
 
 impl ArtifactSettings {
-    /// Reads what is in an artifact. Layers that are in a registry only are downloaded into the cache.
+    /// Reads the contents of an artifact. Layers that are only in a registry are downloaded into the cache.
     ///
     /// # Errors
-    /// It cannot be read, or is not what its documents say.
+    /// It cannot be read, or does not match its own documents.
     fn contents(&self, name: &ArtifactName, reporter: &dyn Reporter) -> Result<ArtifactContents, BuildError> {
         match name {
             ArtifactName::Zip(path) if self.platform.is_some() => Err(BuildError::NoPlatforms(path.clone())),

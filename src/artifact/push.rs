@@ -1,4 +1,4 @@
-//! Pushing what was built before.
+//! Pushes artifacts that were built before.
 
 use crate::image::file::{self, ImageFile};
 use crate::pipeline::BuildError;
@@ -9,10 +9,10 @@ use crate::registry::credentials::KeychainOptions;
 use crate::report::{PushedReport, Reporter};
 use crate::settings::RegistrySettings;
 
-/// Pushes the artifact in a file under every name.
+/// Pushes the artifact in a file to every reference.
 ///
 /// # Errors
-/// The file cannot be read, or a registry refuses; then no tag is set that was not set before.
+/// The file cannot be read, or a registry rejects a request; then no tag is set.
 pub fn push(
     artifact: &ImageFile,
     tags: &[ImageReference],

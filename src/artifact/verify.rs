@@ -1,4 +1,4 @@
-//! Whether an artifact is as it should be, and comes out of its project again.
+//! Verifies that an artifact is well formed, matches its own records and can be rebuilt from its project.
 
 use std::fs::canonicalize;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,17 @@ use crate::contents::verify::{self, CheckResult, CheckedAspect, Verification};
 use crate::contents::{ArtifactContents, ArtifactProblem, DetectedKind, ScannedLayer, layer, read_zip};
 use crate::image::file::{self, ImageFile, ImageFileCheck};
 use crate::image::{BlobContent, OciArtifact};
-use crate::pipeline::BuildError;
-use crate::pipeline::ProjectCache;
-use crate::pipeline::image;
-use crate::pipeline::lambda;
 use crate::pipeline::session::registry;
+use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform::LambdaProfile;
 use crate::registry::Registry;
 use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifiedKind, VerifyReport};
 use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
 
-/// What an artifact is built from again.
+/// The settings to rebuild an artifact with.
 #[derive(Debug, Clone)]
 pub enum Project {
-    /// The function and the layer.
     Lambda(Box<LambdaSettings>),
-    /// The image, or the index of several.
     Image(Box<ImageSettings>),
 }
 
@@ -41,10 +36,10 @@ impl Project {
     }
 }
 
-/// Verifies an artifact; with a project, builds it again and compares the bytes.
+/// Verifies an artifact; with a project, rebuilds it and compares the bytes.
 ///
 /// # Errors
-/// The artifact cannot be read at all, or the project cannot be built. What is wrong with the artifact is in the report.
+/// The artifact cannot be read at all, or the project cannot be built. Problems of the artifact are in the report.
 pub fn verify(
     name: &ArtifactName,
     project: Option<Project>,
@@ -76,10 +71,10 @@ pub fn verify(
 
 /// An artifact that was verified.
 struct Subject {
-    /// The digest of the zip, or of what the name of an image stands for: a manifest or an index.
+    /// The digest of the zip, of the manifest or of the index.
     digest: Option<String>,
     checks: Vec<CheckResult>,
-    /// What is in it; of an index, in its first image.
+    /// For an index, the contents of its first image.
     contents: Option<ArtifactContents>,
 }
 
@@ -128,7 +123,8 @@ fn in_registry(
     of_images(&artifact, faults, &read)
 }
 
-/// Downloads a layer, even if the cache has it: what the registry has is verified. The file is gone when it is read.
+/// Downloads a layer even if it is cached, since what the registry has is to be verified. The file is deleted after
+/// reading.
 fn download(
     registry: &Registry,
     folder: &TempDir,
@@ -164,7 +160,7 @@ fn of_images(
     )];
     let mut contents = None;
     for image in &images {
-        // What is missing from an image that is not whole was said already.
+        // Missing blobs have been reported already.
         let verified = match ImageDocuments::read(image.artifact) {
             Err(_) if !is_whole => continue,
             _ => verify::image(image.artifact, image.platform.as_deref(), read),
@@ -175,13 +171,13 @@ fn of_images(
         contents = contents.or(verified.contents);
     }
     if images.is_empty() && is_whole {
-        let message = "the index refers to no image".to_owned();
+        let message = "the index contains no image".to_owned();
         note(&mut checks, CheckedAspect::Documents, vec![ArtifactProblem::whole(message)]);
     }
     Ok(Subject { digest: Some(artifact.manifest.digest.to_string()), checks, contents })
 }
 
-/// Adds a check of one platform to those of the others.
+/// Merges a check of one platform into those of the others.
 fn join(checks: &mut Vec<CheckResult>, mut check: CheckResult, platform: Option<&str>) {
     if let Some(platform) = platform {
         for problem in &mut check.problems {
@@ -200,14 +196,14 @@ fn join(checks: &mut Vec<CheckResult>, mut check: CheckResult, platform: Option<
     }
 }
 
-/// Adds findings to the check of an aspect.
+/// Adds problems to the check of an aspect.
 fn note(checks: &mut [CheckResult], aspect: CheckedAspect, findings: Vec<ArtifactProblem>) {
     if let Some(check) = checks.iter_mut().find(|check| check.aspect == aspect) {
         check.problems.extend(findings);
     }
 }
 
-/// Returns what an error says, with its causes.
+/// Returns the message of an error with its causes.
 fn said(error: &dyn std::error::Error) -> ArtifactProblem {
     let mut message = error.to_string();
     let causes = std::iter::successors(error.source(), |error| (*error).source());
@@ -219,8 +215,8 @@ fn said(error: &dyn std::error::Error) -> ArtifactProblem {
     ArtifactProblem::whole(message)
 }
 
-/// Builds the artifact again in a temporary folder, which audits it, and compares. What the audits find is no reason not
-/// to compare.
+/// Rebuilds the artifact in a temporary directory, which also audits it, and compares. A failed audit does not prevent
+/// the comparison.
 fn rebuild(
     name: &ArtifactName,
     subject: &Subject,
@@ -259,12 +255,12 @@ fn rebuild(
         }
         None => None,
     };
-    let message = format!("the project gives {}", again.digest);
+    let message = format!("rebuilding the project results in {}", again.digest);
     check(vec![ArtifactProblem::whole(message)]);
     Ok((checks, difference))
 }
 
-/// An artifact that was built again.
+/// An artifact that was rebuilt.
 struct Again {
     digest: String,
     name: ArtifactName,
@@ -331,7 +327,7 @@ fn path_of(name: &ArtifactName) -> Option<PathBuf> {
     }
 }
 
-/// Leaves out of the application what was no part of it when the artifact was built: the artifact itself.
+/// Excludes the artifact itself from the application's files: it did not exist when it was built.
 fn leave_out(settings: &mut Settings, artifacts: &[PathBuf]) {
     let Ok(project) = canonicalize(&settings.project) else { return };
     for artifact in artifacts.iter().filter_map(|path| canonicalize(path).ok()) {

@@ -1,4 +1,4 @@
-//! What was planned and built, in the form of the reports.
+//! Reports of what was planned and built, shared by functions and images.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::redact;
 use crate::report::{ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VERSION, PlanReport, TargetReport};
 use crate::wheel::Wheel;
 
-/// Reports a plan; for Lambda, its dependencies go into an artifact of the given kind.
+/// Reports a plan; `dependencies` is the artifact that dependencies go into, for functions.
 pub fn plan(
     plan: &Plan,
     reason: &str,
@@ -49,7 +49,7 @@ pub fn excluded(plan: &Plan) -> Vec<ExcludedReport> {
     report.collect()
 }
 
-/// Returns the wheel of a distribution if it was fetched before.
+/// Returns the wheel of a distribution if it is cached.
 fn cached(cache: &Cache, selected: &SelectedDistribution) -> Option<Wheel> {
     match &selected.source {
         SelectedSource::Wheel(wheel, _) => cache.wheel(wheel.digest()?, &wheel.filename).ok()?,
@@ -79,7 +79,7 @@ pub fn distributions(
     ordered.into_iter().map(report).collect()
 }
 
-/// Reports a target, and why it was chosen.
+/// Reports a target platform and why it was chosen.
 pub fn target(target: &TargetPlatform, reason: &str) -> TargetReport {
     TargetReport {
         runtime: target.name.clone(),
@@ -96,7 +96,7 @@ fn place(location: &FileLocation) -> String {
     }
 }
 
-/// Reports a distribution; for Lambda, those that are fetched go into an artifact of the given kind.
+/// Reports a distribution; `dependencies` is the artifact that dependencies go into, for functions.
 pub fn distribution(selected: &SelectedDistribution, dependencies: Option<ArtifactKind>) -> DistributionReport {
     let mut report = DistributionReport {
         name: selected.name.to_string(),

@@ -1,6 +1,12 @@
 //! What the targets of one run share: the projects and locks that were read, the cache, a temporary directory, and the
 //! client for registries.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tempfile::TempDir;
+
 use crate::cache::Cache;
 use crate::lock::{Lock, LockFormat};
 use crate::pipeline::BuildError;
@@ -9,24 +15,19 @@ use crate::project::workspace::Workspace;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};
 use crate::settings::{CacheChoice, RegistrySettings};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tempfile::TempDir;
 
-/// Lasts as long as a build: the folder and the cache hold what artifacts are put together from.
+/// What lasts as long as a build: the directory and the cache contain what artifacts are copied from.
 pub struct Session {
-    /// A folder that goes when the build ends.
+    /// Removed when the build ends.
     pub temporary: TempDir,
-    /// The cache.
     pub cache: Cache,
 }
 
 impl Session {
-    /// Opens the cache; one that is not kept lies in the temporary folder.
+    /// Opens the cache; with `--no-cache` it is in the temporary directory.
     ///
     /// # Errors
-    /// A folder cannot be written to.
+    /// A directory cannot be written to.
     pub fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
         let temporary = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
         let cache = match choice {
@@ -36,7 +37,7 @@ impl Session {
         Ok(Self { temporary, cache })
     }
 
-    /// Opens the cache for a plan, which makes none: if there is none, what it finds out is not kept.
+    /// Opens the cache for a plan, which does not create one: without a cache, its results are not kept.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -48,7 +49,7 @@ impl Session {
     }
 }
 
-/// Makes the client for registries.
+/// Creates the client for registries.
 ///
 /// # Errors
 /// TLS is not to be had.
@@ -60,33 +61,33 @@ pub fn registry(settings: &RegistrySettings, keychain: &KeychainOptions) -> Resu
     })?)
 }
 
-/// The commit that the files of a workspace are, once somebody asked: what is written meanwhile makes no difference.
+/// The commit that a workspace's files are identical to, determined once: outputs that are written later do not count.
 #[derive(Debug, Clone, Default)]
 pub struct WorkspaceRevision(Arc<OnceLock<Option<Revision>>>);
 
 impl WorkspaceRevision {
-    /// Returns the commit that the files below a folder are, or were when they were first asked about.
+    /// Returns the commit of the files below a directory, as of the first call.
     pub fn revision(&self, folder: &Path) -> Option<Revision> {
         self.0.get_or_init(|| revision::revision(folder)).clone()
     }
 }
 
-/// What was read, for others that need the same. A build by itself begins with nothing.
+/// The workspaces and locks that were read, so that targets that are built together read each of them once.
 #[derive(Debug, Default)]
 pub struct ProjectCache {
     workspaces: Mutex<Vec<(Workspace, WorkspaceRevision)>>,
     locks: Mutex<BTreeMap<PathBuf, Arc<Lock>>>,
-    /// Those that were found to be the locks of their projects.
+    /// The locks that are known to match their projects.
     current: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl ProjectCache {
-    /// Returns the workspace that a folder belongs to, and its commit.
+    /// Returns the workspace that a directory belongs to, and its commit.
     ///
     /// # Errors
     /// See [`Workspace::discover`].
     pub fn workspace(&self, folder: &Path) -> Result<(Workspace, WorkspaceRevision), BuildError> {
-        // Whoever comes meanwhile waits for the same.
+        // The lock is held while reading, so that other threads wait instead of reading the same files.
         let mut known = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.iter().find_map(|(it, noted)| Some((it.seen_from(folder)?, noted.clone()))) {
             return Ok(found);
@@ -96,7 +97,7 @@ impl ProjectCache {
         Ok(found)
     }
 
-    /// Returns a lock that says the same to whoever reads it.
+    /// Returns a lock whose content does not depend on the project that reads it.
     ///
     /// # Errors
     /// `read` fails.
@@ -110,7 +111,7 @@ impl ProjectCache {
         Ok(lock)
     }
 
-    /// Has a lock be compared with its workspace, unless it was already and nothing was found.
+    /// Compares a lock with its workspace, unless an earlier comparison succeeded.
     ///
     /// # Errors
     /// `check` fails.

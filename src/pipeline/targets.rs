@@ -1,29 +1,24 @@
-//! Several targets side by side, over one cache: what they share is fetched, read and noted once.
+//! Builds several targets in parallel with one cache: what they share is fetched and read once.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::pipeline::BuildError;
-use crate::pipeline::ProjectCache;
-use crate::pipeline::image;
 use crate::pipeline::image::outputs;
-use crate::pipeline::lambda;
+use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::report::{BuiltArtifact, Reporter, TargetPlan};
 use crate::settings::{ImageSettings, LambdaSettings, Settings};
 
-/// What is built.
+/// A target of `[tool.pybundle]` with its settings.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// A function, by [`lambda()`](crate::pipeline::lambda()).
     Lambda(Box<LambdaSettings>),
-    /// An image, by [`image()`](crate::pipeline::image()).
     Image(Box<ImageSettings>),
 }
 
 impl Target {
-    /// Returns the settings that every kind has.
+    /// Returns the settings that both kinds have.
     pub fn common(&self) -> &Settings {
         match self {
             Self::Lambda(settings) => &settings.common,
@@ -31,7 +26,7 @@ impl Target {
         }
     }
 
-    /// Says what would be built and why.
+    /// Plans the target without fetching a wheel.
     ///
     /// # Errors
     /// See [`plan`](crate::pipeline::plan) and [`plan_image`](crate::pipeline::image::plan_image).
@@ -49,7 +44,7 @@ impl Target {
         })
     }
 
-    /// Returns the files and folders that the target is written to, as far as they are known beforehand.
+    /// Returns the files and directories that the target is written to, as far as they are known in advance.
     fn places(&self) -> Vec<PathBuf> {
         let name = self.common().target.clone();
         let default = |ending| name.map(|name| self.common().default_output(|| name, ending));
@@ -65,10 +60,10 @@ impl Target {
     }
 }
 
-/// Refuses targets that would be written to one place.
+/// Refuses targets that have an output in common.
 ///
 /// # Errors
-/// Two would be.
+/// Two targets have the same output.
 pub fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
     let mut taken = HashSet::new();
     for place in targets.flat_map(Target::places) {
@@ -79,16 +74,20 @@ pub fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(),
     Ok(())
 }
 
-/// Builds targets, as many at a time as the machine has processors; the failure of one does not stop the others. `reporter`
-/// makes what each reports to; `finished` is told of each as it ends, with its position. The results are in the order of the
-/// targets.
+/// Builds targets, as many at a time as the machine has processors; a failing target does not stop the others.
+///
+/// `reporter` creates the reporter of each target, and `finished` is called with the position of each target when it
+/// ends. The results are in the order of the targets.
+///
+/// `reporter` creates the reporter of each target, and `finished` is called with the position of each target when it
+/// ends. The results are in the order of the targets.
 pub fn build_all<R: Reporter>(
     targets: &[&Target],
     projects: &ProjectCache,
     reporter: impl Fn(usize) -> R + Sync,
     finished: impl Fn(usize, &Result<BuiltArtifact, BuildError>) + Sync,
 ) -> Vec<(Result<BuiltArtifact, BuildError>, R)> {
-    // Before anything is written, which would make a difference to git.
+    // The revision is read first: outputs that are written would make the work tree dirty.
     let images = targets.iter().filter(|target| matches!(target, Target::Image(_)));
     let folders = images.map(|target| &target.common().project);
     folders.filter_map(|folder| projects.workspace(folder).ok()).for_each(|(workspace, noted)| {

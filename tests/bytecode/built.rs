@@ -120,8 +120,8 @@ fn without_an_interpreter_it_is_said_how_to_get_one() {
     let version = workshop.version();
     let message = fail(&mut workshop.lambda(&["--compile-bytecode"]));
     let expected = format!(
-        "error: no CPython {version} is on this machine, which --compile-bytecode needs\n\
-         hint: `uv python install {version}` gets one; pybundle downloads none by itself\n"
+        "error: --compile-bytecode needs CPython {version}, which is not installed\n\
+         hint: install it, for example with `uv python install {version}`; pybundle does not download interpreters\n"
     );
     assert_eq!(message, expected);
     assert!(!workshop.path("function.zip").exists());

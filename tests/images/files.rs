@@ -174,8 +174,8 @@ fn a_target_that_extends_another_leaves_its_folders_alone() {
 #[test]
 fn what_would_break_the_base_is_refused() {
     for (tables, expected) in [
-        (r#"include = ["app.py:/usr/bin"]"#, "`usr/bin` cannot lie over a folder of the base's"),
-        (r#"include = ["app.py:/bin"]"#, "`bin` cannot lie over a folder of the base's"),
+        (r#"include = ["app.py:/usr/bin"]"#, "`usr/bin` cannot be included: the base image has a directory there"),
+        (r#"include = ["app.py:/bin"]"#, "`bin` cannot be included: the base image has a directory there"),
         (r#"include = ["app.py", "shop:/app/app.py"]"#, "`app/app.py` is a file in one and a folder in the other"),
         (r#"include = ["app.py", "docker/settings.ini:/app/app.py"]"#, "the application contains `app/app.py` twice"),
         (r#"include = ["app.py:/app/.venv/pyvenv.cfg"]"#, "contains `app/.venv/pyvenv.cfg` twice"),
@@ -210,7 +210,10 @@ fn what_would_not_start_is_told() {
     for program in ["/bin/entrypoint.sh", "/usr/bin/entrypoint.sh", "entrypoint.sh"] {
         let said = warned(&["--entrypoint", program]);
         assert!(said.len() == 1 && said[0].contains(&format!("`{program}`")), "{program}: {said:?}");
-        assert!(said[0].contains("is not executable: make it so") && said[0].contains("mode = \"0755\""), "{said:?}");
+        assert!(
+            said[0].contains("is not executable: run `chmod +x` on it") && said[0].contains("mode = \"0755\""),
+            "{said:?}"
+        );
     }
     for program in ["bash", "/usr/local/bin/run", "./app"] {
         let said = warned(&["--cmd", program]);
@@ -221,7 +224,9 @@ fn what_would_not_start_is_told() {
     }
     assert_eq!(warned(&["--cmd=sh", "--user=www"]), [""; 0]);
     assert_eq!(warned(&["--cmd=sh", "--user=app", "--add-user=app"]), [""; 0]);
-    assert!(warned(&["--cmd=sh", "--user=app"])[0].contains("the base has no user `app`: --add-user adds one"));
+    assert!(
+        warned(&["--cmd=sh", "--user=app"])[0].contains("the base image has no user `app`: add it with --add-user app")
+    );
     configure(&workshop, &include(", mode = \"0755\""));
     assert_eq!(warned(&["--entrypoint", "/bin/entrypoint.sh", "--cmd", "bash"]), [""; 0]);
 }

@@ -141,7 +141,7 @@ fn outputs_that_are_one_place_are_refused() {
         ("oci-archive:project/../out.tar", "oci-archive:out.tar"),
     ] {
         let said = workshop.fail(&mut workshop.command(&["--output", one, "--output", other]));
-        assert!(said.contains("is named as an output twice") && said.contains("hint: give each"), "{said}");
+        assert!(said.contains("is given as an output twice") && said.contains("hint: give each"), "{said}");
     }
 }
 

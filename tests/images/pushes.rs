@@ -148,7 +148,7 @@ fn a_base_is_pinned_in_a_profile_of_ones_own() {
     // One digest is not for every version of Python.
     fs::write(workshop.path("mine.toml"), &service).unwrap();
     let said = workshop.fail(&mut workshop.without_base(&["--pin", "--profile=./mine.toml"]));
-    assert!(said.contains("python:{python}-slim` names no image by its tag"), "{said}");
+    assert!(said.contains("python:{python}-slim`: it does not name an image by its tag"), "{said}");
 }
 
 #[test]
@@ -156,7 +156,10 @@ fn a_base_that_the_registry_does_not_have_is_refused() {
     let (workshop, registry) = (Workshop::new(), DockerRegistry::anonymous());
     let name = format!("{}/bases/python:3.99", registry.host());
     let said = workshop.fail(&mut workshop.without_base(&["--base", &name]));
-    assert!(said.contains(&format!("there is no image {name}")) && said.contains("hint: name another base"), "{said}");
+    assert!(
+        said.contains(&format!("base image {name} does not exist")) && said.contains("hint: choose another base image"),
+        "{said}"
+    );
     let (host, _) = name.split_once('/').unwrap();
     let nobody = format!("--base={}/python:1", host.replace(&registry.port.to_string(), "9"));
     let said = workshop.fail(&mut workshop.without_base(&[&nobody]));

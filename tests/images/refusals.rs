@@ -12,8 +12,11 @@ use crate::workshop::Workshop;
 fn the_project_and_its_lock_must_be_right() {
     let workshop = Workshop::new();
     for (arguments, expected) in [
-        (&["--lock=nowhere.lock"][..], &["there is no lock file nowhere.lock", "hint: `uv lock` makes one"][..]),
-        (&["--lock=project/pyproject.toml"], &["is not a lock file"]),
+        (
+            &["--lock=nowhere.lock"][..],
+            &["lock file nowhere.lock does not exist", "hint: create one with `uv lock`"][..],
+        ),
+        (&["--lock=project/pyproject.toml"], &["is not a supported lock file"]),
         (&["--include=nowhere"], &["there is no file or folder"]),
         (&["--extra=nope"], &["nope"]),
         (&["--package=nope"], &["nope"]),
@@ -46,7 +49,7 @@ fn a_project_of_nothing_makes_no_image() {
     workshop.write("pyproject.toml", "[project]\nname = \"demo\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n");
     projects::lock(&workshop);
     let said = workshop.fail(&mut workshop.command(&["--no-install-project"]));
-    assert!(said.contains("nothing is selected") && said.contains("hint: "), "{said}");
+    assert!(said.contains("nothing to bundle") && said.contains("hint: "), "{said}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ const DEFECTS: [Defect; 26] = [
         python: "3.12",
         expected: &[
             "app.py:3 imports `requests`",
-            "hint: if the distribution requests is meant, add it to requirements.txt",
+            "hint: if it belongs to the distribution requests, add it to requirements.txt",
         ],
         raises: "ModuleNotFoundError No module named 'requests'",
     },
@@ -56,7 +56,10 @@ const DEFECTS: [Defect; 26] = [
     Defect {
         files: &[("app.py", "import solid.inner, solid.outer\n")],
         python: "3.12",
-        expected: &["app.py:1 imports `solid.outer`", "solid 1.0 is in the artifact, and has no `solid.outer`"],
+        expected: &[
+            "app.py:1 imports `solid.outer`",
+            "solid 1.0 is in the artifact, but does not contain `solid.outer`",
+        ],
         raises: "ModuleNotFoundError No module named 'solid.outer'",
     },
     Defect {
@@ -342,7 +345,7 @@ fn a_module_that_was_not_included_is_named() {
     project.write("package/__init__.py", b"part = 1\n");
     let said = fail(&mut lambda(project.path(), "3.12", &["--include", "src/app.py"]));
     for expected in
-        ["hint: helper.py is not in the artifact: name it with --include", "hint: package is not in the artifact"]
+        ["hint: helper.py is not in the artifact: include it with --include", "hint: package is not in the artifact"]
     {
         assert!(said.contains(expected), "{expected} in\n{said}");
     }

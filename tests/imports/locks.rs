@@ -34,20 +34,19 @@ fn groups_and_extras_of_uv() {
     );
     project.uv(&["lock", "--quiet"]);
     let hint =
-        "helper is locked, but only for the extra `full`: move it to the project's dependencies, or pass --extra full";
+        "helper is only locked for the extra `full`: move it to the project's dependencies, or pass --extra full";
     assert_hint(&project, hint, &["--extra", "full"]);
     let pyproject = project.read("pyproject.toml").replace("full = [\"helper\"]", "full = []");
     project.write("pyproject.toml", pyproject.as_bytes());
     project.uv(&["lock", "--quiet"]);
-    let hint =
-        "helper is locked, but only for the group `dev`: move it to the project's dependencies, or pass --group dev";
+    let hint = "helper is only locked for the group `dev`: move it to the project's dependencies, or pass --group dev";
     assert_hint(&project, hint, &["--group", "dev"]);
     let said = fail(&mut lambda(
         project.path(),
         "3.12",
         &["--include", "app.py", "--group", "dev", "--no-install-package", "helper"],
     ));
-    assert!(said.contains("hint: helper is left out by --no-install-package\n"), "{said}");
+    assert!(said.contains("hint: helper is excluded by --no-install-package\n"), "{said}");
 }
 
 #[test]
@@ -65,8 +64,7 @@ fn groups_of_a_pylock() {
         "lock-version = \"1.0\"\nrequires-python = \">=3.9\"\ndependency-groups = [\"dev\"]\ncreated-by = \"hand\"\n";
     let lock = [head, &wheel("solid", ""), &wheel("helper", "marker = \"'dev' in dependency_groups\"\n")].concat();
     project.write("pylock.toml", lock.as_bytes());
-    let hint =
-        "helper is locked, but only for the group `dev`: move it to the project's dependencies, or pass --group dev";
+    let hint = "helper is only locked for the group `dev`: move it to the project's dependencies, or pass --group dev";
     assert_hint(&project, hint, &["--group", "dev"]);
 }
 
@@ -88,8 +86,7 @@ fn groups_of_poetry() {
     };
     let tail = "[metadata]\nlock-version = \"2.1\"\npython-versions = \">=3.9\"\ncontent-hash = \"\"\n";
     project.write("poetry.lock", [&package("helper", "dev"), &package("solid", "main"), tail].concat().as_bytes());
-    let hint =
-        "helper is locked, but only for the group `dev`: move it to the project's dependencies, or pass --group dev";
+    let hint = "helper is only locked for the group `dev`: move it to the project's dependencies, or pass --group dev";
     let said = fail(&mut lambda(project.path(), "3.12", &["--frozen", "--include", "app.py"]));
     assert!(said.contains(hint), "{said}");
     succeed(&mut lambda(project.path(), "3.12", &["--frozen", "--include", "app.py", "--group", "dev"]));
@@ -101,7 +98,7 @@ fn other_files_of_requirements() {
     std::fs::remove_file(project.path().join("pyproject.toml")).unwrap();
     project.write("requirements.txt", b"./wheels/solid-1.0-py3-none-any.whl\n");
     project.write("requirements-dev.txt", b"-r requirements.txt\nHelper>=1  # for tests\n");
-    assert_hint(&project, "helper is in requirements-dev.txt, but not in requirements.txt: add it there", &[]);
+    assert_hint(&project, "helper is in requirements-dev.txt, but not in requirements.txt: add it to the latter", &[]);
 }
 
 #[test]
@@ -115,7 +112,7 @@ fn members_of_the_workspace() {
     project.uv(&["lock", "--quiet"]);
     assert_hint(
         &project,
-        "`helper` belongs to the workspace member our-tools, which nothing that was selected requires: add it to the dependencies",
+        "`helper` belongs to the workspace member our-tools, which no selected distribution requires: add it to the dependencies",
         &[],
     );
 }

@@ -176,5 +176,5 @@ fn with_times(from: &Path, to: &Path) {
 fn what_cannot_be_read_is_an_error() {
     let zip = artifacts().small_zip();
     let said = fail(&mut pybundle(&["diff", &zip, "nowhere.zip"]));
-    assert!(said.contains("there is no file or folder nowhere.zip"), "{said}");
+    assert!(said.contains("`nowhere.zip` does not exist"), "{said}");
 }

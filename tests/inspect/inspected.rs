@@ -158,8 +158,8 @@ fn a_layer_is_told_from_a_function_and_other_files_from_both() {
     let layer = artifacts.path("small-layer.zip");
     assert_eq!(inspected(layer.to_str().unwrap(), &[])["kind"], "layer");
     for (name, expected) in [
-        ("nowhere.zip", "there is no file or folder nowhere.zip"),
-        ("dist/nowhere", "there is no file or folder dist/nowhere"),
+        ("nowhere.zip", "`nowhere.zip` does not exist"),
+        ("dist/nowhere", "`dist/nowhere` does not exist"),
         ("Cargo.toml", "Cargo.toml"),
         ("oci:nowhere", "nowhere"),
         ("127.0.0.1:9/no/where:1", "127.0.0.1:9"),
@@ -168,5 +168,5 @@ fn a_layer_is_told_from_a_function_and_other_files_from_both() {
         assert!(said.contains(expected), "{said}");
     }
     let said = fail(&mut pybundle(&["inspect", &function, "--platform=linux/amd64"]));
-    assert!(said.contains("is a zip, which is for no platform"), "{said}");
+    assert!(said.contains("is a zip, which has no platforms"), "{said}");
 }

@@ -99,7 +99,7 @@ fn the_project_gives_the_same_bytes_again() {
     let (passed, report, said) =
         verified(&artifacts.small_zip(), &[project, "--runtime=python3.12", "--include=app.py"]);
     assert!(!passed && said.contains("failed: 1 problem"), "{said}");
-    assert!(findings(&report)[0].starts_with("rebuild: : the project gives sha256:"));
+    assert!(findings(&report)[0].starts_with("rebuild: : rebuilding the project results in sha256:"));
     assert_eq!(report["difference"]["files"][0]["path"], "bin/run.sh");
     let run = pybundle(&["verify", &artifacts.small_zip(), project, "--nonsense"]).output().unwrap();
     assert_eq!(run.status.code(), Some(2));

@@ -100,8 +100,8 @@ fn what_is_wrong_is_an_error_that_leaves_no_file() {
     at(&["--runtime", "python3.8"], &["profile `python3.8` does not exist"]);
     at(&["--extra", "nope"], &["nope"]);
     at(&["--group", "nope"], &["nope"]);
-    at(&["--lock", "nowhere.lock"], &["there is no lock file nowhere.lock", "uv lock"]);
-    at(&["--lock", "pyproject.toml"], &["pyproject.toml is not a lock file"]);
+    at(&["--lock", "nowhere.lock"], &["lock file nowhere.lock does not exist", "uv lock"]);
+    at(&["--lock", "pyproject.toml"], &["pyproject.toml is not a supported lock file"]);
     at(&["--include", "nowhere"], &["there is no file or folder"]);
     at(&["nowhere"], &["nowhere"]);
 }

@@ -140,7 +140,7 @@ fn wrong_usage_is_an_annotation_too() {
         "{ran:?}"
     );
     let ran = run(&mut studio().pybundle(&["verify", "nowhere", "--output-format=github"]));
-    assert!(ran.err.starts_with("::error title=pybundle::there is no file or folder nowhere%0Ahint: "), "{ran:?}");
+    assert!(ran.err.starts_with("::error title=pybundle::`nowhere` does not exist%0Ahint: "), "{ran:?}");
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn what_is_compiled_for_another_machine_is_not_built() {
     for part in [
         "warning: numpy 1.26.4 has no wheel for cp313 on manylinux_2_34_",
         "it is built from numpy-1.26.4.tar.gz, which --no-build forbids",
-        "what is built here from numpy-1.26.4.tar.gz is for",
+        "a wheel built on this machine from numpy-1.26.4.tar.gz is for",
         "there are the wheels numpy-1.26.4-cp310-",
         "more",
     ] {

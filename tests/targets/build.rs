@@ -79,7 +79,7 @@ fn the_failure_of_one_target_does_not_stop_the_others() {
         place.0.read("pyproject.toml").replace("app.missing\"", "app.handler\"\noutput = \"dist/./api.zip\"");
     place.0.write("pyproject.toml", pyproject.as_bytes());
     let (_, said) = place.ends(1, &["build"]);
-    assert_eq!(said, "error: dist/./api.zip is named as an output twice\nhint: give each output a name of its own\n");
+    assert_eq!(said, "error: dist/./api.zip is given as an output twice\nhint: give each output its own path\n");
     assert!(!place.0.path().join("dist").exists());
 }
 

@@ -246,7 +246,7 @@ fn what_cannot_be_told_is_refused() {
     let output = command.env("PATH", place.0.path()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("error: cannot run git") && said.contains("hint: install git"), "{said}");
-    // What git does not keep may be anything.
+    // An untracked file may have changed in any way.
     place.0.write(".gitignore", b"generated.json\n");
     place.0.write("generated.json", b"{}");
     let pyproject = place.0.read("pyproject.toml");
@@ -254,5 +254,5 @@ fn what_cannot_be_told_is_refused() {
     git(&place, &["add", "."]);
     git(&place, &["commit", "--quiet", "--message=two"]);
     let listed = place.json(&["build", "--list", "--changed-since=HEAD"]);
-    assert_eq!(listed["targets"][0]["reason"], "git does not keep generated.json");
+    assert_eq!(listed["targets"][0]["reason"], "generated.json is not tracked by git");
 }

@@ -53,7 +53,7 @@ fn a_variant_that_lacks_something_shares_nothing_and_says_so() {
     Tiny::python().write(&place.0.path().join("base"));
     let report = place.json(&["build", "less"]);
     let warnings = report["targets"][0]["image"]["warnings"].to_string();
-    assert!(warnings.contains("example-tally 2.0.0 of what is extended is not selected here"), "{warnings}");
+    assert!(warnings.contains("example-tally 2.0.0 of the extended target is not selected here"), "{warnings}");
     let [_, less] = built(&place, ["web", "less"]);
     assert!(!less.tree().keys().any(|path| path.contains("example_tally")));
 }

@@ -1,21 +1,20 @@
-//! The audit of imports over what was built.
+//! Runs the audit of imports over an artifact.
 
 use std::collections::BTreeSet;
 
-use super::Audited;
 use super::remedies::Remedies;
-use super::unused;
+use super::{Audited, unused};
 use crate::audit::imports::{ImportAudit, ImportFinding, modules_of};
 use crate::name::DistributionName;
 use crate::report::AuditReport;
 use crate::tree::FileOrigin;
 
-/// What the runtime of a Lambda function brings beside the SDK: the runtime's client with what it requires (the metadata of
-/// awslambdaric), and the modules that the service starts it with.
+/// The top-level modules that a Lambda runtime provides besides the SDK: awslambdaric with its requirements (from its
+/// metadata), and the modules that the service starts it with.
 const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "simplejson", "snapshot_restore_py"];
 
-/// Returns what is wrong with the application's imports and syntax; adds the distributions that nothing imports to the
-/// report.
+/// Returns the problems with the application's imports and syntax, and adds the distributions that nothing imports to
+/// the report.
 pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> {
     let plan = audited.plan;
     let own: BTreeSet<&DistributionName> = plan.projects().map(|(selected, _)| &selected.name).collect();
@@ -50,7 +49,7 @@ pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> 
     audit.findings
 }
 
-/// Returns the top-level modules that the runtime brings.
+/// Returns the top-level modules that the runtime provides.
 fn brought(distributions: &[DistributionName]) -> BTreeSet<String> {
     let of_runtime = OF_RUNTIME.iter().filter(|_| !distributions.is_empty()).map(|module| (*module).to_owned());
     distributions.iter().flat_map(modules_of).chain(of_runtime).collect()

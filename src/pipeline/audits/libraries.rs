@@ -1,4 +1,4 @@
-//! The audit of shared libraries over what was built.
+//! Runs the audit of shared libraries over an artifact.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::pipeline::wheels::elf_cache;
 use crate::tree::{Distribution, FileContent, FileOrigin, TreePath};
 use crate::wheel;
 
-/// Returns what is wrong with the compiled files of the trees.
+/// Returns the problems with the ELF files of an artifact.
 ///
 /// # Errors
-/// A file cannot be read, or the base cannot be.
+/// A file or the base image cannot be read.
 pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     let Audited { distributions, deployment, .. } = audited;
     let mut owners = vec![BinaryOwner {
@@ -42,7 +42,7 @@ pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     Ok(libraries::audit(&files, &owners, &system, &audited.settings.audit.allow_missing))
 }
 
-/// Returns what is known of a wheel as an owner of compiled files.
+/// Describes a distribution as the owner of ELF files.
 fn owner(distribution: &InstalledDistribution) -> BinaryOwner {
     let InstalledDistribution { selected, wheel, .. } = distribution;
     let inventory = &wheel.inventory;
@@ -82,7 +82,7 @@ fn installed_elf_files(
     Ok(files)
 }
 
-/// Returns the compiled files of the application.
+/// Returns the ELF files of the application.
 fn of_the_application(audited: &Audited) -> Result<Vec<Binary>, BuildError> {
     let mut files = Vec::new();
     for (tree, mount) in audited.deployment.trees {

@@ -1,4 +1,4 @@
-//! The audits of what was built, before anything of it is written: what they find would fail in production.
+//! Audits an artifact before it is written: what they find would fail in production.
 
 mod imports;
 mod libraries;
@@ -19,30 +19,26 @@ use crate::report::{AuditReport, Reporter};
 use crate::settings::Settings;
 use crate::tree::FileTree;
 
-/// How many warnings are shown: a library may have one for each tool that it works with.
+/// How many warnings are printed: a library may have one for each tool that it integrates with.
 const SHOWN: usize = 8;
 
-/// What is audited.
+/// An artifact that is audited.
 pub struct Audited<'a> {
-    /// The plan.
     pub plan: &'a Plan<'a>,
-    /// What the user wants.
     pub settings: &'a Settings,
     pub distributions: &'a [InstalledDistribution<'a>],
-    /// The folders that modules are imported from, in the order of Python's search path.
+    /// The directories that modules are imported from, in the order of Python's search path.
     pub roots: &'a [ImportRoot<'a>],
-    /// The modules that are started; empty if that is not known.
+    /// The modules that are started; empty if they are not known.
     pub started: &'a [String],
-    /// The distributions that the runtime brings.
+    /// The distributions that the runtime provides.
     pub brought: &'a [DistributionName],
-    /// Where the trees will be, and on what.
     pub deployment: &'a Deployment<'a>,
-    /// Where what is found of a wheel is kept.
     pub cache: &'a Cache,
 }
 
 impl Audited<'_> {
-    /// Returns whether the artifact is a Lambda function, where nobody runs scripts.
+    /// Tells whether the artifact is a Lambda function, where console scripts do not run.
     fn runs_on_lambda(&self) -> bool {
         !self.brought.is_empty()
     }
@@ -66,10 +62,10 @@ impl Deployment<'_> {
     }
 }
 
-/// Runs every audit, warns of what may fail, and reports the rest.
+/// Runs every audit, warns about what may fail, and reports the rest.
 ///
 /// # Errors
-/// Something would fail: all of it is in one error. Or a file cannot be read.
+/// Something would fail: one error lists everything. Or a file cannot be read.
 pub fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
     let mut report = AuditReport::default();
     if audited.settings.audit.skip {
@@ -83,7 +79,7 @@ pub fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, 
     let (shown, rest) = report.warnings.split_at(SHOWN.min(report.warnings.len()));
     shown.iter().for_each(|warning| reporter.warn(warning));
     if !rest.is_empty() {
-        reporter.warn(&format!("{} more like these: --json lists them as `audit.warnings`", rest.len()));
+        reporter.warn(&format!("{} more warnings like these: see `audit.warnings` with --json", rest.len()));
     }
     if errors.is_empty() { Ok(report) } else { Err(AuditFailures(errors).into()) }
 }

@@ -1,4 +1,4 @@
-//! What may be done about a missing module, as far as the lock and the project's folder tell.
+//! Suggests what to do about a missing module, as far as the lock and the project's directory tell.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,28 +8,28 @@ use crate::audit::imports::MissingModule;
 use crate::lock::{Lock, SelectionRequest};
 use crate::name::DistributionName;
 
-/// What is known of the distributions and modules that are not in the artifact.
+/// Finds suggestions for modules that are not in the artifact.
 pub struct Remedies<'a> {
     audited: &'a Audited<'a>,
-    /// What each flag would select besides; found out when it is first asked for.
+    /// What each flag would select in addition; computed when it is first needed.
     offers: Option<Vec<Offer>>,
 }
 
-/// A flag, and what it would select besides.
+/// A flag, and what it would select in addition.
 struct Offer {
     flag: String,
-    /// What the flag stands for.
+    /// What the flag selects, for messages: `extra x` or `group x`.
     what: String,
     distributions: BTreeSet<DistributionName>,
 }
 
 impl<'a> Remedies<'a> {
-    /// Prepares for questions. Nothing is read before there is one.
+    /// Reads nothing yet.
     pub fn new(audited: &'a Audited<'a>) -> Self {
         Self { audited, offers: None }
     }
 
-    /// Adds what may be done about a missing module.
+    /// Adds a suggestion for a missing module.
     pub fn add(&mut self, missing: &mut MissingModule) {
         if let Some(remedy) = self.in_project(&missing.module) {
             missing.remedies.insert(0, remedy);
@@ -42,7 +42,7 @@ impl<'a> Remedies<'a> {
         let found = found.or_else(|| candidates.iter().find_map(|name| self.installed(name, &missing.module)));
         match found {
             Some(remedy) => missing.remedies.insert(0, remedy),
-            // Another remedy says what the module is likely to be.
+            // An earlier suggestion already says what the module is likely to be.
             None if missing.remedies.is_empty() => {
                 missing.remedies.extend(candidates.first().map(|name| self.add_it(name)))
             }
@@ -50,7 +50,7 @@ impl<'a> Remedies<'a> {
         }
     }
 
-    /// Answers for a module whose file is in the project, but not in the artifact.
+    /// Suggests how to include a module whose file is in the project.
     fn in_project(&self, module: &str) -> Option<String> {
         let workspace = &self.audited.plan.project.workspace;
         let folders = workspace.members.iter().map(|member| (member, workspace.folder(member)));
@@ -65,12 +65,12 @@ impl<'a> Remedies<'a> {
                 let is_current = member.path == workspace.current().path;
                 return Some(match &member.pyproject.name {
                     Some(name) if !is_current => format!(
-                        "`{module}` belongs to the workspace member {name}, which nothing that was selected requires: add it to the dependencies"
+                        "`{module}` belongs to the workspace member {name}, which no selected distribution requires: add it to the dependencies"
                     ),
                     _ => {
                         let path = Path::new(source).join(&below);
                         let path = if stem.is_dir() { path } else { path.with_added_extension("py") };
-                        format!("{} is not in the artifact: name it with --include", path.display())
+                        format!("{} is not in the artifact: include it with --include", path.display())
                     }
                 });
             }
@@ -78,28 +78,26 @@ impl<'a> Remedies<'a> {
         None
     }
 
-    /// Answers for a distribution that the user leaves out.
+    /// Explains that the user excluded the distribution.
     fn left_out(&self, name: &DistributionName) -> Option<String> {
         let request = &self.audited.settings.request;
         if request.no_install_packages.contains(name) {
-            return Some(format!("{name} is left out by --no-install-package"));
+            return Some(format!("{name} is excluded by --no-install-package"));
         }
         let excluded = self.audited.plan.excluded.iter().find(|excluded| excluded.name == *name)?;
-        Some(format!("{name} is left out: {}", excluded.reason))
+        Some(format!("{name} is excluded: {}", excluded.reason))
     }
 
-    /// Answers for a distribution that the lock has for an extra or a group.
+    /// Suggests the extra or group that the lock has the distribution for.
     fn offered(&mut self, name: &DistributionName) -> Option<String> {
         let audited = self.audited;
         let offers = self.offers.get_or_insert_with(|| offers(audited));
         let offer = offers.iter().find(|offer| offer.distributions.contains(name))?;
         let Offer { flag, what, .. } = offer;
-        Some(format!(
-            "{name} is locked, but only for the {what}: move it to the project's dependencies, or pass {flag}"
-        ))
+        Some(format!("{name} is only locked for the {what}: move it to the project's dependencies, or pass {flag}"))
     }
 
-    /// Answers for a distribution that other files of requirements have.
+    /// Suggests the other requirements file that lists the distribution.
     fn in_other_files(&self, name: &DistributionName) -> Option<String> {
         let plan = self.audited.plan;
         let (Lock::Requirements(_), Some(path)) = (&*plan.project.lock, plan.project.path.as_deref()) else {
@@ -112,30 +110,30 @@ impl<'a> Remedies<'a> {
         };
         let other = other.find(has)?;
         let shown = other.strip_prefix(folder).unwrap_or(&other).display();
-        Some(format!("{name} is in {shown}, but not in {}: add it there", path.file_name()?.to_string_lossy()))
+        Some(format!("{name} is in {shown}, but not in {}: add it to the latter", path.file_name()?.to_string_lossy()))
     }
 
-    /// Answers for a distribution that is in the artifact, but does not have the module.
+    /// Explains that the distribution is in the artifact but does not contain the module.
     fn installed(&self, name: &DistributionName, module: &str) -> Option<String> {
         let selected = self.audited.plan.installed().find(|selected| selected.name == *name)?;
         let version = selected.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-        Some(format!("{name}{version} is in the artifact, and has no `{module}`"))
+        Some(format!("{name}{version} is in the artifact, but does not contain `{module}`"))
     }
 
-    /// Says how a distribution comes into the lock.
+    /// Suggests how to add a distribution to the lock.
     fn add_it(&self, name: &DistributionName) -> String {
         let plan = self.audited.plan;
         let file =
             || plan.project.path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         match &*plan.project.lock {
-            Lock::Uv(_) => format!("if the distribution {name} is meant, add it with `uv add {name}`"),
-            Lock::Poetry(_) => format!("if the distribution {name} is meant, add it with `poetry add {name}`"),
+            Lock::Uv(_) => format!("if it belongs to the distribution {name}, add it with `uv add {name}`"),
+            Lock::Poetry(_) => format!("if it belongs to the distribution {name}, add it with `poetry add {name}`"),
             Lock::Pylock(_) => {
-                format!("if the distribution {name} is meant, add it to the dependencies and lock again")
+                format!("if it belongs to the distribution {name}, add it to the dependencies and lock again")
             }
             Lock::Requirements(_) => {
                 format!(
-                    "if the distribution {name} is meant, add it to {}",
+                    "if it belongs to the distribution {name}, add it to {}",
                     file().as_deref().unwrap_or("requirements.txt")
                 )
             }
@@ -143,7 +141,7 @@ impl<'a> Remedies<'a> {
     }
 }
 
-/// Finds out what each extra and each group of the lock would select besides.
+/// Computes what each extra and each group of the lock would select in addition.
 fn offers(audited: &Audited) -> Vec<Offer> {
     let plan = audited.plan;
     let (request, folder) = (&audited.settings.request, &plan.project.workspace.current().path);
@@ -158,7 +156,7 @@ fn offers(audited: &Audited) -> Vec<Offer> {
     });
     let there: BTreeSet<_> = plan.selected.iter().map(|selected| &selected.name).collect();
     let asked = extras.chain(groups).filter_map(|(flag, what, request)| {
-        // What cannot be selected is no remedy.
+        // A flag whose selection fails would not help.
         let selection = plan.project.lock.select(&request, folder, &plan.target).ok()?;
         let names = selection.distributions.into_iter().map(|pinned| pinned.name);
         Some(Offer { flag, what, distributions: names.filter(|name| !there.contains(name)).collect() })
@@ -166,7 +164,7 @@ fn offers(audited: &Audited) -> Vec<Offer> {
     asked.collect()
 }
 
-/// Returns the files of requirements beside a lock, in the order of their names.
+/// Returns the requirements files in a directory, ordered by name.
 fn requirements_in(folder: &Path) -> Vec<PathBuf> {
     let inner = folder.join("requirements");
     let mut files: Vec<PathBuf> = [folder, &inner]
@@ -180,7 +178,7 @@ fn requirements_in(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Returns whether a line of a file of requirements requires a distribution.
+/// Tells whether a line of a requirements file requires a distribution.
 fn is_of(line: &str, name: &DistributionName) -> bool {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let end = line.find(|character| !is_part(character)).unwrap_or(line.len());

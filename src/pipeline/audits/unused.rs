@@ -1,4 +1,4 @@
-//! The distributions that nothing in an artifact imports.
+//! Finds distributions that nothing in an artifact imports.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -14,7 +14,7 @@ use crate::wheel::{SchemePart, WheelInventory};
 /// The largest file of the application that is searched for names, in bytes.
 const READ_LIMIT: u64 = 1 << 20;
 
-/// What others load by a name that they put together: drivers, workers, and data.
+/// Distributions that others load by a computed name: drivers, workers and data.
 const LOADED_BY_OTHERS: [&str; 30] = [
     "aiomysql",
     "aiosqlite",
@@ -48,8 +48,8 @@ const LOADED_BY_OTHERS: [&str; 30] = [
     "wheel",
 ];
 
-/// Returns the distributions that the project requires itself and that nothing imports or requires, in the order of their
-/// names. `used` are those that the application imports.
+/// Returns the distributions that the project requires directly and that nothing imports or requires, ordered by name.
+/// `used` are those that the application imports.
 pub fn unused(
     audited: &Audited,
     used: &BTreeSet<DistributionName>,
@@ -86,7 +86,7 @@ pub fn unused(
         .collect()
 }
 
-/// Returns whether the project requires a distribution itself.
+/// Tells whether the project requires a distribution directly.
 fn is_direct(selected: &SelectedDistribution, audited: &Audited) -> bool {
     let is_project =
         |name: &DistributionName| audited.plan.selected.iter().any(|other| other.name == *name && other.is_root());
@@ -94,7 +94,7 @@ fn is_direct(selected: &SelectedDistribution, audited: &Audited) -> bool {
         Dependent::Root | Dependent::Group(..) | Dependent::File(_) => true,
         Dependent::Distribution(name, _) => is_project(name),
     };
-    // Some locks do not say who requires what.
+    // A requirements file without annotations does not say who requires what.
     selected.required_by.is_empty() || selected.required_by.iter().any(by_project)
 }
 
@@ -103,7 +103,7 @@ fn is_loaded_by_others(name: &DistributionName) -> bool {
     LOADED_BY_OTHERS.contains(&name) || name.starts_with("types-") || name.ends_with("-stubs")
 }
 
-/// Returns whether others find a distribution by its entry points.
+/// Tells whether other distributions find this one by its entry points.
 fn is_plugin(audited: &Audited, inventory: &WheelInventory) -> bool {
     let path = format!("{}/entry_points.txt", inventory.dist_info);
     let text = audited.roots.iter().find_map(|root| {
@@ -125,7 +125,7 @@ fn names_of(inventory: &WheelInventory) -> BTreeSet<String> {
     tops.map(str::to_owned).chain([name.to_owned(), name.replace('-', "_")]).collect()
 }
 
-/// Returns every word of the application's files, apart from their imports' resolution: settings, templates, URLs.
+/// Returns every word of the application's files: modules are also named in settings, templates and URLs.
 fn words_of_application(audited: &Audited, is_own: &(dyn Fn(&FileOrigin) -> bool + Sync)) -> HashSet<String> {
     let entries: Vec<_> = audited
         .roots

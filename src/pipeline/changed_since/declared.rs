@@ -1,9 +1,10 @@
-//! What a pyproject.toml says of a target.
+//! The tables of a pyproject.toml that a target depends on.
 
 use std::collections::BTreeMap;
+
 use toml::Table;
 
-/// Tables of `[tool]` that say nothing of what is built: they are of programs that check sources.
+/// Tables of `[tool]` that do not affect a build: they configure linters, type checkers and test runners.
 const CHECKERS: [&str; 18] = [
     "bandit",
     "basedpyright",
@@ -25,7 +26,7 @@ const CHECKERS: [&str; 18] = [
     "vulture",
 ];
 
-/// Keys of `[tool.uv]` that a lock is made by: what comes of them is in the lock.
+/// Keys of `[tool.uv]` that only affect locking: their result is in the lock.
 const LOCKED: [&str; 12] = [
     "workspace",
     "dev-dependencies",
@@ -41,17 +42,18 @@ const LOCKED: [&str; 12] = [
     "fork-strategy",
 ];
 
-/// Returns the tables of a project that is not built into a wheel, as far as they count.
+/// Returns the tables that count for a project that is not built into a wheel.
 pub(super) fn of_project(table: &Table) -> BTreeMap<String, Table> {
     relevant(table, |tool| matches!(tool, "poetry" | "uv"), &["sources"])
 }
 
-/// Returns those of a project that is: who builds it may read any, but for those that nobody does.
+/// Returns the tables that count for a project that is built into a wheel: its build backend may read any table but
+/// those of checkers.
 pub(super) fn of_built(table: &Table) -> BTreeMap<String, Table> {
     relevant(table, |tool| tool != "pybundle" && !CHECKERS.contains(&tool), &[])
 }
 
-/// Returns those of a workspace's root that count for its members.
+/// Returns the tables of a workspace's root that count for its members.
 pub(super) fn of_root(table: &Table) -> BTreeMap<String, Table> {
     let mut tables = relevant(table, |tool| tool == "uv", &["sources"]);
     tables.retain(|name, _| name.starts_with("tool."));

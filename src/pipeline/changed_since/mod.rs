@@ -1,5 +1,6 @@
-//! Whether a change reaches a target: through its own files, its lock, or what a pyproject.toml says. What cannot be decided
-//! counts as changed. What changes elsewhere, a base's tag or an index, is not looked at.
+//! Tells whether a change affects a target: through its own files, its lock, or a pyproject.toml. What cannot be
+//! decided counts as changed. Changes elsewhere, such as a moved tag of the base image or a new file in an index, are
+//! not detected.
 
 mod declared;
 mod selection;
@@ -10,13 +11,9 @@ use std::path::{Path, PathBuf};
 use toml::Table;
 
 use crate::lock::{Dependent, DistributionSource, FileLocation, Lock, Selection};
-use crate::pipeline::BuildError;
-use crate::pipeline::ProjectCache;
-use crate::pipeline::image;
-use crate::pipeline::lambda;
-use crate::pipeline::plan::LockedProject;
-use crate::pipeline::plan::lock;
+use crate::pipeline::plan::{LockedProject, lock};
 use crate::pipeline::targets::Target;
+use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform;
 use crate::project::application::{self, Excludes, Rule};
 use crate::project::changes::{Changes, State};
@@ -26,7 +23,7 @@ use crate::report::Silent;
 use crate::settings::{BaseChoice, ProfileChoice, Settings};
 use crate::tree::FileContent;
 
-/// Returns why a target has to be built again, if it has to.
+/// Returns why a target has to be rebuilt, or `None` if it need not be.
 ///
 /// # Errors
 /// The target cannot be planned.
@@ -58,14 +55,14 @@ pub fn reason(target: &Target, changes: &Changes, projects: &ProjectCache) -> Re
     Ok(None)
 }
 
-/// Looks for what a change reaches.
+/// Finds what a change affects.
 struct Reach<'a> {
     changes: &'a Changes,
     project: &'a LockedProject,
 }
 
 impl Reach<'_> {
-    /// Returns the files and folders besides sources that a target is made by.
+    /// Returns the files and directories besides its sources that a target depends on.
     fn inputs(&self, target: &Target, bases: Vec<BaseChoice>) -> Vec<PathBuf> {
         let settings = target.common();
         let files = bases.into_iter().filter_map(|base| match base {
@@ -85,26 +82,26 @@ impl Reach<'_> {
             let folder = workspace.folder(self.project.member(settings));
             let within = folder.ancestors().take_while(|folder| folder.starts_with(&workspace.root));
             inputs.extend(within.flat_map(python_version_files).filter(|path| {
-                // One that there never was is nothing new.
+                // A file that never existed is not a change.
                 path.exists() || self.changes.state(path) == State::Changed
             }));
         }
         inputs
     }
 
-    /// Returns whether a file, or something in a folder, is not known to be as it was.
+    /// Tells whether a file, or a file in a directory, may have changed.
     fn is_touched(&self, path: &Path) -> bool {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         self.changes.state(&path) != State::Same || self.changes.paths().any(|changed| changed.starts_with(&path))
     }
 
-    /// Says what became of a file.
+    /// Describes the change of a file.
     fn changed(&self, path: &Path) -> String {
         let found = path.canonicalize();
         let path = found.as_deref().unwrap_or(path);
         let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display();
         match found.is_ok() {
-            true if self.changes.state(path) == State::Unknown => format!("git does not keep {shown}"),
+            true if self.changes.state(path) == State::Unknown => format!("{shown} is not tracked by git"),
             true => format!("{shown} changed"),
             false => format!("{shown} is gone"),
         }
@@ -123,7 +120,7 @@ impl Reach<'_> {
         }
     }
 
-    /// Compares what counts of a pyproject.toml with what it was.
+    /// Compares the relevant tables of a pyproject.toml with those before the change.
     fn tables(
         &self,
         path: &Path,
@@ -145,7 +142,7 @@ impl Reach<'_> {
         Ok(differs.map(|name| format!("[{name}] in {} changed", shown())))
     }
 
-    /// Compares what the lock selects with what it selected.
+    /// Compares what the lock selects now and before the change.
     fn selected(
         &self,
         settings: &Settings,
@@ -154,10 +151,10 @@ impl Reach<'_> {
     ) -> Result<Option<String>, BuildError> {
         let Some(path) = &self.project.path else { return Ok(None) };
         if settings.requirements.resolve {
-            return Ok(Some("uv may pin other versions than before".to_owned()));
+            return Ok(Some("uv may resolve to other versions than before".to_owned()));
         }
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
-        // One of requirements may refer to others.
+        // A requirements file may include others.
         let is_alone = !matches!(*self.project.lock, Lock::Requirements(_));
         match self.changes.state(&path) {
             State::Same if is_alone => return Ok(None),
@@ -169,17 +166,17 @@ impl Reach<'_> {
         {
             Ok(Some(lock)) => lock,
             Ok(None) => return Ok(Some(format!("{shown} is new"))),
-            Err(_) => return Ok(Some(format!("what {shown} was cannot be read"))),
+            Err(_) => return Ok(Some(format!("cannot read the previous {shown}"))),
         };
         let before = match self.project.selection_of(&before, settings, target) {
             Ok(selection) => selection,
-            Err(_) => return Ok(Some(format!("{shown} did not have what is selected"))),
+            Err(_) => return Ok(Some(format!("the previous {shown} does not contain what is selected"))),
         };
         let formats = crate::pipeline::plan::indexes::formats(settings, self.project);
         Ok(selection::differences(&before, now, target, &formats))
     }
 
-    /// Looks for changes of files: of the application, of projects that are built, and of wheels that are kept with them.
+    /// Finds changed files: of the application, of projects that are built, and of wheels in the repository.
     fn files(&self, settings: &Settings, selection: &Selection) -> Result<Option<String>, BuildError> {
         let workspace = &self.project.workspace;
         let mut default = None;
@@ -214,8 +211,8 @@ impl Reach<'_> {
         }
     }
 
-    /// Looks for changes in a project that is built into a wheel: who builds it may read anything in its folder, but
-    /// for what is a project of its own, and what is judged by its content.
+    /// Finds changes in a project that is built into a wheel. Its build backend may read any file in its directory,
+    /// except for other members' and those that are compared by content.
     fn built(&self, folder: &Path) -> Result<Option<String>, BuildError> {
         let workspace = &self.project.workspace;
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -226,7 +223,7 @@ impl Reach<'_> {
         let judged = [pyproject.clone(), folder.join("uv.lock"), folder.join("poetry.lock")];
         let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.folder(member)).collect();
         let is_others = |path: &Path| others.iter().any(|other| path.starts_with(other) && !folder.starts_with(other));
-        // Artifacts are written to `dist`, and read by nobody.
+        // `dist` contains artifacts, which no build reads.
         let is_own = |path: &Path| path.starts_with(&folder) && !path.starts_with(folder.join("dist"));
         let mut own = self.changes.paths().filter(|path| is_own(path) && !is_others(path));
         if let Some(path) = own.find(|path| !judged.iter().any(|judged| judged == path)) {
@@ -236,7 +233,7 @@ impl Reach<'_> {
         self.tables(&pyproject, &table.unwrap_or_default(), declared::of_built)
     }
 
-    /// Looks for changes of what is collected, and of what decides what that is.
+    /// Finds changes of the collected files, and of what decides which files are collected.
     fn application(&self, folder: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
         let root = &self.project.workspace.root;
         let excludes = Excludes::new(folder, &settings.excludes)?;
@@ -258,7 +255,7 @@ impl Reach<'_> {
             let rule = match left_out.rule {
                 Rule::Project => path.join(FILENAME),
                 Rule::Environment => path.join("pyvenv.cfg"),
-                // What git keeps all the same may have been taken before.
+                // A file that is tracked despite a .gitignore may have been collected before.
                 Rule::GitIgnored if self.changes.state(&path) == State::Same => {
                     let mut changed = self.changes.paths().filter(|path| path.ends_with(".gitignore"));
                     match changed.find(|ignore| ignore.parent().is_some_and(|above| path.starts_with(above))) {

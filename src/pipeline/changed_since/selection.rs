@@ -1,16 +1,16 @@
 //! What differs between two selections for a target.
 
+use std::collections::BTreeMap;
+
 use crate::lock::{
     DistributionSource, FileChooser, FormatControl, PinnedDistribution, SelectedDistribution, SelectedSource, Selection,
 };
 use crate::name::DistributionName;
 use crate::platform;
-use std::collections::BTreeMap;
 
-/// How many distributions a reason names.
 const NAMED: usize = 3;
 
-/// Names what differs between two selections for a target.
+/// Describes what differs between two selections for a target.
 pub(super) fn differences(
     before: &Selection,
     now: &Selection,
@@ -26,7 +26,7 @@ pub(super) fn differences(
         |pinned: &PinnedDistribution| pinned.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     let difference = |name: &&DistributionName| match (before.get(*name), now.get(*name)) {
         (Some(old), Some(new)) if old.version != new.version => Some(format!("{old} →{}", version(new))),
-        (Some(old), Some(new)) => (!is_same(old, new, &chooser)).then(|| format!("{new} has another source")),
+        (Some(old), Some(new)) => (!is_same(old, new, &chooser)).then(|| format!("the source of {new} changed")),
         (None, Some(new)) => Some(format!("{new} is new")),
         (Some(old), None) => Some(format!("{old} is gone")),
         (None, None) => None,
@@ -44,7 +44,7 @@ pub(super) fn differences(
     }
 }
 
-/// Returns whether two pins of one version are installed from the same: of files, the one that the target gets.
+/// Tells whether two pins of one version install the same file, directory or commit on the target.
 fn is_same(old: &PinnedDistribution, new: &PinnedDistribution, chooser: &FileChooser) -> bool {
     match (&old.source, &new.source) {
         (DistributionSource::Files(_), DistributionSource::Files(_)) => {

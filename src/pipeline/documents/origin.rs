@@ -1,4 +1,4 @@
-//! Where a distribution comes from, as an SBOM says it.
+//! The origin of a distribution, as an SBOM states it.
 
 use crate::digest::Digest;
 use crate::lock::{FileLocation, LockedFile, SelectedDistribution, SelectedSource};
@@ -7,7 +7,7 @@ use crate::redact;
 use crate::sbom::{ComponentOrigin, FetchedFile};
 use crate::wheel::Wheel;
 
-/// Returns where a distribution comes from, without anything secret and without a path of this machine.
+/// Returns the origin of a distribution, without secrets and without paths of this machine.
 pub(super) fn origin(selected: &SelectedDistribution, wheel: &Wheel) -> ComponentOrigin {
     match &selected.source {
         SelectedSource::Wheel(locked, _) => {
@@ -15,7 +15,7 @@ pub(super) fn origin(selected: &SelectedDistribution, wheel: &Wheel) -> Componen
         }
         SelectedSource::Sdist(sdist) => {
             let digests = sdist.file.digests.clone();
-            // Of several, one is meant, and which is not known here.
+            // With several digests, it is not known which of them belongs to the file.
             let digests = if digests.len() == 1 { digests } else { Vec::new() };
             of_file(&sdist.file, sdist.file.filename.to_string(), digests, true)
         }
@@ -46,13 +46,13 @@ fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, 
     }
 }
 
-/// Returns the address of a repository on a server, without what may be secret.
+/// Returns the URL of a remote repository without anything that may be secret.
 fn repository_address(url: &str) -> Option<String> {
     let url: url::Url = url.parse().ok()?;
     (url.scheme() != "file" && url.host().is_some()).then(|| redact::url(&url))
 }
 
-/// Tells whether an address is one of PyPI's: of the index, or of its files.
+/// Tells whether a URL is PyPI's: of the index, or of its files.
 fn is_pypi(url: &url::Url) -> bool {
     matches!(url.host_str(), Some("pypi.org" | "files.pythonhosted.org"))
 }

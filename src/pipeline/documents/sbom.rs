@@ -1,4 +1,6 @@
-//! What the documents about an artifact say: its SBOM and its provenance statement.
+//! The contents of an artifact's SBOM and provenance statement.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ArtifactDocument;
 use super::origin::origin;
@@ -16,22 +18,17 @@ use crate::sbom::{
 };
 use crate::settings::{DocumentSettings, Settings};
 use crate::wheel::Wheel;
-use std::collections::{BTreeMap, BTreeSet};
 
-/// What documents are made of, besides the artifact itself.
+/// What the SBOM and the provenance statement describe, besides the artifact itself.
 pub struct DocumentSources<'a> {
-    /// Which are made.
     pub settings: &'a DocumentSettings,
-    /// The plan.
     pub plan: &'a Plan<'a>,
     pub distributions: &'a [InstalledDistribution<'a>],
-    /// The base image.
     pub base: Option<BaseImage>,
-    /// What was told.
     pub parameters: ProvenanceParameters,
 }
 
-/// Returns what was asked of the lock, and what was taken as the application.
+/// Returns the parameters of the build: what was requested of the lock, and which files were included.
 pub fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParameters {
     let request = &settings.request;
     ProvenanceParameters {
@@ -54,7 +51,7 @@ pub fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParameters {
 }
 
 impl DocumentSources<'_> {
-    /// Makes the documents about an artifact; none if none are wanted.
+    /// Creates the documents about an artifact that the settings ask for.
     ///
     /// # Errors
     /// A wheel or the lock cannot be read.
@@ -98,7 +95,7 @@ impl DocumentSources<'_> {
         Ok(Some(LockFile { name, sha256: Sha256::of(&bytes) }))
     }
 
-    /// Returns what the artifact is made of.
+    /// Returns the contents of the SBOM.
     fn bill(&self, common: &Settings, artifact: Sha256) -> Result<SbomContents, BuildError> {
         let plan = self.plan;
         let mut requires = self.requires(common);
@@ -147,8 +144,8 @@ impl DocumentSources<'_> {
         })
     }
 
-    /// Returns what each distribution requires of the others, by its metadata and with the extras that are asked for: by
-    /// the user, by other distributions, and by files of requirements.
+    /// Returns which other distributions each one requires, according to its metadata and the extras that the user,
+    /// other distributions and requirements files request.
     fn requires(&self, common: &Settings) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
         let plan = self.plan;
         let mut extras: BTreeMap<DistributionName, BTreeSet<ExtraName>> = match &*plan.project.lock {
@@ -175,7 +172,7 @@ impl DocumentSources<'_> {
     }
 }
 
-/// Returns the project, unless the lock selects without one.
+/// Returns the project, or `None` if the lock selects no project or several.
 fn root<'a>(plan: &'a Plan) -> Option<&'a SelectedDistribution> {
     let is_folder = |selected: &&SelectedDistribution| {
         matches!(selected.source, SelectedSource::Directory(_) | SelectedSource::Virtual(_))
@@ -183,25 +180,26 @@ fn root<'a>(plan: &'a Plan) -> Option<&'a SelectedDistribution> {
     let mut roots = plan.selected.iter().filter(|selected| selected.is_root()).filter(is_folder);
     match (roots.next(), roots.next()) {
         (Some(only), None) => Some(only),
-        // Of the members of a workspace that is no project, none is it.
+        // A workspace whose root is not a project has no single one.
         _ => None,
     }
 }
 
-/// Tells whether the user, or the project, asks for a distribution by name.
+/// Tells whether the user or the project requires a distribution directly.
 fn is_asked(selected: &SelectedDistribution, root: Option<&SelectedDistribution>) -> bool {
     let is_root = |name: &DistributionName| root.is_some_and(|root| root.name == *name);
     let is_virtual = root.is_some_and(|root| matches!(root.source, SelectedSource::Virtual(_)));
     selected.required_by.iter().any(|by| match by {
         Dependent::Root | Dependent::Group(..) => true,
-        // What a package requires, its metadata says.
+        // The metadata of a package states its requirements already.
         Dependent::Distribution(name, _) => is_virtual && is_root(name),
-        // A file may list everything, also what is only required by something else in it.
+        // A requirements file may also list indirect requirements.
         Dependent::File(_) => false,
     })
 }
 
-/// Has the project require what nothing else that it reaches does, so that nothing is left alone in the graph.
+/// Makes the project require every distribution that it would not reach otherwise, so that the dependency graph is
+/// connected.
 fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[SbomComponent]) {
     let by_name: BTreeMap<&DistributionName, &SbomComponent> =
         components.iter().map(|component| (&component.name, component)).collect();
@@ -220,14 +218,13 @@ fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[SbomComponent]) {
             alone.iter().map(|component| &component.name).filter(|name| !is_required(name)).cloned().collect();
         match (alone.first(), tops.is_empty()) {
             (None, _) => return,
-            // They require each other in a circle.
+            // The remaining ones require each other in a cycle.
             (Some(first), true) => drop(asked.insert(first.name.clone())),
             (Some(_), false) => asked.extend(tops),
         }
     }
 }
 
-/// Returns a wheel's METADATA.
 fn read_metadata(wheel: &Wheel) -> Result<Vec<u8>, BuildError> {
     wheel.metadata().map_err(|source| BuildError::Read { path: wheel.archive.to_path_buf(), source })
 }

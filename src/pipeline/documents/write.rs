@@ -1,4 +1,4 @@
-//! Writing the documents about an artifact beside it.
+//! Writes the documents about an artifact into files beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,21 +14,18 @@ use crate::sbom::SbomFormat;
 use crate::sbom::provenance::{self, ProvenanceParameters, ProvenanceSubject};
 use crate::settings::{DocumentSettings, LambdaSettings};
 
-/// A document about an artifact.
+/// An SBOM or a provenance statement.
 #[derive(Debug, Clone)]
 pub struct ArtifactDocument {
-    /// What it is.
     pub kind: DocumentKind,
-    /// Its media type.
     pub media_type: &'static str,
-    /// What the name of its file ends with, after a dot.
+    /// The extension of its file, without the leading dot.
     pub extension: &'static str,
-    /// The document.
     pub bytes: Vec<u8>,
 }
 
-/// Makes the documents about the zips of a function, each at its place beside the function's, complete but not there yet.
-/// A layer is a part of the function: they are about both.
+/// Creates the documents about the zips of a function, as complete files that [`persist`] moves beside the function's
+/// zip. A layer is a part of the function: the documents describe both.
 ///
 /// # Errors
 /// A wheel or the lock cannot be read, or a file cannot be written.
@@ -56,7 +53,7 @@ pub fn beside_zip(
     Ok(beside(documents, zip)?)
 }
 
-/// Writes documents beside a file, whose name theirs begin with.
+/// Writes documents beside an artifact; their names begin with the artifact's.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -72,13 +69,13 @@ pub fn beside(
     documents.into_iter().map(write).collect()
 }
 
-/// Returns the place of a file, and where the documents about it may be, whether they are made or not.
+/// Returns the path of an artifact and the paths of all documents that there may be about it.
 pub fn places(artifact: &Path) -> Vec<PathBuf> {
     let extensions = SbomFormat::ALL.map(SbomFormat::extension).into_iter().chain([provenance::EXTENSION]);
     std::iter::once(artifact.to_owned()).chain(extensions.map(|extension| place(artifact, extension))).collect()
 }
 
-/// Returns where the documents that are made about a file will be.
+/// Returns the paths of the documents that the settings ask for.
 pub fn planned(settings: &DocumentSettings, artifact: &Path) -> Vec<PathBuf> {
     let sbom = settings.sbom.map(SbomFormat::extension);
     let extensions = sbom.into_iter().chain(settings.provenance.then_some(provenance::EXTENSION));
@@ -92,10 +89,10 @@ fn place(artifact: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
-/// Puts documents at their places, and reports them.
+/// Moves documents to their paths and reports them.
 ///
 /// # Errors
-/// One cannot be put there.
+/// A file cannot be moved.
 pub fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Result<Vec<DocumentReport>, BuildError> {
     let persist = |(document, finished): (ArtifactDocument, FinishedFile)| {
         let mut report = document.report();
@@ -106,7 +103,7 @@ pub fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Result<Vec<D
 }
 
 impl ArtifactDocument {
-    /// Reports the document, which is nowhere yet.
+    /// Reports the document, which has not been written yet.
     pub fn report(&self) -> DocumentReport {
         DocumentReport {
             kind: self.kind,

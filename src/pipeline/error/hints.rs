@@ -1,4 +1,4 @@
-//! What the user can do about a failed build.
+//! Hints about failed builds.
 
 use super::BuildError;
 use crate::hints::Hints;
@@ -23,9 +23,11 @@ impl Hints for BuildError {
             Self::Wheel(error) => error.hints(),
             Self::Builder(error) => error.hints(),
             Self::Bytecode { source, .. } => source.hints(),
-            Self::Source { .. } => hint("run pybundle again when nothing writes to the project or the cache"),
+            Self::Source { .. } => hint("run pybundle again while nothing else writes to the project or the cache"),
             Self::NoInterpreter(version) => {
-                vec![format!("`uv python install {version}` gets one; pybundle downloads none by itself")]
+                vec![format!(
+                    "install it, for example with `uv python install {version}`; pybundle does not download interpreters"
+                )]
             }
             Self::Application(error) => error.hints(),
             Self::Handler(error) => error.hints(),
@@ -35,9 +37,9 @@ impl Hints for BuildError {
             Self::Base(error) => error.hints(),
             Self::User(error) => error.hints(),
             Self::LargeBase(_) => {
-                hint("choose a smaller base, or leave out --add-user and includes with an absolute place")
+                hint("choose a smaller base image, or omit --add-user and includes with an absolute destination")
             }
-            Self::FolderThere { .. } => hint("end the place with a slash to put the file into the folder"),
+            Self::FolderThere { .. } => hint("end the destination with a slash to put the file into the directory"),
             Self::Python(error) => error.hints(),
             Self::Image(error) => error.hints(),
             Self::Environment(error) => error.hints(),
@@ -45,38 +47,38 @@ impl Hints for BuildError {
             Self::Registry(error) => error.hints(),
             Self::BaseChoice(_) | Self::Reference(_) | Self::InvalidHandler(_) => Vec::new(),
             Self::Contents(error) => error.hints(),
-            Self::NoArtifact(_) => hint("a name of an image has a tag, a digest or a registry: HOST/REPOSITORY:TAG"),
+            Self::NoArtifact(_) => hint("to name an image, give its tag, digest or registry: HOST/REPOSITORY:TAG"),
             Self::NoImage(_) | Self::NoPlatforms(_) => Vec::new(),
-            Self::Blob(_) => hint("run pybundle again when nothing writes to the project"),
-            Self::NoBase(_) => hint("name another base with --base, or another version with --python"),
-            Self::OfflineBase(_) => hint("run once without --offline, or name a base on this machine: --base oci:DIR"),
-            Self::NoHandler(_) => hint("name the handler with --cmd MODULE.FUNCTION"),
-            Self::OnePlatform(_) => hint("build each platform by itself, under a tag of its own"),
-            Self::Compression { .. } => hint("leave --compression out: gzip is read everywhere"),
-            Self::DockerArchive(_) => {
-                hint("name one --platform, or write an OCI archive with --output oci-archive:FILE")
-            }
-            Self::ImageTooLarge { .. } => hint("--allow-oversize builds it all the same"),
-            Self::NothingToPin => hint("name it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
-            Self::CannotPin(_) => hint("name one image by its tag, for instance python:3.13-slim"),
+            Self::Blob(_) => hint("run pybundle again while nothing else writes to the project"),
+            Self::NoBase(_) => hint("choose another base image with --base, or another version with --python"),
+            Self::OfflineBase(_) => hint("run once without --offline, or use a local base image: --base oci:DIR"),
+            Self::NoHandler(_) => hint("pass the handler as --cmd MODULE.FUNCTION"),
+            Self::OnePlatform(_) => hint("build each platform separately, with its own --tag"),
+            Self::Compression { .. } => hint("omit --compression: every target supports gzip"),
+            Self::DockerArchive(_) => hint(
+                "pass a single --platform without --compression, or write an OCI archive with --output oci-archive:FILE",
+            ),
+            Self::ImageTooLarge { .. } => hint("pass --allow-oversize to build it anyway"),
+            Self::NothingToPin => hint("set it in pyproject.toml, under [tool.pybundle]: base = \"python:3.13-slim\""),
+            Self::CannotPin(_) => hint("name the image by its tag, for example python:3.13-slim"),
             Self::Write { .. } => Vec::new(),
-            Self::Temporary(_) => hint("make room, or name another folder with TMPDIR"),
+            Self::Temporary(_) => hint("free some disk space, or set TMPDIR to another directory"),
             Self::Tree(InsertError::Content(_) | InsertError::Kind(_)) => {
-                hint("leave one of the two out with --no-install-package, or lock versions that agree")
+                hint("omit one of them with --no-install-package, or lock compatible versions")
             }
-            Self::Tree(InsertError::Access(_)) => hint("name the file once with --include, or give it another place"),
+            Self::Tree(InsertError::Access(_)) => hint("include the file once, or give it another destination"),
             Self::Tree(InsertError::Read(..)) | Self::Read { .. } => Vec::new(),
             Self::WheelName { .. } | Self::Exclude(_) | Self::Path(_) => Vec::new(),
             Self::Incomplete { lock, .. } => {
                 let pin = match lock {
                     Some(lock) => format!(
-                        "pin everything with `uv pip compile --universal --generate-hashes {} -o FILE` and name FILE \
-                         with --lock, or have uv pin it for this target with --resolve",
+                        "pin everything with `uv pip compile --universal --generate-hashes {} -o FILE` and pass FILE \
+                         with --lock, or let uv resolve it for this target with --resolve",
                         lock.display()
                     ),
-                    None => "lock what the project requires, for instance with `uv lock`".to_owned(),
+                    None => "lock the project's requirements, for example with `uv lock`".to_owned(),
                 };
-                vec![pin, "--no-deps takes the requirements as they are".to_owned()]
+                vec![pin, "pass --no-deps to install the requirements as they are".to_owned()]
             }
             Self::NothingToResolve | Self::RunUv(_) | Self::Unresolvable { .. } => Vec::new(),
             Self::NoUv => hint("install uv: https://docs.astral.sh/uv/getting-started/installation/"),
@@ -84,16 +86,16 @@ impl Hints for BuildError {
                 hint("declare it: `name` under [project] in pyproject.toml, or under [metadata] in setup.cfg")
             }
             Self::NoLock(_) => hint(
-                "`uv lock` makes one; --lock names another, also a pylock.toml, a poetry.lock or a requirements.txt",
+                "create one with `uv lock`, or pass another with --lock: a uv.lock, pylock.toml, poetry.lock or requirements.txt",
             ),
-            Self::LockOutdated(_) => hint("run `uv lock`, or take the lock as it is with --frozen"),
+            Self::LockOutdated(_) => hint("run `uv lock`, or pass --frozen to use the lock file without checking it"),
             Self::UnknownLock(_) => {
-                hint("name a uv.lock, a pylock.toml, a poetry.lock or a requirements file, which ends in .txt")
+                hint("pass a uv.lock, pylock.toml, poetry.lock or requirements file whose name ends with .txt")
             }
-            Self::NoArchitecture { .. } => hint("`pybundle profile list` shows what there is"),
-            Self::BuiltAnother { .. } => hint("lock again: the source changed after it was locked"),
-            Self::SameOutput(_) => hint("give each output a name of its own"),
-            Self::Empty => hint("name the application's files with --include, or a group with --group"),
+            Self::NoArchitecture { .. } => hint("run `pybundle profile list` to see the available profiles"),
+            Self::BuiltAnother { .. } => hint("lock again: the source has changed since it was locked"),
+            Self::SameOutput(_) => hint("give each output its own path"),
+            Self::Empty => hint("include the application's files with --include, or select a group with --group"),
         }
     }
 }

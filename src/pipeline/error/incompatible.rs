@@ -1,70 +1,55 @@
 //! A wheel that was built on this machine and does not run on the target.
 
+use std::fmt;
+
 use crate::audit::libraries;
 use crate::hints::Hints;
 use crate::name::DistributionName;
 use crate::platform::{Architecture, Glibc, PythonVersion};
 use crate::wheel::filename::WheelFilename;
-use std::fmt;
 
-/// How many wheels a message lists.
 const LISTED_WHEELS: usize = 6;
 
-/// A wheel that was built here, or would have been, and does not fit the target.
+/// A wheel that was built on this machine, or would have been, and does not run on the target.
 #[derive(Debug)]
 pub struct IncompatibleWheel {
-    /// The distribution.
     pub name: DistributionName,
-    /// What it was built from: a source distribution, a repository or a folder.
+    /// What it is built from: a source distribution, a repository or a directory.
     pub origin: String,
-    /// The wheel's file name; none if it was not built, because that can be foreseen.
+    /// The wheel's file name; `None` if the build was refused in advance.
     pub wheel: Option<String>,
-    /// The target.
     pub target: String,
-    /// What does not fit.
+    /// Why a wheel does not run on the target.
     pub misfit: Incompatibility,
-    /// The wheels that there are, which do not fit either or may not be used.
+    /// The wheels in the lock, which are not compatible with the target or may not be used.
     pub passed_over: Vec<WheelFilename>,
 }
 
-/// What does not fit.
+/// Why a wheel does not run on the target.
 #[derive(Debug, thiserror::Error)]
 pub enum Incompatibility {
-    /// It is for another machine.
+    /// The wheel is for another architecture.
     #[error("is for {found}, the target is {target}")]
-    Architecture {
-        /// The wheel's.
-        found: String,
-        /// The target's.
-        target: Architecture,
-    },
-    /// It is for another interpreter.
+    Architecture { found: String, target: Architecture },
+    /// The wheel is for another interpreter.
     #[error(
         "was built for {found}, the target is cp{}{}{}", .target.major, .target.minor,
-        if *.has_interpreter { String::new() } else { format!(": no interpreter of Python {target} is here") }
+        if *.has_interpreter { String::new() } else { format!(": no interpreter of Python {target} is installed") }
     )]
     Interpreter {
-        /// The wheel's Python and ABI tag.
         found: String,
-        /// The target's Python.
         target: PythonVersion,
-        /// Whether it was built with that.
+        /// Whether it was built with the target's Python.
         has_interpreter: bool,
     },
-    /// It is for another platform, or says that it needs a newer C library.
+    /// The wheel is for another platform, or its tag requires a newer C library.
     #[error("is for {found}, the target has glibc {target}")]
-    Platform {
-        /// The wheel's platform tags.
-        found: String,
-        /// The target's C library.
-        target: Glibc,
-    },
-    /// A file of it does not load, whatever the wheel says.
+    Platform { found: String, target: Glibc },
+    /// A file of the wheel does not load, whatever its tags say.
     #[error("{}", by_content(.file, .misfit))]
     Content {
-        /// The file, by its path below its part of the wheel.
+        /// The path of the file below its scheme's directory.
         file: String,
-        /// Why it does not load.
         misfit: libraries::LoadProblem,
     },
 }
@@ -72,10 +57,10 @@ pub enum Incompatibility {
 impl fmt::Display for IncompatibleWheel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, origin, wheel, target, misfit, passed_over } = self;
-        write!(formatter, "{name} does not fit {target}: ")?;
+        write!(formatter, "{name} is not compatible with {target}: ")?;
         match wheel {
-            Some(wheel) => write!(formatter, "{wheel}, built here from {origin}, {misfit}")?,
-            None => write!(formatter, "what is built here from {origin} {misfit}")?,
+            Some(wheel) => write!(formatter, "{wheel}, built on this machine from {origin}, {misfit}")?,
+            None => write!(formatter, "a wheel built on this machine from {origin} {misfit}")?,
         }
         let mut listed: Vec<&str> = passed_over.iter().map(WheelFilename::as_str).take(LISTED_WHEELS).collect();
         let more = format!("{} more", passed_over.len().saturating_sub(LISTED_WHEELS));
@@ -88,10 +73,10 @@ impl std::error::Error for IncompatibleWheel {}
 
 impl Hints for IncompatibleWheel {
     fn hints(&self) -> Vec<String> {
-        let elsewhere = "build its wheel for the target elsewhere, and lock that, or lock a version that has one";
+        let elsewhere = "build its wheel for the target elsewhere and lock that, or lock a version that has one";
         match &self.misfit {
             Incompatibility::Interpreter { target, has_interpreter: false, .. } => {
-                vec![format!("install Python {target}, for instance with `uv python install {target}`")]
+                vec![format!("install Python {target}, for example with `uv python install {target}`")]
             }
             Incompatibility::Platform { .. }
             | Incompatibility::Content { misfit: libraries::LoadProblem::Version { .. }, .. } => {
@@ -99,27 +84,27 @@ impl Hints for IncompatibleWheel {
             }
             Incompatibility::Architecture { .. }
             | Incompatibility::Content { misfit: libraries::LoadProblem::Machine { .. }, .. } => {
-                vec![format!("it is compiled for the machine that it is built on: {elsewhere}")]
+                vec![format!("it is compiled for this machine: {elsewhere}")]
             }
             Incompatibility::Interpreter { .. } | Incompatibility::Content { .. } => Vec::new(),
         }
     }
 }
 
-/// Says why a file does not load, after the wheel's name.
+/// Describes why a file does not load; the wheel's name precedes it.
 fn by_content(file: &str, misfit: &libraries::LoadProblem) -> String {
     match misfit {
         libraries::LoadProblem::Machine { found, target } => {
-            format!("holds {file}, which is for {found}, the target is {target}")
+            format!("contains {file}, which is for {found}, the target is {target}")
         }
-        libraries::LoadProblem::Malformed(reason) => format!("holds {file}: {reason}"),
+        libraries::LoadProblem::Malformed(reason) => format!("contains {file}: {reason}"),
         libraries::LoadProblem::Version { needed, has } => {
             let has = has.rsplit('_').next().unwrap_or_default();
             format!("needs {needed} ({file}), the target has {has}")
         }
         libraries::LoadProblem::Missing { libraries, .. } => {
-            format!("holds {file}, which needs {}", libraries.join(", "))
+            format!("contains {file}, which needs {}", libraries.join(", "))
         }
-        libraries::LoadProblem::Unreachable { library, .. } => format!("holds {file}, which needs {library}"),
+        libraries::LoadProblem::Unreachable { library, .. } => format!("contains {file}, which needs {library}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Why a build failed.
+//! Errors of the pipeline.
 
 mod hints;
 pub mod incompatible;
@@ -33,299 +33,160 @@ use crate::tree::{InsertError, InvalidPath, TreePath};
 use crate::wheel::WheelError;
 use crate::wheel::filename::InvalidWheelFilename;
 
-/// Why a build failed: the failure of one of its stages, or of what they have in common.
+/// A failed build: the error of one of its stages, or of what they share.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The project cannot be read.
     #[error(transparent)]
     Project(#[from] ProjectError),
-    /// It cannot be told what changed.
     #[error(transparent)]
     Changes(#[from] ChangesError),
-    /// The lock cannot be read, does not match, or selects nothing for the target.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The target is unknown.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// No runtime can be chosen.
     #[error(transparent)]
     Runtime(#[from] PythonChoiceError),
-    /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
-    /// An index has not what is locked.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The location of an index cannot be read.
     #[error(transparent)]
     IndexLocation(#[from] InvalidLocation),
-    /// There is no such strategy for indexes.
     #[error(transparent)]
     IndexStrategy(#[from] InvalidStrategy),
-    /// The time from which on files are passed over cannot be read.
     #[error(transparent)]
     Cutoff(#[from] InvalidCutoff),
-    /// A wheel cannot be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// A wheel is wrong.
     #[error(transparent)]
     Wheel(#[from] WheelError),
-    /// A source cannot be built.
     #[error(transparent)]
     Builder(#[from] builder::WheelBuildError),
-    /// Sources cannot be compiled.
-    #[error("{origin} cannot be compiled to bytecode")]
-    Bytecode {
-        /// The wheel, or the application.
-        origin: String,
-        /// What went wrong.
-        source: BytecodeError,
-    },
-    /// A source that is to be compiled cannot be read, or is not what it was.
+    #[error("cannot compile {origin} to bytecode")]
+    Bytecode { origin: String, source: BytecodeError },
     #[error("cannot read {file} of {origin}")]
-    Source {
-        /// The source.
-        file: String,
-        /// The wheel, or the application.
-        origin: String,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// Bytecode is asked for, and nothing makes it.
-    #[error("no CPython {0} is on this machine, which --compile-bytecode needs")]
+    Source { file: String, origin: String, source: std::io::Error },
+    #[error("--compile-bytecode needs CPython {0}, which is not installed")]
     NoInterpreter(PythonVersion),
-    /// The application's files cannot be collected.
     #[error(transparent)]
     Application(#[from] ApplicationError),
-    /// A pattern of what to leave out is wrong.
     #[error(transparent)]
     Exclude(#[from] InvalidExclude),
-    /// A path does not fit the target's root.
     #[error(transparent)]
     Path(#[from] InvalidPath),
-    /// Two files want one path.
     #[error(transparent)]
     Tree(#[from] InsertError),
-    /// The handler is not in the artifact.
     #[error(transparent)]
     Handler(#[from] HandlerError),
-    /// Something in the artifact would fail at run time.
     #[error(transparent)]
     Audit(#[from] AuditFailures),
-    /// The artifact is larger than its target takes.
     #[error(transparent)]
     Oversize(#[from] Oversize),
-    /// The artifact cannot be written.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A base image is malformed.
     #[error(transparent)]
     Base(#[from] BaseError),
-    /// A base image is too large to be looked through.
-    #[error("the base {0} has more files than can be looked through")]
+    #[error("base image {0} has too many files to search")]
     LargeBase(Sha256),
-    /// A user cannot be added.
     #[error(transparent)]
     User(#[from] UserError),
-    /// Something is to lie where the base has a folder.
-    #[error("`{include}` cannot lie over a folder of the base's")]
-    FolderThere {
-        /// The path.
-        include: TreePath,
-    },
-    /// A base image has no interpreter for the target.
+    #[error("`{include}` cannot be included: the base image has a directory there")]
+    FolderThere { include: TreePath },
     #[error(transparent)]
     Python(#[from] BasePythonError),
-    /// No image can be made of the base and the layers.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// A value of the profile's environment is malformed.
     #[error(transparent)]
     Environment(#[from] InvalidEnvValue),
-    /// A file with an image cannot be read or written.
     #[error(transparent)]
     File(#[from] ImageFileError),
-    /// A blob cannot be read.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// The profile names no base.
     #[error(transparent)]
     BaseChoice(#[from] InvalidBase),
-    /// A repository's name is none.
     #[error(transparent)]
     Reference(#[from] InvalidReference),
-    /// A registry refused, or cannot be reached.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The command names no handler.
     #[error(transparent)]
     InvalidHandler(#[from] InvalidHandler),
-    /// An artifact cannot be read.
     #[error(transparent)]
     Contents(#[from] ContentsError),
-    /// There is nothing of the name.
-    #[error("there is no file or folder {}", .0.escape_debug())]
+    #[error("`{}` does not exist", .0.escape_debug())]
     NoArtifact(String),
-    /// There is no image of the name in its registry.
-    #[error("there is no image {0} in its registry")]
+    #[error("image {0} does not exist in its registry")]
     NoImage(String),
-    /// A platform was named, and a zip has none.
-    #[error("{} is a zip, which is for no platform", .0.display())]
+    #[error("{} is a zip, which has no platforms", .0.display())]
     NoPlatforms(PathBuf),
-    /// There is no base image of the name.
-    #[error("there is no image {0}")]
+    #[error("base image {0} does not exist")]
     NoBase(String),
-    /// The base image was never fetched, and the network must not be used.
-    #[error("the base {0} is not in the cache, and the network must not be used")]
+    #[error("base image {0} is not cached, and --offline forbids network access")]
     OfflineBase(String),
-    /// The target starts a handler, and none is named.
-    #[error("{0} starts a handler, and no handler is named")]
+    #[error("{0} requires a handler")]
     NoHandler(String),
-    /// The target takes no image index.
-    #[error("{0} takes an image for one platform, and no index of several")]
+    #[error("{0} accepts an image for one platform, not an image index")]
     OnePlatform(String),
-    /// The target does not read the compression.
-    #[error("{profile} does not read layers that are compressed with {compression}")]
-    Compression {
-        /// The profile's name.
-        profile: String,
-        /// The compression.
-        compression: &'static str,
-    },
-    /// A Docker archive cannot hold the image.
-    #[error("{} cannot hold the image: a Docker archive holds the image of one platform, with layers in gzip", .0.display())]
+    #[error("{profile} does not support layers compressed with {compression}")]
+    Compression { profile: String, compression: &'static str },
+    #[error("cannot write {}: a Docker archive contains the image for one platform, with layers compressed with gzip", .0.display())]
     DockerArchive(PathBuf),
-    /// The image is larger than its target takes.
-    #[error("the image would have {size} bytes besides its base, uncompressed; {profile} takes {limit}")]
-    ImageTooLarge {
-        /// The profile's name.
-        profile: String,
-        /// The size of what is laid over the base, in bytes.
-        size: u64,
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The base is named by the profile that is built in, or by nothing.
-    #[error("the base is named in no file of yours, so its digest cannot be written there")]
+    #[error("the image has {size} bytes above its base, uncompressed: {profile} allows {limit}")]
+    ImageTooLarge { profile: String, size: u64, limit: u64 },
+    #[error("cannot pin the base image: no configuration file or profile of the project names it")]
     NothingToPin,
-    /// The base is no reference to one image that has a tag.
-    #[error("`{}` names no image by its tag, so there is no digest to pin", .0.escape_debug())]
+    #[error("cannot pin `{}`: it does not name an image by its tag", .0.escape_debug())]
     CannotPin(String),
-    /// A file cannot be written.
     #[error("cannot write {}", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The temporary folder cannot be written to.
-    #[error("cannot write to the temporary folder")]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("cannot write to the temporary directory")]
     Temporary(#[source] std::io::Error),
-    /// There is no lock file.
-    #[error("there is no lock file {}", .0.display())]
+    #[error("lock file {} does not exist", .0.display())]
     NoLock(PathBuf),
-    /// uv says that the lock does not match.
-    #[error("{} does not match pyproject.toml, as `uv lock --check` says", .0.display())]
+    #[error("{} does not match pyproject.toml, according to `uv lock --check`", .0.display())]
     LockOutdated(PathBuf),
-    /// The lock file is of a form that is not read.
-    #[error("{} is not a lock file", .0.display())]
+    #[error("{} is not a supported lock file", .0.display())]
     UnknownLock(PathBuf),
-    /// A file that drives the build cannot be read.
     #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The profile does not exist for the architecture.
-    #[error("{profile} does not exist for {architecture}")]
-    NoArchitecture {
-        /// The profile's name.
-        profile: String,
-        /// The architecture that was asked for.
-        architecture: Architecture,
-    },
-    /// A source distribution cannot be unpacked, or a project's folder is not in it or in a repository.
-    #[error("cannot build from {origin}")]
-    Unpack {
-        /// The file's name, or the repository.
-        origin: String,
-        /// What is wrong with it.
-        source: UnpackError,
-    },
-    /// A commit cannot be had.
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{profile} is not available for {architecture}")]
+    NoArchitecture { profile: String, architecture: Architecture },
+    #[error("cannot build {origin}")]
+    Unpack { origin: String, source: UnpackError },
     #[error(transparent)]
     Repository(#[from] RepositoryError),
-    /// What was built here does not fit the target.
     #[error(transparent)]
     IncompatibleWheel(#[from] Box<IncompatibleWheel>),
-    /// A source was built into a wheel of another name or version.
     #[error("{origin} is {expected} in the lock, but builds {wheel}")]
-    BuiltAnother {
-        /// The folder, the source distribution or the repository.
-        origin: String,
-        /// The name in the lock, and the version if it has one.
-        expected: String,
-        /// The wheel's file name.
-        wheel: String,
-    },
-    /// A source was built into a file that is no wheel.
-    #[error("{} was built, which is not a wheel", .path.display())]
-    WheelName {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with its name.
-        source: InvalidWheelFilename,
-    },
-    /// What is pinned requires more.
-    #[error("{} not pinned: {}", not_pinned_by(.lock.as_deref(), .missing.len()), list_missing(.missing))]
-    Incomplete {
-        /// The lock, if there is one.
-        lock: Option<PathBuf>,
-        /// What is missing.
-        missing: Vec<MissingRequirement>,
-    },
-    /// There is no file whose versions could be resolved.
-    #[error("there is no file of requirements to resolve")]
+    BuiltAnother { origin: String, expected: String, wheel: String },
+    #[error("the build produced {}, which is not a wheel", .path.display())]
+    WheelName { path: PathBuf, source: InvalidWheelFilename },
+    #[error("{}: {}", not_pinned_by(.lock.as_deref(), .missing.len()), list_missing(.missing))]
+    Incomplete { lock: Option<PathBuf>, missing: Vec<MissingRequirement> },
+    #[error("there is no requirements file to resolve")]
     NothingToResolve,
-    /// Only uv resolves for a target.
-    #[error("uv is not on PATH, which --resolve needs")]
+    #[error("--resolve needs uv, which is not on PATH")]
     NoUv,
-    /// uv cannot be started.
     #[error("cannot run uv")]
     RunUv(#[source] std::io::Error),
-    /// uv finds no versions.
-    #[error("uv cannot pin what {} requires:\n{said}", path.display())]
-    Unresolvable {
-        /// The file of requirements.
-        path: PathBuf,
-        /// What uv says.
-        said: String,
-    },
-    /// The name of a project cannot be told without running its code.
-    #[error("the name of the project in {} is computed by its setup.py", .0.display())]
+    #[error("uv cannot resolve {}:\n{said}", path.display())]
+    Unresolvable { path: PathBuf, said: String },
+    #[error("cannot determine the name of the project in {}: its setup.py computes it", .0.display())]
     Nameless(PathBuf),
-    /// Two outputs are to be the same file.
-    #[error("{} is named as an output twice", .0.display())]
+    #[error("{} is given as an output twice", .0.display())]
     SameOutput(PathBuf),
-    /// There is nothing to bundle.
-    #[error("nothing is selected, so the artifact would be empty")]
+    #[error("nothing to bundle: no distribution and no application file is selected")]
     Empty,
 }
 
 fn not_pinned_by(lock: Option<&Path>, count: usize) -> String {
-    let file = lock.map(|lock| format!("{}: ", lock.display())).unwrap_or_default();
+    let lock = lock.map_or_else(|| "the project".to_owned(), |lock| lock.display().to_string());
     match count {
-        1 => format!("{file}a distribution is required, but"),
-        count => format!("{file}{count} distributions are required, but"),
+        1 => format!("{lock} does not pin a required distribution"),
+        count => format!("{lock} does not pin {count} required distributions"),
     }
 }
 
 fn list_missing(missing: &[MissingRequirement]) -> String {
-    let each = missing.iter().map(|missing| format!("{} (by {})", missing.requirement, missing.required_by));
+    let each = missing.iter().map(|missing| format!("{} (required by {})", missing.requirement, missing.required_by));
     each.collect::<Vec<_>>().join(", ")
 }

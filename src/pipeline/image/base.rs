@@ -1,4 +1,4 @@
-//! The base image: its documents for each platform, and its Python.
+//! Finds base images, and reads what is needed of them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -13,52 +13,46 @@ use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
 use crate::image::file::{self, ImageFile};
-use crate::image::python;
 use crate::image::search::LayerSearch;
-use crate::image::{Base, BaseError, BasePython, Blob, BlobContent, FileSystem, Layer, OciArtifact, docker_archive};
+use crate::image::{
+    Base, BaseError, BasePython, Blob, BlobContent, FileSystem, Layer, OciArtifact, docker_archive, python,
+};
 use crate::pipeline::BuildError;
 use crate::platform::{Architecture, Glibc, Libstdcxx};
 use crate::registry::{ImageReference, Registry};
 use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
 
-/// Finds base images, and what of them has to be here.
+/// Finds base images and downloads what is needed of them.
 pub struct Bases<'a> {
-    /// Where they are fetched from.
     pub registry: &'a Registry,
-    /// Whether the network must not be used.
     pub offline: bool,
-    /// Where they are kept.
     pub cache: &'a Cache,
-    /// Who sees the progress.
     pub reporter: &'a dyn Reporter,
 }
 
-/// A base image before a platform is chosen: the document that its name stands for.
+/// A base image before a platform is chosen: an image index or an image manifest.
 pub struct FoundBase {
-    /// The name, for annotations and reports; none for files, whose paths mean nothing elsewhere.
+    /// The reference, for annotations and reports; `None` for files, whose paths mean nothing on other machines.
     pub name: Option<String>,
-    /// The digest of the document: of an image index, or of an image manifest.
+    /// The digest of the image index or image manifest.
     pub digest: Option<Sha256>,
-    /// Whether the name says by a digest which image it is.
+    /// Whether the reference has a digest, or the image is a file.
     pub is_pinned: bool,
     source: BaseSource,
 }
 
-/// What Docker's official images of Python are known to have without a look at their layers: Python's own module `zlib` is
-/// linked to it, and so is numpy.
+/// The libraries that Docker's official Python images are known to have, so that their layers need not be searched:
+/// Python's own module `zlib` links to it, and so does numpy.
 const OF_PYTHON: [&str; 1] = ["libz.so.1"];
 
-/// What there is in a base.
+/// What an image needs to know of its base's files.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct BaseContents {
-    /// The interpreters.
     pub pythons: Vec<BasePython>,
     /// The names of the shared libraries.
     pub libraries: BTreeSet<String>,
-    /// The C++ library.
     pub libstdcxx: Option<Libstdcxx>,
-    /// The C library.
     pub glibc: Option<Glibc>,
 }
 
@@ -69,7 +63,7 @@ enum BaseSource {
 }
 
 impl Bases<'_> {
-    /// Finds the image that a choice names.
+    /// Finds the image that the user or the profile names.
     ///
     /// # Errors
     /// There is no such image, or it cannot be read.
@@ -100,7 +94,7 @@ impl Bases<'_> {
     /// Returns the image for a platform.
     ///
     /// # Errors
-    /// There is none, or its documents are not what they should be.
+    /// There is no image for the platform, or its documents are malformed.
     pub fn base(&self, found: &FoundBase, architecture: Architecture) -> Result<Base, BuildError> {
         match &found.source {
             BaseSource::Scratch => Ok(Base::scratch(architecture)),
@@ -127,7 +121,7 @@ impl Bases<'_> {
         let config = digest_of(&base::configuration(&manifest)?)?;
         let blobs: HashMap<Sha256, &Blob> = image.blobs.iter().map(|blob| (blob.digest, blob)).collect();
         let config = blobs.get(&config).map(|blob| document(blob)).transpose()?.unwrap_or_default();
-        // What a manifest refers to is in the file: reading it has made sure of that.
+        // Reading the file has ensured that it contains every blob that the manifest refers to.
         let content = |descriptor: &Descriptor| {
             let blob = digest_of(descriptor).ok().and_then(|digest| blobs.get(&digest));
             blob.map_or(BlobContent::Bytes(Arc::default()), |blob| blob.content.clone())
@@ -142,7 +136,7 @@ impl Bases<'_> {
         Ok(base)
     }
 
-    /// Compresses an uncompressed layer, as Docker's archives have them and registries should not; once, for the cache.
+    /// Compresses an uncompressed layer, which Docker archives contain but registries should not; once per cache.
     fn compressed(&self, layer: &Layer) -> Result<Layer, BuildError> {
         let known: Option<(Sha256, u64)> = self.cache.note(Note::Compressed, layer.diff_id);
         let here = known.and_then(|(digest, size)| Some((digest, size, self.cache.blob(digest)?)));
@@ -187,7 +181,8 @@ impl Bases<'_> {
         Ok(base)
     }
 
-    /// Returns the document that a reference stands for now; without the network, the one that it stood for last.
+    /// Returns the manifest or index that a reference stands for now; with `--offline`, the one that it stood for
+    /// last.
     fn look_up(&self, reference: &ImageReference) -> Result<(Sha256, Vec<u8>), BuildError> {
         if let Some(digest) = reference.digest() {
             return Ok((digest, self.document(reference, digest)?));
@@ -225,7 +220,7 @@ impl Bases<'_> {
         Ok(manifest.bytes)
     }
 
-    /// Returns the file of a blob, which is downloaded unless it is there.
+    /// Returns the file of a blob, which is downloaded unless it is cached.
     fn blob_file(
         &self,
         reference: &ImageReference,
@@ -246,10 +241,10 @@ impl Bases<'_> {
         Ok(self.cache.keep_blob(file, digest)?)
     }
 
-    /// Brings the blobs of an artifact here that are in a registry only: files need them.
+    /// Downloads a blob that is only in a registry: output files need its bytes.
     ///
     /// # Errors
-    /// One cannot be downloaded.
+    /// The blob cannot be downloaded.
     pub fn download(&self, blob: &mut Blob) -> Result<(), BuildError> {
         let BlobContent::Registry { repository } = &blob.content else { return Ok(()) };
         let path = self.blob_file(&repository.parse()?, blob.digest, blob.size)?;
@@ -257,7 +252,7 @@ impl Bases<'_> {
         Ok(())
     }
 
-    /// Returns the interpreters of a base: by its configuration, else by looking through its layers, the top one first.
+    /// Returns the interpreters of a base: from its configuration, or by searching its layers.
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
@@ -268,8 +263,8 @@ impl Bases<'_> {
         }
     }
 
-    /// Returns what there is in a base, as far as it is known; layers are downloaded and read if that tells more of the
-    /// libraries that are wanted.
+    /// Returns the contents of a base as far as they are known; layers are downloaded and searched only if that can
+    /// tell more about the wanted libraries.
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
@@ -288,7 +283,7 @@ impl Bases<'_> {
         }
     }
 
-    /// Returns what there is in a base, by looking through its layers, the top one first.
+    /// Returns the contents of a base by searching its layers.
     fn contents(&self, base: &Base) -> Result<BaseContents, BuildError> {
         let Some(manifest) = base.digest else { return Ok(BaseContents::default()) };
         match self.cache.note(Note::Base, manifest) {
@@ -297,10 +292,10 @@ impl Bases<'_> {
         }
     }
 
-    /// Returns the file system of a base, by looking through its layers.
+    /// Returns the file system of a base by searching its layers.
     ///
     /// # Errors
-    /// A layer cannot be downloaded or read, or there are more files than in any image.
+    /// A layer cannot be downloaded or read, or there are too many files.
     pub fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
         let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
         let known = self.cache.note(Note::FileSystem, file_system_key(manifest));
@@ -321,7 +316,7 @@ impl Bases<'_> {
         noted().or_else(|| base.layers.iter().all(is_here).then(|| self.file_system(base).ok())?)
     }
 
-    /// Looks through the layers of a base, the top one first, and notes what is found.
+    /// Searches the layers of a base, the top one first, and caches the result.
     fn search(&self, base: &Base, manifest: Sha256) -> Result<(BaseContents, Option<FileSystem>), BuildError> {
         let mut search = LayerSearch::default();
         for layer in base.layers.iter().rev() {
@@ -336,7 +331,7 @@ impl Bases<'_> {
             pythons: search.pythons(),
             libraries: search.libraries().clone(),
             libstdcxx: search.libstdcxx(),
-            // One that cannot be read is as good as the profile says.
+            // Without a readable libc, the profile's version counts.
             glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
         };
         self.cache.keep_note(Note::Base, manifest, &contents)?;
@@ -359,7 +354,7 @@ fn open_at(path: &Path, offset: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Returns the bytes of a document that has been read already, so that it is small.
+/// Returns the bytes of a manifest or configuration, whose size was limited when it was read.
 fn document(blob: &Blob) -> Result<Vec<u8>, BuildError> {
     let mut bytes = Vec::new();
     blob.copy_to(&mut bytes)?;

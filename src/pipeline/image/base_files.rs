@@ -1,5 +1,5 @@
-//! What the file system of a base says of files that are laid over it: where their places are, and whose the folders above
-//! them are.
+//! Resolves the destinations of included files against the base's file system: its symbolic links, and the owners of
+//! its directories.
 
 use std::cell::OnceCell;
 
@@ -9,11 +9,11 @@ use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layers::ApplicationFiles;
 use crate::tree::{FileAccess, TreeEntry, TreePath};
 
-/// The folder that images have for programs of one's own. No base has links or anybody's folders there, so that nothing
-/// has to be known of it.
+/// The directory for executables of one's own. No base image has symbolic links or directories with special owners
+/// there, so that its layers need not be searched.
 const PROGRAMS: &str = "usr/local/bin";
 
-/// The base below an image, which is looked through when something asks for it.
+/// The base's file system, which is searched when it is first needed.
 pub struct BaseFiles<'a> {
     bases: &'a Bases<'a>,
     base: &'a Base,
@@ -21,12 +21,11 @@ pub struct BaseFiles<'a> {
 }
 
 impl<'a> BaseFiles<'a> {
-    /// Makes the base_files of a base.
     pub fn new(bases: &'a Bases<'a>, base: &'a Base) -> Self {
         Self { bases, base, files: OnceCell::new() }
     }
 
-    /// Returns the file system, for which layers may have to be downloaded.
+    /// Returns the file system; layers may have to be downloaded.
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
@@ -49,11 +48,11 @@ impl<'a> BaseFiles<'a> {
         self.files.get()
     }
 
-    /// Puts files and folders at their places, which are below links of the base where that has them, and adds the folders
-    /// above them that would not be whose they are otherwise.
+    /// Resolves the destinations of files and directories through the base's symbolic links, and adds the parent
+    /// directories whose owner or mode a layer would change otherwise.
     ///
     /// # Errors
-    /// A file would take the place of a folder, or the base cannot be looked through.
+    /// A file would replace a directory, or the base cannot be searched.
     pub fn put(
         &self,
         files: &[(TreePath, TreeEntry)],
@@ -88,7 +87,7 @@ impl<'a> BaseFiles<'a> {
                 own.folders.push((TreePath::new(parent)?, access));
             }
         }
-        // What the user says of a folder comes last, and holds.
+        // What the user states about a directory comes last and wins.
         own.folders.extend(stated);
         Ok(own)
     }

@@ -10,18 +10,15 @@ use crate::platform::{
 use crate::report::BaseReport;
 use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 
-/// The profile of an image if none is named.
+/// The profile that images use by default.
 const DEFAULT_PROFILE: &str = "service";
 
-/// What an image is built for, and on.
+/// The profile, Python and base of an image.
 pub struct ImageChoice {
-    /// The profile for the chosen version of Python.
+    /// The profile, with the chosen version of Python.
     pub target: ImageTarget,
-    /// Why it is this version.
     pub reason: String,
-    /// The base image as it is named.
     pub choice: BaseChoice,
-    /// The base image.
     pub base: FoundBase,
     /// In the order of the settings.
     pub platforms: Vec<ChosenPlatform>,
@@ -56,7 +53,7 @@ impl ImageChoice {
 /// Returns the profile of the image.
 ///
 /// # Errors
-/// There is no such profile, it cannot be read, or it is not an image's.
+/// There is no such profile, it cannot be read, or it is not for images.
 pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
     Ok(match &settings.profile {
         ProfileChoice::Default => Profile::built_in(DEFAULT_PROFILE)?.image()?,
@@ -65,7 +62,10 @@ pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
     })
 }
 
-/// Chooses the version of Python and the base, which must have it.
+/// Chooses the version of Python and the base, which must contain that version.
+///
+/// A base that the user names decides the version if the project leaves it open; a base of the profile follows the
+/// version.
 ///
 /// A base that the user names decides the version where the project leaves it open; a base of the profile follows it.
 pub(super) fn choose(
@@ -127,7 +127,7 @@ pub(super) fn choose(
     Ok(ImageChoice { target, reason, choice, base, platforms })
 }
 
-/// Returns the base that a profile names. One that lies in a folder lies beside the profile.
+/// Returns the base that a profile names. A local base is relative to the profile's file.
 fn base_of_profile(settings: &Settings, target: &ImageTarget) -> Result<BaseChoice, BuildError> {
     let choice: BaseChoice = target.base.parse()?;
     Ok(match &settings.profile {
@@ -136,8 +136,7 @@ fn base_of_profile(settings: &Settings, target: &ImageTarget) -> Result<BaseChoi
     })
 }
 
-/// Returns what an image may be for and on, as far as that is known without a look at the base: for each platform and
-/// version of Python the target, and the bases.
+/// Returns the target platforms and bases that an image may have, as far as they are known without reading the base.
 ///
 /// # Errors
 /// There is no such profile, or the project allows no version of Python.
@@ -151,7 +150,7 @@ pub fn candidates(
     let is_open = settings.base.is_some() && file.is_none();
     let pythons: Vec<PythonVersion> = match settings.python {
         Some(python) => vec![python],
-        // The base decides.
+        // The base decides the version.
         None if is_open => {
             let is_allowed = |python: &&PythonVersion| default_python(&[**python], None, requires_python).is_ok();
             profile.pythons.iter().filter(is_allowed).copied().collect()

@@ -1,4 +1,4 @@
-//! How a container of the image starts, and what its configuration says of the project.
+//! The command and configuration of the image's containers.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::project::application;
 use crate::settings::{ImageSettings, LayerCompression};
 use crate::wheel::Wheel;
 
-/// Refuses what the target does not take, before anything is fetched.
+/// Refuses settings that the target does not support, before anything is fetched.
 ///
 /// # Errors
-/// The target takes no index, does not read the compression, or needs a handler that is not given; or a function could
-/// not read what is included.
+/// The target does not accept an image index or the compression, requires a handler, or could not read an included
+/// file.
 pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), BuildError> {
     if settings.platforms.len() > 1 && !target.index {
         return Err(BuildError::OnePlatform(target.name.clone()));
@@ -38,10 +38,10 @@ pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), Build
     handler(settings, target).map(|_| ())
 }
 
-/// Returns the handler that the command names, where the target starts one.
+/// Returns the handler that the command names, for targets that start one.
 ///
 /// # Errors
-/// There is no command, or it is no handler.
+/// There is no command, or it is not a handler.
 pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<Handler>, BuildError> {
     if !target.handler {
         return Ok(None);
@@ -52,8 +52,8 @@ pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<
     }
 }
 
-/// Returns the folders of the image that Python looks for modules in, without a leading slash: those of `PYTHONPATH`, what
-/// programs add by themselves, and site-packages.
+/// Returns the directories that Python searches for modules, without leading slashes: `PYTHONPATH`, the directories of
+/// scripts, the working directory and site-packages.
 pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String> {
     let named = settings.container.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
     let named = named.iter().flat_map(|(_, value)| value.split(':'));
@@ -75,8 +75,8 @@ pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String
     folders
 }
 
-/// Returns the modules that a container starts, as far as the words of its command tell: a handler, `module:object`, what
-/// follows `-m`, a script of Python, and the scripts of local projects.
+/// Returns the modules that a container starts, as far as its command tells: a handler, `module:object`, the argument
+/// of `-m`, a Python script, and console scripts of local projects.
 pub fn modules(
     settings: &ImageSettings,
     target: &ImageTarget,
@@ -103,13 +103,13 @@ pub fn modules(
     modules
 }
 
-/// Returns the words that a container is started with, as far as the user gives them.
+/// Returns the entrypoint and the command that the user sets.
 fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
     let start = &settings.container;
     start.entrypoint.iter().chain(&start.command).flatten().map(String::as_str)
 }
 
-/// Returns the part of the image configuration that is not the base's.
+/// Returns the part of the image configuration that pybundle sets above the base's.
 ///
 /// # Errors
 /// A value of the profile's environment is malformed.
@@ -144,7 +144,7 @@ pub fn configuration(
     })
 }
 
-/// Returns the variables that the image adds to its base's environment.
+/// Returns the environment variables that the image adds to its base's.
 fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
     let expand = |(name, value): &(String, String)| -> Result<_, BuildError> {
         Ok((name.clone(), config::expand(value, &base.config.execution)?))
@@ -157,7 +157,7 @@ fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Resul
     Ok(env)
 }
 
-/// Returns the value that a variable has in the image.
+/// Returns the value of an environment variable in the image.
 ///
 /// # Errors
 /// A value of the profile's environment is malformed.
@@ -171,7 +171,7 @@ pub fn env(
     Ok(own.map(|(_, value)| value).or_else(|| base.env(name).map(str::to_owned)))
 }
 
-/// Returns the path of the root project's console script, if it has one and no other.
+/// Returns the path of the root project's console script, if it has exactly one.
 fn only_script(target: &ImageTarget, plan: &Plan, distributions: &[InstalledDistribution]) -> Option<String> {
     let root = plan.selected.iter().find(|selected| selected.is_root())?;
     let wheel = local_projects(distributions).find(|wheel| wheel.inventory.name == root.name)?;
@@ -181,7 +181,7 @@ fn only_script(target: &ImageTarget, plan: &Plan, distributions: &[InstalledDist
     }
 }
 
-/// Returns what the labels say of the project (OCI annotations, pre-defined annotation keys).
+/// Returns the labels that describe the project (OCI image-spec, annotations.md, pre-defined annotation keys).
 fn labels(plan: &Plan, distributions: &[InstalledDistribution]) -> BTreeMap<String, String> {
     let root = plan.selected.iter().find(|selected| selected.is_root());
     let wheel = root.and_then(|root| local_projects(distributions).find(|wheel| wheel.inventory.name == root.name));

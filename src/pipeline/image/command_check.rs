@@ -1,4 +1,4 @@
-//! Whether what a container starts is there, and may be executed: nothing else would tell before the image is deployed.
+//! Checks that a container's command exists and is executable: otherwise this shows only when the image is deployed.
 
 use crate::image::{Base, FileSystem, users};
 use crate::pipeline::BuildError;
@@ -9,26 +9,22 @@ use crate::report::Reporter;
 use crate::settings::ImageSettings;
 use crate::tree::FileTree;
 
-/// Where engines look for programs if `PATH` is not set.
+/// The `PATH` that container engines use if the image sets none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A container's start, as far as the user says what it is.
+/// Checks the command that the user sets.
 pub struct CommandCheck<'a> {
-    /// What the user wants.
     pub settings: &'a ImageSettings,
-    /// The profile.
     pub target: &'a ImageTarget,
-    /// The base, as its documents describe it.
     pub base: &'a Base,
-    /// The base's file system.
     pub base_files: &'a BaseFiles<'a>,
-    /// What is laid over it.
+    /// The files above the base.
     pub tree: &'a FileTree,
 }
 
 impl CommandCheck<'_> {
-    /// Warns of a program that is not there or may not be executed, and of a user that there is not. Of a base that is not
-    /// known, nothing is said.
+    /// Warns about a command that does not exist or is not executable, and about an unknown user. Without knowledge of
+    /// the base, nothing is warned about.
     ///
     /// # Errors
     /// A value of the profile's environment is malformed.
@@ -36,7 +32,7 @@ impl CommandCheck<'_> {
         if let Some(program) = self.program()
             && let Some(reason) = self.missing(program)?
         {
-            reporter.warn(&format!("`{program}`, which a container starts, {reason}"));
+            reporter.warn(&format!("the container's command `{program}` {reason}"));
         }
         let name = self.settings.container.user.as_deref().and_then(|user| user.split(':').next());
         let name = name.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
@@ -44,17 +40,17 @@ impl CommandCheck<'_> {
             && let Some(files) = self.base_files.known_files()
             && !users::is_user(files, name)
         {
-            reporter.warn(&format!("the base has no user `{name}`: --add-user adds one"));
+            reporter.warn(&format!("the base image has no user `{name}`: add it with --add-user {name}"));
         }
         Ok(())
     }
 
-    /// Returns the first word of what is started, if it is a program that the user names.
+    /// Returns the executable that is started, if the user names it.
     fn program(&self) -> Option<&str> {
         let start = &self.settings.container;
         let has_entrypoint = match (&start.entrypoint, self.target.entrypoint) {
             (Some(words), _) => !words.is_empty(),
-            // Lambda's clients take the handler, whatever the base says.
+            // Lambda's runtime clients take the handler as their argument, whatever the base's entrypoint is.
             (None, _) if self.target.handler => return None,
             (None, BaseEntrypoint::Inherit) => !self.base.config.execution.entrypoint.is_empty(),
             (None, BaseEntrypoint::Reset) => false,
@@ -63,7 +59,7 @@ impl CommandCheck<'_> {
         words.as_ref()?.first().map(String::as_str)
     }
 
-    /// Returns why a program cannot be started.
+    /// Returns why an executable cannot be started, or `None` if it can.
     fn missing(&self, program: &str) -> Result<Option<&'static str>, BuildError> {
         let workdir = self.settings.container.workdir.as_deref().unwrap_or(&self.target.workdir);
         let candidates: Vec<String> = match program.find('/') {
@@ -75,7 +71,7 @@ impl CommandCheck<'_> {
                 folders.map(|folder| format!("{folder}/{program}")).collect()
             }
         };
-        // Here without going through the base's links, which are known only if the base is.
+        // First without the base's symbolic links, which are known only if the base has been searched.
         let nothing = FileSystem::default();
         if candidates.iter().any(|path| self.may_execute(path, &nothing) == Some(true)) {
             return Ok(None);
@@ -88,11 +84,11 @@ impl CommandCheck<'_> {
         Ok(match () {
             () if found.contains(&Some(true)) => None,
             () if found.contains(&Some(false)) => Some(NOT_EXECUTABLE),
-            () => Some("is neither in the image nor a program of its base"),
+            () => Some("exists neither in the image nor in its base"),
         })
     }
 
-    /// Returns whether a path leads to a file that may be executed; none if it leads to none.
+    /// Tells whether a file is executable; `None` if it does not exist.
     fn may_execute(&self, path: &str, files: &FileSystem) -> Option<bool> {
         let place = files.resolve(path, false)?;
         match self.tree.get(&place) {
@@ -102,5 +98,4 @@ impl CommandCheck<'_> {
     }
 }
 
-/// What is said of a file that is there.
-const NOT_EXECUTABLE: &str = "is not executable: make it so with `chmod +x`, or give its include mode = \"0755\"";
+const NOT_EXECUTABLE: &str = "is not executable: run `chmod +x` on it, or set its include's mode = \"0755\"";

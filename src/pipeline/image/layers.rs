@@ -1,4 +1,4 @@
-//! The layers that are laid over a base: what goes into which, and their digests.
+//! The layers above a base: what each contains, and its digests.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -23,46 +23,42 @@ use crate::report::{Phase, Reporter};
 use crate::settings::LayerCompression;
 use crate::tree::{FileAccess, FileContent, FileOrigin, FileTree, TreeEntry, TreePath};
 
-/// The version of what a layer's bytes follow from its ingredients: raised when the writer of layers changes.
+/// The version of the layer writer, a part of the cache key: raised when its output changes.
 const FORMAT: u32 = 1;
 
-/// What an application lays over the base, at its places.
+/// The application's files, with their paths in the image.
 #[derive(Debug, Clone, Default)]
 pub struct ApplicationFiles {
-    /// The files.
     pub files: InstalledFiles,
-    /// The folders of which is said whose they are.
+    /// Directories with a stated owner or mode.
     pub folders: Vec<(TreePath, FileAccess)>,
 }
 
 impl ApplicationFiles {
-    /// Tells whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.folders.is_empty()
     }
 }
 
-/// A layer that is still to be made.
+/// A layer before its bytes or digests are computed.
 pub struct LayerPlan {
-    /// What is in it, for people.
+    /// What the layer contains, for reports and history entries.
     pub holds: String,
-    /// What it is made of.
     pub tree: LayerTree,
-    /// The digest of all that decides its bytes, where that is known without reading a file.
+    /// The digest of everything that decides the layer's bytes; `None` if that is not known without reading files.
     key: Option<Sha256>,
 }
 
-/// A layer, and how it came about.
+/// A layer and how it was built.
 pub struct BuiltLayer {
-    /// The layer.
     pub layer: Layer,
-    /// What is in it, for people.
+    /// What the layer contains, for reports and history entries.
     pub holds: String,
-    /// Whether its digests were known, so that nothing had to be read.
+    /// Whether its digests were cached, so that no file had to be read.
     pub was_known: bool,
 }
 
-/// Returns the layer of the virtual environment itself: `pyvenv.cfg`, and links to the base's interpreter.
+/// Returns the layer of the virtual environment itself: `pyvenv.cfg` and links to the base's interpreter.
 ///
 /// Specification: [PEP 405](https://peps.python.org/pep-0405/#specification).
 ///
@@ -85,11 +81,11 @@ pub fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildEr
     Ok(LayerPlan { holds: format!("the virtual environment, for {}", python.path), tree, key: None })
 }
 
-/// Divides wheels among layers: the large ones have their own, whose bytes depend on the wheel, the scheme and the
-/// interpreter alone.
+/// Divides distributions among layers: large ones get their own, whose bytes depend only on the wheel, the scheme and
+/// the interpreter.
 ///
 /// # Errors
-/// Two wheels of one layer want one path.
+/// Two distributions in a layer have a file with the same path.
 pub fn distributions(
     distributions: &[&InstalledDistribution],
     target: &ImageTarget,
@@ -113,10 +109,10 @@ pub fn distributions(
     partition::partition(&items, budget).par_iter().map(layer).collect()
 }
 
-/// Returns the layer of files that change with every build: local projects, and the application.
+/// Returns the layer of files that change with every build: local projects and the application.
 ///
 /// # Errors
-/// Two files want one path, or one wants that of a folder.
+/// Two files have the same path, or a file has the path of a directory.
 pub fn changing<'a>(
     holds: String,
     files: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
@@ -127,10 +123,10 @@ pub fn changing<'a>(
     Ok(LayerPlan::of(holds, LayerTree { files, links: BTreeMap::new() }))
 }
 
-/// Adds the folders of which is said whose they are.
+/// Adds directories with a stated owner or mode.
 ///
 /// # Errors
-/// One is a file.
+/// A file has the path of a directory.
 pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -> Result<(), BuildError> {
     for (path, access) in folders {
         tree.insert_directory(path.clone(), *access, FileOrigin::Application)?;
@@ -138,11 +134,11 @@ pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -
     Ok(())
 }
 
-/// Joins the lowest layers, those that change the least, until the budget is kept: the application has its own as long
-/// as possible.
+/// Merges the lowest layers, which change the least, until there are at most `budget`: the application keeps its own
+/// layer as long as possible.
 ///
 /// # Errors
-/// Two files want one path.
+/// Two files have the same path.
 pub fn within(budget: NonZeroUsize, plans: Vec<LayerPlan>) -> Result<Vec<LayerPlan>, BuildError> {
     let surplus = plans.len().saturating_sub(budget.get());
     let mut plans = plans.into_iter();
@@ -152,12 +148,11 @@ pub fn within(budget: NonZeroUsize, plans: Vec<LayerPlan>) -> Result<Vec<LayerPl
 }
 
 impl LayerPlan {
-    /// Makes a layer of a tree.
     pub fn of(holds: String, tree: LayerTree) -> Self {
         Self { holds, tree, key: None }
     }
 
-    /// Returns every path that the layer takes, with what is there; of a link, where it points.
+    /// Returns every path of the layer with its content; for a symbolic link, its target.
     pub fn places(&self) -> impl Iterator<Item = (TreePath, TreeEntry)> {
         let link = |(path, target): (&TreePath, &String)| {
             let content = FileContent::Bytes(target.as_bytes().into());
@@ -167,11 +162,11 @@ impl LayerPlan {
         files.chain(self.tree.links.iter().map(link))
     }
 
-    /// Leaves the folders that lower layers have as they are: without a word on whose they are, a layer would make them
-    /// root's. Notes those of this layer, in their turn.
+    /// Keeps the owners and modes of directories in lower layers, which an upper layer would reset to root's, and
+    /// records those of this layer.
     ///
     /// # Errors
-    /// A folder there is a file here.
+    /// A directory of a lower layer is a file in this one.
     pub fn keep_access(&mut self, folders: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
         let LayerTree { files, links } = &mut self.tree;
         for (path, access) in folders.iter() {
@@ -187,7 +182,6 @@ impl LayerPlan {
         Ok(())
     }
 
-    /// Adds what another layer holds.
     fn join(&mut self, other: Self) -> Result<(), BuildError> {
         for (path, entry) in other.tree.files.iter() {
             self.tree.files.insert(path.clone(), entry.clone())?;
@@ -210,7 +204,7 @@ fn tree<'a>(files: impl Iterator<Item = &'a (TreePath, TreeEntry)>) -> Result<Fi
     Ok(tree)
 }
 
-/// Returns the digest of all that decides the bytes of a layer of wheels.
+/// Returns the digest of everything that decides the bytes of a layer of distributions.
 fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str) -> Sha256 {
     let Scheme { site_packages, scripts, headers, data } = scheme;
     let mut text = format!("layer {FORMAT}\n{site_packages}\n{scripts}\n{headers}\n{data}\n{interpreter}\n");
@@ -220,8 +214,8 @@ fn key(wheels: impl Iterator<Item = Sha256>, scheme: &Scheme, interpreter: &str)
     Sha256::of(text.as_bytes())
 }
 
-/// Makes layers, side by side; they are in the order of the plans. Files that do not come from wheels are compressed
-/// into `folder`.
+/// Builds layers in parallel; the result is in the order of the plans. Layers that cannot be spliced from wheels are
+/// written into `folder`.
 ///
 /// # Errors
 /// A file cannot be read, or a layer cannot be written.
@@ -244,9 +238,9 @@ pub fn make(
         Ok((index, BuiltLayer { layer, holds, was_known }))
     };
     let mut queue: Vec<(usize, LayerPlan)> = plans.into_iter().enumerate().collect();
-    // The largest first: begun last, it would keep everyone waiting.
+    // The largest first: started last, it alone would decide the total time.
     queue.sort_by_key(|(_, plan)| Reverse(plan.tree.files.size()));
-    // A bridge hands them out one by one, where a split in halves would give one thread all the large ones.
+    // `par_bridge` hands them out one by one; splitting the vector would give one thread all the large ones.
     let made: Result<Vec<(usize, BuiltLayer)>, BuildError> = queue.into_iter().par_bridge().map(make).collect();
     reporter.finish(Phase::Layers);
     let mut made = made?;
@@ -254,7 +248,7 @@ pub fn make(
     Ok(made.into_iter().map(|(_, made)| made).collect())
 }
 
-/// Returns a layer that is put together from wheels each time it is needed: only its digests are computed, and kept.
+/// Returns a layer that is spliced from wheels each time it is needed: only its digests are computed and cached.
 fn spliced(tree: LayerTree, key: Sha256, cache: &Cache) -> Result<(Layer, bool), BuildError> {
     let known: Option<(Sha256, Sha256, u64)> = cache.note(Note::Layer, key);
     let (digest, diff_id, size) = match known {
@@ -272,7 +266,7 @@ fn spliced(tree: LayerTree, key: Sha256, cache: &Cache) -> Result<(Layer, bool),
     Ok((Layer { blob, diff_id }, known.is_some()))
 }
 
-/// Returns a layer that is written to a file, because it would have to be deflated again each time it is needed.
+/// Returns a layer that is written to a file: deflating it again each time it is needed would be slow.
 fn written(tree: &LayerTree, path: &Path) -> Result<Layer, BuildError> {
     let file = File::create(path).map_err(BuildError::Temporary)?;
     let mut gzip = HashingWriter::new(io::BufWriter::new(file));
@@ -285,7 +279,7 @@ fn written(tree: &LayerTree, path: &Path) -> Result<Layer, BuildError> {
     Ok(Layer { blob, diff_id })
 }
 
-/// Returns a layer that is compressed anew. The cache keeps it, with its digests if they follow from a key.
+/// Returns a layer that is recompressed and kept in the cache, with its digests if it has a key.
 fn compressed(tree: &LayerTree, key: Option<Sha256>, cache: &Cache) -> Result<(Layer, bool), BuildError> {
     let key = key.map(|key| Sha256::of(format!("zstd\n{}", key.hex()).as_bytes()));
     let known = key.and_then(|key| cache.note::<(Sha256, Sha256, u64)>(Note::Layer, key));

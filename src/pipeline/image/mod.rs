@@ -1,4 +1,4 @@
-//! From a plan for each platform to an image, its files, and a registry.
+//! Builds images: one for each platform, with their index.
 
 pub(crate) mod base;
 mod base_files;
@@ -13,35 +13,34 @@ mod platform;
 mod referrers;
 pub(crate) mod report;
 
-pub use chosen::candidates;
-
 use std::time::Instant;
+
+pub use chosen::candidates;
 
 use self::chosen::choose;
 use crate::image::file::ImageFile;
 use crate::image::{OciArtifact, OciImage, index, manifest};
 use crate::index::Finder;
-use crate::pipeline::BuildError;
-use crate::pipeline::ProjectCache;
-use crate::pipeline::documents;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan};
 use crate::pipeline::session::{Session, registry};
-use crate::pipeline::wheels;
 use crate::pipeline::wheels::completeness;
+use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::{Architecture, ImageTarget};
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::ImageSettings;
 
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
 ///
-/// The files appear at their places when all of them are complete; then the image is pushed.
+/// The files appear at their paths when all of them are complete; then the image is pushed.
+///
+/// The files appear at their paths when all of them are complete; then the image is pushed.
 ///
 /// # Errors
-/// Any stage fails. Before the push, nothing is written then; after a failed push, no tag is set.
+/// Any stage fails. Before the push, nothing has been written then; after a failed push, no tag is set.
 pub fn image(
     settings: &ImageSettings,
     projects: &ProjectCache,
@@ -82,7 +81,7 @@ pub fn image(
     Ok(built.report(written, pushed.as_ref(), started.elapsed()))
 }
 
-/// Returns the image, or the index of several, which names what it is based on as each image does.
+/// Returns the image, or the index of several with the base's annotations.
 fn artifact(settings: &ImageSettings, base: &FoundBase, builds: &[PlatformBuild]) -> OciArtifact {
     match builds {
         [only] => OciArtifact::from(&only.image),
@@ -95,10 +94,10 @@ fn artifact(settings: &ImageSettings, base: &FoundBase, builds: &[PlatformBuild]
     }
 }
 
-/// Says what would be built and why. Fetches no wheel and writes nothing, but what it finds out of the base.
+/// Plans an image. Fetches no wheel and writes nothing but what it learns about the base.
 ///
 /// # Errors
-/// The project, the lock or the base cannot be read, or they do not fit each other.
+/// The project, the lock or the base cannot be read, or they are incompatible.
 pub fn plan_image(
     settings: &ImageSettings,
     projects: &ProjectCache,
@@ -128,7 +127,7 @@ pub fn plan_image(
     })
 }
 
-/// Makes the plan of each platform. No image holds what an earlier build wrote.
+/// Plans each platform. Outputs of earlier builds are excluded from the application.
 fn plans<'a>(
     settings: &ImageSettings,
     project: &'a LockedProject,

@@ -1,4 +1,4 @@
-//! The files that an image is written to.
+//! Writes images to files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,25 +6,24 @@ use crate::archive::output::FinishedFile;
 use crate::image::file::{ImageFile, ImageFormat};
 use crate::image::layout::PreparedLayout;
 use crate::image::{OciArtifact, docker_archive, layout, oci_archive};
-use crate::pipeline::BuildError;
-use crate::pipeline::documents;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::image::referrers::AttachedDocument;
 use crate::pipeline::plan::LockedProject;
+use crate::pipeline::{BuildError, documents};
 use crate::report::{DocumentReport, Phase};
 use crate::settings::ImageSettings;
 
-/// A complete output that waits to be put at its place.
+/// A complete output that has not been moved to its path yet.
 enum Complete {
     Folder(PreparedLayout),
     File(FinishedFile),
 }
 
-/// Returns where the image goes: where the user says, or into an archive in `dist`, unless it is pushed.
+/// Returns the output files: those that the user names, or an archive in `dist` if the image is not pushed.
 ///
 /// # Errors
-/// Two outputs have one place.
+/// Two outputs have the same path.
 pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
     let mut places = settings.outputs.clone();
     if places.is_empty() && !settings.push {
@@ -42,7 +41,7 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<I
     Ok(places)
 }
 
-/// Returns the one path of a place that may not exist yet: without links, `.` and `..` as far as folders exist.
+/// Canonicalizes a path that may not exist yet, as far as its directories exist.
 pub fn resolved(path: &Path) -> PathBuf {
     let in_parent = || {
         let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
@@ -51,11 +50,12 @@ pub fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().ok().or_else(in_parent).unwrap_or_else(|| path.to_owned())
 }
 
-/// Writes the image to every place, and returns the places and the reports of the documents about it. The files appear
-/// when all of them are complete. Layouts and OCI archives hold the documents; Docker's archives have them beside.
+/// Writes the image to every output, and returns the outputs and the reports of the documents about it. The files
+/// appear when all of them are complete. OCI layouts and archives contain the documents; for Docker archives they are
+/// files beside them.
 ///
 /// # Errors
-/// A file cannot be written, or a part of the base cannot be had.
+/// A file cannot be written, or a blob of the base cannot be downloaded.
 pub fn write(
     places: &[ImageFile],
     settings: &ImageSettings,

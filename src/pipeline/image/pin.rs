@@ -1,23 +1,22 @@
-//! Writing the digest of a base to where the base is configured.
+//! Pins base images: writes the digest to where the base is configured.
 
 use std::path::Path;
 
 use toml_edit::DocumentMut;
 
-use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::chosen::profile;
-use crate::pipeline::plan;
 use crate::pipeline::session::{Session, registry};
+use crate::pipeline::{BuildError, plan};
 use crate::platform::PYTHON_PLACEHOLDER;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ConfiguredAt, ImageSettings, ProfileChoice};
 
-/// Looks the base up, and writes it with its digest to where it is configured in pyproject.toml, or to the profile's file
-/// if that is where it is named. A digest that is there already is brought up to date by the tag beside it.
+/// Looks up the base and writes it with its digest into pyproject.toml or into the profile's file, wherever it is
+/// configured. An existing digest is updated by the tag beside it.
 ///
 /// # Errors
-/// The base is named in neither file, is no reference, or cannot be found; or the file cannot be written.
+/// The base is configured in neither file, is not a reference, or cannot be found; or the file cannot be written.
 pub fn pin(
     settings: &ImageSettings,
     configured: Option<&ConfiguredAt>,
@@ -32,7 +31,7 @@ pub fn pin(
         }
         (None, ProfileChoice::Default | ProfileChoice::BuiltIn(_)) => return Err(BuildError::NothingToPin),
     };
-    // A digest is one version's.
+    // A digest belongs to one version of Python.
     if name.contains(PYTHON_PLACEHOLDER) {
         return Err(BuildError::CannotPin(name));
     }
@@ -47,7 +46,6 @@ pub fn pin(
     Ok(PinReport { format: FORMAT_VERSION, name, pinned, file: configured.file })
 }
 
-/// Returns a text as a TOML file has it.
 fn value(at: &ConfiguredAt) -> Result<Option<String>, BuildError> {
     let document = document(&at.file)?;
     let item = at.keys.iter().try_fold(document.as_item(), |item, key| item.get(key));
@@ -59,11 +57,11 @@ fn document(path: &Path) -> Result<DocumentMut, BuildError> {
     plan::read(path)?.parse().map_err(failed)
 }
 
-/// Returns a base as it is named, with its tag and without a digest. The tag is written out where none is given: a digest
-/// alone names one image for ever, and there is nothing that it could be brought up to date by.
+/// Returns a base with its tag and without a digest. A missing tag becomes `latest`: with a digest alone, the base
+/// could never be updated.
 ///
 /// # Errors
-/// The name is no reference, or has a digest and no tag.
+/// The base is not a reference, or has a digest and no tag.
 fn tagged(name: &str) -> Result<String, BuildError> {
     let cannot = || BuildError::CannotPin(name.to_owned());
     let BaseChoice::Registry(reference) = name.parse()? else { return Err(cannot()) };
@@ -72,7 +70,7 @@ fn tagged(name: &str) -> Result<String, BuildError> {
     Ok(if written.ends_with(&tag) { written.to_owned() } else { format!("{written}{tag}") })
 }
 
-/// Replaces one value of a TOML file, and leaves everything else as it is, comments too.
+/// Replaces one value of a TOML file and keeps everything else, including comments.
 fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
     let path = &at.file;
     let failed = |source| BuildError::Write { path: path.clone(), source };

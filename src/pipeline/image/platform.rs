@@ -33,7 +33,6 @@ pub struct PlatformBuilder<'a> {
     pub platform: &'a ChosenPlatform,
     pub bases: &'a Bases<'a>,
     pub plan: &'a Plan<'a>,
-    /// A directory for layers.
     pub directory: PathBuf,
 }
 
@@ -129,7 +128,7 @@ impl<'a> PlatformBuilder<'a> {
         })
     }
 
-    /// Returns what a plan's application lays over the base, its bytecode among it, at its places.
+    /// Returns the application's files of a plan, including its bytecode, with their paths in the image.
     fn application(
         &self,
         plan: &Plan,
@@ -151,7 +150,7 @@ impl<'a> PlatformBuilder<'a> {
         Ok(own)
     }
 
-    /// Returns the layer of the users that are added, if any is.
+    /// Returns the layer of added users, if there are any.
     fn users(&self, base_files: &BaseFiles) -> Result<Option<LayerPlan>, BuildError> {
         let users = &self.settings.container.users;
         if users.is_empty() {
@@ -171,7 +170,7 @@ impl<'a> PlatformBuilder<'a> {
         }
     }
 
-    /// Refuses a handler that is not in the image, and what would not run otherwise.
+    /// Checks the handler and runs the audits.
     fn audit(
         &self,
         tree: &FileTree,
@@ -205,7 +204,7 @@ impl<'a> PlatformBuilder<'a> {
         audits::audit(&audited, reporter)
     }
 
-    /// Returns what compiled files find in the base.
+    /// Returns the system libraries that the base provides.
     fn system(&self, wanted: &BTreeSet<&str>) -> Result<TargetSystem, BuildError> {
         let target = &self.plan.target;
         let contents = self.bases.known_contents(&self.platform.base, wanted)?;
@@ -222,7 +221,8 @@ impl<'a> PlatformBuilder<'a> {
         })
     }
 
-    /// Refuses an image that its target does not take. The base's uncompressed size is not known without reading it.
+    /// Refuses an image that is larger than its target allows. The base's uncompressed size is not known without
+    /// reading its layers, so it does not count.
     fn check_size(&self, size: u64) -> Result<(), BuildError> {
         match self.target.uncompressed_limit {
             Some(limit) if size > limit && !self.settings.allow_oversize => {

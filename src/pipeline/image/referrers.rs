@@ -1,4 +1,4 @@
-//! Attaching the documents about images to them.
+//! Attaches the documents about images as referrers.
 
 use oci_spec::image::MediaType;
 
@@ -16,7 +16,6 @@ use crate::settings::{BaseChoice, ImageSettings};
 
 /// A document that is attached to an image.
 pub struct AttachedDocument {
-    /// The document.
     pub document: ArtifactDocument,
     /// The platform of the image, for instance `linux/amd64`.
     pub platform: String,
@@ -25,14 +24,15 @@ pub struct AttachedDocument {
 }
 
 impl AttachedDocument {
-    /// Reports the document, which is in no file beside the image yet.
+    /// Reports the document, which is not in a file beside the image.
     pub fn report(&self) -> DocumentReport {
         let referrer = Some(self.referrer.to_string());
         DocumentReport { platform: Some(self.platform.clone()), referrer, ..self.document.report() }
     }
 }
 
-/// Makes the documents about the image of each platform, as referrers of its manifest. No manifest changes by that.
+/// Creates the documents about the image of each platform and attaches them as referrers. The image's manifest does
+/// not change.
 ///
 /// # Errors
 /// A wheel or the lock cannot be read.
@@ -66,7 +66,7 @@ pub fn attach(
     Ok(attached)
 }
 
-/// Returns what the documents say of a base; nothing of an empty one.
+/// Returns the description of the base; `None` for an empty one.
 fn base_image(choice: &BaseChoice, base: &Base) -> Option<BaseImage> {
     let name = |reference: &ImageReference| ImageName {
         repository: reference.repository_name().replace("registry-1.docker.io/", "docker.io/"),

@@ -1,4 +1,4 @@
-//! What was built of an image, in the form of the reports.
+//! The report of an image that was built.
 
 use std::time::Duration;
 
@@ -13,18 +13,15 @@ use crate::report::{
     PushedReport, StartReport,
 };
 
-/// What a build of an image came to.
+/// An image that was built.
 pub struct BuiltImage<'a> {
-    /// What it was built for.
     pub chosen: &'a ImageChoice,
     /// One for each platform.
     pub builds: &'a [PlatformBuild<'a>],
-    /// The image, or their index.
     pub artifact: &'a OciArtifact,
 }
 
 impl BuiltImage<'_> {
-    /// Reports it.
     pub fn report(
         &self,
         (outputs, documents): (Vec<String>, Vec<DocumentReport>),

@@ -1,10 +1,9 @@
-//! The bytecode of what is deployed, kept in the cache for later builds.
+//! Compiles sources to bytecode, which is cached.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::{fs, io};
 
 use rayon::prelude::*;
 
@@ -12,29 +11,27 @@ use crate::bytecode::{BytecodeCompiler, BytecodeInterpreter, FORMAT, Interpreter
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
-use crate::pipeline::install::derived;
-use crate::pipeline::install::{InstalledDistribution, InstalledFiles};
+use crate::pipeline::install::{InstalledDistribution, InstalledFiles, derived};
 use crate::platform::PythonVersion;
 use crate::report::BytecodeReport;
 use crate::settings::Settings;
 use crate::tree::{FileAccess, FileContent, FileOrigin, TreeEntry, TreePath};
 use crate::wheel::{DerivedFile, SchemePart, Wheel};
 
-/// How many sources are compiled side by side before they are packed in their order: so much is kept in memory.
+/// How many sources are compiled in parallel before they are packed in their order: so many are in memory.
 const AT_ONCE: usize = 64;
 
-/// What becomes of sources.
+/// Compiles the sources of an artifact, or does not.
 pub struct Bytecode<'a> {
-    /// The version of Python that it is for.
     version: PythonVersion,
-    /// Whether bytecode is wanted at all.
+    /// Whether bytecode was requested or is the default.
     is_wanted: bool,
-    /// What compiles; none if nothing is compiled.
+    /// `None` if nothing is compiled.
     compiler: Option<BytecodeCompiler>,
     cache: &'a Cache,
 }
 
-/// A source: its path below site-packages, where its bytes lie, and their digest.
+/// A Python source, with its path below site-packages.
 struct PythonSource<'a> {
     path: &'a str,
     content: FileContent,
@@ -42,10 +39,10 @@ struct PythonSource<'a> {
 }
 
 impl<'a> Bytecode<'a> {
-    /// Finds what compiles for a version of Python, if bytecode is wanted: because the user says so, or by default.
+    /// Finds an interpreter to compile with, if bytecode is requested or the default.
     ///
     /// # Errors
-    /// The user says so, and no interpreter of the version is on this machine.
+    /// Bytecode is requested, and no interpreter of the version is installed.
     pub fn find(
         settings: &Settings,
         version: PythonVersion,
@@ -63,14 +60,14 @@ impl<'a> Bytecode<'a> {
         }
     }
 
-    /// Returns the digest of all that decides what is made of a source besides the source; none if nothing is.
+    /// Returns the digest of everything besides a source that decides its bytecode; `None` if nothing is compiled.
     pub fn key(&self) -> Option<Sha256> {
         let BytecodeCompiler { interpreter, .. } = self.compiler.as_ref()?;
         Some(Sha256::of(format!("bytecode {FORMAT}\n{}", interpreter.identity).as_bytes()))
     }
 
-    /// Returns the bytecode of a wheel's sources, by the positions of these in its inventory, each with its path below
-    /// site-packages.
+    /// Returns the bytecode of a wheel's sources: by the source's position in the inventory, the path below
+    /// site-packages and the file.
     ///
     /// # Errors
     /// The interpreter fails, or the wheel cannot be read.
@@ -91,7 +88,7 @@ impl<'a> Bytecode<'a> {
         Ok(packed.into_iter().filter_map(at_position).collect())
     }
 
-    /// Returns the bytecode of the application's sources at its place beside them, in the order of the paths.
+    /// Returns the bytecode of the application's sources, ordered by path.
     ///
     /// # Errors
     /// The interpreter fails, or a file cannot be read.
@@ -111,7 +108,7 @@ impl<'a> Bytecode<'a> {
         let packed = self.packed(compiler, Sha256::of(digests.as_bytes()), &sources, "the application")?;
         let entry = |(place, packed): (String, DerivedFile)| {
             let content = FileContent::Archived { archive: packed.archive, extent: packed.extent };
-            // Whoever may not read a source shall not read what was made of it.
+            // Who may not read a source must not be able to read its bytecode.
             let FileAccess { mode, owner } = access.get(&place).copied().unwrap_or(FileAccess::FILE);
             let access = FileAccess { mode: mode.without_execution(), owner };
             Ok((TreePath::new(&place)?, TreeEntry { access, content, origin: FileOrigin::Application }))
@@ -144,7 +141,7 @@ impl<'a> Bytecode<'a> {
         })
     }
 
-    /// Reports the bytecode of wheels and of the application, if it was wanted.
+    /// Reports the bytecode of distributions and of the application; `None` if it was not requested.
     pub fn report(
         &self,
         distributions: &[InstalledDistribution],
@@ -164,7 +161,7 @@ impl<'a> Bytecode<'a> {
     }
 }
 
-/// Returns the application's files, and their bytecode in the place of any that is among them.
+/// Returns the application's files and their bytecode, which replaces existing bytecode.
 pub fn beside<'a>(
     files: &'a [(TreePath, TreeEntry)],
     bytecode: &'a [(TreePath, TreeEntry)],
@@ -174,7 +171,7 @@ pub fn beside<'a>(
 }
 
 impl PythonSource<'_> {
-    /// Reads it, and makes sure that it is what it was when its digest was computed; none if it is too large.
+    /// Reads the source and checks its digest; `None` if it is too large.
     fn read(&self, origin: &str) -> Result<Option<Vec<u8>>, BuildError> {
         let failed = |source| BuildError::Source { file: self.path.to_owned(), origin: origin.to_owned(), source };
         match self.content.read(LARGEST_SOURCE) {
@@ -186,8 +183,8 @@ impl PythonSource<'_> {
     }
 }
 
-/// Finds an interpreter of a version. What a program said of itself is kept until the program changes, so that later
-/// builds start none.
+/// Finds an interpreter of a version. Its answers are cached until its file changes, so that later builds do not start
+/// it.
 fn interpreter(
     locations: &InterpreterLocations,
     version: PythonVersion,
@@ -198,7 +195,7 @@ fn interpreter(
         if let Some(known) = cache.note(Note::Interpreter, key) {
             return Ok(Some(known));
         }
-        // What does not run today, for want of a library, may do so tomorrow: that is not kept.
+        // A failure is not cached: a missing library may be installed later.
         if let Some(interpreter) = BytecodeInterpreter::query(&program, version) {
             cache.keep_note(Note::Interpreter, key, &interpreter)?;
             return Ok(Some(interpreter));
@@ -207,7 +204,7 @@ fn interpreter(
     Ok(None)
 }
 
-/// Returns what changes when a program is replaced, as a digest.
+/// Returns a digest that changes when an executable is replaced.
 fn state(program: &Path) -> Option<Sha256> {
     let metadata = fs::metadata(program).ok()?;
     let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];

@@ -1,4 +1,4 @@
-//! Packs in the cache: files that were made of a wheel's once, for every later build.
+//! Caches files that are derived from a wheel, such as bytecode, in one pack per wheel.
 
 use std::io;
 use std::path::Path;
@@ -13,18 +13,16 @@ use crate::pipeline::BuildError;
 use crate::tree::Extent;
 use crate::wheel::DerivedFile;
 
-/// What the cache knows of a pack.
+/// The cached record of a pack.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     digest: Sha256,
-    /// In bytes.
     size: u64,
-    /// Each file by its name.
     files: Vec<(String, Extent)>,
 }
 
-/// Returns files by the names that `make` gives them. They are made unless the cache has them under the key, the digest
-/// of all that decides their bytes; `make` yields them in an order of its own, one at a time.
+/// Returns derived files with the names that `make` gives them. They are read from the cache if it contains the key:
+/// the digest of everything that decides their bytes. `make` yields the files one at a time, in a deterministic order.
 ///
 /// # Errors
 /// `make` fails, or the cache cannot be written to.
@@ -37,7 +35,7 @@ where
     BuildError: From<E>,
 {
     let known: Option<Kept> = cache.note(Note::Pack, key);
-    // A file that was cut short, by a full disk or a power failure, counts as absent.
+    // A file that was truncated by a full disk or a power failure counts as absent.
     let is_whole = |path: &Path, size: u64| path.metadata().is_ok_and(|metadata| metadata.len() == size);
     let here = known.and_then(|Kept { digest, size, files }| {
         let path = cache.blob(digest).filter(|path| is_whole(path, size))?;

@@ -10,10 +10,9 @@ use rayon::prelude::*;
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::lock::SelectedDistribution;
-use crate::pipeline::BuildError;
 use crate::pipeline::install::bytecode::Bytecode;
-use crate::pipeline::plan;
 use crate::pipeline::wheels::SelectedWheel;
+use crate::pipeline::{BuildError, plan};
 use crate::platform::Scheme;
 use crate::report::{Savings, SlimmedReport, TrimReport};
 use crate::settings::ContentSettings;
@@ -21,10 +20,10 @@ use crate::tree::{FileContent, TreeEntry, TreePath};
 use crate::trim::{self, SlimRule, strip};
 use crate::wheel::{self, InstallChanges, SchemePart, Wheel, WheelFile};
 
-/// The version of what is found to be needed of a wheel: raised when something else is.
+/// The version of the cached results of [`trim::needed`]: raised when its rules change.
 const NEEDED_FORMAT: u32 = 2;
 
-/// The largest file that is read into memory to be stripped, in bytes.
+/// The largest file that is stripped, in bytes: it is read into memory.
 const LARGEST_STRIPPED: u64 = 1 << 30;
 
 /// The files of a distribution or of the application, each with its path in the artifact.
@@ -134,12 +133,12 @@ impl Installer<'_> {
             distribution.changes.omitted.insert(position);
         }
         if !left_out.is_empty() {
-            distribution.depend_on(&format!("left out {:?}", distribution.changes.omitted));
+            distribution.depend_on(&format!("omitted {:?}", distribution.changes.omitted));
         }
         Ok(())
     }
 
-    /// Returns what the sources of a wheel need of what rules would leave out. They are read once.
+    /// Returns the files that the wheel's own sources refer to although a rule matches them. Cached.
     fn needed(&self, wheel: &Wheel) -> Result<BTreeSet<usize>, BuildError> {
         let key = Sha256::of(format!("needed {NEEDED_FORMAT}\n{}", wheel.sha256.hex()).as_bytes());
         if let Some(known) = self.cache.note(Note::Needed, key) {
@@ -151,7 +150,7 @@ impl Installer<'_> {
         Ok(needed)
     }
 
-    /// Strips the compiled files that are kept.
+    /// Strips ELF files.
     fn strip(&self, distribution: &mut InstalledDistribution) -> Result<(), BuildError> {
         let wheel = &distribution.wheel;
         let files = &wheel.inventory.files;
@@ -184,7 +183,7 @@ impl Installer<'_> {
         Ok(())
     }
 
-    /// Adds the bytecode of the sources that are installed, in the place of what the wheel brings there.
+    /// Adds the bytecode of the installed sources, replacing bytecode that the wheel contains.
     fn compile(&self, distribution: &mut InstalledDistribution) -> Result<(), BuildError> {
         let Some(key) = self.bytecode.key() else { return Ok(()) };
         let InstalledDistribution { wheel, changes, .. } = distribution;
@@ -199,7 +198,7 @@ impl Installer<'_> {
     }
 }
 
-/// Reports what the distributions would have had without `--slim` and `--strip`.
+/// Reports what `--slim` and `--strip` saved.
 pub fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
     let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
     for distribution in distributions {
@@ -212,7 +211,7 @@ pub fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
     TrimReport { slimmed: slimmed.collect(), stripped }
 }
 
-/// Returns whether a file may be an ELF file, by its name: nobody reads the others to find out.
+/// Tells by its name whether a file may be an ELF file, so that other files need not be read.
 fn may_be_compiled(file: &WheelFile) -> bool {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let is_library = name.ends_with(".so") || name.contains(".so.");

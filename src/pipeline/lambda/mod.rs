@@ -1,4 +1,4 @@
-//! From a plan to the zips of a function and its layer.
+//! Builds Lambda functions: the zip of a function, and of its layer.
 
 mod report;
 
@@ -12,24 +12,21 @@ use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::libraries::{SystemKind, TargetSystem};
 use crate::index::Finder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
-use crate::pipeline::BuildError;
-use crate::pipeline::ProjectCache;
 use crate::pipeline::audits::{self, Audited, Deployment};
-use crate::pipeline::documents;
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{self, LockedProject, Plan};
 use crate::pipeline::session::Session;
-use crate::pipeline::wheels;
 use crate::pipeline::wheels::completeness;
+use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::{LambdaProfile, Profile, TargetPlatform, default_runtime};
 use crate::project::application;
 use crate::report::{ArtifactKind, BuildReport, Phase, PlanReport, Reporter};
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 use crate::tree::{FileTree, TreeEntry, TreePath};
 
-/// The project, its runtime, and why it is this runtime.
+/// A project and its Lambda runtime.
 struct LambdaProject {
     project: LockedProject,
     profile: LambdaProfile,
@@ -66,7 +63,7 @@ impl LambdaProject {
     }
 }
 
-/// Returns the runtime: the one that was asked for, or the project's default.
+/// Returns the requested runtime or the project's default, and the reason for it.
 fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfile, String), BuildError> {
     match &settings.profile {
         ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as asked".to_owned())),
@@ -83,7 +80,7 @@ fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfil
     }
 }
 
-/// Returns the target that a function is for.
+/// Returns the target platform of a function.
 ///
 /// # Errors
 /// There is no such runtime.
@@ -91,10 +88,10 @@ pub fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec
     Ok(vec![runtime(&settings.common, project)?.0.target(settings.architecture)])
 }
 
-/// Says what would be built and why. Fetches nothing and writes nothing.
+/// Plans a function. Fetches no wheel and writes nothing.
 ///
 /// # Errors
-/// The project or the lock cannot be read, they do not match, or the lock has nothing that fits the target.
+/// The project or the lock cannot be read, they do not match, or the lock has nothing compatible with the target.
 pub fn plan(
     settings: &LambdaSettings,
     projects: &ProjectCache,
@@ -113,8 +110,8 @@ pub fn plan(
     Ok(crate::pipeline::report::plan(&plan, &function.reason, &session.cache, Some(dependencies), outputs))
 }
 
-/// Builds a function's zip, and its layer's where the dependencies are to be apart. The files appear at their places
-/// when all of them are complete.
+/// Builds the zip of a function, and of its layer if dependencies go there. The files appear at their paths when all
+/// of them are complete.
 ///
 /// # Errors
 /// Any stage fails; then nothing is written.
@@ -127,7 +124,7 @@ pub fn lambda(
     let common = &settings.common;
     let function = LambdaProject::open(settings, projects, reporter)?;
     let profile = &function.profile;
-    // The folder and the cache hold what the artifact is copied from, so they stay until it is written.
+    // The session owns the files that the artifact is copied from: it must live until the artifact is written.
     let session = Session::open(&common.cache)?;
     let (temporary, cache) = (session.temporary.path(), &session.cache);
     let origins = Origins::new(common, &function.project)?;
@@ -194,7 +191,7 @@ pub fn lambda(
     Ok(built.report(settings))
 }
 
-/// Returns what compiled files find in a runtime.
+/// Returns the system libraries that a runtime provides.
 fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
     let libraries = profile.runtime_libraries.as_ref().map(|libraries| libraries.iter().cloned().collect());
     TargetSystem {
@@ -208,7 +205,7 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
     }
 }
 
-/// Returns where each artifact goes.
+/// Returns the path of each artifact.
 pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
     let default = || settings.common.default_output(|| plan.name(), "zip");
     let function = settings.output.clone().unwrap_or_else(default);
@@ -272,13 +269,13 @@ fn warn_of_direct_upload(finished: &[(ArtifactKind, FinishedFile)], limit: u64, 
             ArtifactKind::Layer => "the layer's zip",
         };
         reporter.warn(&format!(
-            "{what} has {} bytes, more than the {limit} that Lambda takes directly: upload it to S3 and deploy it from there",
+            "{what} has {} bytes, more than the {limit} that Lambda accepts in a direct upload: upload it to S3 and deploy it from there",
             finished.size
         ));
     }
 }
 
-/// Puts the artifacts at their places, now that all of them are complete.
+/// Moves the artifacts to their paths, now that all of them are complete.
 fn persist(
     finished: Vec<(ArtifactKind, FinishedFile)>,
     package: &DeploymentPackage,

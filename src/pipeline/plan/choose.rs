@@ -1,4 +1,4 @@
-//! From what a lock pins to what is installed: its files are found, and of each distribution one is chosen.
+//! Chooses the wheel or source of each pinned distribution.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::report::Reporter;
 /// Chooses what is installed of each distribution of a selection.
 ///
 /// # Errors
-/// A file cannot be found, or none can be used for the target.
+/// A file cannot be found, or no file is compatible with the target.
 pub fn choose(
     mut selection: Selection,
     formats: &FormatControl,
@@ -37,7 +37,7 @@ pub fn choose(
     Ok(selected)
 }
 
-/// Takes files from folders that the user named, if they are there. Their digests must still be the lock's.
+/// Prefers files in `--find-links` directories. Their digests must still match the lock's.
 fn prefer(selection: &mut Selection, folders: &[PathBuf]) {
     for pinned in &mut selection.distributions {
         let DistributionSource::Files(files) = &mut pinned.source else { continue };

@@ -1,5 +1,5 @@
-//! Where files are fetched from: what flags, the environment, files of requirements and pyproject.toml say of indexes,
-//! in this order, as in uv.
+//! The indexes of a project: from flags, the environment, requirements files and pyproject.toml, in this order, as in
+//! uv.
 
 use std::path::Path;
 
@@ -15,24 +15,23 @@ use crate::project::uv_options::UvOptions;
 use crate::report::Reporter;
 use crate::settings::{FetchSettings, IndexVariables, Settings};
 
-/// Where the files of a project come from.
 pub struct Origins {
-    /// How they are fetched: with the credentials of every index that is known.
+    /// Includes the credentials of every index that is known.
     pub fetch: FetchOptions,
     indexes: IndexOptions,
 }
 
 impl Origins {
-    /// Gathers what is said of indexes.
+    /// Collects the indexes from all sources.
     ///
     /// # Errors
-    /// A value cannot be read.
+    /// A value is not valid.
     pub fn new(settings: &Settings, project: &LockedProject) -> Result<Self, BuildError> {
         let indexes = options(settings, project)?;
         Ok(Self { fetch: fetch_options(settings, project, &indexes), indexes })
     }
 
-    /// Returns what looks for the files that the lock does not locate.
+    /// Returns the finder of files whose URLs are not in the lock.
     pub fn finder<'a>(&'a self, cache: &'a Cache, reporter: &'a dyn Reporter) -> Finder<'a> {
         Finder::new(self.indexes.clone(), &self.fetch, cache, reporter)
     }
@@ -78,11 +77,11 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     Ok(options)
 }
 
-/// Returns where the requirements of builds come from: what flags and files of requirements say. Variables are inherited,
-/// and uv reads pyproject.toml itself.
+/// Returns the indexes for build requirements: from flags and requirements files. uv inherits the environment, and
+/// reads pyproject.toml itself.
 ///
 /// # Errors
-/// A value cannot be read.
+/// A value is not valid.
 pub fn of_build_requirements(
     settings: &Settings,
     project: &LockedProject,
@@ -151,8 +150,8 @@ fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(),
     Ok(())
 }
 
-/// Returns which forms of distributions may be used: what any of the user, the files of requirements and pyproject.toml
-/// excludes is excluded.
+/// Returns which distributions may be installed from wheels and from sources: the exclusions of the user, of
+/// requirements files and of pyproject.toml are combined.
 pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     let uv = project.uv.clone();
     let stated = match &*project.lock {
@@ -168,7 +167,7 @@ pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     }
 }
 
-/// Reads an index as variables have it: `NAME=LOCATION`, or a location alone.
+/// Parses an index of an environment variable: `NAME=LOCATION`, or a location alone.
 fn index(text: &str, folder: &Path, default: bool) -> Result<Index, BuildError> {
     let (name, text) = match text.split_once('=') {
         Some((name, rest)) if !name.contains([':', '/']) => (Some(name.to_owned()), rest),

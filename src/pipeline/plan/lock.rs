@@ -1,4 +1,4 @@
-//! The lock of a project: found, read, and compared with what the project declares.
+//! Finds and reads the lock of a project, and compares it with the project.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,18 @@ use std::{fs, io};
 use crate::builder;
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
-use crate::pipeline::BuildError;
-use crate::pipeline::ProjectCache;
+use crate::pipeline::{BuildError, ProjectCache};
 use crate::project::changes::Changes;
 use crate::project::declared::Declared;
 use crate::project::workspace::{Member, Workspace};
 use crate::report::Reporter;
 use crate::settings::{LockCheck, Settings, Variables};
 
-/// Reads the lock of a project, and compares it with the project unless it is to be taken as it is. A project that
-/// requires nothing needs none: then there is no file, and nothing is locked.
+/// Reads the lock of a project, and compares it with the project unless `--frozen` is given. A project without
+/// requirements needs no lock: then the path is `None`.
 ///
 /// # Errors
-/// There is none, it cannot be read, or it does not match.
+/// There is no lock, it cannot be read, or it does not match.
 pub fn open(
     settings: &Settings,
     workspace: &Workspace,
@@ -40,7 +39,7 @@ pub fn open(
             other => other,
         })
     };
-    // What files of requirements and older locks of Poetry say depends on the project.
+    // The content of a requirements file and of an old poetry.lock depends on the project that reads it.
     let lock = match LockFormat::of(&path) {
         Some(LockFormat::Uv | LockFormat::Pylock) => projects.lock(&path, read)?,
         _ => Arc::new(read()?),
@@ -51,14 +50,15 @@ pub fn open(
     Ok((Some(path), lock))
 }
 
-/// Returns the first lock that the project's folder or its workspace's has.
+/// Returns the first lock in the project's directory or its workspace's.
 pub fn find(workspace: &Workspace) -> Option<PathBuf> {
     let folders = [workspace.folder(workspace.current()), workspace.root.clone()];
     let candidates = LockFormat::NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     candidates.into_iter().find(|path| path.is_file())
 }
 
-/// Returns whether a project declares no dependency, as far as its files tell; what its wheel requires is seen later.
+/// Tells whether a project declares no dependency, as far as its files tell; the requirements of its wheel are checked
+/// later.
 pub fn requires_nothing(workspace: &Workspace) -> bool {
     let folder = workspace.folder(workspace.current());
     let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
@@ -74,7 +74,7 @@ pub fn requires_nothing(workspace: &Workspace) -> bool {
     !is_declared && [project, poetry].into_iter().flatten().all(|table| is_empty(table.get("dependencies")))
 }
 
-/// Reads a lock of a project, by the form that its name tells. Files of requirements may refer to the environment.
+/// Reads a lock, in the format that its name tells. Requirements files may refer to environment variables.
 ///
 /// # Errors
 /// It is not there, has no name of a lock, or cannot be read.
@@ -82,10 +82,10 @@ pub fn read(path: &Path, references: &Variables, workspace: &Workspace) -> Resul
     parse(path, references, workspace, &|path| fs::read_to_string(path))
 }
 
-/// Returns the lock that was at a path before changes; nothing if there was none.
+/// Returns the lock that was at a path before the changes; `None` if there was none.
 ///
 /// # Errors
-/// It cannot be read, or there is no git.
+/// It cannot be read, or git is not installed.
 pub fn before(
     path: &Path,
     references: &Variables,
@@ -102,7 +102,7 @@ pub fn before(
     parse(path, references, workspace, &text).map(Some)
 }
 
-/// Reads a lock; `text` returns what a file says.
+/// Parses a lock; `text` returns the content of a file.
 fn parse(
     path: &Path,
     references: &Variables,
@@ -128,7 +128,8 @@ fn parse(
     })
 }
 
-/// Returns what files of requirements are read with: the file system, and the projects in it.
+/// Returns the environment that requirements files are read in: the file system, variables, and the names of local
+/// projects.
 pub fn surroundings<'a>(
     project: &'a Path,
     variable: &'a dyn Fn(&str) -> Option<String>,
@@ -145,7 +146,7 @@ fn local_project(member: &Member) -> LocalProject {
     LocalProject { path: member.path.clone(), table: member.pyproject.table.clone() }
 }
 
-/// Compares the lock with every pyproject.toml of the workspace, and asks uv about what that does not decide.
+/// Compares the lock with every pyproject.toml of the workspace, and asks uv where that does not decide.
 fn check(
     lock: &Lock,
     path: &Path,
@@ -158,7 +159,7 @@ fn check(
         return Ok(());
     };
     let undecided = |why: &str| {
-        reporter.warn(&format!("whether {} matches pyproject.toml is not known: {why}", path.display()));
+        reporter.warn(&format!("cannot tell whether {} matches pyproject.toml: {why}", path.display()));
     };
     if !matches!(lock, Lock::Uv(_)) {
         undecided(&reasons.join("; "));
@@ -170,14 +171,14 @@ fn check(
             check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
             match check.output() {
                 Ok(output) if output.status.success() => {}
-                // uv ends with 1 when the lock is out of date, and with 2 when it could not find out.
+                // `uv lock --check` exits with 1 if the lock is outdated, and with 2 on any other error (uv 0.13.8).
                 Ok(output) if output.status.code() == Some(1) => {
                     return Err(BuildError::LockOutdated(path.to_owned()));
                 }
-                Ok(_) | Err(_) => undecided("`uv lock --check` could not tell"),
+                Ok(_) | Err(_) => undecided("`uv lock --check` failed"),
             }
         }
-        None => undecided(&format!("{}, and uv is not there to ask", reasons.join("; "))),
+        None => undecided(&format!("{}, and uv is not installed", reasons.join("; "))),
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! A project and its lock, which match each other.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::lock::{Dependent, DistributionSource, Lock, LockError, PinnedDistribution, Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
-use crate::pipeline::plan::lock;
-use crate::pipeline::plan::resolve;
+use crate::pipeline::plan::{lock, resolve};
 use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
 use crate::platform::TargetPlatform;
 use crate::project::declared::Declared;
@@ -14,26 +16,22 @@ use crate::project::uv_options::UvOptions;
 use crate::project::workspace::{self, Member, Workspace};
 use crate::report::Reporter;
 use crate::settings::Settings;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 /// A project and its lock, which match each other.
 pub struct LockedProject {
-    /// The project and its workspace.
     pub workspace: Workspace,
     noted: WorkspaceRevision,
-    /// The lock file; a project that requires nothing may have none.
+    /// `None` if the project has no requirements and no lock.
     pub path: Option<PathBuf>,
-    /// What the lock file says.
     pub lock: Arc<Lock>,
-    /// What the member that is built declares as a distribution.
+    /// The metadata of the member that is built.
     pub declared: Declared,
-    /// What the workspace root's pyproject.toml says to uv of indexes and of building.
+    /// The options of `[tool.uv]` in the workspace root's pyproject.toml.
     pub uv: UvOptions,
 }
 
 impl LockedProject {
-    /// Reads the project and its lock, unless they are open, and compares them unless the lock is to be taken as it is.
+    /// Reads the project and its lock, unless another target has, and compares them unless `--frozen` is given.
     ///
     /// # Errors
     /// The project or the lock cannot be read, or they do not match.
@@ -47,17 +45,17 @@ impl LockedProject {
         Ok(Self { workspace, noted, path, lock, declared, uv })
     }
 
-    /// Returns the member that is built: the one that was named, or the one whose folder it is.
+    /// Returns the member that is built: the one that `--package` names, or the one in the project's directory.
     pub fn member(&self, settings: &Settings) -> &Member {
         member(&self.workspace, settings)
     }
 
-    /// Returns the commit that the workspace's files are; nothing if they differ from it.
+    /// Returns the commit that the workspace's files are identical to; `None` if they differ from it.
     pub fn revision(&self) -> Option<Revision> {
         self.noted.revision(&self.workspace.root)
     }
 
-    /// Returns the name of the project whose folder was named: the declared one, else the folder's.
+    /// Returns the declared name of the project, or one derived from its directory's.
     fn name(&self) -> Option<DistributionName> {
         self.declared.name.clone().or_else(|| {
             let name = self.workspace.folder(self.workspace.current()).file_name()?.to_string_lossy().into_owned();
@@ -68,8 +66,8 @@ impl LockedProject {
         })
     }
 
-    /// Returns what is asked of the lock. Files of requirements have no extras; those of a project beside them are its
-    /// own, and whether what they require is pinned is seen when it is built.
+    /// Returns what is requested of the lock. A requirements file has no extras: they are the project's own, and
+    /// whether their requirements are pinned is checked once its wheel is built.
     fn request(&self, lock: &Lock, settings: &Settings) -> SelectionRequest {
         let mut request = settings.request.clone();
         if matches!(lock, Lock::Requirements(_)) && self.declared.is_package {
@@ -78,10 +76,10 @@ impl LockedProject {
         request
     }
 
-    /// Returns what is selected for a target: by the lock, with the project itself.
+    /// Returns what the lock selects for a target, with the project itself.
     ///
     /// # Errors
-    /// The lock has nothing that fits the target.
+    /// The lock has nothing compatible with the target.
     pub fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
         match (&*self.lock, settings.requirements.resolve) {
             (Lock::Requirements(_), true) => {
@@ -91,7 +89,7 @@ impl LockedProject {
         }
     }
 
-    /// Returns what would be selected for a target by another lock.
+    /// Returns what another lock would select for a target.
     ///
     /// # Errors
     /// As [`selection`](Self::selection).
@@ -106,7 +104,7 @@ impl LockedProject {
         self.with_project(selection, lock, &settings.request)
     }
 
-    /// Adds the project to what a lock selects that knows nothing of it, unless only groups are asked for.
+    /// Adds the project to the selection of a lock that does not list it, unless only groups are requested.
     fn with_project(
         &self,
         selection: Selection,
@@ -143,7 +141,7 @@ impl LockedProject {
         Ok(Selection { distributions })
     }
 
-    /// Returns the text of the `.python-version` that the member goes by, if there is one.
+    /// Returns the text of the `.python-version` file that applies to a member.
     ///
     /// # Errors
     /// It cannot be read.

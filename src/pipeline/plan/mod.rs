@@ -1,4 +1,4 @@
-//! What is to be built, and why: everything that is known before a file is fetched.
+//! Plans: everything that is known before a file is fetched.
 
 mod choose;
 pub(crate) mod indexes;
@@ -6,10 +6,9 @@ pub mod lock;
 mod locked_project;
 pub(crate) mod resolve;
 
-pub use locked_project::LockedProject;
-
 use std::path::{Path, PathBuf};
 
+pub use locked_project::LockedProject;
 use pep440_rs::Version;
 
 use crate::audit::handler::{self, Handler, ImportRoot};
@@ -24,19 +23,17 @@ use crate::report::{Reporter, Silent};
 use crate::settings::Settings;
 use crate::tree::{FileContent, FileOrigin};
 
-/// What is to be built for one target.
+/// What is built for one target platform.
 pub struct Plan<'a> {
-    /// The project and its lock.
     pub project: &'a LockedProject,
-    /// The target.
     pub target: TargetPlatform,
-    /// The selected distributions that are not left out, ordered by name.
+    /// Ordered by name, without the excluded ones.
     pub selected: Vec<SelectedDistribution>,
-    /// The selected distributions that are left out.
+    /// The selected distributions that the runtime provides.
     pub excluded: Vec<ExcludedDistribution>,
-    /// The application's own files, apart from what is built into a wheel.
+    /// The application's files, except those that are built into a wheel.
     pub application: Application,
-    /// The plan of what this one extends: all of that is in this one, too.
+    /// The plan of the target that this one extends, all of which is in this one, too.
     pub extends: Option<Box<Self>>,
 }
 
@@ -52,10 +49,10 @@ pub struct ExcludedDistribution {
 }
 
 impl<'a> Plan<'a> {
-    /// Makes a plan. What the runtime brings is left out.
+    /// Creates a plan without the distributions that the runtime provides.
     ///
     /// # Errors
-    /// The lock has nothing that fits the target, or the application's files cannot be collected.
+    /// The lock has nothing compatible with the target, or the application's files cannot be collected.
     pub fn new(
         project: &'a LockedProject,
         settings: &Settings,
@@ -84,27 +81,27 @@ impl<'a> Plan<'a> {
         Ok(Self { project, target, selected, excluded, application, extends })
     }
 
-    /// Returns the plans that this one extends, one over the other, and then itself.
+    /// Returns the plans that this one extends, lowest first, and then itself.
     pub fn stages(&self) -> Vec<&Self> {
         let mut stages: Vec<&Self> = std::iter::successors(Some(self), |plan| plan.extends.as_deref()).collect();
         stages.reverse();
         stages
     }
 
-    /// Returns whether all that is selected here is among what is selected there; warns if it is not.
+    /// Tells whether everything in this plan is in the given selection, too; warns if not.
     fn lies_below(&self, selected: &[SelectedDistribution], reporter: &dyn Reporter) -> bool {
         let is_there =
             |own: &&SelectedDistribution| selected.iter().any(|it| it.name == own.name && it.version == own.version);
         let Some(missing) = self.selected.iter().find(|own| !is_there(own)) else { return true };
         let version = missing.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         reporter.warn(&format!(
-            "{}{version} of what is extended is not selected here, so no layers are shared with it",
+            "{}{version} of the extended target is not selected here, so the two targets share no layers",
             missing.name
         ));
         false
     }
 
-    /// Returns the distributions that are fetched: wheels, and what is built into one.
+    /// Returns the distributions that are not local projects.
     pub fn dependencies(&self) -> impl Iterator<Item = &SelectedDistribution> {
         let is_fetched = |source: &SelectedSource| match source {
             SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Git(_) => true,
@@ -113,7 +110,7 @@ impl<'a> Plan<'a> {
         self.selected.iter().filter(move |selected| is_fetched(&selected.source))
     }
 
-    /// Returns the folders that are built into wheels, with the distributions that they are.
+    /// Returns the local projects that are built into wheels, with their directories.
     pub fn projects(&self) -> impl Iterator<Item = (&SelectedDistribution, &Path)> {
         self.selected.iter().filter_map(|selected| match &selected.source {
             SelectedSource::Directory(folder) => Some((selected, folder.as_path())),
@@ -121,12 +118,12 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Returns what is installed: everything but projects that are not packages.
+    /// Returns everything that is installed: all but projects that are not packages.
     pub fn installed(&self) -> impl Iterator<Item = &SelectedDistribution> {
         self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
     }
 
-    /// Checks that a handler is in the artifact, in one of its roots, and warns where that cannot be told.
+    /// Checks that a handler is in one of the roots of the artifact; warns if that cannot be decided.
     ///
     /// # Errors
     /// It is not there.
@@ -148,10 +145,10 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Leaves out what an earlier build wrote, so that no artifact holds the one before.
+    /// Excludes the outputs of earlier builds from the application.
     pub fn leave_out(&mut self, outputs: impl Iterator<Item = PathBuf>) {
         let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
-        // An output may be a folder.
+        // An output may be a directory.
         let is_output = |content: &FileContent| match content {
             FileContent::File { path, .. } => outputs.iter().any(|output| path.starts_with(output)),
             _ => false,
@@ -163,7 +160,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Returns the root project's name, or its folder's if it has none.
+    /// Returns the root project's name, or its directory's if it has none.
     pub fn name(&self) -> String {
         let root = self.selected.iter().find(|selected| selected.is_root());
         let workspace = &self.project.workspace;
@@ -178,12 +175,12 @@ pub fn is_local_project(selected: &SelectedDistribution) -> bool {
     matches!(selected.source, SelectedSource::Directory(_))
 }
 
-/// Reads a file that drives the build.
 pub fn read(path: &Path) -> Result<String, BuildError> {
     std::fs::read_to_string(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })
 }
 
-/// Leaves out the SDK and what it needs: all of it, because its parts fit only each other.
+/// Excludes the distributions that the runtime provides: the SDK and all its requirements, whose versions fit
+/// together.
 fn exclude_what_the_runtime_brings(
     selected: &mut Vec<SelectedDistribution>,
     brought: &[DistributionName],
@@ -199,7 +196,7 @@ fn exclude_what_the_runtime_brings(
         .collect()
 }
 
-/// Collects the files that are named: of a variant, what it adds to those of what it extends.
+/// Collects the included files: for a target that extends another, what it adds.
 fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, BuildError> {
     if settings.includes.is_empty() {
         return Ok(Application::default());
@@ -207,13 +204,13 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
     collect(settings, workspace, &workspace.folder(workspace.current()))
 }
 
-/// Collects what is named of a folder, or what it has by default.
+/// Collects the included files of a directory, or its default files.
 fn collect(settings: &Settings, workspace: &Workspace, folder: &Path) -> Result<Application, BuildError> {
     let excludes = Excludes::new(folder, &settings.excludes)?;
     Ok(application::collect(folder, &workspace.root, &settings.includes, &excludes)?)
 }
 
-/// Collects the application's files: those that are named, or those of a root project that is not a package.
+/// Collects the application's files: the included ones, or the default files of a root project that is not a package.
 fn application(
     settings: &Settings,
     workspace: &Workspace,
@@ -225,7 +222,7 @@ fn application(
         match &distribution.source {
             SelectedSource::Virtual(folder) if distribution.is_root() => virtual_root = Some(folder.as_path()),
             SelectedSource::Virtual(folder) => reporter.warn(&format!(
-                "{} is not a package, so its code is left out; name it with --include {}",
+                "{} is not a package, so its code is omitted: include it with --include {}",
                 distribution.name,
                 folder.display()
             )),

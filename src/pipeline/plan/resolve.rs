@@ -1,22 +1,21 @@
-//! What files of requirements leave open: versions, which uv pins on request, and whether they are complete.
+//! Resolves requirements files that do not pin everything, with uv.
 
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::builder;
 use crate::lock::Lock;
 use crate::lock::requirements::{self, RequirementsEnvironment, RequirementsTxt};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::LockedProject;
 use crate::platform::TargetPlatform;
-use crate::redact;
 use crate::settings::Settings;
+use crate::{builder, redact};
 
-/// Has uv pin for a target what the files of requirements of a project leave open.
+/// Lets uv resolve the project's requirements file for a target.
 ///
 /// # Errors
-/// uv is not there, or finds no versions.
+/// uv is not installed, or finds no versions.
 pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlatform) -> Result<Lock, BuildError> {
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
     let folder = project.workspace.folder(project.workspace.current());

@@ -1,4 +1,4 @@
-//! Whether a wheel that was built here runs on the target.
+//! Checks that a wheel that was built on this machine runs on the target.
 //!
 //! A pure wheel runs everywhere. A compiled one is tagged `linux_x86_64`, which promises nothing, so what it holds is
 //! read: a wheel that needs no newer C library than the target's is as good as one that an index tags `manylinux`
@@ -15,8 +15,8 @@ use crate::pipeline::wheels::from_source::{BuildJob, BuiltWheel};
 use crate::platform::{Architecture, TargetPlatform};
 use crate::wheel::{SchemePart, WheelInventory};
 
-/// Refuses to build what will not run on the target: a distribution whose wheels are all compiled is compiled when it is
-/// built, too, and that for this machine.
+/// Refuses a build whose result cannot run on the target: if all wheels of a distribution are compiled, building it
+/// compiles for this machine.
 ///
 /// # Errors
 /// [`BuildError::IncompatibleWheel`].
@@ -45,7 +45,7 @@ pub fn refuse_in_advance(job: &BuildJob, python: &BuildInterpreter, target: &Tar
     })))
 }
 
-/// Refuses a wheel that was built here and does not run on the target: by its tags, or by what its files are.
+/// Refuses a wheel that was built on this machine and does not run on the target, by its tags or its ELF files.
 ///
 /// # Errors
 /// [`BuildError::IncompatibleWheel`], or the wheel cannot be read.
@@ -84,7 +84,7 @@ pub fn require(
     Ok(())
 }
 
-/// Returns the path of a file as the wheel has it, but for the name of its `.data` folder.
+/// Returns the path of a file in the wheel, without the name of its `.data` directory.
 fn path(inventory: &WheelInventory, position: usize) -> String {
     let file = &inventory.files[position];
     match file.part {
@@ -95,7 +95,7 @@ fn path(inventory: &WheelInventory, position: usize) -> String {
     }
 }
 
-/// Says why no tag of a wheel is one of the target's.
+/// Explains why no tag of a wheel is compatible with the target.
 fn by_tags(built: &BuiltWheel, target: &TargetPlatform) -> Incompatibility {
     let filename = &built.wheel.filename;
     let (tags, platforms) = (target.tags(), &filename.platform_tags);

@@ -1,5 +1,7 @@
 //! Whether requirements files pin everything that the wheels require.
 
+use std::collections::BTreeSet;
+
 use crate::cache::Cache;
 use crate::index::Finder;
 use crate::lock::requirements::{self, InstalledMetadata};
@@ -11,10 +13,9 @@ use crate::pipeline::wheels::SelectedWheel;
 use crate::report::Reporter;
 use crate::settings::Settings;
 use crate::wheel;
-use std::collections::BTreeSet;
 
-/// Checks that what is installed requires nothing else, where the lock does not know: files of requirements may list
-/// anything. A pinned version that somebody asks not to have is a warning: it may be meant so.
+/// Checks that the installed distributions require nothing that is not pinned: a requirements file may be incomplete.
+/// A pinned version outside a requirement's range is a warning, since it may be intended.
 ///
 /// # Errors
 /// A distribution is required and not pinned.
@@ -28,8 +29,8 @@ pub fn check(
     check_known(plan, known, settings, reporter)
 }
 
-/// As [`check`], for a plan, which fetches no wheel: by the cache, and by the metadata that an index serves beside a
-/// wheel. Of what is built nothing is known.
+/// Like [`check`], for a plan, which fetches no wheel: by cached wheels and the metadata that an index serves (PEP
+/// 658). The requirements of sources are not known.
 ///
 /// # Errors
 /// A distribution is required and not pinned, or an index cannot be asked.

@@ -1,4 +1,4 @@
-//! The compiled files of wheels and of the application: what they are and need, read once of each wheel.
+//! The ELF files of wheels and of the application, read once per wheel.
 
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
@@ -12,16 +12,16 @@ use crate::pipeline::BuildError;
 use crate::tree::FileContent;
 use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
 
-/// The version of what is kept of a wheel: raised when more is read of compiled files, or in another way.
+/// The version of the cached records: raised when other parts of ELF files are read.
 const FORMAT: u32 = 1;
 
-/// The least that an ELF file has, in bytes: the header of one for a 32-bit machine.
+/// The size of the smallest ELF file, in bytes: a 32-bit header.
 const SMALLEST: u64 = 52;
 
-/// A file of a wheel, by its position in [`WheelInventory::files`], and what it is if it is an ELF file as it should be.
+/// A file of a wheel, by its position in [`WheelInventory::files`], and its parsed headers.
 pub type ElfFile = (usize, Result<Elf, MalformedElf>);
 
-/// Returns the compiled files of a wheel, ordered by position.
+/// Returns the ELF files of a wheel, ordered by position.
 ///
 /// # Errors
 /// The wheel cannot be read, or the cache cannot be written to.
@@ -46,7 +46,7 @@ pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, BuildError
     Ok(found)
 }
 
-/// Returns what a file is, if it is an ELF file.
+/// Parses a file if it is an ELF file.
 ///
 /// # Errors
 /// It cannot be read.
@@ -60,7 +60,7 @@ pub fn of_content(content: &FileContent) -> io::Result<Option<Result<Elf, Malfor
     if magic != elf::MAGIC {
         return Ok(None);
     }
-    // Tables lie anywhere in it, and inflating goes one way.
+    // The tables may be anywhere in the file, and an inflating reader cannot seek.
     let mut file = tempfile::tempfile()?;
     file.write_all(&magic)?;
     io::copy(&mut reader, &mut file)?;
@@ -68,12 +68,12 @@ pub fn of_content(content: &FileContent) -> io::Result<Option<Result<Elf, Malfor
     Ok(Some(elf::read(file)))
 }
 
-/// Tells whether a file is Python's source, whose first bytes need not be looked at.
+/// Tells whether a file is Python source, which need not be opened.
 pub fn is_source(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "py" || extension == "pyi")
 }
 
-/// Tells whether a file of a wheel for any platform may be a compiled one: a library by its name, or a program.
+/// Tells by its name whether a file of a wheel for any platform may be an ELF file.
 fn is_named_so(file: &WheelFile) -> bool {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let is_program = file.script.is_none() && !name.contains('.') && file.extent.size >= SMALLEST;

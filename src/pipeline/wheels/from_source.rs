@@ -1,4 +1,7 @@
-//! What a lock pins as a source, built into wheels: source distributions, repositories, and folders of this machine.
+//! Builds source distributions, commits and local directories into wheels.
+//!
+//! A wheel whose source cannot change is cached by the source and the build environment; a directory is built each
+//! time.
 //!
 //! What is built from a source that cannot change is kept in the cache by the source and by what built it; a folder is
 //! built each time.
@@ -28,49 +31,43 @@ use crate::settings::Settings;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel};
 
-/// The version of what is kept of a built wheel: it is raised when wheels are built in another way.
+/// A part of the cache key of built wheels: raised when they are built differently.
 const FORMAT: u32 = 1;
 
-/// A wheel to be built: of a distribution, for a version of Python.
+/// A wheel to build for a version of Python.
 #[derive(Clone, Copy)]
 pub struct BuildJob<'a> {
-    /// The distribution.
     pub selected: &'a SelectedDistribution,
-    /// The target's Python.
     pub python: PythonVersion,
 }
 
-/// What builds, by the version of Python that it is for.
+/// The builder for each version of Python.
 pub type WheelBuilders = BTreeMap<PythonVersion, WheelBuilder>;
 
-/// A wheel that was built here.
+/// A wheel that was built on this machine.
 pub struct BuiltWheel {
-    /// The wheel.
     pub wheel: Wheel,
-    /// The Python that it was built with.
+    /// The Python that built it.
     pub python: PythonVersion,
-    /// What it was built from, as messages name it.
+    /// The source's name in messages.
     pub origin: String,
 }
 
-/// Where wheels are built.
+/// Builds the sources of a project's plans.
 pub struct SourceBuilder<'a> {
-    /// What the user wants.
     pub settings: &'a Settings,
-    /// The folder of the workspace, whose settings of uv apply.
+    /// The directory of the workspace, whose `[tool.uv]` applies.
     pub root: &'a Path,
-    /// Where build requirements come from, besides what uv reads itself.
+    /// Indexes for build requirements, besides those that uv reads itself.
     pub indexes: BuildIndexes,
-    /// What fetches source distributions.
     pub fetcher: &'a Fetcher,
-    /// Where they and what is built from them are kept.
     pub cache: &'a Cache,
-    /// A folder for what is needed meanwhile.
+    /// A directory for temporary files.
     pub directory: &'a Path,
 }
 
 impl<'a> BuildJob<'a> {
-    /// Returns the position of the job in a list, to which it is added if it is not there.
+    /// Returns the position of the job in a list; it is appended if it is new.
     pub fn position_in(self, jobs: &mut Vec<Self>) -> usize {
         let is_same = |other: &Self| {
             other.python == self.python
@@ -95,7 +92,7 @@ impl<'a> BuildJob<'a> {
         }
     }
 
-    /// Returns what the wheel is built from, as messages name it.
+    /// Returns the source's name in messages.
     pub fn origin(&self) -> String {
         match &self.selected.source {
             SelectedSource::Wheel(wheel, _) => wheel.filename.to_string(),
@@ -109,10 +106,10 @@ impl<'a> BuildJob<'a> {
 }
 
 impl SourceBuilder<'_> {
-    /// Finds what builds, for each version of Python that a job is for.
+    /// Finds a builder for each version of Python.
     ///
     /// # Errors
-    /// Nothing that builds is there.
+    /// Neither uv nor pip is installed.
     pub fn wheel_builders(&self, jobs: &[BuildJob]) -> Result<WheelBuilders, BuildError> {
         let mut builders = WheelBuilders::new();
         for job in jobs {
@@ -123,10 +120,10 @@ impl SourceBuilder<'_> {
         Ok(builders)
     }
 
-    /// Builds wheels; they are in the order of the jobs.
+    /// Builds wheels, in the order of the jobs.
     ///
     /// # Errors
-    /// A source cannot be had or built, or is not the distribution that the lock says.
+    /// A source cannot be fetched or built, or is not the distribution in the lock.
     pub fn build(
         &self,
         jobs: &[BuildJob],
@@ -141,7 +138,7 @@ impl SourceBuilder<'_> {
         let build_one = |(position, (job, archive)): (usize, (&BuildJob, Option<Archive>))| {
             let mut builder = builders[&job.python].clone();
             if matches!(job.selected.source, SelectedSource::Directory(_)) {
-                // The settings of its own workspace apply, as they do to `uv build` there.
+                // As with `uv build`, the `[tool.uv]` of its own workspace applies.
                 builder.settings = None;
             }
             let build = WheelBuild {
@@ -161,7 +158,7 @@ impl SourceBuilder<'_> {
         built.into_iter().collect()
     }
 
-    /// Fetches the source distributions; there is one for each job that needs one.
+    /// Fetches the source distributions of the jobs that have one.
     fn fetch(&self, jobs: &[BuildJob], reporter: &dyn Reporter) -> Result<Vec<Option<Archive>>, BuildError> {
         let mut files: Vec<LockedFile<SdistFilename>> = Vec::new();
         for sdist in jobs.iter().filter_map(BuildJob::sdist) {
@@ -188,7 +185,7 @@ impl SourceBuilder<'_> {
         Ok(builder)
     }
 
-    /// Copies a wheel to where the user wants to have it, whole or not at all.
+    /// Copies a wheel into `--wheel-dir`, whole or not at all.
     fn keep(&self, wheel: &Wheel) -> Result<(), BuildError> {
         let Some(folder) = &self.settings.wheel_dir else { return Ok(()) };
         let path = folder.join(wheel.filename.as_str());
@@ -204,7 +201,7 @@ impl SourceBuilder<'_> {
     }
 }
 
-/// Where one wheel is built.
+/// The build of one wheel.
 struct WheelBuild<'a> {
     source_builder: &'a SourceBuilder<'a>,
     job: &'a BuildJob<'a>,
@@ -213,7 +210,7 @@ struct WheelBuild<'a> {
 }
 
 impl WheelBuild<'_> {
-    /// Returns the wheel: out of the cache, or built.
+    /// Returns the cached wheel, or builds it.
     fn wheel(&self, archive: Option<&Archive>) -> Result<Wheel, BuildError> {
         let cache = self.source_builder.cache;
         let key = self.key(archive);
@@ -234,19 +231,19 @@ impl WheelBuild<'_> {
         let Some(key) = key else { return open(built, filename) };
         let wheel = cache.take_in(&built, &filename)?;
         cache.keep_note(Note::Built, key, &(filename.as_str(), wheel.sha256))?;
-        // Sources may be large, and there may be many.
+        // Unpacked sources may be large, and there may be many.
         let _ = fs::remove_dir_all(&self.folder);
         Ok(wheel)
     }
 
-    /// Returns what the wheel depends on; nothing for a folder, which may change.
+    /// Returns the cache key of the wheel; `None` for a directory, which may change.
     fn key(&self, archive: Option<&Archive>) -> Option<Sha256> {
         let source = match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
                 format!("sdist {}\n{:?}", archive.sha256.hex(), sdist.subdirectory)
             }
             (SelectedSource::Git(GitSource { url, commit, subdirectory, lfs }), _) => {
-                // Who fetches it makes no difference.
+                // Credentials in the URL make no difference.
                 format!("commit {commit} of {}\n{subdirectory:?}\nlfs {lfs}", redact::text(url))
             }
             _ => return None,
@@ -255,7 +252,7 @@ impl WheelBuild<'_> {
         Some(Sha256::of(format!("built wheel {FORMAT}\n{source}\n{environment}").as_bytes()))
     }
 
-    /// Returns the folder to build in: what was unpacked or checked out, or the project itself.
+    /// Returns the directory to build: the unpacked source, the checkout or the project itself.
     fn project(&self, archive: Option<&Archive>) -> Result<PathBuf, BuildError> {
         let folder = self.folder.join("source");
         let failed = |source: UnpackError| BuildError::Unpack { origin: self.job.origin(), source };
@@ -274,17 +271,18 @@ impl WheelBuild<'_> {
                 unpack::project_directory(&folder, repository.subdirectory.as_deref()).map_err(failed)
             }
             (SelectedSource::Directory(folder), _) => Ok(folder.clone()),
-            // No job is made of them: there is nothing to build.
+            // No job is created for these.
             (SelectedSource::Wheel(..) | SelectedSource::Virtual(_) | SelectedSource::Sdist(_), _) => {
                 Err(BuildError::Empty)
             }
         }
     }
 
-    /// Refuses a wheel that is not the distribution that the lock says.
+    /// Refuses a wheel that is not the distribution in the lock.
     fn require_locked(&self, filename: &WheelFilename) -> Result<(), BuildError> {
         let SelectedDistribution { name, version, source, .. } = self.job.selected;
-        // The version of a folder may have changed since it was locked; that the lock is current is checked by then.
+        // The version of a directory may have changed since it was locked; whether the lock is current has been
+        // checked by now.
         let version = version.as_ref().filter(|_| !matches!(source, SelectedSource::Directory(_)));
         if filename.name == *name && version.is_none_or(|version| filename.version == *version) {
             return Ok(());
@@ -297,7 +295,7 @@ impl WheelBuild<'_> {
     }
 }
 
-/// Reads a wheel that was built here and is not kept, as strictly as any other.
+/// Reads a built wheel that is not cached, as strictly as any other.
 fn open(archive: PathBuf, filename: WheelFilename) -> Result<Wheel, BuildError> {
     let failed = |source| BuildError::Read { path: archive.clone(), source };
     let mut file = File::open(&archive).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Getting wheels and installing them: what every kind of artifact begins with.
+//! Obtains the wheels of the selected distributions: fetched, or built from source.
 
 pub(crate) mod compatibility;
 pub(crate) mod completeness;
@@ -13,8 +13,7 @@ use crate::cache::Cache;
 use crate::fetch::{FetchOptions, Fetcher};
 use crate::lock::{LockedWheel, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
-use crate::pipeline::plan::indexes;
-use crate::pipeline::plan::{LockedProject, Plan};
+use crate::pipeline::plan::{LockedProject, Plan, indexes};
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
 use crate::report::Reporter;
 use crate::settings::Settings;

@@ -1,4 +1,4 @@
-//! Local projects: whether git has what they are built from.
+//! Uncommitted changes in local projects.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,8 +8,8 @@ use crate::pipeline::plan::Plan;
 use crate::project::revision;
 use crate::report::Reporter;
 
-/// Warns of local projects that are built from what git does not have: nobody else can build the same. The root is
-/// what the user works on.
+/// Warns about local projects with uncommitted changes: nobody else can reproduce their build. The root project is
+/// exempt, since users build it while they work on it.
 pub fn warn_of_changes(plans: &[Plan], reporter: &dyn Reporter) {
     let projects = plans.iter().flat_map(Plan::projects).filter(|(selected, _)| !selected.is_root());
     let folders: BTreeMap<&Path, &SelectedDistribution> =
