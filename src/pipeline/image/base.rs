@@ -1,24 +1,17 @@
 //! Finds base images, and reads what is needed of them.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::path::Path;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use oci_spec::image::{Descriptor, MediaType};
-use serde::{Deserialize, Serialize};
 
-use crate::audit::elf;
 use crate::cache::{Cache, Note};
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
 use crate::image::file::{self, ImageFile};
-use crate::image::search::LayerSearch;
-use crate::image::{
-    Base, BaseError, BasePython, Blob, BlobContent, FileSystem, Layer, OciArtifact, docker_archive, python,
-};
+use crate::image::{Base, BaseError, Blob, BlobContent, Layer, OciArtifact, docker_archive};
 use crate::pipeline::BuildError;
-use crate::platform::{Architecture, Glibc, Libstdcxx};
+use crate::platform::Architecture;
 use crate::registry::{ImageReference, Registry};
 use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
@@ -40,20 +33,6 @@ pub struct FoundBase {
     /// Whether the reference has a digest, or the image is a file.
     pub is_pinned: bool,
     source: BaseSource,
-}
-
-/// The libraries that Docker's official Python images are known to have, so that their layers need not be searched:
-/// Python's own module `zlib` links to it, and so does numpy.
-const OF_PYTHON: [&str; 1] = ["libz.so.1"];
-
-/// What an image needs to know of its base's files.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct BaseContents {
-    pub pythons: Vec<BasePython>,
-    /// The names of the shared libraries.
-    pub libraries: BTreeSet<String>,
-    pub libstdcxx: Option<Libstdcxx>,
-    pub glibc: Option<Glibc>,
 }
 
 enum BaseSource {
@@ -251,107 +230,6 @@ impl Bases<'_> {
         blob.content = BlobContent::File { path: path.into(), offset: 0 };
         Ok(())
     }
-
-    /// Returns the interpreters of a base: from its configuration, or by searching its layers.
-    ///
-    /// # Errors
-    /// A layer cannot be downloaded or read.
-    pub fn pythons(&self, base: &Base) -> Result<Vec<BasePython>, BuildError> {
-        match python::from_config(base) {
-            Some(python) => Ok(vec![python]),
-            None => Ok(self.contents(base)?.pythons),
-        }
-    }
-
-    /// Returns the contents of a base as far as they are known; layers are downloaded and searched only if that can
-    /// tell more about the wanted libraries.
-    ///
-    /// # Errors
-    /// A layer cannot be downloaded or read.
-    pub fn known_contents(&self, base: &Base, wanted: &BTreeSet<&str>) -> Result<Option<BaseContents>, BuildError> {
-        let noted = base.digest.and_then(|manifest| self.cache.note(Note::Base, manifest));
-        if noted.is_some() || wanted.is_empty() || base.layers.is_empty() {
-            return Ok(noted);
-        }
-        if wanted.iter().all(|library| OF_PYTHON.contains(library)) && python::from_config(base).is_some() {
-            let libraries = OF_PYTHON.map(str::to_owned).into();
-            return Ok(Some(BaseContents { libraries, ..BaseContents::default() }));
-        }
-        match self.contents(base) {
-            Err(BuildError::OfflineBase(_)) => Ok(None),
-            found => found.map(Some),
-        }
-    }
-
-    /// Returns the contents of a base by searching its layers.
-    fn contents(&self, base: &Base) -> Result<BaseContents, BuildError> {
-        let Some(manifest) = base.digest else { return Ok(BaseContents::default()) };
-        match self.cache.note(Note::Base, manifest) {
-            Some(noted) => Ok(noted),
-            None => Ok(self.search(base, manifest)?.0),
-        }
-    }
-
-    /// Returns the file system of a base by searching its layers.
-    ///
-    /// # Errors
-    /// A layer cannot be downloaded or read, or there are too many files.
-    pub fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
-        let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
-        let known = self.cache.note(Note::FileSystem, file_system_key(manifest));
-        let found = match known {
-            Some(noted) => Some(noted),
-            None => self.search(base, manifest)?.1,
-        };
-        found.ok_or_else(|| BuildError::LargeBase(manifest))
-    }
-
-    /// Returns the file system of a base if nothing has to be downloaded for it.
-    pub fn known_file_system(&self, base: &Base) -> Option<FileSystem> {
-        let is_here = |layer: &Layer| match &layer.blob.content {
-            BlobContent::Registry { .. } => self.cache.blob(layer.blob.digest).is_some(),
-            _ => true,
-        };
-        let noted = || self.cache.note(Note::FileSystem, file_system_key(base.digest?));
-        noted().or_else(|| base.layers.iter().all(is_here).then(|| self.file_system(base).ok())?)
-    }
-
-    /// Searches the layers of a base, the top one first, and caches the result.
-    fn search(&self, base: &Base, manifest: Sha256) -> Result<(BaseContents, Option<FileSystem>), BuildError> {
-        let mut search = LayerSearch::default();
-        for layer in base.layers.iter().rev() {
-            let mut blob = layer.blob.clone();
-            self.download(&mut blob)?;
-            let BlobContent::File { path, offset } = &blob.content else { continue };
-            let failed = |source| BuildError::Read { path: path.to_path_buf(), source };
-            let file = open_at(path, *offset).map_err(failed)?;
-            search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(failed)?;
-        }
-        let contents = BaseContents {
-            pythons: search.pythons(),
-            libraries: search.libraries().clone(),
-            libstdcxx: search.libstdcxx(),
-            // Without a readable libc, the profile's version counts.
-            glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
-        };
-        self.cache.keep_note(Note::Base, manifest, &contents)?;
-        let files = search.file_system().cloned();
-        if let Some(files) = &files {
-            self.cache.keep_note(Note::FileSystem, file_system_key(manifest), files)?;
-        }
-        Ok((contents, files))
-    }
-}
-
-fn file_system_key(manifest: Sha256) -> Sha256 {
-    Sha256::of(format!("{} {}", FileSystem::FORMAT, manifest.hex()).as_bytes())
-}
-
-fn open_at(path: &Path, offset: u64) -> std::io::Result<File> {
-    use std::io::{Seek, SeekFrom};
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(offset))?;
-    Ok(file)
 }
 
 /// Returns the bytes of a manifest or configuration, whose size was limited when it was read.

@@ -1,10 +1,12 @@
 //! Builds images: one for each platform, with their index.
 
 pub(crate) mod base;
+mod base_contents;
 mod base_files;
 mod chosen;
 mod command;
 mod command_check;
+mod layer_build;
 mod layering;
 mod layers;
 pub(crate) mod outputs;

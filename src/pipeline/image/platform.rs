@@ -15,8 +15,9 @@ use crate::pipeline::image::base_files::BaseFiles;
 use crate::pipeline::image::chosen::ChosenPlatform;
 use crate::pipeline::image::command;
 use crate::pipeline::image::command_check::CommandCheck;
+use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::image::layering::LayerOrder;
-use crate::pipeline::image::layers::{self, ApplicationFiles, BuiltLayer, LayerPlan};
+use crate::pipeline::image::layers::{self, ApplicationFiles, LayerPlan};
 use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer, trim_report};
 use crate::pipeline::plan::Plan;
@@ -108,7 +109,7 @@ impl<'a> PlatformBuilder<'a> {
             }
         };
         let layers = order.layers(plan, users.into_iter().chain(environment).collect(), &application_of)?;
-        let layers = layers::make(layers, self.settings.compression, cache, &self.directory, reporter)?;
+        let layers = layer_build::build(layers, self.settings.compression, cache, &self.directory, reporter)?;
         let configuration = command::configuration(self.settings, target, &platform.base, plan, &distributions)?;
         let added: Vec<(Layer, String)> =
             layers.iter().map(|built| (built.layer.clone(), built.holds.clone())).collect();

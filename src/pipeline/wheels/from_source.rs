@@ -9,30 +9,23 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use crate::builder::{BuildIndexes, SOURCE_DATE_EPOCH, WheelBuilder};
-use crate::cache::{Archive, Cache, Note};
-use crate::digest::{HashingWriter, Sha256};
+use crate::cache::{Archive, Cache};
 use crate::fetch::Fetcher;
 use crate::image::Timestamp;
-use crate::lock::{GitSource, LockedFile, LockedSdist, SelectedDistribution, SelectedSource};
+use crate::lock::{LockedFile, LockedSdist, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
+use crate::pipeline::wheels::wheel_build::WheelBuild;
 use crate::platform::PythonVersion;
 use crate::redact;
 use crate::report::{Phase, Reporter};
-use crate::repository::Git;
 use crate::sdist::filename::SdistFilename;
-use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::settings::Settings;
-use crate::wheel::filename::WheelFilename;
-use crate::wheel::{self, Wheel};
-
-/// A part of the cache key of built wheels: raised when they are built differently.
-const FORMAT: u32 = 1;
+use crate::wheel::Wheel;
 
 /// A wheel to build for a version of Python.
 #[derive(Clone, Copy)]
@@ -199,109 +192,4 @@ impl SourceBuilder<'_> {
         copy.persist(&path).map_err(|error| failed(error.error))?;
         Ok(())
     }
-}
-
-/// The build of one wheel.
-struct WheelBuild<'a> {
-    source_builder: &'a SourceBuilder<'a>,
-    job: &'a BuildJob<'a>,
-    builder: WheelBuilder,
-    folder: PathBuf,
-}
-
-impl WheelBuild<'_> {
-    /// Returns the cached wheel, or builds it.
-    fn wheel(&self, archive: Option<&Archive>) -> Result<Wheel, BuildError> {
-        let cache = self.source_builder.cache;
-        let key = self.key(archive);
-        if let Some(key) = key
-            && let Some((filename, sha256)) = cache.note::<(String, Sha256)>(Note::Built, key)
-            && let Ok(filename) = filename.parse::<WheelFilename>()
-            && let Some(wheel) = cache.wheel(&sha256.into(), &filename)?
-        {
-            return Ok(wheel);
-        }
-        let output = self.folder.join("wheel");
-        fs::create_dir_all(&output).map_err(BuildError::Temporary)?;
-        let project = self.project(archive)?;
-        let built = self.builder.build_wheel_of(&self.job.origin(), &project, &output)?;
-        let name = built.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let filename = name.parse().map_err(|error| BuildError::WheelName { path: built.clone(), source: error })?;
-        self.require_locked(&filename)?;
-        let Some(key) = key else { return open(built, filename) };
-        let wheel = cache.take_in(&built, &filename)?;
-        cache.keep_note(Note::Built, key, &(filename.as_str(), wheel.sha256))?;
-        // Unpacked sources may be large, and there may be many.
-        let _ = fs::remove_dir_all(&self.folder);
-        Ok(wheel)
-    }
-
-    /// Returns the cache key of the wheel; `None` for a directory, which may change.
-    fn key(&self, archive: Option<&Archive>) -> Option<Sha256> {
-        let source = match (&self.job.selected.source, archive) {
-            (SelectedSource::Sdist(sdist), Some(archive)) => {
-                format!("sdist {}\n{:?}", archive.sha256.hex(), sdist.subdirectory)
-            }
-            (SelectedSource::Git(GitSource { url, commit, subdirectory, lfs }), _) => {
-                // Credentials in the URL make no difference.
-                format!("commit {commit} of {}\n{subdirectory:?}\nlfs {lfs}", redact::text(url))
-            }
-            _ => return None,
-        };
-        let environment = self.builder.environment();
-        Some(Sha256::of(format!("built wheel {FORMAT}\n{source}\n{environment}").as_bytes()))
-    }
-
-    /// Returns the directory to build: the unpacked source, the checkout or the project itself.
-    fn project(&self, archive: Option<&Archive>) -> Result<PathBuf, BuildError> {
-        let folder = self.folder.join("source");
-        let failed = |source: UnpackError| BuildError::Unpack { origin: self.job.origin(), source };
-        match (&self.job.selected.source, archive) {
-            (SelectedSource::Sdist(sdist), Some(archive)) => {
-                fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
-                let format = sdist.file.filename.format();
-                let top = unpack::unpack(&archive.path, format, &folder, UnpackLimits::default()).map_err(failed)?;
-                unpack::project_directory(&top, sdist.subdirectory.as_deref()).map_err(failed)
-            }
-            (SelectedSource::Git(repository), _) => {
-                let environment = &self.source_builder.settings.environment;
-                let search_path = environment.search_path();
-                let git = Git::find(search_path, environment.has_git_ssh, self.source_builder.settings.fetch.offline)?;
-                git.check_out(repository, &folder, self.source_builder.cache)?;
-                unpack::project_directory(&folder, repository.subdirectory.as_deref()).map_err(failed)
-            }
-            (SelectedSource::Directory(folder), _) => Ok(folder.clone()),
-            // No job is created for these.
-            (SelectedSource::Wheel(..) | SelectedSource::Virtual(_) | SelectedSource::Sdist(_), _) => {
-                Err(BuildError::Empty)
-            }
-        }
-    }
-
-    /// Refuses a wheel that is not the distribution in the lock.
-    fn require_locked(&self, filename: &WheelFilename) -> Result<(), BuildError> {
-        let SelectedDistribution { name, version, source, .. } = self.job.selected;
-        // The version of a directory may have changed since it was locked; whether the lock is current has been
-        // checked by now.
-        let version = version.as_ref().filter(|_| !matches!(source, SelectedSource::Directory(_)));
-        if filename.name == *name && version.is_none_or(|version| filename.version == *version) {
-            return Ok(());
-        }
-        let expected = match version {
-            Some(version) => format!("{name} {version}"),
-            None => name.to_string(),
-        };
-        Err(BuildError::BuiltAnother { origin: self.job.origin(), expected, wheel: filename.to_string() })
-    }
-}
-
-/// Reads a built wheel that is not cached, as strictly as any other.
-fn open(archive: PathBuf, filename: WheelFilename) -> Result<Wheel, BuildError> {
-    let failed = |source| BuildError::Read { path: archive.clone(), source };
-    let mut file = File::open(&archive).map_err(failed)?;
-    let mut hash = HashingWriter::new(std::io::sink());
-    std::io::copy(&mut file, &mut hash).map_err(failed)?;
-    let (_, sha256, size) = hash.finish();
-    let inventory = wheel::read(&file, &filename)?;
-    Ok(Wheel { filename, archive: Arc::new(archive), sha256, size, inventory })
 }

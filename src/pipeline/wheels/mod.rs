@@ -5,6 +5,7 @@ pub(crate) mod completeness;
 pub(crate) mod elf_cache;
 pub(crate) mod from_source;
 mod uncommitted;
+mod wheel_build;
 
 use std::collections::HashMap;
 use std::path::Path;
