@@ -75,7 +75,7 @@ impl fmt::Display for ArtifactName {
 fn is_zip(path: &Path) -> Result<bool, BuildError> {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(4).read_to_end(&mut start));
-    read.map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
+    read.map_err(BuildError::reading(path))?;
     Ok(ZIPS.contains(&start.as_slice()))
 }
 

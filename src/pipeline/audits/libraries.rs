@@ -88,8 +88,7 @@ fn of_the_application(audited: &Audited) -> Result<Vec<Binary>, BuildError> {
     for (tree, mount) in audited.deployment.trees {
         for (path, entry) in tree.iter().filter(|(path, _)| !elf_cache::is_source(path.as_str())) {
             let FileContent::File { path: source, .. } = &entry.content else { continue };
-            let failed = |error| BuildError::Read { path: source.clone(), source: error };
-            if let Some(elf) = elf_cache::of_content(&entry.content).map_err(failed)? {
+            if let Some(elf) = elf_cache::of_content(&entry.content).map_err(BuildError::reading(source))? {
                 files.push(Binary { path: path.to_string(), runtime_path: format!("{mount}/{path}"), elf, owner: 0 });
             }
         }

@@ -100,10 +100,12 @@ impl Reach<'_> {
         let found = path.canonicalize();
         let path = found.as_deref().unwrap_or(path);
         let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display();
-        match found.is_ok() {
-            true if self.changes.state(path) == State::Unknown => format!("{shown} is not tracked by git"),
-            true => format!("{shown} changed"),
-            false => format!("{shown} is gone"),
+        if found.is_err() {
+            format!("{shown} is gone")
+        } else if self.changes.state(path) == State::Unknown {
+            format!("{shown} is not tracked by git")
+        } else {
+            format!("{shown} changed")
         }
     }
 

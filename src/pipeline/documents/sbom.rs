@@ -90,7 +90,7 @@ impl DocumentSources<'_> {
     /// Returns the name and the digest of the lock.
     fn lock(&self) -> Result<Option<LockFile>, BuildError> {
         let Some(path) = &self.plan.project.path else { return Ok(None) };
-        let bytes = std::fs::read(path).map_err(|source| BuildError::Read { path: path.clone(), source })?;
+        let bytes = std::fs::read(path).map_err(BuildError::reading(path))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Some(LockFile { name, sha256: Sha256::of(&bytes) }))
     }
@@ -226,7 +226,7 @@ fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[SbomComponent]) {
 }
 
 fn read_metadata(wheel: &Wheel) -> Result<Vec<u8>, BuildError> {
-    wheel.metadata().map_err(|source| BuildError::Read { path: wheel.archive.to_path_buf(), source })
+    wheel.metadata().map_err(BuildError::reading(&wheel.archive))
 }
 
 #[cfg(test)]

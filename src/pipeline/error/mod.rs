@@ -178,6 +178,20 @@ pub enum BuildError {
     Empty,
 }
 
+impl BuildError {
+    /// Returns the conversion of an I/O error of reading a file.
+    pub fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Read { path: path.clone(), source }
+    }
+
+    /// Returns the conversion of an I/O error of writing a file.
+    pub fn writing(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Write { path: path.clone(), source }
+    }
+}
+
 fn not_pinned_by(lock: Option<&Path>, count: usize) -> String {
     let lock = lock.map_or_else(|| "the project".to_owned(), |lock| lock.display().to_string());
     match count {

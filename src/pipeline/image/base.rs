@@ -152,7 +152,7 @@ impl Bases<'_> {
         let config = base::configuration(&manifest)?;
         let size = config.size();
         let config = self.blob_file(reference, digest_of(&config)?, size)?;
-        let config = std::fs::read(&config).map_err(|source| BuildError::Read { path: config, source })?;
+        let config = std::fs::read(&config).map_err(BuildError::reading(&config))?;
         let repository: Arc<str> = reference.repository_name().into();
         let content = |_: &Descriptor| BlobContent::Registry { repository: repository.clone() };
         let mut base = Base::from_manifest(&manifest, &config, architecture, content)?;
@@ -183,7 +183,7 @@ impl Bases<'_> {
     /// Returns a manifest or an index by its digest.
     fn document(&self, reference: &ImageReference, digest: Sha256) -> Result<Vec<u8>, BuildError> {
         if let Some(path) = self.cache.blob(digest) {
-            let bytes = std::fs::read(&path).map_err(|source| BuildError::Read { path, source })?;
+            let bytes = std::fs::read(&path).map_err(BuildError::reading(&path))?;
             if Sha256::of(&bytes) == digest {
                 return Ok(bytes);
             }
@@ -194,7 +194,7 @@ impl Bases<'_> {
         let manifest = self.registry.manifest(reference)?;
         let mut file = self.cache.begin_blob()?;
         let path = file.path().to_owned();
-        std::io::Write::write_all(&mut file, &manifest.bytes).map_err(|source| BuildError::Read { path, source })?;
+        std::io::Write::write_all(&mut file, &manifest.bytes).map_err(BuildError::writing(&path))?;
         self.cache.keep_blob(file, digest)?;
         Ok(manifest.bytes)
     }

@@ -101,9 +101,9 @@ impl Bases<'_> {
             let mut blob = layer.blob.clone();
             self.download(&mut blob)?;
             let BlobContent::File { path, offset } = &blob.content else { continue };
-            let failed = |source| BuildError::Read { path: path.to_path_buf(), source };
-            let file = open_at(path, *offset).map_err(failed)?;
-            search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(failed)?;
+            let failed = BuildError::reading(path);
+            let file = open_at(path, *offset).map_err(&failed)?;
+            search.in_layer(&blob.media_type, std::io::Read::take(file, blob.size)).map_err(&failed)?;
         }
         let contents = BaseContents {
             pythons: search.pythons(),

@@ -60,10 +60,8 @@ pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String
     let workdir = settings.container.workdir.as_deref().unwrap_or(&target.workdir);
     let scripts =
         words(settings).filter_map(|word| word.strip_suffix(".py")?.rsplit_once('/')).map(|(folder, _)| folder);
-    let scripts = scripts.map(|folder| match folder.starts_with('/') {
-        true => folder.to_owned(),
-        false => format!("{workdir}/{folder}"),
-    });
+    let scripts =
+        scripts.map(|folder| if folder.starts_with('/') { folder.to_owned() } else { format!("{workdir}/{folder}") });
     let others = [target.application.clone(), target.scheme.site_packages.clone()];
     let all = named.map(str::to_owned).chain(scripts).chain([workdir.to_owned()]).chain(others);
     let mut folders: Vec<String> = Vec::new();

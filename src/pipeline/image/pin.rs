@@ -73,7 +73,7 @@ fn tagged(name: &str) -> Result<String, BuildError> {
 /// Replaces one value of a TOML file and keeps everything else, including comments.
 fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
     let path = &at.file;
-    let failed = |source| BuildError::Write { path: path.clone(), source };
+    let failed = BuildError::writing(&path);
     let mut document = document(path)?;
     let mut item = document.as_item_mut();
     for key in &at.keys {
@@ -86,10 +86,10 @@ fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
     }
     *item = toml_edit::Item::Value(new);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let permissions = std::fs::metadata(path).map_err(failed)?.permissions();
-    std::io::Write::write_all(&mut temporary, document.to_string().as_bytes()).map_err(failed)?;
-    temporary.as_file().set_permissions(permissions).map_err(failed)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(&failed)?;
+    let permissions = std::fs::metadata(path).map_err(&failed)?.permissions();
+    std::io::Write::write_all(&mut temporary, document.to_string().as_bytes()).map_err(&failed)?;
+    temporary.as_file().set_permissions(permissions).map_err(&failed)?;
     temporary.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }

@@ -50,9 +50,10 @@ impl<'a> Bytecode<'a> {
         cache: &'a Cache,
     ) -> Result<Self, BuildError> {
         let is_wanted = settings.contents.bytecode.unwrap_or(by_default);
-        let compiler = match is_wanted {
-            true => interpreter(&settings.environment.interpreters, version, cache)?.map(BytecodeCompiler::new),
-            false => None,
+        let compiler = if is_wanted {
+            interpreter(&settings.environment.interpreters, version, cache)?.map(BytecodeCompiler::new)
+        } else {
+            None
         };
         match (settings.contents.bytecode, &compiler) {
             (Some(true), None) => Err(BuildError::NoInterpreter(version)),

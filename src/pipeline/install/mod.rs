@@ -221,6 +221,5 @@ fn may_be_compiled(file: &WheelFile) -> bool {
 
 fn content(wheel: &Wheel, file: &WheelFile) -> Result<Vec<u8>, BuildError> {
     let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-    let unreadable = |source| BuildError::Read { path: wheel.archive.join(&file.path), source };
-    content.read(file.extent.size).map_err(unreadable)
+    content.read(file.extent.size).map_err(BuildError::reading(&wheel.archive.join(&file.path)))
 }

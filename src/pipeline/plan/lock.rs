@@ -28,9 +28,10 @@ pub fn open(
     reporter: &dyn Reporter,
 ) -> Result<(Option<PathBuf>, Arc<Lock>), BuildError> {
     let Some(path) = settings.lock.clone().or_else(|| find(workspace)) else {
-        return match requires_nothing(workspace) {
-            true => Ok((None, Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root))))),
-            false => Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0]))),
+        return if requires_nothing(workspace) {
+            Ok((None, Arc::new(Lock::Requirements(RequirementsTxt::empty(&workspace.root)))))
+        } else {
+            Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0])))
         };
     };
     let read = || {
@@ -112,7 +113,7 @@ fn parse(
     let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
     let own = || match text(path) {
         Err(source) if source.kind() == io::ErrorKind::NotFound => Err(BuildError::NoLock(path.to_owned())),
-        text => text.map_err(|source| BuildError::Read { path: path.to_owned(), source }),
+        text => text.map_err(BuildError::reading(path)),
     };
     Ok(match format {
         LockFormat::Uv => Lock::parse_uv(&own()?, path)?,

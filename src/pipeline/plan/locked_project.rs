@@ -39,8 +39,7 @@ impl LockedProject {
         let (workspace, noted) = projects.workspace(&settings.project)?;
         let (path, lock) = lock::open(settings, &workspace, projects, reporter)?;
         let member = member(&workspace, settings);
-        let read = |source| BuildError::Read { path: workspace.folder(member), source };
-        let declared = Declared::of(&member.pyproject).map_err(read)?;
+        let declared = Declared::of(&member.pyproject).map_err(BuildError::reading(&workspace.folder(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
         Ok(Self { workspace, noted, path, lock, declared, uv })
     }

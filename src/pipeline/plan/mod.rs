@@ -103,11 +103,7 @@ impl<'a> Plan<'a> {
 
     /// Returns the distributions that are not local projects.
     pub fn dependencies(&self) -> impl Iterator<Item = &SelectedDistribution> {
-        let is_fetched = |source: &SelectedSource| match source {
-            SelectedSource::Wheel(..) | SelectedSource::Sdist(_) | SelectedSource::Git(_) => true,
-            SelectedSource::Directory(_) | SelectedSource::Virtual(_) => false,
-        };
-        self.selected.iter().filter(move |selected| is_fetched(&selected.source))
+        self.installed().filter(|selected| !is_local_project(selected))
     }
 
     /// Returns the local projects that are built into wheels, with their directories.
@@ -176,7 +172,7 @@ pub fn is_local_project(selected: &SelectedDistribution) -> bool {
 }
 
 pub fn read(path: &Path) -> Result<String, BuildError> {
-    std::fs::read_to_string(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(BuildError::reading(path))
 }
 
 /// Excludes the distributions that the runtime provides: the SDK and all its requirements, whose versions fit

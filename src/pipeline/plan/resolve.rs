@@ -20,7 +20,7 @@ pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlat
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
     let folder = project.workspace.folder(project.workspace.current());
     let (uv, _) = builder::find_uv(settings.environment.search_path()).ok_or(BuildError::NoUv)?;
-    let path = std::path::absolute(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
+    let path = std::path::absolute(path).map_err(BuildError::reading(path))?;
     let mut command = Command::new(uv);
     command.current_dir(&folder).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");
     if settings.fetch.offline {
@@ -33,10 +33,9 @@ pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlat
         return Err(BuildError::Unresolvable { path, said });
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let read = |wanted: &Path| match wanted == path {
-        true => Ok(text.clone()),
-        false => Err(io::ErrorKind::NotFound.into()),
-    };
+    // uv has read the included files: its output is complete.
+    let read =
+        |wanted: &Path| if wanted == path { Ok(text.clone()) } else { Err(io::Error::from(io::ErrorKind::NotFound)) };
     let surroundings =
         RequirementsEnvironment { read: &read, ..crate::pipeline::plan::lock::surroundings(&folder, &|_| None) };
     Ok(Lock::Requirements(RequirementsTxt::read(&path, &surroundings)?))

@@ -80,9 +80,10 @@ fn check_known<'a>(
         .map(|(selected, requires_dist)| InstalledMetadata {
             name: selected.name.clone(),
             version: selected.version.clone(),
-            extras: match selected.is_root() {
-                true => settings.request.extras.clone(),
-                false => extras.remove(&selected.name).unwrap_or_default(),
+            extras: if selected.is_root() {
+                settings.request.extras.clone()
+            } else {
+                extras.remove(&selected.name).unwrap_or_default()
             },
             requires_dist,
         })

@@ -40,8 +40,7 @@ pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, BuildError
     };
     let files = wheel.inventory.files.par_iter().enumerate().filter(|(_, file)| !is_source(&file.path));
     let found: io::Result<Vec<Option<ElfFile>>> = files.map(read).collect();
-    let failed = |source| BuildError::Read { path: wheel.archive.to_path_buf(), source };
-    let found: Vec<ElfFile> = found.map_err(failed)?.into_iter().flatten().collect();
+    let found: Vec<ElfFile> = found.map_err(BuildError::reading(&wheel.archive))?.into_iter().flatten().collect();
     cache.keep_note(Note::Binaries, key, &found)?;
     Ok(found)
 }

@@ -182,13 +182,13 @@ impl SourceBuilder<'_> {
     fn keep(&self, wheel: &Wheel) -> Result<(), BuildError> {
         let Some(folder) = &self.settings.wheel_dir else { return Ok(()) };
         let path = folder.join(wheel.filename.as_str());
-        let failed = |source| BuildError::Write { path: path.clone(), source };
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut copy = tempfile::Builder::new().prefix(".wheel-").tempfile_in(folder).map_err(failed)?;
+        let failed = BuildError::writing(&path);
+        fs::create_dir_all(folder).map_err(&failed)?;
+        let mut copy = tempfile::Builder::new().prefix(".wheel-").tempfile_in(folder).map_err(&failed)?;
         let copied = File::open(&*wheel.archive).and_then(|mut file| std::io::copy(&mut file, &mut copy));
-        copied.map_err(failed)?;
+        copied.map_err(&failed)?;
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        copy.as_file().set_permissions(permissions).map_err(failed)?;
+        copy.as_file().set_permissions(permissions).map_err(&failed)?;
         copy.persist(&path).map_err(|error| failed(error.error))?;
         Ok(())
     }

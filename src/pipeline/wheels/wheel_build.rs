@@ -4,8 +4,6 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::builder::WheelBuilder;
 use crate::cache::{Archive, Note};
 use crate::digest::{HashingWriter, Sha256};
@@ -13,7 +11,6 @@ use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::pipeline::wheels::from_source::{BuildJob, SourceBuilder};
 use crate::redact;
-use crate::report::Reporter;
 use crate::repository::Git;
 use crate::sdist::unpack::{self, UnpackError, UnpackLimits};
 use crate::wheel::filename::WheelFilename;
@@ -118,10 +115,10 @@ impl WheelBuild<'_> {
 
 /// Reads a built wheel that is not cached, as strictly as any other.
 fn open(archive: PathBuf, filename: WheelFilename) -> Result<Wheel, BuildError> {
-    let failed = |source| BuildError::Read { path: archive.clone(), source };
-    let mut file = File::open(&archive).map_err(failed)?;
+    let failed = BuildError::reading(&archive);
+    let mut file = File::open(&archive).map_err(&failed)?;
     let mut hash = HashingWriter::new(std::io::sink());
-    std::io::copy(&mut file, &mut hash).map_err(failed)?;
+    std::io::copy(&mut file, &mut hash).map_err(&failed)?;
     let (_, sha256, size) = hash.finish();
     let inventory = wheel::read(&file, &filename)?;
     Ok(Wheel { filename, archive: Arc::new(archive), sha256, size, inventory })
