@@ -144,8 +144,9 @@ impl ReferrerPush<'_> {
     async fn send(&self, blob: &Blob) -> Result<(), RegistryError> {
         let source = BlobSource::new(self.client, blob, &Silent);
         let upload = BlobUpload { source, repository: self.repository, from: None, check: true };
-        let action = || RegistryAction::PushBlob { repository: self.repository.to_string(), digest: blob.digest };
-        upload.run().await.map(|_| ()).map_err(|failure| explained(failure, action(), self.repository))
+        let Err(failure) = upload.run().await else { return Ok(()) };
+        let action = RegistryAction::PushBlob { repository: self.repository.to_string(), digest: blob.digest };
+        Err(explained(failure, action, self.repository))
     }
 
     /// Sends a manifest, and returns whether the registry has processed its subject.

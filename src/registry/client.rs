@@ -139,10 +139,10 @@ impl RegistryClient {
     /// Sends a request with the credentials that the registry asks for. A response with an error status is returned as it
     /// is, except if access was denied.
     pub async fn send(&self, request: &RegistryRequest<'_>) -> Result<RegistryResponse, RequestError> {
-        let RepositoryName { registry, name: repository } = request.repository;
+        let registry = request.repository.registry;
         let host = self.host(registry);
-        let target = || AuthTarget { client: self, registry, repository, is_plain: host.is_plain.get() == Some(&true) };
-        let mut credential = host.access.lock().await.credential(target(), &request.scopes).await?;
+        let mut credential =
+            host.access.lock().await.credential(self.auth_target(&host, request.repository), &request.scopes).await?;
         let mut response = self.follow(&host, request, &credential).await?;
         let mut is_renewed = false;
         while response.status() == StatusCode::UNAUTHORIZED && response.is_from(registry) && !is_renewed {
@@ -150,7 +150,12 @@ impl RegistryClient {
             is_renewed = credential.header.is_some();
             let demands = response.headers_named(WWW_AUTHENTICATE);
             let mut access = host.access.lock().await;
-            let Some(renewed) = access.renewed(target(), &request.scopes, &credential, &demands).await? else { break };
+            let Some(renewed) = access
+                .renewed(self.auth_target(&host, request.repository), &request.scopes, &credential, &demands)
+                .await?
+            else {
+                break;
+            };
             drop(access);
             credential = renewed;
             response = self.follow(&host, request, &credential).await?;
@@ -162,6 +167,11 @@ impl RegistryClient {
             return Err(RequestError::Refused { registry: registry.to_owned(), identity, status, errors });
         }
         Ok(response)
+    }
+
+    fn auth_target<'a>(&'a self, host: &Host, repository: RepositoryName<'a>) -> AuthTarget<'a> {
+        let RepositoryName { registry, name: repository } = repository;
+        AuthTarget { client: self, registry, repository, is_plain: host.is_plain.get() == Some(&true) }
     }
 
     /// Sends a request, and follows redirects. Credentials are sent to the registry alone.

@@ -16,7 +16,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::aws::{AwsClient, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, first_line, sign};
+use super::aws::{
+    AwsClient, AwsCredentials, AwsEnvironment, AwsError, AwsResponse, AwsService, EndpointVariant, first_line, sign,
+};
 use super::credentials::{RegistryLogin, one_line};
 use crate::hints::Hints;
 
@@ -35,6 +37,8 @@ const DOMAINS: [&str; 9] = [
     "cloud.adc-e.uk",
     "csp.hci.ic.gov",
 ];
+
+const ECR: &str = "Amazon ECR";
 
 /// The header that names the action, of AWS's JSON protocol 1.1.
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -167,6 +171,12 @@ impl EcrAction {
     }
 }
 
+impl EcrError {
+    fn request(registry: &EcrRegistry, action: &EcrAction, source: AwsError) -> Self {
+        Self::Request { registry: Box::new(registry.clone()), action: action.clone(), source: Box::new(source) }
+    }
+}
+
 impl Hints for EcrError {
     fn hints(&self) -> Vec<String> {
         match self {
@@ -277,39 +287,47 @@ async fn send(
     registry: &EcrRegistry,
     action: &EcrAction,
 ) -> Result<AwsResponse, EcrError> {
-    let boxed = || Box::new(registry.clone());
     let client = AwsClient::new(environment, &registry.region);
-    let credentials = client
-        .credentials()
-        .await
-        .map_err(|source| EcrError::Credentials { registry: boxed(), source: Box::new(source) })?
-        .ok_or_else(|| EcrError::NoCredentials { registry: boxed() })?;
-    let exchange = async {
-        let variant = EndpointVariant { is_fips: registry.fips, is_dual_stack: registry.dual_stack };
-        let url = client.endpoint(AwsService::Ecr, &registry.region, variant).await?;
-        let mut request = Request::new(Method::POST, url);
-        let target = format!("AmazonEC2ContainerRegistry_V20150921.{}", action.name());
-        if let Ok(target) = HeaderValue::from_str(&target) {
-            request.headers_mut().insert(TARGET, target);
+    let credentials = match client.credentials().await {
+        Ok(Some(credentials)) => credentials,
+        Ok(None) => return Err(EcrError::NoCredentials { registry: Box::new(registry.clone()) }),
+        Err(source) => {
+            return Err(EcrError::Credentials { registry: Box::new(registry.clone()), source: Box::new(source) });
         }
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        *request.body_mut() = Some(action.body(registry).to_string().into());
-        sign(&mut request, "ecr", &registry.region, &credentials, Timestamp::now());
-        client.send("Amazon ECR", request).await
     };
-    let failed = |source| EcrError::Request { registry: boxed(), action: action.clone(), source: Box::new(source) };
-    let response = exchange.await.map_err(failed)?;
+    let response = exchange(&client, &credentials, registry, action).await;
+    let response = response.map_err(|source| EcrError::request(registry, action, source))?;
     if response.status.is_success() {
         return Ok(response);
     }
     match error_code(&response.body) {
-        Some((code, message)) => Err(EcrError::Refused { registry: boxed(), action: action.clone(), code, message }),
-        None => Err(failed(AwsError::Service {
-            service: "Amazon ECR",
-            status: response.status,
-            message: "no reason given".to_owned(),
-        })),
+        Some((code, message)) => {
+            Err(EcrError::Refused { registry: Box::new(registry.clone()), action: action.clone(), code, message })
+        }
+        None => {
+            let (status, message) = (response.status, "no reason given".to_owned());
+            Err(EcrError::request(registry, action, AwsError::Service { service: ECR, status, message }))
+        }
     }
+}
+
+async fn exchange(
+    client: &AwsClient<'_>,
+    credentials: &AwsCredentials,
+    registry: &EcrRegistry,
+    action: &EcrAction,
+) -> Result<AwsResponse, AwsError> {
+    let variant = EndpointVariant { is_fips: registry.fips, is_dual_stack: registry.dual_stack };
+    let url = client.endpoint(AwsService::Ecr, &registry.region, variant).await?;
+    let mut request = Request::new(Method::POST, url);
+    let target = format!("AmazonEC2ContainerRegistry_V20150921.{}", action.name());
+    if let Ok(target) = HeaderValue::from_str(&target) {
+        request.headers_mut().insert(TARGET, target);
+    }
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    *request.body_mut() = Some(action.body(registry).to_string().into());
+    sign(&mut request, "ecr", &registry.region, credentials, Timestamp::now());
+    client.send(ECR, request).await
 }
 
 /// Returns the code and the message of an error in AWS's JSON protocol: the code may have a namespace before `#`.

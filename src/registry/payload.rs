@@ -201,12 +201,12 @@ fn relay(response: RegistryResponse, blob: &Blob, failure: SharedError) -> BoxSt
                 Ok(None) => relay.is_done = true,
                 Err(error) => return broken(relay, error),
             }
-            let host = || relay.response.host().to_owned();
+            let host = relay.response.host();
             if relay.length > size {
-                let error = RequestError::TooLarge { host: host(), limit: size };
+                let error = RequestError::TooLarge { host: host.to_owned(), limit: size };
                 return broken(relay, error);
             } else if relay.is_done && relay.length < size {
-                let error = RequestError::Truncated { host: host(), expected: size, actual: relay.length };
+                let error = RequestError::Truncated { host: host.to_owned(), expected: size, actual: relay.length };
                 return broken(relay, error);
             }
         }

@@ -160,20 +160,20 @@ pub(super) async fn blob(
         may_resume: true,
     };
     let (mut attempts, mut mark) = (AttemptCounter::new(client.options().retry), 0);
-    let action = || RegistryAction::PullBlob { repository: repository.to_string(), digest };
+    let action = RegistryAction::PullBlob { repository: repository.to_string(), digest };
     while let Err(error) = download.run().await {
         if download.length >= mark + PROGRESS {
             mark = download.length;
             attempts.reset();
         }
-        attempts.pause(error).await.map_err(|failure| failure.of(action()))?;
+        attempts.pause(error).await.map_err(|failure| failure.of(action.clone()))?;
     }
     let (_, actual, _) = download.output.finish();
     if actual == digest {
         return Ok(());
     }
     let host = repository.registry.to_owned();
-    Err(attempts.give_up(RequestError::Digest { host, expected: digest, actual }).of(action()))
+    Err(attempts.give_up(RequestError::Digest { host, expected: digest, actual }).of(action))
 }
 
 /// The download of a blob.

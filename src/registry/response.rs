@@ -65,14 +65,17 @@ impl RegistryResponse {
 
     /// Returns the URL in a header, which may be relative to that of the request. It may not lead from https to http.
     pub fn location(&self, header: HeaderName) -> Result<Url, RequestError> {
-        let wrong = |reason| RequestError::Location { host: self.host.clone(), reason };
-        let text = self.header(header).ok_or_else(|| wrong("the header is missing"))?;
-        let url = self.response.url().join(text).map_err(|_| wrong("it is not a URL"))?;
+        let text = self.header(header).ok_or_else(|| self.invalid_location("the header is missing"))?;
+        let url = self.response.url().join(text).map_err(|_| self.invalid_location("it is not a URL"))?;
         match (self.response.url().scheme(), url.scheme()) {
             (_, "https") | ("http", "http") => Ok(url),
-            ("https", "http") => Err(wrong("it uses http after https")),
-            _ => Err(wrong("its scheme is neither https nor http")),
+            ("https", "http") => Err(self.invalid_location("it uses http after https")),
+            _ => Err(self.invalid_location("its scheme is neither https nor http")),
         }
+    }
+
+    fn invalid_location(&self, reason: &'static str) -> RequestError {
+        RequestError::Location { host: self.host.clone(), reason }
     }
 
     /// Returns the next chunk of the body, or `None` at its end.
