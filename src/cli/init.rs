@@ -105,7 +105,7 @@ fn project_report(proposal: &Proposal) -> InitProjectReport {
     let targets = targets.iter().map(|target| InitTargetReport {
         name: target.name.clone(),
         kind: target.kind.name().to_owned(),
-        what: target.what.clone(),
+        what: target.description.clone(),
     });
     InitProjectReport {
         folder: project.directory.clone(),
@@ -141,10 +141,10 @@ fn found(project: &DetectedProject) -> Vec<InitFoundReport> {
         path: Some(found.place.path.clone()),
         line: Some(found.place.line),
     });
-    let programs = entry_points.programs.iter().map(|found| InitFoundReport {
+    let programs = entry_points.commands.iter().map(|found| InitFoundReport {
         kind: "program",
         name: found.command.join(" "),
-        reason: found.what.clone(),
+        reason: found.description.clone(),
         path: found.place.as_ref().map(|place| place.path.clone()),
         line: found.place.as_ref().map(|place| place.line),
     });
@@ -220,7 +220,7 @@ fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
         }
     }
     for target in targets {
-        page.field("target", &format!("{}  ({}: {})", target.name, target.kind.name(), target.what));
+        page.field("target", &format!("{}  ({}: {})", target.name, target.kind.name(), target.description));
     }
     for note in project.notes() {
         page.field("note", &note);

@@ -1,4 +1,4 @@
-//! What one module can be started by: its handlers, its applications, and the module itself.
+//! Scans one module for its handlers and applications, and for whether it can be run itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,37 +6,35 @@ use ruff_python_ast::statement_visitor::{self, StatementVisitor};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 
-use super::entry_points::{HandlerKind, SourceLine};
+use super::entry_points::HandlerKind;
 use super::frameworks::{Framework, FrameworkObject, framework_object};
 use crate::platform::PythonVersion;
-use crate::syntax;
+use crate::syntax::{self, SourceLine};
 
-/// The variable that names Django's settings.
 const DJANGO_SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
 
-/// Decorators of AWS Lambda Powertools that only handlers have.
+/// Decorators of AWS Lambda Powertools for handlers.
 const POWERTOOLS: [&str; 5] =
     ["inject_lambda_context", "capture_lambda_handler", "log_metrics", "event_source", "lambda_handler_decorator"];
 
-/// What a module offers.
 #[derive(Debug, Default)]
 pub(super) struct ScannedModule {
-    /// Its dotted name.
+    /// The dotted name.
     pub(super) name: String,
-    /// Its path, relative to the project.
+    /// Relative to the project.
     pub(super) path: String,
     pub(super) handlers: Vec<(String, HandlerKind, usize)>,
     pub(super) applications: Vec<ApplicationDefinition>,
-    /// What is made by calling something that is not known by itself: a name, the callable's full name, and the line.
+    /// Names that are assigned the result of an unknown function: the name, the function's full name, and the line.
     pub(super) calls: Vec<(String, String, usize)>,
-    /// The full name of what each name stands for that is imported.
+    /// The full name of each imported name.
     pub(super) imports: BTreeMap<String, String>,
-    /// The first component of each module that is imported by its full name, at any place.
+    /// The first component of each absolute import, also of those in functions.
     pub(super) roots: BTreeSet<String>,
-    /// The settings that it chooses for Django.
+    /// The value that it sets for `DJANGO_SETTINGS_MODULE`.
     pub(super) settings: Option<String>,
-    /// Whether it does something of its own where it is started itself: `if __name__ == "__main__"`.
-    pub(super) runs: bool,
+    /// Whether it has an `if __name__ == "__main__"`.
+    pub(super) is_runnable: bool,
 }
 
 /// An application, or a function that returns one.
@@ -49,27 +47,27 @@ pub(super) struct ApplicationDefinition {
 }
 
 impl ScannedModule {
-    /// Reads a module; none if its source is not of this version of Python.
+    /// Scans a module; `None` if its source is not valid for this version of Python.
     pub(super) fn read(name: &str, path: &str, source: &[u8], python: PythonVersion) -> Option<Self> {
-        let read = |text: &str, body: &[Stmt]| {
-            let is_package = path.ends_with("__init__.py");
-            let module = Self { name: name.to_owned(), path: path.to_owned(), ..Self::default() };
-            let mut reader = ModuleScanner { text, is_package, module };
-            reader.body(body);
-            let mut anywhere = ModuleWideScanner { settings: None, roots: BTreeSet::new() };
-            anywhere.visit_body(body);
-            Self { settings: anywhere.settings, roots: anywhere.roots, ..reader.module }
-        };
-        syntax::parse(source, python, read).ok().flatten()
+        syntax::parse(source, python, |text, body| Self::scan(name, path, text, body)).ok().flatten()
     }
 
-    /// Returns where a line of it is.
+    fn scan(name: &str, path: &str, text: &str, body: &[Stmt]) -> Self {
+        let is_package = path.ends_with("__init__.py");
+        let module = Self { name: name.to_owned(), path: path.to_owned(), ..Self::default() };
+        let mut scanner = ModuleScanner { text, is_package, module };
+        scanner.scan_body(body);
+        let mut nested = NestedScanner { settings: None, roots: BTreeSet::new() };
+        nested.visit_body(body);
+        Self { settings: nested.settings, roots: nested.roots, ..scanner.module }
+    }
+
     pub(super) fn place(&self, line: usize) -> SourceLine {
         SourceLine { path: self.path.clone(), line }
     }
 }
 
-/// Follows what runs when a module is imported.
+/// Scans what is executed when a module is imported.
 struct ModuleScanner<'a> {
     text: &'a str,
     is_package: bool,
@@ -77,56 +75,54 @@ struct ModuleScanner<'a> {
 }
 
 impl ModuleScanner<'_> {
-    fn body(&mut self, body: &[Stmt]) {
+    fn scan_body(&mut self, body: &[Stmt]) {
         for statement in body {
-            self.statement(statement);
+            self.scan_statement(statement);
         }
     }
 
-    fn statement(&mut self, statement: &Stmt) {
+    fn scan_statement(&mut self, statement: &Stmt) {
         match statement {
             Stmt::Import(_) | Stmt::ImportFrom(_) => {
-                import(statement, &self.module.name, self.is_package, &mut self.module.imports);
+                add_imports(statement, &self.module.name, self.is_package, &mut self.module.imports);
             }
-            Stmt::FunctionDef(function) => self.function(function),
+            Stmt::FunctionDef(function) => self.scan_function(function),
             Stmt::Assign(assignment) => {
                 let names = assignment.targets.iter().filter_map(Expr::as_name_expr);
                 let line = self.line(assignment.range.start().to_usize());
                 for name in names {
-                    self.assigned(&name.id, &assignment.value, line);
+                    self.scan_assignment(&name.id, &assignment.value, line);
                 }
             }
             Stmt::AnnAssign(assignment) => {
                 if let (Some(name), Some(value)) = (assignment.target.as_name_expr(), &assignment.value) {
                     let line = self.line(assignment.range.start().to_usize());
-                    self.assigned(&name.id, value, line);
+                    self.scan_assignment(&name.id, value, line);
                 }
             }
             Stmt::If(branches) => {
                 if syntax::is_main_guard(&branches.test) {
-                    self.module.runs = true;
+                    self.module.is_runnable = true;
                 } else {
-                    self.body(&branches.body);
+                    self.scan_body(&branches.body);
                 }
-                branches.elif_else_clauses.iter().for_each(|clause| self.body(&clause.body));
+                branches.elif_else_clauses.iter().for_each(|clause| self.scan_body(&clause.body));
             }
             Stmt::Try(attempt) => {
-                self.body(&attempt.body);
+                self.scan_body(&attempt.body);
                 for ast::ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
-                    self.body(&handler.body);
+                    self.scan_body(&handler.body);
                 }
-                self.body(&attempt.orelse);
-                self.body(&attempt.finalbody);
+                self.scan_body(&attempt.orelse);
+                self.scan_body(&attempt.finalbody);
             }
-            Stmt::With(with) => self.body(&with.body),
+            Stmt::With(with) => self.scan_body(&with.body),
             _ => {}
         }
     }
 
-    fn assigned(&mut self, name: &str, value: &Expr, line: usize) {
-        let callable = value.as_call_expr().and_then(|call| qualified(&call.func, &self.module));
-        let made = made(value, &self.module, &self.module.imports);
-        match made {
+    fn scan_assignment(&mut self, name: &str, value: &Expr, line: usize) {
+        match created_object(value, &self.module, &self.module.imports) {
             Some(FrameworkObject::Application(framework)) => {
                 self.module.applications.push(ApplicationDefinition {
                     name: name.to_owned(),
@@ -141,12 +137,15 @@ impl ModuleScanner<'_> {
             None if name == "lambda_handler" => {
                 self.module.handlers.push((name.to_owned(), HandlerKind::Object, line));
             }
-            None => self.module.calls.extend(callable.map(|callable| (name.to_owned(), callable, line))),
+            None => {
+                let function = value.as_call_expr().and_then(|call| qualified(&call.func, &self.module));
+                self.module.calls.extend(function.map(|function| (name.to_owned(), function, line)));
+            }
         }
     }
 
-    fn function(&mut self, function: &ast::StmtFunctionDef) {
-        // Lambda awaits nothing, and no server calls a factory that must be awaited.
+    fn scan_function(&mut self, function: &ast::StmtFunctionDef) {
+        // Neither Lambda nor any server awaits the result.
         if function.is_async {
             return;
         }
@@ -163,8 +162,8 @@ impl ModuleScanner<'_> {
     }
 }
 
-/// Adds what an import statement binds.
-fn import(statement: &Stmt, module: &str, is_package: bool, names: &mut BTreeMap<String, String>) {
+/// Adds the names that an import statement binds.
+fn add_imports(statement: &Stmt, module: &str, is_package: bool, names: &mut BTreeMap<String, String>) {
     match statement {
         Stmt::Import(import) => {
             for alias in &import.names {
@@ -191,7 +190,7 @@ fn import(statement: &Stmt, module: &str, is_package: bool, names: &mut BTreeMap
     }
 }
 
-/// Returns the full name of what an expression names.
+/// Returns the full name of a function or class that an expression refers to.
 fn qualified(expression: &Expr, module: &ScannedModule) -> Option<String> {
     qualified_in(expression, module, &module.imports)
 }
@@ -199,8 +198,8 @@ fn qualified(expression: &Expr, module: &ScannedModule) -> Option<String> {
 fn qualified_in(expression: &Expr, module: &ScannedModule, imports: &BTreeMap<String, String>) -> Option<String> {
     match expression {
         Expr::Name(name) => {
-            let own = || format!("{}.{}", module.name, name.id);
-            Some(imports.get(name.id.as_str()).cloned().unwrap_or_else(own))
+            let imported = imports.get(name.id.as_str()).cloned();
+            Some(imported.unwrap_or_else(|| format!("{}.{}", module.name, name.id)))
         }
         Expr::Attribute(attribute) => {
             Some(format!("{}.{}", qualified_in(&attribute.value, module, imports)?, attribute.attr))
@@ -209,8 +208,12 @@ fn qualified_in(expression: &Expr, module: &ScannedModule, imports: &BTreeMap<St
     }
 }
 
-/// Returns what an expression makes, if it is a call of something known.
-fn made(expression: &Expr, module: &ScannedModule, imports: &BTreeMap<String, String>) -> Option<FrameworkObject> {
+/// Returns what an expression creates, if it is a call of a known function or class.
+fn created_object(
+    expression: &Expr,
+    module: &ScannedModule,
+    imports: &BTreeMap<String, String>,
+) -> Option<FrameworkObject> {
     let call = expression.as_call_expr()?;
     if call.func.as_attribute_expr().is_some_and(|attribute| attribute.attr.as_str() == "make_wsgi_app") {
         return Some(FrameworkObject::Application(Framework::PYRAMID));
@@ -218,18 +221,18 @@ fn made(expression: &Expr, module: &ScannedModule, imports: &BTreeMap<String, St
     framework_object(&qualified_in(&call.func, module, imports)?)
 }
 
-/// Returns whether a function looks like a handler, and by what: two parameters that are called as in AWS's examples, a
-/// name that Lambda's consoles give, or a decorator that only handlers have.
+/// Returns why a function looks like a handler, if it does: its two parameters are named as in AWS's examples, it has the name
+/// that the AWS console gives handlers, or it has a decorator for handlers.
 fn handler_kind(function: &ast::StmtFunctionDef) -> Option<HandlerKind> {
     let parameters = &function.parameters;
     let positional: Vec<_> = parameters.posonlyargs.iter().chain(&parameters.args).collect();
     let [event, context, rest @ ..] = &positional[..] else { return None };
-    let is_optional = |parameter: &&ast::ParameterWithDefault| parameter.default.is_some();
-    if !rest.iter().all(is_optional) || !parameters.kwonlyargs.iter().all(|parameter| parameter.default.is_some()) {
+    let mut others = rest.iter().copied().chain(&parameters.kwonlyargs);
+    if !others.all(|parameter| parameter.default.is_some()) {
         return None;
     }
-    let name = |parameter: &ast::ParameterWithDefault| parameter.parameter.name.trim_matches('_').to_ascii_lowercase();
-    let (event, context) = (name(event), name(context));
+    let [event, context] =
+        [event, context].map(|parameter| parameter.parameter.name.trim_matches('_').to_ascii_lowercase());
     let is_event = event.ends_with("event") || event == "evt";
     let is_context = context.ends_with("context") || context == "ctx";
     let is_decorated = function.decorator_list.iter().any(|decorator| {
@@ -243,7 +246,7 @@ fn handler_kind(function: &ast::StmtFunctionDef) -> Option<HandlerKind> {
     });
     let is_named = match function.name.as_str() {
         "lambda_handler" => true,
-        // So is what handles signals and exceptions, but not with these parameters.
+        // Functions that handle signals and exceptions have this name, too, but other parameters.
         "handler" => is_event || is_context,
         _ => false,
     };
@@ -255,7 +258,7 @@ fn handler_kind(function: &ast::StmtFunctionDef) -> Option<HandlerKind> {
     }
 }
 
-/// Finds what a function returns, if that is an application.
+/// Scans a function for whether it returns an application.
 struct FactoryScanner<'a> {
     module: &'a ScannedModule,
     is_package: bool,
@@ -265,7 +268,7 @@ struct FactoryScanner<'a> {
 }
 
 impl<'a> FactoryScanner<'a> {
-    /// Returns what a function makes that can be called without arguments.
+    /// Returns the framework of the application that a function returns, if it can be called without arguments.
     fn read(function: &ast::StmtFunctionDef, module: &'a ScannedModule, is_package: bool) -> Option<Framework> {
         let parameters = &function.parameters;
         if !parameters.iter_non_variadic_params().all(|parameter| parameter.default.is_some()) {
@@ -278,7 +281,7 @@ impl<'a> FactoryScanner<'a> {
     }
 
     fn application(&self, expression: &Expr) -> Option<Framework> {
-        match made(expression, self.module, &self.imports) {
+        match created_object(expression, self.module, &self.imports) {
             Some(FrameworkObject::Application(framework)) => Some(framework),
             _ => self.applications.get(expression.as_name_expr()?.id.as_str()).copied(),
         }
@@ -288,10 +291,10 @@ impl<'a> FactoryScanner<'a> {
 impl<'a> StatementVisitor<'a> for FactoryScanner<'_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
-            // What these return is not what the function returns.
+            // Their return statements are not those of the function.
             Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
             Stmt::Import(_) | Stmt::ImportFrom(_) => {
-                import(statement, &self.module.name, self.is_package, &mut self.imports);
+                add_imports(statement, &self.module.name, self.is_package, &mut self.imports);
             }
             Stmt::Assign(assignment) => {
                 if let Some(framework) = self.application(&assignment.value) {
@@ -313,14 +316,14 @@ impl<'a> StatementVisitor<'a> for FactoryScanner<'_> {
     }
 }
 
-/// Finds what counts wherever it stands: what is imported, and which settings Django gets.
-struct ModuleWideScanner {
+/// Scans all statements at any depth for absolute imports and for the settings of Django.
+struct NestedScanner {
     settings: Option<String>,
     roots: BTreeSet<String>,
 }
 
-impl ModuleWideScanner {
-    fn chosen(&mut self, variable: &Expr, value: &Expr) {
+impl NestedScanner {
+    fn add_settings(&mut self, variable: &Expr, value: &Expr) {
         let (Some(variable), Some(value)) = (variable.as_string_literal_expr(), value.as_string_literal_expr()) else {
             return;
         };
@@ -330,17 +333,16 @@ impl ModuleWideScanner {
     }
 }
 
-impl<'a> Visitor<'a> for ModuleWideScanner {
+impl<'a> Visitor<'a> for NestedScanner {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
-        let first = |name: &str| name.split('.').next().unwrap_or(name).to_owned();
         match statement {
-            Stmt::Import(import) => self.roots.extend(import.names.iter().map(|alias| first(&alias.name))),
+            Stmt::Import(import) => self.roots.extend(import.names.iter().map(|alias| first_component(&alias.name))),
             Stmt::ImportFrom(import) if import.level == 0 => {
-                self.roots.extend(import.module.as_ref().map(|module| first(module)));
+                self.roots.extend(import.module.as_ref().map(|module| first_component(module)));
             }
             Stmt::Assign(assignment) => {
                 for target in assignment.targets.iter().filter_map(Expr::as_subscript_expr) {
-                    self.chosen(&target.slice, &assignment.value);
+                    self.add_settings(&target.slice, &assignment.value);
                 }
             }
             _ => {}
@@ -353,10 +355,14 @@ impl<'a> Visitor<'a> for ModuleWideScanner {
             && call.func.as_attribute_expr().is_some_and(|attribute| attribute.attr.as_str() == "setdefault")
             && let [variable, value] = &call.arguments.args[..]
         {
-            self.chosen(variable, value);
+            self.add_settings(variable, value);
         }
         visitor::walk_expr(self, expression);
     }
+}
+
+fn first_component(name: &str) -> String {
+    name.split('.').next().unwrap_or(name).to_owned()
 }
 
 #[cfg(test)]
@@ -369,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn handlers_are_functions_of_an_event_and_a_context() {
+    fn handlers_are_detected_by_name_parameters_and_decorators() {
         for (source, name, kind) in [
             ("def lambda_handler(a, b): pass", "lambda_handler", HandlerKind::Named),
             ("def handler(event, _): pass", "handler", HandlerKind::Named),
@@ -407,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn applications_are_known_by_what_they_are_made_with() {
+    fn applications_are_detected_by_their_framework() {
         for (source, name, framework, is_factory) in [
             ("from fastapi import FastAPI\napp = FastAPI()", "app", "FastAPI", false),
             ("import fastapi as f\napi = f.FastAPI(title='x')", "api", "FastAPI", false),
@@ -446,14 +452,14 @@ mod tests {
     }
 
     #[test]
-    fn what_else_counts_is_found_anywhere() {
+    fn settings_and_imports_are_detected_at_any_depth() {
         let module = read(
             "import os, a.b\ndef main():\n  from c import d\n  from . import e\n  \
              os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\nif __name__ == '__main__':\n  main()",
         );
         assert_eq!(module.settings.as_deref(), Some("shop.settings"));
         assert_eq!(module.roots, ["a", "c", "os"].map(str::to_owned).into());
-        assert!(module.runs);
+        assert!(module.is_runnable);
         let settings = "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.prod'";
         assert_eq!(read(settings).settings.as_deref(), Some("shop.prod"));
         let lines = read("import x\n\n@a\n@b\ndef f(event, context):\n  pass").handlers;
@@ -461,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_python_offers_nothing() {
+    fn a_module_with_a_syntax_error_is_skipped() {
         let python = PythonVersion { major: 3, minor: 13 };
         assert!(ScannedModule::read("a", "a.py", b"def f(:", python).is_none());
     }

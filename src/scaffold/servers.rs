@@ -1,54 +1,42 @@
-//! The command by which a server starts an application.
+//! Chooses the server of an application and its command.
 
 use std::path::Path;
 
-use super::DetectedLock;
 use super::entry_points::DetectedApplication;
 use super::frameworks::ServerInterface;
+use super::{DetectedLock, DetectedProject};
 
-/// The port that servers are told to listen on.
+/// The port that servers listen on.
 pub(crate) const PORT: u16 = 8000;
 
-/// Servers by the names of their distributions, the first that is locked first. The first of all is recommended where
-/// none is.
+/// In order of preference. The first is recommended if none is locked.
 const ASGI: [Server; 4] = [Server::Uvicorn, Server::Granian, Server::Hypercorn, Server::Daphne];
 const WSGI: [Server; 4] = [Server::Gunicorn, Server::Uwsgi, Server::Granian, Server::Waitress];
 
-/// A server of Python applications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
-    /// uvicorn.
     Uvicorn,
-    /// gunicorn.
     Gunicorn,
-    /// hypercorn.
     Hypercorn,
-    /// granian.
     Granian,
-    /// daphne.
     Daphne,
-    /// uWSGI.
     Uwsgi,
-    /// waitress.
     Waitress,
 }
 
-/// How an application is served.
+/// The command that serves an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerCommand {
-    /// The server.
-    pub(crate) server: Server,
-    /// Whether it is locked.
-    pub(crate) is_locked: bool,
-    /// The command.
-    pub(crate) command: Vec<String>,
-    /// A file beside the application that the server reads.
-    pub(crate) configuration: Option<&'static str>,
+    pub(super) server: Server,
+    pub(super) is_locked: bool,
+    pub(super) command: Vec<String>,
+    /// A file of the project that configures the server.
+    pub(super) configuration: Option<&'static str>,
 }
 
 impl Server {
-    /// Returns the name of its distribution.
-    pub(crate) fn name(self) -> &'static str {
+    /// Returns the name of the distribution.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Uvicorn => "uvicorn",
             Self::Gunicorn => "gunicorn",
@@ -64,7 +52,7 @@ impl Server {
         locked.contains(self.name()) || self == Self::Uwsgi && locked.contains("pyuwsgi")
     }
 
-    /// Returns the file that it is configured by, if the project has it.
+    /// Returns the file that configures the server, if the project has it.
     fn configuration(self, directory: &Path) -> Option<&'static str> {
         let name = match self {
             Self::Gunicorn => "gunicorn.conf.py",
@@ -74,47 +62,46 @@ impl Server {
         directory.join(name).is_file().then_some(name)
     }
 
-    /// Returns the words by which it starts an application.
+    /// Returns the command that serves an application.
     fn command(self, application: &DetectedApplication, configuration: Option<&str>) -> Vec<String> {
         let (reference, bind, port) = (application.reference(), format!("0.0.0.0:{PORT}"), PORT.to_string());
         let called = format!("{reference}{}", if application.is_factory { "()" } else { "" });
-        let factory = |option: &'static str| if application.is_factory { vec![option] } else { Vec::new() };
+        let (factory, call): (&[&str], &[&str]) =
+            if application.is_factory { (&["--factory"], &["--call"]) } else { (&[], &[]) };
         let words: Vec<&str> = match self {
-            Self::Uvicorn => {
-                [vec!["uvicorn"], factory("--factory"), vec![&reference, "--host", "0.0.0.0", "--port", &port]].concat()
-            }
-            // Its file says where it listens.
+            Self::Uvicorn => [&["uvicorn"], factory, &[&reference, "--host", "0.0.0.0", "--port", &port]].concat(),
+            // The configuration file sets the address.
             Self::Gunicorn if configuration.is_some() => vec!["gunicorn", &called],
             Self::Gunicorn => vec!["gunicorn", "--bind", &bind, &called],
             Self::Hypercorn => vec!["hypercorn", "--bind", &bind, &called],
             Self::Granian => {
                 let interface = if application.interface() == ServerInterface::Asgi { "asgi" } else { "wsgi" };
                 let address = ["--host", "0.0.0.0", "--port", &port];
-                [&["granian", "--interface", interface][..], &address, &factory("--factory"), &[&reference]].concat()
+                [&["granian", "--interface", interface], &address[..], factory, &[&reference]].concat()
             }
             Self::Daphne => vec!["daphne", "-b", "0.0.0.0", "-p", &port, &reference],
             Self::Uwsgi if configuration.is_some() => vec!["uwsgi", "--ini", "uwsgi.ini"],
             Self::Uwsgi => {
                 vec!["uwsgi", "--http-socket", &bind, "--master", "--die-on-term", "--need-app", "--module", &called]
             }
-            Self::Waitress => [vec!["waitress-serve", "--listen", &bind], factory("--call"), vec![&reference]].concat(),
+            Self::Waitress => [&["waitress-serve", "--listen", &bind], call, &[&reference]].concat(),
         };
         words.into_iter().map(str::to_owned).collect()
     }
 }
 
 impl ServerCommand {
-    /// Chooses the server of an application: one that is locked, else the one that is recommended.
-    pub(crate) fn choose(application: &DetectedApplication, locked: &DetectedLock, directory: &Path) -> Self {
+    /// Chooses the server of an application: one that is locked, or else the recommended one.
+    pub(super) fn choose(application: &DetectedApplication, project: &DetectedProject) -> Self {
         let servers = match application.interface() {
             ServerInterface::Asgi => ASGI,
             ServerInterface::Wsgi => WSGI,
         };
-        // Daphne calls no function.
+        // Daphne has no option for application factories.
         let mut fitting = servers.into_iter().filter(|server| *server != Server::Daphne || !application.is_factory);
-        let found = fitting.find(|server| server.is_locked(locked));
+        let found = fitting.find(|server| server.is_locked(&project.lock));
         let server = found.unwrap_or(servers[0]);
-        let configuration = server.configuration(directory);
+        let configuration = server.configuration(&project.directory);
         let command = server.command(application, configuration);
         Self { server, is_locked: found.is_some(), command, configuration }
     }

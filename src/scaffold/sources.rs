@@ -1,50 +1,47 @@
-//! The sources of a project, read for what they can be started by.
+//! Scans the sources of a project for its entry points.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::entry_points::{
-    DetectedApplication, DetectedCommand, DetectedHandler, DjangoProject, EntryPoints, SourceLine,
-};
+use super::entry_points::{DetectedApplication, DetectedCommand, DetectedHandler, DjangoProject, EntryPoints};
 use super::frameworks::Framework;
 use super::module::{ApplicationDefinition, ScannedModule};
 use crate::platform::PythonVersion;
 use crate::project::application::{self, ApplicationError, Excludes};
 use crate::tree::FileContent;
 
-/// The largest module that is read, in bytes.
+/// The largest module that is scanned, in bytes.
 const READ_LIMIT: u64 = 1 << 20;
 
-/// How many names a name is followed through that modules import from each other.
-const HOPS: usize = 8;
+/// How many imports a name is followed through from module to module.
+const IMPORT_HOPS: usize = 8;
 
-/// Names of modules that applications are usually in, and of applications.
-const USUAL: [&str; 7] = ["main", "app", "application", "asgi", "wsgi", "api", "server"];
+/// The usual names of applications and of the modules that contain them.
+const APPLICATION_NAMES: [&str; 7] = ["main", "app", "application", "asgi", "wsgi", "api", "server"];
 
-/// Names of modules that people start by hand.
-const PROGRAMS: [&str; 5] = ["main", "app", "run", "server", "cli"];
+/// The usual names of modules that are run, the likeliest first.
+const RUNNABLE_NAMES: [&str; 5] = ["main", "app", "run", "server", "cli"];
 
-/// What a project's sources tell.
+/// What was detected in the sources of a project.
 #[derive(Debug, Default)]
 pub(crate) struct DetectedSources {
-    /// What can be started.
     pub(crate) entry_points: EntryPoints,
-    /// The files and directories that are bundled unless others are named, relative to the project.
-    pub(crate) taken: Vec<String>,
-    /// The directory, relative to the project, that the modules import each other from, where it is not the one that the
-    /// application's files are put into unless they are told another place.
-    pub(crate) root: Option<String>,
+    /// The files and directories that are included by default, relative to the project.
+    pub(super) default_files: Vec<String>,
+    /// The directory, relative to the project, that has to be included as the root, because its modules import each other
+    /// from there.
+    pub(super) root: Option<String>,
 }
 
 impl DetectedSources {
-    /// Reads the sources of the project in a directory: those that are bundled unless others are named.
+    /// Scans the sources of a project that are included by default.
     ///
     /// # Errors
-    /// They cannot be collected.
-    pub(crate) fn read(project: &Path, workspace: &Path, python: PythonVersion) -> Result<Self, ApplicationError> {
-        // No pattern is wrong where there is none.
+    /// The sources cannot be collected.
+    pub(super) fn read(project: &Path, workspace: &Path, python: PythonVersion) -> Result<Self, ApplicationError> {
+        // Without patterns, none is invalid.
         let Ok(excludes) = Excludes::new(project, &[]) else { return Ok(Self::default()) };
         let application = match application::collect(project, workspace, &[], &excludes) {
             Err(ApplicationError::NothingFound(_)) => return Ok(Self::default()),
@@ -60,30 +57,32 @@ impl DetectedSources {
                 _ => None,
             })
             .collect();
-        let read = |(path, source): &(&str, &Path)| {
-            let shown = source.strip_prefix(project).unwrap_or(source).display().to_string();
-            ScannedModule::read(&module_name(path)?, &shown, &std::fs::read(source).ok()?, python)
-        };
-        let mut modules: Vec<ScannedModule> = files.par_iter().filter_map(read).collect();
-        let root = root(&modules);
+        let modules = files.par_iter().filter_map(|(path, source)| {
+            let relative = source.strip_prefix(project).unwrap_or(source).display().to_string();
+            ScannedModule::read(&module_name(path)?, &relative, &std::fs::read(source).ok()?, python)
+        });
+        let mut modules: Vec<ScannedModule> = modules.collect();
+        let root = import_root(&modules);
         if let Some(root) = &root {
-            modules.iter_mut().for_each(|module| module.strip(root));
+            modules.iter_mut().for_each(|module| module.make_relative(root));
         }
-        Ok(Self { entry_points: entry_points(&modules), taken: application.taken, root })
+        Ok(Self { entry_points: entry_points(&modules), default_files: application.taken, root })
     }
 }
 
 impl ScannedModule {
-    /// Names the module as those do that import it from a directory.
-    fn strip(&mut self, directory: &str) {
+    /// Makes the names in the module relative to a directory that becomes the root.
+    fn make_relative(&mut self, directory: &str) {
         let prefix = format!("{directory}.");
-        let stripped = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
-        self.name = stripped(&self.name);
-        self.imports.values_mut().for_each(|name| *name = stripped(name));
-        self.calls.iter_mut().for_each(|(_, callable, _)| *callable = stripped(callable));
+        let functions = self.calls.iter_mut().map(|(_, function, _)| function);
+        for name in [&mut self.name].into_iter().chain(self.imports.values_mut()).chain(functions) {
+            if let Some(relative) = name.strip_prefix(&prefix) {
+                *name = relative.to_owned();
+            }
+        }
     }
 
-    /// Returns the last component of its name.
+    /// Returns the last component of the name.
     fn last(&self) -> &str {
         self.name.rsplit('.').next().unwrap_or(&self.name)
     }
@@ -92,25 +91,22 @@ impl ScannedModule {
         self.name.matches('.').count()
     }
 
-    fn starts_something(&self) -> bool {
+    fn has_entry_point(&self) -> bool {
         !self.handlers.is_empty() || !self.applications.is_empty() || self.settings.is_some()
     }
 }
 
-/// Returns the dotted name by which a file is imported, if it is a module's source.
+/// Returns the dotted name by which a file is imported; `None` if it is not the source of a module.
 fn module_name(path: &str) -> Option<String> {
     let stem = path.strip_suffix(".py")?;
     let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
     (!stem.contains('.')).then(|| stem.replace('/', "."))
 }
 
-/// Returns the directory that everything that can be started lies in, if it is no package and its modules import each other
-/// as if it were where they are looked for.
-fn root(modules: &[ScannedModule]) -> Option<String> {
+/// Returns the directory that contains all entry points, if it is not a package and its modules import each other from it.
+fn import_root(modules: &[ScannedModule]) -> Option<String> {
     let names: BTreeSet<&str> = modules.iter().map(|module| module.name.as_str()).collect();
-    let is_module =
-        |name: &str| names.contains(name) || names.iter().any(|known| known.starts_with(&format!("{name}.")));
-    let mut directories = modules.iter().filter(|module| module.starts_something()).map(|module| {
+    let mut directories = modules.iter().filter(|module| module.has_entry_point()).map(|module| {
         let directory = module.name.split_once('.').map(|(directory, _)| directory)?;
         (!names.contains(directory)).then_some(directory)
     });
@@ -123,8 +119,13 @@ fn root(modules: &[ScannedModule]) -> Option<String> {
         let settings = module.settings.as_deref().and_then(|settings| settings.split('.').next());
         module.roots.iter().map(String::as_str).chain(settings)
     });
-    let imports_from_it = imported.any(|name| is_module(&format!("{directory}.{name}")) && !is_module(name));
-    imports_from_it.then(|| directory.to_owned())
+    let is_root = imported.any(|name| contains(&names, &format!("{directory}.{name}")) && !contains(&names, name));
+    is_root.then(|| directory.to_owned())
+}
+
+/// Returns whether a name is that of a module or of a package.
+fn contains(modules: &BTreeSet<&str>, name: &str) -> bool {
+    modules.contains(name) || modules.iter().any(|known| known.starts_with(&format!("{name}.")))
 }
 
 fn entry_points(modules: &[ScannedModule]) -> EntryPoints {
@@ -141,12 +142,12 @@ fn entry_points(modules: &[ScannedModule]) -> EntryPoints {
     EntryPoints {
         handlers: handlers.into_iter().map(|(_, handler)| handler).collect(),
         applications: applications(modules),
-        programs: programs(modules),
+        commands: commands(modules),
         django: django(modules),
     }
 }
 
-/// Returns the applications: an object before a function, what has a usual name first, and what lies deep last.
+/// Returns the applications, the likeliest first: objects before factories, then usual names, then those nearest to the root.
 fn applications(modules: &[ScannedModule]) -> Vec<DetectedApplication> {
     let aliases: BTreeMap<String, &str> = modules
         .iter()
@@ -154,31 +155,28 @@ fn applications(modules: &[ScannedModule]) -> Vec<DetectedApplication> {
         .collect();
     let factories: BTreeMap<String, Framework> = modules
         .iter()
-        .flat_map(|module| module.applications.iter().map(move |offer| (module, offer)))
-        .filter(|(_, offer)| offer.is_factory)
-        .map(|(module, offer)| (format!("{}.{}", module.name, offer.name), offer.framework))
+        .flat_map(|module| module.applications.iter().map(move |definition| (module, definition)))
+        .filter(|(_, definition)| definition.is_factory)
+        .map(|(module, definition)| (format!("{}.{}", module.name, definition.name), definition.framework))
         .collect();
-    let framework_object = |callable: &str| {
-        let names = std::iter::successors(Some(callable), |name| aliases.get(*name).copied());
-        names.take(HOPS).find_map(|name| factories.get(name).copied())
-    };
     let mut found = Vec::new();
     for module in modules {
-        let called = module.calls.iter().filter_map(|(name, callable, line)| {
-            let framework = framework_object(callable)?;
+        let called = module.calls.iter().filter_map(|(name, function, line)| {
+            let mut names = std::iter::successors(Some(function.as_str()), |name| aliases.get(*name).copied());
+            let framework = names.by_ref().take(IMPORT_HOPS).find_map(|name| factories.get(name).copied())?;
             Some(ApplicationDefinition { name: name.clone(), framework, is_factory: false, line: *line })
         });
-        for offer in module.applications.iter().cloned().chain(called) {
+        for definition in module.applications.iter().cloned().chain(called) {
             let likelihood = (
-                offer.is_factory,
-                !USUAL.contains(&offer.name.as_str()),
-                !USUAL.contains(&module.last()),
+                definition.is_factory,
+                !APPLICATION_NAMES.contains(&definition.name.as_str()),
+                !APPLICATION_NAMES.contains(&module.last()),
                 module.depth(),
                 module.name.clone(),
-                offer.line,
+                definition.line,
             );
-            let (name, place) = (offer.name, module.place(offer.line));
-            let (is_factory, framework) = (offer.is_factory, offer.framework);
+            let (name, place) = (definition.name, module.place(definition.line));
+            let (is_factory, framework) = (definition.is_factory, definition.framework);
             let module = module.name.clone();
             found.push((likelihood, DetectedApplication { module, name, is_factory, framework, place }));
         }
@@ -187,41 +185,46 @@ fn applications(modules: &[ScannedModule]) -> Vec<DetectedApplication> {
     found.into_iter().map(|(_, application)| application).collect()
 }
 
-/// Returns what is started without a server: packages first, then modules that are started by hand.
-fn programs(modules: &[ScannedModule]) -> Vec<DetectedCommand> {
-    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    let place = |module: &ScannedModule| Some(SourceLine { path: module.path.clone(), line: 1 });
+/// Returns the commands that run packages with a `__main__.py`, and then those that run modules.
+fn commands(modules: &[ScannedModule]) -> Vec<DetectedCommand> {
     let packages = modules.iter().filter_map(|module| {
         let package = module.name.strip_suffix(".__main__").filter(|package| !package.contains('.'))?;
-        let what = format!("the package {package}, which has a __main__.py");
-        Some(DetectedCommand { command: words(&["python", "-m", package]), what, place: place(module) })
+        Some(DetectedCommand::run(package, module, format!("the package {package} with a __main__.py")))
     });
     let mut scripts: Vec<&ScannedModule> =
-        modules.iter().filter(|module| module.runs && module.depth() == 0 && module.name != "manage").collect();
-    scripts.sort_by_key(|module| PROGRAMS.iter().position(|name| *name == module.name).unwrap_or(PROGRAMS.len()));
-    let scripts = scripts.into_iter().map(|module| DetectedCommand {
-        command: words(&["python", "-m", &module.name]),
-        what: format!("the module {}, which does something when it is started", module.name),
-        place: place(module),
+        modules.iter().filter(|module| module.is_runnable && module.depth() == 0 && module.name != "manage").collect();
+    scripts.sort_by_key(|module| {
+        RUNNABLE_NAMES.iter().position(|name| *name == module.name).unwrap_or(RUNNABLE_NAMES.len())
+    });
+    let scripts = scripts.into_iter().map(|module| {
+        let description = format!("the module {} with an `if __name__ == \"__main__\"`", module.name);
+        DetectedCommand::run(&module.name, module, description)
     });
     packages.chain(scripts).collect()
 }
 
-/// Returns what Django needs to know. Settings whose name says that they are for production come first, then those that
-/// the application's module chooses, and then those of `manage.py`.
+impl DetectedCommand {
+    /// Returns the command that runs a module or a package by its name.
+    fn run(name: &str, module: &ScannedModule, description: String) -> Self {
+        let command = ["python", "-m", name].map(str::to_owned).to_vec();
+        Self { command, description, place: Some(module.place(1)) }
+    }
+}
+
+/// Detects a Django project. Settings with a name for production take precedence over those that the module of the
+/// application sets, and these over those of `manage.py`.
 fn django(modules: &[ScannedModule]) -> Option<DjangoProject> {
-    let chosen = |name: &str| {
+    let settings = ["wsgi", "asgi", "manage"].into_iter().find_map(|name| {
         let mut named = modules.iter().filter(|module| module.last() == name);
         named.find_map(|module| module.settings.clone())
-    };
-    let settings = ["wsgi", "asgi", "manage"].into_iter().find_map(chosen);
+    });
     let manage = modules.iter().find(|module| module.name == "manage" && module.settings.is_some());
     if settings.is_none() && manage.is_none() {
         return None;
     }
     let production = settings.as_ref().and_then(|settings| {
         let package = settings.rsplit_once('.').map_or(settings.as_str(), |(package, last)| match last {
-            // `shop.settings` may be a package of its own.
+            // `shop.settings` may be a package that contains `shop.settings.production`.
             "settings" => settings.as_str(),
             _ => package,
         });

@@ -1,4 +1,4 @@
-//! A table of a configuration, as text with comments.
+//! A table of pyproject.toml as text, with comments.
 
 use toml_edit::Value;
 
@@ -7,7 +7,6 @@ use toml_edit::Value;
 pub(crate) struct TargetTable(String);
 
 impl TargetTable {
-    /// Begins the table of a target.
     pub(super) fn new(name: &str) -> Self {
         let key = if name.contains('.') { Value::from(name).to_string() } else { name.to_owned() };
         Self(format!("[tool.pybundle.target.{key}]\n"))
@@ -25,8 +24,8 @@ impl TargetTable {
         self.value(key, true);
     }
 
-    pub(super) fn words(&mut self, key: &str, words: &[String]) {
-        self.value(key, words.iter().map(String::as_str).collect::<Value>());
+    pub(super) fn strings(&mut self, key: &str, strings: &[String]) {
+        self.value(key, strings.iter().map(String::as_str).collect::<Value>());
     }
 
     pub(super) fn numbers(&mut self, key: &str, numbers: &[u16]) {
@@ -42,8 +41,7 @@ impl TargetTable {
         self.0.push_str(&format!("{key} = {}\n", value.into()));
     }
 
-    /// Returns the table's text, which ends with a line.
-    pub(crate) fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -1,8 +1,10 @@
-//! The targets that suit a project.
+//! Proposes targets for a project.
+
+use std::borrow::Borrow;
 
 use super::DetectedProject;
 use super::entry_points::{DetectedApplication, DetectedCommand};
-use super::frameworks::ServerInterface;
+use super::frameworks::{Framework, ServerInterface};
 use super::servers::{PORT, ServerCommand};
 use super::table::TargetTable;
 use super::test_suite::{MissingTestRunner, TestDependencies, TestSuite};
@@ -10,42 +12,33 @@ use crate::audit::handler::Handler;
 use crate::options::TargetKind;
 use crate::platform::PythonReason;
 
-/// How many other handlers and applications a comment names.
-const NAMED: usize = 4;
+/// How many alternatives a comment lists.
+const ALTERNATIVES: usize = 4;
 
-/// What the user asks for instead of what was found.
+/// What the command line requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestedTargets {
-    /// The kinds of targets; none for those that suit what was found.
+    /// `None` for the kinds that suit what was detected.
     pub(crate) kinds: Option<TargetKinds>,
     /// The name of the target for production.
     pub(crate) name: Option<String>,
-    /// The handler.
     pub(crate) handler: Option<Handler>,
 }
 
-/// TargetKinds of targets for production.
+/// The kinds of targets for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TargetKinds {
-    /// A Lambda function.
     Lambda,
-    /// An image.
     Image,
-    /// One of each.
     Both,
 }
 
-/// A target that is proposed.
 #[derive(Debug, Clone)]
 pub(crate) struct ProposedTarget {
-    /// Its name.
     pub(crate) name: String,
-    /// Its kind.
     pub(crate) kind: TargetKind,
-    /// What it is, in a few words.
-    pub(crate) what: String,
-    /// Its table.
-    pub(crate) table: TargetTable,
+    pub(crate) description: String,
+    pub(super) table: TargetTable,
 }
 
 /// What an image runs.
@@ -55,36 +48,36 @@ enum ImageCommand<'a> {
     Unknown,
 }
 
-/// Returns the targets that suit a project: those for production, then that of the tests.
-pub(crate) fn propose(project: &DetectedProject, requested: &RequestedTargets) -> Vec<ProposedTarget> {
-    let kinds = requested.kinds.unwrap_or_else(|| suitable(project, requested));
-    let name = |kind: TargetKind, usual: &str| match (&requested.name, kind, kinds) {
-        (Some(name), TargetKind::Lambda, TargetKinds::Both) => format!("{name}-lambda"),
-        (Some(name), ..) => name.clone(),
-        (None, ..) => usual.to_owned(),
-    };
+/// Proposes the targets of a project: those for production, then that for the tests.
+pub(super) fn propose(project: &DetectedProject, requested: &RequestedTargets) -> Vec<ProposedTarget> {
+    let kinds = requested.kinds.unwrap_or_else(|| suitable_kinds(project, requested));
     let mut targets = Vec::new();
     if kinds != TargetKinds::Image {
-        targets.push(lambda(project, name(TargetKind::Lambda, "function"), requested));
+        let name = match &requested.name {
+            Some(name) if kinds == TargetKinds::Both => format!("{name}-lambda"),
+            Some(name) => name.clone(),
+            None => "function".to_owned(),
+        };
+        targets.push(lambda_target(project, name, requested));
     }
     if kinds != TargetKinds::Lambda {
-        let program = program(project);
-        let usual = if matches!(program, ImageCommand::Server(..)) { "web" } else { "app" };
-        let name = name(TargetKind::Image, usual);
-        targets.push(image(project, name.clone(), &program));
-        if let Some(Ok(suite)) = &project.tests {
-            targets.push(tests(suite, &name));
+        let command = image_command(project);
+        let default = if matches!(command, ImageCommand::Server(..)) { "web" } else { "app" };
+        let name = requested.name.clone().unwrap_or_else(|| default.to_owned());
+        targets.push(image_target(project, name.clone(), &command));
+        if let Some(Ok(tests)) = &project.tests {
+            targets.push(test_target(tests, &name));
         }
     }
     targets
 }
 
-/// Returns the kinds that suit what was found. What is behind a handler is an image of its own only if a server for it is
-/// locked.
-fn suitable(project: &DetectedProject, requested: &RequestedTargets) -> TargetKinds {
+/// Returns the kinds that suit what was detected. A project with a handler gets an image only if a server for its application
+/// is locked.
+fn suitable_kinds(project: &DetectedProject, requested: &RequestedTargets) -> TargetKinds {
     let entry_points = &project.sources.entry_points;
     let has_handler = requested.handler.is_some() || !entry_points.handlers.is_empty();
-    let is_served = matches!(program(project), ImageCommand::Server(_, service) if service.is_locked);
+    let is_served = matches!(image_command(project), ImageCommand::Server(_, server) if server.is_locked);
     match (has_handler, is_served) {
         (true, true) => TargetKinds::Both,
         (true, false) => TargetKinds::Lambda,
@@ -92,178 +85,175 @@ fn suitable(project: &DetectedProject, requested: &RequestedTargets) -> TargetKi
     }
 }
 
-/// Returns what an image of a project runs: of Django's two applications the one that a server is locked for.
-fn program(project: &DetectedProject) -> ImageCommand<'_> {
+/// Returns what an image of a project runs. Of Django's two applications, that is the one that a server is locked for.
+fn image_command(project: &DetectedProject) -> ImageCommand<'_> {
     let entry_points = &project.sources.entry_points;
-    let serve = |application| ServerCommand::choose(application, &project.lock, &project.directory);
     let Some(first) = entry_points.applications.first() else {
-        return entry_points.programs.first().map_or(ImageCommand::Unknown, ImageCommand::Command);
+        return entry_points.commands.first().map_or(ImageCommand::Unknown, ImageCommand::Command);
     };
     let same =
         entry_points.applications.iter().filter(|application| application.framework.name == first.framework.name);
-    let mut served = same.map(|application| (application, serve(application)));
-    match served.find(|(_, service)| service.is_locked) {
-        Some((application, service)) => ImageCommand::Server(application, service),
-        // Django makes both applications in every project, and WSGI is what its own documentation begins with.
+    let mut served = same.map(|application| (application, ServerCommand::choose(application, project)));
+    match served.find(|(_, server)| server.is_locked) {
+        Some((application, server)) => ImageCommand::Server(application, server),
+        // `django-admin startproject` creates both applications, and Django's documentation describes WSGI first.
         None => {
             let wsgi = entry_points
                 .applications
                 .iter()
                 .find(|other| other.framework.name == "Django" && other.interface() == ServerInterface::Wsgi);
             let application = wsgi.filter(|_| first.framework.name == "Django").unwrap_or(first);
-            ImageCommand::Server(application, serve(application))
+            ImageCommand::Server(application, ServerCommand::choose(application, project))
         }
     }
 }
 
-fn lambda(project: &DetectedProject, name: String, requested: &RequestedTargets) -> ProposedTarget {
+fn lambda_target(project: &DetectedProject, name: String, requested: &RequestedTargets) -> ProposedTarget {
     let handlers = &project.sources.entry_points.handlers;
     let mut table = TargetTable::new(&name);
     table.text("kind", TargetKind::Lambda.name());
-    table.comment(&format!("{} The function is configured with the same.", because(&project.python_reason)));
+    table.comment(&format!("{} Create the function with the same runtime.", python_comment(&project.python_reason)));
     table.text("runtime", &format!("python{}", project.python));
-    let asked = requested.handler.as_ref().map(ToString::to_string);
-    let found = match &asked {
-        Some(asked) => handlers.iter().find(|found| found.handler == *asked),
+    let requested = requested.handler.as_ref().map(ToString::to_string);
+    let found = match &requested {
+        Some(requested) => handlers.iter().find(|found| found.handler == *requested),
         None => handlers.first(),
     };
-    match (asked.clone().or_else(|| found.map(|found| found.handler.clone())), found) {
+    let chosen = requested.or_else(|| found.map(|found| found.handler.clone()));
+    match (&chosen, found) {
         (Some(handler), Some(found)) => {
             table.comment(&format!("{}: {}. The build fails if it is not in the zip.", found.place, found.kind));
-            table.text("handler", &handler);
+            table.text("handler", handler);
         }
         (Some(handler), None) => {
             table.comment("The build fails if it is not in the zip.");
-            table.text("handler", &handler);
+            table.text("handler", handler);
         }
         (None, _) => {
-            table.comment("No handler was found. Name it, and the build fails if it is not in the zip:");
+            table.comment("No handler was found. Set it here, and the build fails if it is not in the zip:");
             table.comment("handler = \"module.function\"");
         }
     }
-    let chosen = asked.or_else(|| found.map(|found| found.handler.clone()));
-    let others: Vec<&str> =
-        handlers.iter().map(|found| found.handler.as_str()).filter(|other| Some(*other) != chosen.as_deref()).collect();
+    let others = handlers.iter().map(|found| found.handler.as_str());
+    let others: Vec<&str> = others.filter(|other| Some(*other) != chosen.as_deref()).collect();
     if !others.is_empty() {
-        table.comment(&format!("The same zip serves functions with other handlers: {}.", listed(&others)));
+        table.comment(&format!("Other handlers that the same zip contains: {}.", listed(&others)));
     }
-    common(project, &mut table, &[]);
-    let what = chosen.map_or_else(|| "a Lambda function".to_owned(), |handler| format!("the handler {handler}"));
-    ProposedTarget { name, kind: TargetKind::Lambda, what, table }
+    add_files(project, &mut table, &[]);
+    let description = chosen.map_or_else(|| "a Lambda function".to_owned(), |handler| format!("the handler {handler}"));
+    ProposedTarget { name, kind: TargetKind::Lambda, description, table }
 }
 
-fn image(project: &DetectedProject, name: String, program: &ImageCommand) -> ProposedTarget {
+fn image_target(project: &DetectedProject, name: String, command: &ImageCommand) -> ProposedTarget {
     let mut table = TargetTable::new(&name);
     table.text("kind", TargetKind::Image.name());
     if project.python_reason != PythonReason::PythonVersionFile {
-        table.comment(&because(&project.python_reason));
+        table.comment(&python_comment(&project.python_reason));
         table.text("python", &project.python.to_string());
     }
     let entry_points = &project.sources.entry_points;
     let mut files = Vec::new();
-    let what = match program {
-        ImageCommand::Server(application, service) => {
-            files.extend(service.configuration);
+    let description = match command {
+        ImageCommand::Server(application, server) => {
+            files.extend(server.configuration);
             if let Some(settings) = entry_points.django.as_ref().and_then(|django| django.settings.as_deref()) {
                 table.pairs("env", &[("DJANGO_SETTINGS_MODULE", settings)]);
             }
-            serve(project, application, service, &mut table);
-            format!("{} by {}", application.framework.name, service.server.name())
+            add_server(project, application, server, &mut table);
+            format!("{}, served by {}", application.framework.name, server.server.name())
         }
         ImageCommand::Command(found) => {
             let place = found.place.as_ref().map_or("pyproject.toml", |place| &place.path);
-            table.comment(&format!("{place}: {}.", found.what));
-            table.words("cmd", &found.command);
+            table.comment(&format!("{place}: {}.", found.description));
+            table.strings("cmd", &found.command);
             let others: Vec<String> =
-                entry_points.programs.iter().skip(1).map(|other| other.command.join(" ")).collect();
+                entry_points.commands.iter().skip(1).map(|other| other.command.join(" ")).collect();
             if !others.is_empty() {
-                let others: Vec<&str> = others.iter().map(String::as_str).collect();
-                table.comment(&format!("It can be started with other commands, too: {}.", listed(&others)));
+                table.comment(&format!("Other commands: {}.", listed(&others)));
             }
             found.command.join(" ")
         }
         ImageCommand::Unknown => {
-            table.comment("Nothing was found that a container could start. Name it:");
+            table.comment("No command was found that a container can run. Set it here:");
             table.comment("cmd = [\"python\", \"-m\", \"module\"]");
             "an image".to_owned()
         }
     };
-    common(project, &mut table, &files);
-    table.comment("Where `pybundle build --push` sends it:");
+    add_files(project, &mut table, &files);
+    table.comment("Where `pybundle build --push` pushes the image:");
     table.comment(&format!("tag = [\"registry.example.org/{}:latest\"]", project.name));
-    ProposedTarget { name, kind: TargetKind::Image, what, table }
+    ProposedTarget { name, kind: TargetKind::Image, description, table }
 }
 
-/// Adds how an application is served, and what is missing for that.
-fn serve(
+/// Adds the command that serves an application.
+fn add_server(
     project: &DetectedProject,
     application: &DetectedApplication,
-    service: &ServerCommand,
+    server: &ServerCommand,
     table: &mut TargetTable,
 ) {
-    let (framework, server) = (application.framework, service.server.name());
-    let factory = if application.is_factory { ", made by a function," } else { "" };
-    let place = &application.place;
-    match service.is_locked {
-        true => {
-            let known = if project.lock.path.is_some() { "locked" } else { "declared" };
-            table.comment(&format!("{place}: {}{factory} started by {server}, which is {known}.", framework.name));
-        }
-        false => {
-            let (name, interface) = (framework.name, framework.interface);
-            table.comment(&format!("{place}: {name}{factory} and no {interface} server is locked. For this command:"));
-            table.comment(&format!("{}, and lock again.", project.lock.addition(server)));
-        }
+    let Framework { name, interface } = application.framework;
+    let kind = if application.is_factory { "application factory" } else { "application" };
+    let (place, server_name) = (&application.place, server.server.name());
+    if server.is_locked {
+        let state = if project.lock.path.is_some() { "locked" } else { "declared" };
+        table.comment(&format!("{place}: {name} {kind}, served by {server_name}, which is {state}."));
+    } else {
+        table.comment(&format!("{place}: {name} {kind}, but no {interface} server is locked. For this command,"));
+        table.comment(&format!("{}, and lock again.", project.lock.addition(server_name)));
     }
-    table.words("cmd", &service.command);
-    if service.configuration.is_none() {
+    table.strings("cmd", &server.command);
+    if server.configuration.is_none() {
         table.numbers("expose", &[PORT]);
     }
-    // Of Django's two the better one was chosen, and functions make what others are.
-    let is_other = |other: &&DetectedApplication| {
+    // Django's other application is no alternative, and a factory usually returns one of the applications.
+    let others = project.sources.entry_points.applications.iter().filter(|other| {
         *other != application && other.framework.name != "Django" && (application.is_factory || !other.is_factory)
-    };
-    let others = project.sources.entry_points.applications.iter().filter(is_other);
+    });
     let others: Vec<String> = others.map(DetectedApplication::reference).collect();
     if !others.is_empty() {
-        let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        table.comment(&format!("There are other applications: {}.", listed(&others)));
+        table.comment(&format!("Other applications: {}.", listed(&others)));
     }
 }
 
-fn tests(suite: &TestSuite, production: &str) -> ProposedTarget {
+fn test_target(tests: &TestSuite, production: &str) -> ProposedTarget {
     let name = if production == "test" { "test-suite" } else { "test" }.to_owned();
     let mut table = TargetTable::new(&name);
-    table.comment("Production's layers with the tests in layers above them: what is tested is what is deployed.");
+    table.comment("The layers of production with the tests on top: what is tested is what is deployed.");
     table.text("extends", production);
-    match &suite.needs {
-        TestDependencies::Group(group) => table.words("group", std::slice::from_ref(group)),
-        TestDependencies::Extra(extra) => table.words("extra", std::slice::from_ref(extra)),
-        TestDependencies::Nothing => {}
+    match &tests.dependencies {
+        TestDependencies::Group(group) => table.strings("group", std::slice::from_ref(group)),
+        TestDependencies::Extra(extra) => table.strings("extra", std::slice::from_ref(extra)),
+        TestDependencies::None => {}
     }
-    let files = std::iter::once(suite.directory.clone()).chain(suite.configuration.iter().cloned());
-    table.words("include", &files.collect::<Vec<_>>());
-    table.words("cmd", &suite.command);
-    ProposedTarget { name, kind: TargetKind::Image, what: format!("{}, in the image", suite.directory), table }
+    let files = std::iter::once(tests.directory.clone()).chain(tests.configuration.iter().cloned());
+    table.strings("include", &files.collect::<Vec<_>>());
+    table.strings("cmd", &tests.command);
+    let description = format!("{production} with {}/", tests.directory);
+    ProposedTarget { name, kind: TargetKind::Image, description, table }
 }
 
-/// Adds what holds for targets of both kinds: the lock, if it has to be named, and the files, if they have to be.
-fn common(project: &DetectedProject, table: &mut TargetTable, files: &[&str]) {
-    let locked = &project.lock;
-    if let Some(path) = locked.path.as_ref().filter(|_| locked.needs_setting) {
-        table.text("lock", &project.relative(path));
-    }
-    if locked.is_unpinned {
-        table.comment("It leaves versions open, which uv pins anew at each build. A lock makes builds repeatable.");
-        table.switch("resolve");
+/// Adds the lock and the files of the project, where pybundle's defaults do not find them.
+fn add_files(project: &DetectedProject, table: &mut TargetTable, files: &[&str]) {
+    let lock = &project.lock;
+    if let Some(path) = &lock.path {
+        if lock.needs_setting {
+            table.text("lock", &project.relative(path));
+        }
+        if lock.is_unpinned {
+            let file = project.relative(path);
+            table.comment(&format!("{file} does not pin every version, so uv resolves them at each build."));
+            table.comment("Lock them to make builds reproducible.");
+            table.switch("resolve");
+        }
     }
     if let Some(includes) = includes(project, files) {
-        table.comment("What is bundled of the project: modules, and what they read.");
-        table.words("include", &includes);
+        table.comment("The files of the project to include: modules, and the files that they read.");
+        table.strings("include", &includes);
     }
 }
 
-/// Returns the files and directories that have to be named, because not all that the application needs is found unasked.
+/// Returns the files and directories to include, if the default does not include everything that the application needs.
 fn includes(project: &DetectedProject, files: &[&str]) -> Option<Vec<String>> {
     let sources = &project.sources;
     let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
@@ -274,38 +264,37 @@ fn includes(project: &DetectedProject, files: &[&str]) -> Option<Vec<String>> {
         return Some([vec![format!("{root}:.")], files].concat());
     }
     let others = [project.data.clone(), files].concat();
-    let others: Vec<String> = others.into_iter().filter(|path| !sources.taken.contains(path)).collect();
-    let taken = sources.taken.iter().map(|path| match path.as_str() {
-        // What is in `src` lies at the root, unless it is named.
+    let others: Vec<String> = others.into_iter().filter(|path| !sources.default_files.contains(path)).collect();
+    let defaults = sources.default_files.iter().map(|path| match path.as_str() {
+        // By default, the content of `src` is put at the root; `--include src` would keep the directory.
         "src/" => "src:.".to_owned(),
         path => path.trim_end_matches('/').to_owned(),
     });
-    (!others.is_empty()).then(|| taken.chain(others).collect())
+    (!others.is_empty()).then(|| defaults.chain(others).collect())
 }
 
 impl MissingTestRunner {
-    /// Says what is missing.
     pub(super) fn note(&self, project: &DetectedProject) -> String {
         let directory = &self.directory;
         match project.lock.group_addition("pytest", "test") {
-            Some(addition) => format!("{directory}/ has tests, but no group has pytest: {addition} for a test target"),
-            None => format!("{directory}/ has tests, but pytest is not locked, so there is no test target"),
+            Some(command) => {
+                format!("{directory}/ contains tests, but no group contains pytest: run {command} for a test target")
+            }
+            None => format!("{directory}/ contains tests, but pytest is not locked, so there is no test target"),
         }
     }
 }
 
-/// Says why a project gets its version of Python.
-fn because(reason: &PythonReason) -> String {
+/// Returns the comment on why a project gets its version of Python.
+fn python_comment(reason: &PythonReason) -> String {
     match reason {
-        PythonReason::PythonVersionFile => "By .python-version.".to_owned(),
-        PythonReason::RequiresPython(specifiers) => format!("The newest that requires-python {specifiers} allows."),
-        PythonReason::Newest => {
-            "The newest, since neither .python-version nor requires-python asks for one.".to_owned()
-        }
+        PythonReason::PythonVersionFile => "From .python-version.".to_owned(),
+        PythonReason::RequiresPython(specifiers) => format!("The newest that requires-python ({specifiers}) allows."),
+        PythonReason::Newest => "The newest: neither .python-version nor requires-python sets one.".to_owned(),
     }
 }
 
-fn listed(names: &[&str]) -> String {
-    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    if names.len() > NAMED { format!("{shown} and {} more", names.len() - NAMED) } else { shown }
+fn listed(names: &[impl Borrow<str>]) -> String {
+    let shown = names[..ALTERNATIVES.min(names.len())].join(", ");
+    if names.len() > ALTERNATIVES { format!("{shown} and {} more", names.len() - ALTERNATIVES) } else { shown }
 }

@@ -1,139 +1,139 @@
-//! The tests of a project, and what they run with.
+//! Detects the tests of a project and how to run them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::entry_points::DjangoProject;
 use super::locked::{DetectedLock, required_name};
 use crate::project::pyproject::Pyproject;
 
-/// Names of groups and extras that tests run with, the likeliest first.
-const NAMES: [&str; 5] = ["test", "tests", "testing", "dev", "development"];
+/// Names of groups and extras that usually contain the test runner, the likeliest first.
+const GROUP_NAMES: [&str; 5] = ["test", "tests", "testing", "dev", "development"];
 
-/// Names of directories that tests are in.
-const DIRECTORIES: [&str; 2] = ["tests", "test"];
+const TEST_DIRECTORIES: [&str; 2] = ["tests", "test"];
 
-/// The tests of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestSuite {
-    /// The directory that they are in.
     pub(crate) directory: String,
-    /// What has to be there besides, relative to the project: what pytest is configured by.
-    pub(crate) configuration: Vec<String>,
-    /// What they run with.
-    pub(crate) needs: TestDependencies,
-    /// The command that runs them.
+    /// The files that configure pytest, relative to the project.
+    pub(super) configuration: Vec<String>,
+    pub(super) dependencies: TestDependencies,
     pub(crate) command: Vec<String>,
 }
 
-/// What tests need that production does not.
+/// What tests need in addition to the dependencies of production.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TestDependencies {
-    /// A dependency group.
     Group(String),
-    /// An extra of the project.
     Extra(String),
-    /// Nothing.
-    Nothing,
+    None,
 }
 
-/// Tests that nothing is there to run with.
+/// Tests without a test runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MissingTestRunner {
-    /// The directory that they are in.
-    pub(crate) directory: String,
+    pub(super) directory: String,
 }
 
 impl TestSuite {
-    /// Looks for tests; none if there is no directory of them.
-    pub(crate) fn find(
+    /// Finds the tests of a project; `None` if it has no directory of tests.
+    pub(super) fn find(
         directory: &Path,
         pyproject: &Pyproject,
-        locked: &DetectedLock,
+        lock: &DetectedLock,
         django: Option<&DjangoProject>,
     ) -> Option<Result<Self, MissingTestRunner>> {
-        let tests = DIRECTORIES.into_iter().find(|name| has_module(&directory.join(name)))?.to_owned();
-        let needs = if locked.contains("pytest") { Some(TestDependencies::Nothing) } else { needs(pyproject) };
-        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Some(match (needs, django.and_then(|django| django.manage.as_deref())) {
-            (Some(needs), _) => Ok(Self {
-                // The directory cannot be written to by the user that the image runs as.
-                command: words(&["python", "-m", "pytest", "-p", "no:cacheprovider", &tests]),
-                configuration: configuration(directory, pyproject),
+        let tests = TEST_DIRECTORIES.into_iter().find(|name| has_module(&directory.join(name)))?.to_owned();
+        let dependencies =
+            if lock.contains("pytest") { Some(TestDependencies::None) } else { pytest_dependencies(pyproject) };
+        Some(match (dependencies, django.and_then(|django| django.manage.as_deref())) {
+            (Some(dependencies), _) => Ok(Self {
+                // pytest's cache would be written to a directory that the image's user cannot write to.
+                command: ["python", "-m", "pytest", "-p", "no:cacheprovider", &tests].map(str::to_owned).to_vec(),
+                configuration: pytest_configuration(directory, pyproject),
                 directory: tests,
-                needs,
+                dependencies,
             }),
             (None, Some(manage)) => Ok(Self {
-                command: words(&["python", manage, "test"]),
+                command: ["python", manage, "test"].map(str::to_owned).to_vec(),
                 configuration: Vec::new(),
                 directory: tests,
-                needs: TestDependencies::Nothing,
+                dependencies: TestDependencies::None,
             }),
             (None, None) => Err(MissingTestRunner { directory: tests }),
         })
     }
 }
 
-/// Returns whether a directory has a module, in itself or in a directory in it.
+/// Returns whether there is a module in a directory or in one of its subdirectories.
 fn has_module(directory: &Path) -> bool {
-    let entries = |directory: &Path| std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let is_module = |path: &Path| path.extension().is_some_and(|extension| extension == "py");
-    entries(directory).any(|entry| {
-        let path = entry.path();
-        is_module(&path) || path.is_dir() && entries(&path).any(|entry| is_module(&entry.path()))
-    })
+    entries(directory).any(|path| is_module(&path) || path.is_dir() && entries(&path).any(|path| is_module(&path)))
 }
 
-/// Returns the files that configure pytest: they lie beside the tests, not in them.
-fn configuration(directory: &Path, pyproject: &Pyproject) -> Vec<String> {
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+fn is_module(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "py")
+}
+
+/// Returns the files outside the directory of tests that configure pytest.
+fn pytest_configuration(directory: &Path, pyproject: &Pyproject) -> Vec<String> {
     let is_in_pyproject = pyproject.table.get("tool").is_some_and(|tool| tool.get("pytest").is_some());
     let candidates = [("pytest.ini", true), ("pyproject.toml", is_in_pyproject), ("conftest.py", true)];
-    let there = candidates.into_iter().filter(|(name, counts)| *counts && directory.join(name).is_file());
-    there.map(|(name, _)| name.to_owned()).collect()
+    let existing = candidates.into_iter().filter(|(name, counts)| *counts && directory.join(name).is_file());
+    existing.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Returns the group or the extra that has pytest.
-fn needs(pyproject: &Pyproject) -> Option<TestDependencies> {
-    let table = &pyproject.table;
-    let tool = |name: &str| table.get("tool").and_then(|tool| tool.get(name));
-    let groups = table.get("dependency-groups").and_then(toml::Value::as_table);
-    let poetry = tool("poetry").and_then(|poetry| poetry.get("group")).and_then(toml::Value::as_table);
-    let extras = table.get("project").and_then(|project| project.get("optional-dependencies"));
-    let in_group = |name: &str| groups.is_some_and(|groups| has_pytest(groups, name, &mut Vec::new()));
-    let in_poetry = |name: &str| {
-        let dependencies = poetry.and_then(|groups| groups.get(name)?.get("dependencies")?.as_table());
-        dependencies.is_some_and(|dependencies| dependencies.contains_key("pytest"))
-    };
-    let names = |table: Option<&toml::Table>| -> Vec<String> {
-        table.into_iter().flat_map(toml::Table::keys).cloned().collect()
-    };
-    let all = [names(groups), names(poetry)].concat();
-    let usual = NAMES.iter().map(|&name| name.to_owned()).filter(|name| all.contains(name));
-    let group = usual.chain(all.iter().cloned()).find(|name| in_group(name) || in_poetry(name));
-    let is_older_dev = lists_pytest(tool("uv").and_then(|uv| uv.get("dev-dependencies")))
-        || tool("poetry")
-            .and_then(|poetry| poetry.get("dev-dependencies"))
-            .is_some_and(|dependencies| dependencies.get("pytest").is_some());
-    let extra = || {
-        let extras = extras.and_then(toml::Value::as_table)?;
-        let usual = NAMES.iter().map(|&name| name.to_owned()).filter(|name| extras.contains_key(name));
-        usual.chain(extras.keys().cloned()).find(|name| lists_pytest(extras.get(name)))
-    };
-    group
-        .or_else(|| is_older_dev.then(|| "dev".to_owned()))
+/// Returns the group or the extra that contains pytest.
+fn pytest_dependencies(pyproject: &Pyproject) -> Option<TestDependencies> {
+    pytest_group(&pyproject.table)
         .map(TestDependencies::Group)
-        .or_else(|| extra().map(TestDependencies::Extra))
+        .or_else(|| pytest_extra(&pyproject.table).map(TestDependencies::Extra))
 }
 
-/// Returns whether a dependency group has pytest, itself or by a group that it includes.
+/// Returns the dependency group (PEP 735, or Poetry's) that contains pytest. uv and Poetry both call the group of their
+/// older `dev-dependencies` keys `dev`.
+fn pytest_group(table: &toml::Table) -> Option<String> {
+    let uv = table.get("tool").and_then(|tool| tool.get("uv"));
+    let poetry = table.get("tool").and_then(|tool| tool.get("poetry"));
+    let groups = table.get("dependency-groups").and_then(toml::Value::as_table);
+    let poetry_groups = poetry.and_then(|poetry| poetry.get("group")).and_then(toml::Value::as_table);
+    let all: Vec<&String> = [groups, poetry_groups].into_iter().flatten().flat_map(toml::Table::keys).collect();
+    let usual = GROUP_NAMES.into_iter().filter_map(|name| all.iter().copied().find(|known| *known == name));
+    let group = usual.chain(all.iter().copied()).find(|name| {
+        groups.is_some_and(|groups| has_pytest(groups, name, &mut Vec::new()))
+            || poetry_groups.is_some_and(|groups| poetry_group_has_pytest(groups, name))
+    });
+    let is_in_dev_dependencies = lists_pytest(uv.and_then(|uv| uv.get("dev-dependencies")))
+        || poetry.is_some_and(|poetry| table_has_pytest(poetry.get("dev-dependencies")));
+    group.cloned().or_else(|| is_in_dev_dependencies.then(|| "dev".to_owned()))
+}
+
+fn poetry_group_has_pytest(groups: &toml::Table, name: &str) -> bool {
+    table_has_pytest(groups.get(name).and_then(|group| group.get("dependencies")))
+}
+
+fn table_has_pytest(dependencies: Option<&toml::Value>) -> bool {
+    dependencies.is_some_and(|dependencies| dependencies.get("pytest").is_some())
+}
+
+fn pytest_extra(table: &toml::Table) -> Option<String> {
+    let extras = table.get("project")?.get("optional-dependencies")?.as_table()?;
+    let usual = GROUP_NAMES.into_iter().filter(|name| extras.contains_key(*name));
+    let mut names = usual.chain(extras.keys().map(String::as_str));
+    names.find(|name| lists_pytest(extras.get(*name))).map(str::to_owned)
+}
+
+/// Returns whether a dependency group contains pytest, directly or through a group that it includes.
 fn has_pytest<'a>(groups: &'a toml::Table, name: &'a str, seen: &mut Vec<&'a str>) -> bool {
     if seen.contains(&name) {
         return false;
     }
     seen.push(name);
-    let included = |item: &'a toml::Value| item.get("include-group").and_then(toml::Value::as_str);
     let Some(items) = groups.get(name).and_then(toml::Value::as_array) else { return false };
-    lists_pytest(groups.get(name))
-        || items.iter().filter_map(included).any(|included| has_pytest(groups, included, seen))
+    let mut included = items.iter().filter_map(|item| item.get("include-group").and_then(toml::Value::as_str));
+    lists_pytest(groups.get(name)) || included.any(|included| has_pytest(groups, included, seen))
 }
 
 fn lists_pytest(requirements: Option<&toml::Value>) -> bool {

@@ -1,39 +1,36 @@
-//! The workflow that builds a repository's targets.
+//! The CI workflow that builds the targets of a repository.
 
 use std::path::{Path, PathBuf};
 
 use crate::project::revision;
 
-/// Where a workflow of GitHub lies in a repository.
+/// The path of the GitHub Actions workflow in the repository.
 pub(crate) const WORKFLOW: &str = ".github/workflows/pybundle.yml";
 
-/// The configuration of GitLab's pipelines.
+/// The path of the GitLab CI/CD configuration in the repository.
 const GITLAB: &str = ".gitlab-ci.yml";
 
-/// The action that installs pybundle and builds. This is the one place that knows where pybundle is published.
+/// The action that installs pybundle and builds. Nothing else here depends on where pybundle is published.
 const ACTION: &str = "pybundle/pybundle/.github/actions/pybundle@v0";
 
-/// The repository of a project.
+/// The repository of a project and its CI service.
 #[derive(Debug, Clone)]
 pub(crate) struct CiRepository {
-    /// The directory that has `.git`; else the project, or its workspace.
-    pub(crate) root: PathBuf,
-    /// Who runs its pipelines.
-    pub(crate) service: CiService,
+    /// The directory with `.git`, or else the root of the workspace.
+    pub(super) root: PathBuf,
+    pub(super) service: CiService,
 }
 
-/// Who runs the pipelines of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CiService {
-    /// GitHub, unless something speaks against it.
+    /// The default.
     GitHub,
-    /// GitLab.
     GitLab,
 }
 
 impl CiRepository {
-    /// Finds the repository that a workspace belongs to.
-    pub(crate) fn find(workspace: &Path) -> Self {
+    /// Finds the repository of a workspace.
+    pub(super) fn find(workspace: &Path) -> Self {
         let root =
             workspace.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(workspace).to_owned();
         let is_gitlab = root.join(GITLAB).is_file()
@@ -46,8 +43,8 @@ fn is_on_gitlab(source: &str) -> bool {
     source.split('/').nth(2).is_some_and(|host| host.split('.').any(|part| part == "gitlab"))
 }
 
-/// Returns the workflow of GitHub for projects in these directories, relative to the repository's root.
-pub(crate) fn github(projects: &[PathBuf], is_workspace: bool) -> String {
+/// Returns the GitHub Actions workflow for projects in these directories, relative to the root of the repository.
+pub(super) fn github(projects: &[PathBuf], is_workspace: bool) -> String {
     let mut jobs = String::new();
     for (name, project) in jobs_of(projects) {
         jobs.push_str(&format!("  {name}:\n    runs-on: ubuntu-24.04\n    steps:\n"));
@@ -62,7 +59,7 @@ pub(crate) fn github(projects: &[PathBuf], is_workspace: bool) -> String {
         }
     }
     format!(
-        "# Builds every target of [tool.pybundle], as `pybundle build` does on a laptop.\n\
+        "# Builds every target of [tool.pybundle], like `pybundle build` on a developer's machine.\n\
          name: pybundle\n\n\
          on:\n  push:\n    branches: [main, master]\n  pull_request:\n\n\
          permissions:\n  contents: read\n\n\
@@ -70,8 +67,8 @@ pub(crate) fn github(projects: &[PathBuf], is_workspace: bool) -> String {
     )
 }
 
-/// Returns what to add to GitLab's pipeline.
-pub(crate) fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
+/// Returns the jobs to add to the GitLab CI/CD configuration.
+pub(super) fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
     let mut jobs = String::new();
     let workspace = if is_workspace { " --workspace" } else { "" };
     for (name, project) in jobs_of(projects) {
@@ -87,14 +84,14 @@ pub(crate) fn gitlab(projects: &[PathBuf], is_workspace: bool) -> String {
     jobs
 }
 
-/// Returns the jobs: the name and the directory of each.
+/// Returns the name and the directory of each job.
 fn jobs_of(projects: &[PathBuf]) -> Vec<(String, String)> {
-    let shown = |path: &Path| match path.as_os_str().is_empty() {
-        true => ".".to_owned(),
-        false => path.display().to_string(),
-    };
     match projects {
         [only] => vec![("build".to_owned(), shown(only))],
         several => several.iter().map(|path| (shown(path).replace(['/', '.'], "-"), shown(path))).collect(),
     }
+}
+
+fn shown(path: &Path) -> String {
+    if path.as_os_str().is_empty() { ".".to_owned() } else { path.display().to_string() }
 }

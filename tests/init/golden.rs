@@ -28,23 +28,23 @@ default = true
 # Targets of `pybundle build`. `pybundle config show` explains each value.
 [tool.pybundle.target.web]
 kind = "image"
-# The newest that requires-python >=3.11, <3.13 allows.
+# The newest that requires-python (>=3.11, <3.13) allows.
 python = "3.12"
-# shop/main.py:3: FastAPI started by uvicorn, which is locked.
+# shop/main.py:3: FastAPI application, served by uvicorn, which is locked.
 cmd = ["uvicorn", "shop.main:app", "--host", "0.0.0.0", "--port", "8000"]
 expose = [8000]
-# Where `pybundle build --push` sends it:
+# Where `pybundle build --push` pushes the image:
 # tag = ["registry.example.org/shop:latest"]
 
 [tool.pybundle.target.test]
-# Production's layers with the tests in layers above them: what is tested is what is deployed.
+# The layers of production with the tests on top: what is tested is what is deployed.
 extends = "web"
 group = ["test"]
 include = ["tests", "pyproject.toml"]
 cmd = ["python", "-m", "pytest", "-p", "no:cacheprovider", "tests"]
 "#;
 
-const WORKFLOW: &str = r#"# Builds every target of [tool.pybundle], as `pybundle build` does on a laptop.
+const WORKFLOW: &str = r#"# Builds every target of [tool.pybundle], like `pybundle build` on a developer's machine.
 name: pybundle
 
 on:
@@ -90,8 +90,8 @@ fn a_service_gets_an_image_and_one_with_its_tests() {
             "  lock      uv.lock",
             "  app       shop.main:app  (FastAPI, shop/main.py:3)",
             "  tests     tests/  (python -m pytest -p no:cacheprovider tests)",
-            "  target    web  (image: FastAPI by uvicorn)",
-            "  target    test  (image: tests, in the image)",
+            "  target    web  (image: FastAPI, served by uvicorn)",
+            "  target    test  (image: web with tests/)",
         ]
     );
     assert!(said.ends_with("next:\n    pybundle build --dry-run\n    pybundle build\n"), "{said}");
@@ -118,9 +118,9 @@ fn a_function_is_configured_and_built() {
 # Targets of `pybundle build`. `pybundle config show` explains each value.
 [tool.pybundle.target.function]
 kind = "lambda"
-# The newest that requires-python >=3.9 allows. The function is configured with the same.
+# The newest that requires-python (>=3.9) allows. Create the function with the same runtime.
 runtime = "python3.14"
-# app.py:12: a function with a handler's name. The build fails if it is not in the zip.
+# app.py:12: function with the name of a handler. The build fails if it is not in the zip.
 handler = "app.handler"
 "#
     );

@@ -91,7 +91,7 @@ fn a_server_that_is_not_locked_is_named() {
     let report = project.init(&[]);
     assert!(project.0.read("pyproject.toml").contains("\n# `uv add uvicorn`, and lock again.\ncmd = [\"uvicorn\", "));
     assert_eq!(report["next"], json!(["uv lock", "pybundle build --dry-run", "pybundle build"]));
-    assert!(report["projects"][0]["notes"][0].as_str().unwrap().contains("no group has pytest"));
+    assert!(report["projects"][0]["notes"][0].as_str().unwrap().contains("no group contains pytest"));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_package_is_started_by_its_script() {
     project.init(&[]);
     assert_eq!(words(&project.target("app"), "cmd"), ["shop"]);
     assert_eq!(words(&project.target("test"), "extra"), ["test"]);
-    assert!(project.0.read("pyproject.toml").contains("# It can be started with other commands, too: admin.\n"));
+    assert!(project.0.read("pyproject.toml").contains("# Other commands: admin.\n"));
     assert_eq!(project.planned(&[]), ["app", "test"]);
 }
 
@@ -148,8 +148,8 @@ fn a_project_of_poetry_gets_a_function_for_its_adapter() {
     project.init(&[]);
     assert_eq!(project.target("function")["handler"].as_str(), Some("api.handler"));
     let text = project.0.read("pyproject.toml");
-    assert!(text.contains("# api.py:5: made by Mangum. "), "{text}");
-    assert!(text.contains("# The same zip serves functions with other handlers: jobs.nightly.\n"), "{text}");
+    assert!(text.contains("# api.py:5: created by Mangum. "), "{text}");
+    assert!(text.contains("# Other handlers that the same zip contains: jobs.nightly.\n"), "{text}");
 
     // An image is there for the asking.
     let other = Project::new(&[]);
