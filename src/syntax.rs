@@ -121,8 +121,8 @@ fn decode(source: &[u8]) -> Result<std::borrow::Cow<'_, str>, PythonSyntaxError>
         Ok(source) => return Ok(source.into()),
         Err(error) => error,
     };
-    let names_encoding = |line: &[u8]| line.starts_with(b"#") && line.windows(6).any(|window| window == b"coding");
-    if source.split(|byte| *byte == b'\n').take(2).any(names_encoding) {
+    let mut first_lines = source.split(|byte| *byte == b'\n').take(2);
+    if first_lines.any(|line| line.starts_with(b"#") && line.windows(6).any(|window| window == b"coding")) {
         return Ok(String::from_utf8_lossy(source));
     }
     let before = &source[..error.valid_up_to()];

@@ -224,9 +224,12 @@ fn interned_kind(kind: u8, parts: &[ObjectPart]) -> u8 {
         b'u' | b't' => return b'u',
         other => return other,
     };
-    let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     match parts {
-        [ObjectPart::Bytes(bytes)] if bytes[width..].iter().all(is_in_name) => marked,
+        [ObjectPart::Bytes(bytes)]
+            if bytes[width..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') =>
+        {
+            marked
+        }
         _ => plain,
     }
 }

@@ -1,8 +1,8 @@
-//! The platform that an artifact is for.
+//! The platforms that artifacts are built for.
 //!
-//! A [`Profile`] states everything that is known of one kind of target, a [`TargetPlatform`] is what of it decides which wheels
-//! fit, on one architecture, and the compatibility [`CompatibilityTags`] and the [`MarkerEnvironment`] follow from it. Names of architectures
-//! are converted here and nowhere else.
+//! A `Profile` describes a Lambda runtime or a kind of image. Together with an architecture it gives a [`TargetPlatform`],
+//! from which the [`CompatibilityTags`] and the [`MarkerEnvironment`] are derived. Names of architectures are converted
+//! here and nowhere else.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,16 +10,14 @@ use std::str::FromStr;
 use pep440_rs::{Version, VersionSpecifiers};
 
 mod environment;
-pub mod profile;
-pub mod runtime;
-pub mod tags;
+pub(crate) mod profile;
+pub(crate) mod runtime;
+mod tags;
 
 pub use environment::MarkerEnvironment;
-pub(crate) use profile::PYTHON_PLACEHOLDER;
-pub use profile::{
-    BaseEntrypoint, ImageProfile, ImageTarget, LambdaLimits, LambdaProfile, Profile, ProfileError, ProfileKind, Scheme,
-};
-pub use runtime::{PythonChoiceError, PythonReason, default_python, default_runtime};
+pub(crate) use profile::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER, Profile};
+pub use profile::{LambdaLimits, LambdaProfile, ProfileError, ProfileKind, Scheme};
+pub(crate) use runtime::{PythonChoiceError, PythonReason, default_python, default_runtime};
 pub use tags::{CompatibilityTag, CompatibilityTags};
 
 use crate::hints::Hints;

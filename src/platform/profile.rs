@@ -19,8 +19,7 @@ mod image;
 mod keys;
 mod lambda;
 
-pub(crate) use image::PYTHON_PLACEHOLDER;
-pub use image::{BaseEntrypoint, ImageProfile, ImageTarget};
+pub(crate) use image::{BaseEntrypoint, ImageProfile, ImageTarget, PYTHON_PLACEHOLDER};
 pub use lambda::{LambdaLimits, LambdaProfile};
 
 /// The built-in profiles: Lambda runtimes ordered by version, then images.
@@ -44,8 +43,7 @@ static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
 
 /// A profile for every architecture, built-in or from a file.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the variants are named after the kinds")]
-pub enum Profile {
+pub(crate) enum Profile {
     Lambda(LambdaProfile),
     Image(ImageProfile),
 }
@@ -130,12 +128,12 @@ impl Hints for ProfileError {
 
 impl Profile {
     /// Returns the built-in profiles: Lambda runtimes ordered by version, then images.
-    pub fn all() -> &'static [Self] {
+    pub(crate) fn all() -> &'static [Self] {
         &PROFILES
     }
 
     /// Returns the name of the profile, for instance `python3.13`.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Lambda(profile) => &profile.name,
             Self::Image(profile) => &profile.name,
@@ -146,7 +144,7 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError::Unknown`].
-    pub fn built_in(name: &str) -> Result<Self, ProfileError> {
+    pub(crate) fn built_in(name: &str) -> Result<Self, ProfileError> {
         let found = Self::all().iter().find(|profile| profile.name() == name);
         found.cloned().ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
     }
@@ -155,7 +153,7 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError::Unknown`].
-    pub fn built_in_text(name: &str) -> Result<&'static str, ProfileError> {
+    pub(crate) fn built_in_text(name: &str) -> Result<&'static str, ProfileError> {
         let found = Self::all().iter().zip(BUILT_IN).find(|(profile, _)| profile.name() == name);
         found.map(|(_, text)| text).ok_or_else(|| ProfileError::Unknown { name: name.to_owned() })
     }
@@ -164,7 +162,7 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError::WrongKind`].
-    pub fn lambda(self) -> Result<LambdaProfile, ProfileError> {
+    pub(crate) fn lambda(self) -> Result<LambdaProfile, ProfileError> {
         match self {
             Self::Lambda(profile) => Ok(profile),
             Self::Image(ImageProfile { name, .. }) => {
@@ -177,7 +175,7 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError::WrongKind`].
-    pub fn image(self) -> Result<ImageProfile, ProfileError> {
+    pub(crate) fn image(self) -> Result<ImageProfile, ProfileError> {
         match self {
             Self::Image(profile) => Ok(profile),
             Self::Lambda(LambdaProfile { name, .. }) => {
@@ -190,22 +188,26 @@ impl Profile {
     ///
     /// # Errors
     /// The text is not TOML, a key is missing or unknown, or a value is invalid.
-    pub fn from_toml(text: &str, path: &Path) -> Result<Self, ProfileError> {
-        let invalid = |error: toml::de::Error| ProfileError::Invalid {
-            path: path.to_owned(),
-            line: error
-                .span()
-                .map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()),
-            reason: error.message().replace('\n', "; "),
-        };
-        let table: toml::Table = toml::from_str(text).map_err(invalid)?;
-        let header: ProfileHeader = toml::from_str(text).map_err(invalid)?;
+    pub(crate) fn from_toml(text: &str, path: &Path) -> Result<Self, ProfileError> {
+        let table: toml::Table = parse(text, path)?;
+        let header: ProfileHeader = parse(text, path)?;
         keys::refuse_unknown(&table, header.kind, path)?;
         Ok(match header.kind {
-            ProfileKind::Lambda => Self::Lambda(toml::from_str::<lambda::LambdaFile>(text).map_err(invalid)?.into()),
-            ProfileKind::Image => Self::Image(toml::from_str(text).map_err(invalid)?),
+            ProfileKind::Lambda => Self::Lambda(parse::<lambda::LambdaFile>(text, path)?.into()),
+            ProfileKind::Image => Self::Image(parse(text, path)?),
         })
     }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str, path: &Path) -> Result<T, ProfileError> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        ProfileError::Invalid {
+            path: path.to_owned(),
+            line: 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count(),
+            reason: error.message().replace('\n', "; "),
+        }
+    })
 }
 
 /// The key that determines which other keys are valid.

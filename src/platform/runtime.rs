@@ -9,7 +9,7 @@ use crate::hints::Hints;
 
 /// Why a Python version was chosen. Displayed after the version, as in "python3.13 (from .python-version)".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PythonReason {
+pub(crate) enum PythonReason {
     /// `.python-version` names it.
     PythonVersionFile,
     /// It is the newest that requires-python allows.
@@ -32,7 +32,7 @@ impl fmt::Display for PythonReason {
 
 /// What provides the Python versions to choose from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PythonProvider {
+pub(crate) enum PythonProvider {
     /// Lambda's runtimes.
     Runtimes,
     /// The base image.
@@ -41,8 +41,7 @@ pub enum PythonProvider {
 
 /// Why no Python version can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's message describes it")]
-pub enum PythonChoiceError {
+pub(crate) enum PythonChoiceError {
     #[error("`.python-version` requests `{}`, but {}", .request.escape_debug(), .provider.describe(.known))]
     UnavailableVersion {
         request: String,
@@ -101,7 +100,7 @@ impl Hints for PythonChoiceError {
 ///
 /// # Errors
 /// `.python-version` names an unknown runtime, or requires-python allows none.
-pub fn default_runtime(
+pub(crate) fn default_runtime(
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
 ) -> Result<(LambdaProfile, PythonReason), PythonChoiceError> {
@@ -121,7 +120,7 @@ pub fn default_runtime(
 ///
 /// # Errors
 /// `.python-version` names another version, or requires-python allows none.
-pub fn default_python(
+pub(crate) fn default_python(
     pythons: &[PythonVersion],
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
@@ -153,16 +152,16 @@ fn choose<'a, T>(
     python_version_file: Option<&str>,
     requires_python: Option<&VersionSpecifiers>,
 ) -> Result<(&'a T, PythonReason), PythonChoiceError> {
-    let names = |only_available: bool| {
-        let listed = candidates.iter().filter(|candidate| candidate.available || !only_available);
-        listed.map(|candidate| candidate.name.clone()).collect()
-    };
     if let Some(request) = python_version_file.and_then(first_request) {
         let python = requested_version(request);
         let found = candidates.iter().find(|candidate| Some(candidate.python) == python);
-        let not_found =
-            || PythonChoiceError::UnavailableVersion { request: request.to_owned(), provider, known: names(false) };
-        return Ok((found.ok_or_else(not_found)?.item, PythonReason::PythonVersionFile));
+        return match found {
+            Some(candidate) => Ok((candidate.item, PythonReason::PythonVersionFile)),
+            None => {
+                let known = candidates.iter().map(|candidate| candidate.name.clone()).collect();
+                Err(PythonChoiceError::UnavailableVersion { request: request.to_owned(), provider, known })
+            }
+        };
     }
     let requires_python = requires_python.filter(|specifiers| !specifiers.is_empty());
     let mut newest_first = candidates.iter().rev().filter(|candidate| candidate.available);
@@ -173,12 +172,17 @@ fn choose<'a, T>(
         ),
         None => (newest_first.next(), PythonReason::Newest),
     };
-    let none = || PythonChoiceError::NoCompatibleVersion {
-        requires_python: requires_python.cloned().unwrap_or_default(),
-        provider,
-        known: names(true),
-    };
-    Ok((found.ok_or_else(none)?.item, reason))
+    match found {
+        Some(candidate) => Ok((candidate.item, reason)),
+        None => {
+            let available = candidates.iter().filter(|candidate| candidate.available);
+            Err(PythonChoiceError::NoCompatibleVersion {
+                requires_python: requires_python.cloned().unwrap_or_default(),
+                provider,
+                known: available.map(|candidate| candidate.name.clone()).collect(),
+            })
+        }
+    }
 }
 
 /// Returns the first line that is neither empty nor a comment: uv writes one request per line, the preferred one first.

@@ -152,8 +152,7 @@ fn known(license: &str) -> Option<String> {
     let lower = license.to_lowercase();
     let name = NAMES.iter().find(|(name, _)| *name == lower).map(|(_, id)| (*id).to_owned());
     // A deprecated identifier such as `GPL-3.0` may mean "only" or "or later".
-    let is_vague = |text: &String| spdx::license_id(text).is_some_and(|id| id.is_deprecated());
-    name.or_else(|| canonical(license).filter(|text| !is_vague(text)))
+    name.or_else(|| canonical(license).filter(|text| !spdx::license_id(text).is_some_and(|id| id.is_deprecated())))
 }
 
 /// Returns the last part of a licence classifier, or `None` if it is only a category such as `OSI Approved`.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use mailparse::{MailAddr, MailHeaderMap};
+use mailparse::{MailAddr, MailHeader, MailHeaderMap};
 use url::Url;
 
 use super::license::License;
@@ -40,21 +40,16 @@ impl DistributionMetadata {
     /// Parses METADATA. Malformed fields are ignored: an incomplete SBOM is better than none.
     pub(crate) fn parse(text: &[u8]) -> Self {
         let Ok((headers, _)) = mailparse::parse_headers(text) else { return Self::default() };
-        let all = |name: &str| -> Vec<String> {
-            headers.get_all_values(name).into_iter().map(|value| value.trim().to_owned()).collect()
-        };
-        let one = |name: &str| {
-            all(name).into_iter().next().filter(|value| !value.is_empty() && !value.eq_ignore_ascii_case("unknown"))
-        };
+
         // `License` may be a text of several lines, which email headers fold.
         let license = headers.get_first_header("License").map(|header| unfold(header.get_value_raw()));
-        let expression = one("License-Expression");
+        let expression = value(&headers, "License-Expression");
         Self {
-            summary: one("Summary").map(|summary| summary.split_whitespace().collect::<Vec<_>>().join(" ")),
-            license: License::declared(expression.as_deref(), license.as_deref(), &all("Classifier")),
-            authors: people(one("Author"), one("Author-email")),
-            maintainers: people(one("Maintainer"), one("Maintainer-email")),
-            links: links(one("Home-page"), &all("Project-URL")),
+            summary: value(&headers, "Summary").map(|summary| one_line(&summary)),
+            license: License::declared(expression.as_deref(), license.as_deref(), &values(&headers, "Classifier")),
+            authors: people(value(&headers, "Author"), value(&headers, "Author-email")),
+            maintainers: people(value(&headers, "Maintainer"), value(&headers, "Maintainer-email")),
+            links: links(value(&headers, "Home-page"), &values(&headers, "Project-URL")),
         }
     }
 
@@ -68,6 +63,17 @@ impl DistributionMetadata {
     }
 }
 
+fn values(headers: &[MailHeader], name: &str) -> Vec<String> {
+    headers.get_all_values(name).into_iter().map(|value| value.trim().to_owned()).collect()
+}
+
+/// Returns the first value of a field, unless it is empty or `UNKNOWN`, which distutils and old setuptools write for
+/// missing fields.
+fn value(headers: &[MailHeader], name: &str) -> Option<String> {
+    let first = values(headers, name).into_iter().next();
+    first.filter(|value| !value.is_empty() && !value.eq_ignore_ascii_case("unknown"))
+}
+
 /// Unfolds a header: each line but the first is indented, by some tools with 7 spaces and a pipe (core metadata,
 /// Description).
 fn unfold(value: &[u8]) -> String {
@@ -75,8 +81,8 @@ fn unfold(value: &[u8]) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default().trim_end();
     let folded: Vec<&str> = lines.map(|line| line.strip_prefix("       |").unwrap_or(line).trim_end()).collect();
-    let indentation = |line: &&str| line.len() - line.trim_start().len();
-    let common = folded.iter().filter(|line| !line.is_empty()).map(indentation).min().unwrap_or_default();
+    let indentations = folded.iter().filter(|line| !line.is_empty()).map(|line| line.len() - line.trim_start().len());
+    let common = indentations.min().unwrap_or_default();
     let rest = folded.iter().map(|line| line.get(common..).unwrap_or_default());
     std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n")
 }
@@ -88,12 +94,11 @@ fn people(name: Option<String>, addresses: Option<String>) -> Vec<Person> {
         MailAddr::Single(single) => vec![single],
         MailAddr::Group(group) => group.addrs,
     });
-    let person = |single: mailparse::SingleInfo| Person {
+    let people = single.map(|single| Person {
         name: single.display_name.map(|name| one_line(&name)).filter(|name| !name.is_empty()),
         email: Some(single.addr).filter(|email| is_email(email)),
-    };
-    let mut people: Vec<Person> =
-        single.map(person).filter(|person| person.name.is_some() || person.email.is_some()).collect();
+    });
+    let mut people: Vec<Person> = people.filter(|person| person.name.is_some() || person.email.is_some()).collect();
     match (name.map(|name| one_line(&name)), &mut people[..]) {
         (None, _) => {}
         (Some(name), [Person { name: free @ None, .. }]) => *free = Some(name),
@@ -109,11 +114,12 @@ fn one_line(text: &str) -> String {
 
 /// Returns whether a string is an email address that validators of SBOMs accept.
 fn is_email(text: &str) -> bool {
-    let is_plain = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>,;\"".contains(&byte))
-    };
     text.split_once('@')
         .is_some_and(|(user, host)| is_plain(user) && is_plain(host) && !host.contains('@') && host.contains('.'))
+}
+
+fn is_plain(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>,;\"".contains(&byte))
 }
 
 /// Returns the valid URLs.

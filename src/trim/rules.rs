@@ -121,7 +121,8 @@ struct DistributionFiles<'a> {
 
 impl<'a> DistributionFiles<'a> {
     fn new(inventory: &'a WheelInventory) -> Self {
-        let library = || inventory.files.iter().filter(|file| file.part == SchemePart::Library).map(|file| &*file.path);
+        let files = inventory.files.iter().filter(|file| file.part == SchemePart::Library);
+        let library: Vec<&str> = files.map(|file| &*file.path).collect();
         let name = inventory.name.as_str();
         let compiles = COMPILERS.iter().any(|compiler| match compiler.strip_suffix('*') {
             Some(beginning) => name.starts_with(beginning),
@@ -129,8 +130,8 @@ impl<'a> DistributionFiles<'a> {
         });
         Self {
             inventory,
-            modules: library().filter(|path| path.ends_with(".py")).collect(),
-            is_compiled: !compiles && library().any(is_shared_object),
+            modules: library.iter().copied().filter(|path| path.ends_with(".py")).collect(),
+            is_compiled: !compiles && library.iter().any(|path| is_shared_object(path)),
         }
     }
 

@@ -27,26 +27,26 @@ const ENCRYPTION_FLAGS: u16 = 0b0010_0000_0100_0001;
 const UTF8_FLAG: u16 = 1 << 11;
 
 /// An archive whose headers have been checked.
-pub struct StrictArchive<'a> {
+pub(crate) struct StrictArchive<'a> {
     pub(super) source: ArchiveFile<'a>,
     /// The entries, ordered by offset.
-    pub entries: Vec<ArchiveEntry>,
+    pub(crate) entries: Vec<ArchiveEntry>,
 }
 
 /// An entry whose headers have been checked.
-pub struct ArchiveEntry {
+pub(crate) struct ArchiveEntry {
     /// The name, without a directory's trailing slash.
-    pub path: String,
+    pub(crate) path: String,
     /// Whether the entry is a directory.
-    pub is_directory: bool,
+    pub(crate) is_directory: bool,
     /// The permissions, reduced to the executable bit.
-    pub mode: FileMode,
+    pub(crate) mode: FileMode,
     /// The location and the declared size and checksum of the content.
-    pub declared: DeclaredExtent,
+    pub(crate) declared: DeclaredExtent,
     /// The offset of the local header.
-    pub local_header: u64,
+    pub(crate) local_header: u64,
     /// The position of the central directory's header.
-    pub directory_header: Range<u64>,
+    pub(crate) directory_header: Range<u64>,
 }
 
 impl<'a> StrictArchive<'a> {
@@ -54,7 +54,7 @@ impl<'a> StrictArchive<'a> {
     ///
     /// # Errors
     /// The file cannot be read, or is not a valid archive.
-    pub fn open(file: &'a File) -> Result<Self, StrictArchiveError> {
+    pub(crate) fn open(file: &'a File) -> Result<Self, StrictArchiveError> {
         let (archive, errors) = Self::survey(file)?;
         errors.into_iter().next().map_or(Ok(archive), Err)
     }
@@ -63,7 +63,7 @@ impl<'a> StrictArchive<'a> {
     ///
     /// # Errors
     /// The file cannot be read, or its central directory is invalid.
-    pub fn survey(file: &'a File) -> Result<(Self, Vec<StrictArchiveError>), StrictArchiveError> {
+    pub(crate) fn survey(file: &'a File) -> Result<(Self, Vec<StrictArchiveError>), StrictArchiveError> {
         let source = ArchiveFile::new(file)?;
         let CentralDirectory { mut headers, offset: directory_offset } = directory::read(&source)?;
         headers.sort_by_key(|header| header.offset);
@@ -91,7 +91,7 @@ impl<'a> StrictArchive<'a> {
     ///
     /// # Errors
     /// The file cannot be read, or the content does not match the headers.
-    pub fn inflate(
+    pub(crate) fn inflate(
         &self,
         entry: &ArchiveEntry,
         inflater: &mut Inflater,

@@ -157,11 +157,9 @@ fn read_zip64_end(source: &ArchiveFile, end: &EndRecord) -> Result<EndOfDirector
     if disk != Some(0) || disks.is_none_or(|disks| disks > 1) {
         return Err(WheelErrorKind::MultipleDisks);
     }
-    let position = position
-        .filter(|position| *position <= locator_position)
-        .ok_or(WheelErrorKind::Zip64End("record is not where its locator says"))?;
+    let position = position.filter(|position| *position <= locator_position).ok_or(MISPLACED_ZIP64_END)?;
     let record = source.bytes(position, ZIP64_END_SIZE as usize)?;
-    let record = record.ok_or(WheelErrorKind::Zip64End("record is not where its locator says"))?;
+    let record = record.ok_or(MISPLACED_ZIP64_END)?;
     let zip64 = zip64_end_fields(&record, position, locator_position)?;
     if end.disks.iter().any(|disk| *disk != 0 && *disk != SEE_ZIP64_16) {
         return Err(WheelErrorKind::MultipleDisks);
@@ -196,12 +194,11 @@ fn plain_end(end: &EndRecord) -> Result<EndOfDirectory, WheelErrorKind> {
 
 /// Parses the zip64 end record at `position`, which must end where its locator begins and have no extensible data sector.
 fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Result<EndOfDirectory, WheelErrorKind> {
-    let missing = || WheelErrorKind::Zip64End("record is not where its locator says");
     let mut fields = LittleEndianFields(record);
     if fields.u32() != Some(ZIP64_END_SIGNATURE) {
-        return Err(missing());
+        return Err(MISPLACED_ZIP64_END);
     }
-    let size_after_this = fields.u64().ok_or_else(missing)?;
+    let size_after_this = fields.u64().ok_or(MISPLACED_ZIP64_END)?;
     if size_after_this > ZIP64_END_SIZE - 12 {
         return Err(WheelErrorKind::Zip64End("record has an extensible data sector"));
     }
@@ -214,8 +211,11 @@ fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Resu
     // Version made by, version needed to extract.
     fields.bytes(4);
     let disks = [fields.u32(), fields.u32()];
-    let mut number = || fields.u64().ok_or_else(missing);
-    let (entries_here, entries, size, offset) = (number()?, number()?, number()?, number()?);
+    let (Some(entries_here), Some(entries), Some(size), Some(offset)) =
+        (fields.u64(), fields.u64(), fields.u64(), fields.u64())
+    else {
+        return Err(MISPLACED_ZIP64_END);
+    };
     if disks != [Some(0), Some(0)] || entries_here != entries {
         return Err(WheelErrorKind::MultipleDisks);
     }
@@ -230,10 +230,11 @@ fn read_header(fields: &mut LittleEndianFields, position: u64) -> Result<Central
         return Err(broken().into());
     }
     let raw = RawCentralHeader::take(fields).ok_or_else(broken)?;
-    let lossy = || String::from_utf8_lossy(raw.name).into_owned();
     let position = position..position + (before - fields.0.len()) as u64;
-    raw.check(position).map_err(|kind| kind.at(lossy()))
+    raw.check(position).map_err(|kind| kind.at(String::from_utf8_lossy(raw.name)))
 }
+
+const MISPLACED_ZIP64_END: WheelErrorKind = WheelErrorKind::Zip64End("record is not where its locator says");
 
 /// The fields of a central directory header.
 struct RawCentralHeader<'a> {

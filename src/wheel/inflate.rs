@@ -9,21 +9,21 @@ use crate::tree::{ExtentFormat, ZipCompression};
 const BUFFER: usize = 64 << 10;
 
 /// The location of an entry's content, and what its headers state about it.
-pub struct DeclaredExtent {
+pub(crate) struct DeclaredExtent {
     /// The offset of the compressed bytes in the file.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// The number of compressed bytes.
-    pub compressed_size: u64,
+    pub(crate) compressed_size: u64,
     /// The number of inflated bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// The CRC-32 of the inflated bytes.
-    pub crc32: u32,
+    pub(crate) crc32: u32,
     /// The compression method.
-    pub compression: ZipCompression,
+    pub(crate) compression: ZipCompression,
 }
 
 /// Buffers and state for inflating, reused from entry to entry.
-pub struct Inflater {
+pub(crate) struct Inflater {
     input: Box<[u8]>,
     output: Box<[u8]>,
     blocks: BlockInflater,
@@ -37,7 +37,7 @@ impl Default for Inflater {
 
 impl Inflater {
     /// Allocates the buffers.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let buffer = vec![0; BUFFER].into_boxed_slice();
         Self { input: buffer.clone(), output: buffer, blocks: BlockInflater::new() }
     }

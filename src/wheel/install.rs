@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::entry_points::{self, EntryPoint};
 use super::error::{StrictArchiveError, WheelError, WheelErrorKind};
-use super::inventory::{LARGEST_TEXT, SchemePart, WheelFile, WheelInventory};
+use super::inventory::{LARGEST_TEXT, SchemePart, WheelInventory};
 use super::record::{self, DigestAndSize};
 use crate::digest::Sha256;
 use crate::name::DistributionName;
@@ -40,8 +40,9 @@ impl Wheel {
     /// The wheel's file cannot be read.
     pub fn metadata(&self) -> io::Result<Vec<u8>> {
         let path = format!("{}/METADATA", self.inventory.dist_info);
-        let is_metadata = |file: &&WheelFile| file.part == SchemePart::Library && file.path == path;
-        let file = self.inventory.files.iter().find(is_metadata).ok_or(io::ErrorKind::NotFound)?;
+        let mut files = self.inventory.files.iter();
+        let file = files.find(|file| file.part == SchemePart::Library && file.path == path);
+        let file = file.ok_or(io::ErrorKind::NotFound)?;
         let content = FileContent::Archived { archive: Arc::clone(&self.archive), extent: file.extent.clone() };
         content.read(LARGEST_TEXT)
     }
@@ -51,20 +52,20 @@ impl Wheel {
 #[derive(Debug, Clone, Default)]
 pub struct InstallChanges {
     /// The omitted files, by their positions in [`WheelInventory::files`].
-    pub omitted: BTreeSet<usize>,
+    pub(crate) omitted: BTreeSet<usize>,
     /// Files with other content, by their positions in [`WheelInventory::files`].
-    pub replaced: BTreeMap<usize, DerivedFile>,
+    pub(crate) replaced: BTreeMap<usize, DerivedFile>,
     /// Bytecode, by its path below site-packages. RECORD lists it without a digest, as pip does.
-    pub bytecode: BTreeMap<String, DerivedFile>,
+    pub(crate) bytecode: BTreeMap<String, DerivedFile>,
 }
 
 /// A file that was derived from a wheel's file and cached.
 #[derive(Debug, Clone)]
-pub struct DerivedFile {
+pub(crate) struct DerivedFile {
     /// The cache file that contains it.
-    pub archive: Arc<PathBuf>,
+    pub(crate) archive: Arc<PathBuf>,
     /// Its position in the cache file.
-    pub extent: Extent,
+    pub(crate) extent: Extent,
 }
 
 impl DerivedFile {
@@ -90,7 +91,7 @@ pub fn install(
 /// Returns the directory to which [`WheelFile::path`] is relative, for files of one part of a scheme.
 ///
 /// [`WheelFile::path`]: super::WheelFile::path
-pub fn destination_directory<'a>(part: SchemePart, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
+pub(crate) fn destination_directory<'a>(part: SchemePart, name: &DistributionName, scheme: &'a Scheme) -> Cow<'a, str> {
     match part {
         SchemePart::Library => (&*scheme.site_packages).into(),
         SchemePart::Headers => join(&scheme.headers, name.as_str()).into(),
@@ -200,15 +201,20 @@ impl<'a> Installation<'a> {
 /// Returns the scripts to generate. Like pip when it installs itself, replaces `pip3.X`, where X is of the Python that
 /// built pip's wheel, by one for the target's minor version (`get_console_script_specs` in pip's `wheel.py`).
 fn launchers(entry_points: &[EntryPoint], interpreter: &str) -> Vec<EntryPoint> {
-    let is_minor = |version: &str| version.parse::<u8>().is_ok();
-    let is_versioned_pip = |name: &str| name.strip_prefix("pip3.").is_some_and(is_minor);
-    let mut launchers: Vec<EntryPoint> =
-        entry_points.iter().filter(|script| !is_versioned_pip(&script.name)).cloned().collect();
+    let mut launchers: Vec<EntryPoint> = entry_points
+        .iter()
+        .filter(|script| !script.name.strip_prefix("pip3.").is_some_and(is_minor_version))
+        .cloned()
+        .collect();
     let pip = launchers.iter().find(|script| script.name == "pip3").cloned();
     let program = interpreter.rsplit('/').next().unwrap_or(interpreter);
-    let minor = program.strip_prefix("python3.").filter(|minor| is_minor(minor));
+    let minor = program.strip_prefix("python3.").filter(|minor| is_minor_version(minor));
     launchers.extend(pip.zip(minor).map(|(pip, minor)| EntryPoint { name: format!("pip3.{minor}"), ..pip }));
     launchers
+}
+
+fn is_minor_version(text: &str) -> bool {
+    text.parse::<u8>().is_ok()
 }
 
 /// Returns whether a script of the wheel is a launcher that an older build tool generated for an entry point; a new one

@@ -89,21 +89,22 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
     let record = read_record(&archive, &layout)?;
 
     let rest: Vec<&ArchiveEntry> = archive.entries.iter().filter(|entry| entry.path != layout.record).collect();
-    let verify_one = |inflater: &mut Inflater, entry: &&ArchiveEntry| {
-        let keep = layout.keep(entry);
-        verify(&archive, entry, record.get(&entry.path), keep, inflater)
-    };
     // All results are collected first, so that of several errors always the same one is reported.
-    let results: Vec<_> = rest.par_iter().map_init(Inflater::new, verify_one).collect();
+    let results: Vec<_> = rest
+        .par_iter()
+        .map_init(Inflater::new, |inflater, entry| {
+            verify(&archive, entry, record.get(&entry.path), layout.keep(entry), inflater)
+        })
+        .collect();
 
     let (mut files, mut texts) = (Vec::new(), HashMap::new());
     for (entry, result) in rest.into_iter().zip(results) {
-        let at = |kind: WheelErrorKind| kind.at(&*entry.path);
-        let (extent, mut kept) = result.map_err(at)?;
+        let (extent, mut kept) = result.map_err(|kind| kind.at(&*entry.path))?;
         if layout.is_text(entry) {
             texts.insert(&*entry.path, kept.take().unwrap_or_default());
         }
-        let Some((part, path)) = layout.destination(entry).map_err(at)? else { continue };
+        let destination = layout.destination(entry).map_err(|kind| kind.at(&*entry.path))?;
+        let Some((part, path)) = destination else { continue };
         let (path, script) = (path.to_owned(), kept.as_deref().map(after_first_line));
         files.push(WheelFile { part, path, mode: entry.mode, extent, script });
     }

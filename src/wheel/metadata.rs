@@ -51,7 +51,7 @@ pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Ve
 ///
 /// # Errors
 /// The headers cannot be parsed.
-pub fn requires(text: &[u8]) -> Result<Vec<String>, WheelErrorKind> {
+pub(crate) fn requires(text: &[u8]) -> Result<Vec<String>, WheelErrorKind> {
     Ok(MetadataHeaders::parse(text)?.all(REQUIRES))
 }
 
@@ -60,11 +60,10 @@ fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result
         return Err(WheelErrorKind::DistributionName(name.to_owned()));
     }
     // Rebuilt wheels often have a local version in the file name only, for instance `1.0+cu121`.
-    let agrees = |version: Version| version == filename.version || version == filename.version.clone().without_local();
-    if !version.parse().is_ok_and(agrees) {
-        return Err(WheelErrorKind::DistributionVersion(version.to_owned()));
+    match version.parse::<Version>() {
+        Ok(found) if found == filename.version || found == filename.version.clone().without_local() => Ok(()),
+        _ => Err(WheelErrorKind::DistributionVersion(version.to_owned())),
     }
-    Ok(())
 }
 
 /// Checks the headers of WHEEL; returns Root-Is-Purelib.

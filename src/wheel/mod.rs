@@ -3,11 +3,11 @@
 //! [`read`] reads a wheel once and returns a [`WheelInventory`], which is cached. [`install()`] needs nothing else: most
 //! files are later copied from the wheel without being inflated.
 //!
-//! The strict readers of [`archive`]s and [`record`]s also verify finished artifacts.
+//! The strict readers of archives and RECORD also verify finished artifacts.
 //!
 //! Specification: [PyPA, binary distribution format](https://packaging.python.org/en/latest/specifications/binary-distribution-format/).
 
-pub mod archive;
+pub(crate) mod archive;
 #[expect(unsafe_code, reason = "zlib-rs exposes block positions only through zlib's C interface")]
 mod blocks;
 mod directory;
@@ -19,12 +19,13 @@ mod install;
 mod inventory;
 mod local;
 mod metadata;
-pub mod record;
+pub(crate) mod record;
 mod source;
 
 pub use entry_points::EntryPoint;
 pub use error::{HeaderField, StrictArchiveError, WheelError, WheelErrorKind};
-pub use inflate::{DeclaredExtent, Inflater};
-pub use install::{DerivedFile, InstallChanges, Wheel, destination_directory, install};
+pub(crate) use inflate::Inflater;
+pub(crate) use install::{DerivedFile, destination_directory};
+pub use install::{InstallChanges, Wheel, install};
 pub use inventory::{SchemePart, WheelFile, WheelInventory, read};
-pub use metadata::requires;
+pub(crate) use metadata::requires;

@@ -13,18 +13,18 @@ use crate::digest::{Algorithm, Digest, Sha256};
 
 /// The digest and the size of a file in RECORD, both optional.
 #[derive(Debug, PartialEq, Eq)]
-pub struct RecordRow {
+pub(crate) struct RecordRow {
     /// The digest of the file.
-    pub digest: Option<RecordDigest>,
+    pub(crate) digest: Option<RecordDigest>,
     /// The size of the file in bytes.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }
 
 /// A digest in RECORD.
 #[derive(Debug, PartialEq, Eq)]
-pub struct RecordDigest {
+pub(crate) struct RecordDigest {
     /// SHA-256 or stronger.
-    pub algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
     bytes: Vec<u8>,
 }
 
@@ -35,10 +35,10 @@ impl PartialEq<Digest> for RecordDigest {
 }
 
 /// The rows of a RECORD, by path.
-pub type RecordRows = HashMap<String, RecordRow>;
+pub(crate) type RecordRows = HashMap<String, RecordRow>;
 
 /// Returns the paths in a RECORD, relative to the parent of the `.dist-info` directory. Malformed rows are skipped.
-pub fn paths(text: &[u8]) -> Vec<String> {
+pub(crate) fn paths(text: &[u8]) -> Vec<String> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     reader.records().flatten().filter_map(|row| row.get(0).map(str::to_owned)).collect()
 }
@@ -47,7 +47,7 @@ pub fn paths(text: &[u8]) -> Vec<String> {
 ///
 /// # Errors
 /// A row is malformed, duplicate, or has a digest weaker than SHA-256.
-pub fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
+pub(crate) fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut record = RecordRows::new();
     for row in reader.records() {

@@ -1,4 +1,4 @@
-//! When bytecode is made, by what, and what of a wheel gives way to it.
+//! When and by which interpreter bytecode is compiled, and which files of wheels it replaces.
 
 use std::fs;
 use std::io::Write;
@@ -13,13 +13,13 @@ use super::support::command::{fail, pybundle, repository, succeed};
 use super::support::wheel_with;
 use super::{Python, pythons};
 
-/// A folder with a copy of the example, a cache of its own, and an interpreter that writes down when it is started.
-struct Workshop {
+/// A copy of the example with its own cache, and an interpreter that logs when it is started.
+struct LoggedBuild {
     folder: TempDir,
     python: Python,
 }
 
-/// Writes down that it was started, and becomes the interpreter.
+/// Logs that it was started, and executes the interpreter.
 const PROGRAM: &str = r#"
 #include <stdio.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ int main(int count, char **words) {
 }
 "#;
 
-impl Workshop {
+impl LoggedBuild {
     fn new() -> Self {
         let workshop = Self { folder: tempfile::tempdir().unwrap(), python: pythons().pop().unwrap() };
         let example = repository().join("testdata/example");
@@ -43,7 +43,7 @@ impl Workshop {
         workshop
     }
 
-    /// Makes the interpreter.
+    /// Compiles the interpreter.
     fn with_interpreter(self) -> Self {
         let define = |name: &str, path: &Path| format!("-D{name}=\"{}\"", path.display());
         let mut command = Command::new("cc");
@@ -63,7 +63,7 @@ impl Workshop {
         self.folder.path().join(name)
     }
 
-    /// Returns a command that finds no interpreter but the one of the workshop.
+    /// Returns a command that finds no other interpreter.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = pybundle(arguments);
         command.env("PATH", self.path("bin")).env("PYBUNDLE_CACHE_DIR", self.path("cache"));
@@ -91,8 +91,8 @@ impl Workshop {
 }
 
 #[test]
-fn a_build_that_finds_everything_in_the_cache_starts_no_interpreter() {
-    let workshop = Workshop::new().with_interpreter();
+fn a_build_with_a_complete_cache_starts_no_interpreter() {
+    let workshop = LoggedBuild::new().with_interpreter();
     let (digest, started) = workshop.build();
     assert_eq!(started, 2, "asked, and then put to work");
     assert_eq!(workshop.build(), (digest.clone(), 0));
@@ -102,11 +102,11 @@ fn a_build_that_finds_everything_in_the_cache_starts_no_interpreter() {
     assert!(other != digest && started == 1, "{started}");
     fs::remove_file(workshop.path("project/extra.py")).unwrap();
     assert_eq!(workshop.build(), (digest.clone(), 0));
-    // A program that changed is asked again.
+    // An interpreter that changed is queried again.
     fs::remove_file(workshop.path("bin").join(format!("python{}", workshop.version()))).unwrap();
     let workshop = workshop.with_interpreter();
     assert_eq!(workshop.build(), (digest.clone(), 1));
-    // Whatever the number of processes, and with nothing in the cache.
+    // With any number of processes, and an empty cache.
     for threads in ["1", "4"] {
         fs::remove_dir_all(workshop.path("cache")).unwrap();
         succeed(workshop.lambda(&["--compile-bytecode"]).env("RAYON_NUM_THREADS", threads));
@@ -115,8 +115,8 @@ fn a_build_that_finds_everything_in_the_cache_starts_no_interpreter() {
 }
 
 #[test]
-fn without_an_interpreter_it_is_said_how_to_get_one() {
-    let workshop = Workshop::new();
+fn the_error_without_an_interpreter_says_how_to_install_one() {
+    let workshop = LoggedBuild::new();
     let version = workshop.version();
     let message = fail(&mut workshop.lambda(&["--compile-bytecode"]));
     let expected = format!(
@@ -125,7 +125,7 @@ fn without_an_interpreter_it_is_said_how_to_get_one() {
     );
     assert_eq!(message, expected);
     assert!(!workshop.path("function.zip").exists());
-    // Lambda functions have none by default, images have it where that is possible.
+    // By default, Lambda functions have no bytecode, and images have it where possible.
     let report: Value = serde_json::from_str(&succeed(&mut workshop.lambda(&["--json"]))).unwrap();
     assert_eq!(report["bytecode"], Value::Null);
     let image = |arguments: &[&str]| {
@@ -142,15 +142,15 @@ fn without_an_interpreter_it_is_said_how_to_get_one() {
     let report: Value = serde_json::from_str(&image(&["--json"])).unwrap();
     let bytecode = &report["platforms"][0]["bytecode"];
     assert_eq!((&bytecode["python"], &bytecode["files"]), (&Value::Null, &0.into()));
-    // With an interpreter, the flag is what an image does anyway.
+    // With an interpreter, the flag is the default for images.
     let workshop = workshop.with_interpreter();
     let said = succeed(workshop.lambda(&["--compile-bytecode", "--no-compile-bytecode"]).arg("--json"));
     assert!(said.contains("\"bytecode\": null") && !workshop.path("log").exists());
 }
 
 #[test]
-fn bytecode_takes_the_place_of_a_wheels_own_and_of_nothing_else() {
-    let workshop = Workshop::new().with_interpreter();
+fn bytecode_replaces_only_bytecode_of_the_wheel() {
+    let workshop = LoggedBuild::new().with_interpreter();
     let tag = workshop.python.interpreter.cache_tag();
     let own = |name: &str| format!("demo/__pycache__/{name}.{tag}.pyc");
     let (of_module, of_broken, of_gone) = (own("module"), own("broken"), own("gone"));

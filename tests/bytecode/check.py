@@ -1,4 +1,4 @@
-"""Asserts that every file of bytecode below a folder is what an import of its source would make, and prints how many.
+"""Asserts that every bytecode file below a directory equals what importing its source would produce, and prints their number.
 
     check.py FOLDER
 """
@@ -14,7 +14,7 @@ warnings.simplefilter("ignore")
 
 
 def assert_equal(one, other, where):
-    """Compares what marshal writes, members of members too: equal numbers of different types are not the same."""
+    """Compares objects as marshal writes them, recursively: equal numbers of different types differ."""
     assert type(one) is type(other), where
     if isinstance(one, types.CodeType):
         fields = [name for name in dir(one) if name.startswith("co_") and not callable(getattr(one, name))]

@@ -1,4 +1,4 @@
-//! The bytes of bytecode depend on the source and on the interpreter alone, and no source is too odd to be asked about.
+//! The bytes of bytecode depend only on the source and the interpreter, and unusual sources are compiled or skipped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,12 +15,12 @@ use super::{pythons, sources};
 /// before, or on the process: it interns single characters, or has frozensets with None.
 const UNSTEADY: [&str; 6] = ["ast.py", "html/entities.py", "json/encoder.py", "ntpath.py", "pprint.py", "sre_parse.py"];
 
-/// Of the rest, one in so many is compiled.
+/// One in so many of the other modules is compiled.
 const ONE_IN: usize = 60;
 
 type Digests<'a> = BTreeMap<&'a str, Option<Sha256>>;
 
-/// Puts things in an order that depends on a seed alone.
+/// Shuffles deterministically.
 fn shuffle<T>(things: &mut [T], seed: u64) {
     let mut state = seed;
     for at in (1..things.len()).rev() {
@@ -34,7 +34,7 @@ fn digest(compiler: &BytecodeCompiler, name: &str, source: &[u8]) -> Option<Sha2
 }
 
 #[test]
-fn one_source_has_one_bytecode_in_whichever_process_and_order() {
+fn a_source_has_the_same_bytecode_in_every_process_and_order() {
     pythons().par_iter().for_each(|python| {
         let version = python.interpreter.version;
         let mut count = 0;
@@ -60,19 +60,19 @@ fn one_source_has_one_bytecode_in_whichever_process_and_order() {
         };
         shuffle(&mut files, 1);
         assert_same(&files, one(&files));
-        // Several processes share the work, as chance will have it.
+        // Several processes share the work in random order.
         let several = compiler();
         shuffle(&mut files, 2);
         let digests = files.par_iter().map(|(name, source)| digest(&several, name, source)).collect();
         assert_same(&files, digests);
-        // Each in a process of its own.
+        // Each in its own process.
         files.retain(|(name, _)| UNSTEADY.contains(&&**name));
         assert_same(&files, files.iter().map(|(name, source)| digest(&compiler(), name, source)).collect());
     });
 }
 
 #[test]
-fn odd_sources_are_compiled_or_passed_over() {
+fn unusual_sources_are_compiled_or_skipped() {
     let large = format!("# {}\nx = '{}'\n", "a".repeat(1 << 20), "b".repeat(4 << 20));
     let nested = format!("x = {}1{}\n", "(".repeat(3000), ")".repeat(3000));
     let lambdas = format!("x = {} 1\n", "lambda:".repeat(400));
@@ -103,7 +103,7 @@ fn odd_sources_are_compiled_or_passed_over() {
             let bytecode = compiler.compile(name, source).unwrap();
             assert_eq!(bytecode.is_some(), is_compiled, "Python {}, {name}", python.interpreter.version);
             if let Some(bytecode) = bytecode {
-                // PEP 552: by the source's hash, and unchecked.
+                // PEP 552: unchecked hash-based.
                 assert_eq!(bytecode[4..8], [1, 0, 0, 0], "{name}");
             }
         }
@@ -119,11 +119,11 @@ fn behind(folder: &Path, first: &str, python: &BytecodeInterpreter) -> PathBuf {
 }
 
 #[test]
-fn an_interpreter_that_ends_over_a_source_is_an_error() {
+fn an_interpreter_that_crashes_on_a_source_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let deep = format!("x = {}1{}\n", "(".repeat(3000), ")".repeat(3000));
     for python in pythons() {
-        // With so small a stack, the parser's recursion ends the process.
+        // With such a small stack, the recursion of the parser crashes the process.
         let path = behind(folder.path(), "ulimit -s 200", &python.interpreter);
         let interpreter = BytecodeInterpreter::query(&path, python.interpreter.version).unwrap();
         let compiler = BytecodeCompiler::new(interpreter);
@@ -132,7 +132,7 @@ fn an_interpreter_that_ends_over_a_source_is_an_error() {
         let said = format!("{} ended with signal: 11", folder.path().join("python").display());
         assert!(error.to_string().starts_with(&said) && error.to_string().ends_with("deep.py"), "{error}");
         assert!(matches!(error, BytecodeError::Failed { .. }));
-        // What comes next gets another process.
+        // The next source gets a new process.
         assert!(compiler.compile("b.py", b"x = 1\n").unwrap().is_some());
     }
 }

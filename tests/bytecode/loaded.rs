@@ -1,4 +1,4 @@
-//! What is deployed is loaded from its bytecode, and nothing is compiled.
+//! Deployed modules are loaded from their bytecode, and nothing is compiled at run time.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,7 +41,7 @@ fn project() -> Project {
     project
 }
 
-/// Returns what the interpreter says of the modules below a folder while it runs code: from which files their code is.
+/// Runs code verbosely; returns the files from which the interpreter loads modules below a directory.
 fn loaded(python: &mut Command, below: &str) -> Vec<String> {
     let output = python.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -57,14 +57,14 @@ fn assert_loaded(files: &[String], cache_tag: &str) {
     }
 }
 
-/// Builds a function, and asserts that its bytecode is what it should be; returns its zip, which lies in the folder.
+/// Builds a function and checks its bytecode; returns the zip and its directory.
 fn assert_function(python: &Python, project: &Path) -> (TempDir, PathBuf) {
     let version = python.interpreter.version.to_string();
     let folder = tempfile::tempdir().unwrap();
     let zip = folder.path().join("function.zip");
     let runtime = format!("python{version}");
     let arguments = ["lambda", "--runtime", &runtime, "--arch", architecture(), "--compile-bytecode", "--json"];
-    // Patch releases of a version make other bytecode, so it is compiled by the very interpreter that it is compared with.
+    // Patch releases of a minor version produce different bytecode, so the same interpreter compiles and checks it.
     let own = python.interpreter.path.parent().unwrap().to_owned();
     let search_path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect::<Vec<_>>();
     let search_path = std::env::join_paths([own].into_iter().chain(search_path)).unwrap();
@@ -104,7 +104,7 @@ fn functions_are_loaded_from_bytecode_that_equals_what_their_interpreter_compile
     let cached =
         [format!("/var/task/__pycache__/app.{tag}.pyc"), format!("/var/task/requests/__pycache__/__init__.{tag}.pyc")];
     assert_eq!((&answer["count"], &answer["cached"]), (&json!(3), &json!(cached)));
-    // Lines of the sources at the places where they lie.
+    // Tracebacks show the lines of the installed sources.
     let traceback = answer["traceback"].as_str().unwrap();
     for line in [
         "File \"/var/task/app.py\", line 13, in handler\n    requests.get(\"nowhere\")",
@@ -117,7 +117,7 @@ fn functions_are_loaded_from_bytecode_that_equals_what_their_interpreter_compile
 #[test]
 fn images_are_loaded_from_bytecode() {
     let project = project();
-    // Of the other patch release, too: the bases have their own interpreters.
+    // Other patch releases load it, too: the bases have their own interpreters.
     for base in bases::every_slim() {
         let folder = tempfile::tempdir().unwrap();
         let layout = folder.path().join("layout");

@@ -1,4 +1,4 @@
-//! Bytecode: what every interpreter makes of real sources, what it loads, and what is built with it.
+//! Bytecode that each interpreter compiles from real sources, loads, and that is bundled.
 #![cfg(unix)]
 
 #[path = "../support/mod.rs"]
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 
 use pybundle::bytecode::BytecodeInterpreter;
 
-/// An interpreter that functions can be run on, and the folder of its standard library.
+/// An interpreter that can run functions, and the directory of its standard library.
 struct Python {
     interpreter: BytecodeInterpreter,
     library: PathBuf,
 }
 
-/// Returns the interpreters that functions can be run on.
+/// Returns the interpreters that can run functions.
 fn pythons() -> Vec<Python> {
     let list = support::command::repository().join("target/test-tools/interpreters");
     let list = fs::read_to_string(&list).expect("run scripts/setup-tests");
@@ -28,12 +28,15 @@ fn pythons() -> Vec<Python> {
         let program = Path::new(prefix).join("bin").join(format!("python{version}"));
         let interpreter = BytecodeInterpreter::query(&program, version.parse().unwrap());
         let library = Path::new(prefix).join("lib").join(format!("python{version}"));
-        Python { interpreter: interpreter.unwrap_or_else(|| panic!("{} is no CPython", program.display())), library }
+        Python {
+            interpreter: interpreter.unwrap_or_else(|| panic!("{} is not a regular CPython", program.display())),
+            library,
+        }
     };
     list.lines().map(python).collect()
 }
 
-/// Returns the Python files below a folder, but for installed distributions', by their paths from it, in order.
+/// Returns the Python files below a directory except those of installed distributions, ordered by relative path.
 fn sources(root: &Path) -> Vec<(String, Vec<u8>)> {
     let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {

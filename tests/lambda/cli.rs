@@ -1,4 +1,4 @@
-//! The command line as a user meets it: exit statuses, what goes to which stream, and that a failure leaves no file.
+//! The command line: exit statuses, output streams, and no file after a failure.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use crate::support::command::repository;
 use serde_json::Value;
 
-/// Runs pybundle with a cache of its own, away from any project.
+/// Runs pybundle with its own cache, outside of any project.
 fn pybundle(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pybundle"));
     command.current_dir(folder).env("PYBUNDLE_CACHE_DIR", folder.join("cache")).args(arguments).output().unwrap()
@@ -23,7 +23,7 @@ fn example(folder: &Path) {
     assert!(copied.unwrap().success());
 }
 
-/// Asserts that a build fails with status 1, says what is expected, and leaves nothing where the zip would be.
+/// Asserts that a build fails with status 1 and the expected messages, and that there is no zip.
 fn assert_fails(folder: &Path, arguments: &[&str], expected: &[&str]) {
     let output = folder.join("made/out.zip");
     let mut all = vec!["lambda", "--output", output.to_str().unwrap()];
@@ -91,7 +91,7 @@ fn the_older_runtimes_get_wheels_for_their_own_glibc() {
 }
 
 #[test]
-fn what_is_wrong_is_an_error_that_leaves_no_file() {
+fn a_failed_build_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     example(folder.path());
     let at = |arguments: &[&str], expected: &[&str]| assert_fails(folder.path(), arguments, expected);
@@ -128,7 +128,7 @@ fn a_damaged_wheel_a_wrong_digest_and_a_stale_lock_are_refused() {
 }
 
 #[test]
-fn an_artifact_never_holds_the_one_before() {
+fn an_artifact_never_contains_the_previous_one() {
     let folder = tempfile::tempdir().unwrap();
     example(folder.path());
     let build = || {
@@ -141,7 +141,7 @@ fn an_artifact_never_holds_the_one_before() {
 }
 
 #[test]
-fn oversize_is_a_failure_unless_it_is_allowed() {
+fn an_oversize_zip_is_an_error_unless_allowed() {
     let folder = tempfile::tempdir().unwrap();
     example(folder.path());
     fs::File::create(folder.path().join("shop/huge.bin")).unwrap().set_len(262_144_000).unwrap();
@@ -151,7 +151,7 @@ fn oversize_is_a_failure_unless_it_is_allowed() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2() {
+fn usage_errors_exit_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&[][..], &["lambd"], &["lambda", "--arch", "sparc"], &["lambda", "--handler", "app"]] {
         let run = pybundle(folder.path(), arguments);
@@ -160,7 +160,7 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
-fn a_password_is_not_shown_even_in_a_wrong_address() {
+fn a_password_is_not_shown_even_in_an_invalid_url() {
     let folder = tempfile::tempdir().unwrap();
     let run = pybundle(folder.path(), &["plan", "--index-url", "https://user:s3cret@[oops/simple"]);
     assert_eq!(run.status.code(), Some(2));

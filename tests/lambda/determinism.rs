@@ -1,6 +1,6 @@
-//! The example's artifacts have the same bytes on every machine, wherever and however they are built.
+//! The example's artifacts have the same bytes on every machine and under all circumstances.
 //!
-//! `testdata/golden.toml` keeps their digests for every built-in runtime and architecture, see tests/support/golden.rs.
+//! `testdata/golden.toml` contains their digests for every built-in runtime and architecture, see tests/support/golden.rs.
 
 use std::fs::{self, FileTimes, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use crate::support::command::{pybundle, repository, succeed};
 use crate::support::golden::{self, Digests, Golden};
 use pybundle::platform::LambdaProfile;
 
-/// The target of the tests that vary something else.
+/// The target of tests that vary something else.
 const TARGET: (&str, &str) = ("python3.13", "arm64");
 
 fn golden() -> Digests {
@@ -24,7 +24,7 @@ fn example() -> PathBuf {
     repository().join("testdata/example")
 }
 
-/// Builds both ways, with the command that `prepare` makes of pybundle's.
+/// Builds with and without a layer, with the command that `prepare` returns.
 fn build(project: &Path, (runtime, architecture): (&str, &str), prepare: impl Fn(Command) -> Command) -> Digests {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -38,7 +38,7 @@ fn build(project: &Path, (runtime, architecture): (&str, &str), prepare: impl Fn
     ["function", "application", "layer"].map(|name| (name.to_owned(), digest(&format!("{name}.zip")))).into()
 }
 
-/// Copies the example, in an order of its files, and returns the copies' paths.
+/// Copies the files of the example in the given order; returns the paths of the copies.
 fn copy_example(to: &Path, sort: impl Fn(&mut Vec<PathBuf>)) -> Vec<PathBuf> {
     let (mut folders, mut files) = (vec![example()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -72,7 +72,7 @@ fn golden_digests() {
 }
 
 #[test]
-fn another_folder() {
+fn another_directory() {
     let folder = tempfile::tempdir().unwrap();
     let deep = folder.path().join("a much longer path/with a space/é").join("x".repeat(200));
     copy_example(&deep, |_| {});
@@ -80,7 +80,7 @@ fn another_folder() {
 }
 
 #[test]
-fn a_relative_path_and_the_working_folder() {
+fn a_relative_path_and_the_working_directory() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["lambda", "--runtime", TARGET.0, "--arch", TARGET.1, "--handler", "app.handler", "-o"];
     for (working, project) in
@@ -160,7 +160,7 @@ fn another_number_of_threads() {
 }
 
 #[test]
-fn a_cold_cache_a_warm_one_and_none() {
+fn with_a_cold_cache_a_warm_cache_and_no_cache() {
     let cache = tempfile::tempdir().unwrap();
     let with_cache = |mut command: Command| {
         command.env("PYBUNDLE_CACHE_DIR", cache.path());
@@ -176,7 +176,7 @@ fn a_cold_cache_a_warm_one_and_none() {
 }
 
 #[test]
-fn several_at_once_over_one_cold_cache() {
+fn concurrent_builds_with_one_cold_cache() {
     let cache = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let output = |number: usize| folder.path().join(format!("{number}.zip"));
@@ -193,7 +193,7 @@ fn several_at_once_over_one_cold_cache() {
 }
 
 #[test]
-fn what_was_there_before_leaves_no_trace() {
+fn earlier_files_leave_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("function.zip");
     fs::write(&output, vec![b'x'; 1 << 20]).unwrap();

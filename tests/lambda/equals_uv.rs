@@ -1,6 +1,6 @@
 //! The tree in the zip is the one that uv installs from the same lock for the same target, file by file.
 //!
-//! Left out of the comparison is what an installer writes about itself, and the text of launchers in `bin`.
+//! Files that an installer writes about itself, and the text of launchers in `bin`, are not compared.
 
 use std::path::Path;
 
@@ -11,14 +11,13 @@ use crate::support::uv::Project;
 /// The runtimes that are compared.
 const PYTHONS: [&str; 5] = ["3.9", "3.11", "3.12", "3.13", "3.14"];
 
-/// The architectures, by AWS's name and by wheels'.
+/// The names of the architectures at AWS and in wheels.
 const ARCHITECTURES: [(&str, &str); 2] = [("x86_64", "x86_64"), ("arm64", "aarch64")];
 
-/// What one project is compared with.
 struct Comparison<'a> {
-    /// The project or workspace member, below the project's folder.
+    /// The relative path of the project or workspace member.
     member: &'a str,
-    /// Further arguments of pybundle and of `uv export`, which have the same names.
+    /// Further arguments, for both pybundle and `uv export`.
     arguments: &'a [&'a str],
     /// The application's files, which uv does not install.
     application: &'a [&'a str],
@@ -71,7 +70,7 @@ impl Comparison<'_> {
             let target = folder.path().join(platform);
             let platform = format!("{machine}-{platform}");
             let mut install = uv(&["pip", "install", "--no-deps", "--quiet", "--directory"]);
-            // Local projects are written relative to the workspace's root.
+            // Paths of local projects are relative to the workspace root.
             install.arg(project.path()).args(["--python-platform", &platform, "--python-version", python]);
             if self.member.is_empty() {
                 install.args(["--only-binary", ":all:"]);
@@ -83,7 +82,7 @@ impl Comparison<'_> {
         if minor >= 12 {
             return comparable(leaves_of_folder(&install("manylinux_2_34")));
         }
-        // Amazon Linux 2 has glibc 2.26, for which uv has no name: between these two, unless 2.28's wheels need more.
+        // Amazon Linux 2 has glibc 2.26, for which uv has no platform: try 2.28, unless it selects wheels that need more.
         let newer = install("manylinux_2_28");
         let target = if needs_more_than_2_26(&newer) { install("manylinux_2_17") } else { newer };
         comparable(leaves_of_folder(&target))
@@ -96,7 +95,7 @@ fn uv(arguments: &[&str]) -> std::process::Command {
     command
 }
 
-/// Tells whether a distribution is installed here whose tags all need a glibc later than 2.26.
+/// Returns whether a distribution is installed whose tags all need a glibc newer than 2.26.
 fn needs_more_than_2_26(target: &Path) -> bool {
     let folders = std::fs::read_dir(target).unwrap().map(|entry| entry.unwrap().path());
     let wheels = folders.filter_map(|folder| std::fs::read_to_string(folder.join("WHEEL")).ok());
@@ -246,7 +245,7 @@ conflicts = [[{ extra = "old" }, { extra = "new" }]]
     assert!(refused.contains("old") && refused.contains("new"), "{refused}");
 }
 
-/// Makes a workspace whose members are packages of different build backends.
+/// Creates a workspace whose members use different build back ends.
 fn workspace() -> Project {
     let member = |name: &str, dependencies: &str, backend: &str| {
         format!(

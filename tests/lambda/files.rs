@@ -1,4 +1,4 @@
-//! Files of a function that have a mode of their own, and what a zip cannot hold.
+//! File modes in a function, and files that a zip cannot contain.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -24,7 +24,7 @@ fn build(folder: &Path) -> Command {
 }
 
 #[test]
-fn a_zip_has_the_modes_that_are_stated() {
+fn a_zip_has_the_configured_modes() {
     let folder = example(
         r#"{ path = "run.sh", mode = "0755" }, { path = "shop", to = "conf", mode = "0444" }, { path = "shop" }"#,
     );
@@ -38,7 +38,7 @@ fn a_zip_has_the_modes_that_are_stated() {
 }
 
 #[test]
-fn what_a_zip_cannot_hold_is_refused() {
+fn files_that_a_zip_cannot_contain_are_refused() {
     for (include, expected) in [
         (r#""run.sh:/usr/local/bin/""#, "run.sh cannot be put at `/usr/local/bin/`: a zip is unpacked into one folder"),
         (r#"{ path = "run.sh", owner = "1000" }"#, "run.sh cannot be 1000:1000's: a zip keeps no owners"),

@@ -1,4 +1,4 @@
-//! Real wheels from PyPI, installed here and by uv: the trees must be equal.
+//! Real wheels from PyPI, installed by pybundle and by uv: the trees must be equal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,21 +11,21 @@ use pybundle::tree::{ExtentFormat, FileContent, FileMode, TreeEntry, TreePath};
 use pybundle::wheel::{InstallChanges, install};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-/// Wheels that differ in what they are made of.
+/// Wheels with different peculiarities.
 const PINS: [&str; 14] = [
     // Headers, a native library.
     "greenlet==3.5.6",
     // Names its scripts for the interpreter's version.
     "pip==26.3",
-    // Vendored `.dist-info` folders below the top level.
+    // Vendored `.dist-info` directories.
     "setuptools==84.2.1",
     // Scripts that begin with `#!python`.
     "jmespath==1.1.0",
     "docutils==0.14",
-    // Files of the data part.
+    // Data files.
     "networkx==2.5",
     "ipykernel==7.4.0",
-    // An executable among the scripts, folders as entries.
+    // A binary script, entries for directories.
     "ninja==1.13.2",
     // A name that is normalized.
     "zope.interface==8.7",
@@ -35,13 +35,13 @@ const PINS: [&str; 14] = [
     "entrypoints==0.2.3",
     // Entries made on Windows.
     "pywin32-ctypes==0.2.3",
-    // Many files that are not Python's.
+    // Many files that are not Python sources.
     "tzdata==2026.6",
-    // Many files that are.
+    // Many Python sources.
     "numpy==2.5.5",
 ];
 
-/// What installers write for themselves, in `.dist-info`.
+/// Files that installers write themselves in `.dist-info`.
 const INSTALLERS_OWN: [&str; 5] = ["RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"];
 
 /// Runs a command that must succeed.
@@ -51,10 +51,10 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Returns the files of a wheel as they are installed here.
+/// Returns the files of a wheel as pybundle installs them.
 fn install_here(path: &Path, minor: &str) -> Vec<(TreePath, TreeEntry)> {
     let wheel = crate::wheels::read_wheel(path);
-    // Where uv puts them below its target.
+    // The scheme of `uv pip install --target`.
     let scheme = Scheme {
         site_packages: String::new(),
         scripts: "bin".to_owned(),
@@ -64,7 +64,7 @@ fn install_here(path: &Path, minor: &str) -> Vec<(TreePath, TreeEntry)> {
     install(&wheel, &InstallChanges::default(), &scheme, &format!("/usr/bin/python3.{minor}")).unwrap()
 }
 
-/// Returns the files below a folder, by their paths from it.
+/// Adds the files below a directory by their relative paths.
 fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -77,11 +77,11 @@ fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) {
     }
 }
 
-/// Installs a wheel by uv; returns its files.
+/// Installs a wheel with uv; returns its files.
 fn install_by_uv(path: &Path, target: &Path) -> BTreeMap<String, PathBuf> {
     let mut command = Command::new("uv");
     command.args(["pip", "install", "--quiet", "--no-deps", "--no-config", "--offline"]);
-    // What it needs is here: it must not look for an interpreter elsewhere.
+    // uv must not look for another interpreter.
     command.args(["--no-python-downloads", "--python", "python3"]);
     command.args(["--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.12", "--target"]);
     run(command.arg(target).arg(path));
@@ -91,7 +91,7 @@ fn install_by_uv(path: &Path, target: &Path) -> BTreeMap<String, PathBuf> {
     files
 }
 
-/// Reads the bytes of an entry as any reader of the archive would.
+/// Reads the content of an entry from its archive.
 fn bytes(entry: &TreeEntry) -> Vec<u8> {
     match &entry.content {
         FileContent::Bytes(bytes) => bytes.to_vec(),
@@ -107,17 +107,17 @@ fn bytes(entry: &TreeEntry) -> Vec<u8> {
     }
 }
 
-/// Returns the rows of a RECORD but for those of `without`.
+/// Returns the rows of a RECORD except those of `without`.
 fn rows<'a>(record: &'a str, without: &BTreeSet<String>) -> BTreeSet<&'a str> {
     record.lines().filter(|row| !without.contains(row.split(',').next().unwrap())).collect()
 }
 
-/// Returns the lines of a launcher that say what it imports and calls.
+/// Returns the lines of a launcher that import and call the object.
 fn calls(launcher: &str) -> [Option<&str>; 2] {
     ["from ", "sys.exit("].map(|start| launcher.lines().map(str::trim).find(|line| line.starts_with(start)))
 }
 
-/// Installs a wheel in both ways and compares path by path.
+/// Installs a wheel with both and compares path by path.
 fn compare(pin: &str, minor: &str) {
     let path = crate::wheels::download(pin);
     let ours = install_here(&path, minor);
@@ -139,7 +139,7 @@ fn compare(pin: &str, minor: &str) {
         assert_eq!(entry.access.mode, mode, "{pin}: {path}");
         let (actual, expected) = (bytes(entry), fs::read(theirs).unwrap());
         match &entry.content {
-            // A script that was written anew: the interpreter's path differs, and so does the text around a launcher.
+            // A generated script: the interpreter's path differs, and so does the text around a launcher.
             FileContent::Bytes(_) => {
                 let (actual, expected) = (String::from_utf8(actual).unwrap(), String::from_utf8(expected).unwrap());
                 assert!(path.as_str().starts_with("bin/") && actual.starts_with("#!"), "{pin}: {path}");

@@ -1,4 +1,4 @@
-//! `pybundle lambda`: what it builds, compared with uv, run by Lambda's own client, the same from everywhere.
+//! `pybundle lambda`: zips are compared with uv, run by Lambda's own runtime client, and the same from everywhere.
 
 mod cli;
 mod determinism;

@@ -1,4 +1,4 @@
-//! Requirements whose files lie in an index that asks for a password: pypiserver, with a file of htpasswd.
+//! Requirements from an index that needs a password: pypiserver with an htpasswd file.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -14,7 +14,7 @@ use crate::support::command::{fail, pybundle, repository, succeed, tool};
 const USER: &str = "ann";
 const PASSWORD: &str = "s3cret/pass";
 
-/// The index, until the test ends.
+/// A running index.
 struct Index {
     server: Child,
     port: u16,
@@ -37,7 +37,7 @@ impl Index {
         let mut server = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
         lines.find(|line| line.starts_with("Listening")).expect("pypi-server tells when it listens");
-        // It goes on to tell of every request, and must not find the pipe closed.
+        // It logs every request, so the pipe must not be closed.
         thread::spawn(move || lines.for_each(drop));
         Self { server, port, folder }
     }
@@ -46,7 +46,7 @@ impl Index {
         format!("http://{login}127.0.0.1:{}/simple", self.port)
     }
 
-    /// Writes a file beside the index's passwords.
+    /// Writes a file beside the htpasswd file.
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -62,7 +62,7 @@ impl Drop for Index {
     }
 }
 
-/// Makes a project whose requirements say what `options` says.
+/// Creates a project with options in its requirements file.
 fn project(folder: &Path, options: &str) {
     fs::create_dir_all(folder).unwrap();
     let pinned = "example-tally==2.0.0\nexample-greeting==1.2.0\nexample-banner==0.3.1\n";
@@ -70,7 +70,7 @@ fn project(folder: &Path, options: &str) {
     fs::write(folder.join("app.py"), "def handler(event, context):\n    return event\n").unwrap();
 }
 
-/// Builds with a cache and a home of its own.
+/// Builds with its own cache and home directory.
 fn build(place: &Path, project: &Path) -> Command {
     let mut command = pybundle(&["lambda", "--runtime", "python3.13", "--handler", "app.handler", "--output"]);
     command.arg(place.join("function.zip")).arg(project);
@@ -78,7 +78,7 @@ fn build(place: &Path, project: &Path) -> Command {
     command
 }
 
-/// Returns the digest of what was built, after it was made sure that nothing that is kept holds the password.
+/// Returns the digest of the zip, after checking that no file contains the password.
 fn built(place: &Path, output: &str) -> String {
     assert!(!output.contains("s3cret"), "{output}");
     let mut folders = vec![place.join("cache")];
@@ -97,7 +97,7 @@ fn built(place: &Path, output: &str) -> String {
 }
 
 #[test]
-fn every_source_of_credentials_opens_it_and_gives_the_same_zip() {
+fn every_source_of_credentials_works_and_gives_the_same_zip() {
     let index = Index::start();
     let flat = tempfile::tempdir().unwrap();
     let wheels = repository().join("testdata/example/index");
@@ -138,13 +138,13 @@ fn every_source_of_credentials_opens_it_and_gives_the_same_zip() {
         project(&app, options);
         let output = succeed(prepare(&mut build(place.path(), &app)));
         assert_eq!(built(place.path(), &output), expected, "{name}");
-        // What is kept is enough for the next build.
+        // The cache is enough for the next build.
         succeed(prepare(build(place.path(), &app).arg("--offline")));
     }
 }
 
 #[test]
-fn without_the_password_it_says_what_is_missing() {
+fn a_missing_password_is_reported() {
     let index = Index::start();
     let place = tempfile::tempdir().unwrap();
     let app = place.path().join("app");

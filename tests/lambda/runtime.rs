@@ -1,4 +1,4 @@
-//! Functions answer under AWS's own runtime client and runtime interface emulator, alone and with their layer.
+//! Functions run under AWS's runtime client and runtime interface emulator, alone and with their layer.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::support::lambda::{architecture, invoke, newest_python, pythons};
 use crate::support::uv::Project;
 use serde_json::{Value, json};
 
-/// A function's zip, by itself and beside its layer.
+/// A function as one zip, and as a zip with a layer.
 struct Bundle {
     folder: tempfile::TempDir,
     python: String,
@@ -15,7 +15,7 @@ struct Bundle {
 }
 
 impl Bundle {
-    /// Builds a project for this machine's architecture, both ways.
+    /// Builds a project in both ways for this machine's architecture.
     fn new(project: &Path, python: &str, handler: &'static str) -> Self {
         let bundle = Self { folder: tempfile::tempdir().unwrap(), python: python.to_owned(), handler };
         bundle.build(project, "alone.zip", &[]);
@@ -34,7 +34,7 @@ impl Bundle {
         self.folder.path().join(name)
     }
 
-    /// Invokes both, asserts that they answer alike, and returns the answer.
+    /// Invokes both, asserts that they return the same, and returns it.
     fn answer(&self, event: &Value) -> Value {
         let alone = invoke(&self.python, self.handler, event, &[&self.path("alone.zip")]).answer();
         let zips = [self.path("application.zip"), self.path("layer.zip")];
@@ -44,7 +44,7 @@ impl Bundle {
     }
 }
 
-/// Locks a project with these dependencies, whose only module is `app`.
+/// Locks a project with these dependencies and the module `app`.
 fn project(dependencies: &str, app: &str) -> Project {
     let pyproject = format!(
         "[project]\nname = \"function\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = {dependencies}\n"
@@ -55,13 +55,13 @@ fn project(dependencies: &str, app: &str) -> Project {
 }
 
 #[test]
-fn the_example_answers_on_every_interpreter() {
+fn the_example_runs_on_every_interpreter() {
     let example = repository().join("testdata/example");
     for python in pythons() {
         let bundle = Bundle::new(&example, &python, "app.handler");
         let event = json!({"name": "Ada", "language": "de", "items": ["apple", "coffee"]});
         let minor: u32 = python.split_once('.').unwrap().1.parse().unwrap();
-        // Amazon Linux 2 has glibc 2.26, Amazon Linux 2023 has 2.34: another wheel of example-tally is the best.
+        // Amazon Linux 2 has glibc 2.26, Amazon Linux 2023 has 2.34, so another wheel of example-tally is selected.
         let build = if minor < 12 { "manylinux_2_17" } else { "manylinux_2_34" };
         let expected = json!({"greeting": "* GRÜSS DICH, ADA! *", "total": 1220, "build": build, "python": python});
         assert_eq!(bundle.answer(&event), expected);
@@ -157,7 +157,7 @@ def handler(event, context):
     frame = pandas.DataFrame({"x": event["x"]})
     return {"sum": int(frame.x.sum()), "norm": float(numpy.linalg.norm(event["x"]))}
 "#;
-    // What follows numpy 2.2 and pandas 2 has no wheel for the glibc of Amazon Linux 2, which runs Python up to 3.11.
+    // Later versions have no wheel for the glibc of Amazon Linux 2, which runs Python up to 3.11.
     let dependencies = r#"[
         "numpy<2.3; python_version < '3.12'", "numpy; python_version >= '3.12'",
         "pandas<3; python_version < '3.12'", "pandas; python_version >= '3.12'",
@@ -168,7 +168,7 @@ def handler(event, context):
 }
 
 #[test]
-fn scripts_name_the_interpreter_of_the_runtime() {
+fn scripts_use_the_interpreter_of_the_runtime() {
     let bundle = Bundle::new(&repository().join("testdata/example"), &newest_python(), "app.handler");
     let folder = bundle.path("unzipped");
     succeed(std::process::Command::new("unzip").arg("-q").arg(bundle.path("alone.zip")).arg("-d").arg(&folder));

@@ -1,4 +1,4 @@
-//! The documents beside a zip: well formed, right, equal for equal inputs, and without secrets.
+//! SBOMs and provenance statements beside a zip: valid, correct, equal for equal inputs, and without secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,22 +13,22 @@ use crate::support::artifact::sha256;
 use crate::support::command::{fail, pybundle, repository, succeed};
 use crate::{json, judge};
 
-/// Schemas, the libraries that read each form, and `packaging` for the graph.
+/// Checked with schemas, the libraries of each format, and `packaging` for the graph.
 #[test]
-fn real_projects_are_described_as_others_read_them() {
+fn sboms_of_real_projects_are_valid() {
     let built = &*BUILT;
     let extras = json!({ "shop-service": ["web"] });
     let listed = json(built.path("listed.zip.cdx.json"))["metadata"]["component"]["name"].clone();
     let mut good = vec![
         built.case("service", "shop-service", &extras, json!(["jmespath"])),
         built.case("pylock", "shop-service", &json!({}), json!([])),
-        // Of what is only listed, the project needs what nothing else does.
+        // Requirements without a graph: the project depends on everything that nothing else requires.
         built.case("listed", text(&listed), &json!({}), json!("the rest")),
     ];
     let folder = tempfile::tempdir().unwrap();
     let wrong = wrong_documents(&good[0], folder.path());
     good.extend(wrong.clone());
-    // The judge is not content with everything: of each that is wrong, it says so, and of no other.
+    // The checker itself is checked: it must report each wrong document and no other.
     let said = judge(&good).unwrap_err();
     for (position, case) in wrong.iter().enumerate() {
         assert!(said.contains(&format!("/{position}.")), "{case} was not found: {said}");
@@ -45,7 +45,7 @@ fn components(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
     document["components"].as_array().unwrap().iter().map(|component| (text(&component["name"]), component))
 }
 
-/// Returns cases of documents that are wrong in one thing each, in a folder.
+/// Writes documents with one error each, and returns them as cases.
 fn wrong_documents(good: &Value, folder: &Path) -> Vec<Value> {
     let folder = folder.join("wrong");
     fs::create_dir(&folder).unwrap();
@@ -77,7 +77,7 @@ fn wrong_documents(good: &Value, folder: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn licences_names_and_addresses_are_those_of_the_metadata() {
+fn licences_names_and_urls_are_those_of_the_metadata() {
     let built = &*BUILT;
     let document = json(built.path("service.zip.cdx.json"));
     let all: BTreeMap<&str, &Value> = components(&document).collect();
@@ -90,7 +90,7 @@ fn licences_names_and_addresses_are_those_of_the_metadata() {
         ("pyyaml", id("MIT")),
         ("packaging", json!({ "expression": "Apache-2.0 OR BSD-2-Clause", "acknowledgement": "declared" })),
         ("shop-rules", json!({ "expression": "MIT OR Apache-2.0", "acknowledgement": "declared" })),
-        // One of several BSD licences, one of two, and by classifiers alone.
+        // Ambiguous: one of several BSD licences, one of two, and from classifiers.
         ("pysocks", named("BSD")),
         ("python-dateutil", named("Dual License")),
         ("idna", named("BSD License")),
@@ -119,7 +119,7 @@ fn licences_names_and_addresses_are_those_of_the_metadata() {
     assert_eq!(purl("idna"), "pkg:pypi/idna@3.10?file_name=idna-3.10-py3-none-any.whl");
     assert_eq!(purl("docopt"), "pkg:pypi/docopt@0.6.2?file_name=docopt-0.6.2.tar.gz");
     assert_eq!(purl("shop-lib"), "pkg:generic/shop-lib@0.1.0");
-    // A repository on this machine has no address for others.
+    // A repository on this machine has no URL.
     assert_eq!(purl("shop-rules"), "pkg:pypi/shop-rules@0.3.0");
     let references = |name: &str| all[name]["externalReferences"].as_array().unwrap();
     let docopt = references("docopt").iter().find(|link| link["type"] == "source-distribution").unwrap();
@@ -141,7 +141,7 @@ fn licences_names_and_addresses_are_those_of_the_metadata() {
 }
 
 #[test]
-fn the_provenance_names_every_input() {
+fn the_provenance_statement_contains_every_input() {
     let built = &*BUILT;
     let statement = json(built.path("service.zip.provenance.json"));
     let digest = sha256(&fs::read(built.path("service.zip")).unwrap());
@@ -160,7 +160,7 @@ fn the_provenance_names_every_input() {
     assert!(inputs.contains(&lock));
     let rules = inputs.iter().find(|input| input["name"] == "shop-rules").unwrap();
     assert_eq!(rules["digest"], json!({ "gitCommit": built.commit }));
-    // Every wheel and source distribution with the digest of the lock.
+    // Every wheel and source distribution, with the digest in the lock.
     let locked = built.service.read("uv.lock");
     let files: Vec<&Value> = inputs.iter().filter(|input| text(&input["name"]).contains(".whl")).collect();
     assert!(files.len() > 15, "{inputs:#?}");
@@ -192,9 +192,9 @@ fn equal_inputs_give_equal_documents_from_anywhere() {
     }
 }
 
-/// A time is stated where one is given, and changes nothing else.
+/// `SOURCE_DATE_EPOCH` sets the time and changes nothing else.
 #[test]
-fn the_time_is_the_one_that_is_given() {
+fn the_time_is_source_date_epoch() {
     let place = tempfile::tempdir().unwrap();
     let example = repository().join("testdata/example");
     let command = |form: &str, time: &str| {
@@ -219,9 +219,9 @@ fn the_time_is_the_one_that_is_given() {
     assert_eq!(command("--sbom=spdx", "now").output().unwrap().status.code(), Some(2));
 }
 
-/// An index that wants a password, whose address holds it, and one more in its query.
+/// An index whose URL contains a password, and a token in its query.
 #[test]
-fn nothing_secret_is_in_a_document() {
+fn documents_contain_no_secret() {
     let server = Server::start();
     let wheel = crate::support::wheel("demo", "1.0");
     let login = "ann:s3cretpass";
@@ -253,7 +253,7 @@ fn nothing_secret_is_in_a_document() {
 }
 
 #[test]
-fn the_report_names_the_files_and_no_build_takes_them_in() {
+fn the_report_lists_the_files_and_no_build_includes_them() {
     let place = tempfile::tempdir().unwrap();
     let project = place.path().join("example");
     succeed(Command::new("cp").arg("-r").arg(repository().join("testdata/example")).arg(&project));
@@ -279,14 +279,14 @@ fn the_report_names_the_files_and_no_build_takes_them_in() {
     let page = succeed(command.current_dir(&project));
     assert!(page.contains("  sbom      CycloneDX, fn.zip.cdx.json\n"), "{page}");
 
-    // A layer is a part of the function.
+    // A layer has no documents: it is a part of the function.
     let with_layer = build(&["--layer=layer.zip", "--sbom=cyclonedx", "--provenance"]);
     assert_eq!(with_layer["documents"].as_array().unwrap().len(), 2);
     let subjects = &json(project.join("fn.zip.provenance.json"))["subject"];
     let names: Vec<&str> = subjects.as_array().unwrap().iter().map(|subject| text(&subject["name"])).collect();
     assert_eq!(names, ["fn.zip", "layer.zip"]);
 
-    // A place that cannot be written to: no zip without its documents.
+    // If the documents cannot be written, neither is the zip.
     fs::create_dir(project.join("other.zip.cdx.json")).unwrap();
     fs::write(project.join("other.zip.cdx.json/x"), "").unwrap();
     let mut command = pybundle(&["lambda", ".", "--runtime=python3.12", "-o", "other.zip", "--sbom=cyclonedx"]);

@@ -1,4 +1,4 @@
-"""Judges documents about artifacts by what others publish to read them.
+"""Checks SBOMs and provenance statements with the tools of each format.
 
     judge.py CASES
 
@@ -39,7 +39,7 @@ SPDX = jsonschema.Draft7Validator(json.loads((SCHEMAS / "spdx-schema.json").read
 
 
 def name_of(purl):
-    """Returns the name in a package URL, which must be in its canonical form: others read and write the same."""
+    """Returns the name in a package URL, which must be in canonical form."""
     parsed = PackageURL.from_string(purl)
     again = PackageURL.from_string(parsed.to_string())
     if parsed != again:
@@ -51,7 +51,7 @@ def name_of(purl):
 
 
 def cyclonedx(path):
-    """Checks a document, and returns its graph: by name, the names of what is needed."""
+    """Checks an SBOM and returns its graph: the names of dependencies by name."""
     text = pathlib.Path(path).read_text()
     if error := CYCLONEDX.validate_str(text):
         raise ValueError(str(error))
@@ -73,7 +73,7 @@ def cyclonedx(path):
 
 
 def spdx(path):
-    """Checks a document, and returns its graph: by name, the names of what is needed."""
+    """Checks an SBOM and returns its graph: the names of dependencies by name."""
     wrong = [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in SPDX.iter_errors(json.loads(pathlib.Path(path).read_text()))]
     document = parse_file(str(path))
     wrong += [message.validation_message for message in validate_full_spdx_document(document, "SPDX-2.3")]
@@ -93,7 +93,7 @@ def spdx(path):
 def provenance(path):
     """Checks a statement."""
     text = pathlib.Path(path).read_text()
-    # What neither message knows is an error.
+    # Unknown fields are an error.
     message = json_format.Parse(text, statement_pb2.Statement())
     Statement.copy_from_pb(message).validate()
     predicate = json_format.ParseDict(json.loads(text)["predicate"], provenance_pb2.Provenance())
@@ -111,7 +111,7 @@ def provenance(path):
 
 
 def installed(path, python):
-    """Returns what the metadata of the distributions in a zip requires, and the environment of markers."""
+    """Returns the requirements of the distributions in a zip, and the marker environment."""
     requires = {}
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
@@ -136,7 +136,7 @@ def parsed(requirements):
 
 
 def expected(case):
-    """Returns the graph of what is installed, by packaging."""
+    """Returns the dependency graph of installed distributions according to packaging."""
     requires, environment = installed(case["zip"], case["python"])
     extras = {name: {""} for name in requires}
     for name, more in case["extras"].items():
@@ -157,7 +157,7 @@ def expected(case):
 
 
 def compare(case, graph):
-    """Returns what differs between a graph and the expected one. What the project asks for beyond its metadata is given."""
+    """Returns the differences between a graph and the expected one, given the project's requirements beyond its metadata."""
     differences, wanted = [], expected(case)
     asked = case["asked"]
     if isinstance(asked, str):

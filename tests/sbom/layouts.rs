@@ -1,4 +1,4 @@
-//! Documents in layouts and archives, and beside Docker's archives.
+//! SBOMs and provenance statements in OCI layouts and archives, and beside Docker archives.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::support::schema::assert_valid;
 use crate::workshop::Workshop;
 use crate::{json, judge};
 
-/// Returns the documents in a layout by their artifact types, each read from where its referrer says.
+/// Returns the documents that the referrers in a layout refer to, with their artifact types.
 fn documents(layout: &std::path::Path) -> Vec<(String, Value)> {
     let blob = |descriptor: &Value| {
         let digest = descriptor["digest"].as_str().unwrap();
@@ -25,7 +25,7 @@ fn documents(layout: &std::path::Path) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn a_layout_holds_the_documents_beside_its_image() {
+fn a_layout_contains_the_documents_beside_its_image() {
     let workshop = Workshop::new();
     let layout = workshop.path("layout");
     let output = format!("--output=oci:{}", layout.display());
@@ -37,7 +37,7 @@ fn a_layout_holds_the_documents_beside_its_image() {
         let report = workshop.report(&[&named[..], &["--provenance", "--sbom", form]].concat());
         assert_eq!(report["digest"], plain["digest"]);
         assert_eq!(report["documents"][0]["paths"], json!([]));
-        // The layout and its index, the manifest and the configuration, and two manifests of documents.
+        // The layout and its index, the manifest and the configuration, and two referrers.
         assert_eq!(assert_valid(&layout), 6);
         for (position, (media_type, document)) in documents(&layout).into_iter().enumerate() {
             assert_eq!(report["documents"][position]["media_type"], media_type);
@@ -45,7 +45,7 @@ fn a_layout_holds_the_documents_beside_its_image() {
             let path = workshop.path(&format!("{form}-{position}.{key}.json").replace(".spdx.json", ".doc.spdx.json"));
             fs::write(&path, document.to_string()).unwrap();
             cases.push(json!({ key: path }));
-            // What is a base in the documents is the base of the image.
+            // The base in the documents is that of the image.
             let base = json(workshop.path("base/index.json"))["manifests"][0]["digest"].clone();
             let image = json(layout.join("blobs").join(plain["digest"].as_str().unwrap().replace(':', "/")));
             let stated = &image["annotations"]["org.opencontainers.image.base.digest"];
@@ -54,7 +54,7 @@ fn a_layout_holds_the_documents_beside_its_image() {
     }
     assert_eq!(judge(&cases), Ok(4));
 
-    // Others find the image by its name as before.
+    // Other tools still find the image by its name.
     let named = format!("oci:{}:1", layout.display());
     let mut skopeo = Command::new("skopeo");
     assert!(succeed(skopeo.args(["inspect", &named])).contains(plain["digest"].as_str().unwrap()));
@@ -62,14 +62,14 @@ fn a_layout_holds_the_documents_beside_its_image() {
     let mut skopeo = Command::new("skopeo");
     succeed(skopeo.args(["--insecure-policy", "copy", "--quiet", &named, &format!("oci:{}:1", copied.display())]));
     assert_eq!(json(copied.join("index.json"))["manifests"][0]["digest"], plain["digest"]);
-    // And it is a base as before, by its path alone.
+    // And the layout can still be used as a base by its path.
     let base = format!("--base=oci:{}", layout.display());
     let over = workshop.path("over");
     succeed(&mut workshop.without_base(&[&base, "--output", &format!("oci:{}", over.display())]));
 }
 
 #[test]
-fn an_archive_of_dockers_has_them_beside_it() {
+fn a_docker_archive_has_the_documents_beside_it() {
     let workshop = Workshop::new();
     let (docker, oci) = (workshop.path("docker.tar"), workshop.path("oci.tar"));
     let outputs =
@@ -100,7 +100,7 @@ fn an_archive_of_dockers_has_them_beside_it() {
     );
 }
 
-/// Equal inputs give equal documents and equal layouts, whatever the folder, the cache and the number of threads.
+/// Equal inputs give equal documents and layouts, with any directory, cache and number of threads.
 #[test]
 fn equal_images_have_equal_documents() {
     let layouts = ["1", "3"].map(|threads| {

@@ -1,5 +1,5 @@
-//! Bills of materials and provenance: of real projects, judged by what others publish to read them; beside zips, in layouts
-//! and archives, and attached to images in registries.
+//! SBOMs and provenance statements of real projects, checked with the tools of each format: beside zips, in layouts and
+//! archives, and attached to images in registries.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "the tests of images look at more")]
@@ -47,7 +47,7 @@ fn json(path: impl AsRef<Path>) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
 }
 
-/// Judges the documents of cases by tests/sbom/judge.py; returns how many there were, or what is wrong.
+/// Checks the documents of cases with tests/sbom/judge.py; returns their number, or the errors.
 fn judge(cases: &[Value]) -> Result<usize, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cases.json");

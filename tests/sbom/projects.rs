@@ -1,4 +1,4 @@
-//! Real projects, locked by uv, and what is built of them.
+//! Real projects, locked by uv and built once.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::support::command::{cache, pybundle, repository, succeed};
 use crate::support::uv::Project;
 
-/// A workspace with whatever a project may depend on: wheels of PyPI with licences of every form, extras, a group, a source
-/// distribution that is built, a wheel at an address, a commit, and a member with the text of its licence.
+/// A workspace with every kind of dependency: wheels from PyPI with all kinds of licence fields, extras, a group, a source
+/// distribution, a wheel at a URL, a commit, and a member with the text of its licence.
 const PYPROJECT: &str = r#"[project]
 name = "shop-service"
 version = "1.4.0"
@@ -67,20 +67,20 @@ requires = ["uv_build>=0.7,<1"]
 build-backend = "uv_build"
 "#;
 
-/// What is built of the projects, once for all tests.
+/// The artifacts of the projects, built once for all tests.
 pub struct Built {
-    /// The folder of the zips and their documents.
+    /// The directory of the zips and their documents.
     folder: tempfile::TempDir,
     /// The workspace.
     pub service: Project,
     /// The commit of `shop-rules`.
     pub commit: String,
-    /// The version of Python that it is built for.
+    /// The Python version that the artifacts are for.
     pub python: String,
     _rules: Project,
 }
 
-/// The projects, built with both bills of materials and the provenance.
+/// The projects, built with SBOMs in both formats and provenance statements.
 pub static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let rules = Project::new(&[("pyproject.toml", RULES), ("src/shop_rules/__init__.py", "")]);
     git(rules.path(), &["init", "--quiet"]);
@@ -99,14 +99,14 @@ pub static BUILT: LazyLock<Built> = LazyLock::new(|| {
     built.build("service", built.service.path(), "cyclonedx", &["--extra=web", "--group=ops"]);
     built.build("service", built.service.path(), "spdx", &["--extra=web", "--group=ops"]);
 
-    // The same by requirements, which know nothing of who needs whom.
+    // The same from a requirements file, which has no dependency graph.
     let arguments = ["export", "--frozen", "--no-dev", "--extra=web", "--no-emit-local", "--no-annotate", "--quiet"];
     let (requirements, _) = built.service.uv(&arguments);
     let pinned: Vec<&str> = requirements.lines().filter(|line| !line.contains("git+")).collect();
     let listed = Project::new(&[("requirements.txt", &pinned.join("\n")), ("app.py", "")]);
     built.build("listed", listed.path(), "cyclonedx", &["--no-deps"]);
 
-    // And by pylock.toml.
+    // And from pylock.toml.
     built.service.uv(&["export", "--frozen", "--no-dev", "--format=pylock.toml", "--quiet", "-o", "pylock.toml"]);
     built.build("pylock", built.service.path(), "spdx", &["--lock=pylock.toml", "--frozen"]);
     std::fs::remove_file(built.service.path().join("pylock.toml")).unwrap();
@@ -114,7 +114,6 @@ pub static BUILT: LazyLock<Built> = LazyLock::new(|| {
 });
 
 impl Built {
-    /// Returns a file in the folder of what was built.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -128,13 +127,13 @@ impl Built {
 
     fn build(&self, name: &str, project: &Path, form: &str, arguments: &[&str]) {
         let mut command = self.command(project, &self.path(&format!("{name}.zip")));
-        // A lock is named as seen from its project.
+        // The path of a lock is relative to its project.
         command.args(arguments).args(["--sbom", form, "--provenance"]).current_dir(project);
         succeed(&mut command);
     }
 
-    /// Returns a zip and its documents as a case for the judge. `asked` is what the project asks for beyond its metadata:
-    /// a list, or a text for all that nothing else needs.
+    /// Returns a zip and its documents as a case for the checker. `asked` are the requirements of the project beyond its
+    /// metadata: a list, or a string for everything that nothing else requires.
     pub fn case(&self, name: &str, project: &str, extras: &Value, asked: Value) -> Value {
         let at = |end: &str| self.path(&format!("{name}.zip{end}"));
         let mut case = json!({
@@ -148,7 +147,7 @@ impl Built {
     }
 }
 
-/// Returns a version of Python and its prefix, of those that the tests know.
+/// Returns the version and prefix of an interpreter.
 fn interpreter() -> (String, PathBuf) {
     let path = repository().join("target/test-tools/interpreters");
     let listed = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("run scripts/setup-tests: {error}"));
@@ -156,14 +155,14 @@ fn interpreter() -> (String, PathBuf) {
     (version.to_owned(), prefix.into())
 }
 
-/// Returns a search path with that interpreter before others.
+/// Returns a search path with that interpreter first.
 pub fn search_path() -> std::ffi::OsString {
     let rest = std::env::var_os("PATH").unwrap();
     let folders = [interpreter().1.join("bin"), cache().join("none")];
     std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&rest))).unwrap()
 }
 
-/// Runs git, as somebody and at a fixed time.
+/// Runs git with an author and a fixed time.
 pub fn git(folder: &Path, arguments: &[&str]) -> String {
     let settings = ["user.name=n", "user.email=e@example.org", "commit.gpgsign=false", "init.defaultBranch=main"];
     let mut command = Command::new("git");

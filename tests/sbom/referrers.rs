@@ -1,4 +1,5 @@
-//! Documents attached to pushed images: by registries that list referrers, by those that do not, and by those that refuse.
+//! SBOMs and provenance statements attached to pushed images, in registries with and without the referrers API and in
+//! registries that refuse referrers.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +21,7 @@ use crate::workshop::Workshop;
 const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
-/// The flags of both documents.
+/// The flags for an SBOM and a provenance statement.
 const DOCUMENTS: [&str; 2] = ["--sbom=cyclonedx", "--provenance"];
 
 fn client() -> Registry {
@@ -31,24 +32,24 @@ fn reference(text: &str) -> ImageReference {
     text.parse().unwrap()
 }
 
-/// Returns a manifest of a registry.
+/// Pulls a manifest.
 fn manifest(reference: &str) -> Value {
     serde_json::from_slice(&client().manifest(&self::reference(reference)).unwrap().bytes).unwrap()
 }
 
-/// Returns the tag by which the referrers of a digest are listed.
+/// Returns the tag for the referrers of a digest (OCI distribution specification, referrers tag schema).
 fn tag(digest: &str) -> String {
     digest.replace(':', "-")
 }
 
-/// Returns the digests and the artifact types of a list.
+/// Returns the digests and artifact types of referrers.
 fn listed(index: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = index["manifests"].as_array().unwrap();
     list.iter().map(|descriptor| (text(&descriptor["digest"]), text(&descriptor["artifactType"]))).collect()
 }
 
-/// Returns the digests of the manifests that a report says are attached.
+/// Returns the digests of the attached manifests in a report.
 fn attached(report: &Value) -> Vec<String> {
     let documents = report["documents"].as_array().unwrap();
     documents.iter().map(|document| document["referrer"].as_str().unwrap().to_owned()).collect()
@@ -59,7 +60,7 @@ fn push(workshop: &Workshop, to: &str, arguments: &[&str]) -> Value {
     workshop.report(&[&["--push", "--tag", to], &DOCUMENTS[..], arguments].concat())
 }
 
-/// docker-registry 2.8 knows nothing of referrers: the list is kept under a tag, with what others have put there.
+/// docker-registry 2.8 has no referrers API: the list is kept under a tag, with the entries of other tools.
 #[test]
 fn a_registry_without_referrers_lists_them_under_a_tag() {
     let (workshop, registry) = (Workshop::new(), DockerRegistry::anonymous());
@@ -68,7 +69,7 @@ fn a_registry_without_referrers_lists_them_under_a_tag() {
     let plain = workshop.report(&["--push", "--tag", &image]);
     assert_eq!(registry.tags("team/app"), ["1"]);
 
-    // Somebody has signed the image before.
+    // The image was signed by another tool before.
     let digest = plain["digest"].as_str().unwrap();
     let config = Blob::of_bytes(MediaType::EmptyJSON, b"{}".to_vec());
     let signature = Blob::of_bytes(MediaType::from("application/x-signature"), b"signed".to_vec());
@@ -104,7 +105,7 @@ fn a_registry_without_referrers_lists_them_under_a_tag() {
     assert_eq!(listed(&index)[1..], own);
     assert_eq!(report["pushed"]["tags"][0]["attached"], json!([sbom, provenance]));
 
-    // Each is found by its digest, says what it is about, and holds the document.
+    // Each referrer has the image as its subject and contains the document.
     for (digest_of, media_type) in &own {
         let manifest = manifest(&format!("{repository}@{digest_of}"));
         assert_eq!((&manifest["artifactType"], &manifest["subject"]["digest"]), (&json!(media_type), &json!(digest)));
@@ -117,7 +118,7 @@ fn a_registry_without_referrers_lists_them_under_a_tag() {
         assert!(document["bomFormat"] == "CycloneDX" || document["subject"][0]["digest"]["sha256"] == digest[7..]);
     }
 
-    // Once more is nothing new, and another document comes beside them.
+    // Pushing again changes nothing, and another document is added.
     let before = client().find(&reference(&list_tag)).unwrap();
     let again = push(&workshop, &image, &[]);
     assert_eq!((attached(&again), &again["pushed"]["tags"][0]["uploaded"]), (attached(&report), &json!(0)));
@@ -133,7 +134,7 @@ fn a_registry_without_referrers_lists_them_under_a_tag() {
     let inspected = succeed(skopeo.args(["inspect", "--tls-verify=false", &format!("docker://{image}")]));
     assert!(inspected.contains(digest), "{inspected}");
 
-    // A tag of that name that is no list is somebody's: it is left alone.
+    // A tag of that name that is not an index is not overwritten.
     let taken = format!("{repository}2:{}", tag(digest));
     workshop.report(&["--push", "--tag", &taken]);
     let image = format!("{repository}2:1");
@@ -160,7 +161,7 @@ fn a_registry_with_referrers_lists_them_itself() {
     for name in &documents {
         assert_eq!(server.document("team/app", name).unwrap()["subject"]["digest"], digest);
     }
-    // Nothing is asked about a list by a push that is the first.
+    // The first push does not request a list.
     assert!(server.requests().iter().all(|request| !request.path().contains("/referrers/")));
 
     server.forget_requests();
@@ -172,9 +173,9 @@ fn a_registry_with_referrers_lists_them_itself() {
     assert_eq!(server.names("team/app"), names);
 }
 
-/// ECR has answered 405 to manifests with a subject.
+/// ECR used to respond with 405 to manifests with a subject.
 #[test]
-fn a_registry_that_refuses_has_the_image_and_the_command_fails() {
+fn the_command_fails_after_pushing_the_image_if_a_registry_refuses_referrers() {
     let workshop = Workshop::new();
     let server = MemoryRegistry::start(Profile::NoSubjects);
     let image = format!("{}/team/app:1", server.host());
@@ -186,13 +187,13 @@ fn a_registry_that_refuses_has_the_image_and_the_command_fails() {
     assert!(said.starts_with(&expected), "{said}");
     assert!(said.contains("answered 405 Method Not Allowed: UNSUPPORTED: Invalid parameter"), "{said}");
     assert!(said.contains("hint: ") && said.contains("leave out --sbom and --provenance"), "{said}");
-    // Without documents, it goes well.
+    // Without documents, the push succeeds.
     let report = workshop.report(&["--push", "--tag", &image]);
     assert_eq!(report["digest"], digest.to_string());
 }
 
 #[test]
-fn each_platform_has_its_own_and_the_index_none() {
+fn each_platform_has_referrers_and_the_index_has_none() {
     let workshop = Workshop::new();
     let server = MemoryRegistry::start(Profile::Plain);
     let image = format!("{}/team/app:1", server.host());
@@ -211,15 +212,15 @@ fn each_platform_has_its_own_and_the_index_none() {
         assert_eq!(digests, attached(&report)[2 * position..][..2]);
     }
     assert!(server.document("team/app", &tag(report["digest"].as_str().unwrap())).is_none());
-    // What the index refers to is the images and nothing else: no attestation among them.
+    // The index contains only the images and no attestation.
     let index = server.document("team/app", "1").unwrap();
     assert_eq!(index["manifests"].as_array().unwrap().len(), 2);
     assert!(index.to_string().matches("artifactType").count() == 0, "{index}");
 }
 
-/// Lambda refuses an index, and an index with attestations above all: its image stays the one manifest that it is.
+/// Lambda refuses an index, such as one with attestations: its image stays a single manifest.
 #[test]
-fn lambdas_image_is_the_same_with_documents_and_without() {
+fn an_image_for_lambda_is_the_same_with_and_without_documents() {
     let workshop = Workshop::new();
     let registry = DockerRegistry::anonymous();
     let base = bases::lambda();
@@ -243,7 +244,7 @@ fn lambdas_image_is_the_same_with_documents_and_without() {
     assert_eq!(attached(&documented).len(), 2);
 }
 
-/// A name in two repositories: each has the documents.
+/// An image that is pushed to two repositories has the documents in both.
 #[test]
 fn every_repository_has_the_documents() {
     let workshop = Workshop::new();
@@ -256,9 +257,9 @@ fn every_repository_has_the_documents() {
     assert!(two.document("b/app", document).is_some() && two.document("b/app", &tag(digest)).is_none());
 }
 
-/// What was written to a layout is attached when that is pushed.
+/// Documents in a layout are attached when it is pushed.
 #[test]
-fn a_layout_brings_its_documents_to_a_registry() {
+fn the_documents_in_a_layout_are_pushed_with_it() {
     let workshop = Workshop::new();
     let server = MemoryRegistry::start(Profile::Referrers);
     let (layout, archive) = (workshop.path("layout"), workshop.path("image.tar"));
@@ -275,7 +276,7 @@ fn a_layout_brings_its_documents_to_a_registry() {
     }
     assert_eq!(server.names("from/layout"), server.names("from/archive"));
 
-    // A referrer that is damaged is found before anything is sent.
+    // A damaged referrer is detected before anything is sent.
     let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
     let blob = index["manifests"][1]["digest"].as_str().unwrap().replace(':', "/");
     fs::write(layout.join("blobs").join(blob), "{}").unwrap();

@@ -1,4 +1,4 @@
-//! Archives by URL, from a server on loopback.
+//! Archives from a local HTTP server.
 use std::fs;
 use std::io::Write;
 
@@ -10,11 +10,11 @@ use crate::Place;
 use crate::command::{fail, succeed};
 use crate::http::{Answer, Server};
 
-/// A project without dependencies on any back end but the one that comes with uv.
+/// A project with the back end that is part of uv.
 const PYPROJECT: &str = "[project]\nname = \"demo\"\nversion = \"1.0\"\n[build-system]\nrequires = [\"uv_build\"]\n\
      build-backend = \"uv_build\"\n";
 
-/// The files of a repository with a project in a folder.
+/// The files of a repository with a project in a subdirectory.
 const FILES: [(&str, &str); 3] = [
     ("tools/demo/pyproject.toml", PYPROJECT),
     ("tools/demo/src/demo/__init__.py", ""),
@@ -41,7 +41,7 @@ fn zip() -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// Writes the project and the lock, as uv would, of a project that needs a folder of an archive.
+/// Writes a project that depends on a subdirectory of an archive, with the lock that uv would write.
 fn write(place: &Place, url: &str, subdirectory: &str, sha256: Sha256) {
     let app = "[project]\nname = \"app\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\ndependencies = [\"demo\"]\n";
     place.write("app/pyproject.toml", app);
@@ -56,11 +56,11 @@ fn write(place: &Place, url: &str, subdirectory: &str, sha256: Sha256) {
 }
 
 #[test]
-fn a_folder_of_an_archive_is_built() {
+fn a_subdirectory_of_an_archive_is_built() {
     let server = Server::start();
     let place = Place::new();
     let (tar_gz, zip) = (tar_gz(), zip());
-    // The connection breaks once, and the rest is asked for.
+    // The connection breaks once, and the download is resumed.
     server.answer("/a/main.tar.gz", [Answer::file(&tar_gz).close_after(100), Answer::file(&tar_gz)]);
     server.answer("/a/main.zip", [Answer::file(&zip)]);
     for (path, bytes) in [("/a/main.tar.gz", &tar_gz), ("/a/main.zip", &zip)] {
@@ -72,7 +72,7 @@ fn a_folder_of_an_archive_is_built() {
 }
 
 #[test]
-fn what_is_not_as_it_was_locked_is_refused() {
+fn archives_that_differ_from_the_lock_are_refused() {
     let server = Server::start();
     let place = Place::new();
     let bytes = tar_gz();
@@ -94,7 +94,7 @@ fn what_is_not_as_it_was_locked_is_refused() {
 }
 
 #[test]
-fn what_builds_another_distribution_is_refused() {
+fn an_archive_of_another_distribution_is_refused() {
     let server = Server::start();
     let place = Place::new();
     let bytes = tar_gz();

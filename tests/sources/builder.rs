@@ -1,4 +1,4 @@
-//! Local projects, built for real by each of the common back ends.
+//! Local projects built with each of the common back ends.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,12 +14,12 @@ use pybundle::hints::Hints;
 use pybundle::platform::PythonVersion;
 use tempfile::TempDir;
 
-/// A project by its files: paths and texts.
+/// The paths and texts of a project's files.
 type Project = &'static [(&'static str, &'static str)];
 
 const MODULE: (&str, &str) = ("src/demo/__init__.py", "def handler(event, context):\n    return event\n");
 
-/// The metadata of a project that a back end builds.
+/// A pyproject.toml for a back end.
 macro_rules! pyproject {
     ($requires:literal, $back_end:literal) => {
         (
@@ -41,7 +41,7 @@ const HATCHLING: Project = &[MODULE, pyproject!("hatchling", "hatchling.build")]
 const UV: Project = &[MODULE, pyproject!("uv_build", "uv_build")];
 const FLIT: Project = &[MODULE, pyproject!("flit_core", "flit_core.buildapi")];
 const POETRY: Project = &[MODULE, pyproject!("poetry-core>=2", "poetry.core.masonry.api")];
-/// With package data by MANIFEST.in, and what an earlier build left.
+/// With package data by MANIFEST.in, and the leftovers of an earlier build.
 const SETUPTOOLS: Project = &[
     MODULE,
     pyproject!("setuptools", "setuptools.build_meta"),
@@ -59,10 +59,10 @@ const SETUP_PY: Project = &[
     ("tool.sh", "#!/bin/sh\n"),
 ];
 
-/// What the projects below are made of, whichever back end builds them.
+/// The files of the projects below, with each back end.
 const PACKAGE: Project = &[MODULE, ("src/demo/data/prices.json", "{}\n")];
 
-/// A pyproject.toml with a console script and an extra, with the build system's table and more.
+/// A pyproject.toml with a console script, an extra, and further tables.
 macro_rules! declaring {
     ($($rest:literal),+) => {
         (
@@ -76,7 +76,7 @@ macro_rules! declaring {
     };
 }
 
-/// One project in the form of each back end, all with package data, a console script and an extra.
+/// A project with package data, a console script and an extra, for each back end.
 const DECLARING: &[(&str, Project)] = &[
     ("uv_build", &[declaring!("[build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n")]),
     ("hatchling", &[declaring!("[build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n")]),
@@ -130,7 +130,7 @@ const DECLARING: &[(&str, Project)] = &[
     ),
 ];
 
-/// Writes a project into a folder, all files with one mode and one time of change.
+/// Writes the files of a project with the given mode and age in seconds.
 fn write(project: Project, folder: &Path, mode: u32, age: u64) {
     for (path, text) in project {
         let path = folder.join(path);
@@ -142,7 +142,7 @@ fn write(project: Project, folder: &Path, mode: u32, age: u64) {
     }
 }
 
-/// Returns every path below a folder.
+/// Returns every path below a directory.
 fn listing(folder: &Path) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -159,7 +159,7 @@ fn listing(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Returns a wheel's files with their texts.
+/// Returns the text of each file in a wheel.
 fn files(wheel: &Path) -> BTreeMap<String, String> {
     let mut archive = zip::ZipArchive::new(fs::File::open(wheel).unwrap()).unwrap();
     let mut files = BTreeMap::new();
@@ -176,7 +176,7 @@ fn search_path() -> OsString {
     std::env::var_os("PATH").unwrap()
 }
 
-/// A version of Python that nobody has: any interpreter is taken for it.
+/// A Python version that is not installed, so that any interpreter is used.
 const UNKNOWN: PythonVersion = PythonVersion { major: 3, minor: 99 };
 
 fn uv() -> WheelBuilder {
@@ -185,7 +185,7 @@ fn uv() -> WheelBuilder {
     builder
 }
 
-/// Returns a builder that runs uv under a umask that lets nobody else read.
+/// Returns a builder that runs uv with umask 077.
 fn uv_with_umask(folder: &Path) -> WheelBuilder {
     let BuildTool::Uv(uv) = uv().tool else { panic!("it is uv") };
     let script = folder.join("uv");
@@ -194,8 +194,8 @@ fn uv_with_umask(folder: &Path) -> WheelBuilder {
     WheelBuilder { tool: BuildTool::Uv(script), ..self::uv() }
 }
 
-/// Builds a project twice, from folders with other names, modes and times; returns the wheels, and checks that nothing
-/// was written into the project.
+/// Builds a project twice, from directories with different names, modes and times; checks that nothing was written into
+/// the project.
 fn build_twice([first, second]: [&WheelBuilder; 2], project: Project) -> (TempDir, [PathBuf; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let build = |builder: &WheelBuilder, name: &str, mode: u32, age: u64| {
@@ -214,7 +214,7 @@ fn build_twice([first, second]: [&WheelBuilder; 2], project: Project) -> (TempDi
 }
 
 #[test]
-fn back_ends_give_equal_wheels() {
+fn back_ends_build_equal_wheels() {
     let folder = tempfile::tempdir().unwrap();
     for project in [UV, HATCHLING, FLIT, POETRY] {
         let (_built, [one, other]) = build_twice([&uv(), &uv_with_umask(folder.path())], project);
@@ -224,9 +224,9 @@ fn back_ends_give_equal_wheels() {
     }
 }
 
-/// setuptools copies the files' permissions into the wheel; the rest is equal.
+/// setuptools copies the permissions of files into the wheel; everything else is equal.
 #[test]
-fn setuptools_starts_afresh() {
+fn setuptools_ignores_earlier_builds() {
     let folder = tempfile::tempdir().unwrap();
     let (_built, [one, other]) = build_twice([&uv(), &uv_with_umask(folder.path())], SETUPTOOLS);
     let wheel = files(&one);
@@ -282,7 +282,7 @@ fn what_a_project_declares_is_in_its_wheel() {
         assert!(files.contains_key("demo/__init__.py"), "{name}: {:?}", files.keys());
         assert_eq!(files.get("demo/data/prices.json").map(String::as_str), Some("{}\n"), "{name}");
         let scripts: String = info("entry_points.txt").split_whitespace().collect();
-        // pdm-backend names the other kind of scripts, too, and none of it.
+        // pdm-backend writes an empty section of GUI scripts.
         assert_eq!(scripts.trim_end_matches("[gui_scripts]"), "[console_scripts]demo=demo:handler", "{name}");
         let metadata = info("METADATA").replace("(>=3.0)", ">=3.0").replace(['"', '\''], "");
         assert!(metadata.contains("\nProvides-Extra: fast\n"), "{name}: {metadata}");
@@ -299,14 +299,14 @@ fn the_back_end_runs_on_the_targets_python() {
     )];
     let listed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/interpreters"));
     let listed = listed.expect("run scripts/setup-tests");
-    // The oldest, which nothing takes of itself where there is another.
+    // The oldest, which is never selected by default.
     let (version, prefix) = listed.lines().next().unwrap().split_once(' ').unwrap();
     let folders = std::env::split_paths(&search_path()).collect::<Vec<_>>();
     let link = tempfile::tempdir().unwrap();
     let program = Path::new(prefix).join(format!("bin/python{version}"));
     std::os::unix::fs::symlink(program, link.path().join(format!("python{version}"))).unwrap();
     let path = std::env::join_paths([link.path().to_owned()].into_iter().chain(folders)).unwrap();
-    // What is searched is this path, not the test's own.
+    // uv must search this path, not that of the test.
     let BuildTool::Uv(uv) = uv().tool else { panic!("it is uv") };
     let script = format!("#!/bin/sh\nPATH='{}' exec '{}' \"$@\"\n", path.display(), uv.display());
     fs::write(link.path().join("uv"), script).unwrap();
@@ -339,9 +339,9 @@ fn failures_show_the_last_lines_and_no_secret() {
     assert_eq!(listing(folder.path()).len(), 2, "only the project is there");
 }
 
-/// A private index is named to the tool, and to nobody else.
+/// A private index is passed to the tool only.
 #[test]
-fn indexes_are_handed_on_without_being_shown() {
+fn indexes_are_passed_without_being_shown() {
     let folder = tempfile::tempdir().unwrap();
     let print = "#!/bin/sh\n[ \"$1\" = build ] && { echo \"$UV_DEFAULT_INDEX|$UV_INDEX|$UV_FIND_LINKS\" >\"$0.out\"; exit 3; }\n";
     let program = folder.path().join("uv");
@@ -362,7 +362,7 @@ fn indexes_are_handed_on_without_being_shown() {
     assert_eq!(told, "https://user:hunter2@host/simple|https://a/simple https://b/simple|file:///with%20space/a%2Cb\n");
 }
 
-/// uv's settings of the project that is bundled apply to what is unpacked elsewhere.
+/// The uv settings of the bundled project apply to projects that are unpacked elsewhere.
 #[test]
 fn the_settings_of_the_bundled_project_apply() {
     const BUNDLED: Project = &[("pyproject.toml", "[tool.uv]\nbuild-constraint-dependencies = [\"hatchling<0\"]\n")];
@@ -376,7 +376,7 @@ fn the_settings_of_the_bundled_project_apply() {
 }
 
 #[test]
-fn what_is_missing_is_told() {
+fn missing_tools_and_files_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     for path in [None, Some(OsString::new()), Some(folder.path().into())] {
         let error = WheelBuilder::find(path.as_deref(), UNKNOWN).unwrap_err();

@@ -1,4 +1,4 @@
-//! Real source distributions of PyPI.
+//! Real source distributions from PyPI.
 
 use std::fs;
 
@@ -7,15 +7,15 @@ use pybundle::digest::Sha256;
 use crate::command::{fail, succeed};
 use crate::{Place, machine};
 
-/// The newest C library that this machine's compiler can have linked to.
+/// Newer than any C library that this machine's compiler links to.
 const NEWEST: &str = "2.99";
 
-/// What `uv lock` would have to build to find out.
+/// Metadata, so that `uv lock` builds nothing.
 const METADATA: &str = "[[tool.uv.dependency-metadata]]\nname = \"docopt\"\nversion = \"0.6.2\"\nrequires-dist = []\n\
      [[tool.uv.dependency-metadata]]\nname = \"uwsgi\"\nversion = \"2.0.30\"\nrequires-dist = []\n";
 
 #[test]
-fn a_pure_one_is_built_once() {
+fn a_pure_source_distribution_is_built_once() {
     let place = Place::new();
     place.lock(&["docopt==0.6.2"], METADATA);
     let refused = fail(place.bundle("2.17", &["--offline"]).env("SOURCE_DATE_EPOCH", "400000000"));
@@ -24,14 +24,14 @@ fn a_pure_one_is_built_once() {
     succeed(&mut place.bundle("2.17", &[]));
     assert!(place.bundled().contains(&"docopt.py".to_owned()), "{:?}", place.bundled());
     let first = fs::read(place.path("out.zip")).unwrap();
-    // For any machine, without a build, and without the network.
+    // For every architecture, without a build and without the network.
     for (architecture, arguments) in [(machine().0, &[] as &[&str]), (machine().0, &["--offline"]), (machine().1, &[])]
     {
         let mut again = place.bundle_for(&place.python, architecture, "2.17", arguments);
         succeed(again.env("PATH", place.without_builds()));
         assert!(fs::read(place.path("out.zip")).unwrap() == first, "{architecture} {arguments:?}");
     }
-    // What the back end stamps is another thing.
+    // Another timestamp needs another build.
     let epoch =
         fail(place.bundle("2.17", &[]).env("PATH", place.without_builds()).env("SOURCE_DATE_EPOCH", "400000000"));
     assert!(epoch.contains("cannot build docopt-0.6.2.tar.gz") && epoch.contains("exit status: 3"), "{epoch}");
@@ -41,13 +41,13 @@ fn a_pure_one_is_built_once() {
 fn an_extension_module_fits_what_it_was_compiled_for() {
     let place = Place::new();
     place.lock(&["markupsafe==3.0.2"], "");
-    // Its wheels would be taken; a direct reference to the source distribution leaves none.
+    // A wheel would be preferred, so depend on the source distribution directly.
     let lock = fs::read_to_string(place.path("app/uv.lock")).unwrap();
     let url = lock.lines().find_map(|line| line.strip_prefix("sdist = { url = \"")?.split('"').next());
     let reference = format!("markupsafe @ {}", url.unwrap());
     place.lock(&[&reference], "");
 
-    // It needs symbols that are old, though its tag promises nothing.
+    // It only needs old symbols, although its tag does not say so.
     succeed(&mut place.bundle("2.17", &[]));
     assert!(place.bundled().iter().any(|path| path.starts_with("markupsafe/_speedups.cpython-")));
     let message = fail(&mut place.bundle_for(&place.python, machine().1, "2.17", &[]));
@@ -61,18 +61,18 @@ fn an_extension_module_fits_what_it_was_compiled_for() {
 fn a_program_that_is_compiled_runs_where_the_c_library_is_new_enough() {
     let place = Place::new();
     place.lock(&["uwsgi==2.0.30"], METADATA);
-    // The least of it, quickly: all that it can do takes a minute to compile.
+    // Without optional features, which take a minute to compile.
     let quickly = [("UWSGI_PROFILE", "pyonly"), ("CFLAGS", "-O0")];
     let old = fail(place.bundle("2.17", &[]).envs(quickly));
     for part in ["uwsgi", "uwsgi-2.0.30.tar.gz", "needs GLIBC_2.", "scripts/uwsgi", "the target has 2.17"] {
         assert!(old.contains(part), "`{part}` is not in: {old}");
     }
-    // It was built, and is taken where it fits.
+    // The cached wheel is used where it fits.
     succeed(place.bundle(NEWEST, &[]).env("PATH", place.without_builds()));
     assert!(place.bundled().contains(&"bin/uwsgi".to_owned()), "{:?}", place.bundled());
 }
 
-/// What was built is kept for the user, whether a tool built it now or before.
+/// Built wheels are copied for the user, also from the cache.
 #[test]
 fn copies_of_built_wheels_are_kept() {
     let place = Place::new();
@@ -92,11 +92,11 @@ fn copies_of_built_wheels_are_kept() {
     assert_eq!(digests[0], digests[1]);
 }
 
-/// Compiling numpy takes minutes: that its result could not run is seen before.
+/// Compiling numpy takes minutes: that the result could not run is detected before.
 #[test]
 fn what_is_compiled_for_another_machine_is_not_built() {
     let place = Place::new();
-    // Its wheels are all for Python 3.12 and older.
+    // All its wheels are for Python 3.12 and older.
     place.lock(&["numpy==1.26.4"], "");
     let mut command = place.bundle_for("3.13", machine().1, "2.34", &[]);
     command.env("PATH", place.without_builds());

@@ -9,7 +9,7 @@ const DEMO: &str = "[project]\nname = \"demo\"\nversion = \"1.0\"\nrequires-pyth
      requires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n";
 
 #[test]
-fn a_folder_with_changes_is_told_of() {
+fn uncommitted_changes_are_warned_of() {
     let place = Place::new();
     place.write("demo/pyproject.toml", DEMO);
     place.write("demo/src/demo/__init__.py", "");
@@ -29,7 +29,7 @@ fn a_folder_with_changes_is_told_of() {
     let found = warnings(&place);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("demo is built from ") && found[0].ends_with("/demo, which has uncommitted changes"));
-    // A folder is built each time.
+    // A directory is built each time.
     let archive = fs::read(place.path("out.zip")).unwrap();
     place.write("demo/src/demo/__init__.py", "changed = 'again'\n");
     warnings(&place);
@@ -46,7 +46,7 @@ fn a_back_end_that_compiles_is_held_to_the_target() {
         "[tool.uv.sources]\ndemo = { path = \"../demo\" }\n[[tool.uv.dependency-metadata]]\nname = \"demo\"\nversion = \"1.0\"\nrequires-dist = []\n",
     );
     succeed(&mut place.bundle("2.17", &[]));
-    // There is no interpreter of a version that is not released.
+    // A Python version that is not released is not installed.
     let message = fail(&mut place.bundle_for("3.15", machine().0, "2.17", &[]));
     for part in [
         "demo is not compatible with",

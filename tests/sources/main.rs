@@ -1,4 +1,4 @@
-//! Sources built into wheels: source distributions, repositories and folders, as the real tools make and lock them.
+//! Source distributions, repositories and directories, made and locked by real tools, and built into wheels.
 #![cfg(unix)]
 
 #[path = "../support/command.rs"]
@@ -24,12 +24,12 @@ use std::process::Command;
 use command::{repository, succeed};
 use tempfile::TempDir;
 
-/// A project, a cache of its own, and an interpreter of the target's version.
+/// A project with its own cache, and an interpreter of the target's version.
 struct Place {
     folder: TempDir,
-    /// The target's Python, for instance `3.13`.
+    /// The target's Python version, for instance `3.13`.
     python: String,
-    /// The folder that its programs are in.
+    /// The directory of the interpreter's executables.
     programs: PathBuf,
 }
 
@@ -43,14 +43,14 @@ impl Place {
         self.folder.path().join(path)
     }
 
-    /// Writes a file, and the folders above it.
+    /// Writes a file and its parent directories.
     fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// Writes a program into the folder of a search path, and returns that.
+    /// Writes an executable script into a new directory, which is returned.
     fn program(&self, name: &str, script: &str) -> PathBuf {
         self.write(&format!("programs/{name}"), format!("#!/bin/sh\n{script}"));
         let path = self.path(&format!("programs/{name}"));
@@ -58,14 +58,14 @@ impl Place {
         self.path("programs")
     }
 
-    /// Returns a search path with folders before the interpreter's and those of the environment.
+    /// Returns a search path with these directories before the interpreter's and the environment's.
     fn search_path(&self, folders: &[&Path]) -> OsString {
         let rest = std::env::var_os("PATH").unwrap();
         let folders = folders.iter().map(|folder| folder.to_path_buf()).chain([self.programs.clone()]);
         std::env::join_paths(folders.chain(std::env::split_paths(&rest))).unwrap()
     }
 
-    /// Writes a pyproject.toml in `app` with these dependencies and what follows, and locks it by uv.
+    /// Writes a pyproject.toml in `app` with these dependencies and tables, and locks it with uv.
     fn lock(&self, dependencies: &[&str], rest: &str) {
         let header = "[project]\nname = \"app\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n";
         self.write("app/pyproject.toml", format!("{header}dependencies = {dependencies:?}\n{rest}\n"));
@@ -77,12 +77,12 @@ impl Place {
         succeed(uv.current_dir(self.path("app")).env("PATH", self.search_path(&[])).env_remove("VIRTUAL_ENV"));
     }
 
-    /// Returns `pybundle lambda` for the project, with this machine's architecture and a version of glibc.
+    /// Returns `pybundle lambda` for this machine's architecture and the given glibc.
     fn bundle(&self, glibc: &str, arguments: &[&str]) -> Command {
         self.bundle_for(&self.python, machine().0, glibc, arguments)
     }
 
-    /// Returns `pybundle lambda` for the project and a target.
+    /// Returns `pybundle lambda` for the given target.
     fn bundle_for(&self, python: &str, architecture: &str, glibc: &str, arguments: &[&str]) -> Command {
         let profile = fs::read_to_string(repository().join(format!("profiles/python{python}.toml"))).unwrap();
         let line = profile.lines().find(|line| line.starts_with("glibc = ")).unwrap();
@@ -94,13 +94,13 @@ impl Place {
         command
     }
 
-    /// Returns the paths in the zip that was built last.
+    /// Returns the paths in the last zip.
     fn bundled(&self) -> Vec<String> {
         let archive = zip::ZipArchive::new(fs::File::open(self.path("out.zip")).unwrap()).unwrap();
         archive.file_names().map(|name| name.unwrap().into_owned()).collect()
     }
 
-    /// Returns a search path on which uv tells what it is and finds interpreters, but builds nothing.
+    /// Returns a search path with a uv that prints its version and finds interpreters, but fails to build.
     fn without_builds(&self) -> OsString {
         let uv = which("uv");
         let script = format!("[ \"$1\" = build ] && exit 3\nexec '{}' \"$@\"\n", uv.display());
@@ -109,7 +109,7 @@ impl Place {
     }
 }
 
-/// Returns a version of Python and its prefix, of those for which extension modules can be compiled here.
+/// Returns the version and prefix of an interpreter that has headers.
 fn interpreter() -> (String, PathBuf) {
     let path = repository().join("target/test-tools/interpreters");
     let listed = fs::read_to_string(&path).unwrap_or_else(|error| panic!("run scripts/setup-tests: {error}"));
@@ -123,19 +123,19 @@ fn interpreter() -> (String, PathBuf) {
     (version.to_owned(), prefix.into())
 }
 
-/// Returns AWS's name of this machine's architecture, and of the other one.
+/// Returns AWS's names of this machine's architecture and of the other one.
 fn machine() -> (&'static str, &'static str) {
     if cfg!(target_arch = "x86_64") { ("x86_64", "arm64") } else { ("arm64", "x86_64") }
 }
 
-/// Returns a program of the search path.
+/// Returns the path of a command.
 fn which(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("{name} is missing: run scripts/setup-tests"))
 }
 
-/// Runs git, as somebody.
+/// Runs git with an author.
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let settings = ["user.name=n", "user.email=e@example.org", "commit.gpgsign=false", "init.defaultBranch=main"];
     let mut command = Command::new("git");

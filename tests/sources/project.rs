@@ -7,7 +7,7 @@ use pybundle::project::ProjectError;
 use pybundle::project::pyproject::Pyproject;
 use pybundle::project::workspace::Workspace;
 
-/// Returns the files of a folder below `testdata`, in the order of their names.
+/// Returns the files in a directory of `testdata`, ordered by name.
 fn cases(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(folder);
     let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -15,7 +15,7 @@ fn cases(folder: &str) -> Vec<PathBuf> {
     cases
 }
 
-/// Reads a file as the `pyproject.toml` of a project that is alone.
+/// Reads a file as the `pyproject.toml` of a project without a workspace.
 fn discover(case: &Path) -> Result<Workspace, ProjectError> {
     let project = tempfile::tempdir().unwrap();
     fs::copy(case, project.path().join("pyproject.toml")).unwrap();
@@ -23,11 +23,11 @@ fn discover(case: &Path) -> Result<Workspace, ProjectError> {
 }
 
 #[test]
-fn every_wrong_file_is_refused_with_its_reason() {
+fn every_invalid_file_is_refused_with_its_reason() {
     let cases = cases("invalid/pyproject");
     assert!(cases.len() >= 40);
     for case in cases {
-        // The first line states a part of the message.
+        // The first line contains a part of the message.
         let text = String::from_utf8_lossy(&fs::read(&case).unwrap()).into_owned();
         let expected = text.lines().next().and_then(|line| line.strip_prefix("# error: ")).unwrap();
         let error = discover(&case).expect_err(&case.display().to_string());
@@ -40,7 +40,7 @@ fn every_wrong_file_is_refused_with_its_reason() {
 }
 
 #[test]
-fn every_right_file_is_read() {
+fn every_valid_file_is_read() {
     let mut seen = Vec::new();
     for case in cases("valid/pyproject") {
         let workspace = discover(&case).unwrap_or_else(|error| panic!("{}: {error}", case.display()));

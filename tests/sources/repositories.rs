@@ -1,4 +1,4 @@
-//! Repositories, on this machine and by git itself.
+//! Repositories on this machine, checked out with git.
 
 use std::fs;
 use std::path::Path;
@@ -11,12 +11,12 @@ use pybundle::repository::{Git, RepositoryError};
 use crate::command::{fail, succeed};
 use crate::{Place, git};
 
-/// A project that takes its version from the last tag, by way of its history.
+/// A project whose version is derived from the last git tag.
 const PYPROJECT: &str = "[project]\nname = \"demo\"\ndynamic = [\"version\"]\n[build-system]\n\
      requires = [\"setuptools>=77\", \"setuptools-scm>=8\"]\nbuild-backend = \"setuptools.build_meta\"\n\
      [tool.setuptools_scm]\nroot = \"../..\"\n";
 
-/// Makes a repository with a project in a folder and a submodule; returns the last commit.
+/// Creates a repository with a project in a subdirectory and a submodule; returns the last commit.
 fn make_repository(place: &Place) -> String {
     let (folder, module) = (place.path("origin"), place.path("module"));
     place.write("module/data.txt", "from the submodule\n");
@@ -49,7 +49,7 @@ fn url(folder: &Path) -> String {
 }
 
 #[test]
-fn a_folder_of_a_commit_is_built_with_the_version_of_its_tag() {
+fn a_subdirectory_of_a_commit_is_built_with_the_version_of_its_tag() {
     let place = Place::new();
     let commit = make_repository(&place);
     let reference = format!("demo @ git+{}@{commit}#subdirectory=packages/demo", url(&place.path("origin")));
@@ -59,11 +59,11 @@ fn a_folder_of_a_commit_is_built_with_the_version_of_its_tag() {
     assert!(info.starts_with("demo-1.5") || info.starts_with("demo-1.6.dev1"), "{info}");
     let first = fs::read(place.path("out.zip")).unwrap();
 
-    // What was built once needs neither the repository nor a back end.
+    // A cached wheel needs neither the repository nor a back end.
     fs::rename(place.path("origin"), place.path("gone")).unwrap();
     succeed(place.bundle("2.17", &["--offline", "--frozen"]).env("PATH", place.without_builds()));
     assert!(fs::read(place.path("out.zip")).unwrap() == first);
-    // The clone serves, if another back end has to build it again.
+    // The cached clone is enough to build it again.
     fs::remove_dir_all(place.path("cache/v1/built")).unwrap();
     fs::rename(place.path("gone"), place.path("origin")).unwrap();
     succeed(&mut place.bundle("2.17", &["--offline"]));
@@ -80,7 +80,7 @@ fn a_commit_is_checked_out_with_its_submodules_and_tags() {
     assert_eq!(fs::read_to_string(place.path("out/packages/demo/module/data.txt")).unwrap(), "from the submodule\n");
     assert!(git(&place.path("out"), &["describe", "--tags"]).starts_with("v1.5-1-g"));
 
-    // A commit that no branch has any more is still there.
+    // A commit that is on no branch any more is still cached.
     git(&place.path("origin"), &["reset", "--quiet", "--hard", "HEAD~1"]);
     find_git(true).check_out(&at(&source, &commit), &place.path("again"), &cache).unwrap();
 
@@ -111,7 +111,7 @@ fn credentials_stay_out_of_messages_and_of_the_clone() {
         let message = format!("{error} {error:?} {:?}", error.hints());
         assert!(message.contains("/demo.git") && !message.contains("hunter2"), "{message}");
     }
-    // git sent them once it was asked for them.
+    // git sends them when the server asks for them.
     let sent = ["/demo.git/info/refs?service=git-upload-pack", "/demo.git/info/refs"].map(|path| server.requests(path));
     let authorized =
         sent.iter().flatten().any(|request| request.header("authorization") == Some("Basic dXNlcjpodW50ZXIy"));
@@ -121,7 +121,7 @@ fn credentials_stay_out_of_messages_and_of_the_clone() {
 }
 
 #[test]
-fn without_git_it_is_said() {
+fn a_missing_git_is_reported() {
     let place = Place::new();
     let commit = make_repository(&place);
     let reference = format!("demo @ git+{}@{commit}#subdirectory=packages/demo", url(&place.path("origin")));

@@ -1,5 +1,4 @@
-//! Real distributions with nothing of them, and with all that can be, left out: what could be imported still can, and
-//! computes.
+//! Real distributions, whole and with everything omitted that can be: the same modules can be imported and work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +13,7 @@ use super::support::command::{pybundle, repository, succeed};
 use super::support::lambda::{architecture, newest_python};
 use super::support::uv::Project;
 
-/// What is installed: compiled by C, C++, Cython and Rust, patched by auditwheel, with tests inside and without.
+/// Distributions compiled from C, C++, Cython and Rust, patched by auditwheel, with tests inside and outside of packages.
 const DISTRIBUTIONS: [&str; 14] = [
     "numpy",
     "pandas",
@@ -32,7 +31,7 @@ const DISTRIBUTIONS: [&str; 14] = [
     "jsonschema",
 ];
 
-/// What all of them are asked to do.
+/// Uses all of them.
 const COMPUTE: &str = r#"
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -65,7 +64,7 @@ loop = uvloop.new_event_loop()
 assert loop.run_until_complete(asyncio.sleep(0, 5)) == 5
 "#;
 
-/// Asserts that every installed distribution is as its metadata says, and prints their number.
+/// Asserts that every installed distribution matches its RECORD, and prints their number.
 const METADATA: &str = r#"
 import base64, hashlib, os, sys
 from importlib.metadata import distributions
@@ -134,12 +133,12 @@ impl Artifacts {
         self.folder.path().join(format!("{name}.zip"))
     }
 
-    /// Returns the folder that an artifact was unpacked into.
+    /// Returns the directory of an unpacked artifact.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Returns the compiled files of two artifacts, each as it is before and after.
+    /// Returns the paths of each compiled file in two artifacts.
     pub fn compiled(&self, names: [&str; 2]) -> Vec<(PathBuf, PathBuf)> {
         let [plain, trimmed] = names.map(|name| self.path(name));
         let is_compiled = |path: &String| path.ends_with(".so") || path.contains(".so.");
@@ -160,7 +159,7 @@ impl Artifacts {
     }
 }
 
-/// Returns the size of each file below a folder.
+/// Returns the size of each file below a directory.
 fn sizes(root: &Path) -> BTreeMap<String, u64> {
     let (mut folders, mut sizes) = (vec![root.to_owned()], BTreeMap::new());
     while let Some(folder) = folders.pop() {
@@ -177,7 +176,7 @@ fn sizes(root: &Path) -> BTreeMap<String, u64> {
     sizes
 }
 
-/// Returns the modules that can be imported from a folder.
+/// Returns the modules that can be imported from a directory.
 fn importable(artifacts: &Artifacts, name: &str) -> BTreeSet<String> {
     let walk = repository().join("tests/trim/walk.py");
     let path = artifacts.path(name);
@@ -186,7 +185,7 @@ fn importable(artifacts: &Artifacts, name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_could_be_imported_still_can() {
+fn the_same_modules_can_be_imported() {
     let artifacts = &*ARTIFACTS;
     let (plain, trimmed) = std::thread::scope(|scope| {
         let plain = scope.spawn(|| importable(artifacts, "plain"));
@@ -197,7 +196,7 @@ fn what_could_be_imported_still_can() {
 }
 
 #[test]
-fn what_is_trimmed_computes() {
+fn trimmed_distributions_work() {
     let artifacts = &*ARTIFACTS;
     let path = artifacts.path("trimmed");
     succeed(&mut artifacts.python(&["-c", COMPUTE, path.to_str().unwrap()]));
@@ -213,7 +212,7 @@ fn metadata_and_records_agree_with_the_files() {
 }
 
 #[test]
-fn the_report_says_what_was_saved() {
+fn the_report_contains_what_was_saved() {
     let artifacts = &*ARTIFACTS;
     let [plain, trimmed] = ["plain", "trimmed"].map(|name| sizes(&artifacts.path(name)));
     let trim = &artifacts.report["trim"];
@@ -232,7 +231,7 @@ fn the_report_says_what_was_saved() {
 }
 
 #[test]
-fn the_same_is_built_again_from_any_cache() {
+fn the_zip_does_not_depend_on_the_cache() {
     let artifacts = &*ARTIFACTS;
     let digest = |name: &str| sha256(&fs::read(artifacts.zip(name)).unwrap());
     artifacts.build("again", architecture(), &["--slim", "--strip"]);

@@ -1,4 +1,4 @@
-//! What stripping makes of ELF files, with binutils as the judge.
+//! Stripped ELF files, checked with binutils.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +14,14 @@ use super::built::{ARTIFACTS, Artifacts};
 use super::support::command::succeed;
 use super::support::lambda::architecture;
 
-/// Returns the segments of a file, and the bytes of each.
+/// Returns the segments of a file with their content.
 fn segments(file: &[u8]) -> Vec<(ProgramHeader64<LE>, &[u8])> {
     let header = FileHeader64::<LE>::parse(file).unwrap();
     let segments = header.program_headers(LE, file).unwrap().iter();
     segments.map(|segment| (*segment, segment.data(LE, file).unwrap())).collect()
 }
 
-/// Asserts that two files are the same in memory: every segment has its bytes at its address, and can be mapped there.
+/// Asserts that two files are the same in memory: segments have the same content at the same address and can be mapped.
 fn assert_same_image(before: &[u8], after: &[u8], name: &str) {
     let headers = [before, after].map(|file| *FileHeader64::<LE>::parse(file).unwrap());
     assert_eq!(headers[0].e_entry.get(LE), headers[1].e_entry.get(LE), "{name}");
@@ -42,7 +42,7 @@ fn assert_same_image(before: &[u8], after: &[u8], name: &str) {
         if new.p_type.get(LE) == PT_LOAD {
             assert_eq!(new.p_offset.get(LE) % alignment, new.p_vaddr.get(LE) % alignment, "{name}");
         }
-        // The file's own header and the table of segments are loaded too, and say where things lie in the file.
+        // The file header and the table of segments are loaded, too, and contain file offsets.
         if is_table(old, &headers[0]) || old.p_offset.get(LE) == 0 {
             let table = |header: &FileHeader64<LE>, segment: &ProgramHeader64<LE>| {
                 let start = header.e_phoff.get(LE).wrapping_sub(segment.p_offset.get(LE));
@@ -61,12 +61,12 @@ fn assert_same_image(before: &[u8], after: &[u8], name: &str) {
     }
 }
 
-/// Returns what readelf prints of files, by file; it must find no fault in them.
+/// Returns the output of readelf for each file; it must report no problem.
 fn readelf(arguments: &[&str], files: &[PathBuf]) -> Vec<String> {
     let output = Command::new("readelf").args(arguments).args(files).output();
     let output = output.unwrap_or_else(|error| panic!("readelf is missing: apt-get install binutils ({error})"));
     let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
-    // What annobin's notes leave out is not about the file's form.
+    // Gaps in annobin's notes are not about the file format.
     let faults: Vec<_> = complaints.lines().filter(|line| !line.contains("Gap in build notes")).collect();
     assert!(output.status.success() && faults.is_empty(), "{}", faults.join("\n"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -76,8 +76,7 @@ fn readelf(arguments: &[&str], files: &[PathBuf]) -> Vec<String> {
     of_files
 }
 
-/// Returns what readelf prints of a file, without where things lie in the file, and without names that it takes from the
-/// symbols of debuggers.
+/// Returns readelf's output without file offsets and without names that it takes from debug symbols.
 fn comparable(text: &str) -> String {
     let is_content = |line: &&str| !line.contains("at offset 0x") && !line.starts_with("Displaying notes");
     let nameless = |line| match str::split_once(line, "Applies to region") {
@@ -87,7 +86,7 @@ fn comparable(text: &str) -> String {
     text.lines().filter(is_content).map(nameless).collect::<Vec<_>>().join("\n")
 }
 
-/// Asserts that files, each as it was and as it is stripped, are the same to the loader, and to readelf.
+/// Asserts that the original and the stripped files are the same for the loader and for readelf.
 fn assert_equivalent(compiled: Vec<(PathBuf, PathBuf)>) {
     for (plain, stripped) in &compiled {
         let [before, after] = [plain, stripped].map(|path| fs::read(path).unwrap());
@@ -104,7 +103,7 @@ fn assert_equivalent(compiled: Vec<(PathBuf, PathBuf)>) {
 }
 
 #[test]
-fn what_is_loaded_stays_and_binutils_agrees() {
+fn loaded_content_is_unchanged_according_to_binutils() {
     let compiled = ARTIFACTS.compiled(["plain", "trimmed"]);
     assert!(compiled.len() > 60, "{}", compiled.len());
     assert_equivalent(compiled);
@@ -122,14 +121,14 @@ fn files_of_the_other_architecture_are_stripped_too() {
 }
 
 #[test]
-fn as_much_goes_as_with_strip() {
+fn stripped_files_are_as_small_as_those_of_strip() {
     let folder = tempfile::tempdir().unwrap();
     let (mut ours, mut theirs, mut originals) = (0, 0, 0);
     for (number, (plain, stripped)) in ARTIFACTS.compiled(["plain", "trimmed"]).into_iter().enumerate() {
         let reference = folder.path().join(number.to_string());
         succeed(Command::new("strip").args(["--strip-unneeded", "-o"]).arg(&reference).arg(&plain));
         let [original, own, other] = [&plain, &stripped, &reference].map(|path| fs::metadata(path).unwrap().len());
-        // strip moves segments by less than the alignment of all of them.
+        // strip moves segments by less than the common alignment.
         assert!(own <= other + 16 * 1024, "{}: {original} to {own}, strip to {other}", stripped.display());
         (ours, theirs, originals) = (ours + own, theirs + other, originals + original);
     }
@@ -146,7 +145,7 @@ fn compile(folder: &Path, arguments: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn debug_information_goes_and_the_rest_stays() {
+fn only_debug_information_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let original = compile(folder.path(), &["-gz=zlib", "-Wl,--build-id"]);
     let mut stripped = original.clone();
@@ -170,11 +169,11 @@ fn debug_information_goes_and_the_rest_stays() {
 }
 
 #[test]
-fn what_patchelf_moved_is_moved_back() {
+fn segments_that_patchelf_moved_are_moved_back() {
     let folder = tempfile::tempdir().unwrap();
     compile(folder.path(), &[]);
     let path = folder.path().join("a.so");
-    // A longer path than there is room for: patchelf puts a segment after everything else.
+    // The path is too long for its place, so patchelf adds a segment at the end.
     succeed(Command::new("patchelf").args(["--set-rpath", &"$ORIGIN/../a.libs:".repeat(20)]).arg(&path));
     let original = fs::read(&path).unwrap();
     let mut stripped = original.clone();
@@ -188,7 +187,7 @@ fn what_patchelf_moved_is_moved_back() {
 }
 
 #[test]
-fn what_is_not_understood_is_left_alone() {
+fn unknown_files_are_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let original = compile(folder.path(), &[]);
     let mut archive = original.clone();
@@ -203,13 +202,13 @@ fn what_is_not_understood_is_left_alone() {
         let mut stripped = file.clone();
         assert!(!strip(&mut stripped) && stripped == file);
     }
-    // Zeros after the end are what patchelf leaves.
+    // patchelf leaves zeros at the end.
     let mut padded = original.clone();
     padded.extend([0; 7]);
     assert!(strip(&mut padded));
 }
 
-/// Numbers that are the same in every run.
+/// A deterministic random number generator.
 struct Numbers(u64);
 
 impl Numbers {
@@ -220,7 +219,7 @@ impl Numbers {
 }
 
 #[test]
-fn damaged_files_are_left_alone_or_stay_valid() {
+fn damaged_files_are_unchanged_or_stay_valid() {
     let folder = tempfile::tempdir().unwrap();
     let original = compile(folder.path(), &[]);
     let header = *FileHeader64::<LE>::parse(&*original).unwrap();

@@ -1,4 +1,4 @@
-//! What of the distributions is left out of an artifact, and what is dropped from their compiled files.
+//! Files of distributions that `--slim` omits, and sections of compiled files that `--strip` removes.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Each rule leaves out what it says and nothing else, on wheels that are full of traps.
+//! Each rule omits the documented files and no others, on wheels that are full of traps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -25,8 +25,8 @@ impl Forged {
         Self { file, inventory }
     }
 
-    /// Returns what rules leave out, once what is needed is taken off.
-    fn left_out(&self, rules: &[SlimRule]) -> BTreeMap<&str, SlimRule> {
+    /// Returns the files that rules omit, without those that are needed.
+    fn omitted(&self, rules: &[SlimRule]) -> BTreeMap<&str, SlimRule> {
         let rules: BTreeSet<SlimRule> = rules.iter().copied().collect();
         let archive = std::sync::Arc::new(self.file.path().to_owned());
         let needed = trim::needed_files(&self.inventory, |file: &WheelFile| {
@@ -34,24 +34,24 @@ impl Forged {
             content.read(u64::MAX).map(|bytes| String::from_utf8(bytes).unwrap())
         });
         let needed = needed.unwrap();
-        let left_out = trim::omitted_files(&self.inventory, &rules).into_iter();
-        let left_out = left_out.filter(|(position, _)| !needed.contains(position));
-        left_out.map(|(position, rule)| (&*self.inventory.files[position].path, rule)).collect()
+        let omitted = trim::omitted_files(&self.inventory, &rules).into_iter();
+        let omitted = omitted.filter(|(position, _)| !needed.contains(position));
+        omitted.map(|(position, rule)| (&*self.inventory.files[position].path, rule)).collect()
     }
 
     fn paths(&self, rules: &[SlimRule]) -> Vec<&str> {
-        self.left_out(rules).into_keys().collect()
+        self.omitted(rules).into_keys().collect()
     }
 }
 
-/// So large that no rule is for most of a distribution.
+/// Large enough that no rule matches most of a distribution.
 fn ballast() -> String {
     "x = 1\n".repeat(10_000)
 }
 
 #[test]
-fn each_rule_leaves_out_what_it_says_and_nothing_else() {
-    // Each file, and the rule that leaves it out.
+fn each_rule_omits_the_documented_files_only() {
+    // Each file and the rule that omits it.
     let files: [(&str, Option<SlimRule>); 70] = [
         ("demo/__init__.py", None),
         ("demo/_speedups.cpython-312-x86_64-linux-gnu.so", None),
@@ -142,13 +142,13 @@ fn each_rule_leaves_out_what_it_says_and_nothing_else() {
     };
     for rules in SlimRule::ALL.iter().map(std::slice::from_ref).chain([&SlimRule::ALL[..], &[]]) {
         let found: Vec<(String, SlimRule)> =
-            forged.left_out(rules).into_iter().map(|(path, rule)| (path.to_owned(), rule)).collect();
+            forged.omitted(rules).into_iter().map(|(path, rule)| (path.to_owned(), rule)).collect();
         assert_eq!(found, expected(rules), "{rules:?}");
     }
 }
 
 #[test]
-fn what_a_source_imports_stays() {
+fn imported_modules_are_kept() {
     let ballast = ballast();
     let forged = Forged::new(
         "demo",
@@ -187,7 +187,7 @@ fn what_a_source_imports_stays() {
 }
 
 #[test]
-fn stubs_that_are_read_at_run_time_stay() {
+fn stubs_that_are_read_at_run_time_are_kept() {
     let ballast = ballast();
     let forged = Forged::new(
         "demo",
@@ -202,19 +202,19 @@ fn stubs_that_are_read_at_run_time_stay() {
 }
 
 #[test]
-fn a_distribution_keeps_what_it_is_for() {
+fn a_distribution_keeps_its_purpose() {
     let large = ballast();
     let module = ("demo/__init__.py", "x = 1");
     let extension = ("demo/_a.so", "");
     for (name, files) in [
-        // Headers, stubs and tests alone.
+        // Only headers, stubs and tests.
         ("pybind11_like", vec![module, extension, ("demo/include/a.h", &large)]),
         ("types_requests", vec![("requests-stubs/__init__.pyi", &large)]),
         ("suite", vec![("demo/tests/test_a.py", &large)]),
         ("global_headers", vec![("global_headers-1.0.data/headers/a.h", &large)]),
-        // Nothing is compiled, so sources and headers are there for another reason.
+        // Nothing is compiled, so sources and headers have another purpose.
         ("pure", vec![("demo/__init__.py", &large), ("demo/a.c", ""), ("demo/a.h", "")]),
-        // Those that compile while they run.
+        // Distributions that compile at run time.
         ("numba", vec![("demo/__init__.py", &large), extension, ("demo/a.c", ""), ("demo/a.h", "")]),
         ("triton", vec![("demo/__init__.py", &large), extension, ("demo/include/cuda.h", "")]),
         ("nvidia_cuda_runtime_cu12", vec![("demo/__init__.py", &large), extension, ("demo/include/cuda.h", "")]),

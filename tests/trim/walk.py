@@ -1,4 +1,4 @@
-"""Prints which modules below a folder can be imported: walk.py FOLDER TEXT, without those whose name has TEXT."""
+"""Prints which modules below a directory can be imported: walk.py DIRECTORY TEXT, except those whose name contains TEXT."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-//! What is unusual, but in order.
+//! Unusual but valid wheels.
 
 use pybundle::digest::Sha256;
 use pybundle::tree::{ExtentFormat, FileMode};
@@ -7,7 +7,6 @@ use pybundle::wheel::{SchemePart, WheelInventory};
 use super::forge::{Entry, Forge, extra, record_row};
 use super::{read_bytes, read_forged};
 
-/// Returns the paths of an inventory's files.
 fn paths(inventory: &WheelInventory) -> Vec<&str> {
     inventory.files.iter().map(|file| file.path.as_str()).collect()
 }
@@ -33,14 +32,14 @@ fn an_ordinary_wheel() {
 }
 
 #[test]
-fn an_inventory_is_kept_and_found_again() {
+fn an_inventory_is_serialized_and_deserialized() {
     let inventory = read_forged(&Forge::demo()).unwrap();
     let kept = postcard::to_stdvec(&inventory).unwrap();
     assert_eq!(postcard::from_bytes::<WheelInventory>(&kept).unwrap(), inventory);
 }
 
 #[test]
-fn every_form_of_data_descriptor() {
+fn every_kind_of_data_descriptor() {
     let honest = read_forged(&Forge::demo()).unwrap();
     for (is_signed, is_wide) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut forge = Forge::demo();
@@ -66,11 +65,11 @@ fn zip64_where_it_is_not_needed() {
 }
 
 #[test]
-fn comments_folders_and_harmless_extra_fields() {
+fn comments_directories_and_harmless_extra_fields() {
     let mut forge = Forge { comment: b"made by hand".to_vec(), ..Forge::demo() };
     forge.entries.insert(0, Entry::folder("demo/"));
     forge.entries.insert(1, Entry { mode: 0, ..Entry::new("demo-1.0.data/", b"") });
-    // Times, and the name once more.
+    // Times, and the same name again.
     forge.entries[2].central.extra = extra(0x5455, &[0; 5]);
     forge.entries[2].local.extra = extra(0x7075, b"\x01\0\0\0\0demo/a.py");
     assert_eq!(paths(&read_forged(&forge).unwrap()), DEMO);
@@ -112,9 +111,9 @@ fn records_with_other_digests_and_spellings() {
     assert_eq!(paths(&read_forged(&forge).unwrap()), DEMO);
 }
 
-/// Signatures are not listed in RECORD; they and what other installers write are not installed.
+/// Signatures, which RECORD does not list, and files that other installers write are not installed.
 #[test]
-fn files_that_are_left_out() {
+fn files_that_are_not_installed() {
     let dist_info = |name: &str| format!("demo-1.0.dist-info/{name}");
     let (installer, requested, url) = (dist_info("INSTALLER"), dist_info("REQUESTED"), dist_info("direct_url.json"));
     let mut forge = Forge::wheel(&[("demo/a.py", b""), (&installer, b"x"), (&requested, b""), (&url, b"{}")]);

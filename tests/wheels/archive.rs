@@ -1,4 +1,4 @@
-//! Archives with one defect each.
+//! Archives with one error each.
 
 use super::forge::{DESCRIPTOR_FLAG, Entry, Forge, Header, extra, zip64_extra};
 use super::{assert_refused, read_bytes, read_forged};
@@ -6,7 +6,7 @@ use super::{assert_refused, read_bytes, read_forged};
 const A: &str = "demo/a.py";
 const B: &str = "demo/b.py";
 
-/// Asserts what becomes of the wheel with one change.
+/// Asserts that the wheel is refused with one change.
 #[track_caller]
 fn refuses(entry: Option<&str>, reason: &str, change: impl Fn(&mut Forge)) {
     let mut forge = Forge::demo();
@@ -14,13 +14,13 @@ fn refuses(entry: Option<&str>, reason: &str, change: impl Fn(&mut Forge)) {
     assert_refused(read_forged(&forge), entry, reason);
 }
 
-/// Asserts what becomes of the wheel whose first entry, deflated, is changed.
+/// Asserts that the wheel is refused with a change to its first entry, which is deflated.
 #[track_caller]
 fn refuses_a(reason: &str, change: impl Fn(&mut Entry)) {
     refuses(Some(A), reason, |forge| change(&mut forge.entries[0]));
 }
 
-/// Asserts what becomes of the wheel with a changed byte string.
+/// Asserts that the wheel is refused with a change to its bytes.
 #[track_caller]
 fn refuses_bytes(entry: Option<&str>, reason: &str, forge: &Forge, change: impl Fn(&mut Vec<u8>)) {
     let mut bytes = forge.bytes();
@@ -28,7 +28,7 @@ fn refuses_bytes(entry: Option<&str>, reason: &str, forge: &Forge, change: impl 
     assert_refused(read_bytes(&bytes), entry, reason);
 }
 
-/// Asserts what becomes of the wheel whose first entry has another name, in both headers.
+/// Asserts that the wheel is refused with another name of the first entry, in both headers.
 #[track_caller]
 fn refuses_name(name: &str, reason: &str) {
     refuses(Some(name), reason, |forge| forge.entries[0].both(|header| header.name = name.into()));
@@ -70,7 +70,7 @@ fn comments_that_hide_an_archive() {
 }
 
 #[test]
-fn end_records_that_lie() {
+fn wrong_end_records() {
     refuses(None, "the archive declares 4 entries, but has 5", |forge| forge.surplus = -1);
     refuses(None, "the archive declares 6 entries, but has 5", |forge| forge.surplus = 1);
     let end = |field: usize, value: u8| {
@@ -89,7 +89,7 @@ fn end_records_that_lie() {
         let start = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
         bytes[start] = b'X';
     });
-    // A directory of one byte more, which is taken from the last entry.
+    // The directory has one more byte, which belongs to the last entry.
     refuses_bytes(None, "the central directory is invalid at byte", &forge, |bytes| {
         end(12, 1)(bytes);
         end(16, 255)(bytes);
@@ -97,7 +97,7 @@ fn end_records_that_lie() {
 }
 
 #[test]
-fn zip64_end_records_that_lie() {
+fn wrong_zip64_end_records() {
     refuses(None, "record has an extensible data sector", |forge| forge.zip64 = Some(b"sector".to_vec()));
     let forge = Forge { zip64: Some(Vec::new()), ..Forge::demo() };
     // The record has 56 bytes, its locator 20, the plain record 22.
@@ -145,7 +145,7 @@ fn headers_that_disagree() {
 }
 
 #[test]
-fn data_descriptors_that_lie() {
+fn wrong_data_descriptors() {
     refuses_a("its data descriptor is missing", |entry| {
         entry.add_descriptor(true, false);
         entry.after.clear();
@@ -168,7 +168,7 @@ fn data_descriptors_that_lie() {
             });
         }
     }
-    // Sizes of 64 bits where a reader expects 32, and the other way round.
+    // 64-bit sizes where a reader expects 32-bit ones, and vice versa.
     refuses_a("8 bytes after it belong to no entry", |entry| entry.add_descriptor(true, true));
     refuses_a("its data descriptor is missing", |entry| {
         entry.add_descriptor(true, false);
@@ -244,7 +244,7 @@ fn methods_and_flags_that_no_wheel_has() {
 }
 
 #[test]
-fn extra_fields_that_lie() {
+fn wrong_extra_fields() {
     refuses_a("its extra field is malformed", |entry| entry.central.extra = vec![1]);
     refuses_a("its extra field is malformed", |entry| entry.local.extra = vec![0x55, 0x54, 9, 0, 0]);
     refuses_a("gives it a different name", |entry| {
@@ -274,7 +274,7 @@ fn extra_fields_that_lie() {
 }
 
 #[test]
-fn bytes_that_are_not_what_the_headers_say() {
+fn content_that_differs_from_the_headers() {
     refuses_a("its CRC-32 is", |entry| entry.both(|header| header.crc32 ^= 1));
     refuses(Some(B), "its CRC-32 is", |forge| forge.entries[1].data[0] ^= 1);
     refuses(Some(B), "it is stored, but its compressed size (6) differs from its size (7)", |forge| {
@@ -299,7 +299,7 @@ fn bytes_that_are_not_what_the_headers_say() {
     });
 }
 
-/// Many zeros that claim to be ten bytes: reading stops after the first buffer.
+/// Many zeros that are declared as ten bytes: reading stops after the first buffer.
 #[test]
 fn a_bomb_is_not_inflated() {
     refuses_a("it inflates to more than the 10 bytes that its headers declare", |entry| {

@@ -1,4 +1,4 @@
-//! Where the files of a wheel go, and what is written for them.
+//! The destinations of files, and the generated files.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ fn text<'a>(files: &'a [(TreePath, TreeEntry)], path: &str) -> &'a str {
     }
 }
 
-/// A wheel with a file in every part, and scripts of every kind.
+/// A wheel with a file in every part of the scheme, and every kind of script.
 fn everything() -> Forge {
     Forge::wheel(&[
         ("demo/a.py", b"a = 1\n"),
@@ -68,7 +68,7 @@ fn everything() -> Forge {
 }
 
 #[test]
-fn every_part_goes_to_its_place() {
+fn every_part_has_its_destination() {
     let files = install_forged(&everything(), &nested()).unwrap();
     let shown: Vec<String> =
         files.iter().map(|(path, entry)| format!("{:o} {path}", entry.access.mode.permissions())).collect();
@@ -143,7 +143,7 @@ fn record_lists_what_is_installed() {
 }
 
 #[test]
-fn two_files_at_one_place_are_refused() {
+fn two_files_with_one_destination_are_refused() {
     let forge = Forge::wheel(&[("demo/a.py", b"1"), ("demo-1.0.data/purelib/demo/a.py", b"2")]);
     let error = install_forged(&forge, &flat()).unwrap_err().to_string();
     assert_eq!(error, format!("{FILENAME}: `demo/a.py`: another file of the wheel is installed at the same path"));
@@ -155,7 +155,7 @@ fn two_files_at_one_place_are_refused() {
 }
 
 #[test]
-fn data_cannot_bring_an_interpreter() {
+fn data_cannot_install_an_interpreter() {
     let forge = Forge::wheel(&[("demo-1.0.data/data/bin/python3", b"")]);
     let error = install_forged(&forge, &flat()).unwrap_err();
     assert_eq!(error.entry.as_deref(), Some("bin/python3"));

@@ -1,4 +1,4 @@
-//! Wheels that are accepted, refused and installed. Each is built byte by byte.
+//! Wheels that are accepted, refused and installed, each built byte by byte.
 
 #[path = "../support/forge.rs"]
 mod forge;
@@ -15,7 +15,7 @@ use std::io::Write;
 use forge::{FILENAME, Forge};
 use pybundle::wheel::{WheelError, WheelInventory, read};
 
-/// Writes bytes to a file without a name and reads them as the wheel `FILENAME`.
+/// Reads bytes as the wheel `FILENAME`.
 fn read_bytes(bytes: &[u8]) -> Result<WheelInventory, WheelError> {
     let mut file: File = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
@@ -26,7 +26,7 @@ fn read_forged(forge: &Forge) -> Result<WheelInventory, WheelError> {
     read_bytes(&forge.bytes())
 }
 
-/// Asserts that reading was refused with a message that names the wheel, the entry and the reason.
+/// Asserts that reading failed with a message that contains the wheel, the entry and the reason.
 #[track_caller]
 fn assert_refused(result: Result<WheelInventory, WheelError>, entry: Option<&str>, reason: &str) {
     let error = result.expect_err(reason);

@@ -11,7 +11,7 @@ use super::read_bytes;
 
 const MUTANTS: u64 = 20_000;
 
-/// Makes a wheel in which every structure occurs.
+/// Builds a wheel that contains every structure.
 fn specimen() -> Vec<u8> {
     let files: [(&str, &[u8]); 4] = [
         ("demo/a.py", b"a = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n"),
@@ -25,7 +25,7 @@ fn specimen() -> Vec<u8> {
     forge.bytes()
 }
 
-/// Steps a SplitMix64 generator: a mutant is reproduced by its number alone.
+/// Steps a SplitMix64 generator, so that a mutant can be reproduced by its number.
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -51,7 +51,7 @@ fn mutate(bytes: &mut Vec<u8>, number: u64) {
     }
 }
 
-/// Drops what nothing in a wheel vouches for: where the bytes lie, and the modes.
+/// Returns the inventory without offsets and modes, which nothing in a wheel protects.
 fn installed(inventory: &WheelInventory) -> Vec<String> {
     let entry_points = inventory.entry_points.iter().map(|script| format!("{script:?}"));
     let file = |file: &WheelFile| format!("{:?} {} {:?} {:?}", file.part, file.path, file.extent.sha256, file.script);
@@ -85,6 +85,6 @@ fn no_mutant_is_installed_as_something_else() {
             },
         )
         .sum();
-    // Times, versions and modes may change; hardly anything else may.
+    // Only changes of times, versions and modes are accepted.
     assert!(accepted > 0 && accepted < MUTANTS / 3, "{accepted} mutants were accepted");
 }

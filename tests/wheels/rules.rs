@@ -1,4 +1,4 @@
-//! Archives in order that are not wheels in order, with one defect each.
+//! Valid archives that are not valid wheels, with one error each.
 
 use super::forge::{Entry, Forge, record_row};
 use super::{assert_refused, read_forged};
@@ -8,13 +8,13 @@ const WHEEL: &str = "demo-1.0.dist-info/WHEEL";
 const RECORD: &str = "demo-1.0.dist-info/RECORD";
 const ENTRY_POINTS: &str = "demo-1.0.dist-info/entry_points.txt";
 
-/// Asserts what becomes of a wheel with one more file.
+/// Asserts that a wheel with one more file is refused.
 #[track_caller]
 fn refuses_file(name: &str, content: &[u8], entry: Option<&str>, reason: &str) {
     assert_refused(read_forged(&Forge::wheel(&[("demo/a.py", b""), (name, content)])), entry, reason);
 }
 
-/// Asserts what becomes of a wheel with another RECORD.
+/// Asserts that a wheel with another RECORD is refused.
 #[track_caller]
 fn refuses_record(entry: &str, reason: &str, change: impl Fn(&str) -> String) {
     let mut forge = Forge::wheel(&[("demo/a.py", b"")]);
@@ -22,7 +22,7 @@ fn refuses_record(entry: &str, reason: &str, change: impl Fn(&str) -> String) {
     assert_refused(read_forged(&forge), Some(entry), reason);
 }
 
-/// Asserts what becomes of a wheel without one of its files.
+/// Asserts that a wheel without one of its files is refused.
 #[track_caller]
 fn refuses_without(name: &str) {
     let mut forge = Forge::wheel(&[]);

@@ -14,17 +14,17 @@ pub(crate) const PYTHON_PLACEHOLDER: &str = "{python}";
 /// A kind of image, for every architecture and Python version.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ImageProfile {
+pub(crate) struct ImageProfile {
     #[serde(rename = "kind")]
     _kind: ProfileKind,
     /// The name of the profile, for instance `service`.
-    pub name: String,
+    pub(crate) name: String,
     /// The Python versions that base images exist for: at least one, oldest first.
     #[serde(deserialize_with = "pythons")]
-    pub pythons: Vec<PythonVersion>,
+    pub(crate) pythons: Vec<PythonVersion>,
     /// The supported architectures: at least one.
     #[serde(deserialize_with = "architectures")]
-    pub architectures: Vec<Architecture>,
+    pub(crate) architectures: Vec<Architecture>,
     base: String,
     glibc: GlibcByPython,
     #[serde(deserialize_with = "interpreter_path")]
@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for GlibcByPython {
 /// What happens to the base's entrypoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum BaseEntrypoint {
+pub(crate) enum BaseEntrypoint {
     /// It is kept.
     Inherit,
     /// It is replaced by the project's only console script, if it has one, and removed otherwise.
@@ -102,49 +102,49 @@ pub enum BaseEntrypoint {
 
 /// A profile of an image for one Python version.
 #[derive(Debug, Clone)]
-pub struct ImageTarget {
+pub(crate) struct ImageTarget {
     /// The name of the profile.
-    pub name: String,
+    pub(crate) name: String,
     /// The minor Python version.
-    pub python: PythonVersion,
+    pub(crate) python: PythonVersion,
     /// The oldest C library that the base may have.
-    pub glibc: Glibc,
+    pub(crate) glibc: Glibc,
     /// The base image, as for `--base`.
-    pub base: String,
+    pub(crate) base: String,
     /// The interpreter for the first line of scripts, for instance `/app/.venv/bin/python`.
-    pub interpreter: String,
+    pub(crate) interpreter: String,
     /// The virtual environment to create, relative to the root.
-    pub venv: Option<String>,
+    pub(crate) venv: Option<String>,
     /// The directory for the application's files, relative to the root.
-    pub application: String,
+    pub(crate) application: String,
     /// The installation scheme.
-    pub scheme: Scheme,
+    pub(crate) scheme: Scheme,
     /// The working directory of the process.
-    pub workdir: String,
+    pub(crate) workdir: String,
     /// `UID` or `UID:GID`; by default the base's user.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// Environment variables; `${NAME}` in a value is replaced by the base's value.
-    pub env: Vec<(String, String)>,
+    pub(crate) env: Vec<(String, String)>,
     /// What happens to the base's entrypoint.
-    pub entrypoint: BaseEntrypoint,
+    pub(crate) entrypoint: BaseEntrypoint,
     /// Whether the command is the name of a Lambda handler, which must be in the image.
-    pub handler: bool,
+    pub(crate) handler: bool,
     /// Whether images for several platforms may share an image index.
-    pub index: bool,
+    pub(crate) index: bool,
     /// The supported compressions of layers: `gzip`, `zstd`.
-    pub compression: Vec<String>,
+    pub(crate) compression: Vec<String>,
     /// The largest uncompressed size of the image with its base, in bytes.
-    pub uncompressed_limit: Option<u64>,
+    pub(crate) uncompressed_limit: Option<u64>,
 }
 
 impl ImageProfile {
     /// Returns the base image, in which `{python}` is not replaced.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// Returns the profile for a Python version.
-    pub fn target(&self, python: PythonVersion) -> ImageTarget {
+    pub(crate) fn target(&self, python: PythonVersion) -> ImageTarget {
         let version = python.to_string();
         let expand = |text: &str| text.replace(PYTHON_PLACEHOLDER, &version);
         let scheme = Scheme {
@@ -177,7 +177,7 @@ impl ImageProfile {
 
 impl ImageTarget {
     /// Returns the platform of this image on an architecture.
-    pub fn target(&self, architecture: Architecture) -> TargetPlatform {
+    pub(crate) fn target(&self, architecture: Architecture) -> TargetPlatform {
         TargetPlatform {
             name: self.name.clone(),
             python: self.python,

@@ -72,13 +72,16 @@ pub(super) fn refuse_unknown(file: &toml::Table, kind: ProfileKind, path: &Path)
     for (table, known) in tables {
         let keys = if table.is_empty() { Some(file) } else { file.get(*table).and_then(toml::Value::as_table) };
         if let Some(key) = keys.and_then(|keys| keys.keys().find(|key| !known.contains(&key.as_str()))) {
-            let full = |key: &str| if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
             return Err(ProfileError::UnknownKey {
                 path: path.to_owned(),
-                key: full(key),
-                nearest: nearest(key, known.iter().copied()).map(full),
+                key: dotted(table, key),
+                nearest: nearest(key, known.iter().copied()).map(|nearest| dotted(table, nearest)),
             });
         }
     }
     Ok(())
+}
+
+fn dotted(table: &str, key: &str) -> String {
+    if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }
 }
