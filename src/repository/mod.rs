@@ -76,9 +76,9 @@ impl Git {
         let clone = cache.repository(&address.url);
         git.update(&clone, commit, cache)?;
 
-        let (clone, directory) = (clone.as_os_str(), directory);
         let options = ["clone", "--quiet", "--no-checkout", "--shared", "--template=", "--origin=origin", "--"];
-        let arguments: Vec<&OsStr> = options.iter().map(OsStr::new).chain([clone, directory.as_os_str()]).collect();
+        let arguments: Vec<&OsStr> =
+            options.iter().map(OsStr::new).chain([clone.as_os_str(), directory.as_os_str()]).collect();
         git.run("check out", None, &arguments)?;
         // Relative URLs of submodules are relative to the original repository, not to the cached clone.
         git.run("check out", Some(directory), &["remote", "set-url", "origin", &address.url])?;

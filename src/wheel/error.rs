@@ -38,8 +38,8 @@ impl Hints for WheelError {
     fn hints(&self) -> Vec<String> {
         let hint = match &self.kind {
             WheelErrorKind::Read(_) => return Vec::new(),
-            kind if kind.is_damage() => "the file is damaged: download it again",
-            _ => "the wheel is invalid: lock another version of it, or report the problem to its maintainers",
+            kind if kind.is_damage() => "download the file again, since it is damaged",
+            _ => "lock another version of the wheel, or report the problem to its maintainers",
         };
         vec![hint.to_owned()]
     }

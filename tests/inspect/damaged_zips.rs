@@ -80,7 +80,7 @@ fn contents_that_are_damaged_are_found() {
             zip.set(zip.local + 22, &[9, 0, 0, 0]);
             zip.set(zip.central + 24, &[9, 0, 0, 0]);
         },
-        &[&["content: ", FILE, "it has more than the 9 bytes"]],
+        &[&["content: ", FILE, "it inflates to more than the 9 bytes that its headers declare"]],
     );
 }
 
@@ -251,7 +251,7 @@ fn files_that_are_not_what_record_says_are_found() {
                 bytes.extend(b"idna/none.py,sha256=x,1\n")
             }
         },
-        &[&["RECORD: ", RECORD, "line ", "is not a digest"]],
+        &[&["RECORD: ", RECORD, "line ", "is not a valid digest"]],
     );
     changed(
         |path, bytes| {
