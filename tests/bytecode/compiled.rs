@@ -129,7 +129,7 @@ fn an_interpreter_that_crashes_on_a_source_is_an_error() {
         let compiler = BytecodeCompiler::new(interpreter);
         assert!(compiler.compile("a.py", b"x = 1\n").unwrap().is_some());
         let error = compiler.compile("deep.py", deep.as_bytes()).unwrap_err();
-        let said = format!("{} ended with signal: 11", folder.path().join("python").display());
+        let said = format!("{} failed with signal: 11", folder.path().join("python").display());
         assert!(error.to_string().starts_with(&said) && error.to_string().ends_with("deep.py"), "{error}");
         assert!(matches!(error, BytecodeError::Failed { .. }));
         // The next source gets a new process.

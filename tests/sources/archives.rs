@@ -82,9 +82,9 @@ fn archives_that_differ_from_the_lock_are_refused() {
     for (path, subdirectory, sha256, expected) in [
         ("/main.tar.gz", "tools/demo", Sha256::of(b"other"), "the file is not the one that was locked"),
         ("/cut.tar.gz", "tools/demo", cut, "cannot unpack"),
-        ("/main.tar.gz", "tools/other", Sha256::of(&bytes), "there is no folder `tools/other` in it"),
-        ("/main.tar.gz", "../..", Sha256::of(&bytes), "there is no folder `../..` in it"),
-        ("/main.tar.gz", "README.md", Sha256::of(&bytes), "there is no folder `README.md` in it"),
+        ("/main.tar.gz", "tools/other", Sha256::of(&bytes), "the source has no directory `tools/other`"),
+        ("/main.tar.gz", "../..", Sha256::of(&bytes), "the source has no directory `../..`"),
+        ("/main.tar.gz", "README.md", Sha256::of(&bytes), "the source has no directory `README.md`"),
     ] {
         write(&place, &server.url(path), subdirectory, sha256);
         let message = fail(&mut place.bundle("2.17", &["--frozen"]));
