@@ -201,7 +201,7 @@ impl Hasher {
 }
 
 /// A writer that computes the SHA-256 and the number of the bytes that pass through it.
-pub struct HashingWriter<W> {
+pub(crate) struct HashingWriter<W> {
     inner: W,
     hasher: sha2::Sha256,
     length: u64,

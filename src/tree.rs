@@ -17,7 +17,7 @@ use pep440_rs::Version;
 use crate::digest::{HashingWriter, Sha256};
 use crate::name::DistributionName;
 
-pub mod access;
+pub(crate) mod access;
 #[cfg(test)]
 mod tests;
 
@@ -239,7 +239,7 @@ impl FileContent {
     }
 
     /// Returns the number of bytes in their current form, which is about their share of an artifact.
-    pub fn stored_size(&self) -> u64 {
+    pub(crate) fn stored_size(&self) -> u64 {
         match self {
             Self::Archived { extent, .. } => extent.compressed_size,
             Self::File { .. } | Self::Bytes(_) => self.size(),
@@ -401,7 +401,7 @@ impl FileTree {
     ///
     /// # Errors
     /// The path or a directory above it is a file.
-    pub fn insert_directory(
+    pub(crate) fn insert_directory(
         &mut self,
         path: TreePath,
         access: FileAccess,
@@ -437,7 +437,7 @@ impl FileTree {
     }
 
     /// Returns the access of a directory.
-    pub fn directory_access(&self, path: &str) -> FileAccess {
+    pub(crate) fn directory_access(&self, path: &str) -> FileAccess {
         self.explicit.get(path).copied().unwrap_or(FileAccess::DIRECTORY)
     }
 
@@ -447,12 +447,12 @@ impl FileTree {
     }
 
     /// Returns whether a path is a directory, explicit or above a file.
-    pub fn is_directory(&self, path: &str) -> bool {
+    pub(crate) fn is_directory(&self, path: &str) -> bool {
         self.directories.contains_key(path)
     }
 
     /// Returns the files whose paths begin with `prefix`, sorted by path.
-    pub fn starting_with(&self, prefix: &str) -> impl Iterator<Item = (&TreePath, &TreeEntry)> {
+    pub(crate) fn starting_with(&self, prefix: &str) -> impl Iterator<Item = (&TreePath, &TreeEntry)> {
         let from = self.entries.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.take_while(move |(path, _)| path.as_str().starts_with(prefix))
     }

@@ -27,7 +27,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// The sizes of a deflated stream, and the CRC-32 of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deflated {
+pub(crate) struct Deflated {
     pub(crate) crc32: u32,
     pub(crate) size: u64,
     pub(crate) compressed_size: u64,
@@ -49,7 +49,7 @@ pub(crate) fn gzip(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<
 ///
 /// # Errors
 /// Reading or writing fails.
-pub fn deflate(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<Deflated> {
+pub(crate) fn deflate(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<Deflated> {
     let mut deflater = Deflater::begin();
     let mut chunk = vec![0; CHUNK];
     loop {
@@ -61,7 +61,7 @@ pub fn deflate(source: &mut dyn Read, output: &mut dyn Write) -> io::Result<Defl
 }
 
 /// Deflates one stream, piece by piece. The output does not depend on how the input is divided.
-pub struct Deflater {
+pub(crate) struct Deflater {
     compressor: CompressorOxide,
     crc32: crc32fast::Hasher,
     size: u64,

@@ -80,7 +80,6 @@ fn encoder<'a, W: Write>(output: W) -> io::Result<zstd::stream::write::Encoder<'
     Ok(encoder)
 }
 
-/// The content of a member.
 enum MemberSource<'a> {
     File(&'a TreePath, &'a TreeEntry),
     Link(&'a str),

@@ -3,13 +3,13 @@
 //! Entries of wheels are copied without inflating them. Only files that pybundle generates (RECORD, launchers) and the
 //! application's files are deflated here.
 
-pub mod deflate;
+pub(crate) mod deflate;
 pub mod layer;
 mod open_wheels;
 pub mod output;
-pub mod pack;
+pub(crate) mod pack;
 mod splice;
-pub mod tar;
+pub(crate) mod tar;
 pub mod zip;
 
 use std::io;

@@ -22,7 +22,7 @@ const BUFFERS: usize = 8;
 /// Writes to a temporary file next to the final path on one thread, and hashes on another.
 ///
 /// Buffers circulate: one is filled here, written by the first thread, hashed by the second, and returned.
-pub struct OutputFile {
+pub(crate) struct OutputFile {
     path: PathBuf,
     buffer: Vec<u8>,
     written: u64,

@@ -14,7 +14,7 @@ use crate::tree::{Extent, ExtentFormat};
 const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
 
 /// Writes a pack.
-pub struct Packer<W: Write> {
+pub(crate) struct Packer<W: Write> {
     output: HashingWriter<W>,
     /// The offset of the next file, in bytes.
     offset: u64,

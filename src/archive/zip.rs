@@ -73,8 +73,8 @@ enum PreparedEntry<'a> {
 
 /// Prepares entries, in parallel if more than one has to be deflated: most batches are copied from wheels.
 fn prepare_batch<'a>(batch: &[(&'a TreePath, &'a TreeEntry)]) -> Result<Vec<PreparedEntry<'a>>, ArchiveError> {
-    let is_deflated = |entry: &TreeEntry| !matches!(entry.content, FileContent::Archived { .. });
-    if batch.iter().filter(|(_, entry)| is_deflated(entry)).count() > 1 {
+    let deflated = batch.iter().filter(|(_, entry)| !matches!(entry.content, FileContent::Archived { .. }));
+    if deflated.count() > 1 {
         batch.par_iter().map(|(path, entry)| prepare(path, &entry.content)).collect()
     } else {
         batch.iter().map(|(path, entry)| prepare(path, &entry.content)).collect()

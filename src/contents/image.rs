@@ -4,7 +4,6 @@
 //! [configuration](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md).
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 
 use oci_spec::image::{Descriptor, Platform};
 use rayon::prelude::*;
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
-use crate::image::{Blob, BlobError, OciArtifact};
+use crate::image::{Blob, BlobContent, BlobError, OciArtifact};
 
 /// The `created_by` of pybundle's layers in the history.
 const CREATED_BY: &str = "pybundle";
@@ -226,7 +225,7 @@ fn document(blob: &Blob) -> Result<Vec<u8>, ContentsError> {
 /// A document is malformed, or a layer cannot be read or does not match its digest and diff ID.
 pub(crate) fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<ArtifactContents, ContentsError> {
     let documents = ImageDocuments::read(image)?;
-    let readings: Vec<_> = documents.layers.par_iter().map(|stated| read_layer(stated, false)).collect();
+    let readings: Vec<_> = documents.layers.par_iter().map(|stated| read_layer(stated)).collect();
     let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (stated, reading) in documents.layers.iter().zip(&readings) {
         let damaged = |reason: String| ContentsError::Damaged { digest: stated.blob.digest, reason };
@@ -246,19 +245,16 @@ pub(crate) fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<Artifa
     Ok(merge(image.manifest.digest, &documents, readings, platforms))
 }
 
-/// Reads a layer. With `compare`, also checks the format of layers that pybundle built.
-pub(super) fn read_layer(stated: &LayerDescription, compare: bool) -> Result<ScannedLayer, ContentsError> {
-    let is_own = compare && stated.origin == LayerOrigin::Pybundle;
-    let failed = |source: io::Error| {
+fn read_layer(stated: &LayerDescription) -> Result<ScannedLayer, ContentsError> {
+    layer::read(&stated.blob, false).map_err(|source| {
         let digest = stated.blob.digest;
         match &stated.blob.content {
-            crate::image::BlobContent::Registry { repository } => {
+            BlobContent::Registry { repository } => {
                 BlobError::NotDownloaded { digest, repository: repository.to_string() }.into()
             }
             _ => ContentsError::Layer { digest, source },
         }
-    };
-    layer::read(&stated.blob, is_own).map_err(failed)
+    })
 }
 
 /// Merges layers into one file system.

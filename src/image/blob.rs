@@ -134,7 +134,7 @@ pub struct OciArtifact {
 
 impl OciArtifact {
     /// Returns the referrers of this artifact, then those of its children, each with its subject's manifest.
-    pub fn all_referrers(&self) -> Vec<(&Blob, &OciArtifact)> {
+    pub(crate) fn all_referrers(&self) -> Vec<(&Blob, &OciArtifact)> {
         let own = self.referrers.iter().map(|referrer| (&self.manifest, referrer));
         own.chain(self.children.iter().flat_map(OciArtifact::all_referrers)).collect()
     }

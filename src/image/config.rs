@@ -99,16 +99,16 @@ pub struct ExecutionParameters {
     pub cmd: Vec<String>,
     /// The paths of volumes, each with an empty object as its value.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
-    pub volumes: BTreeMap<String, Map<String, Value>>,
+    pub(crate) volumes: BTreeMap<String, Map<String, Value>>,
     /// The working directory, empty for the root of the file system.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
-    pub working_dir: String,
+    pub(crate) working_dir: String,
     /// The labels.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The signal that stops the container.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
-    pub stop_signal: String,
+    pub(crate) stop_signal: String,
     /// Everything else, for instance Docker's `Healthcheck` and `Shell`.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
@@ -265,7 +265,7 @@ impl ExecutionParameters {
 /// A value of an environment variable with a `$` that is followed by neither `{NAME}` nor another `$`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` has a `$` that is followed by neither `{{NAME}}` nor another `$`", .0.escape_debug())]
-pub struct InvalidEnvValue(pub String);
+pub(crate) struct InvalidEnvValue(pub String);
 
 impl Hints for InvalidEnvValue {
     fn hints(&self) -> Vec<String> {
@@ -278,7 +278,7 @@ impl Hints for InvalidEnvValue {
 ///
 /// # Errors
 /// A `$` is followed by something else.
-pub fn expand(value: &str, base: &ExecutionParameters) -> Result<String, InvalidEnvValue> {
+pub(crate) fn expand(value: &str, base: &ExecutionParameters) -> Result<String, InvalidEnvValue> {
     let invalid = || InvalidEnvValue(value.to_owned());
     let (mut expanded, mut rest) = (String::new(), value);
     while let Some((text, reference)) = rest.split_once('$') {

@@ -23,7 +23,7 @@ const MOST_LINKS: usize = 40;
 
 /// A file system by path, relative to the root.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileSystem {
+pub(crate) struct FileSystem {
     directories: BTreeSet<String>,
     /// The directories that are not [`FileAccess::DIRECTORY`].
     special: BTreeMap<String, FileAccess>,
@@ -37,11 +37,11 @@ pub struct FileSystem {
 
 impl FileSystem {
     /// The version of the cached data. Raise it whenever a field changes, or a scan finds more.
-    pub const FORMAT: u32 = 1;
+    pub(crate) const FORMAT: u32 = 1;
 
     /// Resolves the links above a path, and with `is_followed` also the path itself if it is a link. Returns `None` for a
     /// loop of links.
-    pub fn resolve(&self, path: &str, is_followed: bool) -> Option<String> {
+    pub(crate) fn resolve(&self, path: &str, is_followed: bool) -> Option<String> {
         let mut rest: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let (mut resolved, mut followed): (Vec<String>, usize) = (Vec::new(), 0);
         while let Some(name) = rest.pop() {
@@ -70,27 +70,27 @@ impl FileSystem {
     }
 
     /// Returns whether a resolved path is a directory.
-    pub fn is_directory(&self, path: &str) -> bool {
+    pub(crate) fn is_directory(&self, path: &str) -> bool {
         path.is_empty() || self.directories.contains(path)
     }
 
     /// Returns the access of a directory if it is not [`FileAccess::DIRECTORY`].
-    pub fn special_directory(&self, path: &str) -> Option<FileAccess> {
+    pub(crate) fn special_directory(&self, path: &str) -> Option<FileAccess> {
         self.special.get(path).copied()
     }
 
     /// Returns whether a path is, or is a link to, an executable file.
-    pub fn has_executable(&self, path: &str) -> bool {
+    pub(crate) fn has_executable(&self, path: &str) -> bool {
         self.resolve(path, true).is_some_and(|path| self.executables.contains(&path))
     }
 
     /// Returns whether a path is a symbolic link.
-    pub fn is_link(&self, path: &str) -> bool {
+    pub(crate) fn is_link(&self, path: &str) -> bool {
         self.links.contains_key(path)
     }
 
     /// Returns a file of the user database.
-    pub fn account_file(&self, path: &str) -> Option<(FileAccess, &[u8])> {
+    pub(crate) fn account_file(&self, path: &str) -> Option<(FileAccess, &[u8])> {
         self.account_files.get(path).map(|(access, bytes)| (*access, bytes.as_slice()))
     }
 }

@@ -13,7 +13,7 @@ use crate::digest::Sha256;
 use crate::hints::Hints;
 
 /// The most layers in an image: the limit of the overlay file systems of Docker and containerd.
-pub const MAX_LAYERS: usize = 127;
+pub(crate) const MAX_LAYERS: usize = 127;
 
 /// The annotation with the base's reference (OCI annotations, pre-defined annotation keys).
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -60,7 +60,7 @@ impl Hints for ImageError {
 }
 
 /// Returns the annotations that identify the base of an image or an index.
-pub fn base_annotations(name: Option<&str>, digest: Option<Sha256>) -> BTreeMap<String, String> {
+pub(crate) fn base_annotations(name: Option<&str>, digest: Option<Sha256>) -> BTreeMap<String, String> {
     let name = name.map(|name| (BASE_NAME.to_owned(), name.to_owned()));
     let digest = digest.map(|digest| (BASE_DIGEST.to_owned(), digest.to_string()));
     name.into_iter().chain(digest).collect()

@@ -12,18 +12,18 @@ use crate::name::DistributionName;
 ///
 /// Sending fewer bytes takes no longer than the requests that another layer costs, and each layer also costs time when an
 /// image is unpacked.
-pub const OWN_LAYER: u64 = 1 << 20;
+pub(crate) const OWN_LAYER: u64 = 1 << 20;
 
 /// The most layers that small distributions share.
 const SHARED: usize = 4;
 
 /// A distribution to assign to a layer.
 #[derive(Debug, Clone, Copy)]
-pub struct SizedDistribution<'a> {
+pub(crate) struct SizedDistribution<'a> {
     /// The name, which is unique.
-    pub name: &'a DistributionName,
+    pub(crate) name: &'a DistributionName,
     /// The compressed size in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
 }
 
 /// Divides distributions into at most `budget` layers, and returns the indices of the distributions of each layer.
@@ -32,7 +32,7 @@ pub struct SizedDistribution<'a> {
 /// All others share a quarter of the budget, at least one and at most four layers, and are assigned by the SHA-256 of
 /// their names. Own layers come first, sorted by name; the names within a layer are sorted, too. No layer is empty, and
 /// the order of `distributions` does not matter.
-pub fn partition(distributions: &[SizedDistribution], budget: NonZeroUsize) -> Vec<Vec<usize>> {
+pub(crate) fn partition(distributions: &[SizedDistribution], budget: NonZeroUsize) -> Vec<Vec<usize>> {
     let shared = (budget.get() / 4).clamp(1, SHARED);
     let mut largest: Vec<usize> = (0..distributions.len()).collect();
     largest.sort_by_key(|&index| (std::cmp::Reverse(distributions[index].size), distributions[index].name));

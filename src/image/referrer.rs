@@ -16,7 +16,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 
 /// Creates the manifest of a document about `subject`, an image manifest. Its artifact type is the document's media type.
 /// `title` is the file name that tools such as ORAS write the document to.
-pub fn referrer(subject: &Blob, document: Blob, title: &str) -> OciArtifact {
+pub(crate) fn referrer(subject: &Blob, document: Blob, title: &str) -> OciArtifact {
     let config = Blob::of_bytes(MediaType::EmptyJSON, EMPTY.to_vec());
     let mut layer = descriptor(&document);
     layer["annotations"] = json!({ TITLE: title });
@@ -34,7 +34,7 @@ pub fn referrer(subject: &Blob, document: Blob, title: &str) -> OciArtifact {
 
 /// Returns the descriptor of a referrer for a list of referrers, with the artifact type and the annotations of its
 /// manifest ([OCI distribution 1.1, listing referrers](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers)).
-pub fn listed(referrer: &OciArtifact) -> Value {
+pub(crate) fn listed(referrer: &OciArtifact) -> Value {
     let mut bytes = Vec::new();
     // A manifest is always in memory.
     let _ = referrer.manifest.copy_to(&mut bytes);

@@ -69,7 +69,7 @@ impl LayerSearch {
     }
 
     /// Returns the version of the newest C++ library, according to file names.
-    pub fn libstdcxx(&self) -> Option<Libstdcxx> {
+    pub(crate) fn libstdcxx(&self) -> Option<Libstdcxx> {
         self.libraries.iter().filter_map(|name| name.strip_prefix("libstdc++.so.")?.parse().ok()).max()
     }
 
@@ -79,7 +79,7 @@ impl LayerSearch {
     }
 
     /// Returns the file system, or `None` if it needs too much memory.
-    pub fn file_system(&self) -> Option<&FileSystem> {
+    pub(crate) fn file_system(&self) -> Option<&FileSystem> {
         self.file_system.found()
     }
 

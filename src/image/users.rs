@@ -24,23 +24,20 @@ const LONGEST_NAME: usize = 32;
 
 /// A user to add: `NAME[:UID[:GID]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewUser {
-    /// The name.
-    pub name: String,
+pub(crate) struct NewUser {
+    pub(crate) name: String,
     /// The user ID; by default 1000.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// The group ID; by default the user ID.
-    pub gid: u32,
+    pub(crate) gid: u32,
 }
 
 /// A string that is not `NAME[:UID[:GID]]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a valid user, expected NAME[:UID[:GID]]: {reason}", .text.escape_debug())]
-pub struct InvalidUser {
-    /// The string.
-    pub text: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
+pub(crate) struct InvalidUser {
+    pub(crate) text: String,
+    pub(crate) reason: &'static str,
 }
 
 impl FromStr for NewUser {
@@ -81,21 +78,18 @@ fn is_user_name(name: &str) -> bool {
 
 /// Why a user cannot be added.
 #[derive(Debug, thiserror::Error)]
-pub enum UserError {
+pub(crate) enum UserError {
     /// The name or the ID belongs to a different user or group.
     #[error("cannot add user {user}: the base's /{file} has `{line}`")]
     Taken {
-        /// The user to add.
         user: NewUser,
         /// The file of the user database, relative to the root.
         file: &'static str,
-        /// The conflicting line.
         line: String,
     },
     /// A file of the user database is a symbolic link, which a layer would replace.
     #[error("cannot add user {user}: the base's /{file} is a symbolic link")]
     Link {
-        /// The user to add.
         user: NewUser,
         /// The file of the user database, relative to the root.
         file: &'static str,
@@ -152,7 +146,7 @@ impl AccountFile {
 }
 
 /// Returns whether `/etc/passwd` has a user.
-pub fn is_user(files: &FileSystem, name: &str) -> bool {
+pub(crate) fn is_user(files: &FileSystem, name: &str) -> bool {
     AccountFile::of(files, "etc/passwd").find(0, name).is_some()
 }
 
@@ -160,7 +154,7 @@ pub fn is_user(files: &FileSystem, name: &str) -> bool {
 ///
 /// # Errors
 /// A name or an ID belongs to a different user, or a file of the user database is a symbolic link.
-pub fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError> {
+pub(crate) fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, UserError> {
     let mut tree = LayerTree::default();
     let [mut passwd, mut group, mut shadow] =
         ["etc/passwd", "etc/group", "etc/shadow"].map(|file| AccountFile::of(files, file));

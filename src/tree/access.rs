@@ -32,17 +32,17 @@ impl FileMode {
     }
 
     /// Returns the mode without the permissions to execute.
-    pub fn without_execution(self) -> Self {
+    pub(crate) fn without_execution(self) -> Self {
         Self(self.0 & !0o111)
     }
 
     /// Returns whether everyone may read the file.
-    pub fn is_readable_by_all(self) -> bool {
+    pub(crate) fn is_readable_by_all(self) -> bool {
         self.0 & 0o004 != 0
     }
 
     /// Returns whether this is the default mode of files or of executables.
-    pub fn is_default(self) -> bool {
+    pub(crate) fn is_default(self) -> bool {
         matches!(self, Self::REGULAR | Self::EXECUTABLE)
     }
 }
@@ -153,7 +153,7 @@ impl FileAccess {
     /// The default of executable files.
     pub const EXECUTABLE: Self = Self::root(FileMode::EXECUTABLE);
     /// The default of directories.
-    pub const DIRECTORY: Self = Self::root(FileMode::EXECUTABLE);
+    pub(crate) const DIRECTORY: Self = Self::root(FileMode::EXECUTABLE);
 
     /// Returns the access of a file that root owns.
     pub const fn root(mode: FileMode) -> Self {
@@ -161,7 +161,7 @@ impl FileAccess {
     }
 
     /// Returns whether this is the default access of files or of executables.
-    pub fn is_default(self) -> bool {
+    pub(crate) fn is_default(self) -> bool {
         self.mode.is_default() && self.owner == FileOwner::ROOT
     }
 }

@@ -68,13 +68,10 @@ pub(crate) fn image(image: &OciArtifact, index_platform: Option<&str>, read: &La
     let contents = (complete.len() == count).then(|| merge(image.manifest.digest, &documents, complete, Vec::new()));
     layers.extend(contents.iter().flat_map(wrong_access));
     let record = contents.as_ref().map(|contents| {
-        let own = |path: &str| {
-            let layer = contents.files.iter().rfind(|file| !file.is_hidden && file.path == path).map(|file| file.layer);
-            layer
-                .and_then(|layer| contents.layers.get(layer))
-                .is_some_and(|layer| layer.origin == LayerOrigin::Pybundle)
-        };
-        records::check(contents, &HashSet::new(), own)
+        records::check(contents, &HashSet::new(), |path| {
+            let file = contents.files.iter().rfind(|file| !file.is_hidden && file.path == path);
+            file.is_some_and(|file| is_own(contents, file))
+        })
     });
     let mut checks = vec![
         CheckResult::new(CheckedAspect::Blobs, format!("layers: {count}, each with its size and digest"), blobs),
@@ -98,12 +95,10 @@ pub(crate) fn image(image: &OciArtifact, index_platform: Option<&str>, read: &La
 /// Finds files of distributions whose mode or owner differs from an installed file's. The application's files have those of
 /// its includes.
 fn wrong_access(contents: &ArtifactContents) -> impl Iterator<Item = ArtifactProblem> {
-    let is_own = |file: &FileEntry| {
-        contents.layers.get(file.layer).is_some_and(|layer| layer.origin == LayerOrigin::Pybundle)
-            && matches!(file.origin, EntryOrigin::Distribution(_))
-            && file.kind == FileKind::Regular
-    };
-    contents.files.iter().filter(move |file| is_own(file)).flat_map(|file| {
+    let installed = contents.files.iter().filter(|file| {
+        is_own(contents, file) && matches!(file.origin, EntryOrigin::Distribution(_)) && file.kind == FileKind::Regular
+    });
+    installed.flat_map(|file| {
         let mode = (!matches!(file.mode, 0o644 | 0o755))
             .then(|| ArtifactProblem::at(&file.path, format!("its mode is {:04o}, not 0644 or 0755", file.mode)));
         let (uid, gid) = file.ids;
@@ -111,6 +106,11 @@ fn wrong_access(contents: &ArtifactContents) -> impl Iterator<Item = ArtifactPro
             (file.ids != (0, 0)).then(|| ArtifactProblem::at(&file.path, format!("its owner is {uid}:{gid}, not 0:0")));
         mode.into_iter().chain(owner)
     })
+}
+
+/// Returns whether a file is in a layer that pybundle built.
+fn is_own(contents: &ArtifactContents, file: &FileEntry) -> bool {
+    contents.layers.get(file.layer).is_some_and(|layer| layer.origin == LayerOrigin::Pybundle)
 }
 
 /// Returns the name of a layer for messages.

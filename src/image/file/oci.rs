@@ -298,9 +298,9 @@ impl LayoutReader<'_> {
     }
 
     fn digest(&self, parent: &str, descriptor: &Descriptor) -> Result<Sha256, ImageFileError> {
-        let unsupported =
-            || self.source.invalid(parent, InvalidEntry::UnsupportedDigest(descriptor.digest().to_string()));
-        descriptor.as_digest_sha256().and_then(sha256).ok_or_else(unsupported)
+        descriptor.as_digest_sha256().and_then(sha256).ok_or_else(|| {
+            self.source.invalid(parent, InvalidEntry::UnsupportedDigest(descriptor.digest().to_string()))
+        })
     }
 }
 

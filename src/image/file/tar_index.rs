@@ -188,8 +188,9 @@ impl HeaderScanner<'_> {
     }
 
     fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<(), ImageFileError> {
-        let failed = |source| ImageFileError::Read { path: self.path.to_owned(), source };
-        self.file.read_exact_at(buffer, offset).map_err(failed)
+        self.file
+            .read_exact_at(buffer, offset)
+            .map_err(|source| ImageFileError::Read { path: self.path.to_owned(), source })
     }
 
     fn extension(&self, header: u64, extent: ByteRange) -> Result<Vec<u8>, ImageFileError> {
