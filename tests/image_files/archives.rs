@@ -1,4 +1,4 @@
-//! Tar archives of every kind that image tools write are read; others are refused by what is wrong with them.
+//! Tar archives of every kind that image tools write are read; others are errors that say what is wrong.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::images::{assert_equal, at, bytes, sample, tar as plain_tar, write};
 use crate::support::artifact::sha256;
 use crate::support::command::succeed;
 
-/// Returns an entry: a header, and content that need not be as long as it says.
+/// Returns an entry: a header, and content that may have a different size.
 fn entry(name: &[u8], kind: EntryType, size: u64, content: &[u8], link: &str) -> Vec<u8> {
     let mut header = Header::new_ustar();
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
@@ -42,8 +42,8 @@ fn docker(layer: &str, entries: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("archive.tar");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("archive.tar");
     fs::write(&path, bytes).unwrap();
     let image = docker_archive::read(&at(ImageFormat::DockerArchive, &path)).map_err(|error| {
         let message = error.to_string();
@@ -61,16 +61,16 @@ fn pax(records: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn what_tar_makes_of_a_layout_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
-    let layout = folder.path().join("layout");
+fn archives_of_tar_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
+    let layout = directory.path().join("layout");
     write(&image, ImageFormat::Layout, &layout).unwrap();
     // A blob that is there twice becomes a link to itself.
     fs::hard_link(layout.join("index.json"), layout.join("index-again.json")).unwrap();
     for format in ["v7", "ustar", "gnu", "oldgnu", "pax"] {
         for content in [&["."][..], &["oci-layout", "index-again.json", "index.json", "blobs"]] {
-            let path = folder.path().join("archive.tar");
+            let path = directory.path().join("archive.tar");
             let mut command = Command::new("tar");
             command.arg(format!("--format={format}")).arg("-C").arg(&layout).arg("-cf").arg(&path).args(content);
             succeed(&mut command);
@@ -80,16 +80,16 @@ fn what_tar_makes_of_a_layout_is_read() {
 }
 
 #[test]
-fn what_python_makes_of_a_layout_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
-    let layout = folder.path().join("layout");
+fn archives_of_python_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
+    let layout = directory.path().join("layout");
     write(&image, ImageFormat::Layout, &layout).unwrap();
     let script = "import sys, tarfile
 for format in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
     with tarfile.open(f'{sys.argv[2]}.{format}', 'w', format=format) as archive:
         archive.add(sys.argv[1], '.')";
-    let path = folder.path().join("archive");
+    let path = directory.path().join("archive");
     succeed(Command::new("python3").args(["-I", "-c", script]).arg(&layout).arg(&path));
     for format in 0..3 {
         let path = path.with_extension(format.to_string());
@@ -136,9 +136,9 @@ fn long_names_and_links_lead_to_the_layer() {
     }
 }
 
-/// Each is one entry in an archive that is good without it.
+/// Each is one entry in an archive that is valid without it.
 #[test]
-fn entries_that_are_not_plain_are_refused() {
+fn unsupported_entries_are_errors() {
     let good = file("layer", b"a layer");
     let size = |size: u64| entry(b"entry", EntryType::Regular, size, b"", "");
     let named = |name: &[u8]| entry(name, EntryType::Regular, 0, b"", "");
@@ -193,7 +193,7 @@ fn entries_that_are_not_plain_are_refused() {
 }
 
 #[test]
-fn links_that_lead_nowhere_are_refused() {
+fn broken_links_are_errors() {
     let symlink = |name, target| link(name, EntryType::Symlink, target);
     let ring = [symlink("layer", "other"), symlink("other", "layer")];
     assert_eq!(read(&docker("layer", &ring)).unwrap_err(), ": `layer` has too many levels of links");
@@ -204,15 +204,15 @@ fn links_that_lead_nowhere_are_refused() {
     }
 }
 
-/// A layer's compression is told by its bytes, whatever its name is.
+/// The compression of a layer is detected by its bytes, not by its name.
 #[test]
-fn compressed_layers_stay_as_they_are() {
-    let folder = tempfile::tempdir().unwrap();
+fn compressed_layers_are_not_compressed_again() {
+    let directory = tempfile::tempdir().unwrap();
     let tar = plain_tar(&[("file", 0o644, b"content")]);
     let config = json!({ "rootfs": { "diff_ids": [format!("sha256:{}", sha256(&tar))] } }).to_string();
     let manifest = json!([{ "Config": "config.json", "Layers": ["layer.tar"] }]).to_string();
     let packed = crate::images::gzip(&tar);
-    let path = folder.path().join("archive.tar");
+    let path = directory.path().join("archive.tar");
     let documents = [file("manifest.json", manifest.as_bytes()), file("config.json", config.as_bytes())].concat();
     fs::write(&path, [documents, file("layer.tar", &packed)].concat()).unwrap();
     let image = docker_archive::read(&at(ImageFormat::DockerArchive, Path::new(&path))).unwrap();

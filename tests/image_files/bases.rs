@@ -50,7 +50,7 @@ fn here() -> Architecture {
 #[test]
 fn the_interpreter_of_every_base_is_found() {
     let slim = bases::every_slim().into_iter().map(|base| (base, "/usr/local/bin"));
-    for (real, folder) in slim.chain([
+    for (real, directory) in slim.chain([
         (bases::multi(), "/usr/local/bin"),
         (bases::distroless(), "/usr/bin"),
         (bases::lambda(), "/var/lang/bin"),
@@ -58,10 +58,10 @@ fn the_interpreter_of_every_base_is_found() {
         let base = read(&real.layout, here());
         let version = real.python.parse().unwrap();
         let python = search(&base, version);
-        assert_eq!((python.path, python.version), (format!("{folder}/python{version}"), version), "{real:?}");
+        assert_eq!((python.path, python.version), (format!("{directory}/python{version}"), version), "{real:?}");
         // Where the configuration states it, no layer has to be read.
         if let Some(stated) = from_config(&base) {
-            assert_eq!((stated.path, stated.version), (format!("{folder}/python{version}"), version), "{real:?}");
+            assert_eq!((stated.path, stated.version), (format!("{directory}/python{version}"), version), "{real:?}");
         }
     }
 }

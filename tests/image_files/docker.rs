@@ -1,4 +1,4 @@
-//! What Docker makes of what is written, and what is read of what it saves.
+//! Docker loads what pybundle writes, and pybundle reads what Docker saves.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use crate::images::{NAME, image, layer, sample, tar, write, write_as};
 use crate::programs::{assert_uncompressed, program};
 use crate::support::command::succeed;
 
-/// A Docker of its own, with nothing but its socket to the outside. It ends with the value.
+/// A Docker daemon for these tests, without any network. It is stopped when this is dropped.
 struct Daemon {
-    folder: TempDir,
+    directory: TempDir,
     process: Child,
 }
 
 impl Daemon {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
         let log = File::create(path("log")).unwrap();
         let process = program("dockerd")
             .args(["--storage-driver=vfs", "--bridge=none", "--iptables=false", "--ip-masq=false", "--data-root"])
@@ -38,7 +38,7 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut daemon = Self { folder, process };
+        let mut daemon = Self { directory, process };
         daemon.wait();
         daemon
     }
@@ -46,7 +46,7 @@ impl Daemon {
     fn wait(&mut self) {
         let started = Instant::now();
         while !self.command(&["version"]).output().unwrap().status.success() {
-            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap();
+            let log = || fs::read_to_string(self.directory.path().join("log")).unwrap();
             assert!(self.process.try_wait().unwrap().is_none(), "dockerd ended:\n{}", log());
             assert!(started.elapsed() < Duration::from_secs(60), "dockerd does not answer:\n{}", log());
             std::thread::sleep(Duration::from_millis(100));
@@ -55,7 +55,7 @@ impl Daemon {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program("docker");
-        command.arg(format!("--host=unix://{}", self.folder.path().join("socket").display())).args(arguments);
+        command.arg(format!("--host=unix://{}", self.directory.path().join("socket").display())).args(arguments);
         command
     }
 
@@ -84,13 +84,13 @@ fn busybox() -> Vec<u8> {
 
 #[test]
 fn docker_loads_runs_and_saves_an_image() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let lower = tar(&[("busybox", 0o755, &busybox()), ("greeting", 0o644, b"hello")]);
-    let upper = layer(folder.path(), &tar(&[("greeting", 0o644, b"good day")]));
+    let upper = layer(directory.path(), &tar(&[("greeting", 0o644, b"good day")]));
     let command = ["/busybox", "sh", "-c", "/busybox cat /greeting; echo; /busybox id -u"];
     // The same layer twice is one file in the archive.
-    let image = image(vec![layer(folder.path(), &lower), upper.clone(), upper], &command);
-    let (path, saved) = (folder.path().join("archive"), folder.path().join("saved"));
+    let image = image(vec![layer(directory.path(), &lower), upper.clone(), upper], &command);
+    let (path, saved) = (directory.path().join("archive"), directory.path().join("saved"));
     let daemon = Daemon::start();
 
     write(&image, ImageFormat::DockerArchive, &path).unwrap();
@@ -112,11 +112,11 @@ fn docker_loads_runs_and_saves_an_image() {
 
 /// Refused before anything is written, as `docker load` would refuse it.
 #[test]
-fn layers_that_docker_does_not_take_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut image = sample(folder.path());
+fn layers_that_docker_does_not_support_are_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut image = sample(directory.path());
     image.layers[1].blob.media_type = oci_spec::image::MediaType::ImageLayerZstd;
-    let path = folder.path().join("archive");
+    let path = directory.path().join("archive");
     let error = docker_archive::prepare(&image, &[], &path, &Silent).unwrap_err();
     assert!(matches!(error, ImageFileError::UnsupportedByDocker { .. }));
     let digest = image.layers[1].blob.digest;

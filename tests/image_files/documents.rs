@@ -1,4 +1,4 @@
-//! Every document that images are made of is as the image specification's schemas say, whatever the base is.
+//! Every document of an image follows the schemas of the image specification, whatever the base is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,25 +55,25 @@ fn settings() -> ConfigOverrides {
 }
 
 /// Writes an artifact as a layout: its documents as they are.
-fn write(artifact: &OciArtifact, folder: &Path) {
-    let blobs = folder.join("blobs/sha256");
+fn write(artifact: &OciArtifact, directory: &Path) {
+    let blobs = directory.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).unwrap();
     let leaves = artifact.leaves();
     for blob in artifact.manifests().into_iter().chain(leaves.into_values()) {
         blob.copy_to(&mut std::fs::File::create(blobs.join(blob.digest.hex())).unwrap()).unwrap();
     }
-    std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    std::fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
     let Blob { media_type, digest, size, .. } = &artifact.manifest;
     let manifest = json!({ "mediaType": media_type, "digest": digest.to_string(), "size": size });
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
-    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    std::fs::write(directory.join("index.json"), index.to_string()).unwrap();
 }
 
 /// Asserts that an artifact holds this many valid documents besides those of the layout.
 fn assert_valid(artifact: &OciArtifact, documents: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    write(artifact, folder.path());
-    assert_eq!(crate::support::schema::assert_valid(folder.path()), documents + 2);
+    let directory = tempfile::tempdir().unwrap();
+    write(artifact, directory.path());
+    assert_eq!(crate::support::schema::assert_valid(directory.path()), documents + 2);
 }
 
 fn make(base: &Base, settings: &ConfigOverrides) -> OciImage {

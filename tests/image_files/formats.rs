@@ -1,4 +1,4 @@
-//! What is written in a format is read again, is the same each time, and is found by its names.
+//! Images in every format are read back, are the same each time, and are found by their names.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,11 +18,11 @@ unsafe extern "C" {
 }
 
 #[test]
-fn each_form_is_read_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
+fn each_format_is_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
     for format in ImageFormat::ALL {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         assert_eq!(write(&image, format, &path).unwrap(), path);
         let artifact = open(&at(format, &path)).unwrap();
         assert_equal(&artifact, &OciArtifact::from(&image));
@@ -32,24 +32,24 @@ fn each_form_is_read_back() {
     }
 }
 
-/// Attestations, and what nobody knows, are carried along.
+/// Attestations and content of unknown media types are kept.
 #[test]
 fn an_index_is_read_back_with_all_that_it_refers_to() {
-    let folder = tempfile::tempdir().unwrap();
-    let index = index(&sample(folder.path()));
-    let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
+    let directory = tempfile::tempdir().unwrap();
+    let index = index(&sample(directory.path()));
+    let (layout, archive) = (directory.path().join("layout"), directory.path().join("archive"));
     layout::write(&index, &[], &layout, &Silent).unwrap();
     oci_archive::prepare(&index, &[], &archive, &Silent).unwrap().persist().unwrap();
     assert_equal(&open(&at(ImageFormat::Layout, &layout)).unwrap(), &index);
     assert_equal(&open(&at(ImageFormat::OciArchive, &archive)).unwrap(), &index);
 }
 
-/// Neither the time, nor the place, nor the umask is in what is written.
+/// The bytes depend neither on the time, nor on the path, nor on the umask.
 #[test]
 fn the_same_image_gives_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
-    let paths = |run: u32| ImageFormat::ALL.map(|format| folder.path().join(format!("{run}")).join(format.prefix()));
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
+    let paths = |run: u32| ImageFormat::ALL.map(|format| directory.path().join(format!("{run}")).join(format.prefix()));
     for (run, mask) in [(0, 0o022), (1, 0o077)] {
         let before = umask(mask);
         for (format, path) in ImageFormat::ALL.into_iter().zip(paths(run)) {
@@ -63,7 +63,7 @@ fn the_same_image_gives_the_same_bytes() {
     for (archive, again) in archives.iter().zip(&archives_again) {
         assert_eq!(sha256(&fs::read(archive).unwrap()), sha256(&fs::read(again).unwrap()));
     }
-    // The umask is the user's, and applies to files and folders as to those of any program.
+    // The umask is the user's, and applies to files and directories as to those of any program.
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(
         [mode(&layout), mode(&layout.join("blobs/sha256")), mode(&layout.join("index.json"))],
@@ -74,9 +74,9 @@ fn the_same_image_gives_the_same_bytes() {
 
 #[test]
 fn an_archive_is_ordered_and_its_metadata_is_fixed() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
-    let path = folder.path().join("archive");
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
+    let path = directory.path().join("archive");
     write(&image, ImageFormat::DockerArchive, &path).unwrap();
     let mut archive = tar::Archive::new(fs::File::open(&path).unwrap());
     let mut names = Vec::new();
@@ -97,25 +97,26 @@ fn an_archive_is_ordered_and_its_metadata_is_fixed() {
 
 #[test]
 fn a_layer_that_is_there_twice_is_written_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let same = layer(folder.path(), &tar(&[("file", 0o644, b"content")]));
+    let directory = tempfile::tempdir().unwrap();
+    let same = layer(directory.path(), &tar(&[("file", 0o644, b"content")]));
     let image = image(vec![same.clone(), same], &[]);
     for format in ImageFormat::ALL {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         write(&image, format, &path).unwrap();
         assert_equal(&open(&at(format, &path)).unwrap(), &OciArtifact::from(&image));
     }
-    let docker = docker_archive::read(&at(ImageFormat::DockerArchive, &folder.path().join("docker-archive"))).unwrap();
+    let docker =
+        docker_archive::read(&at(ImageFormat::DockerArchive, &directory.path().join("docker-archive"))).unwrap();
     assert_eq!(docker.layers.len(), 2);
 }
 
 #[test]
 fn an_artifact_is_found_by_each_of_its_names() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
     let names = [NAME.to_owned(), "localhost:5000/app:latest".to_owned()];
     for format in ImageFormat::ALL {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         write_as(&image, format, &path, &names).unwrap();
         for name in ["1.0", NAME, "latest", "localhost:5000/app:latest"] {
             assert_equal(&open(&named(format, &path, name)).unwrap(), &OciArtifact::from(&image));
@@ -131,11 +132,11 @@ fn an_artifact_is_found_by_each_of_its_names() {
 }
 
 #[test]
-fn a_path_alone_is_recognised_by_what_is_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
+fn the_format_of_a_path_is_detected() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
     for format in ImageFormat::ALL {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         write(&image, format, &path).unwrap();
         let found = ImageFile::find(path.to_str().unwrap()).unwrap();
         // A Docker archive of ours is an OCI archive as well.
@@ -148,7 +149,7 @@ fn a_path_alone_is_recognised_by_what_is_there() {
         assert_eq!(at(format, &path).to_string(), prefixed);
     }
     for (name, bytes) in [("empty", &b""[..]), ("text", &[b'x'; 2000]), ("tar", &tar(&[("file", 0o644, b"")]))] {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::write(&path, bytes).unwrap();
         let error = ImageFile::find(path.to_str().unwrap()).unwrap_err();
         assert!(error.to_string().starts_with(path.to_str().unwrap()), "{error}");
@@ -165,10 +166,10 @@ fn a_path_alone_is_recognised_by_what_is_there() {
 }
 
 #[test]
-fn a_file_of_another_form_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
-    let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
+fn a_file_of_another_format_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
+    let (layout, archive) = (directory.path().join("layout"), directory.path().join("archive"));
     write(&image, ImageFormat::Layout, &layout).unwrap();
     write(&image, ImageFormat::OciArchive, &archive).unwrap();
     for (format, path, name, reason) in [
@@ -176,7 +177,7 @@ fn a_file_of_another_form_is_refused() {
         (ImageFormat::OciArchive, &layout, "an OCI archive", "it is a directory"),
         (ImageFormat::DockerArchive, &layout, "a Docker archive", "it is a directory"),
         (ImageFormat::DockerArchive, &archive, "a Docker archive", "it has no `manifest.json`"),
-        (ImageFormat::Layout, &folder.path().to_owned(), "an OCI layout", "it has no `oci-layout`"),
+        (ImageFormat::Layout, &directory.path().to_owned(), "an OCI layout", "it has no `oci-layout`"),
     ] {
         let error = open(&at(format, path)).unwrap_err().to_string();
         assert_eq!(error, format!("{} is not {name}: {reason}", path.display()));
@@ -185,11 +186,11 @@ fn a_file_of_another_form_is_refused() {
 
 #[test]
 fn a_damaged_blob_is_named_wherever_it_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut image = sample(folder.path());
-    image.layers[1].blob = damaged(folder.path(), &image.layers[1].blob);
+    let directory = tempfile::tempdir().unwrap();
+    let mut image = sample(directory.path());
+    image.layers[1].blob = damaged(directory.path(), &image.layers[1].blob);
     for format in ImageFormat::ALL {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         let error = write(&image, format, &path).unwrap_err();
         let start = format!("blob {} is damaged: its content has the digest ", image.layers[1].blob.digest);
         assert!(error.to_string().starts_with(&start), "{error}");

@@ -38,11 +38,11 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Returns a layer that lies inside of a file in `folder`.
-pub fn layer(folder: &Path, tar: &[u8]) -> Layer {
+/// Returns a layer that lies inside of a file in `directory`.
+pub fn layer(directory: &Path, tar: &[u8]) -> Layer {
     let blob = Blob::of_bytes(MediaType::ImageLayerGzip, gzip(tar));
     let BlobContent::Bytes(bytes) = &blob.content else { unreachable!() };
-    let path = folder.join(format!("{}.blob", blob.digest.hex()));
+    let path = directory.join(format!("{}.blob", blob.digest.hex()));
     fs::write(&path, [b"before", &bytes[..], b"after"].concat()).unwrap();
     let content = BlobContent::File { path: path.into(), offset: 6 };
     Layer { blob: Blob { content, ..blob }, diff_id: Sha256::of(tar) }
@@ -79,10 +79,10 @@ pub fn image(layers: Vec<Layer>, command: &[&str]) -> OciImage {
 }
 
 /// Returns an image of two layers whose files say what they are.
-pub fn sample(folder: &Path) -> OciImage {
+pub fn sample(directory: &Path) -> OciImage {
     let lower = tar(&[("etc/greeting", 0o644, b"hello"), ("bin/tool", 0o755, &[7; 100_000])]);
     let upper = tar(&[("etc/greeting", 0o644, b"good day")]);
-    image(vec![layer(folder, &lower), layer(folder, &upper)], &["/bin/tool"])
+    image(vec![layer(directory, &lower), layer(directory, &upper)], &["/bin/tool"])
 }
 
 /// Returns an index of an image, an attestation of it, and something that is no manifest at all.
@@ -163,8 +163,8 @@ pub fn assert_equal(actual: &OciArtifact, expected: &OciArtifact) {
 }
 
 /// Returns a blob that says that it is in a file, where something else is.
-pub fn damaged(folder: &Path, blob: &Blob) -> Blob {
-    let path: Arc<Path> = folder.join("damaged").into();
+pub fn damaged(directory: &Path, blob: &Blob) -> Blob {
+    let path: Arc<Path> = directory.join("damaged").into();
     fs::write(&path, vec![0; blob.size as usize]).unwrap();
     Blob { content: BlobContent::File { path, offset: 0 }, ..blob.clone() }
 }

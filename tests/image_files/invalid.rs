@@ -1,4 +1,4 @@
-//! Every way in which a layout or an archive of `testdata/invalid` is wrong is an error that says what and where.
+//! Every invalid layout and archive in `testdata/invalid` is an error that says what is wrong and where.
 //!
 //! A case's first line is `# error: ` and a part of the message. Sections follow: `--- NAME`, and the text of a file or
 //! of a blob. They replace, or add to, those of a good one; `(missing)` after the name leaves a file out, and
@@ -77,16 +77,16 @@ fn replace(text: &mut String, replacements: &[(String, String)]) {
     }
 }
 
-fn cases(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid").join(folder);
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+fn cases(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid").join(directory);
+    let mut cases: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     cases
 }
 
-fn write_folder(files: &Files, folder: &Path) {
+fn write_directory(files: &Files, directory: &Path) {
     for (name, content) in files {
-        let path = folder.join(name);
+        let path = directory.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
@@ -105,14 +105,14 @@ fn assert_refused(case: &Path, format: ImageFormat, path: &Path, expected: &str)
 }
 
 #[test]
-fn each_layout_is_refused() {
+fn each_invalid_layout_is_an_error() {
     let cases = cases("layout");
     assert!(cases.len() >= 35);
     for case in cases {
         let (files, expected) = files(LAYOUT, &fs::read_to_string(&case).unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
-        write_folder(&files, &layout);
+        let directory = tempfile::tempdir().unwrap();
+        let (layout, archive) = (directory.path().join("layout"), directory.path().join("archive"));
+        write_directory(&files, &layout);
         write_archive(&files, &archive);
         assert_refused(&case, ImageFormat::Layout, &layout, &expected);
         assert_refused(&case, ImageFormat::OciArchive, &archive, &expected);
@@ -120,24 +120,24 @@ fn each_layout_is_refused() {
 }
 
 #[test]
-fn each_docker_archive_is_refused() {
+fn each_invalid_docker_archive_is_an_error() {
     let cases = cases("docker-archive");
     assert!(cases.len() >= 15);
     for case in cases {
         let (files, expected) = files(DOCKER, &fs::read_to_string(&case).unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let archive = folder.path().join("archive");
+        let directory = tempfile::tempdir().unwrap();
+        let archive = directory.path().join("archive");
         write_archive(&files, &archive);
         assert_refused(&case, ImageFormat::DockerArchive, &archive, &expected);
     }
 }
 
-/// The cases depart from something that is read.
+/// The templates of the cases are valid.
 #[test]
-fn what_the_cases_depart_from_is_good() {
-    let folder = tempfile::tempdir().unwrap();
-    let (layout, archive) = (folder.path().join("layout"), folder.path().join("archive"));
-    write_folder(&files(LAYOUT, "").0, &layout);
+fn the_templates_are_valid() {
+    let directory = tempfile::tempdir().unwrap();
+    let (layout, archive) = (directory.path().join("layout"), directory.path().join("archive"));
+    write_directory(&files(LAYOUT, "").0, &layout);
     write_archive(&files(DOCKER, "").0, &archive);
     assert_eq!(open(&at(ImageFormat::Layout, &layout)).unwrap().blobs.len(), 2);
     assert_eq!(open(&at(ImageFormat::DockerArchive, &archive)).unwrap().blobs.len(), 2);
@@ -145,36 +145,36 @@ fn what_the_cases_depart_from_is_good() {
 
 #[test]
 fn documents_have_limits() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let (mut files, _) = files(LAYOUT, "");
     files.last_mut().unwrap().1.resize(5 << 20, b' ');
-    write_folder(&files, folder.path());
-    let error = open(&at(ImageFormat::Layout, folder.path())).unwrap_err().to_string();
+    write_directory(&files, directory.path());
+    let error = open(&at(ImageFormat::Layout, directory.path())).unwrap_err().to_string();
     let expected = "`index.json` has 5242880 bytes, more than the limit of 4194304";
-    assert_eq!(error, format!("{}: {expected}", folder.path().display()));
+    assert_eq!(error, format!("{}: {expected}", directory.path().display()));
 }
 
-/// A pipe would be waited for, and a folder is no document.
+/// Opening a named pipe would block, and a directory is not a document.
 #[test]
-fn what_is_no_file_is_not_opened() {
-    let folder = tempfile::tempdir().unwrap();
-    write_folder(&files(LAYOUT, "--- index.json (missing)\n").0, folder.path());
-    let index = folder.path().join("index.json");
+fn only_regular_files_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    write_directory(&files(LAYOUT, "--- index.json (missing)\n").0, directory.path());
+    let index = directory.path().join("index.json");
     crate::support::command::succeed(std::process::Command::new("mkfifo").arg(&index));
     for _ in 0..2 {
-        let error = open(&at(ImageFormat::Layout, folder.path())).unwrap_err().to_string();
-        assert_eq!(error, format!("{}: `index.json` is not a regular file", folder.path().display()));
+        let error = open(&at(ImageFormat::Layout, directory.path())).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: `index.json` is not a regular file", directory.path().display()));
         let _ = fs::remove_file(&index);
         let _ = fs::create_dir(&index);
     }
 }
 
-/// Cutting a file off anywhere, or changing any one byte, is never a panic.
+/// Truncating a file anywhere, or changing any byte, never panics.
 #[test]
 fn damaged_archives_are_errors() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (format, template) in [(ImageFormat::OciArchive, LAYOUT), (ImageFormat::DockerArchive, DOCKER)] {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         write_archive(&files(template, "").0, &path);
         let original = fs::read(&path).unwrap();
         for position in 0..original.len() {

@@ -1,5 +1,4 @@
-//! Artifacts in files: written in every format, read back, judged by the programs that others wrote, and refused when
-//! they are wrong.
+//! Images in files: written in every format, read back, checked with other tools, and rejected if they are invalid.
 
 #[path = "../support/mod.rs"]
 mod support;

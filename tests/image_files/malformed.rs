@@ -1,4 +1,4 @@
-//! Every way in which a document of `testdata/invalid/image` is wrong is an error that says what.
+//! Every invalid document in `testdata/invalid/image` is an error that says what is wrong.
 //!
 //! Each file's first line is `// error: ` and a part of the message; the document follows. A file's name begins with what
 //! the document is.
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 /// Returns the files, each with its text.
 fn files() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/image");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/image");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() >= 60, "{} files", paths.len());
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -62,7 +62,7 @@ fn first_error(kind: &str, document: &[u8]) -> Option<BaseError> {
 }
 
 #[test]
-fn each_is_refused() {
+fn each_invalid_document_is_an_error() {
     for (name, text) in files() {
         let text = text.strip_prefix("// error: ").and_then(|text| text.strip_suffix('\n')).unwrap();
         let (expected, document) = text.split_once('\n').unwrap();
@@ -74,7 +74,7 @@ fn each_is_refused() {
     }
 }
 
-/// Cutting a document off anywhere, or changing any one byte, is never a panic.
+/// Truncating a document anywhere, or changing any byte, never panics.
 #[test]
 fn damaged_documents_are_errors_or_other_documents() {
     let config = configuration().to_string();
@@ -100,7 +100,7 @@ fn damaged_documents_are_errors_or_other_documents() {
 }
 
 #[test]
-fn layers_that_cannot_be_used_are_refused() {
+fn unsupported_layers_are_errors() {
     let config = configuration().to_string();
     let blob = Blob::of_bytes(MediaType::ImageConfig, config.clone().into_bytes());
     for (media_type, reason) in [
@@ -125,7 +125,7 @@ fn layers_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn a_configuration_that_the_manifest_does_not_refer_to_is_refused() {
+fn an_image_config_that_does_not_match_the_manifest_is_an_error() {
     let config = configuration().to_string();
     let other = Blob::of_bytes(MediaType::ImageConfig, b"{}".to_vec());
     let manifest = manifest(&other).to_string();
@@ -135,7 +135,7 @@ fn a_configuration_that_the_manifest_does_not_refer_to_is_refused() {
 }
 
 #[test]
-fn documents_are_not_taken_for_each_other() {
+fn a_manifest_is_not_an_index() {
     let blob = Blob::of_bytes(MediaType::ImageConfig, configuration().to_string().into_bytes());
     let (manifest, index) = (manifest(&blob).to_string(), r#"{"schemaVersion":2,"manifests":[]}"#);
     assert_eq!(base::kind(manifest.as_bytes()), Ok(ManifestKind::Manifest));

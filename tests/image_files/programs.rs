@@ -1,4 +1,4 @@
-//! What skopeo, umoci and gzip make of what is written, and what is read of what they write.
+//! skopeo, umoci and gzip read what pybundle writes, and pybundle reads what they write.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::support::command::succeed;
 /// Returns a command that the tests need.
 pub fn program(name: &str) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    let found = std::env::split_paths(&path).any(|directory| directory.join(name).is_file());
     assert!(found, "{name} is missing: scripts/setup-tests installs it");
     Command::new(name)
 }
@@ -35,13 +35,13 @@ fn strings(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn skopeo_finds_the_image_in_each_form() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
+fn skopeo_finds_the_image_in_each_format() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
     for (format, name) in
         [(ImageFormat::Layout, "1.0"), (ImageFormat::OciArchive, "1.0"), (ImageFormat::DockerArchive, NAME)]
     {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         write(&image, format, &path).unwrap();
         let place = format!("{}:{name}", at(format, &path));
         let config: Value = serde_json::from_str(&skopeo(&["inspect", "--config", "--raw", &place])).unwrap();
@@ -50,7 +50,7 @@ fn skopeo_finds_the_image_in_each_form() {
             assert_eq!(skopeo(&["inspect", "--raw", &place]).into_bytes(), bytes(&image.manifest));
         }
         // Every blob is read, and verified.
-        let copy = folder.path().join("copy").join(format.prefix());
+        let copy = directory.path().join("copy").join(format.prefix());
         fs::create_dir_all(&copy).unwrap();
         let destination = format!("oci:{}:copied", copy.display());
         match format {
@@ -73,15 +73,15 @@ fn skopeo_finds_the_image_in_each_form() {
 
 #[test]
 fn skopeo_copies_an_index_with_all_its_images() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
     let mut index = index(&image);
     // skopeo copies manifests only, and of media types that it knows.
     index.children.truncate(2);
     let manifests: Vec<_> = index.children.iter().map(|child| crate::images::descriptor(&child.manifest)).collect();
     let document = serde_json::json!({ "schemaVersion": 2, "manifests": manifests }).to_string();
     index.manifest = pybundle::image::Blob::of_bytes(index.manifest.media_type, document.into_bytes());
-    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    let (from, to) = (directory.path().join("from"), directory.path().join("to"));
     layout::write(&index, &[NAME.to_owned()], &from, &Silent).unwrap();
     let place = |path: &Path| format!("oci:{}:1.0", path.display());
     skopeo(&["copy", "--all", "--preserve-digests", &place(&from), &place(&to)]);
@@ -90,9 +90,9 @@ fn skopeo_copies_an_index_with_all_its_images() {
 
 #[test]
 fn umoci_unpacks_a_layout() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, bundle) = (folder.path().join("layout"), folder.path().join("bundle"));
-    write(&sample(folder.path()), ImageFormat::Layout, &path).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (path, bundle) = (directory.path().join("layout"), directory.path().join("bundle"));
+    write(&sample(directory.path()), ImageFormat::Layout, &path).unwrap();
     let place = format!("{}:1.0", path.display());
     succeed(program("umoci").args(["unpack", "--rootless", "--image", &place]).arg(&bundle));
     assert_eq!(fs::read(bundle.join("rootfs/etc/greeting")).unwrap(), b"good day");
@@ -101,10 +101,10 @@ fn umoci_unpacks_a_layout() {
 
 /// umoci keeps what is there; skopeo and umoci write what is read here.
 #[test]
-fn what_others_write_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
-    let path = folder.path().join("layout");
+fn images_of_other_tools_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
+    let path = directory.path().join("layout");
     write(&image, ImageFormat::Layout, &path).unwrap();
     let place = format!("oci:{}:1.0", path.display());
 
@@ -112,14 +112,14 @@ fn what_others_write_is_read() {
     succeed(program("umoci").args(["tag", "--image", &tagged, "again"]));
     assert_equal(&open(&named(ImageFormat::Layout, &path, "again")).unwrap(), &OciArtifact::from(&image));
 
-    let archive = folder.path().join("archive");
+    let archive = directory.path().join("archive");
     skopeo(&["copy", "--preserve-digests", &place, &format!("oci-archive:{}:{NAME}", archive.display())]);
     let found = ImageFile::find(archive.to_str().unwrap()).unwrap();
     assert_eq!(found.format, ImageFormat::OciArchive);
     assert_equal(&open(&found).unwrap(), &OciArtifact::from(&image));
     assert_equal(&open(&named(ImageFormat::OciArchive, &archive, NAME)).unwrap(), &OciArtifact::from(&image));
 
-    let docker = folder.path().join("docker");
+    let docker = directory.path().join("docker");
     skopeo(&["copy", &place, &format!("docker-archive:{}:{NAME}", docker.display())]);
     assert_eq!(ImageFile::find(docker.to_str().unwrap()).unwrap().format, ImageFormat::DockerArchive);
     assert_uncompressed(&image, &docker);
@@ -151,16 +151,16 @@ pub fn assert_uncompressed(image: &OciImage, path: &Path) {
     assert_eq!(read.layers.len(), image.layers.len());
 }
 
-/// The command in the hint is the one that helps.
+/// The command in the hint works.
 #[test]
-fn a_compressed_archive_is_refused_with_the_command_that_unpacks_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
+fn a_compressed_archive_is_an_error_with_the_command_that_decompresses_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
     for (name, suffix) in [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")] {
-        let plain = folder.path().join(name);
+        let plain = directory.path().join(name);
         write(&image, ImageFormat::DockerArchive, &plain).unwrap();
         succeed(program(name).arg("-q").arg(&plain));
-        let packed = folder.path().join(format!("{name}.{suffix}"));
+        let packed = directory.path().join(format!("{name}.{suffix}"));
         for error in [
             open(&at(ImageFormat::DockerArchive, &packed)).unwrap_err(),
             ImageFile::find(packed.to_str().unwrap()).unwrap_err(),
@@ -171,7 +171,7 @@ fn a_compressed_archive_is_refused_with_the_command_that_unpacks_it() {
             let command = hints[0].strip_prefix("decompress it: ").unwrap();
             succeed(Command::new("sh").args(["-c", command]));
         }
-        let unpacked = folder.path().join(format!("{name}.{suffix}.tar"));
+        let unpacked = directory.path().join(format!("{name}.{suffix}.tar"));
         assert_equal(&open(&at(ImageFormat::DockerArchive, &unpacked)).unwrap(), &OciArtifact::from(&image));
     }
 }

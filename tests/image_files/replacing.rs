@@ -1,4 +1,4 @@
-//! An output appears whole or not at all, and takes the place of nothing but an output.
+//! An output appears complete or not at all, and replaces nothing but an output.
 
 use std::fs;
 use std::path::Path;
@@ -10,20 +10,20 @@ use pybundle::report::Silent;
 
 use crate::images::{assert_equal, at, damaged, image, layer, sample, tar, write};
 
-fn names(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+fn names(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.filter(|name| !name.ends_with(".blob") && name != "damaged").collect();
     names.sort();
     names
 }
 
 #[test]
-fn what_was_there_is_replaced_as_a_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let old = sample(folder.path());
-    let new = image(vec![layer(folder.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
+fn an_output_is_replaced_completely() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = sample(directory.path());
+    let new = image(vec![layer(directory.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
     for format in ImageFormat::ALL {
-        let path = folder.path().join("made/on/the/way").join(format.prefix());
+        let path = directory.path().join("made/on/the/way").join(format.prefix());
         write(&old, format, &path).unwrap();
         write(&new, format, &path).unwrap();
         assert_equal(&open(&at(format, &path)).unwrap(), &OciArtifact::from(&new));
@@ -31,47 +31,47 @@ fn what_was_there_is_replaced_as_a_whole() {
             assert_eq!(fs::read_dir(path.join("blobs/sha256")).unwrap().count(), 3);
         }
     }
-    assert_eq!(names(&folder.path().join("made/on/the/way")), ["docker-archive", "oci", "oci-archive"]);
+    assert_eq!(names(&directory.path().join("made/on/the/way")), ["docker-archive", "oci", "oci-archive"]);
 }
 
 #[test]
-fn a_failure_leaves_what_was_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let old = sample(folder.path());
-    let mut new = image(vec![layer(folder.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
-    new.layers[0].blob = damaged(folder.path(), &new.layers[0].blob);
+fn a_failure_keeps_the_old_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let old = sample(directory.path());
+    let mut new = image(vec![layer(directory.path(), &tar(&[("other", 0o644, b"other")]))], &[]);
+    new.layers[0].blob = damaged(directory.path(), &new.layers[0].blob);
     for format in ImageFormat::ALL {
-        let path = folder.path().join(format.prefix());
+        let path = directory.path().join(format.prefix());
         write(&old, format, &path).unwrap();
         write(&new, format, &path).unwrap_err();
         assert_equal(&open(&at(format, &path)).unwrap(), &OciArtifact::from(&old));
     }
-    assert_eq!(names(folder.path()), ["docker-archive", "oci", "oci-archive"]);
+    assert_eq!(names(directory.path()), ["docker-archive", "oci", "oci-archive"]);
 }
 
 /// As when another output of the same run fails.
 #[test]
-fn what_is_not_persisted_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let artifact = OciArtifact::from(&sample(folder.path()));
-    let prepared = layout::prepare(&artifact, &[], &folder.path().join("layout"), &Silent).unwrap();
-    let finished = oci_archive::prepare(&artifact, &[], &folder.path().join("archive"), &Silent).unwrap();
-    assert_eq!(names(folder.path()).len(), 2);
+fn an_output_that_is_not_persisted_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let artifact = OciArtifact::from(&sample(directory.path()));
+    let prepared = layout::prepare(&artifact, &[], &directory.path().join("layout"), &Silent).unwrap();
+    let finished = oci_archive::prepare(&artifact, &[], &directory.path().join("archive"), &Silent).unwrap();
+    assert_eq!(names(directory.path()).len(), 2);
     drop((prepared, finished));
-    assert_eq!(names(folder.path()), [""; 0]);
+    assert_eq!(names(directory.path()), [""; 0]);
 }
 
 #[test]
 fn nothing_but_a_layout_is_replaced_by_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
     let make = |name: &str, files: &[&str]| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::create_dir(&path).unwrap();
         files.iter().for_each(|file| fs::write(path.join(file), "precious").unwrap());
         path
     };
-    let file = folder.path().join("file");
+    let file = directory.path().join("file");
     fs::write(&file, "precious").unwrap();
     let other = make("other", &["notes.txt"]);
     // Somebody keeps more in it than the layout.
@@ -84,7 +84,7 @@ fn nothing_but_a_layout_is_replaced_by_one() {
     }
     assert_eq!(fs::read(&file).unwrap(), b"precious");
     assert_eq!(names(&both), ["notes.txt", "oci-layout"]);
-    // An empty folder holds nothing that could be lost.
+    // An empty directory holds nothing that could be lost.
     write(&image, ImageFormat::Layout, &make("empty", &[])).unwrap();
     for format in [ImageFormat::OciArchive, ImageFormat::DockerArchive] {
         let error = write(&image, format, &other).unwrap_err();
@@ -92,23 +92,23 @@ fn nothing_but_a_layout_is_replaced_by_one() {
     }
 }
 
-/// The place is looked at again before anything is moved.
+/// The path is checked again before anything is moved.
 #[test]
-fn a_place_that_is_taken_meanwhile_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("layout");
-    let prepared = layout::prepare(&OciArtifact::from(&sample(folder.path())), &[], &path, &Silent).unwrap();
+fn a_path_that_is_created_meanwhile_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("layout");
+    let prepared = layout::prepare(&OciArtifact::from(&sample(directory.path())), &[], &path, &Silent).unwrap();
     fs::create_dir(&path).unwrap();
     fs::write(path.join("notes.txt"), "precious").unwrap();
     assert!(matches!(prepared.persist(), Err(ImageFileError::NotReplaceable(_))));
-    assert_eq!(names(folder.path()), ["layout"]);
+    assert_eq!(names(directory.path()), ["layout"]);
 }
 
 #[test]
 fn a_link_to_a_layout_stays_a_link() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = sample(folder.path());
-    let (layout, link) = (folder.path().join("layout"), folder.path().join("link"));
+    let directory = tempfile::tempdir().unwrap();
+    let image = sample(directory.path());
+    let (layout, link) = (directory.path().join("layout"), directory.path().join("link"));
     write(&image, ImageFormat::Layout, &layout).unwrap();
     std::os::unix::fs::symlink("layout", &link).unwrap();
     write(&image, ImageFormat::Layout, &link).unwrap();

@@ -1,4 +1,4 @@
-//! Bases of every form, and what an image inherits from its base.
+//! Bases in every format, and what an image inherits from its base.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::support::bases;
 use crate::tiny::{Tiny, converted};
 use crate::workshop::Workshop;
 
-/// Everything that a configuration can say, and leftovers of Docker's.
+/// Every property of an image config, and properties that Docker leaves there.
 fn rich() -> Value {
     json!({
         "User": "7",
@@ -27,7 +27,7 @@ fn rich() -> Value {
 }
 
 #[test]
-fn every_form_of_file_gives_the_same_image() {
+fn every_format_of_the_base_gives_the_same_image() {
     let workshop = Workshop::new();
     let layout = Tiny::python().architectures(&["amd64"]).write(&workshop.path("single"));
     let expected = workshop.run(&mut workshop.without_base(&["--base", &layout]));
@@ -156,7 +156,7 @@ fn a_base_in_a_project_is_relative_to_it() {
 }
 
 #[test]
-fn a_base_that_is_not_there_or_no_image_is_refused() {
+fn a_missing_or_invalid_base_is_an_error() {
     let workshop = Workshop::new();
     fs::write(workshop.path("text.tar"), "no archive").unwrap();
     fs::create_dir(workshop.path("folder")).unwrap();

@@ -1,4 +1,4 @@
-//! Reading what was built, with readers that are not ours.
+//! Reads built images with independent readers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::artifact::{Leaf, Leaves, sha256};
 
-/// An image in a layout, every digest of which holds.
+/// An image in a layout, with all its digests verified.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Built {
     /// The digest of the manifest.
@@ -32,7 +32,7 @@ pub struct Layer {
     pub diff_id: String,
     /// The last part of the media type: `tar+gzip` or `tar+zstd`.
     pub form: String,
-    /// What the history says of it.
+    /// The description in the history.
     pub holds: String,
     /// The members, in their order.
     pub members: Vec<Member>,
@@ -54,8 +54,8 @@ pub struct Member {
 /// What a member is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// A folder.
-    Folder,
+    /// A directory.
+    Directory,
     /// A file with its content.
     File(Vec<u8>),
     /// A symbolic link and where it points.
@@ -82,12 +82,12 @@ impl Built {
         value
     }
 
-    /// Returns what pybundle laid over the base, which has one layer.
+    /// Returns the layers that pybundle added to a base of one layer.
     pub fn own(&self) -> &[Layer] {
         &self.layers[1..]
     }
 
-    /// Returns what each of pybundle's layers holds.
+    /// Returns the descriptions of pybundle's layers in the history.
     pub fn holds(&self) -> Vec<&str> {
         self.own().iter().map(|layer| layer.holds.as_str()).collect()
     }
@@ -97,24 +97,24 @@ impl Built {
         self.own().iter().map(|layer| layer.digest.as_str()).collect()
     }
 
-    /// Returns everything that pybundle laid over the base, by path. No file is in two layers.
+    /// Returns all members that pybundle added to the base, by path. No file is in two layers.
     pub fn tree(&self) -> BTreeMap<String, Member> {
         let mut tree = BTreeMap::new();
         for member in self.own().iter().flat_map(|layer| &layer.members) {
             let before = tree.insert(member.path.clone(), member.clone());
-            assert!(before.is_none() || member.kind == Kind::Folder, "{} is in two layers", member.path);
+            assert!(before.is_none() || member.kind == Kind::Directory, "{} is in two layers", member.path);
         }
         tree
     }
 
-    /// Returns the files below a folder.
-    pub fn leaves(&self, folder: &str) -> Leaves {
+    /// Returns the files below a directory.
+    pub fn leaves(&self, directory: &str) -> Leaves {
         let leaf = |(path, member): (String, Member)| match member.kind {
             Kind::File(content) => {
                 let leaf = Leaf { sha256: sha256(&content), executable: member.mode & 0o100 != 0 };
-                Some((path.strip_prefix(folder)?.strip_prefix('/')?.to_owned(), leaf))
+                Some((path.strip_prefix(directory)?.strip_prefix('/')?.to_owned(), leaf))
             }
-            Kind::Folder | Kind::Link(_) => None,
+            Kind::Directory | Kind::Link(_) => None,
         };
         self.tree().into_iter().filter_map(leaf).collect()
     }
@@ -154,7 +154,7 @@ pub fn images(layout: &Path) -> (String, Vec<(String, Built)>) {
     (digest, index["manifests"].as_array().unwrap().iter().map(image).collect())
 }
 
-/// Returns the document that a layout has one descriptor of, and its digest.
+/// Returns the only document that the index of a layout lists, and its digest.
 fn top(layout: &Path) -> (String, Value) {
     let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
     let [only] = &index["manifests"].as_array().unwrap()[..] else { panic!("{index}") };
@@ -199,7 +199,7 @@ fn members(tar: &[u8]) -> Vec<Member> {
         let stamp = (header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap());
         let path = entry.path().unwrap().to_str().unwrap().trim_end_matches('/').to_owned();
         let kind = match entry_type {
-            tar::EntryType::Directory => Kind::Folder,
+            tar::EntryType::Directory => Kind::Directory,
             tar::EntryType::Symlink => Kind::Link(entry.link_name().unwrap().unwrap().to_str().unwrap().to_owned()),
             tar::EntryType::Regular => {
                 let mut content = Vec::new();
@@ -221,7 +221,7 @@ fn blob(layout: &Path, digest: &str) -> Vec<u8> {
     bytes
 }
 
-/// Returns a text of a document; nothing if there is none.
+/// Returns a string of a document, empty if it is missing.
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! How a container starts, and what the image says of itself: by flags, by the project, by git.
+//! The image config: settings from flags, the profile and the project, and labels from git.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::projects;
 use crate::workshop::Workshop;
 
 #[test]
-fn entrypoint_and_command_are_words_or_an_array() {
+fn entrypoint_and_command_are_arguments_or_an_array() {
     let workshop = Workshop::new();
     for (text, words) in [
         ("python app.py", json!(["python", "app.py"])),
@@ -79,7 +79,7 @@ fn flags_beat_the_profile_and_the_base() {
 }
 
 #[test]
-fn values_that_no_container_could_have_are_refused() {
+fn invalid_values_are_errors() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.command(&["--workdir=srv"]));
     assert!(said.contains("`srv` is not an absolute path") && said.contains("`/srv`"), "{said}");
@@ -126,13 +126,13 @@ fn the_only_console_script_of_the_project_is_the_entrypoint() {
 }
 
 #[test]
-fn a_console_script_of_another_distribution_is_no_entrypoint() {
+fn a_console_script_of_a_dependency_is_not_the_entrypoint() {
     let workshop = Workshop::new();
     assert_eq!(workshop.build(&[]).execution().get("Entrypoint"), None);
 }
 
 #[test]
-fn the_revision_is_stated_when_everything_is_committed() {
+fn the_revision_is_a_label_if_everything_is_committed() {
     let revision = "org.opencontainers.image.revision";
     let source = "org.opencontainers.image.source";
     let workshop = Workshop::new();
@@ -162,7 +162,7 @@ fn the_revision_is_stated_when_everything_is_committed() {
 }
 
 #[test]
-fn what_the_default_output_leaves_behind_is_no_change_to_git() {
+fn the_default_output_does_not_make_the_work_tree_dirty() {
     let workshop = Workshop::new();
     projects::git(&workshop, &["init", "--quiet"]);
     workshop.write(".gitignore", "dist/\n");

@@ -1,4 +1,4 @@
-//! One manifest digest, wherever, when and however an image is built.
+//! An image has the same manifest digest wherever, whenever and however it is built.
 
 use std::collections::BTreeMap;
 use std::fs::{self, FileTimes, Permissions};
@@ -73,7 +73,7 @@ fn assert_same(workshop: &Workshop, prepare: impl Fn(Command) -> Command) {
     }
 }
 
-/// Copies the files of a folder, in the order that `sort` gives them, and returns the copies' paths.
+/// Copies the files of a directory, in the order that `sort` gives them, and returns the copies' paths.
 fn copy(from: &Path, to: &Path, sort: impl Fn(&mut Vec<PathBuf>)) -> Vec<PathBuf> {
     let mut files = crate::workshop::listing(from);
     files.retain(|path| path.is_file());
@@ -88,7 +88,7 @@ fn copy(from: &Path, to: &Path, sort: impl Fn(&mut Vec<PathBuf>)) -> Vec<PathBuf
 }
 
 #[test]
-fn another_folder_and_another_order_of_its_entries() {
+fn another_directory_and_another_order_of_its_entries() {
     let workshop = Workshop::new();
     let moved = workshop.path("moved");
     fs::rename(workshop.path("project"), &moved).unwrap();
@@ -97,7 +97,7 @@ fn another_folder_and_another_order_of_its_entries() {
     std::os::unix::fs::symlink(&deep, workshop.path("project")).unwrap();
     assert_same(&workshop, |command| command);
     fs::remove_file(workshop.path("project")).unwrap();
-    // The paths of the project and of the base, absolute and relative, from another folder.
+    // The paths of the project and of the base, absolute and relative, from another directory.
     let golden = &golden("image")["service linux/amd64"];
     let base = format!("--base=oci:{}", workshop.path("base").display());
     for project in [deep.to_str().unwrap(), "."] {

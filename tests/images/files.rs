@@ -1,4 +1,4 @@
-//! Files that have a mode, an owner or a place of their own; users that the base has not; and programs that would not start.
+//! Files with their own mode, owner or destination, users that are added to the base, and commands that would not start.
 
 use std::fs;
 
@@ -9,17 +9,17 @@ use crate::support::command::{self, succeed};
 use crate::tiny::{Content, Tiny};
 use crate::workshop::Workshop;
 
-/// A base that is laid out like Debian's, with links and folders that a layer could break.
+/// A base that is laid out like Debian's, with links and directories that a layer could break.
 fn base() -> Tiny {
     Tiny::python().members(&[
         ("bin", 0o777, 0, Content::Link("usr/bin")),
-        ("etc", 0o755, 0, Content::Folder),
+        ("etc", 0o755, 0, Content::Directory),
         ("etc/passwd", 0o644, 0, Content::Text("root:x:0:0:root:/root:/bin/sh\nwww:x:33:33::/srv:/bin/sh\n")),
         ("etc/group", 0o644, 0, Content::Text("root:x:0:\nwww:x:33:\n")),
         ("etc/shadow", 0o640, 42, Content::Text("root:*:::::::\n")),
-        ("srv/www", 0o2750, 33, Content::Folder),
-        ("tmp", 0o1777, 0, Content::Folder),
-        ("usr/bin", 0o755, 0, Content::Folder),
+        ("srv/www", 0o2750, 33, Content::Directory),
+        ("tmp", 0o1777, 0, Content::Directory),
+        ("usr/bin", 0o755, 0, Content::Directory),
         ("usr/bin/sh", 0o755, 0, Content::Text("a shell")),
         ("usr/bin/tini", 0o755, 0, Content::Text("an init")),
     ])
@@ -48,9 +48,9 @@ fn configure(workshop: &Workshop, tables: &str) {
 /// Returns what lies below one of these paths, each with its mode, owner and group.
 fn listed(image: &Built, below: &[&str]) -> Vec<String> {
     let tree = image.tree();
-    let is_below = |path: &str| below.iter().any(|folder| path.starts_with(folder));
+    let is_below = |path: &str| below.iter().any(|directory| path.starts_with(directory));
     let members = tree.values().filter(|member| is_below(&member.path));
-    let slash = |kind: &Kind| if *kind == Kind::Folder { "/" } else { "" };
+    let slash = |kind: &Kind| if *kind == Kind::Directory { "/" } else { "" };
     members
         .map(|member| {
             let (uid, gid, _) = member.stamp;
@@ -72,7 +72,7 @@ add-user = ["app"]
 user = "app""#;
 
 #[test]
-fn files_have_their_places_modes_and_owners() {
+fn files_have_their_destinations_modes_and_owners() {
     let workshop = workshop(SERVICE);
     let image = workshop.build(&[]);
     assert_eq!(
@@ -117,13 +117,13 @@ fn files_have_their_places_modes_and_owners() {
     assert_eq!(workshop.run(elsewhere.env("PYBUNDLE_CACHE_DIR", workshop.path("cache-2"))), image);
     let zstd = workshop.build(&["--compression=zstd"]);
     assert_eq!(zstd.tree(), image.tree());
-    // In one layer, a folder is whose it is as well.
+    // In one layer, a directory is whose it is as well.
     let one = workshop.build(&["--max-layers=1"]);
     assert_eq!(listed(&one, &["home/app", "srv", "tmp"]), listed(&image, &["home/app", "srv", "tmp"]));
 }
 
 #[test]
-fn what_was_built_is_verified_and_compared() {
+fn built_images_are_verified_and_compared() {
     let workshop = workshop(SERVICE);
     let (_place, before) = workshop.layout(&mut workshop.command(&[]));
     configure(&workshop, &SERVICE.replace("mode = \"0640\", owner = \"1000:50\"", "mode = \"0600\", owner = \"7\""));
@@ -146,9 +146,9 @@ fn what_was_built_is_verified_and_compared() {
     assert!(inspected.contains("\"user\": \"7:7\"") || inspected.contains("\"user\":\"7:7\""), "{inspected}");
 }
 
-/// An upper layer says nothing of the folders of a lower one, and shares the layers of what it extends.
+/// An upper layer says nothing of the directories of a lower one, and shares the layers of what it extends.
 #[test]
-fn a_target_that_extends_another_leaves_its_folders_alone() {
+fn a_target_that_extends_another_leaves_its_directories_alone() {
     let tables = r#"
         [tool.pybundle.target.web]
         kind = "image"
@@ -165,14 +165,14 @@ fn a_target_that_extends_another_leaves_its_folders_alone() {
     assert_eq!(test.digests()[..web.own().len()], web.digests());
     assert!(test.own().len() > web.own().len());
     for path in ["app/shop", "data", "home/app"] {
-        let folders = || test.own().iter().flat_map(|layer| &layer.members).filter(|member| member.path == path);
-        assert_eq!(folders().count(), 2, "{path}");
-        assert!(folders().all(|member| member.stamp.0 == 1000), "{path}");
+        let directories = || test.own().iter().flat_map(|layer| &layer.members).filter(|member| member.path == path);
+        assert_eq!(directories().count(), 2, "{path}");
+        assert!(directories().all(|member| member.stamp.0 == 1000), "{path}");
     }
 }
 
 #[test]
-fn what_would_break_the_base_is_refused() {
+fn files_that_would_break_the_base_are_errors() {
     for (tables, expected) in [
         (r#"include = ["app.py:/usr/bin"]"#, "`usr/bin` cannot be included: the base image has a directory there"),
         (r#"include = ["app.py:/bin"]"#, "`bin` cannot be included: the base image has a directory there"),
@@ -196,7 +196,7 @@ fn what_would_break_the_base_is_refused() {
 }
 
 #[test]
-fn what_would_not_start_is_told() {
+fn commands_that_would_not_start_are_reported() {
     let include = |mode: &str| {
         format!("include = [\"app.py\", \"shop\", {{ path = \"docker/entrypoint.sh\", to = \"/bin/\"{mode} }}]")
     };

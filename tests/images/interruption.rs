@@ -1,4 +1,4 @@
-//! A build that is killed at any moment leaves the old outputs or the new ones, whole, and disturbs no later build.
+//! A build that is killed at any moment leaves complete outputs, old or new, and does not affect later builds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,9 +18,9 @@ const OUTPUTS: [&str; 3] =
 const MOMENTS: u32 = 40;
 
 /// Returns what the three outputs are; fails if one of them is not whole.
-fn state(folder: &Path) -> [String; 3] {
-    let digest = |name: &str| sha256(&fs::read(folder.join(name)).unwrap());
-    [built::image(&folder.join("layout")).digest, digest("oci.tar"), digest("docker.tar")]
+fn state(directory: &Path) -> [String; 3] {
+    let digest = |name: &str| sha256(&fs::read(directory.join(name)).unwrap());
+    [built::image(&directory.join("layout")).digest, digest("oci.tar"), digest("docker.tar")]
 }
 
 #[test]

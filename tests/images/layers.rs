@@ -1,4 +1,4 @@
-//! What is in which layer, and what changes when something changes.
+//! Which layer contains what, and which layers a change affects.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::support::uv::Project;
 use crate::tiny::Tiny;
 use crate::workshop::Workshop;
 
-/// From this size on a distribution has a layer of its own.
+/// The size in bytes from which a distribution gets its own layer.
 const LARGE: usize = 1 << 20;
 
 /// Three large distributions, and eight small ones.
@@ -58,7 +58,7 @@ fn assert_plain(image: &Built) {
             // 1980-01-01, the first time that zip knows.
             assert_eq!(member.stamp, (0, 0, 315_532_800), "{path}");
             match &member.kind {
-                Kind::Folder => assert_eq!(member.mode, 0o755, "{path}"),
+                Kind::Directory => assert_eq!(member.mode, 0o755, "{path}"),
                 Kind::Link(_) => assert_eq!(member.mode, 0o777, "{path}"),
                 Kind::File(_) => assert!(matches!(member.mode, 0o644 | 0o755), "{path}: {:o}", member.mode),
             }
@@ -67,7 +67,7 @@ fn assert_plain(image: &Built) {
 }
 
 #[test]
-fn what_changes_seldom_lies_below_what_changes_often() {
+fn layers_are_ordered_by_how_often_they_change() {
     let image = workshop(&MANY).build(&[]);
     let holds = image.holds();
     assert_eq!(holds[0], "the virtual environment, for /usr/local/bin/python3.12");
@@ -221,8 +221,8 @@ dependencies = ["numpy", "uvicorn", "pyyaml", "greenlet", "tzdata"]
         let mut command = workshop.command(&["--platform", platform]);
         let image = workshop.run(command.env("PYBUNDLE_CACHE_DIR", crate::support::command::cache().join("pybundle")));
         let mut ours = image.leaves("app/.venv/lib/python3.12/site-packages");
-        for (folder, at) in [("app/.venv/bin", "bin"), ("app/.venv/include/site/python3.12", "include")] {
-            ours.extend(image.leaves(folder).into_iter().map(|(path, leaf)| (format!("{at}/{path}"), leaf)));
+        for (directory, at) in [("app/.venv/bin", "bin"), ("app/.venv/include/site/python3.12", "include")] {
+            ours.extend(image.leaves(directory).into_iter().map(|(path, leaf)| (format!("{at}/{path}"), leaf)));
         }
         let ours = comparable(ours);
         // `uv pip install --target` puts data files beside modules, where a virtual environment has them at its root.
@@ -258,7 +258,7 @@ fn the_virtual_environment_is_of_the_bases_interpreter() {
 }
 
 #[test]
-fn every_document_is_as_its_schema_says() {
+fn every_document_follows_its_schema() {
     let workshop = Workshop::new();
     let slim = format!("--base={}", bases::slim().argument());
     for (arguments, documents) in [
@@ -274,7 +274,7 @@ fn every_document_is_as_its_schema_says() {
 }
 
 #[test]
-fn a_layer_that_is_known_is_reported_and_reads_nothing() {
+fn a_cached_layer_is_reported_and_reads_nothing() {
     let workshop = workshop(&MANY);
     let known = |report: &serde_json::Value| -> Vec<bool> {
         let layers = report["platforms"][0]["layers"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! Where images go, and what is reported.
+//! The outputs of an image, and the report.
 
 use std::fs;
 
@@ -98,7 +98,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn an_image_never_holds_the_one_before() {
+fn an_image_never_contains_an_earlier_output() {
     let workshop = Workshop::new();
     for output in ["oci:project/out", "oci-archive:project/out.tar", "docker-archive:project/docker.tar"] {
         let build = || {
@@ -110,7 +110,7 @@ fn an_image_never_holds_the_one_before() {
 }
 
 #[test]
-fn an_image_never_holds_the_environment_of_development() {
+fn an_image_never_contains_the_development_environment() {
     let workshop = Workshop::new();
     let arguments = ["--include=.:.", "--exclude=/index"];
     let before = workshop.build(&arguments);
@@ -124,7 +124,7 @@ fn an_image_never_holds_the_environment_of_development() {
 }
 
 #[test]
-fn what_is_pushed_must_be_there() {
+fn a_pushed_file_must_exist() {
     let workshop = Workshop::new();
     let mut push = pybundle(&["push", "nowhere", "example.org/a:1"]);
     let said = workshop.fail(push.current_dir(workshop.path("")));
@@ -132,7 +132,7 @@ fn what_is_pushed_must_be_there() {
 }
 
 #[test]
-fn outputs_that_are_one_place_are_refused() {
+fn two_outputs_with_one_path_are_errors() {
     let workshop = Workshop::new();
     for (one, other) in [
         ("oci:out", "oci:out"),
@@ -146,7 +146,7 @@ fn outputs_that_are_one_place_are_refused() {
 }
 
 #[test]
-fn what_is_no_layout_is_never_replaced() {
+fn only_a_layout_is_replaced_by_a_layout() {
     let workshop = Workshop::new();
     fs::create_dir(workshop.path("folder")).unwrap();
     fs::write(workshop.path("folder/precious"), "x").unwrap();
@@ -157,7 +157,7 @@ fn what_is_no_layout_is_never_replaced() {
         assert!(said.contains(output.split_once(':').unwrap().1), "{output}: {said}");
     }
     assert_eq!(fs::read_to_string(workshop.path("folder/precious")).unwrap(), "x");
-    // An empty folder may be, and where a link leads.
+    // An empty directory may be, and where a link leads.
     fs::create_dir(workshop.path("empty")).unwrap();
     std::os::unix::fs::symlink("empty", workshop.path("link")).unwrap();
     for output in ["oci:empty", "oci:link"] {
@@ -168,7 +168,7 @@ fn what_is_no_layout_is_never_replaced() {
 }
 
 #[test]
-fn an_output_without_a_form_or_with_a_name_is_wrong_usage() {
+fn an_output_without_a_format_or_with_a_name_is_a_usage_error() {
     let workshop = Workshop::new();
     let digest = format!("oci:out@sha256:{}", "0".repeat(64));
     for wrong in ["out", "out.tar", "docker:out", "oci:", "", "oci:out:1.0", &digest] {

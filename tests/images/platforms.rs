@@ -8,7 +8,7 @@ use crate::workshop::Workshop;
 const BOTH: &str = "--platform=linux/amd64,linux/arm64";
 
 #[test]
-fn an_index_holds_what_is_built_alone() {
+fn an_index_contains_the_images_that_are_built_one_by_one() {
     let workshop = Workshop::new();
     for compression in ["--compression=gzip", "--compression=zstd"] {
         let (digest, images) = workshop.build_index(&[BOTH, compression]);
@@ -74,7 +74,7 @@ fn a_real_index_gives_the_image_of_each_platform() {
 }
 
 #[test]
-fn a_base_without_the_platform_is_refused() {
+fn a_base_without_the_platform_is_an_error() {
     let workshop = Workshop::new();
     Tiny::python().architectures(&["amd64"]).write(&workshop.path("single"));
     for platform in ["linux/arm64", "linux/amd64,linux/arm64"] {
@@ -88,7 +88,7 @@ fn a_base_without_the_platform_is_refused() {
 }
 
 #[test]
-fn what_holds_one_platform_refuses_two() {
+fn a_docker_archive_cannot_contain_two_platforms() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.command(&[BOTH, "--output=docker-archive:docker.tar"]));
     assert!(

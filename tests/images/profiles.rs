@@ -1,4 +1,4 @@
-//! Profiles: what is built in, and a user's own.
+//! Built-in and custom profiles.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn write(path: &Path, changes: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_profile_of_ones_own_decides_everything() {
+fn a_custom_profile_sets_everything() {
     let workshop = Workshop::new();
     fs::create_dir(workshop.path("profiles")).unwrap();
     Tiny::with_files(&["usr/bin/python3.11"]).write(&workshop.path("profiles/base"));
@@ -51,7 +51,7 @@ fn a_profile_of_ones_own_decides_everything() {
 }
 
 #[test]
-fn a_profile_that_is_wrong_is_refused_with_the_line() {
+fn an_invalid_profile_is_an_error_with_the_line() {
     let workshop = Workshop::new();
     for (change, expected) in [
         (("workdir =", "workdri ="), "`workdri` is not a valid key in a profile"),
@@ -75,7 +75,7 @@ fn a_profile_that_is_wrong_is_refused_with_the_line() {
 }
 
 #[test]
-fn a_lambda_image_is_what_lambda_takes() {
+fn a_lambda_image_has_what_lambda_supports() {
     let workshop = Workshop::new();
     let base = json!({
         "Env": ["PATH=/var/lang/bin:/bin", "LAMBDA_TASK_ROOT=/var/task"],
@@ -117,7 +117,7 @@ fn a_lambda_image_is_what_lambda_takes() {
 }
 
 #[test]
-fn an_image_that_is_too_large_is_refused_unless_it_is_allowed() {
+fn an_image_that_is_too_large_is_an_error_unless_allowed() {
     let workshop = Workshop::new();
     let mut text = succeed(&mut pybundle(&["profile", "show", "lambda-image"]));
     text = text.replace("10_737_418_240", "10_000").replace("public.ecr.aws/lambda/python:{python}", "oci:base");
@@ -130,7 +130,7 @@ fn an_image_that_is_too_large_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
-fn what_has_no_digest_to_pin_is_refused() {
+fn a_base_without_a_digest_cannot_be_pinned() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.without_base(&["--pin"]));
     assert!(said.contains("cannot pin the base image") && said.contains("[tool.pybundle]"), "{said}");

@@ -1,4 +1,4 @@
-//! Projects whose distributions are wheels of a folder, made here and locked by uv.
+//! Projects whose distributions are wheels of a directory, made here and locked by uv.
 
 use std::process::Command;
 

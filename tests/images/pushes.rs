@@ -91,7 +91,7 @@ fn the_digest_is_the_same_pushed_and_written() {
 }
 
 #[test]
-fn a_base_is_pinned_where_it_is_named() {
+fn a_base_is_pinned_where_it_is_configured() {
     let (workshop, registry) = (Workshop::new(), DockerRegistry::anonymous());
     let base = upload(&workshop, &registry, "3.12");
     let pyproject = fs::read_to_string(workshop.path("project/pyproject.toml")).unwrap();
@@ -135,7 +135,7 @@ fn workshop_report(workshop: &Workshop) -> Value {
 }
 
 #[test]
-fn a_base_is_pinned_in_a_profile_of_ones_own() {
+fn a_base_is_pinned_in_a_custom_profile() {
     let (workshop, registry) = (Workshop::new(), DockerRegistry::anonymous());
     let base = upload(&workshop, &registry, "3.12");
     let service = succeed(&mut pybundle(&["profile", "show", "service"]));
@@ -152,7 +152,7 @@ fn a_base_is_pinned_in_a_profile_of_ones_own() {
 }
 
 #[test]
-fn a_base_that_the_registry_does_not_have_is_refused() {
+fn a_base_that_is_missing_from_the_registry_is_an_error() {
     let (workshop, registry) = (Workshop::new(), DockerRegistry::anonymous());
     let name = format!("{}/bases/python:3.99", registry.host());
     let said = workshop.fail(&mut workshop.without_base(&["--base", &name]));

@@ -1,4 +1,4 @@
-//! Which version of Python an image is for, and that its base has it.
+//! The Python version of an image, and the interpreter of its base.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn require(workshop: &Workshop, requires_python: &str) {
 }
 
 #[test]
-fn the_base_decides_where_the_project_leaves_it_open() {
+fn the_base_decides_unless_the_project_does() {
     let workshop = Workshop::new();
     let newest = "the newest that requires-python >=3.9 allows".to_owned();
     assert_eq!(python(&workshop, &[]), ("3.12".to_owned(), newest.clone()));
@@ -63,7 +63,7 @@ fn a_mismatch_names_both_versions() {
 }
 
 #[test]
-fn a_base_without_python_or_with_one_too_many_is_refused() {
+fn a_base_without_python_or_with_several_is_an_error() {
     let workshop = Workshop::new();
     Tiny::with_files(&["bin/sh", "usr/bin/python3"]).write(&workshop.path("base"));
     let said = workshop.fail(&mut workshop.command(&[]));
@@ -77,7 +77,7 @@ fn a_base_without_python_or_with_one_too_many_is_refused() {
 }
 
 #[test]
-fn wheels_fit_the_bases_python() {
+fn wheels_are_compatible_with_the_bases_python() {
     let workshop = Workshop::new();
     let compat = |python: &str| {
         Tiny::with_files(&[&format!("usr/bin/python{python}")]).write(&workshop.path("base"));

@@ -1,5 +1,5 @@
-//! What is refused: with a message that says what and where, a hint, and nothing written. The other tests have the
-//! refusals of what they are about.
+//! Errors: each has a message that says what and where, and a hint, and nothing is written. Errors of a single feature are
+//! with the tests of that feature.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::tiny::Tiny;
 use crate::workshop::Workshop;
 
 #[test]
-fn the_project_and_its_lock_must_be_right() {
+fn the_project_and_its_lock_must_be_valid() {
     let workshop = Workshop::new();
     for (arguments, expected) in [
         (
@@ -32,7 +32,7 @@ fn the_project_and_its_lock_must_be_right() {
 }
 
 #[test]
-fn a_base_that_is_nowhere_on_this_machine_is_refused_offline() {
+fn a_base_that_is_not_cached_is_an_error_offline() {
     let workshop = Workshop::new();
     let said = workshop.fail(&mut workshop.without_base(&["--offline"]));
     assert!(said.contains("the base python:3.14-slim is not in the cache"), "{said}");
@@ -44,7 +44,7 @@ fn a_base_that_is_nowhere_on_this_machine_is_refused_offline() {
 }
 
 #[test]
-fn a_project_of_nothing_makes_no_image() {
+fn an_empty_project_is_an_error() {
     let workshop = Workshop::empty();
     workshop.write("pyproject.toml", "[project]\nname = \"demo\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n");
     projects::lock(&workshop);
@@ -53,7 +53,7 @@ fn a_project_of_nothing_makes_no_image() {
 }
 
 #[test]
-fn two_distributions_with_one_path_are_refused() {
+fn two_distributions_with_one_path_are_an_error() {
     let workshop = Workshop::empty();
     projects::write(&workshop, &[("alpha", "1.0", 10), ("beta", "1.0", 10)]);
     for name in ["alpha", "beta"] {
@@ -70,7 +70,7 @@ fn two_distributions_with_one_path_are_refused() {
 }
 
 #[test]
-fn nothing_takes_the_place_of_the_interpreter() {
+fn nothing_replaces_the_interpreter() {
     let workshop = Workshop::empty();
     projects::write(&workshop, &[("alpha", "1.0", 10)]);
     for path in ["pyvenv.cfg", "bin/python3"] {
@@ -103,7 +103,7 @@ fn there_are_never_more_layers_than_can_be_run() {
 }
 
 #[test]
-fn a_temporary_folder_that_is_missing_is_named() {
+fn a_temporary_directory_that_is_missing_is_named() {
     let workshop = Workshop::new();
     let said = workshop.fail(workshop.command(&[]).env("TMPDIR", workshop.path("nowhere")));
     assert!(said.contains("temporary folder") && said.contains("TMPDIR"), "{said}");
@@ -120,7 +120,7 @@ fn an_output_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_damaged_layer_of_the_base_is_found_before_anything_is_put_at_its_place() {
+fn a_damaged_layer_of_the_base_is_found_before_anything_is_written() {
     let workshop = Workshop::new();
     let image = workshop.build(&[]);
     // Its Python is known, so nobody looks at the layer before it is copied.
@@ -142,7 +142,7 @@ fn a_damaged_layer_of_the_base_is_found_before_anything_is_put_at_its_place() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2() {
+fn usage_errors_exit_with_2() {
     let workshop = Workshop::new();
     for (arguments, expected) in [
         (&["--push"][..], "--tag"),

@@ -30,9 +30,9 @@ requires-python = ">=3.11"
 dependencies = ["jmespath==1.0.1", "idna==3.10"]
 "#;
 
-/// Projects, and a folder with what was built of them.
+/// Projects, and a directory with what was built of them.
 pub struct Artifacts {
-    folder: TempDir,
+    directory: TempDir,
     pub science: Project,
     pub small: Project,
 }
@@ -46,7 +46,7 @@ pub fn artifacts() -> &'static Artifacts {
             project.write("bin/run.sh", b"#!/bin/sh\nexec python -m app\n");
             project
         };
-        Artifacts { folder: tempfile::tempdir().unwrap(), science: project(SCIENCE), small: project(SMALL) }
+        Artifacts { directory: tempfile::tempdir().unwrap(), science: project(SCIENCE), small: project(SMALL) }
     });
     &ARTIFACTS
 }
@@ -94,9 +94,9 @@ made_once! {
 }
 
 impl Artifacts {
-    /// Returns a path in the folder.
+    /// Returns a path in the directory.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Returns the arguments that small images are built with: their base has one layer with one file.

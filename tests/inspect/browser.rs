@@ -18,8 +18,8 @@ addEventListener('securitypolicyviolation', (event) => errors.push('blocked: ' +
 /// the page.
 pub fn run(page: &Path, (width, height): (u32, u32), is_dark: bool, script: &str) -> Value {
     let text = fs::read_to_string(page).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("page.html");
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("page.html");
     let after = format!(
         "<script>const ran = async () => {{ {script} }};
         addEventListener('load', () => setTimeout(async () => {{
@@ -35,7 +35,9 @@ pub fn run(page: &Path, (width, height): (u32, u32), is_dark: bool, script: &str
     let mut command = Command::new(name);
     command.args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"]);
     command.args(["--enable-logging=stderr", "--virtual-time-budget=10000"]);
-    command.arg(format!("--window-size={width},{height}")).arg(format!("--user-data-dir={}", folder.path().display()));
+    command
+        .arg(format!("--window-size={width},{height}"))
+        .arg(format!("--user-data-dir={}", directory.path().display()));
     command.arg(format!("--blink-settings=preferredColorScheme={}", if is_dark { 0 } else { 1 }));
     let output = command.arg(format!("file://{}", copy.display())).output().unwrap();
     let dom = String::from_utf8(output.stdout).unwrap();

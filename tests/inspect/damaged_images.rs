@@ -1,4 +1,4 @@
-//! Images with exactly one thing wrong, and some with two: all of it is found, and its place is named.
+//! Images with exactly one problem, and some with two: each problem is found with its location.
 
 use std::fs;
 
@@ -77,7 +77,7 @@ fn documents_that_are_not_what_is_said_of_them_are_found() {
 fn blobs_that_are_damaged_or_superfluous_are_found() {
     let layout = Layout::of(&artifacts().small_image());
     let layers = layout.layers();
-    found(|layout| flip(&layout.blob(&layers[0])), &[&["blobs: ", &layers[0], "have the digest sha256:"]]);
+    found(|layout| flip(&layout.blob(&layers[0])), &[&["blobs: ", &layers[0], "and the digest sha256:"]]);
     found(
         |layout| {
             flip(&layout.blob(&layers[1]));
@@ -105,7 +105,7 @@ fn diff_ids_and_configurations_that_disagree_are_found() {
     );
     found(
         |layout| layout.edit_config(|config| config["rootfs"]["type"] = "snapshots".into()),
-        &[&["configuration: ", "type `layers`"]],
+        &[&["configuration: ", "`rootfs.type` of the image config is not `layers`"]],
     );
     found(
         |layout| {
@@ -180,7 +180,7 @@ fn own_layers_that_pybundle_would_not_have_written_are_found() {
 }
 
 #[test]
-fn members_in_another_order_and_folders_that_are_missing_are_found() {
+fn members_in_another_order_and_directories_that_are_missing_are_found() {
     let swapped = [format!("{SITE}/idna/core.py"), format!("{SITE}/idna/codec.py")];
     found(
         |layout| {
@@ -197,11 +197,11 @@ fn members_in_another_order_and_folders_that_are_missing_are_found() {
         },
         &[&["layers: ", "it comes after", &swapped[0]], &["layers: ", &swapped[1], "it comes after"]],
     );
-    let folder = format!("{SITE}/idna/");
+    let directory = format!("{SITE}/idna/");
     found(
         |layout| {
             layout.edit_layer(distributions(layout), |tar| {
-                let start = header_of(&tar, &folder);
+                let start = header_of(&tar, &directory);
                 [&tar[..start], &tar[start + 512..]].concat()
             });
         },
@@ -292,7 +292,7 @@ fn an_index_with_a_wrong_or_missing_image_is_found() {
 
     let layout = Layout::of(&index);
     layout.edit_manifest(|manifest| manifest["manifests"][0]["platform"]["architecture"] = "s390x".into());
-    found_in(&layout.name(), &[&["configuration: linux/s390x", "the configuration that it is for linux/amd64"]]);
+    found_in(&layout.name(), &[&["configuration: linux/s390x", "but the image config has linux/amd64"]]);
 }
 
 #[test]
@@ -300,17 +300,17 @@ fn archives_are_looked_into_as_layouts_are() {
     let artifacts = artifacts();
     let archive = artifacts.docker_archive();
     let path = archive.strip_prefix("docker-archive:").unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    succeed(std::process::Command::new("tar").arg("-xf").arg(path).arg("-C").arg(folder.path()));
-    let manifest = folder.path().join("manifest.json");
+    let directory = tempfile::tempdir().unwrap();
+    succeed(std::process::Command::new("tar").arg("-xf").arg(path).arg("-C").arg(directory.path()));
+    let manifest = directory.path().join("manifest.json");
     let mut document: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
     let layers = document[0]["Layers"].as_array_mut().unwrap();
     layers.swap(2, 3);
     layers[3] = layers[0].clone();
     fs::write(&manifest, document.to_string()).unwrap();
-    let damaged = folder.path().join("damaged.tar");
+    let damaged = directory.path().join("damaged.tar");
     let mut tar = std::process::Command::new("tar");
-    tar.arg("-cf").arg(&damaged).args(["--exclude=damaged.tar", "-C"]).arg(folder.path());
+    tar.arg("-cf").arg(&damaged).args(["--exclude=damaged.tar", "-C"]).arg(directory.path());
     succeed(tar.args(["oci-layout", "index.json", "manifest.json", "blobs"]));
     let (passed, report, _) = verified(&format!("docker-archive:{}", damaged.display()), &[]);
     assert!(!passed && findings(&report)[0].contains("manifest.json"), "{:#?}", findings(&report));

@@ -1,4 +1,4 @@
-//! Zips with exactly one thing wrong, and some with two: all of it is found, and the file is named.
+//! Zips with exactly one problem, and some with two: each problem is found with its file.
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
@@ -41,8 +41,8 @@ impl Zip {
 
 /// Asserts what verifying these bytes finds, each finding in its order by texts that it contains.
 fn found_in(bytes: &[u8], expected: &[&[&str]]) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("damaged.zip");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.zip");
     fs::write(&path, bytes).unwrap();
     found_at(&path, expected);
 }
@@ -203,8 +203,8 @@ fn files() -> Vec<(String, bool, Vec<u8>)> {
 
 /// Writes files as pybundle does.
 fn found_among(files: Vec<(String, bool, Vec<u8>)>, expected: &[&[&str]]) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("rewritten.zip");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rewritten.zip");
     let mut tree = FileTree::new();
     for (path, is_executable, bytes) in files {
         let access = if is_executable { FileAccess::EXECUTABLE } else { FileAccess::FILE };
@@ -279,7 +279,7 @@ fn files_that_are_not_what_record_says_are_found() {
 }
 
 #[test]
-fn another_order_and_folders_are_found() {
+fn another_order_and_directories_are_found() {
     let options = SimpleFileOptions::default()
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(0o644)
@@ -288,7 +288,7 @@ fn another_order_and_folders_are_found() {
         let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for name in names {
             match name.strip_suffix('/') {
-                Some(folder) => archive.add_directory(folder, options).unwrap(),
+                Some(directory) => archive.add_directory(directory, options).unwrap(),
                 None => {
                     archive.start_file(*name, options).unwrap();
                     archive.write_all(b"import os\nimport sys\nimport os\nimport sys\n").unwrap();
@@ -298,15 +298,15 @@ fn another_order_and_folders_are_found() {
         archive.finish().unwrap().into_inner()
     };
     found_in(&write(&["b.py", "a.py"]), &[&["headers: ", "a.py", "it comes after `b.py`"]]);
-    found_in(&write(&["a.py", "b/", "c.py"]), &[&["headers: ", "b: it is a folder"]]);
+    found_in(&write(&["a.py", "b/", "c.py"]), &[&["headers: ", "b: it is a directory"]]);
 }
 
 #[test]
 fn more_than_lambda_unpacks_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let huge = folder.path().join("huge.bin");
+    let directory = tempfile::tempdir().unwrap();
+    let huge = directory.path().join("huge.bin");
     fs::File::create(&huge).unwrap().set_len(262_144_001).unwrap();
-    let path = folder.path().join("huge.zip");
+    let path = directory.path().join("huge.zip");
     let mut tree = FileTree::new();
     let content = FileContent::File { path: huge, size: 262_144_001 };
     let entry = TreeEntry { access: FileAccess::FILE, content, origin: FileOrigin::Application };

@@ -1,4 +1,4 @@
-//! What differs between two artifacts.
+//! `pybundle diff`: the differences between two artifacts.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -133,13 +133,13 @@ fn configurations_are_compared_by_their_parts() {
 #[test]
 fn equal_contents_in_other_bytes_say_why() {
     let artifacts = artifacts();
-    // The program that makes zips in the order of the folder, with times, and its own compression.
+    // The program that makes zips in the order of the directory, with times, and its own compression.
     let zip = artifacts.small_zip();
-    let folder = tempfile::tempdir().unwrap();
-    let tree = folder.path().join("tree");
+    let directory = tempfile::tempdir().unwrap();
+    let tree = directory.path().join("tree");
     fs::create_dir(&tree).unwrap();
     succeed(std::process::Command::new("unzip").args(["-q", &zip, "-d"]).arg(&tree));
-    let other = folder.path().join("other.zip");
+    let other = directory.path().join("other.zip");
     let mut command = std::process::Command::new("zip");
     succeed(command.args(["-q", "-r", "-D", "-X", "-1"]).arg(&other).arg(".").current_dir(&tree));
     let report = diff(&zip, other.to_str().unwrap());
@@ -147,7 +147,7 @@ fn equal_contents_in_other_bytes_say_why() {
     let reasons = value!(["the order of the files", "the compression"]);
     assert_eq!(report["reasons"], reasons);
 
-    let copied = folder.path().join("times.zip");
+    let copied = directory.path().join("times.zip");
     with_times(zip.as_ref(), &copied);
     assert_eq!(diff(&zip, copied.to_str().unwrap())["reasons"], value!(["the times of the files"]));
     let printed = succeed(&mut pybundle(&["diff", &zip, copied.to_str().unwrap()]));

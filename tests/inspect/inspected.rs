@@ -1,4 +1,4 @@
-//! What is shown of an artifact.
+//! `pybundle inspect`: the contents of an artifact.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,14 +70,14 @@ fn every_file_is_counted_to_its_distribution() {
         for (path, owner) in &owners {
             let is_numpy = ["numpy/", "numpy.libs/", "numpy-2.1.3.dist-info/"]
                 .iter()
-                .any(|folder| path.starts_with(&format!("{prefix}{folder}")));
+                .any(|directory| path.starts_with(&format!("{prefix}{directory}")));
             let is_script = [format!("{scripts}f2py"), format!("{scripts}numpy-config")].contains(&path.to_string());
             assert_eq!(*owner == "numpy 2.1.3", is_numpy || is_script, "{path} is of {owner}");
             numpy += u64::from(*owner == "numpy 2.1.3");
         }
         assert_eq!(row(&report, "numpy")["files"], numpy);
         assert!(numpy > 500, "{numpy}");
-        // A script of a `.data` folder, and data files.
+        // A script of a `.data` directory, and data files.
         assert_eq!(owners[format!("{scripts}jp.py").as_str()], "jmespath 1.0.1");
         let data: Vec<_> = owners.iter().filter(|(path, _)| path.contains("share/jupyter/labextensions/")).collect();
         assert!(data.len() > 3 && data.iter().all(|(_, owner)| **owner == "jupyterlab-widgets 3.0.13"), "{data:?}");

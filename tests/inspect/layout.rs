@@ -11,18 +11,18 @@ use tempfile::TempDir;
 use crate::support::artifact::sha256;
 use crate::support::command::succeed;
 
-/// A layout in a folder of its own.
+/// A layout in a directory of its own.
 pub struct Layout {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Layout {
-    /// Copies the layout of an artifact, which is `oci:FOLDER`.
+    /// Copies the layout of an artifact, which is `oci:DIRECTORY`.
     pub fn of(artifact: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let from = artifact.strip_prefix("oci:").unwrap();
-        succeed(Command::new("cp").arg("-r").arg(from).arg(folder.path().join("image")));
-        Self { folder }
+        succeed(Command::new("cp").arg("-r").arg(from).arg(directory.path().join("image")));
+        Self { directory }
     }
 
     /// Returns the layout as commands take it.
@@ -30,9 +30,9 @@ impl Layout {
         format!("oci:{}", self.root().display())
     }
 
-    /// Returns the folder.
+    /// Returns the directory.
     pub fn root(&self) -> PathBuf {
-        self.folder.path().join("image")
+        self.directory.path().join("image")
     }
 
     /// Returns where a blob lies.

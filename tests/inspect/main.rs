@@ -1,7 +1,6 @@
-//! `pybundle inspect`, `diff` and `verify`: what is shown of artifacts, what differs between two, and that whatever is
-//! wrong with one is found.
+//! `pybundle inspect`, `diff` and `verify`.
 //!
-//! The artifacts are made once, of real wheels and a real base, and damaged as copies.
+//! The artifacts are built once from real wheels and a real base. Tests damage copies of them.
 
 #[path = "../support/proxy.rs"]
 #[allow(dead_code, reason = "nothing is disturbed here")]

@@ -10,7 +10,7 @@ use crate::browser;
 use crate::layout::Layout;
 use crate::support::command::{pybundle, succeed};
 
-/// What every view must keep to; `problems` has what does not.
+/// The invariants of every view. `problems` lists the violations.
 const CHECKS: &str = r##"
     const pause = () => new Promise((resolve) => setTimeout(resolve, 60));
     const map = document.getElementById("map");
@@ -51,10 +51,10 @@ const CHECKS: &str = r##"
 "##;
 
 fn drawn(artifact: &str) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("map.html");
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("map.html");
     succeed(&mut pybundle(&["inspect", artifact, "--quiet", "--html", page.to_str().unwrap()]));
-    (folder, page)
+    (directory, page)
 }
 
 fn run(page: &std::path::Path, size: (u32, u32), is_dark: bool, script: &str) -> Value {
@@ -66,7 +66,7 @@ fn run(page: &std::path::Path, size: (u32, u32), is_dark: bool, script: &str) ->
 #[test]
 fn areas_are_as_the_sizes_and_every_way_in_leads_back() {
     let image = artifacts().image();
-    let (_folder, page) = drawn(&image);
+    let (_directory, page) = drawn(&image);
     let value = run(
         &page,
         (1280, 800),
@@ -136,7 +136,7 @@ fn areas_are_as_the_sizes_and_every_way_in_leads_back() {
 
 #[test]
 fn it_fits_a_narrow_window_in_the_dark() {
-    let (_folder, page) = drawn(&artifacts().zip());
+    let (_directory, page) = drawn(&artifacts().zip());
     let value = run(
         &page,
         (500, 800),
@@ -179,7 +179,7 @@ fn whatever_files_are_called_stays_text() {
     layout.edit_config(|config| {
         config["history"].as_array_mut().unwrap().last_mut().unwrap()["comment"] = "</script><b>".into()
     });
-    let (_folder, page) = drawn(&layout.name());
+    let (_directory, page) = drawn(&layout.name());
     let value = run(
         &page,
         (900, 700),

@@ -1,5 +1,4 @@
-//! Layers as others read them: spliced from streams of every kind and from real wheels, unpacked by Python, GNU tar and
-//! gzip.
+//! Layers that are spliced from deflate streams of every kind and from real wheels, and unpacked by Python, GNU tar and gzip.
 
 #[path = "../support/forge.rs"]
 #[allow(dead_code, reason = "most of it is for wheels that are refused")]

@@ -1,4 +1,4 @@
-//! Deflate streams of every kind, in wheels that are read strictly: they go through all of what real ones do.
+//! Deflate streams of every kind, in wheels that are read strictly like real ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,8 +21,8 @@ const COUNT: usize = 9_000;
 type Sample = (Vec<u8>, Vec<u8>);
 
 /// Returns streams made by zlib, which Python has.
-fn zlib_streams(folder: &Path) -> Vec<Sample> {
-    let path = folder.join("streams");
+fn zlib_streams(directory: &Path) -> Vec<Sample> {
+    let path = directory.join("streams");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/deflate_streams.py");
     run(Command::new("python3").arg(script).arg(COUNT.to_string()).arg(&path));
     let bytes = fs::read(path).unwrap();
@@ -50,8 +50,8 @@ fn forged(samples: &[Sample]) -> Forge {
 
 #[test]
 fn streams_of_every_kind_are_spliced() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut samples = zlib_streams(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let mut samples = zlib_streams(directory.path());
     assert_eq!(samples.len(), COUNT);
     // Each stream of zlib's is followed by one of another compressor.
     samples = samples
@@ -67,7 +67,7 @@ fn streams_of_every_kind_are_spliced() {
         entry.data.clone_from(content);
         entry.both(|header| (header.method, header.compressed_size) = (0, header.size));
     }
-    let path = folder.path().join(FILENAME);
+    let path = directory.path().join(FILENAME);
     fs::write(&path, forge.bytes()).unwrap();
 
     let scheme = Scheme {
@@ -88,7 +88,7 @@ fn streams_of_every_kind_are_spliced() {
     assert_contents(&tar, &samples);
 
     // zlib and gzip's own inflate read it as one member, too.
-    let (layer, plain) = (folder.path().join("layer.tar.gz"), folder.path().join("layer.tar"));
+    let (layer, plain) = (directory.path().join("layer.tar.gz"), directory.path().join("layer.tar"));
     fs::write(&layer, member).unwrap();
     fs::write(&plain, tar).unwrap();
     run(Command::new("gzip").arg("-t").arg(&layer));

@@ -13,7 +13,7 @@ use pybundle::wheel::{InstallChanges, install};
 
 use super::{run, wheels, written};
 
-/// When everything in a layer was changed last: 1980-01-01T00:00:00Z.
+/// The modification time of everything in a layer: 1980-01-01T00:00:00Z.
 const TIME: i64 = 315_532_800;
 
 /// Returns a tree as images have it: wheels in a virtual environment, links, and an application's files.
@@ -51,9 +51,9 @@ fn tree(application: &Path) -> LayerTree {
     tree
 }
 
-/// Returns everything below a folder: what each is, its permissions, and its content or what it points at.
-fn list(folder: &Path, prefix: &str, found: &mut BTreeMap<String, (char, u32, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).unwrap() {
+/// Returns everything below a directory: what each is, its permissions, and its content or what it points at.
+fn list(directory: &Path, prefix: &str, found: &mut BTreeMap<String, (char, u32, Vec<u8>)>) {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
         let metadata = fs::symlink_metadata(&path).unwrap();
@@ -90,10 +90,10 @@ fn expected(tree: &LayerTree) -> BTreeMap<String, (char, u32, Vec<u8>)> {
 
 #[test]
 fn a_layer_of_real_wheels_is_unpacked_as_its_tree() {
-    let folder = tempfile::tempdir().unwrap();
-    let tree = tree(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let tree = tree(directory.path());
     let (member, tar) = written(&tree);
-    let (layer, plain) = (folder.path().join("layer.tar.gz"), folder.path().join("layer.tar"));
+    let (layer, plain) = (directory.path().join("layer.tar.gz"), directory.path().join("layer.tar"));
     fs::write(&layer, &member).unwrap();
     fs::write(&plain, tar).unwrap();
     run(Command::new("gzip").arg("-t").arg(&layer));
@@ -129,7 +129,7 @@ with tarfile.open(sys.argv[1], 'r|gz') as archive:
     assert!(member.len() < gzipped + gzipped / 20, "{} and {gzipped}", member.len());
 }
 
-/// Asserts that the headers name no user and no host, and that each folder comes once, before what is in it.
+/// Asserts that the headers name no user and no host, and that each directory comes once, before what is in it.
 fn assert_members(tar: &Path) {
     let script = "import sys, tarfile
 seen = set()

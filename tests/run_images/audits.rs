@@ -1,4 +1,4 @@
-//! What the audits refuse does not start in Docker, and what they pass does.
+//! Images that fail the audits do not start in Docker, and those that pass do.
 
 use std::process::Command;
 

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 const VERSION: &str = "import ctypes, hashlib, lzma, sqlite3, ssl, sys, zoneinfo; assert ssl.create_default_context().get_ca_certs(); print('%d.%d' % sys.version_info[:2])";
 
 /// Adds a file to a copy of a base, by umoci, and returns the copy's layout.
-fn with_file(base: &Base, folder: &Path, path: &str, text: &str) -> PathBuf {
-    let layout = folder.join("layout");
+fn with_file(base: &Base, directory: &Path, path: &str, text: &str) -> PathBuf {
+    let layout = directory.join("layout");
     succeed(Command::new("cp").arg("-r").arg(&base.layout).arg(&layout));
-    let file = folder.join("file");
+    let file = directory.join("file");
     std::fs::write(&file, text).unwrap();
     let mut command = Command::new("umoci");
     succeed(command.args(["insert", "--rootless", "--image"]).arg(&layout).arg(&file).arg(path));
@@ -27,8 +27,8 @@ fn with_file(base: &Base, folder: &Path, path: &str, text: &str) -> PathBuf {
 
 /// Loads the image of a layout into Docker, and returns its name there.
 fn load(layout: &Path, name: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("image.tar");
+    let directory = tempfile::tempdir().unwrap();
+    let archive = directory.path().join("image.tar");
     let source = format!("oci:{}:latest", layout.display());
     let target = format!("docker-archive:{}:{name}:latest", archive.display());
     succeed(Command::new("skopeo").args(["copy", "--quiet", "--insecure-policy", &source, &target]));
@@ -78,10 +78,10 @@ fn distroless_runs_and_has_no_shell() {
 #[test]
 fn lambda_answers() {
     let base = bases::lambda();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let handler =
         "import os\n\n\ndef handler(event, context):\n    return [event, os.getcwd(), context.function_name]\n";
-    let layout = with_file(&base, folder.path(), "/var/task/app.py", handler);
+    let layout = with_file(&base, directory.path(), "/var/task/app.py", handler);
     let expected = json!([{"x": 1}, "/var/task", "test_function"]);
     let request = Request::invocation(r#"{"x": 1}"#);
     let sandbox = Sandbox::unpack(&layout);

@@ -1,4 +1,4 @@
-//! Bases in registries: found by tag or by digest, and kept for when there is no network.
+//! Bases in registries: found by tag or by digest, and cached for offline use.
 
 use std::path::Path;
 
@@ -94,11 +94,11 @@ fn a_base_is_found_by_its_tag_and_kept() {
 #[test]
 fn a_base_in_an_archive_gives_an_image_that_runs() {
     let build = Build::new();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let layout = slim().argument();
     let [archive, saved, output] =
         [("oci-archive", "archive"), ("docker-archive", "saved"), ("docker-archive", "image")]
-            .map(|(form, name)| format!("{form}:{}", folder.path().join(name).display()));
+            .map(|(form, name)| format!("{form}:{}", directory.path().join(name).display()));
     skopeo(&["copy", "--quiet", "--preserve-digests", &layout, &format!("{archive}:latest")]);
     skopeo(&["copy", "--quiet", &layout, &format!("{saved}:slim:latest")]);
     let image = |base: &str| build.image(&["--base", base, "--output", &output, "--tag", "script:1"]);
@@ -106,16 +106,16 @@ fn a_base_in_an_archive_gives_an_image_that_runs() {
     let first = image(&saved);
     let again = image(&saved);
     assert_eq!(first["digest"], again["digest"]);
-    assert_eq!(docker().load(&folder.path().join("image")), ["script:1"]);
+    assert_eq!(docker().load(&directory.path().join("image")), ["script:1"]);
     assert_eq!(succeed(&mut docker().run("script:1", &["--read-only"], &[])), "ran\n");
 
     // What Docker saves is a base as well, and can be pushed.
-    let file = folder.path().join("again").display().to_string();
+    let file = directory.path().join("again").display().to_string();
     succeed(&mut docker().command(&["save", "--output", &file, "script:1"]));
     let base = format!("docker-archive:{file}");
     let upon = build.image(&["--base", &base, "--output", &output, "--tag", "script:2"]);
     assert!(upon["platforms"][0]["base_layers"].as_u64() > first["platforms"][0]["base_layers"].as_u64());
-    docker().load(&folder.path().join("image"));
+    docker().load(&directory.path().join("image"));
     assert_eq!(succeed(&mut docker().run("script:2", &[], &[])), "ran\n");
     let registry = DockerRegistry::anonymous();
     let pushed = push(&base, &[&format!("{}/team/script:1", registry.host())]);

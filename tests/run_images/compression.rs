@@ -18,7 +18,7 @@ fn layers<'a>(report: &'a Value, key: &str) -> Vec<&'a str> {
 #[test]
 fn zstd_layers_hold_what_gzip_layers_hold() {
     let registry = DockerRegistry::anonymous();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let (project, base) = (tool(), bases::slim().argument());
     let [to, zipped] = ["zstd", "gzip"].map(|tag| format!("{}/team/tool:{tag}", registry.host()));
     let [zstd, gzip] = [("zstd", &to), ("gzip", &zipped)]
@@ -27,7 +27,7 @@ fn zstd_layers_hold_what_gzip_layers_hold() {
     assert_eq!(digest(&to), zstd["digest"].as_str().unwrap());
 
     // The layout and its index, the manifest and the configuration.
-    let layout = pull(&to, folder.path());
+    let layout = pull(&to, directory.path());
     assert_eq!(assert_valid(&layout), 4);
     let source = format!("oci:{}:pulled", layout.display());
     let manifest: Value = serde_json::from_str(&skopeo(&["inspect", "--raw", &source])).unwrap();
@@ -36,7 +36,7 @@ fn zstd_layers_hold_what_gzip_layers_hold() {
     assert_eq!(types, vec!["application/vnd.oci.image.layer.v1.tar+zstd"; layers(&zstd, "digest").len()]);
 
     // skopeo names what it decompressed by its digest, which is the diff ID.
-    let plain = folder.path().join("plain");
+    let plain = directory.path().join("plain");
     skopeo(&["copy", "--quiet", "--dest-decompress", &source, &format!("dir:{}", plain.display())]);
     for diff_id in layers(&zstd, "diff_id") {
         let hexadecimal = diff_id.strip_prefix("sha256:").unwrap();

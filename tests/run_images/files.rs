@@ -1,4 +1,4 @@
-//! A service as it is deployed: a script that starts it, a user of its own, a secret and a folder to write in.
+//! A service as it is deployed: with a start script, its own user, a secret and a writable directory.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Lambda functions as images, answering by the emulator of their base.
+//! Lambda functions as images, invoked with the runtime interface emulator of their base.
 
 use serde_json::{Value, json};
 
@@ -44,8 +44,8 @@ def handler(event, context):
 fn a_function_answers_and_one_that_lacks_a_distribution_tells() {
     let project = function();
     let base = bases::lambda().argument();
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
     let [layout, archive, broken] = [("oci", "layout"), ("docker-archive", "archive"), ("docker-archive", "broken")]
         .map(|(form, name)| format!("{form}:{}", path(name).display()));
     let common = ["--profile", "lambda-image", "--base", &base, "--cmd", "app.handler"];

@@ -1,4 +1,4 @@
-//! Logging in from the command line: with what Docker keeps, and without ever showing it.
+//! Registry authentication from the command line, with Docker's credentials, which are never printed.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,16 +13,16 @@ use crate::support::bases::slim;
 use crate::support::command::pybundle;
 
 /// Writes the file in which `docker login` keeps a user's password, and returns what stands there for both.
-fn log_in(folder: &Path, host: &str, password: &str) -> String {
+fn log_in(directory: &Path, host: &str, password: &str) -> String {
     let word = BASE64_STANDARD.encode(format!("{USER}:{password}"));
     let text = json!({"auths": {host: {"auth": word}}}).to_string();
-    std::fs::write(folder.join("config.json"), text).unwrap();
+    std::fs::write(directory.join("config.json"), text).unwrap();
     word
 }
 
 /// Runs a command as verbosely as it can be, and returns whether it succeeded, and all that it printed.
-fn run(command: &mut Command, folder: &Path) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = command.arg("-v").env("DOCKER_CONFIG", folder).output().unwrap();
+fn run(command: &mut Command, directory: &Path) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = command.arg("-v").env("DOCKER_CONFIG", directory).output().unwrap();
     (status.code(), String::from_utf8([stdout, stderr].concat()).unwrap())
 }
 
@@ -31,9 +31,9 @@ fn a_password_is_used_and_never_shown() {
     let registry = DockerRegistry::with_password();
     let host = registry.host();
     let to = format!("{host}/team/script:1");
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let project = script();
-    let artifact = format!("oci:{}", folder.path().join("layout").display());
+    let artifact = format!("oci:{}", directory.path().join("layout").display());
     let base = slim().argument();
     let image = || {
         let path = project.path().to_str().unwrap();
@@ -43,12 +43,12 @@ fn a_password_is_used_and_never_shown() {
 
     for password in [Some("hunter2"), None] {
         let word = match password {
-            Some(password) => log_in(folder.path(), &host, password),
-            None => log_in(folder.path(), "elsewhere.example", "hunter2"),
+            Some(password) => log_in(directory.path(), &host, password),
+            None => log_in(directory.path(), "elsewhere.example", "hunter2"),
         };
         let who = password.map_or("without a login".to_owned(), |_| format!("for the user `{USER}`"));
         for mut command in [image(), push()] {
-            let (status, printed) = run(&mut command, folder.path());
+            let (status, printed) = run(&mut command, directory.path());
             assert_eq!(status, Some(1), "{printed}");
             assert!(printed.contains(&format!("{host} denied access {who}")), "{printed}");
             assert!(printed.contains(&format!("`docker login {host}`")), "{printed}");
@@ -57,9 +57,9 @@ fn a_password_is_used_and_never_shown() {
     }
     assert!(registry.tags("team/script").is_empty());
 
-    let word = log_in(folder.path(), &host, PASSWORD);
+    let word = log_in(directory.path(), &host, PASSWORD);
     for mut command in [image(), push()] {
-        let (status, printed) = run(&mut command, folder.path());
+        let (status, printed) = run(&mut command, directory.path());
         assert_eq!(status, Some(0), "{printed}");
         assert!(!printed.contains(PASSWORD) && !printed.contains(&word), "{printed}");
     }
@@ -68,7 +68,8 @@ fn a_password_is_used_and_never_shown() {
     let to = format!("{host}/team/other:1");
     let path = project.path().to_str().unwrap();
     let base = format!("{host}/team/script:1");
-    let (status, printed) = run(&mut pybundle(&["image", path, "--base", &base, "--push", "-t", &to]), folder.path());
+    let (status, printed) =
+        run(&mut pybundle(&["image", path, "--base", &base, "--push", "-t", &to]), directory.path());
     assert_eq!(status, Some(0), "{printed}");
     // In the environment, for machines.
     let variable = |part: &str| format!("PYBUNDLE_REGISTRY_{}_{part}", host.replace(['.', ':'], "_"));

@@ -1,4 +1,4 @@
-//! What `pybundle image` builds runs, in Docker and without it, and goes to registries and back as it is.
+//! Images of `pybundle image` run, with and without Docker, and are unchanged by a push and a pull.
 #![cfg(unix)]
 
 #[allow(dead_code, reason = "it is for tests of the registry client, too")]

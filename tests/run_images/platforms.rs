@@ -47,8 +47,8 @@ fn several_platforms_go_to_registries_and_back() {
     assert_eq!(*deployed, format!("{here}@{expected}"));
     for reference in [&here, &there] {
         assert_eq!(digest(reference), expected);
-        let folder = tempfile::tempdir().unwrap();
-        let layout = pull(reference, folder.path());
+        let directory = tempfile::tempdir().unwrap();
+        let layout = pull(reference, directory.path());
         // The layout and its index, the index, two manifests and two configurations.
         assert_eq!(assert_valid(&layout), 7);
         let raw = skopeo(&["inspect", "--raw", &format!("oci:{}:pulled", layout.display())]);

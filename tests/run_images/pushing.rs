@@ -1,4 +1,4 @@
-//! Pushing, again and again, from the build and from files.
+//! Repeated pushes, from a build and from files.
 
 use serde_json::Value;
 
@@ -49,9 +49,9 @@ fn only_what_changed_is_pushed() {
 fn every_name_and_every_file_leads_to_one_digest() {
     let registry = DockerRegistry::anonymous();
     let at = |name: &str| format!("{}/{name}", registry.host());
-    let folder = tempfile::tempdir().unwrap();
-    let files =
-        ["oci", "oci-archive", "docker-archive"].map(|form| format!("{form}:{}", folder.path().join(form).display()));
+    let directory = tempfile::tempdir().unwrap();
+    let files = ["oci", "oci-archive", "docker-archive"]
+        .map(|form| format!("{form}:{}", directory.path().join(form).display()));
     let [first, second, other] = ["team/tool:1", "team/tool:latest", "mirror/tool:1"].map(at);
     let names = ["--push", "--tag", &first, "--tag", &second, "--tag", &other];
     let outputs = ["--output", &files[0], "--output", &files[1], "--output", &files[2]];

@@ -1,4 +1,4 @@
-//! Services: a packaged tool and a web application, with a shell around them and without.
+//! Services: a packaged tool and a web application, on bases with and without a shell.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use crate::support::sandbox::Sandbox;
 use crate::support::schema::assert_valid;
 
 /// Returns the outputs of both forms that are run: a layout, and an archive for Docker.
-fn outputs(folder: &Path) -> [String; 2] {
-    ["oci:", "docker-archive:"].map(|form| format!("{form}{}", folder.join(form.trim_end_matches(':')).display()))
+fn outputs(directory: &Path) -> [String; 2] {
+    ["oci:", "docker-archive:"].map(|form| format!("{form}{}", directory.join(form.trim_end_matches(':')).display()))
 }
 
 /// Asserts what the tool found around itself.
@@ -42,17 +42,17 @@ fn assert_at_home(printed: &str, python: &str, arguments: Value) {
 fn a_packaged_tool_runs_on_each_slim_base() {
     let project = tool();
     for base in bases::every_slim() {
-        let folder = tempfile::tempdir().unwrap();
-        let [layout, archive] = outputs(folder.path());
+        let directory = tempfile::tempdir().unwrap();
+        let [layout, archive] = outputs(directory.path());
         let python = &base.python;
         let name = format!("tool:{python}");
         let common = ["--base", &base.argument(), "--env", "GREETING=good day"];
         let report = image(&project, &[&common[..], &["-o", &layout, "-o", &archive, "-t", &name]].concat());
         assert_eq!(report["start"]["entrypoint"], json!(["/app/.venv/bin/report-tool"]));
         // The layout and its index, the manifest and the configuration.
-        assert_eq!(assert_valid(&folder.path().join("oci")), 4);
+        assert_eq!(assert_valid(&directory.path().join("oci")), 4);
 
-        let loaded = docker().load(&folder.path().join("docker-archive"));
+        let loaded = docker().load(&directory.path().join("docker-archive"));
         assert_eq!(loaded, [name.as_str()]);
         let run = |options: &[&str], arguments: &[&str]| docker().run(&name, options, arguments);
         assert_at_home(&succeed(&mut run(&["--read-only"], &[])), python, json!([]));
@@ -64,7 +64,7 @@ fn a_packaged_tool_runs_on_each_slim_base() {
         fail(&mut run(&["--entrypoint=touch"], &["/app/.venv/bin/report-tool"]));
 
         if base.python == bases::slim().python {
-            let sandbox = Sandbox::unpack_tag(&folder.path().join("oci"), python);
+            let sandbox = Sandbox::unpack_tag(&directory.path().join("oci"), python);
             assert_eq!(sandbox.user(), (65532, 65532));
             assert_at_home(&succeed(&mut sandbox.run(&[])), python, json!([]));
             let program = ["python", "-m", "report_tool", "x"];
@@ -76,33 +76,33 @@ fn a_packaged_tool_runs_on_each_slim_base() {
 #[test]
 fn a_packaged_tool_runs_where_there_is_no_shell() {
     let base = bases::distroless();
-    let folder = tempfile::tempdir().unwrap();
-    let [layout, archive] = outputs(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let [layout, archive] = outputs(directory.path());
     let arguments = ["--profile", "distroless", "--base", &base.argument(), "--env", "GREETING=good day"];
     image(&tool(), &[&arguments[..], &["-o", &layout, "-o", &archive, "-t", "distroless-tool"]].concat());
 
-    assert_eq!(docker().load(&folder.path().join("docker-archive")), ["distroless-tool:latest"]);
+    assert_eq!(docker().load(&directory.path().join("docker-archive")), ["distroless-tool:latest"]);
     let run = |options: &[&str], arguments: &[&str]| docker().run("distroless-tool", options, arguments);
     assert_at_home(&succeed(&mut run(&["--read-only"], &["x"])), &base.python, json!(["x"]));
     assert_at_home(&succeed(&mut run(&["--entrypoint=python"], &["-m", "report_tool"])), &base.python, json!([]));
     assert_eq!(run(&["--entrypoint=sh"], &["-c", "true"]).output().unwrap().status.code(), Some(127));
 
-    let sandbox = Sandbox::unpack_tag(&folder.path().join("oci"), "latest");
+    let sandbox = Sandbox::unpack_tag(&directory.path().join("oci"), "latest");
     assert_at_home(&succeed(&mut sandbox.run(&[])), &base.python, json!([]));
     assert!(!sandbox.program(&["sh", "-c", "true"]).output().unwrap().status.success());
 }
 
 #[test]
 fn a_web_application_answers_and_stops() {
-    let folder = tempfile::tempdir().unwrap();
-    let [_, archive] = outputs(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let [_, archive] = outputs(directory.path());
     let start = ["--cmd", "uvicorn main:app --port 8000", "--expose", "8000", "--label", "team=shop"];
     let base = bases::slim().argument();
     image(&shop(), &[&start[..], &["--base", &base, "-o", &archive, "-t", "shop:1"]].concat());
     let request = Request::get("http://127.0.0.1:8000/items/7");
     let refused = Request::get("http://127.0.0.1:8000/items/seven");
 
-    assert_eq!(docker().load(&folder.path().join("docker-archive")), ["shop:1"]);
+    assert_eq!(docker().load(&directory.path().join("docker-archive")), ["shop:1"]);
     let inspected = &docker().inspect("shop:1")["Config"];
     assert_eq!(inspected["ExposedPorts"], json!({"8000/tcp": {}}));
     assert_eq!((&inspected["User"], &inspected["WorkingDir"]), (&json!("65532:65532"), &json!("/app")));

@@ -1,4 +1,4 @@
-//! Pulling by skopeo, a client that nobody here wrote.
+//! Pulls with skopeo, an independent client.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,8 +18,8 @@ pub fn digest(reference: &str) -> String {
 }
 
 /// Pulls an artifact with all its parts, unchanged, into a layout where it is tagged `pulled`.
-pub fn pull(reference: &str, folder: &Path) -> PathBuf {
-    let layout = folder.join("pulled");
+pub fn pull(reference: &str, directory: &Path) -> PathBuf {
+    let layout = directory.join("pulled");
     let destination = format!("oci:{}:pulled", layout.display());
     let options = ["copy", "--quiet", "--all", "--preserve-digests", "--src-tls-verify=false"];
     skopeo(&[&options[..], &[&format!("docker://{reference}"), &destination]].concat());
