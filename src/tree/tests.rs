@@ -1,4 +1,4 @@
-//! Paths, collisions, and content wherever it lies.
+//! Paths, collisions, and content from every source.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn path(path: &str) -> TreePath {
 }
 
 #[test]
-fn paths_that_leave_the_artifact_are_refused() {
+fn paths_that_leave_the_artifact_are_errors() {
     for wrong in ["", "/a", "a//b", "a/", "./a", "a/../b", "..", "a\\b", "a\nb"] {
         assert_eq!(TreePath::new(wrong).unwrap_err().path, wrong);
     }
@@ -38,7 +38,7 @@ fn equal_files_merge_and_different_ones_collide() {
 }
 
 #[test]
-fn one_file_is_whose_everybody_says_it_is() {
+fn equal_files_must_have_compatible_access() {
     let mut tree = FileTree::new();
     let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..FileAccess::FILE };
     tree.insert(path("a"), file("one", "", owned)).unwrap();
@@ -52,7 +52,7 @@ fn one_file_is_whose_everybody_says_it_is() {
 }
 
 #[test]
-fn directories_are_whose_is_said_last() {
+fn the_last_access_of_a_directory_wins() {
     let mut tree = FileTree::new();
     let owned = FileAccess { owner: FileOwner { uid: 1, gid: 1 }, ..FileAccess::DIRECTORY };
     tree.insert(path("a/b/c"), file("one", "", FileAccess::FILE)).unwrap();
@@ -74,7 +74,7 @@ fn directories_are_whose_is_said_last() {
 }
 
 #[test]
-fn entries_are_found_by_what_their_paths_begin_with() {
+fn entries_are_found_by_prefix() {
     let mut tree = FileTree::new();
     for name in ["a.py", "a.so", "a/b.py", "ab.py", "b.py"] {
         tree.insert(path(name), file("one", "", FileAccess::FILE)).unwrap();
@@ -97,7 +97,7 @@ fn a_path_is_a_file_or_a_directory() {
 }
 
 #[test]
-fn content_is_read_from_wherever_it_lies() {
+fn content_is_read_from_every_source() {
     let text = b"def handler(event, context): ...\n".repeat(20);
     let deflated = miniz_oxide::deflate::compress_to_vec(&text, 6);
     let directory = tempfile::tempdir().unwrap();
@@ -131,7 +131,7 @@ fn content_is_read_from_wherever_it_lies() {
 }
 
 #[test]
-fn an_extent_that_no_wheel_has_is_not_coherent() {
+fn inconsistent_extents_are_not_coherent() {
     let extent = |compressed_size, format| Extent {
         offset: 0,
         compressed_size,

@@ -39,7 +39,7 @@ fn bytes(content: &[u8]) -> FileContent {
     FileContent::Bytes(content.into())
 }
 
-/// Deflates a text, with an empty block as the last one.
+/// Deflates content, with an empty final block.
 fn deflated(content: &[u8]) -> (Vec<u8>, ExtentFormat) {
     let mut stream = Vec::new();
     let mut deflater = crate::archive::deflate::Deflater::begin();
@@ -51,7 +51,7 @@ fn deflated(content: &[u8]) -> (Vec<u8>, ExtentFormat) {
     (stream, ExtentFormat::Deflated { final_block, end: final_block + 10 })
 }
 
-/// A file that stands for a wheel: its contents, and where each lies.
+/// A file in place of a wheel.
 struct Archive {
     _directory: tempfile::TempDir,
     path: Arc<PathBuf>,
@@ -89,7 +89,7 @@ fn written(tree: &LayerTree) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     (member, tar, frame)
 }
 
-/// Returns the members of a tar in their order, by name; asserts what all have in common.
+/// Returns the members of a tar in their order, by name, and asserts their common fields.
 fn read(tar: &[u8]) -> Vec<(String, Seen)> {
     let mut archive = ::tar::Archive::new(tar);
     let mut members = Vec::new();
@@ -114,7 +114,7 @@ fn names(tar: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn directories_files_and_links_are_in_the_order_of_their_paths() {
+fn directories_files_and_links_are_sorted_by_path() {
     let tree = tree(
         [
             ("a/b/c.py", bytes(b"c = 1\n")),
@@ -151,9 +151,9 @@ fn directories_files_and_links_are_in_the_order_of_their_paths() {
     }
 }
 
-/// A directory that is said to be somebody's comes where it would come anyway, also if nothing is in it.
+/// Explicit directories are sorted like all others, even if they are empty.
 #[test]
-fn files_and_directories_are_whose_the_tree_says() {
+fn files_and_directories_have_the_access_of_the_tree() {
     let mut tree = tree([("a/b.conf", bytes(b"b")), ("a-b", bytes(b"")), ("c/d/e", bytes(b""))], &[("a/b/link", "x")]);
     let owner = FileOwner { uid: 1000, gid: 3_000_000 };
     let secret = FileAccess { mode: 0o640.into(), owner };
@@ -195,7 +195,7 @@ fn an_empty_tree_is_an_empty_archive() {
 }
 
 #[test]
-fn every_form_of_content_in_a_wheel() {
+fn every_format_of_content_in_a_wheel() {
     let text = b"from typing import Any\n".repeat(9_000);
     let (deflated, format) = deflated(&text);
     let empty = [3, 0];
@@ -220,7 +220,7 @@ fn every_form_of_content_in_a_wheel() {
 }
 
 #[test]
-fn what_a_wheel_no_longer_holds_is_refused() {
+fn a_wheel_that_changed_is_an_error() {
     let text = b"x = 1\n".repeat(1000);
     let (stream, format) = deflated(&text);
     let length = stream.len() as u64;
@@ -287,7 +287,7 @@ fn a_file_of_the_project_has_the_size_that_was_listed() {
 }
 
 #[test]
-fn an_output_that_fails_is_an_error() {
+fn a_failing_output_is_an_error() {
     struct Full;
     impl Write for Full {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -309,7 +309,7 @@ fn an_output_that_fails_is_an_error() {
 }
 
 #[test]
-fn a_link_has_a_path_of_its_own_and_a_target() {
+fn a_link_needs_its_own_path_and_a_target() {
     let files = || [("a/b.py", bytes(b"")), ("c.py", bytes(b""))];
     for taken in ["a", "a/b.py", "c.py", "a/b.py/link", "c.py/d/link", "python/link"] {
         let tree = tree(files(), &[("python", "/usr/bin/python3"), (taken, "target")]);
@@ -353,7 +353,7 @@ fn long_names_and_names_that_are_not_ascii() {
     }
 }
 
-/// The bytes of a layer are its digest: whoever changes them changes every image, and says so in the changelog.
+/// Other bytes change the digest of every image, which the changelog must then say.
 #[test]
 fn the_bytes_are_pinned() {
     let text = b"from typing import Any\n".repeat(9_000);
@@ -381,7 +381,7 @@ fn the_bytes_are_pinned() {
     );
 }
 
-/// zstd collects whole blocks before it compresses, so a frame does not depend on how its content arrives.
+/// zstd buffers whole blocks before it compresses, so a frame does not depend on the portions of its input.
 #[test]
 fn a_frame_does_not_depend_on_portions() {
     let content: Vec<u8> = (0..400_000_u32).flat_map(|number| (number / 7).to_le_bytes()).collect();

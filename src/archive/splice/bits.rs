@@ -42,7 +42,7 @@ pub(super) struct BitBuffer {
 }
 
 impl BitBuffer {
-    /// Makes a buffer that appends to these bytes.
+    /// Creates a buffer that appends to these bytes.
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, pending: 0, pending_count: 0 }
     }

@@ -62,7 +62,7 @@ fn entries_are_sorted_dated_and_have_their_modes() {
 }
 
 #[test]
-fn a_wheels_bytes_are_copied_as_they_lie() {
+fn entries_of_wheels_are_copied() {
     let original = b"a wheel's own bytes ".repeat(100_000);
     let mut wheel = tempfile::NamedTempFile::new().unwrap();
     wheel.write_all(b"before").unwrap();
@@ -84,7 +84,7 @@ fn a_wheels_bytes_are_copied_as_they_lie() {
 }
 
 #[test]
-fn a_large_file_and_a_small_one_take_the_same_form() {
+fn large_and_small_files_are_deflated_alike() {
     let directory = tempfile::tempdir().unwrap();
     let content = b"0123456789abcdef".repeat(IN_MEMORY as usize / 8);
     let path = directory.path().join("large.bin");
@@ -116,7 +116,7 @@ fn more_entries_than_the_short_count_holds_need_zip64() {
     assert_eq!(archive.by_index(count - 1).unwrap().name().unwrap(), format!("{:06}", count - 1));
 }
 
-/// Sizes past 4 GiB are tried on the headers alone: the fields are those of APPNOTE 4.5.3.
+/// Sizes past 4 GiB are only tested with headers, whose fields are those of APPNOTE 4.5.3.
 #[test]
 fn sizes_and_offsets_past_the_short_fields_move_to_zip64() {
     let headers = EntryHeaders {

@@ -8,7 +8,7 @@ use crate::platform::Architecture::{Arm64, X86_64};
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-/// Returns the descriptor of an image, whose digest is its name's.
+/// Returns the descriptor of an image whose digest is computed from its name.
 fn image(name: &str, platform: Value) -> Value {
     let digest = Sha256::of(name.as_bytes()).to_string();
     json!({ "mediaType": MANIFEST, "digest": digest, "size": 1637, "platform": platform })
@@ -42,7 +42,7 @@ fn the_image_of_the_architecture_is_chosen() {
 }
 
 #[test]
-fn a_variant_that_every_machine_has_may_be_stated_or_not() {
+fn the_baseline_variant_is_optional() {
     let amd64 = |variant| image(variant, json!({ "architecture": "amd64", "os": "linux", "variant": variant }));
     assert_chosen(&index(&[amd64("v3"), amd64("v1")]), X86_64, "v1");
     assert_chosen(&index(&[amd64("v3"), amd64("")]), X86_64, "");
@@ -65,7 +65,7 @@ fn a_docker_manifest_list_is_an_index() {
 }
 
 #[test]
-fn the_only_image_of_a_layout_need_not_state_its_platform() {
+fn a_single_image_needs_no_platform() {
     assert_chosen(&index(&[image("only", Value::Null)]), Arm64, "only");
 }
 
@@ -95,7 +95,7 @@ fn repository(_: &Descriptor) -> BlobContent {
 }
 
 #[test]
-fn layers_have_ocis_media_types() {
+fn layers_have_oci_media_types() {
     let pairs = [
         ("application/vnd.docker.image.rootfs.diff.tar.gzip", MediaType::ImageLayerGzip),
         ("application/vnd.docker.image.rootfs.diff.tar", MediaType::ImageLayer),
@@ -119,7 +119,7 @@ fn layers_have_ocis_media_types() {
 }
 
 #[test]
-fn an_image_for_another_platform_is_refused_with_both() {
+fn an_image_for_another_platform_is_an_error_with_both() {
     let (manifest, config) = documents(&json!({ "architecture": "arm64", "os": "linux", "variant": "v8" }), &[]);
     assert!(Base::from_manifest(manifest.as_bytes(), config.as_bytes(), Arm64, repository).is_ok());
     let error = Base::from_manifest(manifest.as_bytes(), config.as_bytes(), X86_64, repository).unwrap_err();
@@ -127,7 +127,7 @@ fn an_image_for_another_platform_is_refused_with_both() {
     assert_eq!(error.hints().len(), 1);
 }
 
-/// A manifest may be as long as a registry takes: thousands of layers are read, and refused only where images are made.
+/// A base may have thousands of layers: the limit applies to images that are built on it.
 #[test]
 fn a_long_document_is_read() {
     let mut platforms = String::new();

@@ -5,7 +5,7 @@ use super::*;
 use crate::digest::Sha256;
 use crate::image::{Blob, json as documents};
 
-/// Returns the configuration of Docker's official Python images, shortened, with what Docker left in it.
+/// Returns a shortened image config of a Docker Official Image of Python, with the properties that Docker leaves there.
 fn official() -> Value {
     json!({
         "architecture": "amd64",
@@ -49,7 +49,7 @@ fn parse(document: &Value) -> ImageConfig {
     documents::parse(document.to_string().as_bytes()).unwrap()
 }
 
-/// Returns the configuration of an image without own layers.
+/// Returns the image config of an image that adds no layers.
 fn derive(base: &Value, settings: &ConfigOverrides) -> Value {
     json!(parse(base).derive(&[layer("base")], settings, &[]))
 }
@@ -60,7 +60,7 @@ fn layer(tar: &str) -> Layer {
 }
 
 #[test]
-fn the_base_is_inherited_and_dockers_notes_are_not() {
+fn the_base_is_inherited_without_dockers_properties() {
     let derived = derive(&official(), &ConfigOverrides::default());
     let mut expected = official();
     expected["created"] = json!("1980-01-01T00:00:00Z");
@@ -108,7 +108,7 @@ fn settings_replace_and_add() {
 }
 
 #[test]
-fn a_variable_that_the_base_states_twice_is_stated_once() {
+fn a_duplicate_variable_of_the_base_is_set_once() {
     let mut execution =
         ExecutionParameters { env: ["A=1", "AB=2", "A", "A=3"].map(str::to_owned).into(), ..Default::default() };
     execution.set_env("A", "4=5");
@@ -116,9 +116,9 @@ fn a_variable_that_the_base_states_twice_is_stated_once() {
     assert_eq!((execution.env("A"), execution.env("AB"), execution.env("B")), (Some("4=5"), Some("2"), None));
 }
 
-/// Docker's rule: with the entrypoint goes the command.
+/// As with Docker, a new entrypoint removes the base's command.
 #[test]
-fn the_command_goes_with_the_entrypoint() {
+fn a_new_entrypoint_removes_the_command() {
     let mut base = official();
     base["config"]["Entrypoint"] = json!(["/base"]);
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -141,7 +141,7 @@ fn the_command_goes_with_the_entrypoint() {
 }
 
 #[test]
-fn each_own_layer_is_in_the_history() {
+fn each_added_layer_is_in_the_history() {
     let layers = [(layer("six"), "six 1.17.0".to_owned()), (layer("app"), "the application".to_owned())];
     let derived = json!(parse(&official()).derive(&[layer("base")], &ConfigOverrides::default(), &layers));
     let own = |comment| json!({ "created": "1980-01-01T00:00:00Z", "created_by": "pybundle", "comment": comment });
@@ -153,7 +153,7 @@ fn each_own_layer_is_in_the_history() {
 }
 
 #[test]
-fn a_history_that_does_not_count_the_layers_is_replaced() {
+fn a_history_that_does_not_match_the_layers_is_replaced() {
     for history in [json!(null), json!([]), json!([{ "empty_layer": true }]), json!([{}, {}])] {
         let mut base = official();
         base["history"] = history;
@@ -190,7 +190,7 @@ fn values_refer_to_the_base() {
 }
 
 #[test]
-fn what_is_expanded_is_not_expanded_again() {
+fn values_are_expanded_once() {
     let base =
         ExecutionParameters { env: vec!["A=${B}$".to_owned(), "B=b".to_owned()], ..ExecutionParameters::default() };
     assert_eq!(expand("${A}", &base).unwrap(), "${B}$");

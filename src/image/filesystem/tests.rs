@@ -34,7 +34,7 @@ fn layer(entries: &[Entry]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// Returns the file system of layers, the highest first.
+/// Returns the file system of layers, highest first.
 fn files(layers: &[&[Entry]]) -> FileSystem {
     let mut search = LayerSearch::default();
     for entries in layers {
@@ -43,7 +43,7 @@ fn files(layers: &[&[Entry]]) -> FileSystem {
     search.file_system().unwrap().clone()
 }
 
-/// A base as Debian's are, whose `/bin` is a link.
+/// A base like Debian's, whose `/bin` is a link.
 const DEBIAN: &[Entry] = &[
     ("./", DIRECTORY, 0o755, 0, ""),
     ("./bin", LINK, 0o777, 0, "usr/bin"),
@@ -67,7 +67,7 @@ const DEBIAN: &[Entry] = &[
 ];
 
 #[test]
-fn paths_are_found_through_links() {
+fn paths_are_resolved_through_links() {
     let files = files(&[DEBIAN]);
     for (path, place, end) in [
         ("bin/x", "usr/bin/x", "usr/bin/x"),
@@ -86,7 +86,7 @@ fn paths_are_found_through_links() {
 }
 
 #[test]
-fn programs_are_what_somebody_may_execute() {
+fn executables_have_an_execute_bit() {
     let files = files(&[DEBIAN]);
     for (path, is_program) in [
         ("/bin/sh", true),
@@ -103,7 +103,7 @@ fn programs_are_what_somebody_may_execute() {
 }
 
 #[test]
-fn directories_are_whose_they_are() {
+fn directories_keep_their_access() {
     let files = files(&[DEBIAN]);
     let special = |path: &str| files.special_directory(path).map(|access| access.to_string());
     assert_eq!(special("tmp").as_deref(), Some("1777 0:0"));
@@ -119,7 +119,7 @@ fn directories_are_whose_they_are() {
 }
 
 #[test]
-fn texts_keep_their_bytes_and_their_owner() {
+fn account_files_keep_their_content_and_owner() {
     let files = files(&[DEBIAN]);
     let (access, text) = files.account_file("etc/shadow").unwrap();
     assert_eq!((access.to_string().as_str(), text), ("0640 42:42", &b"root:*:::::::\n"[..]));

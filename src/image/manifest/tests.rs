@@ -14,7 +14,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Returns an image with enough labels and annotations that a map without an order would show.
+/// Returns an image with so many labels and annotations that an unordered map would be noticed.
 fn some(architecture: crate::platform::Architecture) -> OciImage {
     let mut base = Base::scratch(architecture);
     base.name = Some("docker.io/library/python:3.12-slim".to_owned());
@@ -38,8 +38,7 @@ fn text(blob: &Blob) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// These bytes are what a tag of an unchanged project refers to: they change with a new version of pybundle only for a
-/// reason that its changelog names.
+/// The documents of an unchanged project must only change for a reason that the changelog states.
 #[test]
 fn documents_are_these_bytes() {
     let image = some(Arm64);
@@ -79,7 +78,7 @@ fn documents_are_these_bytes() {
 }
 
 #[test]
-fn a_document_is_serialised_in_one_way() {
+fn documents_are_serialised_deterministically() {
     let first = index(&[some(X86_64), some(Arm64)], &map(&[("a", "1"), ("b", "2"), ("c", "3")]));
     for _ in 0..20 {
         let again = index(&[some(X86_64), some(Arm64)], &map(&[("c", "3"), ("b", "2"), ("a", "1")]));
@@ -91,7 +90,7 @@ fn a_document_is_serialised_in_one_way() {
 }
 
 #[test]
-fn annotations_name_the_base_unless_they_are_given() {
+fn annotations_identify_the_base_unless_they_are_set() {
     let annotations = |image: &OciImage| -> Value {
         let mut manifest: Value = serde_json::from_str(&text(&image.manifest)).unwrap();
         manifest["annotations"].take()
@@ -110,7 +109,7 @@ fn annotations_name_the_base_unless_they_are_given() {
 }
 
 #[test]
-fn no_more_layers_than_can_be_run() {
+fn the_number_of_layers_is_limited() {
     let make = |of_base: usize, own: usize| {
         let mut base = Base::scratch(X86_64);
         base.layers = vec![layer("base"); of_base];
@@ -127,7 +126,7 @@ fn no_more_layers_than_can_be_run() {
 }
 
 #[test]
-fn settings_that_no_container_can_have_are_refused() {
+fn invalid_settings_are_errors() {
     let refused = |settings: ConfigOverrides| {
         let layers = vec![(layer("one"), "one".to_owned())];
         image(&Base::scratch(X86_64), layers, &settings, &BTreeMap::new()).unwrap_err()

@@ -34,7 +34,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Returns the paths of what is found in layers, the highest first.
+/// Returns the paths of the interpreters in layers, highest first.
 fn search(layers: &[Vec<u8>]) -> Vec<String> {
     let mut search = LayerSearch::default();
     for layer in layers {
@@ -44,7 +44,7 @@ fn search(layers: &[Vec<u8>]) -> Vec<String> {
 }
 
 #[test]
-fn interpreters_are_files_and_links_of_that_name_in_a_directory_bin() {
+fn interpreters_are_files_and_links_in_a_directory_bin() {
     let found = search(&[layer(&[
         ("./", DIRECTORY, ""),
         ("./usr/bin/", DIRECTORY, ""),
@@ -90,7 +90,7 @@ fn every_compression_is_read() {
 }
 
 #[test]
-fn higher_layers_hide_what_is_below_them_and_not_their_own() {
+fn whiteouts_apply_to_lower_layers_only() {
     let lower = layer(&[("usr/bin/python3.11", FILE, ""), ("opt/bin/python3.12", FILE, "")]);
     let hidden_by = |entries: &[Entry]| search(&[layer(entries), lower.clone()]);
     let (both, opt, usr) =
@@ -117,20 +117,20 @@ fn higher_layers_hide_what_is_below_them_and_not_their_own() {
 }
 
 #[test]
-fn a_merged_usr_hides_the_directory_that_was() {
+fn a_merged_usr_hides_the_old_directory() {
     let merged = layer(&[("bin", LINK, "usr/bin"), ("usr/bin/python3.11", FILE, "")]);
     assert_eq!(search(&[merged, layer(&[("bin/python3.11", FILE, "")])]), ["/usr/bin/python3.11"]);
 }
 
 #[test]
-fn virtual_environments_have_no_interpreter_of_their_own() {
+fn interpreters_of_virtual_environments_are_ignored() {
     let upper =
         layer(&[("app/.venv/bin/python3.12", LINK, "/usr/local/bin/python3.12"), ("app/.venv/pyvenv.cfg", FILE, "")]);
     assert_eq!(search(&[upper, layer(&[("usr/local/bin/python3.12", FILE, "")])]), ["/usr/local/bin/python3.12"]);
 }
 
 #[test]
-fn long_names_are_whole() {
+fn long_names_are_complete() {
     let directory = format!("{}/bin", ["cpython-3.12.7-linux-x86_64-gnu"; 5].join("/"));
     let path = format!("{directory}/python3.12");
     assert!(path.len() > 155);
@@ -148,7 +148,7 @@ fn long_names_are_whole() {
 }
 
 #[test]
-fn paths_begin_at_the_root_and_stay_below_it() {
+fn paths_outside_the_root_are_ignored() {
     for (begin, found) in [("..", &[][..]), ("/a", &["/a/bin/python3.12"]), ("./", &["/bin/python3.12"])] {
         let mut header = tar::Header::new_ustar();
         header.set_path("aa/bin/python3.12").unwrap();
@@ -180,7 +180,7 @@ fn damaged_layers_are_errors() {
     }
 }
 
-/// Gives an entry's header, which promises `size` bytes, and then zeros without end.
+/// Returns a header for `size` bytes, followed by endless zeros.
 fn endless(kind: EntryType, size: u64) -> impl Read {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
@@ -190,7 +190,7 @@ fn endless(kind: EntryType, size: u64) -> impl Read {
 }
 
 #[test]
-fn headers_are_not_read_without_end() {
+fn the_size_of_headers_is_limited() {
     for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
         let error = LayerSearch::default().in_layer(&MediaType::ImageLayer, endless(kind, u64::MAX >> 2)).unwrap_err();
         assert_eq!(error.to_string(), "the headers of an entry are too long", "{kind:?}");
@@ -198,7 +198,7 @@ fn headers_are_not_read_without_end() {
 }
 
 #[test]
-fn a_large_file_is_passed_over() {
+fn large_files_are_skipped() {
     let size = 64 << 20;
     let mut header = tar::Header::new_gnu();
     header.set_path("usr/lib/large").unwrap();
@@ -217,7 +217,7 @@ fn a_large_file_is_passed_over() {
 }
 
 #[test]
-fn notes_are_bounded() {
+fn memory_is_limited() {
     let long = "a".repeat(100);
     let names: Vec<_> = (0..200_000).map(|at| format!("{long}/.wh.{at}")).collect();
     let mut builder = tar::Builder::new(Vec::new());
@@ -234,7 +234,7 @@ fn notes_are_bounded() {
 }
 
 #[test]
-fn libraries_are_files_and_links_with_such_names() {
+fn libraries_are_recognized_by_name() {
     let mut search = LayerSearch::default();
     let upper = layer(&[("usr/lib/.wh.libssl.so.3", FILE, ""), ("opt/.wh..wh..opq", FILE, "")]);
     let lower = layer(&[

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// Returns a file system with these files that name users and groups.
+/// Returns a file system with these files of the user database.
 fn files(texts: &[(&str, &str)]) -> FileSystem {
     let access = |path: &str| match path {
         "etc/shadow" => FileAccess { mode: 0o640.into(), owner: FileOwner { uid: 0, gid: 42 } },
@@ -24,7 +24,7 @@ fn users(texts: &[&str]) -> Vec<NewUser> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-/// Returns the files and directories of a layer, each with whose it is, and the text of a file.
+/// Returns the files and directories of a layer with their access and content.
 fn shown(tree: &LayerTree) -> Vec<String> {
     let text = |entry: &TreeEntry| String::from_utf8(entry.content.read(1 << 20).unwrap()).unwrap();
     let files = tree.files.iter().map(|(path, entry)| format!("{path} {}: {}", entry.access, text(entry)));
@@ -36,7 +36,7 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33:www-data
 const GROUP: &str = "root:x:0:\nwww-data:x:33:\nusers:x:100:\n";
 
 #[test]
-fn texts_name_users() {
+fn users_are_parsed() {
     for (text, expected) in
         [("app", "app:1000:1000"), ("app:7", "app:7:7"), ("_a-b0:7:100", "_a-b0:7:100"), ("a:1:0", "a:1:0")]
     {
@@ -50,7 +50,7 @@ fn texts_name_users() {
 }
 
 #[test]
-fn a_user_is_what_useradd_would_make() {
+fn users_are_added_like_by_useradd() {
     let files = files(&[("etc/passwd", PASSWD), ("etc/group", GROUP), ("etc/shadow", "root:*:::::::\n")]);
     let tree = add(&users(&["app", "job:1001:100"]), &files).unwrap();
     assert_eq!(
@@ -69,7 +69,7 @@ fn a_user_is_what_useradd_would_make() {
 }
 
 #[test]
-fn an_empty_base_gets_all_of_it() {
+fn an_empty_base_gets_new_account_files() {
     let tree = add(&users(&["app"]), &FileSystem::default()).unwrap();
     assert_eq!(
         shown(&tree),
@@ -82,7 +82,7 @@ fn an_empty_base_gets_all_of_it() {
 }
 
 #[test]
-fn who_is_there_is_left_alone() {
+fn existing_users_are_skipped() {
     let files = files(&[("etc/passwd", PASSWD), ("etc/group", GROUP)]);
     let tree = add(&users(&["www-data:33"]), &files).unwrap();
     assert_eq!(shown(&tree), [""; 0]);
@@ -92,7 +92,7 @@ fn who_is_there_is_left_alone() {
 }
 
 #[test]
-fn a_name_or_a_number_of_somebody_elses_is_refused() {
+fn a_name_or_an_id_in_use_is_an_error() {
     let files = files(&[("etc/passwd", PASSWD), ("etc/group", GROUP)]);
     for (user, expected) in [
         ("www-data", "cannot add user www-data:1000:1000: the base's /etc/passwd has `www-data:x:33:33:"),
