@@ -209,12 +209,12 @@ pub(crate) struct HashingWriter<W> {
 
 impl<W: Write> HashingWriter<W> {
     /// Wraps a writer.
-    pub fn new(inner: W) -> Self {
+    pub(crate) fn new(inner: W) -> Self {
         Self { inner, hasher: sha2::Sha256::new(), length: 0 }
     }
 
     /// Returns the wrapped writer, the digest, and the number of bytes written.
-    pub fn finish(self) -> (W, Sha256, u64) {
+    pub(crate) fn finish(self) -> (W, Sha256, u64) {
         (self.inner, Sha256(self.hasher.finalize().into()), self.length)
     }
 }

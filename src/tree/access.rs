@@ -133,7 +133,7 @@ impl FromStr for FileOwner {
 }
 
 /// Parses a user or group ID. The largest 32-bit number is not an ID: it means "unchanged" (POSIX, chown).
-pub fn id(text: &str) -> Option<u32> {
+pub(crate) fn id(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|id| is_number && *id != u32::MAX)
 }
