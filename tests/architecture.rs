@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["hints", "name", "syntax", "platform", "tree"]),
     ("builder", &["archive", "hints", "redact", "platform"]),
     ("bytecode", &["hints", "platform"]),
-    ("project", &["hints", "constraint", "name", "redact", "tree"]),
+    ("project", &["hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
     ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     ("fetch", &["hints", "cache", "digest", "lock", "redact", "report", "retry", "sdist", "wheel", "wheel::filename"]),
     ("repository", &["hints", "cache", "lock", "redact"]),

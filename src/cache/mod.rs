@@ -6,7 +6,7 @@
 //! v1/wheels/ab/abcd….record      what strict reading found in it
 //! v1/digests/md5/ab/abcd…        the SHA-256 of the file that has this digest of another algorithm
 //! v1/blobs/ab/abcd…             a source distribution, a pack, or a layer or a document of an image, by its SHA-256
-//! v1/layers, compressed, built…  notes on images and built wheels, by what they are about (see [`Note`])
+//! v1/layers, compressed, built…  notes on images and built wheels, by what they are about (see [`RecordKind`])
 //! v1/repositories/abcd…/         a bare clone, by the repository's URL
 //! v1/partial/abcd….part, .lock   a file on the way in, and the lock of the one process that writes it
 //! ```
@@ -22,6 +22,7 @@
 
 mod blobs;
 mod record;
+mod records;
 mod sweep;
 
 use std::fs::{self, File, Permissions, TryLockError};
@@ -38,7 +39,8 @@ use crate::hints::Hints;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel, WheelError, WheelInventory};
 
-pub use blobs::{Archive, Note};
+pub use blobs::CachedSdist;
+pub(crate) use records::{RecordKey, RecordKind};
 pub use sweep::CacheSize;
 
 /// The version of the cache's layout. Another version lives beside it, in a folder of its own.
@@ -340,6 +342,12 @@ pub(crate) fn copy(file: &mut File, mut sink: impl FnMut(&[u8])) -> io::Result<u
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Returns the path of what is stored by its digest in a directory, spread over 256 subdirectories.
+fn by_digest(directory: &Path, digest: Sha256) -> PathBuf {
+    let hex = digest.hex();
+    directory.join(&hex[..2]).join(hex)
 }
 
 fn open_lock(path: &Path) -> Result<File, CacheError> {

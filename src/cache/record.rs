@@ -18,7 +18,7 @@ const FORMAT: u32 = 1;
 
 /// A record.
 #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
-pub(super) struct Record {
+pub(super) struct WheelRecord {
     /// The file name that the wheel was read as: its distribution and version were checked against it.
     pub filename: String,
     /// The wheel's size in bytes.
@@ -55,7 +55,7 @@ pub(super) fn unseal<T: DeserializeOwned>(header: &str, bytes: &[u8]) -> Option<
 }
 
 /// Returns a record; none if there is none, if it is damaged, or if another version wrote it.
-pub(super) fn read(path: &Path) -> io::Result<Option<Record>> {
+pub(super) fn read(path: &Path) -> io::Result<Option<WheelRecord>> {
     match fs::read(path) {
         Ok(bytes) => Ok(unseal(&header(), &bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -8,6 +8,7 @@ use super::environment;
 use super::error::CliError;
 use super::format::OutputFormat;
 use crate::options::{Invocation, ProjectConfiguration, ResolvedOptions, TargetOptions};
+use crate::pipeline::ProjectCache;
 use crate::settings::CacheChoice;
 
 /// When to color what is printed.
@@ -116,8 +117,10 @@ impl ProjectArguments {
         &self,
         flags: &O,
         invocation: &Invocation,
+        projects: &ProjectCache,
     ) -> Result<ResolvedOptions, CliError> {
-        let configuration = ProjectConfiguration::read(&self.project, flags.common().selection.package.as_ref())?;
+        let package = flags.common().selection.package.as_ref();
+        let configuration = ProjectConfiguration::read(&self.project, package, projects.workspaces())?;
         Ok(configuration.resolve(self.target.as_deref(), flags, &invocation.environment)?)
     }
 
@@ -129,8 +132,9 @@ impl ProjectArguments {
         &self,
         flags: &O,
         global: &GlobalArguments,
+        projects: &ProjectCache,
     ) -> Result<O::Settings, CliError> {
         let invocation = global.invocation(&self.project)?;
-        Ok(self.resolve(flags, &invocation)?.settings::<O>(&invocation)?)
+        Ok(self.resolve(flags, &invocation, projects)?.settings::<O>(&invocation)?)
     }
 }

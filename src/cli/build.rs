@@ -16,7 +16,7 @@ use crate::options::{
     RegistryAccessOptions, TargetKind, TargetOptions,
 };
 use crate::pipeline::{self, BuildError, ProjectCache, Target};
-use crate::project::Changes;
+use crate::project::GitChanges;
 use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
     TargetsReport,
@@ -82,7 +82,7 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CliError> {
     let started = Instant::now();
     let projects = ProjectCache::default();
-    let changes = arguments.changed_since.as_deref().map(|revision| Changes::since(&arguments.project, revision));
+    let changes = arguments.changed_since.as_deref().map(|revision| GitChanges::since(&arguments.project, revision));
     let targets = arguments.targets(global, changes.transpose()?.as_ref(), &projects)?;
     if arguments.list {
         list(&targets, arguments.format, printer)?;
@@ -125,14 +125,14 @@ impl BuildArguments {
     fn targets(
         &self,
         global: &GlobalArguments,
-        changes: Option<&Changes>,
+        changes: Option<&GitChanges>,
         projects: &ProjectCache,
     ) -> Result<Vec<ListedTarget>, CliError> {
         let configurations = match self.workspace {
-            true => ProjectConfiguration::of_workspace(&self.project)?,
+            true => ProjectConfiguration::of_workspace(&self.project, projects.workspaces())?,
             false => {
                 let package = self.common.selection.package.as_ref();
-                vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package)?)]
+                vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package, projects.workspaces())?)]
             }
         };
         let mut targets = Vec::new();

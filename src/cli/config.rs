@@ -11,6 +11,7 @@ use crate::name::DistributionName;
 use crate::options::{
     self, ImageOptions, LambdaOptions, OptionValues, ProjectConfiguration, ResolvedOptions, TargetKind, ValueSource,
 };
+use crate::project::WorkspaceCache;
 use crate::redact;
 use crate::report::{ConfigurationReport, FORMAT_VERSION, InForceReport, ValueReport};
 use crate::settings::Environment;
@@ -48,7 +49,7 @@ pub(crate) fn run(arguments: ConfigArguments, printer: &Printer) -> Result<(), C
     match arguments.command {
         ConfigCommand::Schema => printer.document(&options::schema()),
         ConfigCommand::Show { project, package, target } => {
-            let configuration = ProjectConfiguration::read(&project, package.as_ref())?;
+            let configuration = ProjectConfiguration::read(&project, package.as_ref(), &WorkspaceCache::default())?;
             let environment = environment::read();
             let mut requested: Vec<(Option<&str>, TargetKind)> = match &target {
                 Some(name) => vec![(Some(name), configuration.kind(name)?)],

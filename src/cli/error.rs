@@ -9,7 +9,7 @@ use crate::hints::Hints;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::pipeline::BuildError;
 use crate::platform::ProfileError;
-use crate::project::ChangesError;
+use crate::project::GitChangesError;
 use crate::report::ErrorReport;
 use crate::scaffold::ScaffoldError;
 
@@ -27,7 +27,7 @@ pub(crate) enum CliError {
     #[error("cannot find the cache directory: the home directory is unknown")]
     NoCacheDirectory,
     #[error(transparent)]
-    Changes(#[from] ChangesError),
+    Changes(#[from] GitChangesError),
     #[error("--no-cache cannot be used with `pybundle cache`")]
     NoCache,
     #[error(transparent)]

@@ -32,8 +32,8 @@ impl ImageArguments {
     ///
     /// # Errors
     /// See [`ProjectArguments::settings`].
-    pub(crate) fn settings(self, global: &GlobalArguments) -> Result<ImageSettings, CliError> {
-        self.project.settings(&self.options, global)
+    pub(crate) fn settings(self, global: &GlobalArguments, projects: &ProjectCache) -> Result<ImageSettings, CliError> {
+        self.project.settings(&self.options, global, projects)
     }
 }
 
@@ -44,7 +44,8 @@ impl ImageArguments {
 pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let ImageArguments { project, options, dry_run, pin } = arguments;
     let invocation = global.invocation(&project.project)?;
-    let resolved = project.resolve(&options, &invocation)?;
+    let projects = ProjectCache::default();
+    let resolved = project.resolve(&options, &invocation, &projects)?;
     let settings = resolved.settings::<ImageOptions>(&invocation)?;
     let progress = ProgressReporter::new(printer);
     if pin {
@@ -54,9 +55,9 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
         });
     }
     if dry_run {
-        return show_plan(&settings, printer);
+        return show_plan(&settings, &projects, printer);
     }
-    let mut report = pipeline::image(&settings, &ProjectCache::default(), &progress)?;
+    let mut report = pipeline::image(&settings, &projects, &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }
@@ -65,8 +66,8 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
 ///
 /// # Errors
 /// See [`pipeline::plan_image`].
-pub(crate) fn show_plan(settings: &ImageSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = pipeline::plan_image(settings, &ProjectCache::default(), &ProgressReporter::new(printer))?;
+pub(crate) fn show_plan(settings: &ImageSettings, projects: &ProjectCache, printer: &Printer) -> Result<(), CliError> {
+    let report = pipeline::plan_image(settings, projects, &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 

@@ -29,8 +29,12 @@ impl LambdaArguments {
     ///
     /// # Errors
     /// See [`ProjectArguments::settings`].
-    pub(crate) fn settings(self, global: &GlobalArguments) -> Result<LambdaSettings, CliError> {
-        self.project.settings(&self.options, global)
+    pub(crate) fn settings(
+        self,
+        global: &GlobalArguments,
+        projects: &ProjectCache,
+    ) -> Result<LambdaSettings, CliError> {
+        self.project.settings(&self.options, global, projects)
     }
 }
 
@@ -40,12 +44,13 @@ impl LambdaArguments {
 /// See [`pipeline::lambda`].
 pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let dry_run = arguments.dry_run;
-    let settings = arguments.settings(global)?;
+    let projects = ProjectCache::default();
+    let settings = arguments.settings(global, &projects)?;
     if dry_run {
-        return plan::show(&settings, printer);
+        return plan::show(&settings, &projects, printer);
     }
     let progress = ProgressReporter::new(printer);
-    let mut report = pipeline::lambda(&settings, &ProjectCache::default(), &progress)?;
+    let mut report = pipeline::lambda(&settings, &projects, &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))
 }

@@ -27,17 +27,19 @@ pub(crate) struct PlanArguments {
 /// See [`pipeline::plan_lambda`] and [`pipeline::plan_image`].
 pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let PlanArguments { project, options } = arguments;
+    let projects = ProjectCache::default();
     let kind = match &project.target {
         Some(name) => {
-            ProjectConfiguration::read(&project.project, options.common.selection.package.as_ref())?.kind(name)?
+            let package = options.common.selection.package.as_ref();
+            ProjectConfiguration::read(&project.project, package, projects.workspaces())?.kind(name)?
         }
         None => TargetKind::Lambda,
     };
     match kind {
-        TargetKind::Lambda => show(&project.settings(&options, global)?, printer),
+        TargetKind::Lambda => show(&project.settings(&options, global, &projects)?, &projects, printer),
         TargetKind::Image => {
             let options = ImageOptions { common: options.common, ..ImageOptions::default() };
-            image::show_plan(&project.settings(&options, global)?, printer)
+            image::show_plan(&project.settings(&options, global, &projects)?, &projects, printer)
         }
     }
 }
@@ -46,8 +48,8 @@ pub(crate) fn run(arguments: PlanArguments, global: &GlobalArguments, printer: &
 ///
 /// # Errors
 /// See [`pipeline::plan_lambda`].
-pub(crate) fn show(settings: &LambdaSettings, printer: &Printer) -> Result<(), CliError> {
-    let report = pipeline::plan_lambda(settings, &ProjectCache::default(), &ProgressReporter::new(printer))?;
+pub(crate) fn show(settings: &LambdaSettings, projects: &ProjectCache, printer: &Printer) -> Result<(), CliError> {
+    let report = pipeline::plan_lambda(settings, projects, &ProgressReporter::new(printer))?;
     printer.result(&report, |page| planned(&report, page))
 }
 

@@ -13,6 +13,7 @@ use super::lambda::LambdaArguments;
 use super::printer::{self, Printer, TextPage, visible};
 use super::progress::ProgressReporter;
 use crate::artifact::{self, ArtifactName, ArtifactSettings, Project};
+use crate::pipeline::ProjectCache;
 use crate::report::{CheckReport, FindingReport, VerifyReport};
 use crate::settings::RegistrySettings;
 
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
         (Err(_), ArtifactName::Zip(_)) => match RebuildArguments::<LambdaArguments>::try_parse_from(&words) {
             Ok(RebuildArguments { arguments, global: own }) => {
                 let global = own.or(global.clone());
-                let settings = arguments.settings(&global)?;
+                let settings = arguments.settings(&global, &ProjectCache::default())?;
                 Ok((Some(Project::Lambda(Box::new(settings))), Vec::new(), global))
             }
             Err(error) => Err(error),
@@ -73,7 +74,7 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
         (Err(_), _) => match RebuildArguments::<ImageArguments>::try_parse_from(&words) {
             Ok(RebuildArguments { arguments, global: own }) => {
                 let global = own.or(global.clone());
-                let settings = arguments.settings(&global)?;
+                let settings = arguments.settings(&global, &ProjectCache::default())?;
                 let insecure = settings.registry.insecure.clone();
                 Ok((Some(Project::Image(Box::new(settings))), insecure, global))
             }

@@ -19,27 +19,27 @@ use crate::redact;
 
 /// An index of distributions.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Index {
+pub struct IndexUrl {
     /// The name that pyproject.toml gives it in `[[tool.uv.index]]` or in `[[tool.poetry.source]]`.
     pub name: Option<String>,
     /// Its URL, which may hold a user and a password.
     pub url: Url,
 }
 
-impl fmt::Debug for Index {
+impl fmt::Debug for IndexUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Index").field("name", &self.name).field("url", &redact::url(&self.url)).finish()
+        formatter.debug_struct("IndexUrl").field("name", &self.name).field("url", &redact::url(&self.url)).finish()
     }
 }
 
 /// A user and a password.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Login {
+pub(super) struct BasicAuth {
     pub username: String,
     pub password: String,
 }
 
-impl Login {
+impl BasicAuth {
     /// Returns what a URL holds before its host.
     fn of_url(url: &Url) -> Option<Self> {
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -54,38 +54,37 @@ impl Login {
 
 /// The credentials that are known. Printing them shows none.
 #[derive(Clone, Default)]
-pub struct Credentials {
-    indexes: Vec<(Index, Option<Login>)>,
+pub struct IndexCredentials {
+    indexes: Vec<(IndexUrl, Option<BasicAuth>)>,
     netrc: HashMap<String, Authenticator>,
     netrc_fault: Option<String>,
     keyring: Option<Keyring>,
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for IndexCredentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let indexes: Vec<&Index> = self.indexes.iter().map(|(index, _)| index).collect();
-        formatter.debug_struct("Credentials").field("indexes", &indexes).finish_non_exhaustive()
+        let indexes: Vec<&IndexUrl> = self.indexes.iter().map(|(index, _)| index).collect();
+        formatter.debug_struct("IndexCredentials").field("indexes", &indexes).finish_non_exhaustive()
     }
 }
 
-impl Credentials {
-    /// Gathers the credentials in `variables`, which are those of the environment, in the `.netrc` if there is one, and
-    /// for `indexes`, which are those of pyproject.toml and of the command line.
+impl IndexCredentials {
+    /// Collects the credentials of `indexes`: from `variables`, which are those of the environment, from the URLs, and from
+    /// the `.netrc` file if it exists.
     ///
-    /// As in uv, an index NAME has its credentials in `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`, before
-    /// those in its URL; as in Poetry, in `POETRY_HTTP_BASIC_<NAME>_USERNAME` and `POETRY_HTTP_BASIC_<NAME>_PASSWORD`,
-    /// where uv's are missing. Further indexes are in `UV_DEFAULT_INDEX`, `UV_INDEX`, `UV_INDEX_URL` and
-    /// `UV_EXTRA_INDEX_URL`. What cannot be parsed is passed over: most files need no credentials. A `.netrc` that
-    /// cannot be read is told of in the hints, when a server refuses to give a file.
+    /// As in uv, `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD` have precedence over the URL of the index NAME.
+    /// As in Poetry, `POETRY_HTTP_BASIC_<NAME>_USERNAME` and `POETRY_HTTP_BASIC_<NAME>_PASSWORD` are read where uv's variables
+    /// are not set. A `.netrc` that cannot be read is no error, since most files need no credentials: the hints mention it
+    /// when a server refuses a request.
     pub fn new(
         variables: impl IntoIterator<Item = (String, String)>,
         netrc: Option<&Path>,
-        indexes: impl IntoIterator<Item = Index>,
+        indexes: impl IntoIterator<Item = IndexUrl>,
     ) -> Self {
         let variables: BTreeMap<String, String> = variables.into_iter().collect();
-        let indexes = indexes.into_iter().chain(indexes_of(&variables)).map(|index| {
+        let indexes = indexes.into_iter().map(|index| {
             let login = index.name.as_deref().and_then(|name| login_of(name, &variables));
-            let login = login.or_else(|| Login::of_url(&index.url));
+            let login = login.or_else(|| BasicAuth::of_url(&index.url));
             (index, login)
         });
         let (netrc, netrc_fault) = match netrc.map(read_netrc) {
@@ -105,21 +104,21 @@ impl Credentials {
     }
 
     /// Returns the credentials to send along when a file of an index is asked for.
-    pub(super) async fn login(&self, url: &Url, index: Option<&Url>) -> Option<Login> {
+    pub(super) async fn login(&self, url: &Url, index: Option<&Url>) -> Option<BasicAuth> {
         let login = self.known_login(url, index)?;
         let is_incomplete = login.password.is_empty() && !login.username.is_empty();
         let Some(keyring) = self.keyring.as_ref().filter(|_| is_incomplete) else { return Some(login) };
         let realm = self.index(url, index).map_or(url, |index| &index.url);
         match keyring.password(realm, &login.username).await {
-            Some(password) => Some(Login { password, ..login }),
+            Some(password) => Some(BasicAuth { password, ..login }),
             None => Some(login),
         }
     }
 
     /// Returns the credentials that are known without asking a keyring.
-    fn known_login(&self, url: &Url, index: Option<&Url>) -> Option<Login> {
-        let netrc = url.host_str().and_then(|host| self.netrc.get(host)).map(Login::of_netrc);
-        let login = Login::of_url(url).or_else(|| {
+    fn known_login(&self, url: &Url, index: Option<&Url>) -> Option<BasicAuth> {
+        let netrc = url.host_str().and_then(|host| self.netrc.get(host)).map(BasicAuth::of_netrc);
+        let login = BasicAuth::of_url(url).or_else(|| {
             let known = self.indexes.iter().filter(|(known, login)| login.is_some() && is_same_realm(&known.url, url));
             // The first of those that fit best.
             known.rev().max_by_key(|(known, _)| fit(&known.url, url, index)).and_then(|(_, login)| login.clone())
@@ -135,8 +134,8 @@ impl Credentials {
     }
 
     /// Returns the credentials to try when a server wants some and none are known for it: the `default` of the `.netrc`.
-    pub(super) fn fallback(&self) -> Option<Login> {
-        self.netrc.get("default").map(Login::of_netrc)
+    pub(super) fn fallback(&self) -> Option<BasicAuth> {
+        self.netrc.get("default").map(BasicAuth::of_netrc)
     }
 
     /// Returns the name of the index that a file belongs to.
@@ -145,7 +144,7 @@ impl Credentials {
     }
 
     /// Returns the index that a file belongs to.
-    fn index(&self, url: &Url, index: Option<&Url>) -> Option<&Index> {
+    fn index(&self, url: &Url, index: Option<&Url>) -> Option<&IndexUrl> {
         let known = self.indexes.iter().map(|(known, _)| known);
         let fitting = known.filter(|known| fit(&known.url, url, index) > (false, 0));
         // The first of those that fit best.
@@ -168,7 +167,7 @@ fn poetry_variable_name(source: &str) -> String {
     source.to_uppercase().replace('-', "_")
 }
 
-fn login_of(index: &str, variables: &BTreeMap<String, String>) -> Option<Login> {
+fn login_of(index: &str, variables: &BTreeMap<String, String>) -> Option<BasicAuth> {
     let prefixes =
         [format!("UV_INDEX_{}", variable_name(index)), format!("POETRY_HTTP_BASIC_{}", poetry_variable_name(index))];
     prefixes.iter().find_map(|prefix| {
@@ -176,24 +175,10 @@ fn login_of(index: &str, variables: &BTreeMap<String, String>) -> Option<Login> 
         match (variable("USERNAME"), variable("PASSWORD")) {
             (None, None) => None,
             (username, password) => {
-                Some(Login { username: username.unwrap_or_default(), password: password.unwrap_or_default() })
+                Some(BasicAuth { username: username.unwrap_or_default(), password: password.unwrap_or_default() })
             }
         }
     })
-}
-
-/// Returns the indexes that the environment names: each is a URL, or `name=URL`.
-fn indexes_of(variables: &BTreeMap<String, String>) -> impl Iterator<Item = Index> {
-    ["UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"]
-        .into_iter()
-        .filter_map(|variable| variables.get(variable))
-        .flat_map(|value| value.split_whitespace())
-        .filter_map(|value| match value.split_once('=') {
-            Some((name, url)) if !name.contains(':') => {
-                Some(Index { name: Some(name.to_owned()), url: url.parse().ok()? })
-            }
-            _ => Some(Index { name: None, url: value.parse().ok()? }),
-        })
 }
 
 fn read_netrc(path: &Path) -> Result<Netrc, String> {
@@ -232,8 +217,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn index(name: &str, at: &str) -> Index {
-        Index { name: (!name.is_empty()).then(|| name.to_owned()), url: url(at) }
+    fn index(name: &str, at: &str) -> IndexUrl {
+        IndexUrl { name: (!name.is_empty()).then(|| name.to_owned()), url: url(at) }
     }
 
     fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -241,7 +226,7 @@ mod tests {
     }
 
     /// Returns `user:password`, as it would be sent for a file.
-    fn sent(credentials: &Credentials, file: &str, index: Option<&str>) -> Option<String> {
+    fn sent(credentials: &IndexCredentials, file: &str, index: Option<&str>) -> Option<String> {
         let login = credentials.known_login(&url(file), index.map(url).as_ref())?;
         Some(format!("{}:{}", login.username, login.password))
     }
@@ -249,7 +234,7 @@ mod tests {
     #[test]
     fn a_named_index_has_its_credentials_in_the_environment() {
         let environment = variables(&[("UV_INDEX_MY_OWN_1_USERNAME", "ann"), ("UV_INDEX_MY_OWN_1_PASSWORD", "p%40ss")]);
-        let credentials = Credentials::new(environment, None, [index("my-own.1", "https://x:y@host/simple/")]);
+        let credentials = IndexCredentials::new(environment, None, [index("my-own.1", "https://x:y@host/simple/")]);
         let file = "https://host/files/a.whl";
         assert_eq!(sent(&credentials, file, None).unwrap(), "ann:p%40ss");
         assert_eq!(credentials.index_name(&url(file), None), Some("my-own.1"));
@@ -260,22 +245,22 @@ mod tests {
         let source = || index("my-own.1", "https://host/simple/");
         let poetry =
             [("POETRY_HTTP_BASIC_MY_OWN.1_USERNAME", "ann"), ("POETRY_HTTP_BASIC_MY_OWN.1_PASSWORD", "p%40ss")];
-        let credentials = Credentials::new(variables(&poetry), None, [source()]);
+        let credentials = IndexCredentials::new(variables(&poetry), None, [source()]);
         let (file, locked) = ("https://host/files/a.whl", Some("https://host/simple"));
         assert_eq!(sent(&credentials, file, locked).unwrap(), "ann:p%40ss");
         let both = [&poetry[..], &[("UV_INDEX_MY_OWN_1_USERNAME", "bob")]].concat();
-        assert_eq!(sent(&Credentials::new(variables(&both), None, [source()]), file, locked).unwrap(), "bob:");
+        assert_eq!(sent(&IndexCredentials::new(variables(&both), None, [source()]), file, locked).unwrap(), "bob:");
     }
 
     #[test]
     fn credentials_in_urls_are_decoded() {
-        let environment = variables(&[
-            ("UV_INDEX_URL", "https://a%40b:c%2Fd@one/simple"),
-            ("UV_EXTRA_INDEX_URL", "https://tok@two/x  https://three"),
-            ("UV_INDEX", "named=https://e:f@four/simple nonsense"),
-            ("UV_INDEX_NAMED_PASSWORD", "g"),
-        ]);
-        let credentials = Credentials::new(environment, None, []);
+        let indexes = [
+            index("", "https://a%40b:c%2Fd@one/simple"),
+            index("", "https://tok@two/x"),
+            index("", "https://three"),
+            index("named", "https://e:f@four/simple"),
+        ];
+        let credentials = IndexCredentials::new(variables(&[("UV_INDEX_NAMED_PASSWORD", "g")]), None, indexes);
         assert_eq!(sent(&credentials, "https://one/f/a.whl", None).unwrap(), "a@b:c/d");
         assert_eq!(sent(&credentials, "https://two/f/a.whl", None).unwrap(), "tok:");
         assert_eq!(sent(&credentials, "https://three/f/a.whl", None), None);
@@ -285,18 +270,18 @@ mod tests {
 
     #[test]
     fn credentials_stay_in_their_realm() {
-        let credentials = Credentials::new([], None, [index("", "https://u:p@host:8443/simple")]);
+        let credentials = IndexCredentials::new([], None, [index("", "https://u:p@host:8443/simple")]);
         assert!(sent(&credentials, "https://host:8443/f", None).is_some());
         for file in ["http://host:8443/f", "https://host/f", "https://host:8444/f", "https://a.host:8443/f"] {
             assert_eq!(sent(&credentials, file, Some("https://host:8443/simple")), None, "{file}");
         }
-        let credentials = Credentials::new([], None, [index("", "https://u:p@host/simple")]);
+        let credentials = IndexCredentials::new([], None, [index("", "https://u:p@host/simple")]);
         assert!(sent(&credentials, "https://host:443/f", None).is_some());
     }
 
     #[test]
     fn the_best_fitting_index_of_a_realm_is_chosen() {
-        let credentials = Credentials::new(
+        let credentials = IndexCredentials::new(
             [],
             None,
             [
@@ -318,13 +303,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("netrc");
         std::fs::write(&path, "machine host login ann password one\ndefault login bob password two\n").unwrap();
-        let credentials = Credentials::new([], Some(&path), []);
+        let credentials = IndexCredentials::new([], Some(&path), []);
         assert_eq!(sent(&credentials, "https://host/f", None).unwrap(), "ann:one");
         assert_eq!(sent(&credentials, "https://other/f", None), None);
         assert_eq!(credentials.fallback().unwrap().username, "bob");
         for (user, login) in [("ann", "ann:one"), ("eve", "eve:"), ("ann:x", "ann:x")] {
             let index = index("", &format!("https://{user}@host/simple"));
-            assert_eq!(sent(&Credentials::new([], Some(&path), [index]), "https://host/f", None).unwrap(), login);
+            assert_eq!(sent(&IndexCredentials::new([], Some(&path), [index]), "https://host/f", None).unwrap(), login);
         }
     }
 
@@ -333,16 +318,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("netrc");
         std::fs::write(&path, "machine host login ann hunter2").unwrap();
-        let credentials = Credentials::new([], Some(&path), []);
+        let credentials = IndexCredentials::new([], Some(&path), []);
         let fault = credentials.netrc_fault().unwrap();
         assert!(fault.contains("syntax error") && !fault.contains("hunter2"), "{fault}");
-        assert_eq!(Credentials::new([], Some(&folder.path().join("none")), []).netrc_fault(), None);
+        assert_eq!(IndexCredentials::new([], Some(&folder.path().join("none")), []).netrc_fault(), None);
     }
 
     #[test]
     fn printing_shows_no_secret() {
         let environment = variables(&[("UV_INDEX_A_PASSWORD", "hunter2")]);
-        let credentials = Credentials::new(environment, None, [index("a", "https://me:hunter2@host/simple?t=hunter2")]);
+        let credentials =
+            IndexCredentials::new(environment, None, [index("a", "https://me:hunter2@host/simple?t=hunter2")]);
         assert!(!format!("{credentials:?}").contains("hunter2"));
         assert_eq!(redact::url(&url("https://me:x@host/a?b#c")), "https://host/a");
     }

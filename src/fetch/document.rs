@@ -15,13 +15,13 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 use url::Url;
 
-use super::client::{Client, transport};
-use super::error::Fault;
+use super::client::{HttpClient, transport};
+use super::error::DownloadError;
 use crate::retry::RetryPolicy;
 
 /// What is asked of a server.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Question<'a> {
+pub(crate) struct DocumentRequest<'a> {
     /// The document, at an https or http URL.
     pub url: &'a Url,
     /// The index that it belongs to, whose credentials apply.
@@ -36,16 +36,16 @@ pub(crate) struct Question<'a> {
 
 /// What a server answers.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum DocumentResponse {
     /// The document is still the one with the entity tag, and fresh for so long, if the server says for how long.
     Unchanged(Option<Duration>),
     /// The document.
-    Document(Document),
+    Document(FetchedDocument),
 }
 
 /// A document.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct FetchedDocument {
     /// Where it was in the end, after redirects.
     pub url: Url,
     /// Its media type.
@@ -60,9 +60,13 @@ pub(crate) struct Document {
     pub body: Vec<u8>,
 }
 
-impl Client<'_> {
+impl HttpClient<'_> {
     /// Asks for a document, and asks again where that may help. Returns how often it was tried beside what went wrong.
-    pub async fn ask(&self, question: &Question<'_>, retry: RetryPolicy) -> Result<Answer, (Fault, u32)> {
+    pub async fn ask(
+        &self,
+        question: &DocumentRequest<'_>,
+        retry: RetryPolicy,
+    ) -> Result<DocumentResponse, (DownloadError, u32)> {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -75,10 +79,10 @@ impl Client<'_> {
         }
     }
 
-    async fn ask_once(&self, question: &Question<'_>) -> Result<Answer, Fault> {
-        let Question { url, index, accept, etag, limit } = *question;
+    async fn ask_once(&self, question: &DocumentRequest<'_>) -> Result<DocumentResponse, DownloadError> {
+        let DocumentRequest { url, index, accept, etag, limit } = *question;
         if !matches!(url.scheme(), "https" | "http") {
-            return Err(Fault::Scheme(url.scheme().to_owned()));
+            return Err(DownloadError::Scheme(url.scheme().to_owned()));
         }
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
@@ -89,17 +93,17 @@ impl Client<'_> {
         let (mut response, sent) = self.send(url, index, &headers).await?;
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(Answer::Unchanged(max_age(&response))),
+            StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(DocumentResponse::Unchanged(max_age(&response))),
             _ => return Err(self.refusal(&response, sent, url, index)),
         }
         let mut body = Vec::new();
         while let Some(bytes) = response.chunk().await.map_err(transport)? {
             body.extend_from_slice(&bytes);
             if body.len() as u64 > limit {
-                return Err(Fault::TooLarge { limit });
+                return Err(DownloadError::TooLarge { limit });
             }
         }
-        Ok(Answer::Document(Document {
+        Ok(DocumentResponse::Document(FetchedDocument {
             url: response.url().clone(),
             media_type: header(&response, CONTENT_TYPE),
             etag: header(&response, ETAG),
@@ -114,17 +118,17 @@ impl Client<'_> {
 }
 
 /// Undoes the compression of a body. What it grows to is bounded, too.
-fn decompressed(body: &[u8], encoding: String, limit: u64) -> Result<Vec<u8>, Fault> {
+fn decompressed(body: &[u8], encoding: String, limit: u64) -> Result<Vec<u8>, DownloadError> {
     match encoding.to_ascii_lowercase().as_str() {
         "identity" | "" => return Ok(body.to_vec()),
         "gzip" | "x-gzip" => {}
-        _ => return Err(Fault::Encoding { encoding, source: None }),
+        _ => return Err(DownloadError::Encoding { encoding, source: None }),
     }
     let mut whole = Vec::new();
     let read = MultiGzDecoder::new(body).take(limit + 1).read_to_end(&mut whole);
     match read {
-        Err(error) => Err(Fault::Encoding { encoding, source: Some(error) }),
-        Ok(_) if whole.len() as u64 > limit => Err(Fault::TooLarge { limit }),
+        Err(error) => Err(DownloadError::Encoding { encoding, source: Some(error) }),
+        Ok(_) if whole.len() as u64 > limit => Err(DownloadError::TooLarge { limit }),
         Ok(_) => Ok(whole),
     }
 }
@@ -161,10 +165,10 @@ mod tests {
         let body = encoder.finish().unwrap();
         assert_eq!(decompressed(&body, "gzip".to_owned(), 10_000).unwrap().len(), 10_000);
         let bounded = decompressed(&body, "gzip".to_owned(), 9_999);
-        assert!(matches!(bounded, Err(Fault::TooLarge { limit: 9_999 })), "{bounded:?}");
+        assert!(matches!(bounded, Err(DownloadError::TooLarge { limit: 9_999 })), "{bounded:?}");
         for (body, encoding) in [(&body[..body.len() - 9], "gzip"), (b"text", "gzip"), (&body[..], "br")] {
             let broken = decompressed(body, encoding.to_owned(), 10_000);
-            assert!(matches!(broken, Err(Fault::Encoding { .. })), "{broken:?}");
+            assert!(matches!(broken, Err(DownloadError::Encoding { .. })), "{broken:?}");
         }
         assert_eq!(decompressed(b"text", "Identity".to_owned(), 10).unwrap(), b"text");
     }

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::Path;
 
-use super::client::{Client, transport};
-use super::error::{Fault, FetchError};
-use super::kind::Fetchable;
+use super::client::{HttpClient, transport};
+use super::error::{DownloadError, FetchError};
+use super::fetchable::Fetchable;
 use super::verify::Verifier;
-use super::{Remote, RetryPolicy, failure};
+use super::{RemoteFile, RetryPolicy, failure};
 use crate::cache::{CacheError, Claim, copy};
 use crate::digest::{Digest, Sha256};
 use crate::report::{Phase, Reporter};
@@ -17,7 +17,7 @@ use crate::report::{Phase, Reporter};
 const PROGRESS: u64 = 1 << 20;
 
 /// A file on its way into the cache.
-pub(super) struct Partial {
+pub(super) struct PartialFile {
     claim: Claim,
     file: File,
     length: u64,
@@ -25,7 +25,7 @@ pub(super) struct Partial {
     verifier: Verifier,
 }
 
-impl Partial {
+impl PartialFile {
     /// Opens the file of a claim. What an earlier run left in it is kept, if the one digest that it must have can tell
     /// whether it is right.
     pub fn open(claim: Claim, expected: Vec<Digest>) -> Result<Self, CacheError> {
@@ -67,7 +67,7 @@ impl Partial {
     }
 
     /// Compares the whole file with what it is to be.
-    fn verify(&self) -> Result<Sha256, Fault> {
+    fn verify(&self) -> Result<Sha256, DownloadError> {
         self.verifier.clone().finish(&self.expected)
     }
 
@@ -79,11 +79,11 @@ impl Partial {
 
 /// The download of one file.
 pub(super) struct Download<'a, Name> {
-    client: &'a Client<'a>,
+    client: &'a HttpClient<'a>,
     retry: RetryPolicy,
     reporter: &'a dyn Reporter,
-    remote: &'a Remote<'a, Name>,
-    partial: Partial,
+    remote: &'a RemoteFile<'a, Name>,
+    partial: PartialFile,
     /// Whether what is there of the file may be gone on with.
     may_resume: bool,
     /// Whether the file comes from more than one answer.
@@ -95,21 +95,21 @@ pub(super) struct Download<'a, Name> {
 
 impl<'a, Name: Fetchable> Download<'a, Name> {
     pub fn new(
-        client: &'a Client<'a>,
+        client: &'a HttpClient<'a>,
         retry: RetryPolicy,
         reporter: &'a dyn Reporter,
-        remote: &'a Remote<'a, Name>,
-        partial: Partial,
+        remote: &'a RemoteFile<'a, Name>,
+        partial: PartialFile,
     ) -> Self {
         let (may_resume, is_resumed) = (partial.expected.len() == 1, partial.length > 0);
         Self { client, retry, reporter, remote, partial, may_resume, is_resumed, reported: 0, attempts: 0 }
     }
 
     /// Downloads what is missing and verifies the whole.
-    pub async fn run(mut self) -> Result<(Partial, Sha256), FetchError> {
+    pub async fn run(mut self) -> Result<(PartialFile, Sha256), FetchError> {
         let mut result = self.complete_and_verify().await;
         // What was there before may be to blame: once more, in one piece.
-        if result.as_ref().is_err_and(Fault::is_about_content) && self.is_resumed {
+        if result.as_ref().is_err_and(DownloadError::is_about_content) && self.is_resumed {
             self.may_resume = false;
             self.partial.restart()?;
             result = self.complete_and_verify().await;
@@ -125,13 +125,13 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
         }
     }
 
-    async fn complete_and_verify(&mut self) -> Result<Sha256, Fault> {
+    async fn complete_and_verify(&mut self) -> Result<Sha256, DownloadError> {
         self.complete().await?;
         self.partial.verify()
     }
 
     /// Downloads until the file is as long as it is to be, and tries again where that may help.
-    async fn complete(&mut self) -> Result<(), Fault> {
+    async fn complete(&mut self) -> Result<(), DownloadError> {
         self.report();
         let (mut failures, mut mark) = (0, self.reported);
         while !self.partial.is_whole() {
@@ -149,7 +149,7 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
         Ok(())
     }
 
-    async fn attempt(&mut self) -> Result<(), Fault> {
+    async fn attempt(&mut self) -> Result<(), DownloadError> {
         let locked = self.remote.locked;
         if !self.may_resume || locked.size.is_some_and(|size| self.partial.length >= size) {
             self.partial.restart()?;
@@ -165,21 +165,21 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
         if let (Some(expected), Some(actual)) = (expected, body.size)
             && expected != actual
         {
-            return Err(Fault::Size { expected, actual: Some(actual) });
+            return Err(DownloadError::Size { expected, actual: Some(actual) });
         }
         while let Some(bytes) = body.response.chunk().await.map_err(transport)? {
             let room = expected.map(|expected| (expected, expected.saturating_sub(self.partial.length)));
             if let Some((expected, room)) = room
                 && room < bytes.len() as u64
             {
-                return Err(Fault::Size { expected, actual: None });
+                return Err(DownloadError::Size { expected, actual: None });
             }
             self.partial.append(&bytes)?;
             self.report();
         }
         match expected {
             Some(expected) if self.partial.length < expected => {
-                Err(Fault::Truncated { expected, actual: self.partial.length })
+                Err(DownloadError::Truncated { expected, actual: self.partial.length })
             }
             _ => Ok(()),
         }

@@ -24,7 +24,7 @@ pub enum FetchError {
         attempts: u32,
         /// What was wrong, the last time.
         #[source]
-        fault: Box<Fault>,
+        fault: Box<DownloadError>,
     },
     /// The network may not be used, and the files with these names are not in the cache.
     #[error("{} not in the cache, and the network may not be used: {}", count(.0.len()), .0.join(", "))]
@@ -42,7 +42,7 @@ pub enum FetchError {
 
 /// What was wrong with a file that was to be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum DownloadError {
     /// The server refused to give the file.
     #[error("the server answered {status}{}", if *.with_credentials { " to the credentials that were sent" } else { "" })]
     Status {
@@ -113,7 +113,7 @@ pub enum Fault {
     Cache(#[from] CacheError),
 }
 
-impl Fault {
+impl DownloadError {
     /// Returns whether another attempt may help.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -138,7 +138,7 @@ impl Fault {
     }
 }
 
-impl Hints for Fault {
+impl Hints for DownloadError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 410) => self.refusal_hints(),
@@ -163,7 +163,7 @@ impl Hints for Fault {
     }
 }
 
-impl Fault {
+impl DownloadError {
     fn refusal_hints(&self) -> Vec<String> {
         let Self::Status { status, with_credentials, index, netrc, .. } = self else { return Vec::new() };
         let mut hints = Vec::new();

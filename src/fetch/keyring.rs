@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,18 +18,45 @@ use url::Url;
 /// How long the command may take. It may have to ask the user to open the keyring.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where passwords come from that are neither in a URL nor in a variable nor in a `.netrc`: uv's `keyring-provider`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeyringProvider {
+    /// Nowhere.
+    #[default]
+    Disabled,
+    /// The `keyring` command.
+    Subprocess,
+}
+
+/// A text that is not the name of a [`KeyringProvider`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a keyring provider: expected disabled or subprocess", .0.escape_debug())]
+pub struct InvalidKeyringProvider(pub String);
+
+impl FromStr for KeyringProvider {
+    type Err = InvalidKeyringProvider;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyringProvider> {
+        match text {
+            "disabled" => Ok(Self::Disabled),
+            "subprocess" => Ok(Self::Subprocess),
+            _ => Err(InvalidKeyringProvider(text.to_owned())),
+        }
+    }
+}
+
 /// Asks the `keyring` command for passwords, for each service and user once.
 #[derive(Clone)]
 pub(super) struct Keyring {
     search_path: OsString,
-    answers: Arc<Mutex<HashMap<Question, Answer>>>,
+    answers: Arc<Mutex<HashMap<KeyringEntry, CachedPassword>>>,
 }
 
 /// The URL or the host that a password is kept for, and the user.
-type Question = (String, String);
+type KeyringEntry = (String, String);
 
 /// The password, once it was asked for; none if the keyring does not have it.
-type Answer = Arc<OnceCell<Option<String>>>;
+type CachedPassword = Arc<OnceCell<Option<String>>>;
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +128,19 @@ fn services(url: &Url) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn providers_have_uvs_names() {
+        assert_eq!("disabled".parse(), Ok(KeyringProvider::Disabled));
+        assert_eq!("subprocess".parse(), Ok(KeyringProvider::Subprocess));
+        for text in ["", "nonsense", "Subprocess"] {
+            let error = text.parse::<KeyringProvider>().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("`{text}` is not a keyring provider: expected disabled or subprocess")
+            );
+        }
+    }
 
     #[test]
     fn a_server_is_known_by_its_url_and_its_host() {

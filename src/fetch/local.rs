@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::Path;
 
-use super::error::Fault;
-use super::kind::Fetchable;
+use super::error::DownloadError;
+use super::fetchable::Fetchable;
 use super::verify::Verifier;
 use crate::cache::{Cache, CacheError, copy};
 use crate::lock::LockedFile;
@@ -17,17 +17,17 @@ pub(super) fn take_in<Name: Fetchable>(
     locked: &LockedFile<Name>,
     path: &Path,
     cache: &Cache,
-) -> Result<Name::Fetched, Fault> {
-    let mut file = File::open(path).map_err(Fault::Read)?;
+) -> Result<Name::Fetched, DownloadError> {
+    let mut file = File::open(path).map_err(DownloadError::Read)?;
     let (digest, digests) = (locked.digest(), &locked.digests);
     if digest.is_none() {
         let mut verifier = Verifier::new(digests);
-        copy(&mut file, |bytes| verifier.update(bytes)).map_err(Fault::Read)?;
+        copy(&mut file, |bytes| verifier.update(bytes)).map_err(DownloadError::Read)?;
         let sha256 = verifier.finish(digests)?;
         if let Some(found) = locked.filename.find(&sha256.into(), cache)? {
             return Ok(found);
         }
-        file.rewind().map_err(Fault::Read)?;
+        file.rewind().map_err(DownloadError::Read)?;
     }
 
     let staged = cache.stage()?;
@@ -39,10 +39,10 @@ pub(super) fn take_in<Name: Fetchable>(
             written = staged.as_file().write_all(bytes).map_err(CacheError::io("write", staged.path()));
         }
     };
-    let actual = copy(&mut file, take).map_err(Fault::Read)?;
+    let actual = copy(&mut file, take).map_err(DownloadError::Read)?;
     written?;
     if let Some(expected) = locked.size.filter(|expected| *expected != actual) {
-        return Err(Fault::Size { expected, actual: Some(actual) });
+        return Err(DownloadError::Size { expected, actual: Some(actual) });
     }
     let sha256 = verifier.finish(digests)?;
     Ok(locked.filename.keep((staged.as_file(), staged.path()), sha256, digest, cache)?)

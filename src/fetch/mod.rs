@@ -4,21 +4,21 @@
 //! Every file is verified against the lock's digest while it comes in, a wheel is read strictly, and only then does it
 //! get its name in the cache. Downloads go on where a connection broke, or where an earlier run was killed.
 //!
-//! All that is asynchronous stays in here: [`Fetcher::fetch`] blocks. The connections are served by a small runtime that
-//! lives as long as the call; wheels are read by rayon's threads, while others still come in.
+//! All that is asynchronous stays in here: [`Fetcher::fetch`] blocks. [`Connections`] are shared by all requests of a run;
+//! wheels are read by rayon's threads, while others still come in.
 
 mod client;
+mod connections;
 mod credentials;
 mod document;
 mod download;
 mod error;
+mod fetchable;
 mod keyring;
-mod kind;
 mod local;
 mod verify;
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -31,21 +31,20 @@ use crate::cache::{CLAIM_PAUSE, Cache, CacheError, Claim};
 use crate::lock::{FileLocation, LockedFile};
 use crate::redact;
 use crate::report::{Phase, Reporter};
-use download::{Download, Partial};
+use download::{Download, PartialFile};
 
 pub use crate::retry::RetryPolicy;
-pub(crate) use client::Client;
-pub use credentials::{Credentials, Index};
-pub(crate) use document::{Answer, Document, Question};
-pub use error::{Fault, FetchError};
-pub use kind::Fetchable;
-
-/// The threads that serve connections. One decrypts several hundred megabytes a second.
-const THREADS: usize = 2;
+pub(crate) use client::HttpClient;
+pub use connections::{ConnectionTimeouts, Connections};
+pub use credentials::{IndexCredentials, IndexUrl};
+pub(crate) use document::{DocumentRequest, DocumentResponse, FetchedDocument};
+pub use error::{DownloadError, FetchError};
+pub use fetchable::Fetchable;
+pub use keyring::{InvalidKeyringProvider, KeyringProvider};
 
 /// How to fetch.
 #[derive(Debug, Clone)]
-pub struct FetchOptions {
+pub struct DownloadOptions {
     /// How many files are downloaded at once; at least one. The default is 16: 4 are as fast for large wheels and
     /// somewhat slower for many small ones, and with 32 and more, name servers were seen to drop requests.
     pub concurrency: usize,
@@ -53,23 +52,20 @@ pub struct FetchOptions {
     pub offline: bool,
     /// What is tried again, and when.
     pub retry: RetryPolicy,
-    /// How long a connection may take to come about.
-    pub connect_timeout: Duration,
-    /// How long a server may send nothing. There is no limit for a whole file.
-    pub read_timeout: Duration,
     /// The credentials of the indexes.
-    pub credentials: Credentials,
+    pub credentials: IndexCredentials,
+    /// The connections, which are shared with whatever else has clones of them.
+    pub connections: Connections,
 }
 
-impl Default for FetchOptions {
+impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
             concurrency: 16,
             offline: false,
             retry: RetryPolicy::default(),
-            connect_timeout: Duration::from_secs(10),
-            read_timeout: Duration::from_secs(30),
-            credentials: Credentials::default(),
+            credentials: IndexCredentials::default(),
+            connections: Connections::default(),
         }
     }
 }
@@ -77,11 +73,11 @@ impl Default for FetchOptions {
 /// Fetches files.
 #[derive(Debug)]
 pub struct Fetcher {
-    options: FetchOptions,
+    options: DownloadOptions,
 }
 
 /// A file that has to be downloaded.
-struct Remote<'a, Name> {
+struct RemoteFile<'a, Name> {
     /// Its place among the files asked for.
     position: usize,
     locked: &'a LockedFile<Name>,
@@ -91,7 +87,7 @@ struct Remote<'a, Name> {
 
 impl Fetcher {
     /// Makes one. Nothing is connected before it is needed.
-    pub fn new(options: FetchOptions) -> Self {
+    pub fn new(options: DownloadOptions) -> Self {
         Self { options }
     }
 
@@ -113,10 +109,10 @@ impl Fetcher {
         let found: Vec<_> = files.par_iter().map(|locked| find(locked, cache)).collect();
         let mut found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         let remotes = files.iter().enumerate().filter_map(|(position, locked)| match &locked.location {
-            FileLocation::Url { url, index } => Some(Remote { position, locked, url, index: index.as_ref() }),
+            FileLocation::Url { url, index } => Some(RemoteFile { position, locked, url, index: index.as_ref() }),
             FileLocation::Path(_) => None,
         });
-        let missing: Vec<Remote<Name>> = remotes.filter(|remote| found[remote.position].is_none()).collect();
+        let missing: Vec<RemoteFile<Name>> = remotes.filter(|remote| found[remote.position].is_none()).collect();
         if !missing.is_empty() {
             if self.options.offline {
                 return Err(FetchError::Offline(
@@ -136,12 +132,12 @@ impl Fetcher {
     /// Downloads files; returns each with its position.
     fn download<Name: Fetchable>(
         &self,
-        missing: &[Remote<Name>],
+        missing: &[RemoteFile<Name>],
         cache: &Cache,
         reporter: &dyn Reporter,
     ) -> Result<Vec<(usize, Name::Fetched)>, FetchError> {
-        let runtime = runtime()?;
-        let client = Client::new(&self.options)?;
+        let runtime = self.options.connections.runtime()?;
+        let client = HttpClient::new(&self.options)?;
         rayon::in_place_scope(|scope| {
             let downloads = Downloads { client: &client, retry: self.options.retry, cache, reporter, scope };
             runtime.block_on(downloads.run(missing, self.options.concurrency.max(1)))
@@ -149,18 +145,9 @@ impl Fetcher {
     }
 }
 
-/// Makes the runtime that serves the connections of one call.
-///
-/// # Errors
-/// The system gives no threads.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, FetchError> {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(THREADS).enable_all().build().map_err(FetchError::Start)
-}
-
 /// What all downloads share. What takes a processor's time is spawned into the scope.
 struct Downloads<'a, 'scope> {
-    client: &'a Client<'a>,
+    client: &'a HttpClient<'a>,
     retry: RetryPolicy,
     cache: &'scope Cache,
     reporter: &'a dyn Reporter,
@@ -170,11 +157,11 @@ struct Downloads<'a, 'scope> {
 impl<'scope> Downloads<'_, 'scope> {
     async fn run<Name: Fetchable>(
         &self,
-        missing: &'scope [Remote<'scope, Name>],
+        missing: &'scope [RemoteFile<'scope, Name>],
         concurrency: usize,
     ) -> Result<Vec<(usize, Name::Fetched)>, FetchError> {
         // The largest first: begun last, it would keep everyone waiting.
-        let mut order: Vec<&Remote<Name>> = missing.iter().collect();
+        let mut order: Vec<&RemoteFile<Name>> = missing.iter().collect();
         order.sort_by_key(|remote| Reverse(remote.locked.size));
 
         let (failed, failure) = watch::channel(usize::MAX);
@@ -204,20 +191,23 @@ impl<'scope> Downloads<'_, 'scope> {
         first.map_or(Ok(fetched), Err)
     }
 
-    async fn fetch<Name: Fetchable>(&self, remote: &'scope Remote<'scope, Name>) -> Result<Name::Fetched, FetchError> {
+    async fn fetch<Name: Fetchable>(
+        &self,
+        remote: &'scope RemoteFile<'scope, Name>,
+    ) -> Result<Name::Fetched, FetchError> {
         let (cache, locked) = (self.cache, remote.locked);
         let claim = self.claim(remote).await?;
         let begin = move || match in_cache(locked, cache)? {
-            Some(fetched) => Ok(Begun::Done(fetched)),
-            None => Partial::open(claim, locked.digests.clone()).map(Begun::Partial),
+            Some(fetched) => Ok(StartedDownload::Done(fetched)),
+            None => PartialFile::open(claim, locked.digests.clone()).map(StartedDownload::Partial),
         };
         let partial = match self.spawn(begin).await? {
             // Another process brought it in meanwhile.
-            Begun::Done(fetched) => {
+            StartedDownload::Done(fetched) => {
                 self.reporter.advance(Phase::Fetch, locked.size.unwrap_or_default());
                 return Ok(fetched);
             }
-            Begun::Partial(partial) => partial,
+            StartedDownload::Partial(partial) => partial,
         };
         let (partial, sha256) = Download::new(self.client, self.retry, self.reporter, remote, partial).run().await?;
         let store = move || {
@@ -232,7 +222,7 @@ impl<'scope> Downloads<'_, 'scope> {
     }
 
     /// Waits until nobody else brings the file in.
-    async fn claim<Name>(&self, remote: &Remote<'_, Name>) -> Result<Claim, CacheError> {
+    async fn claim<Name>(&self, remote: &RemoteFile<'_, Name>) -> Result<Claim, CacheError> {
         let source = remote.locked.digest().map_or_else(|| remote.url.to_string(), ToString::to_string);
         loop {
             match self.cache.try_claim(&source)? {
@@ -258,9 +248,9 @@ impl<'scope> Downloads<'_, 'scope> {
 }
 
 /// How a download begins.
-enum Begun<Fetched> {
+enum StartedDownload<Fetched> {
     Done(Fetched),
-    Partial(Partial),
+    Partial(PartialFile),
 }
 
 /// Returns a file that is there without the network, if it is.
@@ -274,7 +264,7 @@ fn find<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Opt
             "https" | "http" => return Ok(None),
             scheme => match url.to_file_path() {
                 Ok(path) if scheme == "file" => path,
-                _ => return Err(failure(locked, 0, Fault::Scheme(scheme.to_owned()))),
+                _ => return Err(failure(locked, 0, DownloadError::Scheme(scheme.to_owned()))),
             },
         },
     };
@@ -289,13 +279,13 @@ fn in_cache<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result
 }
 
 /// Names the file that a fault is about; those of the cache speak for themselves.
-fn failure<Name: Fetchable>(locked: &LockedFile<Name>, attempts: u32, fault: Fault) -> FetchError {
+fn failure<Name: Fetchable>(locked: &LockedFile<Name>, attempts: u32, fault: DownloadError) -> FetchError {
     let from = match &locked.location {
         FileLocation::Url { url, .. } => redact::url(url),
         FileLocation::Path(path) => path.display().to_string(),
     };
     match fault {
-        Fault::Cache(error) => FetchError::Cache(error),
+        DownloadError::Cache(error) => FetchError::Cache(error),
         fault => FetchError::File { file: locked.filename.to_string(), from, attempts, fault: Box::new(fault) },
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::Digest as _;
 
-use super::error::Fault;
+use super::error::DownloadError;
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 
 /// Computes the digests of a file: SHA-256, by which the cache keeps it, and those of the lock's algorithms.
@@ -31,7 +31,7 @@ impl Verifier {
     }
 
     /// Compares, and returns the SHA-256.
-    pub fn finish(self, expected: &[Digest]) -> Result<Sha256, Fault> {
+    pub fn finish(self, expected: &[Digest]) -> Result<Sha256, DownloadError> {
         let sha256 = Sha256(self.sha256.finalize().into());
         let computed: Vec<Digest> =
             std::iter::once(sha256.into()).chain(self.others.into_iter().map(Hasher::finish)).collect();
@@ -40,6 +40,6 @@ impl Verifier {
         }
         let of_its_kind = |digest: &&Digest| expected.iter().any(|other| other.algorithm() == digest.algorithm());
         let actual = computed.iter().find(of_its_kind).cloned().unwrap_or_else(|| sha256.into());
-        Err(Fault::Digest { expected: expected.to_vec(), actual })
+        Err(DownloadError::Digest { expected: expected.to_vec(), actual })
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::IndexError;
 use super::cutoff::Cutoff;
-use super::page::File;
+use super::page::IndexFile;
 use super::requires_python;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::lock::AcceptedFiles;
@@ -17,7 +17,7 @@ const PREFERENCE: [Algorithm; 5] =
 
 /// A file that may be used.
 #[derive(Debug)]
-pub(super) struct Accepted {
+pub(super) struct AcceptedFile {
     /// The digests of which it must have one; empty if none is known.
     pub digests: Vec<Digest>,
     /// Whether the digest that the lock wants is the one that the page states.
@@ -26,7 +26,7 @@ pub(super) struct Accepted {
 
 /// A file that may not be used.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum RejectedFile {
     /// It has another digest than the lock wants.
     Other(String, Digest),
     /// The lock does not name it.
@@ -39,7 +39,7 @@ pub(super) enum Refused {
     Newer(String, Cutoff, bool),
 }
 
-impl Refused {
+impl RejectedFile {
     /// Returns the file, with what about it is of interest.
     pub fn file(&self) -> String {
         match self {
@@ -76,11 +76,11 @@ impl Refused {
 /// # Errors
 /// A file of this machine cannot be read.
 pub(super) fn accept(
-    file: &File,
+    file: &IndexFile,
     wanted: &AcceptedFiles,
     python: PythonVersion,
     cutoff: Option<Cutoff>,
-) -> Result<Result<Accepted, Refused>, IndexError> {
+) -> Result<Result<AcceptedFile, RejectedFile>, IndexError> {
     if let Some(reason) = too_new(file, cutoff).or_else(|| wrong_python(file, python)) {
         return Ok(Err(reason));
     }
@@ -89,37 +89,37 @@ pub(super) fn accept(
         AcceptedFiles::Digests(digests) => Some(digests),
         AcceptedFiles::Named(names) => match names.get(&file.name) {
             Some(digests) => Some(digests).filter(|digests| !digests.is_empty()),
-            None => return Ok(Err(Refused::Unnamed(file.name.clone()))),
+            None => return Ok(Err(RejectedFile::Unnamed(file.name.clone()))),
         },
     };
     let Some(wanted) = wanted else {
         let digests: Vec<Digest> = strongest(&file.digests).into_iter().collect();
-        return Ok(Ok(Accepted { digests, is_stated: true }));
+        return Ok(Ok(AcceptedFile { digests, is_stated: true }));
     };
     let is_comparable = |digest: &&Digest| wanted.iter().any(|other| other.algorithm() == digest.algorithm());
     let is_hashed = file.url.scheme() == "file" && !file.digests.iter().any(|digest| is_comparable(&digest));
     let stated = if is_hashed { hash(file, wanted)? } else { file.digests.clone() };
     let matching: Vec<Digest> = stated.iter().filter(|digest| wanted.contains(digest)).cloned().collect();
     if let Some(digest) = strongest(&matching) {
-        return Ok(Ok(Accepted { digests: vec![digest], is_stated: true }));
+        return Ok(Ok(AcceptedFile { digests: vec![digest], is_stated: true }));
     }
     Ok(match stated.iter().find(is_comparable) {
-        Some(other) => Err(Refused::Other(file.name.clone(), other.clone())),
-        None => Ok(Accepted { digests: wanted.iter().cloned().collect(), is_stated: false }),
+        Some(other) => Err(RejectedFile::Other(file.name.clone(), other.clone())),
+        None => Ok(AcceptedFile { digests: wanted.iter().cloned().collect(), is_stated: false }),
     })
 }
 
-fn too_new(file: &File, cutoff: Option<Cutoff>) -> Option<Refused> {
+fn too_new(file: &IndexFile, cutoff: Option<Cutoff>) -> Option<RejectedFile> {
     let cutoff = cutoff.filter(|cutoff| cutoff.excludes(file.uploaded))?;
-    Some(Refused::Newer(file.name.clone(), cutoff, file.uploaded.is_some()))
+    Some(RejectedFile::Newer(file.name.clone(), cutoff, file.uploaded.is_some()))
 }
 
-fn wrong_python(file: &File, python: PythonVersion) -> Option<Refused> {
+fn wrong_python(file: &IndexFile, python: PythonVersion) -> Option<RejectedFile> {
     let text = file.requires_python.as_ref()?;
     match requires_python::parse(text) {
         Some(specifiers) if python.is_allowed_by(&specifiers) => None,
-        Some(specifiers) => Some(Refused::Python(file.name.clone(), specifiers.to_string(), python)),
-        None => Some(Refused::UnknownPython(file.name.clone(), text.clone())),
+        Some(specifiers) => Some(RejectedFile::Python(file.name.clone(), specifiers.to_string(), python)),
+        None => Some(RejectedFile::UnknownPython(file.name.clone(), text.clone())),
     }
 }
 
@@ -129,7 +129,7 @@ fn strongest(digests: &[Digest]) -> Option<Digest> {
 }
 
 /// Computes the digests of a file of this machine that can be compared with those that are wanted.
-fn hash(file: &File, wanted: &BTreeSet<Digest>) -> Result<Vec<Digest>, IndexError> {
+fn hash(file: &IndexFile, wanted: &BTreeSet<Digest>) -> Result<Vec<Digest>, IndexError> {
     let path = file.url.to_file_path().map_err(|()| IndexError::NotLocal(file.name.clone()))?;
     let failed = |source| IndexError::Read { path: path.clone(), source };
     let algorithms: BTreeSet<Algorithm> = wanted.iter().map(Digest::algorithm).collect();

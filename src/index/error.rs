@@ -4,10 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::page::PageError;
+use super::page::IndexPageError;
 use crate::cache::CacheError;
 use crate::digest::Digest;
-use crate::fetch::{Fault, FetchError};
+use crate::fetch::{DownloadError, FetchError};
 use crate::hints::Hints;
 
 /// How many versions or files a message lists.
@@ -24,7 +24,7 @@ pub enum IndexError {
         /// What was asked, without what may be secret.
         asked: Vec<String>,
         /// The indexes that refused to answer.
-        refused: Vec<Refusal>,
+        refused: Vec<DeniedIndex>,
     },
     /// The distribution is there, but not the version.
     #[error("{package} is not in {}, which {}", list(.places), having(.available))]
@@ -73,7 +73,7 @@ pub enum IndexError {
         attempts: u32,
         /// What was wrong, the last time.
         #[source]
-        fault: Arc<Fault>,
+        fault: Arc<DownloadError>,
     },
     /// A page is malformed.
     #[error("cannot read {page}")]
@@ -81,7 +81,7 @@ pub enum IndexError {
         /// The page's URL without what may be secret.
         page: String,
         /// What is wrong with it.
-        source: PageError,
+        source: IndexPageError,
     },
     /// The metadata that is served beside a wheel is not the metadata of the wheel.
     #[error("the metadata of {wheel} is not what its index says: expected {expected}, got {actual}")]
@@ -114,11 +114,11 @@ pub enum IndexError {
 
 /// An index that refused to tell what it has.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub struct DeniedIndex {
     /// The index, without what may be secret.
     pub index: String,
     /// How it refused.
-    pub fault: Arc<Fault>,
+    pub fault: Arc<DownloadError>,
 }
 
 impl Hints for IndexError {
@@ -169,7 +169,7 @@ fn asked_suffix(asked: &[String]) -> String {
     if asked.is_empty() { ": there is no index to ask".to_owned() } else { format!(" in {}", list(asked)) }
 }
 
-fn refused_suffix(refused: &[Refusal]) -> String {
+fn refused_suffix(refused: &[DeniedIndex]) -> String {
     let refusals = refused.iter().map(|refusal| format!("; {}: {}", refusal.index, refusal.fault));
     refusals.collect()
 }

@@ -6,15 +6,15 @@
 //! kept in the cache, and it is not asked again as long as that has everything that a lock names.
 
 mod accept;
+mod choose;
 mod cutoff;
 mod error;
-mod folder;
-mod kept;
-mod offer;
+mod local;
 mod options;
 pub mod page;
+mod page_cache;
 mod pages;
-mod requires_python;
+pub(crate) mod requires_python;
 mod search;
 
 use std::collections::BTreeSet;
@@ -26,45 +26,50 @@ use url::Url;
 
 use crate::cache::Cache;
 use crate::digest::{Digest, Hasher};
-use crate::fetch::{self, Answer, Fault, FetchOptions, Question};
+use crate::fetch::{DocumentRequest, DocumentResponse, DownloadError, DownloadOptions};
 use crate::lock::{DistributionSource, FileLocation, IndexQuery, LockedWheel, PinnedDistribution, Selection};
 use crate::platform::TargetPlatform;
 use crate::redact;
 use crate::report::Reporter;
-use offer::{Offer, Request};
-use pages::{Coverage, Lookup, Memory, Pages};
-use search::{Found, Search};
+use choose::{ChosenFiles, FileRequest};
+use pages::{PageCoverage, PageLookup, PageMemory, Pages};
+use search::{IndexSearch, SearchResult};
 
 pub use cutoff::{Cutoff, InvalidCutoff};
-pub use error::{IndexError, Refusal};
-pub use options::{Index, IndexOptions, InvalidLocation, InvalidStrategy, PYPI, Strategy, location};
+pub use error::{DeniedIndex, IndexError};
+pub use options::{IndexConfig, IndexOptions, IndexStrategy, InvalidIndexStrategy, InvalidIndexUrl, PYPI, location};
 
 /// The most bytes that the metadata of a wheel may have.
 const LARGEST_METADATA: u64 = 16 << 20;
 
 /// Looks for files in indexes. What it learns of an index it knows for every target.
-pub struct Finder<'a> {
+pub struct FileFinder<'a> {
     options: IndexOptions,
-    fetch: &'a FetchOptions,
+    fetch: &'a DownloadOptions,
     cache: &'a Cache,
     reporter: &'a dyn Reporter,
-    memory: Memory,
+    memory: PageMemory,
     /// The yanked versions that the user was told of.
     warned: Mutex<BTreeSet<String>>,
 }
 
-impl fmt::Debug for Finder<'_> {
+impl fmt::Debug for FileFinder<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Finder").field("options", &self.options).finish_non_exhaustive()
+        formatter.debug_struct("FileFinder").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
-impl<'a> Finder<'a> {
+impl<'a> FileFinder<'a> {
     /// Makes one. Nothing is connected or read before it is needed.
     ///
     /// The credentials of `fetch` must know every index and every list of links whose URL holds a user or a password.
-    pub fn new(options: IndexOptions, fetch: &'a FetchOptions, cache: &'a Cache, reporter: &'a dyn Reporter) -> Self {
-        Self { options, fetch, cache, reporter, memory: Memory::default(), warned: Mutex::default() }
+    pub fn new(
+        options: IndexOptions,
+        fetch: &'a DownloadOptions,
+        cache: &'a Cache,
+        reporter: &'a dyn Reporter,
+    ) -> Self {
+        Self { options, fetch, cache, reporter, memory: PageMemory::default(), warned: Mutex::default() }
     }
 
     /// Puts the files that are accepted, and that the target's Python may install, in the place of each
@@ -94,7 +99,7 @@ impl<'a> Finder<'a> {
         for ((pinned, query), found) in queries.iter().zip(&found) {
             let name = &pinned.name;
             let cutoff = self.options.cutoff(name);
-            let request = Request { name, query, target, tags: &tags, cutoff, strategy: self.options.strategy };
+            let request = FileRequest { name, query, target, tags: &tags, cutoff, strategy: self.options.strategy };
             let offer = request.choose(found)?;
             self.warn_of_yanked(pinned, &offer);
             offers.push(offer);
@@ -125,19 +130,19 @@ impl<'a> Finder<'a> {
         }
         let pages = Pages::new(self.fetch, self.cache, &self.memory);
         let asked = stream::iter(wheels.iter().map(|wheel| self.metadata_of(wheel, &pages)));
-        let runtime = fetch::runtime()?;
+        let runtime = self.fetch.connections.runtime()?;
         runtime.block_on(asked.buffered(self.fetch.concurrency.max(1)).try_collect())
     }
 
     /// Asks for the pages of some distributions side by side; returns what was found of each, in their order.
-    fn search(&self, queries: &[(&PinnedDistribution, &IndexQuery)]) -> Result<Vec<Found>, IndexError> {
+    fn search(&self, queries: &[(&PinnedDistribution, &IndexQuery)]) -> Result<Vec<SearchResult>, IndexError> {
         let pages = Pages::new(self.fetch, self.cache, &self.memory);
         let searches = queries.iter().map(|(pinned, query)| {
-            let search = Search { options: &self.options, pages: &pages, name: &pinned.name, query };
+            let search = IndexSearch { options: &self.options, pages: &pages, name: &pinned.name, query };
             async move { search.run().await }
         });
         let searches = stream::iter(searches).buffered(self.fetch.concurrency.max(1));
-        let runtime = fetch::runtime()?;
+        let runtime = self.fetch.connections.runtime()?;
         runtime.block_on(searches.try_collect())
     }
 
@@ -145,20 +150,21 @@ impl<'a> Finder<'a> {
         let FileLocation::Url { url, index: Some(index) } = &wheel.location else { return Ok(None) };
         let index = search::bare(index);
         let address = search::page_of(&index, &wheel.filename.name);
-        let find = |page: &page::Page| {
+        let find = |page: &page::IndexPage| {
             let file = page.files.iter().find(|file| file.url == *url)?;
             Some(file.metadata.clone())
         };
-        let coverage = |page: &page::Page| if find(page).is_some() { Coverage::All } else { Coverage::Nothing };
-        let Lookup::Found(page) = pages.look_up(&address, coverage).await? else { return Ok(None) };
+        let coverage =
+            |page: &page::IndexPage| if find(page).is_some() { PageCoverage::All } else { PageCoverage::Nothing };
+        let PageLookup::Found(page) = pages.look_up(&address, coverage).await? else { return Ok(None) };
         let Some(stated) = find(&page).flatten() else { return Ok(None) };
         let beside = beside(url);
         let (index, limit) = (Some(&index), LARGEST_METADATA);
-        let question = Question { url: &beside, index, accept: "*/*", etag: None, limit };
+        let question = DocumentRequest { url: &beside, index, accept: "*/*", etag: None, limit };
         let body = match pages.client().await?.ask(&question, self.fetch.retry).await {
-            Ok(Answer::Document(document)) => document.body,
-            Ok(Answer::Unchanged(_)) => return Ok(None),
-            Err((Fault::Status { status, .. }, _)) if status.as_u16() == 404 => return Ok(None),
+            Ok(DocumentResponse::Document(document)) => document.body,
+            Ok(DocumentResponse::Unchanged(_)) => return Ok(None),
+            Err((DownloadError::Status { status, .. }, _)) if status.as_u16() == 404 => return Ok(None),
             Err((fault, attempts)) => {
                 return Err(IndexError::Ask { page: redact::url(&beside), attempts, fault: fault.into() });
             }
@@ -167,7 +173,7 @@ impl<'a> Finder<'a> {
         Ok(Some(body))
     }
 
-    fn warn_of_yanked(&self, pinned: &PinnedDistribution, offer: &Offer) {
+    fn warn_of_yanked(&self, pinned: &PinnedDistribution, offer: &ChosenFiles) {
         let Some((place, reason)) = &offer.yanked else { return };
         let package = format!("{} {}", pinned.name, offer.version);
         let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(package.clone());

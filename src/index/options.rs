@@ -20,14 +20,14 @@ pub const PYPI: &str = "https://pypi.org/simple";
 #[derive(Debug, Clone, Default)]
 pub struct IndexOptions {
     /// The indexes, the first asked first; the default one is asked last, wherever it stands.
-    pub indexes: Vec<Index>,
+    pub indexes: Vec<IndexConfig>,
     /// Folders with files, and pages with links to files; see [`location`]. Their files are preferred to equal ones of
     /// an index.
     pub find_links: Vec<Url>,
     /// Whether no index may be asked: only `find_links` are looked at.
     pub no_index: bool,
     /// What is done when several indexes have a distribution.
-    pub strategy: Strategy,
+    pub strategy: IndexStrategy,
     /// The time from which on files are passed over.
     pub exclude_newer: Option<Cutoff>,
     /// The same for single distributions; none means that no file of theirs is passed over.
@@ -36,11 +36,11 @@ pub struct IndexOptions {
 
 /// An index.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Index {
+pub struct IndexConfig {
     /// The name, by which environment variables give its credentials.
     pub name: Option<String>,
     /// The URL of its simple API, below which each distribution has a page. Its credentials are taken from
-    /// [`Credentials`](crate::fetch::Credentials), which know the URL with the user and the password that it may hold.
+    /// [`IndexCredentials`](crate::fetch::Credentials), which know the URL with the user and the password that it may hold.
     pub url: Url,
     /// Whether it is asked only for what names it.
     pub explicit: bool,
@@ -50,11 +50,11 @@ pub struct Index {
     pub ignored_statuses: BTreeSet<u16>,
 }
 
-impl fmt::Debug for Index {
+impl fmt::Debug for IndexConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, url, explicit, default, ignored_statuses } = self;
         formatter
-            .debug_struct("Index")
+            .debug_struct("IndexConfig")
             .field("name", name)
             .field("url", &redact::url(url))
             .field("explicit", explicit)
@@ -64,8 +64,26 @@ impl fmt::Debug for Index {
     }
 }
 
-impl Index {
-    /// Makes one that is asked for every distribution, before the default one.
+impl IndexConfig {
+    /// Parses an index as uv's variables have it: `NAME=LOCATION`, or a location alone. Like uv, takes what is before the first
+    /// `=` for a name unless it contains a colon. A path is relative to `directory`.
+    ///
+    /// # Errors
+    /// The name has other characters than names have, or the location is neither a URL nor a path.
+    pub fn parse(text: &str, directory: &Path) -> Result<Self, InvalidIndexUrl> {
+        match text.split_once('=') {
+            Some((name, rest)) if !name.contains(':') => {
+                if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+                    let reason = "an index name consists of ASCII letters, digits, `-`, `_` and `.`".to_owned();
+                    return Err(InvalidIndexUrl { text: redact::text(text), reason });
+                }
+                Ok(Self::new(Some(name.to_owned()).filter(|name| !name.is_empty()), location(rest, directory)?))
+            }
+            _ => Ok(Self::new(None, location(text, directory)?)),
+        }
+    }
+
+    /// Creates an index that is searched for every distribution, before the default one.
     pub fn new(name: Option<String>, url: Url) -> Self {
         Self { name, url, explicit: false, default: false, ignored_statuses: BTreeSet::new() }
     }
@@ -73,7 +91,7 @@ impl Index {
 
 /// What is done when several indexes have a distribution: uv's `index-strategy`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Strategy {
+pub enum IndexStrategy {
     /// Only the first index that has it counts, whichever versions it has. Nobody can slip in another distribution by
     /// giving it the name of a private one.
     #[default]
@@ -84,7 +102,7 @@ pub enum Strategy {
     UnsafeBestMatch,
 }
 
-impl fmt::Display for Strategy {
+impl fmt::Display for IndexStrategy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::FirstIndex => "first-index",
@@ -94,20 +112,20 @@ impl fmt::Display for Strategy {
     }
 }
 
-/// A text that is no [`Strategy`].
+/// A text that is no [`IndexStrategy`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not an index strategy: first-index, unsafe-first-match and unsafe-best-match are", .0.escape_debug())]
-pub struct InvalidStrategy(pub String);
+pub struct InvalidIndexStrategy(pub String);
 
-impl FromStr for Strategy {
-    type Err = InvalidStrategy;
+impl FromStr for IndexStrategy {
+    type Err = InvalidIndexStrategy;
 
-    fn from_str(text: &str) -> Result<Self, InvalidStrategy> {
+    fn from_str(text: &str) -> Result<Self, InvalidIndexStrategy> {
         match text {
             "first-index" => Ok(Self::FirstIndex),
             "unsafe-first-match" => Ok(Self::UnsafeFirstMatch),
             "unsafe-best-match" => Ok(Self::UnsafeBestMatch),
-            _ => Err(InvalidStrategy(text.to_owned())),
+            _ => Err(InvalidIndexStrategy(text.to_owned())),
         }
     }
 }
@@ -115,13 +133,13 @@ impl FromStr for Strategy {
 impl IndexOptions {
     /// Returns the indexes that are asked for a distribution which names none, in their order. Of those that have one
     /// name, and of those that have one URL, the first counts.
-    pub(super) fn implicit(&self) -> Vec<Index> {
+    pub(super) fn implicit(&self) -> Vec<IndexConfig> {
         if self.no_index {
             return Vec::new();
         }
         let mut names = BTreeSet::new();
-        let is_new = |index: &&Index| index.name.clone().is_none_or(|name| names.insert(name));
-        let (defaults, others): (Vec<&Index>, Vec<&Index>) =
+        let is_new = |index: &&IndexConfig| index.name.clone().is_none_or(|name| names.insert(name));
+        let (defaults, others): (Vec<&IndexConfig>, Vec<&IndexConfig>) =
             self.indexes.iter().filter(is_new).partition(|index| index.default);
         let default = defaults.first().map(|index| (*index).clone()).or_else(pypi);
         let mut urls = BTreeSet::new();
@@ -130,9 +148,9 @@ impl IndexOptions {
     }
 
     /// Returns the index with a URL, with what is known of it.
-    pub(super) fn named_by(&self, url: &Url) -> Index {
+    pub(super) fn named_by(&self, url: &Url) -> IndexConfig {
         let known = self.indexes.iter().find(|index| is_same(&index.url, url));
-        known.cloned().unwrap_or_else(|| Index::new(None, url.clone()))
+        known.cloned().unwrap_or_else(|| IndexConfig::new(None, url.clone()))
     }
 
     /// Returns the time from which on the files of a distribution are passed over.
@@ -141,8 +159,8 @@ impl IndexOptions {
     }
 }
 
-fn pypi() -> Option<Index> {
-    Some(Index::new(Some("pypi".to_owned()), PYPI.parse().ok()?))
+fn pypi() -> Option<IndexConfig> {
+    Some(IndexConfig::new(Some("pypi".to_owned()), PYPI.parse().ok()?))
 }
 
 /// Returns whether two URLs are those of one index, whoever asks it.
@@ -155,7 +173,7 @@ fn is_same(a: &Url, b: &Url) -> bool {
 /// A text that locates no index and no files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not the location of files: {reason}")]
-pub struct InvalidLocation {
+pub struct InvalidIndexUrl {
     /// The text, without what may be secret.
     pub text: String,
     /// What is wrong with it.
@@ -167,8 +185,8 @@ pub struct InvalidLocation {
 ///
 /// # Errors
 /// The text is neither.
-pub fn location(text: &str, folder: &Path) -> Result<Url, InvalidLocation> {
-    let invalid = |reason: String| InvalidLocation { text: redact::text(text), reason };
+pub fn location(text: &str, folder: &Path) -> Result<Url, InvalidIndexUrl> {
+    let invalid = |reason: String| InvalidIndexUrl { text: redact::text(text), reason };
     if !text.contains("://") {
         let path = absolute(folder.join(text)).map_err(|error| invalid(error.to_string()))?;
         let url = Url::from_file_path(&path).map_err(|()| invalid("the path cannot be made absolute".to_owned()))?;
@@ -186,19 +204,19 @@ pub fn location(text: &str, folder: &Path) -> Result<Url, InvalidLocation> {
 mod tests {
     use super::*;
 
-    fn index(name: &str, url: &str) -> Index {
-        Index::new((!name.is_empty()).then(|| name.to_owned()), url.parse().unwrap())
+    fn index(name: &str, url: &str) -> IndexConfig {
+        IndexConfig::new((!name.is_empty()).then(|| name.to_owned()), url.parse().unwrap())
     }
 
-    fn order(indexes: Vec<Index>) -> Vec<String> {
+    fn order(indexes: Vec<IndexConfig>) -> Vec<String> {
         let options = IndexOptions { indexes, ..IndexOptions::default() };
         options.implicit().into_iter().map(|index| index.url.to_string()).collect()
     }
 
     #[test]
     fn the_default_index_is_asked_last() {
-        let default = Index { default: true, ..index("mine", "https://mine/simple") };
-        let explicit = Index { explicit: true, ..index("only", "https://only/simple") };
+        let default = IndexConfig { default: true, ..index("mine", "https://mine/simple") };
+        let explicit = IndexConfig { explicit: true, ..index("only", "https://only/simple") };
         let extra = index("extra", "https://extra/simple");
         assert_eq!(order(vec![]), [PYPI]);
         assert_eq!(order(vec![extra.clone(), explicit.clone()]), ["https://extra/simple", PYPI]);
@@ -212,7 +230,32 @@ mod tests {
         let same = index("b", "https://first/simple");
         assert_eq!(order(vec![first, again, same]), ["https://first/simple", PYPI]);
         // An explicit default switches PyPI off.
-        assert!(order(vec![Index { default: true, explicit: true, ..index("x", "https://x/simple") }]).is_empty());
+        assert!(
+            order(vec![IndexConfig { default: true, explicit: true, ..index("x", "https://x/simple") }]).is_empty()
+        );
+    }
+
+    #[test]
+    fn variables_have_names_and_locations() {
+        let parse = |text: &str| {
+            IndexConfig::parse(text, Path::new("/project")).map(|index| (index.name, index.url.to_string()))
+        };
+        for (text, name, url) in [
+            ("https://host/simple", None, "https://host/simple"),
+            ("https://host/simple?a=b", None, "https://host/simple?a=b"),
+            ("my-own_1.x=https://u:p@host/simple", Some("my-own_1.x"), "https://u:p@host/simple"),
+            ("local=../wheels", Some("local"), "file:///wheels"),
+            ("=https://host/simple", None, "https://host/simple"),
+            ("wheels", None, "file:///project/wheels"),
+        ] {
+            assert_eq!(parse(text), Ok((name.map(str::to_owned), url.to_owned())), "{text}");
+        }
+        for (text, reason) in
+            [("a/b=https://u:hunter2@host", "an index name consists of"), ("a=ftp://host/", "not ftp")]
+        {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(reason) && !error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::kept::{self, Kept};
-use super::page::{ACCEPTED, Page};
-use super::{IndexError, folder};
+use super::page::{ACCEPTED, IndexPage};
+use super::page_cache::{self, CachedPage};
+use super::{IndexError, local};
 use crate::cache::Cache;
-use crate::fetch::{Answer, Client, Document, Fault, FetchOptions, Question};
+use crate::fetch::{DocumentRequest, DocumentResponse, DownloadError, DownloadOptions, FetchedDocument, HttpClient};
 use crate::redact;
 
 /// The most bytes that a page may have. PyPI's largest have some 20 million.
@@ -19,31 +19,31 @@ const LARGEST: u64 = 256 << 20;
 /// The forms that a page of links may have.
 const LINKS: &str = "text/html";
 
-/// What is known of pages while a [`Finder`](super::Finder) lives.
+/// What is known of pages while a [`FileFinder`](super::Finder) lives.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    slots: Mutex<BTreeMap<String, Arc<Slot>>>,
+pub(super) struct PageMemory {
+    slots: Mutex<BTreeMap<String, Arc<PageSlot>>>,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct PageSlot {
     /// What the cache has.
-    kept: OnceLock<Option<Kept<Arc<Page>>>>,
+    kept: OnceLock<Option<CachedPage<Arc<IndexPage>>>>,
     /// What the server answered.
-    asked: OnceCell<Lookup>,
+    asked: OnceCell<PageLookup>,
 }
 
 /// What came of looking for a page.
 #[derive(Debug, Clone)]
-pub(super) enum Lookup {
+pub(super) enum PageLookup {
     /// The page.
-    Found(Arc<Page>),
+    Found(Arc<IndexPage>),
     /// There is none.
     Missing,
     /// The server refused to give it.
     Refused {
         /// How it did.
-        fault: Arc<Fault>,
+        fault: Arc<DownloadError>,
         /// How often it was asked.
         attempts: u32,
     },
@@ -53,16 +53,16 @@ pub(super) enum Lookup {
 
 /// Where a page is.
 #[derive(Debug, Clone)]
-pub(super) struct Address {
+pub(super) struct PageAddress {
     /// The page.
     pub url: Url,
     /// Whether it is the page of an index, or a list of links.
-    pub kind: Kind,
+    pub kind: PageKind,
 }
 
 /// The kinds of pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PageKind {
     /// The page of one distribution, of the index with this URL.
     Simple(Url),
     /// A folder with files, or a page with links to files.
@@ -71,7 +71,7 @@ pub(super) enum Kind {
 
 /// How much of what is needed a page has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Coverage {
+pub(super) enum PageCoverage {
     /// Nothing: if it is old, there may be more by now.
     Nothing,
     /// Something, and there may be more.
@@ -82,117 +82,129 @@ pub(super) enum Coverage {
 
 /// Looks for pages, with one client for all of them.
 pub(super) struct Pages<'a> {
-    options: &'a FetchOptions,
+    options: &'a DownloadOptions,
     cache: &'a Cache,
-    memory: &'a Memory,
-    client: OnceCell<Client<'a>>,
+    memory: &'a PageMemory,
+    client: OnceCell<HttpClient<'a>>,
 }
 
 impl<'a> Pages<'a> {
-    pub fn new(options: &'a FetchOptions, cache: &'a Cache, memory: &'a Memory) -> Self {
+    pub fn new(options: &'a DownloadOptions, cache: &'a Cache, memory: &'a PageMemory) -> Self {
         Self { options, cache, memory, client: OnceCell::new() }
     }
 
     /// Returns the client, which is made when it is first needed.
-    pub async fn client(&self) -> Result<&Client<'a>, IndexError> {
-        Ok(self.client.get_or_try_init(async || Client::new(self.options)).await?)
+    pub async fn client(&self) -> Result<&HttpClient<'a>, IndexError> {
+        Ok(self.client.get_or_try_init(async || HttpClient::new(self.options)).await?)
     }
 
     /// Looks for a page. What the cache keeps is good enough if it covers all that is needed, or something while it is
     /// fresh, or if the network may not be used.
-    pub async fn look_up(&self, address: &Address, coverage: impl Fn(&Page) -> Coverage) -> Result<Lookup, IndexError> {
+    pub async fn look_up(
+        &self,
+        address: &PageAddress,
+        coverage: impl Fn(&IndexPage) -> PageCoverage,
+    ) -> Result<PageLookup, IndexError> {
         let slot = self.memory.slot(&address.url);
         if address.url.scheme() == "file" {
             return slot.asked.get_or_try_init(async || read(address)).await.cloned();
         }
-        let kept = slot.kept.get_or_init(|| Kept::load(self.cache, &address.url)).as_ref();
+        let kept = slot.kept.get_or_init(|| CachedPage::load(self.cache, &address.url)).as_ref();
         // The server has been asked already: that is newer.
         if let (None, Some(kept)) = (slot.asked.get(), kept) {
             let is_enough = match coverage(&kept.page) {
-                Coverage::All => true,
-                Coverage::Something => kept.is_fresh(),
-                Coverage::Nothing => false,
+                PageCoverage::All => true,
+                PageCoverage::Something => kept.is_fresh(),
+                PageCoverage::Nothing => false,
             };
             if is_enough || self.options.offline {
-                return Ok(Lookup::Found(Arc::clone(&kept.page)));
+                return Ok(PageLookup::Found(Arc::clone(&kept.page)));
             }
         }
         if self.options.offline {
-            return Ok(Lookup::Unknown);
+            return Ok(PageLookup::Unknown);
         }
         slot.asked.get_or_try_init(|| self.ask(address, kept)).await.cloned()
     }
 
     /// Returns what is kept of a page for one query, if that was everything that the query needs.
-    pub fn excerpt(&self, address: &Address, query: &str) -> Option<Arc<Page>> {
-        kept::excerpt(self.cache, &address.url, query).map(Arc::new)
+    pub fn excerpt(&self, address: &PageAddress, query: &str) -> Option<Arc<IndexPage>> {
+        page_cache::excerpt(self.cache, &address.url, query).map(Arc::new)
     }
 
     /// Keeps what of a server's page one query needs.
-    pub fn keep_excerpt(&self, address: &Address, query: &str, excerpt: &Page) -> Result<(), IndexError> {
+    pub fn keep_excerpt(&self, address: &PageAddress, query: &str, excerpt: &IndexPage) -> Result<(), IndexError> {
         match address.url.scheme() {
             "file" => Ok(()),
-            _ => Ok(kept::keep_excerpt(self.cache, &address.url, query, excerpt)?),
+            _ => Ok(page_cache::keep_excerpt(self.cache, &address.url, query, excerpt)?),
         }
     }
 
-    async fn ask(&self, address: &Address, kept: Option<&Kept<Arc<Page>>>) -> Result<Lookup, IndexError> {
+    async fn ask(
+        &self,
+        address: &PageAddress,
+        kept: Option<&CachedPage<Arc<IndexPage>>>,
+    ) -> Result<PageLookup, IndexError> {
         let url = &address.url;
         let (index, accept) = match &address.kind {
-            Kind::Simple(index) => (Some(index), ACCEPTED),
-            Kind::Links => (None, LINKS),
+            PageKind::Simple(index) => (Some(index), ACCEPTED),
+            PageKind::Links => (None, LINKS),
         };
         let etag = kept.and_then(|kept| kept.etag.as_deref());
-        let question = Question { url, index, accept, etag, limit: LARGEST };
+        let question = DocumentRequest { url, index, accept, etag, limit: LARGEST };
         let answer = self.client().await?.ask(&question, self.options.retry).await;
         match answer {
-            Ok(Answer::Document(document)) => self.take_in(address, document).await,
-            Ok(Answer::Unchanged(max_age)) => {
-                let Some(kept) = kept else { return Ok(Lookup::Missing) };
-                Kept::now(&*kept.page, kept.etag.clone(), max_age).store(self.cache, url)?;
-                Ok(Lookup::Found(Arc::clone(&kept.page)))
+            Ok(DocumentResponse::Document(document)) => self.take_in(address, document).await,
+            Ok(DocumentResponse::Unchanged(max_age)) => {
+                let Some(kept) = kept else { return Ok(PageLookup::Missing) };
+                CachedPage::now(&*kept.page, kept.etag.clone(), max_age).store(self.cache, url)?;
+                Ok(PageLookup::Found(Arc::clone(&kept.page)))
             }
-            Err((Fault::Status { status, .. }, _)) if status.as_u16() == 404 && address.kind != Kind::Links => {
-                Ok(Lookup::Missing)
+            Err((DownloadError::Status { status, .. }, _))
+                if status.as_u16() == 404 && address.kind != PageKind::Links =>
+            {
+                Ok(PageLookup::Missing)
             }
-            Err((fault @ Fault::Status { .. }, attempts)) => Ok(Lookup::Refused { fault: Arc::new(fault), attempts }),
+            Err((fault @ DownloadError::Status { .. }, attempts)) => {
+                Ok(PageLookup::Refused { fault: Arc::new(fault), attempts })
+            }
             Err((fault, attempts)) => Err(IndexError::Ask { page: redact::url(url), attempts, fault: Arc::new(fault) }),
         }
     }
 
     /// Reads a page that came, and keeps it.
-    async fn take_in(&self, address: &Address, document: Document) -> Result<Lookup, IndexError> {
-        let Document { url, media_type, etag, max_age, may_be_kept, body } = document;
+    async fn take_in(&self, address: &PageAddress, document: FetchedDocument) -> Result<PageLookup, IndexError> {
+        let FetchedDocument { url, media_type, etag, max_age, may_be_kept, body } = document;
         // Links have one form, whatever a server calls it.
         let media_type = match address.kind {
-            Kind::Simple(_) => media_type,
-            Kind::Links => Some(LINKS.to_owned()),
+            PageKind::Simple(_) => media_type,
+            PageKind::Links => Some(LINKS.to_owned()),
         };
         // A large page takes a while, and other answers come in meanwhile.
-        let parse = tokio::task::spawn_blocking(move || Page::parse(media_type.as_deref(), &body, &url));
+        let parse = tokio::task::spawn_blocking(move || IndexPage::parse(media_type.as_deref(), &body, &url));
         let parsed = match parse.await {
             Ok(parsed) => parsed,
             Err(failure) => std::panic::resume_unwind(failure.into_panic()),
         };
         let page = parsed.map_err(|source| IndexError::Page { page: redact::url(&address.url), source })?;
         if may_be_kept {
-            Kept::now(&page, etag, max_age).store(self.cache, &address.url)?;
+            CachedPage::now(&page, etag, max_age).store(self.cache, &address.url)?;
         }
-        Ok(Lookup::Found(Arc::new(page)))
+        Ok(PageLookup::Found(Arc::new(page)))
     }
 }
 
-impl Memory {
-    fn slot(&self, url: &Url) -> Arc<Slot> {
+impl PageMemory {
+    fn slot(&self, url: &Url) -> Arc<PageSlot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(url.to_string()).or_default())
     }
 }
 
-fn read(address: &Address) -> Result<Lookup, IndexError> {
+fn read(address: &PageAddress) -> Result<PageLookup, IndexError> {
     let page = match address.kind {
-        Kind::Simple(_) => folder::simple(&address.url)?,
-        Kind::Links => Some(folder::links(&address.url)?),
+        PageKind::Simple(_) => local::simple(&address.url)?,
+        PageKind::Links => Some(local::links(&address.url)?),
     };
-    Ok(page.map_or(Lookup::Missing, |page| Lookup::Found(Arc::new(page))))
+    Ok(page.map_or(PageLookup::Missing, |page| PageLookup::Found(Arc::new(page))))
 }

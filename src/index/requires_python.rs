@@ -6,7 +6,7 @@
 use pep440_rs::VersionSpecifiers;
 
 /// Reads a `Requires-Python`; none if it cannot be understood.
-pub(super) fn parse(text: &str) -> Option<VersionSpecifiers> {
+pub(crate) fn parse(text: &str) -> Option<VersionSpecifiers> {
     text.parse().ok().or_else(|| repaired(text).parse().ok())
 }
 

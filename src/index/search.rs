@@ -8,12 +8,12 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use url::Url;
 
-use super::error::Refusal;
-use super::options::{Index, IndexOptions, Strategy};
-use super::page::Page;
-use super::pages::{Address, Coverage, Kind, Lookup, Pages};
-use super::{IndexError, offer};
-use crate::fetch::Fault;
+use super::error::DeniedIndex;
+use super::options::{IndexConfig, IndexOptions, IndexStrategy};
+use super::page::IndexPage;
+use super::pages::{PageAddress, PageCoverage, PageKind, PageLookup, Pages};
+use super::{IndexError, choose};
+use crate::fetch::DownloadError;
 use crate::lock::{IndexQuery, QueriedIndexes};
 use crate::name::DistributionName;
 use crate::redact;
@@ -32,12 +32,12 @@ pub(super) struct Listing {
     /// Where it is, without what may be secret.
     pub place: String,
     /// What it says.
-    pub page: Arc<Page>,
+    pub page: Arc<IndexPage>,
 }
 
 /// What indexes say of a distribution.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct SearchResult {
     /// The lists of links.
     pub links: Vec<Listing>,
     /// The indexes that have the distribution, in their order.
@@ -45,23 +45,23 @@ pub(super) struct Found {
     /// What was asked.
     pub asked: Vec<String>,
     /// What refused to answer.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<DeniedIndex>,
     /// What would have been asked, if the network might be used.
     pub unknown: Vec<String>,
 }
 
 /// Looks for a distribution.
-pub(super) struct Search<'a, 'p> {
+pub(super) struct IndexSearch<'a, 'p> {
     pub options: &'a IndexOptions,
     pub pages: &'a Pages<'p>,
     pub name: &'a DistributionName,
     pub query: &'a IndexQuery,
 }
 
-impl Search<'_, '_> {
+impl IndexSearch<'_, '_> {
     /// Asks the lists of links, and the indexes in their order.
-    pub async fn run(&self) -> Result<Found, IndexError> {
-        let mut found = Found::default();
+    pub async fn run(&self) -> Result<SearchResult, IndexError> {
+        let mut found = SearchResult::default();
         let indexes = match &self.query.indexes {
             QueriedIndexes::All => self.options.implicit(),
             QueriedIndexes::Default => self.options.implicit().pop().into_iter().collect(),
@@ -70,7 +70,7 @@ impl Search<'_, '_> {
                 if self.options.no_index {
                     return Err(IndexError::NoIndex { name: self.name.to_string(), index: title(&index) });
                 }
-                self.ask_indexes(&[index], Strategy::FirstIndex, &mut found).await?;
+                self.ask_indexes(&[index], IndexStrategy::FirstIndex, &mut found).await?;
                 return Ok(found);
             }
         };
@@ -79,81 +79,92 @@ impl Search<'_, '_> {
         Ok(found)
     }
 
-    async fn ask_links(&self, found: &mut Found) -> Result<(), IndexError> {
+    async fn ask_links(&self, found: &mut SearchResult) -> Result<(), IndexError> {
         for url in &self.options.find_links {
-            let address = Address { url: bare(url), kind: Kind::Links };
+            let address = PageAddress { url: bare(url), kind: PageKind::Links };
             let place = redact::url(url);
             match self.look_up(&address).await? {
-                Lookup::Found(page) => found.links.push(Listing { index: None, place: place.clone(), page }),
-                Lookup::Unknown => found.unknown.push(place.clone()),
-                Lookup::Missing => {}
-                Lookup::Refused { fault, attempts } => return Err(IndexError::Ask { page: place, attempts, fault }),
+                PageLookup::Found(page) => found.links.push(Listing { index: None, place: place.clone(), page }),
+                PageLookup::Unknown => found.unknown.push(place.clone()),
+                PageLookup::Missing => {}
+                PageLookup::Refused { fault, attempts } => {
+                    return Err(IndexError::Ask { page: place, attempts, fault });
+                }
             }
             found.asked.push(place);
         }
         Ok(())
     }
 
-    async fn ask_indexes(&self, indexes: &[Index], strategy: Strategy, found: &mut Found) -> Result<(), IndexError> {
+    async fn ask_indexes(
+        &self,
+        indexes: &[IndexConfig],
+        strategy: IndexStrategy,
+        found: &mut SearchResult,
+    ) -> Result<(), IndexError> {
         // One after another, the later ones are not told what is asked of the earlier ones.
-        let at_once = if strategy == Strategy::FirstIndex { 1 } else { CONCURRENCY };
+        let at_once = if strategy == IndexStrategy::FirstIndex { 1 } else { CONCURRENCY };
         let lookups = indexes.iter().map(async |index| (index, self.ask_index(index).await));
         let mut lookups = stream::iter(lookups).buffered(at_once);
         while let Some((index, lookup)) = lookups.next().await {
             let place = title(index);
             found.asked.push(place.clone());
             match lookup? {
-                Lookup::Found(page) => {
+                PageLookup::Found(page) => {
                     found.indexes.push(Listing { index: Some(bare(&index.url)), place, page });
-                    if strategy == Strategy::FirstIndex {
+                    if strategy == IndexStrategy::FirstIndex {
                         return Ok(());
                     }
                 }
-                Lookup::Missing => {}
-                Lookup::Unknown => found.unknown.push(place),
-                Lookup::Refused { fault, .. } if is_ignored(index, &fault) => {}
-                Lookup::Refused { fault, .. } if status(&fault).is_some_and(|status| REFUSALS.contains(&status)) => {
-                    found.refused.push(Refusal { index: place, fault });
+                PageLookup::Missing => {}
+                PageLookup::Unknown => found.unknown.push(place),
+                PageLookup::Refused { fault, .. } if is_ignored(index, &fault) => {}
+                PageLookup::Refused { fault, .. }
+                    if status(&fault).is_some_and(|status| REFUSALS.contains(&status)) =>
+                {
+                    found.refused.push(DeniedIndex { index: place, fault });
                     // It may have the distribution: what others have under the name is not it.
-                    if strategy == Strategy::FirstIndex {
+                    if strategy == IndexStrategy::FirstIndex {
                         return Ok(());
                     }
                 }
-                Lookup::Refused { fault, attempts } => return Err(IndexError::Ask { page: place, attempts, fault }),
+                PageLookup::Refused { fault, attempts } => {
+                    return Err(IndexError::Ask { page: place, attempts, fault });
+                }
             }
         }
         Ok(())
     }
 
-    async fn ask_index(&self, index: &Index) -> Result<Lookup, IndexError> {
+    async fn ask_index(&self, index: &IndexConfig) -> Result<PageLookup, IndexError> {
         self.look_up(&page_of(&bare(&index.url), self.name)).await
     }
 
-    async fn look_up(&self, address: &Address) -> Result<Lookup, IndexError> {
+    async fn look_up(&self, address: &PageAddress) -> Result<PageLookup, IndexError> {
         // A page that has everything that the lock names is not asked for again, so the part that counts is enough.
-        let named = offer::named(self.name, self.query);
+        let named = choose::named(self.name, self.query);
         if let Some(excerpt) = named.as_ref().and_then(|named| self.pages.excerpt(address, named)) {
-            return Ok(Lookup::Found(excerpt));
+            return Ok(PageLookup::Found(excerpt));
         }
-        let coverage = |page: &Page| offer::coverage(page, self.name, self.query);
+        let coverage = |page: &IndexPage| choose::coverage(page, self.name, self.query);
         let found = self.pages.look_up(address, coverage).await?;
-        if let (Some(named), Lookup::Found(page)) = (named, &found)
-            && coverage(page) == Coverage::All
+        if let (Some(named), PageLookup::Found(page)) = (named, &found)
+            && coverage(page) == PageCoverage::All
         {
-            self.pages.keep_excerpt(address, &named, &offer::excerpt(page, self.name, self.query))?;
+            self.pages.keep_excerpt(address, &named, &choose::excerpt(page, self.name, self.query))?;
         }
         Ok(found)
     }
 }
 
 /// Returns where the page of a distribution is in an index (simple repository API: `/PROJECT/`, with the normalized name).
-pub(super) fn page_of(index: &Url, name: &DistributionName) -> Address {
+pub(super) fn page_of(index: &Url, name: &DistributionName) -> PageAddress {
     let mut url = index.clone();
     // It fails for URLs that have no path; these are of a kind that is refused when they are asked.
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().push(name.as_str()).push("");
     }
-    Address { url, kind: Kind::Simple(index.clone()) }
+    PageAddress { url, kind: PageKind::Simple(index.clone()) }
 }
 
 /// Returns a URL without the user and the password: whoever asks gets them from what is known of the server.
@@ -165,23 +176,23 @@ pub(super) fn bare(url: &Url) -> Url {
     url
 }
 
-fn title(index: &Index) -> String {
+fn title(index: &IndexConfig) -> String {
     match &index.name {
         Some(name) => format!("`{name}` ({})", redact::url(&index.url)),
         None => redact::url(&index.url),
     }
 }
 
-fn is_ignored(index: &Index, fault: &Fault) -> bool {
+fn is_ignored(index: &IndexConfig, fault: &DownloadError) -> bool {
     // PyTorch's index refuses to say which names it does not have.
     let is_pytorch = index.url.host_str() == Some("download.pytorch.org");
     let Some(status) = status(fault) else { return false };
     index.ignored_statuses.contains(&status) || is_pytorch && index.ignored_statuses.is_empty() && status == 403
 }
 
-fn status(fault: &Fault) -> Option<u16> {
+fn status(fault: &DownloadError) -> Option<u16> {
     match fault {
-        Fault::Status { status, .. } => Some(status.as_u16()),
+        DownloadError::Status { status, .. } => Some(status.as_u16()),
         _ => None,
     }
 }

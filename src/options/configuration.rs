@@ -10,8 +10,9 @@ use super::{
 };
 use crate::lock::LockFormat;
 use crate::name::DistributionName;
-use crate::project::ProjectError;
-use crate::project::workspace::{Member, Workspace};
+use crate::project::WorkspaceCache;
+use crate::project::document::TomlDocument;
+use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::redact;
 use crate::settings::{ConfiguredAt, Environment, Settings};
 
@@ -53,8 +54,12 @@ impl ProjectConfiguration {
     ///
     /// # Errors
     /// A pyproject.toml cannot be read, or a table of `[tool.pybundle]` is invalid.
-    pub(crate) fn read(project: &Path, package: Option<&DistributionName>) -> Result<Self, ConfigurationError> {
-        let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
+    pub(crate) fn read(
+        project: &Path,
+        package: Option<&DistributionName>,
+        workspaces: &WorkspaceCache,
+    ) -> Result<Self, ConfigurationError> {
+        let workspace = workspaces.discover(project, &LockFormat::NAMES)?;
         let member = package.and_then(|name| workspace.member(name)).unwrap_or_else(|| workspace.current());
         Self::of_member(project, &workspace, member)
     }
@@ -63,9 +68,12 @@ impl ProjectConfiguration {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub(crate) fn of_workspace(project: &Path) -> Result<Vec<(PathBuf, Self)>, ConfigurationError> {
-        let workspace = Workspace::discover(project, &LockFormat::NAMES)?;
-        let read = |member: &Member| {
+    pub(crate) fn of_workspace(
+        project: &Path,
+        workspaces: &WorkspaceCache,
+    ) -> Result<Vec<(PathBuf, Self)>, ConfigurationError> {
+        let workspace = workspaces.discover(project, &LockFormat::NAMES)?;
+        let read = |member: &WorkspaceMember| {
             let folder = shown(project, &workspace.folder(member));
             let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
             Ok((folder, Self::of_member(project, &workspace, member)?))
@@ -74,30 +82,26 @@ impl ProjectConfiguration {
         Ok(all.into_iter().filter(|(_, configuration)| !configuration.targets.is_empty()).collect())
     }
 
-    fn of_member(project: &Path, workspace: &Workspace, member: &Member) -> Result<Self, ConfigurationError> {
+    fn of_member(project: &Path, workspace: &Workspace, member: &WorkspaceMember) -> Result<Self, ConfigurationError> {
         let root = workspace.members.first().filter(|root| root.path != member.path);
         let members = root.into_iter().chain([member]);
-        let place = |member: &Member| (member.pyproject.path.clone(), shown(project, &workspace.folder(member)));
+        let place =
+            |member: &WorkspaceMember| (member.pyproject.path.clone(), shown(project, &workspace.folder(member)));
         let folder = || workspace.folder(member).file_name().map(|name| name.to_string_lossy().into_owned());
         let name = member.pyproject.name.as_ref().map(ToString::to_string).or_else(folder).unwrap_or_default();
-        let text = |path: &Path| match path.is_file() {
-            true => {
-                std::fs::read_to_string(path).map_err(|source| ProjectError::Read { path: path.to_owned(), source })
-            }
-            false => Ok(String::new()),
-        };
-        Self::of_files(name, members.map(place).collect(), &text)
+        let documents = members.clone().map(|member| member.pyproject.document.clone()).collect();
+        Self::of_files(name, members.map(place).collect(), documents)
     }
 
-    /// Reads the files, the last of which is the project's; `text` returns the contents of one.
+    /// Reads the files, the last of which is the project's, each from its document.
     fn of_files(
         member: String,
         files: Vec<(PathBuf, PathBuf)>,
-        text: &dyn Fn(&Path) -> Result<String, ProjectError>,
+        documents: Vec<TomlDocument>,
     ) -> Result<Self, ConfigurationError> {
         let (mut shared, mut targets, mut path) = (BTreeMap::new(), BTreeMap::new(), PathBuf::new());
-        for (at, (file, folder)) in files.iter().enumerate() {
-            let mut file = ConfigurationFile::of(&text(file)?, folder)?;
+        for (at, ((_, folder), document)) in files.iter().zip(&documents).enumerate() {
+            let mut file = ConfigurationFile::of(document, folder)?;
             for (kind, values) in file.shared()? {
                 shared.entry(kind).or_insert_with(OptionValues::default).replace(values);
             }
@@ -116,8 +120,10 @@ impl ProjectConfiguration {
     /// # Errors
     /// A table of `[tool.pybundle]` was invalid.
     pub(crate) fn before(&self, text: &dyn Fn(&Path) -> Option<String>) -> Result<Self, ConfigurationError> {
-        let text = |path: &Path| Ok(text(path).unwrap_or_default());
-        Self::of_files(self.member.clone(), self.files.clone(), &text)
+        // A file that was not TOML configured nothing.
+        let document = |path: &Path| TomlDocument::parse(&text(path)?).ok();
+        let documents = self.files.iter().map(|(path, _)| document(path).unwrap_or_default()).collect();
+        Self::of_files(self.member.clone(), self.files.clone(), documents)
     }
 
     /// Returns the name of the project, or else of its directory.

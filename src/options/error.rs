@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use super::TargetKind;
 use crate::hints::{Hints, did_you_mean, nearest};
 use crate::image::InvalidTimestamp;
-use crate::index::InvalidLocation;
+use crate::index::InvalidIndexUrl;
 use crate::project::ProjectError;
 
 /// An option with a value that no build can use.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidOption {
     #[error(transparent)]
-    Location(#[from] InvalidLocation),
+    Location(#[from] InvalidIndexUrl),
     #[error("SOURCE_DATE_EPOCH: {0}")]
     Created(#[from] InvalidTimestamp),
     /// An image is to be pushed, but has no tag; of a target, its name.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::texts::{self, OneOrMany};
-use crate::index::{self, InvalidLocation, Strategy};
+use crate::index::{self, IndexStrategy, InvalidIndexUrl};
 use crate::lock::{DistributionSet, FormatControl};
 use crate::name::DistributionName;
 use crate::settings::FetchSettings;
@@ -88,7 +88,7 @@ pub(crate) struct FetchOptions {
     #[arg(long, value_name = "STRATEGY", hide_short_help = true)]
     #[serde(with = "texts::one")]
     #[schemars(with = "Option<String>")]
-    pub(crate) index_strategy: Option<Strategy>,
+    pub(crate) index_strategy: Option<IndexStrategy>,
     /// Ignore files that were uploaded after this date [env: UV_EXCLUDE_NEWER]
     ///
     /// DATE is a date, a time, or a duration before now.
@@ -103,8 +103,8 @@ pub(crate) struct FetchOptions {
 
 impl FetchOptions {
     /// Turns the options into settings. Locations are parsed here and not by clap, whose message would show a password.
-    pub(super) fn settings(self) -> Result<FetchSettings, InvalidLocation> {
-        let parse = |texts: Vec<String>| -> Result<Vec<Url>, InvalidLocation> {
+    pub(super) fn settings(self) -> Result<FetchSettings, InvalidIndexUrl> {
+        let parse = |texts: Vec<String>| -> Result<Vec<Url>, InvalidIndexUrl> {
             texts.iter().map(|text| index::location(text, Path::new("."))).collect()
         };
         Ok(FetchSettings {
@@ -120,7 +120,7 @@ impl FetchOptions {
     }
 
     /// Makes relative paths relative to a directory.
-    pub(super) fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
+    pub(super) fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         for text in self.index_url.iter_mut().chain(&mut self.extra_index_url).chain(&mut self.find_links) {
             let location = index::location(text, directory)?;
             if !text.contains("://") {

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::configuration::ConfiguredTarget;
-use super::lines::KeyLines;
 use super::precedence::conflict;
 use super::{
     ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TargetKind, TargetOptions,
     ValueSource, schema,
 };
 use crate::hints::{did_you_mean, nearest};
+use crate::project::document::TomlDocument;
+use crate::project::lines::KeyLines;
 use crate::project::pyproject::FILENAME;
 use crate::redact;
 
@@ -28,11 +29,10 @@ pub(super) struct ConfigurationFile {
 }
 
 impl ConfigurationFile {
-    /// Reads the text of a file. One that is not TOML has no values: what reads the project reports it.
-    pub(crate) fn of(text: &str, directory: &Path) -> Result<Self, ConfigurationError> {
+    /// Reads `[tool.pybundle]` of the pyproject.toml in a directory.
+    pub(crate) fn of(document: &TomlDocument, directory: &Path) -> Result<Self, ConfigurationError> {
         let path = directory.join(FILENAME);
-        let table: Table = text.parse().unwrap_or_default();
-        let configured = table.get("tool").and_then(|tool| tool.get("pybundle"));
+        let configured = document.table.get("tool").and_then(|tool| tool.get("pybundle"));
         let mut file = Self {
             path,
             directory: directory.to_owned(),
@@ -41,7 +41,7 @@ impl ConfigurationFile {
             targets: None,
         };
         let Some(configured) = configured else { return Ok(file) };
-        let tool = KeyLines::of(text).table("tool");
+        let tool = document.lines.table("tool");
         let Value::Table(table) = configured else {
             return Err(file.value_error(tool.line("pybundle"), &["tool"], "pybundle", "expected a table"));
         };

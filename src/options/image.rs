@@ -15,7 +15,7 @@ use super::{
     rebase_profile, texts,
 };
 use crate::image::{NewUser, Port};
-use crate::index::InvalidLocation;
+use crate::index::InvalidIndexUrl;
 use crate::platform::{Architecture, PythonVersion};
 use crate::registry::ImageReference;
 use crate::settings::{BaseChoice, ContainerSettings, ImageSettings, LayerCompression, ProfileChoice, Settings};
@@ -168,7 +168,7 @@ impl TargetOptions for ImageOptions {
     const KIND: TargetKind = TargetKind::Image;
     type Settings = ImageSettings;
 
-    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         self.image.base = self.image.base.take().map(|base| base.in_directory(directory));
         for ImageOutput(file) in &mut self.image.output {
             file.path = directory.join(&file.path);

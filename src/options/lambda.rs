@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::values::profile;
 use super::{CommonOptions, DocumentOptions, InvalidOption, Invocation, TargetKind, TargetOptions, texts};
 use crate::audit::handler::Handler;
-use crate::index::InvalidLocation;
+use crate::index::InvalidIndexUrl;
 use crate::platform::Architecture;
 use crate::settings::{LambdaSettings, ProfileChoice, Settings};
 
@@ -79,7 +79,7 @@ impl TargetOptions for LambdaOptions {
     const KIND: TargetKind = TargetKind::Lambda;
     type Settings = LambdaSettings;
 
-    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         let Self { function, common, .. } = self;
         for path in function.output.iter_mut().chain(&mut function.layer) {
             *path = directory.join(&path);

@@ -13,7 +13,6 @@ mod fetch;
 mod file;
 mod image;
 mod lambda;
-mod lines;
 mod precedence;
 mod schema;
 mod selection;
@@ -38,7 +37,7 @@ pub(crate) use precedence::{OptionValues, SourcedValue, ValueSource};
 pub(crate) use schema::schema;
 pub(crate) use selection::{RequirementsOptions, SelectionOptions};
 
-use crate::index::InvalidLocation;
+use crate::index::InvalidIndexUrl;
 use crate::settings::{CacheChoice, Environment, ProfileChoice, Settings};
 
 /// The kind of artifact that a target is built into.
@@ -81,7 +80,7 @@ pub(crate) trait TargetOptions: Args + Clone + Default + Serialize + Deserialize
     ///
     /// # Errors
     /// The location of an index is invalid.
-    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation>;
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl>;
 
     /// Turns the options into settings. `extends` are the settings of the target that is extended.
     ///
@@ -123,7 +122,7 @@ pub(crate) struct CommonOptions {
 }
 
 impl CommonOptions {
-    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidLocation> {
+    fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         for path in self.selection.lock.iter_mut().chain(&mut self.build.wheel_dir) {
             *path = directory.join(&path);
         }
@@ -138,7 +137,7 @@ impl CommonOptions {
         profile: ProfileChoice,
         extends: Option<Box<Settings>>,
         invocation: &Invocation,
-    ) -> Result<Settings, InvalidLocation> {
+    ) -> Result<Settings, InvalidIndexUrl> {
         Ok(Settings {
             project: invocation.project.clone(),
             target: invocation.target.clone(),

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 
 use crate::cache::Cache;
+use crate::fetch::Connections;
 use crate::lock::{Lock, LockFormat};
 use crate::pipeline::BuildError;
-use crate::project::revision::{self, Revision};
+use crate::project::WorkspaceCache;
+use crate::project::revision::{self, GitRevision};
 use crate::project::workspace::Workspace;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};
@@ -63,11 +65,11 @@ pub fn registry(settings: &RegistrySettings, keychain: &KeychainOptions) -> Resu
 
 /// The commit that a workspace's files are identical to, determined once: outputs that are written later do not count.
 #[derive(Debug, Clone, Default)]
-pub struct WorkspaceRevision(Arc<OnceLock<Option<Revision>>>);
+pub struct WorkspaceRevision(Arc<OnceLock<Option<GitRevision>>>);
 
 impl WorkspaceRevision {
     /// Returns the commit of the files below a directory, as of the first call.
-    pub fn revision(&self, folder: &Path) -> Option<Revision> {
+    pub fn revision(&self, folder: &Path) -> Option<GitRevision> {
         self.0.get_or_init(|| revision::revision(folder)).clone()
     }
 }
@@ -75,7 +77,10 @@ impl WorkspaceRevision {
 /// The workspaces and locks that were read, so that targets that are built together read each of them once.
 #[derive(Debug, Default)]
 pub struct ProjectCache {
-    workspaces: Mutex<Vec<(Workspace, WorkspaceRevision)>>,
+    workspaces: WorkspaceCache,
+    /// The commits of workspaces, by their roots.
+    revisions: Mutex<BTreeMap<PathBuf, WorkspaceRevision>>,
+    connections: Connections,
     locks: Mutex<BTreeMap<PathBuf, Arc<Lock>>>,
     /// The locks that are known to match their projects.
     current: Mutex<BTreeSet<PathBuf>>,
@@ -87,14 +92,20 @@ impl ProjectCache {
     /// # Errors
     /// See [`Workspace::discover`].
     pub fn workspace(&self, folder: &Path) -> Result<(Workspace, WorkspaceRevision), BuildError> {
-        // The lock is held while reading, so that other threads wait instead of reading the same files.
-        let mut known = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.iter().find_map(|(it, noted)| Some((it.seen_from(folder)?, noted.clone()))) {
-            return Ok(found);
-        }
-        let found = (Workspace::discover(folder, &LockFormat::NAMES)?, WorkspaceRevision::default());
-        known.push(found.clone());
-        Ok(found)
+        let workspace = self.workspaces.discover(folder, &LockFormat::NAMES)?;
+        let mut revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let revision = revisions.entry(workspace.root.clone()).or_default().clone();
+        Ok((workspace, revision))
+    }
+
+    /// Returns the workspaces that were discovered.
+    pub fn workspaces(&self) -> &WorkspaceCache {
+        &self.workspaces
+    }
+
+    /// Returns the connections to indexes.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Returns a lock whose content does not depend on the project that reads it.

@@ -1,16 +1,16 @@
 //! The files of an application that is not a package.
 //!
 //! By default these are the project's top-level modules and packages, or what is in `src` if that has Python files and
-//! is no package itself. Otherwise they are what the user names. Either way, what a [`Rule`] describes is left out.
+//! is no package itself. Otherwise they are what the user names. Either way, what a [`ExclusionRule`] describes is left out.
 //! The order of files, their modes and their bytes depend on the project alone.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::collector::Collector;
-use super::include::Start;
+use super::include::DestinationRoot;
 pub use super::include::{Include, InvalidInclude};
-pub use super::rules::{Excludes, InvalidExclude, Rule};
+pub use super::rules::{Excludes, ExclusionRule, InvalidExclude};
 use crate::hints::Hints;
 use crate::tree::{FileAccess, FileContent, InvalidPath, TreeEntry, TreePath};
 
@@ -28,7 +28,7 @@ pub struct Application {
     /// What was taken, relative to the project where it lies inside: files, and folders with a slash at their end.
     pub taken: Vec<String>,
     /// What was left out, in the order it was met.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<ExcludedPath>,
 }
 
 impl Application {
@@ -75,11 +75,11 @@ impl Application {
 
 /// A file or folder that is no part of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct ExcludedPath {
     /// Its path, relative to the project where it lies inside.
     pub path: String,
     /// Why.
-    pub rule: Rule,
+    pub rule: ExclusionRule,
 }
 
 /// Why the application's files could not be collected.
@@ -195,7 +195,7 @@ impl Hints for ApplicationError {
 pub fn check_for_zip(includes: &[Include]) -> Result<(), ApplicationError> {
     for include in includes {
         let path = include.source.clone();
-        if let (Start::Root, Some(to)) = (include.destination.start, include.destination.text()) {
+        if let (DestinationRoot::Root, Some(to)) = (include.destination.start, include.destination.text()) {
             return Err(ApplicationError::Outside { path, to });
         }
         if let Some(owner) = include.owner {

@@ -11,7 +11,7 @@ use crate::hints::Hints;
 
 /// What changed from a commit to the files as they are: what git has, and what is new to it and not ignored.
 #[derive(Debug, Clone)]
-pub struct Changes {
+pub struct GitChanges {
     /// The repository's folder, without symbolic links.
     top: PathBuf,
     /// The revision as it was named.
@@ -26,7 +26,7 @@ pub struct Changes {
 
 /// What is known of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ChangeState {
     /// It is as it was.
     Same,
     /// It is not.
@@ -37,7 +37,7 @@ pub enum State {
 
 /// Why it cannot be told what changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangesError {
+pub enum GitChangesError {
     /// There is no git.
     #[error("cannot run git, which knows what changed")]
     NoGit(#[source] io::Error),
@@ -70,7 +70,7 @@ pub enum ChangesError {
     },
 }
 
-impl Hints for ChangesError {
+impl Hints for GitChangesError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::NoGit(_) => "install git, or leave --changed-since out: then every target is built",
@@ -87,38 +87,38 @@ impl Hints for ChangesError {
     }
 }
 
-impl Changes {
+impl GitChanges {
     /// Finds what changed in the repository around a folder since a revision parted from what HEAD is.
     ///
     /// # Errors
     /// There is no git, no repository or no such revision, or the clone lacks the commit that is compared with.
-    pub fn since(folder: &Path, revision: &str) -> Result<Self, ChangesError> {
+    pub fn since(folder: &Path, revision: &str) -> Result<Self, GitChangesError> {
         let (is_done, top, _) = git(folder, &["rev-parse", "--show-toplevel"])?;
         if !is_done {
-            return Err(ChangesError::NoRepository(folder.to_owned()));
+            return Err(GitChangesError::NoRepository(folder.to_owned()));
         }
         let top = PathBuf::from(OsStr::from_bytes(line(&top)));
         let top = top.canonicalize().unwrap_or(top);
         let is_shallow = || {
             let (_, said, _) = git(&top, &["rev-parse", "--is-shallow-repository"])?;
-            Ok::<_, ChangesError>(line(&said) == b"true")
+            Ok::<_, GitChangesError>(line(&said) == b"true")
         };
         let revision = revision.to_owned();
         let commit = format!("{revision}^{{commit}}");
         let (is_known, commit, _) = git(&top, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
         if !is_known {
-            return Err(ChangesError::UnknownRevision { revision, is_shallow: is_shallow()? });
+            return Err(GitChangesError::UnknownRevision { revision, is_shallow: is_shallow()? });
         }
         let commit = String::from_utf8_lossy(line(&commit)).into_owned();
         let (has_base, base, _) = git(&top, &["merge-base", &commit, "HEAD"])?;
         if !has_base {
-            return Err(ChangesError::NoCommonCommit { revision, is_shallow: is_shallow()? });
+            return Err(GitChangesError::NoCommonCommit { revision, is_shallow: is_shallow()? });
         }
         let base = String::from_utf8_lossy(line(&base)).into_owned();
-        let list = |arguments: &[&str]| -> Result<Vec<PathBuf>, ChangesError> {
+        let list = |arguments: &[&str]| -> Result<Vec<PathBuf>, GitChangesError> {
             let (is_done, listed, said) = git(&top, arguments)?;
             if !is_done {
-                return Err(ChangesError::Failed { command: arguments[0].to_owned(), said });
+                return Err(GitChangesError::Failed { command: arguments[0].to_owned(), said });
             }
             let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
             // A folder ends in a slash, which paths have no notion of.
@@ -144,12 +144,12 @@ impl Changes {
     }
 
     /// Returns what is known of a file, by its absolute path without symbolic links.
-    pub fn state(&self, path: &Path) -> State {
+    pub fn state(&self, path: &Path) -> ChangeState {
         let is_in = |paths: &BTreeSet<PathBuf>| path.ancestors().any(|above| paths.contains(above));
         match () {
-            () if !path.starts_with(&self.top) || is_in(&self.ignored) => State::Unknown,
-            () if is_in(&self.paths) => State::Changed,
-            () => State::Same,
+            () if !path.starts_with(&self.top) || is_in(&self.ignored) => ChangeState::Unknown,
+            () if is_in(&self.paths) => ChangeState::Changed,
+            () => ChangeState::Same,
         }
     }
 
@@ -157,9 +157,9 @@ impl Changes {
     ///
     /// # Errors
     /// There is no git.
-    pub fn text_before(&self, path: &Path) -> Result<Option<String>, ChangesError> {
+    pub fn text_before(&self, path: &Path) -> Result<Option<String>, GitChangesError> {
         let name = match (self.state(path), path.strip_prefix(&self.top)) {
-            (State::Changed, Ok(name)) => name,
+            (ChangeState::Changed, Ok(name)) => name,
             _ => return Ok(std::fs::read_to_string(path).ok()),
         };
         let mut blob = std::ffi::OsString::from(format!("{}:", self.base));
@@ -170,8 +170,8 @@ impl Changes {
 }
 
 /// Asks git about a folder; returns whether it succeeds, what it prints and what it says.
-fn git(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<(bool, Vec<u8>, String), ChangesError> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().map_err(ChangesError::NoGit)?;
+fn git(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<(bool, Vec<u8>, String), GitChangesError> {
+    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().map_err(GitChangesError::NoGit)?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Ok((output.status.success(), output.stdout, said))
 }

@@ -8,10 +8,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::application::{Application, ApplicationError, LeftOut};
+use super::application::{Application, ApplicationError, ExcludedPath};
 use super::gitignore::GitIgnore;
-use super::include::{Include, Start};
-use super::rules::{Candidate, Excludes, Rule};
+use super::include::{DestinationRoot, Include};
+use super::rules::{CandidatePath, Excludes, ExclusionRule};
 use crate::tree::{FileAccess, FileContent, FileMode, FileOrigin, FileOwner, TreeEntry, TreePath};
 
 /// The files collected so far.
@@ -21,17 +21,17 @@ pub(super) struct Collector<'a> {
     /// The workspace root, canonical.
     workspace: PathBuf,
     excludes: &'a Excludes,
-    files: BTreeMap<(Start, TreePath), (PathBuf, TreeEntry)>,
+    files: BTreeMap<(DestinationRoot, TreePath), (PathBuf, TreeEntry)>,
     /// The folders that somebody is to own.
-    folders: BTreeMap<(Start, String), FileAccess>,
+    folders: BTreeMap<(DestinationRoot, String), FileAccess>,
     /// The number of files and folders taken, with those taken twice.
     count: usize,
     taken: Vec<String>,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<ExcludedPath>,
 }
 
 /// Where a walk is, and by which rules it goes.
-struct Walk {
+struct DirectoryWalk {
     ignore: GitIgnore,
     /// Where symbolic links may lead.
     within: Vec<PathBuf>,
@@ -40,7 +40,7 @@ struct Walk {
     leaves_tests_out: bool,
     leaves_projects_out: bool,
     /// Where the paths in the artifact start.
-    start: Start,
+    start: DestinationRoot,
     /// The mode of the files, and the owner of files and folders, as far as they are stated.
     mode: Option<FileMode>,
     owner: Option<FileOwner>,
@@ -84,7 +84,7 @@ impl<'a> Collector<'a> {
             if !is_wanted || source.as_ref() == Some(&candidate.path) {
                 continue;
             }
-            if let Some(rule) = candidate.top_level_rule().or(source.is_some().then_some(Rule::BesideSource)) {
+            if let Some(rule) = candidate.top_level_rule().or(source.is_some().then_some(ExclusionRule::BesideSource)) {
                 self.leave_out(candidate, rule);
             } else {
                 self.take(&mut walk, &candidate.path, &candidate.name)?;
@@ -108,10 +108,10 @@ impl<'a> Collector<'a> {
         let to = &include.destination;
         let is_into = to.is_folder || (to.path.is_empty() && !is_folder);
         let destination = if is_into { joined(&to.path, &name) } else { to.path.clone() };
-        let candidate = Candidate { path: named.clone(), name, is_folder };
+        let candidate = CandidatePath { path: named.clone(), name, is_folder };
         let before = self.count;
         if self.excludes.matches(&named, is_folder) {
-            self.leave_out(&candidate, Rule::Excluded);
+            self.leave_out(&candidate, ExclusionRule::Excluded);
         } else {
             let mut walk = self.walk(&path)?;
             walk.leaves_tests_out = !candidate.is_test();
@@ -138,36 +138,38 @@ impl<'a> Collector<'a> {
         let mut application = Application { taken: self.taken, left_out: self.left_out, ..Application::default() };
         for ((start, path), (_, entry)) in self.files {
             match start {
-                Start::Application => application.files.push((path, entry)),
-                Start::Root => application.placed_files.push((path, entry)),
+                DestinationRoot::Application => application.files.push((path, entry)),
+                DestinationRoot::Root => application.placed_files.push((path, entry)),
             }
         }
         for ((start, path), access) in self.folders {
             match start {
-                Start::Application => application.folders.push((path, access)),
+                DestinationRoot::Application => application.folders.push((path, access)),
                 // The root itself is nobody's but root's.
-                Start::Root => application.placed_folders.extend(TreePath::new(&path).ok().map(|path| (path, access))),
+                DestinationRoot::Root => {
+                    application.placed_folders.extend(TreePath::new(&path).ok().map(|path| (path, access)))
+                }
             }
         }
         Ok(application)
     }
 
     /// Starts a walk at a file or folder, whose path is canonical.
-    fn walk(&self, path: &Path) -> Result<Walk, ApplicationError> {
-        Ok(Walk {
+    fn walk(&self, path: &Path) -> Result<DirectoryWalk, ApplicationError> {
+        Ok(DirectoryWalk {
             ignore: GitIgnore::above(path, &self.workspace).map_err(read_error(path))?,
             within: vec![self.workspace.clone(), self.project.clone()],
             folders: Vec::new(),
             leaves_tests_out: true,
             leaves_projects_out: true,
-            start: Start::Application,
+            start: DestinationRoot::Application,
             mode: None,
             owner: None,
         })
     }
 
     /// Takes a file, or a folder with what is below it.
-    fn take(&mut self, walk: &mut Walk, path: &Path, destination: &str) -> Result<(), ApplicationError> {
+    fn take(&mut self, walk: &mut DirectoryWalk, path: &Path, destination: &str) -> Result<(), ApplicationError> {
         let target = match (walk.folders.last(), path.file_name()) {
             _ if path.is_symlink() => walk.follow(path)?,
             (Some(folder), Some(name)) => folder.join(name),
@@ -221,7 +223,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Lists what of a folder no rule leaves out, and notes the rest.
-    fn list(&mut self, walk: &Walk, folder: &Path) -> Result<Vec<Candidate>, ApplicationError> {
+    fn list(&mut self, walk: &DirectoryWalk, folder: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
         let mut kept = Vec::new();
         for candidate in self.candidates(walk, folder)? {
             match self.rule(walk, &candidate) {
@@ -233,7 +235,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Lists a folder, ordered by name.
-    fn candidates(&self, walk: &Walk, folder: &Path) -> Result<Vec<Candidate>, ApplicationError> {
+    fn candidates(&self, walk: &DirectoryWalk, folder: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
         let mut candidates = Vec::new();
         for entry in fs::read_dir(folder).map_err(read_error(folder))? {
             let entry = entry.map_err(read_error(folder))?;
@@ -241,7 +243,7 @@ impl<'a> Collector<'a> {
             let kind = entry.file_type().map_err(read_error(&path))?;
             let is_folder = kind.is_dir() || (kind.is_symlink() && path.is_dir());
             match entry.file_name().into_string() {
-                Ok(name) => candidates.push(Candidate { path, name, is_folder }),
+                Ok(name) => candidates.push(CandidatePath { path, name, is_folder }),
                 Err(_) if self.excludes.matches(&path, is_folder) || walk.ignore.ignores(&path, is_folder) => {}
                 Err(_) => return Err(ApplicationError::NotUtf8(path)),
             }
@@ -250,28 +252,28 @@ impl<'a> Collector<'a> {
         Ok(candidates)
     }
 
-    fn rule(&self, walk: &Walk, candidate: &Candidate) -> Option<Rule> {
-        let Candidate { path, name, is_folder } = candidate;
+    fn rule(&self, walk: &DirectoryWalk, candidate: &CandidatePath) -> Option<ExclusionRule> {
+        let CandidatePath { path, name, is_folder } = candidate;
         if self.excludes.matches(path, *is_folder) {
-            return Some(Rule::Excluded);
+            return Some(ExclusionRule::Excluded);
         }
         let is_build_output =
             || *is_folder && matches!(name.as_str(), "dist" | "build") && path.parent() == Some(self.project.as_path());
         candidate.rule().or_else(|| {
             if is_build_output() {
-                Some(Rule::BuildOutput)
+                Some(ExclusionRule::BuildOutput)
             } else if walk.leaves_tests_out && candidate.is_test() {
-                Some(Rule::Test)
+                Some(ExclusionRule::Test)
             } else if walk.leaves_projects_out && *is_folder && path.join("pyproject.toml").exists() {
-                Some(Rule::Project)
+                Some(ExclusionRule::Project)
             } else {
-                walk.ignore.ignores(path, *is_folder).then_some(Rule::GitIgnored)
+                walk.ignore.ignores(path, *is_folder).then_some(ExclusionRule::GitIgnored)
             }
         })
     }
 
     /// Returns whether a module is left somewhere below a folder.
-    fn has_modules(&self, walk: &mut Walk, folder: &Path) -> Result<bool, ApplicationError> {
+    fn has_modules(&self, walk: &mut DirectoryWalk, folder: &Path) -> Result<bool, ApplicationError> {
         let Ok(target) = fs::canonicalize(folder) else { return Ok(false) };
         if walk.folders.contains(&target) {
             return Ok(false);
@@ -289,8 +291,8 @@ impl<'a> Collector<'a> {
         Ok(found)
     }
 
-    fn leave_out(&mut self, candidate: &Candidate, rule: Rule) {
-        self.left_out.push(LeftOut { path: self.shown(&candidate.path, candidate.is_folder), rule });
+    fn leave_out(&mut self, candidate: &CandidatePath, rule: ExclusionRule) {
+        self.left_out.push(ExcludedPath { path: self.shown(&candidate.path, candidate.is_folder), rule });
     }
 
     fn shown(&self, path: &Path, is_folder: bool) -> String {
@@ -300,7 +302,7 @@ impl<'a> Collector<'a> {
     }
 }
 
-impl Walk {
+impl DirectoryWalk {
     fn enter(&mut self, folder: &Path, target: PathBuf) -> Result<(), ApplicationError> {
         self.folders.push(target);
         self.ignore.enter(folder).map_err(read_error(folder))

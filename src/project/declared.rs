@@ -5,13 +5,13 @@ use std::path::Path;
 
 use pep440_rs::VersionSpecifiers;
 
-use super::pyproject::{FILENAME, Pyproject};
+use super::pyproject::{FILENAME, PyprojectToml};
 use super::setuptools;
 use crate::name::DistributionName;
 
 /// What a folder declares as a distribution: in pyproject.toml, or else to setuptools.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Declared {
+pub struct DeclaredDistribution {
     /// The distribution's name, unless it is computed.
     pub name: Option<DistributionName>,
     /// The versions of Python, unless they are computed.
@@ -20,15 +20,15 @@ pub struct Declared {
     pub is_package: bool,
 }
 
-impl Declared {
+impl DeclaredDistribution {
     /// Reads the files of a folder.
     ///
     /// # Errors
     /// A file cannot be read, or pyproject.toml is wrong.
     pub fn read(folder: &Path) -> io::Result<Self> {
         let pyproject = match folder.join(FILENAME).is_file() {
-            true => Pyproject::read(folder).map_err(io::Error::other)?,
-            false => Pyproject::absent(folder),
+            true => PyprojectToml::read(folder).map_err(io::Error::other)?,
+            false => PyprojectToml::absent(folder),
         };
         Self::of(&pyproject)
     }
@@ -37,7 +37,7 @@ impl Declared {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn of(pyproject: &Pyproject) -> io::Result<Self> {
+    pub fn of(pyproject: &PyprojectToml) -> io::Result<Self> {
         let setup = setuptools::read(pyproject.folder())?;
         let is_package = pyproject.is_package() || setup.is_some() && pyproject.may_be_package();
         let setup = setup.unwrap_or_default();

@@ -25,15 +25,15 @@ use crate::tree::{FileMode, FileOwner};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Include {
     pub(super) source: PathBuf,
-    pub(super) destination: Destination,
+    pub(super) destination: IncludeDestination,
     pub(super) mode: Option<FileMode>,
     pub(super) owner: Option<FileOwner>,
 }
 
 /// Where in the artifact something goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Destination {
-    pub(super) start: Start,
+pub(super) struct IncludeDestination {
+    pub(super) start: DestinationRoot,
     /// The path from there, without slashes around it; empty for the start itself.
     pub(super) path: String,
     /// Whether the path is a folder that something is put into by its own name.
@@ -42,7 +42,7 @@ pub(super) struct Destination {
 
 /// Where a path in the artifact starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Start {
+pub(super) enum DestinationRoot {
     /// In the folder of the application's files: the root of a zip.
     Application,
     /// At the root of an image's file system.
@@ -77,27 +77,27 @@ impl Include {
     }
 }
 
-impl Destination {
+impl IncludeDestination {
     /// The place of what is given none.
     fn unstated() -> Self {
-        Self { start: Start::Application, path: String::new(), is_folder: true }
+        Self { start: DestinationRoot::Application, path: String::new(), is_folder: true }
     }
 
     /// Returns the text that it is written as; none if it need not be.
     pub(super) fn text(&self) -> Option<String> {
         let Self { start, path, is_folder } = self;
         match (start, path.as_str(), is_folder) {
-            (Start::Application, "", true) => None,
-            (Start::Application, "", false) => Some(".".to_owned()),
-            (Start::Application, path, _) => Some(format!("{path}{}", if *is_folder { "/" } else { "" })),
-            (Start::Root, "", true) => Some("/".to_owned()),
-            (Start::Root, "", false) => Some("/.".to_owned()),
-            (Start::Root, path, _) => Some(format!("/{path}{}", if *is_folder { "/" } else { "" })),
+            (DestinationRoot::Application, "", true) => None,
+            (DestinationRoot::Application, "", false) => Some(".".to_owned()),
+            (DestinationRoot::Application, path, _) => Some(format!("{path}{}", if *is_folder { "/" } else { "" })),
+            (DestinationRoot::Root, "", true) => Some("/".to_owned()),
+            (DestinationRoot::Root, "", false) => Some("/.".to_owned()),
+            (DestinationRoot::Root, path, _) => Some(format!("/{path}{}", if *is_folder { "/" } else { "" })),
         }
     }
 }
 
-impl FromStr for Destination {
+impl FromStr for IncludeDestination {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
@@ -107,7 +107,7 @@ impl FromStr for Destination {
         } else if parts.contains(&"..") {
             Err("the destination has the component `..`")
         } else {
-            let start = if text.starts_with('/') { Start::Root } else { Start::Application };
+            let start = if text.starts_with('/') { DestinationRoot::Root } else { DestinationRoot::Application };
             Ok(Self { start, path: parts.join("/"), is_folder: text.ends_with('/') })
         }
     }
@@ -122,7 +122,7 @@ impl FromStr for Include {
         if source.is_empty() {
             return Err(invalid("the path is empty"));
         }
-        let destination = to.map_or_else(|| Ok(Destination::unstated()), str::parse).map_err(invalid)?;
+        let destination = to.map_or_else(|| Ok(IncludeDestination::unstated()), str::parse).map_err(invalid)?;
         Ok(Self { source: PathBuf::from(source), destination, mode: None, owner: None })
     }
 }
@@ -131,7 +131,7 @@ impl FromStr for Include {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "IncludeTable")]
-struct Table {
+struct IncludeTable {
     /// A file or a folder, relative to the folder of the file that says so.
     #[schemars(length(min = 1))]
     path: String,
@@ -144,39 +144,39 @@ struct Table {
     /// and 0644 for the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", regex(pattern = "^0?[0-7]{3}$"))]
-    mode: Option<Stated>,
+    mode: Option<DigitString>,
     /// The owner in an image, by numbers: UID or UID:GID. Without it, root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", regex(pattern = "^[0-9]+(:[0-9]+)?$"))]
-    owner: Option<Stated>,
+    owner: Option<DigitString>,
 }
 
 /// A text that looks like a number, and is easily written as one.
 #[derive(Serialize)]
-struct Stated(String);
+struct DigitString(String);
 
-impl<'de> Deserialize<'de> for Stated {
+impl<'de> Deserialize<'de> for DigitString {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Stated;
+        struct DigitStringVisitor;
+        impl Visitor<'_> for DigitStringVisitor {
+            type Value = DigitString;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a text: write the digits between quotation marks")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Stated, E> {
-                Ok(Stated(text.to_owned()))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<DigitString, E> {
+                Ok(DigitString(text.to_owned()))
             }
         }
-        deserializer.deserialize_any(Text)
+        deserializer.deserialize_any(DigitStringVisitor)
     }
 }
 
 impl<'de> Deserialize<'de> for Include {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
-        impl<'de> Visitor<'de> for Form {
+        struct IncludeVisitor;
+        impl<'de> Visitor<'de> for IncludeVisitor {
             type Value = Include;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,21 +188,21 @@ impl<'de> Deserialize<'de> for Include {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Include, A::Error> {
-                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
+                let table = IncludeTable::deserialize(MapAccessDeserializer::new(map))?;
                 let invalid = |reason| de::Error::custom(format!("`{}` cannot be included: {reason}", table.path));
                 if table.path.is_empty() {
                     return Err(de::Error::custom("the path of an include is empty"));
                 }
-                let destination = table.to.as_deref().map_or_else(|| Ok(Destination::unstated()), str::parse);
+                let destination = table.to.as_deref().map_or_else(|| Ok(IncludeDestination::unstated()), str::parse);
                 let destination = destination.map_err(|reason| invalid(reason.to_owned()))?;
-                let mode = table.mode.as_ref().map(|Stated(text)| text.parse::<FileMode>()).transpose();
-                let owner = table.owner.as_ref().map(|Stated(text)| text.parse::<FileOwner>()).transpose();
+                let mode = table.mode.as_ref().map(|DigitString(text)| text.parse::<FileMode>()).transpose();
+                let owner = table.owner.as_ref().map(|DigitString(text)| text.parse::<FileOwner>()).transpose();
                 let mode = mode.map_err(|error| invalid(error.to_string()))?;
                 let owner = owner.map_err(|error| invalid(error.to_string()))?;
                 Ok(Include { source: PathBuf::from(&table.path), destination, mode, owner })
             }
         }
-        deserializer.deserialize_any(Form)
+        deserializer.deserialize_any(IncludeVisitor)
     }
 }
 
@@ -213,11 +213,11 @@ impl Serialize for Include {
         if text.parse().as_ref() == Ok(self) {
             return text.serialize(serializer);
         }
-        let table = Table {
+        let table = IncludeTable {
             path: self.source.to_string_lossy().into_owned(),
             to: self.destination.text(),
-            mode: self.mode.map(|mode| Stated(mode.to_string())),
-            owner: self.owner.map(|owner| Stated(owner.to_string())),
+            mode: self.mode.map(|mode| DigitString(mode.to_string())),
+            owner: self.owner.map(|owner| DigitString(owner.to_string())),
         };
         table.serialize(serializer)
     }
@@ -233,7 +233,7 @@ impl JsonSchema for Include {
             "description": "A file or a folder of the application, and where it goes.",
             "anyOf": [
                 { "description": "PATH[:DEST]", "type": "string", "minLength": 1 },
-                generator.subschema_for::<Table>(),
+                generator.subschema_for::<IncludeTable>(),
             ],
         })
     }

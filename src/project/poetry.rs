@@ -9,7 +9,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 use serde::Deserialize;
 use url::Url;
 
-use super::pyproject::{Index, parsed};
+use super::pyproject::{DeclaredIndex, parsed};
 use crate::constraint::VersionConstraint;
 use crate::name::DistributionName;
 
@@ -19,14 +19,14 @@ const PYPI: &str = "pypi";
 /// `tool.poetry`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub(super) struct PoetryTable {
+pub(super) struct PoetrySettings {
     pub(super) name: Option<DistributionName>,
     #[serde(deserialize_with = "parsed")]
     pub(super) version: Option<Version>,
     package_mode: Option<bool>,
     dependencies: DependenciesTable,
-    scripts: BTreeMap<String, Script>,
-    source: Vec<SourceTable>,
+    scripts: BTreeMap<String, PoetryScript>,
+    source: Vec<PoetrySource>,
 }
 
 /// `tool.poetry.dependencies`: of the requirements only the one that is for Python.
@@ -39,7 +39,7 @@ struct DependenciesTable {
 /// An entry of `tool.poetry.scripts`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
-enum Script {
+enum PoetryScript {
     EntryPoint(String),
     Table {
         #[serde(alias = "callable")]
@@ -50,11 +50,11 @@ enum Script {
 
 /// An entry of `tool.poetry.source`.
 #[derive(Debug, Clone, Deserialize)]
-struct SourceTable {
+struct PoetrySource {
     name: String,
     url: Option<String>,
     #[serde(default)]
-    priority: Option<Priority>,
+    priority: Option<PoetrySourcePriority>,
     #[serde(default)]
     default: bool,
     #[serde(default)]
@@ -64,7 +64,7 @@ struct SourceTable {
 /// When a source is asked. The older names mean one of the newer ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Priority {
+enum PoetrySourcePriority {
     /// In place of PyPI.
     #[serde(alias = "default")]
     Primary,
@@ -75,7 +75,7 @@ enum Priority {
     Explicit,
 }
 
-impl PoetryTable {
+impl PoetrySettings {
     /// Returns whether the project is built and installed as a distribution.
     pub(super) fn is_package(&self) -> bool {
         self.package_mode.unwrap_or(true)
@@ -90,8 +90,8 @@ impl PoetryTable {
     /// Returns the console scripts, each with its entry point.
     pub(super) fn scripts(&self) -> BTreeMap<String, String> {
         let scripts = self.scripts.iter().filter_map(|(name, script)| match script {
-            Script::EntryPoint(entry_point) => Some((name.clone(), entry_point.clone())),
-            Script::Table { reference, r#type } => {
+            PoetryScript::EntryPoint(entry_point) => Some((name.clone(), entry_point.clone())),
+            PoetryScript::Table { reference, r#type } => {
                 let is_console = r#type.as_deref().is_none_or(|kind| kind == "console");
                 Some((name.clone(), reference.clone().filter(|_| is_console)?))
             }
@@ -105,14 +105,14 @@ impl PoetryTable {
     /// # Errors
     ///
     /// The name of a source, and what is wrong with it.
-    pub(super) fn indexes(&self) -> Result<Vec<Index>, (String, String)> {
-        let is_pypi = |source: &&SourceTable| source.name.eq_ignore_ascii_case(PYPI);
-        let mut sources: Vec<&SourceTable> = self.source.iter().filter(|source| !is_pypi(source)).collect();
+    pub(super) fn indexes(&self) -> Result<Vec<DeclaredIndex>, (String, String)> {
+        let is_pypi = |source: &&PoetrySource| source.name.eq_ignore_ascii_case(PYPI);
+        let mut sources: Vec<&PoetrySource> = self.source.iter().filter(|source| !is_pypi(source)).collect();
         sources.sort_by_key(|source| source.priority());
-        let has_primary = sources.iter().any(|source| source.priority() == Priority::Primary);
+        let has_primary = sources.iter().any(|source| source.priority() == PoetrySourcePriority::Primary);
         let replaces_pypi = has_primary && !self.source.iter().any(|source| is_pypi(&source));
         let indexes = sources.iter().map(|source| source.index().map_err(|reason| (source.name.clone(), reason)));
-        let mut indexes = indexes.collect::<Result<Vec<Index>, _>>()?;
+        let mut indexes = indexes.collect::<Result<Vec<DeclaredIndex>, _>>()?;
         if let Some(last) = indexes.iter_mut().rev().find(|index| !index.explicit) {
             last.default = replaces_pypi;
         }
@@ -120,23 +120,23 @@ impl PoetryTable {
     }
 }
 
-impl SourceTable {
-    fn priority(&self) -> Priority {
+impl PoetrySource {
+    fn priority(&self) -> PoetrySourcePriority {
         match self.priority {
             Some(priority) => priority,
-            None if self.secondary && !self.default => Priority::Supplemental,
-            None => Priority::Primary,
+            None if self.secondary && !self.default => PoetrySourcePriority::Supplemental,
+            None => PoetrySourcePriority::Primary,
         }
     }
 
-    fn index(&self) -> Result<Index, String> {
+    fn index(&self) -> Result<DeclaredIndex, String> {
         let text = self.url.as_deref().ok_or("it has no URL")?;
         let url = Url::parse(text).map_err(|error| format!("its URL is not valid: {error}"))?;
         if !matches!(url.scheme(), "http" | "https" | "file") {
             return Err("its URL's scheme is not http, https or file".to_owned());
         }
-        let explicit = self.priority() == Priority::Explicit;
-        Ok(Index { name: Some(self.name.clone()), url, explicit, default: false })
+        let explicit = self.priority() == PoetrySourcePriority::Explicit;
+        Ok(DeclaredIndex { name: Some(self.name.clone()), url, explicit, default: false })
     }
 }
 
@@ -144,7 +144,7 @@ impl SourceTable {
 mod tests {
     use super::*;
 
-    fn table(text: &str) -> PoetryTable {
+    fn table(text: &str) -> PoetrySettings {
         toml::from_str(text).unwrap()
     }
 

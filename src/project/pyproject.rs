@@ -14,8 +14,9 @@ use pep440_rs::{Version, VersionSpecifiers};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
+use super::document::TomlDocument;
 use super::error::ProjectError;
-use super::poetry::PoetryTable;
+use super::poetry::PoetrySettings;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::redact;
 
@@ -24,7 +25,7 @@ pub const FILENAME: &str = "pyproject.toml";
 
 /// A `pyproject.toml` that was read and checked.
 #[derive(Debug, Clone)]
-pub struct Pyproject {
+pub struct PyprojectToml {
     /// The file.
     pub path: PathBuf,
     /// `project.name`, or else `tool.poetry.name`.
@@ -36,16 +37,16 @@ pub struct Pyproject {
     /// `project.scripts`, or else `tool.poetry.scripts`: console scripts by name, each with its entry point.
     pub scripts: BTreeMap<String, String>,
     /// The whole file.
-    pub table: toml::Table,
+    pub document: TomlDocument,
     has_build_system: bool,
-    uv: UvTable,
-    poetry: Option<PoetryTable>,
-    indexes: Vec<Index>,
+    uv: ToolUvTable,
+    poetry: Option<PoetrySettings>,
+    indexes: Vec<DeclaredIndex>,
 }
 
 /// An entry of `tool.uv.index`, or of `tool.poetry.source`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Index {
+pub struct DeclaredIndex {
     /// The name, by which `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD` give its credentials, or Poetry's
     /// variables of the same kind.
     pub name: Option<String>,
@@ -66,7 +67,7 @@ pub(super) struct WorkspaceTable {
     pub(super) exclude: Vec<String>,
 }
 
-impl Pyproject {
+impl PyprojectToml {
     /// Reads the `pyproject.toml` in a folder.
     ///
     /// # Errors
@@ -80,9 +81,8 @@ impl Pyproject {
 
     fn parse(text: &str, path: PathBuf) -> Result<Self, ProjectError> {
         let invalid = |error: toml::de::Error| invalid(text, &path, &error);
-        let document: Document = toml::from_str(text).map_err(invalid)?;
-        let table: toml::Table = toml::from_str(text).map_err(invalid)?;
-        let ToolTable { uv, poetry } = document.tool.unwrap_or_default();
+        let (document, tables) = TomlDocument::parse_as::<PyprojectTables>(text).map_err(invalid)?;
+        let PyprojectToolTable { uv, poetry } = tables.tool.unwrap_or_default();
         let uv = uv.unwrap_or_default();
         let mut indexes = resolve_indexes(&uv.index, &path)?;
         if let Some(poetry) = &poetry {
@@ -93,8 +93,8 @@ impl Pyproject {
             })?;
             indexes.extend(sources);
         }
-        let has_build_system = document.build_system.is_some();
-        let (mut name, mut version, mut requires_python, mut scripts) = match document.project {
+        let has_build_system = tables.build_system.is_some();
+        let (mut name, mut version, mut requires_python, mut scripts) = match tables.project {
             None => (None, None, None, BTreeMap::new()),
             Some(project) => (Some(project.name), project.version, project.requires_python, project.scripts),
         };
@@ -109,7 +109,7 @@ impl Pyproject {
                 scripts = poetry.scripts();
             }
         }
-        Ok(Self { path, name, version, requires_python, scripts, table, has_build_system, uv, poetry, indexes })
+        Ok(Self { path, name, version, requires_python, scripts, document, has_build_system, uv, poetry, indexes })
     }
 
     /// Returns what a folder without the file says: nothing.
@@ -120,12 +120,17 @@ impl Pyproject {
             version: None,
             requires_python: None,
             scripts: BTreeMap::new(),
-            table: toml::Table::new(),
+            document: TomlDocument::default(),
             has_build_system: false,
-            uv: UvTable::default(),
+            uv: ToolUvTable::default(),
             poetry: None,
             indexes: Vec::new(),
         }
+    }
+
+    /// Returns the whole file as a table.
+    pub fn table(&self) -> &toml::Table {
+        &self.document.table
     }
 
     /// Returns the project's folder.
@@ -137,7 +142,7 @@ impl Pyproject {
     /// `tool.poetry.package-mode` where there is a `[tool.poetry]` table, or else there is a `[build-system]` table. A
     /// project without a name is never a package.
     pub fn is_package(&self) -> bool {
-        let by_tables = || self.poetry.as_ref().map_or(self.has_build_system, PoetryTable::is_package);
+        let by_tables = || self.poetry.as_ref().map_or(self.has_build_system, PoetrySettings::is_package);
         self.name.is_some() && self.uv.package.unwrap_or_else(by_tables)
     }
 
@@ -147,7 +152,7 @@ impl Pyproject {
     }
 
     /// Returns the indexes of `tool.uv.index` in their order, then those of `tool.poetry.source` by their priority.
-    pub fn indexes(&self) -> Vec<Index> {
+    pub fn indexes(&self) -> Vec<DeclaredIndex> {
         self.indexes.clone()
     }
 
@@ -164,13 +169,13 @@ impl Pyproject {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Document {
-    project: Option<ProjectTable>,
+struct PyprojectTables {
+    project: Option<ProjectMetadataTable>,
     #[serde(rename = "build-system")]
     build_system: Option<BuildSystemTable>,
     #[serde(default, rename = "dependency-groups", deserialize_with = "unique_names::<_, GroupName, _>")]
     _dependency_groups: BTreeMap<GroupName, Vec<toml::Value>>,
-    tool: Option<ToolTable>,
+    tool: Option<PyprojectToolTable>,
 }
 
 #[derive(Deserialize)]
@@ -183,13 +188,13 @@ struct BuildSystemTable {
 }
 
 #[derive(Default, Deserialize)]
-struct ToolTable {
-    uv: Option<UvTable>,
-    poetry: Option<PoetryTable>,
+struct PyprojectToolTable {
+    uv: Option<ToolUvTable>,
+    poetry: Option<PoetrySettings>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-struct UvTable {
+struct ToolUvTable {
     package: Option<bool>,
     managed: Option<bool>,
     workspace: Option<WorkspaceTable>,
@@ -209,7 +214,7 @@ struct IndexTable {
 
 #[derive(Deserialize)]
 #[serde(try_from = "ProjectWire")]
-struct ProjectTable {
+struct ProjectMetadataTable {
     name: DistributionName,
     version: Option<Version>,
     requires_python: Option<VersionSpecifiers>,
@@ -234,7 +239,7 @@ struct ProjectWire {
     _optional_dependencies: BTreeMap<ExtraName, Vec<String>>,
 }
 
-impl TryFrom<ProjectWire> for ProjectTable {
+impl TryFrom<ProjectWire> for ProjectMetadataTable {
     type Error = &'static str;
 
     fn try_from(wire: ProjectWire) -> Result<Self, Self::Error> {
@@ -295,9 +300,9 @@ fn invalid(text: &str, path: &Path, error: &toml::de::Error) -> ProjectError {
     }
 }
 
-fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<Index>, ProjectError> {
+fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<DeclaredIndex>, ProjectError> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut indexes: Vec<Index> = Vec::with_capacity(tables.len());
+    let mut indexes: Vec<DeclaredIndex> = Vec::with_capacity(tables.len());
     for (position, table) in tables.iter().enumerate() {
         let is_taken = table.name.is_some() && indexes.iter().any(|index| index.name == table.name);
         let index = if is_taken { Err("another index has the same name".to_owned()) } else { table.resolve(folder) };
@@ -311,7 +316,7 @@ fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<Index>, Pro
 }
 
 impl IndexTable {
-    fn resolve(&self, folder: &Path) -> Result<Index, String> {
+    fn resolve(&self, folder: &Path) -> Result<DeclaredIndex, String> {
         let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         match &self.name {
             None if self.explicit => return Err("an explicit index needs a name".to_owned()),
@@ -334,7 +339,7 @@ impl IndexTable {
             // Parsing resolves the `..` in it.
             url.and_then(|url| Url::parse(url.as_str()).ok()).ok_or("its path cannot be made absolute")?
         };
-        Ok(Index { name: self.name.clone(), url, explicit: self.explicit, default: self.default })
+        Ok(DeclaredIndex { name: self.name.clone(), url, explicit: self.explicit, default: self.default })
     }
 }
 
@@ -342,8 +347,8 @@ impl IndexTable {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Pyproject, ProjectError> {
-        Pyproject::parse(text, PathBuf::from("/project/pyproject.toml"))
+    fn parse(text: &str) -> Result<PyprojectToml, ProjectError> {
+        PyprojectToml::parse(text, PathBuf::from("/project/pyproject.toml"))
     }
 
     #[test]

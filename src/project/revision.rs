@@ -7,7 +7,7 @@ use url::Url;
 
 /// A commit, and where it can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revision {
+pub struct GitRevision {
     /// The commit's hash.
     pub commit: String,
     /// The address of the repository that it was cloned from, without credentials; none if that is no server.
@@ -16,9 +16,9 @@ pub struct Revision {
 
 /// Returns the commit that the files below a folder are; nothing if they differ from it, are not under git, or git is
 /// not there. A file that git ignores makes no difference.
-pub fn revision(folder: &Path) -> Option<Revision> {
+pub fn revision(folder: &Path) -> Option<GitRevision> {
     let commit = git(folder, &["rev-parse", "--verify", "HEAD"])?;
-    (!has_changes(folder)?).then(|| Revision { commit, source: source(folder) })
+    (!has_changes(folder)?).then(|| GitRevision { commit, source: source(folder) })
 }
 
 /// Returns the address of the repository that a folder was cloned from, as a browser would take it; nothing if that is no

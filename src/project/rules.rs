@@ -7,7 +7,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 /// Why a file or folder is left out of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rule {
+pub enum ExclusionRule {
     /// A pattern that the user gave names it.
     Excluded,
     /// Its name starts with a dot.
@@ -32,7 +32,7 @@ pub enum Rule {
     BesideSource,
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for ExclusionRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Excluded => "excluded",
@@ -99,23 +99,23 @@ impl Excludes {
 
 /// What the rules need to know of a file or folder.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
+pub(super) struct CandidatePath {
     pub(super) path: PathBuf,
     pub(super) name: String,
     pub(super) is_folder: bool,
 }
 
-impl Candidate {
+impl CandidatePath {
     /// Returns the rule by which the candidate's own name or content leaves it out of any application.
-    pub(super) fn rule(&self) -> Option<Rule> {
+    pub(super) fn rule(&self) -> Option<ExclusionRule> {
         let name = self.name.as_str();
         let has = |marker: &str| self.is_folder && self.path.join(marker).exists();
         if name.starts_with('.') {
-            Some(Rule::Hidden)
+            Some(ExclusionRule::Hidden)
         } else if is_cache(name, self.is_folder) {
-            Some(Rule::Cache)
+            Some(ExclusionRule::Cache)
         } else if has("pyvenv.cfg") || has("conda-meta") {
-            Some(Rule::Environment)
+            Some(ExclusionRule::Environment)
         } else {
             None
         }
@@ -131,11 +131,11 @@ impl Candidate {
     }
 
     /// Returns the rule that leaves the candidate out where it lies directly in the project and nobody named it.
-    pub(super) fn top_level_rule(&self) -> Option<Rule> {
+    pub(super) fn top_level_rule(&self) -> Option<ExclusionRule> {
         if self.is_folder && DOCUMENTATION.contains(&self.name.as_str()) {
-            Some(Rule::Documentation)
+            Some(ExclusionRule::Documentation)
         } else if !self.is_folder && TOOLS.contains(&self.name.as_str()) {
-            Some(Rule::Tool)
+            Some(ExclusionRule::Tool)
         } else {
             None
         }
@@ -167,21 +167,21 @@ fn is_cache(name: &str, is_folder: bool) -> bool {
 mod tests {
     use super::*;
 
-    fn candidate(name: &str) -> Candidate {
+    fn candidate(name: &str) -> CandidatePath {
         let is_folder = name.ends_with('/');
         let name = name.trim_end_matches('/');
-        Candidate { path: Path::new("/project").join(name), name: name.to_owned(), is_folder }
+        CandidatePath { path: Path::new("/project").join(name), name: name.to_owned(), is_folder }
     }
 
     #[test]
     fn names_tell_what_is_no_part_of_an_application() {
         for (name, rule) in [
-            (".env", Some(Rule::Hidden)),
-            (".git/", Some(Rule::Hidden)),
-            ("__pycache__/", Some(Rule::Cache)),
+            (".env", Some(ExclusionRule::Hidden)),
+            (".git/", Some(ExclusionRule::Hidden)),
+            ("__pycache__/", Some(ExclusionRule::Cache)),
             ("__pycache__", None),
-            ("a.pyc", Some(Rule::Cache)),
-            ("a.egg-info/", Some(Rule::Cache)),
+            ("a.pyc", Some(ExclusionRule::Cache)),
+            ("a.egg-info/", Some(ExclusionRule::Cache)),
             ("app/", None),
             ("data.json", None),
         ] {

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::error::ProjectError;
-use super::pyproject::Pyproject;
+use super::pyproject::PyprojectToml;
 use crate::name::DistributionName;
 use crate::redact;
 
@@ -42,8 +42,8 @@ impl UvOptions {
     ///
     /// # Errors
     /// A value is not what uv's settings ask for.
-    pub fn of(pyproject: &Pyproject) -> Result<Self, ProjectError> {
-        let table = pyproject.table.get("tool").and_then(|tool| tool.get("uv"));
+    pub fn of(pyproject: &PyprojectToml) -> Result<Self, ProjectError> {
+        let table = pyproject.table().get("tool").and_then(|tool| tool.get("uv"));
         let options = table.map_or_else(|| Ok(Self::default()), |table| table.clone().try_into());
         options.map_err(|error: toml::de::Error| ProjectError::UvOptions {
             path: pyproject.path.clone(),

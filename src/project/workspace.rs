@@ -12,7 +12,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::error::ProjectError;
 use super::gitignore::GitIgnore;
-use super::pyproject::{FILENAME, Pyproject, WorkspaceTable};
+use super::pyproject::{FILENAME, PyprojectToml, WorkspaceTable};
 use crate::name::DistributionName;
 
 /// A project with those that are locked together with it.
@@ -21,17 +21,17 @@ pub struct Workspace {
     /// The absolute path of the workspace root, without symbolic links. The lock lies there.
     pub root: PathBuf,
     /// The root first, which need not be a project, then the members in the order of their paths.
-    pub members: Arc<[Member]>,
+    pub members: Arc<[WorkspaceMember]>,
     current: usize,
 }
 
 /// A folder of a workspace that has a `pyproject.toml`.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub struct WorkspaceMember {
     /// The folder, relative to the workspace root; empty for the root.
     pub path: PathBuf,
     /// Its `pyproject.toml`.
-    pub pyproject: Pyproject,
+    pub pyproject: PyprojectToml,
 }
 
 impl Workspace {
@@ -51,13 +51,13 @@ impl Workspace {
         };
         let project = folder.ancestors().find(|folder| has_mark(folder)).unwrap_or(&folder);
         if !project.join(FILENAME).is_file() {
-            return Ok(Self::alone(project, Pyproject::absent(project)));
+            return Ok(Self::alone(project, PyprojectToml::absent(project)));
         }
-        let pyproject = Pyproject::read(project)?;
+        let pyproject = PyprojectToml::read(project)?;
         if !pyproject.is_managed() {
             return Ok(Self::alone(project, pyproject));
         }
-        if let Some(patterns) = pyproject.workspace().map(|table| Patterns::new(table, &pyproject)).transpose()? {
+        if let Some(patterns) = pyproject.workspace().map(|table| MemberPatterns::new(table, &pyproject)).transpose()? {
             let members = collect(project, pyproject, &patterns)?;
             return Ok(Self { root: project.to_owned(), members: members.into(), current: 0 });
         }
@@ -72,8 +72,8 @@ impl Workspace {
         Ok(Self::alone(project, pyproject))
     }
 
-    fn alone(project: &Path, pyproject: Pyproject) -> Self {
-        let member = Member { path: PathBuf::new(), pyproject };
+    fn alone(project: &Path, pyproject: PyprojectToml) -> Self {
+        let member = WorkspaceMember { path: PathBuf::new(), pyproject };
         Self { root: project.to_owned(), members: [member].into(), current: 0 }
     }
 
@@ -89,17 +89,17 @@ impl Workspace {
     }
 
     /// Returns the project whose folder was named. It has no name where that folder is a root that is no project.
-    pub fn current(&self) -> &Member {
+    pub fn current(&self) -> &WorkspaceMember {
         &self.members[self.current]
     }
 
     /// Returns the member of that name.
-    pub fn member(&self, name: &DistributionName) -> Option<&Member> {
+    pub fn member(&self, name: &DistributionName) -> Option<&WorkspaceMember> {
         self.members.iter().find(|member| member.pyproject.name.as_ref() == Some(name))
     }
 
     /// Returns the absolute path of a member's folder.
-    pub fn folder(&self, member: &Member) -> PathBuf {
+    pub fn folder(&self, member: &WorkspaceMember) -> PathBuf {
         // Joining an empty path would leave a trailing separator.
         member.path.components().fold(self.root.clone(), |folder, component| folder.join(component))
     }
@@ -131,20 +131,24 @@ fn read_error(path: &Path) -> impl Fn(io::Error) -> ProjectError {
 }
 
 /// Finds the workspace root above a project, if the project is one of its members.
-fn find_root(project: &Path) -> Result<Option<(PathBuf, Pyproject, Patterns)>, ProjectError> {
+fn find_root(project: &Path) -> Result<Option<(PathBuf, PyprojectToml, MemberPatterns)>, ProjectError> {
     let Some(root) = project.ancestors().skip(1).find(|folder| folder.join(FILENAME).is_file()) else {
         return Ok(None);
     };
-    let pyproject = Pyproject::read(root)?;
+    let pyproject = PyprojectToml::read(root)?;
     let Some(table) = pyproject.workspace() else { return Ok(None) };
-    let patterns = Patterns::new(table, &pyproject)?;
+    let patterns = MemberPatterns::new(table, &pyproject)?;
     let path = project.strip_prefix(root).unwrap_or(project);
     let is_member = patterns.members.iter().any(|pattern| pattern.matches(path)) && !patterns.exclude(path);
     Ok(is_member.then(|| (root.to_owned(), pyproject, patterns)))
 }
 
 /// Reads every member that the patterns name, and checks them against each other.
-fn collect(root: &Path, root_pyproject: Pyproject, patterns: &Patterns) -> Result<Vec<Member>, ProjectError> {
+fn collect(
+    root: &Path,
+    root_pyproject: PyprojectToml,
+    patterns: &MemberPatterns,
+) -> Result<Vec<WorkspaceMember>, ProjectError> {
     let mut members = BTreeMap::from([(PathBuf::new(), root_pyproject)]);
     for pattern in &patterns.members {
         for path in pattern.expand(root)? {
@@ -173,15 +177,15 @@ fn collect(root: &Path, root_pyproject: Pyproject, patterns: &Patterns) -> Resul
             return Err(ProjectError::SameName { name: name.clone(), first, second });
         }
     }
-    Ok(members.into_iter().map(|(path, pyproject)| Member { path, pyproject }).collect())
+    Ok(members.into_iter().map(|(path, pyproject)| WorkspaceMember { path, pyproject }).collect())
 }
 
 /// Reads a folder that a pattern matches. It is no member if it is unmanaged, or hidden or ignored without being a
 /// project.
-fn read_member(root: &Path, path: &Path, pattern: &MemberPattern) -> Result<Option<Pyproject>, ProjectError> {
+fn read_member(root: &Path, path: &Path, pattern: &MemberPattern) -> Result<Option<PyprojectToml>, ProjectError> {
     let folder = root.join(path);
     if folder.join(FILENAME).is_file() {
-        let pyproject = Pyproject::read(&folder)?;
+        let pyproject = PyprojectToml::read(&folder)?;
         return Ok(pyproject.is_managed().then_some(pyproject));
     }
     let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -193,14 +197,14 @@ fn read_member(root: &Path, path: &Path, pattern: &MemberPattern) -> Result<Opti
 }
 
 /// `tool.uv.workspace`, ready to match.
-struct Patterns {
+struct MemberPatterns {
     members: Vec<MemberPattern>,
     /// A `*` in these also matches `/`, as in uv.
     excluded: Vec<GlobMatcher>,
 }
 
-impl Patterns {
-    fn new(table: &WorkspaceTable, pyproject: &Pyproject) -> Result<Self, ProjectError> {
+impl MemberPatterns {
+    fn new(table: &WorkspaceTable, pyproject: &PyprojectToml) -> Result<Self, ProjectError> {
         let unusable = |pattern: &str| {
             let pattern = pattern.to_owned();
             let path = pyproject.path.clone();
@@ -222,11 +226,11 @@ impl Patterns {
 /// A pattern of `tool.uv.workspace.members`.
 struct MemberPattern {
     text: String,
-    parts: Vec<Part>,
+    parts: Vec<PatternPart>,
 }
 
 /// A component of a pattern.
-enum Part {
+enum PatternPart {
     Literal(String),
     Wildcard(GlobMatcher),
     /// `**`: any number of folders.
@@ -236,9 +240,9 @@ enum Part {
 impl MemberPattern {
     fn new(text: &str) -> Result<Self, String> {
         let part = |part: String| match part.as_str() {
-            "**" => Ok(Part::Recursive),
-            wildcard if wildcard.contains(['*', '?', '[']) => glob(wildcard, true).map(Part::Wildcard),
-            _ => Ok(Part::Literal(part)),
+            "**" => Ok(PatternPart::Recursive),
+            wildcard if wildcard.contains(['*', '?', '[']) => glob(wildcard, true).map(PatternPart::Wildcard),
+            _ => Ok(PatternPart::Literal(part)),
         };
         let parts = normalized(text)?.into_iter().map(part).collect::<Result<_, _>>()?;
         Ok(Self { text: text.to_owned(), parts })
@@ -259,21 +263,23 @@ impl MemberPattern {
     }
 }
 
-fn matches(parts: &[Part], components: &[&str]) -> bool {
+fn matches(parts: &[PatternPart], components: &[&str]) -> bool {
     match (parts, components) {
         ([], []) => true,
-        ([Part::Recursive, rest @ ..], _) => {
+        ([PatternPart::Recursive, rest @ ..], _) => {
             matches(rest, components) || components.split_first().is_some_and(|(_, deeper)| matches(parts, deeper))
         }
-        ([Part::Literal(name), rest @ ..], [component, deeper @ ..]) => name == component && matches(rest, deeper),
-        ([Part::Wildcard(glob), rest @ ..], [component, deeper @ ..]) => {
+        ([PatternPart::Literal(name), rest @ ..], [component, deeper @ ..]) => {
+            name == component && matches(rest, deeper)
+        }
+        ([PatternPart::Wildcard(glob), rest @ ..], [component, deeper @ ..]) => {
             glob.is_match(component) && matches(rest, deeper)
         }
         ([], [_, ..]) | ([_, ..], []) => false,
     }
 }
 
-fn expand(parts: &[Part], root: &Path, path: &Path, found: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
+fn expand(parts: &[PatternPart], root: &Path, path: &Path, found: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
     let folder = root.join(path);
     let Some((part, rest)) = parts.split_first() else {
         if folder.is_dir() {
@@ -282,8 +288,8 @@ fn expand(parts: &[Part], root: &Path, path: &Path, found: &mut Vec<PathBuf>) ->
         return Ok(());
     };
     match part {
-        Part::Literal(name) => expand(rest, root, &path.join(name), found),
-        Part::Wildcard(glob) => {
+        PatternPart::Literal(name) => expand(rest, root, &path.join(name), found),
+        PatternPart::Wildcard(glob) => {
             for name in subfolders(&folder)? {
                 if glob.is_match(&name) {
                     expand(rest, root, &path.join(name), found)?;
@@ -291,7 +297,7 @@ fn expand(parts: &[Part], root: &Path, path: &Path, found: &mut Vec<PathBuf>) ->
             }
             Ok(())
         }
-        Part::Recursive => {
+        PatternPart::Recursive => {
             expand(rest, root, path, found)?;
             for name in subfolders(&folder)? {
                 let deeper = path.join(name);

@@ -7,7 +7,7 @@ use packageurl::PackageUrl;
 use pep440_rs::Version;
 
 use crate::digest::Digest;
-use crate::project::revision::Revision;
+use crate::project::revision::GitRevision;
 
 /// The origin of a component. URLs have no user name, password or query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) enum ComponentOrigin {
         subdirectory: Option<String>,
     },
     /// A directory on this machine, with the commit of its files if known.
-    Directory(Option<Revision>),
+    Directory(Option<GitRevision>),
 }
 
 /// A wheel or a source distribution.
@@ -73,7 +73,7 @@ impl ComponentOrigin {
                 let directory = subdirectory.as_ref().map(|directory| format!("#{directory}")).unwrap_or_default();
                 url.as_ref().map(|url| format!("{}@{commit}{directory}", git(url)))
             }
-            Self::Directory(Some(Revision { commit, source: Some(source) })) => {
+            Self::Directory(Some(GitRevision { commit, source: Some(source) })) => {
                 Some(format!("{}@{commit}", git(source)))
             }
             Self::Directory(_) => None,
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn package_urls_contain_the_origin() {
         let version: Version = "1.0+cu1".parse().unwrap();
-        let revision = Revision { commit: "abc".to_owned(), source: Some("https://h/a".to_owned()) };
+        let revision = GitRevision { commit: "abc".to_owned(), source: Some("https://h/a".to_owned()) };
         for (origin, expected) in [
             (
                 ComponentOrigin::Index { index: None, file: file("a_b-1.0+cu1-py3-none-any.whl", Some("https://h/x")) },

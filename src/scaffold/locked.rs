@@ -107,7 +107,7 @@ impl DetectedLock {
 
     fn missing(workspace: &Workspace, directory: &Path) -> Self {
         let is_poetry =
-            workspace.current().pyproject.table.get("tool").is_some_and(|tool| tool.get("poetry").is_some());
+            workspace.current().pyproject.table().get("tool").is_some_and(|tool| tool.get("poetry").is_some());
         let [requirements_in, pipfile, pyproject, setup_py, setup_cfg] =
             ["requirements.in", "Pipfile", "pyproject.toml", "setup.py", "setup.cfg"]
                 .map(|name| directory.join(name).is_file());
@@ -164,7 +164,7 @@ impl DetectedLock {
 
 /// Returns the distributions that a project declares in `project.dependencies` and `tool.poetry.dependencies`.
 fn declared(workspace: &Workspace) -> BTreeSet<DistributionName> {
-    let table = &workspace.current().pyproject.table;
+    let table = workspace.current().pyproject.table();
     let standard = table.get("project").and_then(|project| project.get("dependencies"));
     let poetry = table.get("tool").and_then(|tool| tool.get("poetry")?.get("dependencies"));
     let requirements = standard.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str);

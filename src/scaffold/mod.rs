@@ -31,7 +31,7 @@ use workflow::{CiRepository, CiService, WORKFLOW};
 
 use crate::lock::LockFormat;
 use crate::platform::{Architecture, PythonReason, PythonVersion, default_runtime};
-use crate::project::declared::Declared;
+use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::{self, Workspace};
 use crate::settings::Variables;
@@ -88,7 +88,7 @@ impl DetectedProject {
     fn read(workspace: &Workspace, references: &Variables) -> Result<Self, ScaffoldError> {
         let member = workspace.current();
         let directory = workspace.folder(member);
-        let declared = Declared::of(&member.pyproject)
+        let declared = DeclaredDistribution::of(&member.pyproject)
             .map_err(|source| ScaffoldError::Read { path: directory.clone(), source })?;
         let file = workspace::python_version_file(&directory, &workspace.root)?.map(|(_, text)| text);
         let (profile, python_reason) = default_runtime(file.as_deref(), declared.requires_python.as_ref())?;
@@ -111,7 +111,7 @@ impl DetectedProject {
             sources,
             tests,
             data,
-            is_configured: files::is_configured(&member.pyproject.table),
+            is_configured: files::is_configured(member.pyproject.table()),
             directory,
         })
     }

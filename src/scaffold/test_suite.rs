@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::entry_points::DjangoProject;
 use super::locked::{DetectedLock, required_name};
-use crate::project::pyproject::Pyproject;
+use crate::project::pyproject::PyprojectToml;
 
 /// Names of groups and extras that usually contain the test runner, the likeliest first.
 const GROUP_NAMES: [&str; 5] = ["test", "tests", "testing", "dev", "development"];
@@ -38,7 +38,7 @@ impl TestSuite {
     /// Finds the tests of a project; `None` if it has no directory of tests.
     pub(super) fn find(
         directory: &Path,
-        pyproject: &Pyproject,
+        pyproject: &PyprojectToml,
         lock: &DetectedLock,
         django: Option<&DjangoProject>,
     ) -> Option<Result<Self, MissingTestRunner>> {
@@ -78,18 +78,18 @@ fn is_module(path: &Path) -> bool {
 }
 
 /// Returns the files outside the directory of tests that configure pytest.
-fn pytest_configuration(directory: &Path, pyproject: &Pyproject) -> Vec<String> {
-    let is_in_pyproject = pyproject.table.get("tool").is_some_and(|tool| tool.get("pytest").is_some());
+fn pytest_configuration(directory: &Path, pyproject: &PyprojectToml) -> Vec<String> {
+    let is_in_pyproject = pyproject.table().get("tool").is_some_and(|tool| tool.get("pytest").is_some());
     let candidates = [("pytest.ini", true), ("pyproject.toml", is_in_pyproject), ("conftest.py", true)];
     let existing = candidates.into_iter().filter(|(name, counts)| *counts && directory.join(name).is_file());
     existing.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Returns the group or the extra that contains pytest.
-fn pytest_dependencies(pyproject: &Pyproject) -> Option<TestDependencies> {
-    pytest_group(&pyproject.table)
+fn pytest_dependencies(pyproject: &PyprojectToml) -> Option<TestDependencies> {
+    pytest_group(pyproject.table())
         .map(TestDependencies::Group)
-        .or_else(|| pytest_extra(&pyproject.table).map(TestDependencies::Extra))
+        .or_else(|| pytest_extra(pyproject.table()).map(TestDependencies::Extra))
 }
 
 /// Returns the dependency group (PEP 735, or Poetry's) that contains pytest. uv and Poetry both call the group of their

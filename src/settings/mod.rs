@@ -15,7 +15,7 @@ pub(crate) use environment::{Environment, IndexVariables, Variables};
 use crate::audit::handler::Handler;
 use crate::image::file::{ImageFile, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
-use crate::index::Strategy;
+use crate::index::IndexStrategy;
 use crate::lock::{FormatControl, SelectionRequest};
 use crate::platform::{Architecture, PythonVersion};
 use crate::project::application::Include;
@@ -61,7 +61,7 @@ pub(crate) struct FetchSettings {
     pub(crate) no_index: bool,
     /// Directories and HTML pages with files. Files in directories are preferred to the URLs in the lock.
     pub(crate) find_links: Vec<Url>,
-    pub(crate) strategy: Option<Strategy>,
+    pub(crate) strategy: Option<IndexStrategy>,
     /// The date after which uploaded files are ignored, as for uv: a date, a time, or a duration before now.
     pub(crate) exclude_newer: Option<String>,
     /// uv's name of the keyring provider.

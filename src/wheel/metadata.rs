@@ -55,6 +55,11 @@ pub(crate) fn requires(text: &[u8]) -> Result<Vec<String>, WheelErrorKind> {
     Ok(MetadataHeaders::parse(text)?.all(REQUIRES))
 }
 
+/// Returns the value of Requires-Python in a METADATA file; `None` if it is missing or the headers cannot be parsed.
+pub fn requires_python(text: &[u8]) -> Option<String> {
+    MetadataHeaders::parse(text).ok()?.get("Requires-Python").ok().filter(|versions| !versions.is_empty())
+}
+
 fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result<(), WheelErrorKind> {
     if !name.parse::<DistributionName>().is_ok_and(|name| name == filename.name) {
         return Err(WheelErrorKind::DistributionName(name.to_owned()));

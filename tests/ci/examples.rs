@@ -22,7 +22,7 @@ fn example(name: &str) -> Value {
 fn shell(script: &str, project: &Project, home: &Path) -> Command {
     let mut command = Command::new("bash");
     command.args(["-eo", "pipefail", "-c", script]).current_dir(project.path()).env("HOME", home);
-    command.env("UV_NO_INDEX", "1").env("UV_FIND_LINKS", home).env("UV_CACHE_DIR", home.join("uv"));
+    command.env("UV_FIND_LINKS", home).env("UV_CACHE_DIR", home.join("uv"));
     command.env("PATH", search_path()).env_remove("DOCKER_CONFIG").env_remove("UV_PYTHON");
     command.env("PYBUNDLE_CACHE_DIR", cache().join("pybundle"));
     command

@@ -87,9 +87,9 @@ fn the_workflow_checks_and_bundles() {
         assert!(checking.log.contains(&format!("::group::{step}\n")), "{}", checking.log);
     }
 
-    // uv installs pybundle from a directory and queries no index.
+    // uv installs pybundle from a directory.
     let (links, tools) = (links(), tempfile::tempdir().unwrap());
-    let mut bundling = runner(&project).set("UV_NO_INDEX", "1").set("UV_FIND_LINKS", links.path().display());
+    let mut bundling = runner(&project).set("UV_FIND_LINKS", links.path().display());
     bundling =
         bundling.set("UV_TOOL_DIR", tools.path().display()).set("UV_TOOL_BIN_DIR", tools.path().join("bin").display());
     let outcome = bundling.job(WORKFLOW, "bundle", &inputs, &json!({}));

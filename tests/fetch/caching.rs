@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use pybundle::cache::{Cache, CacheSize};
 use pybundle::digest::{Algorithm, Sha256};
-use pybundle::fetch::FetchOptions;
+use pybundle::fetch::DownloadOptions;
 use pybundle::hints::Hints;
 use pybundle::lock::{FileLocation, LockedWheel};
 
@@ -26,7 +26,7 @@ fn filled(place: &Place, bytes: &[u8]) -> (LockedWheel, PathBuf) {
 /// Fetches a wheel without the network.
 #[track_caller]
 fn fetch_offline(place: &Place, wheel: &LockedWheel, bytes: &[u8]) {
-    let offline = FetchOptions { offline: true, ..options() };
+    let offline = DownloadOptions { offline: true, ..options() };
     assert_arrived(&place.fetch_with(offline, std::slice::from_ref(wheel)).unwrap()[0], bytes);
 }
 
@@ -70,7 +70,7 @@ fn a_damaged_wheel_is_fetched_again() {
     let (wheel, path) = filled(&place, &bytes);
     for length in [0, SIZE / 2] {
         fs::write(&path, &bytes[..length]).unwrap();
-        let offline = FetchOptions { offline: true, ..options() };
+        let offline = DownloadOptions { offline: true, ..options() };
         let error = place.fetch_with(offline, std::slice::from_ref(&wheel)).unwrap_err();
         assert!(told(&error).0.contains("not in the cache"), "{error}");
         place.fetch_one(&wheel, &bytes);
@@ -142,7 +142,7 @@ fn local_files_are_copied_so_that_later_changes_do_no_harm() {
     for location in [FileLocation::Path(path.clone()), by_url] {
         fs::write(&path, &bytes).unwrap();
         let wheel = LockedWheel { location, digests: vec![], size: None, ..at_path(&path, &bytes) };
-        let offline = FetchOptions { offline: true, ..options() };
+        let offline = DownloadOptions { offline: true, ..options() };
         let first = place.fetch_with(offline, &[wheel.clone(), wheel.clone()]).unwrap();
         fs::write(&path, &other).unwrap();
         assert_arrived(&first[0], &bytes);

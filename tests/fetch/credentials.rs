@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pybundle::fetch::{Credentials, FetchOptions, Index};
+use pybundle::fetch::{DownloadOptions, IndexCredentials, IndexUrl};
 use pybundle::lock::{FileLocation, LockedWheel};
 
 use super::http::{Answer, Server};
@@ -18,16 +18,16 @@ fn serve(place: &Place, bytes: &[u8]) -> LockedWheel {
     LockedWheel { location: FileLocation::Url { url, index }, ..wheel }
 }
 
-fn index(place: &Place, name: &str) -> Index {
-    Index { name: Some(name.to_owned()), url: place.server.url("/simple/").parse().unwrap() }
+fn index(place: &Place, name: &str) -> IndexUrl {
+    IndexUrl { name: Some(name.to_owned()), url: place.server.url("/simple/").parse().unwrap() }
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn with(credentials: Credentials) -> FetchOptions {
-    FetchOptions { credentials, ..options() }
+fn with(credentials: IndexCredentials) -> DownloadOptions {
+    DownloadOptions { credentials, ..options() }
 }
 
 #[test]
@@ -40,19 +40,19 @@ fn every_source_of_credentials_opens_an_index() {
         path
     };
     let named = [("UV_INDEX_MY_INDEX_USERNAME", "ann"), ("UV_INDEX_MY_INDEX_PASSWORD", "p@ss:word")];
-    type Source<'a> = (&'a str, usize, Box<dyn Fn(&Place) -> Credentials + 'a>);
+    type Source<'a> = (&'a str, usize, Box<dyn Fn(&Place) -> IndexCredentials + 'a>);
     let sources: [Source; 4] = [
-        ("variables", 1, Box::new(|place| Credentials::new(variables(&named), None, [index(place, "my-index")]))),
+        ("variables", 1, Box::new(|place| IndexCredentials::new(variables(&named), None, [index(place, "my-index")]))),
         (
             "an URL",
             1,
             Box::new(|place| {
                 let url = place.server.url("/simple").replace("//", "//ann:p%40ss%3Aword@");
-                Credentials::new(variables(&[("UV_DEFAULT_INDEX", &url)]), None, [])
+                IndexCredentials::new([], None, [IndexUrl { name: None, url: url.parse().unwrap() }])
             }),
         ),
-        ("a netrc", 1, Box::new(|_| Credentials::new([], Some(&netrc("machine 127.0.0.1")), []))),
-        ("a netrc's default", 2, Box::new(|_| Credentials::new([], Some(&netrc("default")), []))),
+        ("a netrc", 1, Box::new(|_| IndexCredentials::new([], Some(&netrc("machine 127.0.0.1")), []))),
+        ("a netrc's default", 2, Box::new(|_| IndexCredentials::new([], Some(&netrc("default")), []))),
     ];
     for (name, requests, credentials) in sources {
         let place = Place::new();
@@ -69,15 +69,15 @@ fn a_refusal_says_what_to_set() {
     let wheel = serve(&place, b"?");
     let refusal = |credentials| told(&place.fetch_with(with(credentials), std::slice::from_ref(&wheel)).unwrap_err());
 
-    let (message, hints) = refusal(Credentials::new([], None, [index(&place, "my-index")]));
+    let (message, hints) = refusal(IndexCredentials::new([], None, [index(&place, "my-index")]));
     assert!(message.ends_with("/files/a: the server answered 401 Unauthorized"), "{message}");
     assert!(hints.contains("UV_INDEX_MY_INDEX_USERNAME and UV_INDEX_MY_INDEX_PASSWORD"), "{hints}");
 
-    let (_, hints) = refusal(Credentials::default());
+    let (_, hints) = refusal(IndexCredentials::default());
     assert!(hints.contains("[[tool.uv.index]]") && hints.contains(".netrc"), "{hints}");
 
     let wrong = variables(&[("UV_INDEX_MY_INDEX_USERNAME", "ann"), ("UV_INDEX_MY_INDEX_PASSWORD", "hunter2")]);
-    let (message, hints) = refusal(Credentials::new(wrong, None, [index(&place, "my-index")]));
+    let (message, hints) = refusal(IndexCredentials::new(wrong, None, [index(&place, "my-index")]));
     assert!(message.contains("401 Unauthorized to the credentials that were sent"), "{message}");
     assert!(hints.contains("check the user and the password"), "{hints}");
     assert!(!format!("{message}{hints}").contains("hunter2"));
@@ -85,7 +85,7 @@ fn a_refusal_says_what_to_set() {
     let folder = tempfile::tempdir().unwrap();
     let netrc = folder.path().join("netrc");
     fs::write(&netrc, "machine host login ann hunter2").unwrap();
-    let (_, hints) = refusal(Credentials::new([], Some(&netrc), []));
+    let (_, hints) = refusal(IndexCredentials::new([], Some(&netrc), []));
     assert!(hints.contains("netrc could not be read") && !hints.contains("hunter2"), "{hints}");
 }
 
@@ -101,7 +101,7 @@ fn a_redirect_takes_no_credentials_to_another_host() {
     place.server.answer("/files/b", [redirect]);
 
     let named = variables(&[("UV_INDEX_I_USERNAME", "ann"), ("UV_INDEX_I_PASSWORD", "p@ss:word")]);
-    let credentials = Credentials::new(named, None, [index(&place, "i")]);
+    let credentials = IndexCredentials::new(named, None, [index(&place, "i")]);
     assert_arrived(&place.fetch_with(with(credentials), &[wheel]).unwrap()[0], &bytes);
     let sent = |server: &Server, path: &str| server.requests(path)[0].header("authorization").is_some();
     assert!(sent(&place.server, "/files/a") && sent(&place.server, "/files/b"));
@@ -115,7 +115,7 @@ fn an_index_gets_no_credentials_of_another_realm() {
     let bytes = wheel_bytes(1, 100);
     let wheel = place.serve("/a", &bytes, [Answer::file(&bytes)]);
     let url = elsewhere.url("/simple").replace("//", "//ann:secret@");
-    let credentials = Credentials::new([], None, [Index { name: None, url: url.parse().unwrap() }]);
+    let credentials = IndexCredentials::new([], None, [IndexUrl { name: None, url: url.parse().unwrap() }]);
     place.fetch_with(with(credentials), &[wheel]).unwrap();
     assert_eq!(place.server.requests("/a")[0].header("authorization"), None);
 }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use pybundle::digest::Sha256;
-use pybundle::fetch::{FetchError, FetchOptions, RetryPolicy};
+use pybundle::fetch::{DownloadOptions, FetchError, RetryPolicy};
 use pybundle::lock::LockedWheel;
 
 use super::http::{Answer, Ranges};
@@ -125,7 +125,7 @@ fn the_pause_that_a_server_asks_for_is_made_within_bounds() {
         let wheel = place.serve("/a", &bytes, [busy, Answer::file(&bytes)]);
         let retry = RetryPolicy { longest_pause: Duration::from_millis(longest), ..options().retry };
         let start = Instant::now();
-        place.fetch_with(FetchOptions { retry, ..options() }, &[wheel]).unwrap();
+        place.fetch_with(DownloadOptions { retry, ..options() }, &[wheel]).unwrap();
         let elapsed = start.elapsed();
         assert!(elapsed >= Duration::from_millis(shortest) && elapsed < Duration::from_secs(5), "{elapsed:?}");
     }
@@ -171,7 +171,8 @@ fn of_several_failures_the_first_in_order_is_reported() {
             wheels.push(place.serve(&format!("/hangs/{n}"), &other, [Answer::file(&other).hang_after(5)]));
         }
         let start = Instant::now();
-        let (message, _) = told(&place.fetch_with(FetchOptions { concurrency: 50, ..options() }, &wheels).unwrap_err());
+        let (message, _) =
+            told(&place.fetch_with(DownloadOptions { concurrency: 50, ..options() }, &wheels).unwrap_err());
         assert!(message.contains("/first: the server answered 404"), "{message}");
         assert!(start.elapsed() < Duration::from_secs(10));
         assert_eq!(place.files(".whl").len(), 1, "what came in whole is kept");
@@ -191,7 +192,7 @@ fn offline_names_all_that_is_missing() {
         })
         .collect();
     place.fetch(&wheels[1..2]).unwrap();
-    let offline = FetchOptions { offline: true, ..options() };
+    let offline = DownloadOptions { offline: true, ..options() };
     let error = place.fetch_with(offline.clone(), &wheels).unwrap_err();
     assert!(matches!(&error, FetchError::Offline(missing) if missing.len() == 2));
     let (message, hints) = told(&error);

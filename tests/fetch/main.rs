@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use pybundle::cache::Cache;
 use pybundle::digest::{Algorithm, Digest, Hasher, Sha256};
-use pybundle::fetch::{FetchError, FetchOptions, Fetcher, RetryPolicy};
+use pybundle::fetch::{ConnectionTimeouts, Connections, DownloadOptions, FetchError, Fetcher, RetryPolicy};
 use pybundle::hints::Hints;
 use pybundle::lock::{FileLocation, LockedWheel};
 use pybundle::report::{Phase, Reporter, Silent};
@@ -66,15 +66,20 @@ fn at_path(path: &Path, bytes: &[u8]) -> LockedWheel {
 }
 
 /// Options that do not keep a test waiting.
-fn options() -> FetchOptions {
-    FetchOptions {
+/// Returns connections on which a server may be silent for some milliseconds.
+fn impatient(milliseconds: u64) -> Connections {
+    Connections::new(ConnectionTimeouts { read: Duration::from_millis(milliseconds), ..ConnectionTimeouts::default() })
+}
+
+fn options() -> DownloadOptions {
+    DownloadOptions {
         retry: RetryPolicy {
             limit: 3,
             first_pause: Duration::from_millis(4),
             longest_pause: Duration::from_millis(20),
         },
-        read_timeout: Duration::from_secs(20),
-        ..FetchOptions::default()
+        connections: impatient(20_000),
+        ..DownloadOptions::default()
     }
 }
 
@@ -103,7 +108,7 @@ impl Place {
         self.fetch_with(options(), wheels)
     }
 
-    fn fetch_with(&self, options: FetchOptions, wheels: &[LockedWheel]) -> Result<Vec<Wheel>, FetchError> {
+    fn fetch_with(&self, options: DownloadOptions, wheels: &[LockedWheel]) -> Result<Vec<Wheel>, FetchError> {
         Fetcher::new(options).fetch(wheels, &self.cache(), &Silent)
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use pybundle::fetch::{self, Credentials};
+use pybundle::fetch::{self, IndexCredentials};
 use pybundle::lock::AcceptedFiles;
 use serde_json::json;
 
@@ -23,12 +23,12 @@ fn guarded() -> Place {
     place
 }
 
-fn index(place: &Place, user: &str) -> fetch::Index {
+fn index(place: &Place, user: &str) -> fetch::IndexUrl {
     let url = place.server.url("/simple").replace("http://", &format!("http://{user}"));
-    fetch::Index { name: Some("own".to_owned()), url: url.parse().unwrap() }
+    fetch::IndexUrl { name: Some("own".to_owned()), url: url.parse().unwrap() }
 }
 
-fn with(mut place: Place, credentials: Credentials) -> Place {
+fn with(mut place: Place, credentials: IndexCredentials) -> Place {
     place.fetch.credentials = credentials;
     place
 }
@@ -39,25 +39,25 @@ fn credentials_come_from_everywhere() {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
     let place = guarded();
-    let in_url = Credentials::new([], None, [index(&place, "ann:hunter2@")]);
+    let in_url = IndexCredentials::new([], None, [index(&place, "ann:hunter2@")]);
     assert_eq!(with(place, in_url).names("1.0"), [WHEEL]);
 
     let place = guarded();
     let environment = variables(&[("UV_INDEX_OWN_USERNAME", "ann"), ("UV_INDEX_OWN_PASSWORD", "hunter2")]);
-    let named = Credentials::new(environment, None, [index(&place, "eve:wrong@")]);
+    let named = IndexCredentials::new(environment, None, [index(&place, "eve:wrong@")]);
     assert_eq!(with(place, named).names("1.0"), [WHEEL]);
 
     let place = guarded();
     let netrc = place.folder.path().join("netrc");
     fs::write(&netrc, "machine 127.0.0.1 login ann password hunter2\n").unwrap();
-    let from_file = Credentials::new([], Some(&netrc), []);
+    let from_file = IndexCredentials::new([], Some(&netrc), []);
     assert_eq!(with(place, from_file).names("1.0"), [WHEEL]);
 }
 
 #[test]
 fn a_refusal_names_the_index_and_no_secret() {
     let place = guarded();
-    let credentials = Credentials::new([], None, [index(&place, "eve:geheim@")]);
+    let credentials = IndexCredentials::new([], None, [index(&place, "eve:geheim@")]);
     let mut place = with(place, credentials);
     place.options.indexes[0].url = index(&place, "eve:geheim@").url;
     let error = place.find("1.0", AcceptedFiles::Any).unwrap_err();
@@ -66,7 +66,7 @@ fn a_refusal_names_the_index_and_no_secret() {
     assert!(!text.contains("geheim"), "{text}");
 
     let place = guarded();
-    let credentials = Credentials::new([], None, [index(&place, "")]);
+    let credentials = IndexCredentials::new([], None, [index(&place, "")]);
     let error = told(&with(place, credentials).find("1.0", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("UV_INDEX_OWN_USERNAME"), "{error}");
 }
@@ -109,7 +109,7 @@ fn a_keyring_is_asked_once_and_as_uv_asks_it() {
         let url = place.server.url("/simple");
         let host = place.server.url("").replace("http://", "");
         let folder = keyring(&place, if by_host { &host } else { &url });
-        let credentials = Credentials::new([], None, [index(&place, "ann@")]).with_keyring(folder.clone().into());
+        let credentials = IndexCredentials::new([], None, [index(&place, "ann@")]).with_keyring(folder.clone().into());
         let place = with(place, credentials);
         let query = super::query("1.0", AcceptedFiles::Any);
         let pins = ["demo", "other", "third"].map(|name| super::pinned(name, &query));
@@ -146,7 +146,7 @@ fn a_keyring_that_does_not_know_or_does_not_run_changes_nothing() {
     let folder = keyring(&place, "elsewhere");
     for folder in [folder, place.folder.path().join("none")] {
         let place = guarded();
-        let credentials = Credentials::new([], None, [index(&place, "ann@")]).with_keyring(folder.into());
+        let credentials = IndexCredentials::new([], None, [index(&place, "ann@")]).with_keyring(folder.into());
         let error = told(&with(place, credentials).find("1.0", AcceptedFiles::Any).unwrap_err());
         assert!(error.contains("401"), "{error}");
     }

@@ -1,11 +1,15 @@
 //! What is asked of an index, and what is known already.
 
 use pybundle::cache::Cache;
+use pybundle::digest::Sha256;
+use pybundle::fetch::Fetcher;
 use pybundle::index::IndexError;
 use pybundle::lock::{AcceptedFiles, DistributionSource, IndexQuery, LockedWheel, Selection};
+use pybundle::report::Silent;
 use serde_json::{Value, json};
 
 use super::http::Answer;
+use super::support::wheel;
 use super::{Place, digest, find, html_page, json_page, listed, named, pinned, query, sha256, target, told};
 
 const WHEEL: &str = "demo-1.0-py3-none-any.whl";
@@ -164,4 +168,20 @@ fn metadata_is_read_beside_the_wheel_and_verified() {
     let wheel = wheel_with(&place, &right);
     place.fetch.offline = true;
     assert_eq!(place.finder().metadata(&[wheel]).unwrap(), [None]);
+}
+
+#[test]
+fn the_index_and_the_downloads_share_connections() {
+    let place = Place::new();
+    let wheel = wheel("demo", "1.0");
+    let hash = Sha256::of(&wheel).hex();
+    place.server.answer(PAGE, [json_page(&[listed(WHEEL, &json!({"hashes": {"sha256": hash}}))])]);
+    place.server.answer(&format!("/files/{WHEEL}"), [Answer::file(&wheel)]);
+    for version in ["1.0", "2.0"] {
+        let _ = place.find(version, AcceptedFiles::Any);
+    }
+    let files = place.find("1.0", AcceptedFiles::Any).unwrap().files;
+    let fetched = Fetcher::new(place.fetch.clone()).fetch(&files.wheels, &place.cache, &Silent).unwrap();
+    assert_eq!(fetched[0].sha256, Sha256::of(&wheel));
+    assert_eq!(place.server.connections(), 1);
 }

@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use pybundle::cache::Cache;
 use pybundle::digest::{Digest, Sha256};
-use pybundle::fetch::{FetchOptions, RetryPolicy};
+use pybundle::fetch::{ConnectionTimeouts, Connections, DownloadOptions, RetryPolicy};
 use pybundle::hints::Hints;
-use pybundle::index::{Finder, Index, IndexError, IndexOptions};
+use pybundle::index::{FileFinder, IndexConfig, IndexError, IndexOptions};
 use pybundle::lock::{
     AcceptedFiles, DistributionFiles, DistributionSource, IndexQuery, PinnedDistribution, QueriedIndexes, Selection,
 };
@@ -55,12 +55,17 @@ impl Reporter for Warnings {
     }
 }
 
+/// Returns connections on which a server may be silent for some milliseconds.
+fn impatient(milliseconds: u64) -> Connections {
+    Connections::new(ConnectionTimeouts { read: Duration::from_millis(milliseconds), ..ConnectionTimeouts::default() })
+}
+
 /// A server, an empty cache, and options that do not keep a test waiting.
 struct Place {
     server: Server,
     folder: TempDir,
     cache: Cache,
-    fetch: FetchOptions,
+    fetch: DownloadOptions,
     options: IndexOptions,
     warnings: Warnings,
 }
@@ -69,7 +74,7 @@ impl Place {
     /// Asks the server's index at `/simple` and no other.
     fn new() -> Self {
         let mut place = Self::without_index();
-        place.options.indexes.push(Index { default: true, ..place.index("", "/simple") });
+        place.options.indexes.push(IndexConfig { default: true, ..place.index("", "/simple") });
         place
     }
 
@@ -81,18 +86,18 @@ impl Place {
             server: Server::start(),
             cache: Cache::open(&folder.path().join("cache")).unwrap(),
             folder,
-            fetch: FetchOptions { retry, read_timeout: Duration::from_secs(5), ..FetchOptions::default() },
+            fetch: DownloadOptions { retry, connections: impatient(5000), ..DownloadOptions::default() },
             options: IndexOptions::default(),
             warnings: Warnings::default(),
         }
     }
 
-    fn index(&self, name: &str, path: &str) -> Index {
-        Index::new((!name.is_empty()).then(|| name.to_owned()), self.server.url(path).parse().unwrap())
+    fn index(&self, name: &str, path: &str) -> IndexConfig {
+        IndexConfig::new((!name.is_empty()).then(|| name.to_owned()), self.server.url(path).parse().unwrap())
     }
 
-    fn finder(&self) -> Finder<'_> {
-        Finder::new(self.options.clone(), &self.fetch, &self.cache, &self.warnings)
+    fn finder(&self) -> FileFinder<'_> {
+        FileFinder::new(self.options.clone(), &self.fetch, &self.cache, &self.warnings)
     }
 
     /// Serves the page of `demo`, with files in JSON.
@@ -142,7 +147,7 @@ fn pinned(name: &str, query: &IndexQuery) -> PinnedDistribution {
 }
 
 /// Finds the files of `demo`.
-fn find(finder: &Finder, query: &IndexQuery) -> Result<Offered, IndexError> {
+fn find(finder: &FileFinder, query: &IndexQuery) -> Result<Offered, IndexError> {
     let mut selection = Selection { distributions: vec![pinned("demo", query)] };
     finder.complete(&mut selection, &target())?;
     let found = selection.distributions.remove(0);

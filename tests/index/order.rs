@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pybundle::index::{Cutoff, Index, IndexError, Strategy};
+use pybundle::index::{Cutoff, IndexConfig, IndexError, IndexStrategy};
 use pybundle::lock::{
     AcceptedFiles, DistributionSet, FileChooser, FormatControl, IndexQuery, QueriedIndexes, SelectedSource, Selection,
 };
@@ -35,7 +35,7 @@ fn place() -> Place {
     let mut place = Place::without_index();
     let indexes = INDEXES.map(|name| place.index(name, &format!("/{name}/simple")));
     let [a, b, c] = indexes;
-    place.options.indexes = vec![Index { default: true, ..c }, a, b];
+    place.options.indexes = vec![IndexConfig { default: true, ..c }, a, b];
     place
 }
 
@@ -89,7 +89,7 @@ fn the_first_index_that_has_the_name_counts() {
     for strategy in [ANY, BEST] {
         agree(&mut place, strategy, "2.0", Some("demo-2.0-3c-py3-none-any.whl"));
     }
-    place.options.strategy = Strategy::FirstIndex;
+    place.options.strategy = IndexStrategy::FirstIndex;
     let before = place.server.requests("/c/simple/demo/").len();
     let error = told(&place.find("2.0", AcceptedFiles::Any).unwrap_err());
     assert!(error.contains("demo 2.0 is not in `b`") && error.contains("has 1.0"), "{error}");
@@ -127,13 +127,13 @@ fn an_index_that_refuses_ends_the_search_unless_every_index_is_asked() {
         shelve(&place, "b", &[(wheel, json!({}))]);
         agree(&mut place, FIRST, "1.0", None);
         agree(&mut place, ANY, "1.0", Some(wheel));
-        place.options.strategy = Strategy::FirstIndex;
+        place.options.strategy = IndexStrategy::FirstIndex;
         let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
         for part in ["demo was not found in `a`", &status.to_string(), "UV_INDEX_A_USERNAME"] {
             // The credentials know no name of the index here.
             assert!(error.contains(part) || part.starts_with("UV_") && error.contains("UV_INDEX_<NAME>"), "{error}");
         }
-        let ignoring = Index { ignored_statuses: [status].into(), ..place.index("a", "/a/simple") };
+        let ignoring = IndexConfig { ignored_statuses: [status].into(), ..place.index("a", "/a/simple") };
         place.options.indexes[1] = ignoring;
         assert_eq!(place.names("1.0"), [wheel]);
     }

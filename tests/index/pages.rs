@@ -6,7 +6,7 @@ use pybundle::lock::{AcceptedFiles, FileLocation};
 use serde_json::json;
 
 use super::http::Answer;
-use super::{JSON, Place, digest, html_page, json_page, json_text, listed, told};
+use super::{JSON, Place, digest, html_page, impatient, json_page, json_text, listed, told};
 
 const WHEEL: &str = "demo-1.0-py3-none-any.whl";
 const PAGE: &str = "/simple/demo/";
@@ -74,7 +74,7 @@ fn pages_that_are_none_are_told_of() {
         (json_page(&[]).hang_after(4), "the connection failed"),
     ] {
         let mut place = Place::new();
-        place.fetch.read_timeout = Duration::from_millis(300);
+        place.fetch.connections = impatient(300);
         place.server.answer(PAGE, [answer]);
         let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
         assert!(error.contains(reason) && error.contains("/simple"), "{error}");

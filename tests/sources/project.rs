@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pybundle::project::ProjectError;
-use pybundle::project::pyproject::Pyproject;
+use pybundle::project::pyproject::PyprojectToml;
 use pybundle::project::workspace::Workspace;
 
 /// Returns the files in a directory of `testdata`, ordered by name.
@@ -67,11 +67,11 @@ fn a_package_is_read_in_full() {
     let project = tempfile::tempdir().unwrap();
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/valid/pyproject/package.toml");
     fs::copy(case, project.path().join("pyproject.toml")).unwrap();
-    let pyproject = Pyproject::read(project.path()).unwrap();
+    let pyproject = PyprojectToml::read(project.path()).unwrap();
     assert_eq!(pyproject.folder(), project.path());
     assert_eq!(pyproject.requires_python.as_ref().unwrap().to_string(), ">=3.9, <4");
     assert_eq!(pyproject.scripts.get("run").map(String::as_str), Some("my_package:main"));
-    assert_eq!(pyproject.table["tool"]["ruff"]["line-length"].as_integer(), Some(120));
+    assert_eq!(pyproject.table()["tool"]["ruff"]["line-length"].as_integer(), Some(120));
     let [index] = &pyproject.indexes()[..] else { panic!("there is one index") };
     assert_eq!((index.name.as_deref(), index.url.as_str()), (Some("internal"), "https://example.com/simple"));
     assert!(index.explicit && !index.default);

@@ -143,6 +143,7 @@ impl Answer {
 struct State {
     answers: HashMap<String, VecDeque<Answer>>,
     requests: Vec<Request>,
+    connections: usize,
 }
 
 /// A server that runs until the test ends.
@@ -159,6 +160,7 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&state);
+                state.lock().unwrap().connections += 1;
                 // A client that goes away is nothing special.
                 thread::spawn(move || serve(stream, &state));
             }
@@ -178,6 +180,11 @@ impl Server {
     /// Returns the requests for a path, in the order of their arrival.
     pub fn requests(&self, path: &str) -> Vec<Request> {
         self.state.lock().unwrap().requests.iter().filter(|request| request.path == path).cloned().collect()
+    }
+
+    /// Returns how many connections were made.
+    pub fn connections(&self) -> usize {
+        self.state.lock().unwrap().connections
     }
 
     /// Returns the header `Range` of each request for a path.

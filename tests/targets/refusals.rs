@@ -1,6 +1,10 @@
 //! What is wrong in a configuration, with where it is and what to do.
 
+use std::process::Command;
+
 use crate::place::Place;
+use crate::support::command::{fail, succeed};
+use crate::support::wheel_with;
 
 #[test]
 fn every_wrong_key_and_value_is_refused_with_its_line() {
@@ -206,4 +210,71 @@ fn a_target_is_built_by_the_command_of_its_kind() {
         said,
         "error: cannot push target `web`: it has no tag\nhint: name the image with --tag HOST/REPOSITORY:TAG\n"
     );
+}
+
+#[test]
+fn a_wheel_that_does_not_support_the_targets_python_is_refused_before_anything_is_written() {
+    let metadata = |versions: &str| {
+        format!("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Python: {versions}\n").into_bytes()
+    };
+    let setup = |versions: &str| {
+        format!(
+            "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=[], python_requires='{versions}')"
+        )
+    };
+    for (versions, is_supported) in [("<3.12,>=3.9", false), (">=3.9", true)] {
+        // Bundled from a directory of wheels, which states no versions of Python.
+        let bundled = Place::new(&[("requirements.txt", "--no-index\n--find-links wheels\ndemo==1.0\n")]);
+        let wheel = wheel_with("demo", "1.0", &[("demo-1.0.dist-info/METADATA", &metadata(versions))]);
+        bundled.0.write("wheels/demo-1.0-py3-none-any.whl", &wheel);
+        // Built from a directory.
+        let built =
+            Place::new(&[("requirements.txt", "./demo\n"), ("demo/setup.py", &setup(versions)), ("demo/demo.py", "")]);
+        for (place, how) in [(bundled, "bundled"), (built, "built")] {
+            place.0.write("app.py", b"def handler(event, context): ...\n");
+            let arguments =
+                ["lambda", "--runtime", "python3.12", "--handler", "app.handler", "--output", "out/function.zip"];
+            let (_, said) = place.ends(i32::from(!is_supported), &arguments);
+            assert_eq!(place.0.path().join("out/function.zip").exists(), is_supported, "{how}: {said}");
+            if !is_supported {
+                let expected = "demo-1.0-py3-none-any.whl requires Python >=3.9, <3.12, but python3.12 on x86_64 has \
+                     Python 3.12\nhint: lock a version that supports Python 3.12, or choose a target with another Python\n";
+                assert_eq!(said.split_once("error: ").map(|(_, error)| error), Some(expected), "{how}: {said}");
+                assert!(!place.0.path().join("out").exists(), "{how}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unknown_keyring_provider_is_refused_as_by_uv() {
+    let place = Place::example("");
+    let mut uv = Command::new("uv");
+    uv.args(["pip", "compile", "--offline", "pyproject.toml"]).current_dir(place.0.path());
+    assert_eq!(uv.env("UV_KEYRING_PROVIDER", "nonsense").output().unwrap().status.code(), Some(2));
+    let build = ["lambda", "--runtime", "python3.12", "--handler", "app.handler", "--output", "function.zip"];
+    let said = fail(place.command(&build).env("UV_KEYRING_PROVIDER", "nonsense"));
+    assert_eq!(said.trim_end(), "error: `nonsense` is not a keyring provider: expected disabled or subprocess");
+    for provider in ["disabled", "subprocess"] {
+        succeed(place.command(&build).env("UV_KEYRING_PROVIDER", provider));
+    }
+    let configured = Place::example("[tool.uv]\nkeyring-provider = \"nonsense\"\n");
+    let (_, said) = configured.ends(1, &build);
+    assert_eq!(said.trim_end(), "error: `nonsense` is not a keyring provider: expected disabled or subprocess");
+}
+
+#[test]
+fn uvs_variables_alone_name_indexes() {
+    let place = Place::new(&[
+        ("requirements.txt", "demo==1.0\n"),
+        ("app.py", "def handler(event, context): ...\n"),
+        ("index/demo/index.html", "<a href='../../wheels/demo-1.0-py3-none-any.whl'></a>"),
+    ]);
+    place.0.write("wheels/demo-1.0-py3-none-any.whl", &wheel_with("demo", "1.0", &[("demo.py", b"")]));
+    let build = ["lambda", "--runtime", "python3.12", "--handler", "app.handler", "--output", "function.zip"];
+    // uv has no variable UV_NO_INDEX.
+    succeed(place.command(&build).env("UV_DEFAULT_INDEX", "index").env("UV_NO_INDEX", "1"));
+    succeed(place.command(&build).env("UV_INDEX", "own=index"));
+    let said = fail(place.command(&build).env("UV_INDEX", "./own=index"));
+    assert!(said.contains("an index name consists of ASCII letters, digits, `-`, `_` and `.`"), "{said}");
 }

@@ -7,7 +7,7 @@ use html5gum::{StartTag, Token, Tokenizer};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{File, Page, PageError, check_version, digest};
+use super::{IndexFile, IndexPage, IndexPageError, check_version, digest};
 use crate::digest::Digest;
 use crate::index::cutoff;
 
@@ -16,8 +16,8 @@ use crate::index::cutoff;
 ///
 /// # Errors
 /// It is written in a version of the API above 1. Anything else can be read as HTML.
-pub fn parse(bytes: &[u8], base: &Url) -> Result<Page, PageError> {
-    let mut page = Page::default();
+pub fn parse(bytes: &[u8], base: &Url) -> Result<IndexPage, IndexPageError> {
+    let mut page = IndexPage::default();
     let mut base = base.clone();
     let mut may_change_base = true;
     for token in Tokenizer::new(bytes) {
@@ -45,10 +45,10 @@ pub fn parse(bytes: &[u8], base: &Url) -> Result<Page, PageError> {
     Ok(page)
 }
 
-fn file(tag: &StartTag<()>, href: &str, name: &str, url: Url) -> Result<File, String> {
+fn file(tag: &StartTag<()>, href: &str, name: &str, url: Url) -> Result<IndexFile, String> {
     let fragment = href.split_once('#').map(|(_, fragment)| percent_decode_str(fragment).decode_utf8_lossy());
     let metadata = attribute(tag, "data-core-metadata").or_else(|| attribute(tag, "data-dist-info-metadata"));
-    Ok(File {
+    Ok(IndexFile {
         name: name.to_owned(),
         url,
         digests: fragment.map_or(Ok(Vec::new()), |fragment| digests(&fragment))?,
@@ -91,7 +91,7 @@ mod tests {
         "https://host/simple/demo/".parse().unwrap()
     }
 
-    fn names(page: &Page) -> Vec<&str> {
+    fn names(page: &IndexPage) -> Vec<&str> {
         page.files.iter().map(|file| file.name.as_str()).collect()
     }
 
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn nothing_is_no_html_but_another_version() {
         for text in ["", "<", "<a href", "<a href='a.whl", "\u{0}", "{\"files\": []}", "</a></a>", "&#x;&bogus;"] {
-            assert_eq!(parse(text.as_bytes(), &base()).unwrap(), Page::default(), "{text}");
+            assert_eq!(parse(text.as_bytes(), &base()).unwrap(), IndexPage::default(), "{text}");
         }
         assert_eq!(parse(b"\xff\xfe<a href=\xff.whl>", &base()).unwrap().files.len(), 1);
         let next = b"<meta name='pypi:repository-version' content='2.0'>";
-        assert!(matches!(parse(next, &base()), Err(PageError::Version(_))));
+        assert!(matches!(parse(next, &base()), Err(IndexPageError::Version(_))));
     }
 
     #[test]

@@ -8,25 +8,25 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::{File, Page, PageError, check_version, digest};
+use super::{IndexFile, IndexPage, IndexPageError, check_version, digest};
 use crate::digest::Digest;
 use crate::index::cutoff;
 
 #[derive(Deserialize)]
-struct Document {
-    meta: Option<Meta>,
-    files: Vec<Entry>,
+struct JsonPage {
+    meta: Option<JsonMeta>,
+    files: Vec<JsonFile>,
 }
 
 #[derive(Deserialize)]
-struct Meta {
+struct JsonMeta {
     #[serde(rename = "api-version")]
     version: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Entry {
+struct JsonFile {
     filename: String,
     url: String,
     #[serde(default)]
@@ -34,23 +34,23 @@ struct Entry {
     requires_python: Option<String>,
     size: Option<u64>,
     upload_time: Option<String>,
-    yanked: Option<Yanked>,
+    yanked: Option<JsonYanked>,
     // The names that it had before PEP 714.
-    core_metadata: Option<Metadata>,
-    dist_info_metadata: Option<Metadata>,
-    data_dist_info_metadata: Option<Metadata>,
+    core_metadata: Option<JsonMetadata>,
+    dist_info_metadata: Option<JsonMetadata>,
+    data_dist_info_metadata: Option<JsonMetadata>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Yanked {
+enum JsonYanked {
     Told(bool),
     Reason(String),
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Metadata {
+enum JsonMetadata {
     Told(bool),
     Digests(BTreeMap<String, String>),
 }
@@ -59,12 +59,12 @@ enum Metadata {
 ///
 /// # Errors
 /// It is no page of version 1 of the API.
-pub fn parse(bytes: &[u8], base: &Url) -> Result<Page, PageError> {
-    let document: Document = serde_json::from_slice(bytes)?;
+pub fn parse(bytes: &[u8], base: &Url) -> Result<IndexPage, IndexPageError> {
+    let document: JsonPage = serde_json::from_slice(bytes)?;
     if let Some(version) = document.meta.and_then(|meta| meta.version) {
         check_version(&version)?;
     }
-    let mut page = Page::default();
+    let mut page = IndexPage::default();
     for entry in document.files {
         let (name, url) = (entry.filename.clone(), entry.url.clone());
         page.add(base, &url, |url| entry.file(url), &name);
@@ -72,10 +72,10 @@ pub fn parse(bytes: &[u8], base: &Url) -> Result<Page, PageError> {
     Ok(page)
 }
 
-impl Entry {
-    fn file(self, url: Url) -> Result<File, String> {
+impl JsonFile {
+    fn file(self, url: Url) -> Result<IndexFile, String> {
         let metadata = self.core_metadata.or(self.dist_info_metadata).or(self.data_dist_info_metadata);
-        Ok(File {
+        Ok(IndexFile {
             name: self.filename,
             url,
             digests: digests(&self.hashes)?,
@@ -83,14 +83,14 @@ impl Entry {
             requires_python: self.requires_python,
             uploaded: self.upload_time.as_deref().and_then(cutoff::upload_time),
             yanked: match self.yanked {
-                None | Some(Yanked::Told(false)) => None,
-                Some(Yanked::Told(true)) => Some(String::new()),
-                Some(Yanked::Reason(reason)) => Some(reason),
+                None | Some(JsonYanked::Told(false)) => None,
+                Some(JsonYanked::Told(true)) => Some(String::new()),
+                Some(JsonYanked::Reason(reason)) => Some(reason),
             },
             metadata: match metadata {
-                None | Some(Metadata::Told(false)) => None,
-                Some(Metadata::Told(true)) => Some(Vec::new()),
-                Some(Metadata::Digests(hashes)) => Some(digests(&hashes)?),
+                None | Some(JsonMetadata::Told(false)) => None,
+                Some(JsonMetadata::Told(true)) => Some(Vec::new()),
+                Some(JsonMetadata::Digests(hashes)) => Some(digests(&hashes)?),
             },
         })
     }
@@ -144,10 +144,10 @@ mod tests {
         assert_eq!(page.skipped.len(), 3);
 
         for text in ["", "{", "[]", "{}", r#"{"files": {}}"#, r#"{"files": [{"filename": "a"}]}"#, "\u{fffd}"] {
-            assert!(matches!(parse(text.as_bytes(), &base()), Err(PageError::Json(_))), "{text}");
+            assert!(matches!(parse(text.as_bytes(), &base()), Err(IndexPageError::Json(_))), "{text}");
         }
-        assert!(matches!(parse(&b"[".repeat(100_000), &base()), Err(PageError::Json(_))));
+        assert!(matches!(parse(&b"[".repeat(100_000), &base()), Err(IndexPageError::Json(_))));
         let next = r#"{"meta": {"api-version": "2.0"}, "files": []}"#;
-        assert!(matches!(parse(next.as_bytes(), &base()), Err(PageError::Version(version)) if version == "2.0"));
+        assert!(matches!(parse(next.as_bytes(), &base()), Err(IndexPageError::Version(version)) if version == "2.0"));
     }
 }

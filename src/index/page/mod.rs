@@ -22,16 +22,16 @@ const VERSION: u64 = 1;
 
 /// The page of one distribution, or of a folder of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
+pub struct IndexPage {
     /// The files, in the order of the page.
-    pub files: Vec<File>,
+    pub files: Vec<IndexFile>,
     /// What is passed over.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedFile>,
 }
 
 /// A file of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
+pub struct IndexFile {
     /// Its name: one part of a path.
     pub name: String,
     /// Where it is, without a fragment: an https or http URL, or a file URL on a page of this machine.
@@ -54,7 +54,7 @@ pub struct File {
 
 /// A file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
+pub struct SkippedFile {
     /// Its name, with escapes for what cannot be shown.
     pub name: String,
     /// What is wrong with it.
@@ -63,7 +63,7 @@ pub struct Skipped {
 
 /// Why a page cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum PageError {
+pub enum IndexPageError {
     /// It is no JSON document of the form.
     #[error("it is not a page of the simple API")]
     Json(#[from] serde_json::Error),
@@ -78,27 +78,27 @@ pub enum PageError {
     NoMediaType,
 }
 
-impl Page {
+impl IndexPage {
     /// Reads a page of one of the forms.
     ///
     /// # Errors
     /// The page is of none of the forms, or malformed.
-    pub(super) fn parse(media_type: Option<&str>, bytes: &[u8], base: &Url) -> Result<Self, PageError> {
-        let media_type = media_type.ok_or(PageError::NoMediaType)?;
+    pub(super) fn parse(media_type: Option<&str>, bytes: &[u8], base: &Url) -> Result<Self, IndexPageError> {
+        let media_type = media_type.ok_or(IndexPageError::NoMediaType)?;
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
             "application/vnd.pypi.simple.v1+json" => json::parse(bytes, base),
             "application/vnd.pypi.simple.v1+html" | "text/html" => html::parse(bytes, base),
-            _ => Err(PageError::MediaType(essence)),
+            _ => Err(IndexPageError::MediaType(essence)),
         }
     }
 
     /// Adds a file, if its name is that of a file and its URL can be followed.
-    fn add(&mut self, base: &Url, href: &str, file: impl FnOnce(Url) -> Result<File, String>, name: &str) {
+    fn add(&mut self, base: &Url, href: &str, file: impl FnOnce(Url) -> Result<IndexFile, String>, name: &str) {
         let file = locate(base, href, name).and_then(file);
         match file {
             Ok(file) => self.files.push(file),
-            Err(reason) => self.skipped.push(Skipped { name: name.escape_debug().to_string(), reason }),
+            Err(reason) => self.skipped.push(SkippedFile { name: name.escape_debug().to_string(), reason }),
         }
     }
 }
@@ -128,11 +128,11 @@ fn digest(algorithm: &str, value: &str) -> Result<Option<Digest>, String> {
 }
 
 /// Checks the version of the API that a page is written in: `1.0` and its minor versions are known.
-fn check_version(version: &str) -> Result<(), PageError> {
+fn check_version(version: &str) -> Result<(), IndexPageError> {
     let major = version.trim().split('.').next().and_then(|major| major.parse::<u64>().ok());
     match major {
         Some(major) if major <= VERSION => Ok(()),
-        _ => Err(PageError::Version(version.chars().take(40).flat_map(char::escape_debug).collect())),
+        _ => Err(IndexPageError::Version(version.chars().take(40).flat_map(char::escape_debug).collect())),
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
             assert!(check_version(version).is_ok(), "{version}");
         }
         for version in ["2.0", "10.0", "", "one", "18446744073709551616.0"] {
-            assert!(matches!(check_version(version), Err(PageError::Version(_))), "{version}");
+            assert!(matches!(check_version(version), Err(IndexPageError::Version(_))), "{version}");
         }
     }
 
@@ -187,12 +187,12 @@ mod tests {
         let base = "https://host/simple/a/".parse().unwrap();
         let html = b"<a href='a-1-py3-none-any.whl'>a</a>";
         for media_type in ["text/html", "Text/HTML; charset=utf-8", "application/vnd.pypi.simple.v1+html"] {
-            assert_eq!(Page::parse(Some(media_type), html, &base).unwrap().files.len(), 1, "{media_type}");
+            assert_eq!(IndexPage::parse(Some(media_type), html, &base).unwrap().files.len(), 1, "{media_type}");
         }
-        let json = Page::parse(Some("application/vnd.pypi.simple.v1+json"), html, &base);
-        assert!(matches!(json, Err(PageError::Json(_))));
-        assert!(matches!(Page::parse(Some("application/json"), b"{}", &base), Err(PageError::MediaType(_))));
-        assert!(matches!(Page::parse(None, html, &base), Err(PageError::NoMediaType)));
+        let json = IndexPage::parse(Some("application/vnd.pypi.simple.v1+json"), html, &base);
+        assert!(matches!(json, Err(IndexPageError::Json(_))));
+        assert!(matches!(IndexPage::parse(Some("application/json"), b"{}", &base), Err(IndexPageError::MediaType(_))));
+        assert!(matches!(IndexPage::parse(None, html, &base), Err(IndexPageError::NoMediaType)));
     }
 
     #[test]

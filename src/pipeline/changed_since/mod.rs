@@ -15,8 +15,8 @@ use crate::pipeline::plan::{LockedProject, lock};
 use crate::pipeline::targets::Target;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform;
-use crate::project::application::{self, Excludes, Rule};
-use crate::project::changes::{Changes, State};
+use crate::project::application::{self, Excludes, ExclusionRule};
+use crate::project::changes::{ChangeState, GitChanges};
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::python_version_files;
 use crate::report::Silent;
@@ -27,7 +27,7 @@ use crate::tree::FileContent;
 ///
 /// # Errors
 /// The target cannot be planned.
-pub fn reason(target: &Target, changes: &Changes, projects: &ProjectCache) -> Result<Option<String>, BuildError> {
+pub fn reason(target: &Target, changes: &GitChanges, projects: &ProjectCache) -> Result<Option<String>, BuildError> {
     let project = LockedProject::open(target.common(), projects, &Silent)?;
     let reach = Reach { changes, project: &project };
     let (targets, bases) = match target {
@@ -57,7 +57,7 @@ pub fn reason(target: &Target, changes: &Changes, projects: &ProjectCache) -> Re
 
 /// Finds what a change affects.
 struct Reach<'a> {
-    changes: &'a Changes,
+    changes: &'a GitChanges,
     project: &'a LockedProject,
 }
 
@@ -83,7 +83,7 @@ impl Reach<'_> {
             let within = folder.ancestors().take_while(|folder| folder.starts_with(&workspace.root));
             inputs.extend(within.flat_map(python_version_files).filter(|path| {
                 // A file that never existed is not a change.
-                path.exists() || self.changes.state(path) == State::Changed
+                path.exists() || self.changes.state(path) == ChangeState::Changed
             }));
         }
         inputs
@@ -92,7 +92,7 @@ impl Reach<'_> {
     /// Tells whether a file, or a file in a directory, may have changed.
     fn is_touched(&self, path: &Path) -> bool {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        self.changes.state(&path) != State::Same || self.changes.paths().any(|changed| changed.starts_with(&path))
+        self.changes.state(&path) != ChangeState::Same || self.changes.paths().any(|changed| changed.starts_with(&path))
     }
 
     /// Describes the change of a file.
@@ -102,7 +102,7 @@ impl Reach<'_> {
         let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display();
         if found.is_err() {
             format!("{shown} is gone")
-        } else if self.changes.state(path) == State::Unknown {
+        } else if self.changes.state(path) == ChangeState::Unknown {
             format!("{shown} is not tracked by git")
         } else {
             format!("{shown} changed")
@@ -113,11 +113,11 @@ impl Reach<'_> {
     fn declared(&self) -> Result<Option<String>, BuildError> {
         let workspace = &self.project.workspace;
         let current = &workspace.current().pyproject;
-        if let Some(reason) = self.tables(&current.path, &current.table, declared::of_project)? {
+        if let Some(reason) = self.tables(&current.path, current.table(), declared::of_project)? {
             return Ok(Some(reason));
         }
         match workspace.members.first() {
-            Some(root) => self.tables(&root.pyproject.path, &root.pyproject.table, declared::of_root),
+            Some(root) => self.tables(&root.pyproject.path, root.pyproject.table(), declared::of_root),
             None => Ok(None),
         }
     }
@@ -131,10 +131,10 @@ impl Reach<'_> {
     ) -> Result<Option<String>, BuildError> {
         let shown = || path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display().to_string();
         match self.changes.state(path) {
-            State::Same => return Ok(None),
-            State::Unknown if !path.exists() => return Ok(None),
-            State::Unknown => return Ok(Some(self.changed(path))),
-            State::Changed => {}
+            ChangeState::Same => return Ok(None),
+            ChangeState::Unknown if !path.exists() => return Ok(None),
+            ChangeState::Unknown => return Ok(Some(self.changed(path))),
+            ChangeState::Changed => {}
         }
         let Some(before) = self.changes.text_before(path)?.and_then(|text| text.parse::<Table>().ok()) else {
             return Ok(Some(format!("{} is new", shown())));
@@ -159,9 +159,9 @@ impl Reach<'_> {
         // A requirements file may include others.
         let is_alone = !matches!(*self.project.lock, Lock::Requirements(_));
         match self.changes.state(&path) {
-            State::Same if is_alone => return Ok(None),
-            State::Unknown => return Ok(Some(self.changed(&path))),
-            State::Same | State::Changed => {}
+            ChangeState::Same if is_alone => return Ok(None),
+            ChangeState::Unknown => return Ok(Some(self.changed(&path))),
+            ChangeState::Same | ChangeState::Changed => {}
         }
         let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(&path).display();
         let before = match lock::before(&path, &settings.environment.references, &self.project.workspace, self.changes)
@@ -218,7 +218,7 @@ impl Reach<'_> {
     fn built(&self, folder: &Path) -> Result<Option<String>, BuildError> {
         let workspace = &self.project.workspace;
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        if self.changes.state(&folder) != State::Same {
+        if self.changes.state(&folder) != ChangeState::Same {
             return Ok(Some(self.changed(&folder)));
         }
         let pyproject = folder.join(FILENAME);
@@ -244,7 +244,7 @@ impl Reach<'_> {
             FileContent::File { path, .. } => Some(path.as_ref()),
             FileContent::Archived { .. } | FileContent::Bytes(_) => None,
         });
-        if let Some(path) = files.find(|path| self.changes.state(path) != State::Same) {
+        if let Some(path) = files.find(|path| self.changes.state(path) != ChangeState::Same) {
             return Ok(Some(self.changed(path)));
         }
         for path in self.changes.paths() {
@@ -255,10 +255,10 @@ impl Reach<'_> {
         for left_out in &collected.left_out {
             let path = folder.join(&left_out.path);
             let rule = match left_out.rule {
-                Rule::Project => path.join(FILENAME),
-                Rule::Environment => path.join("pyvenv.cfg"),
+                ExclusionRule::Project => path.join(FILENAME),
+                ExclusionRule::Environment => path.join("pyvenv.cfg"),
                 // A file that is tracked despite a .gitignore may have been collected before.
-                Rule::GitIgnored if self.changes.state(&path) == State::Same => {
+                ExclusionRule::GitIgnored if self.changes.state(&path) == ChangeState::Same => {
                     let mut changed = self.changes.paths().filter(|path| path.ends_with(".gitignore"));
                     match changed.find(|ignore| ignore.parent().is_some_and(|above| path.starts_with(above))) {
                         Some(ignore) => ignore.to_owned(),
@@ -267,7 +267,7 @@ impl Reach<'_> {
                 }
                 _ => continue,
             };
-            if self.changes.state(&rule) == State::Changed {
+            if self.changes.state(&rule) == ChangeState::Changed {
                 return Ok(Some(self.changed(&rule)));
             }
         }

@@ -1,6 +1,8 @@
-//! A wheel that was built on this machine and does not run on the target.
+//! Wheels that do not run on the target.
 
 use std::fmt;
+
+use pep440_rs::VersionSpecifiers;
 
 use crate::audit::libraries;
 use crate::hints::Hints;
@@ -106,5 +108,53 @@ fn by_content(file: &str, misfit: &libraries::LoadProblem) -> String {
             format!("contains {file}, which needs {}", libraries.join(", "))
         }
         libraries::LoadProblem::Unreachable { library, .. } => format!("contains {file}, which needs {library}"),
+    }
+}
+
+/// A wheel that does not support the target's Python.
+#[derive(Debug)]
+pub struct IncompatiblePython {
+    /// The wheel's file name.
+    pub wheel: String,
+    /// The versions that it supports.
+    pub requires_python: VersionSpecifiers,
+    /// The target's name and architecture.
+    pub target: String,
+    /// The target's version.
+    pub python: PythonVersion,
+}
+
+impl fmt::Display for IncompatiblePython {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wheel, requires_python, target, python } = self;
+        write!(formatter, "{wheel} requires Python {requires_python}, but {target} has Python {python}")
+    }
+}
+
+impl std::error::Error for IncompatiblePython {}
+
+impl Hints for IncompatiblePython {
+    fn hints(&self) -> Vec<String> {
+        let Self { python, .. } = self;
+        vec![format!("lock a version that supports Python {python}, or choose a target with another Python")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_both_versions() {
+        let error = IncompatiblePython {
+            wheel: "demo-1.0-py3-none-any.whl".to_owned(),
+            requires_python: "<3.12".parse().unwrap(),
+            target: "python3.13 on x86_64".to_owned(),
+            python: PythonVersion { major: 3, minor: 13 },
+        };
+        assert_eq!(
+            error.to_string(),
+            "demo-1.0-py3-none-any.whl requires Python <3.12, but python3.13 on x86_64 has Python 3.13"
+        );
     }
 }

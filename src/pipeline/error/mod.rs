@@ -13,18 +13,18 @@ use crate::bytecode::BytecodeError;
 use crate::cache::CacheError;
 use crate::contents::ContentsError;
 use crate::digest::Sha256;
-use crate::fetch::FetchError;
+use crate::fetch::{FetchError, InvalidKeyringProvider};
 use crate::image::config::InvalidEnvValue;
 use crate::image::file::ImageFileError;
 use crate::image::{BaseError, BasePythonError, BlobError, ImageError, UserError};
-use crate::index::{IndexError, InvalidCutoff, InvalidLocation, InvalidStrategy};
+use crate::index::{IndexError, InvalidCutoff, InvalidIndexStrategy, InvalidIndexUrl};
 use crate::lambda::limits::Oversize;
 use crate::lock::LockError;
 use crate::lock::requirements::MissingRequirement;
-use crate::pipeline::error::incompatible::IncompatibleWheel;
+use crate::pipeline::error::incompatible::{IncompatiblePython, IncompatibleWheel};
 use crate::platform::{Architecture, ProfileError, PythonChoiceError, PythonVersion};
 use crate::project::application::{ApplicationError, InvalidExclude};
-use crate::project::{ChangesError, ProjectError};
+use crate::project::{GitChangesError, ProjectError};
 use crate::registry::{InvalidReference, RegistryError};
 use crate::repository::RepositoryError;
 use crate::sdist::unpack::UnpackError;
@@ -39,7 +39,7 @@ pub enum BuildError {
     #[error(transparent)]
     Project(#[from] ProjectError),
     #[error(transparent)]
-    Changes(#[from] ChangesError),
+    Changes(#[from] GitChangesError),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -51,9 +51,12 @@ pub enum BuildError {
     #[error(transparent)]
     Index(#[from] IndexError),
     #[error(transparent)]
-    IndexLocation(#[from] InvalidLocation),
+    IndexLocation(#[from] InvalidIndexUrl),
     #[error(transparent)]
-    IndexStrategy(#[from] InvalidStrategy),
+    IndexStrategy(#[from] InvalidIndexStrategy),
+    /// A keyring provider is none.
+    #[error(transparent)]
+    KeyringProvider(#[from] InvalidKeyringProvider),
     #[error(transparent)]
     Cutoff(#[from] InvalidCutoff),
     #[error(transparent)]
@@ -156,6 +159,9 @@ pub enum BuildError {
     Repository(#[from] RepositoryError),
     #[error(transparent)]
     IncompatibleWheel(#[from] Box<IncompatibleWheel>),
+    /// A wheel does not support the target's Python.
+    #[error(transparent)]
+    IncompatiblePython(#[from] Box<IncompatiblePython>),
     #[error("{origin} is {expected} in the lock, but builds {wheel}")]
     BuiltAnother { origin: String, expected: String, wheel: String },
     #[error("the build produced {}, which is not a wheel", .path.display())]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use oci_spec::image::{Descriptor, MediaType};
 
-use crate::cache::{Cache, Note};
+use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::image::base::{self, ManifestKind};
 use crate::image::file::{self, ImageFile};
@@ -117,18 +117,18 @@ impl Bases<'_> {
 
     /// Compresses an uncompressed layer, which Docker archives contain but registries should not; once per cache.
     fn compressed(&self, layer: &Layer) -> Result<Layer, BuildError> {
-        let known: Option<(Sha256, u64)> = self.cache.note(Note::Compressed, layer.diff_id);
-        let here = known.and_then(|(digest, size)| Some((digest, size, self.cache.blob(digest)?)));
-        let (digest, size, path) = match here {
-            Some(here) => here,
-            None => {
+        let ((digest, size), path) = self.cache.remember_with(
+            RecordKind::Compressed,
+            layer.diff_id,
+            |(digest, size)| Ok(self.cache.blob(digest).map(|path| ((digest, size), path))),
+            || {
                 let mut file = self.cache.begin_blob()?;
                 let compressed = docker_archive::compress(layer, &mut file)?;
                 let path = self.cache.keep_blob(file, compressed.digest)?;
-                self.cache.keep_note(Note::Compressed, layer.diff_id, &(compressed.digest, compressed.size))?;
-                (compressed.digest, compressed.size, path)
-            }
-        };
+                let record = (compressed.digest, compressed.size);
+                Ok::<_, BuildError>((record, (record, path)))
+            },
+        )?;
         let content = BlobContent::File { path: path.into(), offset: 0 };
         Ok(Layer {
             blob: Blob { media_type: MediaType::ImageLayerGzip, digest, size, content },
@@ -166,16 +166,16 @@ impl Bases<'_> {
         if let Some(digest) = reference.digest() {
             return Ok((digest, self.document(reference, digest)?));
         }
-        let key = Sha256::of(reference.to_string().as_bytes());
+        let key = RecordKey::new(reference, &[]);
         if self.offline {
-            let digest = self.cache.note(Note::Reference, key);
+            let digest = self.cache.record(RecordKind::Reference, key);
             let digest = digest.ok_or_else(|| BuildError::OfflineBase(reference.to_string()))?;
             return Ok((digest, self.document(reference, digest)?));
         }
         let named = self.registry.find(reference)?.ok_or_else(|| BuildError::NoBase(reference.to_string()))?;
         let document = self.document(&reference.with_digest(named.digest), named.digest)?;
-        if self.cache.note(Note::Reference, key) != Some(named.digest) {
-            self.cache.keep_note(Note::Reference, key, &named.digest)?;
+        if self.cache.record(RecordKind::Reference, key) != Some(named.digest) {
+            self.cache.store_record(RecordKind::Reference, key, &named.digest)?;
         }
         Ok((named.digest, document))
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::elf;
-use crate::cache::Note;
+use crate::cache::{RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::image::search::LayerSearch;
 use crate::image::{Base, BasePython, BlobContent, FileSystem, Layer, python};
@@ -47,7 +47,7 @@ impl Bases<'_> {
     /// # Errors
     /// A layer cannot be downloaded or read.
     pub fn known_contents(&self, base: &Base, wanted: &BTreeSet<&str>) -> Result<Option<BaseContents>, BuildError> {
-        let noted = base.digest.and_then(|manifest| self.cache.note(Note::Base, manifest));
+        let noted = base.digest.and_then(|manifest| self.cache.record(RecordKind::Base, manifest));
         if noted.is_some() || wanted.is_empty() || base.layers.is_empty() {
             return Ok(noted);
         }
@@ -64,10 +64,13 @@ impl Bases<'_> {
     /// Returns the contents of a base by searching its layers.
     fn contents(&self, base: &Base) -> Result<BaseContents, BuildError> {
         let Some(manifest) = base.digest else { return Ok(BaseContents::default()) };
-        match self.cache.note(Note::Base, manifest) {
-            Some(noted) => Ok(noted),
-            None => Ok(self.search(base, manifest)?.0),
-        }
+        self.cache.remember(RecordKind::Base, manifest, || {
+            let (contents, files) = self.search(base)?;
+            if let Some(files) = files {
+                self.cache.store_record(RecordKind::FileSystem, file_system_key(manifest), &files)?;
+            }
+            Ok(contents)
+        })
     }
 
     /// Returns the file system of a base by searching its layers.
@@ -76,12 +79,11 @@ impl Bases<'_> {
     /// A layer cannot be downloaded or read, or there are too many files.
     pub fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
         let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
-        let known = self.cache.note(Note::FileSystem, file_system_key(manifest));
-        let found = match known {
-            Some(noted) => Some(noted),
-            None => self.search(base, manifest)?.1,
-        };
-        found.ok_or_else(|| BuildError::LargeBase(manifest))
+        self.cache.remember(RecordKind::FileSystem, file_system_key(manifest), || {
+            let (contents, files) = self.search(base)?;
+            self.cache.store_record(RecordKind::Base, manifest, &contents)?;
+            files.ok_or_else(|| BuildError::LargeBase(manifest))
+        })
     }
 
     /// Returns the file system of a base if nothing has to be downloaded for it.
@@ -90,12 +92,12 @@ impl Bases<'_> {
             BlobContent::Registry { .. } => self.cache.blob(layer.blob.digest).is_some(),
             _ => true,
         };
-        let noted = || self.cache.note(Note::FileSystem, file_system_key(base.digest?));
+        let noted = || self.cache.record(RecordKind::FileSystem, file_system_key(base.digest?));
         noted().or_else(|| base.layers.iter().all(is_here).then(|| self.file_system(base).ok())?)
     }
 
-    /// Searches the layers of a base, the top one first, and caches the result.
-    fn search(&self, base: &Base, manifest: Sha256) -> Result<(BaseContents, Option<FileSystem>), BuildError> {
+    /// Searches the layers of a base, the top one first.
+    fn search(&self, base: &Base) -> Result<(BaseContents, Option<FileSystem>), BuildError> {
         let mut search = LayerSearch::default();
         for layer in base.layers.iter().rev() {
             let mut blob = layer.blob.clone();
@@ -112,17 +114,12 @@ impl Bases<'_> {
             // Without a readable libc, the profile's version counts.
             glibc: search.libc().and_then(|libc| elf::defined_glibc(libc).ok().flatten()),
         };
-        self.cache.keep_note(Note::Base, manifest, &contents)?;
-        let files = search.file_system().cloned();
-        if let Some(files) = &files {
-            self.cache.keep_note(Note::FileSystem, file_system_key(manifest), files)?;
-        }
-        Ok((contents, files))
+        Ok((contents, search.file_system().cloned()))
     }
 }
 
-fn file_system_key(manifest: Sha256) -> Sha256 {
-    Sha256::of(format!("{} {}", FileSystem::FORMAT, manifest.hex()).as_bytes())
+fn file_system_key(manifest: Sha256) -> RecordKey {
+    RecordKey::new(format!("{} {}", FileSystem::FORMAT, manifest.hex()), &[])
 }
 
 fn open_at(path: &Path, offset: u64) -> std::io::Result<File> {

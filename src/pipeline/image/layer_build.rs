@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oci_spec::image::MediaType;
 use rayon::prelude::*;
 
 use crate::archive::layer::{self, LayerTree};
-use crate::cache::{Cache, Note};
+use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::image::{Blob, BlobContent, Layer};
 use crate::pipeline::BuildError;
@@ -63,20 +63,17 @@ pub fn build(
 
 /// Returns a layer that is spliced from wheels each time it is needed: only its digests are computed and cached.
 fn spliced(tree: LayerTree, key: Sha256, cache: &Cache) -> Result<(Layer, bool), BuildError> {
-    let known: Option<(Sha256, Sha256, u64)> = cache.note(Note::Layer, key);
-    let (digest, diff_id, size) = match known {
-        Some(known) => known,
-        None => {
-            let (mut gzip, mut tar) = (HashingWriter::new(io::sink()), HashingWriter::new(io::sink()));
-            layer::gzip_and_tar(&tree, &mut gzip, &mut tar)?;
-            let ((_, digest, size), (_, diff_id, _)) = (gzip.finish(), tar.finish());
-            cache.keep_note(Note::Layer, key, &(digest, diff_id, size))?;
-            (digest, diff_id, size)
-        }
-    };
+    let mut was_known = true;
+    let (digest, diff_id, size) = cache.remember(RecordKind::Layer, key, || {
+        was_known = false;
+        let (mut gzip, mut tar) = (HashingWriter::new(io::sink()), HashingWriter::new(io::sink()));
+        layer::gzip_and_tar(&tree, &mut gzip, &mut tar)?;
+        let ((_, digest, size), (_, diff_id, _)) = (gzip.finish(), tar.finish());
+        Ok::<(Sha256, Sha256, u64), BuildError>((digest, diff_id, size))
+    })?;
     let content = BlobContent::Layer(Arc::new(tree));
     let blob = Blob { media_type: MediaType::ImageLayerGzip, digest, size, content };
-    Ok((Layer { blob, diff_id }, known.is_some()))
+    Ok((Layer { blob, diff_id }, was_known))
 }
 
 /// Returns a layer that is written to a file: deflating it again each time it is needed would be slow.
@@ -94,25 +91,32 @@ fn written(tree: &LayerTree, path: &Path) -> Result<Layer, BuildError> {
 
 /// Returns a layer that is recompressed and kept in the cache, with its digests if it has a key.
 fn compressed(tree: &LayerTree, key: Option<Sha256>, cache: &Cache) -> Result<(Layer, bool), BuildError> {
-    let key = key.map(|key| Sha256::of(format!("zstd\n{}", key.hex()).as_bytes()));
-    let known = key.and_then(|key| cache.note::<(Sha256, Sha256, u64)>(Note::Layer, key));
-    let here = known.and_then(|(digest, diff_id, size)| Some((digest, diff_id, size, cache.blob(digest)?)));
-    let was_known = here.is_some();
-    let (digest, diff_id, size, path) = match here {
-        Some(here) => here,
-        None => {
-            let mut output = HashingWriter::new(io::BufWriter::new(cache.begin_blob()?));
-            let diff_id = layer::zstd(tree, &mut output)?;
-            let (file, digest, size) = output.finish();
-            let failed = |error: io::IntoInnerError<_>| BuildError::Temporary(error.into_error());
-            let path = cache.keep_blob(file.into_inner().map_err(failed)?, digest)?;
-            if let Some(key) = key {
-                cache.keep_note(Note::Layer, key, &(digest, diff_id, size))?;
-            }
-            (digest, diff_id, size, path)
+    let mut was_known = true;
+    let mut compress = || {
+        was_known = false;
+        compress(tree, cache)
+    };
+    let ((digest, diff_id, size), path) = match key {
+        None => compress()?,
+        Some(key) => {
+            let key = RecordKey::new("zstd", &[&key.hex()]);
+            let restore = |record: LayerDigests| Ok(cache.blob(record.0).map(|path| (record, path)));
+            cache.remember_with(RecordKind::Layer, key, restore, || compress().map(|layer| (layer.0, layer)))?
         }
     };
     let content = BlobContent::File { path: path.into(), offset: 0 };
     let blob = Blob { media_type: MediaType::ImageLayerZstd, digest, size, content };
     Ok((Layer { blob, diff_id }, was_known))
+}
+
+/// The digest of a compressed layer, its diff ID, and its size in bytes.
+type LayerDigests = (Sha256, Sha256, u64);
+
+/// Compresses a layer into a blob of the cache.
+fn compress(tree: &LayerTree, cache: &Cache) -> Result<(LayerDigests, PathBuf), BuildError> {
+    let mut output = HashingWriter::new(io::BufWriter::new(cache.begin_blob()?));
+    let diff_id = layer::zstd(tree, &mut output)?;
+    let (file, digest, size) = output.finish();
+    let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+    Ok(((digest, diff_id, size), cache.keep_blob(file, digest)?))
 }

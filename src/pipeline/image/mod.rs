@@ -22,7 +22,7 @@ pub use chosen::candidates;
 use self::chosen::choose;
 use crate::image::file::ImageFile;
 use crate::image::{OciArtifact, OciImage, index, manifest};
-use crate::index::Finder;
+use crate::index::FileFinder;
 use crate::pipeline::image::base::{Bases, FoundBase};
 use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::report::BuiltImage;
@@ -135,7 +135,7 @@ fn plans<'a>(
     project: &'a LockedProject,
     target: &ImageTarget,
     files: &[ImageFile],
-    finder: &Finder,
+    finder: &FileFinder,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
     let plan = |architecture: &Architecture| {

@@ -8,7 +8,7 @@ use std::{fs, io};
 use rayon::prelude::*;
 
 use crate::bytecode::{BytecodeCompiler, BytecodeInterpreter, FORMAT, InterpreterLocations, LARGEST_SOURCE};
-use crate::cache::{Cache, Note};
+use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::{InstalledDistribution, InstalledFiles, derived};
@@ -193,12 +193,12 @@ fn interpreter(
 ) -> Result<Option<BytecodeInterpreter>, BuildError> {
     for program in locations.executables(version) {
         let Some(key) = state(&program) else { continue };
-        if let Some(known) = cache.note(Note::Interpreter, key) {
+        if let Some(known) = cache.record(RecordKind::Interpreter, key) {
             return Ok(Some(known));
         }
         // A failure is not cached: a missing library may be installed later.
         if let Some(interpreter) = BytecodeInterpreter::query(&program, version) {
-            cache.keep_note(Note::Interpreter, key, &interpreter)?;
+            cache.store_record(RecordKind::Interpreter, key, &interpreter)?;
             return Ok(Some(interpreter));
         }
     }
@@ -206,9 +206,9 @@ fn interpreter(
 }
 
 /// Returns a digest that changes when an executable is replaced.
-fn state(program: &Path) -> Option<Sha256> {
+fn state(program: &Path) -> Option<RecordKey> {
     let metadata = fs::metadata(program).ok()?;
     let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
-    let path = program.display();
-    Some(Sha256::of(format!("interpreter {FORMAT}\n{path}\n{}\n{times:?}", metadata.len()).as_bytes()))
+    let times = format!("{times:?}");
+    Some(RecordKey::new(format!("interpreter {FORMAT}"), &[&program.display(), &metadata.len(), &times]))
 }

@@ -1,13 +1,13 @@
 //! Caches files that are derived from a wheel, such as bytecode, in one pack per wheel.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::archive::pack::Packer;
-use crate::cache::{Cache, Note};
+use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
 use crate::tree::Extent;
@@ -28,36 +28,29 @@ struct Kept {
 /// `make` fails, or the cache cannot be written to.
 pub fn packed<E>(
     cache: &Cache,
-    key: Sha256,
+    key: impl Into<RecordKey>,
     make: impl FnOnce(&mut dyn FnMut(String, &[u8]) -> io::Result<()>) -> Result<(), E>,
 ) -> Result<Vec<(String, DerivedFile)>, BuildError>
 where
     BuildError: From<E>,
 {
-    let known: Option<Kept> = cache.note(Note::Pack, key);
-    // A file that was truncated by a full disk or a power failure counts as absent.
-    let is_whole = |path: &Path, size: u64| path.metadata().is_ok_and(|metadata| metadata.len() == size);
-    let here = known.and_then(|Kept { digest, size, files }| {
-        let path = cache.blob(digest).filter(|path| is_whole(path, size))?;
-        Some((path, files))
-    });
-    let (path, files) = match here {
-        Some(here) => here,
-        None => {
-            let mut packer = Packer::new(io::BufWriter::new(cache.begin_blob()?));
-            let mut files = Vec::new();
-            make(&mut |name, bytes| {
-                files.push((name, packer.add(bytes)?));
-                Ok(())
-            })?;
-            let (file, digest, size) = packer.finish();
-            let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
-            let path = cache.keep_blob(file, digest)?;
-            let kept = Kept { digest, size, files };
-            cache.keep_note(Note::Pack, key, &kept)?;
-            (path, kept.files)
-        }
+    let restore = |Kept { digest, size, files }| {
+        // A file that was truncated by a full disk or a power failure counts as absent.
+        let is_whole = |path: &PathBuf| path.metadata().is_ok_and(|metadata| metadata.len() == size);
+        Ok(cache.blob(digest).filter(is_whole).map(|path| (path, files)))
     };
+    let (path, files) = cache.remember_with(RecordKind::Pack, key, restore, || {
+        let mut packer = Packer::new(io::BufWriter::new(cache.begin_blob()?));
+        let mut files = Vec::new();
+        make(&mut |name, bytes| {
+            files.push((name, packer.add(bytes)?));
+            Ok(())
+        })?;
+        let (file, digest, size) = packer.finish();
+        let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+        let path = cache.keep_blob(file, digest)?;
+        Ok::<_, BuildError>((Kept { digest, size, files: files.clone() }, (path, files)))
+    })?;
     let archive = Arc::new(path);
     Ok(files.into_iter().map(|(name, extent)| (name, DerivedFile { archive: archive.clone(), extent })).collect())
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use crate::cache::{Cache, Note};
+use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::digest::Sha256;
 use crate::lock::SelectedDistribution;
 use crate::pipeline::install::bytecode::Bytecode;
@@ -140,14 +140,13 @@ impl Installer<'_> {
 
     /// Returns the files that the wheel's own sources refer to although a rule matches them. Cached.
     fn needed(&self, wheel: &Wheel) -> Result<BTreeSet<usize>, BuildError> {
-        let key = Sha256::of(format!("needed {NEEDED_FORMAT}\n{}", wheel.sha256.hex()).as_bytes());
-        if let Some(known) = self.cache.note(Note::Needed, key) {
-            return Ok(known);
-        }
-        let read = |file: &WheelFile| Ok::<_, BuildError>(String::from_utf8_lossy(&content(wheel, file)?).into_owned());
-        let needed = trim::needed_files(&wheel.inventory, read)?;
-        self.cache.keep_note(Note::Needed, key, &needed)?;
-        Ok(needed)
+        let key = RecordKey::new(format!("needed {NEEDED_FORMAT}"), &[&wheel.sha256.hex()]);
+        self.cache.remember(RecordKind::Needed, key, || {
+            trim::needed_files(
+                &wheel.inventory,
+                |file| Ok(String::from_utf8_lossy(&content(wheel, file)?).into_owned()),
+            )
+        })
     }
 
     /// Strips ELF files.
@@ -157,7 +156,7 @@ impl Installer<'_> {
         if !files.iter().any(may_be_compiled) {
             return Ok(());
         }
-        let key = Sha256::of(format!("strip {}\n{}", strip::FORMAT, wheel.sha256.hex()).as_bytes());
+        let key = RecordKey::new(format!("strip {}", strip::FORMAT), &[&wheel.sha256.hex()]);
         let packed = derived::packed(self.cache, key, |keep| {
             for (position, file) in files.iter().enumerate().filter(|(_, file)| may_be_compiled(file)) {
                 let mut bytes = content(wheel, file)?;

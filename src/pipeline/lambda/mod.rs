@@ -10,7 +10,7 @@ use crate::archive::output::FinishedFile;
 use crate::archive::zip;
 use crate::audit::handler::{Handler, ImportRoot};
 use crate::audit::libraries::{SystemKind, TargetSystem};
-use crate::index::Finder;
+use crate::index::FileFinder;
 use crate::lambda::{DeploymentPackage, LAYER_ROOT, LIBRARY_PATH, TASK_ROOT, limits};
 use crate::pipeline::audits::{self, Audited, Deployment};
 use crate::pipeline::install::bytecode::{self, Bytecode};
@@ -47,7 +47,7 @@ impl LambdaProject {
     fn plan(
         &self,
         settings: &LambdaSettings,
-        finder: &Finder,
+        finder: &FileFinder,
         reporter: &dyn Reporter,
     ) -> Result<Plan<'_>, BuildError> {
         application::check_for_zip(&settings.common.includes)?;

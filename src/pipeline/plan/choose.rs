@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::index::Finder;
+use crate::index::FileFinder;
 use crate::lock::{
     DistributionSource, FileChooser, FileLocation, FormatControl, SelectedDistribution, SelectedSource, Selection,
 };
@@ -21,7 +21,7 @@ pub fn choose(
     formats: &FormatControl,
     find_links: &[Url],
     target: &TargetPlatform,
-    finder: &Finder,
+    finder: &FileFinder,
     reporter: &dyn Reporter,
 ) -> Result<Vec<SelectedDistribution>, BuildError> {
     finder.complete(&mut selection, target)?;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::builder;
 use crate::cache::Cache;
-use crate::fetch::{self, Credentials, FetchOptions};
-use crate::index::{Cutoff, Finder, Index, IndexOptions, Strategy, location};
+use crate::fetch::{self, DownloadOptions, IndexCredentials, KeyringProvider};
+use crate::index::{Cutoff, FileFinder, IndexConfig, IndexOptions, IndexStrategy, location};
 use crate::lock::requirements::{self, FindLinks};
 use crate::lock::{DistributionSet, FormatControl, Lock};
 use crate::pipeline::BuildError;
@@ -17,7 +17,7 @@ use crate::settings::{FetchSettings, IndexVariables, Settings};
 
 pub struct Origins {
     /// Includes the credentials of every index that is known.
-    pub fetch: FetchOptions,
+    pub fetch: DownloadOptions,
     indexes: IndexOptions,
 }
 
@@ -28,27 +28,34 @@ impl Origins {
     /// A value is not valid.
     pub fn new(settings: &Settings, project: &LockedProject) -> Result<Self, BuildError> {
         let indexes = options(settings, project)?;
-        Ok(Self { fetch: fetch_options(settings, project, &indexes), indexes })
+        Ok(Self { fetch: fetch_options(settings, project, &indexes)?, indexes })
     }
 
     /// Returns the finder of files whose URLs are not in the lock.
-    pub fn finder<'a>(&'a self, cache: &'a Cache, reporter: &'a dyn Reporter) -> Finder<'a> {
-        Finder::new(self.indexes.clone(), &self.fetch, cache, reporter)
+    pub fn finder<'a>(&'a self, cache: &'a Cache, reporter: &'a dyn Reporter) -> FileFinder<'a> {
+        FileFinder::new(self.indexes.clone(), &self.fetch, cache, reporter)
     }
 }
 
-fn fetch_options(settings: &Settings, project: &LockedProject, indexes: &IndexOptions) -> FetchOptions {
-    let known = indexes.indexes.iter().map(|index| fetch::Index { name: index.name.clone(), url: index.url.clone() });
-    let links = indexes.find_links.iter().map(|url| fetch::Index { name: None, url: url.clone() });
+fn fetch_options(
+    settings: &Settings,
+    project: &LockedProject,
+    indexes: &IndexOptions,
+) -> Result<DownloadOptions, BuildError> {
+    let known =
+        indexes.indexes.iter().map(|index| fetch::IndexUrl { name: index.name.clone(), url: index.url.clone() });
+    let links = indexes.find_links.iter().map(|url| fetch::IndexUrl { name: None, url: url.clone() });
     let (environment, sources) = (&settings.environment, &settings.environment.index_credentials);
     let known = known.chain(links).collect::<Vec<_>>();
-    let credentials = Credentials::new(sources.variables.pairs(), sources.netrc.as_deref(), known);
+    let credentials = IndexCredentials::new(sources.variables.pairs(), sources.netrc.as_deref(), known);
     let keyring = settings.fetch.keyring_provider.as_deref().or(environment.indexes.keyring_provider());
-    let credentials = match keyring.or(project.uv.keyring_provider.as_deref()) {
-        Some("subprocess") => credentials.with_keyring(environment.search_path.clone().unwrap_or_default()),
-        _ => credentials,
+    let keyring = keyring.or(project.uv.keyring_provider.as_deref()).map(str::parse).transpose()?;
+    let credentials = match keyring.unwrap_or_default() {
+        KeyringProvider::Subprocess => credentials.with_keyring(environment.search_path.clone().unwrap_or_default()),
+        KeyringProvider::Disabled => credentials,
     };
-    FetchOptions { offline: settings.fetch.offline, credentials, ..FetchOptions::default() }
+    let connections = project.connections.clone();
+    Ok(DownloadOptions { offline: settings.fetch.offline, credentials, connections, ..DownloadOptions::default() })
 }
 
 fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions, BuildError> {
@@ -60,8 +67,8 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
         add_requirements(&mut options, &requirements.options)?;
     }
     for declared in project.indexes() {
-        let index = Index::new(declared.name, declared.url);
-        options.indexes.push(Index { explicit: declared.explicit, default: declared.default, ..index });
+        let index = IndexConfig::new(declared.name, declared.url);
+        options.indexes.push(IndexConfig { explicit: declared.explicit, default: declared.default, ..index });
     }
     add_uv(&mut options, uv, &project.workspace.root)?;
     let environment = &settings.environment;
@@ -69,7 +76,7 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     options.strategy = match (settings.fetch.strategy, strategy) {
         (Some(strategy), _) => strategy,
         (None, Some(text)) => text.parse()?,
-        (None, None) => Strategy::default(),
+        (None, None) => IndexStrategy::default(),
     };
     let newest = settings.fetch.exclude_newer.as_deref().or(environment.indexes.exclude_newer());
     let newest = newest.or(uv.exclude_newer.as_deref());
@@ -100,7 +107,7 @@ pub fn of_build_requirements(
 }
 
 fn add_flags(options: &mut IndexOptions, flags: &FetchSettings) {
-    options.indexes.extend(flags.extra_indexes.iter().map(|url| Index::new(None, url.clone())));
+    options.indexes.extend(flags.extra_indexes.iter().map(|url| IndexConfig::new(None, url.clone())));
     options.indexes.extend(flags.default_index.iter().map(|url| default(url.clone())));
     options.find_links.extend(flags.find_links.iter().cloned());
     options.no_index |= flags.no_index;
@@ -109,10 +116,10 @@ fn add_flags(options: &mut IndexOptions, flags: &FetchSettings) {
 fn add_variables(options: &mut IndexOptions, variables: &IndexVariables) -> Result<(), BuildError> {
     let here = Path::new(".");
     for text in variables.extra_indexes() {
-        options.indexes.push(index(text, here, false)?);
+        options.indexes.push(IndexConfig::parse(text, here)?);
     }
     for text in variables.default_indexes() {
-        options.indexes.push(index(text, here, true)?);
+        options.indexes.push(IndexConfig { default: true, ..IndexConfig::parse(text, here)? });
     }
     for text in variables.find_links() {
         options.find_links.push(location(text, here)?);
@@ -124,7 +131,7 @@ fn add_requirements(
     options: &mut IndexOptions,
     stated: &requirements::RequirementsTxtOptions,
 ) -> Result<(), BuildError> {
-    options.indexes.extend(stated.extra_index_urls.iter().map(|url| Index::new(None, url.clone())));
+    options.indexes.extend(stated.extra_index_urls.iter().map(|url| IndexConfig::new(None, url.clone())));
     options.indexes.extend(stated.index_url.iter().map(|url| default(url.clone())));
     options.no_index |= stated.no_index;
     for links in &stated.find_links {
@@ -138,10 +145,10 @@ fn add_requirements(
 
 fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(), BuildError> {
     for text in &uv.extra_index_url {
-        options.indexes.push(index(text, root, false)?);
+        options.indexes.push(IndexConfig::parse(text, root)?);
     }
     if let Some(text) = &uv.index_url {
-        options.indexes.push(index(text, root, true)?);
+        options.indexes.push(IndexConfig { default: true, ..IndexConfig::parse(text, root)? });
     }
     for text in &uv.find_links {
         options.find_links.push(location(text, root)?);
@@ -167,15 +174,6 @@ pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     }
 }
 
-/// Parses an index of an environment variable: `NAME=LOCATION`, or a location alone.
-fn index(text: &str, folder: &Path, default: bool) -> Result<Index, BuildError> {
-    let (name, text) = match text.split_once('=') {
-        Some((name, rest)) if !name.contains([':', '/']) => (Some(name.to_owned()), rest),
-        _ => (None, text),
-    };
-    Ok(Index { default, ..Index::new(name, location(text, folder)?) })
-}
-
-fn default(url: url::Url) -> Index {
-    Index { default: true, ..Index::new(None, url) }
+fn default(url: url::Url) -> IndexConfig {
+    IndexConfig { default: true, ..IndexConfig::new(None, url) }
 }

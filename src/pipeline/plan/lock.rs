@@ -10,9 +10,9 @@ use crate::builder;
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
 use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
 use crate::pipeline::{BuildError, ProjectCache};
-use crate::project::changes::Changes;
-use crate::project::declared::Declared;
-use crate::project::workspace::{Member, Workspace};
+use crate::project::changes::GitChanges;
+use crate::project::declared::DeclaredDistribution;
+use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::report::Reporter;
 use crate::settings::{LockCheck, Settings, Variables};
 
@@ -63,7 +63,7 @@ pub fn find(workspace: &Workspace) -> Option<PathBuf> {
 pub fn requires_nothing(workspace: &Workspace) -> bool {
     let folder = workspace.folder(workspace.current());
     let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
-    let table = &workspace.current().pyproject.table;
+    let table = workspace.current().pyproject.table();
     let is_empty = |value: Option<&toml::Value>| match value {
         None => true,
         Some(toml::Value::Array(requirements)) => requirements.is_empty(),
@@ -91,7 +91,7 @@ pub fn before(
     path: &Path,
     references: &Variables,
     workspace: &Workspace,
-    changes: &Changes,
+    changes: &GitChanges,
 ) -> Result<Option<Lock>, BuildError> {
     if changes.text_before(path)?.is_none() {
         return Ok(None);
@@ -139,12 +139,12 @@ pub fn surroundings<'a>(
         project,
         read: &|path| fs::read_to_string(path),
         variable,
-        name: &|folder| Declared::read(folder).ok()?.name,
+        name: &|folder| DeclaredDistribution::read(folder).ok()?.name,
     }
 }
 
-fn local_project(member: &Member) -> LocalProject {
-    LocalProject { path: member.path.clone(), table: member.pyproject.table.clone() }
+fn local_project(member: &WorkspaceMember) -> LocalProject {
+    LocalProject { path: member.path.clone(), table: member.pyproject.table().clone() }
 }
 
 /// Compares the lock with every pyproject.toml of the workspace, and asks uv where that does not decide.

@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::fetch::Connections;
 use crate::lock::{Dependent, DistributionSource, Lock, LockError, PinnedDistribution, Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::{lock, resolve};
 use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
 use crate::platform::TargetPlatform;
-use crate::project::declared::Declared;
-use crate::project::pyproject::Index;
-use crate::project::revision::Revision;
+use crate::project::declared::DeclaredDistribution;
+use crate::project::pyproject::DeclaredIndex;
+use crate::project::revision::GitRevision;
 use crate::project::uv_options::UvOptions;
-use crate::project::workspace::{self, Member, Workspace};
+use crate::project::workspace::{self, Workspace, WorkspaceMember};
 use crate::report::Reporter;
 use crate::settings::Settings;
 
@@ -21,11 +22,13 @@ use crate::settings::Settings;
 pub struct LockedProject {
     pub workspace: Workspace,
     noted: WorkspaceRevision,
+    /// The connections to indexes, which all projects of a run share.
+    pub connections: Connections,
     /// `None` if the project has no requirements and no lock.
     pub path: Option<PathBuf>,
     pub lock: Arc<Lock>,
     /// The metadata of the member that is built.
-    pub declared: Declared,
+    pub declared: DeclaredDistribution,
     /// The options of `[tool.uv]` in the workspace root's pyproject.toml.
     pub uv: UvOptions,
 }
@@ -39,18 +42,20 @@ impl LockedProject {
         let (workspace, noted) = projects.workspace(&settings.project)?;
         let (path, lock) = lock::open(settings, &workspace, projects, reporter)?;
         let member = member(&workspace, settings);
-        let declared = Declared::of(&member.pyproject).map_err(BuildError::reading(&workspace.folder(member)))?;
+        let declared =
+            DeclaredDistribution::of(&member.pyproject).map_err(BuildError::reading(&workspace.folder(member)))?;
         let uv = workspace.members.first().map(|root| UvOptions::of(&root.pyproject)).transpose()?.unwrap_or_default();
-        Ok(Self { workspace, noted, path, lock, declared, uv })
+        let connections = projects.connections().clone();
+        Ok(Self { workspace, noted, connections, path, lock, declared, uv })
     }
 
     /// Returns the member that is built: the one that `--package` names, or the one in the project's directory.
-    pub fn member(&self, settings: &Settings) -> &Member {
+    pub fn member(&self, settings: &Settings) -> &WorkspaceMember {
         member(&self.workspace, settings)
     }
 
     /// Returns the commit that the workspace's files are identical to; `None` if they differ from it.
-    pub fn revision(&self) -> Option<Revision> {
+    pub fn revision(&self) -> Option<GitRevision> {
         self.noted.revision(&self.workspace.root)
     }
 
@@ -144,20 +149,20 @@ impl LockedProject {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn python_version_file(&self, member: &Member) -> Result<Option<String>, BuildError> {
+    pub fn python_version_file(&self, member: &WorkspaceMember) -> Result<Option<String>, BuildError> {
         let file = workspace::python_version_file(&self.workspace.folder(member), &self.workspace.root)?;
         Ok(file.map(|(_, text)| text))
     }
 
     /// Returns the indexes that the project and its workspace declare.
-    pub fn indexes(&self) -> impl Iterator<Item = Index> {
+    pub fn indexes(&self) -> impl Iterator<Item = DeclaredIndex> {
         let root = self.workspace.members.first().filter(|root| root.path != self.workspace.current().path);
         let members = std::iter::once(self.workspace.current()).chain(root);
         members.flat_map(|member| member.pyproject.indexes())
     }
 }
 
-fn member<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a Member {
+fn member<'a>(workspace: &'a Workspace, settings: &Settings) -> &'a WorkspaceMember {
     let named = settings.request.package.as_ref().and_then(|name| workspace.member(name));
     named.unwrap_or_else(|| workspace.current())
 }

@@ -12,7 +12,7 @@ pub use locked_project::LockedProject;
 use pep440_rs::Version;
 
 use crate::audit::handler::{self, Handler, ImportRoot};
-use crate::index::Finder;
+use crate::index::FileFinder;
 use crate::lock::{SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
@@ -58,7 +58,7 @@ impl<'a> Plan<'a> {
         settings: &Settings,
         target: TargetPlatform,
         brought: &[DistributionName],
-        finder: &Finder,
+        finder: &FileFinder,
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
         let workspace = &project.workspace;

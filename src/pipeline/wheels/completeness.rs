@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cache::Cache;
-use crate::index::Finder;
+use crate::index::FileFinder;
 use crate::lock::requirements::{self, InstalledMetadata};
 use crate::lock::{Lock, SelectedDistribution, SelectedSource};
 use crate::name::DistributionName;
@@ -37,7 +37,7 @@ pub fn check(
 pub fn check_planned(
     plan: &Plan,
     settings: &Settings,
-    finder: &Finder,
+    finder: &FileFinder,
     cache: &Cache,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {

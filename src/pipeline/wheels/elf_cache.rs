@@ -6,8 +6,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::audit::elf::{self, Elf, MalformedElf};
-use crate::cache::{Cache, Note};
-use crate::digest::Sha256;
+use crate::cache::{Cache, RecordKey, RecordKind};
 use crate::pipeline::BuildError;
 use crate::tree::FileContent;
 use crate::wheel::{SchemePart, Wheel, WheelFile, WheelInventory};
@@ -30,19 +29,19 @@ pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, BuildError
     if is_for_any && !wheel.inventory.files.iter().any(is_named_so) {
         return Ok(Vec::new());
     }
-    let key = Sha256::of(format!("{FORMAT} {} {}", WheelInventory::FORMAT, wheel.sha256).as_bytes());
-    if let Some(noted) = cache.note(Note::Binaries, key) {
-        return Ok(noted);
-    }
-    let read = |(position, file): (usize, &WheelFile)| {
-        let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-        Ok(of_content(&content)?.map(|elf| (position, elf)))
-    };
+    let key = RecordKey::new(format!("{FORMAT} {} {}", WheelInventory::FORMAT, wheel.sha256), &[]);
+    cache.remember(RecordKind::Binaries, key, || read_wheel(wheel).map_err(BuildError::reading(&wheel.archive)))
+}
+
+fn read_wheel(wheel: &Wheel) -> io::Result<Vec<ElfFile>> {
     let files = wheel.inventory.files.par_iter().enumerate().filter(|(_, file)| !is_source(&file.path));
-    let found: io::Result<Vec<Option<ElfFile>>> = files.map(read).collect();
-    let found: Vec<ElfFile> = found.map_err(BuildError::reading(&wheel.archive))?.into_iter().flatten().collect();
-    cache.keep_note(Note::Binaries, key, &found)?;
-    Ok(found)
+    let found: io::Result<Vec<Option<ElfFile>>> = files
+        .map(|(position, file)| {
+            let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
+            Ok(of_content(&content)?.map(|elf| (position, elf)))
+        })
+        .collect();
+    Ok(found?.into_iter().flatten().collect())
 }
 
 /// Parses a file if it is an ELF file.

@@ -14,7 +14,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::builder::{BuildIndexes, SOURCE_DATE_EPOCH, WheelBuilder};
-use crate::cache::{Archive, Cache};
+use crate::cache::{Cache, CachedSdist};
 use crate::fetch::Fetcher;
 use crate::image::Timestamp;
 use crate::lock::{LockedFile, LockedSdist, SelectedDistribution, SelectedSource};
@@ -128,7 +128,7 @@ impl SourceBuilder<'_> {
         }
         let archives = self.fetch(jobs, reporter)?;
         reporter.start(Phase::Build, jobs.len() as u64);
-        let build_one = |(position, (job, archive)): (usize, (&BuildJob, Option<Archive>))| {
+        let build_one = |(position, (job, archive)): (usize, (&BuildJob, Option<CachedSdist>))| {
             let mut builder = builders[&job.python].clone();
             if matches!(job.selected.source, SelectedSource::Directory(_)) {
                 // As with `uv build`, the `[tool.uv]` of its own workspace applies.
@@ -152,7 +152,7 @@ impl SourceBuilder<'_> {
     }
 
     /// Fetches the source distributions of the jobs that have one.
-    fn fetch(&self, jobs: &[BuildJob], reporter: &dyn Reporter) -> Result<Vec<Option<Archive>>, BuildError> {
+    fn fetch(&self, jobs: &[BuildJob], reporter: &dyn Reporter) -> Result<Vec<Option<CachedSdist>>, BuildError> {
         let mut files: Vec<LockedFile<SdistFilename>> = Vec::new();
         for sdist in jobs.iter().filter_map(BuildJob::sdist) {
             if !files.contains(&sdist.file) {

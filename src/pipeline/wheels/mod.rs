@@ -4,6 +4,7 @@ pub(crate) mod compatibility;
 pub(crate) mod completeness;
 pub(crate) mod elf_cache;
 pub(crate) mod from_source;
+mod requires_python;
 mod uncommitted;
 mod wheel_build;
 
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::cache::Cache;
-use crate::fetch::{FetchOptions, Fetcher};
+use crate::fetch::{DownloadOptions, Fetcher};
 use crate::lock::{LockedWheel, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
 use crate::pipeline::plan::{LockedProject, Plan, indexes};
@@ -42,7 +43,7 @@ enum WheelSource {
 pub fn obtain<'a>(
     settings: &Settings,
     project: &LockedProject,
-    fetch: &FetchOptions,
+    fetch: &DownloadOptions,
     plans: &'a [Plan],
     cache: &Cache,
     directory: &Path,
@@ -99,6 +100,7 @@ pub fn obtain<'a>(
             };
             wheels.push(SelectedWheel { selected, wheel });
         }
+        requires_python::check(wheels.iter().map(|selected| &selected.wheel), &plan.target)?;
         obtained.push(wheels);
     }
     Ok(obtained)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::builder::WheelBuilder;
-use crate::cache::{Archive, Note};
+use crate::cache::{CachedSdist, RecordKey, RecordKind};
 use crate::digest::{HashingWriter, Sha256};
 use crate::lock::{GitSource, SelectedDistribution, SelectedSource};
 use crate::pipeline::BuildError;
@@ -29,16 +29,28 @@ pub(super) struct WheelBuild<'a> {
 
 impl WheelBuild<'_> {
     /// Returns the cached wheel, or builds it.
-    pub(super) fn wheel(&self, archive: Option<&Archive>) -> Result<Wheel, BuildError> {
+    pub(super) fn wheel(&self, archive: Option<&CachedSdist>) -> Result<Wheel, BuildError> {
         let cache = self.source_builder.cache;
-        let key = self.key(archive);
-        if let Some(key) = key
-            && let Some((filename, sha256)) = cache.note::<(String, Sha256)>(Note::Built, key)
-            && let Ok(filename) = filename.parse::<WheelFilename>()
-            && let Some(wheel) = cache.wheel(&sha256.into(), &filename)?
-        {
-            return Ok(wheel);
-        }
+        // A directory may change, so what is built from it is not kept.
+        let Some(key) = self.key(archive) else {
+            let (built, filename) = self.build(archive)?;
+            return open(built, filename);
+        };
+        let restore = |(filename, sha256): (String, Sha256)| match filename.parse::<WheelFilename>() {
+            Ok(filename) => Ok(cache.wheel(&sha256.into(), &filename)?),
+            Err(_) => Ok(None),
+        };
+        cache.remember_with(RecordKind::Built, key, restore, || {
+            let (built, filename) = self.build(archive)?;
+            let wheel = cache.take_in(&built, &filename)?;
+            // Unpacked sources may be large, and there may be many.
+            let _ = fs::remove_dir_all(&self.folder);
+            Ok(((filename.to_string(), wheel.sha256), wheel))
+        })
+    }
+
+    /// Builds the wheel; returns its path and its name, which is the one that the lock says.
+    fn build(&self, archive: Option<&CachedSdist>) -> Result<(PathBuf, WheelFilename), BuildError> {
         let output = self.folder.join("wheel");
         fs::create_dir_all(&output).map_err(BuildError::Temporary)?;
         let project = self.project(archive)?;
@@ -46,16 +58,11 @@ impl WheelBuild<'_> {
         let name = built.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let filename = name.parse().map_err(|error| BuildError::WheelName { path: built.clone(), source: error })?;
         self.require_locked(&filename)?;
-        let Some(key) = key else { return open(built, filename) };
-        let wheel = cache.take_in(&built, &filename)?;
-        cache.keep_note(Note::Built, key, &(filename.as_str(), wheel.sha256))?;
-        // Unpacked sources may be large, and there may be many.
-        let _ = fs::remove_dir_all(&self.folder);
-        Ok(wheel)
+        Ok((built, filename))
     }
 
     /// Returns the cache key of the wheel; `None` for a directory, which may change.
-    fn key(&self, archive: Option<&Archive>) -> Option<Sha256> {
+    fn key(&self, archive: Option<&CachedSdist>) -> Option<RecordKey> {
         let source = match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
                 format!("sdist {}\n{:?}", archive.sha256.hex(), sdist.subdirectory)
@@ -66,12 +73,11 @@ impl WheelBuild<'_> {
             }
             _ => return None,
         };
-        let environment = self.builder.environment();
-        Some(Sha256::of(format!("built wheel {FORMAT}\n{source}\n{environment}").as_bytes()))
+        Some(RecordKey::new(format!("built wheel {FORMAT}"), &[&source, &self.builder.environment()]))
     }
 
     /// Returns the directory to build: the unpacked source, the checkout or the project itself.
-    fn project(&self, archive: Option<&Archive>) -> Result<PathBuf, BuildError> {
+    fn project(&self, archive: Option<&CachedSdist>) -> Result<PathBuf, BuildError> {
         let folder = self.folder.join("source");
         let failed = |source: UnpackError| BuildError::Unpack { origin: self.job.origin(), source };
         match (&self.job.selected.source, archive) {

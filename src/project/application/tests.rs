@@ -40,7 +40,7 @@ fn paths(application: &Application) -> Vec<&str> {
     application.files.iter().map(|(path, _)| path.as_str()).collect()
 }
 
-fn left_out(application: &Application) -> Vec<(&str, Rule)> {
+fn left_out(application: &Application) -> Vec<(&str, ExclusionRule)> {
     application.left_out.iter().map(|left_out| (left_out.path.as_str(), left_out.rule)).collect()
 }
 
@@ -97,16 +97,16 @@ fn modules_and_packages_are_taken_by_default() {
     );
     assert_eq!(application.taken, ["app/", "lambda_function.py", "namespace/", "native.abi3.so"]);
     for expected in [
-        ("generated/", Rule::GitIgnored),
-        ("app/secret.pem", Rule::GitIgnored),
-        ("app/tests/", Rule::Test),
-        ("test_a.py", Rule::Test),
-        ("env/", Rule::Environment),
-        ("dist/", Rule::BuildOutput),
-        ("setup.py", Rule::Tool),
-        ("docs/", Rule::Documentation),
-        ("app/.env", Rule::Hidden),
-        ("app/__pycache__/", Rule::Cache),
+        ("generated/", ExclusionRule::GitIgnored),
+        ("app/secret.pem", ExclusionRule::GitIgnored),
+        ("app/tests/", ExclusionRule::Test),
+        ("test_a.py", ExclusionRule::Test),
+        ("env/", ExclusionRule::Environment),
+        ("dist/", ExclusionRule::BuildOutput),
+        ("setup.py", ExclusionRule::Tool),
+        ("docs/", ExclusionRule::Documentation),
+        ("app/.env", ExclusionRule::Hidden),
+        ("app/__pycache__/", ExclusionRule::Cache),
     ] {
         assert!(left_out(&application).contains(&expected), "{expected:?}: {:?}", application.left_out);
     }
@@ -119,7 +119,7 @@ fn what_is_in_src_lands_at_the_root() {
     let application = collect_in(folder.path(), "", &[], &[]).unwrap();
     assert_eq!(paths(&application), ["app/data.json", "app/main.py", "handler.py"]);
     assert_eq!(application.taken, ["src/"]);
-    assert!(left_out(&application).contains(&("main.py", Rule::BesideSource)));
+    assert!(left_out(&application).contains(&("main.py", ExclusionRule::BesideSource)));
 
     fs::write(folder.path().join("src/__init__.py"), "").unwrap();
     let application = collect_in(folder.path(), "", &[], &[]).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Candidate, Collector, Include};
+use super::{CandidatePath, Collector, Include};
 use crate::project::application::ApplicationError;
 
 impl Collector<'_> {
@@ -31,7 +31,7 @@ impl Collector<'_> {
         let mut walk = self.walk(root)?;
         let candidate = |path: &Path, is_folder: bool| {
             let name = path.file_name().unwrap_or_default().to_str()?.to_owned();
-            Some(Candidate { path: path.to_owned(), name, is_folder })
+            Some(CandidatePath { path: path.to_owned(), name, is_folder })
         };
         walk.leaves_tests_out = by_default || candidate(root, true).is_some_and(|root| !root.is_test());
         walk.leaves_projects_out = by_default;

@@ -6,9 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::page::Page;
-use crate::cache::{Cache, CacheError, Note};
-use crate::digest::Sha256;
+use super::page::IndexPage;
+use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 
 /// How long a page is fresh if its server does not say.
 const FRESH_FOR: Duration = Duration::from_secs(600);
@@ -18,7 +17,7 @@ const FORMAT: u32 = 1;
 
 /// A page, and what its server said of it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Kept<P> {
+pub(super) struct CachedPage<P> {
     /// The tag by which the server knows the page.
     pub etag: Option<String>,
     /// When the server was last asked, in seconds since 1970.
@@ -29,7 +28,7 @@ pub(super) struct Kept<P> {
     pub page: P,
 }
 
-impl<P> Kept<P> {
+impl<P> CachedPage<P> {
     /// Notes a page that a server has just told, or confirmed.
     pub fn now(page: P, etag: Option<String>, fresh_for: Option<Duration>) -> Self {
         Self { etag, asked: now(), fresh_for: fresh_for.unwrap_or(FRESH_FOR).as_secs(), page }
@@ -43,15 +42,16 @@ impl<P> Kept<P> {
     }
 }
 
-impl Kept<Arc<Page>> {
+impl CachedPage<Arc<IndexPage>> {
     /// Returns the page of a URL, if it is kept.
     pub fn load(cache: &Cache, url: &Url) -> Option<Self> {
-        let Kept { etag, asked, fresh_for, page } = cache.note::<Kept<Page>>(Note::Page, key(url))?;
+        let CachedPage { etag, asked, fresh_for, page } =
+            cache.record::<CachedPage<IndexPage>>(RecordKind::Page, key(url))?;
         Some(Self { etag, asked, fresh_for, page: Arc::new(page) })
     }
 }
 
-impl Kept<&Page> {
+impl CachedPage<&IndexPage> {
     /// Keeps the page of a URL, unless its links may hold what is secret.
     ///
     /// # Errors
@@ -60,25 +60,25 @@ impl Kept<&Page> {
         if self.page.files.iter().any(|file| may_be_secret(&file.url)) {
             return Ok(());
         }
-        cache.keep_note(Note::Page, key(url), self)
+        cache.store_record(RecordKind::Page, key(url), self)
     }
 }
 
 /// Returns what is kept of a page for one query: pages of thousands of files take longer to read than all else of a
 /// build that has every file.
-pub(super) fn excerpt(cache: &Cache, url: &Url, query: &str) -> Option<Page> {
-    cache.note(Note::Page, excerpt_key(url, query))
+pub(super) fn excerpt(cache: &Cache, url: &Url, query: &str) -> Option<IndexPage> {
+    cache.record(RecordKind::Page, excerpt_key(url, query))
 }
 
 /// Keeps what of a page one query needs, unless its links may hold what is secret.
 ///
 /// # Errors
 /// The cache cannot be written to.
-pub(super) fn keep_excerpt(cache: &Cache, url: &Url, query: &str, excerpt: &Page) -> Result<(), CacheError> {
+pub(super) fn keep_excerpt(cache: &Cache, url: &Url, query: &str, excerpt: &IndexPage) -> Result<(), CacheError> {
     if excerpt.files.iter().any(|file| may_be_secret(&file.url)) {
         return Ok(());
     }
-    cache.keep_note(Note::Page, excerpt_key(url, query), excerpt)
+    cache.store_record(RecordKind::Page, excerpt_key(url, query), excerpt)
 }
 
 /// Returns whether a link may hold a password, or a token that stands for one.
@@ -86,12 +86,12 @@ fn may_be_secret(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some() || url.query().is_some()
 }
 
-fn key(url: &Url) -> Sha256 {
-    Sha256::of(format!("page {FORMAT}\n{url}").as_bytes())
+fn key(url: &Url) -> RecordKey {
+    RecordKey::new(format!("page {FORMAT}"), &[url])
 }
 
-fn excerpt_key(url: &Url, query: &str) -> Sha256 {
-    Sha256::of(format!("excerpt {FORMAT}\n{url}\n{query}").as_bytes())
+fn excerpt_key(url: &Url, query: &str) -> RecordKey {
+    RecordKey::new(format!("excerpt {FORMAT}"), &[url, &query])
 }
 
 fn now() -> u64 {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use crate::cache::{Archive, Cache, CacheError};
+use crate::cache::{Cache, CacheError, CachedSdist};
 use crate::digest::{Digest, Sha256};
 use crate::sdist::filename::SdistFilename;
 use crate::wheel::Wheel;
@@ -54,9 +54,9 @@ impl Fetchable for WheelFilename {
 }
 
 impl Fetchable for SdistFilename {
-    type Fetched = Archive;
+    type Fetched = CachedSdist;
 
-    fn find(&self, digest: &Digest, cache: &Cache) -> Result<Option<Archive>, CacheError> {
+    fn find(&self, digest: &Digest, cache: &Cache) -> Result<Option<CachedSdist>, CacheError> {
         cache.archive(digest)
     }
 
@@ -66,7 +66,7 @@ impl Fetchable for SdistFilename {
         sha256: Sha256,
         digest: Option<&Digest>,
         cache: &Cache,
-    ) -> Result<Archive, CacheError> {
+    ) -> Result<CachedSdist, CacheError> {
         cache.keep_archive(file, sha256, digest)
     }
 }

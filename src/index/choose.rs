@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 
 use super::IndexError;
-use super::accept::{Accepted, Refused, accept};
+use super::accept::{AcceptedFile, RejectedFile, accept};
 use super::cutoff::Cutoff;
 use super::error::list;
-use super::options::Strategy;
-use super::page::{File, Page};
-use super::pages::Coverage;
-use super::search::{Found, Listing};
+use super::options::IndexStrategy;
+use super::page::{IndexFile, IndexPage};
+use super::pages::PageCoverage;
+use super::search::{Listing, SearchResult};
 use crate::lock::{AcceptedFiles, DistributionFiles, FileLocation, IndexQuery, LockedFile, LockedSdist};
 use crate::name::DistributionName;
 use crate::platform::{CompatibilityTags, TargetPlatform};
@@ -25,14 +25,14 @@ use crate::wheel::filename::WheelFilename;
 
 /// What a file is by its name.
 #[derive(Debug, Clone)]
-pub(super) enum Form {
+pub(super) enum DistributionFilename {
     Wheel(WheelFilename),
     Sdist(SdistFilename),
 }
 
-impl Form {
+impl DistributionFilename {
     /// Reads a file's name, if it is that of a file of the distribution, with its version.
-    fn of(file: &File, name: &DistributionName) -> Option<(Self, Version)> {
+    fn of(file: &IndexFile, name: &DistributionName) -> Option<(Self, Version)> {
         if let Ok(wheel) = file.name.parse::<WheelFilename>() {
             let version = wheel.version.clone();
             return (wheel.name == *name).then_some((Self::Wheel(wheel), version));
@@ -44,11 +44,11 @@ impl Form {
 }
 
 /// A file that may be used.
-struct Candidate<'a> {
-    form: Form,
-    file: &'a File,
+struct CandidateFile<'a> {
+    form: DistributionFilename,
+    file: &'a IndexFile,
     listing: &'a Listing,
-    accepted: Accepted,
+    accepted: AcceptedFile,
 }
 
 /// The files of one version on the pages that count together: one index, and the lists of links.
@@ -56,21 +56,21 @@ struct Release<'a> {
     version: Version,
     /// Which of several indexes it is of, counted in their order.
     rank: usize,
-    candidates: Vec<Candidate<'a>>,
+    candidates: Vec<CandidateFile<'a>>,
 }
 
 /// What is looked for, and for what.
-pub(super) struct Request<'a> {
+pub(super) struct FileRequest<'a> {
     pub name: &'a DistributionName,
     pub query: &'a IndexQuery,
     pub target: &'a TargetPlatform,
     pub tags: &'a CompatibilityTags,
     pub cutoff: Option<Cutoff>,
-    pub strategy: Strategy,
+    pub strategy: IndexStrategy,
 }
 
 /// The files of the version that was looked for.
-pub(super) struct Offer {
+pub(super) struct ChosenFiles {
     /// The version, with its local part.
     pub version: Version,
     pub files: DistributionFiles,
@@ -79,9 +79,9 @@ pub(super) struct Offer {
 }
 
 /// Returns how much of what a query needs is on a page.
-pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery) -> Coverage {
+pub(super) fn coverage(page: &IndexPage, name: &DistributionName, query: &IndexQuery) -> PageCoverage {
     // Less than all would let it depend on the age of the page which file is chosen.
-    let all = |is_there: bool| if is_there { Coverage::All } else { Coverage::Nothing };
+    let all = |is_there: bool| if is_there { PageCoverage::All } else { PageCoverage::Nothing };
     match &query.accepted {
         AcceptedFiles::Named(wanted) => {
             let names: BTreeSet<&str> = page.files.iter().map(|file| file.name.as_str()).collect();
@@ -93,9 +93,9 @@ pub(super) fn coverage(page: &Page, name: &DistributionName, query: &IndexQuery)
         }
         // There may be more files of it, or a local version.
         AcceptedFiles::Any => {
-            let mut versions = page.files.iter().filter_map(|file| Form::of(file, name));
+            let mut versions = page.files.iter().filter_map(|file| DistributionFilename::of(file, name));
             let is_there = versions.any(|(_, version)| is_meant(&version, &query.version));
-            if is_there { Coverage::Something } else { Coverage::Nothing }
+            if is_there { PageCoverage::Something } else { PageCoverage::Nothing }
         }
     }
 }
@@ -111,15 +111,15 @@ pub(super) fn named(name: &DistributionName, query: &IndexQuery) -> Option<Strin
 }
 
 /// Returns the files of a page that a query may choose from.
-pub(super) fn excerpt(page: &Page, name: &DistributionName, query: &IndexQuery) -> Page {
-    let is_of_version = |file: &&File| {
-        let form = Form::of(file, name);
+pub(super) fn excerpt(page: &IndexPage, name: &DistributionName, query: &IndexQuery) -> IndexPage {
+    let is_of_version = |file: &&IndexFile| {
+        let form = DistributionFilename::of(file, name);
         form.is_some_and(|(_, version)| is_meant(&version, &query.version))
     };
     // Only messages tell of these; the version as it is written finds nearly all of its files.
     let version = query.version.to_string();
     let skipped = page.skipped.iter().filter(|skipped| skipped.name.contains(&version));
-    Page { files: page.files.iter().filter(is_of_version).cloned().collect(), skipped: skipped.cloned().collect() }
+    IndexPage { files: page.files.iter().filter(is_of_version).cloned().collect(), skipped: skipped.cloned().collect() }
 }
 
 /// Returns whether a file's version is the one that is pinned (version matching: a local version is passed over unless
@@ -128,19 +128,19 @@ fn is_meant(version: &Version, pinned: &Version) -> bool {
     version == pinned || !pinned.is_local() && version.is_local() && version.clone().without_local() == *pinned
 }
 
-impl Request<'_> {
+impl FileRequest<'_> {
     /// Returns the files of the version: of the best release that fits the target, as uv finds it, or else of the best.
     ///
     /// # Errors
     /// There is none, or a file of this machine cannot be read.
-    pub fn choose(&self, found: &Found) -> Result<Offer, IndexError> {
+    pub fn choose(&self, found: &SearchResult) -> Result<ChosenFiles, IndexError> {
         let mut refused = Vec::new();
         let mut releases = self.releases(found, &mut refused)?;
         match self.strategy {
-            Strategy::UnsafeBestMatch => {
+            IndexStrategy::UnsafeBestMatch => {
                 releases.sort_by(|a, b| b.version.cmp(&a.version).then(a.rank.cmp(&b.rank)));
             }
-            Strategy::FirstIndex | Strategy::UnsafeFirstMatch => {
+            IndexStrategy::FirstIndex | IndexStrategy::UnsafeFirstMatch => {
                 releases.sort_by(|a, b| a.rank.cmp(&b.rank).then(b.version.cmp(&a.version)));
                 // A version is the one of the first index that has it, even if none of its files there fits.
                 let mut seen = BTreeSet::new();
@@ -155,14 +155,18 @@ impl Request<'_> {
     }
 
     /// Sorts the files that may be used by the version and the index. What lists of links have counts for every index.
-    fn releases<'f>(&self, found: &'f Found, refused: &mut Vec<Refused>) -> Result<Vec<Release<'f>>, IndexError> {
+    fn releases<'f>(
+        &self,
+        found: &'f SearchResult,
+        refused: &mut Vec<RejectedFile>,
+    ) -> Result<Vec<Release<'f>>, IndexError> {
         let mut ranks: Vec<Vec<&Listing>> = found.indexes.iter().map(|index| vec![index]).collect();
         if ranks.is_empty() {
             ranks.push(Vec::new());
         }
         let mut releases = Vec::new();
         for (rank, indexes) in ranks.into_iter().enumerate() {
-            let mut versions: BTreeMap<Version, Vec<Candidate>> = BTreeMap::new();
+            let mut versions: BTreeMap<Version, Vec<CandidateFile>> = BTreeMap::new();
             for listing in found.links.iter().chain(indexes) {
                 for (version, candidate) in self.candidates(listing, refused)? {
                     versions.entry(version).or_default().push(candidate);
@@ -178,18 +182,18 @@ impl Request<'_> {
     fn candidates<'f>(
         &self,
         listing: &'f Listing,
-        refused: &mut Vec<Refused>,
-    ) -> Result<Vec<(Version, Candidate<'f>)>, IndexError> {
+        refused: &mut Vec<RejectedFile>,
+    ) -> Result<Vec<(Version, CandidateFile<'f>)>, IndexError> {
         let mut candidates = Vec::new();
         for file in &listing.page.files {
-            let Some((form, version)) = Form::of(file, self.name) else { continue };
+            let Some((form, version)) = DistributionFilename::of(file, self.name) else { continue };
             if !is_meant(&version, &self.query.version) {
                 continue;
             }
             // Lists of links do not say when a file was uploaded, and are passed by.
             let cutoff = self.cutoff.filter(|_| listing.index.is_some());
             match accept(file, &self.query.accepted, self.target.python, cutoff)? {
-                Ok(accepted) => candidates.push((version, Candidate { form, file, listing, accepted })),
+                Ok(accepted) => candidates.push((version, CandidateFile { form, file, listing, accepted })),
                 Err(reason) => refused.push(reason),
             }
         }
@@ -197,14 +201,14 @@ impl Request<'_> {
         Ok(candidates)
     }
 
-    fn fits(&self, candidate: &Candidate) -> bool {
+    fn fits(&self, candidate: &CandidateFile) -> bool {
         match &candidate.form {
-            Form::Wheel(wheel) => self.tags.best_match(wheel).is_some(),
-            Form::Sdist(_) => true,
+            DistributionFilename::Wheel(wheel) => self.tags.best_match(wheel).is_some(),
+            DistributionFilename::Sdist(_) => true,
         }
     }
 
-    fn offer(&self, Release { version, mut candidates, .. }: Release) -> Offer {
+    fn offer(&self, Release { version, mut candidates, .. }: Release) -> ChosenFiles {
         // Where a page states that a file is the one that was locked, the others need not be tried.
         if candidates.iter().any(|candidate| candidate.accepted.is_stated && self.fits(candidate)) {
             candidates.retain(|candidate| candidate.accepted.is_stated);
@@ -215,40 +219,43 @@ impl Request<'_> {
         });
         let mut files = DistributionFiles { unusable: self.unusable(&candidates), ..DistributionFiles::default() };
         let mut sdists = Vec::new();
-        for Candidate { form, file, listing, accepted } in candidates {
+        for CandidateFile { form, file, listing, accepted } in candidates {
             let location = locate(file, listing);
             let (digests, size) = (accepted.digests, file.size);
             match form {
-                Form::Wheel(filename) => files.wheels.push(LockedFile { filename, location, digests, size }),
-                Form::Sdist(filename) => sdists.push(LockedFile { filename, location, digests, size }),
+                DistributionFilename::Wheel(filename) => {
+                    files.wheels.push(LockedFile { filename, location, digests, size })
+                }
+                DistributionFilename::Sdist(filename) => sdists.push(LockedFile { filename, location, digests, size }),
             }
         }
         // The first of those that are packed as source distributions are today.
         sdists.sort_by_key(|sdist| Reverse(sdist.filename.format() == SdistFormat::TarGz));
         files.sdist = sdists.into_iter().next().map(|file| LockedSdist { file, subdirectory: None });
-        Offer { version, files, yanked }
+        ChosenFiles { version, files, yanked }
     }
 
     /// Returns the files that seem to be of the version, and are neither wheels nor source distributions.
-    fn unusable(&self, candidates: &[Candidate]) -> Vec<String> {
+    fn unusable(&self, candidates: &[CandidateFile]) -> Vec<String> {
         let mark = format!("-{}", self.query.version);
         let mut indexes =
             candidates.iter().map(|candidate| candidate.listing).filter(|listing| listing.index.is_some());
         let Some(listing) = indexes.next_back() else { return Vec::new() };
-        let is_other =
-            |file: &&File| Form::of(file, self.name).is_none() && file.name.parse::<WheelFilename>().is_err();
+        let is_other = |file: &&IndexFile| {
+            DistributionFilename::of(file, self.name).is_none() && file.name.parse::<WheelFilename>().is_err()
+        };
         let others = listing.page.files.iter().filter(is_other);
         let names = others.map(|file| &file.name).chain(listing.page.skipped.iter().map(|file| &file.name));
         names.filter(|name| name.contains(&mark)).cloned().collect()
     }
 
     /// Says what is there in place of what is looked for.
-    fn lack(&self, found: &Found, refused: Vec<Refused>) -> IndexError {
+    fn lack(&self, found: &SearchResult, refused: Vec<RejectedFile>) -> IndexError {
         let package = format!("{} {}", self.name, self.query.version);
         let mut places = BTreeSet::new();
         let mut versions = BTreeSet::new();
         for listing in found.links.iter().chain(&found.indexes) {
-            let of_listing = listing.page.files.iter().filter_map(|file| Form::of(file, self.name));
+            let of_listing = listing.page.files.iter().filter_map(|file| DistributionFilename::of(file, self.name));
             let before = versions.len();
             versions.extend(of_listing.map(|(_, version)| version));
             if listing.index.is_some() || versions.len() > before {
@@ -257,7 +264,7 @@ impl Request<'_> {
         }
         let places: Vec<String> = places.into_iter().collect();
         if !refused.is_empty() {
-            let is_other = refused.iter().any(|refused| matches!(refused, Refused::Other(..)));
+            let is_other = refused.iter().any(|refused| matches!(refused, RejectedFile::Other(..)));
             return IndexError::NoFile { package, places, reasons: reasons(&refused), is_other };
         }
         if !found.unknown.is_empty() {
@@ -283,7 +290,7 @@ fn nearest(versions: BTreeSet<Version>, pinned: &Version) -> Vec<String> {
 }
 
 /// Says why files are not accepted, in as few words as there are reasons.
-fn reasons(refused: &[Refused]) -> Vec<String> {
+fn reasons(refused: &[RejectedFile]) -> Vec<String> {
     let mut by_reason: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for refused in refused {
         by_reason.entry(refused.reason()).or_default().insert(refused.file().to_owned());
@@ -300,7 +307,7 @@ fn one_line(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn locate(file: &File, listing: &Listing) -> FileLocation {
+fn locate(file: &IndexFile, listing: &Listing) -> FileLocation {
     let path = if file.url.scheme() == "file" { file.url.to_file_path().ok() } else { None };
     match path {
         Some(path) => FileLocation::Path(path),

@@ -7,14 +7,14 @@ use std::path::Path;
 use url::Url;
 
 use super::IndexError;
-use super::page::{File, Page, html};
+use super::page::{IndexFile, IndexPage, html};
 
 /// Reads the page of one distribution from the folder that its file URL names: its `index.html`. There is none if the
 /// index does not have the distribution.
 ///
 /// # Errors
 /// The page is there, and cannot be read.
-pub(super) fn simple(url: &Url) -> Result<Option<Page>, IndexError> {
+pub(super) fn simple(url: &Url) -> Result<Option<IndexPage>, IndexError> {
     let path = path(url)?.join("index.html");
     match fs::read(&path) {
         Ok(bytes) => parse(&bytes, url).map(Some),
@@ -27,24 +27,24 @@ pub(super) fn simple(url: &Url) -> Result<Option<Page>, IndexError> {
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn links(url: &Url) -> Result<Page, IndexError> {
+pub(super) fn links(url: &Url) -> Result<IndexPage, IndexError> {
     let path = path(url)?;
     let failed = |source| IndexError::Read { path: path.clone(), source };
     if path.is_file() {
         return parse(&fs::read(&path).map_err(failed)?, url);
     }
-    let mut page = Page { files: files(&path).map_err(failed)?, ..Page::default() };
+    let mut page = IndexPage { files: files(&path).map_err(failed)?, ..IndexPage::default() };
     page.files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(page)
 }
 
-fn files(folder: &Path) -> io::Result<Vec<File>> {
+fn files(folder: &Path) -> io::Result<Vec<IndexFile>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         if let (Some(name), Ok(url), true) = (name, Url::from_file_path(&path), path.is_file()) {
-            files.push(File {
+            files.push(IndexFile {
                 name,
                 url,
                 digests: Vec::new(),
@@ -63,6 +63,6 @@ fn path(url: &Url) -> Result<std::path::PathBuf, IndexError> {
     url.to_file_path().map_err(|()| IndexError::NotLocal(crate::redact::url(url)))
 }
 
-fn parse(bytes: &[u8], url: &Url) -> Result<Page, IndexError> {
+fn parse(bytes: &[u8], url: &Url) -> Result<IndexPage, IndexError> {
     html::parse(bytes, url).map_err(|source| IndexError::Page { page: crate::redact::url(url), source })
 }

@@ -1,0 +1,99 @@
+//! The connections of a run: one HTTP client, whose pool every request uses, and the runtime that serves it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::redirect::{Attempt, Policy};
+use tokio::runtime::Runtime;
+
+use super::error::FetchError;
+
+/// The threads that serve connections. One decrypts several hundred megabytes a second.
+const THREADS: usize = 2;
+
+/// The most redirects that are followed for one request: about as many as browsers follow.
+const MAX_REDIRECTS: usize = 10;
+
+/// How long to wait for a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionTimeouts {
+    /// Until a connection is established.
+    pub connect: Duration,
+    /// Between two reads. There is no limit for a whole file.
+    pub read: Duration,
+}
+
+impl Default for ConnectionTimeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), read: Duration::from_secs(30) }
+    }
+}
+
+/// The connections of a run. Clones share them. Nothing is set up before the first request, so that a run without one
+/// needs neither threads nor certificates.
+#[derive(Clone, Default)]
+pub struct Connections {
+    timeouts: ConnectionTimeouts,
+    runtime: Arc<Mutex<Option<Arc<Runtime>>>>,
+    http: Arc<Mutex<Option<reqwest::Client>>>,
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Connections").field("timeouts", &self.timeouts).finish_non_exhaustive()
+    }
+}
+
+impl Connections {
+    /// Creates connections with these timeouts.
+    pub fn new(timeouts: ConnectionTimeouts) -> Self {
+        Self { timeouts, ..Self::default() }
+    }
+
+    /// Returns the runtime that serves the connections. Several threads may block on it at once.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, FetchError> {
+        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*runtime {
+            return Ok(Arc::clone(runtime));
+        }
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let started = builder.worker_threads(THREADS).enable_all().build().map_err(FetchError::Start)?;
+        Ok(Arc::clone(runtime.insert(Arc::new(started))))
+    }
+
+    /// Returns the HTTP client, to be used on the [`runtime`](Self::runtime).
+    ///
+    /// # Errors
+    /// The system's certificates, or its proxy's settings, cannot be used.
+    pub(super) fn http(&self) -> Result<reqwest::Client, FetchError> {
+        let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(http) = &*http {
+            return Ok(http.clone());
+        }
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("pybundle/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(self.timeouts.connect)
+            .read_timeout(self.timeouts.read)
+            // It would tell the next server the previous URL, which may contain a secret.
+            .referer(false)
+            .redirect(Policy::custom(redirect));
+        Ok(http.insert(client.build().map_err(FetchError::Client)?).clone())
+    }
+}
+
+/// Follows a redirect unless it leaves TLS. reqwest sends no credentials to another host.
+fn redirect(attempt: Attempt) -> reqwest::redirect::Action {
+    let leaves_tls =
+        attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+    if leaves_tls {
+        attempt.error("the server redirects from https to http")
+    } else if attempt.previous().len() > MAX_REDIRECTS {
+        attempt.error("the server redirects too often")
+    } else {
+        attempt.follow()
+    }
+}
