@@ -61,7 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
     ("registry", &["hints", "digest", "image", "report", "retry"]),
     ("sbom", &["digest", "image", "name", "project"]),
-    ("settings", &["audit", "image", "index", "lock", "project", "registry", "sbom", "platform", "trim"]),
+    ("settings", &["audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "platform", "trim"]),
     (
         "options",
         &[
