@@ -14,7 +14,7 @@
 //! As in AWS's SDKs a source that is configured and fails ends the search: to go on as somebody else would end in a
 //! refusal that says less.
 //!
-//! AWS's SDK for Rust would do the same with 46 more crates, a fifth of a release build. `reqsign-aws-core` 3.2 is no
+//! AWS's SDK for Rust would do the same with 46 more crates (aws-config 1.13, aws-sdk-ecr 1.138). `reqsign-aws-core` 3.2 is no
 //! substitute: its chain ignores `role_arn`, `credential_source` and `sso_session` in profiles, splits
 //! `credential_process` at spaces without regard to quotes, and continues with the next source after an error.
 
