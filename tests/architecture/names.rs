@@ -28,7 +28,6 @@ fn declarations_are_recognized() {
 }
 
 #[test]
-#[ignore = "until the last shared names are gone"]
 fn no_two_types_share_a_name() {
     let sources = Source::below("src");
     let mut types: BTreeMap<&str, Vec<String>> = BTreeMap::new();
