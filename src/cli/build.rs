@@ -71,6 +71,13 @@ struct ListedTarget {
     target: Target,
 }
 
+impl ListedTarget {
+    /// Returns whether this is its name, with or without that of its project.
+    fn is_named(&self, name: &str) -> bool {
+        self.listed.target == name || self.listed.name == name
+    }
+}
+
 /// Builds the targets, and prints the result of each.
 ///
 /// # Errors
@@ -89,29 +96,21 @@ pub(crate) fn run(
         return Ok(ExitCode::SUCCESS);
     }
     pipeline::check_places(targets.iter().map(|named| &named.target))?;
-    let changed = || targets.iter().filter(|named| named.listed.changed);
-    let targets_progress = TargetsProgress::new(printer, changed().map(|named| named.listed.name.clone()).collect());
-    let changed: Vec<&Target> = changed().map(|named| &named.target).collect();
-    let outcomes: Vec<TargetOutcome> = match arguments.dry_run {
-        true => (0..)
-            .zip(&changed)
-            .map(|(at, target)| planned(target.plan(&projects, &targets_progress.reporter(at))))
-            .collect(),
-        false => {
-            let finished = |at, _: &_| targets_progress.finished(at);
-            let results = pipeline::build_all(&changed, &projects, |at| targets_progress.reporter(at), finished);
-            results.into_iter().map(|(result, reporter)| built(result, reporter.warnings())).collect()
-        }
+    let changed: Vec<&ListedTarget> = targets.iter().filter(|target| target.listed.changed).collect();
+    let progress = TargetsProgress::new(printer, changed.iter().map(|target| target.listed.name.clone()).collect());
+    let changed: Vec<&Target> = changed.into_iter().map(|target| &target.target).collect();
+    let outcomes: Vec<TargetOutcome> = if arguments.dry_run {
+        let numbered = (0..).zip(&changed);
+        numbered.map(|(at, target)| planned(target.plan(&projects, &progress.reporter(at)))).collect()
+    } else {
+        let results =
+            pipeline::build_all(&changed, &projects, |at| progress.reporter(at), |at, _| progress.finished(at));
+        results.into_iter().map(|(result, reporter)| built(result, reporter.warnings())).collect()
     };
-    targets_progress.end();
-    let mut outcomes = outcomes.into_iter();
-    let outcome = |listed: &ListedReport| match listed.changed {
-        true => outcomes.next(),
-        false => Some(TargetOutcome::Unchanged { reason: listed.reason.clone().unwrap_or_default() }),
-    };
+    progress.end();
     let report = TargetsReport {
         format: FORMAT_VERSION,
-        targets: targets.into_iter().map(|named| named.listed).filter_map(built_report(outcome)).collect(),
+        targets: reports(targets, outcomes),
         elapsed_seconds: started.elapsed().as_secs_f64(),
     };
     let errors: Vec<(&str, &ErrorReport)> = report.targets.iter().filter_map(failure).collect();
@@ -128,12 +127,11 @@ impl BuildArguments {
         changes: Option<&GitChanges>,
         projects: &ProjectCache,
     ) -> Result<Vec<ListedTarget>, CliError> {
-        let configurations = match self.workspace {
-            true => ProjectConfiguration::of_workspace(&self.project, projects.workspaces())?,
-            false => {
-                let package = self.common.selection.package.as_ref();
-                vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package, projects.workspaces())?)]
-            }
+        let configurations = if self.workspace {
+            ProjectConfiguration::of_workspace(&self.project, projects.workspaces())?
+        } else {
+            let package = self.common.selection.package.as_ref();
+            vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package, projects.workspaces())?)]
         };
         let mut targets = Vec::new();
         for (folder, configuration) in &configurations {
@@ -141,10 +139,7 @@ impl BuildArguments {
             let text = |path: &Path| changes?.text_before(path).ok().flatten();
             let before = changes.map(|_| configuration.before(&text));
             for (name, kind) in configuration.targets() {
-                let full = match self.workspace {
-                    true => format!("{}/{name}", configuration.member()),
-                    false => name.to_owned(),
-                };
+                let full = if self.workspace { format!("{}/{name}", configuration.member()) } else { name.to_owned() };
                 if !self.names.is_empty() && !self.names.iter().any(|asked| asked == name || *asked == full) {
                     continue;
                 }
@@ -178,10 +173,8 @@ impl BuildArguments {
         targets: &[ListedTarget],
     ) -> Result<(), CliError> {
         let path = configurations.first().map_or_else(|| self.project.clone(), |(_, first)| first.path.clone());
-        let is_known = |asked: &&String| {
-            targets.iter().any(|named| named.listed.target == **asked || named.listed.name == **asked)
-        };
-        if let Some(name) = self.names.iter().find(|asked| !is_known(asked)) {
+        let mut unknown = self.names.iter().filter(|name| !targets.iter().any(|target| target.is_named(name)));
+        if let Some(name) = unknown.next() {
             let names = configurations.iter().flat_map(|(_, configuration)| configuration.targets());
             let known = names.map(|(name, _)| name.to_owned()).collect();
             return Err(ConfigurationError::UnknownTarget { path, name: name.clone(), known }.into());
@@ -239,24 +232,24 @@ fn resolve<O: TargetOptions>(
 fn list(targets: &[ListedTarget], format: ListFormat, printer: &Printer) -> Result<(), CliError> {
     let listed: Vec<ListedReport> = targets.iter().map(|named| named.listed.clone()).collect();
     if format == ListFormat::GithubMatrix {
-        let entry = |listed: &ListedReport| {
-            serde_json::json!({
-                "name": listed.name, "target": listed.target, "project": listed.project.display().to_string(), "kind": listed.kind
-            })
-        };
-        let include: Vec<_> = listed.iter().filter(|listed| listed.changed).map(entry).collect();
+        let include: Vec<_> = listed.iter().filter(|listed| listed.changed).map(matrix_entry).collect();
         return printer.raw(format!("{}\n", serde_json::json!({ "include": include })).as_bytes());
     }
     let report = TargetListReport { format: FORMAT_VERSION, targets: listed };
     printer.result(&report, |page| {
-        let row = |listed: &ListedReport| {
+        let mut rows = vec![["target", "kind", "project", ""].map(str::to_owned)];
+        rows.extend(report.targets.iter().map(|listed| {
             let reason = listed.reason.clone().unwrap_or_default();
             [listed.name.clone(), listed.kind.clone(), listed.project.display().to_string(), reason]
-        };
-        let head = ["target", "kind", "project", ""].map(str::to_owned);
-        let rows: Vec<_> = std::iter::once(head).chain(report.targets.iter().map(row)).collect();
+        }));
         page.table(&rows, &[]);
     })
+}
+
+/// Returns the entry of a target in `strategy.matrix.include`.
+fn matrix_entry(listed: &ListedReport) -> serde_json::Value {
+    let project = listed.project.display().to_string();
+    serde_json::json!({ "name": listed.name, "target": listed.target, "project": project, "kind": listed.kind })
 }
 
 fn built(result: Result<BuiltArtifact, BuildError>, warnings: Vec<String>) -> TargetOutcome {
@@ -278,14 +271,18 @@ fn planned(result: Result<TargetPlan, BuildError>) -> TargetOutcome {
     }
 }
 
-fn built_report(
-    mut outcome: impl FnMut(&ListedReport) -> Option<TargetOutcome>,
-) -> impl FnMut(ListedReport) -> Option<BuiltReport> {
-    move |listed| {
-        let outcome = outcome(&listed)?;
-        let project = listed.project;
-        Some(BuiltReport { name: listed.name, project, kind: listed.kind, outcome })
-    }
+/// Reports the targets: of those that changed, what came of building them.
+fn reports(targets: Vec<ListedTarget>, outcomes: Vec<TargetOutcome>) -> Vec<BuiltReport> {
+    let mut outcomes = outcomes.into_iter();
+    let reports = targets.into_iter().filter_map(|ListedTarget { listed, .. }| {
+        let outcome = if listed.changed {
+            outcomes.next()?
+        } else {
+            TargetOutcome::Unchanged { reason: listed.reason.unwrap_or_default() }
+        };
+        Some(BuiltReport { name: listed.name, project: listed.project, kind: listed.kind, outcome })
+    });
+    reports.collect()
 }
 
 fn failure(report: &BuiltReport) -> Option<(&str, &ErrorReport)> {
@@ -328,18 +325,21 @@ fn summary(report: &TargetsReport, page: &mut TextPage) {
 
 /// Returns the row of a target that was built or is unchanged.
 fn row(target: &BuiltReport) -> Option<[String; 5]> {
-    let short = |digest: &str| digest.trim_start_matches("sha256:").chars().take(12).collect::<String>();
     let (bytes, digest, places) = match &target.outcome {
         TargetOutcome::Built(artifact) => match artifact.as_ref() {
             BuiltArtifact::Lambda(report) => {
                 let paths = report.artifacts.iter().map(|artifact| artifact.path.display().to_string());
-                let first = report.artifacts.first().map(|artifact| short(&artifact.sha256)).unwrap_or_default();
+                let first = report.artifacts.first().map(|artifact| short_digest(&artifact.sha256)).unwrap_or_default();
                 (report.artifacts.iter().map(|artifact| artifact.size).sum(), first, paths.collect::<Vec<_>>())
             }
             BuiltArtifact::Image(report) => {
                 let pushed = report.pushed.iter().flat_map(|pushed| &pushed.tags).map(|tag| tag.tag.clone());
                 let places = report.outputs.iter().cloned().chain(pushed).collect();
-                (report.platforms.iter().map(|platform| platform.size).sum::<u64>(), short(&report.digest), places)
+                (
+                    report.platforms.iter().map(|platform| platform.size).sum::<u64>(),
+                    short_digest(&report.digest),
+                    places,
+                )
             }
         },
         TargetOutcome::Unchanged { reason } => {
@@ -348,4 +348,9 @@ fn row(target: &BuiltReport) -> Option<[String; 5]> {
         TargetOutcome::Planned { .. } | TargetOutcome::Failed { .. } => return None,
     };
     Some([target.name.clone(), target.kind.clone(), size(bytes), digest, places.join(", ")])
+}
+
+/// Returns the first characters of a digest, as container tools abbreviate it.
+fn short_digest(digest: &str) -> String {
+    digest.trim_start_matches("sha256:").chars().take(12).collect()
 }

@@ -92,12 +92,12 @@ fn in_force(
 }
 
 fn values(values: &OptionValues) -> Vec<ValueReport> {
-    let report = |(key, stated): (&String, &options::SourcedValue)| ValueReport {
+    let reports = values.0.iter().map(|(key, value)| ValueReport {
         key: key.clone(),
-        value: without_secrets(&stated.value),
-        sources: stated.sources.iter().map(ToString::to_string).collect(),
-    };
-    values.0.iter().map(report).collect()
+        value: without_secrets(&value.value),
+        sources: value.sources.iter().map(ToString::to_string).collect(),
+    });
+    reports.collect()
 }
 
 /// Returns a value without the passwords in its strings.

@@ -131,12 +131,12 @@ fn distribution(change: &ChangedDistributionReport) -> [String; 4] {
 }
 
 fn property(change: &ChangedPropertyReport, width: usize, page: &mut TextPage) {
-    let value = |sign: &str, value: &Option<String>| {
-        let text = value.as_ref().map(|value| format!("{} = {}", visible(&change.name), visible(value)));
-        text.map(|text| format!("  {sign} {}", shortened(&text, width.saturating_sub(4))))
-    };
-    let lines = [value("-", &change.before), value("+", &change.after)];
-    lines.into_iter().flatten().for_each(|line| page.line(&line));
+    for (sign, value) in [("-", &change.before), ("+", &change.after)] {
+        if let Some(value) = value {
+            let text = format!("{} = {}", visible(&change.name), visible(value));
+            page.line(&format!("  {sign} {}", shortened(&text, width.saturating_sub(4))));
+        }
+    }
 }
 
 fn file(change: &ChangedFileReport, width: usize) -> [String; 3] {

@@ -1,6 +1,6 @@
 //! `pybundle init`: writes the configuration and a CI workflow for a project.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
@@ -8,6 +8,7 @@ use super::environment;
 use super::error::CliError;
 use super::printer::{Printer, TextPage, visible};
 use crate::audit::handler::Handler;
+use crate::options;
 use crate::report::{FORMAT_VERSION, InitFileReport, InitFoundReport, InitProjectReport, InitReport, InitTargetReport};
 use crate::scaffold::{self, DetectedProject, Proposal, RequestedTargets, Scaffold, TargetKinds, TestSuite};
 
@@ -51,12 +52,7 @@ enum KindChoice {
 
 /// Parses the name of a target.
 fn target_name(text: &str) -> Result<String, &'static str> {
-    let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    if !text.is_empty() && !text.starts_with('.') && text.chars().all(is_allowed) {
-        Ok(text.to_owned())
-    } else {
-        Err("a target name may contain only ASCII letters, digits, `-`, `_` and `.`, and not start with `.`")
-    }
+    if options::is_target_name(text) { Ok(text.to_owned()) } else { Err(options::TARGET_NAME) }
 }
 
 /// Writes the configuration and the workflow, and prints what was found.
@@ -194,19 +190,19 @@ fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
     let Proposal { project, targets } = proposal;
     page.headline(&project.name, &project.directory.display().to_string());
     page.field("python", &format!("{}, {}", project.python, project.python_reason));
-    let relative = |path: &Path| path.strip_prefix(&project.directory).unwrap_or(path).display().to_string();
     let lock = match (&project.lock.path, &project.lock.command) {
-        (Some(path), _) => relative(path),
+        (Some(path), _) => path.strip_prefix(&project.directory).unwrap_or(path).display().to_string(),
         (None, Some(command)) => format!("none yet: run {command}"),
         (None, None) => "not needed".to_owned(),
     };
     page.field("lock", &lock);
     let found = found(project);
-    let is_program = |found: &InitFoundReport| found.kind == "program";
-    let only_programs = found.iter().all(|found| is_program(found) || found.kind == "tests");
+    let only_programs = found.iter().all(|found| matches!(found.kind, "program" | "tests"));
     for (kind, label) in [("handler", "handler"), ("application", "app"), ("program", "program"), ("tests", "tests")] {
-        let is_shown = |found: &&InitFoundReport| found.kind == kind && (only_programs || !is_program(found));
-        let of_kind: Vec<&InitFoundReport> = found.iter().filter(is_shown).collect();
+        if kind == "program" && !only_programs {
+            continue;
+        }
+        let of_kind: Vec<&InitFoundReport> = found.iter().filter(|found| found.kind == kind).collect();
         let shown = if printer.is_verbose() || of_kind.len() <= SHOWN + 1 { of_kind.len() } else { SHOWN };
         for found in &of_kind[..shown] {
             let place = match (&found.path, found.line) {

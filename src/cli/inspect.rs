@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use super::arguments::GlobalArguments;
 use super::environment;
 use super::error::CliError;
-use super::printer::{Printer, TextPage, count, shortened, size, visible};
+use super::printer::{Printer, TextPage, column_width, count, shortened, size, visible};
 use super::progress::ProgressReporter;
 use crate::artifact::{self, ArtifactName, ArtifactSettings};
 use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerOriginReport, OwnerKind, OwnerReport};
@@ -208,8 +208,7 @@ fn files(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
 
 /// Shortens the first column until the rows fit a width; numbers are never shortened.
 fn fit<const N: usize>(rows: &mut [[String; N]], width: usize) {
-    let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let others: usize = (1..N).map(|column| widest(column) + GAP).sum();
+    let others: usize = (1..N).map(|column| column_width(rows, column) + GAP).sum();
     let room = width.saturating_sub(others + GAP).max(12);
     rows.iter_mut().for_each(|row| row[0] = shortened(&row[0], room));
 }

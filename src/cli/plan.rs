@@ -66,12 +66,11 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
         &format!("{} for {runtime} on {}", report.project, target.architecture),
         &format!("glibc {}, {}", target.glibc, target.reason),
     );
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     let mut rows = vec![["distribution", "version", "size", "tag", "required by"].map(str::to_owned)];
     rows.extend(report.distributions.iter().map(|distribution| {
         [
             distribution.name.clone(),
-            text(&distribution.version),
+            or_dash(&distribution.version),
             distribution.size.map_or_else(|| "-".to_owned(), size),
             distribution.tag.clone().unwrap_or_else(|| "built".to_owned()),
             distribution.required_by.join(", "),
@@ -79,7 +78,7 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
     }));
     page.table(&rows, &[2]);
     for excluded in &report.excluded {
-        page.line(&format!("excluded: {} {}, {}", excluded.name, text(&excluded.version), excluded.reason));
+        page.line(&format!("excluded: {} {}, {}", excluded.name, or_dash(&excluded.version), excluded.reason));
     }
     if !report.application.is_empty() {
         page.line(&format!("application: {}", report.application.join(", ")));
@@ -91,4 +90,8 @@ pub(crate) fn table(report: &PlanReport, runtime: &str, page: &mut TextPage) {
         total.push_str(&format!(" and {} of unknown size", unknown));
     }
     page.line(&total);
+}
+
+fn or_dash(value: &Option<String>) -> String {
+    value.clone().unwrap_or_else(|| "-".to_owned())
 }

@@ -90,8 +90,7 @@ impl TextPage {
 
     /// Adds rows with aligned columns: those in `right` to the right, the others to the left.
     pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; N] = std::array::from_fn(width);
+        let widths: [usize; N] = std::array::from_fn(|column| column_width(rows, column));
         for row in rows {
             let cells = row.iter().enumerate().map(|(column, cell)| {
                 let width = widths[column];
@@ -295,13 +294,18 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {}", unit.unwrap_or(&"TiB"))
 }
 
+/// Returns the width of a column, in characters.
+pub(crate) fn column_width<const N: usize>(rows: &[[String; N]], column: usize) -> usize {
+    rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
+}
+
 /// Escapes control characters: names and values in artifacts are not trusted.
 pub(crate) fn visible(text: &str) -> String {
-    let shown = |character: char| match character {
+    let characters = text.chars().map(|character| match character {
         '"' | '\'' | '\\' => character.to_string(),
         other => other.escape_debug().to_string(),
-    };
-    text.chars().map(shown).collect()
+    });
+    characters.collect()
 }
 
 /// Shortens a text to a width in characters: the middle is replaced by an ellipsis.

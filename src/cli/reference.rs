@@ -233,39 +233,40 @@ fn description(schema: &Value) -> String {
 
 /// Returns the types that a key takes.
 fn types(schema: &Value) -> String {
-    let named = |name: &str| match name {
+    let mut types = Vec::new();
+    add_types(schema, &mut types);
+    // An integer is another spelling of a string.
+    if types.iter().any(|name| name == "string") {
+        types.retain(|name| name != "integer");
+    }
+    types.join(" or ")
+}
+
+/// Adds the types that a schema allows, each once.
+fn add_types(schema: &Value, types: &mut Vec<String>) {
+    for choices in [&schema["anyOf"], &schema["oneOf"]] {
+        choices.as_array().into_iter().flatten().for_each(|choice| add_types(choice, types));
+    }
+    let names: Vec<String> = match (&schema["const"], &schema["type"]) {
+        (Value::String(value), _) => vec![format!("`\"{value}\"`")],
+        (_, Value::String(name)) => vec![type_name(name, schema)],
+        (_, Value::Array(names)) => {
+            names.iter().filter_map(Value::as_str).map(|name| type_name(name, schema)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for name in names {
+        if name != "null" && !types.contains(&name) {
+            types.push(name);
+        }
+    }
+}
+
+fn type_name(name: &str, schema: &Value) -> String {
+    match name {
+        "array" if schema["items"]["anyOf"].is_array() => "array of strings and tables".to_owned(),
         "array" => "array of strings".to_owned(),
         "object" => "table of strings".to_owned(),
         other => other.to_owned(),
-    };
-    let list = |values: &Vec<Value>| -> Vec<String> {
-        values.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(named).collect()
-    };
-    match (&schema["type"], &schema["enum"], &schema["anyOf"]) {
-        (Value::String(name), Value::Null, _) if name == "null" => String::new(),
-        (Value::String(name), Value::Null, _) => named(name),
-        (Value::Array(names), Value::Null, _) => list(names).join(" or "),
-        (_, Value::Array(values), _) => {
-            let values = values.iter().filter(|value| !value.is_null()).map(|value| format!("`{value}`"));
-            values.collect::<Vec<_>>().join(" or ")
-        }
-        (_, _, Value::Array(choices)) => {
-            let choices: Vec<String> = choices.iter().map(types).filter(|choice| !choice.is_empty()).collect();
-            let mut unique: Vec<String> = Vec::new();
-            for choice in choices {
-                if !unique.contains(&choice) {
-                    unique.push(choice);
-                }
-            }
-            unique.join(" or ")
-        }
-        _ => match &schema["oneOf"] {
-            Value::Array(choices) => {
-                let names =
-                    choices.iter().filter_map(|choice| choice["const"].as_str()).map(|name| format!("`\"{name}\"`"));
-                names.collect::<Vec<_>>().join(" or ")
-            }
-            _ => String::new(),
-        },
     }
 }

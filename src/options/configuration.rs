@@ -73,24 +73,30 @@ impl ProjectConfiguration {
         workspaces: &WorkspaceCache,
     ) -> Result<Vec<(PathBuf, Self)>, ConfigurationError> {
         let workspace = workspaces.discover(project, &LockFormat::NAMES)?;
-        let read = |member: &WorkspaceMember| {
-            let folder = shown(project, &workspace.folder(member));
-            let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-            Ok((folder, Self::of_member(project, &workspace, member)?))
-        };
-        let all = workspace.members.iter().map(read).collect::<Result<Vec<_>, ConfigurationError>>()?;
-        Ok(all.into_iter().filter(|(_, configuration)| !configuration.targets.is_empty()).collect())
+        let mut configurations = Vec::new();
+        for member in workspace.members.iter() {
+            let configuration = Self::of_member(project, &workspace, member)?;
+            if !configuration.targets.is_empty() {
+                let directory = shown(project, &workspace.folder(member));
+                let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
+                configurations.push((directory, configuration));
+            }
+        }
+        Ok(configurations)
     }
 
     fn of_member(project: &Path, workspace: &Workspace, member: &WorkspaceMember) -> Result<Self, ConfigurationError> {
         let root = workspace.members.first().filter(|root| root.path != member.path);
         let members = root.into_iter().chain([member]);
-        let place =
-            |member: &WorkspaceMember| (member.pyproject.path.clone(), shown(project, &workspace.folder(member)));
-        let folder = || workspace.folder(member).file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = member.pyproject.name.as_ref().map(ToString::to_string).or_else(folder).unwrap_or_default();
-        let documents = members.clone().map(|member| member.pyproject.document.clone()).collect();
-        Self::of_files(name, members.map(place).collect(), documents)
+        let files =
+            members.clone().map(|member| (member.pyproject.path.clone(), shown(project, &workspace.folder(member))));
+        let documents = members.map(|member| member.pyproject.document.clone());
+        let directory = workspace.folder(member);
+        let name = match &member.pyproject.name {
+            Some(name) => name.to_string(),
+            None => directory.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        Self::of_files(name, files.collect(), documents.collect())
     }
 
     /// Reads the files, the last of which is the project's, each from its document.
@@ -120,10 +126,11 @@ impl ProjectConfiguration {
     /// # Errors
     /// A table of `[tool.pybundle]` was invalid.
     pub(crate) fn before(&self, text: &dyn Fn(&Path) -> Option<String>) -> Result<Self, ConfigurationError> {
-        // A file that was not TOML configured nothing.
-        let document = |path: &Path| TomlDocument::parse(&text(path)?).ok();
-        let documents = self.files.iter().map(|(path, _)| document(path).unwrap_or_default()).collect();
-        Self::of_files(self.member.clone(), self.files.clone(), documents)
+        let documents = self.files.iter().map(|(path, _)| {
+            // A file that was not TOML configured nothing.
+            text(path).and_then(|text| TomlDocument::parse(&text).ok()).unwrap_or_default()
+        });
+        Self::of_files(self.member.clone(), self.files.clone(), documents.collect())
     }
 
     /// Returns the name of the project, or else of its directory.
@@ -222,12 +229,8 @@ impl ResolvedOptions {
         if self.extended.len() != before.extended.len() {
             return Some("extends".to_owned());
         }
-        let difference = |(now, before): (&OptionValues, &OptionValues)| {
-            let value = |values: &OptionValues, key: &str| values.0.get(key).map(|stated| stated.value.clone());
-            let mut keys = now.0.keys().chain(before.0.keys());
-            keys.find(|key| value(now, key) != value(before, key)).cloned()
-        };
-        self.extended.iter().zip(&before.extended).chain([(&self.own, &before.own)]).find_map(difference)
+        let mut pairs = self.extended.iter().zip(&before.extended).chain([(&self.own, &before.own)]);
+        pairs.find_map(|(now, before)| now.differs_from(before))
     }
 
     /// Returns where the base of an image is set, if that is in a file.
@@ -251,18 +254,20 @@ impl ResolvedOptions {
     /// # Errors
     /// The values are invalid together.
     pub(crate) fn settings<O: TargetOptions>(&self, invocation: &Invocation) -> Result<O::Settings, SettingsError> {
-        let options = |values: &OptionValues| -> Result<O, ConfigurationError> {
-            values.options().map_err(|error| ConfigurationError::Combined(redact::text(error.message())))
-        };
         let mut extends: Option<Box<Settings>> = None;
         for values in &self.extended {
-            let options = options(values)?;
+            let options: O = combined(values)?;
             let settings = options.common().clone().settings(options.profile(), extends.take(), invocation);
             extends = Some(Box::new(settings.map_err(InvalidOption::from)?));
         }
         let invocation = Invocation { target: self.target.clone(), ..invocation.clone() };
-        Ok(options(&self.own)?.settings(extends, &invocation)?)
+        Ok(combined::<O>(&self.own)?.settings(extends, &invocation)?)
     }
+}
+
+/// Returns values as options.
+fn combined<O: TargetOptions>(values: &OptionValues) -> Result<O, ConfigurationError> {
+    values.options().map_err(|error| ConfigurationError::Combined(redact::text(error.message())))
 }
 
 /// Returns a directory of the workspace as the user would name it: by the project's path if it is that or lies below it,

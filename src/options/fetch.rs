@@ -104,15 +104,12 @@ pub(crate) struct FetchOptions {
 impl FetchOptions {
     /// Turns the options into settings. Locations are parsed here and not by clap, whose message would show a password.
     pub(super) fn settings(self) -> Result<FetchSettings, InvalidIndexUrl> {
-        let parse = |texts: Vec<String>| -> Result<Vec<Url>, InvalidIndexUrl> {
-            texts.iter().map(|text| index::location(text, Path::new("."))).collect()
-        };
         Ok(FetchSettings {
             offline: self.offline,
-            default_index: parse(self.index_url.into_iter().collect())?.pop(),
-            extra_indexes: parse(self.extra_index_url)?,
+            default_index: locations(self.index_url)?.pop(),
+            extra_indexes: locations(self.extra_index_url)?,
             no_index: self.no_index,
-            find_links: parse(self.find_links)?,
+            find_links: locations(self.find_links)?,
             strategy: self.index_strategy,
             exclude_newer: self.exclude_newer,
             keyring_provider: self.keyring_provider,
@@ -129,4 +126,9 @@ impl FetchOptions {
         }
         Ok(())
     }
+}
+
+/// Parses locations relative to the current directory.
+fn locations(texts: impl IntoIterator<Item = String>) -> Result<Vec<Url>, InvalidIndexUrl> {
+    texts.into_iter().map(|text| index::location(&text, Path::new("."))).collect()
 }

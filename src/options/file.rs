@@ -127,13 +127,8 @@ impl ConfigurationFile {
         for (name, value) in tables {
             let line = lines.line(name);
             let all = ["tool", "pybundle", "target"];
-            if name.is_empty()
-                || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-                || name.starts_with('.')
-            {
-                let reason =
-                    "a target name may contain only ASCII letters, digits, `-`, `_` and `.`, and not start with `.`";
-                return Err(self.value_error(line, &all, name, reason));
+            if !is_target_name(name) {
+                return Err(self.value_error(line, &all, name, TARGET_NAME));
             }
             if !value.is_table() {
                 return Err(self.value_error(line, &all, name, "expected a table"));

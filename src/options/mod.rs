@@ -59,6 +59,15 @@ impl TargetKind {
     }
 }
 
+/// What the name of a target must be.
+pub(crate) const TARGET_NAME: &str =
+    "a target name may contain only ASCII letters, digits, `-`, `_` and `.`, and not start with `.`";
+
+pub(crate) fn is_target_name(text: &str) -> bool {
+    let is_allowed = text.chars().all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character));
+    is_allowed && !text.is_empty() && !text.starts_with('.')
+}
+
 /// How the command was called, apart from its options.
 #[derive(Debug, Clone)]
 pub(crate) struct Invocation {

@@ -95,8 +95,11 @@ pub(crate) struct OptionValues(pub(crate) BTreeMap<String, SourcedValue>);
 
 /// Returns two keys of one table that cannot be used together.
 pub(super) fn conflict(keys: &BTreeMap<String, SourcedValue>) -> Option<(&'static str, &'static str)> {
-    let is_on = |key: &str| keys.get(key).is_some_and(|stated| stated.value != Value::Boolean(false));
-    CONFLICTS.iter().copied().find(|(one, other)| is_on(one) && is_on(other))
+    CONFLICTS.iter().copied().find(|(one, other)| is_on(keys.get(*one)) && is_on(keys.get(*other)))
+}
+
+fn is_on(value: Option<&SourcedValue>) -> bool {
+    value.is_some_and(|value| value.value != Value::Boolean(false))
 }
 
 impl OptionValues {
@@ -115,16 +118,26 @@ impl OptionValues {
         if flags.common().contents.no_compile_bytecode {
             table.insert("compile-bytecode".to_owned(), Value::Boolean(false));
         }
-        let stated =
+        let values =
             table.into_iter().map(|(key, value)| (key, SourcedValue { value, sources: vec![ValueSource::Flag] }));
-        Ok(Self(stated.collect()))
+        Ok(Self(values.collect()))
+    }
+
+    /// Returns a key whose value is another one, wherever it is set.
+    pub(super) fn differs_from(&self, other: &Self) -> Option<String> {
+        let mut keys = self.0.keys().chain(other.0.keys());
+        keys.find(|key| self.value(key) != other.value(key)).cloned()
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).map(|value| &value.value)
     }
 
     /// Returns the values that also apply to what a target extends.
     pub(super) fn of_extended(&self) -> Self {
-        let is_own = |key: &str| TARGET_ONLY.contains(&key) || NOT_INHERITED.contains(&key);
-        let others = self.0.iter().filter(|(key, _)| !is_own(key));
-        Self(others.map(|(key, stated)| (key.clone(), stated.clone())).collect())
+        let mut values = self.0.clone();
+        values.retain(|key, _| !TARGET_ONLY.contains(&key.as_str()) && !NOT_INHERITED.contains(&key.as_str()));
+        Self(values)
     }
 
     /// Returns the values as options.
@@ -132,41 +145,41 @@ impl OptionValues {
     /// # Errors
     /// A value is invalid.
     pub(super) fn options<O: TargetOptions>(&self) -> Result<O, toml::de::Error> {
-        let table: Table = self.0.iter().map(|(key, stated)| (key.clone(), stated.value.clone())).collect();
+        let table: Table = self.0.iter().map(|(key, value)| (key.clone(), value.value.clone())).collect();
         O::deserialize(Value::Table(table))
     }
 
     /// Replaces values, and removes those that conflict with the new ones.
-    pub(super) fn replace(&mut self, nearer: Self) {
+    pub(super) fn replace(&mut self, values: Self) {
         for (one, other) in CONFLICTS {
-            for (near, far) in [(one, other), (other, one)] {
-                if nearer.0.contains_key(*near) {
-                    self.0.remove(*far);
+            for (set, removed) in [(one, other), (other, one)] {
+                if values.0.contains_key(*set) {
+                    self.0.remove(*removed);
                 }
             }
         }
-        self.0.extend(nearer.0);
+        self.0.extend(values.0);
     }
 
     /// Applies the values of a target to those of what it extends.
-    pub(super) fn extend(&mut self, mut nearer: Self) {
+    pub(super) fn extend(&mut self, mut values: Self) {
         NOT_INHERITED.iter().for_each(|key| drop(self.0.remove(*key)));
-        for (key, near) in nearer.0.iter_mut().filter(|(key, _)| ADDED.contains(&key.as_str())) {
-            let Some(far) = self.0.get(key) else { continue };
-            near.value = match (&far.value, &near.value) {
-                (Value::Array(far), Value::Array(near)) => {
-                    let new = near.iter().filter(|value| !far.contains(value));
-                    Value::Array(far.iter().chain(new).cloned().collect())
+        for (key, new) in values.0.iter_mut().filter(|(key, _)| ADDED.contains(&key.as_str())) {
+            let Some(old) = self.0.get(key) else { continue };
+            new.value = match (&old.value, &new.value) {
+                (Value::Array(old), Value::Array(new)) => {
+                    let added = new.iter().filter(|value| !old.contains(value));
+                    Value::Array(old.iter().chain(added).cloned().collect())
                 }
-                (Value::Table(far), Value::Table(near)) => {
-                    let both = far.iter().chain(near);
+                (Value::Table(old), Value::Table(new)) => {
+                    let both = old.iter().chain(new);
                     Value::Table(both.map(|(key, value)| (key.clone(), value.clone())).collect())
                 }
                 _ => continue,
             };
-            near.sources = far.sources.iter().chain(&near.sources).cloned().collect();
+            new.sources = old.sources.iter().chain(&new.sources).cloned().collect();
         }
-        self.replace(nearer);
+        self.replace(values);
     }
 
     /// Removes the keys that environment variables set, which take precedence over files.

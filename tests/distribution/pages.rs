@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::support::artifact::leaves_of_folder;
 use crate::support::command::{fail, pybundle, succeed};
 
-/// Writes the pages into a folder.
+/// Writes the pages into a directory.
 fn man(folder: &Path) -> Command {
     pybundle(&["man", folder.to_str().unwrap()])
 }
@@ -50,7 +50,7 @@ fn each_command_has_a_page_that_groff_reads() {
         let lines = text.lines().filter_map(|line| line.trim().strip_suffix("(1)"));
         named.extend(lines.filter(|word| word.starts_with("pybundle-")).map(str::to_owned));
     }
-    // Each page that there is, another names, and the other way round.
+    // Every page is named by another one, and every named page exists.
     assert_eq!(named, names);
     let usage = read(&pages, "pybundle-lambda");
     assert!(usage.contains("--runtime <NAME>"), "{usage}");
@@ -63,7 +63,7 @@ fn each_command_has_a_page_that_groff_reads() {
 }
 
 #[test]
-fn pages_that_cannot_be_written_leave_none() {
+fn a_failure_leaves_no_page() {
     let folder = tempfile::tempdir().unwrap();
     let in_the_way = folder.path().join("pybundle-verify.1");
     fs::create_dir(&in_the_way).unwrap();

@@ -1,4 +1,4 @@
-//! Completions, judged by the shells that they are for.
+//! Completions, checked by the shells themselves.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,14 +15,14 @@ COMP_WORDS=(pybundle lambda --run) COMP_CWORD=2 COMP_LINE='pybundle lambda --run
 echo "${COMPREPLY[@]}"
 "#;
 
-/// Returns a shell that reads no file of the user's.
+/// Runs a script in a shell that reads no files of the user.
 fn shell(program: &str, arguments: &[&str], script: &Path) -> String {
     let home = tempfile::tempdir().unwrap();
     succeed(Command::new(program).args(arguments).arg(script).env("HOME", home.path()).env_remove("XDG_CONFIG_HOME"))
 }
 
 #[test]
-fn each_shell_takes_its_script_and_completes_a_flag() {
+fn each_shell_loads_its_script_and_completes_a_flag() {
     let folder = tempfile::tempdir().unwrap();
     make_share(folder.path());
     let share = folder.path().join("share");
@@ -32,7 +32,7 @@ fn each_shell_takes_its_script_and_completes_a_flag() {
 
     let zsh = share.join("zsh/site-functions/_pybundle");
     assert_eq!(shell("zsh", &["-f", "-n"], &zsh), "");
-    // By this line zsh knows what the file completes.
+    // zsh reads from this line what the file completes.
     assert!(std::fs::read_to_string(&zsh).unwrap().starts_with("#compdef pybundle\n"));
 
     let fish = share.join("fish/vendor_completions.d/pybundle.fish");

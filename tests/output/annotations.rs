@@ -1,4 +1,4 @@
-//! `--output-format github`: errors and warnings point at files, as the runner reads them.
+//! `--output-format github`: errors and warnings point at files, as the runner parses them.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::studio::{run, shown, studio};
 use crate::support::command::succeed;
 
-/// What the runner makes of a line: the command, its properties, and the message.
+/// A line as the runner parses it: the command, its properties, and the message.
 #[derive(Debug, PartialEq, Eq)]
 struct Annotation {
     command: String,
@@ -20,7 +20,7 @@ impl Annotation {
     }
 }
 
-/// Reads a line as the runner does.
+/// Parses a line as the runner does.
 fn read(line: &str) -> Annotation {
     let (head, message) =
         line.strip_prefix("::").and_then(|rest| rest.split_once("::")).unwrap_or_else(|| panic!("{line}"));
@@ -62,7 +62,7 @@ fn an_error_points_at_its_file() {
 }
 
 #[test]
-fn names_that_mean_something_to_the_runner_are_escaped() {
+fn special_characters_in_paths_are_escaped() {
     let name = "50%,a:b";
     succeed(Command::new("cp").arg("-r").arg(studio().path("broken")).arg(studio().path(name)));
     let mut command = studio().pybundle(&["plan", name, "--output-format=github"]);
@@ -93,7 +93,7 @@ fn the_failure_of_a_target_names_it() {
 }
 
 #[test]
-fn a_warning_points_at_the_line_and_the_result_is_the_plain_page() {
+fn a_warning_points_at_its_line_and_the_result_is_text() {
     let project = studio().path("warned");
     succeed(Command::new("cp").arg("-r").arg(studio().path("project")).arg(&project));
     fs::write(project.join("shop/late.py"), "def late():\n    import nowhere_at_all\n").unwrap();
@@ -108,7 +108,7 @@ fn a_warning_points_at_the_line_and_the_result_is_the_plain_page() {
     assert_eq!((warning.command.as_str(), warning.property("file")), ("warning", Some("warned/shop/late.py")));
     assert_eq!((warning.property("line"), warning.property("col")), (Some("2"), None));
     assert!(warning.message.starts_with("shop/late.py:2 imports `nowhere_at_all`"), "{warning:?}");
-    // All but the time is as it is for people.
+    // Everything but the time equals the text output.
     let page = |text: &str| text.lines().filter(|line| !line.contains("time ")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(page(&ran.out), page(&run(&mut command("text")).out));
     assert!(ran.out.starts_with("app.zip  "), "{}", ran.out);
@@ -126,14 +126,14 @@ fn a_warning_points_at_the_line_and_the_result_is_the_plain_page() {
 }
 
 #[test]
-fn wrong_usage_is_an_annotation_too() {
+fn a_usage_error_is_an_annotation() {
     for words in [&["plan", "--nothing"][..], &["verify", "app.zip", "project", "--nothing"]] {
         let error = annotation(words, 2);
         assert!(error.message.starts_with("unexpected argument '--nothing' found\n"), "{error:?}");
         let ran = run(&mut studio().pybundle(&[words, &["--output-format=github"]].concat()));
         assert!(ran.err.starts_with("::error title=pybundle::unexpected argument"), "{}", ran.err);
     }
-    // What follows the artifact is parsed apart.
+    // Arguments after the artifact are parsed separately.
     let ran = run(&mut studio().pybundle(&["verify", "damaged.zip", "--output-format", "github"]));
     assert!(
         ran.out.contains("FAILED") && ran.err.starts_with("::error title=pybundle::verification of damaged.zip failed"),
@@ -144,7 +144,7 @@ fn wrong_usage_is_an_annotation_too() {
 }
 
 #[test]
-fn passwords_are_shown_in_no_form() {
+fn passwords_are_shown_in_no_format() {
     for words in [
         &["plan", "project", "--index-url=https://user:s3cret@[oops/simple"][..],
         &["plan", "project", "https://user:s3cret@host.invalid/simple"],

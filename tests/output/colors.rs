@@ -1,4 +1,4 @@
-//! Colours: on terminals, unless the environment or a flag has it otherwise.
+//! Colors: on terminals, unless the environment or a flag decides otherwise.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::studio::{VARIABLES, studio};
 use crate::support::command::{repository, succeed, tool};
 
-/// What came out where.
+/// What was printed where.
 pub struct Seen {
     pub status: i64,
     pub out: String,
@@ -27,11 +27,11 @@ pub fn on_terminal(which: &str, words: &[&str], variables: &[(&str, &str)]) -> S
     Seen { status: seen["status"].as_i64().unwrap(), out: text("out"), err: text("err") }
 }
 
-/// The start of every sequence that colours.
+/// The start of every color sequence.
 const ESCAPE: &str = "\x1b[";
 
 #[test]
-fn terminals_are_coloured_unless_it_is_asked_not_to() {
+fn output_is_colored_on_terminals() {
     // It prints a page, and an error.
     let verify = |color: &[&'static str]| [&["verify", "damaged.zip"], color].concat();
     for (which, variables, color, out, err) in [
@@ -49,7 +49,7 @@ fn terminals_are_coloured_unless_it_is_asked_not_to() {
         ("none", &[("CLICOLOR", "1")], &[], false, false),
         ("none", &[("CLICOLOR_FORCE", "1")], &[], true, true),
         ("none", &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &[], false, false),
-        // A flag comes before the environment.
+        // A flag takes precedence over the environment.
         ("none", &[("NO_COLOR", "1")], &["--color=always"], true, true),
         ("both", &[("CLICOLOR_FORCE", "1")], &["--color=never"], false, false),
         ("both", &[("NO_COLOR", "1")], &["--color=auto"], false, false),
@@ -68,7 +68,7 @@ fn terminals_are_coloured_unless_it_is_asked_not_to() {
 }
 
 #[test]
-fn help_and_wrong_usage_are_coloured_like_the_rest() {
+fn help_and_usage_errors_are_colored_like_results() {
     for (which, variables, color, expected) in [
         ("both", &[][..], "--color=auto", true),
         ("both", &[], "--color=never", false),

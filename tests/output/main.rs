@@ -1,7 +1,7 @@
-//! What machines and people rely on when pybundle prints: documents with schemas, exit statuses, annotations, colours, and
-//! lines that say what goes on.
+//! The output that scripts and people rely on: documents with schemas, exit statuses, annotations, colors, progress, help
+//! and the reference pages.
 //!
-//! The artifacts are made once, of the example and a small base.
+//! The artifacts are built once, from the example and a small base.
 
 #[path = "../support/http.rs"]
 mod http;

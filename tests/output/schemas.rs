@@ -1,4 +1,4 @@
-//! The schemas are those that are committed, and what every command prints is as its schema says.
+//! The committed schemas are current, and the output of every command is valid.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use crate::studio::{run, studio};
 use crate::support::command::{repository, succeed, tool};
 use crate::support::lambda::newest_python;
 
-/// The one schema of what is read, and not printed.
+/// The only schema of a document that is read, and not printed.
 const CONFIGURATION: &str = "config";
 
 fn names() -> Vec<String> {
@@ -26,7 +26,7 @@ fn the_schemas_are_those_that_are_committed() {
     for name in &expected {
         let printed = succeed(&mut studio().pybundle(&["schema", name]));
         let schema: Value = serde_json::from_str(&printed).unwrap();
-        // The configuration is what editors read, by an older version.
+        // Editors read that of the configuration, in an older draft.
         if name != CONFIGURATION {
             assert_eq!(schema["$id"], format!("urn:pybundle:schema:{name}:1"));
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
@@ -39,8 +39,8 @@ fn the_schemas_are_those_that_are_committed() {
         let committed = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             committed == printed,
-            "{} is not what `pybundle schema {name}` prints: if documents changed on purpose, and no field of format 1 \
-             went or changed its meaning, write the schemas anew by PYBUNDLE_BLESS=1 cargo test --test output schemas",
+            "{} differs from what `pybundle schema {name}` prints: if documents changed on purpose, and no field of format 1 \
+             was removed or changed its meaning, write the schemas again with PYBUNDLE_BLESS=1 cargo test --test output schemas",
             path.display()
         );
     }
@@ -122,7 +122,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
         .iter()
         .map(|(schema, status, words)| {
             let words: Vec<&str> = words.split(' ').chain(["--json"]).collect();
-            // Colours have no place in a document, whatever is forced.
+            // A document is never colored.
             let printed = run(studio.pybundle(&words).env("CLICOLOR_FORCE", "1"));
             assert_eq!(printed.status, *status, "{words:?}: {}", printed.err);
             let document: Value =
@@ -142,7 +142,7 @@ fn what_every_command_prints_is_as_its_schema_says() {
     assert_eq!(check(&documents).trim(), documents.len().to_string());
 }
 
-/// Holds documents against their schemas, which must find something wrong once a field is gone or unknown.
+/// Validates documents by their schemas, and checks that a missing or unknown field is an error.
 fn check(documents: &[Value]) -> String {
     let wrong = json!([["cache-size", "by hand", { "format": 1, "files": "2", "surprise": 3 }]]);
     let (status, _, said) = validate(&wrong);

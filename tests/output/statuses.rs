@@ -1,23 +1,23 @@
-//! Exit statuses: 0 done, 1 failed, 2 wrong usage, and what is printed where.
+//! Exit statuses: 0 success, 1 failure, 2 usage error, and what is printed where.
 
 use std::fs::File;
 
 use crate::studio::{run, studio};
 
-/// Runs commands that must end with a status; returns what each said on standard error.
+/// Runs commands that must end with a status, and returns the standard error of each.
 fn assert_status(status: i32, lines: &[&str]) -> Vec<String> {
     let said = lines.iter().map(|words| {
         let words: Vec<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
         let ran = run(&mut studio().pybundle(&words));
         assert_eq!(ran.status, status, "{words:?}: {}", ran.err);
         assert!(!ran.err.contains("panicked"), "{words:?}: {}", ran.err);
-        // Colours are for terminals.
+        // Only terminals get colors.
         assert!(!ran.out.contains('\x1b') && !ran.err.contains('\x1b'), "{words:?}: {ran:?}");
         match status {
             0 => assert!(!ran.out.is_empty(), "{words:?} printed nothing"),
             _ => assert!(ran.err.starts_with("error: "), "{words:?}: {}", ran.err),
         }
-        // Only what was found is printed by a command that fails.
+        // A command that fails prints no result, except for findings.
         let finds = matches!(words[..], ["verify" | "build", ..]);
         assert!(status == 0 || finds || ran.out.is_empty(), "{words:?}: {}", ran.out);
         ran.err
@@ -26,7 +26,7 @@ fn assert_status(status: i32, lines: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_done_ends_with_0() {
+fn success_is_0() {
     let lines = [
         "--help",
         "--version",
@@ -66,7 +66,7 @@ fn what_is_done_ends_with_0() {
 }
 
 #[test]
-fn what_fails_ends_with_1() {
+fn failure_is_1() {
     let push = format!("push nowhere {}/a:1", studio().registry.host());
     assert_status(
         1,
@@ -101,7 +101,7 @@ fn what_fails_ends_with_1() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2() {
+fn a_usage_error_is_2() {
     assert_status(
         2,
         &[
@@ -150,7 +150,7 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
-fn what_cannot_be_printed_is_a_failure() {
+fn a_full_standard_output_is_a_failure() {
     for words in
         [&["profile", "list"][..], &["schema", "lambda"], &["completions", "bash"], &["plan", "project", "--json"]]
     {
@@ -163,7 +163,7 @@ fn what_cannot_be_printed_is_a_failure() {
 }
 
 #[test]
-fn the_form_is_chosen_by_flags_before_the_environment() {
+fn flags_take_precedence_over_the_environment() {
     let is_json = |words: &[&str], variable: &str| {
         let ran = run(studio().pybundle(words).env("PYBUNDLE_OUTPUT_FORMAT", variable));
         assert_eq!(ran.status, 0, "{words:?}: {}", ran.err);
@@ -178,7 +178,7 @@ fn the_form_is_chosen_by_flags_before_the_environment() {
         (&["--output-format=text", "profile", "list"], "json", false),
         (&["profile", "list", "--output-format", "json"], "text", true),
         (&["profile", "list", "--output-format", "json", "--json"], "text", true),
-        // These parse what follows the artifact themselves.
+        // `verify` parses the arguments after the artifact itself.
         (&["verify", "app.zip", "--output-format=json"], "text", true),
         (&["verify", "app.zip", "project", "--json"], "github", true),
         (&["verify", "--output-format=json", "app.zip", "project", "--output-format=text"], "github", false),

@@ -1,4 +1,4 @@
-//! What goes on: bars on a terminal, elsewhere a line for what took long, and neither for those who want silence.
+//! Progress: bars on a terminal, elsewhere a line for a long step, and neither with --quiet or --no-progress.
 
 use std::fs;
 use std::thread;
@@ -11,8 +11,8 @@ use crate::http::{Answer, Server};
 use crate::studio::{Run, run, studio};
 use crate::support::wheel;
 
-/// Makes a project whose one wheel takes a second and a bit to come; returns the command that builds it, or its target,
-/// with a cache of its own.
+/// Creates a project whose only wheel takes more than a second to download; returns the command that builds it, or its
+/// target, with an empty cache.
 fn slow(server: &Server, name: &str, command: &str) -> Vec<String> {
     let folder = studio().path(name);
     fs::create_dir_all(&folder).unwrap();
@@ -38,7 +38,7 @@ fn slow(server: &Server, name: &str, command: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_step_that_takes_long_is_told_of_where_it_should_be() {
+fn a_long_step_is_reported() {
     let server = Server::start();
     let run_slow = |name: &str, command: &str, more: &str| {
         let words = slow(&server, name, command);
@@ -64,7 +64,7 @@ fn a_step_that_takes_long_is_told_of_where_it_should_be() {
 
         for (label, ran) in told {
             let Run { err, out, .. } = ran.join().unwrap();
-            // One line, of a size and a time, and no bar.
+            // One line with a size and a time, and no bar.
             let line = err.strip_prefix(&format!("{label}fetched ")).and_then(|rest| rest.strip_suffix(" s\n"));
             let (_, seconds) = line.and_then(|line| line.split_once(" B in ")).unwrap_or_else(|| panic!("{err}"));
             assert!(seconds.parse::<f64>().unwrap() >= 1.0, "{err}");
@@ -75,7 +75,7 @@ fn a_step_that_takes_long_is_told_of_where_it_should_be() {
 }
 
 #[test]
-fn a_step_that_is_short_is_not_told_of() {
+fn a_short_step_is_not_reported() {
     let ran = run(&mut studio().pybundle(&["lambda", "project", "--output=short/app.zip"]));
     assert_eq!((ran.status, ran.err.as_str()), (0, ""));
 }

@@ -1,4 +1,4 @@
-//! A folder with a copy of the example, what was built of it, and a registry.
+//! A directory with copies of the example, artifacts built from it, and a registry.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use crate::registry::{MemoryRegistry, Profile};
 use crate::support::command::{repository, succeed};
 use crate::tiny::Tiny;
 
-/// The variables that say how to print.
+/// The variables that affect output.
 pub const VARIABLES: [&str; 8] =
     ["PYBUNDLE_OUTPUT_FORMAT", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "TERM", "COLORTERM", "GITHUB_WORKSPACE"];
 
-/// Targets of which one cannot be built.
+/// Three targets, of which `wrong` cannot be built.
 const TARGETS: &str = r#"
 [tool.pybundle]
 frozen = true
@@ -36,14 +36,15 @@ extends = "api"
 handler = "app.nothing"
 "#;
 
-/// A folder to run pybundle in: `project` is a copy of the example, `broken` one whose pyproject.toml is wrong, `targets` one
-/// with three targets, of which `wrong` cannot be built; `base` is a small base; `app.zip` and `other.zip`, `image` and `other` were built, `damaged.zip` is `app.zip` but for a bit.
+/// A directory to run pybundle in. `project` is a copy of the example, `broken` one with an invalid pyproject.toml, `targets`
+/// one with three targets, of which `wrong` cannot be built. `base` is a small base image. `app.zip`, `other.zip`, `image` and
+/// `other` are built artifacts, and `damaged.zip` is `app.zip` with one bit changed.
 pub struct Studio {
     folder: TempDir,
     pub registry: MemoryRegistry,
 }
 
-/// Returns the folder, which is made once.
+/// Returns the directory, which is created once.
 pub fn studio() -> &'static Studio {
     static STUDIO: LazyLock<Studio> = LazyLock::new(Studio::new);
     &STUDIO
@@ -82,12 +83,12 @@ impl Studio {
         studio
     }
 
-    /// Returns a path in the folder.
+    /// Returns a path in the directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Returns pybundle, to be run in the folder, which nothing but arguments tells how to print.
+    /// Returns pybundle, to be run in the directory without variables that affect output.
     pub fn pybundle(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pybundle"));
         command.args(arguments);
@@ -95,7 +96,7 @@ impl Studio {
         command
     }
 
-    /// Has a command run in the folder, with its cache.
+    /// Makes a command run in the directory, with its cache.
     pub fn prepare(&self, command: &mut Command) {
         VARIABLES.iter().for_each(|name| {
             command.env_remove(name);
@@ -104,12 +105,12 @@ impl Studio {
     }
 }
 
-/// Returns the folder's path as text.
+/// Returns a path as text.
 pub fn shown(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What a run of pybundle left.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
     pub status: i32,
@@ -117,7 +118,7 @@ pub struct Run {
     pub err: String,
 }
 
-/// Runs a command to its end.
+/// Runs a command.
 pub fn run(command: &mut Command) -> Run {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let status = status.code().unwrap_or_else(|| panic!("{command:?} was killed"));

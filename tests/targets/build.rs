@@ -1,12 +1,12 @@
-//! `pybundle build`: many targets at once, whatever becomes of each.
+//! `pybundle build`: many targets at once, also if some of them fail.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
 use crate::registry::{MemoryRegistry, Profile};
 use crate::support::artifact::sha256;
+use crate::test_project::TestProject;
 use crate::tiny::Tiny;
 
 /// A function and an image of the example.
@@ -15,10 +15,10 @@ const TARGETS: &str = "\n[tool.pybundle]\ncompile-bytecode = false\n\n[tool.pybu
     base = \"oci:base\"\ncmd = [\"python\", \"app.py\"]\n";
 
 /// Returns the example with these targets besides, and the base of its images.
-fn example(more: &str) -> Place {
-    let place = Place::example(&format!("{TARGETS}{more}"));
-    Tiny::python().write(&place.0.path().join("base"));
-    place
+fn example(more: &str) -> TestProject {
+    let project = TestProject::example(&format!("{TARGETS}{more}"));
+    Tiny::python().write(&project.0.path().join("base"));
+    project
 }
 
 /// Returns what a report says of each target: its name and what came of it.
@@ -29,30 +29,30 @@ fn outcomes(report: &Value) -> Vec<(&str, &str)> {
 
 #[test]
 fn each_target_is_what_its_command_builds() {
-    let place = example("");
-    let report = place.json(&["build"]);
+    let project = example("");
+    let report = project.json(&["build"]);
     assert_eq!(outcomes(&report), [("api", "built"), ("web", "built")]);
     let (api, web) = (&report["targets"][0], &report["targets"][1]);
     assert_eq!((&api["kind"], &web["kind"], &api["project"]), (&json!("lambda"), &json!("image"), &json!(".")));
-    let zip = fs::read(place.0.path().join("dist/api.zip")).unwrap();
+    let zip = fs::read(project.0.path().join("dist/api.zip")).unwrap();
     assert_eq!(api["lambda"]["artifacts"][0]["sha256"], sha256(&zip));
     assert_eq!(web["image"]["outputs"], json!(["oci-archive:dist/web.tar"]));
-    let archive = fs::read(place.0.path().join("dist/web.tar")).unwrap();
+    let archive = fs::read(project.0.path().join("dist/web.tar")).unwrap();
     // The same by itself, and by names, in another order, on one thread.
-    let alone = place.json(&["lambda", "--target=api", "--output=alone.zip"]);
+    let alone = project.json(&["lambda", "--target=api", "--output=alone.zip"]);
     assert_eq!(alone["artifacts"][0]["sha256"], api["lambda"]["artifacts"][0]["sha256"]);
-    let alone = place.json(&["image", "--target=web", "--output=oci-archive:alone.tar"]);
+    let alone = project.json(&["image", "--target=web", "--output=oci-archive:alone.tar"]);
     assert_eq!(alone["digest"], web["image"]["digest"]);
-    assert!(fs::read(place.0.path().join("alone.tar")).unwrap() == archive);
+    assert!(fs::read(project.0.path().join("alone.tar")).unwrap() == archive);
     for output in ["dist/api.zip", "dist/web.tar"] {
-        fs::remove_file(place.0.path().join(output)).unwrap();
+        fs::remove_file(project.0.path().join(output)).unwrap();
     }
-    let mut command = place.command(&["build", "web", "api", "--json"]);
+    let mut command = project.command(&["build", "web", "api", "--json"]);
     let again: Value = serde_json::from_slice(&command.env("RAYON_NUM_THREADS", "1").output().unwrap().stdout).unwrap();
     assert_eq!(outcomes(&again), outcomes(&report), "the order is that of the names");
-    assert!(fs::read(place.0.path().join("dist/api.zip")).unwrap() == zip);
-    assert!(fs::read(place.0.path().join("dist/web.tar")).unwrap() == archive);
-    let page = place.run(&["build", "api"]);
+    assert!(fs::read(project.0.path().join("dist/api.zip")).unwrap() == zip);
+    assert!(fs::read(project.0.path().join("dist/web.tar")).unwrap() == archive);
+    let page = project.run(&["build", "api"]);
     assert!(
         page.contains("dist/api.zip") && page.contains("1 target: 1 built, in ") && !page.contains("web"),
         "{page}"
@@ -61,44 +61,44 @@ fn each_target_is_what_its_command_builds() {
 
 #[test]
 fn the_failure_of_one_target_does_not_stop_the_others() {
-    let place = example(
+    let project = example(
         "\n[tool.pybundle.target.wrong]\nkind = \"lambda\"\nruntime = \"python3.12\"\nhandler = \"app.missing\"\n",
     );
-    let (printed, said) = place.ends(1, &["build", "--json"]);
+    let (printed, said) = project.ends(1, &["build", "--json"]);
     let report: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(outcomes(&report), [("api", "built"), ("web", "built"), ("wrong", "failed")]);
     let error = &report["targets"][2]["error"];
     assert_eq!(error["causes"], json!([]));
     assert!(error["message"].as_str().unwrap().contains("missing"), "{error}");
-    assert!(said.starts_with("error: wrong: ") && !place.0.path().join("dist/wrong.zip").exists(), "{said}");
-    let (page, _) = place.ends(1, &["build"]);
+    assert!(said.starts_with("error: wrong: ") && !project.0.path().join("dist/wrong.zip").exists(), "{said}");
+    let (page, _) = project.ends(1, &["build"]);
     assert!(page.contains("3 targets: 2 built, 1 failed, in "), "{page}");
     // One that is wrong in the configuration is known beforehand, and nothing is built.
-    fs::remove_dir_all(place.0.path().join("dist")).unwrap();
+    fs::remove_dir_all(project.0.path().join("dist")).unwrap();
     let pyproject =
-        place.0.read("pyproject.toml").replace("app.missing\"", "app.handler\"\noutput = \"dist/./api.zip\"");
-    place.0.write("pyproject.toml", pyproject.as_bytes());
-    let (_, said) = place.ends(1, &["build"]);
+        project.0.read("pyproject.toml").replace("app.missing\"", "app.handler\"\noutput = \"dist/./api.zip\"");
+    project.0.write("pyproject.toml", pyproject.as_bytes());
+    let (_, said) = project.ends(1, &["build"]);
     assert_eq!(said, "error: dist/./api.zip is given as an output twice\nhint: give each output its own path\n");
-    assert!(!place.0.path().join("dist").exists());
+    assert!(!project.0.path().join("dist").exists());
 }
 
 #[test]
 fn targets_are_listed_and_planned_without_building() {
-    let place = example("");
-    let listed = place.json(&["build", "--list"]);
+    let project = example("");
+    let listed = project.json(&["build", "--list"]);
     let row = |name: &str, kind: &str| json!({ "name": name, "target": name, "project": ".", "kind": kind, "changed": true, "reason": null });
     assert_eq!(listed, json!({ "format": 1, "targets": [row("api", "lambda"), row("web", "image")] }));
-    let page = place.run(&["build", "--list"]);
+    let page = project.run(&["build", "--list"]);
     assert!(page.contains("api") && page.contains("lambda") && page.contains("image"), "{page}");
-    let matrix = place.run(&["build", "--list", "--format=github-matrix", "web"]);
+    let matrix = project.run(&["build", "--list", "--format=github-matrix", "web"]);
     assert_eq!(matrix.lines().count(), 1);
     let expected = json!({ "include": [{ "name": "web", "target": "web", "project": ".", "kind": "image" }] });
     assert_eq!(serde_json::from_str::<Value>(&matrix).unwrap(), expected);
-    let planned = place.json(&["build", "--dry-run"]);
+    let planned = project.json(&["build", "--dry-run"]);
     assert_eq!(outcomes(&planned), [("api", "planned"), ("web", "planned")]);
     assert_eq!(planned["targets"][0]["plan"]["target"]["runtime"], "python3.12");
-    assert!(!place.0.path().join("dist").exists());
+    assert!(!project.0.path().join("dist").exists());
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_members_of_a_workspace_are_built_together() {
              [tool.pybundle.target.api]\nkind = \"lambda\"\nhandler = \"app.handler\"\n"
         )
     };
-    let place = Place::new(&[
+    let project = TestProject::new(&[
         (
             "pyproject.toml",
             &format!(
@@ -124,16 +124,16 @@ fn the_members_of_a_workspace_are_built_together() {
         ("services/two/app.py", "def handler(event, context): ...\nTWO = 2\n"),
         ("services/none/pyproject.toml", "[project]\nname = \"none\"\nversion = \"1\"\n"),
     ]);
-    let report = place.json(&["build", "--workspace"]);
+    let report = project.json(&["build", "--workspace"]);
     assert_eq!(outcomes(&report), [("root/api", "built"), ("first/api", "built"), ("second/api", "built")]);
     let folders: Vec<_> =
         report["targets"].as_array().unwrap().iter().map(|target| target["project"].as_str()).collect();
     assert_eq!(folders, [".", "services/one", "services/two"].map(Some));
-    assert!(place.0.path().join("services/one/dist/api.zip").is_file());
-    assert_eq!(outcomes(&place.json(&["build", "--workspace", "second/api"])), [("second/api", "built")]);
-    assert_eq!(outcomes(&place.json(&["build", "--project=services/two"])), [("api", "built")]);
-    assert_eq!(outcomes(&place.json(&["build", "--workspace", "--project=services/two", "api"])).len(), 3);
-    let (_, said) = place.ends(1, &["build", "--workspace", "second/web"]);
+    assert!(project.0.path().join("services/one/dist/api.zip").is_file());
+    assert_eq!(outcomes(&project.json(&["build", "--workspace", "second/api"])), [("second/api", "built")]);
+    assert_eq!(outcomes(&project.json(&["build", "--project=services/two"])), [("api", "built")]);
+    assert_eq!(outcomes(&project.json(&["build", "--workspace", "--project=services/two", "api"])).len(), 3);
+    let (_, said) = project.ends(1, &["build", "--workspace", "second/web"]);
     assert!(said.contains("has no target `second/web`"), "{said}");
 }
 
@@ -142,8 +142,8 @@ fn only_images_with_tags_are_pushed() {
     let registry = MemoryRegistry::start(Profile::Plain);
     let tagged =
         format!("\n[tool.pybundle.target.tagged]\nextends = \"web\"\ntag = \"{}/team/web:1\"\n", registry.host());
-    let place = example(&tagged);
-    let report = place.json(&["build", "--push"]);
+    let project = example(&tagged);
+    let report = project.json(&["build", "--push"]);
     assert_eq!(outcomes(&report), [("api", "built"), ("tagged", "built"), ("web", "built")]);
     let (tagged, web) = (&report["targets"][1]["image"], &report["targets"][2]["image"]);
     assert_eq!((&tagged["outputs"], &web["pushed"]), (&json!([]), &Value::Null));
@@ -152,7 +152,7 @@ fn only_images_with_tags_are_pushed() {
     assert_eq!(tagged["digest"], format!("sha256:{}", sha256(manifest.to_string().as_bytes())));
     // Without the flag, nothing is sent.
     registry.forget_requests();
-    place.json(&["build", "tagged"]);
+    project.json(&["build", "tagged"]);
     assert!(registry.requests().is_empty());
-    assert!(place.0.path().join("dist/tagged.tar").is_file());
+    assert!(project.0.path().join("dist/tagged.tar").is_file());
 }

@@ -1,13 +1,13 @@
-//! `--changed-since`: what a change reaches, in a real repository.
+//! `--changed-since`: which targets a change affects, in a real repository.
 
 use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
 use crate::support::command::succeed;
 use crate::support::wheel;
+use crate::test_project::TestProject;
 use crate::tiny::Tiny;
 
 const ROOT: &str = "[tool.uv.workspace]\nmembers = [\"services/*\", \"packages/*\"]\n\n[[tool.uv.index]]\nname = \"local\"\n\
@@ -19,16 +19,16 @@ fn member(name: &str, rest: &str) -> String {
 }
 
 /// Runs git in a folder of a place, by the name of nobody.
-fn git(place: &Place, arguments: &[&str]) -> String {
+fn git(project: &TestProject, arguments: &[&str]) -> String {
     let identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"];
     let mut command = Command::new("git");
-    succeed(command.arg("-C").arg(place.0.path()).args(identity).args(arguments))
+    succeed(command.arg("-C").arg(project.0.path()).args(identity).args(arguments))
 }
 
 /// Makes a repository of three services: `api` requires `alpha` and the workspace's `core`, and includes a folder that it
 /// shares; `web` is an image that requires `beta`; `plain` requires nothing.
-fn repository() -> Place {
-    let place = Place::new(&[
+fn repository() -> TestProject {
+    let project = TestProject::new(&[
         ("pyproject.toml", ROOT),
         (".gitignore", "*.log\ndist/\n"),
         (
@@ -64,20 +64,22 @@ fn repository() -> Place {
         ("docs/index.md", ""),
     ]);
     for (name, version) in [("alpha", "1.0"), ("alpha", "1.1"), ("beta", "2.0")] {
-        place.0.write(&format!("index/{name}-{version}-py3-none-any.whl"), &wheel(name, version));
+        project.0.write(&format!("index/{name}-{version}-py3-none-any.whl"), &wheel(name, version));
     }
-    Tiny::python().write(&place.0.path().join("base"));
-    place.0.write("pyproject.toml", format!("{ROOT}[tool.uv]\nconstraint-dependencies = [\"alpha<1.1\"]\n").as_bytes());
-    place.0.uv(&["lock", "--offline"]);
-    git(&place, &["init", "--quiet", "--initial-branch=main"]);
-    git(&place, &["add", "."]);
-    git(&place, &["commit", "--quiet", "--message=one"]);
-    place
+    Tiny::python().write(&project.0.path().join("base"));
+    project
+        .0
+        .write("pyproject.toml", format!("{ROOT}[tool.uv]\nconstraint-dependencies = [\"alpha<1.1\"]\n").as_bytes());
+    project.0.uv(&["lock", "--offline"]);
+    git(&project, &["init", "--quiet", "--initial-branch=main"]);
+    git(&project, &["add", "."]);
+    git(&project, &["commit", "--quiet", "--message=one"]);
+    project
 }
 
 /// Returns the changed targets with the reasons.
-fn changed(place: &Place, revision: &str) -> Vec<(String, String)> {
-    let listed = place.json(&["build", "--workspace", "--list", "--changed-since", revision]);
+fn changed(project: &TestProject, revision: &str) -> Vec<(String, String)> {
+    let listed = project.json(&["build", "--workspace", "--list", "--changed-since", revision]);
     let targets = listed["targets"].as_array().unwrap();
     assert_eq!(targets.len(), 4, "{listed}");
     for target in targets.iter().filter(|target| target["changed"] == json!(false)) {
@@ -89,15 +91,15 @@ fn changed(place: &Place, revision: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_change_is_followed_to_the_targets_that_it_reaches() {
-    let place = repository();
-    let write = |path: &str, text: &str| place.0.write(path, text.as_bytes());
+fn a_change_affects_the_targets_that_depend_on_it() {
+    let project = repository();
+    let write = |path: &str, text: &str| project.0.write(path, text.as_bytes());
     let replace = |path: &str, old: &str, new: &str| {
-        let text = place.0.read(path);
+        let text = project.0.read(path);
         assert!(text.contains(old), "{path}");
         write(path, &text.replace(old, new));
     };
-    let remove = |path: &str| fs::remove_file(place.0.path().join(path)).unwrap();
+    let remove = |path: &str| fs::remove_file(project.0.path().join(path)).unwrap();
     type Case<'a> = (&'a str, &'a dyn Fn(), &'a [(&'a str, &'a str)]);
     let web = |reason: &'static str| [("web/test", reason), ("web/web", reason)];
     let cases: &[Case] = &[
@@ -133,7 +135,7 @@ fn a_change_is_followed_to_the_targets_that_it_reaches() {
             "the lock",
             &|| {
                 replace("pyproject.toml", "alpha<1.1", "alpha>=1");
-                place.0.uv(&["lock", "--offline", "--upgrade"]);
+                project.0.uv(&["lock", "--offline", "--upgrade"]);
             },
             &[("api/fn", "alpha 1.0 → 1.1")],
         ),
@@ -172,29 +174,29 @@ fn a_change_is_followed_to_the_targets_that_it_reaches() {
     ];
     for (what, edit, expected) in cases {
         edit();
-        let found = changed(&place, "HEAD");
-        let found: Vec<_> = found.iter().map(|(name, reason)| (name.as_str(), place.shown(reason))).collect();
+        let found = changed(&project, "HEAD");
+        let found: Vec<_> = found.iter().map(|(name, reason)| (name.as_str(), project.shown(reason))).collect();
         let expected: Vec<_> = expected.iter().map(|(name, reason)| (*name, (*reason).to_owned())).collect();
         let expected: Vec<_> =
             expected.into_iter().filter(|(name, _)| *what != "a variant's files" || *name != "web/web").collect();
         assert_eq!(found, expected, "{what}");
-        git(&place, &["checkout", "--quiet", "."]);
-        git(&place, &["clean", "-fdqx"]);
+        git(&project, &["checkout", "--quiet", "."]);
+        git(&project, &["clean", "-fdqx"]);
     }
 }
 
 #[test]
 fn only_what_changed_is_built() {
-    let place = repository();
-    git(&place, &["checkout", "--quiet", "-b", "topic"]);
-    place.0.write("services/plain/app.py", b"def handler(event, context): return 1\n");
-    git(&place, &["commit", "--quiet", "--all", "--message=two"]);
+    let project = repository();
+    git(&project, &["checkout", "--quiet", "-b", "topic"]);
+    project.0.write("services/plain/app.py", b"def handler(event, context): return 1\n");
+    git(&project, &["commit", "--quiet", "--all", "--message=two"]);
     // What came to the other branch meanwhile is no change of this one.
-    git(&place, &["checkout", "--quiet", "main"]);
-    place.0.write("services/api/src/app.py", b"x = 1\n");
-    git(&place, &["commit", "--quiet", "--all", "--message=three"]);
-    git(&place, &["checkout", "--quiet", "topic"]);
-    let report = place.json(&["build", "--workspace", "--changed-since=main"]);
+    git(&project, &["checkout", "--quiet", "main"]);
+    project.0.write("services/api/src/app.py", b"x = 1\n");
+    git(&project, &["commit", "--quiet", "--all", "--message=three"]);
+    git(&project, &["checkout", "--quiet", "topic"]);
+    let report = project.json(&["build", "--workspace", "--changed-since=main"]);
     let status = |name: &str| {
         let target = report["targets"].as_array().unwrap().iter().find(|target| target["name"] == name).unwrap();
         (target["status"].as_str().unwrap().to_owned(), target["reason"].clone())
@@ -203,17 +205,17 @@ fn only_what_changed_is_built() {
     for name in ["api/fn", "web/web", "web/test"] {
         assert_eq!(status(name), ("unchanged".to_owned(), "unchanged since main".into()));
     }
-    assert!(place.0.path().join("services/plain/dist/fn.zip").is_file());
-    assert!(!place.0.path().join("services/web/dist").exists());
-    let page = place.run(&["build", "--workspace", "--changed-since=main"]);
+    assert!(project.0.path().join("services/plain/dist/fn.zip").is_file());
+    assert!(!project.0.path().join("services/web/dist").exists());
+    let page = project.run(&["build", "--workspace", "--changed-since=main"]);
     assert!(page.contains("4 targets: 1 built, 3 unchanged, in "), "{page}");
-    let matrix = place.run(&["build", "--workspace", "--list", "--format=github-matrix", "--changed-since=main"]);
+    let matrix = project.run(&["build", "--workspace", "--list", "--format=github-matrix", "--changed-since=main"]);
     let matrix: Value = serde_json::from_str(&matrix).unwrap();
     assert_eq!(matrix["include"].as_array().unwrap().len(), 1);
     assert_eq!(matrix["include"][0]["name"], "plain/fn");
     // A clone that lacks the commit says what to do.
-    let clone = Place::new(&[]);
-    let from = format!("file://{}", place.0.path().display());
+    let clone = TestProject::new(&[]);
+    let from = format!("file://{}", project.0.path().display());
     git(&clone, &["clone", "--quiet", "--depth=1", "--no-single-branch", &from, "."]);
     let (_, said) = clone.ends(1, &["build", "--workspace", "--list", "--changed-since=origin/main"]);
     assert!(
@@ -222,37 +224,37 @@ fn only_what_changed_is_built() {
         ),
         "{said}"
     );
-    let first = git(&place, &["rev-parse", "HEAD~1"]);
+    let first = git(&project, &["rev-parse", "HEAD~1"]);
     let (_, said) = clone.ends(1, &["build", "--workspace", "--list", "--changed-since", first.trim()]);
     assert!(said.contains("there is no commit") && said.contains("fetch-depth: 0"), "{said}");
 }
 
 #[test]
-fn what_cannot_be_told_is_refused() {
-    let place = Place::configured("[tool.pybundle.target.fn]\nkind = \"lambda\"\n");
-    let (_, said) = place.ends(1, &["build", "--list", "--changed-since=HEAD"]);
+fn unknown_revisions_are_errors() {
+    let project = TestProject::configured("[tool.pybundle.target.fn]\nkind = \"lambda\"\n");
+    let (_, said) = project.ends(1, &["build", "--list", "--changed-since=HEAD"]);
     assert!(said.starts_with("error: . is in no git repository\nhint: leave --changed-since out"), "{said}");
-    git(&place, &["init", "--quiet"]);
-    git(&place, &["add", "."]);
-    git(&place, &["commit", "--quiet", "--message=one"]);
+    git(&project, &["init", "--quiet"]);
+    git(&project, &["add", "."]);
+    git(&project, &["commit", "--quiet", "--message=one"]);
     for revision in ["none", "--help", "HEAD:app.py", ""] {
-        let (_, said) = place.ends(1, &["build", "--list", &format!("--changed-since={revision}")]);
+        let (_, said) = project.ends(1, &["build", "--list", &format!("--changed-since={revision}")]);
         assert!(
             said.starts_with(&format!("error: there is no commit `{revision}` in the repository\nhint: ")),
             "{said}"
         );
     }
-    let mut command = place.command(&["build", "--list", "--changed-since=HEAD"]);
-    let output = command.env("PATH", place.0.path()).output().unwrap();
+    let mut command = project.command(&["build", "--list", "--changed-since=HEAD"]);
+    let output = command.env("PATH", project.0.path()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("error: cannot run git") && said.contains("hint: install git"), "{said}");
     // An untracked file may have changed in any way.
-    place.0.write(".gitignore", b"generated.json\n");
-    place.0.write("generated.json", b"{}");
-    let pyproject = place.0.read("pyproject.toml");
-    place.0.write("pyproject.toml", format!("{pyproject}include = [\"generated.json\"]\n").as_bytes());
-    git(&place, &["add", "."]);
-    git(&place, &["commit", "--quiet", "--message=two"]);
-    let listed = place.json(&["build", "--list", "--changed-since=HEAD"]);
+    project.0.write(".gitignore", b"generated.json\n");
+    project.0.write("generated.json", b"{}");
+    let pyproject = project.0.read("pyproject.toml");
+    project.0.write("pyproject.toml", format!("{pyproject}include = [\"generated.json\"]\n").as_bytes());
+    git(&project, &["add", "."]);
+    git(&project, &["commit", "--quiet", "--message=two"]);
+    let listed = project.json(&["build", "--list", "--changed-since=HEAD"]);
     assert_eq!(listed["targets"][0]["reason"], "generated.json is not tracked by git");
 }

@@ -1,10 +1,10 @@
-//! Which of several statements counts, and where `pybundle config show` says that it is.
+//! Which of several sources of a value takes precedence, and what `pybundle config show` prints of it.
 
-use crate::place::Place;
+use crate::test_project::TestProject;
 
-/// A workspace whose root, member and targets state the same keys.
-fn layered() -> Place {
-    Place::new(&[
+/// A workspace whose root, member and targets set the same keys.
+fn layered() -> TestProject {
+    TestProject::new(&[
         (
             "pyproject.toml",
             "[tool.uv.workspace]\nmembers = [\"services/*\"]\n\n[tool.pybundle]\nno-audit = true\nruntime = \"python3.9\"\n\
@@ -25,8 +25,8 @@ fn layered() -> Place {
 }
 
 #[test]
-fn the_nearest_statement_counts() {
-    let place = layered();
+fn the_source_with_the_highest_precedence_is_used() {
+    let project = layered();
     let shared = [
         "arch = \"arm64\" (HERE/pyproject.toml:7 [tool.pybundle])",
         "no-audit = true (HERE/pyproject.toml:5 [tool.pybundle])",
@@ -35,7 +35,7 @@ fn the_nearest_statement_counts() {
     let file = "services/api/pyproject.toml";
     let [arch, no_audit, index] = shared.map(str::to_owned);
     assert_eq!(
-        place.in_force(&["services/api", "--target", "api"], &[]),
+        project.in_force(&["services/api", "--target", "api"], &[]),
         [
             arch.clone(),
             format!("exclude = [\"*.sql\"] ({file}:14 [tool.pybundle.target.api])"),
@@ -48,12 +48,13 @@ fn the_nearest_statement_counts() {
             format!("runtime = \"python3.11\" ({file}:12 [tool.pybundle.target.api])"),
         ]
     );
-    // What a variant states is added, or replaces; where the other goes is not taken over.
+    // Values of a variant are added or replace others; outputs are not inherited.
     let both = |one: usize, other: usize| {
         format!("{file}:{one} [tool.pybundle.target.api], {file}:{other} [tool.pybundle.target.variant]")
     };
     assert_eq!(
-        place.in_force(&["services/api", "--target", "variant"], &[("UV_INDEX_URL", "https://a:b@example.com/simple")]),
+        project
+            .in_force(&["services/api", "--target", "variant"], &[("UV_INDEX_URL", "https://a:b@example.com/simple")]),
         [
             arch,
             format!("exclude = [\"*.sql\",\"*.csv\"] ({})", both(14, 23)),
@@ -65,10 +66,10 @@ fn the_nearest_statement_counts() {
             format!("runtime = \"python3.12\" ({file}:21 [tool.pybundle.target.variant])"),
         ]
     );
-    // Without a target, the project and then its workspace count, whichever folder is named.
+    // Without a target, those of the project and then of its workspace apply.
     let expected = format!("runtime = \"python3.10\" ({file}:7 [tool.pybundle])");
-    assert!(place.in_force(&["services/api", "--target", "api"], &[]).iter().all(|row| *row != expected));
-    let plan = |arguments: &[&str]| place.json(&[&["lambda", "services/api", "--dry-run"], arguments].concat());
+    assert!(project.in_force(&["services/api", "--target", "api"], &[]).iter().all(|row| *row != expected));
+    let plan = |arguments: &[&str]| project.json(&[&["lambda", "services/api", "--dry-run"], arguments].concat());
     for (arguments, runtime) in [
         (&["--target", "variant"][..], "python3.12"),
         (&["--target", "api"], "python3.11"),
@@ -81,19 +82,20 @@ fn the_nearest_statement_counts() {
 }
 
 #[test]
-fn what_is_configured_is_shown_to_people() {
-    let place = layered();
-    let page = place.run(&["config", "show", "services/api"]);
+fn the_configuration_is_shown_as_text() {
+    let project = layered();
+    let page = project.run(&["config", "show", "services/api"]);
     assert!(page.contains("api") && page.contains("variant") && !page.contains("hunter2"), "{page}");
     assert!(page.contains("runtime = \"python3.12\"") && page.contains("pyproject.toml:21"), "{page}");
-    // A project without targets shows what holds for each command, a member may be named, and flags are relative to here.
-    let place = Place::configured("[tool.pybundle]\nexclude = \"*.sql\"\nhandler = \"app.handler\"\nuser = 1000\n");
-    let page = place.run(&["config", "show"]);
+    // A project without targets shows the values for each command.
+    let project =
+        TestProject::configured("[tool.pybundle]\nexclude = \"*.sql\"\nhandler = \"app.handler\"\nuser = 1000\n");
+    let page = project.run(&["config", "show"]);
     for (part, at) in [("pybundle lambda", 0), ("handler = \"app.handler\"", 1), ("pybundle image", 2), ("user = ", 3)]
     {
         assert!(page.contains(part), "part {at}: {page}");
     }
-    let document = place.json(&["config", "show"]);
+    let document = project.json(&["config", "show"]);
     let kinds = [0, 1].map(|at| (document["targets"][at]["kind"].as_str(), document["targets"][at]["name"].is_null()));
     assert_eq!(kinds, [(Some("lambda"), true), (Some("image"), true)]);
     assert_eq!(document["targets"][0]["values"][0]["value"], serde_json::json!(["*.sql"]), "one text is a list of one");
@@ -101,11 +103,12 @@ fn what_is_configured_is_shown_to_people() {
 }
 
 #[test]
-fn a_flag_replaces_what_contradicts_it() {
-    let place = Place::configured(
+fn a_flag_removes_what_conflicts_with_it() {
+    let project = TestProject::configured(
         "[tool.pybundle.target.api]\nkind = \"lambda\"\nfrozen = true\nprofile = \"python3.11\"\nno-build = true\n\
          slim = true\n",
     );
-    let plan = place.json(&["lambda", "--target=api", "--locked", "--runtime=python3.12", "--no-binary", "--dry-run"]);
+    let plan =
+        project.json(&["lambda", "--target=api", "--locked", "--runtime=python3.12", "--no-binary", "--dry-run"]);
     assert_eq!(plan["target"]["runtime"], "python3.12");
 }

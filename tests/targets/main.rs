@@ -1,5 +1,5 @@
-//! `[tool.pybundle]` and what is built by it: which statement counts, what is refused, many targets at once, variants, and
-//! what a change reaches.
+//! `[tool.pybundle]` and its targets: the precedence of values, errors, many targets at once, variants, and which targets a
+//! change affects.
 
 mod build;
 #[path = "../images/built.rs"]
@@ -7,7 +7,6 @@ mod build;
 mod built;
 mod changed;
 mod configuration;
-mod place;
 mod refusals;
 #[path = "../support/registry.rs"]
 #[allow(dead_code, reason = "one that lets everybody in is enough here")]
@@ -15,6 +14,7 @@ mod registry;
 mod schema;
 #[path = "../support/mod.rs"]
 mod support;
+mod test_project;
 #[path = "../images/tiny.rs"]
 #[allow(dead_code, reason = "one base is enough here")]
 mod tiny;

@@ -1,13 +1,13 @@
-//! What is wrong in a configuration, with where it is and what to do.
+//! Errors in a configuration, with their lines and hints.
 
 use std::process::Command;
 
-use crate::place::Place;
 use crate::support::command::{fail, succeed};
 use crate::support::wheel_with;
+use crate::test_project::TestProject;
 
 #[test]
-fn every_wrong_key_and_value_is_refused_with_its_line() {
+fn an_error_names_its_line() {
     // A configuration follows the four lines of [project].
     for (line, configuration, expected) in [
         (
@@ -173,8 +173,8 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
             "`resolve` and `no-deps` in [tool.pybundle.target.a] cannot be used together\nhint: remove one of them",
         ),
     ] {
-        let place = Place::configured(configuration);
-        let (printed, said) = place.ends(1, &["config", "show"]);
+        let project = TestProject::configured(configuration);
+        let (printed, said) = project.ends(1, &["config", "show"]);
         let expected = format!("error: pyproject.toml:{line}: {expected}\n");
         assert_eq!((printed.as_str(), said.trim_end()), ("", expected.trim_end()), "{configuration}");
         assert!(!said.contains("hunter2"), "{said}");
@@ -183,7 +183,7 @@ fn every_wrong_key_and_value_is_refused_with_its_line() {
 
 #[test]
 fn a_target_is_built_by_the_command_of_its_kind() {
-    let place = Place::configured("[tool.pybundle.target.web]\nkind = \"image\"\n");
+    let project = TestProject::configured("[tool.pybundle.target.web]\nkind = \"image\"\n");
     for (arguments, expected) in [
         (
             &["lambda", "--target", "web"][..],
@@ -193,19 +193,19 @@ fn a_target_is_built_by_the_command_of_its_kind() {
         (&["build", "other"], "error: pyproject.toml has no target `other`\nhint: the targets are web\n"),
         (&["config", "show", "--target", "x"], "error: pyproject.toml has no target `x`\nhint: the targets are web\n"),
     ] {
-        assert_eq!(place.ends(1, arguments).1, expected, "{arguments:?}");
+        assert_eq!(project.ends(1, arguments).1, expected, "{arguments:?}");
     }
-    let place = Place::configured("");
-    let (_, said) = place.ends(1, &["build"]);
+    let project = TestProject::configured("");
+    let (_, said) = project.ends(1, &["build"]);
     assert!(
         said.starts_with("error: pyproject.toml configures no targets\nhint: add a table [tool.pybundle.target.NAME]"),
         "{said}"
     );
-    // What only flags get wrong is wrong usage.
-    place.ends(2, &["build", "--format", "github-matrix"]);
-    place.ends(2, &["build", "--list", "--dry-run"]);
-    let place = Place::configured("[tool.pybundle.target.web]\nkind = \"image\"\npush = true\n");
-    let (_, said) = place.ends(2, &["image", "--target", "web"]);
+    // An error in flags alone is a usage error.
+    project.ends(2, &["build", "--format", "github-matrix"]);
+    project.ends(2, &["build", "--list", "--dry-run"]);
+    let project = TestProject::configured("[tool.pybundle.target.web]\nkind = \"image\"\npush = true\n");
+    let (_, said) = project.ends(2, &["image", "--target", "web"]);
     assert_eq!(
         said,
         "error: cannot push target `web`: it has no tag\nhint: name the image with --tag HOST/REPOSITORY:TAG\n"
@@ -224,23 +224,26 @@ fn a_wheel_that_does_not_support_the_targets_python_is_refused_before_anything_i
     };
     for (versions, is_supported) in [("<3.12,>=3.9", false), (">=3.9", true)] {
         // Bundled from a directory of wheels, which states no versions of Python.
-        let bundled = Place::new(&[("requirements.txt", "--no-index\n--find-links wheels\ndemo==1.0\n")]);
+        let bundled = TestProject::new(&[("requirements.txt", "--no-index\n--find-links wheels\ndemo==1.0\n")]);
         let wheel = wheel_with("demo", "1.0", &[("demo-1.0.dist-info/METADATA", &metadata(versions))]);
         bundled.0.write("wheels/demo-1.0-py3-none-any.whl", &wheel);
         // Built from a directory.
-        let built =
-            Place::new(&[("requirements.txt", "./demo\n"), ("demo/setup.py", &setup(versions)), ("demo/demo.py", "")]);
-        for (place, how) in [(bundled, "bundled"), (built, "built")] {
-            place.0.write("app.py", b"def handler(event, context): ...\n");
+        let built = TestProject::new(&[
+            ("requirements.txt", "./demo\n"),
+            ("demo/setup.py", &setup(versions)),
+            ("demo/demo.py", ""),
+        ]);
+        for (project, how) in [(bundled, "bundled"), (built, "built")] {
+            project.0.write("app.py", b"def handler(event, context): ...\n");
             let arguments =
                 ["lambda", "--runtime", "python3.12", "--handler", "app.handler", "--output", "out/function.zip"];
-            let (_, said) = place.ends(i32::from(!is_supported), &arguments);
-            assert_eq!(place.0.path().join("out/function.zip").exists(), is_supported, "{how}: {said}");
+            let (_, said) = project.ends(i32::from(!is_supported), &arguments);
+            assert_eq!(project.0.path().join("out/function.zip").exists(), is_supported, "{how}: {said}");
             if !is_supported {
                 let expected = "demo-1.0-py3-none-any.whl requires Python >=3.9, <3.12, but python3.12 on x86_64 has \
                      Python 3.12\nhint: lock a version that supports Python 3.12, or choose a target with another Python\n";
                 assert_eq!(said.split_once("error: ").map(|(_, error)| error), Some(expected), "{how}: {said}");
-                assert!(!place.0.path().join("out").exists(), "{how}");
+                assert!(!project.0.path().join("out").exists(), "{how}");
             }
         }
     }
@@ -248,33 +251,33 @@ fn a_wheel_that_does_not_support_the_targets_python_is_refused_before_anything_i
 
 #[test]
 fn an_unknown_keyring_provider_is_refused_as_by_uv() {
-    let place = Place::example("");
+    let project = TestProject::example("");
     let mut uv = Command::new("uv");
-    uv.args(["pip", "compile", "--offline", "pyproject.toml"]).current_dir(place.0.path());
+    uv.args(["pip", "compile", "--offline", "pyproject.toml"]).current_dir(project.0.path());
     assert_eq!(uv.env("UV_KEYRING_PROVIDER", "nonsense").output().unwrap().status.code(), Some(2));
     let build = ["lambda", "--runtime", "python3.12", "--handler", "app.handler", "--output", "function.zip"];
-    let said = fail(place.command(&build).env("UV_KEYRING_PROVIDER", "nonsense"));
+    let said = fail(project.command(&build).env("UV_KEYRING_PROVIDER", "nonsense"));
     assert_eq!(said.trim_end(), "error: `nonsense` is not a keyring provider: expected disabled or subprocess");
     for provider in ["disabled", "subprocess"] {
-        succeed(place.command(&build).env("UV_KEYRING_PROVIDER", provider));
+        succeed(project.command(&build).env("UV_KEYRING_PROVIDER", provider));
     }
-    let configured = Place::example("[tool.uv]\nkeyring-provider = \"nonsense\"\n");
+    let configured = TestProject::example("[tool.uv]\nkeyring-provider = \"nonsense\"\n");
     let (_, said) = configured.ends(1, &build);
     assert_eq!(said.trim_end(), "error: `nonsense` is not a keyring provider: expected disabled or subprocess");
 }
 
 #[test]
 fn uvs_variables_alone_name_indexes() {
-    let place = Place::new(&[
+    let project = TestProject::new(&[
         ("requirements.txt", "demo==1.0\n"),
         ("app.py", "def handler(event, context): ...\n"),
         ("index/demo/index.html", "<a href='../../wheels/demo-1.0-py3-none-any.whl'></a>"),
     ]);
-    place.0.write("wheels/demo-1.0-py3-none-any.whl", &wheel_with("demo", "1.0", &[("demo.py", b"")]));
+    project.0.write("wheels/demo-1.0-py3-none-any.whl", &wheel_with("demo", "1.0", &[("demo.py", b"")]));
     let build = ["lambda", "--runtime", "python3.12", "--handler", "app.handler", "--output", "function.zip"];
     // uv has no variable UV_NO_INDEX.
-    succeed(place.command(&build).env("UV_DEFAULT_INDEX", "index").env("UV_NO_INDEX", "1"));
-    succeed(place.command(&build).env("UV_INDEX", "own=index"));
-    let said = fail(place.command(&build).env("UV_INDEX", "./own=index"));
+    succeed(project.command(&build).env("UV_DEFAULT_INDEX", "index").env("UV_NO_INDEX", "1"));
+    succeed(project.command(&build).env("UV_INDEX", "own=index"));
+    let said = fail(project.command(&build).env("UV_INDEX", "./own=index"));
     assert!(said.contains("an index name consists of ASCII letters, digits, `-`, `_` and `.`"), "{said}");
 }

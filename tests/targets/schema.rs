@@ -1,12 +1,12 @@
-//! The schema of `[tool.pybundle]`: what it takes is what is taken, and each key is a flag.
+//! The schema of `[tool.pybundle]` accepts what pybundle accepts, and each key is a flag.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
 use crate::support::command::{pybundle, succeed, tool};
+use crate::test_project::TestProject;
 
 /// Reads a schema, and a TOML file for each line of standard input; prints what is wrong in each, or nothing.
 const JUDGE: &str = "import json, sys, tomllib, jsonschema
@@ -20,7 +20,7 @@ fn schema() -> Value {
     serde_json::from_str(&succeed(&mut pybundle(&["config", "schema"]))).unwrap()
 }
 
-/// Returns what is wrong with each of some files, by jsonschema.
+/// Returns the errors that jsonschema finds in each of some files.
 fn judged(texts: &[&str]) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("input");
@@ -31,7 +31,7 @@ fn judged(texts: &[&str]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_schema_takes_what_is_right_and_refuses_what_is_wrong() {
+fn the_schema_accepts_what_pybundle_accepts() {
     let good = [
         "[tool.pybundle]\n",
         "[tool.pybundle]\nfrozen = true\ngroup = \"one\"\nslim = true\n[tool.pybundle.target.a]\nkind = \"lambda\"\n\
@@ -43,8 +43,8 @@ fn the_schema_takes_what_is_right_and_refuses_what_is_wrong() {
     ];
     for (text, wrong) in good.iter().zip(judged(&good)) {
         assert_eq!(wrong, [""; 0], "{text}");
-        let place = Place::configured(text);
-        place.run(&["config", "show"]);
+        let project = TestProject::configured(text);
+        project.run(&["config", "show"]);
     }
     let bad = [
         "[tool.pybundle]\nhandlr = \"a.b\"\n",
@@ -62,12 +62,12 @@ fn the_schema_takes_what_is_right_and_refuses_what_is_wrong() {
     ];
     for (text, wrong) in bad.iter().zip(judged(&bad)) {
         assert_ne!(wrong, [""; 0], "{text}");
-        let (_, said) = Place::configured(text).ends(1, &["config", "show"]);
+        let (_, said) = TestProject::configured(text).ends(1, &["config", "show"]);
         assert!(said.starts_with("error: pyproject.toml:"), "{text}: {said}");
     }
 }
 
-/// Returns the long flags that the help of a command lists, without those that are no options of a build.
+/// Returns the long flags that the help of a command lists, without those that are not options of a build.
 fn flags(command: &str) -> BTreeSet<String> {
     let help = succeed(&mut pybundle(&[command, "--help"]));
     let words = help.lines().filter_map(|line| {

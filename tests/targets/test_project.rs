@@ -1,4 +1,4 @@
-//! Folders with projects that configure targets.
+//! Temporary projects that configure targets.
 
 use std::process::{Command, Output};
 
@@ -10,16 +10,16 @@ use crate::support::uv::Project;
 /// A project that requires nothing.
 pub const SHOP: &str = "[project]\nname = \"shop\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n";
 
-/// A temporary folder with projects in it.
-pub struct Place(pub Project);
+/// A temporary directory with projects.
+pub struct TestProject(pub Project);
 
-impl Place {
-    /// Makes a folder with these files.
+impl TestProject {
+    /// Creates a directory with these files.
     pub fn new(files: &[(&str, &str)]) -> Self {
         Self(Project::new(files))
     }
 
-    /// Makes a folder with a project of one module that requires nothing, and this configuration.
+    /// Creates a project of one module that requires nothing, with this configuration.
     pub fn configured(configuration: &str) -> Self {
         Self::new(&[
             ("pyproject.toml", &format!("{SHOP}{configuration}")),
@@ -27,15 +27,15 @@ impl Place {
         ])
     }
 
-    /// Makes a copy of the example, with this configuration.
+    /// Copies the example, and adds this configuration.
     pub fn example(configuration: &str) -> Self {
-        let place = Self::new(&[]);
-        succeed(Command::new("cp").arg("-r").arg(repository().join("testdata/example/.")).arg(place.0.path()));
-        place.0.write("pyproject.toml", format!("{}{configuration}", place.0.read("pyproject.toml")).as_bytes());
-        place
+        let project = Self::new(&[]);
+        succeed(Command::new("cp").arg("-r").arg(repository().join("testdata/example/.")).arg(project.0.path()));
+        project.0.write("pyproject.toml", format!("{}{configuration}", project.0.read("pyproject.toml")).as_bytes());
+        project
     }
 
-    /// Returns `pybundle` with arguments, to be run in the folder. The example's wheels are all that it may fetch.
+    /// Returns `pybundle` with arguments, to be run in the directory.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command::pybundle(arguments);
         command.current_dir(self.0.path());
@@ -52,7 +52,7 @@ impl Place {
         serde_json::from_str(&succeed(self.command(arguments).arg("--json"))).unwrap()
     }
 
-    /// Runs `pybundle`, which must end with an exit status, and returns what it prints and what it says.
+    /// Runs `pybundle`, which must end with this exit status, and returns standard output and standard error.
     pub fn ends(&self, status: i32, arguments: &[&str]) -> (String, String) {
         let Output { status: ended, stdout, stderr } = self.command(arguments).output().unwrap();
         let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
@@ -60,13 +60,13 @@ impl Place {
         (stdout, self.shown(&stderr))
     }
 
-    /// Returns a text in which the folder is called `HERE`.
+    /// Returns a text in which the path of the directory is replaced by `HERE`.
     pub fn shown(&self, text: &str) -> String {
         let here = self.0.path().canonicalize().unwrap();
         text.replace(here.to_str().unwrap(), "HERE")
     }
 
-    /// Returns what is in force for a target, as `KEY = VALUE` with where it is stated.
+    /// Returns the values of a target, as `KEY = VALUE (SOURCES)`.
     pub fn in_force(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
         let mut command = self.command(&["config", "show", "--json"]);
         let printed = succeed(command.args(arguments).envs(environment.iter().copied()));
