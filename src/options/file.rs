@@ -9,8 +9,8 @@ use toml::{Table, Value};
 use super::configuration::ConfiguredTarget;
 use super::precedence::conflict;
 use super::{
-    ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TargetKind, TargetOptions,
-    ValueSource, schema,
+    ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TARGET_NAME, TargetKind,
+    TargetOptions, ValueSource, is_target_name, schema,
 };
 use crate::hints::{did_you_mean, nearest};
 use crate::project::document::TomlDocument;
