@@ -41,7 +41,7 @@ pub fn command_line() -> String {
     add!(page, "\n| command | what it does |\n| --- | --- |\n");
     for command in commands(&root).into_iter().skip(1).filter(|command| !command.has_subcommands()) {
         let name = name(command);
-        add!(page, "| [`{name}`](#{}) | {} |\n", name.replace(' ', "-"), about(command));
+        add!(page, "| [`{name}`](#{}) | {} |\n", name.replace(' ', "-"), sentence(&about(command)));
     }
     for command in commands(&root).into_iter().skip(1).filter(|command| !command.has_subcommands()) {
         describe(command, &mut page);
@@ -103,6 +103,7 @@ fn by_heading<'a>(options: &[&'a Arg]) -> Vec<(&'a str, Vec<&'a Arg>)> {
         }
     }
     groups.sort_by_key(|(heading, _)| *heading != OPTIONS);
+    groups.iter_mut().for_each(|(_, group)| group.sort_by_key(|option| option.get_display_order()));
     groups
 }
 
@@ -226,8 +227,14 @@ fn object(value: &Value) -> Map<String, Value> {
 
 /// Returns the description of a key as one line of a table.
 fn description(schema: &Value) -> String {
-    let text =
-        schema["description"].as_str().or_else(|| schema["anyOf"][0]["description"].as_str()).unwrap_or_default();
+    let text = match (&schema["description"], &schema["anyOf"][0], &schema["anyOf"][1]) {
+        (Value::String(text), ..) => text.clone(),
+        // The kinds have different descriptions.
+        (_, lambda, image) => {
+            let [lambda, image] = [lambda, image].map(|schema| schema["description"].as_str().unwrap_or_default());
+            format!("lambda: {lambda}\n\nimage: {image}")
+        }
+    };
     sentence(&text.replace("\n\n", "<br>").replace('\n', " ")).replace("\\<br>", "<br>").replace('|', "\\|")
 }
 

@@ -13,7 +13,8 @@ fn printed(words: &[&str]) -> String {
 fn flags(help: &str) -> Vec<&str> {
     let entries = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let flags = entries.filter_map(|line| line.split([' ', ',', '=', '[']).find_map(|word| word.strip_prefix("--")));
-    flags.collect()
+    // A line may also begin with an alias and a bracket.
+    flags.filter(|flag| !flag.ends_with(']')).collect()
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn an_error_names_its_line() {
         (
             6,
             "[tool.pybundle]\ngroup = [\"not a group!\"]",
-            "`group` in [tool.pybundle]: `not a group!` is not a valid name: a name consists of ASCII letters, digits, `-`, `_` and `.`, and starts and ends with a letter or digit",
+            "`group` in [tool.pybundle]: `not a group!` is not a valid name: names consist of ASCII letters, digits, `-`, `_` and `.`, and start and end with a letter or digit",
         ),
         (
             6,
