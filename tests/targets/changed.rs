@@ -18,14 +18,14 @@ fn member(name: &str, rest: &str) -> String {
     format!("[project]\nname = \"{name}\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n{rest}")
 }
 
-/// Runs git in a folder of a place, by the name of nobody.
+/// Runs git in the directory of a project, with an identity of its own.
 fn git(project: &TestProject, arguments: &[&str]) -> String {
     let identity = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"];
     let mut command = Command::new("git");
     succeed(command.arg("-C").arg(project.0.path()).args(identity).args(arguments))
 }
 
-/// Makes a repository of three services: `api` requires `alpha` and the workspace's `core`, and includes a folder that it
+/// Makes a repository of three services: `api` requires `alpha` and the workspace's `core`, and includes a directory that it
 /// shares; `web` is an image that requires `beta`; `plain` requires nothing.
 fn repository() -> TestProject {
     let project = TestProject::new(&[
