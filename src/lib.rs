@@ -103,7 +103,7 @@ pub(crate) mod options;
 pub(crate) mod pipeline;
 pub mod platform;
 pub mod project;
-pub mod redact;
+pub(crate) mod redact;
 pub mod registry;
 pub mod report;
 pub mod repository;

@@ -1,11 +1,11 @@
-//! Keeps what is secret in URLs out of messages.
+//! Removes secrets from URLs before they appear in messages.
 
 use url::Url;
 
-/// Returns a URL without what may be secret: the user, the password, the query and the fragment.
-pub fn url(url: &Url) -> String {
+/// Returns a URL without the parts that may be secret: the user, the password, the query and the fragment.
+pub(crate) fn url(url: &Url) -> String {
     let mut url = url.clone();
-    // These fail for URLs that cannot hold a user: then there is none.
+    // These fail for URLs that cannot have a user, such as `mailto:`.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
@@ -13,17 +13,15 @@ pub fn url(url: &Url) -> String {
     url.into()
 }
 
-/// Returns the text with the user information of every URL in it (RFC 3986, section 3.2.1) replaced by `****`.
-pub fn text(text: &str) -> String {
+/// Replaces the user information (RFC 3986, section 3.2.1) of every URL in a text by `****`.
+pub(crate) fn text(text: &str) -> String {
     const START: &str = "://";
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(START) {
         let (before, after) = rest.split_at(start + START.len());
         redacted.push_str(before);
-        let is_end =
-            |character: char| character.is_whitespace() || matches!(character, '/' | '?' | '#' | '"' | '\'' | '`');
-        let authority = &after[..after.find(is_end).unwrap_or(after.len())];
+        let authority = &after[..after.find(ends_authority).unwrap_or(after.len())];
         rest = match authority.rfind('@') {
             Some(at) => {
                 redacted.push_str("****");
@@ -36,12 +34,17 @@ pub fn text(text: &str) -> String {
     redacted
 }
 
+/// Returns whether a character ends the authority of a URL, or the URL in a text.
+fn ends_authority(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '/' | '?' | '#' | '"' | '\'' | '`')
+}
+
 #[cfg(test)]
 mod tests {
     use super::text as redact;
 
     #[test]
-    fn credentials_are_taken_out_and_nothing_else() {
+    fn only_credentials_are_replaced() {
         for (text, redacted) in [
             ("", ""),
             ("no URL: user@host", "no URL: user@host"),

@@ -1,17 +1,17 @@
-//! When to try again, and how long to wait before.
+//! When to retry a failed transfer, and how long to wait first.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-/// How often, and how soon, a transfer that failed is tried again.
+/// How often and how soon a failed transfer is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How many failures in a row are followed by another attempt. Failures are in a row if less than a mebibyte came
-    /// in between them: a large file may come over a bad line.
+    /// The number of consecutive failures that are followed by another attempt. Failures are consecutive if less than a
+    /// mebibyte arrived between them, so that a large file can be downloaded over an unreliable connection.
     pub limit: u32,
-    /// The pause after the first failure; it doubles with each further one.
+    /// The pause after the first failure, which doubles with each further one.
     pub first_pause: Duration,
-    /// The longest pause, also where a server asks for a longer one.
+    /// The longest pause, even if the server requests a longer one.
     pub longest_pause: Duration,
 }
 
@@ -22,25 +22,25 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Returns the pause after some failures in a row: between the half and the whole of its length, so that clients
-    /// that failed together do not come back together, and no shorter than the server asks.
-    pub fn pause(&self, failures: u32, asked: Option<Duration>) -> Duration {
+    /// Returns the pause after a number of consecutive failures. It is random between half of its length and all of it, so that
+    /// clients that failed at the same time do not retry at the same time, and not shorter than the server requests.
+    pub(crate) fn pause(&self, failures: u32, requested: Option<Duration>) -> Duration {
         let doubled = 2u32.saturating_pow(failures.saturating_sub(1));
         let whole = self.first_pause.saturating_mul(doubled).min(self.longest_pause);
-        // The standard library's only source of random numbers.
+        // The only source of random numbers in the standard library.
         let random = RandomState::new().build_hasher().finish() as u32;
         let jittered = whole / 2 + (whole / 2).mul_f64(f64::from(random) / f64::from(u32::MAX));
-        asked.map_or(jittered, |asked| asked.min(self.longest_pause).max(jittered))
+        requested.map_or(jittered, |requested| requested.min(self.longest_pause).max(jittered))
     }
 }
 
-/// Parses the header `Retry-After`: seconds, or a date
+/// Parses the value of `Retry-After`: seconds or a date
 /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)).
-pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    // The parser takes some texts that are no dates for the year 1970.
+    // mailparse returns 0, in the year 1970, for some strings that are not dates.
     let date = u64::try_from(mailparse::dateparse(value).ok()?).ok().filter(|date| *date > 0)?;
     let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(date))?;
     Some(date.duration_since(now).unwrap_or_default())
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_ask_for_pauses_in_seconds_or_until_a_date() {
+    fn retry_after_is_seconds_or_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480);
         assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:10 GMT", now), Some(Duration::from_secs(10)));

@@ -116,7 +116,7 @@ fn a_large_file_comes_over_a_bad_line() {
 fn servers_that_cannot_resume_send_all_again() {
     let bytes = wheel_bytes(1, SIZE);
     for (ranges, requests) in
-        [(Ranges::Ignored, 2), (Ranges::Refused, 3), (Ranges::Shifted, 3), (Ranges::Faked, 3), (Ranges::Given, 2)]
+        [(Ranges::Ignored, 2), (Ranges::Refused, 3), (Ranges::Shifted, 3), (Ranges::Faked, 3), (Ranges::Supported, 2)]
     {
         let place = Place::new();
         let file = Answer::file(&bytes).ranges(ranges);
@@ -132,7 +132,7 @@ fn servers_that_cannot_resume_send_all_again() {
 fn progress_is_told_once_for_each_byte() {
     let bytes = wheel_bytes(1, SIZE);
     let other = wheel_bytes(2, SIZE);
-    for ranges in [Ranges::Given, Ranges::Ignored, Ranges::Faked] {
+    for ranges in [Ranges::Supported, Ranges::Ignored, Ranges::Faked] {
         let place = Place::new();
         let file = Answer::file(&bytes).ranges(ranges);
         let wheels = [

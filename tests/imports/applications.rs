@@ -1,4 +1,4 @@
-//! Applications over the distributions that people use: nothing is said of them that is not so.
+//! Applications that import popular distributions: the audit reports no false errors.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,7 +10,8 @@ use super::support::artifact::sha256;
 use super::support::command::{cache, repository, succeed};
 use super::{exception, lambda, unpack};
 
-/// The applications, each a folder of `testdata/imports` and a group of its lock: what is imported, and what is warned of.
+/// The applications: the directory in `testdata/imports`, which is also the group in its lock, the modules to import, and the
+/// expected warnings.
 const APPLICATIONS: [(&str, &str, &[&str]); 20] = [
     ("aiohttp", "service.app", &[]),
     ("attrs", "app", &[]),
@@ -34,11 +35,11 @@ const APPLICATIONS: [(&str, &str, &[&str]); 20] = [
     ("typer", "greet.main", &[]),
 ];
 
-/// The application that has nothing but what the runtime brings.
+/// The application that needs only distributions of the Lambda runtime.
 const RUNTIME: &str = "runtime";
 
 #[test]
-fn what_runs_is_passed() {
+fn applications_that_run_pass_the_audit() {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -70,10 +71,10 @@ fn check((name, modules, warnings): (&str, &str, &[&str])) {
     let summary = String::from_utf8(output.stdout).unwrap();
     assert!(!summary.contains("nothing imports"), "{name}: {summary}");
 
-    // Its own files, and links to the distributions that it has.
+    // A tree of its own files, and links to its distributions.
     let tree = folder.path().join("tree");
-    let brought = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3"];
-    let mut linked: BTreeSet<String> = brought.into_iter().filter(|_| name == RUNTIME).map(str::to_owned).collect();
+    let provided = ["boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3"];
+    let mut linked: BTreeSet<String> = provided.into_iter().filter(|_| name == RUNTIME).map(str::to_owned).collect();
     let mut archive = zip::ZipArchive::new(File::open(&zip).unwrap()).unwrap();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).unwrap();
@@ -94,7 +95,7 @@ fn check((name, modules, warnings): (&str, &str, &[&str])) {
     assert_eq!(exception("3.12", &tree, modules), None, "{name}");
 }
 
-/// Returns a folder with all distributions of the lock, which stays so that its bytecode does.
+/// Returns a directory with all distributions of the lock. It is kept between runs, and with it the bytecode.
 fn distributions() -> &'static Path {
     static DISTRIBUTIONS: LazyLock<PathBuf> = LazyLock::new(|| {
         let project = repository().join("testdata/imports");

@@ -1,4 +1,4 @@
-//! Small projects with one defect each: the build names it, and Python agrees.
+//! Small projects with one defect each: the build reports it, and Python fails with the corresponding exception.
 
 use super::support::command::{fail, succeed};
 use super::support::uv::Project;
@@ -7,17 +7,17 @@ use super::{Files, exception, lambda, unpack};
 
 /// A project with one defect.
 struct Defect {
-    /// The application's files; the first is the one that is imported.
+    /// The files of the application. The first is the module `app`, which is imported.
     files: &'static [(&'static str, &'static str)],
     /// The target's Python.
     python: &'static str,
-    /// What the build says.
+    /// Parts of the build's message.
     expected: &'static [&'static str],
-    /// What Python says.
+    /// The beginning of Python's exception.
     raises: &'static str,
 }
 
-/// The distributions that every project has.
+/// The distributions of every project.
 const WHEELS: [(&str, Files); 4] = [
     ("solid", &[("solid/__init__.py", b""), ("solid/inner.py", b"")]),
     ("cloud_core", &[("cloud/core.py", b"")]),
@@ -218,7 +218,7 @@ const DEFECTS: [Defect; 26] = [
     },
 ];
 
-/// Makes the project of a defect, and returns what Python imports.
+/// Creates the project of a defect.
 fn project(defect: &Defect) -> Project {
     let project = Project::new(&[]);
     let mut requirements = String::new();
@@ -233,7 +233,7 @@ fn project(defect: &Defect) -> Project {
 }
 
 #[test]
-fn every_defect_is_found_and_no_other() {
+fn each_defect_is_the_only_error() {
     for defect in &DEFECTS {
         let project = project(defect);
         let said = fail(&mut lambda(project.path(), defect.python, &["--include", "src:."]));
@@ -318,7 +318,7 @@ fn a_library_of_the_workspace_may_have_what_nobody_imports() {
     assert!(said.contains("error: common/optional.py:1 imports `absent`"), "{said}");
 }
 
-/// A build backend that needs nothing: it zips the package beside it.
+/// A build backend without dependencies, which zips the package next to it.
 const BACKEND: &str = r#"
 import pathlib, zipfile
 
@@ -338,7 +338,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 "#;
 
 #[test]
-fn a_module_that_was_not_included_is_named() {
+fn a_module_of_the_project_that_is_not_included_is_suggested() {
     let files: &[(&str, &str)] = &[("app.py", "import helper\nfrom package import part\n")];
     let project = project(&Defect { files, python: "3.12", expected: &[], raises: "" });
     project.write("helper.py", b"");

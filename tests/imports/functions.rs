@@ -1,4 +1,4 @@
-//! What the audit calls broken does not start in Lambda, and what it passes does.
+//! Functions with audit errors fail to start in Lambda, and functions without them start.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ const BROKEN: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn the_runtime_agrees() {
+fn functions_start_in_lambda_exactly_if_the_audit_passes() {
     let build = |app: &str, more: &[&str]| {
         let project = Project::new(&[("app.py", app), ("requirements.txt", "")]);
         let mut command = lambda(project.path(), "3.13", &["--handler", "app.handler", "--include", "app.py"]);

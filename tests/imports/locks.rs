@@ -1,11 +1,11 @@
-//! What is locked for other purposes is told, whatever the form of the lock.
+//! Hints for modules whose distribution is locked for an extra, a group or another file, in each lock format.
 
 use super::lambda;
 use super::support::command::{fail, succeed};
 use super::support::uv::Project;
 use super::support::{wheel, wheel_with};
 
-/// Makes a project that imports `helper`, with wheels of `solid` and of `helper`.
+/// Creates a project that imports `solid` and `helper`, with wheels of both.
 fn project(pyproject: &str) -> Project {
     let project = Project::new(&[("pyproject.toml", pyproject), ("app.py", "import solid\nimport helper\n")]);
     project.write("wheels/solid-1.0-py3-none-any.whl", &wheel("solid", "1.0"));
@@ -14,7 +14,7 @@ fn project(pyproject: &str) -> Project {
     project
 }
 
-/// Asserts that a build fails for one reason, with this hint among others, and succeeds with these flags.
+/// Asserts that a build fails only because `helper` is missing, has a hint, and succeeds with these flags.
 fn assert_hint(project: &Project, hint: &str, flags: &[&str]) {
     let common = ["--include", "app.py"];
     let said = fail(&mut lambda(project.path(), "3.12", &common));
@@ -26,7 +26,7 @@ fn assert_hint(project: &Project, hint: &str, flags: &[&str]) {
 }
 
 #[test]
-fn groups_and_extras_of_uv() {
+fn a_group_or_extra_of_uv_lock_is_suggested() {
     let project = project(
         "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"solid\"]\n\
          [project.optional-dependencies]\nfull = [\"helper\"]\n[dependency-groups]\ndev = [\"helper\"]\n\
@@ -50,7 +50,7 @@ fn groups_and_extras_of_uv() {
 }
 
 #[test]
-fn groups_of_a_pylock() {
+fn a_group_of_pylock_toml_is_suggested() {
     let project =
         project("[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"solid\"]\n");
     let wheel = |name: &str, marker: &str| {
@@ -69,7 +69,7 @@ fn groups_of_a_pylock() {
 }
 
 #[test]
-fn groups_of_poetry() {
+fn a_group_of_poetry_lock_is_suggested() {
     let project = project(
         "[tool.poetry]\nname = \"a\"\nversion = \"1\"\npackage-mode = false\n[tool.poetry.dependencies]\npython = \">=3.9\"\n\
          solid = { path = \"wheels/solid-1.0-py3-none-any.whl\" }\n[tool.poetry.group.dev.dependencies]\n\
@@ -93,7 +93,7 @@ fn groups_of_poetry() {
 }
 
 #[test]
-fn other_files_of_requirements() {
+fn another_requirements_file_is_suggested() {
     let project = project("");
     std::fs::remove_file(project.path().join("pyproject.toml")).unwrap();
     project.write("requirements.txt", b"./wheels/solid-1.0-py3-none-any.whl\n");
@@ -102,7 +102,7 @@ fn other_files_of_requirements() {
 }
 
 #[test]
-fn members_of_the_workspace() {
+fn a_workspace_member_is_suggested() {
     let project = project(
         "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"solid\"]\n\
          [tool.uv]\npackage = false\nno-index = true\nfind-links = [\"wheels\"]\n[tool.uv.workspace]\nmembers = [\"libs/*\"]\n",

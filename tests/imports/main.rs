@@ -1,4 +1,4 @@
-//! What an application imports is in the artifact, or the build says what is missing: as the target's own Python says it.
+//! The audit of imports, compared with what the target's own Python imports.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -14,18 +14,18 @@ use std::process::Command;
 
 use support::command::{pybundle, repository};
 
-/// The files of a wheel: their paths and bytes.
+/// The paths and contents of the files of a wheel.
 type Files = &'static [(&'static str, &'static [u8])];
 
-/// Returns an interpreter of a minor version.
+/// Returns the interpreter of a version, for instance `3.12`.
 fn interpreter(minor: &str) -> PathBuf {
     let lines = std::fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap_or_default();
     let found = lines.lines().find_map(|line| line.strip_prefix(minor)?.strip_prefix(' '));
-    let folder = found.unwrap_or_else(|| panic!("there is no Python {minor}: run scripts/setup-tests"));
+    let folder = found.unwrap_or_else(|| panic!("Python {minor} is missing: run scripts/setup-tests"));
     Path::new(folder).join("bin/python3")
 }
 
-/// Imports modules with a Python that looks for them in a folder, and returns the name of the exception that this ends in.
+/// Imports modules from a directory, and returns the type and message of the exception that is raised.
 fn exception(minor: &str, folder: &Path, modules: &str) -> Option<String> {
     let script = format!(
         "import sys; sys.path.insert(0, '.')\ntry:\n    import {modules}\nexcept BaseException as error:\n    print(type(error).__name__, error)\n"
@@ -35,7 +35,6 @@ fn exception(minor: &str, folder: &Path, modules: &str) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap().trim().to_owned()).filter(|said| !said.is_empty())
 }
 
-/// Unpacks a zip.
 fn unpack(path: &Path, folder: &Path) {
     zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap().extract(folder).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The distributions that nothing imports are a hint, and no more.
+//! The report of distributions that nothing imports.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::support::wheel_with;
 use super::{Files, lambda};
 
 #[test]
-fn what_nothing_imports_is_listed() {
+fn distributions_that_nothing_imports_are_reported() {
     let app = "import used\nimport importlib\nDRIVER = 'sqlite+mentioned://'\nif False:\n    import hidden\n";
     let project = Project::new(&[("src/app.py", app)]);
     let mut requirements = String::new();

@@ -1,4 +1,4 @@
-//! What is there already is left as it is, and what is written is there as a whole.
+//! Existing files are left unchanged, and new ones are written completely.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ const APP: (&str, &str) = ("app.py", "def lambda_handler(event, context): pass\n
 const WORKFLOW: &str = ".github/workflows/pybundle.yml";
 
 #[test]
-fn a_second_time_changes_nothing() {
+fn a_second_run_changes_nothing() {
     let project = Project::new(&[APP]);
     let shown = succeed(&mut project.command(&["--dry-run"]));
     assert!(shown.contains("would write ") && shown.contains("    handler = \"app.lambda_handler\"\n"), "{shown}");
@@ -28,8 +28,8 @@ fn a_second_time_changes_nothing() {
 }
 
 #[test]
-fn what_somebody_wrote_is_kept() {
-    // A configuration: only the workflow is written.
+fn existing_configuration_and_workflows_are_kept() {
+    // Only the workflow is written.
     let configured = "[tool.pybundle]\nbase = \"scratch\"\n";
     let project = Project::new(&[APP, ("pyproject.toml", configured)]);
     let report = project.init(&[]);
@@ -37,7 +37,7 @@ fn what_somebody_wrote_is_kept() {
     assert_eq!(report["kept"].as_array().unwrap().len(), 1);
     assert!(project.path(WORKFLOW).exists());
 
-    // A workflow: only the configuration is.
+    // Only the configuration is written.
     let project = Project::new(&[APP, (WORKFLOW, "mine")]);
     let said = succeed(&mut project.command(&[]));
     assert!(said.contains("left ") && said.contains("pybundle.yml as it is\n"), "{said}");
@@ -47,7 +47,7 @@ fn what_somebody_wrote_is_kept() {
 }
 
 #[test]
-fn a_pyproject_stays_byte_for_byte() {
+fn the_content_of_pyproject_toml_stays_byte_for_byte() {
     let windows = "# é\r\n[project]\r\nname='x'\r\nversion = \"1\"   # odd\r\n\r\n\r\n[tool.b]\r\na.c = 1";
     let project = Project::new(&[APP, ("real.toml", windows)]);
     let path = project.path("pyproject.toml");
@@ -61,7 +61,7 @@ fn a_pyproject_stays_byte_for_byte() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(project.target("function")["kind"].as_str(), Some("lambda"));
 
-    // A table that nothing can be added to.
+    // An inline table cannot be extended.
     let project = Project::new(&[APP, ("pyproject.toml", "tool = { b = 1 }\n")]);
     let said = project.refused(&[]);
     assert!(
@@ -69,13 +69,13 @@ fn a_pyproject_stays_byte_for_byte() {
             && said.contains("hint: write the tables of `tool` as `[tool.NAME]`"),
         "{said}"
     );
-    // No TOML at all.
+    // Invalid TOML.
     project.0.write("pyproject.toml", b"[project");
     project.refused(&[]);
 }
 
 #[test]
-fn a_file_that_cannot_be_written_leaves_the_others() {
+fn other_files_are_written_before_one_that_cannot_be() {
     let project = Project::new(&[APP, (".github", "a file")]);
     let said = fail(&mut project.command(&[]));
     assert!(said.contains("cannot write ") && said.contains("pybundle.yml"), "{said}");
@@ -85,7 +85,7 @@ fn a_file_that_cannot_be_written_leaves_the_others() {
 }
 
 #[test]
-fn for_gitlab_the_pipeline_is_shown() {
+fn jobs_for_gitlab_are_printed() {
     let project = Project::new(&[APP, (".gitlab-ci.yml", "stages: []\n")]);
     let said = succeed(&mut project.command(&[]));
     assert!(
@@ -104,7 +104,7 @@ fn for_gitlab_the_pipeline_is_shown() {
 }
 
 #[test]
-fn wrong_usage_is_refused() {
+fn invalid_arguments_are_refused() {
     let project = Project::new(&[APP]);
     for arguments in [["--name=a b"], ["--name=.a"], ["--handler=app"], ["--kind=zip"]] {
         assert_eq!(project.command(&arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");

@@ -1,4 +1,4 @@
-//! Two projects whose files are compared as wholes.
+//! Two projects whose written files are compared completely.
 
 use std::fs;
 use std::process::Command;
@@ -66,7 +66,7 @@ jobs:
 "#;
 
 #[test]
-fn a_service_gets_an_image_and_one_with_its_tests() {
+fn a_web_service_gets_an_image_and_an_image_with_its_tests() {
     let rest = "[dependency-groups]\ndev = [{ include-group = \"test\" }]\ntest = [\"pytest\"]\n\n\
                 [tool.pytest.ini_options]\naddopts = \"-q\"\n\n";
     let project = Project::locked(
@@ -97,7 +97,7 @@ fn a_service_gets_an_image_and_one_with_its_tests() {
     assert!(said.ends_with("next:\n    pybundle build --dry-run\n    pybundle build\n"), "{said}");
     assert_eq!(project.planned(&[]), ["test", "web"]);
 
-    // What is pinned in this repository's own workflow is pinned in the one that is written.
+    // The action is pinned to the same commit as in the workflow of this repository.
     let checkout = WORKFLOW.lines().find(|line| line.contains("actions/checkout")).unwrap().trim();
     assert!(fs::read_to_string(repository().join(".github/workflows/ci.yml")).unwrap().contains(checkout));
 

@@ -1,4 +1,4 @@
-//! What each kind of project gets.
+//! The targets of each kind of project.
 
 use serde_json::json;
 
@@ -11,12 +11,12 @@ const ASGI: &str = "from django.core.asgi import get_asgi_application\n\napplica
 const MANAGE: &str =
     "import os\n\ndef main():\n    os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings.dev')\n";
 
-fn words(table: &toml::Table, key: &str) -> Vec<String> {
+fn strings(table: &toml::Table, key: &str) -> Vec<String> {
     table[key].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn django_is_served_with_its_settings_for_production() {
+fn django_is_served_with_its_production_settings() {
     let project = Project::new(&[
         ("requirements/production.txt", "-r base.txt\ngunicorn==1.0\n"),
         ("requirements/base.txt", "django==1.0\n"),
@@ -37,12 +37,12 @@ fn django_is_served_with_its_settings_for_production() {
     let report = project.init(&[]);
     assert_eq!(names(&report["projects"][0]["found"]), ["shop.asgi:application", "shop.wsgi:application"]);
     let web = project.target("web");
-    assert_eq!(words(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:8000", "shop.wsgi:application"]);
+    assert_eq!(strings(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:8000", "shop.wsgi:application"]);
     assert_eq!(web["lock"].as_str(), Some("requirements/production.txt"));
     assert_eq!(web["env"]["DJANGO_SETTINGS_MODULE"].as_str(), Some("shop.settings.production"));
-    // The modules import each other from the folder of manage.py.
-    assert_eq!(words(&web, "include"), ["backend:."]);
-    // .python-version says it.
+    // The modules import each other from the directory of manage.py.
+    assert_eq!(strings(&web, "include"), ["backend:."]);
+    // .python-version sets it.
     assert!(!web.contains_key("python"));
     assert_eq!(project.planned(&["--no-index", "--find-links=index"]), ["web"]);
 }
@@ -65,8 +65,8 @@ fn flask_is_served_with_its_templates() {
     );
     project.init(&[]);
     let web = project.target("web");
-    assert_eq!(words(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:8000", "wsgi:application"]);
-    assert_eq!(words(&web, "include"), ["shop", "wsgi.py", "templates"]);
+    assert_eq!(strings(&web, "cmd"), ["gunicorn", "--bind", "0.0.0.0:8000", "wsgi:application"]);
+    assert_eq!(strings(&web, "include"), ["shop", "wsgi.py", "templates"]);
     assert_eq!(project.planned(&[]), ["web"]);
 
     // Without the object, the server calls the function.
@@ -76,13 +76,13 @@ fn flask_is_served_with_its_templates() {
     ]);
     project.init(&["--name=api"]);
     let api = project.target("api");
-    assert_eq!(words(&api, "cmd"), ["waitress-serve", "--listen", "0.0.0.0:8000", "--call", "app:create_app"]);
-    // The file leaves versions open.
+    assert_eq!(strings(&api, "cmd"), ["waitress-serve", "--listen", "0.0.0.0:8000", "--call", "app:create_app"]);
+    // The requirements file does not pin versions.
     assert_eq!(api["resolve"].as_bool(), Some(true));
 }
 
 #[test]
-fn a_server_that_is_not_locked_is_named() {
+fn a_server_is_recommended_if_none_is_locked() {
     let project = Project::new(&[
         ("pyproject.toml", &pyproject("shop", &["starlette"], "")),
         ("main.py", "from starlette.applications import Starlette\n\napp: Starlette = Starlette()\n"),
@@ -95,21 +95,21 @@ fn a_server_that_is_not_locked_is_named() {
 }
 
 #[test]
-fn a_package_is_started_by_its_script() {
+fn a_package_is_started_by_its_console_script() {
     let scripts = "[project.scripts]\nadmin = \"shop:admin\"\nshop = \"shop:main\"\n\n\
                    [build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n\n\
                    [project.optional-dependencies]\ntest = [\"pytest\"]\n\n";
     let files = [("src/shop/__init__.py", "def main(): pass\ndef admin(): pass\n"), ("tests/unit/test_shop.py", "")];
     let project = Project::locked(&[], &["pytest"], scripts, &files);
     project.init(&[]);
-    assert_eq!(words(&project.target("app"), "cmd"), ["shop"]);
-    assert_eq!(words(&project.target("test"), "extra"), ["test"]);
+    assert_eq!(strings(&project.target("app"), "cmd"), ["shop"]);
+    assert_eq!(strings(&project.target("test"), "extra"), ["test"]);
     assert!(project.0.read("pyproject.toml").contains("# Other commands: admin.\n"));
     assert_eq!(project.planned(&[]), ["app", "test"]);
 }
 
 #[test]
-fn a_library_gets_nothing_unless_it_is_asked_for() {
+fn a_library_gets_targets_only_on_request() {
     let library = "[build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n\n";
     let files = [("src/shop/__init__.py", "def price(event): pass\n"), ("README.md", "app = FastAPI()")];
     let project = Project::locked(&[], &[], library, &files);
@@ -126,7 +126,7 @@ fn a_library_gets_nothing_unless_it_is_asked_for() {
 }
 
 #[test]
-fn a_project_of_poetry_gets_a_function_for_its_adapter() {
+fn a_poetry_project_gets_a_function_for_its_adapter() {
     let lock = "[[package]]\nname = \"mangum\"\nversion = \"1.0\"\noptional = false\npython-versions = \"*\"\n\
                 groups = [\"main\"]\nfiles = []\n\n[metadata]\nlock-version = \"2.1\"\n\
                 python-versions = \"^3.11\"\ncontent-hash = \"0\"\n";
@@ -151,7 +151,7 @@ fn a_project_of_poetry_gets_a_function_for_its_adapter() {
     assert!(text.contains("# api.py:5: created by Mangum. "), "{text}");
     assert!(text.contains("# Other handlers that the same zip contains: jobs.nightly.\n"), "{text}");
 
-    // An image is there for the asking.
+    // --kind adds an image.
     let other = Project::new(&[]);
     for name in ["pyproject.toml", "poetry.lock", "api.py", "tests/test_api.py"] {
         let text = project.0.read(name);
@@ -159,12 +159,12 @@ fn a_project_of_poetry_gets_a_function_for_its_adapter() {
     }
     let report = other.init(&["--kind=both", "--name=shop"]);
     assert_eq!(names(&report["projects"][0]["targets"]), ["shop-lambda", "shop", "test"]);
-    assert_eq!(words(&other.target("test"), "group"), ["dev"]);
+    assert_eq!(strings(&other.target("test"), "group"), ["dev"]);
     assert!(other.0.read("pyproject.toml").contains("\n# `poetry add uvicorn`, and lock again.\n"));
 }
 
 #[test]
-fn of_a_workspace_every_member_that_is_deployed_is_set_up() {
+fn every_deployable_member_of_a_workspace_is_configured() {
     let library = "[build-system]\nrequires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n\n";
     let member = |name: &str, rest: &str| {
         let text = pyproject(name, &[], rest);
@@ -196,7 +196,7 @@ fn of_a_workspace_every_member_that_is_deployed_is_set_up() {
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
     assert_eq!(names(&list["targets"]), ["api/function", "job/app"]);
 
-    // A member by itself, whose workflow lies in the repository's root.
+    // For a single member, the workflow is written to the root of the repository.
     let alone = Project::new(&[(".git/HEAD", "")]);
     for (path, bytes) in project.files() {
         let name = path.strip_prefix(project.0.path()).unwrap().to_str().unwrap();

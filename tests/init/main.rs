@@ -1,5 +1,4 @@
-//! `pybundle init`: what it writes for each kind of project, that pybundle accepts that and builds it, and that nothing
-//! that somebody wrote is lost.
+//! `pybundle init`: what it writes for each kind of project, that pybundle can build it, and that it overwrites nothing.
 
 #[path = "../support/mod.rs"]
 mod support;

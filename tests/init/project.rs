@@ -1,4 +1,4 @@
-//! Projects that are made for a test, with distributions that are made for it, too.
+//! Projects and distributions that a test creates.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,17 +10,16 @@ use crate::support::command::{fail, pybundle, succeed};
 use crate::support::uv;
 use crate::support::wheel;
 
-/// A folder with a project.
 pub struct Project(pub uv::Project);
 
 impl Project {
-    /// Makes a folder with these files.
+    /// Creates a project with these files.
     pub fn new(files: &[(&str, &str)]) -> Self {
         Self(uv::Project::new(files))
     }
 
-    /// Makes a project that depends on distributions, each of which has one wheel in the folder `index`, and locks it. `rest`
-    /// is the end of its pyproject.toml.
+    /// Creates and locks a project that depends on distributions, each with one wheel in the directory `index`. `rest` is the
+    /// end of its pyproject.toml.
     pub fn locked(dependencies: &[&str], groups: &[&str], rest: &str, files: &[(&str, &str)]) -> Self {
         let project = Self::new(files);
         for name in dependencies.iter().chain(groups) {
@@ -31,24 +30,24 @@ impl Project {
         project
     }
 
-    /// Returns a path in the folder.
+    /// Returns the path of a file of the project.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// Returns `pybundle init` in the folder. Nobody is there to be asked.
+    /// Returns the command `pybundle init` in the project, without input.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = pybundle(&["init"]);
         command.args(arguments).current_dir(self.0.path()).stdin(std::process::Stdio::null());
         command
     }
 
-    /// Sets the project up, and returns what is reported.
+    /// Runs `pybundle init`, and returns its JSON report.
     pub fn init(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&succeed(self.command(arguments).arg("--json"))).unwrap()
     }
 
-    /// Fails to set the project up, and returns what is said. No file is changed.
+    /// Runs `pybundle init`, which must fail without changing a file, and returns its messages.
     pub fn refused(&self, arguments: &[&str]) -> String {
         let before = self.files();
         let said = fail(&mut self.command(arguments));
@@ -57,14 +56,13 @@ impl Project {
         said
     }
 
-    /// Returns the table of a target.
+    /// Returns the `[tool.pybundle.target]` table of a target.
     pub fn target(&self, name: &str) -> toml::Table {
         let configuration: toml::Table = self.0.read("pyproject.toml").parse().unwrap();
         configuration["tool"]["pybundle"]["target"][name].as_table().unwrap().clone()
     }
 
-    /// Asserts that pybundle plans the targets as they were written, given a base that is there and no network, and returns
-    /// their names.
+    /// Plans the targets that were written, with a local base and without the network, and returns their names.
     pub fn planned(&self, arguments: &[&str]) -> Vec<String> {
         let configured = self.0.read("pyproject.toml");
         let base = format!("\n[tool.pybundle]\nbase = {:?}\n", bases::slim().argument());
@@ -76,7 +74,7 @@ impl Project {
         targets.map(|target| target["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Returns every file with its bytes, but for the distributions.
+    /// Returns every file with its content.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();
         collect(self.0.path(), &mut found);
@@ -97,7 +95,7 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
     }
 }
 
-/// Returns a pyproject.toml of a project whose distributions lie in the folder `index`.
+/// Returns the pyproject.toml of a project whose distributions are in the directory `index`.
 pub fn pyproject(name: &str, dependencies: &[&str], rest: &str) -> String {
     format!(
         "[project]\nname = \"{name}\"\nversion = \"1.0\"\nrequires-python = \">=3.11,<3.13\"\n\
@@ -106,7 +104,7 @@ pub fn pyproject(name: &str, dependencies: &[&str], rest: &str) -> String {
     )
 }
 
-/// Returns the names of a list in a report: of what was found, or of targets.
+/// Returns the names of the items of a list in a report.
 pub fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
 }

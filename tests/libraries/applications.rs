@@ -1,13 +1,13 @@
-//! Applications of real distributions, in which nothing is wrong; and one that is known to lack a library.
+//! Applications with real distributions that pass the audit, and one that is known to miss a library.
 
 use crate::support::bases;
 use crate::support::command::{fail, pybundle};
 use crate::support::uv::Project;
 
-/// An application: its version of Python, its architecture, and what it requires.
+/// An application: its version of Python, its architecture and its requirements.
 type Application = (&'static str, &'static str, &'static [&'static str]);
 
-/// Amazon Linux 2 has old libraries, and Python up to 3.11; Amazon Linux 2023 has the others.
+/// Up to Python 3.11 the runtimes are based on Amazon Linux 2, which has older libraries; the others on Amazon Linux 2023.
 const APPLICATIONS: [Application; 21] = [
     ("3.9", "x86_64", &["uvloop==0.23.0"]),
     ("3.9", "arm64", &["sqlalchemy==2.0.58"]),
@@ -32,7 +32,7 @@ const APPLICATIONS: [Application; 21] = [
     ("3.13", "x86_64", &["shapely==2.2.0", "numpy==2.5.5"]),
 ];
 
-/// Locks all applications at once, each as a group of its own.
+/// Locks all applications in one project, each as a group.
 fn project() -> Project {
     let groups = APPLICATIONS.iter().enumerate().map(|(position, (python, _, requirements))| {
         let marker = format!("python_version == '{python}'");
@@ -48,8 +48,8 @@ fn project() -> Project {
     project
 }
 
-/// Bundles a group for a runtime, and returns what was said.
-fn bundle(project: &Project, group: &str, python: &str, architecture: &str) -> (bool, String) {
+/// Builds a group for a runtime, and returns whether that succeeded, and the messages.
+fn build(project: &Project, group: &str, python: &str, architecture: &str) -> (bool, String) {
     let runtime = format!("python{python}");
     let mut command = pybundle(&["lambda", "--runtime", &runtime, "--arch", architecture, "--only-group", group, "-q"]);
     let output = command.arg("-o").arg(project.path().join("out.zip")).arg(project.path()).output().unwrap();
@@ -57,14 +57,14 @@ fn bundle(project: &Project, group: &str, python: &str, architecture: &str) -> (
 }
 
 #[test]
-fn nothing_is_wrong_with_real_distributions() {
+fn real_distributions_pass_the_audit() {
     let project = project();
     for (position, (python, architecture, requirements)) in APPLICATIONS.iter().enumerate() {
-        let (is_built, message) = bundle(&project, &format!("app{position}"), python, architecture);
+        let (is_built, message) = build(&project, &format!("app{position}"), python, architecture);
         let of_libraries = message.lines().filter(|line| line.contains(".so")).collect::<Vec<_>>();
         assert!(is_built && of_libraries.is_empty(), "{requirements:?} for {python} on {architecture}: {message}");
     }
-    // As an image, two of them; libz.so.1 and others are the base's.
+    // Two of them as an image, where libz.so.1 and others are in the base.
     for group in ["app7", "app9"] {
         let base = bases::slim();
         let mut command = pybundle(&["image", "--platform", bases::platform(), "--base", &base.argument(), "-q"]);
@@ -77,9 +77,9 @@ fn nothing_is_wrong_with_real_distributions() {
     }
 }
 
-/// The complaint that is heard most: it is linked to a library that draws windows.
+/// opencv-python is linked to libraries for windows, which servers do not have.
 #[test]
-fn opencv_without_a_screen_lacks_a_library() {
+fn opencv_python_misses_libgl_on_lambda() {
     let project = Project::locked(
         "[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.9\"\n\
          dependencies = [\"opencv-python==4.11.0.86\"]\n",

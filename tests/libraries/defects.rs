@@ -1,28 +1,28 @@
 //! Artifacts with exactly one defect each.
 
-use crate::Workbench;
-use crate::compiled::{Compiler, MODULE_FILE, for_machine, of_32_bits, other_machine, platform, wheel};
+use crate::WheelProject;
+use crate::compiled::{Compiler, MODULE_FILE, for_machine, of_32_bits, other_machine, platform_wheel, wheel};
 use crate::support::command::{fail, succeed};
 
 /// The files of the wheel `demo`.
 type Files = Vec<(&'static str, Vec<u8>)>;
 
-/// Bundles the wheel `demo` for this machine, and returns the error.
+/// Builds with a wheel `demo` for this machine, and returns the error.
 fn refusal(runtime: &str, files: &Files) -> String {
-    let bench = bench(&platform("demo"), files);
-    let message = fail(&mut bench.lambda(runtime));
-    assert!(!bench.output().exists());
+    let project = project(&platform_wheel("demo"), files);
+    let message = fail(&mut project.lambda(runtime));
+    assert!(!project.output().exists());
     message
 }
 
-fn bench(name: &str, files: &Files) -> Workbench {
+fn project(name: &str, files: &Files) -> WheelProject {
     let files: Vec<(&str, &[u8])> = files.iter().map(|(path, bytes)| (*path, &bytes[..])).collect();
-    Workbench::new(&[(name, wheel("demo", &files))])
+    WheelProject::new(&[(name, wheel("demo", &files))])
 }
 
-/// Bundles what may work all the same, and returns what was warned of.
-fn warning(bench: &Workbench, arguments: &[&str]) -> String {
-    let output = bench.lambda("python3.13").args(arguments).output().unwrap();
+/// Builds successfully, and returns the warnings.
+fn warning(project: &WheelProject, arguments: &[&str]) -> String {
+    let output = project.lambda("python3.13").args(arguments).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{message}");
     message.lines().filter(|line| line.starts_with("warning")).collect::<Vec<_>>().join("\n")
@@ -35,36 +35,39 @@ fn assert_says(message: &str, parts: &[&str]) {
 }
 
 #[test]
-fn what_is_linked_to_a_library_that_is_nowhere() {
+fn a_missing_library_is_an_error_unless_it_is_allowed_or_included() {
     let compiler = Compiler::new();
     let lacking = compiler.lacking("libabsent.so.7");
     let files = vec![(MODULE_FILE, lacking.clone())];
     let message = refusal("python3.13", &files);
     let target = format!("python3.13 on {}", crate::support::lambda::architecture());
-    let says =
+    let expected =
         format!("demo.abi3.so of demo 1.0 needs libabsent.so.7, which is neither in the artifact nor in {target}");
     assert_says(
         &message,
         &[
-            &says,
+            &expected,
             "hint: add the library to the project and pass `--include libabsent.so.7:lib/libabsent.so.7`",
             "--allow-missing libabsent.so.7",
         ],
     );
-    // It may be there all the same, by its name or by that without a version.
+    // It is allowed by its name with or without the version.
     for name in ["libabsent.so.7", "libabsent"] {
-        assert_eq!(warning(&bench(&platform("demo"), &files), &["--allow-missing", name]), "");
+        assert_eq!(warning(&project(&platform_wheel("demo"), &files), &["--allow-missing", name]), "");
     }
-    let bench = bench(&platform("demo"), &files);
-    assert_says(&fail(bench.lambda("python3.13").args(["--allow-missing", "libabs"])), &["libabsent.so.7"]);
-    // The application may bring it, where Lambda's linker looks.
+    let project = project(&platform_wheel("demo"), &files);
+    assert_says(&fail(project.lambda("python3.13").args(["--allow-missing", "libabs"])), &["libabsent.so.7"]);
+    // It is found if the application includes it where Lambda's linker looks.
     let help = compiler.help();
-    bench.project.write("vendor/libabsent.so.7", &help);
-    assert_eq!(warning(&bench, &["--include", "vendor/libabsent.so.7:lib/libabsent.so.7", "--exclude", "vendor"]), "");
+    project.files.write("vendor/libabsent.so.7", &help);
+    assert_eq!(
+        warning(&project, &["--include", "vendor/libabsent.so.7:lib/libabsent.so.7", "--exclude", "vendor"]),
+        ""
+    );
 }
 
 #[test]
-fn what_a_library_of_a_module_is_linked_to() {
+fn a_library_that_a_module_loads_must_find_its_own_libraries() {
     let compiler = Compiler::new();
     let help = compiler.patched(&compiler.help(), &["--add-needed", "libabsent.so.7"]);
     let module = compiler.helped("-Wl,--enable-new-dtags", "$ORIGIN/demo.libs");
@@ -76,7 +79,7 @@ fn what_a_library_of_a_module_is_linked_to() {
 }
 
 #[test]
-fn what_is_for_another_machine() {
+fn a_module_for_another_machine_is_an_error() {
     let (number, name) = other_machine();
     let module = for_machine(&Compiler::new().module(), number);
     let message = refusal("python3.13", &vec![(MODULE_FILE, module)]);
@@ -89,7 +92,7 @@ fn what_is_for_another_machine() {
 }
 
 #[test]
-fn what_uses_symbols_of_a_newer_library() {
+fn symbols_of_a_newer_library_are_an_error() {
     let compiler = Compiler::new();
     for (runtime, library, needed, has) in [
         ("python3.13", "libc.so.6", "GLIBC_2.99", "GLIBC_2.34"),
@@ -112,25 +115,25 @@ fn what_uses_symbols_of_a_newer_library() {
             &["hint: choose a newer runtime with --runtime, or lock a version of demo that supports older systems"],
         );
     }
-    // What the target just has will do.
+    // The newest versions of the target pass.
     for (library, needed) in
         [("libc.so.6", "GLIBC_2.26"), ("libstdc++.so.6", "GLIBCXX_3.4.24"), ("libstdc++.so.6", "CXXABI_1.3.11")]
     {
         let files = vec![(MODULE_FILE, compiler.versioned(library, needed))];
-        succeed(&mut bench(&platform("demo"), &files).lambda("python3.11"));
+        succeed(&mut project(&platform_wheel("demo"), &files).lambda("python3.11"));
     }
 }
 
 #[test]
-fn what_is_cut_short() {
+fn a_truncated_module_is_an_error() {
     let module = Compiler::new().module();
     let message = refusal("python3.13", &vec![(MODULE_FILE, module[..module.len() / 2].to_vec())]);
     assert_says(&message, &["demo.abi3.so of demo 1.0 cannot be loaded: malformed ELF file: "]);
 }
 
-/// Another module may have opened the library before, so it is no error.
+/// It is not an error, because another module may have opened the library before.
 #[test]
-fn what_lies_where_the_linker_does_not_look() {
+fn a_library_outside_the_search_path_is_a_warning() {
     let compiler = Compiler::new();
     let runpath = |folder| compiler.helped("-Wl,--enable-new-dtags", folder);
     let rpath = |folder| compiler.helped("-Wl,--disable-new-dtags", folder);
@@ -141,9 +144,10 @@ fn what_lies_where_the_linker_does_not_look() {
         (rpath("/usr/local/elsewhere"), "demo.libs/libhelp.so"),
         (rpath("$ORIGIN/lib64"), "other/libhelp.so"),
     ] {
-        let message = warning(&bench(&platform("demo"), &vec![(MODULE_FILE, module), (path, compiler.help())]), &[]);
-        let says = format!("demo.abi3.so of demo 1.0 needs libhelp.so, which is at {path} (demo 1.0), where");
-        assert_says(&message, &[&says]);
+        let message =
+            warning(&project(&platform_wheel("demo"), &vec![(MODULE_FILE, module), (path, compiler.help())]), &[]);
+        let expected = format!("demo.abi3.so of demo 1.0 needs libhelp.so, which is at {path} (demo 1.0), where");
+        assert_says(&message, &[&expected]);
     }
     for (module, path) in [
         (runpath("$ORIGIN/demo.libs"), "demo.libs/libhelp.so"),
@@ -154,42 +158,42 @@ fn what_lies_where_the_linker_does_not_look() {
         (runpath("/nowhere"), "lib/libhelp.so"),
     ] {
         let files = vec![(MODULE_FILE, module), (path, compiler.help())];
-        assert_eq!(warning(&bench(&platform("demo"), &files), &[]), "", "{path}");
+        assert_eq!(warning(&project(&platform_wheel("demo"), &files), &[]), "", "{path}");
     }
 }
 
 #[test]
-fn who_promises_less_or_more() {
+fn the_owner_of_a_file_decides_whether_it_has_to_load() {
     let compiler = Compiler::new();
     let lacking = compiler.lacking("libabsent.so.7");
-    // A wheel for any machine does without its compiled files.
-    let any = bench("demo-1.0-py3-none-any.whl", &vec![(MODULE_FILE, lacking.clone())]);
+    // A wheel that is tagged `any` works without its compiled files.
+    let any = project("demo-1.0-py3-none-any.whl", &vec![(MODULE_FILE, lacking.clone())]);
     assert_says(&warning(&any, &[]), &["demo.abi3.so of demo 1.0 needs libabsent.so.7, which is neither"]);
-    // The application's own files are there to be used.
-    let own = bench("demo-1.0-py3-none-any.whl", &vec![("demo.py", Vec::new())]);
-    own.project.write("native/fast.so", &lacking);
+    // The application's own files have to load.
+    let own = project("demo-1.0-py3-none-any.whl", &vec![("demo.py", Vec::new())]);
+    own.files.write("native/fast.so", &lacking);
     assert_says(
         &fail(&mut own.lambda("python3.13")),
         &["native/fast.so of the application needs libabsent.so.7, which is neither"],
     );
-    // Drivers are the host's.
+    // Drivers are provided by the host.
     let driver = vec![(MODULE_FILE, compiler.lacking("libcuda.so.1"))];
     assert_says(
-        &warning(&bench(&platform("demo"), &driver), &[]),
+        &warning(&project(&platform_wheel("demo"), &driver), &[]),
         &["demo.abi3.so of demo 1.0 needs libcuda.so.1, which is neither"],
     );
-    // A library that nothing is linked to may never be opened, where there is something else.
+    // A library that nothing is linked to may never be opened, unless the distribution has no other file that loads.
     let plugin = vec![
         (MODULE_FILE, compiler.module()),
         ("demo.plugins/libplugin.so", compiler.patched(&compiler.help(), &["--add-needed", "libabsent.so.7"])),
     ];
     assert_says(
-        &warning(&bench(&platform("demo"), &plugin), &[]),
+        &warning(&project(&platform_wheel("demo"), &plugin), &[]),
         &["demo.plugins/libplugin.so of demo 1.0 needs libabsent.so.7, which is neither"],
     );
     let message = refusal("python3.13", &plugin[1..].to_vec());
     assert_says(&message, &["demo.plugins/libplugin.so of demo 1.0 needs libabsent.so.7, which is neither"]);
-    // What is for Alpine Linux is linked to another C library.
+    // Files for Alpine Linux are linked to another C library.
     let musl = refusal("python3.13", &vec![(MODULE_FILE, compiler.lacking("libc.musl-x86_64.so.1"))]);
     assert_says(
         &musl,
@@ -198,7 +202,7 @@ fn who_promises_less_or_more() {
 }
 
 #[test]
-fn another_distribution_has_opened_it_before_if_it_is_required() {
+fn a_library_of_a_required_distribution_is_found() {
     let compiler = Compiler::new();
     let module = compiler.helped("-Wl,--enable-new-dtags", "/nowhere");
     let help = compiler.help();
@@ -207,8 +211,9 @@ fn another_distribution_has_opened_it_before_if_it_is_required() {
     for (metadata, is_warned) in [(&metadata[..], false), (&metadata[..metadata.len() - 25], true)] {
         let files: [(&str, &[u8]); 2] = [(MODULE_FILE, &module), ("demo-1.0.dist-info/METADATA", metadata)];
         let demo = wheel("demo", &files);
-        let bench = Workbench::new(&[(&platform("demo"), demo), (&platform("helper"), library.clone())]);
-        let message = warning(&bench, &[]);
+        let project =
+            WheelProject::new(&[(&platform_wheel("demo"), demo), (&platform_wheel("helper"), library.clone())]);
+        let message = warning(&project, &[]);
         assert_eq!(message.contains("which is at helper/libhelp.so (helper 1.0), where"), is_warned, "{message}");
     }
 }

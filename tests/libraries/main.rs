@@ -1,5 +1,5 @@
-//! The audit of shared libraries: artifacts with one defect each, made of compiled modules, and applications of real
-//! distributions without any; and what the emulator and a container make of both.
+//! The audit of compiled files: artifacts with one defect each, applications with real distributions and no defect, and
+//! whether both run in Lambda's emulator and in containers.
 #![cfg(unix)]
 
 #[path = "../support/mod.rs"]
@@ -16,13 +16,13 @@ use std::process::Command;
 use support::command::pybundle;
 use support::uv::Project;
 
-/// A project whose lock has nothing but wheels of its own folder.
-struct Workbench {
-    project: Project,
+/// A project whose lock contains only wheels in its own directory.
+struct WheelProject {
+    files: Project,
 }
 
-impl Workbench {
-    /// Makes a project with these wheels, by their file names.
+impl WheelProject {
+    /// Creates a project with these wheels, given by file name and content.
     fn new(wheels: &[(&str, Vec<u8>)]) -> Self {
         let project = Project::new(&[
             ("pyproject.toml", "[project]\nname = \"app\"\nversion = \"1\"\n"),
@@ -39,17 +39,17 @@ impl Workbench {
             ));
         }
         project.write("pylock.toml", lock.as_bytes());
-        Self { project }
+        Self { files: project }
     }
 
-    /// Returns the command that builds a function of a runtime, on this machine's architecture.
+    /// Returns the command that builds a function for a runtime on the architecture of this machine.
     fn lambda(&self, runtime: &str) -> Command {
         let mut command = pybundle(&["lambda", "--runtime", runtime, "--arch", support::lambda::architecture()]);
-        command.args(["--exclude", "*.whl", "-o"]).arg(self.output()).arg(self.project.path());
+        command.args(["--exclude", "*.whl", "-o"]).arg(self.output()).arg(self.files.path());
         command
     }
 
     fn output(&self) -> PathBuf {
-        self.project.path().join("out.zip")
+        self.files.path().join("out.zip")
     }
 }

@@ -1,4 +1,4 @@
-//! Reading what was built, with a zip reader that is not ours.
+//! Reads artifacts with an independent zip reader.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,24 +8,23 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// A file as far as trees are compared: the digest of its bytes, and whether it may be executed.
+/// The properties of a file that are compared between trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// The SHA-256 of the content, in hexadecimal.
+    /// In hexadecimal.
     pub sha256: String,
     /// Whether the owner may execute it.
     pub executable: bool,
 }
 
-/// The files of a tree by path.
 pub type Leaves = BTreeMap<String, Leaf>;
 
-/// Returns the SHA-256 of bytes, in hexadecimal.
+/// Returns the SHA-256 in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Returns the files in a zip; their modes must be 0644 or 0755.
+/// Returns the files of a zip, and asserts that their modes are 0644 or 0755.
 pub fn leaves_of_zip(path: &Path) -> Leaves {
     let mut archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
     let mut leaves = Leaves::new();
@@ -45,7 +44,7 @@ pub fn leaves_of_zip(path: &Path) -> Leaves {
     leaves
 }
 
-/// Returns the files below a folder.
+/// Returns the files below a directory.
 pub fn leaves_of_folder(root: &Path) -> Leaves {
     let mut leaves = Leaves::new();
     let mut folders = vec![root.to_owned()];
@@ -65,7 +64,7 @@ pub fn leaves_of_folder(root: &Path) -> Leaves {
     leaves
 }
 
-/// Returns what differs between two trees, a line for each path.
+/// Returns the differences between two trees, one line for each path.
 pub fn differences(ours: &Leaves, theirs: &Leaves) -> Vec<String> {
     let paths = ours.keys().chain(theirs.keys().filter(|path| !ours.contains_key(*path)));
     let differing = paths.filter_map(|path| match (ours.get(path), theirs.get(path)) {

@@ -1,31 +1,30 @@
-//! The base images that scripts/make-bases puts together from real parts.
+//! The base images that scripts/make-bases builds from Debian packages and real interpreters.
 
 use std::path::PathBuf;
 
 use super::command::repository;
 
-/// A base image: an OCI layout with one image, or one image index, that is tagged `latest`.
+/// A base image: an OCI layout whose tag `latest` is an image or an image index.
 #[derive(Debug, Clone)]
 pub struct Base {
-    /// The layout's folder.
+    /// The directory of the layout.
     pub layout: PathBuf,
-    /// The minor version of its Python, for instance `3.12`.
+    /// The version of its Python, for instance `3.12`.
     pub python: String,
 }
 
 impl Base {
-    /// Returns the base as `--base` takes it.
+    /// Returns the value of `--base`.
     pub fn argument(&self) -> String {
         format!("oci:{}", self.layout.display())
     }
 
-    /// Returns the folder of the programs of the Python on this machine that the base's is a copy of.
+    /// Returns the `bin` directory of the interpreter on this machine that the base has a copy of.
     pub fn programs(&self) -> PathBuf {
         let listed = std::fs::read_to_string(repository().join("target/test-tools/interpreters")).unwrap();
         let mut prefixes = listed.lines().filter_map(|line| line.split_once(' '));
         let found = prefixes.find(|(version, _)| *version == self.python);
-        let (_, prefix) =
-            found.unwrap_or_else(|| panic!("there is no Python {}: run scripts/setup-tests", self.python));
+        let (_, prefix) = found.unwrap_or_else(|| panic!("Python {} is missing: run scripts/setup-tests", self.python));
         PathBuf::from(prefix).join("bin")
     }
 
@@ -41,7 +40,7 @@ impl Base {
             })
             .collect();
         bases.sort_by_key(|base| base.python.split('.').map(|part| part.parse::<u32>().unwrap()).collect::<Vec<_>>());
-        assert!(!bases.is_empty(), "there is no {kind} base in {}: run scripts/setup-tests", folder.display());
+        assert!(!bases.is_empty(), "no {kind} base in {}: run scripts/setup-tests", folder.display());
         bases
     }
 
@@ -56,12 +55,12 @@ pub fn every_slim() -> Vec<Base> {
     Base::all("slim")
 }
 
-/// Returns the base like `python:3.X-slim`, a shell in it, with the newest Python.
+/// Returns the base like `python:3.X-slim` with the newest Python. It has a shell.
 pub fn slim() -> Base {
     Base::newest("slim")
 }
 
-/// Returns the base with the operating system's own Python in `/usr/bin`, no shell, and the user 65532.
+/// Returns the base like distroless Python: the operating system's Python in `/usr/bin`, no shell, user 65532.
 pub fn distroless() -> Base {
     Base::newest("distroless")
 }
@@ -71,12 +70,12 @@ pub fn lambda() -> Base {
     Base::newest("lambda")
 }
 
-/// Returns an index of [`slim`], of an image for the other architecture that cannot be run, and of an attestation.
+/// Returns an index of [`slim`], of an image for the other architecture that cannot run, and of an attestation.
 pub fn multi() -> Base {
     Base::newest("multi")
 }
 
-/// Returns the platform of the bases, which is this machine's.
+/// Returns the platform of the bases: that of this machine.
 pub fn platform() -> &'static str {
     if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" }
 }

@@ -1,4 +1,4 @@
-//! Requests for selections, each with the arguments by which uv does the same.
+//! Selection requests, each with the arguments by which `uv export` selects the same.
 
 use std::path::Path;
 
@@ -10,59 +10,53 @@ use pybundle::platform::TargetPlatform;
 
 use super::uv::{Oracle, Project, targets};
 
-/// A request, and the arguments of `uv export` that mean the same.
+/// A selection request and the equivalent arguments of `uv export`.
 #[derive(Default)]
 pub struct Case {
-    /// What is asked of the lock.
     pub request: SelectionRequest,
     export: Vec<String>,
     folder: &'static str,
 }
 
 impl Case {
-    /// Asks for an extra.
     pub fn extra(mut self, name: &str) -> Self {
         self.request.extras.insert(name.parse().unwrap());
         self.export.push(format!("--extra={name}"));
         self
     }
 
-    /// Asks for every extra.
     pub fn all_extras(mut self) -> Self {
         self.request.all_extras = true;
         self.export.push("--all-extras".to_owned());
         self
     }
 
-    /// Asks for a group.
     pub fn group(mut self, name: &str) -> Self {
         self.request.groups.insert(name.parse().unwrap());
         self.export.push(format!("--group={name}"));
         self
     }
 
-    /// Asks for nothing but a group.
     pub fn only_group(mut self, name: &str) -> Self {
         self.request.only_groups.insert(name.parse().unwrap());
         self.export.push(format!("--only-group={name}"));
         self
     }
 
-    /// Asks for a member.
     pub fn package(mut self, name: &str) -> Self {
         self.request.package = Some(name.parse().unwrap());
         self.export.push(format!("--package={name}"));
         self
     }
 
-    /// The project of a member's folder, which is the same as naming the member.
+    /// Selects from the directory of a member, which is the same as `--package NAME`.
     pub fn folder(mut self, folder: &'static str, name: &str) -> Self {
         self.folder = folder;
         self.export.push(format!("--package={name}"));
         self
     }
 
-    /// Asserts that the selection is uv's, for each runtime and architecture.
+    /// Asserts that the selection equals that of uv for each version of Python and each architecture.
     pub fn agrees(&self, project: &Project, pythons: &[&str]) {
         let lock = project.lock();
         let export: Vec<&str> = self.export.iter().map(String::as_str).collect();
@@ -99,12 +93,12 @@ pub fn wheels(selection: &Selection, target: &TargetPlatform) -> Oracle {
     wheels.collect()
 }
 
-/// Returns what is installed of a selection whose lock names the files.
+/// Returns the distributions of a selection with the chosen files.
 pub fn chosen(selection: &Selection, target: &TargetPlatform) -> Result<Vec<SelectedDistribution>, LockError> {
     FileChooser::new(target, &FormatControl::default()).choose(selection.clone())
 }
 
-/// Returns the distributions that are folders.
+/// Returns the names of the distributions whose sources are directories.
 pub fn local(selection: &Selection) -> Vec<String> {
     let is_folder = |source: &DistributionSource| {
         matches!(source, DistributionSource::Directory(_) | DistributionSource::Virtual(_))

@@ -3,24 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Returns the repository's folder.
+/// Returns the root of the repository.
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns the folder of what the tests keep from one run to the next.
+/// Returns the directory that the tests use as a cache between runs.
 pub fn cache() -> PathBuf {
     repository().join("target/test-cache")
 }
 
-/// Returns a program of the tests' own Python.
+/// Returns the path of an executable in the tests' virtual environment.
 pub fn tool(name: &str) -> PathBuf {
     let path = repository().join("target/test-tools/venv/bin").join(name);
     assert!(path.exists(), "{} is missing: run scripts/setup-tests", path.display());
     path
 }
 
-/// Returns `pybundle`, with the cache that the tests share.
+/// Returns the command `pybundle` with the cache that the tests share.
 pub fn pybundle(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pybundle"));
     command.args(arguments).env("PYBUNDLE_CACHE_DIR", cache().join("pybundle")).env("NO_COLOR", "1");
@@ -42,7 +42,7 @@ pub fn fail(command: &mut Command) -> String {
 }
 
 fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"))
+    command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,16 +1,16 @@
-//! Builds wheels byte by byte, and can lie about every field.
+//! Builds wheels byte by byte, in which every field can have a wrong value.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::Digest as _;
 
-/// The file name of the wheels that are forged.
+/// The file name of the wheels.
 pub const FILENAME: &str = "demo-1.0-py3-none-any.whl";
 
-/// Says that a data descriptor follows (APPNOTE 4.4.4, bit 3).
+/// The flag of entries with a data descriptor (APPNOTE 4.4.4, bit 3).
 pub const DESCRIPTOR_FLAG: u16 = 1 << 3;
 
-/// The fields that the local header and the central directory both have.
+/// The fields that are both in the local header and in the central directory.
 #[derive(Clone)]
 pub struct Header {
     pub name: Vec<u8>,
@@ -22,28 +22,27 @@ pub struct Header {
     pub extra: Vec<u8>,
 }
 
-/// An entry.
 #[derive(Clone)]
 pub struct Entry {
     pub local: Header,
     pub central: Header,
-    /// The system in "version made by".
+    /// The operating system in "version made by".
     pub system: u8,
     /// The Unix mode.
     pub mode: u32,
     pub disk: u16,
     /// The compressed bytes.
     pub data: Vec<u8>,
-    /// What follows the compressed bytes.
+    /// The bytes after the compressed ones.
     pub after: Vec<u8>,
-    /// Whether the central directory lists the entry.
+    /// Whether the entry is in the central directory.
     pub is_listed: bool,
-    /// Whether the entry is there at all.
+    /// Whether the entry is written at all.
     pub is_written: bool,
 }
 
 impl Entry {
-    /// Makes an honest deflated entry.
+    /// Creates a valid deflated entry.
     pub fn new(name: &str, content: &[u8]) -> Self {
         let data = miniz_oxide::deflate::compress_to_vec(content, 6);
         let header = Header {
@@ -68,7 +67,7 @@ impl Entry {
         }
     }
 
-    /// Makes an honest stored entry.
+    /// Creates a valid stored entry.
     pub fn stored(name: &str, content: &[u8]) -> Self {
         let mut entry = Self::new(name, content);
         entry.data = content.to_vec();
@@ -76,19 +75,19 @@ impl Entry {
         entry
     }
 
-    /// Makes a folder, whose name ends with a slash.
+    /// Creates a directory, whose name ends with a slash.
     pub fn folder(name: &str) -> Self {
         Self { mode: 0o040_755, ..Self::stored(name, b"") }
     }
 
-    /// Changes both headers alike.
+    /// Changes both headers in the same way.
     pub fn both(&mut self, change: impl Fn(&mut Header)) {
         change(&mut self.local);
         change(&mut self.central);
     }
 
-    /// Moves CRC-32 and sizes from the local header to a data descriptor; `is_signed` and `is_wide` (64-bit sizes) say
-    /// in which of its forms.
+    /// Moves CRC-32 and sizes from the local header to a data descriptor, with or without a signature (`is_signed`) and
+    /// 64-bit sizes (`is_wide`).
     pub fn add_descriptor(&mut self, is_signed: bool, is_wide: bool) {
         self.both(|header| header.flags |= DESCRIPTOR_FLAG);
         let signature = b"PK\x07\x08";
@@ -101,7 +100,7 @@ impl Entry {
         self.after = descriptor;
     }
 
-    /// Moves the sizes of the local header, and those of the central directory, to zip64 fields.
+    /// Moves the sizes in both headers to zip64 extra fields.
     pub fn widen(&mut self) {
         self.both(|header| {
             header.extra = zip64_extra(&[header.size.into(), header.compressed_size.into()]);
@@ -110,44 +109,44 @@ impl Entry {
     }
 }
 
-/// Makes a zip64 extra field (APPNOTE 4.5.3).
+/// Returns a zip64 extra field (APPNOTE 4.5.3).
 pub fn zip64_extra(numbers: &[u64]) -> Vec<u8> {
     extra(1, &numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>())
 }
 
-/// Makes an extra field.
+/// Returns an extra field.
 pub fn extra(id: u16, content: &[u8]) -> Vec<u8> {
     [&id.to_le_bytes()[..], &(content.len() as u16).to_le_bytes(), content].concat()
 }
 
-/// A wheel to be.
+/// A wheel that is built from entries.
 #[derive(Clone)]
 pub struct Forge {
     pub entries: Vec<Entry>,
-    /// What precedes the first entry; offsets count it in.
+    /// The bytes before the first entry, which offsets include.
     pub prefix: Vec<u8>,
     pub comment: Vec<u8>,
-    /// What follows the end record.
+    /// The bytes after the end record.
     pub suffix: Vec<u8>,
-    /// Added to the stated number of entries.
+    /// Added to the number of entries in the end record.
     pub surplus: i16,
-    /// The extensible data sector of a zip64 end record, if there is to be one.
+    /// The extensible data sector of the zip64 end record; `None` to write no such record.
     pub zip64: Option<Vec<u8>>,
 }
 
 impl Forge {
-    /// Makes an archive of nothing but these entries.
+    /// Creates an archive of these entries.
     pub fn of(entries: Vec<Entry>) -> Self {
         Self { entries, prefix: Vec::new(), comment: Vec::new(), suffix: Vec::new(), surplus: 0, zip64: None }
     }
 
-    /// Makes an honest wheel of the distribution `demo` 1.0, of `files` and its `.dist-info`; RECORD comes last.
+    /// Creates a valid wheel of the distribution `demo` 1.0 from `files` and its `.dist-info`. RECORD is the last entry.
     pub fn wheel(files: &[(&str, &[u8])]) -> Self {
         let dist_info: [(&str, &[u8]); 2] = [
             ("demo-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: Demo\nVersion: 1.0\n\nText: text\n"),
             ("demo-1.0.dist-info/WHEEL", b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
         ];
-        // A file of `files` takes the place of one of these.
+        // Files in `files` replace these.
         let is_own = |name: &&(&str, &[u8])| !files.iter().any(|(other, _)| other == &name.0);
         let files: Vec<_> = files.iter().chain(dist_info.iter().filter(is_own)).copied().collect();
         let mut record: String = files.iter().map(|(name, content)| record_row(name, content)).collect();
@@ -157,7 +156,7 @@ impl Forge {
         Self::of(entries)
     }
 
-    /// Makes a wheel with one module, deflated, and another, stored.
+    /// Creates a valid wheel with one deflated and one stored module.
     pub fn demo() -> Self {
         let files: [(&str, &[u8]); 2] =
             [("demo/a.py", b"a = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaa'\n"), ("demo/b.py", b"b = 1\n")];
@@ -166,14 +165,13 @@ impl Forge {
         forge
     }
 
-    /// Replaces the content of RECORD.
+    /// Changes the content of RECORD.
     pub fn set_record(&mut self, change: impl Fn(&str) -> String) {
         let entry = self.entries.last_mut().unwrap();
         let record = miniz_oxide::inflate::decompress_to_vec(&entry.data).unwrap();
         *entry = Entry::new("demo-1.0.dist-info/RECORD", change(std::str::from_utf8(&record).unwrap()).as_bytes());
     }
 
-    /// Returns the wheel's bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.prefix.clone();
         let mut directory = Vec::new();
@@ -238,7 +236,7 @@ fn write_central(bytes: &mut Vec<u8>, entry: &Entry, offset: u32) {
 fn write_common(bytes: &mut Vec<u8>, header: &Header) {
     bytes.extend(header.flags.to_le_bytes());
     bytes.extend(header.method.to_le_bytes());
-    // The first time and date there is.
+    // The earliest time and date of the format: 1980-01-01.
     bytes.extend([0, 0, 0x21, 0]);
     for number in [header.crc32, header.compressed_size, header.size] {
         bytes.extend(number.to_le_bytes());

@@ -1,5 +1,5 @@
-//! A server on loopback that answers as it is told to, also wrongly.
-#![allow(dead_code, reason = "each test binary uses another part")]
+//! An HTTP server with configured answers, including invalid ones.
+#![allow(dead_code, reason = "each test binary uses a different part")]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, Read, Write};
@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request that came in.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub path: String,
@@ -22,21 +21,21 @@ impl Request {
     }
 }
 
-/// What a server does with requests for ranges.
+/// How a server handles range requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Ranges {
-    Given,
-    /// The whole is given instead.
+    Supported,
+    /// The whole body is sent.
     Ignored,
-    /// The status and the header are right, but the bytes begin at the start.
+    /// The status and the header are correct, but the bytes are those at the start.
     Faked,
-    /// Another range is given than was asked for.
+    /// A range with another offset is sent.
     Shifted,
     /// Status 416.
     Refused,
 }
 
-/// How a body ends before it should.
+/// How the connection fails in the middle of a body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cut {
     Close,
@@ -44,22 +43,21 @@ enum Cut {
     Hang,
 }
 
-/// An answer.
 #[derive(Clone)]
 pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     ranges: Ranges,
-    /// How, and after how many bytes of the body.
+    /// How the connection fails, and after how many bytes of the body.
     cut: Option<(Cut, usize)>,
     delay: Duration,
-    /// A pause after each so many bytes.
+    /// The number of bytes between pauses.
     pace: Option<(usize, Duration)>,
-    is_length_told: bool,
-    /// `user:password`; another request is answered with 401.
+    has_length: bool,
+    /// `user:password`. Requests without it are answered with 401.
     login: Option<String>,
-    /// The body in other media types.
+    /// Bodies with other media types.
     variants: Vec<(String, Vec<u8>)>,
 }
 
@@ -69,11 +67,11 @@ impl Answer {
             status: 200,
             headers: Vec::new(),
             body: body.to_vec(),
-            ranges: Ranges::Given,
+            ranges: Ranges::Supported,
             cut: None,
             delay: Duration::ZERO,
             pace: None,
-            is_length_told: true,
+            has_length: true,
             login: None,
             variants: Vec::new(),
         }
@@ -100,7 +98,7 @@ impl Answer {
         Self { ranges, ..self }
     }
 
-    /// Ends the connection after some bytes of the body.
+    /// Closes the connection after some bytes of the body.
     pub fn close_after(self, bytes: usize) -> Self {
         Self { cut: Some((Cut::Close, bytes)), ..self }
     }
@@ -110,7 +108,7 @@ impl Answer {
         Self { cut: Some((Cut::Reset, bytes)), ..self }
     }
 
-    /// Sends nothing more after some bytes of the body.
+    /// Stops sending after some bytes of the body.
     pub fn hang_after(self, bytes: usize) -> Self {
         Self { cut: Some((Cut::Hang, bytes)), ..self }
     }
@@ -123,12 +121,12 @@ impl Answer {
         Self { pace: Some((bytes, pause)), ..self }
     }
 
-    /// Leaves Content-Length out: the body ends with the connection.
+    /// Omits Content-Length: the body ends with the connection.
     pub fn without_length(self) -> Self {
-        Self { is_length_told: false, ..self }
+        Self { has_length: false, ..self }
     }
 
-    /// Gives another body to those who accept its media type before that of the first.
+    /// Adds a body with another media type, which is sent if the `Accept` header names it before that of the first.
     pub fn or(mut self, media_type: &str, body: &[u8]) -> Self {
         self.variants.push((media_type.to_owned(), body.to_vec()));
         self
@@ -161,14 +159,14 @@ impl Server {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&state);
                 state.lock().unwrap().connections += 1;
-                // A client that goes away is nothing special.
+                // A client may close its connection at any time.
                 thread::spawn(move || serve(stream, &state));
             }
         });
         server
     }
 
-    /// Answers a path with each of `answers` in turn, and with the last of them from then on.
+    /// Sets the answers to requests for a path: one for each request, and the last one for all further requests.
     pub fn answer(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
         self.state.lock().unwrap().answers.insert(path.to_owned(), answers.into_iter().collect());
     }
@@ -177,7 +175,7 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// Returns the requests for a path, in the order of their arrival.
+    /// Returns the requests for a path in the order in which they arrived.
     pub fn requests(&self, path: &str) -> Vec<Request> {
         self.state.lock().unwrap().requests.iter().filter(|request| request.path == path).cloned().collect()
     }
@@ -187,7 +185,7 @@ impl Server {
         self.state.lock().unwrap().connections
     }
 
-    /// Returns the header `Range` of each request for a path.
+    /// Returns the `Range` header of each request for a path.
     pub fn ranges(&self, path: &str) -> Vec<Option<String>> {
         self.requests(path).iter().map(|request| request.header("range").map(str::to_owned)).collect()
     }
@@ -211,7 +209,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
     }
 }
 
-/// Reads a request but for its last byte: to close a connection with something unread resets it.
+/// Reads a request except for its last byte: closing a connection with unread data resets it.
 fn read_request(stream: &mut TcpStream) -> io::Result<Request> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r") {
@@ -239,7 +237,7 @@ fn send(stream: &mut TcpStream, request: &Request, mut answer: Answer) -> io::Re
         apply_range(&mut answer, offset);
     }
     let mut head = format!("HTTP/1.1 {} Answer\r\n", answer.status);
-    if answer.is_length_told {
+    if answer.has_length {
         head.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
     }
     for (name, value) in &answer.headers {
@@ -255,13 +253,13 @@ fn send(stream: &mut TcpStream, request: &Request, mut answer: Answer) -> io::Re
     }
     let closed = || Err(io::ErrorKind::ConnectionAborted.into());
     match answer.cut {
-        None if answer.is_length_told => Ok(()),
+        None if answer.has_length => Ok(()),
         None | Some((Cut::Close, _)) => {
             stream.read_exact(&mut [0])?;
             closed()
         }
         Some((Cut::Reset, _)) => {
-            // What was sent is to arrive first.
+            // Let the client receive what was sent.
             thread::sleep(Duration::from_millis(50));
             closed()
         }
@@ -272,7 +270,7 @@ fn send(stream: &mut TcpStream, request: &Request, mut answer: Answer) -> io::Re
     }
 }
 
-/// Chooses the media type that the request names first, and leaves out a body that the client has already.
+/// Chooses the media type that the request names first, and answers 304 if the client has the body already.
 fn negotiate(request: &Request, answer: &mut Answer) {
     let own = |answer: &Answer, name: &str| {
         answer.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
@@ -307,7 +305,7 @@ fn apply_range(answer: &mut Answer, offset: usize) {
             return *answer = Answer::status(416).header("Content-Range", &format!("bytes */{size}"));
         }
         Ranges::Shifted => offset - 1,
-        Ranges::Given | Ranges::Faked => offset,
+        Ranges::Supported | Ranges::Faked => offset,
     };
     let content_range = format!("bytes {start}-{}/{size}", size - 1);
     answer.body = match answer.ranges {

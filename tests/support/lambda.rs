@@ -1,4 +1,4 @@
-//! Running functions as the service would, by scripts/lambda-run.
+//! Invokes functions under Lambda's runtime client, with scripts/lambda-run.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,52 +7,51 @@ use serde_json::Value;
 
 use super::command::{repository, succeed};
 
-/// What a function answered.
+/// The result of invoking a function.
 #[derive(Debug, serde::Deserialize)]
 pub struct Invocation {
-    /// The HTTP status: 502 when the function could not be loaded.
+    /// The HTTP status: 502 if the function could not be loaded.
     status: u16,
-    /// What came back.
     answer: Value,
-    /// What the runtime wrote.
+    /// The output of the runtime.
     log: String,
 }
 
 impl Invocation {
-    /// Returns the answer of a function that succeeded.
+    /// Returns the answer of a function that must have succeeded.
     pub fn answer(self) -> Value {
         let failed = self.status != 200 || self.answer.get("errorMessage").is_some();
         assert!(!failed, "the function failed with status {}: {}\n{}", self.status, self.answer, self.log);
         self.answer
     }
 
-    /// Returns the type of the error of a function that failed.
+    /// Returns the error type of a function that must have failed.
     pub fn error(self) -> String {
         let kind = self.answer.get("errorType").and_then(Value::as_str);
         kind.unwrap_or_else(|| panic!("the function did not fail: {}\n{}", self.answer, self.log)).to_owned()
     }
 }
 
-/// Returns the minor versions that functions can run on, the oldest first, for instance `3.9`.
+/// Returns the versions of the available interpreters, for instance `3.9`, the oldest first.
 pub fn pythons() -> Vec<String> {
     let path = repository().join("target/test-tools/interpreters");
     let lines = std::fs::read_to_string(&path).unwrap_or_default();
     let pythons: Vec<_> = lines.lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
-    assert!(!pythons.is_empty(), "there is no interpreter to run functions on: run scripts/setup-tests");
+    assert!(!pythons.is_empty(), "no interpreter is available: run scripts/setup-tests");
     pythons
 }
 
-/// Returns the newest of the minor versions that functions can run on.
+/// Returns the version of the newest available interpreter.
 pub fn newest_python() -> String {
     pythons().pop().expect("`pythons` returns at least one")
 }
 
-/// Returns this machine's architecture, by AWS's name.
+/// Returns AWS's name for the architecture of this machine.
 pub fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }
 
-/// Invokes a function once; the first of the zips is the function's, the others are layers.
+/// Invokes a function once. The first zip is the function, the others are layers.
 pub fn invoke(python: &str, handler: &str, event: &Value, zips: &[&Path]) -> Invocation {
     let mut command = Command::new(repository().join("scripts/lambda-run"));
     command.args(["--python", python, "--handler", handler, "--event", &event.to_string()]).args(zips);

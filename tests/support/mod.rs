@@ -1,5 +1,5 @@
-//! What the tests share.
-#![allow(dead_code, reason = "each test binary uses another part")]
+//! Code that the test binaries share.
+#![allow(dead_code, reason = "each test binary uses a different part")]
 
 pub mod answer;
 pub mod artifact;
@@ -13,12 +13,12 @@ pub mod sandbox;
 pub mod schema;
 pub mod uv;
 
-/// Returns the smallest wheel of a pure distribution: its metadata, and an empty module of its name.
+/// Returns the smallest wheel of a pure distribution: its metadata and an empty module of the same name.
 pub fn wheel(name: &str, version: &str) -> Vec<u8> {
     wheel_with(name, version, &[(&format!("{name}.py"), b"")])
 }
 
-/// Returns the wheel of a pure distribution with these files besides its metadata, which may be among them.
+/// Returns the wheel of a pure distribution with these files. Its METADATA is generated unless it is among them.
 pub fn wheel_with(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     use std::io::Write as _;
     let info = format!("{name}-{version}.dist-info");

@@ -1,4 +1,4 @@
-//! A proxy before a registry that counts requests, and gets one of them into trouble.
+//! A proxy in front of a registry that records requests and disturbs some of them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,26 +8,26 @@ use std::time::Duration;
 
 use super::wire::Message;
 
-/// What happens to a request.
+/// How a request is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// The connection breaks before the request is passed on.
+    /// The connection is closed before the request is forwarded.
     Reset,
-    /// The connection breaks after the half of the request's body.
+    /// The connection is closed after half of the request's body.
     CutRequest,
-    /// The request is passed on, and the answer lost.
+    /// The request is forwarded, but the answer is lost.
     LoseAnswer,
-    /// The connection breaks after the half of the answer's body.
+    /// The connection is closed after half of the answer's body.
     CutAnswer,
-    /// The request is answered with this status, and that it may be tried again at once.
+    /// The request is answered with this status and `Retry-After: 0`.
     Status(u16),
-    /// The request is passed on as if its token had expired.
+    /// The request is forwarded without its token, as if that had expired.
     Expire,
     /// A bit of the request's body is flipped.
     FlipRequest,
     /// A bit of the answer's body is flipped.
     FlipAnswer,
-    /// Request and answer come slowly.
+    /// Request and answer are delayed.
     Slow,
 }
 
@@ -50,7 +50,7 @@ impl Trouble {
 #[derive(Default)]
 struct State {
     requests: Vec<Message>,
-    /// What happens to which request, the first being 0, and to how many from there on.
+    /// The position of the first disturbed request, from 0, how it is disturbed, and the number of disturbed requests.
     trouble: Option<(usize, Trouble, usize)>,
 }
 
@@ -68,7 +68,7 @@ impl Proxy {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&state);
-                // Connections that break are what this is for.
+                // Errors are expected: connections are closed on purpose.
                 thread::spawn(move || serve(stream, upstream, &state));
             }
         });
@@ -80,14 +80,14 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Gets `count` requests from now on into trouble, beginning with that of this position.
+    /// Disturbs `count` requests, beginning with that at `position`, counted from now.
     pub fn trouble(&self, position: usize, trouble: Trouble, count: usize) {
         let mut state = self.state.lock().unwrap();
         state.requests.clear();
         state.trouble = Some((position, trouble, count));
     }
 
-    /// Forgets the requests and the trouble so far.
+    /// Forgets the requests so far, and forwards all further ones undisturbed.
     pub fn reset(&self) {
         *self.state.lock().unwrap() = State::default();
     }
@@ -97,7 +97,7 @@ impl Proxy {
         self.state.lock().unwrap().requests.clone()
     }
 
-    /// Returns the methods and paths of the requests so far; digests and upload sessions are left out.
+    /// Returns the methods and paths of the requests so far, with `…` for digests and upload sessions.
     pub fn log(&self) -> Vec<String> {
         let name = |request: &Message| {
             let parts: Vec<&str> = request.path().split('/').collect();
@@ -128,7 +128,7 @@ fn serve(mut client: TcpStream, upstream: u16, state: &Mutex<State>) -> io::Resu
         client.read_exact(&mut request.body)?;
         match trouble {
             Some(Trouble::CutRequest) => {
-                // What came is passed on, as a proxy does that does not hold bodies.
+                // The part that arrived is forwarded, as by a proxy that does not buffer bodies.
                 let mut server = TcpStream::connect(("127.0.0.1", upstream))?;
                 request.write(&mut server)?;
                 server.shutdown(Shutdown::Both)?;
@@ -144,7 +144,7 @@ fn serve(mut client: TcpStream, upstream: u16, state: &Mutex<State>) -> io::Resu
             Some(Trouble::Slow) => thread::sleep(Duration::from_millis(100)),
             _ => {}
         }
-        let mut answer = pass_on(&request, upstream)?;
+        let mut answer = forward(&request, upstream)?;
         match trouble {
             Some(Trouble::LoseAnswer) => return close(client),
             Some(Trouble::CutAnswer) => {
@@ -168,8 +168,8 @@ fn serve(mut client: TcpStream, upstream: u16, state: &Mutex<State>) -> io::Resu
     }
 }
 
-/// Sends a request to the registry, by a connection of its own, and returns the answer.
-fn pass_on(request: &Message, upstream: u16) -> io::Result<Message> {
+/// Sends a request to the registry on a new connection, and returns the answer.
+fn forward(request: &Message, upstream: u16) -> io::Result<Message> {
     let mut server = TcpStream::connect(("127.0.0.1", upstream))?;
     request.write(&mut server)?;
     if request.method() == "HEAD" { Message::read_head(&mut server) } else { Message::read(&mut server) }
@@ -182,7 +182,7 @@ fn flip(bytes: &mut [u8]) {
     }
 }
 
-/// Ends a connection so that the other side notices, whatever it still sends.
+/// Closes a connection in both directions, so that the client notices while it is still sending.
 fn close(stream: TcpStream) -> io::Result<()> {
     stream.shutdown(Shutdown::Both)?;
     Err(io::ErrorKind::ConnectionAborted.into())

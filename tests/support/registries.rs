@@ -1,4 +1,4 @@
-//! Real registries (`docker-registry`), each in a folder and on a port of its own, and a server of tokens.
+//! Real registries (`docker-registry`) in temporary directories, and a token server.
 
 use std::fs;
 use std::io;
@@ -17,10 +17,10 @@ use tempfile::TempDir;
 use super::proxy::Proxy;
 use super::wire::Message;
 
-/// The user whom all registries know, and the password.
+/// The user of all registries.
 pub const USER: &str = "alice";
 pub const PASSWORD: &str = "s3cret";
-/// The identity token by which the server of tokens knows the user.
+/// The identity token that the token server accepts for the user.
 pub const IDENTITY_TOKEN: &str = "identity-of-alice";
 
 /// A registry that runs until the test ends.
@@ -39,19 +39,19 @@ impl Drop for DockerRegistry {
 }
 
 impl DockerRegistry {
-    /// A registry that lets everybody do everything.
+    /// Starts a registry without authentication.
     pub fn anonymous() -> Self {
         Self::start(tempfile::tempdir().unwrap(), "", "", None)
     }
 
-    /// A registry that demands the user's password.
+    /// Starts a registry that requires the user's password.
     pub fn with_password() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let auth = password_file(folder.path());
         Self::start(folder, &auth, "", None)
     }
 
-    /// A registry by TLS that demands the user's password. Its authority's certificate is `ca.crt` in its folder.
+    /// Starts a registry with TLS that requires the user's password. The certificate of its CA is `ca.crt` in its directory.
     pub fn with_tls() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let auth = password_file(folder.path());
@@ -61,7 +61,7 @@ impl DockerRegistry {
         Self::start(folder, &auth, &tls, None)
     }
 
-    /// A registry that demands tokens, which are good for some seconds. Without a login they are for reading.
+    /// Starts a registry that requires tokens, which are valid for `life` seconds. Anonymous tokens allow only pulling.
     pub fn with_tokens(life: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -105,17 +105,17 @@ impl DockerRegistry {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Returns the queries and forms that its server of tokens was asked with.
+    /// Returns the queries and forms that the token server received.
     pub fn token_requests(&self) -> Vec<String> {
         self.tokens.as_ref().map(|(tokens, _)| tokens.requests.lock().unwrap().clone()).unwrap_or_default()
     }
 
-    /// Returns the proxy before its server of tokens.
+    /// Returns the proxy in front of the token server.
     pub fn token_proxy(&self) -> &Proxy {
         &self.tokens.as_ref().unwrap().1
     }
 
-    /// Returns the tags that a repository has.
+    /// Returns the tags of a repository.
     pub fn tags(&self, repository: &str) -> Vec<String> {
         let tags = format!("storage/docker/registry/v2/repositories/{repository}/_manifests/tags");
         let entries = fs::read_dir(self.folder.path().join(tags)).into_iter().flatten();
@@ -141,7 +141,7 @@ fn openssl(arguments: &[&str], files: &[(&str, PathBuf)]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Makes an authority, and a certificate of a server on loopback that it signed.
+/// Creates a CA and a server certificate for loopback that it signed.
 fn make_certificates(folder: &Path) {
     let at = |name: &str| folder.join(name);
     let new = ["req", "-newkey", "rsa:2048", "-nodes", "-days", "30"];
@@ -166,7 +166,8 @@ fn make_certificates(folder: &Path) {
     );
 }
 
-/// A server of tokens, as Docker's token authentication describes it.
+/// A server for Docker's token authentication
+/// ([specification](https://distribution.github.io/distribution/spec/auth/token/)).
 struct TokenServer {
     port: u16,
     key: PathBuf,
@@ -186,7 +187,7 @@ impl TokenServer {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let server = Arc::clone(&served);
-                // A client that goes away is nothing special.
+                // A client may close its connection at any time.
                 thread::spawn(move || server.serve(stream));
             }
         });

@@ -1,4 +1,4 @@
-//! A registry in memory that is as particular as those that cannot be run here.
+//! An in-memory registry with the peculiarities of registries that cannot run in the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -11,16 +11,17 @@ use serde_json::{Value, json};
 
 use super::wire::Message;
 
-/// In what a registry differs from what the specification says, or takes a right that it gives.
+/// How a registry deviates from the distribution specification, or which of its options it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// In nothing.
+    /// Not at all.
     Plain,
-    /// A PATCH is answered with 201 and a mount with 202; tags cannot be moved; repositories are not created.
+    /// PATCH is answered with 201 and a mount with 202, tags cannot be moved, and repositories are not created.
     Ecr,
-    /// No more than 4 MiB in a request for a range.
+    /// A chunk has at most 4 MiB.
     Ghcr,
-    /// Tokens; a mount needs the right to read the source; every upload meets a 429 without JSON first.
+    /// Tokens are required, a mount needs pull access to the source, and the first upload to a
+    /// repository is answered with a 429 without JSON.
     DockerHub,
     /// No uploads in chunks.
     Gar,
@@ -28,17 +29,17 @@ pub enum Profile {
     Quay,
     /// A mount from a top-level name is a bad request.
     Harbor,
-    /// No blob with the request that completes its upload.
+    /// The request that completes an upload must have no body.
     Artifactory,
-    /// No more than 6 MiB in a request, and no chunks of fewer but the last.
+    /// A request has at most 6 MiB, and each chunk except the last at least as many.
     Limited,
-    /// Tags that exist cannot be moved, which is a conflict.
+    /// Moving a tag is answered with 409.
     Immutable,
-    /// Digests of manifests are not told.
+    /// Answers have no digest of the manifest.
     Silent,
-    /// What refers to a manifest is listed, and a manifest with a subject is answered with its digest.
+    /// The referrers API is supported.
     Referrers,
-    /// No manifest may have a subject.
+    /// Manifests with a subject are refused.
     NoSubjects,
 }
 
@@ -60,10 +61,10 @@ impl Profile {
     ];
 }
 
-/// The size of a chunk that [`Profile::Limited`] asks for.
+/// The minimum size of a chunk of [`Profile::Limited`].
 pub const LIMIT: usize = 6 << 20;
 
-/// What goes with the addresses of uploads and of blobs elsewhere, and must not be shown.
+/// A secret in the URLs of uploads and of redirected blobs, which messages must not contain.
 pub const SIGNATURE: &str = "hunter2";
 
 #[derive(Default)]
@@ -73,10 +74,10 @@ struct State {
     /// By repository, and digest or tag: media type and bytes.
     manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
     uploads: BTreeMap<String, Vec<u8>>,
-    /// The uploads that met their 429.
+    /// The repositories whose first upload was answered with 429.
     delayed: BTreeSet<String>,
     requests: Vec<Message>,
-    /// Where blobs are read and sent, if that is another server.
+    /// The host of the other server that blobs are read from and sent to.
     elsewhere: Option<String>,
 }
 
@@ -96,7 +97,7 @@ impl MemoryRegistry {
             thread::scope(|scope| {
                 for stream in listener.incoming().flatten() {
                     let served = &served;
-                    // A client that goes away is nothing special.
+                    // A client may close its connection at any time.
                     scope.spawn(move || served.serve(stream));
                 }
             });
@@ -108,7 +109,7 @@ impl MemoryRegistry {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Has blobs be read from and sent to another server that holds the same.
+    /// Redirects reads and uploads of blobs to another server with the same blobs.
     pub fn send_blobs_elsewhere(&self) -> Self {
         let other = Self::start(self.profile);
         let elsewhere = Self { profile: other.profile, port: other.port, state: Arc::clone(&other.state) };
@@ -116,12 +117,12 @@ impl MemoryRegistry {
         elsewhere
     }
 
-    /// Removes a blob from all repositories, as if it had been swept.
+    /// Removes a blob from all repositories, as garbage collection does.
     pub fn lose(&self, digest: Sha256) {
         self.state.lock().unwrap().blobs.retain(|(_, known), _| *known != digest.to_string());
     }
 
-    /// Returns the blobs of another registry that this one is to have.
+    /// Copies the blobs of another registry.
     pub fn take_blobs(&self, other: &Self) {
         let blobs = other.state.lock().unwrap().blobs.clone();
         self.state.lock().unwrap().blobs.extend(blobs);
@@ -184,7 +185,7 @@ impl MemoryRegistry {
         }
     }
 
-    /// Demands a token that is good for the repository and for what is mounted from.
+    /// Returns the answer that requires a token, unless the request has one for the repository and the source of a mount.
     fn demand(&self, request: &Message, repository: &str, from: Option<String>) -> Option<Message> {
         let action = if matches!(request.method(), "GET" | "HEAD") { "pull" } else { "pull,push" };
         let scopes =
@@ -207,7 +208,7 @@ impl MemoryRegistry {
         if self.profile == Profile::Silent { answer } else { answer.with("Docker-Content-Digest", Sha256::of(bytes)) }
     }
 
-    /// Lists what refers to a manifest (OCI distribution 1.1, listing referrers).
+    /// Lists the referrers of a manifest (OCI distribution 1.1, listing referrers).
     fn referrers(&self, state: &State, repository: &str, subject: &str) -> Message {
         if self.profile != Profile::Referrers {
             // ECR has answered so, others answer 404.
@@ -227,7 +228,7 @@ impl MemoryRegistry {
         Message::answer(200).with("Content-Type", media_type).with_body(index.to_string())
     }
 
-    /// Returns a manifest that the registry has, by its digest or a tag.
+    /// Returns a manifest by its digest or a tag.
     #[allow(dead_code, reason = "not every test binary looks at manifests")]
     pub fn document(&self, repository: &str, name: &str) -> Option<Value> {
         let state = self.state.lock().unwrap();
@@ -235,7 +236,7 @@ impl MemoryRegistry {
         Some(serde_json::from_slice(bytes).unwrap())
     }
 
-    /// Returns the names of all manifests of a repository: tags and digests.
+    /// Returns the tags and digests of all manifests of a repository.
     #[allow(dead_code, reason = "not every test binary looks at manifests")]
     pub fn names(&self, repository: &str) -> BTreeSet<String> {
         let state = self.state.lock().unwrap();
@@ -316,7 +317,7 @@ impl MemoryRegistry {
         state.uploads.insert(id.clone(), Vec::new());
         let host = state.elsewhere.as_ref().map_or_else(|| self.host(), Clone::clone);
         let location = format!("/v2/{repository}/blobs/uploads/{id}?_state={SIGNATURE}&a=%2F");
-        // Absolute here, relative there.
+        // The specification allows both an absolute and a relative location.
         let location = if matches!(self.profile, Profile::Plain | Profile::DockerHub) {
             format!("http://{host}{location}")
         } else {
@@ -340,7 +341,7 @@ impl MemoryRegistry {
             return error(400, "BLOB_UPLOAD_INVALID", "the query of the address is lost");
         }
         let Some(upload) = state.uploads.get_mut(id) else {
-            // The sessions of this server's neighbour are its, too.
+            // The upload was started at the server that redirects here.
             state.uploads.insert(id.to_owned(), request.body.clone());
             return Message::answer(202).with("Location", request.target());
         };

@@ -1,4 +1,4 @@
-//! Running images without a container engine: unpacked by umoci, run by bubblewrap.
+//! Runs images without a container engine: umoci unpacks them, and bubblewrap runs them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,9 +10,8 @@ use super::command::succeed;
 
 /// An unpacked image.
 ///
-/// Its programs find a read-only root, an empty `/tmp`, a loopback of their own and no other network, the image's user,
-/// environment and working folder. One thing is easier than in a container: all files belong to the user, so what only
-/// root may read is read.
+/// Its commands run with a read-only root, an empty `/tmp`, only a loopback interface, and the user, environment and working
+/// directory of the image. Unlike in a container, all files belong to the user, so files that only root may read are readable.
 pub struct Sandbox {
     folder: tempfile::TempDir,
     process: Process,
@@ -20,7 +19,7 @@ pub struct Sandbox {
     cmd: Vec<String>,
 }
 
-/// What umoci makes of the image's configuration (OCI runtime specification, `process`).
+/// The `process` object of the OCI runtime specification, which umoci derives from the image's configuration.
 #[derive(serde::Deserialize)]
 struct Process {
     user: User,
@@ -35,7 +34,7 @@ struct User {
 }
 
 impl Sandbox {
-    /// Unpacks the image with the tag `latest` of an OCI layout; of an image index, the one for this machine.
+    /// Unpacks the image with the tag `latest` of an OCI layout. Of an image index, that is the image for this machine.
     pub fn unpack(layout: &Path) -> Self {
         Self::unpack_tag(layout, "latest")
     }
@@ -43,7 +42,7 @@ impl Sandbox {
     /// Unpacks the image with a tag.
     pub fn unpack_tag(layout: &Path, tag: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // umoci chooses no platform.
+        // umoci does not select an image of an index.
         let own = format!("oci:{}:latest", folder.path().join("layout").display());
         let source = format!("oci:{}:{tag}", layout.display());
         succeed(Command::new("skopeo").args(["copy", "--quiet", "--insecure-policy", &source, &own]));
@@ -68,7 +67,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// Returns the folder that the image's files are in.
+    /// Returns the root of the image's files.
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("bundle/rootfs")
     }
@@ -78,31 +77,33 @@ impl Sandbox {
         (self.process.user.uid, self.process.user.gid)
     }
 
-    /// Returns the command that runs the image's entry point, with these arguments or, without any, the image's own.
+    /// Returns the command that runs the image's entry point. If there are no arguments, those of the image apply.
     pub fn run(&self, arguments: &[&str]) -> Command {
         let mut command = self.bubblewrap();
-        command.args(self.words(arguments));
+        command.args(self.argv(arguments));
         command
     }
 
-    /// Returns the command that runs a program of the image in place of its entry point.
+    /// Returns the command that runs a command in the image instead of its entry point.
     pub fn program(&self, program: &[&str]) -> Command {
         let mut command = self.bubblewrap();
         command.args(program);
         command
     }
 
-    /// Starts what [`run`](Self::run) would, sends it a request, and ends it.
+    /// Starts a server like [`run`](Self::run), sends it a request, and stops it.
     pub fn answer(&self, arguments: &[&str], request: &Request) -> Answer {
         let mut command = self.bubblewrap();
-        ask(command.args(request.arguments()).args(self.words(arguments)))
+        ask(command.args(request.arguments()).args(self.argv(arguments)))
     }
 
-    /// Returns the words of the entry point and its arguments.
-    fn words(&self, arguments: &[&str]) -> Vec<String> {
-        let own = || self.cmd.clone();
-        let given = || arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let arguments = if arguments.is_empty() { own() } else { given() };
+    /// Returns the entry point with its arguments.
+    fn argv(&self, arguments: &[&str]) -> Vec<String> {
+        let arguments = if arguments.is_empty() {
+            self.cmd.clone()
+        } else {
+            arguments.iter().map(|&argument| argument.to_owned()).collect()
+        };
         [self.entrypoint.clone(), arguments].concat()
     }
 

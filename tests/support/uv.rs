@@ -1,4 +1,4 @@
-//! Temporary projects, and uv as the oracle of what a lock means.
+//! Temporary projects, with uv as the oracle for what a lock selects.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,16 +7,16 @@ use std::process::{Command, Output};
 use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
 use pybundle::platform::{Architecture, Glibc, LambdaProfile, TargetPlatform};
 
-/// A temporary folder with a project in it.
+/// A project in a temporary directory.
 pub struct Project {
     folder: tempfile::TempDir,
 }
 
-/// What uv would install: the version and the wheel of each distribution.
+/// The version and the wheel of each distribution that uv would install.
 pub type Oracle = BTreeMap<String, (String, String)>;
 
 impl Project {
-    /// Makes a folder with these files.
+    /// Creates a project with these files.
     pub fn new(files: &[(&str, &str)]) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
         for (path, text) in files {
@@ -25,42 +25,39 @@ impl Project {
         project
     }
 
-    /// Makes a project with only a pyproject.toml, and locks it.
+    /// Creates a project with only a pyproject.toml, and locks it.
     pub fn locked(pyproject: &str) -> Self {
         let project = Self::new(&[("pyproject.toml", pyproject)]);
         project.uv(&["lock"]);
         project
     }
 
-    /// Returns the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Writes a file, and the folders above it.
+    /// Writes a file, and creates its parent directories.
     pub fn write(&self, path: &str, bytes: &[u8]) {
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// Reads a file.
     pub fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.path().join(path)).unwrap()
     }
 
-    /// Runs uv in the folder, whatever comes of it.
+    /// Runs uv in the project; it may fail.
     pub fn try_uv(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("uv");
         command.args(arguments).current_dir(self.path()).env_remove("VIRTUAL_ENV").env("NO_COLOR", "1");
         command.output().unwrap_or_else(|error| panic!("uv is missing; install it with `pip install uv` ({error})"))
     }
 
-    /// Runs uv in the folder, and returns its standard output and standard error.
+    /// Runs uv in the project, and returns its standard output and standard error.
     pub fn uv(&self, arguments: &[&str]) -> (String, String) {
         let output = self.try_uv(arguments);
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         let end: Vec<_> = stderr.lines().filter(|line| !line.starts_with("DEBUG")).collect();
         assert!(output.status.success(), "uv {}: {}", arguments.join(" "), end.join("\n"));
         (stdout, stderr)
@@ -71,7 +68,7 @@ impl Project {
         Lock::parse_uv(&self.read("uv.lock"), &self.path().join("uv.lock")).unwrap()
     }
 
-    /// Compares the lock with the projects in these folders.
+    /// Checks the lock against the projects in these directories.
     pub fn check_locked(&self, folders: &[&str]) -> Result<Freshness, LockError> {
         let project = |folder: &&str| LocalProject {
             path: folder.into(),
@@ -80,7 +77,8 @@ impl Project {
         self.lock().check_locked(&folders.iter().map(project).collect::<Vec<_>>())
     }
 
-    /// Returns what uv would install for a target from `uv export` with these arguments, but for local projects.
+    /// Returns the distributions, except local projects, that uv would install for a target from the output of `uv export` with
+    /// these arguments.
     pub fn oracle(&self, target: &TargetPlatform, export: &[&str]) -> Oracle {
         let common = ["export", "--frozen", "--no-default-groups", "--no-emit-local", "--no-hashes", "--quiet"];
         let (requirements, _) = self.uv(&[&common[..], export].concat());
@@ -128,21 +126,21 @@ impl Project {
                 let name = line.split("==").next().unwrap();
                 (
                     name.to_owned(),
-                    chosen.get(name).unwrap_or_else(|| panic!("uv does not tell `{name}`'s wheel")).clone(),
+                    chosen.get(name).unwrap_or_else(|| panic!("uv did not print the wheel of `{name}`")).clone(),
                 )
             })
             .collect()
     }
 }
 
-/// Returns a target's platform as `--python-platform` takes it.
+/// Returns the value of `--python-platform` for a target.
 pub fn platform(target: &TargetPlatform) -> String {
     let Glibc { major, minor } = target.glibc;
     format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name())
 }
 
-/// Returns each architecture of these runtimes, named as `3.12`. The older ones get a glibc that uv knows, 2.28 in place of
-/// 2.26.
+/// Returns the targets of these versions of Python (`3.12`) on each architecture. The glibc of older runtimes is raised from
+/// 2.26 to 2.28, because uv knows no platform with 2.26.
 pub fn targets(pythons: &[&str]) -> Vec<TargetPlatform> {
     let profiles = pythons.iter().map(|python| {
         let mut profile = LambdaProfile::built_in(&format!("python{python}")).unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pybundle::digest::Sha256;
 use pybundle::wheel::{Wheel, read};
 
-/// Returns the wheel of a pin for CPython 3.12 on x86_64, downloaded once.
+/// Downloads the wheel of a pin (`NAME==VERSION`) for CPython 3.12 on x86_64, unless it was downloaded before.
 pub fn download(pin: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wheels").join(pin);
     let find = || {
@@ -18,7 +18,7 @@ pub fn download(pin: &str) -> PathBuf {
     if let Some(wheel) = find() {
         return wheel;
     }
-    // Debian's own Python has no pip.
+    // Debian's Python has no pip.
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/venv/bin/python");
     let mut command = Command::new(python);
     command.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
@@ -31,7 +31,7 @@ pub fn download(pin: &str) -> PathBuf {
     find().unwrap()
 }
 
-/// Reads a wheel strictly. It has no digest: nothing that is tested here asks for one.
+/// Reads a wheel strictly. Its digest is zero, because no test needs it.
 pub fn read_wheel(path: &Path) -> Wheel {
     let filename = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
     let file = fs::File::open(path).unwrap();

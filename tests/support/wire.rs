@@ -1,11 +1,11 @@
-//! HTTP/1.1 as it is on the wire, for servers of tests.
+//! HTTP/1.1 messages, for the servers of tests.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-/// A request or an answer, whole.
+/// A request or an answer.
 #[derive(Debug, Clone, Default)]
 pub struct Message {
     /// The request line or the status line.
@@ -45,7 +45,7 @@ impl Message {
         self.target().split('?').next().unwrap()
     }
 
-    /// Returns a parameter of the query, decoded.
+    /// Returns the decoded value of a query parameter.
     pub fn query(&self, name: &str) -> Option<String> {
         let query = self.target().split_once('?')?.1;
         url::form_urlencoded::parse(query.as_bytes())
@@ -57,12 +57,12 @@ impl Message {
         self.start.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    /// Reads the head of a message; its body is to be read yet.
+    /// Reads the head of a message, without its body.
     pub fn read_head(stream: &mut TcpStream) -> io::Result<Self> {
         let (mut buffer, mut seen) = (vec![0; 16 << 10], 0);
         let length = loop {
             let there = stream.peek(&mut buffer)?;
-            // TLS, for instance, is answered in no way.
+            // Anything else, for instance TLS, gets no answer.
             if there == 0 || !buffer[0].is_ascii_alphabetic() {
                 return Err(io::ErrorKind::InvalidData.into());
             }
@@ -87,12 +87,12 @@ impl Message {
         })
     }
 
-    /// Returns the length of the body, by the head.
+    /// Returns the value of Content-Length.
     pub fn length(&self) -> usize {
         self.header("content-length").map_or(0, |value| value.parse().unwrap())
     }
 
-    /// Reads a request, or an answer to a request that is not `HEAD`.
+    /// Reads a request, or an answer to a request other than `HEAD`.
     pub fn read(stream: &mut TcpStream) -> io::Result<Self> {
         let mut message = Self::read_head(stream)?;
         if message.header("transfer-encoding").is_some() {
@@ -123,7 +123,7 @@ impl Message {
         }
     }
 
-    /// Returns the head as it is sent. The length is the body's, unless a header says so.
+    /// Returns the encoded head. Content-Length is that of the body unless a header sets it.
     pub fn head(&self) -> Vec<u8> {
         let mut head = format!("{}\r\n", self.start);
         for (name, value) in &self.headers {
