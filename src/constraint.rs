@@ -33,7 +33,7 @@ pub struct InvalidConstraint {
 
 impl VersionConstraint {
     /// Returns the constraint that every version satisfies.
-    pub fn any() -> Self {
+    pub(crate) fn any() -> Self {
         Self(vec![VersionSpecifiers::empty()])
     }
 
@@ -43,13 +43,13 @@ impl VersionConstraint {
     }
 
     /// Returns the constraint as one on Python versions, where `3.9` means every patch release of 3.9.
-    pub fn on_python(self) -> Self {
+    pub(crate) fn on_python(self) -> Self {
         Self(self.0.iter().map(|specifiers| specifiers.iter().map(with_patch_releases).collect()).collect())
     }
 
     /// Returns specifiers that the same versions of Python 3 satisfy. Specifiers cannot express alternatives, so these are
     /// expanded to minor versions, each of which is included if any of its patch releases is allowed.
-    pub fn to_python_specifiers(&self) -> VersionSpecifiers {
+    pub(crate) fn to_python_specifiers(&self) -> VersionSpecifiers {
         if let [only] = &self.0[..] {
             return only.clone();
         }

@@ -30,7 +30,7 @@ pub enum DistributionSet {
 impl DistributionSet {
     /// Returns the set of a flag for every distribution, such as `--no-build`, and one for each of some distributions, such as
     /// `--no-build-package`.
-    pub fn from_flags(all: bool, names: impl IntoIterator<Item = DistributionName>) -> Self {
+    pub(crate) fn from_flags(all: bool, names: impl IntoIterator<Item = DistributionName>) -> Self {
         let names: BTreeSet<DistributionName> = names.into_iter().collect();
         if all {
             Self::All
@@ -41,8 +41,7 @@ impl DistributionSet {
         }
     }
 
-    /// Returns whether the set contains a distribution.
-    pub fn contains(&self, name: &DistributionName) -> bool {
+    pub(crate) fn contains(&self, name: &DistributionName) -> bool {
         match self {
             Self::None => false,
             Self::Named(names) => names.contains(name),
@@ -55,8 +54,7 @@ impl DistributionSet {
         matches!(self, Self::Named(names) if names.contains(name))
     }
 
-    /// Returns the union of both sets.
-    pub fn union(self, other: Self) -> Self {
+    pub(crate) fn union(self, other: Self) -> Self {
         match (self, other) {
             (Self::All, _) | (_, Self::All) => Self::All,
             (Self::None, packages) | (packages, Self::None) => packages,
@@ -84,20 +82,12 @@ impl FormatControl {
     const NONE: &str = ":none:";
 
     /// Applies a value of pip's `--only-binary`: names that are separated by commas. They are removed from `--no-binary`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`InvalidName`] if one of the names is invalid.
-    pub fn apply_only_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+    pub(crate) fn apply_only_binary(&mut self, names: &str) -> Result<(), InvalidName> {
         Self::apply(names, &mut self.no_build, &mut self.no_binary)
     }
 
     /// Applies a value of pip's `--no-binary`, whose names are removed from `--only-binary`.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`InvalidName`] if one of the names is invalid.
-    pub fn apply_no_binary(&mut self, names: &str) -> Result<(), InvalidName> {
+    pub(crate) fn apply_no_binary(&mut self, names: &str) -> Result<(), InvalidName> {
         Self::apply(names, &mut self.no_binary, &mut self.no_build)
     }
 

@@ -32,24 +32,23 @@ pub use selection::{
 /// A parsed lock file.
 #[derive(Debug)]
 pub enum Lock {
-    /// uv.lock.
+    /// uv.lock
     Uv(uv::UvLock),
-    /// pylock.toml.
+    /// pylock.toml
     Pylock(pylock::Pylock),
-    /// poetry.lock.
+    /// poetry.lock
     Poetry(poetry::PoetryLock),
-    /// requirements.txt.
+    /// requirements.txt
     Requirements(requirements::RequirementsTxt),
 }
 
 /// The format of a lock file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockFormat {
+pub(crate) enum LockFormat {
     /// uv.lock, or the lock of a script, which ends in `.py.lock`.
     Uv,
     /// pylock.toml, or `pylock.NAME.toml`.
     Pylock,
-    /// poetry.lock.
     Poetry,
     /// requirements.txt, any other `.txt` or `.in` file, or `requirements*.lock`, which Rye writes.
     Requirements,
@@ -57,10 +56,10 @@ pub enum LockFormat {
 
 impl LockFormat {
     /// The names of locks in a project's directory. The first that exists is used.
-    pub const NAMES: [&str; 4] = ["uv.lock", "pylock.toml", "poetry.lock", "requirements.txt"];
+    pub(crate) const NAMES: [&str; 4] = ["uv.lock", "pylock.toml", "poetry.lock", "requirements.txt"];
 
     /// Returns the format that a file name implies.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         let is_named_pylock = name.strip_prefix("pylock.").and_then(|rest| rest.strip_suffix(".toml"));
         match name {
@@ -119,7 +118,7 @@ impl Lock {
     }
 
     /// Returns the extras and groups of the requested projects. `project` is as for [`Lock::select`].
-    pub fn extras_and_groups(&self, request: &SelectionRequest, project: &Path) -> ExtrasAndGroups {
+    pub(crate) fn extras_and_groups(&self, request: &SelectionRequest, project: &Path) -> ExtrasAndGroups {
         match self {
             Self::Uv(lock) => lock.extras_and_groups(request, project),
             Self::Pylock(lock) => lock.extras_and_groups(),
@@ -169,11 +168,9 @@ pub enum Freshness {
 
 /// Extras and dependency groups of projects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExtrasAndGroups {
-    /// The extras.
-    pub extras: BTreeSet<ExtraName>,
-    /// The groups.
-    pub groups: BTreeSet<GroupName>,
+pub(crate) struct ExtrasAndGroups {
+    pub(crate) extras: BTreeSet<ExtraName>,
+    pub(crate) groups: BTreeSet<GroupName>,
 }
 
 /// What to select from a lock. The fields correspond to the flags of `uv export`.

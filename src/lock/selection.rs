@@ -202,7 +202,7 @@ pub struct GitSource {
 impl GitSource {
     /// Returns whether a string is a full commit hash, of SHA-1 or SHA-256 (see Git's object formats). An abbreviated hash may
     /// become ambiguous.
-    pub fn is_commit(text: &str) -> bool {
+    pub(crate) fn is_commit(text: &str) -> bool {
         matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 }
@@ -227,7 +227,7 @@ pub struct SelectedDistribution {
 
 impl SelectedDistribution {
     /// Returns whether the distribution is a root of the selection.
-    pub fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.required_by.contains(&Dependent::Root)
     }
 }

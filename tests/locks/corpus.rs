@@ -1,5 +1,4 @@
-//! What fuzzing found to be worth keeping (`fuzz/corpus`): reading each input, and selecting from it, ends with a result or
-//! an error.
+//! Replays the inputs that fuzzing has kept (`fuzz/corpus`): parsing each of them and selecting from it never panics.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,7 +6,7 @@ use std::path::Path;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 
-/// Returns the inputs of a target.
+/// Returns the inputs of a fuzz target.
 fn inputs(target: &str) -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target).with_extension("tar.zst");
     let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -25,7 +24,7 @@ fn inputs(target: &str) -> Vec<Vec<u8>> {
     inputs
 }
 
-/// Replays every input of a target that is text; some of them can be read.
+/// Replays every input of a fuzz target that is text, some of which must be valid.
 fn replay(target: &str, read: impl Fn(&str) -> bool) {
     let inputs = inputs(target);
     let texts = inputs.iter().filter_map(|input| std::str::from_utf8(input).ok());
@@ -33,7 +32,7 @@ fn replay(target: &str, read: impl Fn(&str) -> bool) {
 }
 
 #[test]
-fn locks_of_uv() {
+fn uv_locks() {
     replay("uv_lock", fuzz::uv_lock);
 }
 
@@ -43,17 +42,17 @@ fn pylocks() {
 }
 
 #[test]
-fn locks_of_poetry() {
+fn poetry_locks() {
     replay("poetry_lock", fuzz::poetry_lock);
 }
 
 #[test]
-fn files_of_requirements() {
+fn requirements_files() {
     replay("requirements", fuzz::requirements);
 }
 
 #[test]
-fn pages_of_indexes() {
+fn index_pages() {
     let inputs = inputs("index_page");
     assert!(inputs.iter().filter(|input| fuzz::index_page(input)).count() > 0);
 }

@@ -1,4 +1,4 @@
-//! One application, written down in every format by the tool that the format belongs to, gives one and the same zip.
+//! Locks of one application in every format, written by the tools of the formats, give the same zip.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,14 +16,14 @@ const DEPENDENCIES: &str = r#"
     "colorama==0.4.6 ; sys_platform == 'win32'",
 "#;
 
-/// The index that Poetry locks from: it reads pages of HTML, which mirrors of PyPI have, too.
+/// The index that Poetry locks from. Poetry reads HTML pages, which mirrors of PyPI provide as well.
 const POETRY_SOURCE: &str =
     "[[tool.poetry.source]]\nname = 'simple'\nurl = 'https://pypi.org/simple/'\npriority = 'primary'\n";
 
-/// How a project is written down: a name, the lock that pybundle finds, and the commands that make it.
+/// A lock format: a name, the lock that pybundle finds, and the commands that write it.
 type Format = (&'static str, &'static str, &'static [&'static str]);
 
-/// Every format, some of them in several ways.
+/// Every format, in some cases written in several ways.
 const FORMATS: &[Format] = &[
     ("uv.lock", "uv.lock", &["uv lock"]),
     ("pylock.toml", "pylock.toml", &["uv lock", "uv export --format pylock.toml -o pylock.toml", "rm uv.lock"]),
@@ -50,15 +50,15 @@ const FORMATS: &[Format] = &[
     ),
 ];
 
-/// Makes the project in one of the formats, and returns it with its lock alone.
-fn written_down(pyproject: &str, files: &[(&str, &str)], commands: &[&str]) -> Project {
+/// Creates the project with only a lock of one format.
+fn locked_project(pyproject: &str, files: &[(&str, &str)], commands: &[&str]) -> Project {
     let project = Project::new(&[&[("pyproject.toml", pyproject)], files].concat());
     for line in commands {
-        let mut words = line.split(' ');
-        let program = words.next().unwrap();
+        let mut arguments = line.split(' ');
+        let program = arguments.next().unwrap();
         let program = if program == "poetry" { tool(program) } else { program.into() };
         let mut command = Command::new(&program);
-        command.args(words).current_dir(project.path()).env_remove("VIRTUAL_ENV");
+        command.args(arguments).current_dir(project.path()).env_remove("VIRTUAL_ENV");
         command.env("POETRY_CACHE_DIR", cache().join("poetry")).env("POETRY_KEYRING_ENABLED", "false");
         command.env("POETRY_VIRTUALENVS_CREATE", "false");
         let output = command.output().unwrap_or_else(|error| {
@@ -86,7 +86,7 @@ fn assert_equal_zips(
 ) {
     let mut expected = Vec::new();
     for (name, lock, commands) in formats {
-        let project = written_down(pyproject, files, commands);
+        let project = locked_project(pyproject, files, commands);
         assert!(project.path().join(lock).is_file(), "{name}");
         let digests: Vec<String> =
             targets.iter().map(|(runtime, architecture)| zip(project.path(), runtime, architecture)).collect();
@@ -98,7 +98,7 @@ fn assert_equal_zips(
 }
 
 #[test]
-fn an_application_that_is_no_package() {
+fn an_application_that_is_not_a_package() {
     let pyproject = format!(
         "[project]\nname = 'app'\nversion = '1.0'\nrequires-python = '>=3.11'\ndependencies = [{DEPENDENCIES}]\n\
          [tool.poetry]\npackage-mode = false\n{POETRY_SOURCE}"
@@ -120,7 +120,7 @@ fn an_application_that_is_a_package_with_scripts_and_data() {
         ("src/app/__init__.py", "def handler(event, context):\n    return event\n"),
         ("src/app/data/table.csv", "a,b\n1,2\n"),
     ];
-    // The others differ from these in nothing that a package adds.
+    // The other formats do not treat packages differently from these.
     let formats = FORMATS.iter().filter(|(name, ..)| *name != "pylock.toml" && !name.contains("without"));
     assert_equal_zips(formats, &[("python3.13", "x86_64")], &pyproject, &files);
 }

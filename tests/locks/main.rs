@@ -1,4 +1,4 @@
-//! Locks: what is selected from each format, compared with the tools that write and read it.
+//! Selection from locks of each format, compared with the tools that write and read them.
 
 mod corpus;
 mod formats;

@@ -1,8 +1,8 @@
-//! Compares versions, markers, requirements and compatibility tags with PyPA's library `packaging`: with every case in
-//! its own tests, and with what it answers when it is asked directly.
+//! Versions, markers, requirements and compatibility tags, compared with PyPA's library `packaging`: with every case of its
+//! own tests, and with its results.
 //!
 //! The cases come from `tests/support/packaging_cases.py`, which needs Python and, once, PyPI. They are kept under
-//! `target/`, or in the folder that `PYBUNDLE_TEST_PACKAGING` names.
+//! `target/`, or in the directory `PYBUNDLE_TEST_PACKAGING`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -78,17 +78,17 @@ static CASES: LazyLock<Cases> = LazyLock::new(|| {
     serde_json::from_slice(&output.stdout).expect("the script prints the cases as JSON")
 });
 
-/// A rule by which pybundle answers differently from packaging, for a reason.
+/// A difference from packaging, with its reason.
 struct Deviation {
-    /// The number of cases that it covers and that differ.
+    /// The number of differing cases that it covers.
     cases: usize,
     /// Whether it covers a case.
     covers: fn(&str) -> bool,
     reason: &'static str,
 }
 
-/// Asserts that there are at least `minimum` cases, and that exactly those differ that the deviations count.
-/// A case is what is asked, and both answers.
+/// Asserts that there are at least `minimum` cases, and that exactly as many differ as the deviations state. A case is an input
+/// and both results.
 fn assert_same<A: PartialEq + Debug>(
     minimum: usize,
     deviations: &[Deviation],
@@ -141,7 +141,7 @@ fn versions_are_ordered_alike() {
     assert_same(1000, &[], cases);
 }
 
-/// Returns whether one of the specifiers compares text: pep440_rs demands a version there, and normalizes it.
+/// Returns whether one of the specifiers compares strings, where pep440_rs requires a version and normalizes it.
 fn compares_text(asked: &str) -> bool {
     asked.contains("===")
 }
@@ -151,7 +151,7 @@ fn specifiers_are_read_alike() {
     let deviations = [Deviation {
         cases: 17,
         covers: compares_text,
-        reason: "pep440_rs demands a version after `===`, whose use is discouraged for anything else",
+        reason: "pep440_rs requires a version after `===`, whose use is discouraged for anything else",
     }];
     let is_read = |text: &str| text.parse::<VersionSpecifier>().is_ok();
     let cases = CASES.specifiers.iter().map(|(text, expected)| (text.clone(), is_read(text), *expected));
@@ -164,7 +164,7 @@ fn specifiers_contain_the_same_versions() {
         Deviation {
             cases: 26,
             covers: compares_text,
-            reason: "pep440_rs demands a version after `===`, and compares it in its normalized form",
+            reason: "pep440_rs requires a version after `===`, and compares it in its normalized form",
         },
         Deviation {
             cases: 2,
@@ -220,7 +220,7 @@ fn markers_have_the_same_value() {
     assert_same(5000, &deviations, cases);
 }
 
-/// Returns the environment and the extras that a case states, if every version in it is one.
+/// Returns the environment and the extras of a case, if its versions are valid.
 fn environment(values: &BTreeMap<String, Value>) -> Option<(MarkerEnvironment, ActiveExtras)> {
     let text = |key: &str| match values.get(key) {
         Some(Value::Text(text)) => text.clone(),
@@ -254,7 +254,7 @@ fn requirements_are_read_alike() {
     let deviations = [Deviation {
         cases: 576,
         covers: |requirement| requirement.contains("arbitrarystring"),
-        reason: "pep440_rs demands a version after `===`, whose use is discouraged for anything else",
+        reason: "pep440_rs requires a version after `===`, whose use is discouraged for anything else",
     }];
     let cases = CASES.requirements.iter().map(|(text, expected)| {
         let requirement = text.parse::<Requirement>().ok().map(|requirement| ReadRequirement::from(&requirement));

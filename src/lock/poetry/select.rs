@@ -103,9 +103,7 @@ impl PoetryLock {
 
     /// Returns the project's name, or else that of its directory.
     pub(super) fn name(&self) -> DistributionName {
-        let directory = std::path::absolute(&self.directory).ok();
-        let directory_name = || directory.as_deref().and_then(Path::file_name)?.to_str()?.parse().ok();
-        let name = self.project.name.clone().or_else(directory_name);
+        let name = self.project.name.clone().or_else(|| name_of_directory(&self.directory));
         name.unwrap_or_else(|| NAMELESS.parse().expect("a valid name"))
     }
 
@@ -258,4 +256,8 @@ impl PoetryLock {
 /// Returns extras as markers are evaluated with them.
 pub(super) fn active<'a>(extras: impl IntoIterator<Item = &'a ExtraName>) -> ActiveExtras {
     ActiveExtras { extras: extras.into_iter().map(ToString::to_string).collect(), groups: BTreeSet::new() }
+}
+
+fn name_of_directory(directory: &Path) -> Option<DistributionName> {
+    std::path::absolute(directory).ok()?.file_name()?.to_str()?.parse().ok()
 }

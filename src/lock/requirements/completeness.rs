@@ -89,7 +89,7 @@ pub fn completeness(
 }
 
 /// Returns the installed dependencies of each installed distribution, on a target and with the requested extras.
-pub fn dependencies(
+pub(crate) fn dependencies(
     installed: &[InstalledMetadata],
     target: &TargetPlatform,
 ) -> BTreeMap<DistributionName, BTreeSet<DistributionName>> {
@@ -174,11 +174,10 @@ impl Completeness {
         excluded: &BTreeSet<DistributionName>,
     ) {
         let (name, required_by) = (requirement.name.clone(), required_by.clone());
-        let text = || Requirement { marker: None, ..requirement.clone() }.to_string();
         match (nodes.get(&name), &requirement.constraint) {
             (None, _) if excluded.contains(&name) => {}
             (None, _) => {
-                let missing = MissingRequirement { requirement: text(), name, required_by };
+                let missing = MissingRequirement { requirement: without_marker(requirement), name, required_by };
                 if !self.missing.contains(&missing) {
                     self.missing.push(missing);
                 }
@@ -186,7 +185,8 @@ impl Completeness {
             (Some(RequirementNode { version: Some(version), .. }), VersionOrUrl::Specifiers(specifiers)) => {
                 if !specifiers.iter().all(|specifier| marker::contains(specifier, version)) {
                     let version = (*version).clone();
-                    let mismatched = MismatchedRequirement { requirement: text(), name, version, required_by };
+                    let mismatched =
+                        MismatchedRequirement { requirement: without_marker(requirement), name, version, required_by };
                     if !self.mismatched.contains(&mismatched) {
                         self.mismatched.push(mismatched);
                     }
@@ -195,4 +195,8 @@ impl Completeness {
             (Some(_), _) => {}
         }
     }
+}
+
+fn without_marker(requirement: &Requirement) -> String {
+    Requirement { marker: None, ..requirement.clone() }.to_string()
 }

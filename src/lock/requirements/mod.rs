@@ -37,9 +37,8 @@ mod statement;
 mod tests;
 
 pub use compile::compile_arguments;
-pub use completeness::{
-    Completeness, InstalledMetadata, MismatchedRequirement, MissingRequirement, completeness, dependencies,
-};
+pub(crate) use completeness::dependencies;
+pub use completeness::{Completeness, InstalledMetadata, MismatchedRequirement, MissingRequirement, completeness};
 pub use error::{LineLocation, RequirementLine, RequirementsError};
 
 /// The project, the files and the variables with which a requirements file is read.
@@ -105,7 +104,7 @@ enum HashPolicy {
 
 impl RequirementsTxt {
     /// Returns the requirements of a project without any.
-    pub fn empty(project: &Path) -> Self {
+    pub(crate) fn empty(project: &Path) -> Self {
         Self {
             options: RequirementsTxtOptions::default(),
             path: project.to_owned(),
@@ -118,7 +117,7 @@ impl RequirementsTxt {
 
     /// Requires a hash of every requirement, as the option `--require-hashes` in a file does.
     #[must_use]
-    pub fn require_hashes(mut self, is_required: bool) -> Self {
+    pub(crate) fn require_hashes(mut self, is_required: bool) -> Self {
         if is_required {
             self.hashes = HashPolicy::Required;
         }

@@ -66,31 +66,32 @@ impl RequirementsTxt {
 impl RequirementsTxtReader<'_> {
     /// Reads a file, and the files that it includes in between.
     fn file(&mut self, path: &Path, role: FileRole) -> Result<(), RequirementsError> {
-        let unreadable = |reason: String| RequirementsError::Unreadable {
-            path: path.to_owned(),
-            included_at: self.includes.last().cloned(),
-            reason,
-        };
         if self.includes.iter().any(|location| location.path == path) {
             return Err(RequirementsError::IncludeLoop { path: path.to_owned(), includes: self.includes.clone() });
         }
         if self.includes.len() > MAX_DEPTH {
-            return Err(unreadable(format!("includes are nested more than {MAX_DEPTH} levels deep")));
+            let reason = format!("includes are nested more than {MAX_DEPTH} levels deep");
+            return Err(self.unreadable(path, reason));
         }
         if !self.seen.insert((path.to_owned(), role)) {
             return Ok(());
         }
         let text = (self.environment.read)(path).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => unreadable("it is not valid UTF-8".to_owned()),
-            _ => unreadable(error.to_string()),
+            io::ErrorKind::InvalidData => self.unreadable(path, "it is not valid UTF-8".to_owned()),
+            _ => self.unreadable(path, error.to_string()),
         })?;
         if text.contains('\0') {
-            return Err(unreadable("it contains a NUL byte".to_owned()));
+            return Err(self.unreadable(path, "it contains a NUL byte".to_owned()));
         }
         for line in lines(&text) {
             self.line(path, line, role)?;
         }
         Ok(())
+    }
+
+    fn unreadable(&self, path: &Path, reason: String) -> RequirementsError {
+        let included_at = self.includes.last().cloned();
+        RequirementsError::Unreadable { path: path.to_owned(), included_at, reason }
     }
 
     fn line(&mut self, path: &Path, line: LogicalLine, role: FileRole) -> Result<(), RequirementsError> {

@@ -228,8 +228,8 @@ pub(super) fn path_of(url: &str) -> Result<String, String> {
 
 /// Returns whether a requirement is a reference without a name: a URL, a path, or the file name of an archive.
 pub(super) fn is_unnamed(text: &str) -> bool {
-    let is_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    let name = &text[..text.find(|character| !is_name(character)).unwrap_or(text.len())];
+    let end = text.find(|character: char| !character.is_ascii_alphanumeric() && !"-_.".contains(character));
+    let name = &text[..end.unwrap_or(text.len())];
     if name.is_empty() || name.starts_with('.') {
         return true;
     }
@@ -313,7 +313,7 @@ mod tests {
             ("./a# comment", "follow a space"),
             ("./a#subdirectory=../b", "outside"),
             ("./a#subdirectory=%2Fetc", "outside"),
-            ("https://host/a-1.zip#sha256=00", "not a digest"),
+            ("https://host/a-1.zip#sha256=00", "not a valid digest"),
             ("./a#egg=-", "not a valid name"),
         ] {
             let error = parse(text).unwrap_err();

@@ -118,8 +118,7 @@ impl RequirementsTxt {
         }
         let exact: Vec<(&RequirementEntry, Version)> =
             lines.all().flat_map(|entry| entry.pinned_versions().map(move |version| (entry, version))).collect();
-        let is_accepted = |version: &Version| lines.all().all(|entry| entry.accepts(version));
-        if let Some((_, version)) = exact.iter().find(|(_, version)| is_accepted(version)) {
+        if let Some((_, version)) = exact.iter().find(|(_, version)| lines.all().all(|entry| entry.accepts(version))) {
             return Ok(Some(Pin::Version(version.clone())));
         }
         let Some((first, version)) = exact.first() else { return Ok(None) };

@@ -203,8 +203,11 @@ fn options_of_every_file_apply() {
     let extra: Vec<&str> = extra_index_urls.iter().map(Url::as_str).collect();
     assert_eq!(extra, ["https://b/simple", "https://c/$%7BUNSET%7D"]);
     assert!(no_index);
-    let folder = |path: &str| FindLinks::Directory(path.into());
-    assert_eq!(find_links, [folder("sub/wheels"), FindLinks::Page("https://links/".parse().unwrap()), folder("/abs")]);
+    let directory = |path: &str| FindLinks::Directory(path.into());
+    assert_eq!(
+        find_links,
+        [directory("sub/wheels"), FindLinks::Page("https://links/".parse().unwrap()), directory("/abs")]
+    );
     for (name, may_build, may_install) in [("lxml", true, false), ("foo-bar", true, false), ("x", false, true)] {
         let name = name.parse().unwrap();
         assert_eq!((formats.may_build(&name), formats.may_install(&name)), (may_build, may_install), "{name}");

@@ -54,13 +54,14 @@ pub struct UvLock {
 impl UvLock {
     /// Parses a lock. Its paths are relative to the directory of `path`.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, LockError> {
-        let unsupported = |version| LockError::UnsupportedVersion { path: path.to_owned(), version };
         let document: UvDocument = toml::from_str(text).map_err(|error| match toml::from_str(text) {
-            Ok(UvLockVersion { version }) if version != VERSION => unsupported(version),
+            Ok(UvLockVersion { version }) if version != VERSION => {
+                LockError::UnsupportedVersion { path: path.to_owned(), version }
+            }
             _ => toml_syntax::error(text, path, TABLE, &error),
         })?;
         if document.version != VERSION {
-            return Err(unsupported(document.version));
+            return Err(LockError::UnsupportedVersion { path: path.to_owned(), version: document.version });
         }
         Ok(Self {
             path: path.to_owned(),

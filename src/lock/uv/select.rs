@@ -201,16 +201,8 @@ impl UvLock {
         for &index in reached.dependents.keys() {
             let package = self.graph.package(index);
             let Some(other) = by_name.insert(&package.name, index) else { continue };
-            let describe = |index| {
-                let package = self.graph.package(index);
-                let dependents = reached.dependents.get(&index).into_iter().flatten();
-                let source = match &package.version {
-                    Some(_) => package.to_string(),
-                    None => format!("{package} in `{}`", package.source.directory().unwrap_or_default()),
-                };
-                (source, dependents.map(ToString::to_string).collect())
-            };
-            let ((first, first_for), (second, second_for)) = (describe(other), describe(index));
+            let (first, first_for) = self.describe(other, reached);
+            let (second, second_for) = self.describe(index, reached);
             return Err(LockError::ConflictingVersions {
                 path: self.path.clone(),
                 first,
@@ -220,6 +212,17 @@ impl UvLock {
             });
         }
         Ok(())
+    }
+
+    /// Returns a distribution and its dependents, for messages.
+    fn describe(&self, index: UvPackageIndex, reached: &ReachedPackages) -> (String, Vec<String>) {
+        let package = self.graph.package(index);
+        let text = match &package.version {
+            Some(_) => package.to_string(),
+            None => format!("{package} in `{}`", package.source.directory().unwrap_or_default()),
+        };
+        let dependents = reached.dependents.get(&index).into_iter().flatten();
+        (text, dependents.map(ToString::to_string).collect())
     }
 
     /// Returns the names that a request excludes.

@@ -7,7 +7,7 @@ use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
 
 use super::project::python;
 
-/// Whatever a content hash may depend on, and some that it does not.
+/// Projects with everything that a content hash may depend on, and more.
 const PYPROJECTS: [&str; 10] = [
     "",
     "[tool.poetry]\nname = 'a'\n[tool.poetry.dependencies]\npython = '^3.9'",
@@ -23,7 +23,7 @@ const PYPROJECTS: [&str; 10] = [
 
 fn check(header: &str, pyproject: &str, hash: &str) -> Result<Freshness, LockError> {
     let text = format!("{header}\n[metadata]\nlock-version = '2.0'\npython-versions = '*'\ncontent-hash = '{hash}'\n");
-    // What the project requires is of no interest, and not always sensible.
+    // The requirements of the project do not matter, and are not always valid.
     let empty = LocalProject { path: PathBuf::new(), table: toml::Table::new() };
     let project = LocalProject { path: PathBuf::new(), table: pyproject.parse().unwrap() };
     Lock::parse_poetry(&text, Path::new("poetry.lock"), &empty).unwrap().check_locked(&[project])
@@ -51,7 +51,7 @@ fn content_hashes_are_those_of_poetry() {
     assert!(matches!(&dated, Freshness::Unknown(reasons) if reasons.len() == 1), "{dated:?}");
 }
 
-/// Every form of constraints.
+/// Every kind of constraint.
 const CONSTRAINTS: &str = "*; 1.2; ==1.2; =1.2; !=1.2; 1.*; 1.2.*; ==1.2.*; !=1.2.*; ^1.2.3; ^0; ^0.0; ^0.0.3; ^0.2.3; ^1; \
     ^1.0rc1; ~1; ~1.2; ~1.2.3; ~1.2.3.4; ~=1.2; ~=1.2.3; ~=0.0.0.5; >1.2; >=1.2; <1.2; <=1.2; <2; <2.0rc1; >1.2.post1; \
     >=1,<2; >= 1 , < 2; >=1 <2; <1 || >=2; ==1.2 | ==1.2.3; ^1.2 || ^3,!=3.1; >=2.7,!=3.0.*,!=3.1.*; 1!1.0; ^1!1.0; \
@@ -63,7 +63,7 @@ const VERSIONS: &str = "0 0.0.2 0.0.3 0.0.4 0.0.0.5 0.0.0.6 0.2.3 0.3 1 1.0rc1 1
     4.0 1!1.0 1!1.5 1!2.0";
 
 #[test]
-fn constraints_allow_what_they_allow_poetry() {
+fn constraints_allow_the_same_versions_as_in_poetry() {
     let constraints: Vec<&str> = CONSTRAINTS.split("; ").collect();
     let versions: Vec<&str> = VERSIONS.split_whitespace().collect();
     let answers = python("constraints.py", &[], &serde_json::to_string(&(&constraints, &versions)).unwrap());
@@ -77,5 +77,5 @@ fn constraints_allow_what_they_allow_poetry() {
             }
         }
     }
-    assert!(differences.is_empty(), "Poetry says otherwise: {}", differences.join("; "));
+    assert!(differences.is_empty(), "Poetry differs: {}", differences.join("; "));
 }

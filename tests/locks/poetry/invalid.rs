@@ -1,7 +1,8 @@
-//! Every way in which a lock or its project is wrong, from `testdata/invalid/poetry`, is an error that says what and where.
+//! Every invalid lock or project of `testdata/invalid/poetry` is refused with an error that states the problem and its
+//! location.
 //!
-//! Each file's first line is `# error: ` and a part of the message. A lock that can be parsed is selected from, for Python
-//! 3.12 on x86_64, without extras and groups.
+//! The first line of each file is `# error: ` and a part of the message. Locks that can be parsed fail when distributions are
+//! selected for Python 3.12 on x86_64, without extras and groups.
 
 use std::path::{Path, PathBuf};
 
@@ -11,11 +12,11 @@ use pybundle::lock::{LocalProject, Lock, LockError, SelectionRequest};
 use crate::support::command::repository;
 use crate::support::uv::targets;
 
-/// The project of the wrong locks.
+/// The project of the invalid locks.
 const PROJECT: &str =
     "[tool.poetry]\nname = 'web'\nversion = '1'\n[tool.poetry.dependencies]\npython = '^3.9'\nfoo = '*'\n";
 
-/// The lock of the wrong projects.
+/// The lock of the invalid projects.
 const LOCK: &str = "[metadata]\nlock-version = '2.1'\npython-versions = '*'\n";
 
 fn first_error(path: &Path) -> Option<LockError> {
@@ -30,7 +31,7 @@ fn first_error(path: &Path) -> Option<LockError> {
 }
 
 #[test]
-fn each_is_refused() {
+fn each_invalid_file_is_refused() {
     let folder = repository().join("testdata/invalid/poetry");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -39,7 +40,7 @@ fn each_is_refused() {
         let text = std::fs::read_to_string(&path).unwrap();
         let expected = text.lines().next().unwrap().strip_prefix("# error: ").unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let error = first_error(&path).unwrap_or_else(|| panic!("{name} is let pass"));
+        let error = first_error(&path).unwrap_or_else(|| panic!("{name} is accepted"));
         let message = error.to_string();
         assert!(message.contains(expected), "{name}: {message}");
         let place = if name.ends_with(".toml") { "pyproject.toml" } else { name };
@@ -48,9 +49,9 @@ fn each_is_refused() {
     }
 }
 
-/// Cutting a lock off anywhere, or changing any one byte, is never a panic.
+/// Truncating a lock anywhere, or changing any single byte, never panics.
 #[test]
-fn damaged_locks_are_errors() {
+fn damaged_locks_never_panic() {
     let folder = repository().join("testdata/invalid/poetry");
     let path = folder.join("old-with-two-versions.lock");
     let text = std::fs::read_to_string(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Locks that Poetry made: what is selected from them, compared with what Poetry's installer would install.
+//! Locks of Poetry: selection, compared with Poetry's installer.
 
 mod freshness;
 mod invalid;

@@ -1,4 +1,4 @@
-//! Locks that older versions of Poetry made, from `testdata/valid/poetry`.
+//! Locks of older versions of Poetry, from `testdata/valid/poetry`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::support::uv::targets;
 
 const PYTHONS: [&str; 3] = ["3.9", "3.10", "3.13"];
 
-fn kept(name: &str) -> Project {
+fn stored_project(name: &str) -> Project {
     let folder = repository().join("testdata/valid/poetry").join(name);
     let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
     Project::new(&[("pyproject.toml", &read("pyproject.toml")), ("poetry.lock", &read("poetry.lock"))])
@@ -19,7 +19,7 @@ fn kept(name: &str) -> Project {
 
 #[test]
 fn version_2_0_by_poetry_1_8() {
-    let project = kept("2.0");
+    let project = stored_project("2.0");
     let cases = [
         Case::default(),
         Case::default().extra("database"),
@@ -34,7 +34,7 @@ fn version_2_0_by_poetry_1_8() {
 
 #[test]
 fn version_1_1_by_poetry_1_1() {
-    let project = kept("1.1");
+    let project = stored_project("1.1");
     let cases = [
         Case::default(),
         Case::default().extra("cache").group("dev"),
@@ -45,7 +45,7 @@ fn version_1_1_by_poetry_1_1() {
     assert_eq!(project.check_locked().unwrap(), Freshness::Current);
 }
 
-/// Returns what an index is asked for the only distribution of a lock with these lines.
+/// Returns the index query for the only distribution of a lock with these lines.
 fn query(package: &str, metadata: &str) -> IndexQuery {
     let text = format!(
         "[[package]]\nname = 'foo'\nversion = '1.0'\npython-versions = '*'\n{package}\n\
@@ -63,7 +63,7 @@ fn query(package: &str, metadata: &str) -> IndexQuery {
 }
 
 #[test]
-fn hashes_are_found_wherever_a_version_of_the_format_has_them() {
+fn hashes_are_found_in_every_version_of_the_format() {
     let hash = "ab".repeat(32);
     let file = format!("{{ file = 'foo-1.0.zip', hash = 'sha256:{hash}' }}");
     for (package, metadata) in

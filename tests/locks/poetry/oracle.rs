@@ -1,4 +1,4 @@
-//! Requests for selections, and Poetry's installer as the oracle of what they mean.
+//! Requests for selections, and Poetry's installer as the oracle.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,25 +14,25 @@ use crate::support::uv::targets;
 pub struct Case(pub SelectionRequest);
 
 impl Case {
-    /// Asks for an extra.
+    /// Requests an extra.
     pub fn extra(mut self, name: &str) -> Self {
         self.0.extras.insert(name.parse().unwrap());
         self
     }
 
-    /// Asks for every extra.
+    /// Requests every extra.
     pub fn all_extras(mut self) -> Self {
         self.0.all_extras = true;
         self
     }
 
-    /// Asks for a group.
+    /// Requests a group.
     pub fn group(mut self, name: &str) -> Self {
         self.0.groups.insert(name.parse().unwrap());
         self
     }
 
-    /// Asks for nothing but a group.
+    /// Requests only a group.
     pub fn only_group(mut self, name: &str) -> Self {
         self.0.only_groups.insert(name.parse().unwrap());
         self
@@ -43,13 +43,14 @@ impl Case {
         project.lock().select(&self.0, Path::new(""), &targets(&["3.12"])[0])
     }
 
-    /// Returns the request as the oracle takes it. `extras` are all that the project has.
+    /// Returns the request to the oracle. `extras` are those of the project.
     fn question(&self, target: &TargetPlatform, extras: &[&str]) -> serde_json::Value {
         let main = if self.0.only_groups.is_empty() { vec!["main".to_owned()] } else { Vec::new() };
         let groups = self.0.groups.union(&self.0.only_groups).map(ToString::to_string);
-        let extras = match self.0.all_extras {
-            true => extras.iter().map(ToString::to_string).collect(),
-            false => self.0.extras.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        let extras: Vec<String> = if self.0.all_extras {
+            extras.iter().map(ToString::to_string).collect()
+        } else {
+            self.0.extras.iter().map(ToString::to_string).collect()
         };
         serde_json::json!({
             "python": target.python_full_version.to_string(),
@@ -60,8 +61,7 @@ impl Case {
     }
 }
 
-/// Asserts that the selections are Poetry's, for each case, runtime and architecture. `extras` are all that the project
-/// has.
+/// Asserts that the selections equal Poetry's, for each case, runtime and architecture. `extras` are those of the project.
 pub fn agree(project: &Project, cases: &[Case], extras: &[&str], pythons: &[&str]) {
     let lock = project.lock();
     let targets = targets(pythons);
@@ -79,7 +79,7 @@ pub fn agree(project: &Project, cases: &[Case], extras: &[&str], pythons: &[&str
     }
 }
 
-/// Returns the version of each distribution but the root.
+/// Returns the version of each distribution except the root.
 fn versions(selection: &Selection) -> BTreeMap<String, String> {
     let others =
         selection.distributions.iter().filter(|pinned| !pinned.required_by.contains(&pybundle::lock::Dependent::Root));

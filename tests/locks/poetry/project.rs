@@ -9,7 +9,7 @@ use pybundle::lock::{Freshness, LocalProject, Lock, LockError};
 use crate::support;
 use crate::support::command::{cache, repository, succeed, tool};
 
-/// The index that the projects are locked from. Poetry reads its pages of HTML, which mirrors have, too.
+/// The index that the projects are locked from. Poetry reads HTML pages, which mirrors of PyPI provide as well.
 pub const SOURCE: &str = "
 [[tool.poetry.source]]
 name = \"simple\"
@@ -17,20 +17,20 @@ url = \"https://pypi.org/simple/\"
 priority = \"primary\"
 ";
 
-/// A temporary folder with a project in it, which Poetry locks.
+/// A temporary directory with a project that Poetry locks.
 pub struct Project {
     folder: support::uv::Project,
 }
 
 impl Project {
-    /// Makes a folder with these files.
+    /// Creates a directory with these files.
     pub fn new(files: &[(&str, &[u8])]) -> Self {
         let project = Self { folder: support::uv::Project::new(&[]) };
         files.iter().for_each(|(path, bytes)| project.folder.write(path, bytes));
         project
     }
 
-    /// Makes a project, and locks it.
+    /// Creates a project, and locks it.
     pub fn locked(pyproject: &str, files: &[(&str, &[u8])]) -> Self {
         let project = Self::new(files);
         project.write("pyproject.toml", format!("{pyproject}{SOURCE}").as_bytes());
@@ -42,7 +42,7 @@ impl Project {
     pub fn lock_again(&self) {
         let mut command = Command::new(tool("poetry"));
         command.args(["lock", "--no-interaction"]).current_dir(self.path());
-        succeed(surroundings(&mut command));
+        succeed(set_environment(&mut command));
     }
 
     /// Parses the lock.
@@ -70,18 +70,18 @@ impl Deref for Project {
     }
 }
 
-/// Runs a program of Python with a text on its standard input, and returns its standard output.
+/// Runs a Python script with a text on its standard input, and returns its standard output.
 pub fn python(script: &str, arguments: &[&Path], input: &str) -> String {
     let input_file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(input_file.path(), input).unwrap();
     let mut command = Command::new(tool("python"));
     command.arg(repository().join("tests/locks/poetry").join(script)).args(arguments);
     command.stdin(Stdio::from(std::fs::File::open(input_file.path()).unwrap()));
-    succeed(surroundings(&mut command))
+    succeed(set_environment(&mut command))
 }
 
-/// Lets Poetry keep what it downloads below `target`, and ask nobody for passwords.
-fn surroundings(command: &mut Command) -> &mut Command {
+/// Sets Poetry's cache directory below `target`, and disables its keyring.
+fn set_environment(command: &mut Command) -> &mut Command {
     command
         .env("POETRY_CACHE_DIR", cache().join("poetry"))
         .env("POETRY_KEYRING_ENABLED", "false")

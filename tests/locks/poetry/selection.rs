@@ -16,7 +16,7 @@ use crate::support::wheel;
 
 const PYTHONS: [&str; 4] = ["3.9", "3.10", "3.12", "3.14"];
 
-/// Makes a repository with a project in its folder `sub`, and returns its commit.
+/// Creates a repository with a project in its directory `sub`, and returns its commit.
 fn repository(folder: &Path) -> String {
     std::fs::create_dir_all(folder.join("sub")).unwrap();
     std::fs::write(folder.join("sub/pyproject.toml"), MINIMAL.replace("NAME", "kept")).unwrap();
@@ -116,7 +116,7 @@ fn a_project_of_tool_poetry_with_every_kind_of_source() {
     sources(&project, repository_folder.path(), &commit);
     dependents(&project);
     refusals(&project);
-    left_out(&project);
+    exclusions(&project);
 }
 
 fn sources(project: &Project, repository_folder: &Path, commit: &str) {
@@ -170,7 +170,7 @@ fn refusals(project: &Project) {
     assert!(matches!(Case(other).select(project), Err(LockError::UnknownMember { .. })));
 }
 
-fn left_out(project: &Project) {
+fn exclusions(project: &Project) {
     let names = |request: SelectionRequest| -> Vec<String> {
         let selection = Case(request).select(project).unwrap();
         selection.distributions.iter().map(|pinned| pinned.name.to_string()).collect()
@@ -186,7 +186,7 @@ fn left_out(project: &Project) {
 }
 
 #[test]
-fn a_project_of_the_standard_with_parts_of_tool_poetry() {
+fn a_standard_project_with_parts_of_tool_poetry() {
     let project = Project::locked(
         r#"
         [project]

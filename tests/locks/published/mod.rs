@@ -1,7 +1,7 @@
-//! The locks that uv's and packaging's own tests publish (testdata/valid/published) mean what uv says they mean.
+//! The locks of uv's and packaging's own tests (`testdata/valid/published`), compared with uv.
 //!
-//! uv is asked what each lock holds, without network; a lock is refused where uv refuses it. The few in which the two differ
-//! are listed with the reason.
+//! A lock selects the same distributions as with uv, which runs offline, or is refused by both. The few differences are listed
+//! with their reasons.
 
 mod corpus;
 mod pylock;

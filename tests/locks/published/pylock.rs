@@ -6,11 +6,11 @@ use std::path::Path;
 use pybundle::lock::{Lock, LockError, SelectedDistribution, SelectedSource, SelectionRequest};
 use pybundle::platform::TargetPlatform;
 
-use super::corpus::{Published, ask, published};
+use super::corpus::{Published, for_each, published};
 use crate::support::case::chosen;
 use crate::support::uv::{Project, platform, targets};
 
-/// The locks of which uv says something else, with the reason.
+/// The locks for which uv differs, with the reason.
 const DEVIATIONS: &[(&str, &str)] = &[
     (
         "uv/crates/uv/tests/pip/pip_sync.rs:5632",
@@ -22,14 +22,14 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What one side makes of a lock for a target.
-type Answer = Result<BTreeSet<String>, String>;
+/// The selection or error of one tool for a target.
+type Outcome = Result<BTreeSet<String>, String>;
 
 #[test]
-fn each_pylock_is_selected_from_as_uv_does_or_refused_where_uv_refuses() {
+fn each_pylock_selects_the_same_as_with_uv_or_is_refused_by_both() {
     let locks = published("pylock.toml");
-    let answers = ask(&locks, |lock| {
-        targets(&["3.12", "3.13"]).iter().step_by(2).map(|target| answer(lock, target)).collect::<Vec<_>>()
+    let answers = for_each(&locks, |lock| {
+        targets(&["3.12", "3.13"]).iter().step_by(2).map(|target| outcomes(lock, target)).collect::<Vec<_>>()
     });
     let mut differing = BTreeMap::new();
     let (mut same, mut refused) = (0, 0);
@@ -52,24 +52,23 @@ fn each_pylock_is_selected_from_as_uv_does_or_refused_where_uv_refuses() {
     assert_eq!(differing.keys().copied().collect::<BTreeSet<_>>(), expected);
 }
 
-/// Compares distributions; uv does not tell the version of those that are direct references.
+/// Compares distributions, without the versions of direct references, which uv does not print.
 fn are_equal(ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> bool {
-    let name = |distribution: &str| distribution.split("==").next().unwrap_or_default().to_owned();
-    let comparable = |distribution: &String| match theirs.contains(&name(distribution)) {
-        true => name(distribution),
-        false => distribution.clone(),
-    };
-    ours.iter().map(comparable).collect::<BTreeSet<_>>() == *theirs
+    let comparable = ours.iter().map(|distribution| {
+        let name = distribution.split("==").next().unwrap_or_default();
+        if theirs.contains(name) { name.to_owned() } else { distribution.clone() }
+    });
+    comparable.collect::<BTreeSet<_>>() == *theirs
 }
 
-/// Returns what pybundle and uv say.
-fn answer(lock: &Published, target: &TargetPlatform) -> (Answer, Answer) {
+/// Returns the outcomes of pybundle and uv.
+fn outcomes(lock: &Published, target: &TargetPlatform) -> (Outcome, Outcome) {
     let project = Project::new(&[("folder/pylock.toml", &without_requires_python(&lock.text))]);
     write_paths(&project, &lock.text);
     let ours = Lock::parse_pylock(&lock.text, &project.path().join("folder/pylock.toml"))
         .and_then(|lock| lock.select(&SelectionRequest::default(), Path::new(""), target))
         .and_then(|selection| chosen(&selection, target))
-        .map(|distributions| distributions.iter().map(form).collect())
+        .map(|distributions| distributions.iter().map(name_and_version).collect())
         .map_err(|error: LockError| error.to_string());
     let output = project.try_uv(
         &[
@@ -94,7 +93,7 @@ fn answer(lock: &Published, target: &TargetPlatform) -> (Answer, Answer) {
     (ours, theirs)
 }
 
-/// Makes the files and folders that a lock names, for uv looks whether they are there.
+/// Creates the files and directories that a lock refers to, because uv checks that they exist.
 fn write_paths(project: &Project, text: &str) {
     let quoted = text.split("path = \"").skip(1).filter_map(|rest| rest.split('"').next());
     for path in quoted.filter(|path| !path.starts_with('/')) {
@@ -104,16 +103,16 @@ fn write_paths(project: &Project, text: &str) {
     }
 }
 
-/// Leaves out the range of Pythons that a lock is for: uv compares it with the interpreter that it happens to run on instead
-/// of the target. pybundle reads the whole text.
+/// Removes the `requires-python` of a lock, which uv compares with its own interpreter instead of the target. pybundle reads the
+/// whole text.
 fn without_requires_python(text: &str) -> String {
     let (head, packages) = text.split_at(text.find("[[packages]]").unwrap_or(text.len()));
     let lines = head.lines().filter(|line| !line.trim_start().starts_with("requires-python"));
     lines.map(|line| format!("{line}\n")).chain([packages.to_owned()]).collect()
 }
 
-/// Returns a distribution with its version, or its name alone if it is no index's.
-fn form(selected: &SelectedDistribution) -> String {
+/// Returns a distribution with its version, or only its name if it does not come from an index.
+fn name_and_version(selected: &SelectedDistribution) -> String {
     let (name, version) = (&selected.name, selected.version.as_ref().map(ToString::to_string));
     match (&selected.source, version) {
         (SelectedSource::Wheel(..) | SelectedSource::Sdist(_), Some(version)) => format!("{name}=={version}"),
@@ -121,7 +120,7 @@ fn form(selected: &SelectedDistribution) -> String {
     }
 }
 
-/// Reads a line on what would be installed: ` + idna==3.10`, ` + foo==1.0 (from file:///…)` or ` + foo @ file:///…`.
+/// Parses a line about a distribution that would be installed: ` + idna==3.10`, ` + foo==1.0 (from file:///…)` or ` + foo @ file:///…`.
 fn installed(line: &str) -> Option<String> {
     let line = line.strip_prefix(" + ")?;
     match line.split_once(" (from ").or_else(|| line.split_once(" @ ")) {

@@ -9,18 +9,18 @@ use pybundle::marker::{ActiveExtras, Marker, Requirement, VersionOrUrl};
 use pybundle::platform::{MarkerEnvironment, TargetPlatform};
 use toml::Table;
 
-use super::corpus::{Published, ask, published};
+use super::corpus::{Published, for_each, published};
 use crate::support::uv::{Project, targets};
 
-/// The locks of which uv says something else, with the reason.
+/// The locks for which uv differs, with the reason.
 const DEVIATIONS: &[(&str, &str)] = &[(
     "uv/crates/uv/tests/project/export.rs:456",
     "written by hand, with an extra's bare name in the marker of an edge: `uv export` takes it for the root's, `uv sync` does not",
 )];
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+enum Comparison {
     /// Both select the same, for this many targets.
     Same(usize),
     /// Both refuse the lock.
@@ -30,16 +30,18 @@ enum Outcome {
 }
 
 #[test]
-fn each_uv_lock_is_selected_from_as_uv_does_or_refused_where_uv_refuses() {
+fn each_uv_lock_selects_the_same_as_with_uv_or_is_refused_by_both() {
     let locks = published("uv.lock");
-    let outcomes = ask(&locks, compare);
-    let same: usize =
-        outcomes.values().map(|outcome| if let Outcome::Same(targets) = outcome { *targets } else { 0 }).sum();
-    let refused = outcomes.values().filter(|outcome| **outcome == Outcome::BothRefuse).count();
-    let differing: BTreeMap<_, _> = outcomes
+    let comparisons = for_each(&locks, compare);
+    let same: usize = comparisons
+        .values()
+        .map(|comparison| if let Comparison::Same(targets) = comparison { *targets } else { 0 })
+        .sum();
+    let refused = comparisons.values().filter(|comparison| **comparison == Comparison::BothRefuse).count();
+    let differing: BTreeMap<_, _> = comparisons
         .iter()
-        .filter_map(|(origin, outcome)| match outcome {
-            Outcome::Differ(reason) => Some((*origin, reason.as_str())),
+        .filter_map(|(origin, comparison)| match comparison {
+            Comparison::Differ(reason) => Some((*origin, reason.as_str())),
             _ => None,
         })
         .collect();
@@ -51,42 +53,42 @@ fn each_uv_lock_is_selected_from_as_uv_does_or_refused_where_uv_refuses() {
     assert_eq!(differing.keys().copied().collect::<BTreeSet<_>>(), expected);
 }
 
-fn compare(lock: &Published) -> Outcome {
+fn compare(lock: &Published) -> Comparison {
     let table: Result<Table, _> = lock.text.parse();
     let Ok(table) = table else {
         let ours = Lock::parse_uv(&lock.text, Path::new("uv.lock"));
-        return if ours.is_err() { Outcome::BothRefuse } else { Outcome::Differ("is no TOML".to_owned()) };
+        return if ours.is_err() { Comparison::BothRefuse } else { Comparison::Differ("is not TOML".to_owned()) };
     };
     let project = Project::new(&[("uv.lock", &lock.text), ("script.py.lock", &lock.text)]);
-    let asked = Asked::of(&table);
-    project.write("pyproject.toml", asked.pyproject.as_bytes());
-    project.write("script.py", asked.script.as_bytes());
-    let arguments: Vec<&str> = asked.arguments.iter().map(String::as_str).collect();
+    let requests = Requests::of(&table);
+    project.write("pyproject.toml", requests.pyproject.as_bytes());
+    project.write("script.py", requests.script.as_bytes());
+    let arguments: Vec<&str> = requests.arguments.iter().map(String::as_str).collect();
     let output = project.try_uv(&arguments);
     let ours = Lock::parse_uv(&lock.text, &project.path().join("uv.lock"));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     match (output.status.success(), ours) {
-        (false, Err(_)) => Outcome::BothRefuse,
-        (true, Err(error)) => Outcome::Differ(format!("only pybundle refuses: {error}")),
+        (false, Err(_)) => Comparison::BothRefuse,
+        (true, Err(error)) => Comparison::Differ(format!("only pybundle refuses: {error}")),
         (false, Ok(lock)) => {
             let refusals = targets(&["3.12", "3.13"])
                 .into_iter()
-                .map(|target| lock.select(&asked.request, Path::new(""), &target));
+                .map(|target| lock.select(&requests.request, Path::new(""), &target));
             if refusals.into_iter().all(|result| result.is_err()) {
-                Outcome::BothRefuse
+                Comparison::BothRefuse
             } else {
-                Outcome::Differ(format!("only uv refuses: {stderr}"))
+                Comparison::Differ(format!("only uv refuses: {stderr}"))
             }
         }
         (true, Ok(lock)) => {
             let exported = Exported::parse(&String::from_utf8(output.stdout).unwrap(), project.path());
-            asked.selections(&lock, &exported, project.path())
+            requests.selections(&lock, &exported, project.path())
         }
     }
 }
 
-/// What is asked of a lock, and of uv.
-struct Asked {
+/// The requests to pybundle and uv for a lock.
+struct Requests {
     request: SelectionRequest,
     arguments: Vec<String>,
     pyproject: String,
@@ -94,7 +96,7 @@ struct Asked {
     requires_python: VersionSpecifiers,
 }
 
-impl Asked {
+impl Requests {
     fn of(table: &Table) -> Self {
         let text = |table: &Table, key: &str| table.get(key).and_then(|value| value.as_str()).map(str::to_owned);
         let requires_python = text(table, "requires-python").unwrap_or_default();
@@ -170,7 +172,7 @@ impl Asked {
         Self { request, arguments, pyproject, script, requires_python: requires_python.parse().unwrap_or_default() }
     }
 
-    fn selections(&self, lock: &Lock, exported: &Exported, folder: &Path) -> Outcome {
+    fn selections(&self, lock: &Lock, exported: &Exported, folder: &Path) -> Comparison {
         let mut compared = 0;
         for target in targets(&["3.9", "3.12", "3.13"]) {
             let selection = match lock.select(&self.request, Path::new(""), &target) {
@@ -179,21 +181,21 @@ impl Asked {
                     continue;
                 }
                 Err(LockError::UnsupportedTarget { .. }) => continue,
-                Err(error) => return Outcome::Differ(format!("only pybundle refuses: {error}")),
+                Err(error) => return Comparison::Differ(format!("only pybundle refuses: {error}")),
             };
             let theirs = exported.on(&self.environment(&target));
             let ours: Vec<_> = selection.distributions.iter().filter_map(|pinned| forms(pinned, folder)).collect();
             let more: Vec<_> = ours.iter().filter(|forms| !forms.iter().any(|form| theirs.contains(form))).collect();
             let less: Vec<_> = theirs.iter().filter(|form| !ours.iter().any(|forms| forms.contains(form))).collect();
             if !more.is_empty() || !less.is_empty() {
-                return Outcome::Differ(format!(
+                return Comparison::Differ(format!(
                     "{} on {:?}: uv has {less:?}, pybundle {more:?}",
                     target.name, target.architecture
                 ));
             }
             compared += 1;
         }
-        Outcome::Same(compared)
+        Comparison::Same(compared)
     }
 
     /// Returns the environment of the first patch version that the lock allows.
@@ -204,15 +206,15 @@ impl Asked {
     }
 }
 
-/// Returns the forms in which uv may write a distribution: its name and version, if it is an index's; else its place or, for
-/// one on a server, its name. Projects that are not packages are not written.
+/// Returns the forms in which uv may export a distribution: the name and version if it comes from an index, the name if it comes
+/// from another URL, or the path. Projects that are not packages are not exported.
 fn forms(pinned: &PinnedDistribution, folder: &Path) -> Option<Vec<String>> {
     match &pinned.source {
         DistributionSource::Files(files) => {
             let sdist = files.sdist.iter().map(|sdist| &sdist.file.location);
             Some(match files.wheels.iter().map(|wheel| &wheel.location).chain(sdist).next() {
                 Some(FileLocation::Url { index: None, .. }) => vec![pinned.name.to_string()],
-                // An index may be a folder.
+                // An index may be a directory.
                 Some(FileLocation::Path(path)) => vec![pinned.to_string(), path.display().to_string()],
                 None => files
                     .unusable
@@ -229,11 +231,11 @@ fn forms(pinned: &PinnedDistribution, folder: &Path) -> Option<Vec<String>> {
     }
 }
 
-/// What `uv export` writes.
+/// The output of `uv export`.
 struct Exported(Vec<(String, Option<Marker>)>);
 
 impl Exported {
-    /// Parses the requirements, whose paths are relative to a folder.
+    /// Parses the requirements, whose paths are relative to a directory.
     fn parse(text: &str, folder: &Path) -> Self {
         let line = |line: &str| match line.parse::<Requirement>() {
             Ok(Requirement { name, constraint: VersionOrUrl::Specifiers(specifiers), marker, .. }) => {

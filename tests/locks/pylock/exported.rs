@@ -1,4 +1,4 @@
-//! Locks that `uv export` and `uv pip compile` write of a project with every kind of source.
+//! Locks that `uv export` and `uv pip compile` write for a project with every kind of source.
 
 use std::process::Command;
 
@@ -46,7 +46,7 @@ fn member(name: &str) -> String {
     )
 }
 
-/// Makes the project, with its lock.
+/// Creates the project, with its lock.
 fn shop() -> Project {
     let project =
         Project::new(&[("counter/pyproject.toml", &member("counter")), ("git/sub/pyproject.toml", &member("tracked"))]);
@@ -65,7 +65,7 @@ fn shop() -> Project {
 }
 
 #[test]
-fn exports_are_selected_from_as_uv_and_packaging_do() {
+fn exports_select_the_same_as_with_uv_and_packaging() {
     let project = shop();
     for arguments in [&[][..], &["--extra=async"], &["--group=dev"], &["--no-emit-project"]] {
         let export = ["export", "--quiet", "--frozen", "--no-default-groups", "--output-file=pylock.toml"];
@@ -105,7 +105,7 @@ fn every_kind_of_source_is_read() {
         names.map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(missing(SelectionRequest { no_install_project: true, ..SelectionRequest::default() }), ["shop"]);
-    // The clone of the repository is not a folder of the lock.
+    // The repository is not a directory of the lock.
     assert_eq!(
         missing(SelectionRequest { no_install_workspace: true, ..SelectionRequest::default() }),
         ["counter", "shop"]
@@ -115,7 +115,7 @@ fn every_kind_of_source_is_read() {
 }
 
 #[test]
-fn compiled_requirements_are_selected_from_as_uv_and_packaging_do() {
+fn compiled_locks_select_the_same_as_with_uv_and_packaging() {
     let project = Project::new(&[(
         "requirements.in",
         "httpx[http2]==0.27.0\nuvloop==0.21.0 ; sys_platform != 'win32'\npydantic==2.9.2\ntomli ; python_version < '3.11'\n",

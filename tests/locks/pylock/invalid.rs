@@ -1,7 +1,7 @@
-//! Every way in which a pylock.toml of `testdata/invalid/pylock` is wrong is an error that says what and where.
+//! Every invalid pylock.toml of `testdata/invalid/pylock` is refused with an error that states the problem and its location.
 //!
-//! Each file's first line is `# error: ` and a part of the message. A file that can be parsed is selected from, for Python
-//! 3.12 on x86_64, without extras and groups.
+//! The first line of each file is `# error: ` and a part of the message. Files that can be parsed fail when distributions are
+//! selected for Python 3.12 on x86_64, without extras and groups.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ fn first_error(text: &str, path: &Path) -> Option<LockError> {
 }
 
 #[test]
-fn each_is_refused() {
+fn each_invalid_file_is_refused() {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() >= 70, "{} files", paths.len());
@@ -34,23 +34,23 @@ fn each_is_refused() {
         let expected = text.lines().next().unwrap().strip_prefix("# error: ").unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         let Some(error) = first_error(&text, &path) else {
-            wrong.push(format!("{name} is let pass"));
+            wrong.push(format!("{name} is accepted"));
             continue;
         };
         let message = error.to_string();
         if !message.contains(expected) {
             wrong.push(format!("{name}: {message}"));
         }
-        // A message about the lock names it; one about a distribution's files names the distribution.
+        // Messages about the lock contain its path, and those about a distribution's files the distribution.
         assert!(message.contains(name) || message.starts_with("foo 1.0 has no wheel"), "{name}: {message}");
         assert!(!message.contains("secret") && !error.hints().join("").contains("secret"), "{name}: {message}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Cutting a lock off anywhere, or changing any one byte, is never a panic.
+/// Truncating a lock anywhere, or changing any single byte, never panics.
 #[test]
-fn damaged_locks_are_errors() {
+fn damaged_locks_never_panic() {
     for name in ["two-versions.toml", "vcs-and-archive.toml", "directory-subdirectory.toml"] {
         let path = folder().join(name);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Locks whose markers ask for extras and groups, as PDM writes them.
+//! Locks whose markers test for extras and groups, as PDM writes them.
 
 use pybundle::hints::Hints;
 use pybundle::lock::{LockError, SelectionRequest};
@@ -49,7 +49,7 @@ fn request(extras: &[&str], groups: &[&str], only_groups: &[&str], no_default_gr
 }
 
 #[test]
-fn extras_and_groups_are_those_that_packaging_sees() {
+fn extras_and_groups_select_the_same_as_with_packaging() {
     let project = pdm();
     for target in targets(&["3.9", "3.12"]) {
         for (request, extras, groups) in [
@@ -73,12 +73,12 @@ fn default_groups_are_those_of_uv() {
     let target = targets(&["3.12"]).remove(0);
     let names = |request| pybundle(&project, "pylock.toml", &request, &target).unwrap().into_keys();
     assert!(names(SelectionRequest::default()).eq(uv(&project, "pylock.toml", &[], &target)));
-    // uv's --group takes the group in place of the default ones.
+    // uv's --group replaces the default groups.
     assert!(names(request(&[], &[], &["dev"], false)).eq(uv(&project, "pylock.toml", &["--group=dev"], &target)));
 }
 
 #[test]
-fn extras_and_groups_that_the_lock_does_not_have_are_refused() {
+fn unknown_extras_and_groups_are_refused() {
     let project = pdm();
     let target = targets(&["3.12"]).remove(0);
     let error = |request| pybundle(&project, "pylock.toml", &request, &target).unwrap_err();
@@ -92,7 +92,7 @@ fn extras_and_groups_that_the_lock_does_not_have_are_refused() {
 }
 
 #[test]
-fn ambiguity_is_refused_where_packaging_refuses() {
+fn two_versions_are_refused_as_by_packaging() {
     let project = lock("extras = [\"x\"]", &[("foo", "'x' in extras"), ("foo", "python_version >= '3.12'")]);
     for target in targets(&["3.9", "3.12"]) {
         for (extras, request) in [(&[][..], SelectionRequest::default()), (&["x"], request(&["x"], &[], &[], false))] {

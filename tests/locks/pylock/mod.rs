@@ -1,4 +1,4 @@
-//! What pylock.tomls select, compared with uv and with PyPA's packaging.
+//! Selection from pylock.toml, compared with uv and with PyPA's packaging.
 
 mod exported;
 mod invalid;

@@ -1,4 +1,4 @@
-//! What packaging and uv select from a pylock.toml.
+//! packaging and uv as oracles of the selection from a pylock.toml.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use crate::support::case::chosen;
 use crate::support::command::repository;
 use crate::support::uv::{Project, platform};
 
-/// The version of each distribution, if it has one, and what it is installed from.
+/// The version and source of each distribution.
 pub type Choices = BTreeMap<String, (Option<String>, String)>;
 
 /// Returns what pybundle selects from a project's lock of this name.
@@ -40,7 +40,7 @@ pub fn pybundle(
     Ok(chosen(&selection, target)?.into_iter().map(choice).collect())
 }
 
-/// Returns what packaging selects, or its error. Without groups, it takes the default ones.
+/// Returns what packaging selects, or its error. `None` stands for the default groups.
 pub fn packaging(
     project: &Project,
     lock: &str,

@@ -1,4 +1,4 @@
-//! What real distributions require, and what files of requirements leave out of it.
+//! The completeness of requirements files, with real distributions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::support::uv::{Project, targets};
 /// The values of `Requires-Dist` of each distribution.
 type Metadata = BTreeMap<String, Vec<String>>;
 
-/// Returns the metadata of what uv installs from a file for a target, without what it does not list.
+/// Returns the metadata of the distributions that a file lists, as uv installs them for a target.
 fn metadata(project: &Project, file: &str, target: &TargetPlatform) -> Metadata {
     let platform = format!("{}-manylinux_2_34", target.architecture.wheel_name());
     let python = target.python.to_string();
@@ -32,8 +32,13 @@ fn metadata(project: &Project, file: &str, target: &TargetPlatform) -> Metadata 
     metadata
 }
 
-/// Returns what a text leaves out, as `name by name`, and what does not fit, as `requirement by name`.
-fn left_out(project: &Project, text: &str, metadata: &Metadata, target: &TargetPlatform) -> (Vec<String>, Vec<String>) {
+/// Returns the missing requirements of a file, as `name by name`, and the mismatched ones, as `requirement by name`.
+fn unsatisfied(
+    project: &Project,
+    text: &str,
+    metadata: &Metadata,
+    target: &TargetPlatform,
+) -> (Vec<String>, Vec<String>) {
     project.write("pinned.txt", text.as_bytes());
     let requirements = read(&project.path().join("pinned.txt"), project.path()).unwrap();
     let extras = requirements.extras(target);
@@ -54,7 +59,7 @@ fn left_out(project: &Project, text: &str, metadata: &Metadata, target: &TargetP
 }
 
 #[test]
-fn what_is_left_out_of_a_compiled_file_is_found() {
+fn requirements_that_are_missing_from_a_compiled_file_are_found() {
     let project = Project::new(&[("r.in", "uvicorn[standard]==0.34.0\nhttpx[http2]==0.28.1\n")]);
     let compile = ["pip", "compile", "--no-config", "--quiet", "--universal", "--no-strip-extras", "--no-annotate"];
     project.uv(&[&compile[..], &["--no-header", "--python-version", "3.10", "r.in", "-o", "r.txt"]].concat());
@@ -62,40 +67,40 @@ fn what_is_left_out_of_a_compiled_file_is_found() {
     let (text, metadata) = (project.read("r.txt"), metadata(&project, "r.txt", target));
     assert!(metadata.len() > 10, "{metadata:?}");
     let nothing = (Vec::<String>::new(), Vec::<String>::new());
-    assert_eq!(left_out(&project, &text, &metadata, target), nothing);
+    assert_eq!(unsatisfied(&project, &text, &metadata, target), nothing);
     let without = |name: &str| -> String {
         text.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect()
     };
     for (name, expected) in [
-        // By an extra that the file asks for.
+        // Required by a requested extra.
         ("uvloop==", vec!["uvloop by uvicorn"]),
         ("h2==", vec!["h2 by httpx"]),
-        // By others.
+        // Required by other distributions.
         ("h11==", vec!["h11 by httpcore", "h11 by uvicorn"]),
         ("hyperframe==", vec!["hyperframe by h2"]),
-        // By a marker that holds for the target.
+        // Required under a marker that holds for the target.
         ("exceptiongroup==", vec!["exceptiongroup by anyio"]),
-        // On Windows only.
+        // Required only on Windows.
         ("colorama==", vec![]),
     ] {
-        let (missing, mismatched) = left_out(&project, &without(name), &metadata, target);
+        let (missing, mismatched) = unsatisfied(&project, &without(name), &metadata, target);
         assert_eq!((missing, mismatched), (expected.iter().map(ToString::to_string).collect(), vec![]), "{name}");
     }
-    // Only the top level.
-    let (missing, _) = left_out(&project, "uvicorn==0.34.0", &metadata, target);
+    // Only the top-level distribution.
+    let (missing, _) = unsatisfied(&project, "uvicorn==0.34.0", &metadata, target);
     assert_eq!(missing, ["click by uvicorn", "h11 by uvicorn", "typing-extensions by uvicorn"]);
-    // Another version than httpcore accepts.
+    // A version that httpcore does not accept.
     let h11 = text.lines().find(|line| line.starts_with("h11==")).unwrap();
-    let (_, mismatched) = left_out(&project, &text.replace(h11, "h11==0.9.0"), &metadata, target);
+    let (_, mismatched) = unsatisfied(&project, &text.replace(h11, "h11==0.9.0"), &metadata, target);
     assert!(
         matches!(&mismatched[..], [only] if only.starts_with("h11") && only.ends_with("by httpcore")),
         "{mismatched:?}"
     );
 }
 
-/// An extra that only an extra asks for, in a circle.
+/// Extras that require each other.
 #[test]
-fn extras_lead_to_extras() {
+fn extras_of_extras_are_active() {
     let target = &targets(&["3.12"])[0];
     let requires = |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).to_owned()).collect() };
     let a = requires(&["b[x]>=1", "a[two] ; extra == 'all'", "c ; extra == 'two'", "not a requirement !"]);

@@ -1,7 +1,7 @@
-//! Every way in which a file of `testdata/invalid/requirements` is wrong is an error that says what and where.
+//! Every invalid file of `testdata/invalid/requirements` is refused with an error that states the problem and its location.
 //!
-//! Each file's first line is `# error: ` and a part of the message. A file that can be read is selected from, for Python
-//! 3.12 on x86_64.
+//! The first line of each file is `# error: ` and a part of the message. Files that can be parsed fail when distributions are
+//! selected for Python 3.12 on x86_64.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ fn target() -> TargetPlatform {
 }
 
 #[test]
-fn each_is_refused() {
+fn each_invalid_file_is_refused() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/requirements");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.is_file());
@@ -27,7 +27,7 @@ fn each_is_refused() {
         let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
         let expected = text.lines().next().unwrap().strip_prefix("# error: ").unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let error = select(&path, &target()).err().unwrap_or_else(|| panic!("{name} is let pass"));
+        let error = select(&path, &target()).err().unwrap_or_else(|| panic!("{name} is accepted"));
         let message = error.to_string();
         assert!(message.contains(expected), "{name}: {message}");
         assert!(message.contains(".txt"), "{name}: {message}");
@@ -36,16 +36,16 @@ fn each_is_refused() {
     }
 }
 
-/// A text with something of everything that files of requirements have.
+/// A requirements file with every kind of syntax.
 const TEXT: &str = "\u{feff}# é\r\n-r x.txt --no-index\n-i https://${A}@h/s\n-f 'a b' --only-binary=:all:,b\n--no-binary a\n\
     a[b,c]==1.0 ; os_name == 'posix' and (extra == 'x') \\\n  --hash=sha256:\
     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 \\\n    # via\n    #   -r b.in\n    #   c\n\
     -e ./f[g]#egg=h&subdirectory=i ; os_name == 'posix'\nd @ git+ssh://u@h/r@\
     0123456789abcdef0123456789abcdef01234567#subdirectory=s\nfile:../e-1.tar.gz\nf-1-py3-none-any.whl[g]\n-c c.txt\n";
 
-/// Cutting a file off anywhere, or changing any one byte, is never a panic.
+/// Truncating a file anywhere, or changing any single byte, never panics.
 #[test]
-fn damaged_files_are_no_panics() {
+fn damaged_files_never_panic() {
     let target = target();
     let attempt = |text: &str| {
         let surroundings = RequirementsEnvironment {
@@ -70,9 +70,9 @@ fn damaged_files_are_no_panics() {
     }
 }
 
-/// Work grows with the text, not with the number of ways to it.
+/// The work grows with the files, not with the number of includes.
 #[test]
-fn files_that_name_each_other_many_times_are_read_once() {
+fn files_that_are_included_many_times_are_read_once() {
     let reads = std::cell::Cell::new(0);
     let surroundings = RequirementsEnvironment {
         project: Path::new(""),

@@ -1,4 +1,4 @@
-//! Files of requirements: what is selected from them, compared with uv and pip; what they leave out; hostile ones.
+//! Requirements files: selection, compared with uv and pip; completeness; invalid files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ mod invalid;
 mod pip;
 mod uv;
 
-/// Reads a file of requirements of the file system. No environment variable is set.
+/// Reads a requirements file, without environment variables.
 fn read(path: &Path, project: &Path) -> Result<RequirementsTxt, LockError> {
     let surroundings = RequirementsEnvironment {
         project,
@@ -23,7 +23,7 @@ fn read(path: &Path, project: &Path) -> Result<RequirementsTxt, LockError> {
     RequirementsTxt::read(path, &surroundings)
 }
 
-/// Returns what a file selects for a target.
+/// Returns the distributions that a file selects for a target.
 fn select(path: &Path, target: &TargetPlatform) -> Result<Vec<PinnedDistribution>, LockError> {
     let folder = path.parent().unwrap();
     let selection = read(path, folder)?.select(&SelectionRequest::default(), target)?;

@@ -1,4 +1,4 @@
-//! How pip reads files of requirements, asked of pip's own reader.
+//! Requirements files, compared with pip's own parser.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use super::read;
 use crate::support::command::{repository, succeed};
 use crate::support::uv::Project;
 
-/// Prints what pip reads: each requirement with its line and its hashes, and what the options came to.
+/// Prints what pip parses: each requirement with its line, and the effective options.
 const READER: &str = r#"
 import json, sys
 from pip._internal.index.collector import LinkCollector
@@ -39,7 +39,7 @@ print(json.dumps({
 }))
 "#;
 
-/// Returns what pip reads of a file.
+/// Returns what pip parses from a file.
 fn oracle(project: &Project, file: &str) -> serde_json::Value {
     let python = repository().join("target/test-tools/venv/bin/python");
     assert!(python.exists(), "{} is missing; scripts/setup-tests installs it", python.display());
@@ -48,9 +48,9 @@ fn oracle(project: &Project, file: &str) -> serde_json::Value {
     serde_json::from_str(&succeed(&mut command)).unwrap()
 }
 
-/// Requirements that are not pinned, in every form that both read, with their lines.
+/// Requirements that are not pinned, in every syntax that both support, with their lines.
 #[test]
-fn requirements_are_on_the_lines_that_pip_finds_them_on() {
+fn requirements_have_the_same_lines_as_with_pip() {
     let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let odd = format!(
         "\u{feff}# a comment\r\n\r\nplain\r\n  indented  # comment\r\nover \\\r\n  >= 1 , \\\r\n  < 9\r\n\
@@ -74,7 +74,7 @@ fn requirements_are_on_the_lines_that_pip_finds_them_on() {
         .as_array()
         .unwrap()
         .iter()
-        // Some versions of pip give the whole path of a file that another one names.
+        // Some versions of pip print the absolute path of an included file.
         .map(|pair| relative(format!("`{}` ({})", pair[0].as_str().unwrap(), pair[1].as_str().unwrap())))
         .collect();
     assert_eq!(expected.len(), 13);
@@ -83,7 +83,7 @@ fn requirements_are_on_the_lines_that_pip_finds_them_on() {
 }
 
 #[test]
-fn options_come_to_what_they_come_to_with_pip() {
+fn options_have_the_same_effect_as_with_pip() {
     for text in [
         "-i https://a/simple\n--extra-index-url https://b/simple --extra-index-url=https://c/simple",
         "--no-index --find-links wheels",
@@ -98,24 +98,22 @@ fn options_come_to_what_they_come_to_with_pip() {
         let pip = oracle(&project, "r.txt");
         let options = read(&project.path().join("r.txt"), project.path()).unwrap().options;
         let default = "https://default/".parse().unwrap();
-        let indexes: Vec<String> = match options.no_index {
-            true => Vec::new(),
-            false => [options.index_url.unwrap_or(default)]
-                .iter()
-                .chain(&options.extra_index_urls)
-                .map(ToString::to_string)
-                .collect(),
+        let indexes: Vec<String> = if options.no_index {
+            Vec::new()
+        } else {
+            let default = options.index_url.unwrap_or(default);
+            [default].iter().chain(&options.extra_index_urls).map(ToString::to_string).collect()
         };
         assert_eq!(pip["indexes"], serde_json::json!(indexes), "{text}");
         let links = |links: &FindLinks| match links {
-            FindLinks::Directory(folder) => folder.display().to_string(),
+            FindLinks::Directory(directory) => directory.display().to_string(),
             FindLinks::Page(url) => url.to_string(),
         };
         let found: Vec<String> = options.find_links.iter().map(links).collect();
         assert_eq!(pip["find_links"], serde_json::json!(found), "{text}");
         let words = |key: &str| -> Vec<String> { serde_json::from_value(pip[key].clone()).unwrap() };
         let (no_binary, only_binary) = (words("no_binary"), words("only_binary"));
-        // What pip makes of the two sets for one name.
+        // The effect of pip's two sets on one name.
         for name in ["a", "b", "c", "d", "lxml", "foo-bar", "other"] {
             let has = |set: &[String], word: &str| set.iter().any(|item| item == word);
             let (may_build, may_install) = match () {

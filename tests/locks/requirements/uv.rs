@@ -1,4 +1,4 @@
-//! What uv compiles, and what uv would install from it, for several targets.
+//! Requirements files that uv compiles, compared with what uv would install from them, for several targets.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::support::uv::{Project, targets};
 const WEB: &str = "fastapi[standard]\nboto3\nuvloop ; sys_platform != 'win32' and python_version < '3.12'\n";
 const DATA: &str = "numpy\npandas\ntomli ; python_version < '3.11'\nsetuptools\n";
 
-/// Returns the names and versions that uv would install for a target from a file, without what it does not list.
+/// Returns the names and versions that uv would install from a file for a target.
 fn oracle(project: &Project, file: &str, target: &TargetPlatform, more: &[&str]) -> BTreeMap<String, String> {
     let Glibc { major, minor } = target.glibc;
     let platform = format!("{}-manylinux_{major}_{minor}", target.architecture.wheel_name());
@@ -40,7 +40,7 @@ fn compiled_files_select_what_uv_installs() {
     }
 }
 
-/// The hashes of a distribution are those of its lines, and its comments say who asks for it.
+/// The hashes of a distribution are those of its lines, and its comments name its dependents.
 #[test]
 fn hashes_and_annotations_are_those_of_the_file() {
     let project = Project::new(&[("more/web.in", "flask==3.1.0\n")]);
@@ -71,9 +71,9 @@ fn hashes_and_annotations_are_those_of_the_file() {
     }
 }
 
-/// A folder of files for each purpose, as many projects have it.
+/// A directory with a file for each purpose, as many projects have it.
 #[test]
-fn each_file_of_a_folder_selects_what_uv_installs() {
+fn each_file_of_a_directory_selects_what_uv_installs() {
     let project = Project::new(&[
         ("requirements/base.txt", "-c pins.txt\nrequests[socks]\ncertifi # always\n"),
         ("requirements/dev.txt", "-r ./ci.txt\n-r base.txt\npluggy==1.6.0\n"),
@@ -100,9 +100,9 @@ fn each_file_of_a_folder_selects_what_uv_installs() {
     assert_eq!(of("certifi"), [Dependent::File("base.txt".into())]);
 }
 
-/// What is not pinned is compiled by uv for the target: the same versions as uv would install there.
+/// Requirements that are not pinned are compiled by uv to the versions that uv would install on the target.
 #[test]
-fn what_is_compiled_for_a_target_is_what_uv_would_install() {
+fn compiling_for_a_target_pins_what_uv_would_install() {
     let text = "--only-binary :all:\nhttpx[http2]\nnumpy>=1.26\ntomli ; python_version < '3.11'\nsetuptools\n";
     let project = Project::new(&[("requirements.in", text)]);
     let path = project.path().join("requirements.in");
@@ -119,9 +119,9 @@ fn what_is_compiled_for_a_target_is_what_uv_would_install() {
     }
 }
 
-/// uv takes a name for every version of glibc that a target may have.
+/// uv accepts a platform for every version of glibc that a target may have.
 #[test]
-fn every_target_has_a_platform_of_uv() {
+fn every_target_has_a_platform_in_uv() {
     let project = Project::new(&[("empty.in", "")]);
     let target = &targets(&["3.12"])[0];
     for minor in [26, 30, 45] {

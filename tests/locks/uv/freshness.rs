@@ -1,4 +1,4 @@
-//! Whether a lock still is the lock of its project, compared with what `uv lock --check` says after each edit.
+//! Whether a lock is up to date with its project after each of some edits, compared with `uv lock --check`.
 
 use pybundle::hints::Hints;
 use pybundle::lock::{Freshness, LockError};
@@ -46,7 +46,7 @@ url = "https://pypi.org/simple"
 explicit = true
 "#;
 
-/// Each edit with what is said of it; nothing if the lock still holds.
+/// Each edit with the expected difference, or `None` if the lock stays up to date.
 const EDITS: [(&str, &str, Option<&str>); 31] = [
     ("\n[project]", "\n[project]\ndescription = 'x'", None),
     ("requests[socks]>=2.30,<3", "REQUESTS[Socks] < 3, >= 2.30.0", None),
@@ -102,7 +102,7 @@ const EDITS: [(&str, &str, Option<&str>); 31] = [
 ];
 
 #[test]
-fn each_edit_that_matters_is_seen() {
+fn each_relevant_edit_is_detected() {
     let project = Project::locked(PYPROJECT);
     assert_eq!(project.check_locked(&[""]).unwrap(), Freshness::Current);
     let lock = project.read("uv.lock");
@@ -124,9 +124,9 @@ fn each_edit_that_matters_is_seen() {
     assert_eq!(project.read("uv.lock"), lock);
 }
 
-/// Edits that uv wants a new lock for, though nothing of what is bundled can change.
+/// Edits after which uv requires a new lock, although the bundled files cannot change.
 #[test]
-fn edits_that_change_nothing_are_let_pass() {
+fn edits_without_effect_are_ignored() {
     let project = Project::locked(PYPROJECT);
     for (old, new) in
         [("\"futures ; python_version < '3'\",", ""), ("https://pypi.org/simple", "https://pypi.org/simple/")]

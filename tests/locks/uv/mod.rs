@@ -1,4 +1,4 @@
-//! Locks that uv wrote: what is selected from them, compared with what uv itself would install.
+//! Locks of uv: selection and freshness, compared with uv.
 
 mod freshness;
 mod invalid;

@@ -1,4 +1,4 @@
-//! What is selected from locks that uv makes of real projects, compared with what uv itself would install.
+//! Selection from locks of real projects, compared with what uv itself would install.
 
 use std::path::Path;
 
@@ -68,7 +68,7 @@ fn forks_by_platform_and_by_python() {
 }
 
 #[test]
-fn groups_and_what_they_include() {
+fn groups_and_included_groups() {
     let project = Project::locked(
         r#"
         [project]
@@ -95,7 +95,7 @@ fn groups_and_what_they_include() {
     ] {
         case.agrees(&project, &["3.9", "3.12", "3.14"]);
     }
-    // The group `lint` names the project itself, so `--only-group` brings it back.
+    // The group `lint` requires the project itself, which `--only-group` would otherwise exclude.
     assert_eq!(local(&Case::default().only_group("lint").selection(&project)), ["groups"]);
     assert_eq!(local(&Case::default().only_group("empty").selection(&project)), Vec::<String>::new());
     let error = Case::default().group("lnit").error(&project);
@@ -106,7 +106,7 @@ fn groups_and_what_they_include() {
 }
 
 #[test]
-fn who_asks_for_what() {
+fn dependents_of_distributions() {
     let project = Project::locked(
         r#"
         [project]
@@ -170,9 +170,9 @@ fn conflicting_extras_and_groups() {
     assert!(!project.try_uv(&["export", "--frozen", "--extra=old", "--extra=new"]).status.success());
 }
 
-/// Wheels in a flat index, at a path, at a `file:` URL, and projects in folders.
+/// Wheels in a flat index, at a path and at a `file:` URL, and projects in directories.
 #[test]
-fn local_files_and_folders() {
+fn local_files_and_directories() {
     let member = "[project]\nname = 'NAME'\nversion = '1'\nrequires-python = '>=3.9'\n\
                   [build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n";
     let project = Project::new(&[

@@ -1,4 +1,4 @@
-//! Targets that a lock is not for, or has no wheels for.
+//! Targets that a lock does not support, or has no wheels for.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ fn targets_outside_of_the_lock_are_refused() {
     assert!(error.contains("platform_machine == 'x86_64'"), "{error}");
 }
 
-/// A range that begins within a minor version: some patch version of the runtime is in it.
+/// A range that begins within a minor version, and contains some patch version of the runtime.
 #[test]
 fn a_range_of_patch_versions() {
     let project = Project::locked(
@@ -61,7 +61,7 @@ fn a_range_of_patch_versions() {
 }
 
 #[test]
-fn distributions_without_a_wheel_that_fits() {
+fn distributions_without_a_compatible_wheel() {
     let project = Project::locked(
         r#"
         [project]

@@ -1,4 +1,4 @@
-//! What is selected from the locks of workspaces, compared with what uv itself would install.
+//! Selection from the locks of workspaces, compared with what uv itself would install.
 
 use pybundle::hints::Hints;
 use pybundle::lock::{DistributionSource, Freshness, LockError};
@@ -20,7 +20,7 @@ const MEMBER_WITH_ACCELERATORS: &str = r#"
     build-backend = "hatchling.build"
 "#;
 
-/// The extra of a member is active because another member asks for it.
+/// The extra of a member is active because another member requires it.
 #[test]
 fn conflicting_extras_that_dependencies_activate() {
     let project = Project::new(&[
@@ -145,7 +145,7 @@ fn a_workspace_with_a_project_as_its_root() {
 }
 
 #[test]
-fn a_workspace_whose_root_is_no_project() {
+fn a_workspace_whose_root_is_not_a_project() {
     let project = workspace(
         r#"
         [tool.uv.workspace]

@@ -119,7 +119,6 @@ impl OneOrManySources {
 /// An entry of `tool.uv.sources`.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct UvSourceEntry {
-    /// Where it applies.
     pub(super) marker: Option<Parsed<Marker>>,
     pub(super) extra: Option<ExtraName>,
     pub(super) group: Option<GroupName>,
@@ -129,7 +128,7 @@ pub(super) struct UvSourceEntry {
     pub(super) branch: Option<String>,
     pub(super) subdirectory: Option<String>,
     pub(super) url: Option<String>,
-    /// A file or a folder; with `git`, a file in the repository.
+    /// A local file or directory; with `git`, a file in the repository.
     pub(super) path: Option<String>,
     pub(super) index: Option<String>,
     pub(super) workspace: Option<toml::Value>,
