@@ -307,7 +307,7 @@ fn version_difference(project: &UvProjectTable, package: &UvPackage) -> Option<S
 fn package_difference(pyproject: &UvPyproject, package: &UvPackage) -> Option<String> {
     let is_virtual = matches!(package.source, UvSource::Virtual(_));
     match (pyproject.tool.uv.package, &pyproject.build_system) {
-        (Some(false), _) if !is_virtual => Some("it is no longer a package".to_owned()),
+        (Some(false), _) if !is_virtual => Some("it is not a package anymore".to_owned()),
         (Some(true), _) | (None, Some(_)) if is_virtual => Some("it is now a package".to_owned()),
         _ => None,
     }
