@@ -16,7 +16,7 @@ use crate::report::{
 ///
 /// # Errors
 /// An artifact cannot be read, or does not match its own documents.
-pub fn diff(
+pub(crate) fn diff(
     [before, after]: [ArtifactName; 2],
     settings: &ArtifactSettings,
     reporter: &dyn Reporter,

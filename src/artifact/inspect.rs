@@ -19,7 +19,7 @@ use crate::report::{
 
 /// An artifact and its contents.
 #[derive(Debug)]
-pub struct Inspected {
+pub(crate) struct Inspected {
     pub name: ArtifactName,
     pub contents: ArtifactContents,
 }
@@ -28,7 +28,7 @@ pub struct Inspected {
 ///
 /// # Errors
 /// It cannot be read, or does not match its own documents.
-pub fn inspect(
+pub(crate) fn inspect(
     name: ArtifactName,
     settings: &ArtifactSettings,
     reporter: &dyn Reporter,
@@ -42,7 +42,7 @@ impl Inspected {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn draw(&self, path: &Path) -> Result<(), BuildError> {
+    pub(crate) fn draw(&self, path: &Path) -> Result<(), BuildError> {
         // The picture may be published: paths of this machine do not belong in it.
         let title = match &self.name {
             ArtifactName::Zip(path) | ArtifactName::File(ImageFile { path, .. }) => {
@@ -57,7 +57,7 @@ impl Inspected {
     }
 
     /// Reports the contents of the artifact, with the given number of its largest files.
-    pub fn report(&self, files: usize) -> InspectReport {
+    pub(crate) fn report(&self, files: usize) -> InspectReport {
         let contents = &self.contents;
         let mut largest: Vec<&FileEntry> = contents.files.iter().collect();
         largest.sort_by_key(|file| (Reverse(file.compressed_size), Reverse(file.size), &file.path, file.layer));

@@ -11,10 +11,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use diff::diff;
-pub use inspect::inspect;
-pub use push::push;
-pub use verify::{Project, verify};
+pub(crate) use diff::diff;
+pub(crate) use inspect::inspect;
+pub(crate) use push::push;
+pub(crate) use verify::{Project, verify};
 
 use crate::contents::{self, ArtifactContents};
 use crate::image::OciArtifact;
@@ -32,7 +32,7 @@ const ZIPS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 
 /// An artifact that the user names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ArtifactName {
+pub(crate) enum ArtifactName {
     /// The zip of a function or a Lambda layer.
     Zip(PathBuf),
     /// An OCI layout or an archive.
@@ -47,7 +47,7 @@ impl ArtifactName {
     ///
     /// # Errors
     /// There is no such file, it is not an artifact, or the text is not an image reference.
-    pub fn find(text: &str) -> Result<Self, BuildError> {
+    pub(crate) fn find(text: &str) -> Result<Self, BuildError> {
         let path = Path::new(text);
         let is_named = path.extension().is_some_and(|extension| extension == "zip");
         // A zip whose signature is damaged is recognized by its name.
@@ -81,7 +81,7 @@ fn is_zip(path: &Path) -> Result<bool, BuildError> {
 
 /// The settings for reading artifacts.
 #[derive(Debug, Clone)]
-pub struct ArtifactSettings {
+pub(crate) struct ArtifactSettings {
     /// The platform to select; `None` for the first one of an index.
     pub platform: Option<String>,
     pub registry: RegistrySettings,

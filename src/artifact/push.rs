@@ -13,7 +13,7 @@ use crate::settings::RegistrySettings;
 ///
 /// # Errors
 /// The file cannot be read, or a registry rejects a request; then no tag is set.
-pub fn push(
+pub(crate) fn push(
     artifact: &ImageFile,
     tags: &[ImageReference],
     settings: &RegistrySettings,

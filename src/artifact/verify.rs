@@ -22,7 +22,7 @@ use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
 
 /// The settings to rebuild an artifact with.
 #[derive(Debug, Clone)]
-pub enum Project {
+pub(crate) enum Project {
     Lambda(Box<LambdaSettings>),
     Image(Box<ImageSettings>),
 }
@@ -40,7 +40,7 @@ impl Project {
 ///
 /// # Errors
 /// The artifact cannot be read at all, or the project cannot be built. Problems of the artifact are in the report.
-pub fn verify(
+pub(crate) fn verify(
     name: &ArtifactName,
     project: Option<Project>,
     settings: &ArtifactSettings,

@@ -40,7 +40,7 @@ impl<'a> HttpClient<'a> {
     ///
     /// # Errors
     /// The system's certificates, or its proxy's settings, cannot be used.
-    pub fn new(options: &'a DownloadOptions) -> Result<Self, FetchError> {
+    pub(crate) fn new(options: &'a DownloadOptions) -> Result<Self, FetchError> {
         Ok(Self { http: options.connections.http()?, credentials: &options.credentials })
     }
 

@@ -62,7 +62,7 @@ pub(crate) struct FetchedDocument {
 
 impl HttpClient<'_> {
     /// Asks for a document, and asks again where that may help. Returns how often it was tried beside what went wrong.
-    pub async fn ask(
+    pub(crate) async fn ask(
         &self,
         question: &DocumentRequest<'_>,
         retry: RetryPolicy,

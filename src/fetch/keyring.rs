@@ -66,13 +66,13 @@ impl fmt::Debug for Keyring {
 
 impl Keyring {
     /// Makes one that finds the command in the folders of `search_path`, which has the form of the variable `PATH`.
-    pub fn new(search_path: OsString) -> Self {
+    pub(super) fn new(search_path: OsString) -> Self {
         Self { search_path, answers: Arc::default() }
     }
 
     /// Returns the password of a user: the one that is kept for the URL, else for the host, else, where the connection is
     /// not encrypted, for the host with its scheme.
-    pub async fn password(&self, url: &Url, user: &str) -> Option<String> {
+    pub(super) async fn password(&self, url: &Url, user: &str) -> Option<String> {
         for service in services(url) {
             if let Some(password) = self.ask_once(service, user).await {
                 return Some(password);

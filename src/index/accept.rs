@@ -41,7 +41,7 @@ pub(super) enum RejectedFile {
 
 impl RejectedFile {
     /// Returns the file, with what about it is of interest.
-    pub fn file(&self) -> String {
+    pub(super) fn file(&self) -> String {
         match self {
             Self::Other(file, digest) => format!("{file} ({digest})"),
             Self::Unnamed(file) | Self::Python(file, ..) | Self::UnknownPython(file, _) | Self::Newer(file, ..) => {
@@ -51,7 +51,7 @@ impl RejectedFile {
     }
 
     /// Returns what is wrong with it.
-    pub fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         match self {
             Self::Other(..) => "these are other files than the lock has".to_owned(),
             Self::Unnamed(_) => "the lock does not have these files".to_owned(),

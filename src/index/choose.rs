@@ -133,7 +133,7 @@ impl FileRequest<'_> {
     ///
     /// # Errors
     /// There is none, or a file of this machine cannot be read.
-    pub fn choose(&self, found: &SearchResult) -> Result<ChosenFiles, IndexError> {
+    pub(super) fn choose(&self, found: &SearchResult) -> Result<ChosenFiles, IndexError> {
         let mut refused = Vec::new();
         let mut releases = self.releases(found, &mut refused)?;
         match self.strategy {

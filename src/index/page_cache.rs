@@ -30,12 +30,12 @@ pub(super) struct CachedPage<P> {
 
 impl<P> CachedPage<P> {
     /// Notes a page that a server has just told, or confirmed.
-    pub fn now(page: P, etag: Option<String>, fresh_for: Option<Duration>) -> Self {
+    pub(super) fn now(page: P, etag: Option<String>, fresh_for: Option<Duration>) -> Self {
         Self { etag, asked: now(), fresh_for: fresh_for.unwrap_or(FRESH_FOR).as_secs(), page }
     }
 
     /// Returns whether the server need not be asked again.
-    pub fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&self) -> bool {
         let now = now();
         // A clock that was set back makes nothing fresh.
         now >= self.asked && now - self.asked < self.fresh_for
@@ -44,7 +44,7 @@ impl<P> CachedPage<P> {
 
 impl CachedPage<Arc<IndexPage>> {
     /// Returns the page of a URL, if it is kept.
-    pub fn load(cache: &Cache, url: &Url) -> Option<Self> {
+    pub(super) fn load(cache: &Cache, url: &Url) -> Option<Self> {
         let CachedPage { etag, asked, fresh_for, page } =
             cache.record::<CachedPage<IndexPage>>(RecordKind::Page, key(url))?;
         Some(Self { etag, asked, fresh_for, page: Arc::new(page) })
@@ -56,7 +56,7 @@ impl CachedPage<&IndexPage> {
     ///
     /// # Errors
     /// The cache cannot be written to.
-    pub fn store(&self, cache: &Cache, url: &Url) -> Result<(), CacheError> {
+    pub(super) fn store(&self, cache: &Cache, url: &Url) -> Result<(), CacheError> {
         if self.page.files.iter().any(|file| may_be_secret(&file.url)) {
             return Ok(());
         }

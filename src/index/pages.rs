@@ -89,18 +89,18 @@ pub(super) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    pub fn new(options: &'a DownloadOptions, cache: &'a Cache, memory: &'a PageMemory) -> Self {
+    pub(super) fn new(options: &'a DownloadOptions, cache: &'a Cache, memory: &'a PageMemory) -> Self {
         Self { options, cache, memory, client: OnceCell::new() }
     }
 
     /// Returns the client, which is made when it is first needed.
-    pub async fn client(&self) -> Result<&HttpClient<'a>, IndexError> {
+    pub(super) async fn client(&self) -> Result<&HttpClient<'a>, IndexError> {
         Ok(self.client.get_or_try_init(async || HttpClient::new(self.options)).await?)
     }
 
     /// Looks for a page. What the cache keeps is good enough if it covers all that is needed, or something while it is
     /// fresh, or if the network may not be used.
-    pub async fn look_up(
+    pub(super) async fn look_up(
         &self,
         address: &PageAddress,
         coverage: impl Fn(&IndexPage) -> PageCoverage,
@@ -128,12 +128,17 @@ impl<'a> Pages<'a> {
     }
 
     /// Returns what is kept of a page for one query, if that was everything that the query needs.
-    pub fn excerpt(&self, address: &PageAddress, query: &str) -> Option<Arc<IndexPage>> {
+    pub(super) fn excerpt(&self, address: &PageAddress, query: &str) -> Option<Arc<IndexPage>> {
         page_cache::excerpt(self.cache, &address.url, query).map(Arc::new)
     }
 
     /// Keeps what of a server's page one query needs.
-    pub fn keep_excerpt(&self, address: &PageAddress, query: &str, excerpt: &IndexPage) -> Result<(), IndexError> {
+    pub(super) fn keep_excerpt(
+        &self,
+        address: &PageAddress,
+        query: &str,
+        excerpt: &IndexPage,
+    ) -> Result<(), IndexError> {
         match address.url.scheme() {
             "file" => Ok(()),
             _ => Ok(page_cache::keep_excerpt(self.cache, &address.url, query, excerpt)?),

@@ -60,7 +60,7 @@ pub(super) struct IndexSearch<'a, 'p> {
 
 impl IndexSearch<'_, '_> {
     /// Asks the lists of links, and the indexes in their order.
-    pub async fn run(&self) -> Result<SearchResult, IndexError> {
+    pub(super) async fn run(&self) -> Result<SearchResult, IndexError> {
         let mut found = SearchResult::default();
         let indexes = match &self.query.indexes {
             QueriedIndexes::All => self.options.implicit(),

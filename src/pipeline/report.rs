@@ -12,7 +12,7 @@ use crate::report::{ArtifactKind, DistributionReport, ExcludedReport, FORMAT_VER
 use crate::wheel::Wheel;
 
 /// Reports a plan; `dependencies` is the artifact that dependencies go into, for functions.
-pub fn plan(
+pub(super) fn plan(
     plan: &Plan,
     reason: &str,
     cache: &Cache,
@@ -40,7 +40,7 @@ pub fn plan(
 }
 
 /// Reports the distributions that are selected, but excluded.
-pub fn excluded(plan: &Plan) -> Vec<ExcludedReport> {
+pub(super) fn excluded(plan: &Plan) -> Vec<ExcludedReport> {
     let report = plan.excluded.iter().map(|excluded| ExcludedReport {
         name: excluded.name.to_string(),
         version: excluded.version.as_ref().map(ToString::to_string),
@@ -58,7 +58,7 @@ fn cached(cache: &Cache, selected: &SelectedDistribution) -> Option<Wheel> {
 }
 
 /// Reports installed distributions, ordered by name; `size_of` returns the size of one in the artifact, in bytes.
-pub fn distributions(
+pub(super) fn distributions(
     distributions: &[InstalledDistribution],
     dependencies: Option<ArtifactKind>,
     size_of: impl Fn(&InstalledDistribution) -> u64,
@@ -80,7 +80,7 @@ pub fn distributions(
 }
 
 /// Reports a target platform and why it was chosen.
-pub fn target(target: &TargetPlatform, reason: &str) -> TargetReport {
+pub(super) fn target(target: &TargetPlatform, reason: &str) -> TargetReport {
     TargetReport {
         runtime: target.name.clone(),
         reason: reason.to_owned(),
@@ -97,7 +97,7 @@ fn place(location: &FileLocation) -> String {
 }
 
 /// Reports a distribution; `dependencies` is the artifact that dependencies go into, for functions.
-pub fn distribution(selected: &SelectedDistribution, dependencies: Option<ArtifactKind>) -> DistributionReport {
+pub(super) fn distribution(selected: &SelectedDistribution, dependencies: Option<ArtifactKind>) -> DistributionReport {
     let mut report = DistributionReport {
         name: selected.name.to_string(),
         version: selected.version.as_ref().map(ToString::to_string),

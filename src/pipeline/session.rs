@@ -19,7 +19,7 @@ use crate::registry::{Registry, RegistryOptions};
 use crate::settings::{CacheChoice, RegistrySettings};
 
 /// What lasts as long as a build: the directory and the cache contain what artifacts are copied from.
-pub struct Session {
+pub(crate) struct Session {
     /// Removed when the build ends.
     pub temporary: TempDir,
     pub cache: Cache,
@@ -30,7 +30,7 @@ impl Session {
     ///
     /// # Errors
     /// A directory cannot be written to.
-    pub fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
+    pub(crate) fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
         let temporary = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
         let cache = match choice {
             CacheChoice::Directory(folder) => Cache::open(folder)?,
@@ -43,7 +43,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_for_plan(choice: &CacheChoice) -> Result<Self, BuildError> {
+    pub(crate) fn open_for_plan(choice: &CacheChoice) -> Result<Self, BuildError> {
         match choice {
             CacheChoice::Directory(folder) if !folder.is_dir() => Self::open(&CacheChoice::Temporary),
             choice => Self::open(choice),
@@ -55,7 +55,7 @@ impl Session {
 ///
 /// # Errors
 /// TLS is not to be had.
-pub fn registry(settings: &RegistrySettings, keychain: &KeychainOptions) -> Result<Registry, BuildError> {
+pub(crate) fn registry(settings: &RegistrySettings, keychain: &KeychainOptions) -> Result<Registry, BuildError> {
     Ok(Registry::new(RegistryOptions {
         insecure: settings.insecure.clone(),
         create_repositories: settings.create_repositories,
@@ -65,18 +65,18 @@ pub fn registry(settings: &RegistrySettings, keychain: &KeychainOptions) -> Resu
 
 /// The commit that a workspace's files are identical to, determined once: outputs that are written later do not count.
 #[derive(Debug, Clone, Default)]
-pub struct WorkspaceRevision(Arc<OnceLock<Option<GitRevision>>>);
+pub(crate) struct WorkspaceRevision(Arc<OnceLock<Option<GitRevision>>>);
 
 impl WorkspaceRevision {
     /// Returns the commit of the files below a directory, as of the first call.
-    pub fn revision(&self, folder: &Path) -> Option<GitRevision> {
+    pub(crate) fn revision(&self, folder: &Path) -> Option<GitRevision> {
         self.0.get_or_init(|| revision::revision(folder)).clone()
     }
 }
 
 /// The workspaces and locks that were read, so that targets that are built together read each of them once.
 #[derive(Debug, Default)]
-pub struct ProjectCache {
+pub(crate) struct ProjectCache {
     workspaces: WorkspaceCache,
     /// The commits of workspaces, by their roots.
     revisions: Mutex<BTreeMap<PathBuf, WorkspaceRevision>>,
@@ -91,7 +91,7 @@ impl ProjectCache {
     ///
     /// # Errors
     /// See [`Workspace::discover`].
-    pub fn workspace(&self, folder: &Path) -> Result<(Workspace, WorkspaceRevision), BuildError> {
+    pub(crate) fn workspace(&self, folder: &Path) -> Result<(Workspace, WorkspaceRevision), BuildError> {
         let workspace = self.workspaces.discover(folder, &LockFormat::NAMES)?;
         let mut revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
         let revision = revisions.entry(workspace.root.clone()).or_default().clone();
@@ -99,12 +99,12 @@ impl ProjectCache {
     }
 
     /// Returns the workspaces that were discovered.
-    pub fn workspaces(&self) -> &WorkspaceCache {
+    pub(crate) fn workspaces(&self) -> &WorkspaceCache {
         &self.workspaces
     }
 
     /// Returns the connections to indexes.
-    pub fn connections(&self) -> &Connections {
+    pub(crate) fn connections(&self) -> &Connections {
         &self.connections
     }
 
@@ -112,7 +112,11 @@ impl ProjectCache {
     ///
     /// # Errors
     /// `read` fails.
-    pub fn lock(&self, path: &Path, read: impl FnOnce() -> Result<Lock, BuildError>) -> Result<Arc<Lock>, BuildError> {
+    pub(crate) fn lock(
+        &self,
+        path: &Path,
+        read: impl FnOnce() -> Result<Lock, BuildError>,
+    ) -> Result<Arc<Lock>, BuildError> {
         let mut known = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = known.get(path) {
             return Ok(lock.clone());
@@ -126,7 +130,7 @@ impl ProjectCache {
     ///
     /// # Errors
     /// `check` fails.
-    pub fn check(&self, path: &Path, check: impl FnOnce() -> Result<(), BuildError>) -> Result<(), BuildError> {
+    pub(crate) fn check(&self, path: &Path, check: impl FnOnce() -> Result<(), BuildError>) -> Result<(), BuildError> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if !current.contains(path) {
             check()?;

@@ -12,14 +12,14 @@ use crate::settings::{ImageSettings, LambdaSettings, Settings};
 
 /// A target of `[tool.pybundle]` with its settings.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub(crate) enum Target {
     Lambda(Box<LambdaSettings>),
     Image(Box<ImageSettings>),
 }
 
 impl Target {
     /// Returns the settings that both kinds have.
-    pub fn common(&self) -> &Settings {
+    pub(crate) fn common(&self) -> &Settings {
         match self {
             Self::Lambda(settings) => &settings.common,
             Self::Image(settings) => &settings.common,
@@ -30,7 +30,7 @@ impl Target {
     ///
     /// # Errors
     /// See [`plan`](crate::pipeline::plan) and [`plan_image`](crate::pipeline::image::plan_image).
-    pub fn plan(&self, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<TargetPlan, BuildError> {
+    pub(crate) fn plan(&self, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<TargetPlan, BuildError> {
         Ok(match self {
             Self::Lambda(settings) => TargetPlan::Lambda(lambda::plan(settings, projects, reporter)?),
             Self::Image(settings) => TargetPlan::Image(image::plan_image(settings, projects, reporter)?),
@@ -64,7 +64,7 @@ impl Target {
 ///
 /// # Errors
 /// Two targets have the same output.
-pub fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
+pub(crate) fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
     let mut taken = HashSet::new();
     for place in targets.flat_map(Target::places) {
         if !taken.insert(outputs::resolved(&place)) {
@@ -81,7 +81,7 @@ pub fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(),
 ///
 /// `reporter` creates the reporter of each target, and `finished` is called with the position of each target when it
 /// ends. The results are in the order of the targets.
-pub fn build_all<R: Reporter>(
+pub(crate) fn build_all<R: Reporter>(
     targets: &[&Target],
     projects: &ProjectCache,
     reporter: impl Fn(usize) -> R + Sync,

@@ -16,7 +16,7 @@ use crate::name::DistributionName;
 
 /// What `setup.cfg` and `setup.py` say of a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SetuptoolsMetadata {
+pub(super) struct SetuptoolsMetadata {
     /// The distribution's name, unless it is computed.
     pub name: Option<DistributionName>,
     /// The versions of Python, unless they are computed.

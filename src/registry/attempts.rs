@@ -23,23 +23,23 @@ pub(super) struct FailedAttempts {
 
 impl FailedAttempts {
     /// Adds the operation that was attempted.
-    pub fn of(self, action: RegistryAction) -> RegistryError {
+    pub(super) fn of(self, action: RegistryAction) -> RegistryError {
         RegistryError::Failed { action: Box::new(action), attempts: self.attempts, source: Box::new(self.error) }
     }
 }
 
 impl AttemptCounter {
-    pub fn new(retry: RetryPolicy) -> Self {
+    pub(super) fn new(retry: RetryPolicy) -> Self {
         Self { retry, made: 0, failures: 0, altered: 0 }
     }
 
     /// Starts to count failures anew, after progress.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// Waits before the next attempt, or returns the error if another attempt is useless or there were too many.
-    pub async fn pause(&mut self, error: RequestError) -> Result<(), FailedAttempts> {
+    pub(super) async fn pause(&mut self, error: RequestError) -> Result<(), FailedAttempts> {
         self.failures += 1;
         self.altered += u32::from(error.is_about_content());
         let may_help = error.is_retryable() || matches!(error, RequestError::Range { .. });
@@ -52,7 +52,7 @@ impl AttemptCounter {
     }
 
     /// Makes this attempt the last one.
-    pub fn give_up(&self, error: RequestError) -> FailedAttempts {
+    pub(super) fn give_up(&self, error: RequestError) -> FailedAttempts {
         FailedAttempts { attempts: self.made + 1, error }
     }
 }

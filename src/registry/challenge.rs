@@ -23,7 +23,7 @@ pub(super) enum Challenge {
 
 impl Challenge {
     /// Returns the best of the challenges in a response: `Bearer` before `Basic`, since the password goes to fewer servers.
-    pub fn best<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+    pub(super) fn best<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut challenges = headers.into_iter().flat_map(parse).collect::<Vec<_>>();
         let bearer = challenges.iter_mut().filter(|challenge| challenge.scheme == "bearer").find_map(|challenge| {
             let realm = challenge.parameters.remove("realm")?;

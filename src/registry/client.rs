@@ -78,7 +78,7 @@ pub(super) struct RegistryRequest<'a> {
 
 impl<'a> RegistryRequest<'a> {
     /// Returns a request that reads, without a body.
-    pub fn read(repository: RepositoryName<'a>, method: Method, path: String) -> Self {
+    pub(super) fn read(repository: RepositoryName<'a>, method: Method, path: String) -> Self {
         let scopes = Scopes::pull(repository.name);
         Self {
             repository,
@@ -91,34 +91,39 @@ impl<'a> RegistryRequest<'a> {
     }
 
     /// Returns a request that writes.
-    pub fn write(repository: RepositoryName<'a>, method: Method, target: RequestTarget, payload: Payload<'a>) -> Self {
+    pub(super) fn write(
+        repository: RepositoryName<'a>,
+        method: Method,
+        target: RequestTarget,
+        payload: Payload<'a>,
+    ) -> Self {
         let scopes = Scopes::push(repository.name);
         Self { repository, method, target, scopes, headers: HeaderMap::new(), payload }
     }
 }
 
 impl RegistryClient {
-    pub fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
+    pub(super) fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         let proxied = http_client(options.connect_timeout).build().map_err(RegistryError::Client)?;
         let direct = http_client(options.connect_timeout).no_proxy().build().map_err(RegistryError::Client)?;
         Ok(Self { proxied, direct, options, hosts: Mutex::default(), requests: AtomicU64::new(0) })
     }
 
-    pub fn options(&self) -> &RegistryOptions {
+    pub(super) fn options(&self) -> &RegistryOptions {
         &self.options
     }
 
-    pub fn keychain(&self) -> &Keychain {
+    pub(super) fn keychain(&self) -> &Keychain {
         &self.options.credentials
     }
 
     /// Returns the number of requests so far.
-    pub fn requests(&self) -> u64 {
+    pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
     /// Returns what has been learned about a registry.
-    pub fn host(&self, registry: &str) -> Arc<Host> {
+    pub(super) fn host(&self, registry: &str) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let host = hosts.entry(registry.to_owned()).or_insert_with(|| {
             let host = Host::default();
@@ -132,13 +137,13 @@ impl RegistryClient {
     }
 
     /// Returns the HTTP client for a URL.
-    pub fn http(&self, url: &Url) -> &reqwest::Client {
+    pub(super) fn http(&self, url: &Url) -> &reqwest::Client {
         if is_loopback(&authority(url)) { &self.direct } else { &self.proxied }
     }
 
     /// Sends a request with the credentials that the registry asks for. A response with an error status is returned as it
     /// is, except if access was denied.
-    pub async fn send(&self, request: &RegistryRequest<'_>) -> Result<RegistryResponse, RequestError> {
+    pub(super) async fn send(&self, request: &RegistryRequest<'_>) -> Result<RegistryResponse, RequestError> {
         let registry = request.repository.registry;
         let host = self.host(registry);
         let mut credential =
@@ -260,7 +265,7 @@ impl RegistryClient {
     }
 
     /// Sends a request whose body is in memory.
-    pub async fn transmit(
+    pub(super) async fn transmit(
         &self,
         url: &Url,
         builder: RequestBuilder,
@@ -311,7 +316,7 @@ pub(super) fn http_client(connect_timeout: Duration) -> ClientBuilder {
 
 impl<'a> RepositoryName<'a> {
     /// Parses `HOST/REPOSITORY`.
-    pub fn of(name: &'a str) -> Self {
+    pub(super) fn of(name: &'a str) -> Self {
         let (registry, name) = name.split_once('/').unwrap_or((name, ""));
         Self { registry, name }
     }

@@ -50,12 +50,12 @@ pub(super) struct BlobStream {
 
 impl BlobStream {
     /// Takes the stream, and leaves an empty one.
-    pub fn take(&mut self) -> BoxStream<'static, io::Result<Vec<u8>>> {
+    pub(super) fn take(&mut self) -> BoxStream<'static, io::Result<Vec<u8>>> {
         std::mem::replace(&mut self.stream, stream::empty().boxed())
     }
 
     /// Returns why the stream ended early, if it did.
-    pub fn reason(&self) -> Option<RequestError> {
+    pub(super) fn reason(&self) -> Option<RequestError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -63,23 +63,27 @@ impl BlobStream {
 type SharedError = Arc<Mutex<Option<RequestError>>>;
 
 impl<'a> BlobSource<'a> {
-    pub fn new(client: &'a RegistryClient, blob: &'a Blob, reporter: &'a dyn Reporter) -> Self {
+    pub(super) fn new(client: &'a RegistryClient, blob: &'a Blob, reporter: &'a dyn Reporter) -> Self {
         Self { client, blob, progress: BlobProgress { reporter, phase: Phase::Push, reported: Cell::new(0) } }
     }
 
     /// Reports progress up to this number of bytes.
-    pub fn advance(&self, sent: u64) {
+    pub(super) fn advance(&self, sent: u64) {
         self.progress.reach(sent.min(self.blob.size));
     }
 
     /// Makes the blob the body of a request.
-    pub fn attach(&self, builder: RequestBuilder, stream: BoxStream<'static, io::Result<Vec<u8>>>) -> RequestBuilder {
+    pub(super) fn attach(
+        &self,
+        builder: RequestBuilder,
+        stream: BoxStream<'static, io::Result<Vec<u8>>>,
+    ) -> RequestBuilder {
         let builder = builder.header(CONTENT_LENGTH, self.blob.size).header(CONTENT_TYPE, "application/octet-stream");
         builder.body(Body::wrap_stream(stream))
     }
 
     /// Starts to read the blob from a file, from memory or from another registry.
-    pub async fn open(&self) -> Result<BlobStream, RequestError> {
+    pub(super) async fn open(&self) -> Result<BlobStream, RequestError> {
         let (sent, failure) = (Arc::<AtomicU64>::default(), SharedError::default());
         let stream = match &self.blob.content {
             BlobContent::Registry { repository } => {
@@ -108,7 +112,7 @@ pub(super) struct BlobProgress<'a> {
 
 impl BlobProgress<'_> {
     /// Reports that the first `position` bytes are done.
-    pub fn reach(&self, position: u64) {
+    pub(super) fn reach(&self, position: u64) {
         let reported = self.reported.get();
         if position > reported {
             self.reported.set(position);

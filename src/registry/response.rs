@@ -25,46 +25,46 @@ pub(super) struct RegistryResponse {
 }
 
 impl RegistryResponse {
-    pub fn new(response: reqwest::Response, identity: Identity, limit: Duration) -> Self {
+    pub(super) fn new(response: reqwest::Response, identity: Identity, limit: Duration) -> Self {
         Self { host: authority(response.url()), response, identity, limit }
     }
 
     /// Returns the host of the server, with its port.
-    pub fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         &self.host
     }
 
     /// Tells whether the response is from the registry itself, not from a server that it redirected to.
-    pub fn is_from(&self, registry: &str) -> bool {
+    pub(super) fn is_from(&self, registry: &str) -> bool {
         is_at(self.response.url(), registry)
     }
 
-    pub fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    pub fn headers(&self) -> &HeaderMap {
+    pub(super) fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
 
     /// Returns a header, if it is a string.
-    pub fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
+    pub(super) fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
     }
 
     /// Returns all values of a header that are strings.
-    pub fn headers_named(&self, name: HeaderName) -> Vec<String> {
+    pub(super) fn headers_named(&self, name: HeaderName) -> Vec<String> {
         let values = self.response.headers().get_all(name).iter();
         values.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
     }
 
     /// Returns the value of `Content-Length`.
-    pub fn length(&self) -> Option<u64> {
+    pub(super) fn length(&self) -> Option<u64> {
         self.header(reqwest::header::CONTENT_LENGTH)?.parse().ok()
     }
 
     /// Returns the URL in a header, which may be relative to that of the request. It may not lead from https to http.
-    pub fn location(&self, header: HeaderName) -> Result<Url, RequestError> {
+    pub(super) fn location(&self, header: HeaderName) -> Result<Url, RequestError> {
         let text = self.header(header).ok_or_else(|| self.invalid_location("the header is missing"))?;
         let url = self.response.url().join(text).map_err(|_| self.invalid_location("it is not a URL"))?;
         match (self.response.url().scheme(), url.scheme()) {
@@ -79,7 +79,7 @@ impl RegistryResponse {
     }
 
     /// Returns the next chunk of the body, or `None` at its end.
-    pub async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, RequestError> {
+    pub(super) async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, RequestError> {
         match tokio::time::timeout(self.limit, self.response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => Err(RequestError::Transport { host: self.host.clone(), source: error.without_url() }),
@@ -88,7 +88,7 @@ impl RegistryResponse {
     }
 
     /// Returns the whole body, of at most `limit` bytes.
-    pub async fn bytes(&mut self, limit: u64) -> Result<Vec<u8>, RequestError> {
+    pub(super) async fn bytes(&mut self, limit: u64) -> Result<Vec<u8>, RequestError> {
         let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if (bytes.len() + chunk.len()) as u64 > limit {
@@ -100,7 +100,7 @@ impl RegistryResponse {
     }
 
     /// Returns the errors in the body, as far as it can be read.
-    pub async fn errors(&mut self) -> ServerErrors {
+    pub(super) async fn errors(&mut self) -> ServerErrors {
         let mut bytes = Vec::new();
         while let Ok(Some(chunk)) = self.chunk().await {
             bytes.extend_from_slice(&chunk);
@@ -112,14 +112,14 @@ impl RegistryResponse {
     }
 
     /// Converts the response to an error.
-    pub async fn into_error(mut self) -> RequestError {
+    pub(super) async fn into_error(mut self) -> RequestError {
         let errors = self.errors().await;
         let pause = self.header(RETRY_AFTER).and_then(|value| retry_after(value, SystemTime::now()));
         RequestError::Status { host: self.host, status: self.response.status(), errors, retry_after: pause }
     }
 
     /// Returns the response if its status is a success.
-    pub async fn accepted(self) -> Result<Self, RequestError> {
+    pub(super) async fn accepted(self) -> Result<Self, RequestError> {
         if self.status().is_success() { Ok(self) } else { Err(self.into_error().await) }
     }
 }

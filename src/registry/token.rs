@@ -31,18 +31,18 @@ pub(super) struct Scopes(Vec<(String, BTreeSet<String>)>);
 
 impl Scopes {
     /// Returns the scope to read a repository.
-    pub fn pull(repository: &str) -> Self {
+    pub(super) fn pull(repository: &str) -> Self {
         Self(vec![(format!("repository:{repository}"), BTreeSet::from(["pull".to_owned()]))])
     }
 
     /// Returns the scope to read and write a repository.
-    pub fn push(repository: &str) -> Self {
+    pub(super) fn push(repository: &str) -> Self {
         let actions = ["pull", "push"].map(str::to_owned);
         Self(vec![(format!("repository:{repository}"), BTreeSet::from(actions))])
     }
 
     /// Returns both scopes together.
-    pub fn merged(mut self, other: Self) -> Self {
+    pub(super) fn merged(mut self, other: Self) -> Self {
         for (resource, actions) in other.0 {
             match self.0.iter_mut().find(|(known, _)| *known == resource) {
                 Some((_, known)) => known.extend(actions),
@@ -124,7 +124,11 @@ pub(super) struct AuthTarget<'a> {
 
 impl RegistryAccess {
     /// Returns the authorization of a request: anonymous until the registry has asked for credentials.
-    pub async fn credential(&mut self, target: AuthTarget<'_>, scopes: &Scopes) -> Result<Authorization, RequestError> {
+    pub(super) async fn credential(
+        &mut self,
+        target: AuthTarget<'_>,
+        scopes: &Scopes,
+    ) -> Result<Authorization, RequestError> {
         match self.challenge.clone() {
             None => Ok(Authorization { header: None, identity: Identity::Anonymous }),
             Some(Challenge::Basic) => basic(target.registry, self.login(target).await?),
@@ -147,7 +151,7 @@ impl RegistryAccess {
 
     /// Returns the authorization for the second attempt at a request that was denied with `refused`, or `None` if it would
     /// be the same.
-    pub async fn renewed(
+    pub(super) async fn renewed(
         &mut self,
         target: AuthTarget<'_>,
         scopes: &Scopes,

@@ -65,7 +65,7 @@ impl UploadSession {
 
 impl BlobUpload<'_> {
     /// Uploads the blob unless it exists. After a failure it is sent again from its start.
-    pub async fn run(&self) -> Result<BlobPlacement, FailedAttempts> {
+    pub(super) async fn run(&self) -> Result<BlobPlacement, FailedAttempts> {
         let retry = self.source.client.options().retry;
         let placed = attempt(retry, async |made| self.once(made > 0).await).await?;
         self.source.advance(self.source.blob.size);

@@ -56,7 +56,7 @@ pub(crate) fn requires(text: &[u8]) -> Result<Vec<String>, WheelErrorKind> {
 }
 
 /// Returns the value of Requires-Python in a METADATA file; `None` if it is missing or the headers cannot be parsed.
-pub fn requires_python(text: &[u8]) -> Option<String> {
+pub(crate) fn requires_python(text: &[u8]) -> Option<String> {
     MetadataHeaders::parse(text).ok()?.get("Requires-Python").ok().filter(|versions| !versions.is_empty())
 }
 

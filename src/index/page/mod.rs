@@ -142,25 +142,28 @@ mod as_text {
 
     use crate::digest::Digest;
 
-    pub fn serialize<S: Serializer>(digests: &[Digest], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(digests: &[Digest], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(digests.iter().map(ToString::to_string))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Digest>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Digest>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         texts.iter().map(|text| text.parse().map_err(de::Error::custom)).collect()
     }
 
     /// The same for digests that may be missing.
-    pub mod optional {
+    pub(super) mod optional {
         use super::*;
 
-        pub fn serialize<S: Serializer>(digests: &Option<Vec<Digest>>, serializer: S) -> Result<S::Ok, S::Error> {
+        pub(crate) fn serialize<S: Serializer>(
+            digests: &Option<Vec<Digest>>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
             let texts = digests.as_ref().map(|digests| digests.iter().map(ToString::to_string).collect::<Vec<_>>());
             texts.serialize(serializer)
         }
 
-        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Digest>>, D::Error> {
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Digest>>, D::Error> {
             let texts = Option::<Vec<String>>::deserialize(deserializer)?;
             let parsed = texts.map(|texts| texts.iter().map(|text| text.parse()).collect::<Result<_, _>>());
             parsed.transpose().map_err(de::Error::custom)

@@ -15,7 +15,7 @@ const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "s
 
 /// Returns the problems with the application's imports and syntax, and adds the distributions that nothing imports to
 /// the report.
-pub fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> {
+pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> {
     let plan = audited.plan;
     let own: BTreeSet<&DistributionName> = plan.projects().map(|(selected, _)| &selected.name).collect();
     let is_own = |origin: &FileOrigin| match origin {

@@ -17,7 +17,7 @@ use crate::wheel;
 ///
 /// # Errors
 /// A file or the base image cannot be read.
-pub fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
+pub(super) fn audit(audited: &Audited) -> Result<Vec<LibraryFinding>, BuildError> {
     let Audited { distributions, deployment, .. } = audited;
     let mut owners = vec![BinaryOwner {
         origin: FileOrigin::Application,

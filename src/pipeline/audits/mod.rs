@@ -23,7 +23,7 @@ use crate::tree::FileTree;
 const SHOWN: usize = 8;
 
 /// An artifact that is audited.
-pub struct Audited<'a> {
+pub(super) struct Audited<'a> {
     pub plan: &'a Plan<'a>,
     pub settings: &'a Settings,
     pub distributions: &'a [InstalledDistribution<'a>],
@@ -45,7 +45,7 @@ impl Audited<'_> {
 }
 
 /// The trees of an artifact as they are deployed, and what the target provides besides.
-pub struct Deployment<'a> {
+pub(super) struct Deployment<'a> {
     /// Each tree, and the directory that it is unpacked to, for instance `/var/task`.
     pub trees: &'a [(&'a FileTree, &'a str)],
     /// The position in `trees` of the one that contains the dependencies. The first contains everything else.
@@ -66,7 +66,7 @@ impl Deployment<'_> {
 ///
 /// # Errors
 /// Something would fail: one error lists everything. Or a file cannot be read.
-pub fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
+pub(super) fn audit(audited: &Audited, reporter: &dyn Reporter) -> Result<AuditReport, BuildError> {
     let mut report = AuditReport::default();
     if audited.settings.audit.skip {
         return Ok(report);

@@ -9,7 +9,7 @@ use crate::lock::{Lock, SelectionRequest};
 use crate::name::DistributionName;
 
 /// Finds suggestions for modules that are not in the artifact.
-pub struct Remedies<'a> {
+pub(super) struct Remedies<'a> {
     audited: &'a Audited<'a>,
     /// What each flag would select in addition; computed when it is first needed.
     offers: Option<Vec<Offer>>,
@@ -25,12 +25,12 @@ struct Offer {
 
 impl<'a> Remedies<'a> {
     /// Reads nothing yet.
-    pub fn new(audited: &'a Audited<'a>) -> Self {
+    pub(super) fn new(audited: &'a Audited<'a>) -> Self {
         Self { audited, offers: None }
     }
 
     /// Adds a suggestion for a missing module.
-    pub fn add(&mut self, missing: &mut MissingModule) {
+    pub(super) fn add(&mut self, missing: &mut MissingModule) {
         if let Some(remedy) = self.in_project(&missing.module) {
             missing.remedies.insert(0, remedy);
             return;

@@ -50,7 +50,7 @@ const LOADED_BY_OTHERS: [&str; 30] = [
 
 /// Returns the distributions that the project requires directly and that nothing imports or requires, ordered by name.
 /// `used` are those that the application imports.
-pub fn unused(
+pub(super) fn unused(
     audited: &Audited,
     used: &BTreeSet<DistributionName>,
     is_own: &(dyn Fn(&FileOrigin) -> bool + Sync),

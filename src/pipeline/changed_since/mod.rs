@@ -27,7 +27,11 @@ use crate::tree::FileContent;
 ///
 /// # Errors
 /// The target cannot be planned.
-pub fn reason(target: &Target, changes: &GitChanges, projects: &ProjectCache) -> Result<Option<String>, BuildError> {
+pub(crate) fn reason(
+    target: &Target,
+    changes: &GitChanges,
+    projects: &ProjectCache,
+) -> Result<Option<String>, BuildError> {
     let project = LockedProject::open(target.common(), projects, &Silent)?;
     let reach = Reach { changes, project: &project };
     let (targets, bases) = match target {

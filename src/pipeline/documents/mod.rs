@@ -4,5 +4,5 @@ mod origin;
 mod sbom;
 mod write;
 
-pub use sbom::{DocumentSources, parameters};
-pub use write::{ArtifactDocument, beside, beside_zip, persist, places, planned};
+pub(super) use sbom::{DocumentSources, parameters};
+pub(super) use write::{ArtifactDocument, beside, beside_zip, persist, places, planned};

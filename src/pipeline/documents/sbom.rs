@@ -20,7 +20,7 @@ use crate::settings::{DocumentSettings, Settings};
 use crate::wheel::Wheel;
 
 /// What the SBOM and the provenance statement describe, besides the artifact itself.
-pub struct DocumentSources<'a> {
+pub(crate) struct DocumentSources<'a> {
     pub settings: &'a DocumentSettings,
     pub plan: &'a Plan<'a>,
     pub distributions: &'a [InstalledDistribution<'a>],
@@ -29,7 +29,7 @@ pub struct DocumentSources<'a> {
 }
 
 /// Returns the parameters of the build: what was requested of the lock, and which files were included.
-pub fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParameters {
+pub(crate) fn parameters(settings: &Settings, plan: &Plan) -> ProvenanceParameters {
     let request = &settings.request;
     ProvenanceParameters {
         package: request.package.as_ref().map(ToString::to_string),
@@ -55,7 +55,7 @@ impl DocumentSources<'_> {
     ///
     /// # Errors
     /// A wheel or the lock cannot be read.
-    pub fn documents(
+    pub(crate) fn documents(
         &self,
         common: &Settings,
         artifact: Sha256,

@@ -16,7 +16,7 @@ use crate::settings::{DocumentSettings, LambdaSettings};
 
 /// An SBOM or a provenance statement.
 #[derive(Debug, Clone)]
-pub struct ArtifactDocument {
+pub(crate) struct ArtifactDocument {
     pub kind: DocumentKind,
     pub media_type: &'static str,
     /// The extension of its file, without the leading dot.
@@ -29,7 +29,7 @@ pub struct ArtifactDocument {
 ///
 /// # Errors
 /// A wheel or the lock cannot be read, or a file cannot be written.
-pub fn beside_zip(
+pub(crate) fn beside_zip(
     settings: &LambdaSettings,
     plan: &Plan,
     distributions: &[InstalledDistribution],
@@ -57,7 +57,7 @@ pub fn beside_zip(
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn beside(
+pub(crate) fn beside(
     documents: Vec<ArtifactDocument>,
     artifact: &Path,
 ) -> Result<Vec<(ArtifactDocument, FinishedFile)>, ArchiveError> {
@@ -70,13 +70,13 @@ pub fn beside(
 }
 
 /// Returns the path of an artifact and the paths of all documents that there may be about it.
-pub fn places(artifact: &Path) -> Vec<PathBuf> {
+pub(crate) fn places(artifact: &Path) -> Vec<PathBuf> {
     let extensions = SbomFormat::ALL.map(SbomFormat::extension).into_iter().chain([provenance::EXTENSION]);
     std::iter::once(artifact.to_owned()).chain(extensions.map(|extension| place(artifact, extension))).collect()
 }
 
 /// Returns the paths of the documents that the settings ask for.
-pub fn planned(settings: &DocumentSettings, artifact: &Path) -> Vec<PathBuf> {
+pub(crate) fn planned(settings: &DocumentSettings, artifact: &Path) -> Vec<PathBuf> {
     let sbom = settings.sbom.map(SbomFormat::extension);
     let extensions = sbom.into_iter().chain(settings.provenance.then_some(provenance::EXTENSION));
     extensions.map(|extension| place(artifact, extension)).collect()
@@ -93,7 +93,7 @@ fn place(artifact: &Path, extension: &str) -> PathBuf {
 ///
 /// # Errors
 /// A file cannot be moved.
-pub fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Result<Vec<DocumentReport>, BuildError> {
+pub(crate) fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Result<Vec<DocumentReport>, BuildError> {
     let persist = |(document, finished): (ArtifactDocument, FinishedFile)| {
         let mut report = document.report();
         report.paths.push(finished.persist()?);
@@ -104,7 +104,7 @@ pub fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Result<Vec<D
 
 impl ArtifactDocument {
     /// Reports the document, which has not been written yet.
-    pub fn report(&self) -> DocumentReport {
+    pub(crate) fn report(&self) -> DocumentReport {
         DocumentReport {
             kind: self.kind,
             media_type: self.media_type.to_owned(),

@@ -14,7 +14,7 @@ const LISTED_WHEELS: usize = 6;
 
 /// A wheel that was built on this machine, or would have been, and does not run on the target.
 #[derive(Debug)]
-pub struct IncompatibleWheel {
+pub(crate) struct IncompatibleWheel {
     pub name: DistributionName,
     /// What it is built from: a source distribution, a repository or a directory.
     pub origin: String,
@@ -29,7 +29,7 @@ pub struct IncompatibleWheel {
 
 /// Why a wheel does not run on the target.
 #[derive(Debug, thiserror::Error)]
-pub enum Incompatibility {
+pub(crate) enum Incompatibility {
     /// The wheel is for another architecture.
     #[error("is for {found}, the target is {target}")]
     Architecture { found: String, target: Architecture },
@@ -113,7 +113,7 @@ fn by_content(file: &str, misfit: &libraries::LoadProblem) -> String {
 
 /// A wheel that does not support the target's Python.
 #[derive(Debug)]
-pub struct IncompatiblePython {
+pub(crate) struct IncompatiblePython {
     /// The wheel's file name.
     pub wheel: String,
     /// The versions that it supports.

@@ -1,7 +1,7 @@
 //! Errors of the pipeline.
 
 mod hints;
-pub mod incompatible;
+pub(super) mod incompatible;
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ use crate::wheel::filename::InvalidWheelFilename;
 
 /// A failed build: the error of one of its stages, or of what they share.
 #[derive(Debug, thiserror::Error)]
-pub enum BuildError {
+pub(crate) enum BuildError {
     #[error(transparent)]
     Project(#[from] ProjectError),
     #[error(transparent)]
@@ -186,13 +186,13 @@ pub enum BuildError {
 
 impl BuildError {
     /// Returns the conversion of an I/O error of reading a file.
-    pub fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
+    pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Read { path: path.clone(), source }
     }
 
     /// Returns the conversion of an I/O error of writing a file.
-    pub fn writing(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
+    pub(crate) fn writing(path: &Path) -> impl Fn(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Write { path: path.clone(), source }
     }

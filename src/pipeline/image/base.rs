@@ -17,7 +17,7 @@ use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
 
 /// Finds base images and downloads what is needed of them.
-pub struct Bases<'a> {
+pub(crate) struct Bases<'a> {
     pub registry: &'a Registry,
     pub offline: bool,
     pub cache: &'a Cache,
@@ -25,7 +25,7 @@ pub struct Bases<'a> {
 }
 
 /// A base image before a platform is chosen: an image index or an image manifest.
-pub struct FoundBase {
+pub(crate) struct FoundBase {
     /// The reference, for annotations and reports; `None` for files, whose paths mean nothing on other machines.
     pub name: Option<String>,
     /// The digest of the image index or image manifest.
@@ -46,7 +46,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// There is no such image, or it cannot be read.
-    pub fn find(&self, choice: &BaseChoice) -> Result<FoundBase, BuildError> {
+    pub(crate) fn find(&self, choice: &BaseChoice) -> Result<FoundBase, BuildError> {
         match choice {
             BaseChoice::Scratch => {
                 Ok(FoundBase { name: None, digest: None, is_pinned: true, source: BaseSource::Scratch })
@@ -74,7 +74,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// There is no image for the platform, or its documents are malformed.
-    pub fn base(&self, found: &FoundBase, architecture: Architecture) -> Result<Base, BuildError> {
+    pub(crate) fn base(&self, found: &FoundBase, architecture: Architecture) -> Result<Base, BuildError> {
         match &found.source {
             BaseSource::Scratch => Ok(Base::scratch(architecture)),
             BaseSource::File(artifact) => self.base_in_file(artifact, architecture),
@@ -224,7 +224,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// The blob cannot be downloaded.
-    pub fn download(&self, blob: &mut Blob) -> Result<(), BuildError> {
+    pub(crate) fn download(&self, blob: &mut Blob) -> Result<(), BuildError> {
         let BlobContent::Registry { repository } = &blob.content else { return Ok(()) };
         let path = self.blob_file(&repository.parse()?, blob.digest, blob.size)?;
         blob.content = BlobContent::File { path: path.into(), offset: 0 };

@@ -21,7 +21,7 @@ const OF_PYTHON: [&str; 1] = ["libz.so.1"];
 
 /// What an image needs to know of its base's files.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct BaseContents {
+pub(crate) struct BaseContents {
     pub pythons: Vec<BasePython>,
     /// The names of the shared libraries.
     pub libraries: BTreeSet<String>,
@@ -34,7 +34,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
-    pub fn pythons(&self, base: &Base) -> Result<Vec<BasePython>, BuildError> {
+    pub(crate) fn pythons(&self, base: &Base) -> Result<Vec<BasePython>, BuildError> {
         match python::from_config(base) {
             Some(python) => Ok(vec![python]),
             None => Ok(self.contents(base)?.pythons),
@@ -46,7 +46,11 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
-    pub fn known_contents(&self, base: &Base, wanted: &BTreeSet<&str>) -> Result<Option<BaseContents>, BuildError> {
+    pub(crate) fn known_contents(
+        &self,
+        base: &Base,
+        wanted: &BTreeSet<&str>,
+    ) -> Result<Option<BaseContents>, BuildError> {
         let noted = base.digest.and_then(|manifest| self.cache.record(RecordKind::Base, manifest));
         if noted.is_some() || wanted.is_empty() || base.layers.is_empty() {
             return Ok(noted);
@@ -77,7 +81,7 @@ impl Bases<'_> {
     ///
     /// # Errors
     /// A layer cannot be downloaded or read, or there are too many files.
-    pub fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
+    pub(crate) fn file_system(&self, base: &Base) -> Result<FileSystem, BuildError> {
         let Some(manifest) = base.digest else { return Ok(FileSystem::default()) };
         self.cache.remember(RecordKind::FileSystem, file_system_key(manifest), || {
             let (contents, files) = self.search(base)?;
@@ -87,7 +91,7 @@ impl Bases<'_> {
     }
 
     /// Returns the file system of a base if nothing has to be downloaded for it.
-    pub fn known_file_system(&self, base: &Base) -> Option<FileSystem> {
+    pub(crate) fn known_file_system(&self, base: &Base) -> Option<FileSystem> {
         let is_here = |layer: &Layer| match &layer.blob.content {
             BlobContent::Registry { .. } => self.cache.blob(layer.blob.digest).is_some(),
             _ => true,

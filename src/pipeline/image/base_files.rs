@@ -14,14 +14,14 @@ use crate::tree::{FileAccess, TreeEntry, TreePath};
 const PROGRAMS: &str = "usr/local/bin";
 
 /// The base's file system, which is searched when it is first needed.
-pub struct BaseFiles<'a> {
+pub(super) struct BaseFiles<'a> {
     bases: &'a Bases<'a>,
     base: &'a Base,
     files: OnceCell<FileSystem>,
 }
 
 impl<'a> BaseFiles<'a> {
-    pub fn new(bases: &'a Bases<'a>, base: &'a Base) -> Self {
+    pub(super) fn new(bases: &'a Bases<'a>, base: &'a Base) -> Self {
         Self { bases, base, files: OnceCell::new() }
     }
 
@@ -29,7 +29,7 @@ impl<'a> BaseFiles<'a> {
     ///
     /// # Errors
     /// A layer cannot be downloaded or read.
-    pub fn files(&self) -> Result<&FileSystem, BuildError> {
+    pub(super) fn files(&self) -> Result<&FileSystem, BuildError> {
         match self.files.get() {
             Some(files) => Ok(files),
             None => {
@@ -40,7 +40,7 @@ impl<'a> BaseFiles<'a> {
     }
 
     /// Returns the file system if nothing has to be downloaded for it.
-    pub fn known_files(&self) -> Option<&FileSystem> {
+    pub(super) fn known_files(&self) -> Option<&FileSystem> {
         if self.files.get().is_none() {
             let known = self.bases.known_file_system(self.base)?;
             return Some(self.files.get_or_init(|| known));
@@ -53,7 +53,7 @@ impl<'a> BaseFiles<'a> {
     ///
     /// # Errors
     /// A file would replace a directory, or the base cannot be searched.
-    pub fn put(
+    pub(super) fn put(
         &self,
         files: &[(TreePath, TreeEntry)],
         folders: &[(TreePath, FileAccess)],

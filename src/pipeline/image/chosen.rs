@@ -14,7 +14,7 @@ use crate::settings::{BaseChoice, ImageSettings, ProfileChoice, Settings};
 const DEFAULT_PROFILE: &str = "service";
 
 /// The profile, Python and base of an image.
-pub struct ImageChoice {
+pub(crate) struct ImageChoice {
     /// The profile, with the chosen version of Python.
     pub target: ImageTarget,
     pub reason: String,
@@ -25,7 +25,7 @@ pub struct ImageChoice {
 }
 
 /// A platform that an image is built for, with its base.
-pub struct ChosenPlatform {
+pub(crate) struct ChosenPlatform {
     pub architecture: Architecture,
     pub base: Base,
     /// The interpreter of the base; an empty base has none.
@@ -34,14 +34,14 @@ pub struct ChosenPlatform {
 
 impl ChosenPlatform {
     /// Returns the platform as OCI writes it, for instance `linux/arm64`.
-    pub fn oci_name(&self) -> String {
+    pub(crate) fn oci_name(&self) -> String {
         format!("linux/{}", self.architecture.oci_name())
     }
 }
 
 impl ImageChoice {
     /// Reports the base.
-    pub fn base_report(&self) -> BaseReport {
+    pub(crate) fn base_report(&self) -> BaseReport {
         BaseReport {
             name: self.choice.to_string(),
             digest: self.base.digest.map(|digest| digest.to_string()),
@@ -54,7 +54,7 @@ impl ImageChoice {
 ///
 /// # Errors
 /// There is no such profile, it cannot be read, or it is not for images.
-pub fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
+pub(super) fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
     Ok(match &settings.profile {
         ProfileChoice::Default => Profile::built_in(DEFAULT_PROFILE)?.image()?,
         ProfileChoice::BuiltIn(name) => Profile::built_in(name)?.image()?,
@@ -140,7 +140,7 @@ fn base_of_profile(settings: &Settings, target: &ImageTarget) -> Result<BaseChoi
 ///
 /// # Errors
 /// There is no such profile, or the project allows no version of Python.
-pub fn candidates(
+pub(crate) fn candidates(
     settings: &ImageSettings,
     project: &LockedProject,
 ) -> Result<(Vec<TargetPlatform>, Vec<BaseChoice>), BuildError> {

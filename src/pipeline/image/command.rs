@@ -19,7 +19,7 @@ use crate::wheel::Wheel;
 /// # Errors
 /// The target does not accept an image index or the compression, requires a handler, or could not read an included
 /// file.
-pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), BuildError> {
+pub(super) fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), BuildError> {
     if settings.platforms.len() > 1 && !target.index {
         return Err(BuildError::OnePlatform(target.name.clone()));
     }
@@ -42,7 +42,7 @@ pub fn check(settings: &ImageSettings, target: &ImageTarget) -> Result<(), Build
 ///
 /// # Errors
 /// There is no command, or it is not a handler.
-pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<Handler>, BuildError> {
+pub(super) fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<Handler>, BuildError> {
     if !target.handler {
         return Ok(None);
     }
@@ -54,7 +54,7 @@ pub fn handler(settings: &ImageSettings, target: &ImageTarget) -> Result<Option<
 
 /// Returns the directories that Python searches for modules, without leading slashes: `PYTHONPATH`, the directories of
 /// scripts, the working directory and site-packages.
-pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String> {
+pub(super) fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String> {
     let named = settings.container.env.iter().chain(&target.env).find(|(name, _)| name == "PYTHONPATH");
     let named = named.iter().flat_map(|(_, value)| value.split(':'));
     let workdir = settings.container.workdir.as_deref().unwrap_or(&target.workdir);
@@ -75,7 +75,7 @@ pub fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec<String
 
 /// Returns the modules that a container starts, as far as its command tells: a handler, `module:object`, the argument
 /// of `-m`, a Python script, and console scripts of local projects.
-pub fn modules(
+pub(super) fn modules(
     settings: &ImageSettings,
     target: &ImageTarget,
     plan: &Plan,
@@ -111,7 +111,7 @@ fn words(settings: &ImageSettings) -> impl Iterator<Item = &str> {
 ///
 /// # Errors
 /// A value of the profile's environment is malformed.
-pub fn configuration(
+pub(super) fn configuration(
     settings: &ImageSettings,
     target: &ImageTarget,
     base: &Base,
@@ -159,7 +159,7 @@ fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Resul
 ///
 /// # Errors
 /// A value of the profile's environment is malformed.
-pub fn env(
+pub(super) fn env(
     settings: &ImageSettings,
     target: &ImageTarget,
     base: &Base,

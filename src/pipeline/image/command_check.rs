@@ -13,7 +13,7 @@ use crate::tree::FileTree;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Checks the command that the user sets.
-pub struct CommandCheck<'a> {
+pub(super) struct CommandCheck<'a> {
     pub settings: &'a ImageSettings,
     pub target: &'a ImageTarget,
     pub base: &'a Base,
@@ -28,7 +28,7 @@ impl CommandCheck<'_> {
     ///
     /// # Errors
     /// A value of the profile's environment is malformed.
-    pub fn check(&self, reporter: &dyn Reporter) -> Result<(), BuildError> {
+    pub(super) fn check(&self, reporter: &dyn Reporter) -> Result<(), BuildError> {
         if let Some(program) = self.program()
             && let Some(reason) = self.missing(program)?
         {

@@ -19,7 +19,7 @@ use crate::report::{Phase, Reporter};
 use crate::settings::LayerCompression;
 
 /// A layer and how it was built.
-pub struct BuiltLayer {
+pub(crate) struct BuiltLayer {
     pub layer: Layer,
     /// What the layer contains, for reports and history entries.
     pub holds: String,
@@ -32,7 +32,7 @@ pub struct BuiltLayer {
 ///
 /// # Errors
 /// A file cannot be read, or a layer cannot be written.
-pub fn build(
+pub(super) fn build(
     plans: Vec<LayerPlan>,
     compression: LayerCompression,
     cache: &Cache,

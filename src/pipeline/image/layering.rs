@@ -14,7 +14,7 @@ use crate::platform::ImageTarget;
 use crate::tree::{FileAccess, TreeEntry, TreePath};
 
 /// Divides the files of an image among layers.
-pub struct LayerOrder<'a> {
+pub(super) struct LayerOrder<'a> {
     pub target: &'a ImageTarget,
     pub distributions: &'a [InstalledDistribution<'a>],
     /// The greatest number of layers above the base's.
@@ -31,7 +31,7 @@ impl LayerOrder<'_> {
     ///
     /// # Errors
     /// Two files of one layer have the same path.
-    pub fn layers(
+    pub(super) fn layers(
         &self,
         plan: &Plan,
         mut lowest: Vec<LayerPlan>,

@@ -19,20 +19,20 @@ const FORMAT: u32 = 1;
 
 /// The application's files, with their paths in the image.
 #[derive(Debug, Clone, Default)]
-pub struct ApplicationFiles {
+pub(super) struct ApplicationFiles {
     pub files: InstalledFiles,
     /// Directories with a stated owner or mode.
     pub folders: Vec<(TreePath, FileAccess)>,
 }
 
 impl ApplicationFiles {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.files.is_empty() && self.folders.is_empty()
     }
 }
 
 /// A layer before its bytes or digests are computed.
-pub struct LayerPlan {
+pub(super) struct LayerPlan {
     /// What the layer contains, for reports and history entries.
     pub holds: String,
     pub tree: LayerTree,
@@ -46,7 +46,7 @@ pub struct LayerPlan {
 ///
 /// # Errors
 /// A path is not valid.
-pub fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildError> {
+pub(super) fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildError> {
     let home = python.path.rsplit_once('/').map_or("/", |(folder, _)| folder);
     let version = python.full_version.clone().unwrap_or_else(|| python.version.to_string());
     let text = format!(
@@ -68,7 +68,7 @@ pub fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildEr
 ///
 /// # Errors
 /// Two distributions in a layer have a file with the same path.
-pub fn distributions(
+pub(super) fn distributions(
     distributions: &[&InstalledDistribution],
     target: &ImageTarget,
     budget: NonZeroUsize,
@@ -95,7 +95,7 @@ pub fn distributions(
 ///
 /// # Errors
 /// Two files have the same path, or a file has the path of a directory.
-pub fn changing<'a>(
+pub(super) fn changing<'a>(
     holds: String,
     files: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
     folders: &[(TreePath, FileAccess)],
@@ -109,7 +109,7 @@ pub fn changing<'a>(
 ///
 /// # Errors
 /// A file has the path of a directory.
-pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -> Result<(), BuildError> {
+pub(super) fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -> Result<(), BuildError> {
     for (path, access) in folders {
         tree.insert_directory(path.clone(), *access, FileOrigin::Application)?;
     }
@@ -121,7 +121,7 @@ pub fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -
 ///
 /// # Errors
 /// Two files have the same path.
-pub fn within(budget: NonZeroUsize, plans: Vec<LayerPlan>) -> Result<Vec<LayerPlan>, BuildError> {
+pub(super) fn within(budget: NonZeroUsize, plans: Vec<LayerPlan>) -> Result<Vec<LayerPlan>, BuildError> {
     let surplus = plans.len().saturating_sub(budget.get());
     let mut plans = plans.into_iter();
     let Some(mut lowest) = plans.next() else { return Ok(Vec::new()) };
@@ -130,12 +130,12 @@ pub fn within(budget: NonZeroUsize, plans: Vec<LayerPlan>) -> Result<Vec<LayerPl
 }
 
 impl LayerPlan {
-    pub fn of(holds: String, tree: LayerTree) -> Self {
+    pub(super) fn of(holds: String, tree: LayerTree) -> Self {
         Self { holds, tree, key: None }
     }
 
     /// Returns every path of the layer with its content; for a symbolic link, its target.
-    pub fn places(&self) -> impl Iterator<Item = (TreePath, TreeEntry)> {
+    pub(super) fn places(&self) -> impl Iterator<Item = (TreePath, TreeEntry)> {
         let link = |(path, target): (&TreePath, &String)| {
             let content = FileContent::Bytes(target.as_bytes().into());
             (path.clone(), TreeEntry { access: FileAccess::EXECUTABLE, content, origin: FileOrigin::Application })
@@ -149,7 +149,7 @@ impl LayerPlan {
     ///
     /// # Errors
     /// A directory of a lower layer is a file in this one.
-    pub fn keep_access(&mut self, folders: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
+    pub(super) fn keep_access(&mut self, folders: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
         let LayerTree { files, links } = &mut self.tree;
         for (path, access) in folders.iter() {
             let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());

@@ -17,7 +17,7 @@ pub(crate) mod report;
 
 use std::time::Instant;
 
-pub use chosen::candidates;
+pub(crate) use chosen::candidates;
 
 use self::chosen::choose;
 use crate::image::file::ImageFile;
@@ -43,7 +43,7 @@ use crate::settings::ImageSettings;
 ///
 /// # Errors
 /// Any stage fails. Before the push, nothing has been written then; after a failed push, no tag is set.
-pub fn image(
+pub(crate) fn image(
     settings: &ImageSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
@@ -100,7 +100,7 @@ fn artifact(settings: &ImageSettings, base: &FoundBase, builds: &[PlatformBuild]
 ///
 /// # Errors
 /// The project, the lock or the base cannot be read, or they are incompatible.
-pub fn plan_image(
+pub(crate) fn plan_image(
     settings: &ImageSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,

@@ -24,7 +24,7 @@ enum Complete {
 ///
 /// # Errors
 /// Two outputs have the same path.
-pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
+pub(crate) fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
     let mut places = settings.outputs.clone();
     if places.is_empty() && !settings.push {
         let member = project.member(&settings.common);
@@ -42,7 +42,7 @@ pub fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<I
 }
 
 /// Canonicalizes a path that may not exist yet, as far as its directories exist.
-pub fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     let in_parent = || {
         let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
         Some(resolved(parent).join(path.file_name()?))
@@ -56,7 +56,7 @@ pub fn resolved(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// A file cannot be written, or a blob of the base cannot be downloaded.
-pub fn write(
+pub(crate) fn write(
     places: &[ImageFile],
     settings: &ImageSettings,
     artifact: &OciArtifact,

@@ -17,7 +17,7 @@ use crate::settings::{BaseChoice, ConfiguredAt, ImageSettings, ProfileChoice};
 ///
 /// # Errors
 /// The base is configured in neither file, is not a reference, or cannot be found; or the file cannot be written.
-pub fn pin(
+pub(crate) fn pin(
     settings: &ImageSettings,
     configured: Option<&ConfiguredAt>,
     reporter: &dyn Reporter,

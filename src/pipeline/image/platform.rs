@@ -28,7 +28,7 @@ use crate::settings::ImageSettings;
 use crate::tree::{FileAccess, FileTree, TreeEntry, TreePath};
 
 /// Builds the image for one platform.
-pub struct PlatformBuilder<'a> {
+pub(super) struct PlatformBuilder<'a> {
     pub settings: &'a ImageSettings,
     pub target: &'a ImageTarget,
     pub platform: &'a ChosenPlatform,
@@ -38,7 +38,7 @@ pub struct PlatformBuilder<'a> {
 }
 
 /// The image for one platform, and what it is made of.
-pub struct PlatformBuild<'a> {
+pub(crate) struct PlatformBuild<'a> {
     pub platform: &'a ChosenPlatform,
     pub plan: &'a Plan<'a>,
     pub distributions: Vec<InstalledDistribution<'a>>,
@@ -60,7 +60,7 @@ impl<'a> PlatformBuilder<'a> {
     /// # Errors
     /// Two distributions have a file with the same path, the handler is missing, the image is too large, or a file cannot
     /// be read.
-    pub fn build(
+    pub(super) fn build(
         &self,
         wheels: Vec<SelectedWheel<'a>>,
         cache: &Cache,

@@ -15,7 +15,7 @@ use crate::sbom::{BaseImage, ImageName};
 use crate::settings::{BaseChoice, ImageSettings};
 
 /// A document that is attached to an image.
-pub struct AttachedDocument {
+pub(crate) struct AttachedDocument {
     pub document: ArtifactDocument,
     /// The platform of the image, for instance `linux/amd64`.
     pub platform: String,
@@ -25,7 +25,7 @@ pub struct AttachedDocument {
 
 impl AttachedDocument {
     /// Reports the document, which is not in a file beside the image.
-    pub fn report(&self) -> DocumentReport {
+    pub(crate) fn report(&self) -> DocumentReport {
         let referrer = Some(self.referrer.to_string());
         DocumentReport { platform: Some(self.platform.clone()), referrer, ..self.document.report() }
     }
@@ -36,7 +36,7 @@ impl AttachedDocument {
 ///
 /// # Errors
 /// A wheel or the lock cannot be read.
-pub fn attach(
+pub(super) fn attach(
     settings: &ImageSettings,
     chosen: &ImageChoice,
     builds: &[PlatformBuild],

@@ -14,7 +14,7 @@ use crate::report::{
 };
 
 /// An image that was built.
-pub struct BuiltImage<'a> {
+pub(crate) struct BuiltImage<'a> {
     pub chosen: &'a ImageChoice,
     /// One for each platform.
     pub builds: &'a [PlatformBuild<'a>],
@@ -22,7 +22,7 @@ pub struct BuiltImage<'a> {
 }
 
 impl BuiltImage<'_> {
-    pub fn report(
+    pub(crate) fn report(
         &self,
         (outputs, documents): (Vec<String>, Vec<DocumentReport>),
         pushed: Option<&PushSummary>,
@@ -98,7 +98,7 @@ fn start(build: &PlatformBuild) -> StartReport {
 }
 
 /// Reports a push.
-pub fn report_push(pushed: &PushSummary) -> PushedReport {
+pub(crate) fn report_push(pushed: &PushSummary) -> PushedReport {
     let tags = pushed.repositories.iter().flat_map(|push| {
         push.references.iter().map(|reference| PushReport {
             tag: reference.to_string(),

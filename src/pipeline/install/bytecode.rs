@@ -22,7 +22,7 @@ use crate::wheel::{DerivedFile, SchemePart, Wheel};
 const AT_ONCE: usize = 64;
 
 /// Compiles the sources of an artifact, or does not.
-pub struct Bytecode<'a> {
+pub(crate) struct Bytecode<'a> {
     version: PythonVersion,
     /// Whether bytecode was requested or is the default.
     is_wanted: bool,
@@ -43,7 +43,7 @@ impl<'a> Bytecode<'a> {
     ///
     /// # Errors
     /// Bytecode is requested, and no interpreter of the version is installed.
-    pub fn find(
+    pub(crate) fn find(
         settings: &Settings,
         version: PythonVersion,
         by_default: bool,
@@ -62,7 +62,7 @@ impl<'a> Bytecode<'a> {
     }
 
     /// Returns the digest of everything besides a source that decides its bytecode; `None` if nothing is compiled.
-    pub fn key(&self) -> Option<Sha256> {
+    pub(crate) fn key(&self) -> Option<Sha256> {
         let BytecodeCompiler { interpreter, .. } = self.compiler.as_ref()?;
         Some(Sha256::of(format!("bytecode {FORMAT}\n{}", interpreter.identity).as_bytes()))
     }
@@ -72,7 +72,7 @@ impl<'a> Bytecode<'a> {
     ///
     /// # Errors
     /// The interpreter fails, or the wheel cannot be read.
-    pub fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, DerivedFile)>, BuildError> {
+    pub(crate) fn of_wheel(&self, wheel: &Wheel) -> Result<BTreeMap<usize, (String, DerivedFile)>, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(BTreeMap::new()) };
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         let mut positions: BTreeMap<String, usize> =
@@ -93,7 +93,7 @@ impl<'a> Bytecode<'a> {
     ///
     /// # Errors
     /// The interpreter fails, or a file cannot be read.
-    pub fn of_application(&self, files: &[(TreePath, TreeEntry)]) -> Result<InstalledFiles, BuildError> {
+    pub(crate) fn of_application(&self, files: &[(TreePath, TreeEntry)]) -> Result<InstalledFiles, BuildError> {
         let (Some(compiler), Some(key)) = (&self.compiler, self.key()) else { return Ok(Vec::new()) };
         let mut digests = format!("{}\n", key.hex());
         let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
@@ -143,7 +143,7 @@ impl<'a> Bytecode<'a> {
     }
 
     /// Reports the bytecode of distributions and of the application; `None` if it was not requested.
-    pub fn report(
+    pub(crate) fn report(
         &self,
         distributions: &[InstalledDistribution],
         application: &[(TreePath, TreeEntry)],
@@ -163,7 +163,7 @@ impl<'a> Bytecode<'a> {
 }
 
 /// Returns the application's files and their bytecode, which replaces existing bytecode.
-pub fn beside<'a>(
+pub(crate) fn beside<'a>(
     files: &'a [(TreePath, TreeEntry)],
     bytecode: &'a [(TreePath, TreeEntry)],
 ) -> impl Iterator<Item = &'a (TreePath, TreeEntry)> {

@@ -26,7 +26,7 @@ struct Kept {
 ///
 /// # Errors
 /// `make` fails, or the cache cannot be written to.
-pub fn packed<E>(
+pub(crate) fn packed<E>(
     cache: &Cache,
     key: impl Into<RecordKey>,
     make: impl FnOnce(&mut dyn FnMut(String, &[u8]) -> io::Result<()>) -> Result<(), E>,

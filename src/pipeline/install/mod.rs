@@ -27,10 +27,10 @@ const NEEDED_FORMAT: u32 = 2;
 const LARGEST_STRIPPED: u64 = 1 << 30;
 
 /// The files of a distribution or of the application, each with its path in the artifact.
-pub type InstalledFiles = Vec<(TreePath, TreeEntry)>;
+pub(super) type InstalledFiles = Vec<(TreePath, TreeEntry)>;
 
 /// A selected distribution, its wheel, and the files that are installed of it.
-pub struct InstalledDistribution<'a> {
+pub(crate) struct InstalledDistribution<'a> {
     pub selected: &'a SelectedDistribution,
     pub wheel: Wheel,
     /// How the installed files differ from the wheel's.
@@ -46,12 +46,12 @@ pub struct InstalledDistribution<'a> {
 
 impl InstalledDistribution<'_> {
     /// Tells whether it was built from a directory of the project or of its workspace.
-    pub fn is_local_project(&self) -> bool {
+    pub(crate) fn is_local_project(&self) -> bool {
         plan::is_local_project(self.selected)
     }
 
     /// Returns the size of the installed files, uncompressed and in bytes.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.files.iter().map(|(_, entry)| entry.content.size()).sum()
     }
 
@@ -63,20 +63,20 @@ impl InstalledDistribution<'_> {
 
 /// How distributions are laid out in the artifact: in a function with a layer, dependencies and local projects differ.
 #[derive(Clone, Copy)]
-pub struct InstallSchemes<'a> {
+pub(super) struct InstallSchemes<'a> {
     pub dependencies: &'a Scheme,
     pub projects: &'a Scheme,
 }
 
 impl<'a> InstallSchemes<'a> {
     /// Returns the scheme for a distribution.
-    pub fn of(self, selected: &SelectedDistribution) -> &'a Scheme {
+    pub(super) fn of(self, selected: &SelectedDistribution) -> &'a Scheme {
         if plan::is_local_project(selected) { self.projects } else { self.dependencies }
     }
 }
 
 /// Installs wheels with the changes that the settings ask for.
-pub struct Installer<'a> {
+pub(super) struct Installer<'a> {
     pub settings: &'a ContentSettings,
     pub schemes: InstallSchemes<'a>,
     /// The path of the target's interpreter, for the `#!` lines of scripts.
@@ -91,7 +91,10 @@ impl Installer<'_> {
     ///
     /// # Errors
     /// A wheel cannot be read, its sources cannot be compiled, or the cache cannot be written.
-    pub fn install<'a>(&self, wheels: Vec<SelectedWheel<'a>>) -> Result<Vec<InstalledDistribution<'a>>, BuildError> {
+    pub(super) fn install<'a>(
+        &self,
+        wheels: Vec<SelectedWheel<'a>>,
+    ) -> Result<Vec<InstalledDistribution<'a>>, BuildError> {
         wheels.into_par_iter().map(|selected| self.distribution(selected)).collect()
     }
 
@@ -198,7 +201,7 @@ impl Installer<'_> {
 }
 
 /// Reports what `--slim` and `--strip` saved.
-pub fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
+pub(super) fn trim_report(distributions: &[InstalledDistribution]) -> TrimReport {
     let (mut slimmed, mut stripped) = (BTreeMap::<SlimRule, Savings>::new(), Savings::default());
     for distribution in distributions {
         for (rule, savings) in &distribution.slimmed {

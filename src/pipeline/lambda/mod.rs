@@ -84,7 +84,7 @@ fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfil
 ///
 /// # Errors
 /// There is no such runtime.
-pub fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec<TargetPlatform>, BuildError> {
+pub(super) fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec<TargetPlatform>, BuildError> {
     Ok(vec![runtime(&settings.common, project)?.0.target(settings.architecture)])
 }
 
@@ -92,7 +92,7 @@ pub fn targets(settings: &LambdaSettings, project: &LockedProject) -> Result<Vec
 ///
 /// # Errors
 /// The project or the lock cannot be read, they do not match, or the lock has nothing compatible with the target.
-pub fn plan(
+pub(crate) fn plan(
     settings: &LambdaSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
@@ -115,7 +115,7 @@ pub fn plan(
 ///
 /// # Errors
 /// Any stage fails; then nothing is written.
-pub fn lambda(
+pub(crate) fn lambda(
     settings: &LambdaSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
@@ -206,7 +206,7 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
 }
 
 /// Returns the path of each artifact.
-pub fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
+pub(super) fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
     let default = || settings.common.default_output(|| plan.name(), "zip");
     let function = settings.output.clone().unwrap_or_else(default);
     let mut outputs = vec![(ArtifactKind::Function, function.clone())];

@@ -20,7 +20,7 @@ use crate::settings::LambdaSettings;
 use crate::tree::{FileOrigin, FileTree};
 
 /// A function that was built and written.
-pub struct BuiltFunction<'a> {
+pub(super) struct BuiltFunction<'a> {
     pub plan: &'a Plan<'a>,
     pub profile: &'a LambdaProfile,
     /// Why the runtime was chosen.
@@ -36,7 +36,7 @@ pub struct BuiltFunction<'a> {
 }
 
 impl BuiltFunction<'_> {
-    pub fn report(self, settings: &LambdaSettings) -> BuildReport {
+    pub(super) fn report(self, settings: &LambdaSettings) -> BuildReport {
         let Self { plan, package, profile, .. } = self;
         let sizes = limits::size_by_origin(package);
         let size_of = |installed: &InstalledDistribution| {
@@ -76,7 +76,11 @@ impl BuiltFunction<'_> {
 ///
 /// # Errors
 /// It cannot be moved.
-pub fn artifact(kind: ArtifactKind, finished: FinishedFile, tree: &FileTree) -> Result<ArtifactReport, ArchiveError> {
+pub(super) fn artifact(
+    kind: ArtifactKind,
+    finished: FinishedFile,
+    tree: &FileTree,
+) -> Result<ArtifactReport, ArchiveError> {
     let (sha256, size) = (finished.sha256, finished.size);
     Ok(ArtifactReport {
         kind,

@@ -16,7 +16,7 @@ use crate::report::Reporter;
 ///
 /// # Errors
 /// A file cannot be found, or no file is compatible with the target.
-pub fn choose(
+pub(super) fn choose(
     mut selection: Selection,
     formats: &FormatControl,
     find_links: &[Url],

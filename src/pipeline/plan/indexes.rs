@@ -15,7 +15,7 @@ use crate::project::uv_options::UvOptions;
 use crate::report::Reporter;
 use crate::settings::{FetchSettings, IndexVariables, Settings};
 
-pub struct Origins {
+pub(crate) struct Origins {
     /// Includes the credentials of every index that is known.
     pub fetch: DownloadOptions,
     indexes: IndexOptions,
@@ -26,13 +26,13 @@ impl Origins {
     ///
     /// # Errors
     /// A value is not valid.
-    pub fn new(settings: &Settings, project: &LockedProject) -> Result<Self, BuildError> {
+    pub(crate) fn new(settings: &Settings, project: &LockedProject) -> Result<Self, BuildError> {
         let indexes = options(settings, project)?;
         Ok(Self { fetch: fetch_options(settings, project, &indexes)?, indexes })
     }
 
     /// Returns the finder of files whose URLs are not in the lock.
-    pub fn finder<'a>(&'a self, cache: &'a Cache, reporter: &'a dyn Reporter) -> FileFinder<'a> {
+    pub(crate) fn finder<'a>(&'a self, cache: &'a Cache, reporter: &'a dyn Reporter) -> FileFinder<'a> {
         FileFinder::new(self.indexes.clone(), &self.fetch, cache, reporter)
     }
 }
@@ -89,7 +89,7 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
 ///
 /// # Errors
 /// A value is not valid.
-pub fn of_build_requirements(
+pub(crate) fn of_build_requirements(
     settings: &Settings,
     project: &LockedProject,
 ) -> Result<builder::BuildIndexes, BuildError> {
@@ -159,7 +159,7 @@ fn add_uv(options: &mut IndexOptions, uv: &UvOptions, root: &Path) -> Result<(),
 
 /// Returns which distributions may be installed from wheels and from sources: the exclusions of the user, of
 /// requirements files and of pyproject.toml are combined.
-pub fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
+pub(crate) fn formats(settings: &Settings, project: &LockedProject) -> FormatControl {
     let uv = project.uv.clone();
     let stated = match &*project.lock {
         Lock::Requirements(requirements) => requirements.options.formats.clone(),

@@ -21,7 +21,7 @@ use crate::settings::{LockCheck, Settings, Variables};
 ///
 /// # Errors
 /// There is no lock, it cannot be read, or it does not match.
-pub fn open(
+pub(crate) fn open(
     settings: &Settings,
     workspace: &Workspace,
     projects: &ProjectCache,
@@ -52,7 +52,7 @@ pub fn open(
 }
 
 /// Returns the first lock in the project's directory or its workspace's.
-pub fn find(workspace: &Workspace) -> Option<PathBuf> {
+pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
     let folders = [workspace.folder(workspace.current()), workspace.root.clone()];
     let candidates = LockFormat::NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     candidates.into_iter().find(|path| path.is_file())
@@ -60,7 +60,7 @@ pub fn find(workspace: &Workspace) -> Option<PathBuf> {
 
 /// Tells whether a project declares no dependency, as far as its files tell; the requirements of its wheel are checked
 /// later.
-pub fn requires_nothing(workspace: &Workspace) -> bool {
+pub(crate) fn requires_nothing(workspace: &Workspace) -> bool {
     let folder = workspace.folder(workspace.current());
     let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
     let table = workspace.current().pyproject.table();
@@ -79,7 +79,7 @@ pub fn requires_nothing(workspace: &Workspace) -> bool {
 ///
 /// # Errors
 /// It is not there, has no name of a lock, or cannot be read.
-pub fn read(path: &Path, references: &Variables, workspace: &Workspace) -> Result<Lock, BuildError> {
+pub(crate) fn read(path: &Path, references: &Variables, workspace: &Workspace) -> Result<Lock, BuildError> {
     parse(path, references, workspace, &|path| fs::read_to_string(path))
 }
 
@@ -87,7 +87,7 @@ pub fn read(path: &Path, references: &Variables, workspace: &Workspace) -> Resul
 ///
 /// # Errors
 /// It cannot be read, or git is not installed.
-pub fn before(
+pub(crate) fn before(
     path: &Path,
     references: &Variables,
     workspace: &Workspace,
@@ -131,7 +131,7 @@ fn parse(
 
 /// Returns the environment that requirements files are read in: the file system, variables, and the names of local
 /// projects.
-pub fn surroundings<'a>(
+pub(crate) fn surroundings<'a>(
     project: &'a Path,
     variable: &'a dyn Fn(&str) -> Option<String>,
 ) -> RequirementsEnvironment<'a> {

@@ -19,7 +19,7 @@ use crate::report::Reporter;
 use crate::settings::Settings;
 
 /// A project and its lock, which match each other.
-pub struct LockedProject {
+pub(crate) struct LockedProject {
     pub workspace: Workspace,
     noted: WorkspaceRevision,
     /// The connections to indexes, which all projects of a run share.
@@ -38,7 +38,11 @@ impl LockedProject {
     ///
     /// # Errors
     /// The project or the lock cannot be read, or they do not match.
-    pub fn open(settings: &Settings, projects: &ProjectCache, reporter: &dyn Reporter) -> Result<Self, BuildError> {
+    pub(crate) fn open(
+        settings: &Settings,
+        projects: &ProjectCache,
+        reporter: &dyn Reporter,
+    ) -> Result<Self, BuildError> {
         let (workspace, noted) = projects.workspace(&settings.project)?;
         let (path, lock) = lock::open(settings, &workspace, projects, reporter)?;
         let member = member(&workspace, settings);
@@ -50,12 +54,12 @@ impl LockedProject {
     }
 
     /// Returns the member that is built: the one that `--package` names, or the one in the project's directory.
-    pub fn member(&self, settings: &Settings) -> &WorkspaceMember {
+    pub(crate) fn member(&self, settings: &Settings) -> &WorkspaceMember {
         member(&self.workspace, settings)
     }
 
     /// Returns the commit that the workspace's files are identical to; `None` if they differ from it.
-    pub fn revision(&self) -> Option<GitRevision> {
+    pub(crate) fn revision(&self) -> Option<GitRevision> {
         self.noted.revision(&self.workspace.root)
     }
 
@@ -84,7 +88,7 @@ impl LockedProject {
     ///
     /// # Errors
     /// The lock has nothing compatible with the target.
-    pub fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
+    pub(crate) fn selection(&self, settings: &Settings, target: &TargetPlatform) -> Result<Selection, BuildError> {
         match (&*self.lock, settings.requirements.resolve) {
             (Lock::Requirements(_), true) => {
                 self.selection_of(&resolve::resolve(self, settings, target)?, settings, target)
@@ -97,7 +101,7 @@ impl LockedProject {
     ///
     /// # Errors
     /// As [`selection`](Self::selection).
-    pub fn selection_of(
+    pub(crate) fn selection_of(
         &self,
         lock: &Lock,
         settings: &Settings,
@@ -149,13 +153,13 @@ impl LockedProject {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn python_version_file(&self, member: &WorkspaceMember) -> Result<Option<String>, BuildError> {
+    pub(crate) fn python_version_file(&self, member: &WorkspaceMember) -> Result<Option<String>, BuildError> {
         let file = workspace::python_version_file(&self.workspace.folder(member), &self.workspace.root)?;
         Ok(file.map(|(_, text)| text))
     }
 
     /// Returns the indexes that the project and its workspace declare.
-    pub fn indexes(&self) -> impl Iterator<Item = DeclaredIndex> {
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = DeclaredIndex> {
         let root = self.workspace.members.first().filter(|root| root.path != self.workspace.current().path);
         let members = std::iter::once(self.workspace.current()).chain(root);
         members.flat_map(|member| member.pyproject.indexes())

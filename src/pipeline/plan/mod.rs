@@ -2,13 +2,13 @@
 
 mod choose;
 pub(crate) mod indexes;
-pub mod lock;
+pub(crate) mod lock;
 mod locked_project;
 pub(crate) mod resolve;
 
 use std::path::{Path, PathBuf};
 
-pub use locked_project::LockedProject;
+pub(crate) use locked_project::LockedProject;
 use pep440_rs::Version;
 
 use crate::audit::handler::{self, Handler, ImportRoot};
@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::tree::{FileContent, FileOrigin};
 
 /// What is built for one target platform.
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     pub project: &'a LockedProject,
     pub target: TargetPlatform,
     /// Ordered by name, without the excluded ones.
@@ -39,7 +39,7 @@ pub struct Plan<'a> {
 
 /// A distribution that is selected, but excluded from the artifact.
 #[derive(Debug, Clone)]
-pub struct ExcludedDistribution {
+pub(crate) struct ExcludedDistribution {
     /// The normalized name.
     pub name: DistributionName,
     /// The locked version.
@@ -53,7 +53,7 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// The lock has nothing compatible with the target, or the application's files cannot be collected.
-    pub fn new(
+    pub(crate) fn new(
         project: &'a LockedProject,
         settings: &Settings,
         target: TargetPlatform,
@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns the plans that this one extends, lowest first, and then itself.
-    pub fn stages(&self) -> Vec<&Self> {
+    pub(crate) fn stages(&self) -> Vec<&Self> {
         let mut stages: Vec<&Self> = std::iter::successors(Some(self), |plan| plan.extends.as_deref()).collect();
         stages.reverse();
         stages
@@ -102,12 +102,12 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns the distributions that are not local projects.
-    pub fn dependencies(&self) -> impl Iterator<Item = &SelectedDistribution> {
+    pub(crate) fn dependencies(&self) -> impl Iterator<Item = &SelectedDistribution> {
         self.installed().filter(|selected| !is_local_project(selected))
     }
 
     /// Returns the local projects that are built into wheels, with their directories.
-    pub fn projects(&self) -> impl Iterator<Item = (&SelectedDistribution, &Path)> {
+    pub(crate) fn projects(&self) -> impl Iterator<Item = (&SelectedDistribution, &Path)> {
         self.selected.iter().filter_map(|selected| match &selected.source {
             SelectedSource::Directory(folder) => Some((selected, folder.as_path())),
             _ => None,
@@ -115,7 +115,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns everything that is installed: all but projects that are not packages.
-    pub fn installed(&self) -> impl Iterator<Item = &SelectedDistribution> {
+    pub(crate) fn installed(&self) -> impl Iterator<Item = &SelectedDistribution> {
         self.selected.iter().filter(|selected| !matches!(selected.source, SelectedSource::Virtual(_)))
     }
 
@@ -123,7 +123,7 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// It is not there.
-    pub fn check_handler(
+    pub(crate) fn check_handler(
         &self,
         handler: &Handler,
         roots: &[ImportRoot],
@@ -142,7 +142,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Excludes the outputs of earlier builds from the application.
-    pub fn leave_out(&mut self, outputs: impl Iterator<Item = PathBuf>) {
+    pub(crate) fn leave_out(&mut self, outputs: impl Iterator<Item = PathBuf>) {
         let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
         // An output may be a directory.
         let is_output = |content: &FileContent| match content {
@@ -157,7 +157,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns the root project's name, or its directory's if it has none.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let root = self.selected.iter().find(|selected| selected.is_root());
         let workspace = &self.project.workspace;
         let name = root.map(|root| &root.name).or(self.project.declared.name.as_ref());
@@ -167,11 +167,11 @@ impl<'a> Plan<'a> {
 }
 
 /// Tells whether a distribution is built from a directory of the project or of its workspace.
-pub fn is_local_project(selected: &SelectedDistribution) -> bool {
+pub(crate) fn is_local_project(selected: &SelectedDistribution) -> bool {
     matches!(selected.source, SelectedSource::Directory(_))
 }
 
-pub fn read(path: &Path) -> Result<String, BuildError> {
+pub(crate) fn read(path: &Path) -> Result<String, BuildError> {
     std::fs::read_to_string(path).map_err(BuildError::reading(path))
 }
 

@@ -16,7 +16,11 @@ use crate::{builder, redact};
 ///
 /// # Errors
 /// uv is not installed, or finds no versions.
-pub fn resolve(project: &LockedProject, settings: &Settings, target: &TargetPlatform) -> Result<Lock, BuildError> {
+pub(crate) fn resolve(
+    project: &LockedProject,
+    settings: &Settings,
+    target: &TargetPlatform,
+) -> Result<Lock, BuildError> {
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
     let folder = project.workspace.folder(project.workspace.current());
     let (uv, _) = builder::find_uv(settings.environment.search_path()).ok_or(BuildError::NoUv)?;

@@ -20,7 +20,11 @@ use crate::wheel::{SchemePart, WheelInventory};
 ///
 /// # Errors
 /// [`BuildError::IncompatibleWheel`].
-pub fn refuse_in_advance(job: &BuildJob, python: &BuildInterpreter, target: &TargetPlatform) -> Result<(), BuildError> {
+pub(crate) fn refuse_in_advance(
+    job: &BuildJob,
+    python: &BuildInterpreter,
+    target: &TargetPlatform,
+) -> Result<(), BuildError> {
     let selected = job.selected;
     let is_compiled = !selected.unused_wheels.is_empty() && selected.unused_wheels.iter().all(|wheel| !wheel.is_any());
     let host = std::env::consts::ARCH;
@@ -49,7 +53,7 @@ pub fn refuse_in_advance(job: &BuildJob, python: &BuildInterpreter, target: &Tar
 ///
 /// # Errors
 /// [`BuildError::IncompatibleWheel`], or the wheel cannot be read.
-pub fn require(
+pub(crate) fn require(
     built: &BuiltWheel,
     selected: &SelectedDistribution,
     target: &TargetPlatform,

@@ -19,7 +19,7 @@ use crate::wheel;
 ///
 /// # Errors
 /// A distribution is required and not pinned.
-pub fn check(
+pub(crate) fn check(
     plan: &Plan,
     wheels: &[SelectedWheel],
     settings: &Settings,
@@ -34,7 +34,7 @@ pub fn check(
 ///
 /// # Errors
 /// A distribution is required and not pinned, or an index cannot be asked.
-pub fn check_planned(
+pub(crate) fn check_planned(
     plan: &Plan,
     settings: &Settings,
     finder: &FileFinder,

@@ -18,13 +18,13 @@ const FORMAT: u32 = 1;
 const SMALLEST: u64 = 52;
 
 /// A file of a wheel, by its position in [`WheelInventory::files`], and its parsed headers.
-pub type ElfFile = (usize, Result<Elf, MalformedElf>);
+pub(crate) type ElfFile = (usize, Result<Elf, MalformedElf>);
 
 /// Returns the ELF files of a wheel, ordered by position.
 ///
 /// # Errors
 /// The wheel cannot be read, or the cache cannot be written to.
-pub fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, BuildError> {
+pub(crate) fn of_wheel(wheel: &Wheel, cache: &Cache) -> Result<Vec<ElfFile>, BuildError> {
     let is_for_any = wheel.filename.platform_tags.iter().all(|tag| tag == "any");
     if is_for_any && !wheel.inventory.files.iter().any(is_named_so) {
         return Ok(Vec::new());
@@ -48,7 +48,7 @@ fn read_wheel(wheel: &Wheel) -> io::Result<Vec<ElfFile>> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn of_content(content: &FileContent) -> io::Result<Option<Result<Elf, MalformedElf>>> {
+pub(crate) fn of_content(content: &FileContent) -> io::Result<Option<Result<Elf, MalformedElf>>> {
     if content.size() < elf::MAGIC.len() as u64 {
         return Ok(None);
     }
@@ -67,7 +67,7 @@ pub fn of_content(content: &FileContent) -> io::Result<Option<Result<Elf, Malfor
 }
 
 /// Tells whether a file is Python source, which need not be opened.
-pub fn is_source(path: &str) -> bool {
+pub(crate) fn is_source(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "py" || extension == "pyi")
 }
 

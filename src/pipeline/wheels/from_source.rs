@@ -29,16 +29,16 @@ use crate::wheel::Wheel;
 
 /// A wheel to build for a version of Python.
 #[derive(Clone, Copy)]
-pub struct BuildJob<'a> {
+pub(crate) struct BuildJob<'a> {
     pub selected: &'a SelectedDistribution,
     pub python: PythonVersion,
 }
 
 /// The builder for each version of Python.
-pub type WheelBuilders = BTreeMap<PythonVersion, WheelBuilder>;
+pub(crate) type WheelBuilders = BTreeMap<PythonVersion, WheelBuilder>;
 
 /// A wheel that was built on this machine.
-pub struct BuiltWheel {
+pub(crate) struct BuiltWheel {
     pub wheel: Wheel,
     /// The Python that built it.
     pub python: PythonVersion,
@@ -47,7 +47,7 @@ pub struct BuiltWheel {
 }
 
 /// Builds the sources of a project's plans.
-pub struct SourceBuilder<'a> {
+pub(crate) struct SourceBuilder<'a> {
     pub settings: &'a Settings,
     /// The directory of the workspace, whose `[tool.uv]` applies.
     pub root: &'a Path,
@@ -61,7 +61,7 @@ pub struct SourceBuilder<'a> {
 
 impl<'a> BuildJob<'a> {
     /// Returns the position of the job in a list; it is appended if it is new.
-    pub fn position_in(self, jobs: &mut Vec<Self>) -> usize {
+    pub(crate) fn position_in(self, jobs: &mut Vec<Self>) -> usize {
         let is_same = |other: &Self| {
             other.python == self.python
                 && other.selected.name == self.selected.name
@@ -86,7 +86,7 @@ impl<'a> BuildJob<'a> {
     }
 
     /// Returns the source's name in messages.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         match &self.selected.source {
             SelectedSource::Wheel(wheel, _) => wheel.filename.to_string(),
             SelectedSource::Sdist(sdist) => sdist.file.filename.to_string(),
@@ -103,7 +103,7 @@ impl SourceBuilder<'_> {
     ///
     /// # Errors
     /// Neither uv nor pip is installed.
-    pub fn wheel_builders(&self, jobs: &[BuildJob]) -> Result<WheelBuilders, BuildError> {
+    pub(crate) fn wheel_builders(&self, jobs: &[BuildJob]) -> Result<WheelBuilders, BuildError> {
         let mut builders = WheelBuilders::new();
         for job in jobs {
             if let Entry::Vacant(vacant) = builders.entry(job.python) {
@@ -117,7 +117,7 @@ impl SourceBuilder<'_> {
     ///
     /// # Errors
     /// A source cannot be fetched or built, or is not the distribution in the lock.
-    pub fn build(
+    pub(crate) fn build(
         &self,
         jobs: &[BuildJob],
         builders: &WheelBuilders,

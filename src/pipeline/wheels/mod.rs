@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::wheel::Wheel;
 
 /// A selected distribution and its wheel.
-pub struct SelectedWheel<'a> {
+pub(super) struct SelectedWheel<'a> {
     pub selected: &'a SelectedDistribution,
     pub wheel: Wheel,
 }
@@ -40,7 +40,7 @@ enum WheelSource {
 ///
 /// # Errors
 /// A file cannot be fetched, or a distribution cannot be built, or not for the target.
-pub fn obtain<'a>(
+pub(super) fn obtain<'a>(
     settings: &Settings,
     project: &LockedProject,
     fetch: &DownloadOptions,

@@ -18,7 +18,7 @@ use crate::wheel::{self, Wheel};
 ///
 /// # Errors
 /// [`BuildError::IncompatiblePython`], for the first wheel that does not, or a wheel cannot be read.
-pub fn check<'a>(wheels: impl Iterator<Item = &'a Wheel>, target: &TargetPlatform) -> Result<(), BuildError> {
+pub(super) fn check<'a>(wheels: impl Iterator<Item = &'a Wheel>, target: &TargetPlatform) -> Result<(), BuildError> {
     let wheels: Vec<&Wheel> = wheels.collect();
     let results: Vec<_> = wheels.par_iter().map(|wheel| check_wheel(wheel, target)).collect();
     results.into_iter().collect()

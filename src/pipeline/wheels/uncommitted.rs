@@ -10,7 +10,7 @@ use crate::report::Reporter;
 
 /// Warns about local projects with uncommitted changes: nobody else can reproduce their build. The root project is
 /// exempt, since users build it while they work on it.
-pub fn warn_of_changes(plans: &[Plan], reporter: &dyn Reporter) {
+pub(super) fn warn_of_changes(plans: &[Plan], reporter: &dyn Reporter) {
     let projects = plans.iter().flat_map(Plan::projects).filter(|(selected, _)| !selected.is_root());
     let folders: BTreeMap<&Path, &SelectedDistribution> =
         projects.map(|(selected, folder)| (folder, selected)).collect();

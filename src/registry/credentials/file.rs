@@ -80,7 +80,7 @@ impl CredentialFile {
     }
 
     /// Parses a file, which may be empty.
-    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CredentialsError> {
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CredentialsError> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
         let document: CredentialDocument =
             serde_json::from_slice(text).map_err(|error| CredentialsError::json(path, &error))?;
@@ -100,7 +100,7 @@ impl CredentialFile {
     }
 
     /// Returns the helper for a registry: its own, else the store. An empty name is no helper, as in Docker.
-    pub fn helper_query<'a>(&'a self, wanted: &'a CredentialScope) -> Option<HelperQuery<'a>> {
+    pub(super) fn helper_query<'a>(&'a self, wanted: &'a CredentialScope) -> Option<HelperQuery<'a>> {
         let own = self.helpers.iter().find(|(key, _)| {
             let scope = CredentialScope::of_key(key);
             scope.is_registry() && scope.host == wanted.host
@@ -117,7 +117,7 @@ impl CredentialFile {
     ///
     /// # Errors
     /// The entry is malformed.
-    pub fn login(&self, wanted: &CredentialScope) -> Result<Option<RegistryLogin>, CredentialsError> {
+    pub(super) fn login(&self, wanted: &CredentialScope) -> Result<Option<RegistryLogin>, CredentialsError> {
         for scope in wanted.clone().widening() {
             for (_, entry) in self.entries.iter().filter(|(known, _)| *known == scope) {
                 let login = entry.login().map_err(|reason| CredentialsError::Entry {

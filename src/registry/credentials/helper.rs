@@ -118,12 +118,12 @@ type HelperCell = OnceCell<HelperResult>;
 
 impl Helpers {
     /// `search_path` has the format of `PATH`.
-    pub fn new(search_path: String) -> Self {
+    pub(super) fn new(search_path: String) -> Self {
         Self { search_path, time_limit: TIME_LIMIT, results: Mutex::default() }
     }
 
     /// Runs a helper, once for equal queries, also for concurrent ones.
-    pub async fn ask(&self, question: &HelperQuery<'_>) -> HelperResult {
+    pub(super) async fn ask(&self, question: &HelperQuery<'_>) -> HelperResult {
         let key = (question.helper.to_owned(), question.server.to_owned());
         let cell = Arc::clone(self.results.lock().await.entry(key).or_default());
         cell.get_or_init(async || self.get(question).await.map_err(Arc::new)).await.clone()

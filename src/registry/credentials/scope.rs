@@ -21,14 +21,14 @@ pub(super) struct CredentialScope {
 
 impl CredentialScope {
     /// Returns the scope of one repository.
-    pub fn of_repository(registry: &str, repository: &str) -> Self {
+    pub(super) fn of_repository(registry: &str, repository: &str) -> Self {
         let registry = registry.to_ascii_lowercase();
         let host = if DOCKER_HUB.contains(&registry.as_str()) { DOCKER_HUB[0].to_owned() } else { registry };
         Self { host, namespace: repository.to_owned() }
     }
 
     /// Returns the scope of a key in a file. The paths `/v1/` and `/v2/` are the registry's API, not namespaces.
-    pub fn of_key(key: &str) -> Self {
+    pub(super) fn of_key(key: &str) -> Self {
         let address = key.split_once("://").map_or(key, |(_, address)| address);
         let (authority, path) = address.split_once('/').unwrap_or((address, ""));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -37,17 +37,17 @@ impl CredentialScope {
     }
 
     /// Returns the key that `docker login` writes for the registry, and that it passes to helpers.
-    pub fn docker_key(&self) -> &str {
+    pub(super) fn docker_key(&self) -> &str {
         if self.host == DOCKER_HUB[0] { "https://index.docker.io/v1/" } else { &self.host }
     }
 
     /// Returns whether the scope is the whole registry.
-    pub fn is_registry(&self) -> bool {
+    pub(super) fn is_registry(&self) -> bool {
         self.namespace.is_empty()
     }
 
     /// Returns the scope and those that contain it, up to the whole registry.
-    pub fn widening(self) -> impl Iterator<Item = Self> {
+    pub(super) fn widening(self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self), |scope| {
             if scope.is_registry() {
                 return None;
