@@ -77,7 +77,7 @@
 
 // One module calls zlib-rs through zlib's C interface, and says why.
 #![deny(unsafe_code)]
-#![warn(unreachable_pub)]
+#![deny(unreachable_pub)]
 // Only the command line writes to the standard streams, through the printer.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -52,7 +52,7 @@ pub(crate) const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 /// Why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// A file or a folder of the cache cannot be read or written.
+    /// A file or a directory of the cache cannot be read or written.
     #[error("cannot {action} {} in the cache", .path.display())]
     Io {
         /// What was tried, for instance `read`.
@@ -79,10 +79,10 @@ impl Hints for CacheError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                vec!["make room: `pybundle cache prune` removes what was not used for a while".to_owned()]
+                vec!["free disk space: `pybundle cache prune` removes unused files".to_owned()]
             }
             Self::Io { .. } => vec![
-                "choose another folder with --cache-dir or PYBUNDLE_CACHE_DIR, or do without one with --no-cache"
+                "choose another directory with --cache-dir or PYBUNDLE_CACHE_DIR, or disable the cache with --no-cache"
                     .to_owned(),
             ],
             Self::Wheel(error) => error.hints(),

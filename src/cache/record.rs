@@ -16,15 +16,14 @@ use crate::wheel::filename::WheelFilename;
 /// The version of this module's own part of the format; the inventory has one for its part.
 const FORMAT: u32 = 1;
 
-/// A record.
 #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
 pub(super) struct WheelRecord {
     /// The file name that the wheel was read as: its distribution and version were checked against it.
-    pub filename: String,
+    pub(crate) filename: String,
     /// The wheel's size in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// What reading found.
-    pub inventory: WheelInventory,
+    pub(crate) inventory: WheelInventory,
 }
 
 fn header() -> String {

@@ -155,7 +155,7 @@ fn sentence(text: &str) -> String {
 pub fn configuration() -> String {
     let mut page = page(
         "Configuration",
-        "`[tool.pybundle]` in pyproject.toml holds for every target of the project, `[tool.pybundle.target.NAME]` for one \
+        "`[tool.pybundle]` in pyproject.toml applies to every target of the project, `[tool.pybundle.target.NAME]` for one \
          target. Each key is named as its flag.\n\n```toml\n[tool.pybundle]\nexclude = [\"*.sql\"]\n\n\
          [tool.pybundle.target.api]\nkind = \"lambda\"\nhandler = \"app.handler\"\n\n\
          [tool.pybundle.target.web]\nkind = \"image\"\nbase = \"python:3.13-slim\"\nexpose = [8000]\n\n\

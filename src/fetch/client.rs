@@ -28,11 +28,11 @@ pub(super) enum RequestAuth {
 
 /// A file, or the rest of one, that a server began to send.
 pub(super) struct FileResponse {
-    pub response: Response,
+    pub(crate) response: Response,
     /// Where in the file it starts.
-    pub start: u64,
+    pub(crate) start: u64,
     /// The size of the whole file, if the server tells it.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }
 
 impl<'a> HttpClient<'a> {

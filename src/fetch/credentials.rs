@@ -185,11 +185,9 @@ fn read_netrc(path: &Path) -> Result<Netrc, String> {
     match Netrc::from_file(path) {
         Ok(netrc) => Ok(netrc),
         Err(netrc::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Netrc::default()),
-        Err(netrc::Error::Io(error)) => Err(format!("{} could not be read: {error}", path.display())),
+        Err(netrc::Error::Io(error)) => Err(format!("cannot read {}: {error}", path.display())),
         // The parser's own message quotes the word that it stumbled over, which may be a password.
-        Err(netrc::Error::Parsing { .. }) => {
-            Err(format!("{} could not be read: it has a syntax error", path.display()))
-        }
+        Err(netrc::Error::Parsing { .. }) => Err(format!("cannot read {}: it has a syntax error", path.display())),
     }
 }
 

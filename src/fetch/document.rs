@@ -23,15 +23,15 @@ use crate::retry::RetryPolicy;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DocumentRequest<'a> {
     /// The document, at an https or http URL.
-    pub url: &'a Url,
+    pub(crate) url: &'a Url,
     /// The index that it belongs to, whose credentials apply.
-    pub index: Option<&'a Url>,
+    pub(crate) index: Option<&'a Url>,
     /// The media types that can be read.
-    pub accept: &'static str,
+    pub(crate) accept: &'static str,
     /// The entity tag of the document that is there already.
-    pub etag: Option<&'a str>,
+    pub(crate) etag: Option<&'a str>,
     /// The most bytes that the document may have, uncompressed.
-    pub limit: u64,
+    pub(crate) limit: u64,
 }
 
 /// What a server answers.
@@ -39,25 +39,22 @@ pub(crate) struct DocumentRequest<'a> {
 pub(crate) enum DocumentResponse {
     /// The document is still the one with the entity tag, and fresh for so long, if the server says for how long.
     Unchanged(Option<Duration>),
-    /// The document.
     Document(FetchedDocument),
 }
 
-/// A document.
 #[derive(Debug)]
 pub(crate) struct FetchedDocument {
     /// Where it was in the end, after redirects.
-    pub url: Url,
-    /// Its media type.
-    pub media_type: Option<String>,
+    pub(crate) url: Url,
+    pub(crate) media_type: Option<String>,
     /// The tag by which the server knows it.
-    pub etag: Option<String>,
+    pub(crate) etag: Option<String>,
     /// How long it stays fresh, if the server says so.
-    pub max_age: Option<Duration>,
+    pub(crate) max_age: Option<Duration>,
     /// Whether it may be kept.
-    pub may_be_kept: bool,
+    pub(crate) may_be_kept: bool,
     /// What it says.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl HttpClient<'_> {

@@ -28,7 +28,7 @@ pub(super) struct PartialFile {
 impl PartialFile {
     /// Opens the file of a claim. What an earlier run left in it is kept, if the one digest that it must have can tell
     /// whether it is right.
-    pub(super) fn open(claim: Claim, expected: Vec<Digest>) -> Result<Self, CacheError> {
+    pub(crate) fn open(claim: Claim, expected: Vec<Digest>) -> Result<Self, CacheError> {
         let file = claim.open()?;
         let verifier = Verifier::new(&expected);
         let mut partial = Self { claim, file, length: 0, expected, verifier };
@@ -42,12 +42,12 @@ impl PartialFile {
     }
 
     /// Returns the open file and its path.
-    pub(super) fn staged(&self) -> (&File, &Path) {
+    pub(crate) fn staged(&self) -> (&File, &Path) {
         (&self.file, self.claim.path())
     }
 
     /// Removes the file: it is not what is wanted.
-    pub(super) fn discard(&self) {
+    pub(crate) fn discard(&self) {
         self.claim.discard();
     }
 
@@ -94,7 +94,7 @@ pub(super) struct Download<'a, Name> {
 }
 
 impl<'a, Name: Fetchable> Download<'a, Name> {
-    pub(super) fn new(
+    pub(crate) fn new(
         client: &'a HttpClient<'a>,
         retry: RetryPolicy,
         reporter: &'a dyn Reporter,
@@ -106,7 +106,7 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
     }
 
     /// Downloads what is missing and verifies the whole.
-    pub(super) async fn run(mut self) -> Result<(PartialFile, Sha256), FetchError> {
+    pub(crate) async fn run(mut self) -> Result<(PartialFile, Sha256), FetchError> {
         let mut result = self.complete_and_verify().await;
         // What was there before may be to blame: once more, in one piece.
         if result.as_ref().is_err_and(DownloadError::is_about_content) && self.is_resumed {

@@ -27,16 +27,16 @@ pub enum FetchError {
         fault: Box<DownloadError>,
     },
     /// The network may not be used, and the files with these names are not in the cache.
-    #[error("{} not in the cache, and the network may not be used: {}", count(.0.len()), .0.join(", "))]
+    #[error("{} not in the cache, and the network is disabled: {}", count(.0.len()), .0.join(", "))]
     Offline(Vec<String>),
     /// The cache cannot be used, or a wheel is none that can be installed.
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// The system gives no threads to download in.
-    #[error("cannot start to download")]
+    #[error("cannot start the download threads")]
     Start(#[source] io::Error),
     /// The system's certificates, or its proxy's settings, cannot be used.
-    #[error("cannot set up the connections to download with")]
+    #[error("cannot set up the HTTP client")]
     Client(#[source] reqwest::Error),
 }
 
@@ -44,7 +44,7 @@ pub enum FetchError {
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// The server refused to give the file.
-    #[error("the server answered {status}{}", if *.with_credentials { " to the credentials that were sent" } else { "" })]
+    #[error("the server returned {status}{}", if *.with_credentials { " for the credentials that were sent" } else { "" })]
     Status {
         /// The status.
         status: StatusCode,
@@ -61,7 +61,7 @@ pub enum DownloadError {
     #[error("the connection failed")]
     Transport(#[source] reqwest::Error),
     /// The server gave another part of the file than it was asked for.
-    #[error("the server gave another part of the file than it was asked for")]
+    #[error("the server returned another range than requested")]
     Range,
     /// The file ended early.
     #[error("the file ended after {actual} of {expected} bytes")]
@@ -72,7 +72,7 @@ pub enum DownloadError {
         actual: u64,
     },
     /// The file has another size than it should.
-    #[error("the file has {} bytes, not {expected}", or_more(*.actual))]
+    #[error("the file has {} bytes, expected {expected}", or_more(*.actual))]
     Size {
         /// The lock's size, or else the server's.
         expected: u64,
@@ -80,7 +80,7 @@ pub enum DownloadError {
         actual: Option<u64>,
     },
     /// The file has none of the digests that the lock says.
-    #[error("the file is not the one that was locked: expected {}, got {actual}", alternatives(.expected))]
+    #[error("the file does not match the lock: expected {}, got {actual}", alternatives(.expected))]
     Digest {
         /// The lock's; at least one.
         expected: Vec<Digest>,
@@ -88,13 +88,13 @@ pub enum DownloadError {
         actual: Digest,
     },
     /// A document is larger than any of its kind.
-    #[error("it has more than {limit} bytes")]
+    #[error("it is larger than {limit} bytes")]
     TooLarge {
         /// The most bytes that are read.
         limit: u64,
     },
     /// A document is compressed in another way than it was asked for, or wrongly.
-    #[error("its compression (`{}`) cannot be undone", .encoding.escape_debug())]
+    #[error("cannot decode the content encoding `{}`", .encoding.escape_debug())]
     Encoding {
         /// The compression, as the server names it.
         encoding: String,
@@ -103,10 +103,10 @@ pub enum DownloadError {
         source: Option<io::Error>,
     },
     /// The URL is of a kind that cannot be fetched.
-    #[error("only https, http and file URLs can be fetched, not {0}")]
+    #[error("the URL scheme is {0}, expected https, http or file")]
     Scheme(String),
     /// The file on this machine cannot be read.
-    #[error("the file cannot be read")]
+    #[error("cannot read the file")]
     Read(#[source] io::Error),
     /// The cache cannot be written.
     #[error(transparent)]
@@ -144,18 +144,19 @@ impl Hints for DownloadError {
             Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 410) => self.refusal_hints(),
             Self::Status { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
             Self::Transport(error) if is_about_certificates(error) => {
-                vec!["if a proxy signs the certificates here, name the file of its authority in SSL_CERT_FILE".to_owned()]
+                vec![
+                    "if a proxy signs the certificates, set SSL_CERT_FILE to the certificate file of its authority"
+                        .to_owned(),
+                ]
             }
             Self::Transport(_) => vec![
-                "check the connection and, behind a proxy, HTTPS_PROXY; what came so far is kept, and the next run goes on from there"
-                    .to_owned(),
+                "check the connection and, behind a proxy, HTTPS_PROXY; the next run resumes the download".to_owned(),
             ],
-            Self::Size { .. } | Self::Digest { .. } => vec![
-                "the file was replaced after it was locked, or something on the way altered it: if you trust the new one, lock it with `uv lock --refresh`"
-                    .to_owned(),
-            ],
+            Self::Size { .. } | Self::Digest { .. } => {
+                vec!["if you trust the file that is there now, lock it with `uv lock --refresh`".to_owned()]
+            }
             Self::Read(error) if error.kind() == io::ErrorKind::NotFound => {
-                vec!["put the file back, or lock again with `uv lock`".to_owned()]
+                vec!["restore the file, or lock again with `uv lock`".to_owned()]
             }
             Self::Cache(error) => error.hints(),
             Self::Range | Self::Scheme(_) | Self::Read(_) | Self::TooLarge { .. } | Self::Encoding { .. } => Vec::new(),
@@ -168,15 +169,15 @@ impl DownloadError {
         let Self::Status { status, with_credentials, index, netrc, .. } = self else { return Vec::new() };
         let mut hints = Vec::new();
         if *with_credentials {
-            hints.push("check the user and the password, and whether they give access to this file".to_owned());
+            hints.push("check the username and the password, and that they grant access to this file".to_owned());
         } else if let Some(index) = index {
             let name = variable_name(index);
             hints.push(format!(
-                "set UV_INDEX_{name}_USERNAME and UV_INDEX_{name}_PASSWORD, or add the host to .netrc, if the index `{index}` needs credentials"
+                "if the index `{index}` needs credentials, set UV_INDEX_{name}_USERNAME and UV_INDEX_{name}_PASSWORD, or add the host to .netrc"
             ));
         } else {
             hints.push(
-                "if the index needs credentials, add the host to .netrc, or give the index a name in [[tool.uv.index]] and set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD"
+                "if the index needs credentials, add the host to .netrc, or name the index in [[tool.uv.index]] and set UV_INDEX_<NAME>_USERNAME and UV_INDEX_<NAME>_PASSWORD"
                     .to_owned(),
             );
         }
@@ -192,7 +193,7 @@ impl Hints for FetchError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::File { fault, .. } => fault.hints(),
-            Self::Offline(_) => vec!["run once without --offline, with the same cache".to_owned()],
+            Self::Offline(_) => vec!["run once without --offline to fill the cache".to_owned()],
             Self::Cache(error) => error.hints(),
             Self::Start(_) => Vec::new(),
             Self::Client(_) => vec!["check SSL_CERT_FILE, HTTPS_PROXY and HTTP_PROXY".to_owned()],
@@ -207,7 +208,7 @@ fn is_about_certificates(error: &reqwest::Error) -> bool {
 }
 
 fn attempts_suffix(attempts: u32) -> String {
-    if attempts > 1 { format!(", which was tried {attempts} times") } else { String::new() }
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }
 
 fn count(files: usize) -> String {

@@ -16,22 +16,20 @@ pub(super) struct Verifier {
 
 impl Verifier {
     /// Starts for a file that is to have one of some digests, or any if there are none.
-    pub(super) fn new(expected: &[Digest]) -> Self {
+    pub(crate) fn new(expected: &[Digest]) -> Self {
         let algorithms: BTreeSet<Algorithm> = expected.iter().map(Digest::algorithm).collect();
         let others = algorithms.into_iter().filter(|algorithm| *algorithm != Algorithm::Sha256);
         Self { sha256: sha2::Sha256::new(), others: others.map(Hasher::new).collect() }
     }
 
-    /// Adds bytes.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
         for other in &mut self.others {
             other.update(bytes);
         }
     }
 
-    /// Compares, and returns the SHA-256.
-    pub(super) fn finish(self, expected: &[Digest]) -> Result<Sha256, DownloadError> {
+    pub(crate) fn finish(self, expected: &[Digest]) -> Result<Sha256, DownloadError> {
         let sha256 = Sha256(self.sha256.finalize().into());
         let computed: Vec<Digest> =
             std::iter::once(sha256.into()).chain(self.others.into_iter().map(Hasher::finish)).collect();

@@ -1,4 +1,4 @@
-//! Whether a file of the pinned version may be used: by its digest, its Python, and its age.
+//! Whether a file of the pinned version is accepted, by its digest, its Requires-Python and its upload time.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -11,37 +11,35 @@ use crate::digest::{Algorithm, Digest, Hasher};
 use crate::lock::AcceptedFiles;
 use crate::platform::PythonVersion;
 
-/// The algorithms in the order in which one of several digests is chosen: first the one by which files are kept.
+/// The order in which one of several digests is chosen: first SHA-256, which the cache stores files by.
 const PREFERENCE: [Algorithm; 5] =
     [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha384, Algorithm::Blake2b, Algorithm::Md5];
 
-/// A file that may be used.
 #[derive(Debug)]
 pub(super) struct AcceptedFile {
-    /// The digests of which it must have one; empty if none is known.
-    pub digests: Vec<Digest>,
-    /// Whether the digest that the lock wants is the one that the page states.
-    pub is_stated: bool,
+    /// The digests of which the file must have one; empty if none is known.
+    pub(crate) digests: Vec<Digest>,
+    /// Whether the page states one of the lock's digests.
+    pub(crate) is_stated: bool,
 }
 
-/// A file that may not be used.
 #[derive(Debug)]
 pub(super) enum RejectedFile {
-    /// It has another digest than the lock wants.
+    /// Its digest is not in the lock.
     Other(String, Digest),
-    /// The lock does not name it.
+    /// Its name is not in the lock.
     Unnamed(String),
-    /// It is for other versions of Python.
+    /// It does not support the target's Python.
     Python(String, String, PythonVersion),
-    /// What it says of Python cannot be understood.
+    /// Its Requires-Python is invalid.
     UnknownPython(String, String),
-    /// It was uploaded too late, or nobody knows when.
+    /// It was uploaded after the cutoff, or has no upload time.
     Newer(String, Cutoff, bool),
 }
 
 impl RejectedFile {
-    /// Returns the file, with what about it is of interest.
-    pub(super) fn file(&self) -> String {
+    /// Returns the file name, with the digest if that is the reason.
+    pub(crate) fn file(&self) -> String {
         match self {
             Self::Other(file, digest) => format!("{file} ({digest})"),
             Self::Unnamed(file) | Self::Python(file, ..) | Self::UnknownPython(file, _) | Self::Newer(file, ..) => {
@@ -50,31 +48,29 @@ impl RejectedFile {
         }
     }
 
-    /// Returns what is wrong with it.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Other(..) => "these are other files than the lock has".to_owned(),
-            Self::Unnamed(_) => "the lock does not have these files".to_owned(),
-            Self::Python(_, wanted, python) => format!("these need Python {wanted}, not {python}"),
+            Self::Other(..) => "the digests of these are not in the lock".to_owned(),
+            Self::Unnamed(_) => "the lock does not list these".to_owned(),
+            Self::Python(_, wanted, python) => format!("these require Python {wanted}, not {python}"),
             Self::UnknownPython(_, wanted) => {
-                format!("these need Python `{}`, which says nothing", wanted.escape_debug())
+                format!("these have the invalid Requires-Python `{}`", wanted.escape_debug())
             }
             Self::Newer(_, cutoff, true) => format!("these were uploaded at or after {cutoff} (exclude-newer)"),
             Self::Newer(_, cutoff, false) => {
-                format!("the index does not say whether these were uploaded before {cutoff} (exclude-newer)")
+                format!("the index does not state whether these were uploaded before {cutoff} (exclude-newer)")
             }
         }
     }
 }
 
-/// Returns whether a file of the pinned version may be used.
+/// Returns whether a file of the pinned version is accepted.
 ///
-/// A page's digest decides here already. Where a page states none of the lock's algorithms, each of the lock's digests is
-/// accepted, and the file is compared with them when it was downloaded. A file of this machine is hashed instead, so that
-/// one is chosen that has the right digest; where the lock has no digests it is not, and none is known of it.
+/// The digests of the page are compared with the lock's. If they have no algorithm in common, the file is compared with
+/// the lock's digests after the download. A local file is hashed now, so that one with the right digest is chosen.
 ///
 /// # Errors
-/// A file of this machine cannot be read.
+/// A local file cannot be read.
 pub(super) fn accept(
     file: &IndexFile,
     wanted: &AcceptedFiles,
@@ -128,7 +124,7 @@ fn strongest(digests: &[Digest]) -> Option<Digest> {
     PREFERENCE.iter().find_map(of).cloned()
 }
 
-/// Computes the digests of a file of this machine that can be compared with those that are wanted.
+/// Computes the digests of a local file with the lock's algorithms.
 fn hash(file: &IndexFile, wanted: &BTreeSet<Digest>) -> Result<Vec<Digest>, IndexError> {
     let path = file.url.to_file_path().map_err(|()| IndexError::NotLocal(file.name.clone()))?;
     let failed = |source| IndexError::Read { path: path.clone(), source };

@@ -1,8 +1,8 @@
-//! Which of the files on some pages are those that a lock pins.
+//! Chooses the files of a pinned version from index pages.
 //!
 //! Specification: [PyPA, version specifiers](https://packaging.python.org/en/latest/specifications/version-specifiers/#version-matching)
 //! for local versions, and [PyPA, simple repository API](https://packaging.python.org/en/latest/specifications/simple-repository-api/)
-//! for what pages say of files.
+//! for the files of a page.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,6 @@ use crate::platform::{CompatibilityTags, TargetPlatform};
 use crate::sdist::filename::{SdistFilename, SdistFormat};
 use crate::wheel::filename::WheelFilename;
 
-/// What a file is by its name.
 #[derive(Debug, Clone)]
 pub(super) enum DistributionFilename {
     Wheel(WheelFilename),
@@ -31,7 +30,7 @@ pub(super) enum DistributionFilename {
 }
 
 impl DistributionFilename {
-    /// Reads a file's name, if it is that of a file of the distribution, with its version.
+    /// Parses the name of a file of the distribution; returns it with its version.
     fn of(file: &IndexFile, name: &DistributionName) -> Option<(Self, Version)> {
         if let Ok(wheel) = file.name.parse::<WheelFilename>() {
             let version = wheel.version.clone();
@@ -43,7 +42,6 @@ impl DistributionFilename {
     }
 }
 
-/// A file that may be used.
 struct CandidateFile<'a> {
     form: DistributionFilename,
     file: &'a IndexFile,
@@ -51,36 +49,34 @@ struct CandidateFile<'a> {
     accepted: AcceptedFile,
 }
 
-/// The files of one version on the pages that count together: one index, and the lists of links.
+/// The files of one version in one index and in the pages of `--find-links`.
 struct Release<'a> {
     version: Version,
-    /// Which of several indexes it is of, counted in their order.
+    /// The position of the index.
     rank: usize,
     candidates: Vec<CandidateFile<'a>>,
 }
 
-/// What is looked for, and for what.
 pub(super) struct FileRequest<'a> {
-    pub name: &'a DistributionName,
-    pub query: &'a IndexQuery,
-    pub target: &'a TargetPlatform,
-    pub tags: &'a CompatibilityTags,
-    pub cutoff: Option<Cutoff>,
-    pub strategy: IndexStrategy,
+    pub(crate) name: &'a DistributionName,
+    pub(crate) query: &'a IndexQuery,
+    pub(crate) target: &'a TargetPlatform,
+    pub(crate) tags: &'a CompatibilityTags,
+    pub(crate) cutoff: Option<Cutoff>,
+    pub(crate) strategy: IndexStrategy,
 }
 
-/// The files of the version that was looked for.
 pub(super) struct ChosenFiles {
-    /// The version, with its local part.
-    pub version: Version,
-    pub files: DistributionFiles,
-    /// What has been yanked of what fits the target, and why, if a reason is given.
-    pub yanked: Option<(String, Option<String>)>,
+    /// Including the local version.
+    pub(crate) version: Version,
+    pub(crate) files: DistributionFiles,
+    /// The index of a yanked file that is compatible with the target, and the reason if there is one.
+    pub(crate) yanked: Option<(String, Option<String>)>,
 }
 
 /// Returns how much of what a query needs is on a page.
 pub(super) fn coverage(page: &IndexPage, name: &DistributionName, query: &IndexQuery) -> PageCoverage {
-    // Less than all would let it depend on the age of the page which file is chosen.
+    // With fewer files than the lock names, the choice would depend on the age of the cached page.
     let all = |is_there: bool| if is_there { PageCoverage::All } else { PageCoverage::Nothing };
     match &query.accepted {
         AcceptedFiles::Named(wanted) => {
@@ -91,7 +87,7 @@ pub(super) fn coverage(page: &IndexPage, name: &DistributionName, query: &IndexQ
             let digests: BTreeSet<_> = page.files.iter().flat_map(|file| &file.digests).collect();
             all(wanted.iter().all(|digest| digests.contains(digest)))
         }
-        // There may be more files of it, or a local version.
+        // The version may have got more files, or a local version.
         AcceptedFiles::Any => {
             let mut versions = page.files.iter().filter_map(|file| DistributionFilename::of(file, name));
             let is_there = versions.any(|(_, version)| is_meant(&version, &query.version));
@@ -100,7 +96,7 @@ pub(super) fn coverage(page: &IndexPage, name: &DistributionName, query: &IndexQ
     }
 }
 
-/// Returns the text of a query that names its files or their digests; none for one that takes any.
+/// Returns a text that identifies a query by its file names or digests; `None` if it accepts any file.
 pub(super) fn named(name: &DistributionName, query: &IndexQuery) -> Option<String> {
     let version = &query.version;
     match &query.accepted {
@@ -116,24 +112,23 @@ pub(super) fn excerpt(page: &IndexPage, name: &DistributionName, query: &IndexQu
         let form = DistributionFilename::of(file, name);
         form.is_some_and(|(_, version)| is_meant(&version, &query.version))
     };
-    // Only messages tell of these; the version as it is written finds nearly all of its files.
+    // These appear only in messages, so a comparison of texts is good enough.
     let version = query.version.to_string();
     let skipped = page.skipped.iter().filter(|skipped| skipped.name.contains(&version));
     IndexPage { files: page.files.iter().filter(is_of_version).cloned().collect(), skipped: skipped.cloned().collect() }
 }
 
-/// Returns whether a file's version is the one that is pinned (version matching: a local version is passed over unless
-/// the pin has one).
+/// Returns whether a file has the pinned version (version matching: a local version is ignored unless the pin has one).
 fn is_meant(version: &Version, pinned: &Version) -> bool {
     version == pinned || !pinned.is_local() && version.is_local() && version.clone().without_local() == *pinned
 }
 
 impl FileRequest<'_> {
-    /// Returns the files of the version: of the best release that fits the target, as uv finds it, or else of the best.
+    /// Returns the files of the best release that is compatible with the target, as uv finds it, or else of the best.
     ///
     /// # Errors
-    /// There is none, or a file of this machine cannot be read.
-    pub(super) fn choose(&self, found: &SearchResult) -> Result<ChosenFiles, IndexError> {
+    /// There is no such file, or a local file cannot be read.
+    pub(crate) fn choose(&self, found: &SearchResult) -> Result<ChosenFiles, IndexError> {
         let mut refused = Vec::new();
         let mut releases = self.releases(found, &mut refused)?;
         match self.strategy {
@@ -142,7 +137,7 @@ impl FileRequest<'_> {
             }
             IndexStrategy::FirstIndex | IndexStrategy::UnsafeFirstMatch => {
                 releases.sort_by(|a, b| a.rank.cmp(&b.rank).then(b.version.cmp(&a.version)));
-                // A version is the one of the first index that has it, even if none of its files there fits.
+                // Only the first index with a version counts, even if none of its files is compatible.
                 let mut seen = BTreeSet::new();
                 releases.retain(|release| seen.insert(release.version.clone()));
             }
@@ -154,7 +149,7 @@ impl FileRequest<'_> {
         Ok(self.offer(releases.swap_remove(fitting.unwrap_or(0))))
     }
 
-    /// Sorts the files that may be used by the version and the index. What lists of links have counts for every index.
+    /// Groups the accepted files by version and index. Files of `--find-links` belong to every index.
     fn releases<'f>(
         &self,
         found: &'f SearchResult,
@@ -178,7 +173,7 @@ impl FileRequest<'_> {
         Ok(releases)
     }
 
-    /// Returns the files of a page that may be used, ordered by their names.
+    /// Returns the accepted files of a page, ordered by name.
     fn candidates<'f>(
         &self,
         listing: &'f Listing,
@@ -190,7 +185,7 @@ impl FileRequest<'_> {
             if !is_meant(&version, &self.query.version) {
                 continue;
             }
-            // Lists of links do not say when a file was uploaded, and are passed by.
+            // Like uv, `exclude-newer` ignores `--find-links`, whose pages have no upload times.
             let cutoff = self.cutoff.filter(|_| listing.index.is_some());
             match accept(file, &self.query.accepted, self.target.python, cutoff)? {
                 Ok(accepted) => candidates.push((version, CandidateFile { form, file, listing, accepted })),
@@ -209,7 +204,7 @@ impl FileRequest<'_> {
     }
 
     fn offer(&self, Release { version, mut candidates, .. }: Release) -> ChosenFiles {
-        // Where a page states that a file is the one that was locked, the others need not be tried.
+        // Files whose digest the page does not state are not needed if it states that of a compatible file.
         if candidates.iter().any(|candidate| candidate.accepted.is_stated && self.fits(candidate)) {
             candidates.retain(|candidate| candidate.accepted.is_stated);
         }
@@ -229,13 +224,13 @@ impl FileRequest<'_> {
                 DistributionFilename::Sdist(filename) => sdists.push(LockedFile { filename, location, digests, size }),
             }
         }
-        // The first of those that are packed as source distributions are today.
+        // Prefers .tar.gz, the format that PEP 625 requires.
         sdists.sort_by_key(|sdist| Reverse(sdist.filename.format() == SdistFormat::TarGz));
         files.sdist = sdists.into_iter().next().map(|file| LockedSdist { file, subdirectory: None });
         ChosenFiles { version, files, yanked }
     }
 
-    /// Returns the files that seem to be of the version, and are neither wheels nor source distributions.
+    /// Returns the files that seem to belong to the version, but are neither wheels nor source distributions.
     fn unusable(&self, candidates: &[CandidateFile]) -> Vec<String> {
         let mark = format!("-{}", self.query.version);
         let mut indexes =
@@ -249,7 +244,7 @@ impl FileRequest<'_> {
         names.filter(|name| name.contains(&mark)).cloned().collect()
     }
 
-    /// Says what is there in place of what is looked for.
+    /// Returns the error for a version without accepted files.
     fn lack(&self, found: &SearchResult, refused: Vec<RejectedFile>) -> IndexError {
         let package = format!("{} {}", self.name, self.query.version);
         let mut places = BTreeSet::new();
@@ -278,7 +273,7 @@ impl FileRequest<'_> {
     }
 }
 
-/// Orders versions by how much of the pinned one's release they share, the newest first.
+/// Orders versions by how many release numbers they share with the pinned one, then by age, the newest first.
 fn nearest(versions: BTreeSet<Version>, pinned: &Version) -> Vec<String> {
     let shared = |version: &Version| {
         let parts = version.release().iter().zip(pinned.release());
@@ -289,7 +284,7 @@ fn nearest(versions: BTreeSet<Version>, pinned: &Version) -> Vec<String> {
     versions.iter().map(ToString::to_string).collect()
 }
 
-/// Says why files are not accepted, in as few words as there are reasons.
+/// Groups the rejected files by reason.
 fn reasons(refused: &[RejectedFile]) -> Vec<String> {
     let mut by_reason: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for refused in refused {
@@ -301,7 +296,7 @@ fn reasons(refused: &[RejectedFile]) -> Vec<String> {
     by_reason.into_iter().map(says).collect()
 }
 
-/// Returns a text of an index as it can be shown.
+/// Returns a text without line breaks and control characters.
 fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")

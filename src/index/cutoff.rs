@@ -1,4 +1,4 @@
-//! The time from which on files are passed over: `exclude-newer`, in the forms that uv reads.
+//! The value of `exclude-newer`, in the formats that uv accepts.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -7,29 +7,28 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
 
-/// The time from which on files are passed over.
+/// A time: files that were uploaded then or later are excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cutoff(Timestamp);
 
-/// A text that is no [`Cutoff`].
+/// A text that is not a valid [`Cutoff`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a time to exclude newer files from: {reason}", .text.escape_debug())]
+#[error("`{}` is not a valid exclude-newer value: {reason}", .text.escape_debug())]
 pub struct InvalidCutoff {
     /// The text.
     pub text: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
 impl Cutoff {
-    /// Reads a point in time as in [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), a date, or how long it is before
-    /// `now`, in words (`7 days`) or as in ISO 8601 (`P7D`).
+    /// Parses a time of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), a date, or a duration before `now`, either as
+    /// `7 days` or as in ISO 8601 (`P7D`).
     ///
-    /// A date includes the whole day. It is the day of UTC, so that it means the same on every machine; uv takes the
-    /// machine's time zone.
+    /// A date includes the whole day, in UTC, so that it means the same on every machine; uv uses the machine's time zone.
     ///
     /// # Errors
-    /// The text is none of these, or the duration has months or years, whose length depends on when they begin.
+    /// The text is none of these, or the duration has months or years, whose lengths vary.
     pub fn parse(text: &str, now: SystemTime) -> Result<Self, InvalidCutoff> {
         let invalid = |reason: String| InvalidCutoff { text: text.to_owned(), reason };
         if let Ok(timestamp) = text.parse() {
@@ -51,8 +50,7 @@ impl Cutoff {
         then.map(|then| Self(then.timestamp())).map_err(|error| invalid(error.to_string()))
     }
 
-    /// Returns whether a file is passed over that was uploaded at a time, in milliseconds since 1970; also one of which
-    /// that is not known.
+    /// Returns whether a file is excluded by its upload time, in milliseconds since 1970. One without an upload time is.
     pub(super) fn excludes(self, uploaded: Option<i64>) -> bool {
         uploaded.is_none_or(|uploaded| uploaded >= self.0.as_millisecond())
     }
@@ -64,7 +62,7 @@ impl fmt::Display for Cutoff {
     }
 }
 
-/// Reads the time of an upload, and returns it in milliseconds since 1970.
+/// Parses an upload time; returns milliseconds since 1970.
 pub(super) fn upload_time(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }

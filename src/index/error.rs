@@ -1,4 +1,4 @@
-//! Why files could not be found.
+//! Why files cannot be found.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use crate::digest::Digest;
 use crate::fetch::{DownloadError, FetchError};
 use crate::hints::Hints;
 
-/// How many versions or files a message lists.
+/// The most versions or files that a message lists.
 const LISTED: usize = 8;
 
-/// Why files could not be found in an index.
+/// Why files cannot be found in indexes.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// No index has the distribution.
@@ -21,103 +21,103 @@ pub enum IndexError {
     NotFound {
         /// The distribution.
         name: String,
-        /// What was asked, without what may be secret.
+        /// The indexes that were searched, without secrets.
         asked: Vec<String>,
-        /// The indexes that refused to answer.
+        /// The indexes that denied access.
         refused: Vec<DeniedIndex>,
     },
-    /// The distribution is there, but not the version.
+    /// Indexes have the distribution, but not the version.
     #[error("{package} is not in {}, which {}", list(.places), having(.available))]
     NoVersion {
         /// The distribution with its version.
         package: String,
-        /// What has the distribution.
+        /// The indexes that have the distribution.
         places: Vec<String>,
-        /// The versions that are there, the nearest to the missing one first.
+        /// The available versions, the nearest to the missing one first.
         available: Vec<String>,
     },
-    /// The version is there, but none of its files is accepted.
-    #[error("{package} has no file that may be used in {}: {}", list(.places), .reasons.join("; "))]
+    /// Indexes have the version, but none of its files is accepted.
+    #[error("{package} has no usable file in {}: {}", list(.places), .reasons.join("; "))]
     NoFile {
         /// The distribution with its version.
         package: String,
-        /// What has the version.
+        /// The indexes that have the version.
         places: Vec<String>,
-        /// Why its files are not accepted.
+        /// Why its files are rejected.
         reasons: Vec<String>,
-        /// Whether one of the files is another than the one that was locked.
+        /// Whether the digest of a file is not in the lock.
         is_other: bool,
     },
-    /// An index is needed, and none may be asked.
-    #[error("{name} is in the index {index}, and no index may be asked (--no-index)")]
+    /// An index is needed, but indexes are disabled.
+    #[error("{name} is locked from the index {index}, but indexes are disabled (--no-index)")]
     NoIndex {
         /// The distribution.
         name: String,
-        /// The index that the lock names, without what may be secret.
+        /// The index in the lock, without secrets.
         index: String,
     },
-    /// The network may not be used, and what the indexes say of a distribution is not in the cache.
-    #[error("what {} {} of {name} is not in the cache, and the network may not be used", list(.asked), says(.asked))]
+    /// The network is disabled, and the page of a distribution is not in the cache.
+    #[error("the page of {name} in {} is not in the cache, and the network is disabled", list(.asked))]
     Offline {
         /// The distribution.
         name: String,
-        /// What would have been asked, without what may be secret.
+        /// The indexes that would have been queried, without secrets.
         asked: Vec<String>,
     },
-    /// A page could not be had.
-    #[error("cannot read {page}{}", attempts_suffix(*.attempts))]
+    /// A page cannot be fetched.
+    #[error("cannot fetch {page}{}", attempts_suffix(*.attempts))]
     Ask {
-        /// The page's URL without what may be secret.
+        /// The page's URL without secrets.
         page: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What was wrong, the last time.
+        /// The error of the last attempt.
         #[source]
         fault: Arc<DownloadError>,
     },
-    /// A page is malformed.
-    #[error("cannot read {page}")]
+    /// A page is invalid.
+    #[error("cannot parse {page}")]
     Page {
-        /// The page's URL without what may be secret.
+        /// The page's URL without secrets.
         page: String,
-        /// What is wrong with it.
+        /// The reason.
         source: IndexPageError,
     },
-    /// The metadata that is served beside a wheel is not the metadata of the wheel.
-    #[error("the metadata of {wheel} is not what its index says: expected {expected}, got {actual}")]
+    /// The metadata that an index serves for a wheel has another digest than the index states.
+    #[error("the metadata of {wheel} does not match its index: expected {expected}, got {actual}")]
     Metadata {
         /// The wheel's file name.
         wheel: String,
         /// The digest that the index states.
         expected: Digest,
-        /// The digest of what came.
+        /// The digest of the response.
         actual: Digest,
     },
-    /// A file or a folder of this machine cannot be read.
+    /// A local file or directory cannot be read.
     #[error("cannot read {}", .path.display())]
     Read {
-        /// The file or the folder.
+        /// The file or directory.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// A file URL names no file of this machine.
-    #[error("{0} is not on this machine")]
+    /// A file URL is not a local path.
+    #[error("{0} is not a local file")]
     NotLocal(String),
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
-    /// The connections cannot be set up.
+    /// The HTTP client cannot be set up.
     #[error(transparent)]
     Fetch(#[from] FetchError),
 }
 
-/// An index that refused to tell what it has.
+/// An index that denied access to a page.
 #[derive(Debug, Clone)]
 pub struct DeniedIndex {
-    /// The index, without what may be secret.
+    /// The index, without secrets.
     pub index: String,
-    /// How it refused.
+    /// The response.
     pub fault: Arc<DownloadError>,
 }
 
@@ -128,25 +128,24 @@ impl Hints for IndexError {
                 refused.iter().flat_map(|refusal| refusal.fault.hints()).collect()
             }
             Self::NotFound { .. } => vec![
-                "name the index that has it with --index-url or --extra-index-url, or in [[tool.uv.index]]".to_owned(),
+                "add an index that has it with --index-url or --extra-index-url, or in [[tool.uv.index]]".to_owned(),
             ],
             Self::NoVersion { .. } => vec![
-                "name the index that has the version with --index-url or --extra-index-url, or lock one that is there"
+                "add an index that has the version with --index-url or --extra-index-url, or lock an available version"
                     .to_owned(),
             ],
-            Self::NoFile { is_other: true, .. } => vec![
-                "the files were replaced, or this is not the index that they were locked from: lock again if you trust it"
-                    .to_owned(),
-            ],
+            Self::NoFile { is_other: true, .. } => {
+                vec!["lock again if you trust the index: its files are not the ones that were locked".to_owned()]
+            }
             Self::NoFile { .. } => vec!["lock another version".to_owned()],
-            Self::NoIndex { .. } => vec!["leave --no-index out, or lock again with --find-links".to_owned()],
-            Self::Offline { .. } => vec!["run once without --offline, with the same cache".to_owned()],
+            Self::NoIndex { .. } => vec!["omit --no-index, or lock again with --find-links".to_owned()],
+            Self::Offline { .. } => vec!["run once without --offline to fill the cache".to_owned()],
             Self::Ask { fault, .. } => fault.hints(),
-            Self::Page { .. } => vec![
-                "check that the URL is the one of the index's simple API, as pip's --index-url takes it".to_owned(),
-            ],
+            Self::Page { .. } => {
+                vec!["check that the URL is that of the simple API, as for pip's --index-url".to_owned()]
+            }
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                vec!["check the paths that --find-links and the indexes name".to_owned()]
+                vec!["check the paths of --find-links and of the indexes".to_owned()]
             }
             Self::Metadata { .. } | Self::Read { .. } | Self::NotLocal(_) => Vec::new(),
             Self::Cache(error) => error.hints(),
@@ -155,7 +154,7 @@ impl Hints for IndexError {
     }
 }
 
-/// Joins what a message lists, and says how much more there is.
+/// Joins the items of a list in a message; of a long list, only the number of the rest.
 pub(super) fn list(items: &[String]) -> String {
     match items {
         [] => "nothing".to_owned(),
@@ -166,7 +165,7 @@ pub(super) fn list(items: &[String]) -> String {
 }
 
 fn asked_suffix(asked: &[String]) -> String {
-    if asked.is_empty() { ": there is no index to ask".to_owned() } else { format!(" in {}", list(asked)) }
+    if asked.is_empty() { ": no index is enabled".to_owned() } else { format!(" in {}", list(asked)) }
 }
 
 fn refused_suffix(refused: &[DeniedIndex]) -> String {
@@ -178,10 +177,6 @@ fn having(versions: &[String]) -> String {
     if versions.is_empty() { "has no file that can be used".to_owned() } else { format!("has {}", list(versions)) }
 }
 
-fn says(asked: &[String]) -> &'static str {
-    if asked.len() == 1 { "says" } else { "say" }
-}
-
 fn attempts_suffix(attempts: u32) -> String {
-    if attempts > 1 { format!(", which was tried {attempts} times") } else { String::new() }
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }

@@ -1,4 +1,4 @@
-//! Indexes, and lists of files, on this machine.
+//! Local indexes, and local directories and pages of `--find-links`.
 
 use std::fs;
 use std::io;
@@ -9,11 +9,10 @@ use url::Url;
 use super::IndexError;
 use super::page::{IndexFile, IndexPage, html};
 
-/// Reads the page of one distribution from the folder that its file URL names: its `index.html`. There is none if the
-/// index does not have the distribution.
+/// Reads the page of a distribution, the `index.html` in the directory of a file URL; `None` if it does not exist.
 ///
 /// # Errors
-/// The page is there, and cannot be read.
+/// The page exists, but cannot be read.
 pub(super) fn simple(url: &Url) -> Result<Option<IndexPage>, IndexError> {
     let path = path(url)?.join("index.html");
     match fs::read(&path) {
@@ -23,7 +22,7 @@ pub(super) fn simple(url: &Url) -> Result<Option<IndexPage>, IndexError> {
     }
 }
 
-/// Reads what a file URL names: the files of a folder, but not of those below it, or the links of an HTML page.
+/// Lists the files in the directory of a file URL, without subdirectories, or the links of an HTML page.
 ///
 /// # Errors
 /// It cannot be read.

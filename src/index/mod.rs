@@ -1,9 +1,9 @@
-//! Indexes: where the files of a pinned version are, for locks that do not say.
+//! Indexes: finds the files of pinned versions, for locks that do not contain their URLs.
 //!
 //! Specification: [PyPA, simple repository API](https://packaging.python.org/en/latest/specifications/simple-repository-api/).
 //!
-//! Which index is asked, and which of its files count, follows uv: [`IndexOptions`] has the rules. What an index told is
-//! kept in the cache, and it is not asked again as long as that has everything that a lock names.
+//! Which indexes are searched, and which of their files are accepted, follows uv: see [`IndexOptions`]. Pages are cached,
+//! and not requested again as long as they contain all files that a lock names.
 
 mod accept;
 mod choose;
@@ -39,17 +39,17 @@ pub use cutoff::{Cutoff, InvalidCutoff};
 pub use error::{DeniedIndex, IndexError};
 pub use options::{IndexConfig, IndexOptions, IndexStrategy, InvalidIndexStrategy, InvalidIndexUrl, PYPI, location};
 
-/// The most bytes that the metadata of a wheel may have.
+/// The largest metadata of a wheel that is read, in bytes.
 const LARGEST_METADATA: u64 = 16 << 20;
 
-/// Looks for files in indexes. What it learns of an index it knows for every target.
+/// Finds files in indexes. All targets share the pages that it has read.
 pub struct FileFinder<'a> {
     options: IndexOptions,
     fetch: &'a DownloadOptions,
     cache: &'a Cache,
     reporter: &'a dyn Reporter,
     memory: PageMemory,
-    /// The yanked versions that the user was told of.
+    /// The yanked versions that were reported.
     warned: Mutex<BTreeSet<String>>,
 }
 
@@ -60,9 +60,9 @@ impl fmt::Debug for FileFinder<'_> {
 }
 
 impl<'a> FileFinder<'a> {
-    /// Makes one. Nothing is connected or read before it is needed.
+    /// Creates a finder, without connecting to anything.
     ///
-    /// The credentials of `fetch` must know every index and every list of links whose URL holds a user or a password.
+    /// The credentials of `fetch` must include every index and `--find-links` URL that contains credentials.
     pub fn new(
         options: IndexOptions,
         fetch: &'a DownloadOptions,
@@ -72,15 +72,15 @@ impl<'a> FileFinder<'a> {
         Self { options, fetch, cache, reporter, memory: PageMemory::default(), warned: Mutex::default() }
     }
 
-    /// Puts the files that are accepted, and that the target's Python may install, in the place of each
-    /// [`DistributionSource::Index`] of a selection. The version gets the local part of the files, if they have one.
+    /// Replaces each [`DistributionSource::Index`] of a selection by the files that are accepted for the target. The version
+    /// becomes that of the files, including a local version.
     ///
-    /// Blocks: it is for a thread of the program's own, neither an asynchronous one nor one of rayon's. What was yanked is
-    /// used, for it is pinned; the reporter is told so.
+    /// Blocks, so it must not be called from asynchronous code or from a rayon thread. Yanked files are used, because they
+    /// are pinned, with a warning.
     ///
     /// # Errors
-    /// An index cannot be asked, or has no such file. Of several distributions of which the first is so, the first one of
-    /// the selection is reported, and else the first of those that have no file.
+    /// An index cannot be queried, or has no such file. Of several failures, the first in the order of the selection is
+    /// returned, failed queries before missing files.
     pub fn complete(&self, selection: &mut Selection, target: &TargetPlatform) -> Result<(), IndexError> {
         let queries: Vec<(&PinnedDistribution, &IndexQuery)> = selection
             .distributions
@@ -106,7 +106,7 @@ impl<'a> FileFinder<'a> {
         }
         let is_sought = |pinned: &&mut PinnedDistribution| matches!(pinned.source, DistributionSource::Index(_));
         for (pinned, offer) in selection.distributions.iter_mut().filter(is_sought).zip(offers) {
-            // The same version may be written in several ways: the lock's is kept.
+            // Equal versions may be written differently: keep the lock's.
             if pinned.version.as_ref() != Some(&offer.version) {
                 pinned.version = Some(offer.version);
             }
@@ -115,14 +115,14 @@ impl<'a> FileFinder<'a> {
         Ok(())
     }
 
-    /// Returns the metadata of each wheel that its index serves beside it ([PEP 658](https://peps.python.org/pep-0658/)),
-    /// without the wheel: the text of the file METADATA, which has the digest that the index states of it. There is none
-    /// for a wheel that is on this machine or of no index, and none if the network may not be used.
+    /// Returns the METADATA that indexes serve separately from wheels ([PEP 658](https://peps.python.org/pep-0658/)), verified
+    /// with the digest that the index states. `None` for a wheel that is local or not from an index, or if the network is
+    /// disabled.
     ///
     /// Blocks, as [`complete`](Self::complete) does.
     ///
     /// # Errors
-    /// An index cannot be asked, or serves something else than it states.
+    /// An index cannot be queried, or serves metadata with another digest than it states.
     pub fn metadata(&self, wheels: &[LockedWheel]) -> Result<Vec<Option<Vec<u8>>>, IndexError> {
         let is_remote = |wheel: &LockedWheel| matches!(wheel.location, FileLocation::Url { index: Some(_), .. });
         if self.fetch.offline || !wheels.iter().any(is_remote) {
@@ -134,7 +134,7 @@ impl<'a> FileFinder<'a> {
         runtime.block_on(asked.buffered(self.fetch.concurrency.max(1)).try_collect())
     }
 
-    /// Asks for the pages of some distributions side by side; returns what was found of each, in their order.
+    /// Searches for distributions concurrently; the results are in the order of the queries.
     fn search(&self, queries: &[(&PinnedDistribution, &IndexQuery)]) -> Result<Vec<SearchResult>, IndexError> {
         let pages = Pages::new(self.fetch, self.cache, &self.memory);
         let searches = queries.iter().map(|(pinned, query)| {
@@ -184,7 +184,6 @@ impl<'a> FileFinder<'a> {
     }
 }
 
-/// Returns where the metadata of a wheel is.
 fn beside(wheel: &Url) -> Url {
     let mut url = wheel.clone();
     url.set_path(&format!("{}.metadata", wheel.path()));

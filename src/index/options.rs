@@ -1,4 +1,4 @@
-//! Which indexes are asked, and in which order.
+//! Which indexes are searched, and in which order.
 //!
 //! The rules and their names are uv's ([indexes](https://docs.astral.sh/uv/concepts/indexes/)).
 
@@ -13,40 +13,39 @@ use super::cutoff::Cutoff;
 use crate::name::DistributionName;
 use crate::redact;
 
-/// The index that is asked if there is no other default.
+/// The default index.
 pub const PYPI: &str = "https://pypi.org/simple";
 
-/// Where files are looked for.
+/// Where files are searched.
 #[derive(Debug, Clone, Default)]
 pub struct IndexOptions {
-    /// The indexes, the first asked first; the default one is asked last, wherever it stands.
+    /// The indexes in the order in which they are searched, except that the default index is always last.
     pub indexes: Vec<IndexConfig>,
-    /// Folders with files, and pages with links to files; see [`location`]. Their files are preferred to equal ones of
-    /// an index.
+    /// Directories of files and pages of links, see [`location`]. Their files are preferred to equal files of an index.
     pub find_links: Vec<Url>,
-    /// Whether no index may be asked: only `find_links` are looked at.
+    /// Whether only `find_links` are searched.
     pub no_index: bool,
-    /// What is done when several indexes have a distribution.
+    /// How one of several indexes is chosen.
     pub strategy: IndexStrategy,
-    /// The time from which on files are passed over.
+    /// Excludes files by upload time.
     pub exclude_newer: Option<Cutoff>,
-    /// The same for single distributions; none means that no file of theirs is passed over.
+    /// Overrides `exclude_newer` for single distributions; `None` disables it.
     pub exclude_newer_package: BTreeMap<DistributionName, Option<Cutoff>>,
 }
 
 /// An index.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IndexConfig {
-    /// The name, by which environment variables give its credentials.
+    /// The name, which the environment variables of its credentials contain.
     pub name: Option<String>,
-    /// The URL of its simple API, below which each distribution has a page. Its credentials are taken from
-    /// [`IndexCredentials`](crate::fetch::Credentials), which know the URL with the user and the password that it may hold.
+    /// The URL of the simple API. Credentials in it are used only if
+    /// [`IndexCredentials`](crate::fetch::IndexCredentials) have been created with it.
     pub url: Url,
-    /// Whether it is asked only for what names it.
+    /// Whether it is searched only for distributions that name it.
     pub explicit: bool,
-    /// Whether it takes the place of PyPI. Of several, the first does.
+    /// Whether it replaces PyPI as the default index. Of several, the first does.
     pub default: bool,
-    /// The HTTP statuses, beside 404, that mean that the index does not have a distribution.
+    /// HTTP statuses besides 404 that mean that the index does not have a distribution.
     pub ignored_statuses: BTreeSet<u16>,
 }
 
@@ -65,11 +64,11 @@ impl fmt::Debug for IndexConfig {
 }
 
 impl IndexConfig {
-    /// Parses an index as uv's variables have it: `NAME=LOCATION`, or a location alone. Like uv, takes what is before the first
-    /// `=` for a name unless it contains a colon. A path is relative to `directory`.
+    /// Parses the value of uv's variables: `NAME=LOCATION` or `LOCATION`. As in uv, the text before the first `=` is a name
+    /// unless it contains a colon. A path is relative to `directory`.
     ///
     /// # Errors
-    /// The name has other characters than names have, or the location is neither a URL nor a path.
+    /// The name has invalid characters, or the location is neither a URL nor a path.
     pub fn parse(text: &str, directory: &Path) -> Result<Self, InvalidIndexUrl> {
         match text.split_once('=') {
             Some((name, rest)) if !name.contains(':') => {
@@ -89,16 +88,16 @@ impl IndexConfig {
     }
 }
 
-/// What is done when several indexes have a distribution: uv's `index-strategy`.
+/// How one of several indexes is chosen: uv's `index-strategy`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IndexStrategy {
-    /// Only the first index that has it counts, whichever versions it has. Nobody can slip in another distribution by
-    /// giving it the name of a private one.
+    /// Use the first index that has the distribution, whatever its versions. This prevents dependency confusion, where an
+    /// attacker uploads a distribution with the name of a private one to a public index.
     #[default]
     FirstIndex,
-    /// Every index is asked, and the first with a file of the version counts.
+    /// Search all indexes, and use the first that has a file of the version.
     UnsafeFirstMatch,
-    /// Every index is asked, and the best version of all counts.
+    /// Search all indexes, and use the best version of all.
     UnsafeBestMatch,
 }
 
@@ -112,9 +111,9 @@ impl fmt::Display for IndexStrategy {
     }
 }
 
-/// A text that is no [`IndexStrategy`].
+/// A text that is not the name of an [`IndexStrategy`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not an index strategy: first-index, unsafe-first-match and unsafe-best-match are", .0.escape_debug())]
+#[error("`{}` is not an index strategy: expected first-index, unsafe-first-match or unsafe-best-match", .0.escape_debug())]
 pub struct InvalidIndexStrategy(pub String);
 
 impl FromStr for IndexStrategy {
@@ -131,8 +130,8 @@ impl FromStr for IndexStrategy {
 }
 
 impl IndexOptions {
-    /// Returns the indexes that are asked for a distribution which names none, in their order. Of those that have one
-    /// name, and of those that have one URL, the first counts.
+    /// Returns the indexes that are searched for a distribution that names none, in order. Of indexes with the same name or
+    /// the same URL, the first counts.
     pub(super) fn implicit(&self) -> Vec<IndexConfig> {
         if self.no_index {
             return Vec::new();
@@ -147,13 +146,13 @@ impl IndexOptions {
         asked.filter(|index| urls.insert(index.url.clone())).collect()
     }
 
-    /// Returns the index with a URL, with what is known of it.
+    /// Returns the index with a URL.
     pub(super) fn named_by(&self, url: &Url) -> IndexConfig {
         let known = self.indexes.iter().find(|index| is_same(&index.url, url));
         known.cloned().unwrap_or_else(|| IndexConfig::new(None, url.clone()))
     }
 
-    /// Returns the time from which on the files of a distribution are passed over.
+    /// Returns the cutoff of a distribution.
     pub(super) fn cutoff(&self, name: &DistributionName) -> Option<Cutoff> {
         self.exclude_newer_package.get(name).copied().unwrap_or(self.exclude_newer)
     }
@@ -163,25 +162,24 @@ fn pypi() -> Option<IndexConfig> {
     Some(IndexConfig::new(Some("pypi".to_owned()), PYPI.parse().ok()?))
 }
 
-/// Returns whether two URLs are those of one index, whoever asks it.
+/// Returns whether two URLs belong to the same index, whatever their credentials.
 fn is_same(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin()
         && a.scheme() == b.scheme()
         && a.path().trim_end_matches('/') == b.path().trim_end_matches('/')
 }
 
-/// A text that locates no index and no files.
+/// A text that is neither a URL nor a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not the location of files: {reason}")]
+#[error("`{text}` is not a valid location: {reason}")]
 pub struct InvalidIndexUrl {
-    /// The text, without what may be secret.
+    /// The text, without secrets.
     pub text: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
-/// Returns the URL that `--index-url` and `--find-links` mean: an https, http or file URL, or a path, which is relative to
-/// a folder.
+/// Parses a value of `--index-url` or `--find-links`: an https, http or file URL, or a path relative to a directory.
 ///
 /// # Errors
 /// The text is neither.

@@ -1,4 +1,4 @@
-//! Pages that are kept in the cache, so that an index is not asked for what it told already.
+//! Cached index pages.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,42 +9,41 @@ use url::Url;
 use super::page::IndexPage;
 use crate::cache::{Cache, CacheError, RecordKey, RecordKind};
 
-/// How long a page is fresh if its server does not say.
+/// How long a page is fresh if the response has no max-age: as long as PyPI states for its pages.
 const FRESH_FOR: Duration = Duration::from_secs(600);
 
-/// The version of the form in which pages are kept.
+/// The version of the format.
 const FORMAT: u32 = 1;
 
-/// A page, and what its server said of it.
+/// A page, with the headers of its response.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CachedPage<P> {
-    /// The tag by which the server knows the page.
-    pub etag: Option<String>,
-    /// When the server was last asked, in seconds since 1970.
+    /// The entity tag.
+    pub(crate) etag: Option<String>,
+    /// The time of the last request, in seconds since 1970.
     asked: u64,
-    /// How long the page is fresh, in seconds.
+    /// In seconds.
     fresh_for: u64,
-    /// What it says.
-    pub page: P,
+    pub(crate) page: P,
 }
 
 impl<P> CachedPage<P> {
-    /// Notes a page that a server has just told, or confirmed.
-    pub(super) fn now(page: P, etag: Option<String>, fresh_for: Option<Duration>) -> Self {
+    /// Creates the record of a page that a server has just sent or confirmed.
+    pub(crate) fn now(page: P, etag: Option<String>, fresh_for: Option<Duration>) -> Self {
         Self { etag, asked: now(), fresh_for: fresh_for.unwrap_or(FRESH_FOR).as_secs(), page }
     }
 
-    /// Returns whether the server need not be asked again.
-    pub(super) fn is_fresh(&self) -> bool {
+    /// Returns whether the page can be used without another request.
+    pub(crate) fn is_fresh(&self) -> bool {
         let now = now();
-        // A clock that was set back makes nothing fresh.
+        // Not if the clock was set back.
         now >= self.asked && now - self.asked < self.fresh_for
     }
 }
 
 impl CachedPage<Arc<IndexPage>> {
-    /// Returns the page of a URL, if it is kept.
-    pub(super) fn load(cache: &Cache, url: &Url) -> Option<Self> {
+    /// Returns the cached page of a URL.
+    pub(crate) fn load(cache: &Cache, url: &Url) -> Option<Self> {
         let CachedPage { etag, asked, fresh_for, page } =
             cache.record::<CachedPage<IndexPage>>(RecordKind::Page, key(url))?;
         Some(Self { etag, asked, fresh_for, page: Arc::new(page) })
@@ -52,11 +51,11 @@ impl CachedPage<Arc<IndexPage>> {
 }
 
 impl CachedPage<&IndexPage> {
-    /// Keeps the page of a URL, unless its links may hold what is secret.
+    /// Stores the page of a URL, unless its links may contain secrets.
     ///
     /// # Errors
     /// The cache cannot be written to.
-    pub(super) fn store(&self, cache: &Cache, url: &Url) -> Result<(), CacheError> {
+    pub(crate) fn store(&self, cache: &Cache, url: &Url) -> Result<(), CacheError> {
         if self.page.files.iter().any(|file| may_be_secret(&file.url)) {
             return Ok(());
         }
@@ -64,13 +63,13 @@ impl CachedPage<&IndexPage> {
     }
 }
 
-/// Returns what is kept of a page for one query: pages of thousands of files take longer to read than all else of a
-/// build that has every file.
+/// Returns the cached excerpt of a page for a query. Decoding a page with thousands of files takes longer than the rest of
+/// a build with a warm cache.
 pub(super) fn excerpt(cache: &Cache, url: &Url, query: &str) -> Option<IndexPage> {
     cache.record(RecordKind::Page, excerpt_key(url, query))
 }
 
-/// Keeps what of a page one query needs, unless its links may hold what is secret.
+/// Stores the excerpt of a page for a query, unless its links may contain secrets.
 ///
 /// # Errors
 /// The cache cannot be written to.
@@ -81,7 +80,7 @@ pub(super) fn keep_excerpt(cache: &Cache, url: &Url, query: &str, excerpt: &Inde
     cache.store_record(RecordKind::Page, excerpt_key(url, query), excerpt)
 }
 
-/// Returns whether a link may hold a password, or a token that stands for one.
+/// Returns whether a link may contain a password or a token.
 fn may_be_secret(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some() || url.query().is_some()
 }

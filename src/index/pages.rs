@@ -1,4 +1,4 @@
-//! The pages of indexes: each is asked for once, and not at all if the cache knows enough.
+//! Index pages: each is requested once, and not at all if the cached page is sufficient.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,13 +13,13 @@ use crate::cache::Cache;
 use crate::fetch::{DocumentRequest, DocumentResponse, DownloadError, DownloadOptions, FetchedDocument, HttpClient};
 use crate::redact;
 
-/// The most bytes that a page may have. PyPI's largest have some 20 million.
+/// The largest page that is read, in bytes. The largest of PyPI have about 20 million.
 const LARGEST: u64 = 256 << 20;
 
-/// The forms that a page of links may have.
+/// The media type of `--find-links` pages.
 const LINKS: &str = "text/html";
 
-/// What is known of pages while a [`FileFinder`](super::Finder) lives.
+/// The pages that a [`FileFinder`](super::FileFinder) has looked up.
 #[derive(Debug, Default)]
 pub(super) struct PageMemory {
     slots: Mutex<BTreeMap<String, Arc<PageSlot>>>,
@@ -27,60 +27,52 @@ pub(super) struct PageMemory {
 
 #[derive(Debug, Default)]
 struct PageSlot {
-    /// What the cache has.
+    /// The cached page.
     kept: OnceLock<Option<CachedPage<Arc<IndexPage>>>>,
-    /// What the server answered.
+    /// The response of the server.
     asked: OnceCell<PageLookup>,
 }
 
-/// What came of looking for a page.
+/// The result of looking up a page.
 #[derive(Debug, Clone)]
 pub(super) enum PageLookup {
-    /// The page.
     Found(Arc<IndexPage>),
-    /// There is none.
     Missing,
-    /// The server refused to give it.
+    /// The server returned an error status.
     Refused {
-        /// How it did.
         fault: Arc<DownloadError>,
-        /// How often it was asked.
         attempts: u32,
     },
-    /// The server may not be asked, and the cache does not have the page.
+    /// The network is disabled, and the page is not in the cache.
     Unknown,
 }
 
-/// Where a page is.
 #[derive(Debug, Clone)]
 pub(super) struct PageAddress {
-    /// The page.
-    pub url: Url,
-    /// Whether it is the page of an index, or a list of links.
-    pub kind: PageKind,
+    pub(crate) url: Url,
+    pub(crate) kind: PageKind,
 }
 
-/// The kinds of pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PageKind {
-    /// The page of one distribution, of the index with this URL.
+    /// The page of a distribution in the index with this URL.
     Simple(Url),
-    /// A folder with files, or a page with links to files.
+    /// A directory or page of `--find-links`.
     Links,
 }
 
-/// How much of what is needed a page has.
+/// How much of what a query needs is on a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PageCoverage {
-    /// Nothing: if it is old, there may be more by now.
+    /// A newer page may contain something.
     Nothing,
-    /// Something, and there may be more.
+    /// A newer page may contain more.
     Something,
-    /// All that there can be.
+    /// All that a newer page could contain.
     All,
 }
 
-/// Looks for pages, with one client for all of them.
+/// Looks up pages.
 pub(super) struct Pages<'a> {
     options: &'a DownloadOptions,
     cache: &'a Cache,
@@ -89,18 +81,18 @@ pub(super) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    pub(super) fn new(options: &'a DownloadOptions, cache: &'a Cache, memory: &'a PageMemory) -> Self {
+    pub(crate) fn new(options: &'a DownloadOptions, cache: &'a Cache, memory: &'a PageMemory) -> Self {
         Self { options, cache, memory, client: OnceCell::new() }
     }
 
-    /// Returns the client, which is made when it is first needed.
-    pub(super) async fn client(&self) -> Result<&HttpClient<'a>, IndexError> {
+    /// Returns the client, which is created on first use.
+    pub(crate) async fn client(&self) -> Result<&HttpClient<'a>, IndexError> {
         Ok(self.client.get_or_try_init(async || HttpClient::new(self.options)).await?)
     }
 
     /// Looks for a page. What the cache keeps is good enough if it covers all that is needed, or something while it is
     /// fresh, or if the network may not be used.
-    pub(super) async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         address: &PageAddress,
         coverage: impl Fn(&IndexPage) -> PageCoverage,
@@ -128,12 +120,12 @@ impl<'a> Pages<'a> {
     }
 
     /// Returns what is kept of a page for one query, if that was everything that the query needs.
-    pub(super) fn excerpt(&self, address: &PageAddress, query: &str) -> Option<Arc<IndexPage>> {
+    pub(crate) fn excerpt(&self, address: &PageAddress, query: &str) -> Option<Arc<IndexPage>> {
         page_cache::excerpt(self.cache, &address.url, query).map(Arc::new)
     }
 
     /// Keeps what of a server's page one query needs.
-    pub(super) fn keep_excerpt(
+    pub(crate) fn keep_excerpt(
         &self,
         address: &PageAddress,
         query: &str,

@@ -28,39 +28,35 @@ const REFUSALS: [u16; 4] = [401, 403, 407, 511];
 #[derive(Debug, Clone)]
 pub(super) struct Listing {
     /// The index that it is of; none for a list of links.
-    pub index: Option<Url>,
+    pub(crate) index: Option<Url>,
     /// Where it is, without what may be secret.
-    pub place: String,
+    pub(crate) place: String,
     /// What it says.
-    pub page: Arc<IndexPage>,
+    pub(crate) page: Arc<IndexPage>,
 }
 
 /// What indexes say of a distribution.
 #[derive(Debug, Default)]
 pub(super) struct SearchResult {
-    /// The lists of links.
-    pub links: Vec<Listing>,
+    pub(crate) links: Vec<Listing>,
     /// The indexes that have the distribution, in their order.
-    pub indexes: Vec<Listing>,
-    /// What was asked.
-    pub asked: Vec<String>,
-    /// What refused to answer.
-    pub refused: Vec<DeniedIndex>,
+    pub(crate) indexes: Vec<Listing>,
+    pub(crate) asked: Vec<String>,
+    pub(crate) refused: Vec<DeniedIndex>,
     /// What would have been asked, if the network might be used.
-    pub unknown: Vec<String>,
+    pub(crate) unknown: Vec<String>,
 }
 
-/// Looks for a distribution.
 pub(super) struct IndexSearch<'a, 'p> {
-    pub options: &'a IndexOptions,
-    pub pages: &'a Pages<'p>,
-    pub name: &'a DistributionName,
-    pub query: &'a IndexQuery,
+    pub(crate) options: &'a IndexOptions,
+    pub(crate) pages: &'a Pages<'p>,
+    pub(crate) name: &'a DistributionName,
+    pub(crate) query: &'a IndexQuery,
 }
 
 impl IndexSearch<'_, '_> {
     /// Asks the lists of links, and the indexes in their order.
-    pub(super) async fn run(&self) -> Result<SearchResult, IndexError> {
+    pub(crate) async fn run(&self) -> Result<SearchResult, IndexError> {
         let mut found = SearchResult::default();
         let indexes = match &self.query.indexes {
             QueriedIndexes::All => self.options.implicit(),

@@ -1,4 +1,4 @@
-//! What changed in a repository since a commit, as git tells it.
+//! The files of a repository that changed since a commit, according to git.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -9,78 +9,53 @@ use std::process::Command;
 
 use crate::hints::Hints;
 
-/// What changed from a commit to the files as they are: what git has, and what is new to it and not ignored.
+/// The changes from a commit to the work tree, including untracked files that are not ignored.
 #[derive(Debug, Clone)]
-pub struct GitChanges {
-    /// The repository's folder, without symbolic links.
+pub(crate) struct GitChanges {
+    /// The work tree, without symbolic links.
     top: PathBuf,
-    /// The revision as it was named.
-    revision: String,
-    /// The hash of the commit that is compared with.
+    /// The commit that the work tree is compared with.
     base: String,
-    /// What was changed, added or removed: files, and folders that are repositories themselves.
+    /// Changed, added and removed files, and directories that are repositories themselves.
     paths: BTreeSet<PathBuf>,
-    /// What git ignores: files and folders.
+    /// Files and directories that git ignores.
     ignored: BTreeSet<PathBuf>,
 }
 
-/// What is known of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeState {
-    /// It is as it was.
+pub(crate) enum ChangeState {
     Same,
-    /// It is not.
     Changed,
-    /// Git does not keep it, so nobody knows.
+    /// Git does not track it.
     Unknown,
 }
 
-/// Why it cannot be told what changed.
+/// Why the changes cannot be determined.
 #[derive(Debug, thiserror::Error)]
-pub enum GitChangesError {
-    /// There is no git.
-    #[error("cannot run git, which knows what changed")]
+pub(crate) enum GitChangesError {
+    #[error("cannot run git, which --changed-since needs")]
     NoGit(#[source] io::Error),
-    /// The folder is not under git.
-    #[error("{} is in no git repository", .0.display())]
+    #[error("{} is not in a git repository", .0.display())]
     NoRepository(PathBuf),
-    /// The revision is none.
-    #[error("there is no commit `{}` in the repository", revision.escape_debug())]
-    UnknownRevision {
-        /// What was named.
-        revision: String,
-        /// Whether the clone has only a part of the history.
-        is_shallow: bool,
-    },
-    /// Nothing was committed yet, or the histories of both have nothing in common.
-    #[error("`{}` and HEAD have no commit in common", revision.escape_debug())]
-    NoCommonCommit {
-        /// What was named.
-        revision: String,
-        /// Whether the clone has only a part of the history.
-        is_shallow: bool,
-    },
-    /// Git failed.
+    #[error("`{}` is not a commit in the repository", revision.escape_debug())]
+    UnknownRevision { revision: String, is_shallow: bool },
+    #[error("`{}` and HEAD have no common ancestor", revision.escape_debug())]
+    NoCommonCommit { revision: String, is_shallow: bool },
     #[error("git {command} failed: {said}")]
-    Failed {
-        /// The command.
-        command: String,
-        /// What git said.
-        said: String,
-    },
+    Failed { command: String, said: String },
 }
 
 impl Hints for GitChangesError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::NoGit(_) => "install git, or leave --changed-since out: then every target is built",
-            Self::NoRepository(_) => "leave --changed-since out: then every target is built",
+            Self::NoGit(_) => "install git, or omit --changed-since to build every target",
+            Self::NoRepository(_) => "omit --changed-since to build every target",
             Self::UnknownRevision { is_shallow: true, .. } | Self::NoCommonCommit { is_shallow: true, .. } => {
                 "the clone is shallow: fetch its history with `git fetch --unshallow`, or with `fetch-depth: 0` of \
                  actions/checkout"
             }
             Self::UnknownRevision { .. } => "name a commit, a tag or a branch; `git fetch` gets those of the remote",
-            Self::NoCommonCommit { .. } => "name a commit of this history",
+            Self::NoCommonCommit { .. } => "name a commit in the history of HEAD",
             Self::Failed { .. } => return Vec::new(),
         };
         vec![hint.to_owned()]
@@ -88,11 +63,11 @@ impl Hints for GitChangesError {
 }
 
 impl GitChanges {
-    /// Finds what changed in the repository around a folder since a revision parted from what HEAD is.
+    /// Finds the changes in the repository that contains a directory, since the merge base of a revision and HEAD.
     ///
     /// # Errors
-    /// There is no git, no repository or no such revision, or the clone lacks the commit that is compared with.
-    pub fn since(folder: &Path, revision: &str) -> Result<Self, GitChangesError> {
+    /// git is not installed, there is no repository, or the clone does not have the revision or the merge base.
+    pub(crate) fn since(folder: &Path, revision: &str) -> Result<Self, GitChangesError> {
         let (is_done, top, _) = git(folder, &["rev-parse", "--show-toplevel"])?;
         if !is_done {
             return Err(GitChangesError::NoRepository(folder.to_owned()));
@@ -121,30 +96,25 @@ impl GitChanges {
                 return Err(GitChangesError::Failed { command: arguments[0].to_owned(), said });
             }
             let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-            // A folder ends in a slash, which paths have no notion of.
+            // git lists directories with a trailing slash; `components` removes it.
             Ok(names.map(|name| top.join(OsStr::from_bytes(name)).components().collect()).collect())
         };
-        // The user's settings must not hide anything.
+        // Options override the user's configuration, such as diff.ignoreSubmodules.
         let diff =
             ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", &base, "--"];
         let mut paths = list(&diff)?;
         paths.extend(list(&["ls-files", "-z", "--others", "--exclude-standard"])?);
         let ignored = list(&["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"])?;
-        Ok(Self { top, revision, base, paths: paths.into_iter().collect(), ignored: ignored.into_iter().collect() })
+        Ok(Self { top, base, paths: paths.into_iter().collect(), ignored: ignored.into_iter().collect() })
     }
 
-    /// Returns the revision as it was named.
-    pub fn revision(&self) -> &str {
-        &self.revision
-    }
-
-    /// Returns what changed, as absolute paths without symbolic links.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+    /// Returns the changed paths: absolute, without symbolic links.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.paths.iter().map(PathBuf::as_path)
     }
 
-    /// Returns what is known of a file, by its absolute path without symbolic links.
-    pub fn state(&self, path: &Path) -> ChangeState {
+    /// Returns the state of a file by its absolute path without symbolic links.
+    pub(crate) fn state(&self, path: &Path) -> ChangeState {
         let is_in = |paths: &BTreeSet<PathBuf>| path.ancestors().any(|above| paths.contains(above));
         match () {
             () if !path.starts_with(&self.top) || is_in(&self.ignored) => ChangeState::Unknown,
@@ -153,11 +123,12 @@ impl GitChanges {
         }
     }
 
-    /// Returns the text that a file had; nothing if it was not there or was no text. Of what git does not keep, it is as now.
+    /// Returns the earlier text of a file, or `None` if it did not exist or was not UTF-8. A file that git does not track has
+    /// its present text.
     ///
     /// # Errors
-    /// There is no git.
-    pub fn text_before(&self, path: &Path) -> Result<Option<String>, GitChangesError> {
+    /// git is not installed.
+    pub(crate) fn text_before(&self, path: &Path) -> Result<Option<String>, GitChangesError> {
         let name = match (self.state(path), path.strip_prefix(&self.top)) {
             (ChangeState::Changed, Ok(name)) => name,
             _ => return Ok(std::fs::read_to_string(path).ok()),
@@ -169,7 +140,7 @@ impl GitChanges {
     }
 }
 
-/// Asks git about a folder; returns whether it succeeds, what it prints and what it says.
+/// Runs git in a directory; returns whether it succeeded, its standard output and its standard error.
 fn git(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Result<(bool, Vec<u8>, String), GitChangesError> {
     let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().map_err(GitChangesError::NoGit)?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();

@@ -1,4 +1,4 @@
-//! Walks a project's folders for the files of its application.
+//! Walks a project's directories to collect the files of its application.
 
 mod reach;
 
@@ -16,32 +16,31 @@ use crate::tree::{FileAccess, FileContent, FileMode, FileOrigin, FileOwner, Tree
 
 /// The files collected so far.
 pub(super) struct Collector<'a> {
-    /// The project's folder, canonical.
+    /// Canonical.
     project: PathBuf,
     /// The workspace root, canonical.
     workspace: PathBuf,
     excludes: &'a Excludes,
     files: BTreeMap<(DestinationRoot, TreePath), (PathBuf, TreeEntry)>,
-    /// The folders that somebody is to own.
+    /// The directories with an owner.
     folders: BTreeMap<(DestinationRoot, String), FileAccess>,
-    /// The number of files and folders taken, with those taken twice.
+    /// The number of collected files and directories; one that is included twice counts twice.
     count: usize,
     taken: Vec<String>,
     left_out: Vec<ExcludedPath>,
 }
 
-/// Where a walk is, and by which rules it goes.
+/// The state of a walk, and its rules.
 struct DirectoryWalk {
     ignore: GitIgnore,
-    /// Where symbolic links may lead.
+    /// The directories that symbolic links may point to.
     within: Vec<PathBuf>,
-    /// The canonical paths of the folders that the walk is in, the innermost last.
+    /// The canonical paths of the directories that are being walked, the innermost last.
     folders: Vec<PathBuf>,
     leaves_tests_out: bool,
     leaves_projects_out: bool,
     /// Where the paths in the artifact start.
     start: DestinationRoot,
-    /// The mode of the files, and the owner of files and folders, as far as they are stated.
     mode: Option<FileMode>,
     owner: Option<FileOwner>,
 }
@@ -60,7 +59,7 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// Takes the content of `src`, or the top-level modules and packages.
+    /// Collects the contents of `src`, or the top-level modules and packages.
     pub(super) fn take_default(&mut self) -> Result<(), ApplicationError> {
         let project = self.project.clone();
         let mut walk = self.walk(&project)?;
@@ -94,14 +93,13 @@ impl<'a> Collector<'a> {
         if self.files.is_empty() { Err(ApplicationError::NothingFound(project)) } else { Ok(()) }
     }
 
-    /// Takes what the user named.
     pub(super) fn take_include(&mut self, include: &Include) -> Result<(), ApplicationError> {
         let named = self.project.join(&include.source);
         let path = fs::canonicalize(&named).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ApplicationError::Missing(named.clone()),
             _ => ApplicationError::Read(named.clone(), error),
         })?;
-        // `.`, `..` and `/` have no name: what they are put into is filled with their content.
+        // `.`, `..` and `/` have no file name: like `cp -r`, their contents are put into the destination.
         let name = include.source.file_name().unwrap_or_default().to_str();
         let name = name.ok_or_else(|| ApplicationError::NotUtf8(named.clone()))?.to_owned();
         let is_folder = path.is_dir();
@@ -145,7 +143,7 @@ impl<'a> Collector<'a> {
         for ((start, path), access) in self.folders {
             match start {
                 DestinationRoot::Application => application.folders.push((path, access)),
-                // The root itself is nobody's but root's.
+                // The root directory of an image is always owned by root.
                 DestinationRoot::Root => {
                     application.placed_folders.extend(TreePath::new(&path).ok().map(|path| (path, access)))
                 }
@@ -154,7 +152,7 @@ impl<'a> Collector<'a> {
         Ok(application)
     }
 
-    /// Starts a walk at a file or folder, whose path is canonical.
+    /// Starts a walk at a canonical path.
     fn walk(&self, path: &Path) -> Result<DirectoryWalk, ApplicationError> {
         Ok(DirectoryWalk {
             ignore: GitIgnore::above(path, &self.workspace).map_err(read_error(path))?,
@@ -168,7 +166,7 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// Takes a file, or a folder with what is below it.
+    /// Collects a file, or a directory recursively.
     fn take(&mut self, walk: &mut DirectoryWalk, path: &Path, destination: &str) -> Result<(), ApplicationError> {
         let target = match (walk.folders.last(), path.file_name()) {
             _ if path.is_symlink() => walk.follow(path)?,
@@ -205,7 +203,7 @@ impl<'a> Collector<'a> {
             let (first, second) = (first.clone(), target);
             return Err(ApplicationError::Conflict { path: place.1, first, second });
         }
-        // Of a file that is taken twice, what is said once holds.
+        // A file that is included twice keeps a mode or an owner that only one of the includes states.
         let before = before.map(|(_, entry)| entry.access);
         let mode = walk.mode.or(before.map(|access| access.mode));
         let owner = walk.owner.or(before.map(|access| access.owner));
@@ -222,7 +220,7 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Lists what of a folder no rule leaves out, and notes the rest.
+    /// Lists the entries of a directory that no rule excludes, and records the others.
     fn list(&mut self, walk: &DirectoryWalk, folder: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
         let mut kept = Vec::new();
         for candidate in self.candidates(walk, folder)? {
@@ -234,7 +232,7 @@ impl<'a> Collector<'a> {
         Ok(kept)
     }
 
-    /// Lists a folder, ordered by name.
+    /// Lists a directory, ordered by name.
     fn candidates(&self, walk: &DirectoryWalk, folder: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
         let mut candidates = Vec::new();
         for entry in fs::read_dir(folder).map_err(read_error(folder))? {
@@ -272,7 +270,7 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// Returns whether a module is left somewhere below a folder.
+    /// Returns whether a directory contains a module that no rule excludes.
     fn has_modules(&self, walk: &mut DirectoryWalk, folder: &Path) -> Result<bool, ApplicationError> {
         let Ok(target) = fs::canonicalize(folder) else { return Ok(false) };
         if walk.folders.contains(&target) {
@@ -313,7 +311,7 @@ impl DirectoryWalk {
         self.ignore.leave();
     }
 
-    /// Returns what a symbolic link leads to in the end.
+    /// Resolves a symbolic link.
     fn follow(&self, link: &Path) -> Result<PathBuf, ApplicationError> {
         let target = fs::canonicalize(link).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ApplicationError::BrokenLink(link.to_owned()),
@@ -336,7 +334,6 @@ fn read_error(path: &Path) -> impl Fn(io::Error) -> ApplicationError {
     move |error| ApplicationError::Read(path.to_owned(), error)
 }
 
-/// Returns the place in the artifact of what lies at a path of this machine.
 fn tree_path(destination: &str, path: &Path) -> Result<TreePath, ApplicationError> {
     TreePath::new(destination).map_err(|error| ApplicationError::Path(path.to_owned(), error))
 }

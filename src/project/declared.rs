@@ -1,4 +1,4 @@
-//! What a folder declares as a distribution, whichever file says it.
+//! The distribution that a directory declares, in whichever file.
 
 use std::io;
 use std::path::Path;
@@ -9,23 +9,23 @@ use super::pyproject::{FILENAME, PyprojectToml};
 use super::setuptools;
 use crate::name::DistributionName;
 
-/// What a folder declares as a distribution: in pyproject.toml, or else to setuptools.
+/// The distribution that a directory declares in pyproject.toml, or else in setup.cfg or setup.py.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeclaredDistribution {
-    /// The distribution's name, unless it is computed.
-    pub name: Option<DistributionName>,
-    /// The versions of Python, unless they are computed.
-    pub requires_python: Option<VersionSpecifiers>,
-    /// Whether it is built and installed as a distribution, as pip would do it.
-    pub is_package: bool,
+pub(crate) struct DeclaredDistribution {
+    /// `None` if it is computed.
+    pub(crate) name: Option<DistributionName>,
+    /// `None` if it is computed.
+    pub(crate) requires_python: Option<VersionSpecifiers>,
+    /// Whether pip would build and install it.
+    pub(crate) is_package: bool,
 }
 
 impl DeclaredDistribution {
-    /// Reads the files of a folder.
+    /// Reads the files of a directory.
     ///
     /// # Errors
-    /// A file cannot be read, or pyproject.toml is wrong.
-    pub fn read(folder: &Path) -> io::Result<Self> {
+    /// A file cannot be read, or pyproject.toml is invalid.
+    pub(crate) fn read(folder: &Path) -> io::Result<Self> {
         let pyproject = match folder.join(FILENAME).is_file() {
             true => PyprojectToml::read(folder).map_err(io::Error::other)?,
             false => PyprojectToml::absent(folder),
@@ -33,11 +33,11 @@ impl DeclaredDistribution {
         Self::of(&pyproject)
     }
 
-    /// Returns what the folder of a pyproject.toml declares.
+    /// Returns what the directory of a pyproject.toml declares.
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn of(pyproject: &PyprojectToml) -> io::Result<Self> {
+    pub(crate) fn of(pyproject: &PyprojectToml) -> io::Result<Self> {
         let setup = setuptools::read(pyproject.folder())?;
         let is_package = pyproject.is_package() || setup.is_some() && pyproject.may_be_package();
         let setup = setup.unwrap_or_default();

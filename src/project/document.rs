@@ -11,11 +11,11 @@ use super::lines::KeyLines;
 
 /// A TOML file: its values, and the lines of its keys. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct TomlDocument {
+pub(crate) struct TomlDocument {
     /// The whole file.
-    pub table: Arc<toml::Table>,
+    pub(crate) table: Arc<toml::Table>,
     /// The lines of its keys.
-    pub lines: Arc<KeyLines>,
+    pub(crate) lines: Arc<KeyLines>,
 }
 
 impl TomlDocument {
@@ -23,7 +23,7 @@ impl TomlDocument {
     ///
     /// # Errors
     /// It is not TOML.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         Self::parse_as::<toml::Table>(text).map(|(document, _)| document)
     }
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a project.
+//! Why a project cannot be read.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use crate::hints::Hints;
 use crate::name::DistributionName;
 
-/// Why a project or its workspace could not be read.
+/// Why a project or its workspace cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
-    /// A file or folder cannot be read.
+    /// A file or directory cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// A `pyproject.toml` is no TOML, or a value in it is not what its specification asks for.
+    /// A `pyproject.toml` is not TOML, or a value is not what its specification requires.
     #[error("{}:{line}:{column}: {reason}", path.display())]
     Invalid {
         /// The file.
@@ -29,26 +29,26 @@ pub enum ProjectError {
         /// What is wrong.
         reason: String,
     },
-    /// An entry of `tool.uv.index` names no index.
-    #[error("{}: the index {index} in `tool.uv.index` is not usable: {reason}", path.display())]
+    /// An entry of `tool.uv.index` is invalid.
+    #[error("{}: the index {index} in `tool.uv.index` is invalid: {reason}", path.display())]
     Index {
         /// The `pyproject.toml`.
         path: PathBuf,
-        /// The index by its name, or by its place among the indexes.
+        /// The name of the index, or its position.
         index: String,
-        /// What is wrong; never the URL, which may hold a password.
+        /// The problem, without the URL, which may contain a password.
         reason: String,
     },
-    /// A value of `tool.uv` is not what uv's settings ask for.
-    #[error("{}: `tool.uv` is not usable: {reason}", path.display())]
+    /// A value of `tool.uv` is not what uv's settings require.
+    #[error("{}: `tool.uv` is invalid: {reason}", path.display())]
     UvOptions {
         /// The `pyproject.toml`.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
-    /// A pattern in `tool.uv.workspace` is no pattern, or leads out of the workspace.
-    #[error("{}: `{pattern}` in `tool.uv.workspace` is not usable: {reason}", path.display())]
+    /// A pattern in `tool.uv.workspace` is invalid or points outside the workspace.
+    #[error("{}: `{pattern}` in `tool.uv.workspace` is invalid: {reason}", path.display())]
     MemberPattern {
         /// The workspace root's `pyproject.toml`.
         path: PathBuf,
@@ -57,10 +57,10 @@ pub enum ProjectError {
         /// What is wrong.
         reason: String,
     },
-    /// A folder that the workspace names as a member has no `pyproject.toml`.
+    /// A directory that matches a member pattern has no `pyproject.toml`.
     #[error("the workspace member {} has no pyproject.toml (it matches `{pattern}`)", member.display())]
     MemberWithoutPyproject {
-        /// The member's folder.
+        /// The member's directory.
         member: PathBuf,
         /// The pattern in `tool.uv.workspace.members`.
         pattern: String,
@@ -68,7 +68,7 @@ pub enum ProjectError {
     /// A workspace member's `pyproject.toml` has no `[project]` table.
     #[error("the workspace member {} has no `[project]` table", .0.display())]
     MemberWithoutProject(PathBuf),
-    /// Two workspace members have one name.
+    /// Two workspace members have the same name.
     #[error("the workspace members {} and {} are both named `{name}`", first.display(), second.display())]
     SameName {
         /// The name.
@@ -78,8 +78,8 @@ pub enum ProjectError {
         /// The other.
         second: PathBuf,
     },
-    /// A workspace member is the root of a workspace itself.
-    #[error("the workspace member {} has a `tool.uv.workspace` table of its own", .0.display())]
+    /// A workspace member is a workspace root itself.
+    #[error("the workspace member {} has a `tool.uv.workspace` table", .0.display())]
     NestedWorkspace(PathBuf),
 }
 
@@ -97,13 +97,15 @@ impl Hints for ProjectError {
             }
             Self::MemberWithoutProject(path) => {
                 format!(
-                    "add a `[project]` table to {}, or name its folder in `tool.uv.workspace.exclude`",
+                    "add a `[project]` table to {}, or name its directory in `tool.uv.workspace.exclude`",
                     path.display()
                 )
             }
-            Self::SameName { .. } => "rename one of them, or name its folder in `tool.uv.workspace.exclude`".to_owned(),
+            Self::SameName { .. } => {
+                "rename one of them, or name its directory in `tool.uv.workspace.exclude`".to_owned()
+            }
             Self::NestedWorkspace(_) => {
-                "remove the inner table, or name the folder in the outer `tool.uv.workspace.exclude`".to_owned()
+                "remove the inner table, or name the directory in the outer `tool.uv.workspace.exclude`".to_owned()
             }
         };
         vec![hint]

@@ -1,8 +1,8 @@
-//! What `.gitignore` files name.
+//! The paths that `.gitignore` files exclude.
 //!
-//! Specification: [gitignore](https://git-scm.com/docs/gitignore). Only the files of the repository count, so that one
-//! commit gives one artifact everywhere: `.git/info/exclude` and the user's own `core.excludesFile` are not read, and
-//! nothing is asked of git, so a file that is tracked although a pattern names it counts as ignored.
+//! Specification: [gitignore](https://git-scm.com/docs/gitignore). Only files of the repository are read, so that a commit
+//! has the same artifact on every machine: not `.git/info/exclude`, nor the user's `core.excludesFile`. git is not run, so
+//! a tracked file that matches a pattern counts as ignored.
 
 use std::fs;
 use std::io;
@@ -10,14 +10,14 @@ use std::path::Path;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-/// The `.gitignore` files that apply in a folder, the outermost first.
+/// The `.gitignore` files that apply in a directory, the outermost first.
 pub(super) struct GitIgnore {
     files: Vec<Gitignore>,
 }
 
 impl GitIgnore {
-    /// Reads the files above `folder`, from the root of its git repository downwards. Outside of a repository they are
-    /// read from `root`, if that is above the folder.
+    /// Reads the files above `folder`, from the root of its git repository down. Outside of a repository they are read from
+    /// `root`, if that is an ancestor.
     pub(super) fn above(folder: &Path, root: &Path) -> io::Result<Self> {
         let parents = || folder.ancestors().skip(1);
         let top = folder.ancestors().find(|ancestor| ancestor.join(".git").exists());
@@ -32,7 +32,7 @@ impl GitIgnore {
         Ok(ignore)
     }
 
-    /// Adds the file of a folder, which applies until [`leave`](Self::leave).
+    /// Adds the file of a directory, which applies until [`leave`](Self::leave).
     pub(super) fn enter(&mut self, folder: &Path) -> io::Result<()> {
         let path = folder.join(".gitignore");
         let text = match fs::read(&path) {
@@ -44,26 +44,26 @@ impl GitIgnore {
         };
         let mut builder = GitignoreBuilder::new(folder);
         for line in text.trim_start_matches('\u{feff}').lines() {
-            // Like git, passes over a line that is no pattern.
+            // git ignores invalid patterns, too.
             let _ = builder.add_line(None, line);
         }
         self.files.push(builder.build().unwrap_or_else(|_| Gitignore::empty()));
         Ok(())
     }
 
-    /// Takes the file of the innermost folder away.
+    /// Removes the file of the innermost directory.
     pub(super) fn leave(&mut self) {
         self.files.pop();
     }
 
-    /// Returns whether a file or folder inside of the innermost folder is ignored.
+    /// Returns whether a file or directory in the innermost directory is ignored.
     pub(super) fn ignores(&self, path: &Path, is_folder: bool) -> bool {
         let verdict =
             self.files.iter().rev().map(|file| file.matched(path, is_folder)).find(|verdict| !verdict.is_none());
         verdict.is_some_and(|verdict| verdict.is_ignore())
     }
 
-    /// Returns whether everything below a folder is ignored, as in a folder that holds only caches.
+    /// Returns whether everything in a directory is ignored, for instance if it contains only caches.
     pub(super) fn ignores_all_below(&mut self, folder: &Path) -> io::Result<bool> {
         self.enter(folder)?;
         let mut all = true;

@@ -1,4 +1,4 @@
-//! What the user names of the application's files, and where it goes.
+//! The files that the user includes in the application, and their destinations.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,66 +11,58 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::tree::{FileMode, FileOwner};
 
-/// Files that the user names: as `PATH[:DEST]`, or as a table with the keys `path`, `to`, `mode` and `owner`.
+/// A path to include: `PATH[:DEST]`, or a table with the keys `path`, `to`, `mode` and `owner`.
 ///
-/// `PATH` is a file or a folder, absolute or relative to the project. Without `DEST` it keeps its own name and lies at
-/// the artifact's root, as `cp -r PATH .` would put it; `PATH` `.` is the content of the project's folder. `DEST` is
-/// the path inside the artifact: of the file, or of what is in the folder; `.` is the root. A `DEST` that ends in `/`
-/// is a folder that `PATH` is put into by its own name. A `DEST` that begins with `/` starts at the root of an image's
-/// file system; Lambda's zips have no such place.
+/// `PATH` is a file or a directory, absolute or relative to the project. Without `DEST` it keeps its name at the artifact's
+/// root, as after `cp -r PATH .`; `.` stands for the contents of the project's directory. `DEST` is the path in the artifact
+/// of the file, or of the directory's contents; `.` is the root. A `DEST` that ends in `/` is a directory that `PATH` is put
+/// into under its own name. A `DEST` that begins with `/` starts at the root of an image's file system; a Lambda zip cannot
+/// contain it.
 ///
-/// `mode` is that of the file, or of every file in the folder; without it they are 0755 if they are executable, else
-/// 0644. `owner` is whose they are, and the folders among them, which then are there even if nothing is in them;
-/// without it all of it is root's. Other folders are root's, and 0755.
+/// `mode` applies to the file, or to every file in the directory; by default it is 0755 for executable files and 0644 for
+/// others. `owner` applies to files and directories, even to empty ones; by default all are owned by root. Directories
+/// have the mode 0755.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Include {
+pub(crate) struct Include {
     pub(super) source: PathBuf,
     pub(super) destination: IncludeDestination,
     pub(super) mode: Option<FileMode>,
     pub(super) owner: Option<FileOwner>,
 }
 
-/// Where in the artifact something goes.
+/// A path in the artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IncludeDestination {
     pub(super) start: DestinationRoot,
-    /// The path from there, without slashes around it; empty for the start itself.
+    /// Relative to the start, without leading or trailing slashes; empty for the start itself.
     pub(super) path: String,
-    /// Whether the path is a folder that something is put into by its own name.
+    /// Whether the path is a directory that the source is put into under its own name.
     pub(super) is_folder: bool,
 }
 
-/// Where a path in the artifact starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum DestinationRoot {
-    /// In the folder of the application's files: the root of a zip.
+    /// At the application directory, which is the root of a zip.
     Application,
     /// At the root of an image's file system.
     Root,
 }
 
-/// A text that is no `PATH[:DEST]`.
+/// A text that is not a valid `PATH[:DEST]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not of the form PATH[:DEST]: {reason}")]
-pub struct InvalidInclude {
-    /// The text.
-    pub text: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
+#[error("`{text}` is not a valid PATH[:DEST]: {reason}")]
+pub(crate) struct InvalidInclude {
+    pub(crate) text: String,
+    pub(crate) reason: &'static str,
 }
 
 impl Include {
-    /// Makes a relative path one of a folder's.
-    pub fn rebase(&mut self, folder: &Path) {
+    /// Resolves a relative path against a directory.
+    pub(crate) fn rebase(&mut self, folder: &Path) {
         self.source = folder.join(&self.source);
     }
 
-    /// Returns the file or folder that is named.
-    pub fn source(&self) -> &Path {
-        &self.source
-    }
-
-    /// Returns the `PATH[:DEST]` that means the same but for mode and owner.
+    /// Returns `PATH[:DEST]`, without mode and owner.
     fn text(&self) -> String {
         let source = self.source.to_string_lossy();
         self.destination.text().map_or_else(|| source.to_string(), |to| format!("{source}:{to}"))
@@ -78,12 +70,12 @@ impl Include {
 }
 
 impl IncludeDestination {
-    /// The place of what is given none.
+    /// Returns the default: the application directory.
     fn unstated() -> Self {
         Self { start: DestinationRoot::Application, path: String::new(), is_folder: true }
     }
 
-    /// Returns the text that it is written as; none if it need not be.
+    /// Returns `DEST`, or `None` for the default.
     pub(super) fn text(&self) -> Option<String> {
         let Self { start, path, is_folder } = self;
         match (start, path.as_str(), is_folder) {
@@ -132,7 +124,7 @@ impl FromStr for Include {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "IncludeTable")]
 struct IncludeTable {
-    /// A file or a folder, relative to the folder of the file that says so.
+    /// A file or a directory, relative to the directory of the configuration file.
     #[schemars(length(min = 1))]
     path: String,
     /// Its path in the artifact, or, with a slash at its end, the folder that it goes into by its own name. In images, a
@@ -151,7 +143,7 @@ struct IncludeTable {
     owner: Option<DigitString>,
 }
 
-/// A text that looks like a number, and is easily written as one.
+/// A string of digits: TOML would read `0644` without quotation marks as a number.
 #[derive(Serialize)]
 struct DigitString(String);
 
@@ -162,7 +154,7 @@ impl<'de> Deserialize<'de> for DigitString {
             type Value = DigitString;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text: write the digits between quotation marks")
+                formatter.write_str("a string: put the digits in quotation marks")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<DigitString, E> {
@@ -180,7 +172,7 @@ impl<'de> Deserialize<'de> for Include {
             type Value = Include;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text PATH[:DEST], or a table with the keys path, to, mode and owner")
+                formatter.write_str("a string PATH[:DEST], or a table with the keys path, to, mode and owner")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Include, E> {
@@ -207,7 +199,7 @@ impl<'de> Deserialize<'de> for Include {
 }
 
 impl Serialize for Include {
-    /// Writes a text where that says all, else a table.
+    /// Serializes as a string if that is enough, else as a table.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = self.text();
         if text.parse().as_ref() == Ok(self) {
@@ -230,7 +222,7 @@ impl JsonSchema for Include {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
-            "description": "A file or a folder of the application, and where it goes.",
+            "description": "A file or a directory of the application, and where it goes.",
             "anyOf": [
                 { "description": "PATH[:DEST]", "type": "string", "minLength": 1 },
                 generator.subschema_for::<IncludeTable>(),
@@ -282,16 +274,16 @@ mod tests {
         assert_eq!(json!(parsed), json!({ "path": "run.sh", "mode": "0755", "owner": "7:7" }));
         let mut moved = parsed;
         moved.rebase(Path::new("/project"));
-        assert_eq!(moved.source(), Path::new("/project/run.sh"));
+        assert_eq!(moved.source, Path::new("/project/run.sh"));
     }
 
     #[test]
     fn what_is_no_include_is_refused() {
         for (value, expected) in [
-            (json!(""), "`` is not of the form PATH[:DEST]: the path is empty"),
+            (json!(""), "`` is not a valid PATH[:DEST]: the path is empty"),
             (json!("a:"), "the destination is empty"),
             (json!("a:../b"), "the destination has the component `..`"),
-            (json!(1), "expected a text PATH[:DEST], or a table with the keys path, to, mode and owner"),
+            (json!(1), "expected a string PATH[:DEST], or a table with the keys path, to, mode and owner"),
             (json!({ "to": "a" }), "missing field `path`"),
             (json!({ "path": "" }), "the path of an include is empty"),
             (
@@ -299,7 +291,7 @@ mod tests {
                 "unknown field `dest`, expected one of `path`, `to`, `mode`, `owner`",
             ),
             (json!({ "path": "a", "to": "" }), "`a` cannot be included: the destination is empty"),
-            (json!({ "path": "a", "mode": 755 }), "expected a text: write the digits between quotation marks"),
+            (json!({ "path": "a", "mode": 755 }), "expected a string: put the digits in quotation marks"),
             (json!({ "path": "a", "mode": "u+x" }), "`a` cannot be included: `u+x` is not a valid mode"),
             (json!({ "path": "a", "mode": "4755" }), "the mode `4755` sets the setuid, setgid or sticky bit"),
             (json!({ "path": "a", "owner": "app" }), "`app` is not a valid owner: expected UID or UID:GID"),

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// The keys of a table with their lines, from 1, and those of the tables in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyLines {
+pub(crate) struct KeyLines {
     keys: BTreeMap<String, (usize, KeyLines)>,
 }
 
@@ -32,12 +32,12 @@ impl KeyLines {
     }
 
     /// Returns the keys of a table in this one.
-    pub fn table(&self, key: &str) -> Self {
+    pub(crate) fn table(&self, key: &str) -> Self {
         self.keys.get(key).map(|(_, lines)| lines.clone()).unwrap_or_default()
     }
 
     /// Returns the line of a key; 1 if there is no such key.
-    pub fn line(&self, key: &str) -> usize {
+    pub(crate) fn line(&self, key: &str) -> usize {
         self.keys.get(key).map_or(1, |(line, _)| *line)
     }
 }

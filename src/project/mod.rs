@@ -1,25 +1,24 @@
-//! Projects: what `pyproject.toml` says, the workspace around it, the files of an application, and the building of
-//! local projects into wheels.
+//! Projects: their `pyproject.toml`, their workspace, and the files of an application.
 
-pub mod application;
-pub mod changes;
+pub(crate) mod application;
+pub(crate) mod changes;
 mod collector;
-pub mod declared;
-pub mod document;
+pub(crate) mod declared;
+pub(crate) mod document;
 mod error;
 mod gitignore;
 mod include;
-pub mod lines;
+pub(crate) mod lines;
 mod poetry;
 pub mod pyproject;
 pub mod revision;
 mod rules;
 mod setup_script;
 mod setuptools;
-pub mod uv_options;
+pub(crate) mod uv_options;
 pub mod workspace;
 mod workspace_cache;
 
-pub use changes::{GitChanges, GitChangesError};
+pub(crate) use changes::{GitChanges, GitChangesError};
 pub use error::ProjectError;
-pub use workspace_cache::WorkspaceCache;
+pub(crate) use workspace_cache::WorkspaceCache;

@@ -1,4 +1,4 @@
-//! `tool.poetry` in pyproject.toml, as far as a bundle depends on it beside the lock.
+//! The parts of `tool.poetry` in pyproject.toml that matter for a bundle, apart from its lock.
 //!
 //! Specification: [Poetry, the pyproject.toml file](https://python-poetry.org/docs/pyproject/) and
 //! [package sources](https://python-poetry.org/docs/repositories/#package-sources).
@@ -13,7 +13,7 @@ use super::pyproject::{DeclaredIndex, parsed};
 use crate::constraint::VersionConstraint;
 use crate::name::DistributionName;
 
-/// The name that stands for PyPI itself among the sources.
+/// The name of PyPI among the sources.
 const PYPI: &str = "pypi";
 
 /// `tool.poetry`.
@@ -29,7 +29,7 @@ pub(super) struct PoetrySettings {
     source: Vec<PoetrySource>,
 }
 
-/// `tool.poetry.dependencies`: of the requirements only the one that is for Python.
+/// `tool.poetry.dependencies`: only the requirement for Python.
 #[derive(Debug, Clone, Default, Deserialize)]
 struct DependenciesTable {
     #[serde(default, deserialize_with = "parsed")]
@@ -61,17 +61,17 @@ struct PoetrySource {
     secondary: bool,
 }
 
-/// When a source is asked. The older names mean one of the newer ones.
+/// When a source is searched. `default` and `secondary` are the names of Poetry before 1.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum PoetrySourcePriority {
     /// In place of PyPI.
     #[serde(alias = "default")]
     Primary,
-    /// For what the others do not have.
+    /// For distributions that the others do not have.
     #[serde(alias = "secondary")]
     Supplemental,
-    /// For the distributions that name it.
+    /// For distributions that name it.
     Explicit,
 }
 
@@ -81,7 +81,6 @@ impl PoetrySettings {
         self.package_mode.unwrap_or(true)
     }
 
-    /// Returns the versions of Python that the project is for.
     pub(super) fn requires_python(&self) -> Option<VersionSpecifiers> {
         let python = self.dependencies.python.clone()?;
         Some(python.on_python().to_python_specifiers())
@@ -99,12 +98,11 @@ impl PoetrySettings {
         scripts.collect()
     }
 
-    /// Returns the sources as indexes, in the order in which they are asked. PyPI is asked last, unless there is a
-    /// primary source and PyPI is not named beside it.
+    /// Returns the sources as indexes, in the order in which they are searched. PyPI is searched last, unless there is a
+    /// primary source and PyPI is not listed explicitly.
     ///
     /// # Errors
-    ///
-    /// The name of a source, and what is wrong with it.
+    /// The name of an invalid source, and the reason.
     pub(super) fn indexes(&self) -> Result<Vec<DeclaredIndex>, (String, String)> {
         let is_pypi = |source: &&PoetrySource| source.name.eq_ignore_ascii_case(PYPI);
         let mut sources: Vec<&PoetrySource> = self.source.iter().filter(|source| !is_pypi(source)).collect();

@@ -1,9 +1,9 @@
-//! `pyproject.toml`, as far as a bundle depends on it.
+//! The parts of `pyproject.toml` that matter for a bundle.
 //!
 //! Specifications: [PyPA, pyproject.toml](https://packaging.python.org/en/latest/specifications/pyproject-toml/),
 //! [dependency groups](https://packaging.python.org/en/latest/specifications/dependency-groups/), and
-//! [uv's settings](https://docs.astral.sh/uv/reference/settings/) below `tool.uv`. Where `[project]` is silent, `tool.poetry`
-//! speaks, see `poetry`.
+//! [uv's settings](https://docs.astral.sh/uv/reference/settings/) below `tool.uv`. Values that `[project]` does not have are
+//! those of `tool.poetry`, see `poetry`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -20,24 +20,24 @@ use super::poetry::PoetrySettings;
 use crate::name::{DistributionName, ExtraName, GroupName};
 use crate::redact;
 
-/// The name of the file.
+/// The file name.
 pub const FILENAME: &str = "pyproject.toml";
 
-/// A `pyproject.toml` that was read and checked.
+/// A valid `pyproject.toml`.
 #[derive(Debug, Clone)]
 pub struct PyprojectToml {
     /// The file.
     pub path: PathBuf,
     /// `project.name`, or else `tool.poetry.name`.
     pub name: Option<DistributionName>,
-    /// `project.version`, or else `tool.poetry.version`; none where it is dynamic.
+    /// `project.version`, or else `tool.poetry.version`; `None` if it is dynamic.
     pub version: Option<Version>,
     /// `project.requires-python`, and the `python` of `tool.poetry.dependencies`.
     pub requires_python: Option<VersionSpecifiers>,
     /// `project.scripts`, or else `tool.poetry.scripts`: console scripts by name, each with its entry point.
     pub scripts: BTreeMap<String, String>,
     /// The whole file.
-    pub document: TomlDocument,
+    pub(crate) document: TomlDocument,
     has_build_system: bool,
     uv: ToolUvTable,
     poetry: Option<PoetrySettings>,
@@ -47,18 +47,17 @@ pub struct PyprojectToml {
 /// An entry of `tool.uv.index`, or of `tool.poetry.source`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredIndex {
-    /// The name, by which `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD` give its credentials, or Poetry's
-    /// variables of the same kind.
+    /// The name, which `UV_INDEX_NAME_USERNAME`, `UV_INDEX_NAME_PASSWORD` and Poetry's variables contain.
     pub name: Option<String>,
-    /// The URL, with credentials if it has any; a path is made a `file` URL, relative to the file's folder.
+    /// The URL, which may contain credentials; a path becomes a `file` URL, relative to the file's directory.
     pub url: Url,
-    /// Whether only those distributions are taken from it that name it in `tool.uv.sources`.
+    /// Whether it is used only for distributions that name it in `tool.uv.sources`.
     pub explicit: bool,
-    /// Whether it takes the place of PyPI.
+    /// Whether it replaces PyPI as the default index.
     pub default: bool,
 }
 
-/// `tool.uv.workspace`: patterns of folders, relative to the workspace root.
+/// `tool.uv.workspace`: patterns of directories, relative to the workspace root.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct WorkspaceTable {
     #[serde(default)]
@@ -68,10 +67,10 @@ pub(super) struct WorkspaceTable {
 }
 
 impl PyprojectToml {
-    /// Reads the `pyproject.toml` in a folder.
+    /// Reads the `pyproject.toml` in a directory.
     ///
     /// # Errors
-    /// The file cannot be read, is no TOML, or a value in it is not what its specification asks for.
+    /// The file cannot be read, is not TOML, or has a value that is not what its specification requires.
     pub fn read(folder: &Path) -> Result<Self, ProjectError> {
         let path = folder.join(FILENAME);
         let text =
@@ -112,7 +111,7 @@ impl PyprojectToml {
         Ok(Self { path, name, version, requires_python, scripts, document, has_build_system, uv, poetry, indexes })
     }
 
-    /// Returns what a folder without the file says: nothing.
+    /// Returns the `pyproject.toml` of a directory without the file: an empty one.
     pub fn absent(folder: &Path) -> Self {
         Self {
             path: folder.join(FILENAME),
@@ -133,20 +132,20 @@ impl PyprojectToml {
         &self.document.table
     }
 
-    /// Returns the project's folder.
+    /// Returns the project's directory.
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Returns whether the project is built and installed as a distribution: `tool.uv.package` says so, or else
-    /// `tool.poetry.package-mode` where there is a `[tool.poetry]` table, or else there is a `[build-system]` table. A
+    /// Returns whether the project is built and installed as a distribution, as `tool.uv.package` decides, or else
+    /// `tool.poetry.package-mode` if there is a `[tool.poetry]` table, or else whether there is a `[build-system]` table. A
     /// project without a name is never a package.
     pub fn is_package(&self) -> bool {
         let by_tables = || self.poetry.as_ref().map_or(self.has_build_system, PoetrySettings::is_package);
         self.name.is_some() && self.uv.package.unwrap_or_else(by_tables)
     }
 
-    /// Returns whether `tool.uv.package` leaves it open that the project is built and installed as a distribution.
+    /// Returns whether `tool.uv.package` allows the project to be a package.
     pub fn may_be_package(&self) -> bool {
         self.uv.package != Some(false)
     }
@@ -161,7 +160,7 @@ impl PyprojectToml {
         self.uv.managed.unwrap_or(true)
     }
 
-    /// Returns `tool.uv.workspace`, which makes the project's folder a workspace root.
+    /// Returns `tool.uv.workspace`, which makes the directory a workspace root.
     pub(super) fn workspace(&self) -> Option<&WorkspaceTable> {
         self.uv.workspace.as_ref()
     }
@@ -256,7 +255,7 @@ impl TryFrom<ProjectWire> for ProjectMetadataTable {
     }
 }
 
-/// Reads a string that has a syntax of its own; the message keeps to one line.
+/// Deserializes a string with its own syntax, with a message of one line.
 pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -267,7 +266,7 @@ pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
     })
 }
 
-/// Reads a table whose keys are names, no two of them equal once normalized.
+/// Deserializes a table whose keys are names that differ after normalization.
 fn unique_names<'de, D, N, V>(deserializer: D) -> Result<BTreeMap<N, V>, D::Error>
 where
     D: Deserializer<'de>,
@@ -279,7 +278,7 @@ where
         let name: N = text.parse().map_err(de::Error::custom)?;
         if names.contains_key(&name) {
             return Err(de::Error::custom(format!(
-                "the name `{name}` is there more than once, in different spellings"
+                "the name `{name}` is defined more than once, in different spellings"
             )));
         }
         names.insert(name, value);
@@ -287,7 +286,7 @@ where
     Ok(names)
 }
 
-/// Says where in the file an error is, without the file's text: it may hold a password.
+/// Converts an error, without the excerpt of the file that toml adds: it may contain a password.
 fn invalid(text: &str, path: &Path, error: &toml::de::Error) -> ProjectError {
     let offset = error.span().map_or(0, |span| span.start);
     let before = text.get(..offset).unwrap_or_default();

@@ -1,51 +1,51 @@
-//! The commit that a project's files are, as git tells it.
+//! The commit of a project's files, according to git.
 
 use std::path::Path;
 use std::process::Command;
 
 use url::Url;
 
-/// A commit, and where it can be had.
+/// A commit, and the repository that has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitRevision {
-    /// The commit's hash.
+    /// The full hash.
     pub commit: String,
-    /// The address of the repository that it was cloned from, without credentials; none if that is no server.
+    /// The URL of the remote `origin`, without credentials; `None` if it is not a server.
     pub source: Option<String>,
 }
 
-/// Returns the commit that the files below a folder are; nothing if they differ from it, are not under git, or git is
-/// not there. A file that git ignores makes no difference.
+/// Returns the commit of the files in a directory; `None` if they differ from it, are not in a repository, or git is not
+/// installed. Ignored files do not count.
 pub fn revision(folder: &Path) -> Option<GitRevision> {
     let commit = git(folder, &["rev-parse", "--verify", "HEAD"])?;
     (!has_changes(folder)?).then(|| GitRevision { commit, source: source(folder) })
 }
 
-/// Returns the address of the repository that a folder was cloned from, as a browser would take it; nothing if that is no
-/// server, the folder is not under git, or git is not there.
+/// Returns the URL of the repository that a directory was cloned from, as for a browser; `None` if it is not a server, the
+/// directory is not in a repository, or git is not installed.
 pub fn source(folder: &Path) -> Option<String> {
     git(folder, &["config", "--get", "remote.origin.url"]).and_then(|remote| address(&remote))
 }
 
-/// Returns whether files below a folder differ from the commit, or are new to git; nothing if the folder is not under
-/// git, or git is not there. A file that git ignores makes no difference.
+/// Returns whether files in a directory differ from HEAD or are untracked; `None` if the directory is not in a repository,
+/// or git is not installed. Ignored files do not count.
 pub fn has_changes(folder: &Path) -> Option<bool> {
     let changes = git(folder, &["status", "--porcelain", "--untracked-files=normal", "--", "."])?;
     Some(!changes.is_empty())
 }
 
-/// Asks git about a folder; returns what it prints, unless it fails.
+/// Runs git in a directory; returns its output if it succeeds.
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
     let text = output.status.success().then(|| String::from_utf8(output.stdout))?.ok()?;
     Some(text.trim().to_owned())
 }
 
-/// Returns the address of a remote as a browser would take it: `git@host:owner/name.git` is `https://host/owner/name`.
+/// Returns the URL of a remote for a browser: `git@host:owner/name.git` is `https://host/owner/name`.
 fn address(remote: &str) -> Option<String> {
     let mut url = match (remote.parse::<Url>(), remote.split_once(':')) {
         (Ok(url), _) if matches!(url.scheme(), "https" | "http" | "ssh" | "git") => url,
-        // The short form of ssh (gitrevisions, "git URLs"): no path of this machine has a host before its first colon.
+        // The scp-like syntax (git-clone, "GIT URLS"): as in git, a slash before the first colon makes it a local path.
         (_, Some((host, path))) if !host.contains('/') && host.len() > 1 && !path.starts_with("//") => {
             let host = host.rsplit('@').next()?;
             format!("https://{host}/{}", path.trim_start_matches('/')).parse().ok()?

@@ -1,4 +1,4 @@
-//! Projects that declare themselves to setuptools only: by `setup.cfg` or `setup.py`.
+//! Projects that declare their metadata only in `setup.cfg` or `setup.py`.
 //!
 //! Specification: [setuptools, declarative configuration](https://setuptools.pypa.io/en/latest/userguide/declarative_config.html).
 //! A `setup.py` is not run: the constants that it passes to `setup()` count.
@@ -14,13 +14,12 @@ use pep440_rs::VersionSpecifiers;
 use super::setup_script;
 use crate::name::DistributionName;
 
-/// What `setup.cfg` and `setup.py` say of a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct SetuptoolsMetadata {
-    /// The distribution's name, unless it is computed.
-    pub name: Option<DistributionName>,
-    /// The versions of Python, unless they are computed.
-    pub requires_python: Option<VersionSpecifiers>,
+pub(crate) struct SetuptoolsMetadata {
+    /// `None` if it is computed.
+    pub(crate) name: Option<DistributionName>,
+    /// `None` if it is computed.
+    pub(crate) requires_python: Option<VersionSpecifiers>,
 }
 
 /// Returns what the files of a directory declare; `None` if none of them declares a distribution.

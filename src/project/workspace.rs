@@ -15,20 +15,20 @@ use super::gitignore::GitIgnore;
 use super::pyproject::{FILENAME, PyprojectToml, WorkspaceTable};
 use crate::name::DistributionName;
 
-/// A project with those that are locked together with it.
+/// The projects that are locked together.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    /// The absolute path of the workspace root, without symbolic links. The lock lies there.
+    /// The absolute path of the workspace root, without symbolic links. It contains the lock.
     pub root: PathBuf,
-    /// The root first, which need not be a project, then the members in the order of their paths.
+    /// The root, which need not be a project, then the members ordered by path.
     pub members: Arc<[WorkspaceMember]>,
     current: usize,
 }
 
-/// A folder of a workspace that has a `pyproject.toml`.
+/// A directory of a workspace that has a `pyproject.toml`.
 #[derive(Debug, Clone)]
 pub struct WorkspaceMember {
-    /// The folder, relative to the workspace root; empty for the root.
+    /// The directory, relative to the workspace root; empty for the root.
     pub path: PathBuf,
     /// Its `pyproject.toml`.
     pub pyproject: PyprojectToml,
@@ -36,13 +36,13 @@ pub struct WorkspaceMember {
 
 impl Workspace {
     /// Finds the project that `folder` belongs to, and its workspace: the nearest `pyproject.toml`, then the nearest
-    /// one above it, if that is a workspace root that names the project as a member. Otherwise the project is alone.
+    /// one above it, if that is a workspace root with the project as a member. Otherwise the project is its own workspace.
     ///
-    /// A folder that has one of the files in `marks`, or a `setup.py` or `setup.cfg`, is a project without a
-    /// `pyproject.toml`; so is `folder` itself if nothing is found.
+    /// A directory with one of the files in `marks`, or with a `setup.py` or `setup.cfg`, is a project without a
+    /// `pyproject.toml`; so is `folder` itself if no project is found.
     ///
     /// # Errors
-    /// The folder cannot be read, or the project, its workspace root or another member is not valid.
+    /// The directory cannot be read, or the project, its workspace root or another member is invalid.
     pub fn discover(folder: &Path, marks: &[&str]) -> Result<Self, ProjectError> {
         let folder = fs::canonicalize(folder).map_err(read_error(folder))?;
         let has_mark = |folder: &Path| {
@@ -77,38 +77,38 @@ impl Workspace {
         Self { root: project.to_owned(), members: [member].into(), current: 0 }
     }
 
-    /// Returns the workspace as [`discover`](Self::discover) finds it from the folder of one of its members; nothing if it
-    /// is not such a folder.
+    /// Returns the workspace as [`discover`](Self::discover) finds it from the directory of one of its members; `None` for
+    /// any other directory.
     pub fn seen_from(&self, folder: &Path) -> Option<Self> {
         let folder = fs::canonicalize(folder).ok()?;
         let current = self.members.iter().position(|member| self.folder(member) == folder)?;
         let between = folder.ancestors().skip(1).take_while(|above| **above != *self.root);
-        // A project in between would be found first.
+        // Discovery would find a project between the member and the root first.
         let is_hidden = current > 0 && between.into_iter().any(|above| above.join(FILENAME).is_file());
         (!is_hidden && folder.join(FILENAME).is_file()).then(|| Self { current, ..self.clone() })
     }
 
-    /// Returns the project whose folder was named. It has no name where that folder is a root that is no project.
+    /// Returns the project that was discovered, which has no name if it is a root without a project.
     pub fn current(&self) -> &WorkspaceMember {
         &self.members[self.current]
     }
 
-    /// Returns the member of that name.
+    /// Returns the member with a name.
     pub fn member(&self, name: &DistributionName) -> Option<&WorkspaceMember> {
         self.members.iter().find(|member| member.pyproject.name.as_ref() == Some(name))
     }
 
-    /// Returns the absolute path of a member's folder.
+    /// Returns the absolute path of a member's directory.
     pub fn folder(&self, member: &WorkspaceMember) -> PathBuf {
         // Joining an empty path would leave a trailing separator.
         member.path.components().fold(self.root.clone(), |folder, component| folder.join(component))
     }
 }
 
-/// Finds the Python version that a project is pinned to: the first line that is no comment in the nearest
-/// `.python-version`, else `.python-versions`, from `folder` up to `workspace_root`. As in uv, the nearest file decides
-/// even if it is empty; unlike in uv, a file in the user's configuration folder does not count. `folder` lies below
-/// `workspace_root` by its path, as [`Workspace::folder`] does below [`Workspace::root`].
+/// Finds the Python version that a project is pinned to: the first line that is not a comment in the nearest
+/// `.python-version`, or else `.python-versions`, from `folder` up to `workspace_root`. As in uv, the nearest file counts
+/// even if it is empty; unlike in uv, a file in the user's configuration directory does not, so that all machines build
+/// the same. `folder` is below `workspace_root` by its path, as [`Workspace::folder`] is below [`Workspace::root`].
 ///
 /// # Errors
 /// The file cannot be read.
@@ -121,7 +121,7 @@ pub fn python_version_file(folder: &Path, workspace_root: &Path) -> Result<Optio
     Ok(version.map(|version| (path.clone(), version.to_owned())))
 }
 
-/// Returns the files of a folder that may pin the Python version, the one that counts first.
+/// Returns the files that may pin the Python version of a directory, by precedence.
 pub fn python_version_files(folder: &Path) -> [PathBuf; 2] {
     [".python-version", ".python-versions"].map(|name| folder.join(name))
 }
@@ -143,7 +143,7 @@ fn find_root(project: &Path) -> Result<Option<(PathBuf, PyprojectToml, MemberPat
     Ok(is_member.then(|| (root.to_owned(), pyproject, patterns)))
 }
 
-/// Reads every member that the patterns name, and checks them against each other.
+/// Reads the members that match the patterns, and checks that they are compatible.
 fn collect(
     root: &Path,
     root_pyproject: PyprojectToml,
@@ -180,8 +180,8 @@ fn collect(
     Ok(members.into_iter().map(|(path, pyproject)| WorkspaceMember { path, pyproject }).collect())
 }
 
-/// Reads a folder that a pattern matches. It is no member if it is unmanaged, or hidden or ignored without being a
-/// project.
+/// Reads a directory that matches a pattern. Like uv, ignores unmanaged projects, and hidden or ignored directories
+/// without a project.
 fn read_member(root: &Path, path: &Path, pattern: &MemberPattern) -> Result<Option<PyprojectToml>, ProjectError> {
     let folder = root.join(path);
     if folder.join(FILENAME).is_file() {
@@ -196,7 +196,7 @@ fn read_member(root: &Path, path: &Path, pattern: &MemberPattern) -> Result<Opti
     Err(ProjectError::MemberWithoutPyproject { member: folder, pattern: pattern.text.clone() })
 }
 
-/// `tool.uv.workspace`, ready to match.
+/// The compiled patterns of `tool.uv.workspace`.
 struct MemberPatterns {
     members: Vec<MemberPattern>,
     /// A `*` in these also matches `/`, as in uv.
@@ -233,7 +233,7 @@ struct MemberPattern {
 enum PatternPart {
     Literal(String),
     Wildcard(GlobMatcher),
-    /// `**`: any number of folders.
+    /// `**`: any number of directories.
     Recursive,
 }
 
@@ -253,7 +253,7 @@ impl MemberPattern {
         components.is_some_and(|components| matches(&self.parts, &components))
     }
 
-    /// Returns the folders below `root` that match, relative to it and sorted.
+    /// Returns the directories below `root` that match, relative to it and sorted.
     fn expand(&self, root: &Path) -> Result<Vec<PathBuf>, ProjectError> {
         let mut found = Vec::new();
         expand(&self.parts, root, Path::new(""), &mut found)?;
@@ -310,7 +310,7 @@ fn expand(parts: &[PatternPart], root: &Path, path: &Path, found: &mut Vec<PathB
     }
 }
 
-/// Returns whether a path is a symbolic link to a folder that the path goes through, and so has no end.
+/// Returns whether a path is a symbolic link to one of its ancestors, which `**` would follow forever.
 fn leads_back(root: &Path, path: &Path) -> bool {
     let link = root.join(path);
     link.is_symlink()
@@ -320,7 +320,7 @@ fn leads_back(root: &Path, path: &Path) -> bool {
         })
 }
 
-/// Returns the names of the folders in a folder; none if it is no folder.
+/// Returns the names of the subdirectories; none if the path is not a directory.
 fn subfolders(folder: &Path) -> Result<Vec<String>, ProjectError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -355,7 +355,7 @@ fn normalized(text: &str) -> Result<Vec<String>, String> {
     Ok(parts)
 }
 
-/// Compiles a pattern of `*`, `?` and `[…]`; uv knows no braces and no escapes.
+/// Compiles a pattern of `*`, `?` and `[…]`; uv supports neither braces nor escapes.
 fn glob(pattern: &str, literal_separator: bool) -> Result<GlobMatcher, String> {
     let mut escaped = String::with_capacity(pattern.len());
     for character in pattern.chars() {

@@ -8,7 +8,7 @@ use super::workspace::Workspace;
 
 /// The workspaces that were discovered in a run.
 #[derive(Debug, Default)]
-pub struct WorkspaceCache {
+pub(crate) struct WorkspaceCache {
     known: Mutex<Vec<Workspace>>,
 }
 
@@ -17,7 +17,7 @@ impl WorkspaceCache {
     ///
     /// # Errors
     /// See [`Workspace::discover`].
-    pub fn discover(&self, directory: &Path, marks: &[&str]) -> Result<Workspace, ProjectError> {
+    pub(crate) fn discover(&self, directory: &Path, marks: &[&str]) -> Result<Workspace, ProjectError> {
         // Another thread that needs the same workspace waits here.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(workspace) = known.iter().find_map(|workspace| workspace.seen_from(directory)) {

@@ -231,7 +231,6 @@ fn strings_are_read_as_rust_reads_them() {
 }
 
 #[test]
-#[ignore = "until the last of these words are gone"]
 fn users_need_no_translation() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut texts = Vec::new();

@@ -161,13 +161,13 @@ fn local_files_are_verified() {
     let wheel = at_path(&path, &bytes);
 
     let (message, hints) = place.refusal(&wheel);
-    assert!(message.contains(&format!("from {}: the file cannot be read: No such file", path.display())), "{message}");
-    assert!(hints.contains("put the file back"), "{hints}");
+    assert!(message.contains(&format!("from {}: cannot read the file: No such file", path.display())), "{message}");
+    assert!(hints.contains("restore the file"), "{hints}");
 
     fs::write(&path, &other).unwrap();
-    assert!(place.refusal(&wheel).0.contains("is not the one that was locked"));
+    assert!(place.refusal(&wheel).0.contains("does not match the lock"));
     fs::write(&path, &other[1..]).unwrap();
-    assert!(place.refusal(&wheel).0.contains(&format!("bytes, not {}", bytes.len())));
+    assert!(place.refusal(&wheel).0.contains(&format!("bytes, expected {}", bytes.len())));
     fs::write(&path, &bytes[1..]).unwrap();
     assert!(place.refusal(&LockedWheel { digests: vec![], size: None, ..wheel.clone() }).0.starts_with("demo-1.0"));
     assert!(place.files(".whl").iter().all(|found| *found == path), "nothing of it is in the cache");

@@ -70,7 +70,7 @@ fn a_refusal_says_what_to_set() {
     let refusal = |credentials| told(&place.fetch_with(with(credentials), std::slice::from_ref(&wheel)).unwrap_err());
 
     let (message, hints) = refusal(IndexCredentials::new([], None, [index(&place, "my-index")]));
-    assert!(message.ends_with("/files/a: the server answered 401 Unauthorized"), "{message}");
+    assert!(message.ends_with("/files/a: the server returned 401 Unauthorized"), "{message}");
     assert!(hints.contains("UV_INDEX_MY_INDEX_USERNAME and UV_INDEX_MY_INDEX_PASSWORD"), "{hints}");
 
     let (_, hints) = refusal(IndexCredentials::default());
@@ -79,7 +79,7 @@ fn a_refusal_says_what_to_set() {
     let wrong = variables(&[("UV_INDEX_MY_INDEX_USERNAME", "ann"), ("UV_INDEX_MY_INDEX_PASSWORD", "hunter2")]);
     let (message, hints) = refusal(IndexCredentials::new(wrong, None, [index(&place, "my-index")]));
     assert!(message.contains("401 Unauthorized to the credentials that were sent"), "{message}");
-    assert!(hints.contains("check the user and the password"), "{hints}");
+    assert!(hints.contains("check the username and the password"), "{hints}");
     assert!(!format!("{message}{hints}").contains("hunter2"));
 
     let folder = tempfile::tempdir().unwrap();

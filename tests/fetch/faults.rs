@@ -27,7 +27,7 @@ fn another_file_than_the_locked_one_is_refused() {
     let wheel = place.serve("/a.whl", &bytes, [Answer::file(&other)]);
     let (message, hints) = place.refusal(&wheel);
     let expected = format!(
-        "cannot fetch {FILENAME} from {}: the file is not the one that was locked: expected {}, got {}",
+        "cannot fetch {FILENAME} from {}: the file does not match the lock: expected {}, got {}",
         place.server.url("/a.whl"),
         Sha256::of(&bytes),
         Sha256::of(&other)
@@ -50,7 +50,7 @@ fn a_wrong_part_is_replaced_once() {
 
     let place = Place::new();
     let wheel = place.serve("/a", &bytes, [Answer::file(&other).close_after(20_000), Answer::file(&other)]);
-    assert!(place.refusal(&wheel).0.contains("is not the one that was locked"));
+    assert!(place.refusal(&wheel).0.contains("does not match the lock"));
     assert_eq!(place.server.requests("/a").len(), 3);
     assert_empty(&place);
 }
@@ -61,9 +61,9 @@ fn a_file_of_another_size_is_stopped() {
     let longer = [&bytes[..], b"more"].concat();
     let (size, more) = (bytes.len(), longer.len());
     for (answer, message) in [
-        (Answer::file(&longer), format!("the file has {more} bytes, not {size}")),
-        (Answer::file(&bytes[1..]), format!("the file has {} bytes, not {size}", size - 1)),
-        (Answer::file(&longer).without_length(), format!("the file has more bytes, not {size}")),
+        (Answer::file(&longer), format!("the file has {more} bytes, expected {size}")),
+        (Answer::file(&bytes[1..]), format!("the file has {} bytes, expected {size}", size - 1)),
+        (Answer::file(&longer).without_length(), format!("the file has more bytes, expected {size}")),
     ] {
         let place = Place::new();
         let wheel = place.serve("/a", &bytes, [answer]);
@@ -89,7 +89,7 @@ fn a_file_that_always_ends_early_is_given_up() {
     let bytes = wheel_bytes(1, SIZE);
     let short = Answer::file(&bytes[..20_000]).without_length().ranges(Ranges::Ignored);
     let (message, _) = place.refusal(&place.serve("/a", &bytes, [short]));
-    let expected = format!(", which was tried 4 times: the file ended after 20000 of {} bytes", bytes.len());
+    let expected = format!(", after 4 attempts: the file ended after 20000 of {} bytes", bytes.len());
     assert!(message.ends_with(&expected), "{message}");
     assert_eq!(place.files(".part").len(), 1, "what came is kept for the next run");
 }
@@ -100,7 +100,7 @@ fn refusals_are_final() {
         let place = Place::new();
         let wheel = place.serve("/a", b"?", [Answer::status(status)]);
         let (message, hints) = place.refusal(&wheel);
-        assert!(message.contains(&format!("the server answered {status}")), "{message}");
+        assert!(message.contains(&format!("the server returned {status}")), "{message}");
         assert_eq!(place.server.requests("/a").len(), 1, "{status}");
         assert_eq!(hints.contains(".netrc"), [401, 403, 404, 410].contains(&status), "{hints}");
         assert_eq!(hints.contains("uv lock"), [404, 410].contains(&status), "{hints}");
@@ -112,7 +112,7 @@ fn lasting_failures_are_given_up() {
     let place = Place::new();
     let wheel = place.serve("/a", b"?", [Answer::status(503)]);
     let (message, _) = place.refusal(&wheel);
-    assert!(message.ends_with("which was tried 4 times: the server answered 503 Service Unavailable"), "{message}");
+    assert!(message.ends_with("after 4 attempts: the server returned 503 Service Unavailable"), "{message}");
     assert_eq!(place.server.requests("/a").len(), 4);
 }
 
@@ -139,7 +139,7 @@ fn a_server_that_is_not_there_is_told_of_without_secrets() {
     let wheel = locked(&url, b"?");
     let error = place.fetch(&[LockedWheel { size: None, ..wheel }]).unwrap_err();
     let (message, hints) = told(&error);
-    let start = format!("cannot fetch {FILENAME} from http://127.0.0.1:{port}/a.whl, which was tried 4 times");
+    let start = format!("cannot fetch {FILENAME} from http://127.0.0.1:{port}/a.whl, after 4 attempts");
     assert!(message.starts_with(&format!("{start}: the connection failed: ")), "{message}");
     assert!(!format!("{message}{hints}{error:?}").contains("hunter2"), "{message} {error:?}");
     assert!(hints.contains("HTTPS_PROXY"), "{hints}");
@@ -173,7 +173,7 @@ fn of_several_failures_the_first_in_order_is_reported() {
         let start = Instant::now();
         let (message, _) =
             told(&place.fetch_with(DownloadOptions { concurrency: 50, ..options() }, &wheels).unwrap_err());
-        assert!(message.contains("/first: the server answered 404"), "{message}");
+        assert!(message.contains("/first: the server returned 404"), "{message}");
         assert!(start.elapsed() < Duration::from_secs(10));
         assert_eq!(place.files(".whl").len(), 1, "what came in whole is kept");
     }
@@ -198,7 +198,7 @@ fn offline_names_all_that_is_missing() {
     let (message, hints) = told(&error);
     assert_eq!(
         message,
-        "2 files are not in the cache, and the network may not be used: \
+        "2 files are not in the cache, and the network is disabled: \
          demo-1.0-0-py3-none-any.whl, demo-1.0-2-py3-none-any.whl"
     );
     assert!(hints.contains("--offline"), "{hints}");
@@ -227,7 +227,7 @@ fn a_locked_file_that_is_no_wheel_is_refused() {
 fn other_schemes_are_refused() {
     for url in ["ftp://host/a.whl", "git+https://u:p@host/a", "data:text/plain,a"] {
         let (message, _) = Place::new().refusal(&locked(url, b"?"));
-        assert!(message.contains("only https, http and file URLs can be fetched"), "{message}");
+        assert!(message.contains("expected https, http or file"), "{message}");
         assert!(!message.contains("u:p"), "{message}");
     }
 }

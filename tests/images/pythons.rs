@@ -29,10 +29,10 @@ fn the_base_decides_unless_the_project_does() {
     assert_eq!(python(&workshop, &[]), ("3.12".to_owned(), newest.clone()));
     Tiny::with_files(&["usr/bin/python3.11", "usr/bin/python3.10", "opt/bin/python3.13"]).write(&workshop.path("base"));
     assert_eq!(python(&workshop, &[]), ("3.13".to_owned(), newest));
-    assert_eq!(python(&workshop, &["--python=3.10"]), ("3.10".to_owned(), "as asked".to_owned()));
+    assert_eq!(python(&workshop, &["--python=3.10"]), ("3.10".to_owned(), "as requested".to_owned()));
     fs::write(workshop.path("project/.python-version"), "3.11.4\n").unwrap();
     assert_eq!(python(&workshop, &[]), ("3.11".to_owned(), "from .python-version".to_owned()));
-    assert_eq!(python(&workshop, &["--python=3.13"]), ("3.13".to_owned(), "as asked".to_owned()));
+    assert_eq!(python(&workshop, &["--python=3.13"]), ("3.13".to_owned(), "as requested".to_owned()));
     fs::remove_file(workshop.path("project/.python-version")).unwrap();
     require(&workshop, ">=3.9,<3.11");
     assert_eq!(python(&workshop, &[]).0, "3.10");

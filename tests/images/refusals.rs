@@ -17,7 +17,7 @@ fn the_project_and_its_lock_must_be_valid() {
             &["lock file nowhere.lock does not exist", "hint: create one with `uv lock`"][..],
         ),
         (&["--lock=project/pyproject.toml"], &["is not a supported lock file"]),
-        (&["--include=nowhere"], &["there is no file or folder"]),
+        (&["--include=nowhere"], &["no such file or directory"]),
         (&["--extra=nope"], &["nope"]),
         (&["--package=nope"], &["nope"]),
     ] {

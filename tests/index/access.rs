@@ -62,7 +62,7 @@ fn a_refusal_names_the_index_and_no_secret() {
     place.options.indexes[0].url = index(&place, "eve:geheim@").url;
     let error = place.find("1.0", AcceptedFiles::Any).unwrap_err();
     let text = format!("{} {error:?} {:?}", told(&error), place.options);
-    assert!(text.contains("401") && text.contains("check the user and the password"), "{text}");
+    assert!(text.contains("401") && text.contains("check the username and the password"), "{text}");
     assert!(!text.contains("geheim"), "{text}");
 
     let place = guarded();

@@ -88,7 +88,12 @@ fn offline_what_is_kept_is_used() {
     assert_eq!(place.server.requests(PAGE).len(), 1);
     place.cache = Cache::open(&place.folder.path().join("another")).unwrap();
     let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
-    assert!(error.contains("of demo is not in the cache") && error.contains("without --offline"), "{error}");
+    assert!(
+        error.contains("the page of demo in ")
+            && error.contains(" is not in the cache")
+            && error.contains("without --offline"),
+        "{error}"
+    );
     assert_eq!(place.server.requests(PAGE).len(), 1);
 }
 
@@ -159,7 +164,7 @@ fn metadata_is_read_beside_the_wheel_and_verified() {
     let huge = Answer::file(&vec![b'x'; (16 << 20) + 1]);
     place.server.answer(&format!("/files/{WHEEL}.metadata"), [huge]);
     let error = told(&place.finder().metadata(&[wheel]).unwrap_err());
-    assert!(error.contains("more than 16777216 bytes"), "{error}");
+    assert!(error.contains("larger than 16777216 bytes"), "{error}");
 
     let place = Place::new();
     let wheel = wheel_with(&place, &json!(false));

@@ -198,5 +198,5 @@ fn explicit_indexes_are_asked_by_those_who_name_them() {
     let error = told(&find(&place.finder(), &by_name).unwrap_err());
     assert!(error.contains("--no-index"), "{error}");
     let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
-    assert!(error.contains("demo was not found: there is no index to ask"), "{error}");
+    assert!(error.contains("demo was not found: no index is enabled"), "{error}");
 }

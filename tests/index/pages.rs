@@ -62,15 +62,15 @@ fn what_may_pass_is_tried_again() {
 #[test]
 fn pages_that_are_none_are_told_of() {
     for (answer, reason) in [
-        (Answer::status(500), "tried 3 times"),
-        (Answer::file(b"{}").header("Content-Type", "application/json"), "of the type `application/json`"),
-        (Answer::file(b"{}"), "does not say of which type"),
+        (Answer::status(500), "after 3 attempts"),
+        (Answer::file(b"{}").header("Content-Type", "application/json"), "the content type `application/json`"),
+        (Answer::file(b"{}"), "the response has no content type"),
         (Answer::file(b"{\"files\": [").header("Content-Type", JSON), "not a page of the simple API"),
         (Answer::file(b"\xff\x00").header("Content-Type", JSON), "not a page of the simple API"),
         (html_page("<meta name='pypi:repository-version' content='2.0'>"), "version 2.0 of the simple API"),
-        (json_page(&[]).header("Content-Encoding", "br"), "compression (`br`)"),
-        (json_page(&[]).header("Content-Encoding", "gzip"), "compression (`gzip`)"),
-        (Answer::redirect("file:///etc/passwd"), "the server answered 302"),
+        (json_page(&[]).header("Content-Encoding", "br"), "content encoding `br`"),
+        (json_page(&[]).header("Content-Encoding", "gzip"), "content encoding `gzip`"),
+        (Answer::redirect("file:///etc/passwd"), "the server returned 302"),
         (json_page(&[]).hang_after(4), "the connection failed"),
     ] {
         let mut place = Place::new();

@@ -102,7 +102,7 @@ fn a_failed_build_leaves_no_file() {
     at(&["--group", "nope"], &["nope"]);
     at(&["--lock", "nowhere.lock"], &["lock file nowhere.lock does not exist", "uv lock"]);
     at(&["--lock", "pyproject.toml"], &["pyproject.toml is not a supported lock file"]);
-    at(&["--include", "nowhere"], &["there is no file or folder"]);
+    at(&["--include", "nowhere"], &["no such file or directory"]);
     at(&["nowhere"], &["nowhere"]);
 }
 
@@ -165,7 +165,7 @@ fn a_password_is_not_shown_even_in_an_invalid_url() {
     let run = pybundle(folder.path(), &["plan", "--index-url", "https://user:s3cret@[oops/simple"]);
     assert_eq!(run.status.code(), Some(2));
     let message = text(&run.stderr);
-    assert!(message.contains("is not the location of files") && !message.contains("s3cret"), "{message}");
+    assert!(message.contains("is not a valid location") && !message.contains("s3cret"), "{message}");
 }
 
 #[test]

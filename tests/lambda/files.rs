@@ -40,9 +40,9 @@ fn a_zip_has_the_configured_modes() {
 #[test]
 fn files_that_a_zip_cannot_contain_are_refused() {
     for (include, expected) in [
-        (r#""run.sh:/usr/local/bin/""#, "run.sh cannot be put at `/usr/local/bin/`: a zip is unpacked into one folder"),
-        (r#"{ path = "run.sh", owner = "1000" }"#, "run.sh cannot be 1000:1000's: a zip keeps no owners"),
-        (r#"{ path = "run.sh", mode = "0700" }"#, "run.sh is to have the mode 0700, with which the function cannot"),
+        (r#""run.sh:/usr/local/bin/""#, "run.sh at `/usr/local/bin/`: a zip is extracted into a single directory"),
+        (r#"{ path = "run.sh", owner = "1000" }"#, "run.sh to 1000:1000: a zip stores no owners"),
+        (r#"{ path = "run.sh", mode = "0700" }"#, "run.sh has the mode 0700, with which the function cannot"),
     ] {
         let folder = example(include);
         let said = fail(&mut build(folder.path()));

@@ -150,7 +150,7 @@ fn a_missing_password_is_reported() {
     let app = place.path().join("app");
     for (login, said, hint) in [
         ("", "401 Unauthorized", "UV_INDEX_"),
-        ("ann:wr0ng@", "403 Forbidden to the credentials that were sent", "check the user and the password"),
+        ("ann:wr0ng@", "403 Forbidden for the credentials that were sent", "check the username and the password"),
     ] {
         project(&app, &format!("--index-url {}", index.url(login)));
         let message = fail(&mut build(place.path(), &app));

@@ -80,7 +80,7 @@ fn archives_that_differ_from_the_lock_are_refused() {
     server.answer("/cut.tar.gz", [Answer::file(&bytes[..bytes.len() - 50])]);
     let cut = Sha256::of(&bytes[..bytes.len() - 50]);
     for (path, subdirectory, sha256, expected) in [
-        ("/main.tar.gz", "tools/demo", Sha256::of(b"other"), "the file is not the one that was locked"),
+        ("/main.tar.gz", "tools/demo", Sha256::of(b"other"), "the file does not match the lock"),
         ("/cut.tar.gz", "tools/demo", cut, "cannot unpack"),
         ("/main.tar.gz", "tools/other", Sha256::of(&bytes), "the source has no directory `tools/other`"),
         ("/main.tar.gz", "../..", Sha256::of(&bytes), "the source has no directory `../..`"),

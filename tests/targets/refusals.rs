@@ -101,12 +101,12 @@ fn an_error_names_its_line() {
         (
             6,
             "[tool.pybundle]\nindex-url = \"https://user:hunter2@\"",
-            "`index-url` in [tool.pybundle]: `https://****@` is not the location of files: empty host",
+            "`index-url` in [tool.pybundle]: `https://****@` is not a valid location: empty host",
         ),
         (
             6,
             "[tool.pybundle]\ninclude = [\"a:../b\"]",
-            "`include` in [tool.pybundle]: `a:../b` is not of the form PATH[:DEST]: the destination has the component `..`",
+            "`include` in [tool.pybundle]: `a:../b` is not a valid PATH[:DEST]: the destination has the component `..`",
         ),
         (6, "[tool.pybundle]\ntarget = 1", "`target` in [tool.pybundle]: expected a table of targets by name"),
         (6, "[tool]\npybundle = 1", "`pybundle` in [tool]: expected a table"),

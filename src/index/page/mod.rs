@@ -68,13 +68,13 @@ pub enum IndexPageError {
     #[error("it is not a page of the simple API")]
     Json(#[from] serde_json::Error),
     /// It is written in a version of the API that is not known.
-    #[error("it is written in version {0} of the simple API, and only version 1 is known")]
+    #[error("it has version {0} of the simple API, expected version 1")]
     Version(String),
     /// It is of another form.
-    #[error("it is of the type `{}`, and not a page of the simple API", .0.escape_debug())]
+    #[error("it has the content type `{}`, not one of the simple API", .0.escape_debug())]
     MediaType(String),
     /// The server does not say of which form it is.
-    #[error("the server does not say of which type it is")]
+    #[error("the response has no content type")]
     NoMediaType,
 }
 

@@ -80,7 +80,7 @@ pub(super) fn choose(
     let member = project.member(&settings.common);
     let version = |candidates: &[_]| -> Result<_, BuildError> {
         if let Some(python) = settings.python {
-            return Ok((python, "as asked".to_owned()));
+            return Ok((python, "as requested".to_owned()));
         }
         let file = project.python_version_file(member)?;
         let requires_python = project.declared.requires_python.as_ref();

@@ -66,7 +66,7 @@ impl LambdaProject {
 /// Returns the requested runtime or the project's default, and the reason for it.
 fn runtime(settings: &Settings, project: &LockedProject) -> Result<(LambdaProfile, String), BuildError> {
     match &settings.profile {
-        ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as asked".to_owned())),
+        ProfileChoice::BuiltIn(name) => Ok((LambdaProfile::built_in(name)?, "as requested".to_owned())),
         ProfileChoice::File(path) => {
             let profile = Profile::from_toml(&plan::read(path)?, path)?.lambda()?;
             Ok((profile, format!("from {}", path.display())))

@@ -101,18 +101,15 @@ fn wrong_workspaces_are_refused() {
         ),
         (|root| write(root, "p/a", "", "[tool.ruff]\n"), "p/a/pyproject.toml has no `[project]` table"),
         (|root| write(root, "p/a", "Root", ""), "are both named `root`"),
-        (
-            |root| write(root, "p/a", "a", "[tool.uv.workspace]\n"),
-            "p/a/pyproject.toml has a `tool.uv.workspace` table of its own",
-        ),
+        (|root| write(root, "p/a", "a", "[tool.uv.workspace]\n"), "p/a/pyproject.toml has a `tool.uv.workspace` table"),
         (|root| write(root, "p/a", "a", "broken"), "p/a/pyproject.toml:4:7: "),
         (
             |root| write(root, "", "root", "[tool.uv.workspace]\nmembers = [\"a/../../b\"]\n"),
-            "`a/../../b` in `tool.uv.workspace` is not usable: it leads out of the workspace",
+            "`a/../../b` in `tool.uv.workspace` is invalid: it leads out of the workspace",
         ),
         (
             |root| write(root, "", "root", "[tool.uv.workspace]\nexclude = [\"[\"]\n"),
-            "`[` in `tool.uv.workspace` is not usable: ",
+            "`[` in `tool.uv.workspace` is invalid: ",
         ),
     ];
     for (make, message) in cases {
