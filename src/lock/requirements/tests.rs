@@ -16,7 +16,7 @@ const HASH: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 /// Reads `requirements.txt` of these files, in the project `/project`. The project's name is that of its directory.
-pub fn read(files: &[(&str, &str)]) -> Result<RequirementsTxt, LockError> {
+pub(crate) fn read(files: &[(&str, &str)]) -> Result<RequirementsTxt, LockError> {
     let files: BTreeMap<PathBuf, &str> = files.iter().map(|(path, text)| (PathBuf::from(path), *text)).collect();
     let variable = |name: &str| match name {
         "VERSION_1" => Some("1.0".to_owned()),
