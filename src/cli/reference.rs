@@ -116,7 +116,7 @@ fn entry(argument: &Arg) -> String {
     let values = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
     let short = argument.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
     let takes_values =
-        argument.get_action().takes_values() && !argument.get_num_args().is_some_and(|range| range.max_values() == 0);
+        argument.get_action().takes_values() && argument.get_num_args().is_none_or(|range| range.max_values() != 0);
     let name = match argument.get_long() {
         Some(long) if takes_values => format!("{short}`--{long} {values}`"),
         Some(long) => format!("{short}`--{long}`"),

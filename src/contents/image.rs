@@ -225,7 +225,7 @@ fn document(blob: &Blob) -> Result<Vec<u8>, ContentsError> {
 /// A document is malformed, or a layer cannot be read or does not match its digest and diff ID.
 pub(crate) fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<ArtifactContents, ContentsError> {
     let documents = ImageDocuments::read(image)?;
-    let readings: Vec<_> = documents.layers.par_iter().map(|stated| read_layer(stated)).collect();
+    let readings: Vec<_> = documents.layers.par_iter().map(read_layer).collect();
     let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (stated, reading) in documents.layers.iter().zip(&readings) {
         let damaged = |reason: String| ContentsError::Damaged { digest: stated.blob.digest, reason };

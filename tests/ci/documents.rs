@@ -129,6 +129,10 @@ fn commands(document: &str) -> Vec<(usize, Vec<String>)> {
 fn commands_are_accepted() {
     let mut checked = 0;
     for path in documents() {
+        // The reference is generated: its usage lines are not commands.
+        if path.components().any(|part| part.as_os_str() == "reference") {
+            continue;
+        }
         for (number, arguments) in commands(&fs::read_to_string(&path).unwrap()) {
             let mut words: Vec<_> = arguments.iter().map(String::as_str).collect();
             // What follows the artifact are the arguments of the command that built it, which `verify` parses later.

@@ -78,7 +78,7 @@ fn a_refusal_says_what_to_set() {
 
     let wrong = variables(&[("UV_INDEX_MY_INDEX_USERNAME", "ann"), ("UV_INDEX_MY_INDEX_PASSWORD", "hunter2")]);
     let (message, hints) = refusal(IndexCredentials::new(wrong, None, [index(&place, "my-index")]));
-    assert!(message.contains("401 Unauthorized to the credentials that were sent"), "{message}");
+    assert!(message.contains("401 Unauthorized for the credentials that were sent"), "{message}");
     assert!(hints.contains("check the username and the password"), "{hints}");
     assert!(!format!("{message}{hints}").contains("hunter2"));
 

@@ -89,7 +89,7 @@ fn a_file_that_always_ends_early_is_given_up() {
     let bytes = wheel_bytes(1, SIZE);
     let short = Answer::file(&bytes[..20_000]).without_length().ranges(Ranges::Ignored);
     let (message, _) = place.refusal(&place.serve("/a", &bytes, [short]));
-    let expected = format!(", after 4 attempts: the file ended after 20000 of {} bytes", bytes.len());
+    let expected = format!(" after 4 attempts: the file ended after 20000 of {} bytes", bytes.len());
     assert!(message.ends_with(&expected), "{message}");
     assert_eq!(place.files(".part").len(), 1, "what came is kept for the next run");
 }
@@ -139,7 +139,7 @@ fn a_server_that_is_not_there_is_told_of_without_secrets() {
     let wheel = locked(&url, b"?");
     let error = place.fetch(&[LockedWheel { size: None, ..wheel }]).unwrap_err();
     let (message, hints) = told(&error);
-    let start = format!("cannot fetch {FILENAME} from http://127.0.0.1:{port}/a.whl, after 4 attempts");
+    let start = format!("cannot fetch {FILENAME} from http://127.0.0.1:{port}/a.whl after 4 attempts");
     assert!(message.starts_with(&format!("{start}: the connection failed: ")), "{message}");
     assert!(!format!("{message}{hints}{error:?}").contains("hunter2"), "{message} {error:?}");
     assert!(hints.contains("HTTPS_PROXY"), "{hints}");

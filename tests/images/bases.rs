@@ -170,8 +170,8 @@ fn a_missing_or_invalid_base_is_an_error() {
     for (base, expected) in [
         ("oci:nowhere", "cannot read nowhere"),
         ("oci-archive:nowhere.tar", "cannot read nowhere.tar"),
-        ("oci-archive:text.tar", "text.tar is neither an OCI layout nor an archive of OCI or Docker"),
-        ("docker-archive:text.tar", "text.tar is neither"),
+        ("oci-archive:text.tar", "text.tar is not an OCI layout, an OCI archive or a Docker archive"),
+        ("docker-archive:text.tar", "text.tar is not an OCI layout"),
         ("oci:folder", "folder"),
         ("oci:base:other", "other"),
         ("oci:damaged", "should have the digest"),

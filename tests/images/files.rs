@@ -176,11 +176,11 @@ fn files_that_would_break_the_base_are_errors() {
     for (tables, expected) in [
         (r#"include = ["app.py:/usr/bin"]"#, "`usr/bin` cannot be included: the base image has a directory there"),
         (r#"include = ["app.py:/bin"]"#, "`bin` cannot be included: the base image has a directory there"),
-        (r#"include = ["app.py", "shop:/app/app.py"]"#, "`app/app.py` is a file in one and a folder in the other"),
+        (r#"include = ["app.py", "shop:/app/app.py"]"#, "`app/app.py` is a file in one and a directory in the other"),
         (r#"include = ["app.py", "docker/settings.ini:/app/app.py"]"#, "the application contains `app/app.py` twice"),
         (r#"include = ["app.py:/app/.venv/pyvenv.cfg"]"#, "contains `app/.venv/pyvenv.cfg` twice"),
         (r#"add-user = ["www"]"#, "cannot add user www:1000:1000: the base's /etc/passwd has `www:x:33:33:"),
-        (r#"add-user = ["app:33"]"#, "the user app:33:33 cannot be added"),
+        (r#"add-user = ["app:33"]"#, "cannot add user app:33:33"),
         (r#"include = [{ path = "app.py", mode = "4755" }]"#, "setuid, setgid or sticky bit"),
         (r#"include = [{ path = "app.py", owner = "app" }]"#, "`app` is not a valid owner: expected UID or UID:GID"),
         (r#"include = [{ path = "app.py", dest = "a" }]"#, "unknown field `dest`"),
@@ -217,7 +217,10 @@ fn commands_that_would_not_start_are_reported() {
     }
     for program in ["bash", "/usr/local/bin/run", "./app"] {
         let said = warned(&["--cmd", program]);
-        assert!(said.len() == 1 && said[0].contains("is neither in the image nor"), "{program}: {said:?}");
+        assert!(
+            said.len() == 1 && said[0].contains("exists neither in the image nor in its base"),
+            "{program}: {said:?}"
+        );
     }
     for program in ["sh", "/bin/sh", "tini -- sh", "python app.py", "/app/.venv/bin/python", "python3.12"] {
         assert_eq!(warned(&["--cmd", program]), [""; 0], "{program}");

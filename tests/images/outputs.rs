@@ -76,7 +76,7 @@ fn a_dry_run_writes_nothing() {
     let before = listing(&workshop.path(""));
     let both = ["--dry-run", "--platform=linux/amd64,linux/arm64", "--output=oci:out", "--output=docker-archive:a"];
     let said = workshop.fail(&mut workshop.command(&both));
-    assert!(said.contains("a Docker archive holds the image of one platform"), "{said}");
+    assert!(said.contains("a Docker archive contains the image for one platform"), "{said}");
     let printed = succeed(&mut workshop.command(&both[..3]));
     for part in [
         "example for service with Python 3.12 on x86_64",

@@ -99,7 +99,7 @@ fn a_docker_archive_cannot_contain_two_platforms() {
     let lambda = ["--profile=lambda-image", "--cmd=app.handler", BOTH];
     let said = workshop.fail(&mut workshop.command(&lambda));
     assert!(said.contains("lambda-image accepts an image for one platform, not an image index"), "{said}");
-    assert!(said.contains("hint: build each platform by itself"), "{said}");
+    assert!(said.contains("hint: build each platform separately"), "{said}");
 
     for wrong in ["linux/sparc", "windows/amd64", "amd64", "linux/amd64/v3", "linux/arm/v7", ""] {
         let run = workshop.command(&["--platform", wrong]).output().unwrap();

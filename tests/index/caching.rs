@@ -157,7 +157,7 @@ fn metadata_is_read_beside_the_wheel_and_verified() {
     let place = Place::new();
     let wheel = wheel_with(&place, &json!({"sha256": sha256("other").hex()}));
     let error = told(&place.finder().metadata(&[wheel]).unwrap_err());
-    assert!(error.contains("metadata of demo-1.0-py3-none-any.whl is not what its index says"), "{error}");
+    assert!(error.contains("the metadata of demo-1.0-py3-none-any.whl does not match its index"), "{error}");
 
     let place = Place::new();
     let wheel = wheel_with(&place, &json!(true));

@@ -40,7 +40,7 @@ fn existing_configuration_and_workflows_are_kept() {
     // Only the configuration is written.
     let project = Project::new(&[APP, (WORKFLOW, "mine")]);
     let said = succeed(&mut project.command(&[]));
-    assert!(said.contains("left ") && said.contains("pybundle.yml as it is\n"), "{said}");
+    assert!(said.contains("kept ") && said.contains("pybundle.yml unchanged\n"), "{said}");
     assert_eq!(project.0.read(WORKFLOW), "mine");
     assert_eq!(project.target("function")["handler"].as_str(), Some("app.lambda_handler"));
     project.refused(&[]);

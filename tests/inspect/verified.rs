@@ -116,5 +116,5 @@ fn an_artifact_in_its_project_is_no_part_of_what_is_built_again() {
     succeed(pybundle(&build).current_dir(project.path()));
     let verify = ["verify", "out/a b[1].zip", ".", "--runtime=python3.12", "--include=.:."];
     let printed = succeed(pybundle(&verify).current_dir(project.path()));
-    assert!(printed.contains("ok     rebuild"), "{printed}");
+    assert!(printed.contains("ok      rebuild"), "{printed}");
 }

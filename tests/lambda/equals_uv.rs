@@ -72,6 +72,11 @@ impl Comparison<'_> {
             let mut install = uv(&["pip", "install", "--no-deps", "--quiet", "--directory"]);
             // Paths of local projects are relative to the workspace root.
             install.arg(project.path()).args(["--python-platform", &platform, "--python-version", python]);
+            // Both build local projects with the target's Python where it is installed: another one gets another release
+            // of the build backend.
+            if crate::support::lambda::pythons().iter().any(|installed| installed == python) {
+                install.args(["--python", &format!("python{python}")]);
+            }
             if self.member.is_empty() {
                 install.args(["--only-binary", ":all:"]);
             }

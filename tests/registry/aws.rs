@@ -2,7 +2,6 @@
 //! EC2 instances.
 
 use std::error::Error;
-use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,7 +78,7 @@ impl Machine {
 }
 
 /// Returns all that users and developers may see of an error: it contains no secret.
-fn shown(error: &(impl Error + Debug + 'static), hints: &[String]) -> String {
+fn shown(error: &(impl Error + 'static), hints: &[String]) -> String {
     let causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (**error).source());
     // A transparent error has the text of what it wraps.
     let mut texts: Vec<String> = causes.map(ToString::to_string).collect();

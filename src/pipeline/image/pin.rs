@@ -73,7 +73,7 @@ fn tagged(name: &str) -> Result<String, BuildError> {
 /// Replaces one value of a TOML file and keeps everything else, including comments.
 fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
     let path = &at.file;
-    let failed = BuildError::writing(&path);
+    let failed = BuildError::writing(path);
     let mut document = document(path)?;
     let mut item = document.as_item_mut();
     for key in &at.keys {

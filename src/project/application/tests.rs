@@ -365,9 +365,9 @@ fn two_places_of_one_name_are_two_places() {
 #[test]
 fn a_zip_holds_no_other_places_no_owners_and_nothing_that_cannot_be_read() {
     for (table, expected) in [
-        ("a:/usr/bin/".into(), "a cannot be put at `/usr/bin/`: a zip is unpacked into one folder"),
-        (json!({ "path": "a", "owner": "1000" }), "a cannot be 1000:1000's: a zip keeps no owners"),
-        (json!({ "path": "a", "mode": "0640" }), "a is to have the mode 0640, with which the function cannot read it"),
+        ("a:/usr/bin/".into(), "cannot put a at `/usr/bin/`: a zip is extracted into a single directory"),
+        (json!({ "path": "a", "owner": "1000" }), "cannot set the owner of a to 1000:1000: a zip stores no owners"),
+        (json!({ "path": "a", "mode": "0640" }), "a has the mode 0640, with which the function cannot read it"),
     ] {
         let error = check_for_zip(&includes(&["b".into(), table])).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{error}");

@@ -140,7 +140,7 @@ enum KeychainSource {
     /// By host, in the form of [`CredentialScope`].
     Fixed(BTreeMap<String, RegistryLogin>),
     Configured {
-        options: KeychainOptions,
+        options: Box<KeychainOptions>,
         files: OnceCell<Vec<CredentialFile>>,
         helpers: Helpers,
     },
@@ -156,7 +156,7 @@ impl Keychain {
     /// Returns the keychain for an environment and a home directory. Nothing is read yet.
     pub fn new(options: KeychainOptions) -> Self {
         let helpers = Helpers::new(options.search_path.clone());
-        Self(KeychainSource::Configured { options, files: OnceCell::new(), helpers })
+        Self(KeychainSource::Configured { options: Box::new(options), files: OnceCell::new(), helpers })
     }
 
     /// Returns a keychain with these logins alone, each for a registry's host and port.
