@@ -63,7 +63,7 @@ fn a_base_is_found_by_its_tag_and_kept() {
     assert!(build.cached() < 200_000, "{} bytes", build.cached());
     // So they are not here when they are needed.
     let message = fail(&mut build.command(&[&common[..], &["--offline"]].concat()));
-    assert!(message.contains("is not in the cache") && message.contains("--offline"), "{message}");
+    assert!(message.contains("is not cached") && message.contains("--offline"), "{message}");
     assert!(!build.project.path().join("out").exists());
 
     let online = build.image(&common);

@@ -79,8 +79,8 @@ fn a_handler_that_is_not_there_is_refused() {
     for (arguments, expected) in [
         (&["--cmd", "app.missing"][..], "app.missing"),
         (&["--cmd", "lib.handler"], "lib"),
-        (&["--cmd", "app.handler --fast"], "no handler is named"),
-        (&[], "no handler is named"),
+        (&["--cmd", "app.handler --fast"], "lambda-image requires a handler"),
+        (&[], "lambda-image requires a handler"),
     ] {
         let message = refused(&project, &[&common[..], arguments].concat());
         assert!(message.contains(expected), "{arguments:?}: {message}");
