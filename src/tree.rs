@@ -369,7 +369,7 @@ impl FileTree {
     ///
     /// # Errors
     /// The path is a directory or has different content, or a directory above it is a file. Equal files are also errors if
-    /// their access differs and either is not a [default](FileAccess::is_default).
+    /// their access differs and either is not a default.
     pub fn insert(&mut self, path: TreePath, entry: TreeEntry) -> Result<(), InsertError> {
         if let Some(first) = self.directories.get(path.as_str()) {
             let (first, second) = (first.clone(), entry.origin);

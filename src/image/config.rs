@@ -21,7 +21,7 @@ pub struct ConfigOverrides {
     pub user: Option<String>,
     /// The working directory, an absolute path.
     pub workdir: Option<String>,
-    /// Environment variables with their final values (see [`expand`]). They replace the base's variables in place; new
+    /// Environment variables with their final values (see `expand`). They replace the base's variables in place; new
     /// ones follow in this order.
     pub env: Vec<(String, String)>,
     /// The entrypoint.
