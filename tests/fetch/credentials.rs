@@ -86,7 +86,7 @@ fn a_refusal_says_what_to_set() {
     let netrc = folder.path().join("netrc");
     fs::write(&netrc, "machine host login ann hunter2").unwrap();
     let (_, hints) = refusal(IndexCredentials::new([], Some(&netrc), []));
-    assert!(hints.contains("netrc could not be read") && !hints.contains("hunter2"), "{hints}");
+    assert!(hints.contains("netrc: it has a syntax error") && !hints.contains("hunter2"), "{hints}");
 }
 
 #[test]
