@@ -263,7 +263,7 @@ fn workspace() -> Project {
         ("pyproject.toml", "[tool.uv.workspace]\nmembers = [\"members/*\"]\n"),
         (
             "members/core/pyproject.toml",
-            &member("core", r#"["idna"]"#, "requires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\""),
+            &member("core", r#"["idna"]"#, "requires = [\"hatchling==1.27.0\"]\nbuild-backend = \"hatchling.build\""),
         ),
         ("members/core/src/core/__init__.py", "def main():\n    print('core')\n"),
         ("members/core/src/core/words.txt", "a\nb\n"),
