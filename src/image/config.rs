@@ -198,7 +198,7 @@ impl ImageConfig {
         let created = settings.created.to_string();
         derived.execution.apply(settings);
         if derived.history.iter().filter(|step| !step.empty_layer).count() != inherited.len() {
-            // Docker rejects a history whose number of layers differs from that of the diff IDs.
+            // Readers reject a history whose number of layers differs from that of the diff IDs.
             let step = HistoryEntry { comment: Some("base image".to_owned()), ..HistoryEntry::default() };
             derived.history = vec![step; inherited.len()];
         }

@@ -171,7 +171,7 @@ fn temporary_beside(directory: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
         .prefix(".pybundle-")
         .suffix(".tmp")
-        // Reduced by the umask, as for any new directory. tempfile's default is 0700.
+        // The umask applies, as to any new directory.
         .permissions(Permissions::from_mode(0o777))
         .tempdir_in(parent)
 }

@@ -94,7 +94,7 @@ fn is_direct(selected: &SelectedDistribution, audited: &Audited) -> bool {
         Dependent::Root | Dependent::Group(..) | Dependent::File(_) => true,
         Dependent::Distribution(name, _) => is_project(name),
     };
-    // A requirements file without annotations does not say who requires what.
+    // Some locks do not say who requires what.
     selected.required_by.is_empty() || selected.required_by.iter().any(by_project)
 }
 

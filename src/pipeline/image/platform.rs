@@ -19,11 +19,11 @@ use crate::pipeline::image::layer_build::{self, BuiltLayer};
 use crate::pipeline::image::layering::LayerOrder;
 use crate::pipeline::image::layers::{self, ApplicationFiles, LayerPlan};
 use crate::pipeline::install::bytecode::{self, Bytecode};
-use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer, trim_report};
+use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
 use crate::platform::{Glibc, ImageTarget, LambdaProfile};
-use crate::report::{AuditReport, BytecodeReport, Reporter, TrimReport};
+use crate::report::{AuditReport, BytecodeReport, Reporter};
 use crate::settings::ImageSettings;
 use crate::tree::{FileAccess, FileTree, TreeEntry, TreePath};
 
@@ -48,7 +48,6 @@ pub(crate) struct PlatformBuild<'a> {
     pub configuration: ConfigOverrides,
     /// The size of the files above the base, uncompressed and in bytes.
     pub uncompressed_size: u64,
-    pub trim: TrimReport,
     /// The bytecode; `None` if it was not requested.
     pub bytecode: Option<BytecodeReport>,
     pub audit: AuditReport,
@@ -69,7 +68,7 @@ impl<'a> PlatformBuilder<'a> {
         let Self { target, plan, platform, .. } = self;
         let settings = &self.settings.common;
         let bytecode = Bytecode::find(settings, target.python, true, cache)?;
-        let schemes = InstallSchemes { dependencies: &target.scheme, projects: &target.scheme };
+        let schemes = self.schemes();
         let interpreter = &target.interpreter;
         let installer = Installer { settings: &settings.contents, schemes, interpreter, cache, bytecode: &bytecode };
         let distributions = installer.install(wheels)?;
@@ -122,7 +121,6 @@ impl<'a> PlatformBuilder<'a> {
             layers,
             configuration,
             uncompressed_size: size,
-            trim: trim_report(&distributions),
             bytecode: bytecode.report(&distributions, &compiled),
             distributions,
             audit,
@@ -149,6 +147,11 @@ impl<'a> PlatformBuilder<'a> {
         own.files.extend(files.collect::<Result<Vec<_>, BuildError>>()?);
         own.folders.extend(application.folders.iter().map(place).collect::<Result<Vec<_>, BuildError>>()?);
         Ok(own)
+    }
+
+    /// Returns how distributions are laid out: dependencies and local projects alike.
+    fn schemes(&self) -> InstallSchemes<'_> {
+        InstallSchemes { dependencies: &self.target.scheme, projects: &self.target.scheme }
     }
 
     /// Returns the layer of added users, if there are any.
@@ -189,7 +192,7 @@ impl<'a> PlatformBuilder<'a> {
         let deployment = Deployment {
             trees: &[(tree, "")],
             dependencies: 0,
-            schemes: InstallSchemes { dependencies: &self.target.scheme, projects: &self.target.scheme },
+            schemes: self.schemes(),
             system: &|wanted| self.system(wanted),
         };
         let audited = Audited {

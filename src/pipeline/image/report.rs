@@ -6,6 +6,7 @@ use crate::image::OciArtifact;
 use crate::image::config::Entrypoint;
 use crate::pipeline::image::chosen::{ChosenPlatform, ImageChoice};
 use crate::pipeline::image::platform::PlatformBuild;
+use crate::pipeline::install::trim_report;
 use crate::pipeline::report::{distributions, excluded};
 use crate::registry::PushSummary;
 use crate::report::{
@@ -75,7 +76,7 @@ fn platform(build: &PlatformBuild) -> PlatformReport {
         uncompressed_size: build.uncompressed_size,
         base_layers: base.layers.len(),
         layers: layers.collect(),
-        trim: build.trim.clone(),
+        trim: trim_report(&build.distributions),
         bytecode: build.bytecode.clone(),
         audit: build.audit.clone(),
         distributions: distributions(&build.distributions, None, |distribution| distribution.size()),

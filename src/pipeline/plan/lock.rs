@@ -172,7 +172,8 @@ fn check(
             check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
             match check.output() {
                 Ok(output) if output.status.success() => {}
-                // `uv lock --check` exits with 1 if the lock is outdated, and with 2 on any other error (uv 0.13.8).
+                // uv 0.13.8 exits with 1 if the lock is outdated, also if it then finds no new solution, and with 2 if it cannot
+                // tell, for instance because the build requirements of dynamic metadata cannot be resolved.
                 Ok(output) if output.status.code() == Some(1) => {
                     return Err(BuildError::LockOutdated(path.to_owned()));
                 }

@@ -37,7 +37,6 @@ pub(crate) fn resolve(
         return Err(BuildError::Unresolvable { path, said });
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // uv has read the included files: its output is complete.
     let read =
         |wanted: &Path| if wanted == path { Ok(text.clone()) } else { Err(io::Error::from(io::ErrorKind::NotFound)) };
     let surroundings =

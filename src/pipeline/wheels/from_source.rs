@@ -102,7 +102,7 @@ impl SourceBuilder<'_> {
     /// Finds a builder for each version of Python.
     ///
     /// # Errors
-    /// Neither uv nor pip is installed.
+    /// Neither uv nor pip is installed, or no interpreter of the version is.
     pub(crate) fn wheel_builders(&self, jobs: &[BuildJob]) -> Result<WheelBuilders, BuildError> {
         let mut builders = WheelBuilders::new();
         for job in jobs {
