@@ -12,7 +12,7 @@ use super::archive::{ArchiveEntry, StrictArchive};
 use super::entry_points::{self, EntryPoint};
 use super::error::{StrictArchiveError, WheelError, WheelErrorKind};
 use super::inflate::Inflater;
-use super::metadata;
+use super::metadata::{self, Requirements};
 use super::record::{self, RecordRow, RecordRows};
 use crate::digest::{Algorithm, Hasher, Sha256};
 use crate::name::DistributionName;
@@ -39,11 +39,13 @@ pub struct WheelInventory {
     pub entry_points: Vec<EntryPoint>,
     /// The values of Requires-Dist in METADATA.
     pub requires: Vec<String>,
+    /// The field Requires-Python of METADATA, not parsed: an invalid one does not make a wheel invalid.
+    pub requires_python: Option<String>,
 }
 
 impl WheelInventory {
     /// The version of the cached form, to be raised whenever the form changes or reading becomes stricter.
-    pub const FORMAT: u32 = 4;
+    pub const FORMAT: u32 = 5;
 }
 
 /// A file of a wheel.
@@ -112,14 +114,23 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
 
     let text = |path: &str| texts.get(path).ok_or_else(|| WheelErrorKind::MissingFile.at(path));
     let root_is_purelib = metadata::check_wheel(text(&layout.wheel)?).map_err(|kind| kind.at(&*layout.wheel))?;
-    let requires =
+    let Requirements { requires, requires_python } =
         metadata::check_metadata(text(&layout.metadata)?, filename).map_err(|kind| kind.at(&*layout.metadata))?;
     let entry_points = match texts.get(&*layout.entry_points) {
         Some(text) => entry_points::parse(text).map_err(|kind| kind.at(&*layout.entry_points))?,
         None => Vec::new(),
     };
     let (name, version) = (filename.name.clone(), filename.version.clone());
-    Ok(WheelInventory { name, version, root_is_purelib, dist_info: layout.dist_info, files, entry_points, requires })
+    Ok(WheelInventory {
+        name,
+        version,
+        root_is_purelib,
+        dist_info: layout.dist_info,
+        files,
+        entry_points,
+        requires,
+        requires_python,
+    })
 }
 
 /// The special paths of a wheel.

@@ -40,11 +40,20 @@ pub(super) fn check_dist_info(directory: &str, filename: &WheelFilename) -> Resu
     check_identity(name, version, filename)
 }
 
+/// What a distribution requires, as METADATA states it.
+pub(super) struct Requirements {
+    /// The values of Requires-Dist.
+    pub requires: Vec<String>,
+    /// The value of Requires-Python, unless it is missing or empty.
+    pub requires_python: Option<String>,
+}
+
 /// Checks that METADATA has the name and the version in the wheel's file name; returns the requirements.
-pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Vec<String>, WheelErrorKind> {
+pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Requirements, WheelErrorKind> {
     let headers = MetadataHeaders::parse(text)?;
     check_identity(&headers.get("Name")?, &headers.get("Version")?, filename)?;
-    Ok(headers.all(REQUIRES))
+    let requires_python = headers.get("Requires-Python").ok().filter(|versions| !versions.is_empty());
+    Ok(Requirements { requires: headers.all(REQUIRES), requires_python })
 }
 
 /// Returns the values of Requires-Dist in a METADATA file, which an index may serve separately from the wheel (PEP 658).
@@ -53,11 +62,6 @@ pub(super) fn check_metadata(text: &[u8], filename: &WheelFilename) -> Result<Ve
 /// The headers cannot be parsed.
 pub(crate) fn requires(text: &[u8]) -> Result<Vec<String>, WheelErrorKind> {
     Ok(MetadataHeaders::parse(text)?.all(REQUIRES))
-}
-
-/// Returns the value of Requires-Python in a METADATA file; `None` if it is missing or the headers cannot be parsed.
-pub(crate) fn requires_python(text: &[u8]) -> Option<String> {
-    MetadataHeaders::parse(text).ok()?.get("Requires-Python").ok().filter(|versions| !versions.is_empty())
 }
 
 fn check_identity(name: &str, version: &str, filename: &WheelFilename) -> Result<(), WheelErrorKind> {

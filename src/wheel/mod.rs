@@ -28,4 +28,4 @@ pub(crate) use inflate::Inflater;
 pub(crate) use install::{DerivedFile, destination_directory};
 pub use install::{InstallChanges, Wheel, install};
 pub use inventory::{SchemePart, WheelFile, WheelInventory, read};
-pub(crate) use metadata::{requires, requires_python};
+pub(crate) use metadata::requires;

@@ -100,7 +100,7 @@ pub(super) fn obtain<'a>(
             };
             wheels.push(SelectedWheel { selected, wheel });
         }
-        requires_python::check(wheels.iter().map(|selected| &selected.wheel), &plan.target)?;
+        requires_python::check(wheels.iter().map(|selected| &selected.wheel), &plan.target, reporter)?;
         obtained.push(wheels);
     }
     Ok(obtained)
