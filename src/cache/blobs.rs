@@ -9,18 +9,18 @@ use tempfile::NamedTempFile;
 use super::{Cache, CacheError, by_digest, copy, create_parent, sweep};
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 
-/// A verified file that is not read further: a source distribution.
+/// A verified source distribution, which has not been unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedSdist {
-    /// The file, whose name in the cache is its digest.
+    /// Named by its digest.
     pub path: PathBuf,
-    /// Its digest.
+    /// The digest of the file.
     pub sha256: Sha256,
 }
 
 impl Cache {
-    /// Returns the archive that has a digest, if it is there. It is read whole, since nothing else tells that it is
-    /// intact; a damaged one counts as absent.
+    /// Returns the source distribution with a digest. It is hashed, because it has no record with a checksum; a damaged one
+    /// counts as missing.
     ///
     /// # Errors
     /// The cache cannot be read.
@@ -37,8 +37,7 @@ impl Cache {
         Ok((hasher.finish() == sha256.into()).then_some(CachedSdist { path, sha256 }))
     }
 
-    /// Gives a file of this cache its name as a blob. The caller has computed its digests; `digest` is the one that it
-    /// will be asked for by.
+    /// Moves a staged file to its name as a blob. The caller has computed its digests; later lookups use `digest`.
     ///
     /// # Errors
     /// The cache cannot be written to.
@@ -56,7 +55,7 @@ impl Cache {
         Ok(CachedSdist { path, sha256 })
     }
 
-    /// Returns the file of a blob, if it is there. Whoever reads it compares it with its digest.
+    /// Returns the file of a blob. The caller must verify its digest.
     pub fn blob(&self, digest: Sha256) -> Option<PathBuf> {
         let path = self.blob_path(digest);
         let found = path.is_file();
@@ -66,7 +65,7 @@ impl Cache {
         found.then_some(path)
     }
 
-    /// Makes a file for a blob that is about to be written. It is removed if it is not kept.
+    /// Creates a temporary file for a blob, for [`keep_blob`](Self::keep_blob).
     ///
     /// # Errors
     /// The cache cannot be written to.
@@ -74,7 +73,7 @@ impl Cache {
         self.stage()
     }
 
-    /// Keeps a blob, whose digest the caller has verified, and returns its place.
+    /// Stores a blob, whose digest the caller has computed, and returns its path.
     ///
     /// # Errors
     /// The cache cannot be written to.

@@ -1,24 +1,24 @@
-//! The cache: wheels that were verified once, kept by their digest.
+//! The cache: verified wheels and other files, by their digests.
 //!
 //! ```text
-//! v1/lock                        held shared while a cache is open, exclusively to remove something
+//! v1/lock                        locked while a cache is open, exclusively while files are removed
 //! v1/wheels/ab/abcd….whl         a wheel, by its SHA-256
-//! v1/wheels/ab/abcd….record      what strict reading found in it
-//! v1/digests/md5/ab/abcd…        the SHA-256 of the file that has this digest of another algorithm
-//! v1/blobs/ab/abcd…             a source distribution, a pack, or a layer or a document of an image, by its SHA-256
-//! v1/layers, compressed, built…  notes on images and built wheels, by what they are about (see [`RecordKind`])
+//! v1/wheels/ab/abcd….record      its inventory
+//! v1/digests/md5/ab/abcd…        the SHA-256 of the file with this digest of another algorithm
+//! v1/blobs/ab/abcd…             a source distribution, derived files, or a blob of an image, by its SHA-256
+//! v1/layers, compressed, built…  records of computed values, by everything that decides them (see `RecordKind`)
 //! v1/repositories/abcd…/         a bare clone, by the repository's URL
-//! v1/partial/abcd….part, .lock   a file on the way in, and the lock of the one process that writes it
+//! v1/partial/abcd….part, .lock   an incomplete download, and the lock of the process that writes it
 //! ```
 //!
-//! A wheel comes to its name by a rename, after its digest was verified and it was read strictly. Builds trust the name
-//! and read the record only.
+//! A wheel is renamed to its final name after its digest was verified and it was read strictly. Builds trust the name and
+//! read only the record.
 //!
-//! A wheel is flushed to the disk before it is renamed, so that after a power failure, too, the name means the whole
-//! file. That takes a few hundredths of a second for 50 MB, while others still come in: no difference could be measured
-//! over a whole build. Records and pointers are not flushed: a record has a checksum, a pointer a fixed form, and what
-//! does not hold counts as absent. A wheel's size is compared with its record's at each use. No file is given its size in
-//! advance, so that its size tells what arrived.
+//! A wheel is flushed to the disk before it is renamed, so that it is complete even after a power failure. That takes a few
+//! hundredths of a second for 50 MB while other downloads continue, which made no measurable difference to a build. Records
+//! and pointers are not flushed: a record has a checksum and a pointer a fixed format, and an invalid one counts as missing.
+//! A wheel's size is compared with its record at each use. Files are not preallocated, so that the size of an incomplete
+//! one tells how much has arrived.
 
 mod blobs;
 mod record;
@@ -43,10 +43,10 @@ pub use blobs::CachedSdist;
 pub(crate) use records::{RecordKey, RecordKind};
 pub use sweep::CacheSize;
 
-/// The version of the cache's layout. Another version lives beside it, in a folder of its own.
+/// The version of the cache's layout, which is the name of its directory.
 const LAYOUT: &str = "v1";
 
-/// How long another process is given before it is asked again whether it is done with a file.
+/// How often a claim of another process is tried again.
 pub(crate) const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the cache cannot be used.
@@ -55,20 +55,20 @@ pub enum CacheError {
     /// A file or a directory of the cache cannot be read or written.
     #[error("cannot {action} {} in the cache", .path.display())]
     Io {
-        /// What was tried, for instance `read`.
+        /// The verb of the message, for instance `read`.
         action: &'static str,
-        /// The file or the folder.
+        /// The file or directory.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// A file has the right digest, and yet is no wheel that can be installed.
+    /// A file has the right digest, but is not a valid wheel.
     #[error(transparent)]
     Wheel(#[from] WheelError),
 }
 
 impl CacheError {
-    /// Returns an adaptor for the system's errors, for instance `map_err(CacheError::io("read", path))`.
+    /// Returns the conversion of an I/O error, for `map_err(CacheError::io("read", path))`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
@@ -90,9 +90,9 @@ impl Hints for CacheError {
     }
 }
 
-/// A cache of wheels. Several processes may use one at once, and each may be killed at any moment.
+/// An open cache. Several processes may use it concurrently, and each may be killed at any moment.
 ///
-/// Nothing is removed from a cache while it is open anywhere: a [`Wheel`] out of it can be read as long as it is.
+/// No file is removed while any process has the cache open, so a [`Wheel`] of it remains readable.
 #[derive(Debug)]
 pub struct Cache {
     dir: PathBuf,
@@ -101,10 +101,10 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Opens the cache in a folder, which is made if need be.
+    /// Opens the cache in a directory, and creates it if it does not exist.
     ///
     /// # Errors
-    /// The folder cannot be made or written to.
+    /// The directory cannot be created or written to.
     pub fn open(dir: &Path) -> Result<Self, CacheError> {
         let root = dir.join(LAYOUT);
         let partial = root.join("partial");
@@ -116,15 +116,15 @@ impl Cache {
         Ok(Self { dir: dir.to_owned(), root, lock })
     }
 
-    /// Returns the folder that was opened.
+    /// Returns the directory that was opened.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Returns the wheel that has a digest, if it is there. `filename` is the name that it is to be read as.
+    /// Returns the wheel with a digest, read as `filename`.
     ///
-    /// A wheel whose record is missing, damaged or made for another file name is verified again, without the network.
-    /// What is damaged otherwise counts as absent.
+    /// A wheel whose record is missing, damaged or for another file name is verified again. A damaged wheel counts as
+    /// missing.
     ///
     /// # Errors
     /// The cache cannot be read, or the wheel is not what `filename` says.
@@ -153,8 +153,8 @@ impl Cache {
         self.verify_again(&path, sha256, filename)
     }
 
-    /// Tries to become the one that brings in the file of a source: a digest, a URL or a path. Returns nothing while
-    /// another process, or another thread, is at it.
+    /// Tries to get the exclusive right to store the file of a source: a digest, a URL or a path. Returns `None` while another
+    /// process or thread has it.
     pub(crate) fn try_claim(&self, source: &str) -> Result<Option<Claim>, CacheError> {
         let name = Sha256::of(source.as_bytes()).hex();
         let path = self.root.join("partial").join(&name).with_extension("lock");
@@ -166,7 +166,7 @@ impl Cache {
         }
     }
 
-    /// Becomes the one that brings in the file or the repository of a source; waits while another is at it.
+    /// Waits for the exclusive right to store the file or the repository of a source.
     pub(crate) fn claim(&self, source: &str) -> Result<Claim, CacheError> {
         loop {
             match self.try_claim(source)? {
@@ -176,27 +176,27 @@ impl Cache {
         }
     }
 
-    /// Returns the folder of a repository's clone, which may not be there yet, and notes its use.
+    /// Returns the directory for the clone of a repository, which may not exist yet, and records its use.
     pub(crate) fn repository(&self, url: &str) -> PathBuf {
         let folder = self.root.join(sweep::REPOSITORIES).join(Sha256::of(url.as_bytes()).hex());
         sweep::mark_as_used(&folder.join(sweep::REPOSITORY_MARK));
         folder
     }
 
-    /// Makes a file that nobody else writes to, for [`store`](Self::store). It is removed if it is not stored.
+    /// Creates a temporary file for [`store`](Self::store).
     pub(crate) fn stage(&self) -> Result<NamedTempFile, CacheError> {
         let folder = self.root.join("partial");
         let mut builder = tempfile::Builder::new();
-        // As any other file, and unlike temporary ones: several users may share a cache.
+        // Temporary files are private by default, but users may share a cache; the umask applies.
         builder.permissions(Permissions::from_mode(0o666));
         builder.tempfile_in(&folder).map_err(CacheError::io("write to", &folder))
     }
 
-    /// Reads a file of this cache as a wheel, and gives it its name. The caller has computed its digests; `digest` is
-    /// the one that it will be asked for by.
+    /// Reads a staged file as a wheel, and moves it to its final name. The caller has computed its digests; later lookups use
+    /// `digest`.
     ///
     /// # Errors
-    /// The file is no wheel that can be installed, or the cache cannot be written.
+    /// The file is not a valid wheel, or the cache cannot be written to.
     pub(crate) fn store(
         &self,
         (file, staged): (&File, &Path),
@@ -215,10 +215,10 @@ impl Cache {
         Ok(Wheel { filename: filename.clone(), archive: Arc::new(path), sha256, size, inventory })
     }
 
-    /// Takes in a wheel that was built here: copies it, reads it strictly, and keeps it by its digest.
+    /// Stores a copy of a wheel that was built.
     ///
     /// # Errors
-    /// The file is no wheel that can be installed, or the cache cannot be written.
+    /// The file is not a valid wheel, or the cache cannot be written to.
     pub fn take_in(&self, wheel: &Path, filename: &WheelFilename) -> Result<Wheel, CacheError> {
         let staged = self.stage()?;
         let mut output = HashingWriter::new(staged.as_file());
@@ -228,7 +228,7 @@ impl Cache {
         self.store((staged.as_file(), staged.path()), sha256, None, filename)
     }
 
-    /// Notes which file has a digest of another algorithm.
+    /// Stores a pointer from a digest of another algorithm.
     fn point(&self, digest: Option<&Digest>, sha256: Sha256) -> Result<(), CacheError> {
         match digest.filter(|digest| digest.algorithm() != Algorithm::Sha256) {
             Some(digest) => self.write(&self.pointer_path(digest), sha256.hex().as_bytes()),
@@ -236,7 +236,7 @@ impl Cache {
         }
     }
 
-    /// Returns the SHA-256 of the file that has a digest, as far as the cache knows.
+    /// Returns the SHA-256 of the file with a digest.
     fn resolve(&self, digest: &Digest) -> Result<Option<Sha256>, CacheError> {
         if digest.algorithm() == Algorithm::Sha256 {
             return Ok(digest.as_bytes().try_into().ok().map(Sha256));
@@ -252,7 +252,7 @@ impl Cache {
         }
     }
 
-    /// Verifies a wheel whose record cannot be used, and writes the record anew.
+    /// Verifies a wheel again, and replaces its record.
     fn verify_again(&self, path: &Path, sha256: Sha256, filename: &WheelFilename) -> Result<Option<Wheel>, CacheError> {
         let mut file = match File::open(path) {
             Ok(file) => file,
@@ -281,7 +281,7 @@ impl Cache {
         self.write(&path, &bytes)
     }
 
-    /// Writes a small file whole or not at all.
+    /// Writes a small file atomically.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
         create_parent(path)?;
         let mut file = self.stage()?;
@@ -301,7 +301,7 @@ impl Cache {
     }
 }
 
-/// The right to bring in one file, and the place to do it. It ends when it is dropped, or when the process does.
+/// The exclusive right to store one file, until it is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct Claim {
     partial: PathBuf,
@@ -309,25 +309,25 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Opens the file, with what an earlier attempt has left in it.
+    /// Opens the incomplete file, which may contain the data of an earlier attempt.
     pub(crate) fn open(&self) -> Result<File, CacheError> {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         options.open(&self.partial).map_err(CacheError::io("write", &self.partial))
     }
 
-    /// Returns the file's path.
+    /// Returns the path of the incomplete file.
     pub(crate) fn path(&self) -> &Path {
         &self.partial
     }
 
-    /// Removes the file. If that fails, the next attempt finds it, and its digest is wrong then as it is now.
+    /// Removes the incomplete file. If that fails, the next attempt finds it, and its digest does not match either.
     pub(crate) fn discard(&self) {
         let _ = fs::remove_file(&self.partial);
     }
 }
 
-/// Passes what is left of a file on, piece by piece; returns its length.
+/// Passes the rest of a file to `sink` in chunks; returns its length.
 pub(crate) fn copy(file: &mut File, mut sink: impl FnMut(&[u8])) -> io::Result<u64> {
     let mut buffer = vec![0; 256 * 1024];
     let mut length = 0;
@@ -363,7 +363,7 @@ fn create_parent(path: &Path) -> Result<(), CacheError> {
     }
 }
 
-/// Tells backup programs to pass the folder over.
+/// Marks the directory so that backup programs skip it.
 ///
 /// Specification: [Cache Directory Tagging](https://bford.info/cachedir/).
 fn mark_as_cache(dir: &Path) -> Result<(), CacheError> {

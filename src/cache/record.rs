@@ -1,7 +1,7 @@
-//! The record of a wheel in the cache: what strict reading found in it, so that no build has to read it again.
+//! The record of a wheel in the cache: its inventory, so that builds need not read the wheel again.
 //!
-//! A line that names the format, the CRC-32 of what follows, then the file name, the size and the inventory in
-//! [postcard](https://postcard.jamesmunns.com/wire-format)'s form.
+//! A line with the version of the format, the CRC-32 of the rest, then the file name, the size and the inventory in the
+//! [postcard](https://postcard.jamesmunns.com/wire-format) format.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::wheel::WheelInventory;
 use crate::wheel::filename::WheelFilename;
 
-/// The version of this module's own part of the format; the inventory has one for its part.
+/// The version of this module's part of the format; the inventory has its own.
 const FORMAT: u32 = 1;
 
 #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
@@ -30,12 +30,11 @@ fn header() -> String {
     format!("pybundle record {FORMAT}.{}\n", WheelInventory::FORMAT)
 }
 
-/// Returns a record's bytes.
 pub(super) fn encode(filename: &WheelFilename, size: u64, inventory: &WheelInventory) -> io::Result<Vec<u8>> {
     seal(header(), &(filename.as_str(), size, inventory))
 }
 
-/// Returns a value's bytes, after a line that names their format and a checksum.
+/// Serializes a value after a header and a checksum.
 pub(super) fn seal(header: String, value: &impl Serialize) -> io::Result<Vec<u8>> {
     let body = postcard::to_stdvec(value).map_err(io::Error::other)?;
     let mut bytes = header.into_bytes();
@@ -44,7 +43,7 @@ pub(super) fn seal(header: String, value: &impl Serialize) -> io::Result<Vec<u8>
     Ok(bytes)
 }
 
-/// Returns a value that was sealed; none if it is of another format, or damaged.
+/// Deserializes a sealed value; `None` if it is damaged or has another header.
 pub(super) fn unseal<T: DeserializeOwned>(header: &str, bytes: &[u8]) -> Option<T> {
     let (checksum, body) = bytes.strip_prefix(header.as_bytes())?.split_first_chunk()?;
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
@@ -53,7 +52,7 @@ pub(super) fn unseal<T: DeserializeOwned>(header: &str, bytes: &[u8]) -> Option<
     postcard::from_bytes(body).ok()
 }
 
-/// Returns a record; none if there is none, if it is damaged, or if another version wrote it.
+/// Reads a record; `None` if it is missing, damaged or from another version.
 pub(super) fn read(path: &Path) -> io::Result<Option<WheelRecord>> {
     match fs::read(path) {
         Ok(bytes) => Ok(unseal(&header(), &bytes)),

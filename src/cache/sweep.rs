@@ -1,4 +1,4 @@
-//! How much is in the cache, and removing from it.
+//! The size of the cache, and the removal of files.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,26 +7,26 @@ use std::time::{Duration, SystemTime};
 
 use super::{Cache, CacheError};
 
-/// How often the use of a wheel is noted: a build with a warm cache shall not write ten times for ten wheels.
+/// How often the use of a file is recorded, so that a build with a warm cache rarely writes.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The folder of clones. Each is used, and removed, as a whole.
+/// The directory of clones. Each is used, and removed, as a whole.
 pub(super) const REPOSITORIES: &str = "repositories";
 
-/// The file of a clone whose time of change is when the clone was used last: git never writes it anew.
+/// The file whose modification time is the last use of a clone: git does not rewrite it in a bare clone.
 pub(super) const REPOSITORY_MARK: &str = "HEAD";
 
-/// An amount of files.
+/// A number of files and their size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheSize {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// Their sizes, in bytes.
+    /// Their size in bytes.
     pub bytes: u64,
 }
 
 impl CacheSize {
-    /// Counts a file. Empty ones, the locks, do not count.
+    /// Counts a file, unless it is empty like a lock.
     fn add(&mut self, bytes: u64) {
         self.files += u64::from(bytes > 0);
         self.bytes += bytes;
@@ -34,7 +34,7 @@ impl CacheSize {
 }
 
 impl Cache {
-    /// Returns how much is in the cache.
+    /// Returns the size of the cache.
     ///
     /// # Errors
     /// The cache cannot be read.
@@ -47,21 +47,19 @@ impl Cache {
         Ok(total)
     }
 
-    /// Removes the wheels that were not used for `age`, and what was left half written for as long. Waits for builds
-    /// that use the cache to end. The use of a wheel is noted once a day.
+    /// Removes files that were not used for `age`, including incomplete ones. Waits until no build uses the cache. The use of
+    /// a file is recorded once a day.
     ///
     /// # Errors
     /// The cache cannot be read, or a file cannot be removed.
     pub fn prune(self, age: Duration) -> Result<CacheSize, CacheError> {
         let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
         let repositories = self.root.join(REPOSITORIES);
-        let mark_of = |path: &Path| {
-            let repository = path.strip_prefix(&repositories).ok()?.iter().next()?;
-            Some(repositories.join(repository).join(REPOSITORY_MARK))
-        };
         self.remove(|path, modified| match path.extension() {
-            _ if let Some(mark) = mark_of(path) => modified_at(&mark).unwrap_or(modified) < oldest,
-            // A wheel is as old as its record: that is where its use is noted.
+            _ if let Some(mark) = repository_mark(&repositories, path) => {
+                modified_at(&mark).unwrap_or(modified) < oldest
+            }
+            // The use of a wheel is recorded by the time of its record.
             Some(extension) if extension == "whl" => {
                 modified_at(&path.with_extension("record")).unwrap_or(modified) < oldest
             }
@@ -69,7 +67,7 @@ impl Cache {
         })
     }
 
-    /// Removes everything. Waits for builds that use the cache to end.
+    /// Removes all files. Waits until no build uses the cache.
     ///
     /// # Errors
     /// The cache cannot be read, or a file cannot be removed.
@@ -77,14 +75,14 @@ impl Cache {
         self.remove(|_, _| true)
     }
 
-    /// Removes the files, below the cache's own lock, that are to go by their path and time of change.
+    /// Removes files by their path and modification time, with an exclusive lock.
     fn remove(self, is_to_go: impl Fn(&Path, SystemTime) -> bool) -> Result<CacheSize, CacheError> {
         let lock = self.root.join("lock");
-        // Between the two others may come in: that is as good as if they had come before.
+        // Another process may get the lock in between, which is as if it had come first.
         self.lock.unlock().map_err(CacheError::io("unlock", &lock))?;
         self.lock.lock().map_err(CacheError::io("lock", &lock))?;
 
-        // Looked at first and removed then: a wheel's age is its record's.
+        // All files are listed first, because the age of a wheel is that of its record.
         let mut going: Vec<(PathBuf, u64)> = Vec::new();
         visit(&self.root, &mut |path, metadata| {
             let modified = metadata.modified().map_err(CacheError::io("read", &path))?;
@@ -102,7 +100,7 @@ impl Cache {
     }
 }
 
-/// Notes that a wheel was used. A cache that cannot be written to still serves.
+/// Records the use of a file, if the cache can be written to.
 pub(super) fn mark_as_used(record: &Path) {
     let is_noted = modified_at(record)
         .and_then(|modified| SystemTime::now().duration_since(modified).ok())
@@ -112,11 +110,17 @@ pub(super) fn mark_as_used(record: &Path) {
     }
 }
 
+/// Returns the file whose modification time is the last use of the clone that a path belongs to.
+fn repository_mark(repositories: &Path, path: &Path) -> Option<PathBuf> {
+    let repository = path.strip_prefix(repositories).ok()?.iter().next()?;
+    Some(repositories.join(repository).join(REPOSITORY_MARK))
+}
+
 fn modified_at(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Visits every file below a folder. Files that vanish meanwhile are passed over.
+/// Visits every file in a directory tree. Files that are removed meanwhile are skipped.
 fn visit(
     folder: &Path,
     visitor: &mut impl FnMut(PathBuf, &fs::Metadata) -> Result<(), CacheError>,

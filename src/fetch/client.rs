@@ -1,6 +1,6 @@
-//! Asking servers for files.
+//! Requests to servers, with credentials.
 //!
-//! Specification: [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), of which this uses ranges (section 14).
+//! Specification: [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), in particular range requests (section 14).
 
 use std::time::SystemTime;
 
@@ -13,20 +13,19 @@ use super::error::{DownloadError, FetchError};
 use super::{DownloadOptions, IndexCredentials};
 use crate::retry::retry_after;
 
-/// Asks servers for files, with the credentials that are theirs.
+/// Sends requests with the credentials of the server.
 pub(crate) struct HttpClient<'a> {
     http: reqwest::Client,
     credentials: &'a IndexCredentials,
 }
 
-/// How a request was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestAuth {
     Anonymously,
     WithCredentials,
 }
 
-/// A file, or the rest of one, that a server began to send.
+/// The response with a file, or with the rest of one.
 pub(super) struct FileResponse {
     pub(crate) response: Response,
     /// Where in the file it starts.
@@ -36,7 +35,7 @@ pub(super) struct FileResponse {
 }
 
 impl<'a> HttpClient<'a> {
-    /// Makes one that connects as the options say.
+    /// Creates a client on the shared connections.
     ///
     /// # Errors
     /// The system's certificates, or its proxy's settings, cannot be used.
@@ -44,7 +43,7 @@ impl<'a> HttpClient<'a> {
         Ok(Self { http: options.connections.http()?, credentials: &options.credentials })
     }
 
-    /// Asks for a file, from `offset` on. The server may give it from its start nevertheless.
+    /// Requests a file from `offset` on. The server may ignore the offset.
     pub(super) async fn get(&self, url: &Url, index: Option<&Url>, offset: u64) -> Result<FileResponse, DownloadError> {
         let mut headers = HeaderMap::new();
         if offset > 0 {
@@ -62,7 +61,7 @@ impl<'a> HttpClient<'a> {
         }
     }
 
-    /// Sends a request with the credentials that are the server's; tells whether there were any.
+    /// Sends a request; returns whether it had credentials.
     pub(super) async fn send(
         &self,
         url: &Url,
@@ -79,7 +78,7 @@ impl<'a> HttpClient<'a> {
         Ok((response, if login.is_some() { RequestAuth::WithCredentials } else { RequestAuth::Anonymously }))
     }
 
-    /// Says how a server refused.
+    /// Returns the error for a status.
     pub(super) fn refusal(
         &self,
         response: &Response,
@@ -91,7 +90,7 @@ impl<'a> HttpClient<'a> {
             status: response.status(),
             with_credentials: sent == RequestAuth::WithCredentials,
             index: self.credentials.index_name(url, index).map(str::to_owned),
-            netrc: self.credentials.netrc_fault().map(str::to_owned),
+            netrc: self.credentials.netrc_error().map(str::to_owned),
             retry_after: response
                 .headers()
                 .get(RETRY_AFTER)
@@ -113,12 +112,12 @@ impl<'a> HttpClient<'a> {
     }
 }
 
-/// Wraps an error of the connection, without its URL: that may hold what is secret.
+/// Converts an error of the connection, without the URL, which may contain secrets.
 pub(super) fn transport(error: reqwest::Error) -> DownloadError {
     DownloadError::Transport(error.without_url())
 }
 
-/// Returns the start of a partial answer, and the size of the whole: `bytes 100-199/200`, or `/*` if that is unknown.
+/// Parses Content-Range: returns the start, and the size of the whole file unless it is unknown (`bytes 100-199/*`).
 fn content_range(response: &Response) -> Option<(u64, Option<u64>)> {
     let value = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, size) = value.strip_prefix("bytes ")?.split_once('/')?;

@@ -54,7 +54,7 @@ impl Connections {
     /// Returns the runtime that serves the connections. Several threads may block on it at once.
     ///
     /// # Errors
-    /// The system gives no threads.
+    /// The threads cannot be started.
     pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, FetchError> {
         let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*runtime {
@@ -68,7 +68,7 @@ impl Connections {
     /// Returns the HTTP client, to be used on the [`runtime`](Self::runtime).
     ///
     /// # Errors
-    /// The system's certificates, or its proxy's settings, cannot be used.
+    /// The system's certificates or proxy settings are invalid.
     pub(super) fn http(&self) -> Result<reqwest::Client, FetchError> {
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(http) = &*http {
@@ -78,7 +78,7 @@ impl Connections {
             .user_agent(concat!("pybundle/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.timeouts.connect)
             .read_timeout(self.timeouts.read)
-            // It would tell the next server the previous URL, which may contain a secret.
+            // A Referer header would reveal the previous URL, which may contain a secret.
             .referer(false)
             .redirect(Policy::custom(redirect));
         Ok(http.insert(client.build().map_err(FetchError::Client)?).clone())

@@ -1,8 +1,8 @@
 //! Credentials of indexes: from URLs, from uv's and Poetry's environment variables, from a `.netrc`, and from the
 //! `keyring` command.
 //!
-//! They go to the realm that they are for, which is a scheme, a host and a port
-//! ([RFC 9110, section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)), and nowhere else.
+//! Credentials are sent only to the scheme, host and port that they belong to
+//! ([RFC 9110, section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)).
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -17,12 +17,12 @@ use url::Url;
 use super::keyring::Keyring;
 use crate::redact;
 
-/// An index of distributions.
+/// The URL of an index, and its name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IndexUrl {
-    /// The name that pyproject.toml gives it in `[[tool.uv.index]]` or in `[[tool.poetry.source]]`.
+    /// The name in `[[tool.uv.index]]` or `[[tool.poetry.source]]`.
     pub name: Option<String>,
-    /// Its URL, which may hold a user and a password.
+    /// The URL, which may contain credentials.
     pub url: Url,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Debug for IndexUrl {
     }
 }
 
-/// A user and a password.
+/// A username and a password, for HTTP Basic authentication.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct BasicAuth {
     pub username: String,
@@ -40,10 +40,10 @@ pub(super) struct BasicAuth {
 }
 
 impl BasicAuth {
-    /// Returns what a URL holds before its host.
+    /// Returns the credentials in a URL.
     fn of_url(url: &Url) -> Option<Self> {
-        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let (username, password) = (decode(url.username()), decode(url.password().unwrap_or_default()));
+        let username = percent_decode_str(url.username()).decode_utf8_lossy().into_owned();
+        let password = percent_decode_str(url.password().unwrap_or_default()).decode_utf8_lossy().into_owned();
         (!username.is_empty() || !password.is_empty()).then_some(Self { username, password })
     }
 
@@ -52,12 +52,12 @@ impl BasicAuth {
     }
 }
 
-/// The credentials that are known. Printing them shows none.
+/// The credentials of indexes. Their debug output has no secrets.
 #[derive(Clone, Default)]
 pub struct IndexCredentials {
     indexes: Vec<(IndexUrl, Option<BasicAuth>)>,
     netrc: HashMap<String, Authenticator>,
-    netrc_fault: Option<String>,
+    netrc_error: Option<String>,
     keyring: Option<Keyring>,
 }
 
@@ -87,23 +87,23 @@ impl IndexCredentials {
             let login = login.or_else(|| BasicAuth::of_url(&index.url));
             (index, login)
         });
-        let (netrc, netrc_fault) = match netrc.map(read_netrc) {
+        let (netrc, netrc_error) = match netrc.map(read_netrc) {
             Some(Ok(netrc)) => (netrc.hosts, None),
-            Some(Err(fault)) => (HashMap::new(), Some(fault)),
+            Some(Err(error)) => (HashMap::new(), Some(error)),
             None => (HashMap::new(), None),
         };
-        Self { indexes: indexes.collect(), netrc, netrc_fault, keyring: None }
+        Self { indexes: indexes.collect(), netrc, netrc_error, keyring: None }
     }
 
-    /// Has the `keyring` command asked for the password of a user of whom nothing else is known, as uv's
-    /// `--keyring-provider subprocess` does. The command is looked for in the folders of `search_path`, which has the form
-    /// of the variable `PATH`; it runs once for each index and user, when a server is first asked.
+    /// Gets missing passwords from the `keyring` command, as uv does with `--keyring-provider subprocess`. The command is
+    /// searched in `search_path`, which has the format of `PATH`; it runs once for each index and username, when a server is
+    /// first queried.
     #[must_use]
     pub fn with_keyring(self, search_path: OsString) -> Self {
         Self { keyring: Some(Keyring::new(search_path)), ..self }
     }
 
-    /// Returns the credentials to send along when a file of an index is asked for.
+    /// Returns the credentials for a request of an index.
     pub(super) async fn login(&self, url: &Url, index: Option<&Url>) -> Option<BasicAuth> {
         let login = self.known_login(url, index)?;
         let is_incomplete = login.password.is_empty() && !login.username.is_empty();
@@ -115,16 +115,16 @@ impl IndexCredentials {
         }
     }
 
-    /// Returns the credentials that are known without asking a keyring.
+    /// Returns the credentials without those of the keyring.
     fn known_login(&self, url: &Url, index: Option<&Url>) -> Option<BasicAuth> {
         let netrc = url.host_str().and_then(|host| self.netrc.get(host)).map(BasicAuth::of_netrc);
         let login = BasicAuth::of_url(url).or_else(|| {
             let known = self.indexes.iter().filter(|(known, login)| login.is_some() && is_same_realm(&known.url, url));
-            // The first of those that fit best.
+            // `max_by_key` returns the last of equals, so this is the first.
             known.rev().max_by_key(|(known, _)| fit(&known.url, url, index)).and_then(|(_, login)| login.clone())
         });
         match login {
-            // A user alone: the password may be in the .netrc.
+            // Only a username: the password may be in the .netrc.
             Some(login) if login.password.is_empty() => {
                 netrc.filter(|netrc| netrc.username == login.username).or(Some(login))
             }
@@ -133,12 +133,11 @@ impl IndexCredentials {
         }
     }
 
-    /// Returns the credentials to try when a server wants some and none are known for it: the `default` of the `.netrc`.
+    /// Returns the credentials for servers without known credentials that require some: the `default` of the `.netrc`.
     pub(super) fn fallback(&self) -> Option<BasicAuth> {
         self.netrc.get("default").map(BasicAuth::of_netrc)
     }
 
-    /// Returns the name of the index that a file belongs to.
     pub(super) fn index_name(&self, url: &Url, index: Option<&Url>) -> Option<&str> {
         self.index(url, index).and_then(|index| index.name.as_deref())
     }
@@ -147,22 +146,21 @@ impl IndexCredentials {
     fn index(&self, url: &Url, index: Option<&Url>) -> Option<&IndexUrl> {
         let known = self.indexes.iter().map(|(known, _)| known);
         let fitting = known.filter(|known| fit(&known.url, url, index) > (false, 0));
-        // The first of those that fit best.
+        // `max_by_key` returns the last of equals, so this is the first.
         fitting.rev().max_by_key(|known| fit(&known.url, url, index))
     }
 
-    /// Returns why the `.netrc` could not be read.
-    pub(super) fn netrc_fault(&self) -> Option<&str> {
-        self.netrc_fault.as_deref()
+    pub(super) fn netrc_error(&self) -> Option<&str> {
+        self.netrc_error.as_deref()
     }
 }
 
-/// Returns the names that uv derives its environment variables for an index from: `my-index` becomes `MY_INDEX`.
+/// Returns the name of an index in uv's environment variables: `my-index` becomes `MY_INDEX`.
 pub(super) fn variable_name(index: &str) -> String {
     index.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
-/// Returns the name that Poetry derives its environment variables for a source from: `my-source` becomes `MY_SOURCE`.
+/// Returns the name of a source in Poetry's environment variables: `my-source` becomes `MY_SOURCE`.
 fn poetry_variable_name(source: &str) -> String {
     source.to_uppercase().replace('-', "_")
 }
@@ -171,13 +169,13 @@ fn login_of(index: &str, variables: &BTreeMap<String, String>) -> Option<BasicAu
     let prefixes =
         [format!("UV_INDEX_{}", variable_name(index)), format!("POETRY_HTTP_BASIC_{}", poetry_variable_name(index))];
     prefixes.iter().find_map(|prefix| {
-        let variable = |part: &str| variables.get(&format!("{prefix}_{part}")).cloned();
-        match (variable("USERNAME"), variable("PASSWORD")) {
-            (None, None) => None,
-            (username, password) => {
-                Some(BasicAuth { username: username.unwrap_or_default(), password: password.unwrap_or_default() })
-            }
-        }
+        let username = variables.get(&format!("{prefix}_USERNAME"));
+        let password = variables.get(&format!("{prefix}_PASSWORD"));
+        let is_set = username.is_some() || password.is_some();
+        is_set.then(|| BasicAuth {
+            username: username.cloned().unwrap_or_default(),
+            password: password.cloned().unwrap_or_default(),
+        })
     })
 }
 
@@ -191,12 +189,12 @@ fn read_netrc(path: &Path) -> Result<Netrc, String> {
     }
 }
 
-/// Returns how well an index fits a file: whether it is the one that the lock names, then how much of the path is its.
+/// Ranks an index for a file: by whether it is the one in the lock, then by the length of the common path.
 fn fit(known: &Url, url: &Url, index: Option<&Url>) -> (bool, usize) {
     let is_locked = index.is_some_and(|index| {
         is_same_realm(known, index) && known.path().trim_end_matches('/') == index.path().trim_end_matches('/')
     });
-    // The files of an index often lie beside its list of names.
+    // The files of an index are often next to `/simple`, not below it.
     let root = known.path().trim_end_matches('/').trim_end_matches("/simple");
     let is_inside = is_same_realm(known, url)
         && url.path().strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -317,9 +315,9 @@ mod tests {
         let path = folder.path().join("netrc");
         std::fs::write(&path, "machine host login ann hunter2").unwrap();
         let credentials = IndexCredentials::new([], Some(&path), []);
-        let fault = credentials.netrc_fault().unwrap();
-        assert!(fault.contains("syntax error") && !fault.contains("hunter2"), "{fault}");
-        assert_eq!(IndexCredentials::new([], Some(&folder.path().join("none")), []).netrc_fault(), None);
+        let error = credentials.netrc_error().unwrap();
+        assert!(error.contains("syntax error") && !error.contains("hunter2"), "{error}");
+        assert_eq!(IndexCredentials::new([], Some(&folder.path().join("none")), []).netrc_error(), None);
     }
 
     #[test]

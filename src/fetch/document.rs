@@ -1,8 +1,7 @@
-//! Documents of servers that fit in memory: the pages of indexes, and the metadata of wheels.
+//! Documents that fit in memory: index pages, and the metadata of wheels.
 //!
-//! Specification: [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), of which this uses content negotiation (section 12)
-//! and conditional requests (section 13), and [RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-5.2), for how long
-//! a document stays fresh.
+//! Specification: [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), in particular content negotiation (section 12) and
+//! conditional requests (section 13), and [RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-5.2) for freshness.
 
 use std::io::Read;
 use std::time::Duration;
@@ -19,7 +18,6 @@ use super::client::{HttpClient, transport};
 use super::error::DownloadError;
 use crate::retry::RetryPolicy;
 
-/// What is asked of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DocumentRequest<'a> {
     /// The document, at an https or http URL.
@@ -34,10 +32,9 @@ pub(crate) struct DocumentRequest<'a> {
     pub(crate) limit: u64,
 }
 
-/// What a server answers.
 #[derive(Debug)]
 pub(crate) enum DocumentResponse {
-    /// The document is still the one with the entity tag, and fresh for so long, if the server says for how long.
+    /// The cached document is still current, and fresh for the max-age if the server states one.
     Unchanged(Option<Duration>),
     Document(FetchedDocument),
 }
@@ -68,10 +65,10 @@ impl HttpClient<'_> {
         loop {
             attempts += 1;
             match self.ask_once(question).await {
-                Err(fault) if fault.is_retryable() && attempts <= retry.limit => {
-                    tokio::time::sleep(retry.pause(attempts, fault.retry_after())).await;
+                Err(error) if error.is_retryable() && attempts <= retry.limit => {
+                    tokio::time::sleep(retry.pause(attempts, error.retry_after())).await;
                 }
-                result => return result.map_err(|fault| (fault, attempts)),
+                result => return result.map_err(|error| (error, attempts)),
             }
         }
     }
@@ -114,7 +111,7 @@ impl HttpClient<'_> {
     }
 }
 
-/// Undoes the compression of a body. What it grows to is bounded, too.
+/// Decompresses a body up to a limit.
 fn decompressed(body: &[u8], encoding: String, limit: u64) -> Result<Vec<u8>, DownloadError> {
     match encoding.to_ascii_lowercase().as_str() {
         "identity" | "" => return Ok(body.to_vec()),
@@ -134,7 +131,7 @@ fn header(response: &Response, name: HeaderName) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// Returns the directives of `Cache-Control` in lower case, for instance `max-age=600`.
+/// Returns the directives of Cache-Control in lower case, for instance `max-age=600`.
 fn directives(response: &Response) -> Vec<String> {
     let values = response.headers().get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(|directive| directive.trim().to_ascii_lowercase()).collect()

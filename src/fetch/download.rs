@@ -1,4 +1,4 @@
-//! Downloading one file: resumed where it can be, tried again where that may help, verified as it comes in.
+//! The download of one file: resumed and retried if possible, and verified while it arrives.
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -13,10 +13,10 @@ use crate::cache::{CacheError, Claim, copy};
 use crate::digest::{Digest, Sha256};
 use crate::report::{Phase, Reporter};
 
-/// If so many bytes came between two failures, they are not in a row.
+/// The progress in bytes that resets the count of failures.
 const PROGRESS: u64 = 1 << 20;
 
-/// A file on its way into the cache.
+/// An incomplete file in the cache.
 pub(super) struct PartialFile {
     claim: Claim,
     file: File,
@@ -66,29 +66,28 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Compares the whole file with what it is to be.
+    /// Compares the digests.
     fn verify(&self) -> Result<Sha256, DownloadError> {
         self.verifier.clone().finish(&self.expected)
     }
 
-    /// Returns whether nothing is missing, as far as a digest can tell: the lock may not have the size.
+    /// Returns whether the file is complete, by its digest: the lock may not have the size.
     fn is_whole(&self) -> bool {
         self.length > 0 && self.expected.len() == 1 && self.verify().is_ok()
     }
 }
 
-/// The download of one file.
 pub(super) struct Download<'a, Name> {
     client: &'a HttpClient<'a>,
     retry: RetryPolicy,
     reporter: &'a dyn Reporter,
     remote: &'a RemoteFile<'a, Name>,
     partial: PartialFile,
-    /// Whether what is there of the file may be gone on with.
+    /// Whether the data of earlier attempts may be kept.
     may_resume: bool,
-    /// Whether the file comes from more than one answer.
+    /// Whether the data comes from more than one response.
     is_resumed: bool,
-    /// How many bytes the reporter knows of.
+    /// The reported bytes.
     reported: u64,
     attempts: u32,
 }
@@ -108,7 +107,7 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
     /// Downloads what is missing and verifies the whole.
     pub(crate) async fn run(mut self) -> Result<(PartialFile, Sha256), FetchError> {
         let mut result = self.complete_and_verify().await;
-        // What was there before may be to blame: once more, in one piece.
+        // The earlier data may be wrong: try once from the start.
         if result.as_ref().is_err_and(DownloadError::is_about_content) && self.is_resumed {
             self.may_resume = false;
             self.partial.restart()?;
@@ -116,11 +115,11 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
         }
         match result {
             Ok(sha256) => Ok((self.partial, sha256)),
-            Err(fault) => {
-                if fault.is_about_content() {
+            Err(error) => {
+                if error.is_about_content() {
                     self.partial.discard();
                 }
-                Err(failure(self.remote.locked, self.attempts, fault))
+                Err(failure(self.remote.locked, self.attempts, error))
             }
         }
     }
@@ -130,21 +129,21 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
         self.partial.verify()
     }
 
-    /// Downloads until the file is as long as it is to be, and tries again where that may help.
+    /// Downloads the rest of the file, with retries.
     async fn complete(&mut self) -> Result<(), DownloadError> {
         self.report();
         let (mut failures, mut mark) = (0, self.reported);
         while !self.partial.is_whole() {
             self.attempts += 1;
-            let Err(fault) = self.attempt().await else { break };
+            let Err(error) = self.attempt().await else { break };
             if self.reported >= mark + PROGRESS {
                 (failures, mark) = (0, self.reported);
             }
             failures += 1;
-            if !fault.is_retryable() || failures > self.retry.limit {
-                return Err(fault);
+            if !error.is_retryable() || failures > self.retry.limit {
+                return Err(error);
             }
-            tokio::time::sleep(self.retry.pause(failures, fault.retry_after())).await;
+            tokio::time::sleep(self.retry.pause(failures, error.retry_after())).await;
         }
         Ok(())
     }
@@ -185,7 +184,7 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
         }
     }
 
-    /// Tells the reporter what it does not know of yet: after a restart nothing, until new bytes come.
+    /// Reports progress. After a restart there is none until the earlier length is exceeded.
     fn report(&mut self) {
         let length = self.partial.length.min(self.remote.locked.size.unwrap_or(u64::MAX));
         if length > self.reported {

@@ -1,4 +1,4 @@
-//! Why files could not be fetched.
+//! Why files cannot be fetched.
 
 use std::io;
 use std::time::Duration;
@@ -10,26 +10,25 @@ use crate::cache::CacheError;
 use crate::digest::Digest;
 use crate::hints::Hints;
 
-/// Why files could not be fetched.
+/// Why files cannot be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// A file could not be fetched from where it is.
+    /// A file cannot be fetched from its location.
     #[error("cannot fetch {file} from {from}{}", attempts_suffix(*.attempts))]
     File {
         /// The file's name.
         file: String,
-        /// Its URL without what may be secret, or its path.
+        /// Its URL without secrets, or its path.
         from: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What was wrong, the last time.
-        #[source]
-        fault: Box<DownloadError>,
+        /// The error of the last attempt.
+        source: Box<DownloadError>,
     },
     /// The network may not be used, and the files with these names are not in the cache.
     #[error("{} not in the cache, and the network is disabled: {}", count(.0.len()), .0.join(", "))]
     Offline(Vec<String>),
-    /// The cache cannot be used, or a wheel is none that can be installed.
+    /// The cache cannot be used, or a file is not a valid wheel.
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// The system gives no threads to download in.
@@ -40,7 +39,7 @@ pub enum FetchError {
     Client(#[source] reqwest::Error),
 }
 
-/// What was wrong with a file that was to be fetched.
+/// Why a request or a download failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// The server refused to give the file.
@@ -52,53 +51,53 @@ pub enum DownloadError {
         with_credentials: bool,
         /// The name of the index, if it has one.
         index: Option<String>,
-        /// Why the `.netrc` could not be read, if that is so.
+        /// Why the `.netrc` cannot be read.
         netrc: Option<String>,
-        /// How long to wait before another attempt.
+        /// The Retry-After header.
         retry_after: Option<Duration>,
     },
-    /// The connection failed, or was slower than the timeouts allow.
+    /// The connection failed or timed out.
     #[error("the connection failed")]
     Transport(#[source] reqwest::Error),
     /// The server gave another part of the file than it was asked for.
     #[error("the server returned another range than requested")]
     Range,
-    /// The file ended early.
+    /// The response ended early.
     #[error("the file ended after {actual} of {expected} bytes")]
     Truncated {
-        /// The size to come.
+        /// The expected size.
         expected: u64,
-        /// What came.
+        /// The received size.
         actual: u64,
     },
     /// The file has another size than it should.
     #[error("the file has {} bytes, expected {expected}", or_more(*.actual))]
     Size {
-        /// The lock's size, or else the server's.
+        /// The size in the lock, or else that of the response.
         expected: u64,
-        /// The size that the server told; nothing if it just sent too much.
+        /// The size that the server stated; `None` if it sent more than expected.
         actual: Option<u64>,
     },
     /// The file has none of the digests that the lock says.
     #[error("the file does not match the lock: expected {}, got {actual}", alternatives(.expected))]
     Digest {
-        /// The lock's; at least one.
+        /// Those in the lock; at least one.
         expected: Vec<Digest>,
-        /// The file's.
+        /// That of the file.
         actual: Digest,
     },
     /// A document is larger than any of its kind.
     #[error("it is larger than {limit} bytes")]
     TooLarge {
-        /// The most bytes that are read.
+        /// The limit in bytes.
         limit: u64,
     },
     /// A document is compressed in another way than it was asked for, or wrongly.
     #[error("cannot decode the content encoding `{}`", .encoding.escape_debug())]
     Encoding {
-        /// The compression, as the server names it.
+        /// The value of Content-Encoding.
         encoding: String,
-        /// What is wrong, if it can be undone in principle.
+        /// The error of the decoder, if the encoding is supported.
         #[source]
         source: Option<io::Error>,
     },
@@ -108,13 +107,13 @@ pub enum DownloadError {
     /// The file on this machine cannot be read.
     #[error("cannot read the file")]
     Read(#[source] io::Error),
-    /// The cache cannot be written.
+    /// The cache cannot be written to.
     #[error(transparent)]
     Cache(#[from] CacheError),
 }
 
 impl DownloadError {
-    /// Returns whether another attempt may help.
+    /// Returns whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Status { status, .. } => status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429),
@@ -124,12 +123,12 @@ impl DownloadError {
         }
     }
 
-    /// Returns whether what came is not the file: if a part of it was there before, that part may be to blame.
+    /// Returns whether the data is wrong, which may be because of data from an earlier attempt.
     pub(super) fn is_about_content(&self) -> bool {
         matches!(self, Self::Range | Self::Size { .. } | Self::Digest { .. })
     }
 
-    /// Returns how long the server asks to wait.
+    /// Returns the value of Retry-After.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
@@ -192,7 +191,7 @@ impl DownloadError {
 impl Hints for FetchError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::File { fault, .. } => fault.hints(),
+            Self::File { source, .. } => source.hints(),
             Self::Offline(_) => vec!["run once without --offline to fill the cache".to_owned()],
             Self::Cache(error) => error.hints(),
             Self::Start(_) => Vec::new(),
@@ -201,7 +200,7 @@ impl Hints for FetchError {
     }
 }
 
-/// Returns whether the server's certificate was refused: it will be the next time.
+/// Returns whether the server's certificate is invalid, so that retries do not help.
 fn is_about_certificates(error: &reqwest::Error) -> bool {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     causes.into_iter().any(|cause| cause.to_string().contains("certificate"))

@@ -1,4 +1,4 @@
-//! The kinds of files that are fetched, by what becomes of each in the cache.
+//! The kinds of files that are fetched.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,23 +9,22 @@ use crate::sdist::filename::SdistFilename;
 use crate::wheel::Wheel;
 use crate::wheel::filename::WheelFilename;
 
-/// A kind of file, told by the type of its name: wheels are read strictly as they come in, source distributions are
-/// kept as they are.
+/// A kind of file, by the type of its name: wheels are read strictly when they are stored, source distributions are not
+/// read.
 pub trait Fetchable: Clone + std::fmt::Display + Send + Sync {
-    /// What there is when the file is in the cache.
+    /// The file in the cache.
     type Fetched: Send;
 
-    /// Returns the file that has a digest, if the cache has it.
+    /// Returns the cached file with a digest.
     ///
     /// # Errors
-    /// The cache cannot be read, or the file is not what its name says.
+    /// The cache cannot be read, or the file does not match its name.
     fn find(&self, digest: &Digest, cache: &Cache) -> Result<Option<Self::Fetched>, CacheError>;
 
-    /// Gives a file of the cache, whose digests were verified, its name there. `digest` is the one that it will be asked
-    /// for by.
+    /// Stores a verified file of the cache under its final name. Later lookups use `digest`.
     ///
     /// # Errors
-    /// The file is not what its name says, or the cache cannot be written to.
+    /// The file does not match its name, or the cache cannot be written to.
     fn keep(
         &self,
         file: (&File, &Path),

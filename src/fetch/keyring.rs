@@ -1,4 +1,4 @@
-//! Passwords from the `keyring` command, as uv's `--keyring-provider subprocess` and pip ask it for them.
+//! Passwords from the `keyring` command, queried as by pip and by uv's `--keyring-provider subprocess`.
 //!
 //! The command: [keyring](https://github.com/jaraco/keyring#command-line-utility).
 
@@ -15,16 +15,16 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 use url::Url;
 
-/// How long the command may take. It may have to ask the user to open the keyring.
+/// The timeout of the command, which may have to prompt the user to unlock the keyring.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where passwords come from that are neither in a URL nor in a variable nor in a `.netrc`: uv's `keyring-provider`.
+/// The provider of passwords that are found nowhere else: uv's `keyring-provider`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum KeyringProvider {
-    /// Nowhere.
+    /// Use no keyring.
     #[default]
     Disabled,
-    /// The `keyring` command.
+    /// Use the `keyring` command.
     Subprocess,
 }
 
@@ -45,17 +45,17 @@ impl FromStr for KeyringProvider {
     }
 }
 
-/// Asks the `keyring` command for passwords, for each service and user once.
+/// Runs the `keyring` command, once for each service and username.
 #[derive(Clone)]
 pub(super) struct Keyring {
     search_path: OsString,
     answers: Arc<Mutex<HashMap<KeyringEntry, CachedPassword>>>,
 }
 
-/// The URL or the host that a password is kept for, and the user.
+/// The service, a URL or a host, and the username.
 type KeyringEntry = (String, String);
 
-/// The password, once it was asked for; none if the keyring does not have it.
+/// The password after the query; `None` if the keyring does not have it.
 type CachedPassword = Arc<OnceCell<Option<String>>>;
 
 impl fmt::Debug for Keyring {
@@ -87,13 +87,13 @@ impl Keyring {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(answers.entry(question.clone()).or_default())
         };
-        // Whoever needs the same password waits for the one command.
+        // Concurrent requests for the same password wait for one command.
         answer.get_or_init(|| self.ask(&question.0, user)).await.clone()
     }
 
     async fn ask(&self, service: &str, user: &str) -> Option<String> {
         let mut command = Command::new(self.program()?);
-        // What begins with a hyphen would be taken for an option.
+        // The command would parse an argument with a leading hyphen as an option.
         if service.starts_with('-') || user.starts_with('-') {
             return None;
         }
@@ -113,10 +113,10 @@ impl Keyring {
     }
 }
 
-/// Returns what a keyring may know a server by, as uv asks for it.
+/// Returns the services of a server, in the order in which uv queries them.
 fn services(url: &Url) -> Vec<String> {
     let mut bare = url.clone();
-    // These fail for URLs that cannot hold a user: then there is none.
+    // These fail only for URLs that cannot have credentials.
     let _ = bare.set_username("");
     let _ = bare.set_password(None);
     let Some(host) = url.host_str() else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! Taking in files that are on this machine: path sources and flat indexes.
+//! Local files: path sources and flat indexes.
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -10,9 +10,9 @@ use super::verify::Verifier;
 use crate::cache::{Cache, CacheError, copy};
 use crate::lock::LockedFile;
 
-/// Copies a file into the cache: what is built from it later must be what was verified, whatever becomes of the file.
+/// Copies a file into the cache, so that builds use the verified data even if the file changes.
 ///
-/// Without the one digest that the lock has, the file itself is hashed each time to see whether the cache has it.
+/// If the lock has no digest, or several, the file is hashed each time to find it in the cache.
 pub(super) fn take_in<Name: Fetchable>(
     locked: &LockedFile<Name>,
     path: &Path,

@@ -1,11 +1,10 @@
-//! Fetching the wheels and source distributions that a lock selects: out of the cache, off this machine, or from an
-//! index.
+//! Fetches the wheels and source distributions that a lock selects: from the cache, from local files, or from indexes.
 //!
-//! Every file is verified against the lock's digest while it comes in, a wheel is read strictly, and only then does it
-//! get its name in the cache. Downloads go on where a connection broke, or where an earlier run was killed.
+//! Every file is verified with the lock's digest while it arrives, and wheels are read strictly, before the file gets its
+//! final name in the cache. Downloads are resumed after a broken connection, and after an earlier run that was killed.
 //!
-//! All that is asynchronous stays in here: [`Fetcher::fetch`] blocks. [`Connections`] are shared by all requests of a run;
-//! wheels are read by rayon's threads, while others still come in.
+//! [`Fetcher::fetch`] blocks: no other room is asynchronous, except the indexes. All requests of a run share
+//! [`Connections`]; rayon's threads read wheels while others are being downloaded.
 
 mod client;
 mod connections;
@@ -42,19 +41,19 @@ pub use error::{DownloadError, FetchError};
 pub use fetchable::Fetchable;
 pub use keyring::{InvalidKeyringProvider, KeyringProvider};
 
-/// How to fetch.
+/// The options of requests and downloads.
 #[derive(Debug, Clone)]
 pub struct DownloadOptions {
-    /// How many files are downloaded at once; at least one. The default is 16: 4 are as fast for large wheels and
-    /// somewhat slower for many small ones, and with 32 and more, name servers were seen to drop requests.
+    /// How many files are downloaded concurrently; at least one. The default is 16: 4 are as fast for large wheels, but
+    /// slower for many small ones, and with 32 or more, name servers were seen to drop requests.
     pub concurrency: usize,
-    /// Whether the network must not be used.
+    /// Whether the network is disabled.
     pub offline: bool,
-    /// What is tried again, and when.
+    /// The retries.
     pub retry: RetryPolicy,
     /// The credentials of the indexes.
     pub credentials: IndexCredentials,
-    /// The connections, which are shared with whatever else has clones of them.
+    /// The connections, which clones share.
     pub connections: Connections,
 }
 
@@ -76,9 +75,8 @@ pub struct Fetcher {
     options: DownloadOptions,
 }
 
-/// A file that has to be downloaded.
 struct RemoteFile<'a, Name> {
-    /// Its place among the files asked for.
+    /// The position among the requested files.
     position: usize,
     locked: &'a LockedFile<Name>,
     url: &'a Url,
@@ -86,20 +84,20 @@ struct RemoteFile<'a, Name> {
 }
 
 impl Fetcher {
-    /// Makes one. Nothing is connected before it is needed.
+    /// Creates a fetcher, without connecting to anything.
     pub fn new(options: DownloadOptions) -> Self {
         Self { options }
     }
 
-    /// Returns the files in the order of `files`, which are all of one kind. Blocks: it is for a thread of the program's own, neither an
-    /// asynchronous one nor one of rayon's.
+    /// Returns the files in the order of `files`. Blocks, so it must not be called from asynchronous code or from a rayon
+    /// thread.
     ///
-    /// A file that the lock has a digest for is taken from the cache if it is there. One without is read again each
-    /// time: that is how it is noticed that it changed.
+    /// A file with a digest in the lock is taken from the cache if possible. One without is read again each time, in case it
+    /// has changed.
     ///
     /// # Errors
-    /// A file cannot be had, is not what the lock says, or is a wheel that cannot be installed. If that is so for several,
-    /// the first one of `files` is reported, whatever the order of events; those after it are given up.
+    /// A file cannot be fetched, does not match the lock, or is not a valid wheel. Of several failures, the first in the order
+    /// of `files` is returned, and the downloads after it are cancelled.
     pub fn fetch<Name: Fetchable>(
         &self,
         files: &[LockedFile<Name>],
@@ -129,7 +127,7 @@ impl Fetcher {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Downloads files; returns each with its position.
+    /// Downloads files; returns them with their positions.
     fn download<Name: Fetchable>(
         &self,
         missing: &[RemoteFile<Name>],
@@ -145,7 +143,7 @@ impl Fetcher {
     }
 }
 
-/// What all downloads share. What takes a processor's time is spawned into the scope.
+/// The context of all downloads. CPU-bound work is spawned into the rayon scope.
 struct Downloads<'a, 'scope> {
     client: &'a HttpClient<'a>,
     retry: RetryPolicy,
@@ -160,7 +158,7 @@ impl<'scope> Downloads<'_, 'scope> {
         missing: &'scope [RemoteFile<'scope, Name>],
         concurrency: usize,
     ) -> Result<Vec<(usize, Name::Fetched)>, FetchError> {
-        // The largest first: begun last, it would keep everyone waiting.
+        // The largest first: started last, it would finish long after the others.
         let mut order: Vec<&RemoteFile<Name>> = missing.iter().collect();
         order.sort_by_key(|remote| Reverse(remote.locked.size));
 
@@ -177,7 +175,7 @@ impl<'scope> Downloads<'_, 'scope> {
         });
         let mut finished = stream::iter(downloads).buffer_unordered(concurrency);
         let (mut fetched, mut first) = (Vec::new(), None);
-        // After a failure those that come before it go on: one of them may fail too, and is reported then.
+        // Downloads before a failed one continue: if one of them fails too, that error is returned.
         while let Some(result) = finished.next().await {
             match result {
                 Some((position, Ok(file))) => fetched.push((position, file)),
@@ -202,7 +200,7 @@ impl<'scope> Downloads<'_, 'scope> {
             None => PartialFile::open(claim, locked.digests.clone()).map(StartedDownload::Partial),
         };
         let partial = match self.spawn(begin).await? {
-            // Another process brought it in meanwhile.
+            // Another process has stored it meanwhile.
             StartedDownload::Done(fetched) => {
                 self.reporter.advance(Phase::Fetch, locked.size.unwrap_or_default());
                 return Ok(fetched);
@@ -221,7 +219,7 @@ impl<'scope> Downloads<'_, 'scope> {
         Ok(self.spawn(store).await?)
     }
 
-    /// Waits until nobody else brings the file in.
+    /// Waits for the exclusive right to store the file.
     async fn claim<Name>(&self, remote: &RemoteFile<'_, Name>) -> Result<Claim, CacheError> {
         let source = remote.locked.digest().map_or_else(|| remote.url.to_string(), ToString::to_string);
         loop {
@@ -232,28 +230,27 @@ impl<'scope> Downloads<'_, 'scope> {
         }
     }
 
-    /// Has work done by rayon's threads.
+    /// Runs work on a rayon thread.
     async fn spawn<T: Send + 'scope>(&self, work: impl FnOnce() -> T + Send + 'scope) -> T {
         let (sender, receiver) = oneshot::channel();
         self.scope.spawn(move |_| {
-            // Nobody waits for it if the download was given up.
+            // The receiver is gone if the download was cancelled.
             let _ = sender.send(work());
         });
         match receiver.await {
             Ok(result) => result,
-            // The work panicked; the scope passes that on when it ends.
+            // The work panicked, which the scope propagates.
             Err(_) => panic!("a thread that reads wheels panicked"),
         }
     }
 }
 
-/// How a download begins.
 enum StartedDownload<Fetched> {
     Done(Fetched),
     Partial(PartialFile),
 }
 
-/// Returns a file that is there without the network, if it is.
+/// Returns a file from the cache or a local path; `None` if it must be downloaded.
 fn find<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Option<Name::Fetched>, FetchError> {
     if let Some(fetched) = in_cache(locked, cache)? {
         return Ok(Some(fetched));
@@ -270,7 +267,7 @@ fn find<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result<Opt
     };
     match local::take_in(locked, &path, cache) {
         Ok(fetched) => Ok(Some(fetched)),
-        Err(fault) => Err(failure(locked, 0, fault)),
+        Err(error) => Err(failure(locked, 0, error)),
     }
 }
 
@@ -278,14 +275,14 @@ fn in_cache<Name: Fetchable>(locked: &LockedFile<Name>, cache: &Cache) -> Result
     locked.digest().map_or(Ok(None), |digest| locked.filename.find(digest, cache))
 }
 
-/// Names the file that a fault is about; those of the cache speak for themselves.
-fn failure<Name: Fetchable>(locked: &LockedFile<Name>, attempts: u32, fault: DownloadError) -> FetchError {
+/// Adds the file to an error; errors of the cache name a file themselves.
+fn failure<Name: Fetchable>(locked: &LockedFile<Name>, attempts: u32, error: DownloadError) -> FetchError {
     let from = match &locked.location {
         FileLocation::Url { url, .. } => redact::url(url),
         FileLocation::Path(path) => path.display().to_string(),
     };
-    match fault {
+    match error {
         DownloadError::Cache(error) => FetchError::Cache(error),
-        fault => FetchError::File { file: locked.filename.to_string(), from, attempts, fault: Box::new(fault) },
+        error => FetchError::File { file: locked.filename.to_string(), from, attempts, source: Box::new(error) },
     }
 }

@@ -1,4 +1,4 @@
-//! Verifying a file against the lock while it comes in.
+//! Verifies a file with the lock's digests while it arrives.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use sha2::Digest as _;
 use super::error::DownloadError;
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 
-/// Computes the digests of a file: SHA-256, by which the cache keeps it, and those of the lock's algorithms.
+/// Computes the digests of a file: SHA-256, which the cache stores it by, and those of the lock's algorithms.
 #[derive(Clone)]
 pub(super) struct Verifier {
     sha256: sha2::Sha256,

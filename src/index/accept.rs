@@ -120,8 +120,8 @@ fn wrong_python(file: &IndexFile, python: PythonVersion) -> Option<RejectedFile>
 }
 
 fn strongest(digests: &[Digest]) -> Option<Digest> {
-    let of = |algorithm: &Algorithm| digests.iter().find(|digest| digest.algorithm() == *algorithm);
-    PREFERENCE.iter().find_map(of).cloned()
+    let strongest = PREFERENCE.iter().find_map(|algorithm| digests.iter().find(|it| it.algorithm() == *algorithm));
+    strongest.cloned()
 }
 
 /// Computes the digests of a local file with the lock's algorithms.

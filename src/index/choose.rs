@@ -77,15 +77,14 @@ pub(super) struct ChosenFiles {
 /// Returns how much of what a query needs is on a page.
 pub(super) fn coverage(page: &IndexPage, name: &DistributionName, query: &IndexQuery) -> PageCoverage {
     // With fewer files than the lock names, the choice would depend on the age of the cached page.
-    let all = |is_there: bool| if is_there { PageCoverage::All } else { PageCoverage::Nothing };
     match &query.accepted {
         AcceptedFiles::Named(wanted) => {
             let names: BTreeSet<&str> = page.files.iter().map(|file| file.name.as_str()).collect();
-            all(wanted.keys().all(|name| names.contains(name.as_str())))
+            PageCoverage::all_or_nothing(wanted.keys().all(|name| names.contains(name.as_str())))
         }
         AcceptedFiles::Digests(wanted) => {
             let digests: BTreeSet<_> = page.files.iter().flat_map(|file| &file.digests).collect();
-            all(wanted.iter().all(|digest| digests.contains(digest)))
+            PageCoverage::all_or_nothing(wanted.iter().all(|digest| digests.contains(digest)))
         }
         // The version may have got more files, or a local version.
         AcceptedFiles::Any => {
@@ -108,14 +107,14 @@ pub(super) fn named(name: &DistributionName, query: &IndexQuery) -> Option<Strin
 
 /// Returns the files of a page that a query may choose from.
 pub(super) fn excerpt(page: &IndexPage, name: &DistributionName, query: &IndexQuery) -> IndexPage {
-    let is_of_version = |file: &&IndexFile| {
+    let files = page.files.iter().filter(|file| {
         let form = DistributionFilename::of(file, name);
         form.is_some_and(|(_, version)| is_meant(&version, &query.version))
-    };
+    });
     // These appear only in messages, so a comparison of texts is good enough.
     let version = query.version.to_string();
     let skipped = page.skipped.iter().filter(|skipped| skipped.name.contains(&version));
-    IndexPage { files: page.files.iter().filter(is_of_version).cloned().collect(), skipped: skipped.cloned().collect() }
+    IndexPage { files: files.cloned().collect(), skipped: skipped.cloned().collect() }
 }
 
 /// Returns whether a file has the pinned version (version matching: a local version is ignored unless the pin has one).
@@ -236,10 +235,9 @@ impl FileRequest<'_> {
         let mut indexes =
             candidates.iter().map(|candidate| candidate.listing).filter(|listing| listing.index.is_some());
         let Some(listing) = indexes.next_back() else { return Vec::new() };
-        let is_other = |file: &&IndexFile| {
+        let others = listing.page.files.iter().filter(|file| {
             DistributionFilename::of(file, self.name).is_none() && file.name.parse::<WheelFilename>().is_err()
-        };
-        let others = listing.page.files.iter().filter(is_other);
+        });
         let names = others.map(|file| &file.name).chain(listing.page.skipped.iter().map(|file| &file.name));
         names.filter(|name| name.contains(&mark)).cloned().collect()
     }
@@ -275,12 +273,11 @@ impl FileRequest<'_> {
 
 /// Orders versions by how many release numbers they share with the pinned one, then by age, the newest first.
 fn nearest(versions: BTreeSet<Version>, pinned: &Version) -> Vec<String> {
-    let shared = |version: &Version| {
-        let parts = version.release().iter().zip(pinned.release());
-        parts.take_while(|(a, b)| a == b).count()
-    };
     let mut versions: Vec<Version> = versions.into_iter().rev().collect();
-    versions.sort_by_key(|version| Reverse(shared(version)));
+    versions.sort_by_key(|version| {
+        let numbers = version.release().iter().zip(pinned.release());
+        Reverse(numbers.take_while(|(a, b)| a == b).count())
+    });
     versions.iter().map(ToString::to_string).collect()
 }
 
@@ -290,10 +287,8 @@ fn reasons(refused: &[RejectedFile]) -> Vec<String> {
     for refused in refused {
         by_reason.entry(refused.reason()).or_default().insert(refused.file().to_owned());
     }
-    let says = |(reason, files): (String, BTreeSet<String>)| {
-        format!("{reason}: {}", list(&files.into_iter().collect::<Vec<_>>()))
-    };
-    by_reason.into_iter().map(says).collect()
+    let groups = by_reason.into_iter();
+    groups.map(|(reason, files)| format!("{reason}: {}", list(&files.into_iter().collect::<Vec<_>>()))).collect()
 }
 
 /// Returns a text without line breaks and control characters.

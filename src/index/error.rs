@@ -66,14 +66,13 @@ pub enum IndexError {
     },
     /// A page cannot be fetched.
     #[error("cannot fetch {page}{}", attempts_suffix(*.attempts))]
-    Ask {
+    Request {
         /// The page's URL without secrets.
         page: String,
         /// The number of attempts.
         attempts: u32,
         /// The error of the last attempt.
-        #[source]
-        fault: Arc<DownloadError>,
+        source: Arc<DownloadError>,
     },
     /// A page is invalid.
     #[error("cannot parse {page}")]
@@ -118,14 +117,14 @@ pub struct DeniedIndex {
     /// The index, without secrets.
     pub index: String,
     /// The response.
-    pub fault: Arc<DownloadError>,
+    pub error: Arc<DownloadError>,
 }
 
 impl Hints for IndexError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NotFound { refused, .. } if !refused.is_empty() => {
-                refused.iter().flat_map(|refusal| refusal.fault.hints()).collect()
+                refused.iter().flat_map(|refusal| refusal.error.hints()).collect()
             }
             Self::NotFound { .. } => vec![
                 "add an index that has it with --index-url or --extra-index-url, or in [[tool.uv.index]]".to_owned(),
@@ -140,7 +139,7 @@ impl Hints for IndexError {
             Self::NoFile { .. } => vec!["lock another version".to_owned()],
             Self::NoIndex { .. } => vec!["omit --no-index, or lock again with --find-links".to_owned()],
             Self::Offline { .. } => vec!["run once without --offline to fill the cache".to_owned()],
-            Self::Ask { fault, .. } => fault.hints(),
+            Self::Request { source, .. } => source.hints(),
             Self::Page { .. } => {
                 vec!["check that the URL is that of the simple API, as for pip's --index-url".to_owned()]
             }
@@ -169,7 +168,7 @@ fn asked_suffix(asked: &[String]) -> String {
 }
 
 fn refused_suffix(refused: &[DeniedIndex]) -> String {
-    let refusals = refused.iter().map(|refusal| format!("; {}: {}", refusal.index, refusal.fault));
+    let refusals = refused.iter().map(|refusal| format!("; {}: {}", refusal.index, refusal.error));
     refusals.collect()
 }
 

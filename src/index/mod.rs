@@ -124,8 +124,8 @@ impl<'a> FileFinder<'a> {
     /// # Errors
     /// An index cannot be queried, or serves metadata with another digest than it states.
     pub fn metadata(&self, wheels: &[LockedWheel]) -> Result<Vec<Option<Vec<u8>>>, IndexError> {
-        let is_remote = |wheel: &LockedWheel| matches!(wheel.location, FileLocation::Url { index: Some(_), .. });
-        if self.fetch.offline || !wheels.iter().any(is_remote) {
+        let has_remote = wheels.iter().any(|wheel| matches!(wheel.location, FileLocation::Url { index: Some(_), .. }));
+        if self.fetch.offline || !has_remote {
             return Ok(vec![None; wheels.len()]);
         }
         let pages = Pages::new(self.fetch, self.cache, &self.memory);
@@ -150,14 +150,9 @@ impl<'a> FileFinder<'a> {
         let FileLocation::Url { url, index: Some(index) } = &wheel.location else { return Ok(None) };
         let index = search::bare(index);
         let address = search::page_of(&index, &wheel.filename.name);
-        let find = |page: &page::IndexPage| {
-            let file = page.files.iter().find(|file| file.url == *url)?;
-            Some(file.metadata.clone())
-        };
-        let coverage =
-            |page: &page::IndexPage| if find(page).is_some() { PageCoverage::All } else { PageCoverage::Nothing };
-        let PageLookup::Found(page) = pages.look_up(&address, coverage).await? else { return Ok(None) };
-        let Some(stated) = find(&page).flatten() else { return Ok(None) };
+        let lookup = pages.look_up(&address, |page| PageCoverage::all_or_nothing(page.file(url).is_some())).await?;
+        let PageLookup::Found(page) = lookup else { return Ok(None) };
+        let Some(stated) = page.file(url).and_then(|file| file.metadata.clone()) else { return Ok(None) };
         let beside = beside(url);
         let (index, limit) = (Some(&index), LARGEST_METADATA);
         let question = DocumentRequest { url: &beside, index, accept: "*/*", etag: None, limit };
@@ -165,8 +160,8 @@ impl<'a> FileFinder<'a> {
             Ok(DocumentResponse::Document(document)) => document.body,
             Ok(DocumentResponse::Unchanged(_)) => return Ok(None),
             Err((DownloadError::Status { status, .. }, _)) if status.as_u16() == 404 => return Ok(None),
-            Err((fault, attempts)) => {
-                return Err(IndexError::Ask { page: redact::url(&beside), attempts, fault: fault.into() });
+            Err((error, attempts)) => {
+                return Err(IndexError::Request { page: redact::url(&beside), attempts, source: error.into() });
             }
         };
         verify(wheel, &stated, &body)?;

@@ -40,7 +40,7 @@ pub(super) enum PageLookup {
     Missing,
     /// The server returned an error status.
     Refused {
-        fault: Arc<DownloadError>,
+        error: Arc<DownloadError>,
         attempts: u32,
     },
     /// The network is disabled, and the page is not in the cache.
@@ -70,6 +70,12 @@ pub(super) enum PageCoverage {
     Something,
     /// All that a newer page could contain.
     All,
+}
+
+impl PageCoverage {
+    pub(crate) fn all_or_nothing(is_all: bool) -> Self {
+        if is_all { Self::All } else { Self::Nothing }
+    }
 }
 
 /// Looks up pages.
@@ -162,10 +168,12 @@ impl<'a> Pages<'a> {
             {
                 Ok(PageLookup::Missing)
             }
-            Err((fault @ DownloadError::Status { .. }, attempts)) => {
-                Ok(PageLookup::Refused { fault: Arc::new(fault), attempts })
+            Err((error @ DownloadError::Status { .. }, attempts)) => {
+                Ok(PageLookup::Refused { error: Arc::new(error), attempts })
             }
-            Err((fault, attempts)) => Err(IndexError::Ask { page: redact::url(url), attempts, fault: Arc::new(fault) }),
+            Err((error, attempts)) => {
+                Err(IndexError::Request { page: redact::url(url), attempts, source: Arc::new(error) })
+            }
         }
     }
 

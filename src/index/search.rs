@@ -1,6 +1,6 @@
-//! Which index has a distribution: they are asked as uv asks them.
+//! Searches indexes for a distribution, by the rules of uv.
 //!
-//! uv's rules: [searching across multiple indexes](https://docs.astral.sh/uv/concepts/indexes/#searching-across-multiple-indexes).
+//! See [searching across multiple indexes](https://docs.astral.sh/uv/concepts/indexes/#searching-across-multiple-indexes).
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::lock::{IndexQuery, QueriedIndexes};
 use crate::name::DistributionName;
 use crate::redact;
 
-/// How many indexes are asked at once for one distribution.
+/// How many indexes are queried concurrently for a distribution.
 const CONCURRENCY: usize = 8;
 
-/// The statuses by which a server says who may not see a page. Where every index is asked, they are passed over.
+/// The statuses that deny access. If all indexes are searched, such an index is skipped.
 const REFUSALS: [u16; 4] = [401, 403, 407, 511];
 
 /// A page with files of a distribution.
@@ -35,7 +35,7 @@ pub(super) struct Listing {
     pub(crate) page: Arc<IndexPage>,
 }
 
-/// What indexes say of a distribution.
+/// The pages of a distribution.
 #[derive(Debug, Default)]
 pub(super) struct SearchResult {
     pub(crate) links: Vec<Listing>,
@@ -83,8 +83,8 @@ impl IndexSearch<'_, '_> {
                 PageLookup::Found(page) => found.links.push(Listing { index: None, place: place.clone(), page }),
                 PageLookup::Unknown => found.unknown.push(place.clone()),
                 PageLookup::Missing => {}
-                PageLookup::Refused { fault, attempts } => {
-                    return Err(IndexError::Ask { page: place, attempts, fault });
+                PageLookup::Refused { error, attempts } => {
+                    return Err(IndexError::Request { page: place, attempts, source: error });
                 }
             }
             found.asked.push(place);
@@ -98,7 +98,7 @@ impl IndexSearch<'_, '_> {
         strategy: IndexStrategy,
         found: &mut SearchResult,
     ) -> Result<(), IndexError> {
-        // One after another, the later ones are not told what is asked of the earlier ones.
+        // Sequentially, so that later indexes are not queried for private distributions of earlier ones.
         let at_once = if strategy == IndexStrategy::FirstIndex { 1 } else { CONCURRENCY };
         let lookups = indexes.iter().map(async |index| (index, self.ask_index(index).await));
         let mut lookups = stream::iter(lookups).buffered(at_once);
@@ -114,18 +114,18 @@ impl IndexSearch<'_, '_> {
                 }
                 PageLookup::Missing => {}
                 PageLookup::Unknown => found.unknown.push(place),
-                PageLookup::Refused { fault, .. } if is_ignored(index, &fault) => {}
-                PageLookup::Refused { fault, .. }
-                    if status(&fault).is_some_and(|status| REFUSALS.contains(&status)) =>
+                PageLookup::Refused { error, .. } if is_ignored(index, &error) => {}
+                PageLookup::Refused { error, .. }
+                    if status(&error).is_some_and(|status| REFUSALS.contains(&status)) =>
                 {
-                    found.refused.push(DeniedIndex { index: place, fault });
-                    // It may have the distribution: what others have under the name is not it.
+                    found.refused.push(DeniedIndex { index: place, error });
+                    // The index may have the distribution, and another may have a different one of the same name.
                     if strategy == IndexStrategy::FirstIndex {
                         return Ok(());
                     }
                 }
-                PageLookup::Refused { fault, attempts } => {
-                    return Err(IndexError::Ask { page: place, attempts, fault });
+                PageLookup::Refused { error, attempts } => {
+                    return Err(IndexError::Request { page: place, attempts, source: error });
                 }
             }
         }
@@ -137,7 +137,7 @@ impl IndexSearch<'_, '_> {
     }
 
     async fn look_up(&self, address: &PageAddress) -> Result<PageLookup, IndexError> {
-        // A page that has everything that the lock names is not asked for again, so the part that counts is enough.
+        // A page with all files that the lock names is not requested again, so its excerpt is sufficient.
         let named = choose::named(self.name, self.query);
         if let Some(excerpt) = named.as_ref().and_then(|named| self.pages.excerpt(address, named)) {
             return Ok(PageLookup::Found(excerpt));
@@ -153,20 +153,20 @@ impl IndexSearch<'_, '_> {
     }
 }
 
-/// Returns where the page of a distribution is in an index (simple repository API: `/PROJECT/`, with the normalized name).
+/// Returns the address of a distribution in an index (simple repository API: `/PROJECT/`, with the normalized name).
 pub(super) fn page_of(index: &Url, name: &DistributionName) -> PageAddress {
     let mut url = index.clone();
-    // It fails for URLs that have no path; these are of a kind that is refused when they are asked.
+    // Fails for URLs without a path, whose schemes are refused by the request.
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().push(name.as_str()).push("");
     }
     PageAddress { url, kind: PageKind::Simple(index.clone()) }
 }
 
-/// Returns a URL without the user and the password: whoever asks gets them from what is known of the server.
+/// Returns a URL without credentials, which requests get from `IndexCredentials`.
 pub(super) fn bare(url: &Url) -> Url {
     let mut url = url.clone();
-    // These fail for URLs that cannot hold a user: then there is none.
+    // These fail only for URLs that cannot have credentials.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
@@ -179,15 +179,15 @@ fn title(index: &IndexConfig) -> String {
     }
 }
 
-fn is_ignored(index: &IndexConfig, fault: &DownloadError) -> bool {
-    // PyTorch's index refuses to say which names it does not have.
+fn is_ignored(index: &IndexConfig, error: &DownloadError) -> bool {
+    // As in uv: PyTorch's index returns 403 for distributions that it does not have.
     let is_pytorch = index.url.host_str() == Some("download.pytorch.org");
-    let Some(status) = status(fault) else { return false };
+    let Some(status) = status(error) else { return false };
     index.ignored_statuses.contains(&status) || is_pytorch && index.ignored_statuses.is_empty() && status == 403
 }
 
-fn status(fault: &DownloadError) -> Option<u16> {
-    match fault {
+fn status(error: &DownloadError) -> Option<u16> {
+    match error {
         DownloadError::Status { status, .. } => Some(status.as_u16()),
         _ => None,
     }

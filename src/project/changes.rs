@@ -74,38 +74,25 @@ impl GitChanges {
         }
         let top = PathBuf::from(OsStr::from_bytes(line(&top)));
         let top = top.canonicalize().unwrap_or(top);
-        let is_shallow = || {
-            let (_, said, _) = git(&top, &["rev-parse", "--is-shallow-repository"])?;
-            Ok::<_, GitChangesError>(line(&said) == b"true")
-        };
         let revision = revision.to_owned();
         let commit = format!("{revision}^{{commit}}");
         let (is_known, commit, _) = git(&top, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
         if !is_known {
-            return Err(GitChangesError::UnknownRevision { revision, is_shallow: is_shallow()? });
+            return Err(GitChangesError::UnknownRevision { revision, is_shallow: is_shallow(&top)? });
         }
         let commit = String::from_utf8_lossy(line(&commit)).into_owned();
         let (has_base, base, _) = git(&top, &["merge-base", &commit, "HEAD"])?;
         if !has_base {
-            return Err(GitChangesError::NoCommonCommit { revision, is_shallow: is_shallow()? });
+            return Err(GitChangesError::NoCommonCommit { revision, is_shallow: is_shallow(&top)? });
         }
         let base = String::from_utf8_lossy(line(&base)).into_owned();
-        let list = |arguments: &[&str]| -> Result<Vec<PathBuf>, GitChangesError> {
-            let (is_done, listed, said) = git(&top, arguments)?;
-            if !is_done {
-                return Err(GitChangesError::Failed { command: arguments[0].to_owned(), said });
-            }
-            let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-            // git lists directories with a trailing slash; `components` removes it.
-            Ok(names.map(|name| top.join(OsStr::from_bytes(name)).components().collect()).collect())
-        };
         // Options override the user's configuration, such as diff.ignoreSubmodules.
         let diff =
             ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", &base, "--"];
-        let mut paths = list(&diff)?;
-        paths.extend(list(&["ls-files", "-z", "--others", "--exclude-standard"])?);
-        let ignored = list(&["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"])?;
-        Ok(Self { top, base, paths: paths.into_iter().collect(), ignored: ignored.into_iter().collect() })
+        let mut paths = list(&top, &diff)?;
+        paths.extend(list(&top, &["ls-files", "-z", "--others", "--exclude-standard"])?);
+        let ignored = list(&top, &["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"])?;
+        Ok(Self { top, base, paths, ignored })
     }
 
     /// Returns the changed paths: absolute, without symbolic links.
@@ -138,6 +125,23 @@ impl GitChanges {
         let (is_there, bytes, _) = git(&self.top, &[OsStr::new("cat-file"), OsStr::new("blob"), &blob])?;
         Ok(is_there.then(|| String::from_utf8(bytes).ok()).flatten())
     }
+}
+
+/// Returns whether the clone has only a part of the history.
+fn is_shallow(top: &Path) -> Result<bool, GitChangesError> {
+    let (_, said, _) = git(top, &["rev-parse", "--is-shallow-repository"])?;
+    Ok(line(&said) == b"true")
+}
+
+/// Returns the paths that a command of git lists, separated by NUL.
+fn list(top: &Path, arguments: &[&str]) -> Result<BTreeSet<PathBuf>, GitChangesError> {
+    let (is_done, listed, said) = git(top, arguments)?;
+    if !is_done {
+        return Err(GitChangesError::Failed { command: arguments[0].to_owned(), said });
+    }
+    let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    // git lists directories with a trailing slash; `components` removes it.
+    Ok(names.map(|name| top.join(OsStr::from_bytes(name)).components().collect()).collect())
 }
 
 /// Runs git in a directory; returns whether it succeeded, its standard output and its standard error.

@@ -127,8 +127,9 @@ impl<'a> Collector<'a> {
 
     pub(super) fn finish(self) -> Result<Application, ApplicationError> {
         for ((start, path), (second, _)) in &self.files {
-            let at = |parent: &str| self.files.get_key_value(&(*start, TreePath::new(parent).ok()?));
-            if let Some(((_, parent), (first, _))) = path.parents().find_map(at) {
+            let mut parents = path.parents().filter_map(|parent| TreePath::new(parent).ok());
+            let file = parents.find_map(|parent| self.files.get_key_value(&(*start, parent)));
+            if let Some(((_, parent), (first, _))) = file {
                 let (path, first, second) = (parent.clone(), first.clone(), second.clone());
                 return Err(ApplicationError::Conflict { path, first, second });
             }

@@ -104,11 +104,10 @@ impl PoetrySettings {
     /// # Errors
     /// The name of an invalid source, and the reason.
     pub(super) fn indexes(&self) -> Result<Vec<DeclaredIndex>, (String, String)> {
-        let is_pypi = |source: &&PoetrySource| source.name.eq_ignore_ascii_case(PYPI);
-        let mut sources: Vec<&PoetrySource> = self.source.iter().filter(|source| !is_pypi(source)).collect();
+        let mut sources: Vec<&PoetrySource> = self.source.iter().filter(|source| !source.is_pypi()).collect();
         sources.sort_by_key(|source| source.priority());
         let has_primary = sources.iter().any(|source| source.priority() == PoetrySourcePriority::Primary);
-        let replaces_pypi = has_primary && !self.source.iter().any(|source| is_pypi(&source));
+        let replaces_pypi = has_primary && !self.source.iter().any(PoetrySource::is_pypi);
         let indexes = sources.iter().map(|source| source.index().map_err(|reason| (source.name.clone(), reason)));
         let mut indexes = indexes.collect::<Result<Vec<DeclaredIndex>, _>>()?;
         if let Some(last) = indexes.iter_mut().rev().find(|index| !index.explicit) {
@@ -119,6 +118,10 @@ impl PoetrySettings {
 }
 
 impl PoetrySource {
+    fn is_pypi(&self) -> bool {
+        self.name.eq_ignore_ascii_case(PYPI)
+    }
+
     fn priority(&self) -> PoetrySourcePriority {
         match self.priority {
             Some(priority) => priority,

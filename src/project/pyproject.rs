@@ -141,8 +141,8 @@ impl PyprojectToml {
     /// `tool.poetry.package-mode` if there is a `[tool.poetry]` table, or else whether there is a `[build-system]` table. A
     /// project without a name is never a package.
     pub fn is_package(&self) -> bool {
-        let by_tables = || self.poetry.as_ref().map_or(self.has_build_system, PoetrySettings::is_package);
-        self.name.is_some() && self.uv.package.unwrap_or_else(by_tables)
+        let by_tables = self.poetry.as_ref().map_or(self.has_build_system, PoetrySettings::is_package);
+        self.name.is_some() && self.uv.package.unwrap_or(by_tables)
     }
 
     /// Returns whether `tool.uv.package` allows the project to be a package.
@@ -316,10 +316,12 @@ fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<DeclaredInd
 
 impl IndexTable {
     fn resolve(&self, folder: &Path) -> Result<DeclaredIndex, String> {
-        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         match &self.name {
             None if self.explicit => return Err("an explicit index needs a name".to_owned()),
-            Some(name) if name.is_empty() || !name.bytes().all(is_name_byte) => {
+            Some(name)
+                if name.is_empty()
+                    || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) =>
+            {
                 return Err("a name consists of ASCII letters, digits, `-`, `_` and `.`".to_owned());
             }
             _ => {}

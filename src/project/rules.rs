@@ -69,6 +69,16 @@ pub(crate) struct InvalidExclude {
     pub(crate) reason: String,
 }
 
+impl InvalidExclude {
+    fn new(pattern: &str, error: ignore::Error) -> Self {
+        let reason = match error {
+            ignore::Error::Glob { err, .. } => err,
+            other => other.to_string(),
+        };
+        Self { pattern: pattern.to_owned(), reason }
+    }
+}
+
 impl Excludes {
     /// Compiles patterns for the project in a folder.
     ///
@@ -77,17 +87,10 @@ impl Excludes {
     pub(crate) fn new(project: &Path, patterns: &[String]) -> Result<Self, InvalidExclude> {
         let mut builder = GitignoreBuilder::new(project);
         builder.allow_unclosed_class(false);
-        let invalid = |pattern: &str, error: &ignore::Error| {
-            let reason = match error {
-                ignore::Error::Glob { err, .. } => err.clone(),
-                other => other.to_string(),
-            };
-            InvalidExclude { pattern: pattern.to_owned(), reason }
-        };
         for pattern in patterns {
-            builder.add_line(None, pattern).map_err(|error| invalid(pattern, &error))?;
+            builder.add_line(None, pattern).map_err(|error| InvalidExclude::new(pattern, error))?;
         }
-        builder.build().map(Self).map_err(|error| invalid(&patterns.join(" "), &error))
+        builder.build().map(Self).map_err(|error| InvalidExclude::new(&patterns.join(" "), error))
     }
 
     pub(super) fn matches(&self, path: &Path, is_folder: bool) -> bool {
@@ -107,12 +110,11 @@ impl CandidatePath {
     /// Returns the rule that excludes the path from any application, by its name or its contents.
     pub(super) fn rule(&self) -> Option<ExclusionRule> {
         let name = self.name.as_str();
-        let has = |marker: &str| self.is_folder && self.path.join(marker).exists();
         if name.starts_with('.') {
             Some(ExclusionRule::Hidden)
         } else if is_cache(name, self.is_folder) {
             Some(ExclusionRule::Cache)
-        } else if has("pyvenv.cfg") || has("conda-meta") {
+        } else if self.is_folder && ["pyvenv.cfg", "conda-meta"].iter().any(|marker| self.path.join(marker).exists()) {
             Some(ExclusionRule::Environment)
         } else {
             None
@@ -146,9 +148,8 @@ impl CandidatePath {
 
     /// Returns whether it is a directory whose name can be imported.
     pub(super) fn is_importable_folder(&self) -> bool {
-        let is_start = |character: char| character.is_alphabetic() || character == '_';
         self.is_folder
-            && self.name.starts_with(is_start)
+            && self.name.starts_with(|character: char| character.is_alphabetic() || character == '_')
             && self.name.chars().all(|character| character.is_alphanumeric() || character == '_')
     }
 }

@@ -37,10 +37,9 @@ pub(super) fn read(directory: &Path) -> io::Result<Option<SetuptoolsMetadata>> {
         None if !values.contains_key("name") => return Ok(None),
         None => {}
     }
-    let value = |key: &str| values.get(key)?.as_deref();
     Ok(Some(SetuptoolsMetadata {
-        name: value("name").and_then(|name| name.parse().ok()),
-        requires_python: value("python_requires").and_then(|specifiers| specifiers.parse().ok()),
+        name: values.get("name").cloned().flatten().and_then(|name| name.parse().ok()),
+        requires_python: values.get("python_requires").cloned().flatten().and_then(|text| text.parse().ok()),
     }))
 }
 

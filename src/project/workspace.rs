@@ -45,11 +45,9 @@ impl Workspace {
     /// The directory cannot be read, or the project, its workspace root or another member is invalid.
     pub fn discover(folder: &Path, marks: &[&str]) -> Result<Self, ProjectError> {
         let folder = fs::canonicalize(folder).map_err(read_error(folder))?;
-        let has_mark = |folder: &Path| {
-            let mut names = [FILENAME, "setup.py", "setup.cfg"].into_iter().chain(marks.iter().copied());
-            names.any(|name| folder.join(name).is_file())
-        };
-        let project = folder.ancestors().find(|folder| has_mark(folder)).unwrap_or(&folder);
+        let marks: Vec<&str> = [FILENAME, "setup.py", "setup.cfg"].iter().chain(marks).copied().collect();
+        let mut ancestors = folder.ancestors();
+        let project = ancestors.find(|folder| marks.iter().any(|mark| folder.join(mark).is_file())).unwrap_or(&folder);
         if !project.join(FILENAME).is_file() {
             return Ok(Self::alone(project, PyprojectToml::absent(project)));
         }
@@ -205,22 +203,25 @@ struct MemberPatterns {
 
 impl MemberPatterns {
     fn new(table: &WorkspaceTable, pyproject: &PyprojectToml) -> Result<Self, ProjectError> {
-        let unusable = |pattern: &str| {
-            let pattern = pattern.to_owned();
-            let path = pyproject.path.clone();
-            move |reason: String| ProjectError::MemberPattern { path, pattern, reason }
-        };
-        let members = table.members.iter().map(|text| MemberPattern::new(text).map_err(unusable(text)));
-        let excluded = table.exclude.iter().map(|text| {
+        let mut patterns = Self { members: Vec::new(), excluded: Vec::new() };
+        for text in &table.members {
+            let pattern = MemberPattern::new(text).map_err(|reason| invalid_pattern(pyproject, text, reason))?;
+            patterns.members.push(pattern);
+        }
+        for text in &table.exclude {
             let pattern = normalized(text).and_then(|parts| glob(&parts.join("/"), false));
-            pattern.map_err(unusable(text))
-        });
-        Ok(Self { members: members.collect::<Result<_, _>>()?, excluded: excluded.collect::<Result<_, _>>()? })
+            patterns.excluded.push(pattern.map_err(|reason| invalid_pattern(pyproject, text, reason))?);
+        }
+        Ok(patterns)
     }
 
     fn exclude(&self, path: &Path) -> bool {
         self.excluded.iter().any(|pattern| pattern.is_match(path))
     }
+}
+
+fn invalid_pattern(pyproject: &PyprojectToml, pattern: &str, reason: String) -> ProjectError {
+    ProjectError::MemberPattern { path: pyproject.path.clone(), pattern: pattern.to_owned(), reason }
 }
 
 /// A pattern of `tool.uv.workspace.members`.
@@ -237,14 +238,19 @@ enum PatternPart {
     Recursive,
 }
 
+impl PatternPart {
+    fn new(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "**" => Ok(Self::Recursive),
+            wildcard if wildcard.contains(['*', '?', '[']) => glob(wildcard, true).map(Self::Wildcard),
+            _ => Ok(Self::Literal(text)),
+        }
+    }
+}
+
 impl MemberPattern {
     fn new(text: &str) -> Result<Self, String> {
-        let part = |part: String| match part.as_str() {
-            "**" => Ok(PatternPart::Recursive),
-            wildcard if wildcard.contains(['*', '?', '[']) => glob(wildcard, true).map(PatternPart::Wildcard),
-            _ => Ok(PatternPart::Literal(part)),
-        };
-        let parts = normalized(text)?.into_iter().map(part).collect::<Result<_, _>>()?;
+        let parts = normalized(text)?.into_iter().map(PatternPart::new).collect::<Result<_, _>>()?;
         Ok(Self { text: text.to_owned(), parts })
     }
 

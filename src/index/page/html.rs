@@ -11,11 +11,11 @@ use super::{IndexFile, IndexPage, IndexPageError, check_version, digest};
 use crate::digest::Digest;
 use crate::index::cutoff;
 
-/// Reads a page: every anchor with an `href` is a file. URLs are relative to the page's `<base>`, if it has one, and else
-/// to `base`. A list of links to files (`--find-links`) has the same form.
+/// Parses a page: every anchor with an `href` is a file. URLs are relative to the page's `<base>`, or else to `base`. The
+/// pages of `--find-links` have the same format.
 ///
 /// # Errors
-/// It is written in a version of the API above 1. Anything else can be read as HTML.
+/// The version of the API is above 1. Any other input is valid HTML.
 pub fn parse(bytes: &[u8], base: &Url) -> Result<IndexPage, IndexPageError> {
     let mut page = IndexPage::default();
     let mut base = base.clone();

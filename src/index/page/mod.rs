@@ -1,9 +1,8 @@
-//! What an index says of one distribution, in either form of the simple API.
+//! The page of a distribution, in either format of the simple API.
 //!
 //! Specification: [PyPA, simple repository API](https://packaging.python.org/en/latest/specifications/simple-repository-api/).
 //!
-//! The parsers take whatever comes: what is wrong with a page is an error, and what is wrong with one of its files is
-//! remembered beside the others.
+//! The parsers accept any input: an invalid page is an error, and an invalid file of a page is skipped.
 
 pub mod html;
 pub mod json;
@@ -13,41 +12,41 @@ use url::Url;
 
 use crate::digest::{Algorithm, Digest};
 
-/// The forms of pages that are asked for, the best first, as uv asks for them.
+/// The accepted media types: the value that uv sends.
 pub(super) const ACCEPTED: &str =
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
 
-/// The major version of the API that is read; a higher one may mean anything.
+/// The supported major version of the API. By its specification, clients must refuse a higher one.
 const VERSION: u64 = 1;
 
-/// The page of one distribution, or of a folder of files.
+/// The page of a distribution, or the files of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexPage {
-    /// The files, in the order of the page.
+    /// In the order of the page.
     pub files: Vec<IndexFile>,
-    /// What is passed over.
+    /// The invalid files.
     pub skipped: Vec<SkippedFile>,
 }
 
 /// A file of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexFile {
-    /// Its name: one part of a path.
+    /// The name, which is a single path component.
     pub name: String,
-    /// Where it is, without a fragment: an https or http URL, or a file URL on a page of this machine.
+    /// An https or http URL, or on a local page a file URL, without a fragment.
     pub url: Url,
-    /// Its digests, as far as their algorithms are known.
+    /// The digests with supported algorithms.
     #[serde(with = "as_text")]
     pub digests: Vec<Digest>,
-    /// Its size in bytes.
+    /// In bytes.
     pub size: Option<u64>,
-    /// The versions of Python that it is for, as it is written.
+    /// The Requires-Python, which may be invalid.
     pub requires_python: Option<String>,
-    /// When it was uploaded, in milliseconds since 1970.
+    /// The upload time, in milliseconds since 1970.
     pub uploaded: Option<i64>,
-    /// Why it was yanked, if it was; empty if no reason is given.
+    /// The reason for yanking, empty if none is given; `None` if it was not yanked.
     pub yanked: Option<String>,
-    /// The digests of its metadata, if that is served beside it; empty if none is stated.
+    /// The digests of the metadata that is served separately (PEP 658), which may be unknown; `None` if it is not served.
     #[serde(with = "as_text::optional")]
     pub metadata: Option<Vec<Digest>>,
 }
@@ -55,16 +54,16 @@ pub struct IndexFile {
 /// A file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedFile {
-    /// Its name, with escapes for what cannot be shown.
+    /// The name, with escaped control characters.
     pub name: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
-/// Why a page cannot be read.
+/// Why a page cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexPageError {
-    /// It is no JSON document of the form.
+    /// The JSON is not that of the simple API.
     #[error("it is not a page of the simple API")]
     Json(#[from] serde_json::Error),
     /// It is written in a version of the API that is not known.
@@ -79,10 +78,10 @@ pub enum IndexPageError {
 }
 
 impl IndexPage {
-    /// Reads a page of one of the forms.
+    /// Parses a page by its media type.
     ///
     /// # Errors
-    /// The page is of none of the forms, or malformed.
+    /// The media type is not supported, or the page is invalid.
     pub(super) fn parse(media_type: Option<&str>, bytes: &[u8], base: &Url) -> Result<Self, IndexPageError> {
         let media_type = media_type.ok_or(IndexPageError::NoMediaType)?;
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -93,7 +92,12 @@ impl IndexPage {
         }
     }
 
-    /// Adds a file, if its name is that of a file and its URL can be followed.
+    /// Returns the file with a URL.
+    pub(super) fn file(&self, url: &Url) -> Option<&IndexFile> {
+        self.files.iter().find(|file| file.url == *url)
+    }
+
+    /// Adds a file, or a skipped file if its name or its URL is invalid.
     fn add(&mut self, base: &Url, href: &str, file: impl FnOnce(Url) -> Result<IndexFile, String>, name: &str) {
         let file = locate(base, href, name).and_then(file);
         match file {
@@ -119,7 +123,7 @@ fn locate(base: &Url, href: &str, name: &str) -> Result<Url, String> {
     }
 }
 
-/// Reads a digest; none if its algorithm is not known.
+/// Parses a digest; `None` if the algorithm is not supported.
 fn digest(algorithm: &str, value: &str) -> Result<Option<Digest>, String> {
     if Algorithm::ALL.iter().all(|known| known.name() != algorithm) {
         return Ok(None);
@@ -127,7 +131,7 @@ fn digest(algorithm: &str, value: &str) -> Result<Option<Digest>, String> {
     format!("{algorithm}:{value}").parse().map(Some).map_err(|error: crate::digest::InvalidDigest| error.to_string())
 }
 
-/// Checks the version of the API that a page is written in: `1.0` and its minor versions are known.
+/// Checks the version of the API of a page: any minor version of 1 is supported.
 fn check_version(version: &str) -> Result<(), IndexPageError> {
     let major = version.trim().split('.').next().and_then(|major| major.parse::<u64>().ok());
     match major {
@@ -136,7 +140,7 @@ fn check_version(version: &str) -> Result<(), IndexPageError> {
     }
 }
 
-/// Digests as the texts that locks and indexes know them by.
+/// Serializes digests as `ALGORITHM:HEX`.
 mod as_text {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
