@@ -1,7 +1,7 @@
-"""Writes deflate streams of every level, strategy, window, memory level and flush, made by zlib itself.
+"""Writes deflate streams of every level, strategy, window, memory level and flush, compressed by zlib.
 
-Usage: deflate_streams.py COUNT FILE. Each record is the content and the stream, with the length of each (32 bits, little
-endian) before it. The streams are the same at every run.
+Usage: deflate_streams.py COUNT FILE. Each record is the content and the stream, each preceded by its length (32 bits, little
+endian). Every run writes the same streams.
 """
 
 import random
@@ -15,7 +15,7 @@ WORDS = [b"import ", b"os", b"\n", b"def ", b"return ", b"    ", b"self.", b"Non
 
 
 def content(source):
-    """Returns text, noise, runs, or a mixture; some of it empty, little of it long."""
+    """Returns text, noise, runs of one byte, or a mixture. Some contents are empty, and a few are long."""
     size = source.choice([0, 1, 2, 3, 20, 200, 1_000, 1_000, 3_000])
     if source.random() < 0.005:
         size = 150_000
@@ -34,7 +34,7 @@ def content(source):
 
 
 def deflate(source, original):
-    """Returns a raw stream of a content, flushed in random places."""
+    """Returns a raw stream that is flushed at random offsets."""
     level, window = source.randrange(10), -source.randrange(9, 16)
     compressor = zlib.compressobj(level, zlib.DEFLATED, window, source.randrange(1, 10), source.choice(STRATEGIES))
     stream, rest = b"", original

@@ -1,10 +1,9 @@
-"""Holds JSON documents against the schemas in schemas/, which must be what the version of JSON Schema
-that they name asks for.
+"""Validates JSON documents with the schemas in schemas/, which must be valid in the version of JSON Schema that they name.
 
     documents.py < DOCUMENTS
 
-DOCUMENTS is one array of [NAME, WHAT, DOCUMENT]: the schema's name, what printed the document, and the document itself. A
-property that its schema does not describe is wrong, too. Prints what is wrong, a line for each, and the number of documents.
+DOCUMENTS is an array of [NAME, WHAT, DOCUMENT]: the name of the schema, what printed the document, and the document. A
+property that the schema does not describe is an error, too. Prints one line for each error, or the number of documents.
 """
 
 import json
@@ -13,22 +12,22 @@ import sys
 
 from jsonschema.validators import validator_for
 
-# What holds schemas by names of their own.
+# Keywords whose values are schemas by arbitrary names.
 NAMED = ("properties", "$defs")
-# By what a schema describes the properties of an object.
+# Keywords that describe the properties of an object.
 COMPOSED = {"$ref", "allOf", "anyOf", "oneOf", "properties"}
 SCHEMAS = pathlib.Path(__file__).resolve().parent.parent.parent / "schemas"
 
 
 def strict(schema):
-    """Returns a schema by which objects have no properties but those that it describes."""
+    """Returns a schema by which objects have only the properties that it describes."""
     if isinstance(schema, list):
         return [strict(value) for value in schema]
     if not isinstance(schema, dict):
         return schema
     named = lambda parts: {name: strict(part) for name, part in parts.items()}
     schema = {key: named(value) if key in NAMED else strict(value) for key, value in schema.items()}
-    # Closed where a value is described, and not where that is put together of parts.
+    # Only the schema of a whole value is closed, not the parts that it is composed of.
     if "properties" in schema:
         schema["properties"] = {name: closed(part) for name, part in schema["properties"].items()}
     if "items" in schema:
@@ -37,7 +36,7 @@ def strict(schema):
 
 
 def closed(schema):
-    """Returns the schema of a value that is closed, if it describes an object."""
+    """Returns the closed schema of a value, if it describes an object."""
     describes = isinstance(schema, dict) and not COMPOSED.isdisjoint(schema)
     return {**schema, "unevaluatedProperties": False} if describes else schema
 

@@ -1,9 +1,9 @@
-"""Stands before a registry as Amazon's ECR does: by TLS, and for repositories alone that were created.
+"""A proxy that makes a registry behave like Amazon ECR: it uses TLS, and repositories have to be created.
 
     ecr.py CERTIFICATE KEY PORT MOTO
 
-Listens on 127.0.0.1:443. What is asked of a repository that moto does not know, with a login, is answered as ECR answers
-it. Everything else goes to the registry at PORT, each request on a connection of its own.
+Listens on 127.0.0.1:443. Authenticated requests for a repository that moto does not know are answered as by ECR. All other
+requests are forwarded to the registry at PORT, each on a new connection.
 """
 
 import json
@@ -20,7 +20,7 @@ ecr = boto3.client("ecr", endpoint_url=moto, region_name="eu-west-1", aws_access
 
 
 def exists(name):
-    """Tells whether a repository was created."""
+    """Returns whether a repository was created."""
     try:
         ecr.describe_repositories(repositoryNames=[name])
         return True
@@ -29,7 +29,7 @@ def exists(name):
 
 
 def refusal(name):
-    """Returns the answer for a repository that is not there."""
+    """Returns the answer for a repository that does not exist."""
     message = f"The repository with name '{name}' does not exist in the registry with id '123456789012'"
     body = json.dumps({"errors": [{"code": "NAME_UNKNOWN", "message": message}]})
     head = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -37,12 +37,12 @@ def refusal(name):
 
 
 def pump(source, sink):
-    """Passes bytes on until there are no more."""
+    """Copies bytes until the end of the source."""
     try:
         while chunk := source.recv(1 << 16):
             sink.sendall(chunk)
     except OSError:
-        pass  # One side went away, and the other one will notice.
+        pass  # One side closed its connection; the other thread notices it, too.
 
 
 def serve(connection):

@@ -1,9 +1,9 @@
-"""Prints what PyPA's `packaging` answers, as JSON: the cases of tests/locks/packaging.rs.
+"""Prints the results of PyPA's `packaging` as JSON: the cases of tests/locks/packaging.rs.
 
-packaging's own tests are run with its entry points recorded, so that every version, specifier, marker and requirement
-in them becomes a case, with the outcome that packaging gives it. Compatibility tags are asked for directly.
+Runs packaging's own tests and records the calls of its entry points, so that every version, specifier, marker and requirement
+in them becomes a case with packaging's result. Compatibility tags are computed directly.
 
-Usage: packaging_cases.py FOLDER, where FOLDER keeps packaging's sdist between runs.
+Usage: packaging_cases.py DIRECTORY, where DIRECTORY caches packaging's sdist between runs.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ import types
 VERSION = "26.3"
 TESTS = ["test_version", "test_specifiers", "test_markers", "test_requirements"]
 
-# Every variable of the specification, with the values that a Lambda function sees.
+# Every variable of the specification with its value in a Lambda function.
 ENVIRONMENT = {
     "implementation_name": "cpython",
     "implementation_version": "3.12.0",
@@ -37,7 +37,7 @@ ENVIRONMENT = {
 
 
 def unpacked_sdist(folder: pathlib.Path) -> pathlib.Path:
-    """Returns packaging's source tree, downloaded from PyPI unless it is there."""
+    """Returns packaging's source tree, and downloads it from PyPI if necessary."""
     name = f"packaging-{VERSION}"
     if not (folder / name / "tests").is_dir():
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def unpacked_sdist(folder: pathlib.Path) -> pathlib.Path:
 
 
 def stand_in_for_pytest() -> None:
-    """Puts modules in the place of pytest and pretend that do no more than the tests need to be called."""
+    """Replaces pytest and pretend by modules with just what is needed to call the tests."""
 
     def parametrize(names, values, **_):
         names = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
@@ -88,7 +88,7 @@ def stand_in_for_pytest() -> None:
 
 
 def run_tests(module) -> int:
-    """Calls each test function of a module with each of its parameters; returns how many calls there were."""
+    """Calls each test function of a module with each of its parameters, and returns the number of calls."""
     owners = [module] + [owner() for name, owner in vars(module).items() if name.startswith("Test")]
     calls = 0
     for owner in owners:
@@ -97,20 +97,20 @@ def run_tests(module) -> int:
             parameters = getattr(function, "parameters", [])
             given = {name for names, _ in parameters for name in names}
             if set(inspect.signature(function).parameters) - given:
-                continue  # It wants one of pytest's fixtures, to change the host that it runs on.
+                continue  # It needs a pytest fixture that changes the host.
             for rows in itertools.product(*(rows for _, rows in parameters)):
                 arguments = {}
                 for (names, _), row in zip(parameters, rows):
                     arguments.update(zip(names, row))
                 calls += 1
-                # What a test asserts is packaging's business; what it asked for is recorded by then.
+                # Failed assertions do not matter: the calls are recorded before.
                 with contextlib.suppress(Exception):
                     function(**arguments)
     return calls
 
 
 def record(cls, texts: list) -> None:
-    """Notes each text that the class is made from."""
+    """Records each string that the class is constructed from."""
     construct = cls.__init__
 
     def recording(self, text="", *arguments, **options):
@@ -167,7 +167,7 @@ def main(folder: pathlib.Path) -> None:
 
     versions, specifiers = modules[0].VERSIONS, modules[1].SPECIFIERS
     contained += itertools.product(specifiers, versions)
-    # Python's limit on the digits of a number differs among its releases, and with it what packaging makes of these.
+    # Python's limit on the digits of an integer, and therefore packaging's result, differs between releases.
     for cls, texts in asked.items():
         asked[cls] = [text for text in dict.fromkeys(texts) if len(text) < 1000]
     evaluated += [(marker, {}, context(marker)) for marker in asked[Marker] if outcome(Marker, marker)]
@@ -187,7 +187,7 @@ def main(folder: pathlib.Path) -> None:
 
 
 def contained_cases(pairs, specifier_set) -> list:
-    """Pre-releases are always accepted: which of several versions to prefer is a resolver's question."""
+    """Pre-releases are always accepted: choosing between versions is up to the resolver."""
     return [
         {"specifiers": specifiers, "version": version, "expected": expected}
         for specifiers, version in pairs
@@ -196,12 +196,12 @@ def contained_cases(pairs, specifier_set) -> list:
 
 
 def context(marker) -> str:
-    """Returns packaging's name for the place where the marker's variables have values."""
+    """Returns packaging's name of the context in which the marker's variables have values."""
     return "lock_file" if "extras" in marker or "dependency_groups" in marker else "metadata"
 
 
 def version_comparisons():
-    """Yields markers whose versions lie close to those of the environment, which packaging's tests seldom ask for."""
+    """Yields markers with versions close to those of the environment, which packaging's tests rarely have."""
     variables = ["python_version", "python_full_version", "implementation_version", "platform_release"]
     operators = ["===", "==", ">=", "<=", "!=", "~=", ">", "<", "in", "not in"]
     values = ["3", "3.*", "3.12", " 3.12 ", "3.12.*", "3.12.1.*", "3.12.0", "3.12.0rc1", "3.13", "v3.12", "3.11, 3.12", "", "*"]
@@ -215,7 +215,7 @@ def evaluated_cases(calls, marker_class) -> list:
     cases = {}
     for marker, environment, context in calls:
         environment = ENVIRONMENT | {key: value or "" for key, value in environment.items()}
-        # None: packaging raises an error, because the comparison is undefined or the variable has no value.
+        # None if packaging raises an error, because the comparison is undefined or the variable has no value.
         expected = outcome(lambda: marker_class(marker).evaluate(environment, context))
         text = json.dumps({"marker": marker, "environment": environment, "expected": expected}, default=sorted)
         cases[text] = json.loads(text)

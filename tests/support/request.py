@@ -2,8 +2,8 @@
 
     python -c request.py URL BODY SECONDS [PROGRAM [ARGUMENT…]]
 
-Runs in an image, beside its server, by the image's own interpreter: hence one file and the standard library alone. BODY is
-sent by POST; an empty one means GET. A program is started first, and ended when the answer is there.
+Runs in a container next to the server, with the image's interpreter, and therefore is one file that needs only the standard
+library. BODY is sent with POST; without it, the request is a GET. PROGRAM is started before the request and stopped after it.
 """
 
 import json
@@ -25,7 +25,7 @@ while True:
         status, answer = error.code, error.read()
         break
     except urllib.error.URLError as error:
-        # Until the server listens, connections are refused.
+        # Connections are refused until the server listens.
         ended = server is not None and server.poll() is not None
         if ended or time.monotonic() > deadline or not isinstance(error.reason, ConnectionRefusedError):
             sys.exit(f"no answer from {url}: {error.reason}" + (f"; the server ended with {server.returncode}" if ended else ""))

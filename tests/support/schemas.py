@@ -1,9 +1,9 @@
-"""Holds every document of an OCI layout against the image specification's JSON schemas.
+"""Validates every document of an OCI layout with the JSON schemas of the image specification.
 
     schemas.py LAYOUT
 
-Follows index.json through image indexes, manifests and configurations, and checks the digest and the size of each blob on
-the way. Prints what is wrong, a line for each, and the number of documents that were checked.
+Follows index.json to image indexes, manifests and configurations, and checks the digest and the size of each blob. Prints one
+line for each error, or the number of documents that were checked.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ SCHEMA_OF = {INDEX: "image-index-schema.json", MANIFEST: "image-manifest-schema.
 
 
 def without_ids(schema):
-    """Returns a schema without its `id`s, against which its relative references would resolve to other files."""
+    """Returns a schema without its `id`s, because relative references would resolve against them to other files."""
     if isinstance(schema, list):
         return [without_ids(value) for value in schema]
     if not isinstance(schema, dict):
@@ -40,20 +40,20 @@ def load_schemas():
 
 
 class Layout:
-    """A layout while it is checked."""
+    """A layout, the number of documents that were checked, and the errors."""
 
     def __init__(self, folder):
         self.folder, self.validators = pathlib.Path(folder), load_schemas()
         self.checked, self.wrong = 0, []
 
     def check(self, name, document, schema):
-        """Holds a document against a schema."""
+        """Validates a document with a schema."""
         self.checked += 1
         for error in self.validators[schema].iter_errors(document):
             self.wrong.append(f"{name}: {'.'.join(map(str, error.absolute_path))}: {error.message}")
 
     def blob(self, descriptor):
-        """Checks the digest and the size of a blob, then what it describes in turn."""
+        """Checks the digest and the size of a blob, and the document that it contains."""
         algorithm, encoded = descriptor["digest"].split(":")
         path = self.folder / "blobs" / algorithm / encoded
         with path.open("rb") as file:
@@ -68,7 +68,7 @@ class Layout:
             self.children(document, descriptor["mediaType"])
 
     def children(self, document, media_type):
-        """Checks what a document refers to."""
+        """Checks the blobs that a document refers to."""
         if media_type == INDEX:
             for child in document["manifests"]:
                 self.blob(child)

@@ -1,8 +1,8 @@
-"""Runs a command whose standard output, standard error, or both are a terminal.
+"""Runs a command with a terminal as standard output, standard error, or both.
 
     terminal.py out|err|both|none COMMAND...
 
-Prints one JSON document: the exit status, and what came out where. The streams have a terminal each.
+Prints one JSON document with the exit status and the output of each stream. Each stream has its own terminal.
 """
 
 import json
@@ -14,7 +14,7 @@ import threading
 
 
 def collect(descriptor, pieces):
-    """Reads until the last writer is gone, which a terminal reports as an error."""
+    """Reads until the last writer closes the stream, which a terminal reports as an error."""
     try:
         while piece := os.read(descriptor, 65536):
             pieces.append(piece)

@@ -310,11 +310,13 @@ impl<'a> ImportChecker<'a> {
             // Many distributions install into this package, so only the full name says which of them is missing:
             // `from google.cloud import storage`.
             (ModuleResolution::Missing { depth: 0 }, below) if known_modules::is_shared(top(&name)) => {
-                let is_module = |below: &&String| {
+                // By PEP 8, names of modules are lower-case and names of classes are not.
+                let submodule = below.as_ref().filter(|below| {
                     name.matches('.').count() < 2 && below.starts_with(|first: char| first.is_ascii_lowercase())
-                };
-                let below = below.as_ref().filter(is_module);
-                ImportOutcome::MissingModule(below.map_or_else(|| name.clone(), |below| format!("{name}.{below}")))
+                });
+                ImportOutcome::MissingModule(
+                    submodule.map_or_else(|| name.clone(), |submodule| format!("{name}.{submodule}")),
+                )
             }
             (ModuleResolution::Missing { depth }, _) => {
                 ImportOutcome::MissingModule(first_components(&name, depth + 1))
