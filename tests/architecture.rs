@@ -23,6 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("report", &["hints", "redact"]),
     ("retry", &[]),
     ("digest", &[]),
+    ("git", &["digest", "hints"]),
     ("tree", &["digest", "name"]),
     ("archive", &["hints", "digest", "report", "tree"]),
     ("wheel::filename", &["name"]),
@@ -39,7 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("project", &["hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
     ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     ("fetch", &["hints", "cache", "digest", "lock", "redact", "report", "retry", "sdist", "wheel", "wheel::filename"]),
-    ("repository", &["hints", "cache", "lock", "redact"]),
+    ("repository", &["hints", "cache", "git", "lock", "redact"]),
     (
         "index",
         &[
@@ -60,7 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
     ("registry", &["hints", "digest", "image", "report", "retry"]),
-    ("sbom", &["digest", "image", "name", "project"]),
+    ("sbom", &["digest", "git", "image", "name", "project"]),
     ("settings", &["audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "platform", "trim"]),
     (
         "options",
@@ -81,6 +82,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "contents",
             "digest",
             "fetch",
+            "git",
             "image",
             "index",
             "lambda",
@@ -109,7 +111,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "scaffold",
         &[
-            "audit", "hints", "lock", "marker", "name", "options", "pipeline", "project", "settings", "syntax",
+            "audit", "git", "hints", "lock", "marker", "name", "options", "pipeline", "project", "settings", "syntax",
             "platform", "tree",
         ],
     ),

@@ -11,12 +11,12 @@ use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::targets_progress::TargetsProgress;
 use super::{image, plan};
+use crate::git::GitChanges;
 use crate::options::{
     CommonOptions, ConfigurationError, ImageOptions, Invocation, LambdaOptions, ProjectConfiguration,
     RegistryAccessOptions, TargetKind, TargetOptions,
 };
 use crate::pipeline::{self, BuildError, ProjectCache, Target};
-use crate::project::GitChanges;
 use crate::report::{
     BuiltArtifact, BuiltReport, ErrorReport, FORMAT_VERSION, ListedReport, TargetListReport, TargetOutcome, TargetPlan,
     TargetsReport,

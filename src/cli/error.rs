@@ -5,11 +5,11 @@ use std::io;
 use super::printer::count;
 use crate::archive::ArchiveError;
 use crate::cache::CacheError;
+use crate::git::GitChangesError;
 use crate::hints::Hints;
 use crate::options::{ConfigurationError, InvalidOption, SettingsError};
 use crate::pipeline::BuildError;
 use crate::platform::ProfileError;
-use crate::project::GitChangesError;
 use crate::report::ErrorReport;
 use crate::scaffold::ScaffoldError;
 

@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 use crate::cache::Cache;
 use crate::fetch::Connections;
+use crate::git::revision::{self, GitRevision};
 use crate::lock::{Lock, LockFormat};
 use crate::pipeline::BuildError;
 use crate::project::WorkspaceCache;
-use crate::project::revision::{self, GitRevision};
 use crate::project::workspace::Workspace;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};

@@ -1,7 +1,6 @@
 //! Projects: their `pyproject.toml`, their workspace, and the files of an application.
 
 pub(crate) mod application;
-pub(crate) mod changes;
 mod collector;
 pub(crate) mod declared;
 pub(crate) mod document;
@@ -11,7 +10,6 @@ mod include;
 pub(crate) mod lines;
 mod poetry;
 pub mod pyproject;
-pub mod revision;
 mod rules;
 mod setup_script;
 mod setuptools;
@@ -19,6 +17,5 @@ pub(crate) mod uv_options;
 pub mod workspace;
 mod workspace_cache;
 
-pub(crate) use changes::{GitChanges, GitChangesError};
 pub use error::ProjectError;
 pub(crate) use workspace_cache::WorkspaceCache;

@@ -11,9 +11,9 @@ mod error;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
+use crate::git;
 use crate::lock::GitSource;
 use crate::redact;
 use address::RepositoryUrl;
@@ -22,17 +22,6 @@ pub use error::RepositoryError;
 
 /// The references that are fetched: all branches and tags, even if they were rewritten.
 const REFERENCES: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-
-/// Variables that git sets for its hooks. Inherited, they would point git at the repository whose hook runs pybundle.
-const VARIABLES_OF_A_REPOSITORY: [&str; 7] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_NAMESPACE",
-];
 
 /// The git command.
 #[derive(Debug, Clone)]
@@ -53,8 +42,9 @@ impl Git {
         let candidates = std::env::split_paths(search_path.unwrap_or_default()).map(|directory| directory.join("git"));
         let program = candidates.into_iter().find(|path| path.is_absolute() && path.is_file());
         let program = program.ok_or(RepositoryError::NoGit)?;
-        let mut setting = Command::new(&program);
-        setting.args(["config", "--get", "core.sshCommand"]).stdin(Stdio::null());
+        let mut setting = git::command(&program);
+        // Of the user, not of the project that pybundle may be started in.
+        setting.args(["config", "--get", "core.sshCommand"]).current_dir("/");
         let output = setting.output().map_err(|error| RepositoryError::Run(program.clone(), error))?;
         Ok(Self { program, quiets_ssh: !has_own_ssh && !output.status.success(), offline })
     }
@@ -69,26 +59,30 @@ impl Git {
         if !GitSource::is_commit(commit) {
             return Err(RepositoryError::InvalidCommit { url: address.url, commit: commit.clone() });
         }
-        let git = RepositoryCommands { git: self, address: &address, lfs: repository.lfs };
-        if repository.lfs && git.run("find git LFS for", None, &["lfs", "version"]).is_err() {
+        let commands = RepositoryCommands { git: self, address: &address, lfs: repository.lfs };
+        if repository.lfs && commands.run("find git LFS for", None, &["lfs", "version"]).is_err() {
             return Err(RepositoryError::NoLfs(address.url));
         }
-        let clone = cache.repository(&address.url);
-        git.update(&clone, commit, cache)?;
+        let (clone, directory) = (absolute(&cache.repository(&address.url)), &absolute(directory));
+        commands.update(&clone, commit, cache)?;
 
         let options = ["clone", "--quiet", "--no-checkout", "--shared", "--template=", "--origin=origin", "--"];
         let arguments: Vec<&OsStr> =
             options.iter().map(OsStr::new).chain([clone.as_os_str(), directory.as_os_str()]).collect();
-        git.run("check out", None, &arguments)?;
+        commands.run("check out", None, &arguments)?;
         // Relative URLs of submodules are relative to the original repository, not to the cached clone.
-        git.run("check out", Some(directory), &["remote", "set-url", "origin", &address.url])?;
-        git.run("check out", Some(directory), &["checkout", "--quiet", "--detach", commit])?;
+        commands.run("check out", Some(directory), &["remote", "set-url", "origin", &address.url])?;
+        commands.run("check out", Some(directory), &["checkout", "--quiet", "--detach", commit])?;
         if directory.join(".gitmodules").is_file() {
             let update = ["submodule", "update", "--quiet", "--init", "--recursive"];
-            git.run("fetch the submodules of", Some(directory), &update)?;
+            commands.run("fetch the submodules of", Some(directory), &update)?;
         }
         Ok(())
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Runs git on one repository.
@@ -131,17 +125,16 @@ impl RepositoryCommands<'_> {
         self.run("look into", Some(clone), &["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_ok()
     }
 
-    /// Runs git, in the given directory if any. `action` completes "git cannot … URL" in errors.
+    /// Runs git, in the given directory if any; other paths in the arguments are absolute. `action` completes "git cannot … URL" in errors.
     fn run(
         &self,
         action: &'static str,
         directory: Option<&Path>,
         arguments: &[impl AsRef<OsStr>],
     ) -> Result<(), RepositoryError> {
-        let mut command = Command::new(&self.git.program);
+        let mut command = git::command(&self.git.program);
         let (credentials, variables) = self.address.credentials();
-        let mut settings = vec!["core.hooksPath=/dev/null".to_owned(), "gc.auto=0".to_owned()];
-        settings.extend(["core.autocrlf=false".to_owned(), "core.fsmonitor=false".to_owned()]);
+        let mut settings = vec!["gc.auto=0".to_owned(), "core.autocrlf=false".to_owned()];
         settings.extend(self.git.quiets_ssh.then(|| "core.sshCommand=ssh -o BatchMode=yes".to_owned()));
         if self.lfs {
             settings.extend(["filter.lfs.process=git-lfs filter-process".to_owned()]);
@@ -153,20 +146,10 @@ impl RepositoryCommands<'_> {
         for setting in settings.iter().chain(&credentials) {
             command.arg("-c").arg(setting);
         }
-        if let Some(directory) = directory {
-            command.arg("-C").arg(directory);
-        }
-        for name in VARIABLES_OF_A_REPOSITORY {
-            command.env_remove(name);
-        }
-        command
-            .args(arguments)
-            .envs(variables)
-            .env("GIT_ALLOW_PROTOCOL", self.protocols(directory))
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_ASKPASS", "")
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(Stdio::null());
+        // Not in the project that pybundle may be started in: its repository could configure an alias for a command that is
+        // not built into git, such as `lfs`.
+        command.current_dir(directory.unwrap_or(Path::new("/")));
+        command.args(arguments).envs(variables).env("GIT_ALLOW_PROTOCOL", self.protocols(directory));
         let output = command.output().map_err(|error| RepositoryError::Run(self.git.program.clone(), error))?;
         if output.status.success() {
             return Ok(());

@@ -7,7 +7,7 @@ use packageurl::PackageUrl;
 use pep440_rs::Version;
 
 use crate::digest::Digest;
-use crate::project::revision::GitRevision;
+use crate::git::revision::GitRevision;
 
 /// The origin of a component. URLs have no user name, password or query.
 #[derive(Debug, Clone, PartialEq, Eq)]

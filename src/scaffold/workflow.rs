@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::project::revision;
+use crate::git::revision;
 
 /// The path of the GitHub Actions workflow in the repository.
 pub(crate) const WORKFLOW: &str = ".github/workflows/pybundle.yml";

@@ -1,12 +1,29 @@
 //! Path dependencies.
 
 use std::fs;
+use std::process::Command;
 
 use crate::command::{fail, succeed};
 use crate::{Place, git, machine};
 
 const DEMO: &str = "[project]\nname = \"demo\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n[build-system]\n\
      requires = [\"uv_build\"]\nbuild-backend = \"uv_build\"\n";
+
+/// A build backend that leaves a marker.
+const BACK_END: &str = r#"
+import pathlib, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    pathlib.Path(__file__).with_name("marker").touch()
+    name = "app-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(directory) / name, "w") as wheel:
+        wheel.writestr("app-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n")
+        wheel.writestr("app-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("app-1.0.dist-info/RECORD", "")
+    return name
+
+build_editable = build_wheel
+"#;
 
 #[test]
 fn uncommitted_changes_are_warned_of() {
@@ -55,4 +72,35 @@ fn a_back_end_that_compiles_is_held_to_the_target() {
     ] {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
+}
+
+#[test]
+fn with_no_build_no_back_end_runs_not_even_for_dynamic_metadata() {
+    let place = Place::new();
+    place.lock(&[], "");
+    place.write(
+        "app/pyproject.toml",
+        "[project]\nname = \"app\"\nrequires-python = \">=3.9\"\ndynamic = [\"version\"]\n\
+         [build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n",
+    );
+    place.write("app/backend.py", BACK_END);
+    let mut uv = Command::new("uv");
+    uv.args(["lock", "--quiet", "--no-python-downloads", "--python", &place.python]).current_dir(place.path("app"));
+    succeed(&mut uv);
+    let plan = |arguments: &[&str]| {
+        let _ = fs::remove_file(place.path("app/marker"));
+        let mut plan = Command::new(env!("CARGO_BIN_EXE_pybundle"));
+        plan.args(["plan", "--no-build-package", "other"]).args(arguments).current_dir(place.path("app"));
+        let output = plan.env("PYBUNDLE_CACHE_DIR", place.path("cache")).output().unwrap();
+        (String::from_utf8(output.stderr).unwrap(), place.path("app/marker").exists())
+    };
+    let (said, has_run) = plan(&[]);
+    assert!(has_run, "uv asks the back end, so that the test can see it: {said}");
+    for arguments in [&["--no-build"][..], &["--no-build-package", "app"]] {
+        let (said, has_run) = plan(arguments);
+        assert!(said.contains("`uv lock --check` would run a build backend, which --no-build forbids"), "{said}");
+        assert!(!has_run, "{arguments:?}: {said}");
+    }
+    fail(&mut place.bundle("2.17", &["--no-build"]));
+    assert!(!place.path("app/marker").exists());
 }

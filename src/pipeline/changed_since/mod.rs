@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+use crate::git::changes::{ChangeState, GitChanges};
 use crate::lock::{Dependent, DistributionSource, FileLocation, Lock, Selection};
 use crate::pipeline::plan::{LockedProject, lock};
 use crate::pipeline::targets::Target;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::platform;
 use crate::project::application::{self, Excludes, ExclusionRule};
-use crate::project::changes::{ChangeState, GitChanges};
 use crate::project::pyproject::FILENAME;
 use crate::project::workspace::python_version_files;
 use crate::report::Silent;

@@ -1,8 +1,8 @@
 //! The origin of a distribution, as an SBOM states it.
 
 use crate::digest::Digest;
+use crate::git::revision;
 use crate::lock::{FileLocation, LockedFile, SelectedDistribution, SelectedSource};
-use crate::project::revision;
 use crate::redact;
 use crate::sbom::{ComponentOrigin, FetchedFile};
 use crate::wheel::Wheel;

@@ -1,16 +1,15 @@
 //! Finds and reads the lock of a project, and compares it with the project.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::{fs, io};
 
 use crate::builder;
+use crate::git::GitChanges;
 use crate::lock::requirements::{RequirementsEnvironment, RequirementsTxt};
-use crate::lock::{Freshness, LocalProject, Lock, LockFormat};
+use crate::lock::{DistributionSet, FormatControl, Freshness, LocalProject, Lock, LockFormat};
 use crate::pipeline::{BuildError, ProjectCache};
-use crate::project::changes::GitChanges;
 use crate::project::declared::DeclaredDistribution;
 use crate::project::workspace::{Workspace, WorkspaceMember};
 use crate::report::Reporter;
@@ -46,7 +45,7 @@ pub(crate) fn open(
         _ => Arc::new(read()?),
     };
     if settings.lock_check == LockCheck::Locked {
-        projects.check(&path, || check(&lock, &path, workspace, settings.environment.search_path(), reporter))?;
+        projects.check(&path, || check(&lock, &path, workspace, settings, reporter))?;
     }
     Ok((Some(path), lock))
 }
@@ -147,12 +146,19 @@ fn local_project(member: &WorkspaceMember) -> LocalProject {
     LocalProject { path: member.path.clone(), table: member.pyproject.table().clone() }
 }
 
+fn may_build(member: &WorkspaceMember, formats: &FormatControl) -> bool {
+    match DeclaredDistribution::of(&member.pyproject).ok().and_then(|declared| declared.name) {
+        Some(name) => formats.may_build(&name),
+        None => formats.no_build != DistributionSet::All,
+    }
+}
+
 /// Compares the lock with every pyproject.toml of the workspace, and asks uv where that does not decide.
 fn check(
     lock: &Lock,
     path: &Path,
     workspace: &Workspace,
-    search_path: Option<&OsStr>,
+    settings: &Settings,
     reporter: &dyn Reporter,
 ) -> Result<(), BuildError> {
     let projects: Vec<LocalProject> = workspace.members.iter().map(local_project).collect();
@@ -166,10 +172,16 @@ fn check(
         undecided(&reasons.join("; "));
         return Ok(());
     }
-    match builder::find_uv(search_path) {
+    // uv builds them for their metadata, also with its own --no-build (uv 0.13.8).
+    if workspace.members.iter().any(|member| member.has_dynamic_metadata() && !may_build(member, &settings.formats)) {
+        undecided("`uv lock --check` would run a build backend, which --no-build forbids");
+        return Ok(());
+    }
+    match builder::find_uv(settings.environment.search_path()) {
         Some((uv, _)) => {
             let mut check = Command::new(uv);
             check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
+            check.args(settings.fetch.offline.then_some("--offline"));
             match check.output() {
                 Ok(output) if output.status.success() => {}
                 // uv 0.13.8 exits with 1 if the lock is outdated, also if it then finds no new solution, and with 2 if it cannot

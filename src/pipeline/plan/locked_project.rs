@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::fetch::Connections;
+use crate::git::revision::GitRevision;
 use crate::lock::{Dependent, DistributionSource, Lock, LockError, PinnedDistribution, Selection, SelectionRequest};
 use crate::name::DistributionName;
 use crate::pipeline::BuildError;
@@ -12,7 +13,6 @@ use crate::pipeline::session::{ProjectCache, WorkspaceRevision};
 use crate::platform::TargetPlatform;
 use crate::project::declared::DeclaredDistribution;
 use crate::project::pyproject::DeclaredIndex;
-use crate::project::revision::GitRevision;
 use crate::project::uv_options::UvOptions;
 use crate::project::workspace::{self, Workspace, WorkspaceMember};
 use crate::report::Reporter;

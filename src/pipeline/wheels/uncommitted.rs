@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::git::revision;
 use crate::lock::SelectedDistribution;
 use crate::pipeline::plan::Plan;
-use crate::project::revision;
 use crate::report::Reporter;
 
 /// Warns about local projects with uncommitted changes: nobody else can reproduce their build. The root project is
