@@ -28,6 +28,9 @@ use uncompressed::UncompressedWriter;
 /// The zstd level. Part of the format: another level gives other bytes.
 const ZSTD_LEVEL: i32 = 3;
 
+/// What the name of a whiteout begins with, and names that are reserved for such files of AUFS (layer, whiteouts).
+const WHITEOUT_PREFIX: &str = ".wh.";
+
 /// How much is read at a time where nothing is spliced, in bytes.
 const PORTION: usize = 256 * 1024;
 
@@ -43,8 +46,8 @@ pub struct LayerTree {
 /// Writes a layer as one gzip member, spliced from the deflate streams of the wheels. Nothing is inflated.
 ///
 /// # Errors
-/// The output cannot be written, a file cannot be read, a file of the project changes meanwhile, or a link has the path
-/// of a file or directory.
+/// The output cannot be written, a file cannot be read, a file of the project changes meanwhile, a path would be a
+/// whiteout, or a link has the path of a file or directory.
 pub fn gzip(tree: &LayerTree, output: &mut dyn Write) -> Result<(), ArchiveError> {
     LayerWriter::new(Some(Splicer::new(output)), None).write(tree)
 }
@@ -104,7 +107,21 @@ fn members(tree: &LayerTree) -> Result<Vec<(Cow<'_, str>, MemberSource<'_>)>, Ar
     let directories = tree.files.directories().map(|(path, _)| (format!("{path}/").into(), MemberSource::Directory));
     let mut members: Vec<(Cow<'_, str>, MemberSource)> = files.chain(links).chain(directories).collect();
     members.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(members)
+    match members.iter().find(|(path, _)| has_whiteout(path)) {
+        Some((path, source)) => {
+            let origin = match source {
+                MemberSource::File(_, entry) => Some(entry.origin.clone()),
+                MemberSource::Link(_) | MemberSource::Directory => None,
+            };
+            Err(ArchiveError::Whiteout { path: path.trim_end_matches('/').to_owned(), origin })
+        }
+        None => Ok(members),
+    }
+}
+
+/// Returns whether a name of a path is a whiteout, so that unpacking it would remove files of lower layers instead.
+pub(crate) fn has_whiteout(path: &str) -> bool {
+    path.split('/').any(|name| name.starts_with(WHITEOUT_PREFIX))
 }
 
 fn is_file_or_link(tree: &LayerTree, path: &str) -> bool {

@@ -16,7 +16,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::hints::Hints;
-use crate::tree::TreePath;
+use crate::tree::{FileOrigin, TreePath};
 
 /// The modification time of every file in every artifact, in seconds since 1970: 1980-01-01T00:00:00Z. It is the
 /// earliest time that a zip can store (APPNOTE 4.4.6), so that zips, layers and images can all have the same.
@@ -58,6 +58,17 @@ pub enum ArchiveError {
         /// The path in the layer.
         path: TreePath,
     },
+    /// A path of a layer has a component that would be a whiteout.
+    #[error(
+        "`{path}`{} cannot be in a layer: names that begin with `.wh.` are whiteouts, which remove files of lower layers",
+        .origin.as_ref().map(|origin| format!(" of {origin}")).unwrap_or_default()
+    )]
+    Whiteout {
+        /// The path in the layer.
+        path: String,
+        /// What it belongs to; `None` for directories and links.
+        origin: Option<FileOrigin>,
+    },
     /// The target of a symbolic link is empty or has a null byte.
     #[error("`{path}` cannot be a symbolic link to `{}`", .target.escape_debug())]
     LinkTarget {
@@ -80,10 +91,14 @@ impl Hints for ArchiveError {
             Self::Changed { .. } => {
                 vec!["run pybundle again while no other process writes to the project".to_owned()]
             }
+            Self::Whiteout { origin: Some(FileOrigin::Application), .. } => {
+                vec!["rename it, or leave it out with --exclude".to_owned()]
+            }
             Self::Write { .. }
             | Self::Read { .. }
             | Self::Output(_)
             | Self::LinkPath { .. }
+            | Self::Whiteout { .. }
             | Self::LinkTarget { .. }
             | Self::NameTooLong { .. } => Vec::new(),
         }

@@ -13,6 +13,7 @@ use sha2::Digest as _;
 
 use super::measure::{self, MeasuringReader};
 use super::{FileKind, LARGEST_RECORD, origins};
+use crate::archive::layer;
 use crate::archive::tar::{self as written, TarFormat, TarMember};
 use crate::digest::Sha256;
 use crate::image::{Blob, BlobContent};
@@ -280,6 +281,9 @@ struct LayerFormatCheck {
 
 impl LayerFormatCheck {
     fn member(&mut self, member: &LayerMember, recorded: &[u8]) {
+        if layer::has_whiteout(&member.path) {
+            self.find(&member.path, "it is a whiteout, which removes files of lower layers");
+        }
         let (uid, gid) = member.ids;
         let owner = FileOwner { uid: u32::try_from(uid).unwrap_or(0), gid: u32::try_from(gid).unwrap_or(0) };
         let expected_member = match &member.kind {
@@ -290,7 +294,11 @@ impl LayerFormatCheck {
                 TarMember::File { access, size: member.size }
             }
             LayerMemberKind::File(FileKind::Symlink(target)) => TarMember::Link(target),
-            _ => {
+            LayerMemberKind::Whiteout(_) | LayerMemberKind::Opaque(_) => {
+                self.previous_size = member.size;
+                return;
+            }
+            LayerMemberKind::File(FileKind::HardLink(_) | FileKind::Special) => {
                 self.find(&member.path, "it is neither a file, a directory nor a symbolic link");
                 self.previous_size = member.size;
                 return;

@@ -86,6 +86,34 @@ fn nothing_replaces_the_interpreter() {
 }
 
 #[test]
+fn a_path_that_would_be_a_whiteout_is_refused_in_a_layer_and_kept_in_a_zip() {
+    let why = "cannot be in a layer: names that begin with `.wh.` are whiteouts, which remove files of lower layers";
+    let workshop = Workshop::empty();
+    projects::write(&workshop, &[("alpha", "1.0", 10)]);
+    for (path, installed) in [
+        ("alpha/.wh.data", "lib/python3.14/site-packages/alpha/.wh.data"),
+        ("alpha/.wh.directory/data", "lib/python3.14/site-packages/alpha/.wh.directory/data"),
+        ("alpha-1.0.data/data/share/.wh..wh..opq", "share/.wh..wh..opq"),
+    ] {
+        workshop.write("index/alpha-1.0-py3-none-any.whl", wheel_with("alpha", "1.0", &[(path, b"mine")]));
+        fs::remove_file(workshop.path("project/uv.lock")).unwrap();
+        projects::lock(&workshop);
+        let said = workshop.fail(&mut workshop.command(&["--output=oci:out"]));
+        assert!(said.contains(&format!("{installed}` of alpha 1.0 {why}")), "{said}");
+    }
+    let mut function = crate::support::command::pybundle(&["lambda", "project", "--no-audit", "--output=function.zip"]);
+    function.current_dir(workshop.path("")).env("PYBUNDLE_CACHE_DIR", workshop.path("cache"));
+    crate::support::command::succeed(function.args(["--no-handler", "--runtime=python3.14"]));
+
+    let workshop = Workshop::new();
+    workshop.write("data/.wh.app.py", "");
+    let said = workshop.fail(&mut workshop.command(&["--include=data", "--output=oci:out"]));
+    assert!(said.contains(&format!("data/.wh.app.py` of the application {why}")), "{said}");
+    assert!(said.contains("hint: rename it, or leave it out with --exclude"), "{said}");
+    workshop.run(&mut workshop.command(&["--include=data", "--exclude=.wh.*"]));
+}
+
+#[test]
 fn there_are_never_more_layers_than_can_be_run() {
     let workshop = Workshop::new();
     for (of_base, own) in [(1, 4), (123, 3), (125, 2), (126, 1)] {

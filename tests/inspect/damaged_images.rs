@@ -251,7 +251,10 @@ fn files_that_are_not_what_record_says_are_found() {
                 [&tar[..tar.len() - 1024], whiteout.as_bytes(), &tar[tar.len() - 1024..]].concat()
             });
         },
-        &[&["layers: "], &["RECORD: ", &file, "it is missing, but listed in"]],
+        &[
+            &["layers: ", "idna/.wh.core.py", "it is a whiteout, which removes files of lower layers"],
+            &["RECORD: ", &file, "it is missing, but listed in"],
+        ],
     );
 }
 

@@ -326,6 +326,19 @@ fn a_link_needs_its_own_path_and_a_target() {
 }
 
 #[test]
+fn no_name_is_a_whiteout() {
+    for name in [".wh.a", "a/.wh.b", "a/.wh.b/c", "a/.wh..wh..opq"] {
+        let mut directory = LayerTree::default();
+        directory.files.insert_directory(path(name), FileAccess::DIRECTORY, FileOrigin::Application).unwrap();
+        for tree in [tree([(name, bytes(b""))], &[]), tree([], &[(name, "target")]), directory] {
+            let error = gzip(&tree, &mut io::sink()).unwrap_err();
+            assert!(matches!(&error, ArchiveError::Whiteout { path, .. } if path == name), "{error}");
+        }
+    }
+    written(&tree([("a.wh.b", bytes(b"")), (".whale", bytes(b""))], &[]));
+}
+
+#[test]
 fn long_names_and_names_that_are_not_ascii() {
     let directory = "f".repeat(90);
     let cases = [
