@@ -1,5 +1,6 @@
 //! The actions and the reusable workflow, run on projects with the binary under test.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -55,10 +56,30 @@ fn runner(project: &Project) -> Runner {
 
 /// Runs the action on a checkout, with the binary under test.
 fn bundle(runner: &mut Runner, inputs: Value) -> StepResult {
-    let mut inputs = inputs;
-    inputs["program"] = env!("CARGO_BIN_EXE_pybundle").into();
+    bundle_with(env!("CARGO_BIN_EXE_pybundle"), runner, inputs)
+}
+
+/// Runs the action on a checkout, with a program in place of pybundle.
+fn bundle_with(program: &str, runner: &mut Runner, mut inputs: Value) -> StepResult {
+    inputs["program"] = program.into();
     runner.check_out("1");
     runner.action(ACTION, &inputs)
+}
+
+/// Returns the workflow commands in a log that the runner obeys: those that nothing stops.
+fn obeyed(log: &str) -> Vec<&str> {
+    let (mut obeyed, mut token) = (Vec::new(), None);
+    for line in log.lines().map(str::trim_start) {
+        match token {
+            Some(stopped) if line == format!("::{stopped}::") => token = None,
+            Some(_) => {}
+            None => {
+                token = line.strip_prefix("::stop-commands::");
+                obeyed.extend((line.starts_with("::") && token.is_none()).then_some(line));
+            }
+        }
+    }
+    obeyed
 }
 
 /// Parses the output `targets` of the action.
@@ -180,6 +201,49 @@ fn an_invalid_configuration_is_reported() {
     let annotation = "::error title=pybundle,file=pyproject.toml,line=7::pyproject.toml:7: `kind` in ";
     assert!(runner.log.contains(annotation), "{}", runner.log);
     assert_eq!(runner.summary, format!("### pybundle failed\n\n```text\n{message}\n```\n\n"));
+}
+
+#[test]
+fn nothing_that_pybundle_prints_is_obeyed() {
+    let project = repository_with(TARGETS);
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("pybundle");
+    let script = format!("#!/bin/sh\necho ' ::notice::forged' >&2\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_pybundle"));
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut runner = runner(&project);
+    let arguments = json!({"targets": "api", "arguments": "'--exclude=a\n::notice::forged'"});
+    let outcome = bundle_with(program.to_str().unwrap(), &mut runner, arguments);
+    assert!(outcome.success && runner.log.contains("::notice::forged"), "{}", runner.log);
+    assert_eq!(obeyed(&runner.log), Vec::<&str>::new());
+}
+
+#[test]
+fn a_line_break_in_a_path_is_no_output() {
+    let project = repository_with(TARGETS);
+    for (key, at) in [("kind", "zip"), ("lambda", "files")] {
+        let path = "/tmp/a.zip\ndigest=forged";
+        let artifacts = json!([{"kind": "function", "path": path, "sha256": "", "code_sha256": "", "size": 1}]);
+        let mut targets = json!([{"name": "api", "kind": "lambda", "project": ".", "status": "built",
+            "lambda": {"artifacts": artifacts}}]);
+        if key == "lambda" {
+            let second = json!({"name": "b", "kind": "lambda", "project": ".", "status": "built", "lambda": {"artifacts": artifacts}});
+            targets.as_array_mut().unwrap().push(second);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("pybundle");
+        let document = json!({"targets": targets}).to_string();
+        std::fs::write(&program, format!("#!/bin/sh\nprintf '%s' '{document}'\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut runner = runner(&project);
+        let outcome = bundle_with(program.to_str().unwrap(), &mut runner, json!({}));
+        assert!(!outcome.success && outcome.outputs["digest"] == "", "{:?}", outcome.outputs);
+        assert!(
+            runner.log.contains(&format!("error: the output `{at}` would contain a control character")),
+            "{}",
+            runner.log
+        );
+    }
 }
 
 /// Returns an output of the action.

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import secrets
 import shlex
 import subprocess
 import sys
@@ -15,16 +16,26 @@ def main():
     inputs = os.environ
     document = run(inputs)
     targets = {target["name"]: facts(target) for target in document.get("targets", [])}
+    files = [file for target in targets.values() for file in target.get("files", [])]
     with open(inputs["GITHUB_OUTPUT"], "a", encoding="utf-8") as outputs:
-        outputs.write("".join(f"{name}={value}\n" for name, value in single(targets).items()))
-        outputs.write(f"json={document['path']}\ntargets={json.dumps(targets)}\n")
-        files = [file for target in targets.values() for file in target.get("files", [])]
-        outputs.write("\n".join(["files<<end-of-files", *files, "end-of-files", ""]))
+        for name, value in {**single(targets), "json": document["path"], "targets": json.dumps(targets)}.items():
+            outputs.write(output(name, [str(value)]))
+        outputs.write(output("files", files))
     with open(inputs["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
         page.write(summary(document, targets))
     for line in annotations(document):
         print(line)
     return document["status"]
+
+
+def output(name, lines):
+    """Returns the entry of an output in GITHUB_OUTPUT. The delimiter is random, so that no value can end it and begin
+    another output; a line break in a value would look like two values."""
+    for line in lines:
+        if any(not letter.isprintable() for letter in line):
+            sys.exit(f"error: the output `{name}` would contain a control character: {line!r}")
+    delimiter = secrets.token_hex(16)
+    return "\n".join([f"{name}<<{delimiter}", *lines, delimiter, ""])
 
 
 def run(inputs):
@@ -37,8 +48,12 @@ def run(inputs):
     if inputs["PUSH"] == "true":
         command.append("--push")
     command += shlex.split(inputs["ARGUMENTS"])
+    # What pybundle prints may quote files that others wrote, so nothing in it is a workflow command. All of it goes to one
+    # stream, because the runner reads the two streams independently.
+    token = secrets.token_hex(16)
     # Prints the command so that it can be repeated elsewhere.
-    print(shlex.join(["pybundle", *command[1:]]), flush=True)
+    shown = shlex.join(["pybundle", *command[1:]])
+    print(f"::stop-commands::{token}\n{shown}", file=sys.stderr, flush=True)
     path = Path(tempfile.mkdtemp(prefix="pybundle-", dir=inputs.get("RUNNER_TEMP")), "build.json")
     messages = []
     with tempfile.TemporaryDirectory() as login, path.open("wb") as printed:
@@ -48,6 +63,7 @@ def run(inputs):
             sys.stderr.buffer.flush()
             messages.append(line.decode(errors="replace").rstrip())
         status = child.wait()
+    print(f"::{token}::", file=sys.stderr, flush=True)
     text = path.read_text(encoding="utf-8")
     document = json.loads(text) if text.strip() else {"error": last_error(messages)}
     return {**document, "status": status, "path": str(path)}
@@ -126,9 +142,11 @@ def format_size(size):
 
 def failure(error):
     """Formats an error and its hints as Markdown."""
-    lines = [error["message"], *error["causes"]]
+    text = "\n".join([error["message"], *error["causes"]])
+    # A fence is longer than any in the text (CommonMark 0.31, fenced code blocks).
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", text))])
     hints = "".join(f"- {hint}\n" for hint in error["hints"])
-    return "\n```text\n" + "\n".join(lines) + f"\n```\n\n{hints}"
+    return f"\n{fence}text\n{text}\n{fence}\n\n{hints}"
 
 
 def annotations(document):
