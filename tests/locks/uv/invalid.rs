@@ -1,4 +1,4 @@
-//! Every invalid uv.lock of `testdata/invalid/lock` is refused with an error that states the problem and its location.
+//! Every invalid uv.lock of `testdata/invalid/uv` is refused with an error that states the problem and its location.
 //!
 //! The first line of each file is `# error: ` and a part of the message. Files that can be parsed fail when distributions are
 //! selected for Python 3.12 on x86_64, without extras and groups.
@@ -19,7 +19,7 @@ fn first_error(path: &Path) -> Option<LockError> {
 
 #[test]
 fn each_invalid_file_is_refused() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/lock");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/uv");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(paths.len() >= 50, "{} files", paths.len());
@@ -39,7 +39,7 @@ fn each_invalid_file_is_refused() {
 /// Truncating a lock anywhere, or changing any single byte, never panics.
 #[test]
 fn damaged_locks_never_panic() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/lock");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/uv");
     let path = folder.join("conflict-by-dependencies.lock");
     let text = std::fs::read_to_string(&path).unwrap();
     for (position, _) in text.char_indices() {
