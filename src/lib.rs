@@ -92,6 +92,7 @@ pub mod constraint;
 pub(crate) mod contents;
 pub mod digest;
 pub mod fetch;
+pub mod git;
 pub mod hints;
 pub mod image;
 pub mod index;
