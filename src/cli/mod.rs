@@ -20,6 +20,7 @@ mod init;
 mod inspect;
 mod lambda;
 mod man;
+mod plain;
 mod plan;
 mod printer;
 mod profile;

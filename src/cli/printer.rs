@@ -12,6 +12,7 @@ use super::arguments::{ColorWhen, GlobalArguments};
 use super::environment;
 use super::error::CliError;
 use super::format::OutputFormat;
+use super::plain::{self, plain, without_commands};
 use crate::redact;
 use crate::report::ErrorReport;
 
@@ -52,26 +53,27 @@ impl TextPage {
 
     /// Adds a line in bold, with a dim remark after it.
     pub(crate) fn headline(&mut self, text: &str, remark: &str) {
+        let (text, remark) = (plain(text), plain(remark));
         self.0.push_str(&format!("{STRONG}{text}{STRONG:#}  {DIM}{remark}{DIM:#}\n"));
     }
 
     /// Adds a line in bold.
     pub(crate) fn heading(&mut self, text: &str) {
-        self.line(&format!("  {STRONG}{text}{STRONG:#}"));
+        self.0.push_str(&format!("  {STRONG}{}{STRONG:#}\n", plain(text)));
     }
 
     /// Adds a line with a label before it.
     pub(crate) fn field(&mut self, label: &str, value: &str) {
-        self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {value}\n"));
+        self.0.push_str(&format!("  {DIM}{label:<9}{DIM:#} {}\n", plain(value)));
     }
 
     /// Adds an indented line with its source, dimmed, as a comment.
     pub(crate) fn sourced(&mut self, text: &str, source: &str) {
-        self.line(&format!("  {text}  {DIM}# {source}{DIM:#}"));
+        self.0.push_str(&format!("  {}  {DIM}# {}{DIM:#}\n", plain(text), plain(source)));
     }
 
     pub(crate) fn line(&mut self, text: &str) {
-        self.0.push_str(text);
+        self.0.push_str(&plain(text));
         self.0.push('\n');
     }
 
@@ -81,15 +83,17 @@ impl TextPage {
         table.table(rows, right);
         for (index, line) in table.0.lines().enumerate() {
             if index == 0 {
-                self.line(&format!("  {DIM}{line}{DIM:#}"));
+                self.0.push_str(&format!("  {DIM}{line}{DIM:#}\n"));
             } else {
-                self.line(&format!("  {line}"));
+                self.0.push_str(&format!("  {line}\n"));
             }
         }
     }
 
     /// Adds rows with aligned columns: those in `right` to the right, the others to the left.
     pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: &[usize]) {
+        let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| one_line(cell))).collect();
+        let rows = &rows[..];
         let widths: [usize; N] = std::array::from_fn(|column| column_width(rows, column));
         for row in rows {
             let cells = row.iter().enumerate().map(|(column, cell)| {
@@ -173,9 +177,8 @@ impl Printer {
     /// # Errors
     /// Standard output cannot be written.
     pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), CliError> {
-        let mut json = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
-        json.push(b'\n');
-        self.raw(&json)
+        let json = serde_json::to_string_pretty(document).map_err(io::Error::from)?;
+        self.raw(format!("{}\n", plain::escaped_json(&json)).as_bytes())
     }
 
     /// Prints bytes as they are.
@@ -201,14 +204,14 @@ impl Printer {
             _ if self.quiet => {}
             OutputFormat::Github => annotate(AnnotationLevel::Warning, prefix, message),
             OutputFormat::Text | OutputFormat::Json => {
-                anstream::eprintln!("{WARNING}warning{WARNING:#}: {prefix}{message}");
+                anstream::eprintln!("{WARNING}warning{WARNING:#}: {}", plain(&format!("{prefix}{message}")));
             }
         }
     }
 
     /// Prints a line about progress.
     pub(crate) fn remark(&self, text: &str) {
-        anstream::eprintln!("{DIM}{text}{DIM:#}");
+        anstream::eprintln!("{DIM}{}{DIM:#}", plain(text));
     }
 
     /// Prints an error with its causes and hints.
@@ -221,6 +224,15 @@ impl Printer {
         self.explain(&format!("{target}: "), error);
     }
 
+    /// Prints that a signal stopped the command. The message begins a line of its own: a progress bar or the `^C` of a
+    /// terminal may precede it.
+    pub(crate) fn stopped(&self, message: &str) {
+        if self.progress() == ProgressMode::Bars {
+            anstream::eprintln!();
+        }
+        self.explain("", &ErrorReport { message: message.to_owned(), causes: Vec::new(), hints: Vec::new() });
+    }
+
     fn explain(&self, prefix: &str, ErrorReport { message, causes, hints }: &ErrorReport) {
         if self.format == OutputFormat::Github {
             let causes = causes.iter().map(|cause| format!("because: {cause}"));
@@ -228,15 +240,15 @@ impl Printer {
             let lines: Vec<String> = std::iter::once(message.clone()).chain(causes).chain(hints).collect();
             return annotate(AnnotationLevel::Error, prefix, &lines.join("\n"));
         }
-        anstream::eprintln!("{ERROR}error{ERROR:#}: {prefix}{message}");
-        causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {cause}"));
-        hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {hint}"));
+        anstream::eprintln!("{ERROR}error{ERROR:#}: {}", plain(&format!("{prefix}{message}")));
+        causes.iter().for_each(|cause| anstream::eprintln!("  {DIM}because{DIM:#}: {}", plain(cause)));
+        hints.iter().for_each(|hint| anstream::eprintln!("{HINT}hint{HINT:#}: {}", plain(hint)));
     }
 }
 
 /// Prints an annotation, in one write, so that lines of several threads do not mix.
 fn annotate(level: AnnotationLevel, prefix: &str, message: &str) {
-    let workspace = environment::workspace();
+    let (workspace, message) = (environment::workspace(), &plain(message));
     let annotation =
         WorkflowAnnotation::new(level, prefix, message, |path| annotation::file(path, workspace.as_deref()));
     anstream::eprintln!("{annotation}");
@@ -273,7 +285,7 @@ pub(crate) fn usage(message: &clap::Error) -> ExitCode {
         let text = text.to_string();
         annotate(AnnotationLevel::Error, "", &redact::text(text.trim().trim_start_matches("error: ")));
     } else {
-        anstream::eprint!("{}", redact::text(&text.ansi().to_string()));
+        anstream::eprint!("{}", without_commands(&redact::text(&text.ansi().to_string())));
     }
     ExitCode::from(2)
 }
@@ -306,6 +318,11 @@ pub(crate) fn visible(text: &str) -> String {
         other => other.escape_debug().to_string(),
     });
     characters.collect()
+}
+
+/// Escapes what a cell of a table may not contain.
+fn one_line(text: &str) -> String {
+    plain(&text.replace('\n', "\\n"))
 }
 
 /// Shortens a text to a width in characters: the middle is replaced by an ellipsis.
