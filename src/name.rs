@@ -87,6 +87,18 @@ normalized_name! {
     /// The normalized name of a distribution.
     DistributionName
 }
+impl DistributionName {
+    /// Tells whether a name, before it is normalized, may contain a character.
+    pub(crate) fn may_contain(character: char) -> bool {
+        character.is_ascii_alphanumeric() || "-_.".contains(character)
+    }
+
+    /// Returns the name that a requirement begins with, whatever follows it.
+    pub(crate) fn of_requirement(requirement: &str) -> Option<Self> {
+        requirement.split(|character| !Self::may_contain(character)).next()?.parse().ok()
+    }
+}
+
 normalized_name! {
     /// The normalized name of an extra (`project.optional-dependencies`).
     ExtraName

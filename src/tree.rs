@@ -3,7 +3,7 @@
 //! An entry refers to its content, which stays in the wheels: the memory of a tree depends on the number of files alone.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -287,6 +287,16 @@ pub enum FileOrigin {
     Distribution(Arc<Distribution>),
     /// The application's own files.
     Application,
+}
+
+impl FileOrigin {
+    /// Tells whether the file is the application's or belongs to one of the project's own distributions.
+    pub(crate) fn is_own(&self, projects: &BTreeSet<&DistributionName>) -> bool {
+        match self {
+            Self::Distribution(distribution) => projects.contains(&distribution.name),
+            Self::Application => true,
+        }
+    }
 }
 
 impl fmt::Display for FileOrigin {

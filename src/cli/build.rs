@@ -1,6 +1,6 @@
 //! `pybundle build`: the targets of `[tool.pybundle]`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -95,7 +95,7 @@ pub(crate) fn run(
         list(&targets, arguments.format, printer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    pipeline::check_places(targets.iter().map(|named| &named.target))?;
+    pipeline::check_outputs(targets.iter().map(|named| &named.target))?;
     let changed: Vec<&ListedTarget> = targets.iter().filter(|target| target.listed.changed).collect();
     let progress = TargetsProgress::new(printer, changed.iter().map(|target| target.listed.name.clone()).collect());
     let changed: Vec<&Target> = changed.into_iter().map(|target| &target.target).collect();
@@ -134,10 +134,9 @@ impl BuildArguments {
             vec![(self.project.clone(), ProjectConfiguration::read(&self.project, package, projects.workspaces())?)]
         };
         let mut targets = Vec::new();
-        for (folder, configuration) in &configurations {
-            let invocation = global.invocation(folder)?;
-            let text = |path: &Path| changes?.text_before(path).ok().flatten();
-            let before = changes.map(|_| configuration.before(&text));
+        for (directory, configuration) in &configurations {
+            let invocation = global.invocation(directory)?;
+            let before = changes.map(|changes| configuration.before(&|path| changes.text_before(path).ok().flatten()));
             for (name, kind) in configuration.targets() {
                 let full = if self.workspace { format!("{}/{name}", configuration.member()) } else { name.to_owned() };
                 if !self.names.is_empty() && !self.names.iter().any(|asked| asked == name || *asked == full) {
@@ -150,14 +149,15 @@ impl BuildArguments {
                     None => pipeline::reason(&target, changes, projects)
                         .unwrap_or_else(|error| Some(format!("cannot determine its inputs: {error}"))),
                 });
-                let unchanged = || Some(format!("unchanged since {}", self.changed_since.as_deref()?));
                 let listed = ListedReport {
                     name: full,
                     target: name.to_owned(),
-                    project: folder.clone(),
+                    project: directory.clone(),
                     kind: kind.name().to_owned(),
                     changed: reason.as_ref().is_none_or(Option::is_some),
-                    reason: reason.flatten().or_else(unchanged),
+                    reason: reason
+                        .flatten()
+                        .or_else(|| Some(format!("unchanged since {}", self.changed_since.as_deref()?))),
                 };
                 targets.push(ListedTarget { listed, target });
             }
@@ -218,13 +218,13 @@ fn resolve<O: TargetOptions>(
     flags: &O,
     invocation: &Invocation,
 ) -> Result<(O::Settings, Option<String>), CliError> {
-    let resolve =
-        |configuration: &ProjectConfiguration| configuration.resolve(Some(name), flags, &invocation.environment);
-    let resolved = resolve(configuration)?;
-    let difference = before.and_then(|before| match before.as_ref().map(resolve) {
-        Ok(Ok(before)) => Some(format!("`{}` in [tool.pybundle] changed", resolved.differs_from(&before)?)),
-        Ok(Err(_)) => Some("new target".to_owned()),
-        Err(_) => Some("cannot read the previous configuration".to_owned()),
+    let resolved = configuration.resolve(Some(name), flags, &invocation.environment)?;
+    let difference = before.and_then(|before| {
+        let Ok(before) = before else { return Some("cannot read the previous configuration".to_owned()) };
+        match before.resolve(Some(name), flags, &invocation.environment) {
+            Ok(before) => Some(format!("`{}` in [tool.pybundle] changed", resolved.differs_from(&before)?)),
+            Err(_) => Some("new target".to_owned()),
+        }
     });
     Ok((resolved.settings::<O>(invocation)?, difference))
 }
@@ -309,23 +309,29 @@ fn summary(report: &TargetsReport, page: &mut TextPage) {
     if rows.len() > 1 {
         page.table(&rows, &[2]);
     }
-    let number =
-        |is: fn(&TargetOutcome) -> bool| report.targets.iter().filter(|target| is(&target.outcome)).count() as u64;
-    let parts = [
-        (number(|outcome| matches!(outcome, TargetOutcome::Built(_))), "built"),
-        (number(|outcome| matches!(outcome, TargetOutcome::Planned { .. })), "planned"),
-        (number(|outcome| matches!(outcome, TargetOutcome::Unchanged { .. })), "unchanged"),
-        (number(|outcome| matches!(outcome, TargetOutcome::Failed { .. })), "failed"),
-    ];
-    let parts: Vec<String> =
-        parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
+    let mut parts = Vec::new();
+    for outcome in ["built", "planned", "unchanged", "failed"] {
+        let number = report.targets.iter().filter(|target| name_of(&target.outcome) == outcome).count();
+        if number > 0 {
+            parts.push(format!("{number} {outcome}"));
+        }
+    }
     let total = count(report.targets.len() as u64, "target");
     page.line(&format!("{total}: {}, in {:.2} s", parts.join(", "), report.elapsed_seconds));
 }
 
+fn name_of(outcome: &TargetOutcome) -> &'static str {
+    match outcome {
+        TargetOutcome::Built(_) => "built",
+        TargetOutcome::Planned { .. } => "planned",
+        TargetOutcome::Unchanged { .. } => "unchanged",
+        TargetOutcome::Failed { .. } => "failed",
+    }
+}
+
 /// Returns the row of a target that was built or is unchanged.
 fn row(target: &BuiltReport) -> Option<[String; 5]> {
-    let (bytes, digest, places) = match &target.outcome {
+    let (bytes, digest, locations) = match &target.outcome {
         TargetOutcome::Built(artifact) => match artifact.as_ref() {
             BuiltArtifact::Lambda(report) => {
                 let paths = report.artifacts.iter().map(|artifact| artifact.path.display().to_string());
@@ -334,11 +340,11 @@ fn row(target: &BuiltReport) -> Option<[String; 5]> {
             }
             BuiltArtifact::Image(report) => {
                 let pushed = report.pushed.iter().flat_map(|pushed| &pushed.tags).map(|tag| tag.tag.clone());
-                let places = report.outputs.iter().cloned().chain(pushed).collect();
+                let locations = report.outputs.iter().cloned().chain(pushed).collect();
                 (
                     report.platforms.iter().map(|platform| platform.size).sum::<u64>(),
                     short_digest(&report.digest),
-                    places,
+                    locations,
                 )
             }
         },
@@ -347,7 +353,7 @@ fn row(target: &BuiltReport) -> Option<[String; 5]> {
         }
         TargetOutcome::Planned { .. } | TargetOutcome::Failed { .. } => return None,
     };
-    Some([target.name.clone(), target.kind.clone(), size(bytes), digest, places.join(", ")])
+    Some([target.name.clone(), target.kind.clone(), size(bytes), digest, locations.join(", ")])
 }
 
 /// Returns the first characters of a digest, as container tools abbreviate it.

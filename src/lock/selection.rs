@@ -230,6 +230,11 @@ impl SelectedDistribution {
     pub(crate) fn is_root(&self) -> bool {
         self.required_by.contains(&Dependent::Root)
     }
+
+    /// Returns whether the distribution is a local directory, whether or not it is a package.
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self.source, SelectedSource::Directory(_) | SelectedSource::Virtual(_))
+    }
 }
 
 /// The source that a distribution is installed from.

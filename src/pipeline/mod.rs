@@ -26,4 +26,4 @@ pub(crate) use image::pin::pin;
 pub(crate) use image::{image, plan_image};
 pub(crate) use lambda::{lambda, plan as plan_lambda};
 pub(crate) use session::ProjectCache;
-pub(crate) use targets::{Target, build_all, check_places};
+pub(crate) use targets::{Target, build_all, check_outputs};

@@ -19,20 +19,21 @@ pub(super) fn plan(
     dependencies: Option<ArtifactKind>,
     outputs: Vec<PathBuf>,
 ) -> PlanReport {
-    let planned = |selected: &SelectedDistribution| {
+    let mut distributions = Vec::new();
+    for selected in plan.installed() {
         let mut report = distribution(selected, dependencies);
         if let Some(wheel) = cached(cache, selected) {
             report.size = Some(wheel.size);
             report.unzipped_size = Some(wheel.inventory.files.iter().map(|file| file.extent.size).sum());
         }
-        report
-    };
+        distributions.push(report);
+    }
     PlanReport {
         format: FORMAT_VERSION,
         project: plan.name(),
         target: target(&plan.target, reason),
         lock: plan.project.path.clone(),
-        distributions: plan.installed().map(planned).collect(),
+        distributions,
         excluded: excluded(plan),
         application: plan.application.taken.clone(),
         outputs,
@@ -65,7 +66,7 @@ pub(super) fn distributions(
 ) -> Vec<DistributionReport> {
     let mut ordered: Vec<&InstalledDistribution> = distributions.iter().collect();
     ordered.sort_by_key(|distribution| &distribution.selected.name);
-    let report = |installed: &InstalledDistribution| {
+    let reports = ordered.into_iter().map(|installed| {
         let wheel = &installed.wheel;
         DistributionReport {
             version: Some(wheel.inventory.version.to_string()),
@@ -75,8 +76,8 @@ pub(super) fn distributions(
             unzipped_size: Some(size_of(installed)),
             ..distribution(installed.selected, dependencies)
         }
-    };
-    ordered.into_iter().map(report).collect()
+    });
+    reports.collect()
 }
 
 /// Reports a target platform and why it was chosen.
@@ -89,7 +90,7 @@ pub(super) fn target(target: &TargetPlatform, reason: &str) -> TargetReport {
     }
 }
 
-fn place(location: &FileLocation) -> String {
+fn shown(location: &FileLocation) -> String {
     match location {
         FileLocation::Url { url, .. } => redact::url(url),
         FileLocation::Path(path) => path.display().to_string(),
@@ -116,18 +117,18 @@ pub(super) fn distribution(selected: &SelectedDistribution, dependencies: Option
             report.tag = Some(tag.to_string());
             report.digest = wheel.digest().map(ToString::to_string);
             report.size = wheel.size;
-            report.source = place(&wheel.location);
+            report.source = shown(&wheel.location);
         }
         SelectedSource::Sdist(sdist) => {
             report.digest = sdist.file.digest().map(ToString::to_string);
             report.size = sdist.file.size;
-            report.source = place(&sdist.file.location);
+            report.source = shown(&sdist.file.location);
         }
         SelectedSource::Git(repository) => {
             report.source = format!("{}@{}", redact::text(&repository.url), repository.commit);
         }
-        SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
-            report.source = folder.display().to_string();
+        SelectedSource::Directory(directory) | SelectedSource::Virtual(directory) => {
+            report.source = directory.display().to_string();
             report.artifact = report.artifact.map(|_| ArtifactKind::Function);
         }
     }

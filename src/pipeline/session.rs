@@ -33,7 +33,7 @@ impl Session {
     pub(crate) fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
         let temporary = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
         let cache = match choice {
-            CacheChoice::Directory(folder) => Cache::open(folder)?,
+            CacheChoice::Directory(directory) => Cache::open(directory)?,
             CacheChoice::Temporary => Cache::open(&temporary.path().join("cache"))?,
         };
         Ok(Self { temporary, cache })
@@ -45,7 +45,7 @@ impl Session {
     /// As [`open`](Self::open).
     pub(crate) fn open_for_plan(choice: &CacheChoice) -> Result<Self, BuildError> {
         match choice {
-            CacheChoice::Directory(folder) if !folder.is_dir() => Self::open(&CacheChoice::Temporary),
+            CacheChoice::Directory(directory) if !directory.is_dir() => Self::open(&CacheChoice::Temporary),
             choice => Self::open(choice),
         }
     }
@@ -69,8 +69,8 @@ pub(crate) struct WorkspaceRevision(Arc<OnceLock<Option<GitRevision>>>);
 
 impl WorkspaceRevision {
     /// Returns the commit of the files below a directory, as of the first call.
-    pub(crate) fn revision(&self, folder: &Path) -> Option<GitRevision> {
-        self.0.get_or_init(|| revision::revision(folder)).clone()
+    pub(crate) fn revision(&self, directory: &Path) -> Option<GitRevision> {
+        self.0.get_or_init(|| revision::revision(directory)).clone()
     }
 }
 
@@ -91,8 +91,8 @@ impl ProjectCache {
     ///
     /// # Errors
     /// See [`Workspace::discover`].
-    pub(crate) fn workspace(&self, folder: &Path) -> Result<(Workspace, WorkspaceRevision), BuildError> {
-        let workspace = self.workspaces.discover(folder, &LockFormat::NAMES)?;
+    pub(crate) fn workspace(&self, directory: &Path) -> Result<(Workspace, WorkspaceRevision), BuildError> {
+        let workspace = self.workspaces.discover(directory, &LockFormat::NAMES)?;
         let mut revisions = self.revisions.lock().unwrap_or_else(PoisonError::into_inner);
         let revision = revisions.entry(workspace.root.clone()).or_default().clone();
         Ok((workspace, revision))

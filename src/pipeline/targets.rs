@@ -45,18 +45,23 @@ impl Target {
     }
 
     /// Returns the files and directories that the target is written to, as far as they are known in advance.
-    fn places(&self) -> Vec<PathBuf> {
-        let name = self.common().target.clone();
-        let default = |ending| name.map(|name| self.common().default_output(|| name, ending));
+    fn outputs(&self) -> Vec<PathBuf> {
         match self {
             Self::Lambda(settings) => {
-                settings.output.clone().or_else(|| default("zip")).into_iter().chain(settings.layer.clone()).collect()
+                let function = settings.output.clone().or_else(|| self.default_output("zip"));
+                function.into_iter().chain(settings.layer.clone()).collect()
             }
             Self::Image(settings) if settings.outputs.is_empty() && !settings.push => {
-                default("tar").into_iter().collect()
+                self.default_output("tar").into_iter().collect()
             }
             Self::Image(settings) => settings.outputs.iter().map(|output| output.path.clone()).collect(),
         }
+    }
+
+    /// Returns the default path of the artifact; `None` for a target without a name, as its project has to be read.
+    fn default_output(&self, ending: &str) -> Option<PathBuf> {
+        let name = self.common().target.clone()?;
+        Some(self.common().default_output(|| name, ending))
     }
 }
 
@@ -64,20 +69,17 @@ impl Target {
 ///
 /// # Errors
 /// Two targets have the same output.
-pub(crate) fn check_places<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
-    let mut taken = HashSet::new();
-    for place in targets.flat_map(Target::places) {
-        if !taken.insert(outputs::resolved(&place)) {
-            return Err(BuildError::SameOutput(place));
+pub(crate) fn check_outputs<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
+    let mut paths = HashSet::new();
+    for output in targets.flat_map(Target::outputs) {
+        if !paths.insert(outputs::resolved(&output)) {
+            return Err(BuildError::SameOutput(output));
         }
     }
     Ok(())
 }
 
 /// Builds targets, as many at a time as the machine has processors; a failing target does not stop the others.
-///
-/// `reporter` creates the reporter of each target, and `finished` is called with the position of each target when it
-/// ends. The results are in the order of the targets.
 ///
 /// `reporter` creates the reporter of each target, and `finished` is called with the position of each target when it
 /// ends. The results are in the order of the targets.
@@ -89,26 +91,30 @@ pub(crate) fn build_all<R: Reporter>(
 ) -> Vec<(Result<BuiltArtifact, BuildError>, R)> {
     // The revision is read first: outputs that are written would make the work tree dirty.
     let images = targets.iter().filter(|target| matches!(target, Target::Image(_)));
-    let folders = images.map(|target| &target.common().project);
-    folders.filter_map(|folder| projects.workspace(folder).ok()).for_each(|(workspace, noted)| {
-        noted.revision(&workspace.root);
-    });
+    for image in images {
+        if let Ok((workspace, revision)) = projects.workspace(&image.common().project) {
+            revision.revision(&workspace.root);
+        }
+    }
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let work = || {
-        while let position = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(target) = targets.get(position)
-        {
-            let reporter = reporter(position);
-            let result = target.build(projects, &reporter);
-            finished(position, &result);
-            if let Ok(mut done) = done.lock() {
-                done.push((position, (result, reporter)));
-            }
-        }
-    };
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(targets.len());
-    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let position = next.fetch_add(1, Ordering::Relaxed)
+                    && let Some(target) = targets.get(position)
+                {
+                    let reporter = reporter(position);
+                    let result = target.build(projects, &reporter);
+                    finished(position, &result);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((position, (result, reporter)));
+                    }
+                }
+            });
+        }
+    });
     let mut done = done.into_inner().unwrap_or_default();
     done.sort_by_key(|(position, _)| *position);
     done.into_iter().map(|(_, result)| result).collect()

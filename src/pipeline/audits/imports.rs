@@ -7,7 +7,6 @@ use super::{Audited, unused};
 use crate::audit::imports::{ImportAudit, ImportFinding, modules_of};
 use crate::name::DistributionName;
 use crate::report::AuditReport;
-use crate::tree::FileOrigin;
 
 /// The top-level modules that a Lambda runtime provides besides the SDK: awslambdaric with its requirements (from its
 /// metadata), and the modules that the service starts it with.
@@ -17,22 +16,14 @@ const OF_RUNTIME: [&str; 5] = ["awslambdaric", "bootstrap", "runtime_client", "s
 /// the report.
 pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFinding> {
     let plan = audited.plan;
-    let own: BTreeSet<&DistributionName> = plan.projects().map(|(selected, _)| &selected.name).collect();
-    let is_own = |origin: &FileOrigin| match origin {
-        FileOrigin::Application => true,
-        FileOrigin::Distribution(distribution) => own.contains(&distribution.name),
-    };
-    let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| &root.name);
-    let is_root = |origin: &FileOrigin| match origin {
-        FileOrigin::Application => true,
-        FileOrigin::Distribution(distribution) => root.is_none_or(|root| distribution.name == *root),
-    };
+    let projects = plan.project_names();
+    let root = plan.selected.iter().find(|selected| selected.is_root()).map(|root| BTreeSet::from([&root.name]));
     let audit = ImportAudit {
         roots: audited.roots,
         python: plan.target.python,
-        is_own: &is_own,
-        is_root: &is_root,
-        provided: &brought(audited.brought),
+        is_own: &|origin| origin.is_own(&projects),
+        is_root: &|origin| root.as_ref().is_none_or(|root| origin.is_own(root)),
+        provided: &provided_modules(audited.provided),
         allowed: &audited.settings.audit.allow_missing,
         started: audited.started,
     };
@@ -44,13 +35,13 @@ pub(super) fn audit(audited: &Audited, report: &mut AuditReport) -> Vec<ImportFi
         }
     }
     if audit.modules > 0 {
-        report.unused = unused::unused(audited, &audit.used, &is_own);
+        report.unused = unused::unused(audited, &audit.used, &projects);
     }
     audit.findings
 }
 
 /// Returns the top-level modules that the runtime provides.
-fn brought(distributions: &[DistributionName]) -> BTreeSet<String> {
+fn provided_modules(distributions: &[DistributionName]) -> BTreeSet<String> {
     let of_runtime = OF_RUNTIME.iter().filter(|_| !distributions.is_empty()).map(|module| (*module).to_owned());
     distributions.iter().flat_map(modules_of).chain(of_runtime).collect()
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{Audited, Deployment};
 use crate::audit::libraries::{self, Binary, BinaryOwner, LibraryFinding, LoadGuarantee};
 use crate::lock::SelectedSource;
+use crate::name::DistributionName;
 use crate::pipeline::BuildError;
 use crate::pipeline::install::InstalledDistribution;
 use crate::pipeline::wheels::elf_cache;
@@ -52,11 +53,8 @@ fn owner(distribution: &InstalledDistribution) -> BinaryOwner {
         SelectedSource::Wheel(..) => LoadGuarantee::Modules,
         _ => LoadGuarantee::AllFiles,
     };
-    let name = |text: &String| {
-        let is_of_a_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-        text.split(|character| !is_of_a_name(character)).next()?.parse().ok()
-    };
-    let requires = inventory.requires.iter().filter_map(name).collect();
+    let requires =
+        inventory.requires.iter().filter_map(|requirement| DistributionName::of_requirement(requirement)).collect();
     BinaryOwner { origin: FileOrigin::Distribution(name_and_version.into()), guarantee, requires }
 }
 

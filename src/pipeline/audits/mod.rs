@@ -32,7 +32,7 @@ pub(super) struct Audited<'a> {
     /// The modules that are started; empty if they are not known.
     pub started: &'a [String],
     /// The distributions that the runtime provides.
-    pub brought: &'a [DistributionName],
+    pub provided: &'a [DistributionName],
     pub deployment: &'a Deployment<'a>,
     pub cache: &'a Cache,
 }
@@ -40,7 +40,7 @@ pub(super) struct Audited<'a> {
 impl Audited<'_> {
     /// Tells whether the artifact is a Lambda function, where console scripts do not run.
     fn runs_on_lambda(&self) -> bool {
-        !self.brought.is_empty()
+        !self.provided.is_empty()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Suggests what to do about a missing module, as far as the lock and the project's directory tell.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::Audited;
@@ -37,7 +38,7 @@ impl<'a> Remedies<'a> {
         }
         let candidates: Vec<DistributionName> =
             missing.distributions.iter().filter_map(|name| name.parse().ok()).collect();
-        let found = candidates.iter().find_map(|name| self.left_out(name).or_else(|| self.offered(name)));
+        let found = candidates.iter().find_map(|name| self.excluded(name).or_else(|| self.offered(name)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.in_other_files(name)));
         let found = found.or_else(|| candidates.iter().find_map(|name| self.installed(name, &missing.module)));
         match found {
@@ -53,11 +54,11 @@ impl<'a> Remedies<'a> {
     /// Suggests how to include a module whose file is in the project.
     fn in_project(&self, module: &str) -> Option<String> {
         let workspace = &self.audited.plan.project.workspace;
-        let folders = workspace.members.iter().map(|member| (member, workspace.folder(member)));
+        let directories = workspace.members.iter().map(|member| (member, workspace.folder(member)));
         let below = module.replace('.', "/");
-        for (member, folder) in folders {
+        for (member, directory) in directories {
             for source in ["", "src"] {
-                let stem = folder.join(source).join(&below);
+                let stem = directory.join(source).join(&below);
                 let is_there = stem.with_added_extension("py").is_file() || stem.join("__init__.py").is_file();
                 if !is_there {
                     continue;
@@ -79,7 +80,7 @@ impl<'a> Remedies<'a> {
     }
 
     /// Explains that the user excluded the distribution.
-    fn left_out(&self, name: &DistributionName) -> Option<String> {
+    fn excluded(&self, name: &DistributionName) -> Option<String> {
         let request = &self.audited.settings.request;
         if request.no_install_packages.contains(name) {
             return Some(format!("{name} is excluded by --no-install-package"));
@@ -103,13 +104,10 @@ impl<'a> Remedies<'a> {
         let (Lock::Requirements(_), Some(path)) = (&*plan.project.lock, plan.project.path.as_deref()) else {
             return None;
         };
-        let folder = path.parent()?;
-        let mut other = requirements_in(folder).into_iter().filter(|other| other != path);
-        let has = |other: &PathBuf| {
-            std::fs::read_to_string(other).is_ok_and(|text| text.lines().any(|line| is_of(line, name)))
-        };
-        let other = other.find(has)?;
-        let shown = other.strip_prefix(folder).unwrap_or(&other).display();
+        let directory = path.parent()?;
+        let mut others = requirements_in(directory).into_iter().filter(|other| other != path);
+        let other = others.find(|other| lists(other, name))?;
+        let shown = other.strip_prefix(directory).unwrap_or(&other).display();
         Some(format!("{name} is in {shown}, but not in {}: add it to the latter", path.file_name()?.to_string_lossy()))
     }
 
@@ -123,8 +121,6 @@ impl<'a> Remedies<'a> {
     /// Suggests how to add a distribution to the lock.
     fn add_it(&self, name: &DistributionName) -> String {
         let plan = self.audited.plan;
-        let file =
-            || plan.project.path.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         match &*plan.project.lock {
             Lock::Uv(_) => format!("if it belongs to the distribution {name}, add it with `uv add {name}`"),
             Lock::Poetry(_) => format!("if it belongs to the distribution {name}, add it with `poetry add {name}`"),
@@ -132,10 +128,9 @@ impl<'a> Remedies<'a> {
                 format!("if it belongs to the distribution {name}, add it to the dependencies and lock again")
             }
             Lock::Requirements(_) => {
-                format!(
-                    "if it belongs to the distribution {name}, add it to {}",
-                    file().as_deref().unwrap_or("requirements.txt")
-                )
+                let file = plan.project.path.as_deref().and_then(Path::file_name);
+                let file = file.map_or("requirements.txt".into(), OsStr::to_string_lossy);
+                format!("if it belongs to the distribution {name}, add it to {file}")
             }
         }
     }
@@ -144,8 +139,8 @@ impl<'a> Remedies<'a> {
 /// Computes what each extra and each group of the lock would select in addition.
 fn offers(audited: &Audited) -> Vec<Offer> {
     let plan = audited.plan;
-    let (request, folder) = (&audited.settings.request, &plan.project.workspace.current().path);
-    let choices = plan.project.lock.extras_and_groups(request, folder);
+    let (request, directory) = (&audited.settings.request, &plan.project.workspace.current().path);
+    let choices = plan.project.lock.extras_and_groups(request, directory);
     let extras = choices.extras.iter().map(|extra| {
         let extras = request.extras.iter().chain([extra]).cloned().collect();
         (format!("--extra {extra}"), format!("extra `{extra}`"), SelectionRequest { extras, ..request.clone() })
@@ -154,22 +149,22 @@ fn offers(audited: &Audited) -> Vec<Offer> {
         let groups = request.groups.iter().chain([group]).cloned().collect();
         (format!("--group {group}"), format!("group `{group}`"), SelectionRequest { groups, ..request.clone() })
     });
-    let there: BTreeSet<_> = plan.selected.iter().map(|selected| &selected.name).collect();
-    let asked = extras.chain(groups).filter_map(|(flag, what, request)| {
+    let selected: BTreeSet<_> = plan.selected.iter().map(|selected| &selected.name).collect();
+    let offers = extras.chain(groups).filter_map(|(flag, what, request)| {
         // A flag whose selection fails would not help.
-        let selection = plan.project.lock.select(&request, folder, &plan.target).ok()?;
+        let selection = plan.project.lock.select(&request, directory, &plan.target).ok()?;
         let names = selection.distributions.into_iter().map(|pinned| pinned.name);
-        Some(Offer { flag, what, distributions: names.filter(|name| !there.contains(name)).collect() })
+        Some(Offer { flag, what, distributions: names.filter(|name| !selected.contains(name)).collect() })
     });
-    asked.collect()
+    offers.collect()
 }
 
 /// Returns the requirements files in a directory, ordered by name.
-fn requirements_in(folder: &Path) -> Vec<PathBuf> {
-    let inner = folder.join("requirements");
-    let mut files: Vec<PathBuf> = [folder, &inner]
+fn requirements_in(directory: &Path) -> Vec<PathBuf> {
+    let inner = directory.join("requirements");
+    let mut files: Vec<PathBuf> = [directory, &inner]
         .into_iter()
-        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .filter_map(|directory| std::fs::read_dir(directory).ok())
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "txt" || extension == "in"))
@@ -178,9 +173,8 @@ fn requirements_in(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Tells whether a line of a requirements file requires a distribution.
-fn is_of(line: &str, name: &DistributionName) -> bool {
-    let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    let end = line.find(|character| !is_part(character)).unwrap_or(line.len());
-    line[..end].parse::<DistributionName>().is_ok_and(|found| found == *name)
+/// Tells whether a requirements file lists a distribution.
+fn lists(file: &Path, name: &DistributionName) -> bool {
+    std::fs::read_to_string(file)
+        .is_ok_and(|text| text.lines().any(|line| DistributionName::of_requirement(line).as_ref() == Some(name)))
 }

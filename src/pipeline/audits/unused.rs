@@ -8,7 +8,7 @@ use super::Audited;
 use crate::lock::{Dependent, SelectedDistribution};
 use crate::marker::Requirement;
 use crate::name::DistributionName;
-use crate::tree::FileOrigin;
+use crate::tree::TreeEntry;
 use crate::wheel::{SchemePart, WheelInventory};
 
 /// The largest file of the application that is searched for names, in bytes.
@@ -49,11 +49,11 @@ const LOADED_BY_OTHERS: [&str; 30] = [
 ];
 
 /// Returns the distributions that the project requires directly and that nothing imports or requires, ordered by name.
-/// `used` are those that the application imports.
+/// `used` are those that the application imports, and `projects` the project's own.
 pub(super) fn unused(
     audited: &Audited,
     used: &BTreeSet<DistributionName>,
-    is_own: &(dyn Fn(&FileOrigin) -> bool + Sync),
+    projects: &BTreeSet<&DistributionName>,
 ) -> Vec<String> {
     let plan = audited.plan;
     let dependencies = audited.distributions.iter().filter(|distribution| !distribution.is_local_project());
@@ -77,25 +77,24 @@ pub(super) fn unused(
     if suspects.is_empty() {
         return Vec::new();
     }
-    let words = words_of_application(audited, is_own);
-    let is_mentioned = |inventory: &WheelInventory| names_of(inventory).iter().any(|name| words.contains(name));
+    let words = words_of_application(audited, projects);
     suspects
         .into_iter()
-        .filter(|(_, inventory)| !is_mentioned(inventory))
+        .filter(|(_, inventory)| names_of(inventory).is_disjoint(&words))
         .map(|(selected, _)| selected.name.to_string())
         .collect()
 }
 
 /// Tells whether the project requires a distribution directly.
 fn is_direct(selected: &SelectedDistribution, audited: &Audited) -> bool {
-    let is_project =
-        |name: &DistributionName| audited.plan.selected.iter().any(|other| other.name == *name && other.is_root());
-    let by_project = |dependent: &Dependent| match dependent {
-        Dependent::Root | Dependent::Group(..) | Dependent::File(_) => true,
-        Dependent::Distribution(name, _) => is_project(name),
-    };
     // Some locks do not say who requires what.
-    selected.required_by.is_empty() || selected.required_by.iter().any(by_project)
+    selected.required_by.is_empty()
+        || selected.required_by.iter().any(|dependent| match dependent {
+            Dependent::Root | Dependent::Group(..) | Dependent::File(_) => true,
+            Dependent::Distribution(name, _) => {
+                audited.plan.selected.iter().any(|other| other.name == *name && other.is_root())
+            }
+        })
 }
 
 fn is_loaded_by_others(name: &DistributionName) -> bool {
@@ -117,7 +116,7 @@ fn is_plugin(audited: &Audited, inventory: &WheelInventory) -> bool {
 }
 
 /// Returns the names by which an application would mention a distribution: its own, and those of its top-level modules.
-fn names_of(inventory: &WheelInventory) -> BTreeSet<String> {
+fn names_of(inventory: &WheelInventory) -> HashSet<String> {
     let library = inventory.files.iter().filter(|file| file.part == SchemePart::Library);
     let modules = library.filter(|file| !file.path.starts_with(&*inventory.dist_info));
     let tops = modules.filter_map(|file| file.path.split(['/', '.']).next());
@@ -126,22 +125,23 @@ fn names_of(inventory: &WheelInventory) -> BTreeSet<String> {
 }
 
 /// Returns every word of the application's files: modules are also named in settings, templates and URLs.
-fn words_of_application(audited: &Audited, is_own: &(dyn Fn(&FileOrigin) -> bool + Sync)) -> HashSet<String> {
+fn words_of_application(audited: &Audited, projects: &BTreeSet<&DistributionName>) -> HashSet<String> {
     let entries: Vec<_> = audited
         .roots
         .iter()
         .flat_map(|root| root.tree.iter())
-        .filter(|(path, entry)| is_own(&entry.origin) && !path.as_str().contains(".dist-info/"))
+        .filter(|(path, entry)| entry.origin.is_own(projects) && !path.as_str().contains(".dist-info/"))
         .filter(|(_, entry)| entry.content.size() <= READ_LIMIT)
         .collect();
-    let words = |(_, entry): &(_, &crate::tree::TreeEntry)| {
-        let bytes = entry.content.read(READ_LIMIT).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
-        text.split(|character| !is_part(character)).map(str::to_owned).collect::<HashSet<String>>()
-    };
-    entries.par_iter().map(words).reduce(HashSet::new, |mut all, some| {
+    entries.par_iter().map(|(_, entry)| words_of(entry)).reduce(HashSet::new, |mut all, some| {
         all.extend(some);
         all
     })
+}
+
+fn words_of(entry: &TreeEntry) -> HashSet<String> {
+    let bytes = entry.content.read(READ_LIMIT).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let words = text.split(|character: char| !character.is_alphanumeric() && !matches!(character, '_' | '-'));
+    words.map(str::to_owned).collect()
 }

@@ -6,7 +6,7 @@ mod declared;
 mod selection;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use toml::Table;
 
@@ -83,8 +83,8 @@ impl Reach<'_> {
         };
         if !is_pinned {
             let workspace = &self.project.workspace;
-            let folder = workspace.folder(self.project.member(settings));
-            let within = folder.ancestors().take_while(|folder| folder.starts_with(&workspace.root));
+            let directory = workspace.folder(self.project.member(settings));
+            let within = directory.ancestors().take_while(|directory| directory.starts_with(&workspace.root));
             inputs.extend(within.flat_map(python_version_files).filter(|path| {
                 // A file that never existed is not a change.
                 path.exists() || self.changes.state(path) == ChangeState::Changed
@@ -103,7 +103,7 @@ impl Reach<'_> {
     fn changed(&self, path: &Path) -> String {
         let found = path.canonicalize();
         let path = found.as_deref().unwrap_or(path);
-        let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display();
+        let shown = self.shown(path);
         if found.is_err() {
             format!("{shown} is gone")
         } else if self.changes.state(path) == ChangeState::Unknown {
@@ -111,6 +111,11 @@ impl Reach<'_> {
         } else {
             format!("{shown} changed")
         }
+    }
+
+    /// Returns a path for messages: relative to the workspace if it is in it.
+    fn shown<'p>(&self, path: &'p Path) -> path::Display<'p> {
+        path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display()
     }
 
     /// Compares what the project and its workspace declare.
@@ -133,7 +138,6 @@ impl Reach<'_> {
         now: &Table,
         relevant: fn(&Table) -> BTreeMap<String, Table>,
     ) -> Result<Option<String>, BuildError> {
-        let shown = || path.strip_prefix(&self.project.workspace.root).unwrap_or(path).display().to_string();
         match self.changes.state(path) {
             ChangeState::Same => return Ok(None),
             ChangeState::Unknown if !path.exists() => return Ok(None),
@@ -141,11 +145,11 @@ impl Reach<'_> {
             ChangeState::Changed => {}
         }
         let Some(before) = self.changes.text_before(path)?.and_then(|text| text.parse::<Table>().ok()) else {
-            return Ok(Some(format!("{} is new", shown())));
+            return Ok(Some(format!("{} is new", self.shown(path))));
         };
         let (before, now) = (relevant(&before), relevant(now));
         let differs = before.keys().chain(now.keys()).find(|name| before.get(*name) != now.get(*name));
-        Ok(differs.map(|name| format!("[{name}] in {} changed", shown())))
+        Ok(differs.map(|name| format!("[{name}] in {} changed", self.shown(path))))
     }
 
     /// Compares what the lock selects now and before the change.
@@ -167,7 +171,7 @@ impl Reach<'_> {
             ChangeState::Unknown => return Ok(Some(self.changed(&path))),
             ChangeState::Same | ChangeState::Changed => {}
         }
-        let shown = path.strip_prefix(&self.project.workspace.root).unwrap_or(&path).display();
+        let shown = self.shown(&path);
         let before = match lock::before(&path, &settings.environment.references, &self.project.workspace, self.changes)
         {
             Ok(Some(lock)) => lock,
@@ -188,13 +192,13 @@ impl Reach<'_> {
         let mut default = None;
         for pinned in &selection.distributions {
             match &pinned.source {
-                DistributionSource::Directory(folder) => {
-                    if let Some(reason) = self.built(folder)? {
+                DistributionSource::Directory(directory) => {
+                    if let Some(reason) = self.built(directory)? {
                         return Ok(Some(reason));
                     }
                 }
-                DistributionSource::Virtual(folder) if pinned.required_by.contains(&Dependent::Root) => {
-                    default = Some(folder)
+                DistributionSource::Virtual(directory) if pinned.required_by.contains(&Dependent::Root) => {
+                    default = Some(directory)
                 }
                 DistributionSource::Files(files) => {
                     let wheels = files.wheels.iter().map(|wheel| &wheel.location);
@@ -211,7 +215,7 @@ impl Reach<'_> {
             }
         }
         match default.filter(|_| settings.includes.is_empty()) {
-            Some(folder) => self.application(folder, settings),
+            Some(directory) => self.application(directory, settings),
             None if settings.includes.is_empty() => Ok(None),
             None => self.application(&workspace.folder(workspace.current()), settings),
         }
@@ -219,31 +223,32 @@ impl Reach<'_> {
 
     /// Finds changes in a project that is built into a wheel. Its build backend may read any file in its directory,
     /// except for other members' and those that are compared by content.
-    fn built(&self, folder: &Path) -> Result<Option<String>, BuildError> {
+    fn built(&self, directory: &Path) -> Result<Option<String>, BuildError> {
         let workspace = &self.project.workspace;
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        if self.changes.state(&folder) != ChangeState::Same {
-            return Ok(Some(self.changed(&folder)));
+        let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        if self.changes.state(&directory) != ChangeState::Same {
+            return Ok(Some(self.changed(&directory)));
         }
-        let pyproject = folder.join(FILENAME);
-        let judged = [pyproject.clone(), folder.join("uv.lock"), folder.join("poetry.lock")];
+        let pyproject = directory.join(FILENAME);
+        let judged = [pyproject.clone(), directory.join("uv.lock"), directory.join("poetry.lock")];
         let others: Vec<PathBuf> = workspace.members.iter().map(|member| workspace.folder(member)).collect();
-        let is_others = |path: &Path| others.iter().any(|other| path.starts_with(other) && !folder.starts_with(other));
         // `dist` contains artifacts, which no build reads.
-        let is_own = |path: &Path| path.starts_with(&folder) && !path.starts_with(folder.join("dist"));
-        let mut own = self.changes.paths().filter(|path| is_own(path) && !is_others(path));
-        if let Some(path) = own.find(|path| !judged.iter().any(|judged| judged == path)) {
-            return Ok(Some(self.changed(path)));
+        let artifacts = directory.join("dist");
+        for path in self.changes.paths().filter(|path| path.starts_with(&directory) && !path.starts_with(&artifacts)) {
+            let is_others = others.iter().any(|other| path.starts_with(other) && !directory.starts_with(other));
+            if !is_others && !judged.iter().any(|judged| judged == path) {
+                return Ok(Some(self.changed(path)));
+            }
         }
         let table = std::fs::read_to_string(&pyproject).ok().and_then(|text| text.parse::<Table>().ok());
         self.tables(&pyproject, &table.unwrap_or_default(), declared::of_built)
     }
 
     /// Finds changes of the collected files, and of what decides which files are collected.
-    fn application(&self, folder: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
+    fn application(&self, directory: &Path, settings: &Settings) -> Result<Option<String>, BuildError> {
         let root = &self.project.workspace.root;
-        let excludes = Excludes::new(folder, &settings.excludes)?;
-        let collected = application::collect(folder, root, &settings.includes, &excludes)?;
+        let excludes = Excludes::new(directory, &settings.excludes)?;
+        let collected = application::collect(directory, root, &settings.includes, &excludes)?;
         let mut files = collected.all_files().filter_map(|entry| match &entry.content {
             FileContent::File { path, .. } => Some(path.as_ref()),
             FileContent::Archived { .. } | FileContent::Bytes(_) => None,
@@ -252,13 +257,13 @@ impl Reach<'_> {
             return Ok(Some(self.changed(path)));
         }
         for path in self.changes.paths() {
-            if application::takes(folder, root, &settings.includes, &excludes, path)? {
+            if application::takes(directory, root, &settings.includes, &excludes, path)? {
                 return Ok(Some(self.changed(path)));
             }
         }
-        for left_out in &collected.left_out {
-            let path = folder.join(&left_out.path);
-            let rule = match left_out.rule {
+        for excluded in &collected.left_out {
+            let path = directory.join(&excluded.path);
+            let rule = match excluded.rule {
                 ExclusionRule::Project => path.join(FILENAME),
                 ExclusionRule::Environment => path.join("pyvenv.cfg"),
                 // A file that is tracked despite a .gitignore may have been collected before.

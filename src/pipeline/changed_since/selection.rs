@@ -1,10 +1,8 @@
 //! What differs between two selections for a target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lock::{
-    DistributionSource, FileChooser, FormatControl, PinnedDistribution, SelectedDistribution, SelectedSource, Selection,
-};
+use crate::lock::{DistributionSource, FileChooser, FormatControl, PinnedDistribution, SelectedSource, Selection};
 use crate::name::DistributionName;
 use crate::platform;
 
@@ -17,24 +15,22 @@ pub(super) fn differences(
     target: &platform::TargetPlatform,
     formats: &FormatControl,
 ) -> Option<String> {
-    fn by_name(selection: &Selection) -> BTreeMap<&DistributionName, &PinnedDistribution> {
-        selection.distributions.iter().map(|pinned| (&pinned.name, pinned)).collect()
-    }
     let chooser = FileChooser::new(target, formats);
     let (before, now) = (by_name(before), by_name(now));
-    let version =
-        |pinned: &PinnedDistribution| pinned.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let difference = |name: &&DistributionName| match (before.get(*name), now.get(*name)) {
-        (Some(old), Some(new)) if old.version != new.version => Some(format!("{old} →{}", version(new))),
-        (Some(old), Some(new)) => (!is_same(old, new, &chooser)).then(|| format!("the source of {new} changed")),
-        (None, Some(new)) => Some(format!("{new} is new")),
-        (Some(old), None) => Some(format!("{old} is gone")),
-        (None, None) => None,
-    };
-    let mut names: Vec<&DistributionName> = before.keys().chain(now.keys()).copied().collect();
-    names.sort();
-    names.dedup();
-    let all: Vec<String> = names.iter().filter_map(difference).collect();
+    let mut all: Vec<String> = Vec::new();
+    for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
+        all.extend(match (before.get(name), now.get(name)) {
+            (Some(old), Some(new)) if old.version != new.version => {
+                let version = new.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+                Some(format!("{old} →{version}"))
+            }
+            (Some(old), Some(new)) if is_same(old, new, &chooser) => None,
+            (Some(_), Some(new)) => Some(format!("the source of {new} changed")),
+            (None, Some(new)) => Some(format!("{new} is new")),
+            (Some(old), None) => Some(format!("{old} is gone")),
+            (None, None) => None,
+        });
+    }
     let more = all.len().saturating_sub(NAMED);
     let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match (all.is_empty(), more) {
@@ -44,14 +40,15 @@ pub(super) fn differences(
     }
 }
 
+fn by_name(selection: &Selection) -> BTreeMap<&DistributionName, &PinnedDistribution> {
+    selection.distributions.iter().map(|pinned| (&pinned.name, pinned)).collect()
+}
+
 /// Tells whether two pins of one version install the same file, directory or commit on the target.
 fn is_same(old: &PinnedDistribution, new: &PinnedDistribution, chooser: &FileChooser) -> bool {
     match (&old.source, &new.source) {
         (DistributionSource::Files(_), DistributionSource::Files(_)) => {
-            let chosen = |pinned: &PinnedDistribution| -> Option<SelectedDistribution> {
-                chooser.choose(Selection { distributions: vec![pinned.clone()] }).ok()?.pop()
-            };
-            match (chosen(old).map(|old| old.source), chosen(new).map(|new| new.source)) {
+            match (chosen(old, chooser), chosen(new, chooser)) {
                 (Some(SelectedSource::Wheel(old, _)), Some(SelectedSource::Wheel(new, _))) => {
                     (old.filename, old.digests) == (new.filename, new.digests)
                 }
@@ -68,4 +65,10 @@ fn is_same(old: &PinnedDistribution, new: &PinnedDistribution, chooser: &FileCho
         | (DistributionSource::Virtual(old), DistributionSource::Virtual(new)) => old == new,
         _ => false,
     }
+}
+
+/// Returns the file that is installed of a pinned distribution; `None` if none is compatible with the target.
+fn chosen(pinned: &PinnedDistribution, chooser: &FileChooser) -> Option<SelectedSource> {
+    let selected = chooser.choose(Selection { distributions: vec![pinned.clone()] }).ok()?.pop()?;
+    Some(selected.source)
 }

@@ -24,25 +24,22 @@ pub(super) fn origin(selected: &SelectedDistribution, wheel: &Wheel) -> Componen
             commit: repository.commit.clone(),
             subdirectory: repository.subdirectory.clone(),
         },
-        SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => {
-            ComponentOrigin::Directory(revision::revision(folder))
+        SelectedSource::Directory(directory) | SelectedSource::Virtual(directory) => {
+            ComponentOrigin::Directory(revision::revision(directory))
         }
     }
 }
 
 fn of_file<Name>(locked: &LockedFile<Name>, name: String, digests: Vec<Digest>, is_source: bool) -> ComponentOrigin {
-    let file = |url| FetchedFile { name, url, digests, is_source };
-    match &locked.location {
-        FileLocation::Path(_) => ComponentOrigin::Direct(file(None)),
-        FileLocation::Url { url, index } => {
-            let is_pypi = [index.as_ref(), Some(url)].into_iter().flatten().any(is_pypi);
-            let file = file(Some(redact::url(url)));
-            match index {
-                _ if is_pypi => ComponentOrigin::Index { index: None, file },
-                Some(index) => ComponentOrigin::Index { index: Some(redact::url(index)), file },
-                None => ComponentOrigin::Direct(file),
-            }
-        }
+    let (url, index) = match &locked.location {
+        FileLocation::Path(_) => (None, None),
+        FileLocation::Url { url, index } => (Some(url), index.as_ref()),
+    };
+    let file = FetchedFile { name, url: url.map(redact::url), digests, is_source };
+    match index {
+        _ if index.into_iter().chain(url).any(is_pypi) => ComponentOrigin::Index { index: None, file },
+        Some(index) => ComponentOrigin::Index { index: Some(redact::url(index)), file },
+        None => ComponentOrigin::Direct(file),
     }
 }
 

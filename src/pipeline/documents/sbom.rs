@@ -65,23 +65,25 @@ impl DocumentSources<'_> {
         if sbom.is_none() && !provenance {
             return Ok(Vec::new());
         }
-        let bill = self.bill(common, artifact)?;
-        let of_format = |format: SbomFormat| ArtifactDocument {
-            kind: match format {
-                SbomFormat::CycloneDx => DocumentKind::Cyclonedx,
-                SbomFormat::Spdx => DocumentKind::Spdx,
-            },
-            media_type: format.media_type(),
-            extension: format.extension(),
-            bytes: bill.render(format),
-        };
-        let mut documents: Vec<ArtifactDocument> = sbom.map(of_format).into_iter().collect();
+        let contents = self.contents(common, artifact)?;
+        let mut documents = Vec::new();
+        if let Some(format) = sbom {
+            documents.push(ArtifactDocument {
+                kind: match format {
+                    SbomFormat::CycloneDx => DocumentKind::Cyclonedx,
+                    SbomFormat::Spdx => DocumentKind::Spdx,
+                },
+                media_type: format.media_type(),
+                extension: format.extension(),
+                bytes: contents.render(format),
+            });
+        }
         if provenance {
             documents.push(ArtifactDocument {
                 kind: DocumentKind::Provenance,
                 media_type: provenance::MEDIA_TYPE,
                 extension: provenance::EXTENSION,
-                bytes: provenance::statement(&bill, subjects, &self.parameters, self.lock()?.as_ref()),
+                bytes: provenance::statement(&contents, subjects, &self.parameters, self.lock()?.as_ref()),
             });
         }
         Ok(documents)
@@ -96,7 +98,7 @@ impl DocumentSources<'_> {
     }
 
     /// Returns the contents of the SBOM.
-    fn bill(&self, common: &Settings, artifact: Sha256) -> Result<SbomContents, BuildError> {
+    fn contents(&self, common: &Settings, artifact: Sha256) -> Result<SbomContents, BuildError> {
         let plan = self.plan;
         let mut requires = self.requires(common);
         let root = root(plan);
@@ -174,10 +176,7 @@ impl DocumentSources<'_> {
 
 /// Returns the project, or `None` if the lock selects no project or several.
 fn root<'a>(plan: &'a Plan) -> Option<&'a SelectedDistribution> {
-    let is_folder = |selected: &&SelectedDistribution| {
-        matches!(selected.source, SelectedSource::Directory(_) | SelectedSource::Virtual(_))
-    };
-    let mut roots = plan.selected.iter().filter(|selected| selected.is_root()).filter(is_folder);
+    let mut roots = plan.selected.iter().filter(|selected| selected.is_root() && selected.is_directory());
     match (roots.next(), roots.next()) {
         (Some(only), None) => Some(only),
         // A workspace whose root is not a project has no single one.
@@ -187,12 +186,11 @@ fn root<'a>(plan: &'a Plan) -> Option<&'a SelectedDistribution> {
 
 /// Tells whether the user or the project requires a distribution directly.
 fn is_asked(selected: &SelectedDistribution, root: Option<&SelectedDistribution>) -> bool {
-    let is_root = |name: &DistributionName| root.is_some_and(|root| root.name == *name);
-    let is_virtual = root.is_some_and(|root| matches!(root.source, SelectedSource::Virtual(_)));
+    let virtual_root = root.filter(|root| matches!(root.source, SelectedSource::Virtual(_)));
     selected.required_by.iter().any(|by| match by {
         Dependent::Root | Dependent::Group(..) => true,
         // The metadata of a package states its requirements already.
-        Dependent::Distribution(name, _) => is_virtual && is_root(name),
+        Dependent::Distribution(name, _) => virtual_root.is_some_and(|root| root.name == *name),
         // A requirements file may also list indirect requirements.
         Dependent::File(_) => false,
     })
@@ -213,9 +211,8 @@ fn adopt(asked: &mut BTreeSet<DistributionName>, components: &[SbomComponent]) {
         }
         let alone: Vec<&&SbomComponent> =
             by_name.values().filter(|component| !reached.contains(&component.name)).collect();
-        let is_required = |name| alone.iter().any(|other| other.requires.contains(name) && other.name != *name);
-        let tops: Vec<DistributionName> =
-            alone.iter().map(|component| &component.name).filter(|name| !is_required(name)).cloned().collect();
+        let mut tops = alone.iter().map(|component| component.name.clone()).collect::<Vec<DistributionName>>();
+        tops.retain(|name| !alone.iter().any(|other| other.requires.contains(name) && other.name != *name));
         match (alone.first(), tops.is_empty()) {
             (None, _) => return,
             // The remaining ones require each other in a cycle.
@@ -233,15 +230,18 @@ fn read_metadata(wheel: &Wheel) -> Result<Vec<u8>, BuildError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn nothing_is_left_alone_in_a_graph() {
-        let component = |name: &str, requires: &[&str]| SbomComponent {
+    fn component(name: &str, requires: &[&str]) -> SbomComponent {
+        SbomComponent {
             name: name.parse().unwrap(),
             version: "1".parse().unwrap(),
             origin: ComponentOrigin::Directory(None),
             metadata: DistributionMetadata::default(),
             requires: requires.iter().map(|name| name.parse().unwrap()).collect(),
-        };
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_alone_in_a_graph() {
         let components = [
             component("asked", &["below"]),
             component("below", &[]),

@@ -44,11 +44,11 @@ pub(crate) fn beside_zip(
         ..parameters(&settings.common, plan)
     };
     let sources = DocumentSources { settings: &settings.documents, plan, distributions, base: None, parameters };
-    let subject = |((_, finished), (_, path)): (&(_, FinishedFile), &(_, PathBuf))| ProvenanceSubject {
+    let subjects = finished.iter().zip(outputs).map(|((_, finished), (_, path))| ProvenanceSubject {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         sha256: finished.sha256,
-    };
-    let subjects: Vec<ProvenanceSubject> = finished.iter().zip(outputs).map(subject).collect();
+    });
+    let subjects: Vec<ProvenanceSubject> = subjects.collect();
     let documents = sources.documents(&settings.common, function.sha256, &subjects)?;
     Ok(beside(documents, zip)?)
 }
@@ -61,28 +61,29 @@ pub(crate) fn beside(
     documents: Vec<ArtifactDocument>,
     artifact: &Path,
 ) -> Result<Vec<(ArtifactDocument, FinishedFile)>, ArchiveError> {
-    let write = |document: ArtifactDocument| {
-        let mut output = OutputFile::create(&place(artifact, document.extension))?;
+    let mut written = Vec::with_capacity(documents.len());
+    for document in documents {
+        let mut output = OutputFile::create(&path(artifact, document.extension))?;
         output.write(&document.bytes)?;
-        Ok((document, output.finish()?))
-    };
-    documents.into_iter().map(write).collect()
+        written.push((document, output.finish()?));
+    }
+    Ok(written)
 }
 
 /// Returns the path of an artifact and the paths of all documents that there may be about it.
-pub(crate) fn places(artifact: &Path) -> Vec<PathBuf> {
+pub(crate) fn paths(artifact: &Path) -> Vec<PathBuf> {
     let extensions = SbomFormat::ALL.map(SbomFormat::extension).into_iter().chain([provenance::EXTENSION]);
-    std::iter::once(artifact.to_owned()).chain(extensions.map(|extension| place(artifact, extension))).collect()
+    std::iter::once(artifact.to_owned()).chain(extensions.map(|extension| path(artifact, extension))).collect()
 }
 
 /// Returns the paths of the documents that the settings ask for.
 pub(crate) fn planned(settings: &DocumentSettings, artifact: &Path) -> Vec<PathBuf> {
     let sbom = settings.sbom.map(SbomFormat::extension);
     let extensions = sbom.into_iter().chain(settings.provenance.then_some(provenance::EXTENSION));
-    extensions.map(|extension| place(artifact, extension)).collect()
+    extensions.map(|extension| path(artifact, extension)).collect()
 }
 
-fn place(artifact: &Path, extension: &str) -> PathBuf {
+fn path(artifact: &Path, extension: &str) -> PathBuf {
     let mut name = artifact.as_os_str().to_owned();
     name.push(".");
     name.push(extension);
@@ -94,12 +95,13 @@ fn place(artifact: &Path, extension: &str) -> PathBuf {
 /// # Errors
 /// A file cannot be moved.
 pub(crate) fn persist(documents: Vec<(ArtifactDocument, FinishedFile)>) -> Result<Vec<DocumentReport>, BuildError> {
-    let persist = |(document, finished): (ArtifactDocument, FinishedFile)| {
+    let mut reports = Vec::with_capacity(documents.len());
+    for (document, finished) in documents {
         let mut report = document.report();
         report.paths.push(finished.persist()?);
-        Ok(report)
-    };
-    documents.into_iter().map(persist).collect()
+        reports.push(report);
+    }
+    Ok(reports)
 }
 
 impl ArtifactDocument {

@@ -6,7 +6,6 @@ use crate::tree::InsertError;
 
 impl Hints for BuildError {
     fn hints(&self) -> Vec<String> {
-        let hint = |text: &str| vec![text.to_owned()];
         match self {
             Self::Project(error) => error.hints(),
             Self::Changes(error) => error.hints(),
@@ -40,7 +39,9 @@ impl Hints for BuildError {
             Self::LargeBase(_) => {
                 hint("choose a smaller base image, or omit --add-user and includes with an absolute destination")
             }
-            Self::FolderThere { .. } => hint("end the destination with a slash to put the file into the directory"),
+            Self::ReplacedDirectory { .. } => {
+                hint("end the destination with a slash to put the file into the directory")
+            }
             Self::Python(error) => error.hints(),
             Self::Image(error) => error.hints(),
             Self::Environment(error) => error.hints(),
@@ -99,4 +100,8 @@ impl Hints for BuildError {
             Self::Empty => hint("include the application's files with --include, or select a group with --group"),
         }
     }
+}
+
+fn hint(text: &str) -> Vec<String> {
+    vec![text.to_owned()]
 }

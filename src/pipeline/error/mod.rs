@@ -95,7 +95,7 @@ pub(crate) enum BuildError {
     #[error(transparent)]
     User(#[from] UserError),
     #[error("`{include}` cannot be included: the base image has a directory there")]
-    FolderThere { include: TreePath },
+    ReplacedDirectory { include: TreePath },
     #[error(transparent)]
     Python(#[from] BasePythonError),
     #[error(transparent)]

@@ -101,11 +101,10 @@ impl Bases<'_> {
         let blobs: HashMap<Sha256, &Blob> = image.blobs.iter().map(|blob| (blob.digest, blob)).collect();
         let config = blobs.get(&config).map(|blob| document(blob)).transpose()?.unwrap_or_default();
         // Reading the file has ensured that it contains every blob that the manifest refers to.
-        let content = |descriptor: &Descriptor| {
+        let mut base = Base::from_manifest(&manifest, &config, architecture, |descriptor| {
             let blob = digest_of(descriptor).ok().and_then(|digest| blobs.get(&digest));
             blob.map_or(BlobContent::Bytes(Arc::default()), |blob| blob.content.clone())
-        };
-        let mut base = Base::from_manifest(&manifest, &config, architecture, content)?;
+        })?;
         base.digest = Some(image.manifest.digest);
         for layer in &mut base.layers {
             if layer.blob.media_type == MediaType::ImageLayer {
@@ -154,8 +153,9 @@ impl Bases<'_> {
         let config = self.blob_file(reference, digest_of(&config)?, size)?;
         let config = std::fs::read(&config).map_err(BuildError::reading(&config))?;
         let repository: Arc<str> = reference.repository_name().into();
-        let content = |_: &Descriptor| BlobContent::Registry { repository: repository.clone() };
-        let mut base = Base::from_manifest(&manifest, &config, architecture, content)?;
+        let mut base = Base::from_manifest(&manifest, &config, architecture, |_| BlobContent::Registry {
+            repository: repository.clone(),
+        })?;
         base.digest = Some(Sha256::of(&manifest));
         Ok(base)
     }

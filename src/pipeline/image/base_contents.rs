@@ -51,9 +51,9 @@ impl Bases<'_> {
         base: &Base,
         wanted: &BTreeSet<&str>,
     ) -> Result<Option<BaseContents>, BuildError> {
-        let noted = base.digest.and_then(|manifest| self.cache.record(RecordKind::Base, manifest));
-        if noted.is_some() || wanted.is_empty() || base.layers.is_empty() {
-            return Ok(noted);
+        let recorded = base.digest.and_then(|manifest| self.cache.record(RecordKind::Base, manifest));
+        if recorded.is_some() || wanted.is_empty() || base.layers.is_empty() {
+            return Ok(recorded);
         }
         if wanted.iter().all(|library| OF_PYTHON.contains(library)) && python::from_config(base).is_some() {
             let libraries = OF_PYTHON.map(str::to_owned).into();
@@ -92,12 +92,19 @@ impl Bases<'_> {
 
     /// Returns the file system of a base if nothing has to be downloaded for it.
     pub(crate) fn known_file_system(&self, base: &Base) -> Option<FileSystem> {
-        let is_here = |layer: &Layer| match &layer.blob.content {
+        let recorded = self.cache.record(RecordKind::FileSystem, file_system_key(base.digest?));
+        recorded.or_else(|| {
+            let is_available = base.layers.iter().all(|layer| self.is_available(layer));
+            is_available.then(|| self.file_system(base).ok())?
+        })
+    }
+
+    /// Tells whether a layer can be read without downloading it.
+    fn is_available(&self, layer: &Layer) -> bool {
+        match &layer.blob.content {
             BlobContent::Registry { .. } => self.cache.blob(layer.blob.digest).is_some(),
             _ => true,
-        };
-        let noted = || self.cache.record(RecordKind::FileSystem, file_system_key(base.digest?));
-        noted().or_else(|| base.layers.iter().all(is_here).then(|| self.file_system(base).ok())?)
+        }
     }
 
     /// Searches the layers of a base, the top one first.

@@ -7,7 +7,7 @@ use crate::image::{Base, FileSystem};
 use crate::pipeline::BuildError;
 use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::layers::ApplicationFiles;
-use crate::tree::{FileAccess, TreeEntry, TreePath};
+use crate::tree::{FileAccess, InvalidPath, TreeEntry, TreePath};
 
 /// The directory for executables of one's own. No base image has symbolic links or directories with special owners
 /// there, so that its layers need not be searched.
@@ -56,39 +56,46 @@ impl<'a> BaseFiles<'a> {
     pub(super) fn put(
         &self,
         files: &[(TreePath, TreeEntry)],
-        folders: &[(TreePath, FileAccess)],
+        directories: &[(TreePath, FileAccess)],
     ) -> Result<ApplicationFiles, BuildError> {
-        let mut own = ApplicationFiles { files: files.to_vec(), folders: Vec::new() };
-        let is_plain = |path: &TreePath| path.as_str().rsplit_once('/').is_some_and(|(above, _)| above == PROGRAMS);
-        if folders.is_empty() && files.iter().all(|(path, _)| is_plain(path)) {
+        let mut own = ApplicationFiles { files: files.to_vec(), directories: Vec::new() };
+        if directories.is_empty() && files.iter().all(|(path, _)| is_in_usual_directory(path)) {
             return Ok(own);
         }
         let base_files = self.files()?;
-        let resolved = |path: &TreePath, is_followed| {
-            let place = base_files.resolve(path.as_str(), is_followed);
-            place.map_or_else(|| Ok(path.clone()), |place| TreePath::new(&place))
-        };
         for (path, _) in &mut own.files {
-            let place = resolved(path, false)?;
-            if base_files.is_directory(place.as_str())
-                || base_files.resolve(place.as_str(), true).is_some_and(|to| base_files.is_directory(&to))
+            let destination = resolved(base_files, path, false)?;
+            if base_files.is_directory(destination.as_str())
+                || base_files.resolve(destination.as_str(), true).is_some_and(|target| base_files.is_directory(&target))
             {
-                return Err(BuildError::FolderThere { include: place });
+                return Err(BuildError::ReplacedDirectory { include: destination });
             }
-            *path = place;
+            *path = destination;
         }
-        let stated: Vec<_> = folders
-            .iter()
-            .map(|(path, access)| Ok((resolved(path, true)?, *access)))
-            .collect::<Result<_, BuildError>>()?;
+        let mut stated = Vec::with_capacity(directories.len());
+        for (path, access) in directories {
+            stated.push((resolved(base_files, path, true)?, *access));
+        }
         let above = own.files.iter().map(|(path, _)| path).chain(stated.iter().map(|(path, _)| path));
         for parent in above.flat_map(TreePath::parents) {
             if let Some(access) = base_files.special_directory(parent) {
-                own.folders.push((TreePath::new(parent)?, access));
+                own.directories.push((TreePath::new(parent)?, access));
             }
         }
         // What the user states about a directory comes last and wins.
-        own.folders.extend(stated);
+        own.directories.extend(stated);
         Ok(own)
+    }
+}
+
+fn is_in_usual_directory(path: &TreePath) -> bool {
+    path.as_str().rsplit_once('/').is_some_and(|(parent, _)| parent == PROGRAMS)
+}
+
+/// Resolves the symbolic links of a path; the last component is resolved only if `is_followed`.
+fn resolved(files: &FileSystem, path: &TreePath, is_followed: bool) -> Result<TreePath, InvalidPath> {
+    match files.resolve(path.as_str(), is_followed) {
+        Some(resolved) => TreePath::new(&resolved),
+        None => Ok(path.clone()),
     }
 }

@@ -66,8 +66,6 @@ pub(super) fn profile(settings: &Settings) -> Result<ImageProfile, BuildError> {
 ///
 /// A base that the user names decides the version if the project leaves it open; a base of the profile follows the
 /// version.
-///
-/// A base that the user names decides the version where the project leaves it open; a base of the profile follows it.
 pub(super) fn choose(
     settings: &ImageSettings,
     project: &LockedProject,
@@ -77,54 +75,74 @@ pub(super) fn choose(
     if let Some(architecture) = settings.platforms.iter().find(|wanted| !profile.architectures.contains(wanted)) {
         return Err(BuildError::NoArchitecture { profile: profile.name, architecture: *architecture });
     }
-    let member = project.member(&settings.common);
-    let version = |candidates: &[_]| -> Result<_, BuildError> {
-        if let Some(python) = settings.python {
-            return Ok((python, "as requested".to_owned()));
-        }
-        let file = project.python_version_file(member)?;
-        let requires_python = project.declared.requires_python.as_ref();
-        let (python, reason) = default_python(candidates, file.as_deref(), requires_python)?;
-        Ok((python, reason.to_string()))
-    };
-    let of_platforms = |found: &FoundBase| -> Result<Vec<_>, BuildError> {
-        let base = |architecture: &Architecture| {
-            let base = bases.base(found, *architecture)?;
-            let pythons = bases.pythons(&base)?;
-            Ok((*architecture, base, pythons))
-        };
-        settings.platforms.iter().map(base).collect()
-    };
-    let (target, reason, choice, base, platforms) = match settings.base.clone() {
+    let (target, reason, choice, base, candidates) = match settings.base.clone() {
         Some(choice) => {
             let base = bases.find(&choice)?;
-            let platforms = of_platforms(&base)?;
+            let candidates = platform_candidates(settings, bases, &base)?;
             let mut versions: Vec<_> =
-                platforms.iter().flat_map(|(_, _, pythons)| pythons).map(|python| python.version).collect();
+                candidates.iter().flat_map(|candidate| &candidate.pythons).map(|python| python.version).collect();
             versions.sort_unstable();
             versions.dedup();
-            let (python, reason) = version(if versions.is_empty() { &profile.pythons } else { &versions })?;
-            (profile.target(python), reason, choice, base, platforms)
+            let versions = if versions.is_empty() { &profile.pythons } else { &versions };
+            let (python, reason) = python_version(settings, project, versions)?;
+            (profile.target(python), reason, choice, base, candidates)
         }
         None => {
-            let (python, reason) = version(&profile.pythons)?;
+            let (python, reason) = python_version(settings, project, &profile.pythons)?;
             let target = profile.target(python);
             let choice = base_of_profile(&settings.common, &target)?;
             let base = bases.find(&choice)?;
-            let platforms = of_platforms(&base)?;
-            (target, reason, choice, base, platforms)
+            let candidates = platform_candidates(settings, bases, &base)?;
+            (target, reason, choice, base, candidates)
         }
     };
-    let with_python = |(architecture, base, pythons): (Architecture, Base, Vec<BasePython>)| {
+    let mut platforms = Vec::with_capacity(candidates.len());
+    for PlatformCandidate { architecture, base, pythons } in candidates {
         let python = if base.layers.is_empty() {
             None
         } else {
             Some(python::choose(&pythons, base.env("PATH"), target.python)?)
         };
-        Ok(ChosenPlatform { architecture, base, python })
-    };
-    let platforms = platforms.into_iter().map(with_python).collect::<Result<_, BuildError>>()?;
+        platforms.push(ChosenPlatform { architecture, base, python });
+    }
     Ok(ImageChoice { target, reason, choice, base, platforms })
+}
+
+/// Returns the requested version of Python or the default one, and the reason for it.
+fn python_version(
+    settings: &ImageSettings,
+    project: &LockedProject,
+    candidates: &[PythonVersion],
+) -> Result<(PythonVersion, String), BuildError> {
+    if let Some(python) = settings.python {
+        return Ok((python, "as requested".to_owned()));
+    }
+    let file = project.python_version_file(project.member(&settings.common))?;
+    let requires_python = project.declared.requires_python.as_ref();
+    let (python, reason) = default_python(candidates, file.as_deref(), requires_python)?;
+    Ok((python, reason.to_string()))
+}
+
+/// A platform before the version of Python is chosen, with the interpreters of its base.
+struct PlatformCandidate {
+    architecture: Architecture,
+    base: Base,
+    pythons: Vec<BasePython>,
+}
+
+/// Returns the platforms of the settings, in their order.
+fn platform_candidates(
+    settings: &ImageSettings,
+    bases: &Bases,
+    found: &FoundBase,
+) -> Result<Vec<PlatformCandidate>, BuildError> {
+    let mut candidates = Vec::with_capacity(settings.platforms.len());
+    for &architecture in &settings.platforms {
+        let base = bases.base(found, architecture)?;
+        let pythons = bases.pythons(&base)?;
+        candidates.push(PlatformCandidate { architecture, base, pythons });
+    }
+    Ok(candidates)
 }
 
 /// Returns the base that a profile names. A local base is relative to the profile's file.
@@ -152,8 +170,9 @@ pub(crate) fn candidates(
         Some(python) => vec![python],
         // The base decides the version.
         None if is_open => {
-            let is_allowed = |python: &&PythonVersion| default_python(&[**python], None, requires_python).is_ok();
-            profile.pythons.iter().filter(is_allowed).copied().collect()
+            let mut pythons = profile.pythons.clone();
+            pythons.retain(|python| default_python(&[*python], None, requires_python).is_ok());
+            pythons
         }
         None => vec![default_python(&profile.pythons, file.as_deref(), requires_python)?.0],
     };

@@ -59,18 +59,22 @@ pub(super) fn search_path(settings: &ImageSettings, target: &ImageTarget) -> Vec
     let named = named.iter().flat_map(|(_, value)| value.split(':'));
     let workdir = settings.container.workdir.as_deref().unwrap_or(&target.workdir);
     let scripts =
-        words(settings).filter_map(|word| word.strip_suffix(".py")?.rsplit_once('/')).map(|(folder, _)| folder);
+        words(settings).filter_map(|word| word.strip_suffix(".py")?.rsplit_once('/')).map(|(directory, _)| directory);
     let scripts =
-        scripts.map(|folder| if folder.starts_with('/') { folder.to_owned() } else { format!("{workdir}/{folder}") });
+        scripts.map(
+            |directory| {
+                if directory.starts_with('/') { directory.to_owned() } else { format!("{workdir}/{directory}") }
+            },
+        );
     let others = [target.application.clone(), target.scheme.site_packages.clone()];
     let all = named.map(str::to_owned).chain(scripts).chain([workdir.to_owned()]).chain(others);
-    let mut folders: Vec<String> = Vec::new();
-    for folder in all.map(|folder| folder.trim_matches('/').to_owned()) {
-        if !folders.contains(&folder) {
-            folders.push(folder);
+    let mut directories: Vec<String> = Vec::new();
+    for directory in all.map(|directory| directory.trim_matches('/').to_owned()) {
+        if !directories.contains(&directory) {
+            directories.push(directory);
         }
     }
-    folders
+    directories
 }
 
 /// Returns the modules that a container starts, as far as its command tells: a handler, `module:object`, the argument
@@ -88,10 +92,10 @@ pub(super) fn modules(
         return modules;
     }
     let only = only_script(target, plan, distributions).filter(|_| settings.container.entrypoint.is_none());
-    let scripts = || local_projects(distributions).flat_map(|wheel| &wheel.inventory.entry_points);
+    let scripts: Vec<_> = local_projects(distributions).flat_map(|wheel| &wheel.inventory.entry_points).collect();
     for (at, word) in words.iter().copied().chain(only.as_deref()).enumerate() {
         let name = word.rsplit('/').next().unwrap_or(word);
-        modules.extend(scripts().filter(|script| script.name == name).map(|script| script.module.clone()));
+        modules.extend(scripts.iter().filter(|script| script.name == name).map(|script| script.module.clone()));
         modules.extend(name.strip_suffix(".py").map(str::to_owned));
         modules.extend(word.split_once(':').map(|(module, _)| module.to_owned()));
         if word == "-m" {
@@ -144,10 +148,10 @@ pub(super) fn configuration(
 
 /// Returns the environment variables that the image adds to its base's.
 fn own_env(settings: &ImageSettings, target: &ImageTarget, base: &Base) -> Result<Vec<(String, String)>, BuildError> {
-    let expand = |(name, value): &(String, String)| -> Result<_, BuildError> {
-        Ok((name.clone(), config::expand(value, &base.config.execution)?))
-    };
-    let mut env = target.env.iter().map(expand).collect::<Result<Vec<_>, _>>()?;
+    let mut env = Vec::with_capacity(target.env.len());
+    for (name, value) in &target.env {
+        env.push((name.clone(), config::expand(value, &base.config.execution)?));
+    }
     for (name, value) in &settings.container.env {
         env.retain(|(earlier, _)| earlier != name);
         env.push((name.clone(), value.clone()));

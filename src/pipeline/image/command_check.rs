@@ -67,8 +67,8 @@ impl CommandCheck<'_> {
             Some(_) => vec![format!("{workdir}/{program}")],
             None => {
                 let path = command::env(self.settings, self.target, self.base, "PATH")?;
-                let folders = path.as_deref().unwrap_or(DEFAULT_PATH).split(':');
-                folders.map(|folder| format!("{folder}/{program}")).collect()
+                let directories = path.as_deref().unwrap_or(DEFAULT_PATH).split(':');
+                directories.map(|directory| format!("{directory}/{program}")).collect()
             }
         };
         // First without the base's symbolic links, which are known only if the base has been searched.
@@ -90,10 +90,10 @@ impl CommandCheck<'_> {
 
     /// Tells whether a file is executable; `None` if it does not exist.
     fn may_execute(&self, path: &str, files: &FileSystem) -> Option<bool> {
-        let place = files.resolve(path, false)?;
-        match self.tree.get(&place) {
+        let resolved = files.resolve(path, false)?;
+        match self.tree.get(&resolved) {
             Some(entry) => Some(entry.access.mode.is_executable()),
-            None => files.has_executable(&place).then_some(true),
+            None => files.has_executable(&resolved).then_some(true),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct BuiltLayer {
 }
 
 /// Builds layers in parallel; the result is in the order of the plans. Layers that cannot be spliced from wheels are
-/// written into `folder`.
+/// written into `directory`.
 ///
 /// # Errors
 /// A file cannot be read, or a layer cannot be written.
@@ -36,29 +36,29 @@ pub(super) fn build(
     plans: Vec<LayerPlan>,
     compression: LayerCompression,
     cache: &Cache,
-    folder: &Path,
+    directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltLayer>, BuildError> {
     reporter.start(Phase::Layers, plans.len() as u64);
-    let make = |(index, plan): (usize, LayerPlan)| {
-        let LayerPlan { holds, tree, key } = plan;
-        let (layer, was_known) = match (compression, key) {
-            (LayerCompression::Gzip, Some(key)) => spliced(tree, key, cache)?,
-            (LayerCompression::Gzip, None) => (written(&tree, &folder.join(format!("{index}.tar.gz")))?, false),
-            (LayerCompression::Zstd, key) => compressed(&tree, key, cache)?,
-        };
-        reporter.advance(Phase::Layers, 1);
-        Ok((index, BuiltLayer { layer, holds, was_known }))
-    };
     let mut queue: Vec<(usize, LayerPlan)> = plans.into_iter().enumerate().collect();
     // The largest first: started last, it alone would decide the total time.
     queue.sort_by_key(|(_, plan)| Reverse(plan.tree.files.size()));
     // `par_bridge` hands them out one by one; splitting the vector would give one thread all the large ones.
-    let made: Result<Vec<(usize, BuiltLayer)>, BuildError> = queue.into_iter().par_bridge().map(make).collect();
+    let built = queue.into_iter().par_bridge().map(|(index, plan)| {
+        let LayerPlan { holds, tree, key } = plan;
+        let (layer, was_known) = match (compression, key) {
+            (LayerCompression::Gzip, Some(key)) => spliced(tree, key, cache)?,
+            (LayerCompression::Gzip, None) => (written(&tree, &directory.join(format!("{index}.tar.gz")))?, false),
+            (LayerCompression::Zstd, key) => compressed(&tree, key, cache)?,
+        };
+        reporter.advance(Phase::Layers, 1);
+        Ok((index, BuiltLayer { layer, holds, was_known }))
+    });
+    let built: Result<Vec<(usize, BuiltLayer)>, BuildError> = built.collect();
     reporter.finish(Phase::Layers);
-    let mut made = made?;
-    made.sort_by_key(|(index, _)| *index);
-    Ok(made.into_iter().map(|(_, made)| made).collect())
+    let mut built = built?;
+    built.sort_by_key(|(index, _)| *index);
+    Ok(built.into_iter().map(|(_, layer)| layer).collect())
 }
 
 /// Returns a layer that is spliced from wheels each time it is needed: only its digests are computed and cached.
@@ -91,18 +91,19 @@ fn written(tree: &LayerTree, path: &Path) -> Result<Layer, BuildError> {
 
 /// Returns a layer that is recompressed and kept in the cache, with its digests if it has a key.
 fn compressed(tree: &LayerTree, key: Option<Sha256>, cache: &Cache) -> Result<(Layer, bool), BuildError> {
-    let mut was_known = true;
-    let mut compress = || {
-        was_known = false;
-        compress(tree, cache)
-    };
+    let mut was_known = key.is_some();
     let ((digest, diff_id, size), path) = match key {
-        None => compress()?,
-        Some(key) => {
-            let key = RecordKey::new("zstd", &[&key.hex()]);
-            let restore = |record: LayerDigests| Ok(cache.blob(record.0).map(|path| (record, path)));
-            cache.remember_with(RecordKind::Layer, key, restore, || compress().map(|layer| (layer.0, layer)))?
-        }
+        None => compress(tree, cache)?,
+        Some(key) => cache.remember_with(
+            RecordKind::Layer,
+            RecordKey::new("zstd", &[&key.hex()]),
+            |digests: LayerDigests| Ok(cache.blob(digests.0).map(|path| (digests, path))),
+            || {
+                was_known = false;
+                let (digests, path) = compress(tree, cache)?;
+                Ok::<_, BuildError>((digests, (digests, path)))
+            },
+        )?,
     };
     let content = BlobContent::File { path: path.into(), offset: 0 };
     let blob = Blob { media_type: MediaType::ImageLayerZstd, digest, size, content };

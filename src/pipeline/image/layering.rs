@@ -39,19 +39,19 @@ impl LayerOrder<'_> {
     ) -> Result<Vec<LayerPlan>, BuildError> {
         let mut layers: Vec<LayerPlan> = Vec::new();
         let mut known: HashSet<DistributionName> = HashSet::new();
-        let mut taken: HashSet<TreePath> = HashSet::new();
+        let mut included: HashSet<TreePath> = HashSet::new();
         let mut directories: BTreeMap<TreePath, FileAccess> = BTreeMap::new();
         for stage in plan.stages() {
             let mut application = application_of(stage)?;
-            application.files.retain(|(path, _)| !taken.contains(path));
-            application.folders.retain(|(path, access)| directories.get(path) != Some(access));
+            application.files.retain(|(path, _)| !included.contains(path));
+            application.directories.retain(|(path, access)| directories.get(path) != Some(access));
             let mut added = self.stage(stage, std::mem::take(&mut lowest), &known, &application, layers.len())?;
             for layer in &mut added {
                 layer.keep_access(&mut directories)?;
             }
             layers.extend(added);
             known.extend(stage.selected.iter().map(|selected| selected.name.clone()));
-            taken.extend(application.files.into_iter().map(|(path, _)| path));
+            included.extend(application.files.into_iter().map(|(path, _)| path));
         }
         Ok(layers)
     }
@@ -65,10 +65,9 @@ impl LayerOrder<'_> {
         application: &ApplicationFiles,
         below: usize,
     ) -> Result<Vec<LayerPlan>, BuildError> {
-        let is_selected = |name: &DistributionName| plan.selected.iter().any(|selected| selected.name == *name);
         let added = self.distributions.iter().filter(|distribution| {
             let name = &distribution.selected.name;
-            !known.contains(name) && is_selected(name)
+            !known.contains(name) && plan.selected.iter().any(|selected| selected.name == *name)
         });
         let (projects, dependencies): (Vec<_>, Vec<_>) =
             added.partition(|distribution| distribution.is_local_project());
@@ -89,7 +88,7 @@ impl LayerOrder<'_> {
         } else {
             let files: Vec<&(TreePath, TreeEntry)> =
                 roots.iter().flat_map(|distribution| &distribution.files).chain(&application.files).collect();
-            Some(layers::changing(holds.join(", "), files.into_iter(), &application.folders)?)
+            Some(layers::changing(holds.join(", "), files.into_iter(), &application.directories)?)
         };
         // If the base leaves no room at all, the manifest is refused later.
         let room = NonZeroUsize::new(manifest::MAX_LAYERS.saturating_sub(self.base_layers + below));

@@ -22,12 +22,12 @@ const FORMAT: u32 = 1;
 pub(super) struct ApplicationFiles {
     pub files: InstalledFiles,
     /// Directories with a stated owner or mode.
-    pub folders: Vec<(TreePath, FileAccess)>,
+    pub directories: Vec<(TreePath, FileAccess)>,
 }
 
 impl ApplicationFiles {
     pub(super) fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.folders.is_empty()
+        self.files.is_empty() && self.directories.is_empty()
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) struct LayerPlan {
 /// # Errors
 /// A path is not valid.
 pub(super) fn environment(venv: &str, python: &BasePython) -> Result<LayerPlan, BuildError> {
-    let home = python.path.rsplit_once('/').map_or("/", |(folder, _)| folder);
+    let home = python.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
     let version = python.full_version.clone().unwrap_or_else(|| python.version.to_string());
     let text = format!(
         "home = {home}\nimplementation = CPython\nversion_info = {version}\ninclude-system-site-packages = false\n"
@@ -80,15 +80,23 @@ pub(super) fn distributions(
             size: distribution.wheel.size,
         })
         .collect();
-    let layer = |positions: &Vec<usize>| {
-        let of_layer = || positions.iter().map(|&position| distributions[position]);
-        let holds = of_layer().map(|it| format!("{} {}", it.wheel.inventory.name, it.wheel.inventory.version));
-        let key = key(of_layer().map(|it| it.key), &target.scheme, &target.interpreter);
-        let files = tree(of_layer().flat_map(|it| &it.files))?;
-        let holds = holds.collect::<Vec<_>>().join(", ");
-        Ok(LayerPlan { holds, tree: LayerTree { files, links: BTreeMap::new() }, key: Some(key) })
-    };
-    partition::partition(&items, budget).par_iter().map(layer).collect()
+    partition::partition(&items, budget)
+        .into_par_iter()
+        .map(|positions| {
+            let members: Vec<_> = positions.into_iter().map(|position| distributions[position]).collect();
+            of_distributions(&members, target)
+        })
+        .collect()
+}
+
+/// Returns the layer of some distributions.
+fn of_distributions(distributions: &[&InstalledDistribution], target: &ImageTarget) -> Result<LayerPlan, BuildError> {
+    let inventories = distributions.iter().map(|distribution| &distribution.wheel.inventory);
+    let holds = inventories.map(|inventory| format!("{} {}", inventory.name, inventory.version));
+    let holds = holds.collect::<Vec<_>>().join(", ");
+    let key = key(distributions.iter().map(|distribution| distribution.key), &target.scheme, &target.interpreter);
+    let files = tree(distributions.iter().flat_map(|distribution| &distribution.files))?;
+    Ok(LayerPlan { holds, tree: LayerTree { files, links: BTreeMap::new() }, key: Some(key) })
 }
 
 /// Returns the layer of files that change with every build: local projects and the application.
@@ -98,10 +106,10 @@ pub(super) fn distributions(
 pub(super) fn changing<'a>(
     holds: String,
     files: impl Iterator<Item = &'a (TreePath, TreeEntry)>,
-    folders: &[(TreePath, FileAccess)],
+    directories: &[(TreePath, FileAccess)],
 ) -> Result<LayerPlan, BuildError> {
     let mut files = tree(files)?;
-    insert_folders(&mut files, folders)?;
+    insert_directories(&mut files, directories)?;
     Ok(LayerPlan::of(holds, LayerTree { files, links: BTreeMap::new() }))
 }
 
@@ -109,8 +117,11 @@ pub(super) fn changing<'a>(
 ///
 /// # Errors
 /// A file has the path of a directory.
-pub(super) fn insert_folders(tree: &mut FileTree, folders: &[(TreePath, FileAccess)]) -> Result<(), BuildError> {
-    for (path, access) in folders {
+pub(super) fn insert_directories(
+    tree: &mut FileTree,
+    directories: &[(TreePath, FileAccess)],
+) -> Result<(), BuildError> {
+    for (path, access) in directories {
         tree.insert_directory(path.clone(), *access, FileOrigin::Application)?;
     }
     Ok(())
@@ -135,13 +146,12 @@ impl LayerPlan {
     }
 
     /// Returns every path of the layer with its content; for a symbolic link, its target.
-    pub(super) fn places(&self) -> impl Iterator<Item = (TreePath, TreeEntry)> {
-        let link = |(path, target): (&TreePath, &String)| {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (TreePath, TreeEntry)> {
+        let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
+        files.chain(self.tree.links.iter().map(|(path, target)| {
             let content = FileContent::Bytes(target.as_bytes().into());
             (path.clone(), TreeEntry { access: FileAccess::EXECUTABLE, content, origin: FileOrigin::Application })
-        };
-        let files = self.tree.files.iter().map(|(path, entry)| (path.clone(), entry.clone()));
-        files.chain(self.tree.links.iter().map(link))
+        }))
     }
 
     /// Keeps the owners and modes of directories in lower layers, which an upper layer would reset to root's, and
@@ -149,18 +159,17 @@ impl LayerPlan {
     ///
     /// # Errors
     /// A directory of a lower layer is a file in this one.
-    pub(super) fn keep_access(&mut self, folders: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
+    pub(super) fn keep_access(&mut self, directories: &mut BTreeMap<TreePath, FileAccess>) -> Result<(), BuildError> {
         let LayerTree { files, links } = &mut self.tree;
-        for (path, access) in folders.iter() {
-            let is_above = |link: &TreePath| link.parents().any(|parent| parent == path.as_str());
-            let is_here = files.is_directory(path.as_str()) || links.keys().any(is_above);
-            if is_here && !files.directories().any(|(stated, _)| stated == path) {
+        for (path, access) in directories.iter() {
+            let is_included = files.is_directory(path.as_str())
+                || links.keys().flat_map(TreePath::parents).any(|parent| parent == path.as_str());
+            if is_included && !files.directories().any(|(explicit, _)| explicit == path) {
                 files.insert_directory(path.clone(), *access, FileOrigin::Application)?;
-                let key = |key: Sha256| Sha256::of(format!("{}\n{path} {access}", key.hex()).as_bytes());
-                self.key = self.key.map(key);
+                self.key = self.key.map(|key| Sha256::of(format!("{}\n{path} {access}", key.hex()).as_bytes()));
             }
         }
-        folders.extend(files.directories().map(|(path, access)| (path.clone(), *access)));
+        directories.extend(files.directories().map(|(path, access)| (path.clone(), *access)));
         Ok(())
     }
 

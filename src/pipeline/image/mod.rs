@@ -31,13 +31,11 @@ use crate::pipeline::plan::{LockedProject, Plan};
 use crate::pipeline::session::{Session, registry};
 use crate::pipeline::wheels::completeness;
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
-use crate::platform::{Architecture, ImageTarget};
+use crate::platform::ImageTarget;
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::ImageSettings;
 
 /// Builds an image, or one for each platform and their index, writes it to files and pushes it.
-///
-/// The files appear at their paths when all of them are complete; then the image is pushed.
 ///
 /// The files appear at their paths when all of them are complete; then the image is pushed.
 ///
@@ -58,7 +56,7 @@ pub(crate) fn image(
     let project = LockedProject::open(common, projects, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     command::check(settings, &chosen.target)?;
-    let files = outputs::places(settings, &project)?;
+    let files = outputs::files(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(cache, reporter);
     let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
@@ -112,19 +110,21 @@ pub(crate) fn plan_image(
     let project = LockedProject::open(common, projects, reporter)?;
     let chosen = choose(settings, &project, &bases)?;
     command::check(settings, &chosen.target)?;
-    let files = outputs::places(settings, &project)?;
+    let files = outputs::files(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
     let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
     plans.iter().try_for_each(|plan| completeness::check_planned(plan, common, &finder, &session.cache, reporter))?;
-    let platform = |plan| crate::pipeline::report::plan(plan, &chosen.reason, &session.cache, None, Vec::new());
     Ok(ImagePlanReport {
         format: FORMAT_VERSION,
         profile: chosen.target.name.clone(),
         python: chosen.target.python.to_string(),
         reason: chosen.reason.clone(),
         base: chosen.base_report(),
-        platforms: plans.iter().map(platform).collect(),
+        platforms: plans
+            .iter()
+            .map(|plan| crate::pipeline::report::plan(plan, &chosen.reason, &session.cache, None, Vec::new()))
+            .collect(),
         outputs: files.iter().map(ToString::to_string).collect(),
     })
 }
@@ -138,10 +138,11 @@ fn plans<'a>(
     finder: &FileFinder,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
-    let plan = |architecture: &Architecture| {
+    let mut plans = Vec::with_capacity(settings.platforms.len());
+    for architecture in &settings.platforms {
         let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], finder, reporter)?;
-        plan.leave_out(files.iter().flat_map(|file| documents::places(&file.path)));
-        Ok(plan)
-    };
-    settings.platforms.iter().map(plan).collect()
+        plan.exclude_outputs(files.iter().flat_map(|file| documents::paths(&file.path)));
+        plans.push(plan);
+    }
+    Ok(plans)
 }

@@ -1,5 +1,6 @@
 //! Writes images to files.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::archive::output::FinishedFile;
@@ -15,39 +16,43 @@ use crate::report::{DocumentReport, Phase};
 use crate::settings::ImageSettings;
 
 /// A complete output that has not been moved to its path yet.
-enum Complete {
-    Folder(PreparedLayout),
-    File(FinishedFile),
+enum CompleteOutput {
+    Layout(PreparedLayout),
+    Archive(FinishedFile),
 }
 
 /// Returns the output files: those that the user names, or an archive in `dist` if the image is not pushed.
 ///
 /// # Errors
 /// Two outputs have the same path.
-pub(crate) fn places(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
-    let mut places = settings.outputs.clone();
-    if places.is_empty() && !settings.push {
-        let member = project.member(&settings.common);
-        let name = || member.pyproject.name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string);
-        let path = settings.common.default_output(name, "tar");
-        places.push(ImageFile { format: ImageFormat::OciArchive, path, selector: None });
+pub(crate) fn files(settings: &ImageSettings, project: &LockedProject) -> Result<Vec<ImageFile>, BuildError> {
+    let mut files = settings.outputs.clone();
+    if files.is_empty() && !settings.push {
+        let name = &project.member(&settings.common).pyproject.name;
+        let path = settings
+            .common
+            .default_output(|| name.as_ref().map_or_else(|| "image".to_owned(), ToString::to_string), "tar");
+        files.push(ImageFile { format: ImageFormat::OciArchive, path, selector: None });
     }
-    let resolved: Vec<PathBuf> = places.iter().map(|place| resolved(&place.path)).collect();
-    for (at, place) in places.iter().enumerate() {
-        if resolved[..at].contains(&resolved[at]) {
-            return Err(BuildError::SameOutput(place.path.clone()));
+    let mut paths = HashSet::new();
+    for file in &files {
+        if !paths.insert(resolved(&file.path)) {
+            return Err(BuildError::SameOutput(file.path.clone()));
         }
     }
-    Ok(places)
+    Ok(files)
 }
 
 /// Canonicalizes a path that may not exist yet, as far as its directories exist.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
-    let in_parent = || {
-        let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
-        Some(resolved(parent).join(path.file_name()?))
-    };
-    path.canonicalize().ok().or_else(in_parent).unwrap_or_else(|| path.to_owned())
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => resolved(Path::new(".")).join(name),
+        (Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// Writes the image to every output, and returns the outputs and the reports of the documents about it. The files
@@ -57,14 +62,14 @@ pub(crate) fn resolved(path: &Path) -> PathBuf {
 /// # Errors
 /// A file cannot be written, or a blob of the base cannot be downloaded.
 pub(crate) fn write(
-    places: &[ImageFile],
+    files: &[ImageFile],
     settings: &ImageSettings,
     artifact: &OciArtifact,
     (builds, documents): (&[PlatformBuild], Vec<AttachedDocument>),
     bases: &Bases,
 ) -> Result<(Vec<String>, Vec<DocumentReport>), BuildError> {
     let mut reports: Vec<DocumentReport> = documents.iter().map(AttachedDocument::report).collect();
-    if places.is_empty() {
+    if files.is_empty() {
         return Ok((Vec::new(), reports));
     }
     let mut artifact = artifact.clone();
@@ -72,42 +77,41 @@ pub(crate) fn write(
     let names: Vec<String> = settings.tags.iter().map(ToString::to_string).collect();
     let reporter = bases.reporter;
     let total: u64 = artifact.leaves().values().map(|blob| blob.size).sum();
-    reporter.start(Phase::Write, total.saturating_mul(places.len() as u64));
-    let complete = |place: &ImageFile| -> Result<Complete, BuildError> {
-        let path = &place.path;
-        Ok(match place.format {
-            ImageFormat::Layout => Complete::Folder(layout::prepare(&artifact, &names, path, reporter)?),
-            ImageFormat::OciArchive => Complete::File(oci_archive::prepare(&artifact, &names, path, reporter)?),
+    reporter.start(Phase::Write, total.saturating_mul(files.len() as u64));
+    let complete = files.iter().map(|file| -> Result<CompleteOutput, BuildError> {
+        let path = &file.path;
+        Ok(match file.format {
+            ImageFormat::Layout => CompleteOutput::Layout(layout::prepare(&artifact, &names, path, reporter)?),
+            ImageFormat::OciArchive => {
+                CompleteOutput::Archive(oci_archive::prepare(&artifact, &names, path, reporter)?)
+            }
             ImageFormat::DockerArchive => {
                 let [only] = builds else { return Err(BuildError::DockerArchive(path.clone())) };
                 let mut image = only.image.clone();
                 image.layers.iter_mut().try_for_each(|layer| bases.download(&mut layer.blob))?;
-                Complete::File(docker_archive::prepare(&image, &names, path, reporter)?)
+                CompleteOutput::Archive(docker_archive::prepare(&image, &names, path, reporter)?)
             }
         })
-    };
-    let complete = places.iter().map(complete).collect::<Result<Vec<_>, _>>();
+    });
+    let complete = complete.collect::<Result<Vec<_>, _>>();
     reporter.finish(Phase::Write);
     let mut beside = Vec::new();
-    for place in places.iter().filter(|place| place.format == ImageFormat::DockerArchive) {
+    for file in files.iter().filter(|file| file.format == ImageFormat::DockerArchive) {
         let documents = documents.iter().map(|attached| attached.document.clone()).collect();
-        beside.push(documents::beside(documents, &place.path)?);
+        beside.push(documents::beside(documents, &file.path)?);
     }
-    let persist = |complete| -> Result<PathBuf, BuildError> {
-        Ok(match complete {
-            Complete::Folder(folder) => folder.persist()?,
-            Complete::File(file) => file.persist()?,
-        })
-    };
-    for complete in complete? {
-        persist(complete)?;
+    for output in complete? {
+        match output {
+            CompleteOutput::Layout(layout) => layout.persist()?,
+            CompleteOutput::Archive(archive) => archive.persist()?,
+        };
     }
     for documents in beside {
         for (report, (_, finished)) in reports.iter_mut().zip(documents) {
             report.paths.push(finished.persist()?);
         }
     }
-    Ok((places.iter().map(ToString::to_string).collect(), reports))
+    Ok((files.iter().map(ToString::to_string).collect(), reports))
 }
 
 fn download(artifact: &mut OciArtifact, bases: &Bases) -> Result<(), BuildError> {

@@ -1,5 +1,6 @@
 //! Pins base images: writes the digest to where the base is configured.
 
+use std::io;
 use std::path::Path;
 
 use toml_edit::DocumentMut;
@@ -53,8 +54,7 @@ fn value(at: &ConfiguredAt) -> Result<Option<String>, BuildError> {
 }
 
 fn document(path: &Path) -> Result<DocumentMut, BuildError> {
-    let failed = |error| BuildError::Read { path: path.to_owned(), source: std::io::Error::other(error) };
-    plan::read(path)?.parse().map_err(failed)
+    plan::read(path)?.parse().map_err(|error: toml_edit::TomlError| BuildError::reading(path)(io::Error::other(error)))
 }
 
 /// Returns a base with its tag and without a digest. A missing tag becomes `latest`: with a digest alone, the base
@@ -63,9 +63,9 @@ fn document(path: &Path) -> Result<DocumentMut, BuildError> {
 /// # Errors
 /// The base is not a reference, or has a digest and no tag.
 fn tagged(name: &str) -> Result<String, BuildError> {
-    let cannot = || BuildError::CannotPin(name.to_owned());
-    let BaseChoice::Registry(reference) = name.parse()? else { return Err(cannot()) };
-    let tag = format!(":{}", reference.tag().ok_or_else(cannot)?);
+    let BaseChoice::Registry(reference) = name.parse()? else { return Err(BuildError::CannotPin(name.to_owned())) };
+    let tag = reference.tag().ok_or_else(|| BuildError::CannotPin(name.to_owned()))?;
+    let tag = format!(":{tag}");
     let written = name.split('@').next().unwrap_or(name);
     Ok(if written.ends_with(&tag) { written.to_owned() } else { format!("{written}{tag}") })
 }
@@ -85,10 +85,10 @@ fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
         *new.decor_mut() = decor;
     }
     *item = toml_edit::Item::Value(new);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(&failed)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(directory).map_err(&failed)?;
     let permissions = std::fs::metadata(path).map_err(&failed)?.permissions();
-    std::io::Write::write_all(&mut temporary, document.to_string().as_bytes()).map_err(&failed)?;
+    io::Write::write_all(&mut temporary, document.to_string().as_bytes()).map_err(&failed)?;
     temporary.as_file().set_permissions(permissions).map_err(&failed)?;
     temporary.persist(path).map_err(|error| failed(error.error))?;
     Ok(())

@@ -22,10 +22,10 @@ use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, InstalledFiles, Installer};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::wheels::SelectedWheel;
-use crate::platform::{Glibc, ImageTarget, LambdaProfile};
+use crate::platform::{ImageTarget, LambdaProfile};
 use crate::report::{AuditReport, BytecodeReport, Reporter};
 use crate::settings::ImageSettings;
-use crate::tree::{FileAccess, FileTree, TreeEntry, TreePath};
+use crate::tree::{FileTree, TreePath};
 
 /// Builds the image for one platform.
 pub(super) struct PlatformBuilder<'a> {
@@ -82,9 +82,9 @@ impl<'a> PlatformBuilder<'a> {
         for (path, entry) in installed.chain([&application.files]).flatten() {
             tree.insert(path.clone(), entry.clone())?;
         }
-        layers::insert_folders(&mut tree, &application.folders)?;
+        layers::insert_directories(&mut tree, &application.directories)?;
         let size = tree.size();
-        for (path, entry) in users.iter().chain(&environment).flat_map(LayerPlan::places) {
+        for (path, entry) in users.iter().chain(&environment).flat_map(LayerPlan::entries) {
             tree.insert(path, entry)?;
         }
         let audit = self.audit(&tree, &distributions, cache, reporter)?;
@@ -100,14 +100,14 @@ impl<'a> PlatformBuilder<'a> {
             budget: self.settings.layers,
             base_layers: platform.base.layers.len(),
         };
-        let application_of = |other: &Plan| {
-            if std::ptr::eq(other, *plan) {
+        let lowest = users.into_iter().chain(environment).collect();
+        let layers = order.layers(plan, lowest, &|stage| {
+            if std::ptr::eq(stage, *plan) {
                 Ok(application.clone())
             } else {
-                self.application(other, &bytecode.of_application(&other.application.files)?, &base_files)
+                self.application(stage, &bytecode.of_application(&stage.application.files)?, &base_files)
             }
-        };
-        let layers = order.layers(plan, users.into_iter().chain(environment).collect(), &application_of)?;
+        })?;
         let layers = layer_build::build(layers, self.settings.compression, cache, &self.directory, reporter)?;
         let configuration = command::configuration(self.settings, target, &platform.base, plan, &distributions)?;
         let added: Vec<(Layer, String)> =
@@ -135,17 +135,17 @@ impl<'a> PlatformBuilder<'a> {
         base_files: &BaseFiles,
     ) -> Result<ApplicationFiles, BuildError> {
         let application = &plan.application;
-        let place = |(path, entry): &(TreePath, TreeEntry)| {
-            Ok((TreePath::below(&self.target.application, path.as_str())?, entry.clone()))
-        };
-        let files = bytecode::beside(&application.files, compiled).map(place);
-        let place = |(path, access): &(String, FileAccess)| match path.as_str() {
-            "" => Ok((TreePath::new(&self.target.application)?, *access)),
-            path => Ok((TreePath::below(&self.target.application, path)?, *access)),
-        };
         let mut own = base_files.put(&application.placed_files, &application.placed_folders)?;
-        own.files.extend(files.collect::<Result<Vec<_>, BuildError>>()?);
-        own.folders.extend(application.folders.iter().map(place).collect::<Result<Vec<_>, BuildError>>()?);
+        for (path, entry) in bytecode::beside(&application.files, compiled) {
+            own.files.push((TreePath::below(&self.target.application, path.as_str())?, entry.clone()));
+        }
+        for (path, access) in &application.folders {
+            let path = match path.as_str() {
+                "" => TreePath::new(&self.target.application)?,
+                path => TreePath::below(&self.target.application, path)?,
+            };
+            own.directories.push((path, *access));
+        }
         Ok(own)
     }
 
@@ -182,8 +182,9 @@ impl<'a> PlatformBuilder<'a> {
         cache: &Cache,
         reporter: &dyn Reporter,
     ) -> Result<AuditReport, BuildError> {
-        let folders = command::search_path(self.settings, self.target);
-        let roots: Vec<ImportRoot> = folders.iter().map(|site_packages| ImportRoot { tree, site_packages }).collect();
+        let directories = command::search_path(self.settings, self.target);
+        let roots: Vec<ImportRoot> =
+            directories.iter().map(|site_packages| ImportRoot { tree, site_packages }).collect();
         let handler = command::handler(self.settings, self.target)?;
         if let Some(handler) = &handler {
             self.plan.check_handler(handler, &roots, reporter)?;
@@ -201,7 +202,7 @@ impl<'a> PlatformBuilder<'a> {
             distributions,
             roots: &roots,
             started: &command::modules(self.settings, self.target, self.plan, distributions),
-            brought: runtime.map_or(&[], |profile| &profile.runtime_distributions),
+            provided: runtime.map_or(&[], |profile| &profile.runtime_distributions),
             deployment: &deployment,
             cache,
         };
@@ -212,16 +213,16 @@ impl<'a> PlatformBuilder<'a> {
     fn system(&self, wanted: &BTreeSet<&str>) -> Result<TargetSystem, BuildError> {
         let target = &self.plan.target;
         let contents = self.bases.known_contents(&self.platform.base, wanted)?;
-        let env = |name: &str| command::env(self.settings, self.target, &self.platform.base, name);
-        let older = |glibc: &Glibc| *glibc < target.glibc;
+        let glibc = contents.as_ref().and_then(|contents| contents.glibc);
+        let library_path = command::env(self.settings, self.target, &self.platform.base, "LD_LIBRARY_PATH")?;
         Ok(TargetSystem {
             name: format!("the base of {target}"),
             kind: SystemKind::Image,
             architecture: target.architecture,
-            glibc: contents.as_ref().and_then(|contents| contents.glibc).filter(older).unwrap_or(target.glibc),
+            glibc: glibc.map_or(target.glibc, |glibc| glibc.min(target.glibc)),
             libstdcxx: contents.as_ref().and_then(|contents| contents.libstdcxx),
             libraries: contents.map(|contents| contents.libraries),
-            library_path: env("LD_LIBRARY_PATH")?.unwrap_or_default().split(':').map(str::to_owned).collect(),
+            library_path: library_path.unwrap_or_default().split(':').map(str::to_owned).collect(),
         })
     }
 

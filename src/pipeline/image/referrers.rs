@@ -8,7 +8,6 @@ use crate::pipeline::BuildError;
 use crate::pipeline::documents::{ArtifactDocument, DocumentSources, parameters};
 use crate::pipeline::image::chosen::ImageChoice;
 use crate::pipeline::image::platform::PlatformBuild;
-use crate::registry::ImageReference;
 use crate::report::DocumentReport;
 use crate::sbom::provenance::{ProvenanceParameters, ProvenanceSubject};
 use crate::sbom::{BaseImage, ImageName};
@@ -68,12 +67,11 @@ pub(super) fn attach(
 
 /// Returns the description of the base; `None` for an empty one.
 fn base_image(choice: &BaseChoice, base: &Base) -> Option<BaseImage> {
-    let name = |reference: &ImageReference| ImageName {
-        repository: reference.repository_name().replace("registry-1.docker.io/", "docker.io/"),
-        tag: reference.tag().map(str::to_owned),
-    };
     let name = match choice {
-        BaseChoice::Registry(reference) => Some(name(reference)),
+        BaseChoice::Registry(reference) => Some(ImageName {
+            repository: reference.repository_name().replace("registry-1.docker.io/", "docker.io/"),
+            tag: reference.tag().map(str::to_owned),
+        }),
         BaseChoice::File(_) | BaseChoice::Scratch => None,
     };
     Some(BaseImage { name, digest: base.digest? })

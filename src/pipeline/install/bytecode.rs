@@ -77,16 +77,21 @@ impl<'a> Bytecode<'a> {
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         let mut positions: BTreeMap<String, usize> =
             files.filter_map(|(position, file)| Some((compiler.bytecode_path(&file.path)?, position))).collect();
-        let sources = positions.iter().map(|(place, position)| {
+        let sources = positions.iter().map(|(path, position)| {
             let file = &wheel.inventory.files[*position];
             let content = FileContent::Archived { archive: wheel.archive.clone(), extent: file.extent.clone() };
-            (place.clone(), PythonSource { path: &file.path, content, sha256: file.extent.sha256 })
+            (path.clone(), PythonSource { path: &file.path, content, sha256: file.extent.sha256 })
         });
         let sources: Vec<_> = sources.collect();
         let key = Sha256::of(format!("{}\n{}", key.hex(), wheel.sha256.hex()).as_bytes());
         let packed = self.packed(compiler, key, &sources, wheel.filename.as_str())?;
-        let at_position = |(place, packed): (String, DerivedFile)| Some((positions.remove(&place)?, (place, packed)));
-        Ok(packed.into_iter().filter_map(at_position).collect())
+        let mut bytecode = BTreeMap::new();
+        for (path, file) in packed {
+            if let Some(position) = positions.remove(&path) {
+                bytecode.insert(position, (path, file));
+            }
+        }
+        Ok(bytecode)
     }
 
     /// Returns the bytecode of the application's sources, ordered by path.
@@ -98,23 +103,25 @@ impl<'a> Bytecode<'a> {
         let mut digests = format!("{}\n", key.hex());
         let (mut sources, mut access) = (BTreeMap::new(), BTreeMap::new());
         for (path, entry) in files {
-            if let Some(place) = compiler.bytecode_path(path.as_str()) {
-                access.insert(place.clone(), entry.access);
+            if let Some(bytecode_path) = compiler.bytecode_path(path.as_str()) {
+                access.insert(bytecode_path.clone(), entry.access);
                 let sha256 = entry.content.sha256()?;
                 digests.push_str(&format!("{} {path}\n", sha256.hex()));
-                sources.insert(place, PythonSource { path: path.as_str(), content: entry.content.clone(), sha256 });
+                let source = PythonSource { path: path.as_str(), content: entry.content.clone(), sha256 };
+                sources.insert(bytecode_path, source);
             }
         }
         let sources: Vec<_> = sources.into_iter().collect();
         let packed = self.packed(compiler, Sha256::of(digests.as_bytes()), &sources, "the application")?;
-        let entry = |(place, packed): (String, DerivedFile)| {
-            let content = FileContent::Archived { archive: packed.archive, extent: packed.extent };
+        let mut files = InstalledFiles::with_capacity(packed.len());
+        for (path, file) in packed {
+            let content = FileContent::Archived { archive: file.archive, extent: file.extent };
             // Who may not read a source must not be able to read its bytecode.
-            let FileAccess { mode, owner } = access.get(&place).copied().unwrap_or(FileAccess::FILE);
+            let FileAccess { mode, owner } = access.get(&path).copied().unwrap_or(FileAccess::FILE);
             let access = FileAccess { mode: mode.without_execution(), owner };
-            Ok((TreePath::new(&place)?, TreeEntry { access, content, origin: FileOrigin::Application }))
-        };
-        packed.into_iter().map(entry).collect()
+            files.push((TreePath::new(&path)?, TreeEntry { access, content, origin: FileOrigin::Application }));
+        }
+        Ok(files)
     }
 
     fn packed(
@@ -124,17 +131,13 @@ impl<'a> Bytecode<'a> {
         sources: &[(String, PythonSource)],
         origin: &str,
     ) -> Result<Vec<(String, DerivedFile)>, BuildError> {
-        let failed = |source| BuildError::Bytecode { origin: origin.to_owned(), source };
-        let compile = |(_, source): &(String, PythonSource)| match source.read(origin)? {
-            Some(bytes) => compiler.compile(source.path, &bytes).map_err(failed),
-            None => Ok(None),
-        };
         derived::packed(self.cache, key, |keep| -> Result<(), BuildError> {
-            for some in sources.chunks(AT_ONCE) {
-                let compiled: Vec<_> = some.par_iter().map(compile).collect::<Result<_, _>>()?;
-                for ((place, _), bytecode) in some.iter().zip(compiled) {
+            for chunk in sources.chunks(AT_ONCE) {
+                let compiled: Vec<Option<Vec<u8>>> =
+                    chunk.par_iter().map(|(_, source)| source.compile(compiler, origin)).collect::<Result<_, _>>()?;
+                for ((path, _), bytecode) in chunk.iter().zip(compiled) {
                     if let Some(bytecode) = bytecode {
-                        keep(place.clone(), &bytecode).map_err(BuildError::Temporary)?;
+                        keep(path.clone(), &bytecode).map_err(BuildError::Temporary)?;
                     }
                 }
             }
@@ -167,20 +170,27 @@ pub(crate) fn beside<'a>(
     files: &'a [(TreePath, TreeEntry)],
     bytecode: &'a [(TreePath, TreeEntry)],
 ) -> impl Iterator<Item = &'a (TreePath, TreeEntry)> {
-    let places: HashSet<&TreePath> = bytecode.iter().map(|(path, _)| path).collect();
-    files.iter().filter(move |(path, _)| !places.contains(path)).chain(bytecode)
+    let replaced: HashSet<&TreePath> = bytecode.iter().map(|(path, _)| path).collect();
+    files.iter().filter(move |(path, _)| !replaced.contains(path)).chain(bytecode)
 }
 
 impl PythonSource<'_> {
     /// Reads the source and checks its digest; `None` if it is too large.
     fn read(&self, origin: &str) -> Result<Option<Vec<u8>>, BuildError> {
-        let failed = |source| BuildError::Source { file: self.path.to_owned(), origin: origin.to_owned(), source };
-        match self.content.read(LARGEST_SOURCE) {
-            Ok(bytes) if Sha256::of(&bytes) == self.sha256 => Ok(Some(bytes)),
-            Ok(_) => Err(failed(io::ErrorKind::InvalidData.into())),
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        let error = match self.content.read(LARGEST_SOURCE) {
+            Ok(bytes) if Sha256::of(&bytes) == self.sha256 => return Ok(Some(bytes)),
+            Ok(_) => io::ErrorKind::InvalidData.into(),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
+            Err(error) => error,
+        };
+        Err(BuildError::Source { file: self.path.to_owned(), origin: origin.to_owned(), source: error })
+    }
+
+    /// Compiles the source; `None` if it is too large or cannot be compiled.
+    fn compile(&self, compiler: &BytecodeCompiler, origin: &str) -> Result<Option<Vec<u8>>, BuildError> {
+        let Some(bytes) = self.read(origin)? else { return Ok(None) };
+        let compiled = compiler.compile(self.path, &bytes);
+        compiled.map_err(|source| BuildError::Bytecode { origin: origin.to_owned(), source })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::wheel::DerivedFile;
 
 /// The cached record of a pack.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct PackRecord {
     digest: Sha256,
     size: u64,
     files: Vec<(String, Extent)>,
@@ -34,23 +34,31 @@ pub(crate) fn packed<E>(
 where
     BuildError: From<E>,
 {
-    let restore = |Kept { digest, size, files }| {
-        // A file that was truncated by a full disk or a power failure counts as absent.
-        let is_whole = |path: &PathBuf| path.metadata().is_ok_and(|metadata| metadata.len() == size);
-        Ok(cache.blob(digest).filter(is_whole).map(|path| (path, files)))
-    };
-    let (path, files) = cache.remember_with(RecordKind::Pack, key, restore, || {
-        let mut packer = Packer::new(io::BufWriter::new(cache.begin_blob()?));
-        let mut files = Vec::new();
-        make(&mut |name, bytes| {
-            files.push((name, packer.add(bytes)?));
-            Ok(())
-        })?;
-        let (file, digest, size) = packer.finish();
-        let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
-        let path = cache.keep_blob(file, digest)?;
-        Ok::<_, BuildError>((Kept { digest, size, files: files.clone() }, (path, files)))
-    })?;
+    let (path, files) = cache.remember_with(
+        RecordKind::Pack,
+        key,
+        |pack| Ok(restored(cache, pack)),
+        || {
+            let mut packer = Packer::new(io::BufWriter::new(cache.begin_blob()?));
+            let mut files = Vec::new();
+            make(&mut |name, bytes| {
+                files.push((name, packer.add(bytes)?));
+                Ok(())
+            })?;
+            let (file, digest, size) = packer.finish();
+            let file = file.into_inner().map_err(|error| BuildError::Temporary(error.into_error()))?;
+            let path = cache.keep_blob(file, digest)?;
+            Ok::<_, BuildError>((PackRecord { digest, size, files: files.clone() }, (path, files)))
+        },
+    )?;
     let archive = Arc::new(path);
     Ok(files.into_iter().map(|(name, extent)| (name, DerivedFile { archive: archive.clone(), extent })).collect())
+}
+
+/// Returns the path and the files of a cached pack. One that was truncated by a full disk or a power failure counts as
+/// absent.
+fn restored(cache: &Cache, pack: PackRecord) -> Option<(PathBuf, Vec<(String, Extent)>)> {
+    let PackRecord { digest, size, files } = pack;
+    let path = cache.blob(digest)?;
+    (path.metadata().ok()?.len() == size).then_some((path, files))
 }

@@ -124,18 +124,18 @@ impl Installer<'_> {
     /// Omits the files that the rules of `--slim` match, unless the distribution's own code refers to them.
     fn slim(&self, distribution: &mut InstalledDistribution) -> Result<(), BuildError> {
         let rules = &self.settings.slim;
-        let mut left_out = trim::omitted_files(&distribution.wheel.inventory, rules);
-        if left_out.is_empty() {
+        let mut omitted = trim::omitted_files(&distribution.wheel.inventory, rules);
+        if omitted.is_empty() {
             return Ok(());
         }
         let needed = self.needed(&distribution.wheel)?;
-        left_out.retain(|position, _| !needed.contains(position));
-        for (&position, &rule) in &left_out {
+        omitted.retain(|position, _| !needed.contains(position));
+        for (&position, &rule) in &omitted {
             let bytes = distribution.wheel.inventory.files[position].extent.size;
             distribution.slimmed.entry(rule).or_default().add(Savings { files: 1, bytes });
             distribution.changes.omitted.insert(position);
         }
-        if !left_out.is_empty() {
+        if !omitted.is_empty() {
             distribution.depend_on(&format!("omitted {:?}", distribution.changes.omitted));
         }
         Ok(())
@@ -190,9 +190,8 @@ impl Installer<'_> {
         let Some(key) = self.bytecode.key() else { return Ok(()) };
         let InstalledDistribution { wheel, changes, .. } = distribution;
         let compiled = self.bytecode.of_wheel(wheel)?;
-        let is_installed = |position: &usize| !changes.omitted.contains(position);
-        changes.bytecode =
-            compiled.into_iter().filter(|(at, _)| is_installed(at)).map(|(_, compiled)| compiled).collect();
+        let installed = compiled.into_iter().filter(|(position, _)| !changes.omitted.contains(position));
+        changes.bytecode = installed.map(|(_, compiled)| compiled).collect();
         let files = wheel.inventory.files.iter().enumerate().filter(|(_, file)| file.part == SchemePart::Library);
         changes.omitted.extend(files.filter(|(_, file)| changes.bytecode.contains_key(&file.path)).map(|(at, _)| at));
         distribution.depend_on(&key.hex());

@@ -51,12 +51,12 @@ impl LambdaProject {
         reporter: &dyn Reporter,
     ) -> Result<Plan<'_>, BuildError> {
         application::check_for_zip(&settings.common.includes)?;
-        let brought: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
+        let provided: &[_] = if settings.exclude_runtime { &self.profile.runtime_distributions } else { &[] };
         Plan::new(
             &self.project,
             &settings.common,
             self.profile.target(settings.architecture),
-            brought,
+            provided,
             finder,
             reporter,
         )
@@ -131,7 +131,7 @@ pub(crate) fn lambda(
     let finder = origins.finder(cache, reporter);
     let mut plan = function.plan(settings, &finder, reporter)?;
     let outputs = outputs(settings, &plan)?;
-    plan.leave_out(outputs.iter().flat_map(|(_, path)| documents::places(path)));
+    plan.exclude_outputs(outputs.iter().flat_map(|(_, path)| documents::paths(path)));
 
     let plans = std::slice::from_ref(&plan);
     let mut obtained = wheels::obtain(common, &function.project, &origins.fetch, plans, cache, temporary, reporter)?;
@@ -165,7 +165,7 @@ pub(crate) fn lambda(
         distributions: &distributions,
         roots: &roots,
         started: &settings.handler.iter().map(Handler::module).collect::<Vec<_>>(),
-        brought: &profile.runtime_distributions,
+        provided: &profile.runtime_distributions,
         deployment: &deployment,
         cache,
     };
@@ -207,8 +207,10 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
 
 /// Returns the path of each artifact.
 pub(super) fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
-    let default = || settings.common.default_output(|| plan.name(), "zip");
-    let function = settings.output.clone().unwrap_or_else(default);
+    let function = match &settings.output {
+        Some(path) => path.clone(),
+        None => settings.common.default_output(|| plan.name(), "zip"),
+    };
     let mut outputs = vec![(ArtifactKind::Function, function.clone())];
     if let Some(layer) = &settings.layer {
         if *layer == function {

@@ -1,5 +1,6 @@
 //! The report of a function that was built.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::archive::ArchiveError;
 use crate::archive::output::FinishedFile;
 use crate::lambda::{DeploymentPackage, limits};
+use crate::name::DistributionName;
 use crate::pipeline::install::{InstalledDistribution, trim_report};
 use crate::pipeline::plan::Plan;
 use crate::pipeline::report::{distributions, excluded, target};
@@ -39,11 +41,12 @@ impl BuiltFunction<'_> {
     pub(super) fn report(self, settings: &LambdaSettings) -> BuildReport {
         let Self { plan, package, profile, .. } = self;
         let sizes = limits::size_by_origin(package);
-        let size_of = |installed: &InstalledDistribution| {
-            let name = &installed.selected.name;
-            let is_its = |origin: &FileOrigin| matches!(origin, FileOrigin::Distribution(found) if found.name == *name);
-            sizes.iter().filter(|(origin, _)| is_its(origin)).map(|(_, size)| size).sum()
-        };
+        let mut size_by_name: BTreeMap<&DistributionName, u64> = BTreeMap::new();
+        for (origin, size) in &sizes {
+            if let FileOrigin::Distribution(distribution) = origin {
+                *size_by_name.entry(&distribution.name).or_default() += size;
+            }
+        }
         BuildReport {
             format: FORMAT_VERSION,
             project: plan.name(),
@@ -55,7 +58,9 @@ impl BuiltFunction<'_> {
                 unzipped_limit: profile.limits.unzipped,
                 direct_upload_limit: profile.limits.direct_upload,
             },
-            distributions: distributions(self.distributions, Some(package.dependencies()), size_of),
+            distributions: distributions(self.distributions, Some(package.dependencies()), |installed| {
+                size_by_name.get(&installed.selected.name).copied().unwrap_or(0)
+            }),
             excluded: excluded(plan),
             application: ApplicationReport {
                 taken: plan.application.taken.clone(),

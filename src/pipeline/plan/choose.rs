@@ -25,8 +25,8 @@ pub(super) fn choose(
     reporter: &dyn Reporter,
 ) -> Result<Vec<SelectedDistribution>, BuildError> {
     finder.complete(&mut selection, target)?;
-    let folders: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
-    prefer(&mut selection, &folders);
+    let directories: Vec<PathBuf> = find_links.iter().filter_map(|url| url.to_file_path().ok()).collect();
+    prefer(&mut selection, &directories);
     let selected = FileChooser::new(target, formats).choose(selection)?;
     for (misfit, sdist) in selected.iter().filter_map(|selected| match &selected.source {
         SelectedSource::Sdist(sdist) => Some((selected.incompatibility.as_ref()?, &sdist.file.filename)),
@@ -38,20 +38,20 @@ pub(super) fn choose(
 }
 
 /// Prefers files in `--find-links` directories. Their digests must still match the lock's.
-fn prefer(selection: &mut Selection, folders: &[PathBuf]) {
+fn prefer(selection: &mut Selection, directories: &[PathBuf]) {
     for pinned in &mut selection.distributions {
         let DistributionSource::Files(files) = &mut pinned.source else { continue };
         for wheel in &mut files.wheels {
-            prefer_folder(&mut wheel.location, wheel.filename.as_str(), folders);
+            prefer_local(&mut wheel.location, wheel.filename.as_str(), directories);
         }
         if let Some(sdist) = &mut files.sdist {
-            prefer_folder(&mut sdist.file.location, sdist.file.filename.as_str(), folders);
+            prefer_local(&mut sdist.file.location, sdist.file.filename.as_str(), directories);
         }
     }
 }
 
-fn prefer_folder(location: &mut FileLocation, name: &str, folders: &[PathBuf]) {
-    if let Some(path) = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()) {
+fn prefer_local(location: &mut FileLocation, name: &str, directories: &[PathBuf]) {
+    if let Some(path) = directories.iter().map(|directory| directory.join(name)).find(|path| path.is_file()) {
         *location = FileLocation::Path(path);
     }
 }

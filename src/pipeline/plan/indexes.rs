@@ -136,7 +136,7 @@ fn add_requirements(
     options.no_index |= stated.no_index;
     for links in &stated.find_links {
         options.find_links.push(match links {
-            FindLinks::Directory(folder) => location(&folder.to_string_lossy(), Path::new("."))?,
+            FindLinks::Directory(directory) => location(&directory.to_string_lossy(), Path::new("."))?,
             FindLinks::Page(url) => url.clone(),
         });
     }

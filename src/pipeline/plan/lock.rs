@@ -33,16 +33,15 @@ pub(crate) fn open(
             Err(BuildError::NoLock(workspace.folder(workspace.current()).join(LockFormat::NAMES[0])))
         };
     };
-    let read = || {
-        Ok(match read(&path, &settings.environment.references, workspace)? {
-            Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
-            other => other,
-        })
-    };
     // The content of a requirements file and of an old poetry.lock depends on the project that reads it.
     let lock = match LockFormat::of(&path) {
-        Some(LockFormat::Uv | LockFormat::Pylock) => projects.lock(&path, read)?,
-        _ => Arc::new(read()?),
+        Some(LockFormat::Uv | LockFormat::Pylock) => {
+            projects.lock(&path, || read(&path, &settings.environment.references, workspace))?
+        }
+        _ => Arc::new(match read(&path, &settings.environment.references, workspace)? {
+            Lock::Requirements(lock) => Lock::Requirements(lock.require_hashes(settings.requirements.require_hashes)),
+            other => other,
+        }),
     };
     if settings.lock_check == LockCheck::Locked {
         projects.check(&path, || check(&lock, &path, workspace, settings, reporter))?;
@@ -52,26 +51,32 @@ pub(crate) fn open(
 
 /// Returns the first lock in the project's directory or its workspace's.
 pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
-    let folders = [workspace.folder(workspace.current()), workspace.root.clone()];
-    let candidates = LockFormat::NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    candidates.into_iter().find(|path| path.is_file())
+    let directories = [workspace.folder(workspace.current()), workspace.root.clone()];
+    let mut candidates =
+        LockFormat::NAMES.iter().flat_map(|name| directories.iter().map(move |directory| directory.join(name)));
+    candidates.find(|path| path.is_file())
 }
 
 /// Tells whether a project declares no dependency, as far as its files tell; the requirements of its wheel are checked
 /// later.
 pub(crate) fn requires_nothing(workspace: &Workspace) -> bool {
-    let folder = workspace.folder(workspace.current());
-    let is_declared = ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| folder.join(name).exists());
+    let directory = workspace.folder(workspace.current());
+    let is_declared =
+        ["requirements.in", "Pipfile", "environment.yml"].iter().any(|name| directory.join(name).exists());
     let table = workspace.current().pyproject.table();
-    let is_empty = |value: Option<&toml::Value>| match value {
-        None => true,
-        Some(toml::Value::Array(requirements)) => requirements.is_empty(),
-        Some(toml::Value::Table(requirements)) => requirements.keys().all(|name| name == "python"),
-        Some(_) => false,
-    };
     let project = table.get("project");
     let poetry = table.get("tool").and_then(|tool| tool.get("poetry"));
-    !is_declared && [project, poetry].into_iter().flatten().all(|table| is_empty(table.get("dependencies")))
+    let mut dependencies = [project, poetry].into_iter().flatten().filter_map(|table| table.get("dependencies"));
+    !is_declared && dependencies.all(is_empty)
+}
+
+/// Tells whether `dependencies` lists nothing; poetry lists Python itself, too.
+fn is_empty(dependencies: &toml::Value) -> bool {
+    match dependencies {
+        toml::Value::Array(requirements) => requirements.is_empty(),
+        toml::Value::Table(requirements) => requirements.keys().all(|name| name == "python"),
+        _ => false,
+    }
 }
 
 /// Reads a lock, in the format that its name tells. Requirements files may refer to environment variables.
@@ -95,11 +100,11 @@ pub(crate) fn before(
     if changes.text_before(path)?.is_none() {
         return Ok(None);
     }
-    let text = |path: &Path| {
+    let lock = parse(path, references, workspace, &|path| {
         let text = changes.text_before(path).map_err(io::Error::other)?;
         text.ok_or_else(|| io::ErrorKind::NotFound.into())
-    };
-    parse(path, references, workspace, &text).map(Some)
+    })?;
+    Ok(Some(lock))
 }
 
 /// Parses a lock; `text` returns the content of a file.
@@ -110,27 +115,35 @@ fn parse(
     text: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<Lock, BuildError> {
     let format = LockFormat::of(path).ok_or_else(|| BuildError::UnknownLock(path.to_owned()))?;
-    let own = || match text(path) {
-        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(BuildError::NoLock(path.to_owned())),
-        text => text.map_err(BuildError::reading(path)),
-    };
     Ok(match format {
-        LockFormat::Uv => Lock::parse_uv(&own()?, path)?,
-        LockFormat::Pylock => Lock::parse_pylock(&own()?, path)?,
-        LockFormat::Poetry => Lock::parse_poetry(&own()?, path, &local_project(workspace.current()))?,
+        LockFormat::Uv => Lock::parse_uv(&content(path, text)?, path)?,
+        LockFormat::Pylock => Lock::parse_pylock(&content(path, text)?, path)?,
+        LockFormat::Poetry => Lock::parse_poetry(&content(path, text)?, path, &local_project(workspace.current()))?,
         LockFormat::Requirements if !path.exists() => return Err(BuildError::NoLock(path.to_owned())),
         LockFormat::Requirements => {
             let project = workspace.folder(workspace.current());
-            let variable = |name: &str| references.get(name).map(str::to_owned);
-            let surroundings = RequirementsEnvironment { read: text, ..surroundings(&project, &variable) };
-            Lock::Requirements(RequirementsTxt::read(path, &surroundings)?)
+            Lock::Requirements(RequirementsTxt::read(
+                path,
+                &RequirementsEnvironment {
+                    read: text,
+                    ..environment(&project, &|name| references.get(name).map(str::to_owned))
+                },
+            )?)
         }
+    })
+}
+
+/// Returns the content of a lock.
+fn content(path: &Path, text: &dyn Fn(&Path) -> io::Result<String>) -> Result<String, BuildError> {
+    text(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => BuildError::NoLock(path.to_owned()),
+        _ => BuildError::reading(path)(error),
     })
 }
 
 /// Returns the environment that requirements files are read in: the file system, variables, and the names of local
 /// projects.
-pub(crate) fn surroundings<'a>(
+pub(crate) fn environment<'a>(
     project: &'a Path,
     variable: &'a dyn Fn(&str) -> Option<String>,
 ) -> RequirementsEnvironment<'a> {
@@ -138,7 +151,7 @@ pub(crate) fn surroundings<'a>(
         project,
         read: &|path| fs::read_to_string(path),
         variable,
-        name: &|folder| DeclaredDistribution::read(folder).ok()?.name,
+        name: &|directory| DeclaredDistribution::read(directory).ok()?.name,
     }
 }
 
@@ -165,34 +178,30 @@ fn check(
     let Freshness::Unknown(reasons) = lock.check_locked(&projects)? else {
         return Ok(());
     };
-    let undecided = |why: &str| {
-        reporter.warn(&format!("cannot tell whether {} matches pyproject.toml: {why}", path.display()));
-    };
-    if !matches!(lock, Lock::Uv(_)) {
-        undecided(&reasons.join("; "));
-        return Ok(());
-    }
-    // uv builds them for their metadata, also with its own --no-build (uv 0.13.8).
-    if workspace.members.iter().any(|member| member.has_dynamic_metadata() && !may_build(member, &settings.formats)) {
-        undecided("`uv lock --check` would run a build backend, which --no-build forbids");
-        return Ok(());
-    }
-    match builder::find_uv(settings.environment.search_path()) {
-        Some((uv, _)) => {
-            let mut check = Command::new(uv);
-            check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
-            check.args(settings.fetch.offline.then_some("--offline"));
-            match check.output() {
-                Ok(output) if output.status.success() => {}
-                // uv 0.13.8 exits with 1 if the lock is outdated, also if it then finds no new solution, and with 2 if it cannot
-                // tell, for instance because the build requirements of dynamic metadata cannot be resolved.
-                Ok(output) if output.status.code() == Some(1) => {
-                    return Err(BuildError::LockOutdated(path.to_owned()));
-                }
-                Ok(_) | Err(_) => undecided("`uv lock --check` failed"),
-            }
+    let reasons = reasons.join("; ");
+    let why = if !matches!(lock, Lock::Uv(_)) {
+        reasons
+    } else if workspace
+        .members
+        .iter()
+        .any(|member| member.has_dynamic_metadata() && !may_build(member, &settings.formats))
+    {
+        // uv builds them for their metadata, also with its own --no-build (uv 0.13.8).
+        "`uv lock --check` would run a build backend, which --no-build forbids".to_owned()
+    } else if let Some((uv, _)) = builder::find_uv(settings.environment.search_path()) {
+        let mut check = Command::new(uv);
+        check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
+        check.args(settings.fetch.offline.then_some("--offline"));
+        match check.output() {
+            Ok(output) if output.status.success() => return Ok(()),
+            // uv 0.13.8 exits with 1 if the lock is outdated, also if it then finds no new solution, and with 2 if it cannot
+            // tell, for instance because the build requirements of dynamic metadata cannot be resolved.
+            Ok(output) if output.status.code() == Some(1) => return Err(BuildError::LockOutdated(path.to_owned())),
+            Ok(_) | Err(_) => "`uv lock --check` failed".to_owned(),
         }
-        None => undecided(&format!("{}, and uv is not installed", reasons.join("; "))),
-    }
+    } else {
+        format!("{reasons}, and uv is not installed")
+    };
+    reporter.warn(&format!("cannot tell whether {} matches pyproject.toml: {why}", path.display()));
     Ok(())
 }

@@ -67,9 +67,7 @@ impl LockedProject {
     fn name(&self) -> Option<DistributionName> {
         self.declared.name.clone().or_else(|| {
             let name = self.workspace.folder(self.workspace.current()).file_name()?.to_string_lossy().into_owned();
-            let is_allowed = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-            let name: String =
-                name.chars().map(|character| if is_allowed(character) { character } else { '-' }).collect();
+            let name = name.replace(|character| !DistributionName::may_contain(character), "-");
             name.trim_matches(|character: char| !character.is_ascii_alphanumeric()).parse().ok()
         })
     }
@@ -107,8 +105,8 @@ impl LockedProject {
         settings: &Settings,
         target: &TargetPlatform,
     ) -> Result<Selection, BuildError> {
-        let folder = &self.workspace.current().path;
-        let selection = lock.select(&self.request(lock, settings), folder, target)?;
+        let directory = &self.workspace.current().path;
+        let selection = lock.select(&self.request(lock, settings), directory, target)?;
         self.with_project(selection, lock, &settings.request)
     }
 
@@ -122,11 +120,11 @@ impl LockedProject {
         let mut distributions = selection.distributions;
         let is_known = matches!(lock, Lock::Uv(_) | Lock::Poetry(_))
             || distributions.iter().any(|pinned| pinned.required_by.contains(&Dependent::Root));
-        let is_left_out = request.no_install_project || request.no_install_workspace || !request.only_groups.is_empty();
-        if is_known || is_left_out {
+        let is_excluded = request.no_install_project || request.no_install_workspace || !request.only_groups.is_empty();
+        if is_known || is_excluded {
             return Ok(Selection { distributions });
         }
-        let folder = self.workspace.folder(self.workspace.current());
+        let directory = self.workspace.folder(self.workspace.current());
         let Some(name) = self.name() else { return Ok(Selection { distributions }) };
         if let (Some(asked), Some(path)) = (request.package.as_ref().filter(|asked| **asked != name), &self.path) {
             let (path, members) = (path.clone(), vec![name.to_string()]);
@@ -136,12 +134,12 @@ impl LockedProject {
             return Ok(Selection { distributions });
         }
         if self.declared.is_package && self.declared.name.is_none() {
-            return Err(BuildError::Nameless(folder));
+            return Err(BuildError::Nameless(directory));
         }
         let source = if self.declared.is_package {
-            DistributionSource::Directory(folder)
+            DistributionSource::Directory(directory)
         } else {
-            DistributionSource::Virtual(folder)
+            DistributionSource::Virtual(directory)
         };
         let version = self.workspace.current().pyproject.version.clone();
         distributions.push(PinnedDistribution { name, version, required_by: vec![Dependent::Root], source });

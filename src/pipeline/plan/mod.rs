@@ -6,6 +6,7 @@ pub(crate) mod lock;
 mod locked_project;
 pub(crate) mod resolve;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub(crate) use locked_project::LockedProject;
@@ -21,7 +22,7 @@ use crate::project::application::{self, Application, Excludes};
 use crate::project::workspace::Workspace;
 use crate::report::{Reporter, Silent};
 use crate::settings::Settings;
-use crate::tree::{FileContent, FileOrigin};
+use crate::tree::FileContent;
 
 /// What is built for one target platform.
 pub(crate) struct Plan<'a> {
@@ -57,7 +58,7 @@ impl<'a> Plan<'a> {
         project: &'a LockedProject,
         settings: &Settings,
         target: TargetPlatform,
-        brought: &[DistributionName],
+        provided: &[DistributionName],
         finder: &FileFinder,
         reporter: &dyn Reporter,
     ) -> Result<Self, BuildError> {
@@ -65,10 +66,10 @@ impl<'a> Plan<'a> {
         let selection = project.selection(settings, &target)?;
         let formats = indexes::formats(settings, project);
         let mut selected = choose::choose(selection, &formats, &settings.fetch.find_links, &target, finder, reporter)?;
-        let excluded = exclude_what_the_runtime_brings(&mut selected, brought, &target);
+        let excluded = exclude_provided(&mut selected, provided, &target);
         let extended = settings.extends.as_deref();
         let extends = extended
-            .map(|extended| Self::new(project, extended, target.clone(), brought, finder, &Silent))
+            .map(|extended| Self::new(project, extended, target.clone(), provided, finder, &Silent))
             .transpose()?;
         let application = match &extends {
             Some(extends) => extends.application.clone().and(included(settings, workspace)?)?,
@@ -90,9 +91,11 @@ impl<'a> Plan<'a> {
 
     /// Tells whether everything in this plan is in the given selection, too; warns if not.
     fn lies_below(&self, selected: &[SelectedDistribution], reporter: &dyn Reporter) -> bool {
-        let is_there =
-            |own: &&SelectedDistribution| selected.iter().any(|it| it.name == own.name && it.version == own.version);
-        let Some(missing) = self.selected.iter().find(|own| !is_there(own)) else { return true };
+        let missing = self
+            .selected
+            .iter()
+            .find(|own| !selected.iter().any(|other| other.name == own.name && other.version == own.version));
+        let Some(missing) = missing else { return true };
         let version = missing.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         reporter.warn(&format!(
             "{}{version} of the extended target is not selected here, so the two targets share no layers",
@@ -109,9 +112,14 @@ impl<'a> Plan<'a> {
     /// Returns the local projects that are built into wheels, with their directories.
     pub(crate) fn projects(&self) -> impl Iterator<Item = (&SelectedDistribution, &Path)> {
         self.selected.iter().filter_map(|selected| match &selected.source {
-            SelectedSource::Directory(folder) => Some((selected, folder.as_path())),
+            SelectedSource::Directory(directory) => Some((selected, directory.as_path())),
             _ => None,
         })
+    }
+
+    /// Returns the names of the local projects that are built into wheels.
+    pub(crate) fn project_names(&self) -> BTreeSet<&DistributionName> {
+        self.projects().map(|(selected, _)| &selected.name).collect()
     }
 
     /// Returns everything that is installed: all but projects that are not packages.
@@ -129,12 +137,8 @@ impl<'a> Plan<'a> {
         roots: &[ImportRoot],
         reporter: &dyn Reporter,
     ) -> Result<(), BuildError> {
-        let own: Vec<_> = self.projects().map(|(selected, _)| &selected.name).collect();
-        let is_own = |origin: &FileOrigin| match origin {
-            FileOrigin::Application => true,
-            FileOrigin::Distribution(distribution) => own.contains(&&distribution.name),
-        };
-        let found = handler::check(handler, roots, self.target.python, is_own)?;
+        let projects = self.project_names();
+        let found = handler::check(handler, roots, self.target.python, |origin| origin.is_own(&projects))?;
         if let Some(uncertainty) = &found.uncertainty {
             reporter.warn(&format!("cannot check that {} defines the handler `{handler}`: {uncertainty}", found.path));
         }
@@ -142,17 +146,13 @@ impl<'a> Plan<'a> {
     }
 
     /// Excludes the outputs of earlier builds from the application.
-    pub(crate) fn leave_out(&mut self, outputs: impl Iterator<Item = PathBuf>) {
+    pub(crate) fn exclude_outputs(&mut self, outputs: impl Iterator<Item = PathBuf>) {
         let outputs: Vec<PathBuf> = outputs.filter_map(|output| output.canonicalize().ok()).collect();
-        // An output may be a directory.
-        let is_output = |content: &FileContent| match content {
-            FileContent::File { path, .. } => outputs.iter().any(|output| path.starts_with(output)),
-            _ => false,
-        };
-        self.application.files.retain(|(_, entry)| !is_output(&entry.content));
-        self.application.placed_files.retain(|(_, entry)| !is_output(&entry.content));
+        for files in [&mut self.application.files, &mut self.application.placed_files] {
+            files.retain(|(_, entry)| !is_output(&entry.content, &outputs));
+        }
         if let Some(extends) = &mut self.extends {
-            extends.leave_out(outputs.iter().cloned());
+            extends.exclude_outputs(outputs.iter().cloned());
         }
     }
 
@@ -161,9 +161,15 @@ impl<'a> Plan<'a> {
         let root = self.selected.iter().find(|selected| selected.is_root());
         let workspace = &self.project.workspace;
         let name = root.map(|root| &root.name).or(self.project.declared.name.as_ref());
-        let folder = || workspace.root.file_name().map(|name| name.to_string_lossy().into_owned());
-        name.map(ToString::to_string).or_else(folder).unwrap_or_else(|| "bundle".to_owned())
+        name.map(ToString::to_string)
+            .or_else(|| Some(workspace.root.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| "bundle".to_owned())
     }
+}
+
+/// Tells whether a file is one of the outputs, or below one that is a directory.
+fn is_output(content: &FileContent, outputs: &[PathBuf]) -> bool {
+    matches!(content, FileContent::File { path, .. } if outputs.iter().any(|output| path.starts_with(output)))
 }
 
 /// Tells whether a distribution is built from a directory of the project or of its workspace.
@@ -177,12 +183,12 @@ pub(crate) fn read(path: &Path) -> Result<String, BuildError> {
 
 /// Excludes the distributions that the runtime provides: the SDK and all its requirements, whose versions fit
 /// together.
-fn exclude_what_the_runtime_brings(
+fn exclude_provided(
     selected: &mut Vec<SelectedDistribution>,
-    brought: &[DistributionName],
+    provided: &[DistributionName],
     target: &TargetPlatform,
 ) -> Vec<ExcludedDistribution> {
-    let excluded = selected.extract_if(.., |selected| brought.contains(&selected.name));
+    let excluded = selected.extract_if(.., |selected| provided.contains(&selected.name));
     excluded
         .map(|selected| ExcludedDistribution {
             name: selected.name,
@@ -201,9 +207,9 @@ fn included(settings: &Settings, workspace: &Workspace) -> Result<Application, B
 }
 
 /// Collects the included files of a directory, or its default files.
-fn collect(settings: &Settings, workspace: &Workspace, folder: &Path) -> Result<Application, BuildError> {
-    let excludes = Excludes::new(folder, &settings.excludes)?;
-    Ok(application::collect(folder, &workspace.root, &settings.includes, &excludes)?)
+fn collect(settings: &Settings, workspace: &Workspace, directory: &Path) -> Result<Application, BuildError> {
+    let excludes = Excludes::new(directory, &settings.excludes)?;
+    Ok(application::collect(directory, &workspace.root, &settings.includes, &excludes)?)
 }
 
 /// Collects the application's files: the included ones, or the default files of a root project that is not a package.
@@ -216,17 +222,17 @@ fn application(
     let mut virtual_root = None;
     for distribution in selected {
         match &distribution.source {
-            SelectedSource::Virtual(folder) if distribution.is_root() => virtual_root = Some(folder.as_path()),
-            SelectedSource::Virtual(folder) => reporter.warn(&format!(
+            SelectedSource::Virtual(directory) if distribution.is_root() => virtual_root = Some(directory.as_path()),
+            SelectedSource::Virtual(directory) => reporter.warn(&format!(
                 "{} is not a package, so its code is omitted: include it with --include {}",
                 distribution.name,
-                folder.display()
+                directory.display()
             )),
             _ => {}
         }
     }
     match virtual_root.filter(|_| settings.includes.is_empty()) {
-        Some(folder) => collect(settings, workspace, folder),
+        Some(directory) => collect(settings, workspace, directory),
         None => included(settings, workspace),
     }
 }

@@ -1,13 +1,12 @@
 //! Resolves requirements files that do not pin everything, with uv.
 
 use std::io;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::lock::Lock;
 use crate::lock::requirements::{self, RequirementsEnvironment, RequirementsTxt};
 use crate::pipeline::BuildError;
-use crate::pipeline::plan::LockedProject;
+use crate::pipeline::plan::{LockedProject, lock};
 use crate::platform::TargetPlatform;
 use crate::settings::Settings;
 use crate::{builder, redact};
@@ -22,11 +21,11 @@ pub(crate) fn resolve(
     target: &TargetPlatform,
 ) -> Result<Lock, BuildError> {
     let path = project.path.as_deref().ok_or(BuildError::NothingToResolve)?;
-    let folder = project.workspace.folder(project.workspace.current());
+    let directory = project.workspace.folder(project.workspace.current());
     let (uv, _) = builder::find_uv(settings.environment.search_path()).ok_or(BuildError::NoUv)?;
     let path = std::path::absolute(path).map_err(BuildError::reading(path))?;
     let mut command = Command::new(uv);
-    command.current_dir(&folder).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");
+    command.current_dir(&directory).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");
     if settings.fetch.offline {
         command.arg("--offline");
     }
@@ -37,9 +36,9 @@ pub(crate) fn resolve(
         return Err(BuildError::Unresolvable { path, said });
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let read =
-        |wanted: &Path| if wanted == path { Ok(text.clone()) } else { Err(io::Error::from(io::ErrorKind::NotFound)) };
-    let surroundings =
-        RequirementsEnvironment { read: &read, ..crate::pipeline::plan::lock::surroundings(&folder, &|_| None) };
-    Ok(Lock::Requirements(RequirementsTxt::read(&path, &surroundings)?))
+    let environment = RequirementsEnvironment {
+        read: &|file| if file == path { Ok(text.clone()) } else { Err(io::ErrorKind::NotFound.into()) },
+        ..lock::environment(&directory, &|_| None)
+    };
+    Ok(Lock::Requirements(RequirementsTxt::read(&path, &environment)?))
 }

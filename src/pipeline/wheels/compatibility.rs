@@ -59,22 +59,29 @@ pub(crate) fn require(
     target: &TargetPlatform,
     cache: &Cache,
 ) -> Result<(), BuildError> {
+    let Some(misfit) = incompatibility(built, target, cache)? else { return Ok(()) };
+    Err(BuildError::from(Box::new(IncompatibleWheel {
+        name: selected.name.clone(),
+        origin: built.origin.clone(),
+        wheel: Some(built.wheel.filename.to_string()),
+        target: target.to_string(),
+        misfit,
+        passed_over: selected.unused_wheels.clone(),
+    })))
+}
+
+/// Returns why a wheel does not run on the target, or `None` if it does.
+fn incompatibility(
+    built: &BuiltWheel,
+    target: &TargetPlatform,
+    cache: &Cache,
+) -> Result<Option<Incompatibility>, BuildError> {
     let filename = &built.wheel.filename;
-    let unfit = |misfit| {
-        BuildError::from(Box::new(IncompatibleWheel {
-            name: selected.name.clone(),
-            origin: built.origin.clone(),
-            wheel: Some(filename.to_string()),
-            target: target.to_string(),
-            misfit,
-            passed_over: selected.unused_wheels.clone(),
-        }))
-    };
     if target.tags().best_match(filename).is_none() {
-        return Err(unfit(by_tags(built, target)));
+        return Ok(Some(by_tags(built, target)));
     }
     if filename.platform_tags.iter().all(|tag| tag == "any") {
-        return Ok(());
+        return Ok(None);
     }
     for (position, elf) in elf_cache::of_wheel(&built.wheel, cache)? {
         let misfit = match &elf {
@@ -82,10 +89,10 @@ pub(crate) fn require(
             Err(reason) => Some(libraries::LoadProblem::Malformed(reason.clone())),
         };
         if let Some(misfit) = misfit {
-            return Err(unfit(Incompatibility::Content { file: path(&built.wheel.inventory, position), misfit }));
+            return Ok(Some(Incompatibility::Content { file: path(&built.wheel.inventory, position), misfit }));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Returns the path of a file in the wheel, without the name of its `.data` directory.
@@ -104,12 +111,11 @@ fn by_tags(built: &BuiltWheel, target: &TargetPlatform) -> Incompatibility {
     let filename = &built.wheel.filename;
     let (tags, platforms) = (target.tags(), &filename.platform_tags);
     let suffix = format!("_{}", target.architecture.wheel_name());
-    let is_for_it = |tag: &String| tag == "any" || tag.ends_with(&suffix);
     let fits_interpreter = tags
         .as_slice()
         .iter()
         .any(|tag| filename.python_tags.contains(&tag.python) && filename.abi_tags.contains(&tag.abi));
-    if !platforms.iter().any(is_for_it) {
+    if !platforms.iter().any(|tag| tag == "any" || tag.ends_with(&suffix)) {
         let found = Architecture::ALL.map(Architecture::wheel_name).into_iter();
         let found =
             found.filter(|name| platforms.iter().any(|tag| tag.ends_with(&format!("_{name}")))).collect::<Vec<_>>();

@@ -88,9 +88,9 @@ fn check_known<'a>(
             requires_dist,
         })
         .collect();
-    let mut left_out: BTreeSet<DistributionName> = settings.request.no_install_packages.clone();
-    left_out.extend(plan.excluded.iter().map(|excluded| excluded.name.clone()));
-    let completeness = requirements::completeness(&installed, &left_out, &plan.target);
+    let mut excluded: BTreeSet<DistributionName> = settings.request.no_install_packages.clone();
+    excluded.extend(plan.excluded.iter().map(|distribution| distribution.name.clone()));
+    let completeness = requirements::completeness(&installed, &excluded, &plan.target);
     for mismatch in &completeness.mismatched {
         let requirements::MismatchedRequirement { requirement, name, version, required_by } = mismatch;
         reporter.warn(&format!("{required_by} requires {requirement}, but {name} {version} is pinned"));

@@ -2,14 +2,11 @@
 //!
 //! A wheel whose source cannot change is cached by the source and the build environment; a directory is built each
 //! time.
-//!
-//! What is built from a source that cannot change is kept in the cache by the source and by what built it; a folder is
-//! built each time.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -62,20 +59,22 @@ pub(crate) struct SourceBuilder<'a> {
 impl<'a> BuildJob<'a> {
     /// Returns the position of the job in a list; it is appended if it is new.
     pub(crate) fn position_in(self, jobs: &mut Vec<Self>) -> usize {
-        let is_same = |other: &Self| {
-            other.python == self.python
-                && other.selected.name == self.selected.name
-                && match (&other.selected.source, &self.selected.source) {
-                    (SelectedSource::Sdist(one), SelectedSource::Sdist(other)) => one == other,
-                    (SelectedSource::Git(one), SelectedSource::Git(other)) => one == other,
-                    (SelectedSource::Directory(one), SelectedSource::Directory(other)) => one == other,
-                    _ => false,
-                }
-        };
-        jobs.iter().position(is_same).unwrap_or_else(|| {
+        jobs.iter().position(|job| self.is_same(job)).unwrap_or_else(|| {
             jobs.push(self);
             jobs.len() - 1
         })
+    }
+
+    /// Tells whether another job builds the same wheel.
+    fn is_same(&self, other: &Self) -> bool {
+        self.python == other.python
+            && self.selected.name == other.selected.name
+            && match (&self.selected.source, &other.selected.source) {
+                (SelectedSource::Sdist(own), SelectedSource::Sdist(other)) => own == other,
+                (SelectedSource::Git(own), SelectedSource::Git(other)) => own == other,
+                (SelectedSource::Directory(own), SelectedSource::Directory(other)) => own == other,
+                _ => false,
+            }
     }
 
     fn sdist(&self) -> Option<&'a LockedSdist> {
@@ -93,7 +92,9 @@ impl<'a> BuildJob<'a> {
             SelectedSource::Git(repository) => {
                 format!("{}@{}", redact::text(&repository.url), repository.commit)
             }
-            SelectedSource::Directory(folder) | SelectedSource::Virtual(folder) => folder.display().to_string(),
+            SelectedSource::Directory(directory) | SelectedSource::Virtual(directory) => {
+                directory.display().to_string()
+            }
         }
     }
 }
@@ -128,27 +129,32 @@ impl SourceBuilder<'_> {
         }
         let archives = self.fetch(jobs, reporter)?;
         reporter.start(Phase::Build, jobs.len() as u64);
-        let build_one = |(position, (job, archive)): (usize, (&BuildJob, Option<CachedSdist>))| {
-            let mut builder = builders[&job.python].clone();
-            if matches!(job.selected.source, SelectedSource::Directory(_)) {
-                // As with `uv build`, the `[tool.uv]` of its own workspace applies.
-                builder.settings = None;
-            }
-            let build = WheelBuild {
-                source_builder: self,
-                job,
-                builder,
-                folder: self.directory.join(format!("build-{position}")),
-            };
-            let wheel = build.wheel(archive.as_ref())?;
-            self.keep(&wheel)?;
+        let built = jobs.par_iter().zip(archives).enumerate().map(|(position, (job, archive))| {
+            let directory = self.directory.join(format!("build-{position}"));
+            let wheel = self.build_one(job, builders[&job.python].clone(), archive.as_ref(), directory)?;
             reporter.advance(Phase::Build, 1);
-            Ok(BuiltWheel { wheel, python: build.builder.python.version, origin: job.origin() })
-        };
-        let work: Vec<_> = jobs.iter().zip(archives).collect();
-        let built = work.into_par_iter().enumerate().map(build_one).collect::<Vec<_>>();
+            Ok(wheel)
+        });
+        let built: Vec<_> = built.collect();
         reporter.finish(Phase::Build);
         built.into_iter().collect()
+    }
+
+    fn build_one(
+        &self,
+        job: &BuildJob,
+        mut builder: WheelBuilder,
+        archive: Option<&CachedSdist>,
+        directory: PathBuf,
+    ) -> Result<BuiltWheel, BuildError> {
+        if matches!(job.selected.source, SelectedSource::Directory(_)) {
+            // As with `uv build`, the `[tool.uv]` of its own workspace applies.
+            builder.settings = None;
+        }
+        let python = builder.python.version;
+        let wheel = WheelBuild { source_builder: self, job, builder, directory }.wheel(archive)?;
+        self.keep(&wheel)?;
+        Ok(BuiltWheel { wheel, python, origin: job.origin() })
     }
 
     /// Fetches the source distributions of the jobs that have one.
@@ -160,11 +166,11 @@ impl SourceBuilder<'_> {
             }
         }
         let archives = self.fetcher.fetch(&files, self.cache, reporter)?;
-        let archive_of = |job: &BuildJob| {
+        let of_jobs = jobs.iter().map(|job| {
             let file = &job.sdist()?.file;
             files.iter().zip(&archives).find(|(found, _)| *found == file).map(|(_, archive)| archive.clone())
-        };
-        Ok(jobs.iter().map(archive_of).collect())
+        });
+        Ok(of_jobs.collect())
     }
 
     fn builder(&self, python: PythonVersion) -> Result<WheelBuilder, BuildError> {
@@ -180,11 +186,11 @@ impl SourceBuilder<'_> {
 
     /// Copies a wheel into `--wheel-dir`, whole or not at all.
     fn keep(&self, wheel: &Wheel) -> Result<(), BuildError> {
-        let Some(folder) = &self.settings.wheel_dir else { return Ok(()) };
-        let path = folder.join(wheel.filename.as_str());
+        let Some(directory) = &self.settings.wheel_dir else { return Ok(()) };
+        let path = directory.join(wheel.filename.as_str());
         let failed = BuildError::writing(&path);
-        fs::create_dir_all(folder).map_err(&failed)?;
-        let mut copy = tempfile::Builder::new().prefix(".wheel-").tempfile_in(folder).map_err(&failed)?;
+        fs::create_dir_all(directory).map_err(&failed)?;
+        let mut copy = tempfile::Builder::new().prefix(".wheel-").tempfile_in(directory).map_err(&failed)?;
         let copied = File::open(&*wheel.archive).and_then(|mut file| std::io::copy(&mut file, &mut copy));
         copied.map_err(&failed)?;
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);

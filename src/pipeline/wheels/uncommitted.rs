@@ -12,12 +12,12 @@ use crate::report::Reporter;
 /// exempt, since users build it while they work on it.
 pub(super) fn warn_of_changes(plans: &[Plan], reporter: &dyn Reporter) {
     let projects = plans.iter().flat_map(Plan::projects).filter(|(selected, _)| !selected.is_root());
-    let folders: BTreeMap<&Path, &SelectedDistribution> =
-        projects.map(|(selected, folder)| (folder, selected)).collect();
-    for (folder, selected) in folders {
-        if revision::has_changes(folder) == Some(true) {
-            let folder = folder.display();
-            reporter.warn(&format!("{} is built from {folder}, which has uncommitted changes", selected.name));
+    let directories: BTreeMap<&Path, &SelectedDistribution> =
+        projects.map(|(selected, directory)| (directory, selected)).collect();
+    for (directory, selected) in directories {
+        if revision::has_changes(directory) == Some(true) {
+            let directory = directory.display();
+            reporter.warn(&format!("{} is built from {directory}, which has uncommitted changes", selected.name));
         }
     }
 }

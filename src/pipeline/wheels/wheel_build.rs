@@ -24,7 +24,7 @@ pub(super) struct WheelBuild<'a> {
     pub(super) source_builder: &'a SourceBuilder<'a>,
     pub(super) job: &'a BuildJob<'a>,
     pub(super) builder: WheelBuilder,
-    pub(super) folder: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 impl WheelBuild<'_> {
@@ -36,22 +36,26 @@ impl WheelBuild<'_> {
             let (built, filename) = self.build(archive)?;
             return open(built, filename);
         };
-        let restore = |(filename, sha256): (String, Sha256)| match filename.parse::<WheelFilename>() {
-            Ok(filename) => Ok(cache.wheel(&sha256.into(), &filename)?),
-            Err(_) => Ok(None),
-        };
-        cache.remember_with(RecordKind::Built, key, restore, || {
-            let (built, filename) = self.build(archive)?;
-            let wheel = cache.take_in(&built, &filename)?;
-            // Unpacked sources may be large, and there may be many.
-            let _ = fs::remove_dir_all(&self.folder);
-            Ok(((filename.to_string(), wheel.sha256), wheel))
-        })
+        cache.remember_with(
+            RecordKind::Built,
+            key,
+            |(filename, sha256): (String, Sha256)| match filename.parse::<WheelFilename>() {
+                Ok(filename) => Ok(cache.wheel(&sha256.into(), &filename)?),
+                Err(_) => Ok(None),
+            },
+            || {
+                let (built, filename) = self.build(archive)?;
+                let wheel = cache.take_in(&built, &filename)?;
+                // Unpacked sources may be large, and there may be many.
+                let _ = fs::remove_dir_all(&self.directory);
+                Ok(((filename.to_string(), wheel.sha256), wheel))
+            },
+        )
     }
 
     /// Builds the wheel; returns its path and its name, which is the one that the lock says.
     fn build(&self, archive: Option<&CachedSdist>) -> Result<(PathBuf, WheelFilename), BuildError> {
-        let output = self.folder.join("wheel");
+        let output = self.directory.join("wheel");
         fs::create_dir_all(&output).map_err(BuildError::Temporary)?;
         let project = self.project(archive)?;
         let built = self.builder.build_wheel_of(&self.job.origin(), &project, &output)?;
@@ -78,28 +82,33 @@ impl WheelBuild<'_> {
 
     /// Returns the directory to build: the unpacked source, the checkout or the project itself.
     fn project(&self, archive: Option<&CachedSdist>) -> Result<PathBuf, BuildError> {
-        let folder = self.folder.join("source");
-        let failed = |source: UnpackError| BuildError::Unpack { origin: self.job.origin(), source };
+        let source = self.directory.join("source");
         match (&self.job.selected.source, archive) {
             (SelectedSource::Sdist(sdist), Some(archive)) => {
-                fs::create_dir_all(&folder).map_err(BuildError::Temporary)?;
+                fs::create_dir_all(&source).map_err(BuildError::Temporary)?;
                 let format = sdist.file.filename.format();
-                let top = unpack::unpack(&archive.path, format, &folder, UnpackLimits::default()).map_err(failed)?;
-                unpack::project_directory(&top, sdist.subdirectory.as_deref()).map_err(failed)
+                unpack::unpack(&archive.path, format, &source, UnpackLimits::default())
+                    .and_then(|top| unpack::project_directory(&top, sdist.subdirectory.as_deref()))
+                    .map_err(|error| self.unpack_error(error))
             }
             (SelectedSource::Git(repository), _) => {
                 let environment = &self.source_builder.settings.environment;
                 let search_path = environment.search_path();
                 let git = Git::find(search_path, environment.has_git_ssh, self.source_builder.settings.fetch.offline)?;
-                git.check_out(repository, &folder, self.source_builder.cache)?;
-                unpack::project_directory(&folder, repository.subdirectory.as_deref()).map_err(failed)
+                git.check_out(repository, &source, self.source_builder.cache)?;
+                unpack::project_directory(&source, repository.subdirectory.as_deref())
+                    .map_err(|error| self.unpack_error(error))
             }
-            (SelectedSource::Directory(folder), _) => Ok(folder.clone()),
+            (SelectedSource::Directory(directory), _) => Ok(directory.clone()),
             // No job is created for these.
             (SelectedSource::Wheel(..) | SelectedSource::Virtual(_) | SelectedSource::Sdist(_), _) => {
                 Err(BuildError::Empty)
             }
         }
+    }
+
+    fn unpack_error(&self, source: UnpackError) -> BuildError {
+        BuildError::Unpack { origin: self.job.origin(), source }
     }
 
     /// Refuses a wheel that is not the distribution in the lock.
