@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::inspect::kind;
 use super::{ArtifactName, ArtifactSettings};
 use crate::contents::difference::{self, Change, DistributionState, FileState};
-use crate::contents::{ArtifactContents, EntryOrigin, FileEntry};
+use crate::contents::{ArtifactContents, EntryOrigin};
 use crate::pipeline::BuildError;
 use crate::report::{
     ChangedDistributionReport, ChangedFileReport, ChangedPropertyReport, ComparedReport, DiffReport, DiffVerdict,
@@ -21,19 +21,18 @@ pub(crate) fn diff(
     settings: &ArtifactSettings,
     reporter: &dyn Reporter,
 ) -> Result<DiffReport, BuildError> {
-    let read = |name: &ArtifactName| settings.contents(name, reporter);
-    let (first, second) = (read(&before)?, read(&after)?);
+    let (first, second) = (settings.contents(&before, reporter)?, settings.contents(&after, reporter)?);
     Ok(compare((before.to_string(), &first), (after.to_string(), &second)))
 }
 
 /// Compares the contents of two artifacts.
 pub(super) fn compare(before: (String, &ArtifactContents), after: (String, &ArtifactContents)) -> DiffReport {
     let difference = difference::compare(before.1, after.1);
-    let owners = [owners(after.1), owners(before.1)];
-    let file = |change: Change<FileState>| {
-        let owner = owners.iter().find_map(|owners| owners.get(change.name.as_str()).copied().flatten());
-        file(change, owner.map(str::to_owned))
-    };
+    let distributions = [distribution_by_path(after.1), distribution_by_path(before.1)];
+    let files = difference.files.into_iter().map(|change| {
+        let distribution = distributions.iter().find_map(|by_path| by_path.get(change.name.as_str()).copied());
+        file(change, distribution.map(str::to_owned))
+    });
     let (verdict, reasons) = match difference.verdict {
         difference::Equivalence::Identical => (DiffVerdict::Identical, Vec::new()),
         difference::Equivalence::Equal(reasons) => (DiffVerdict::Equal, reasons),
@@ -46,19 +45,22 @@ pub(super) fn compare(before: (String, &ArtifactContents), after: (String, &Arti
         before: compared(before),
         after: compared(after),
         distributions: difference.distributions.into_iter().map(distribution).collect(),
-        files: difference.files.into_iter().map(file).collect(),
+        files: files.collect(),
         properties: difference.properties.into_iter().map(property).collect(),
     }
 }
 
-/// Returns the distribution of each file.
-fn owners(contents: &ArtifactContents) -> HashMap<&str, Option<&str>> {
-    let owner = |file: &FileEntry| match file.origin {
-        EntryOrigin::Distribution(index) => contents.distributions.get(index).map(|known| known.name.as_str()),
-        EntryOrigin::Application | EntryOrigin::Base => None,
-    };
+/// Returns the distribution of each file that belongs to one.
+fn distribution_by_path(contents: &ArtifactContents) -> HashMap<&str, &str> {
     let visible = contents.files.iter().filter(|file| !file.is_hidden);
-    visible.map(|file| (file.path.as_str(), owner(file))).collect()
+    visible
+        .filter_map(|file| match file.origin {
+            EntryOrigin::Distribution(index) => {
+                Some((file.path.as_str(), contents.distributions.get(index)?.name.as_str()))
+            }
+            EntryOrigin::Application | EntryOrigin::Base => None,
+        })
+        .collect()
 }
 
 fn compared((name, contents): (String, &ArtifactContents)) -> ComparedReport {
@@ -74,11 +76,10 @@ fn compared((name, contents): (String, &ArtifactContents)) -> ComparedReport {
 }
 
 fn distribution(Change { name, before, after }: Change<DistributionState>) -> ChangedDistributionReport {
-    let size = |distribution: &Option<DistributionState>| distribution.as_ref().map_or(0, |known| known.size);
     ChangedDistributionReport {
         name,
-        size_before: size(&before),
-        size_after: size(&after),
+        size_before: before.as_ref().map_or(0, |known| known.size),
+        size_after: after.as_ref().map_or(0, |known| known.size),
         before: before.map(|known| known.version),
         after: after.map(|known| known.version),
     }
@@ -100,21 +101,25 @@ fn file(Change { name, before, after }: Change<FileState>, distribution: Option<
             }
         }
     };
-    let owner = |state: &Option<FileState>| {
-        state.as_ref().filter(|_| change.is_of_owner()).map(|state| format!("{}:{}", state.ids.0, state.ids.1))
-    };
-    let mode = |state: &Option<FileState>| state.as_ref().map(|state| format!("{:04o}", state.mode));
     ChangedFileReport {
         path: name,
         distribution,
         change,
-        mode_before: mode(&before),
-        mode_after: mode(&after),
-        owner_before: owner(&before),
-        owner_after: owner(&after),
+        mode_before: before.as_ref().map(mode),
+        mode_after: after.as_ref().map(mode),
+        owner_before: before.as_ref().filter(|_| change.is_of_owner()).map(owner),
+        owner_after: after.as_ref().filter(|_| change.is_of_owner()).map(owner),
         size_before: before.map(|state| state.size),
         size_after: after.map(|state| state.size),
     }
+}
+
+fn mode(state: &FileState) -> String {
+    format!("{:04o}", state.mode)
+}
+
+fn owner(FileState { ids: (uid, gid), .. }: &FileState) -> String {
+    format!("{uid}:{gid}")
 }
 
 fn is_other(before: &FileState, after: &FileState) -> bool {

@@ -35,8 +35,6 @@ struct Image {
 ///
 /// `fault` is called for each child of an index that cannot be read, and decides whether that is an error.
 ///
-/// `fault` is told of what an index refers to and cannot be read, and decides whether that is an error.
-///
 /// # Errors
 /// There is no such artifact, or a document is malformed.
 pub(super) fn documents(
@@ -47,36 +45,16 @@ pub(super) fn documents(
 ) -> Result<OciArtifact, BuildError> {
     let found = registry.find(reference)?.ok_or_else(|| BuildError::NoImage(reference.to_string()))?;
     let manifest = registry.manifest(&reference.with_digest(found.digest))?;
-    let malformed = malformed(&manifest);
     match base::kind(&manifest.bytes)? {
         ManifestKind::Manifest => image(registry, reference, manifest, reporter),
         ManifestKind::Index => {
-            let index: Index = serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(error.to_string()))?;
+            let index: Index = serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(&manifest, error))?;
             if index.manifests.len() > MOST_MANIFESTS {
-                return Err(malformed("it has too many manifests".to_owned()));
+                return Err(malformed(&manifest, "it has too many manifests"));
             }
-            let child = |descriptor: &Descriptor| {
-                let digest =
-                    digest(descriptor).ok_or_else(|| malformed("it has a digest other than sha256".to_owned()))?;
-                let child = registry.manifest(&reference.with_digest(digest))?;
-                if child.bytes.len() as u64 != descriptor.size() {
-                    let (actual, stated) = (child.bytes.len(), descriptor.size());
-                    return Err(malformed(format!("{digest} has {actual} bytes, not {stated} as its descriptor says")));
-                }
-                // Other artifacts in an index, such as attestations, are kept but not read.
-                match base::kind(&child.bytes) {
-                    Ok(ManifestKind::Manifest) => image(registry, reference, child, reporter),
-                    _ => Ok(OciArtifact {
-                        manifest: blob(child),
-                        blobs: Vec::new(),
-                        children: Vec::new(),
-                        referrers: Vec::new(),
-                    }),
-                }
-            };
             let mut children = Vec::new();
             for descriptor in &index.manifests {
-                match child(descriptor) {
+                match child(registry, reference, &manifest, descriptor, reporter) {
                     Ok(child) => children.push(child),
                     Err(error) => fault(error)?,
                 }
@@ -86,36 +64,45 @@ pub(super) fn documents(
     }
 }
 
+/// Reads a child of an index. Other artifacts than images, such as attestations, are kept but not read.
+fn child(
+    registry: &Registry,
+    reference: &ImageReference,
+    index: &RemoteManifest,
+    descriptor: &Descriptor,
+    reporter: &dyn Reporter,
+) -> Result<OciArtifact, BuildError> {
+    let digest = digest(descriptor, index)?;
+    let child = registry.manifest(&reference.with_digest(digest))?;
+    let (actual, stated) = (child.bytes.len() as u64, descriptor.size());
+    if actual != stated {
+        return Err(malformed(index, format!("{digest} has {actual} bytes, not {stated} as its descriptor says")));
+    }
+    match base::kind(&child.bytes) {
+        Ok(ManifestKind::Manifest) => image(registry, reference, child, reporter),
+        _ => Ok(OciArtifact { manifest: blob(child), blobs: Vec::new(), children: Vec::new(), referrers: Vec::new() }),
+    }
+}
+
 fn image(
     registry: &Registry,
     reference: &ImageReference,
     manifest: RemoteManifest,
     reporter: &dyn Reporter,
 ) -> Result<OciArtifact, BuildError> {
-    let malformed = malformed(&manifest);
     let Image { config, layers } =
-        serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(error.to_string()))?;
+        serde_json::from_slice(&manifest.bytes).map_err(|error| malformed(&manifest, error))?;
     let repository: Arc<str> = reference.repository_name().into();
-    let remote = |descriptor: &Descriptor| {
-        let digest = digest(descriptor).ok_or_else(|| malformed("it has a digest other than sha256".to_owned()))?;
-        let (media_type, size) = (descriptor.media_type().clone(), descriptor.size());
-        Ok::<_, BuildError>(Blob {
-            media_type,
-            digest,
-            size,
-            content: BlobContent::Registry { repository: repository.clone() },
-        })
-    };
-    let mut config = remote(&config)?;
+    let mut config = remote_blob(&repository, &manifest, &config)?;
     if config.size > LARGEST_CONFIG {
-        return Err(malformed(format!("its configuration has {} bytes", config.size)));
+        return Err(malformed(&manifest, format!("its configuration has {} bytes", config.size)));
     }
     let mut bytes = Vec::new();
     registry.blob(reference, config.digest, config.size, &mut bytes, reporter)?;
     config.content = BlobContent::Bytes(bytes.into());
     let mut blobs = vec![config];
     for layer in &layers {
-        blobs.push(remote(layer)?);
+        blobs.push(remote_blob(&repository, &manifest, layer)?);
     }
     Ok(OciArtifact { manifest: blob(manifest), blobs, children: Vec::new(), referrers: Vec::new() })
 }
@@ -125,11 +112,22 @@ fn blob(manifest: RemoteManifest) -> Blob {
     Blob { media_type, digest, size: bytes.len() as u64, content: BlobContent::Bytes(bytes.into()) }
 }
 
-fn digest(descriptor: &Descriptor) -> Option<Sha256> {
-    descriptor.digest().as_ref().parse().ok()
+/// Returns a blob of a manifest, which is not downloaded.
+fn remote_blob(repository: &Arc<str>, manifest: &RemoteManifest, descriptor: &Descriptor) -> Result<Blob, BuildError> {
+    Ok(Blob {
+        media_type: descriptor.media_type().clone(),
+        digest: digest(descriptor, manifest)?,
+        size: descriptor.size(),
+        content: BlobContent::Registry { repository: repository.clone() },
+    })
 }
 
-fn malformed(manifest: &RemoteManifest) -> impl Fn(String) -> BuildError + Copy + use<> {
-    let digest = manifest.digest;
-    move |reason| ContentsError::Document { document: "manifest", digest, reason }.into()
+/// Returns the digest in a descriptor of a manifest.
+fn digest(descriptor: &Descriptor, manifest: &RemoteManifest) -> Result<Sha256, BuildError> {
+    let digest = descriptor.digest().as_ref().parse();
+    digest.map_err(|_| malformed(manifest, "it has a digest other than sha256"))
+}
+
+fn malformed(manifest: &RemoteManifest, reason: impl ToString) -> BuildError {
+    ContentsError::malformed("manifest", manifest.digest, reason).into()
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{ArtifactName, ArtifactSettings};
 use crate::archive::output::OutputFile;
 use crate::contents::{
-    self, ArtifactContents, DetectedKind, EntryOrigin, FileEntry, FileKind, ImageDescription, OriginTotal, treemap,
+    ArtifactContents, DetectedKind, EntryOrigin, FileEntry, FileKind, ImageDescription, LayerContents, LayerOrigin,
+    OriginTotal, treemap,
 };
 use crate::image::file::ImageFile;
 use crate::pipeline::BuildError;
@@ -61,16 +62,6 @@ impl Inspected {
         let contents = &self.contents;
         let mut largest: Vec<&FileEntry> = contents.files.iter().collect();
         largest.sort_by_key(|file| (Reverse(file.compressed_size), Reverse(file.size), &file.path, file.layer));
-        let layer = |layer: &contents::LayerContents| StackedLayerReport {
-            digest: layer.digest.to_string(),
-            size: layer.size,
-            part: match layer.origin {
-                contents::LayerOrigin::Base => LayerOriginReport::Base,
-                contents::LayerOrigin::Pybundle => LayerOriginReport::Own,
-                contents::LayerOrigin::Unknown => LayerOriginReport::Unknown,
-            },
-            holds: layer.description.clone(),
-        };
         InspectReport {
             format: FORMAT_VERSION,
             name: self.name.to_string(),
@@ -85,6 +76,19 @@ impl Inspected {
             contents: contents.totals().iter().map(|total| owner(contents, total)).collect(),
             largest: largest.into_iter().take(files).map(|file| report(contents, file)).collect(),
         }
+    }
+}
+
+fn layer(layer: &LayerContents) -> StackedLayerReport {
+    StackedLayerReport {
+        digest: layer.digest.to_string(),
+        size: layer.size,
+        part: match layer.origin {
+            LayerOrigin::Base => LayerOriginReport::Base,
+            LayerOrigin::Pybundle => LayerOriginReport::Own,
+            LayerOrigin::Unknown => LayerOriginReport::Unknown,
+        },
+        holds: layer.description.clone(),
     }
 }
 
@@ -147,24 +151,27 @@ fn report(contents: &ArtifactContents, file: &FileEntry) -> FileReport {
 
 fn container(image: &ImageDescription) -> ContainerReport {
     let config = &image.configuration["config"];
-    let text = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
-    let texts = |name: &str| {
-        let values = config[name].as_array().into_iter().flatten();
-        values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
-    };
-    let keys = |name: &str| config[name].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+    let ports = config["ExposedPorts"].as_object().into_iter().flatten();
     let labels = config["Labels"].as_object().into_iter().flatten();
-    let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
     ContainerReport {
         platform: image.platform.clone(),
         platforms: image.platforms.clone(),
-        entrypoint: texts("Entrypoint"),
-        command: texts("Cmd"),
-        user: text("User"),
-        workdir: text("WorkingDir"),
-        env: texts("Env"),
-        ports: keys("ExposedPorts"),
-        labels: labels.filter_map(label).collect(),
+        entrypoint: strings(&config["Entrypoint"]),
+        command: strings(&config["Cmd"]),
+        user: string(&config["User"]),
+        workdir: string(&config["WorkingDir"]),
+        env: strings(&config["Env"]),
+        ports: ports.map(|(port, _)| port.clone()).collect(),
+        labels: labels.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
         annotations: image.annotations.clone(),
     }
+}
+
+/// Returns a string of an image config, or an empty one if it is missing.
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }

@@ -20,6 +20,9 @@ use crate::registry::Registry;
 use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifiedKind, VerifyReport};
 use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
 
+/// The rebuilt artifact, in reports.
+const REBUILT: &str = "the project, built again";
+
 /// The settings to rebuild an artifact with.
 #[derive(Debug, Clone)]
 pub(crate) enum Project {
@@ -79,12 +82,11 @@ struct Subject {
 }
 
 fn report(check: CheckResult) -> CheckReport {
-    let finding = |ArtifactProblem { location, message }| FindingReport { place: location, message };
-    CheckReport {
-        name: check.aspect.name().to_owned(),
-        covers: check.covers,
-        findings: check.problems.into_iter().map(finding).collect(),
-    }
+    let findings = check
+        .problems
+        .into_iter()
+        .map(|ArtifactProblem { location, message }| FindingReport { place: location, message });
+    CheckReport { name: check.aspect.name().to_owned(), covers: check.covers, findings: findings.collect() }
 }
 
 fn zip(path: &Path) -> Result<Subject, BuildError> {
@@ -97,9 +99,8 @@ fn zip(path: &Path) -> Result<Subject, BuildError> {
 
 fn in_file(file: &ImageFile) -> Result<Subject, BuildError> {
     let ImageFileCheck { artifact, problems, unreferenced } = file::check(file)?;
-    let read =
-        |stated: &LayerDescription| layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
-    let mut subject = of_images(&artifact, problems.iter().map(|problem| said(problem)).collect(), &read)?;
+    let faults = problems.iter().map(|problem| problem_of(problem)).collect();
+    let mut subject = of_images(&artifact, faults, &scan)?;
     let unreferenced = unreferenced.into_iter().map(|name| ArtifactProblem::at(name, "nothing refers to it"));
     note(&mut subject.checks, CheckedAspect::Blobs, unreferenced.collect());
     Ok(subject)
@@ -113,35 +114,41 @@ fn in_registry(
     let ArtifactName::Registry(reference) = name else { return Err(BuildError::NoArtifact(name.to_string())) };
     let registry = registry(&settings.registry, &settings.keychain)?;
     let mut faults = Vec::new();
-    let mut note = |error: BuildError| {
-        faults.push(said(&error));
-        Ok(())
-    };
-    let artifact = fetched::documents(&registry, reference, &mut note, reporter)?;
-    let folder = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
-    let read = |stated: &LayerDescription| download(&registry, &folder, stated, reporter);
-    of_images(&artifact, faults, &read)
+    let artifact = fetched::documents(
+        &registry,
+        reference,
+        &mut |error| {
+            faults.push(problem_of(&error));
+            Ok(())
+        },
+        reporter,
+    )?;
+    let directory = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+    of_images(&artifact, faults, &|layer| download(&registry, &directory, layer, reporter))
+}
+
+/// Reads a layer that is in a file.
+fn scan(layer: &LayerDescription) -> Result<ScannedLayer, String> {
+    layer::read(&layer.blob, layer.is_own()).map_err(|error| error.to_string())
 }
 
 /// Downloads a layer even if it is cached, since what the registry has is to be verified. The file is deleted after
 /// reading.
 fn download(
     registry: &Registry,
-    folder: &TempDir,
-    stated: &LayerDescription,
+    directory: &TempDir,
+    layer: &LayerDescription,
     reporter: &dyn Reporter,
 ) -> Result<ScannedLayer, String> {
-    let BlobContent::Registry { repository } = &stated.blob.content else {
-        return layer::read(&stated.blob, stated.is_own()).map_err(|error| error.to_string());
-    };
-    let repository = repository.parse().map_err(|error| said(&error).message)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder.path()).map_err(|error| error.to_string())?;
-    let (digest, size) = (stated.blob.digest, stated.blob.size);
+    let BlobContent::Registry { repository } = &layer.blob.content else { return scan(layer) };
+    let repository = repository.parse().map_err(|error| problem_of(&error).message)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory.path()).map_err(|error| error.to_string())?;
+    let (digest, size) = (layer.blob.digest, layer.blob.size);
     let pulled = registry.blob(&repository, digest, size, file.as_file_mut(), reporter);
-    pulled.map_err(|error| said(&error).message)?;
-    let mut blob = stated.blob.clone();
-    blob.content = BlobContent::File { path: file.path().into(), offset: 0 };
-    layer::read(&blob, stated.is_own()).map_err(|error| error.to_string())
+    pulled.map_err(|error| problem_of(&error).message)?;
+    let mut layer = layer.clone();
+    layer.blob.content = BlobContent::File { path: file.path().into(), offset: 0 };
+    scan(&layer)
 }
 
 /// Verifies an image, or each image of an index.
@@ -204,7 +211,7 @@ fn note(checks: &mut [CheckResult], aspect: CheckedAspect, findings: Vec<Artifac
 }
 
 /// Returns the message of an error with its causes.
-fn said(error: &dyn std::error::Error) -> ArtifactProblem {
+fn problem_of(error: &dyn std::error::Error) -> ArtifactProblem {
     let mut message = error.to_string();
     let causes = std::iter::successors(error.source(), |error| (*error).source());
     for cause in causes.map(ToString::to_string) {
@@ -223,50 +230,54 @@ fn rebuild(
     mut project: Project,
     reporter: &dyn Reporter,
 ) -> Result<(Vec<CheckResult>, Option<DiffReport>), BuildError> {
-    let folder = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
-    let build = |project: &Project| match project.clone() {
-        Project::Lambda(settings) => of_lambda(name, subject, *settings, folder.path(), reporter),
-        Project::Image(settings) => of_image(name, *settings, folder.path(), reporter),
-    };
+    let directory = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
     let mut failures = Vec::new();
-    let again = match build(&project) {
+    let again = match build(name, subject, &project, directory.path(), reporter) {
         Err(BuildError::Audit(AuditFailures(found))) => {
-            failures.extend(found.iter().map(|failure| said(failure)));
+            failures.extend(found.iter().map(|failure| problem_of(failure)));
             project.audit().skip = true;
-            build(&project)
+            build(name, subject, &project, directory.path(), reporter)?
         }
-        result => result,
-    }?;
+        result => result?,
+    };
     let mut checks = Vec::new();
     if !project.audit().skip || !failures.is_empty() {
         checks.push(CheckResult::new(CheckedAspect::Audits, "modules and shared libraries", failures));
     }
-    let mut check =
-        |findings| checks.push(CheckResult::new(CheckedAspect::Rebuild, "the project, built again", findings));
-    if subject.digest.as_ref() == Some(&again.digest) {
-        check(Vec::new());
-        return Ok((checks, None));
-    }
-    let difference = match &subject.contents {
-        Some(contents) => {
+    let (mut problems, mut difference) = (Vec::new(), None);
+    if subject.digest.as_ref() != Some(&again.digest) {
+        problems.push(ArtifactProblem::whole(format!("rebuilding the project results in {}", again.digest)));
+        if let Some(contents) = &subject.contents {
             let platform = contents.image.as_ref().map(|image| image.platform.as_str());
             let built = again.contents(platform)?;
-            Some(compare((name.to_string(), contents), ("the project, built again".to_owned(), &built)))
+            difference = Some(compare((name.to_string(), contents), (REBUILT.to_owned(), &built)));
         }
-        None => None,
-    };
-    let message = format!("rebuilding the project results in {}", again.digest);
-    check(vec![ArtifactProblem::whole(message)]);
+    }
+    checks.push(CheckResult::new(CheckedAspect::Rebuild, REBUILT, problems));
     Ok((checks, difference))
 }
 
+/// Builds the artifact in a directory.
+fn build(
+    name: &ArtifactName,
+    subject: &Subject,
+    project: &Project,
+    directory: &Path,
+    reporter: &dyn Reporter,
+) -> Result<RebuiltArtifact, BuildError> {
+    match project.clone() {
+        Project::Lambda(settings) => of_lambda(name, subject, *settings, directory, reporter),
+        Project::Image(settings) => of_image(name, *settings, directory, reporter),
+    }
+}
+
 /// An artifact that was rebuilt.
-struct Again {
+struct RebuiltArtifact {
     digest: String,
     name: ArtifactName,
 }
 
-impl Again {
+impl RebuiltArtifact {
     fn contents(&self, platform: Option<&str>) -> Result<ArtifactContents, BuildError> {
         match &self.name {
             ArtifactName::Zip(path) => Ok(read_zip(path)?),
@@ -284,15 +295,15 @@ fn of_lambda(
     name: &ArtifactName,
     subject: &Subject,
     mut settings: LambdaSettings,
-    folder: &Path,
+    directory: &Path,
     reporter: &dyn Reporter,
-) -> Result<Again, BuildError> {
+) -> Result<RebuiltArtifact, BuildError> {
     let mut earlier: Vec<PathBuf> = settings.output.iter().chain(&settings.layer).cloned().collect();
     earlier.extend(path_of(name));
-    leave_out(&mut settings.common, &earlier);
+    exclude(&mut settings.common, &earlier);
     let is_layer = subject.contents.as_ref().is_some_and(|contents| contents.kind == DetectedKind::Layer);
-    let function = folder.join("function.zip");
-    let layer = settings.layer.as_ref().map(|_| folder.join("layer.zip"));
+    let function = directory.join("function.zip");
+    let layer = settings.layer.as_ref().map(|_| directory.join("layer.zip"));
     let path = match &layer {
         Some(layer) if is_layer => layer.clone(),
         _ => function.clone(),
@@ -301,23 +312,23 @@ fn of_lambda(
     let report = lambda(&settings, &ProjectCache::default(), reporter)?;
     let built = report.artifacts.iter().find(|artifact| artifact.path == path);
     let digest = built.map(|artifact| format!("sha256:{}", artifact.sha256)).unwrap_or_default();
-    Ok(Again { digest, name: ArtifactName::Zip(path) })
+    Ok(RebuiltArtifact { digest, name: ArtifactName::Zip(path) })
 }
 
 fn of_image(
     name: &ArtifactName,
     mut settings: ImageSettings,
-    folder: &Path,
+    directory: &Path,
     reporter: &dyn Reporter,
-) -> Result<Again, BuildError> {
+) -> Result<RebuiltArtifact, BuildError> {
     let mut earlier: Vec<PathBuf> = settings.outputs.iter().map(|output| output.path.clone()).collect();
     earlier.extend(path_of(name));
-    leave_out(&mut settings.common, &earlier);
-    let layout = ImageFile { format: file::ImageFormat::Layout, path: folder.join("layout"), selector: None };
+    exclude(&mut settings.common, &earlier);
+    let layout = ImageFile { format: file::ImageFormat::Layout, path: directory.join("layout"), selector: None };
     settings.outputs = vec![layout.clone()];
     (settings.push, settings.allow_oversize) = (false, true);
     let report = image(&settings, &ProjectCache::default(), reporter)?;
-    Ok(Again { digest: report.digest, name: ArtifactName::File(layout) })
+    Ok(RebuiltArtifact { digest: report.digest, name: ArtifactName::File(layout) })
 }
 
 fn path_of(name: &ArtifactName) -> Option<PathBuf> {
@@ -328,7 +339,7 @@ fn path_of(name: &ArtifactName) -> Option<PathBuf> {
 }
 
 /// Excludes the artifact itself from the application's files: it did not exist when it was built.
-fn leave_out(settings: &mut Settings, artifacts: &[PathBuf]) {
+fn exclude(settings: &mut Settings, artifacts: &[PathBuf]) {
     let Ok(project) = canonicalize(&settings.project) else { return };
     for artifact in artifacts.iter().filter_map(|path| canonicalize(path).ok()) {
         let Some(path) = artifact.strip_prefix(&project).ok().and_then(Path::to_str) else { continue };

@@ -108,9 +108,10 @@ mod tests {
 
     #[test]
     fn only_regular_builds_of_the_version_are_accepted() {
-        let version = "3.13".parse().unwrap();
-        let parse =
-            |identity: &str| BytecodeInterpreter::from_identity(Path::new("/python"), version, identity.to_owned());
+        fn parse(identity: &str) -> Option<BytecodeInterpreter> {
+            let version = "3.13".parse().unwrap();
+            BytecodeInterpreter::from_identity(Path::new("/python"), version, identity.to_owned())
+        }
         let usual = "cpython\n3.13\nfinal\n\ncpython-313\nf30d0d0a\n3.13.2 (main, Feb  4 2025) \n[GCC 12]";
         let interpreter = parse(usual).unwrap();
         assert_eq!((&*interpreter.full_version, &*interpreter.identity), ("3.13.2", usual));
@@ -130,24 +131,21 @@ mod tests {
     #[test]
     fn interpreters_are_searched_in_the_order_of_uv() {
         let directory = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
+        for (path, text) in [
+            ("uv/cpython-3.12.9-linux-x86_64-gnu/bin/python3.12", "\x7fELF"),
+            ("uv/cpython-3.12.10-linux-x86_64-gnu/bin/python3.12", "\x7fELF"),
+            ("uv/cpython-3.13.1-linux-x86_64-gnu/bin/python3.13", "\x7fELF"),
+            ("uv/pypy-3.12.1-linux-x86_64-gnu/bin/python3.12", "\x7fELF"),
+            ("bin/python3.12", "\x7fELF"),
+            ("pyenv/versions/3.12.4/bin/python3.12", "\x7fELF"),
+            ("pyenv/versions/3.12.11/bin/python3.12", "\x7fELF"),
+            ("pyenv/versions/3.12-dev/bin/python3.12", "\x7fELF"),
+            ("shims/python3.12", "#!/bin/sh\n"),
+        ] {
             let path = directory.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
-        };
-        for path in [
-            "uv/cpython-3.12.9-linux-x86_64-gnu/bin/python3.12",
-            "uv/cpython-3.12.10-linux-x86_64-gnu/bin/python3.12",
-            "uv/cpython-3.13.1-linux-x86_64-gnu/bin/python3.13",
-            "uv/pypy-3.12.1-linux-x86_64-gnu/bin/python3.12",
-            "bin/python3.12",
-            "pyenv/versions/3.12.4/bin/python3.12",
-            "pyenv/versions/3.12.11/bin/python3.12",
-            "pyenv/versions/3.12-dev/bin/python3.12",
-        ] {
-            write(path, "\x7fELF");
         }
-        write("shims/python3.12", "#!/bin/sh\n");
         let search_path =
             std::env::join_paths([directory.path().join("shims"), directory.path().join("bin"), "bin".into()]);
         let locations = InterpreterLocations {

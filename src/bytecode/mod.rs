@@ -93,13 +93,16 @@ impl BytecodeCompiler {
         if bytecode.is_empty() {
             return Ok(None);
         }
-        let unknown = || BytecodeError::UnknownFormat { program: self.interpreter.path.clone(), file: name.to_owned() };
-        let (header, code) = bytecode.split_at_checked(HEADER).ok_or_else(unknown)?;
+        let (header, code) = bytecode.split_at_checked(HEADER).ok_or_else(|| self.unknown_format(name))?;
         match marshal::normalize(code, CodeLayout::of(self.interpreter.version.minor)) {
             Ok(code) => Ok(Some([header, &code].concat())),
             Err(NormalizeError::TooDeep) => Ok(None),
-            Err(NormalizeError::UnknownFormat) => Err(unknown()),
+            Err(NormalizeError::UnknownFormat) => Err(self.unknown_format(name)),
         }
+    }
+
+    fn unknown_format(&self, file: &str) -> BytecodeError {
+        BytecodeError::UnknownFormat { program: self.interpreter.path.clone(), file: file.to_owned() }
     }
 
     /// Returns the path of a source's bytecode (PEP 3147), or `None` if the file is not an importable source. Both paths

@@ -51,17 +51,18 @@ impl<'a> AnnotationLocation<'a> {
     /// Returns the location that a line begins with: `PATH:LINE:COLUMN`, `PATH:LINE` or `PATH:`, as compilers print it.
     fn of_line(line: &'a str, resolve: impl Fn(&'a str) -> Option<String>) -> Option<Self> {
         let ends = line.match_indices(':').map(|(at, _)| line.split_at(at));
-        let (file, mut rest) = ends.filter_map(|(path, rest)| Some((resolve(path)?, rest))).next()?;
-        let mut number = || {
-            let digits = rest.strip_prefix(':')?;
-            let digits = &digits[..digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len())];
-            rest = &rest[1 + digits.len()..];
-            (!digits.is_empty()).then_some(digits)
-        };
-        let line = number();
-        let column = line.and_then(|_| number());
+        let (file, rest) = ends.filter_map(|(path, rest)| Some((resolve(path)?, rest))).next()?;
+        let line = number_after_colon(rest);
+        let column = line.and_then(|line| number_after_colon(&rest[1 + line.len()..]));
         Some(Self { file, line, column })
     }
+}
+
+/// Returns the number that a text begins with after a colon.
+fn number_after_colon(text: &str) -> Option<&str> {
+    let text = text.strip_prefix(':')?;
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    Some(&text[..end]).filter(|digits| !digits.is_empty())
 }
 
 impl fmt::Display for WorkflowAnnotation<'_> {
@@ -111,8 +112,10 @@ mod tests {
 
     fn annotated(message: &str) -> String {
         let files = ["pyproject.toml", "a:b/100%,c.toml", "C:"];
-        let resolve = |path: &str| files.contains(&path).then(|| path.to_owned());
-        WorkflowAnnotation::new(AnnotationLevel::Error, "", message, resolve).to_string()
+        WorkflowAnnotation::new(AnnotationLevel::Error, "", message, |path| {
+            files.contains(&path).then(|| path.to_owned())
+        })
+        .to_string()
     }
 
     #[test]

@@ -72,9 +72,8 @@ pub(crate) fn show(report: &DiffReport, printer: &Printer, page: &mut TextPage) 
     });
     // The files of a changed distribution are only counted: usually all of them differ.
     let changed: BTreeSet<&str> = report.distributions.iter().map(|change| change.name.as_str()).collect();
-    let is_listed =
-        |change: &&ChangedFileReport| !change.distribution.as_ref().is_some_and(|name| changed.contains(name.as_str()));
-    let files: Vec<&ChangedFileReport> = report.files.iter().filter(is_listed).collect();
+    let mut files: Vec<&ChangedFileReport> = report.files.iter().collect();
+    files.retain(|change| change.distribution.as_ref().is_none_or(|name| !changed.contains(name.as_str())));
     section(page, "files", &files, shown, |page, changes| {
         let rows: Vec<_> = changes.iter().map(|change| file(change, width)).collect();
         page.table(&rows, &[2]);

@@ -88,8 +88,8 @@ fn summary(report: &ImageReport, verbose: bool, page: &mut TextPage) {
         of_platform(platform, verbose, page);
     }
     if !report.application.taken.is_empty() {
-        let taken = report.application.taken.join(", ");
-        page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
+        let files = report.application.taken.join(", ");
+        page.field("code", &format!("{files} ({})", count(report.application.files as u64, "file")));
     }
     if let Some(report) = report.platforms.first().and_then(|platform| platform.bytecode.as_ref()) {
         contents::bytecode(report, page);

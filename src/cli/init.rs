@@ -205,11 +205,11 @@ fn show_project(proposal: &Proposal, printer: &Printer, page: &mut TextPage) {
         let of_kind: Vec<&InitFoundReport> = found.iter().filter(|found| found.kind == kind).collect();
         let shown = if printer.is_verbose() || of_kind.len() <= SHOWN + 1 { of_kind.len() } else { SHOWN };
         for found in &of_kind[..shown] {
-            let place = match (&found.path, found.line) {
+            let location = match (&found.path, found.line) {
                 (Some(path), Some(line)) => format!(", {path}:{line}"),
                 _ => String::new(),
             };
-            page.field(label, &visible(&format!("{}  ({}{place})", found.name, found.reason)));
+            page.field(label, &visible(&format!("{}  ({}{location})", found.name, found.reason)));
         }
         if shown < of_kind.len() {
             page.field("", &format!("{} more; -v shows them", of_kind.len() - shown));

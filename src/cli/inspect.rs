@@ -169,28 +169,36 @@ fn owners(report: &InspectReport, printer: &Printer, page: &mut TextPage) {
     let shown = if printer.is_verbose() { usize::MAX } else { OWNERS };
     // One more row takes as much space as the row that would count it.
     let shown = if report.contents.len() <= shown.saturating_add(1) { report.contents.len() } else { shown };
-    let row = |name: String, files: String, uncompressed: u64, compressed: u64| {
-        let share = if report.size == 0 { 0.0 } else { 100.0 * compressed as f64 / report.size as f64 };
-        [name, files, size(uncompressed), size(compressed), format!("{share:.1} %")]
-    };
     let head = ["contents", "files", "unpacked", "packed", "share"].map(str::to_owned);
     let mut rows = vec![head];
     let (named, others) = report.contents.split_at(shown);
-    rows.extend(
-        named.iter().map(|owner| row(name_of(owner), owner.files.to_string(), owner.size, owner.compressed_size)),
-    );
+    for owner in named {
+        let share = share(owner.compressed_size, report.size);
+        rows.push([name_of(owner), owner.files.to_string(), size(owner.size), size(owner.compressed_size), share]);
+    }
     if !others.is_empty() {
-        let sum = |of: fn(&OwnerReport) -> u64| others.iter().map(of).sum();
-        let files: u64 = sum(|owner| owner.files as u64);
         let name = format!("({} more; -v shows them)", others.len());
-        rows.push(row(name, files.to_string(), sum(|owner| owner.size), sum(|owner| owner.compressed_size)));
+        let files: usize = others.iter().map(|owner| owner.files).sum();
+        let uncompressed = others.iter().map(|owner| owner.size).sum();
+        let compressed = others.iter().map(|owner| owner.compressed_size).sum();
+        let share = share(compressed, report.size);
+        rows.push([name, files.to_string(), size(uncompressed), size(compressed), share]);
     }
-    rows.push(row("(headers and documents)".to_owned(), String::new(), 0, report.overhead));
-    if let Some(last) = rows.last_mut() {
-        last[2].clear();
-    }
+    rows.push([
+        "(headers and documents)".to_owned(),
+        String::new(),
+        String::new(),
+        size(report.overhead),
+        share(report.overhead, report.size),
+    ]);
     fit(&mut rows, printer.width());
     page.table_with_head(&rows, &[1, 2, 3, 4]);
+}
+
+/// Returns a part of a total in per cent.
+fn share(part: u64, total: u64) -> String {
+    let share = if total == 0 { 0.0 } else { 100.0 * part as f64 / total as f64 };
+    format!("{share:.1} %")
 }
 
 fn files(report: &InspectReport, printer: &Printer, page: &mut TextPage) {

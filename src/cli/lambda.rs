@@ -81,8 +81,8 @@ fn summary(report: &BuildReport, verbose: bool, page: &mut TextPage) {
     );
     page.field("contains", &count(report.distributions.len() as u64, "distribution"));
     if !report.application.taken.is_empty() {
-        let taken = report.application.taken.join(", ");
-        page.field("code", &format!("{taken} ({})", count(report.application.files as u64, "file")));
+        let files = report.application.taken.join(", ");
+        page.field("code", &format!("{files} ({})", count(report.application.files as u64, "file")));
     }
     if let Some(handler) = &report.handler {
         page.field("handler", &format!("{handler}, found"));

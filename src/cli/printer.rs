@@ -378,8 +378,7 @@ mod tests {
     #[test]
     fn columns_are_aligned() {
         let mut page = TextPage::new();
-        let row = |name: &str, size: &str| [name.to_owned(), size.to_owned()];
-        page.table(&[row("numpy", "9 B"), row("six", "12 KiB")], &[1]);
+        page.table(&[["numpy", "9 B"], ["six", "12 KiB"]].map(|row| row.map(str::to_owned)), &[1]);
         assert_eq!(page.0, "numpy     9 B\nsix    12 KiB\n");
     }
 }

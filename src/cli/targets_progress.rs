@@ -89,10 +89,10 @@ impl Reporter for TargetReporter<'_> {
     fn warn(&self, message: &str) {
         let message = redact::text(message);
         let TargetsProgress { printer, names, bar, .. } = self.targets_progress;
-        let say = || printer.warning_of(&names[self.position], &message);
+        let name = &names[self.position];
         match bar {
-            Some(bar) => bar.suspend(say),
-            None => say(),
+            Some(bar) => bar.suspend(|| printer.warning_of(name, &message)),
+            None => printer.warning_of(name, &message),
         }
         if let Ok(mut warnings) = self.warnings.lock() {
             warnings.push(message);

@@ -125,9 +125,9 @@ fn findings(check: &CheckReport, printer: &Printer, page: &mut TextPage) {
     let all = check.findings.len();
     let shown = if printer.is_verbose() || all <= SHOWN + 1 { all } else { SHOWN };
     for FindingReport { place, message } in &check.findings[..shown] {
-        let place = place.as_ref().map(|place| format!("{}: ", visible(place))).unwrap_or_default();
+        let location = place.as_ref().map(|location| format!("{}: ", visible(location))).unwrap_or_default();
         // A message may quote the artifact, which is not trusted.
-        page.line(&format!("         {place}{}", visible(message)));
+        page.line(&format!("         {location}{}", visible(message)));
     }
     if shown < all {
         page.line(&format!("         {} more; -v shows them", all - shown));

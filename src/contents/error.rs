@@ -1,7 +1,7 @@
 //! Why an artifact cannot be read.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::digest::Sha256;
 use crate::hints::Hints;
@@ -33,6 +33,17 @@ pub(crate) enum ContentsError {
 }
 
 impl ContentsError {
+    /// Returns the conversion of an I/O error of reading a zip.
+    pub(super) fn reading(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Read { path: path.clone(), source }
+    }
+
+    /// Creates the error of a malformed manifest or image config.
+    pub(crate) fn malformed(document: &'static str, digest: Sha256, reason: impl ToString) -> Self {
+        Self::Document { document, digest, reason: reason.to_string() }
+    }
+
     pub(super) fn zip(path: PathBuf, StrictArchiveError { entry, kind: problem }: StrictArchiveError) -> Self {
         match entry {
             Some(entry) => Self::Entry { path, entry, problem },

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use oci_spec::image::{Descriptor, Platform};
 use rayon::prelude::*;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::layer::{self, LayerMember, LayerMemberKind, ScannedLayer};
@@ -40,12 +41,11 @@ pub(crate) fn images(artifact: &OciArtifact) -> Result<Vec<ImageCandidate<'_>>, 
         manifests: Vec<Descriptor>,
     }
     let bytes = document(&artifact.manifest)?;
-    let malformed =
-        |reason: String| ContentsError::Document { document: "manifest", digest: artifact.manifest.digest, reason };
-    match base::kind(&bytes).map_err(|error| malformed(error.to_string()))? {
+    let digest = artifact.manifest.digest;
+    match base::kind(&bytes).map_err(|error| ContentsError::malformed("manifest", digest, error))? {
         ManifestKind::Manifest => Ok(vec![ImageCandidate { artifact, platform: None }]),
         ManifestKind::Index => {
-            let index: IndexManifests = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+            let index: IndexManifests = parse(&bytes, "manifest", digest)?;
             let children: HashMap<String, &OciArtifact> =
                 artifact.children.iter().map(|child| (child.manifest.digest.to_string(), child)).collect();
             let images = index.manifests.iter().filter_map(|descriptor| {
@@ -144,6 +144,13 @@ struct HistoryStep {
     empty_layer: bool,
 }
 
+impl HistoryStep {
+    /// Returns whether pybundle built the layer.
+    fn is_own(&self) -> bool {
+        self.created_by.as_deref() == Some(CREATED_BY)
+    }
+}
+
 impl ImageDocuments {
     /// Reads the documents of an image. Their digests were verified when the artifact was opened.
     ///
@@ -151,45 +158,34 @@ impl ImageDocuments {
     /// A document is malformed, or a blob is missing.
     pub(crate) fn read(image: &OciArtifact) -> Result<Self, ContentsError> {
         let manifest = document(&image.manifest)?;
-        let malformed = |document, digest| {
-            move |error: serde_json::Error| ContentsError::Document { document, digest, reason: error.to_string() }
-        };
-        let parsed: ManifestLayers =
-            serde_json::from_slice(&manifest).map_err(malformed("manifest", image.manifest.digest))?;
-        let value: Value = serde_json::from_slice(&manifest).map_err(malformed("manifest", image.manifest.digest))?;
-        let stated = value["config"]["digest"].as_str().unwrap_or_default();
+        let digest = image.manifest.digest;
+        let parsed: ManifestLayers = parse(&manifest, "manifest", digest)?;
+        let value: Value = parse(&manifest, "manifest", digest)?;
         let blobs: HashMap<String, &Blob> = image.blobs.iter().map(|blob| (blob.digest.to_string(), blob)).collect();
-        let missing = |digest: &str| ContentsError::Document {
-            document: "manifest",
-            digest: image.manifest.digest,
-            reason: format!("it refers to `{}`, which is missing", digest.escape_debug()),
-        };
-        let config_blob = blobs.get(stated).ok_or_else(|| missing(stated))?;
+        let config_digest = value["config"]["digest"].as_str().unwrap_or_default();
+        let config_blob = blobs.get(config_digest).ok_or_else(|| missing(digest, config_digest))?;
         let config = document(config_blob)?;
-        let configuration: Value =
-            serde_json::from_slice(&config).map_err(malformed("image config", config_blob.digest))?;
+        let configuration: Value = parse(&config, "image config", config_blob.digest)?;
         let steps: Vec<HistoryStep> = match configuration.get("history") {
             None | Some(Value::Null) => Vec::new(),
-            Some(history) => {
-                serde_json::from_value(history.clone()).map_err(malformed("image config", config_blob.digest))?
-            }
+            Some(history) => serde_json::from_value(history.clone())
+                .map_err(|error| ContentsError::malformed("image config", config_blob.digest, error))?,
         };
         let steps: Vec<&HistoryStep> = steps.iter().filter(|step| !step.empty_layer).collect();
         // A history that does not match the layers says nothing about them.
         let is_complete = steps.len() == parsed.layers.len();
-        let is_own = |step: &&HistoryStep| step.created_by.as_deref() == Some(CREATED_BY);
-        let first = steps.iter().position(is_own).filter(|_| is_complete);
+        let first = steps.iter().position(|step| step.is_own()).filter(|_| is_complete);
         let layers = parsed.layers.iter().enumerate().map(|(index, descriptor)| {
-            let digest = descriptor.digest().as_ref();
-            let blob = Blob::clone(blobs.get(digest).ok_or_else(|| missing(digest))?);
+            let layer_digest = descriptor.digest().as_ref();
+            let blob = Blob::clone(blobs.get(layer_digest).ok_or_else(|| missing(digest, layer_digest))?);
             let step = steps.get(index).filter(|_| is_complete);
             let origin = match first {
                 Some(first) if index < first => LayerOrigin::Base,
-                Some(_) if step.is_some_and(is_own) => LayerOrigin::Pybundle,
+                Some(_) if step.is_some_and(|step| step.is_own()) => LayerOrigin::Pybundle,
                 _ => LayerOrigin::Unknown,
             };
             let description =
-                step.and_then(|step| step.comment.clone().filter(|_| is_own(step)).or(step.created_by.clone()));
+                step.and_then(|step| step.comment.clone().filter(|_| step.is_own()).or(step.created_by.clone()));
             let diff_id = configuration["rootfs"]["diff_ids"][index].as_str().map(str::to_owned);
             Ok(LayerDescription { blob, diff_id, description: description.unwrap_or_default(), origin })
         });
@@ -200,10 +196,11 @@ impl ImageDocuments {
 
     /// Returns the platform in the image config.
     pub(crate) fn platform(&self) -> String {
-        let field = |name: &str| self.configuration[name].as_str().unwrap_or("unknown");
+        let [os, architecture] =
+            ["os", "architecture"].map(|name| self.configuration[name].as_str().unwrap_or("unknown"));
         let variant = self.configuration["variant"].as_str().filter(|variant| !variant.is_empty());
         let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
-        format!("{}/{}{variant}", field("os"), field("architecture"))
+        format!("{os}/{architecture}{variant}")
     }
 
     fn annotations(&self) -> BTreeMap<String, String> {
@@ -219,6 +216,16 @@ fn document(blob: &Blob) -> Result<Vec<u8>, ContentsError> {
     Ok(bytes)
 }
 
+/// Parses a document with a digest.
+fn parse<T: DeserializeOwned>(bytes: &[u8], document: &'static str, digest: Sha256) -> Result<T, ContentsError> {
+    serde_json::from_slice(bytes).map_err(|error| ContentsError::malformed(document, digest, error))
+}
+
+/// Returns the error of a manifest that refers to a missing blob.
+fn missing(manifest: Sha256, blob: &str) -> ContentsError {
+    ContentsError::malformed("manifest", manifest, format!("it refers to `{}`, which is missing", blob.escape_debug()))
+}
+
 /// Reads an image, each layer once. Its blobs must be in files.
 ///
 /// # Errors
@@ -228,12 +235,14 @@ pub(crate) fn read(image: &OciArtifact, platforms: Vec<String>) -> Result<Artifa
     let readings: Vec<_> = documents.layers.par_iter().map(read_layer).collect();
     let readings = readings.into_iter().collect::<Result<Vec<_>, _>>()?;
     for (stated, reading) in documents.layers.iter().zip(&readings) {
-        let damaged = |reason: String| ContentsError::Damaged { digest: stated.blob.digest, reason };
-        if reading.digest != stated.blob.digest {
-            return Err(damaged(format!("its content has the digest {}", reading.digest)));
+        let digest = stated.blob.digest;
+        if reading.digest != digest {
+            let reason = format!("its content has the digest {}", reading.digest);
+            return Err(ContentsError::Damaged { digest, reason });
         }
         if stated.diff_id.as_ref().is_some_and(|stated| *stated != reading.diff_id.to_string()) {
-            return Err(damaged(format!("its uncompressed content has the digest {}", reading.diff_id)));
+            let reason = format!("its uncompressed content has the digest {}", reading.diff_id);
+            return Err(ContentsError::Damaged { digest, reason });
         }
     }
     let readings =

@@ -104,10 +104,10 @@ mod tests {
     fn consumed_bytes_are_hashed_and_counted() {
         let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         let count = Cell::new(0);
-        let mut taken = MeasuringReader::new(io::BufReader::with_capacity(777, bytes.as_slice()), &count);
+        let mut reader = MeasuringReader::new(io::BufReader::with_capacity(777, bytes.as_slice()), &count);
         let mut some = vec![0; 12_345];
-        taken.read_exact(&mut some).unwrap();
+        reader.read_exact(&mut some).unwrap();
         assert_eq!((count.get(), &some[..]), (12_345, &bytes[..12_345]));
-        assert_eq!(taken.finish().unwrap(), (Sha256::of(&bytes), bytes.len() as u64));
+        assert_eq!(reader.finish().unwrap(), (Sha256::of(&bytes), bytes.len() as u64));
     }
 }

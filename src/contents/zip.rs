@@ -19,8 +19,8 @@ use crate::wheel::{Inflater, WheelErrorKind};
 /// # Errors
 /// The zip cannot be read, or could be read differently by different readers.
 pub(crate) fn read(path: &Path) -> Result<ArtifactContents, ContentsError> {
-    let failed = |source| ContentsError::Read { path: path.to_owned(), source };
-    let file = fs::File::open(path).map_err(failed)?;
+    let failed = ContentsError::reading(path);
+    let file = fs::File::open(path).map_err(&failed)?;
     let archive = StrictArchive::open(&file).map_err(|error| ContentsError::zip(path.to_owned(), error))?;
     let results: Vec<_> = archive
         .entries
@@ -118,7 +118,7 @@ impl EntryMetadata {
     fn read(file: &fs::File, entry: &ArchiveEntry) -> Result<Self, WheelErrorKind> {
         let mut header = [0; 46];
         file.read_exact_at(&mut header, entry.directory_header.start).map_err(WheelErrorKind::Read)?;
-        let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
-        Ok(Self { mode: u32::from(half(40)) & 0o7777, time: u64::from(half(14)) << 16 | u64::from(half(12)) })
+        let [time, date, mode] = [12, 14, 40].map(|at| u16::from_le_bytes([header[at], header[at + 1]]));
+        Ok(Self { mode: u32::from(mode) & 0o7777, time: u64::from(date) << 16 | u64::from(time) })
     }
 }

@@ -106,8 +106,8 @@ impl ProjectConfiguration {
         documents: Vec<TomlDocument>,
     ) -> Result<Self, ConfigurationError> {
         let (mut shared, mut targets, mut path) = (BTreeMap::new(), BTreeMap::new(), PathBuf::new());
-        for (at, ((_, folder), document)) in files.iter().zip(&documents).enumerate() {
-            let mut file = ConfigurationFile::of(document, folder)?;
+        for (at, ((_, directory), document)) in files.iter().zip(&documents).enumerate() {
+            let mut file = ConfigurationFile::of(document, directory)?;
             for (kind, values) in file.shared()? {
                 shared.entry(kind).or_insert_with(OptionValues::default).replace(values);
             }
@@ -169,16 +169,15 @@ impl ProjectConfiguration {
         environment: &Environment,
     ) -> Result<ResolvedOptions, ConfigurationError> {
         let flags = OptionValues::of_flags(flags).map_err(|error| ConfigurationError::Flags(error.to_string()))?;
-        let is_set = |variable: &str| environment.indexes.get(variable).is_some();
         let mut shared = self.shared.get(&O::KIND).cloned().unwrap_or_default();
-        shared.remove_overridden(is_set);
+        shared.remove_overridden(&environment.indexes);
         let mut resolved: Vec<OptionValues> = Vec::new();
         for (name, own) in self.chain(target)? {
             if own.kind != O::KIND {
                 return Err(ConfigurationError::OtherKind { name: name.to_owned(), kind: own.kind, wanted: O::KIND });
             }
             let mut own_values = own.values.clone();
-            own_values.remove_overridden(is_set);
+            own_values.remove_overridden(&environment.indexes);
             own_values.replace(if Some(name) == target { flags.clone() } else { flags.of_extended() });
             let values = match resolved.last() {
                 Some(extended) => {
@@ -272,12 +271,13 @@ fn combined<O: TargetOptions>(values: &OptionValues) -> Result<O, ConfigurationE
 
 /// Returns a directory of the workspace as the user would name it: by the project's path if it is that or lies below it,
 /// else absolute.
-fn shown(project: &Path, folder: &Path) -> PathBuf {
-    let within = project.canonicalize().ok().and_then(|project| folder.strip_prefix(project).ok().map(Path::to_owned));
+fn shown(project: &Path, directory: &Path) -> PathBuf {
+    let within =
+        project.canonicalize().ok().and_then(|project| directory.strip_prefix(project).ok().map(Path::to_owned));
     match within {
         Some(rest) if project == Path::new(".") => rest,
         // Joining an empty path would leave a trailing separator.
-        Some(rest) => rest.components().fold(project.to_owned(), |folder, component| folder.join(component)),
-        None => folder.to_owned(),
+        Some(rest) => rest.components().fold(project.to_owned(), |directory, component| directory.join(component)),
+        None => directory.to_owned(),
     }
 }

@@ -183,9 +183,9 @@ impl OptionValues {
     }
 
     /// Removes the keys that environment variables set, which take precedence over files.
-    pub(super) fn remove_overridden(&mut self, is_set: impl Fn(&str) -> bool) {
+    pub(super) fn remove_overridden(&mut self, environment: &IndexVariables) {
         for (key, variables) in IndexVariables::KEYS {
-            if variables.iter().any(|variable| is_set(variable)) {
+            if variables.iter().any(|variable| environment.get(variable).is_some()) {
                 self.0.remove(key);
             }
         }

@@ -26,27 +26,31 @@ impl RepositoryUrl {
     /// Specification: [git-fetch, git URLs](https://git-scm.com/docs/git-fetch#_git_urls). Paths are refused, since a
     /// lock does not say what they are relative to.
     pub(super) fn parse(text: &str) -> Result<Self, RepositoryError> {
-        let invalid = || RepositoryError::InvalidUrl(redact::text(text).escape_debug().to_string());
+        Self::accepted(text).ok_or_else(|| RepositoryError::InvalidUrl(redact::text(text).escape_debug().to_string()))
+    }
+
+    /// Returns `None` if the URL is malformed, or has a scheme that is not accepted.
+    fn accepted(text: &str) -> Option<Self> {
         let text = text.strip_prefix("git+").unwrap_or(text);
         if is_scp_like(text) {
-            return Ok(Self { url: text.to_owned(), login: None });
+            return Some(Self { url: text.to_owned(), login: None });
         }
-        let mut url: Url = text.parse().map_err(|_| invalid())?;
+        let mut url: Url = text.parse().ok()?;
         url.set_fragment(None);
         let is_web = matches!(url.scheme(), "https" | "http");
         let mut login = None;
         if is_web && (!url.username().is_empty() || url.password().is_some()) {
             let pair = [url.username(), url.password().unwrap_or_default()]
                 .map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
-            url.set_username("").map_err(|()| invalid())?;
+            url.set_username("").ok()?;
             login = Some((url.origin().ascii_serialization(), pair));
         }
         // ssh accepts no password on its command line.
         let _ = url.set_password(None);
         match url.scheme() {
-            "https" | "http" | "ssh" | "git" if url.has_host() => Ok(Self { url: url.into(), login }),
-            "file" => Ok(Self { url: url.into(), login: None }),
-            _ => Err(invalid()),
+            "https" | "http" | "ssh" | "git" if url.has_host() => Some(Self { url: url.into(), login }),
+            "file" => Some(Self { url: url.into(), login: None }),
+            _ => None,
         }
     }
 

@@ -198,9 +198,9 @@ mod tests {
 
     #[test]
     fn ambiguous_names_are_kept() {
-        let named = |name: &str, text: Option<&str>| {
+        fn named(name: &str, text: Option<&str>) -> Option<License> {
             Some(License::Named { name: name.to_owned(), text: text.map(str::to_owned) })
-        };
+        }
         assert_eq!(declared(None, Some("BSD"), &["BSD License"]), named("BSD", None));
         assert_eq!(declared(None, None, &["BSD License", "MIT License"]), named("BSD License, MIT License", None));
         assert_eq!(declared(Some("Beerware 42"), None, &[]), named("Beerware 42", None));

@@ -156,13 +156,15 @@ mod tests {
     use super::*;
 
     fn person(name: &str, email: &str) -> Person {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Person { name: some(name), email: some(email) }
+        Person { name: non_empty(name), email: non_empty(email) }
+    }
+
+    fn non_empty(text: &str) -> Option<String> {
+        (!text.is_empty()).then(|| text.to_owned())
     }
 
     #[test]
     fn people_are_parsed_from_names_and_addresses() {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         for (name, addresses, expected) in [
             ("", "", vec![]),
             ("Ann", "", vec![person("Ann", "")]),
@@ -180,7 +182,7 @@ mod tests {
             ),
             ("Ann", "nobody", vec![person("Ann", "")]),
         ] {
-            assert_eq!(people(some(name), some(addresses)), expected, "{name} {addresses}");
+            assert_eq!(people(non_empty(name), non_empty(addresses)), expected, "{name} {addresses}");
         }
     }
 

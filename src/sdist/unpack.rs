@@ -57,6 +57,20 @@ pub enum UnpackError {
     Subdirectory(String),
 }
 
+impl UnpackError {
+    /// Returns the conversion of an I/O error of reading an archive.
+    fn reading(archive: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let archive = archive.to_owned();
+        move |error| Self::Archive(archive.clone(), error)
+    }
+
+    /// Returns the conversion of an I/O error of writing a file.
+    fn writing(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |error| Self::Write(path.clone(), error)
+    }
+}
+
 /// What is wrong with an entry of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message describes it")]
@@ -85,9 +99,9 @@ pub fn unpack(
     directory: &Path,
     limits: UnpackLimits,
 ) -> Result<PathBuf, UnpackError> {
-    let unreadable = |error| UnpackError::Archive(archive.to_owned(), error);
-    let directory = directory.canonicalize().map_err(unreadable)?;
-    let file = File::open(archive).map_err(unreadable)?;
+    let failed = UnpackError::reading(archive);
+    let directory = directory.canonicalize().map_err(&failed)?;
+    let file = File::open(archive).map_err(&failed)?;
     let mut unpacker = Unpacker::new(archive, &directory, limits);
     match format {
         SdistFormat::TarGz => unpacker.tar(MultiGzDecoder::new(file))?,
@@ -96,7 +110,7 @@ pub fn unpack(
     unpacker.create_links()?;
     let top: Vec<PathBuf> = match fs::read_dir(&directory) {
         Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-        Err(error) => return Err(unreadable(error)),
+        Err(error) => return Err(failed(error)),
     };
     match &top[..] {
         [only] if only.is_dir() => Ok(only.clone()),
@@ -110,14 +124,15 @@ pub fn unpack(
 /// [`UnpackError::Subdirectory`] if it does not exist or is not below `top`.
 pub fn project_directory(top: &Path, subdirectory: Option<&str>) -> Result<PathBuf, UnpackError> {
     let Some(subdirectory) = subdirectory else { return Ok(top.to_owned()) };
-    let missing = || UnpackError::Subdirectory(subdirectory.to_owned());
-    let inside = relative(Path::new(subdirectory)).ok_or_else(missing)?;
     // A chain of links may lead out of `top`, so resolve all of them before comparing.
-    let (top, directory) = (top.canonicalize(), top.join(inside).canonicalize());
-    match (top, directory) {
-        (Ok(top), Ok(directory)) if directory.is_dir() && directory.starts_with(&top) => Ok(directory),
-        _ => Err(missing()),
+    if let Some(inside) = relative(Path::new(subdirectory))
+        && let (Ok(top), Ok(directory)) = (top.canonicalize(), top.join(inside).canonicalize())
+        && directory.is_dir()
+        && directory.starts_with(top)
+    {
+        return Ok(directory);
     }
+    Err(UnpackError::Subdirectory(subdirectory.to_owned()))
 }
 
 /// Returns a path without `.` components, or `None` if it is absolute or has `..`.
@@ -138,7 +153,7 @@ struct Unpacker<'a> {
     archive: &'a Path,
     directory: &'a Path,
     /// The relative paths of files and links so far.
-    taken: HashSet<PathBuf>,
+    unpacked: HashSet<PathBuf>,
     /// The relative paths of symbolic links, and their targets.
     links: Vec<(PathBuf, PathBuf)>,
     /// The number of entries so far.
@@ -150,7 +165,7 @@ struct Unpacker<'a> {
 
 impl<'a> Unpacker<'a> {
     fn new(archive: &'a Path, directory: &'a Path, limits: UnpackLimits) -> Self {
-        Self { archive, directory, taken: HashSet::new(), links: Vec::new(), entries: 0, bytes: 0, limits }
+        Self { archive, directory, unpacked: HashSet::new(), links: Vec::new(), entries: 0, bytes: 0, limits }
     }
 
     fn unreadable(&self, error: io::Error) -> UnpackError {
@@ -231,7 +246,7 @@ impl<'a> Unpacker<'a> {
 
     fn create_directory(&self, destination: Option<&Path>) -> Result<(), UnpackError> {
         let path = self.directory.join(destination.unwrap_or(Path::new("")));
-        fs::create_dir_all(&path).map_err(|error| UnpackError::Write(path, error))
+        fs::create_dir_all(&path).map_err(UnpackError::writing(&path))
     }
 
     fn file(
@@ -242,7 +257,7 @@ impl<'a> Unpacker<'a> {
         content: &mut dyn Read,
     ) -> Result<(), UnpackError> {
         let path = self.claim(&destination)?;
-        let failed = |error| UnpackError::Write(path.clone(), error);
+        let failed = UnpackError::writing(&path);
         let mut file = match File::create_new(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -262,10 +277,10 @@ impl<'a> Unpacker<'a> {
             if self.bytes > self.limits.bytes {
                 return Err(UnpackError::TooLarge(self.limits.bytes));
             }
-            io::Write::write_all(&mut file, &buffer[..size]).map_err(failed)?;
+            io::Write::write_all(&mut file, &buffer[..size]).map_err(&failed)?;
         }
         let mode = if is_executable { 0o755 } else { 0o644 };
-        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
+        file.set_permissions(fs::Permissions::from_mode(mode)).map_err(&failed)?;
         time.map_or(Ok(()), |time| file.set_modified(time)).map_err(failed)
     }
 
@@ -276,13 +291,13 @@ impl<'a> Unpacker<'a> {
             .filter(|original| original.is_file())
             .ok_or_else(|| invalid(&destination, InvalidSdistEntry::Link))?;
         let path = self.claim(&destination)?;
-        fs::hard_link(original, &path).map_err(|error| UnpackError::Write(path, error))
+        fs::hard_link(original, &path).map_err(UnpackError::writing(&path))
     }
 
     /// Checks that a path is new and creates its parent directory.
     fn claim(&mut self, destination: &Path) -> Result<PathBuf, UnpackError> {
         let path = self.directory.join(destination);
-        if !self.taken.insert(destination.to_owned()) {
+        if !self.unpacked.insert(destination.to_owned()) {
             return Err(invalid(destination, InvalidSdistEntry::Duplicate));
         }
         self.create_directory(destination.parent())?;
@@ -300,7 +315,7 @@ impl<'a> Unpacker<'a> {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(invalid(destination, InvalidSdistEntry::Duplicate));
                 }
-                Err(error) => return Err(UnpackError::Write(path, error)),
+                Err(error) => return Err(UnpackError::writing(&path)(error)),
             }
         }
         for (destination, target) in &links {

@@ -146,8 +146,7 @@ impl IndexVariables {
 impl Environment {
     /// Resolves variables, with the user's home directory and `.netrc`, and the present time.
     pub(crate) fn new(variables: Variables, home: Option<&Path>, netrc: Option<PathBuf>, now: SystemTime) -> Self {
-        let at_home = |path: &str| home.map(|home| home.join(path));
-        let data = variables.path("XDG_DATA_HOME").or_else(|| at_home(".local/share"));
+        let data = variables.path("XDG_DATA_HOME").or_else(|| Some(home?.join(".local/share")));
         let search_path = variables.get("PATH").map(OsString::from);
         Self {
             indexes: IndexVariables::new(&variables),
@@ -161,7 +160,7 @@ impl Environment {
             interpreters: InterpreterLocations {
                 uv: variables.path("UV_PYTHON_INSTALL_DIR").or_else(|| Some(data?.join("uv/python"))),
                 search_path: search_path.clone(),
-                pyenv: variables.path("PYENV_ROOT").or_else(|| at_home(".pyenv")),
+                pyenv: variables.path("PYENV_ROOT").or_else(|| Some(home?.join(".pyenv"))),
             },
             search_path,
             references: variables,

@@ -128,33 +128,35 @@ fn named(layer: &LayerDescription) -> String {
 
 /// Checks that the history, the layers and the platform agree.
 fn configuration(documents: &ImageDocuments, index_platform: Option<&str>) -> Vec<ArtifactProblem> {
-    let mut problems = Vec::new();
-    let mut find = |message: String| problems.push(ArtifactProblem::whole(message));
+    let mut problems: Vec<String> = Vec::new();
     let configuration = &documents.configuration;
     let layers = documents.layers.len();
     match configuration["rootfs"]["diff_ids"].as_array().map(Vec::len) {
         Some(count) if count == layers => {}
-        Some(count) => find(format!("the manifest has {layers} layers, but the image config has {count} diff IDs")),
-        None => find("the image config has no diff IDs".to_owned()),
+        Some(count) => {
+            problems.push(format!("the manifest has {layers} layers, but the image config has {count} diff IDs"));
+        }
+        None => problems.push("the image config has no diff IDs".to_owned()),
     }
     if configuration["rootfs"]["type"] != "layers" {
-        find("the `rootfs.type` of the image config is not `layers`".to_owned());
+        problems.push("the `rootfs.type` of the image config is not `layers`".to_owned());
     }
     if let Some(history) = configuration["history"].as_array().filter(|history| !history.is_empty()) {
         let steps = history.iter().filter(|step| step["empty_layer"] != Value::Bool(true)).count();
         if steps != layers {
-            find(format!("the history has {steps} entries with a layer, but the manifest has {layers} layers"));
+            problems
+                .push(format!("the history has {steps} entries with a layer, but the manifest has {layers} layers"));
         }
     }
     let platform = documents.platform();
     let without_variant = platform.split('/').take(2).collect::<Vec<_>>().join("/");
     if let Some(in_index) = index_platform.filter(|in_index| *in_index != platform && *in_index != without_variant) {
-        find(format!("the index has the platform {in_index}, but the image config has {platform}"));
+        problems.push(format!("the index has the platform {in_index}, but the image config has {platform}"));
     }
     if platform.split('/').any(|part| part == "unknown") {
-        find("the image config has no platform".to_owned());
+        problems.push("the image config has no platform".to_owned());
     }
-    problems
+    problems.into_iter().map(ArtifactProblem::whole).collect()
 }
 
 fn limits(layers: usize) -> CheckResult {

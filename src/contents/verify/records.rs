@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::{CheckResult, CheckedAspect};
 use crate::contents::origins;
-use crate::contents::{ArtifactContents, ArtifactProblem, DistributionEntry};
+use crate::contents::{ArtifactContents, ArtifactProblem, DistributionEntry, FileEntry};
 use crate::digest::{Algorithm, Digest};
-use crate::wheel::record;
+use crate::wheel::record::{self, RecordRow};
 
 /// Compares every file with its row in RECORD, for the distributions whose RECORD `is_own` accepts. Files in `unread` have
 /// other problems already.
@@ -36,28 +36,14 @@ pub(super) fn check(contents: &ArtifactContents, unread: &HashSet<&str>, is_own:
                 ));
                 continue;
             };
-            let mut find = |message: String| problems.push(ArtifactProblem::at(&installed, message));
             match visible.get(installed.as_str()) {
                 _ if unread.contains(installed.as_str()) => {}
-                None => find(format!("it is missing, but listed in {path}")),
+                None => {
+                    problems.push(ArtifactProblem::at(&installed, format!("it is missing, but listed in {path}")));
+                }
                 Some(file) => {
-                    if row.size.is_some_and(|size| size != file.size) {
-                        find(format!("it has {} bytes, but {path} states {}", file.size, row.size.unwrap_or(0)));
-                    }
-                    match &row.digest {
-                        Some(expected) if expected.algorithm != Algorithm::Sha256 => {
-                            find(format!("{path} has a {} digest for it, not sha256", expected.algorithm.name()));
-                        }
-                        Some(expected) if *expected != Digest::from(file.sha256) => {
-                            find(format!("its digest differs from the one in {path}"));
-                        }
-                        // RECORD has no digest for itself (PyPA, recording installed projects), nor for bytecode,
-                        // which an import may rewrite.
-                        None if installed != *path && !installed.ends_with(".pyc") => {
-                            find(format!("{path} has no digest for it"));
-                        }
-                        _ => {}
-                    }
+                    let differences = differences(file, &row, path).into_iter();
+                    problems.extend(differences.map(|difference| ArtifactProblem::at(&installed, difference)));
                 }
             }
             listed.insert(installed);
@@ -72,6 +58,29 @@ pub(super) fn check(contents: &ArtifactContents, unread: &HashSet<&str>, is_own:
     }
     problems.extend(without_record(&visible.keys().copied().collect::<Vec<_>>(), &is_own));
     CheckResult::new(CheckedAspect::Record, format!("distributions: {distributions}, files: {rows}"), problems)
+}
+
+/// Describes how a file differs from its row in a RECORD.
+fn differences(file: &FileEntry, row: &RecordRow, record: &str) -> Vec<String> {
+    let mut differences = Vec::new();
+    if let Some(size) = row.size.filter(|size| *size != file.size) {
+        differences.push(format!("it has {} bytes, but {record} states {size}", file.size));
+    }
+    match &row.digest {
+        Some(expected) if expected.algorithm != Algorithm::Sha256 => {
+            differences.push(format!("{record} has a {} digest for it, not sha256", expected.algorithm.name()));
+        }
+        Some(expected) if *expected != Digest::from(file.sha256) => {
+            differences.push(format!("its digest differs from the one in {record}"));
+        }
+        // RECORD has no digest for itself (PyPA, recording installed projects), nor for bytecode, which an import may
+        // rewrite.
+        None if file.path != record && !file.path.ends_with(".pyc") => {
+            differences.push(format!("{record} has no digest for it"));
+        }
+        _ => {}
+    }
+    differences
 }
 
 /// Finds distributions with METADATA but without RECORD.

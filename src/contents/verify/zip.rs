@@ -20,8 +20,8 @@ use crate::wheel::{Inflater, StrictArchiveError};
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn zip(path: &Path, limit: u64) -> Result<Verification, ContentsError> {
-    let failed = |source| ContentsError::Read { path: path.to_owned(), source };
-    let file = fs::File::open(path).map_err(failed)?;
+    let failed = ContentsError::reading(path);
+    let file = fs::File::open(path).map_err(&failed)?;
     let (archive, errors) = match StrictArchive::survey(&file) {
         Ok(surveyed) => surveyed,
         Err(error) => {
@@ -49,7 +49,7 @@ pub(crate) fn zip(path: &Path, limit: u64) -> Result<Verification, ContentsError
     let structure: Vec<ArtifactProblem> = errors.into_iter().map(problem).collect();
     let unread: HashSet<String> =
         structure.iter().chain(&broken).filter_map(|problem| problem.location.clone()).collect();
-    let (digest, size) = reading::digest(&file).map_err(failed)?;
+    let (digest, size) = reading::digest(&file).map_err(&failed)?;
     let contents = reading::contents(files, records, digest, size);
     let headers = headers(&file, &archive.entries, &contents.files, is_complete).map_err(failed)?;
     let record = records::check(&contents, &unread.iter().map(String::as_str).collect(), |_| true);
@@ -132,9 +132,8 @@ fn headers(
     let mut problems = Vec::new();
     let mut before: Option<&ArchiveEntry> = None;
     for entry in entries {
-        let mut find = |message: String| problems.push(ArtifactProblem::at(&entry.path, message));
         if entry.is_directory {
-            find("it is a directory, but only files may have entries".to_owned());
+            problems.push(ArtifactProblem::at(&entry.path, "it is a directory, but only files may have entries"));
             continue;
         }
         let stated = &entry.declared;
@@ -155,29 +154,22 @@ fn headers(
         let mut central = Vec::new();
         headers.append_to_directory(&mut central);
         let local = compare(file, entry.local_header, stated.offset, &headers.local_header(), &LOCAL)?;
-        let place = &entry.directory_header;
-        let central = compare(file, place.start, place.end, &central, &CENTRAL)?;
-        match central.or(local) {
-            Some("mode") => match modes.get(entry.path.as_str()) {
-                Some((bits, EntryOrigin::Application)) if FileMode::from(*bits) != mode => {
-                    find(format!("its mode is {bits:04o}: Lambda cannot read it, or it sets a special bit"));
-                }
-                Some((bits, _)) if FileMode::from(*bits) != mode => {
-                    find(format!("its mode is {bits:04o}, not 0644 or 0755"));
-                }
-                _ => find("its attributes are not those of a regular file".to_owned()),
-            },
-            Some("time" | "date") => find("it is not dated 1980-01-01 00:00".to_owned()),
-            Some(field) => find(format!("the {field} in its header is not what pybundle writes")),
-            None => {}
-        }
-        if let Some(before) = before.replace(entry) {
-            if entry.path <= before.path {
-                find(format!("it comes after `{}`: entries must be sorted by path", before.path));
-            } else if entry.directory_header.start < before.directory_header.start {
-                find("its position in the central directory differs from that in the archive".to_owned());
+        let extent = &entry.directory_header;
+        let central = compare(file, extent.start, extent.end, &central, &CENTRAL)?;
+        let difference = central.or(local).map(|field| match (field, modes.get(entry.path.as_str())) {
+            ("mode", Some((bits, EntryOrigin::Application))) if FileMode::from(*bits) != mode => {
+                format!("its mode is {bits:04o}: Lambda cannot read it, or it sets a special bit")
             }
-        }
+            ("mode", Some((bits, _))) if FileMode::from(*bits) != mode => {
+                format!("its mode is {bits:04o}, not 0644 or 0755")
+            }
+            ("mode", _) => "its attributes are not those of a regular file".to_owned(),
+            ("time" | "date", _) => "it is not dated 1980-01-01 00:00".to_owned(),
+            (field, _) => format!("the {field} in its header is not what pybundle writes"),
+        });
+        let disorder = before.replace(entry).and_then(|before| disorder(before, entry));
+        let messages = difference.into_iter().chain(disorder);
+        problems.extend(messages.map(|message| ArtifactProblem::at(&entry.path, message)));
     }
     let starts = entries.iter().map(|entry| entry.directory_header.start).min();
     let ends = entries.iter().map(|entry| entry.directory_header.end).max();
@@ -189,6 +181,17 @@ fn headers(
         }
     }
     Ok(problems)
+}
+
+/// Describes why an entry must not follow another.
+fn disorder(before: &ArchiveEntry, entry: &ArchiveEntry) -> Option<String> {
+    if entry.path <= before.path {
+        Some(format!("it comes after `{}`: entries must be sorted by path", before.path))
+    } else if entry.directory_header.start < before.directory_header.start {
+        Some("its position in the central directory differs from that in the archive".to_owned())
+    } else {
+        None
+    }
 }
 
 /// Returns the first field of a header that differs from the expected bytes.
