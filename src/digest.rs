@@ -60,6 +60,13 @@ pub struct Digest {
 }
 
 impl Digest {
+    fn parse(text: &str) -> Option<Self> {
+        let (name, hexadecimal) = text.split_once(':')?;
+        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name)?;
+        let bytes = hex::decode(hexadecimal).ok().filter(|bytes| bytes.len() == algorithm.length())?;
+        Some(Self { algorithm, bytes: bytes.into() })
+    }
+
     /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -80,14 +87,7 @@ impl FromStr for Digest {
     type Err = InvalidDigest;
 
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        let invalid = || InvalidDigest(text.to_owned());
-        let (name, hexadecimal) = text.split_once(':').ok_or_else(invalid)?;
-        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name).ok_or_else(invalid)?;
-        let bytes = hex::decode(hexadecimal).map_err(|_| invalid())?;
-        if bytes.len() != algorithm.length() {
-            return Err(invalid());
-        }
-        Ok(Self { algorithm, bytes: bytes.into() })
+        Self::parse(text).ok_or_else(|| InvalidDigest(text.to_owned()))
     }
 }
 

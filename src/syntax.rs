@@ -69,9 +69,11 @@ pub fn parse<T>(
 
 /// Returns the first syntax error of a module, or else the first use of syntax that the Python version does not support.
 fn syntax_error(source: &str, parsed: &Parsed<ast::Mod>) -> Option<PythonSyntaxError> {
-    let grammar = parsed.errors().first().map(|error| (error.location, error.error.to_string()));
-    let unsupported = || parsed.unsupported_syntax_errors().first().map(|error| (error.range, error.to_string()));
-    let (range, reason) = grammar.or_else(unsupported)?;
+    let (range, reason) = match (parsed.errors(), parsed.unsupported_syntax_errors()) {
+        ([error, ..], _) => (error.location, error.error.to_string()),
+        ([], [error, ..]) => (error.range, error.to_string()),
+        ([], []) => return None,
+    };
     let before = source.get(..range.start().to_usize()).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before[line_start..].chars().count() + 1;

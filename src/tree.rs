@@ -330,6 +330,12 @@ pub struct Collision {
     pub second: FileOrigin,
 }
 
+impl Collision {
+    fn between(first: &btree_map::OccupiedEntry<'_, TreePath, TreeEntry>, second: TreeEntry) -> Self {
+        Self { path: first.key().clone(), first: first.get().origin.clone(), second: second.origin }
+    }
+}
+
 impl fmt::Display for Collision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, first, second } = self;
@@ -390,18 +396,15 @@ impl FileTree {
             btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(entry);
             }
-            btree_map::Entry::Occupied(mut taken) => {
-                let collision = |taken: &btree_map::OccupiedEntry<'_, TreePath, TreeEntry>, second: &FileOrigin| {
-                    Collision { path: taken.key().clone(), first: taken.get().origin.clone(), second: second.clone() }
-                };
-                if taken.get().content.sha256()? != entry.content.sha256()? {
-                    return Err(InsertError::Content(collision(&taken, &entry.origin)));
+            btree_map::Entry::Occupied(mut existing) => {
+                if existing.get().content.sha256()? != entry.content.sha256()? {
+                    return Err(InsertError::Content(Collision::between(&existing, entry)));
                 }
-                let (first, second) = (taken.get().access, entry.access);
+                let (first, second) = (existing.get().access, entry.access);
                 if first != second && !(first.is_default() && second.is_default()) {
-                    return Err(InsertError::Access(collision(&taken, &entry.origin)));
+                    return Err(InsertError::Access(Collision::between(&existing, entry)));
                 }
-                taken.get_mut().access = first.max(second);
+                existing.get_mut().access = first.max(second);
             }
         }
         Ok(())
@@ -417,8 +420,8 @@ impl FileTree {
         access: FileAccess,
         origin: FileOrigin,
     ) -> Result<(), InsertError> {
-        if let Some(taken) = self.entries.get(&path) {
-            let first = taken.origin.clone();
+        if let Some(existing) = self.entries.get(&path) {
+            let first = existing.origin.clone();
             return Err(InsertError::Kind(Collision { path, first, second: origin }));
         }
         self.insert_parents(&path, &origin)?;
@@ -432,8 +435,8 @@ impl FileTree {
             if self.directories.contains_key(parent) {
                 break;
             }
-            if let Some((path, taken)) = self.entries.get_key_value(parent) {
-                let (path, first) = (path.clone(), taken.origin.clone());
+            if let Some((path, existing)) = self.entries.get_key_value(parent) {
+                let (path, first) = (path.clone(), existing.origin.clone());
                 return Err(InsertError::Kind(Collision { path, first, second: origin.clone() }));
             }
             self.directories.insert(parent.into(), origin.clone());

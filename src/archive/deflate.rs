@@ -124,11 +124,12 @@ mod tests {
 
     fn sample(length: usize) -> Vec<u8> {
         let mut state = 1_u32;
-        let mut next = || {
+        let mut sample = Vec::with_capacity(length);
+        for _ in 0..length {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            b"import os\nfrom typing "[(state >> 24) as usize % 22]
-        };
-        (0..length).map(|_| next()).collect()
+            sample.push(b"import os\nfrom typing "[(state >> 24) as usize % 22]);
+        }
+        sample
     }
 
     #[test]

@@ -213,50 +213,48 @@ impl<'a> LayerWriter<'a> {
 
     /// Copies an entry of a wheel.
     fn archived(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
-        let failed = |source| ArchiveError::Read { path: archive.to_owned(), entry: entry.clone(), source };
         if !extent.is_coherent() {
-            return Err(failed(uncompressed::damaged()));
+            return Err(ArchiveError::read(archive, entry)(uncompressed::damaged()));
         }
-        let file = self.wheels.open(archive).map_err(failed)?;
+        let file = self.wheels.open(archive).map_err(ArchiveError::read(archive, entry))?;
         let mut tar = self.tar.as_mut().map(|tar| tar.extent(extent));
         let fill = |portion: &mut [u8], done: u64| {
-            file.read_exact_at(portion, extent.offset.saturating_add(done)).map_err(failed)?;
-            tar.as_mut().map_or(Ok(()), |tar| tar.push(portion, failed))
+            let offset = extent.offset.saturating_add(done);
+            file.read_exact_at(portion, offset).map_err(ArchiveError::read(archive, entry))?;
+            tar.as_mut().map_or(Ok(()), |tar| tar.push(portion, ArchiveError::read(archive, entry)))
         };
         match &mut self.gzip {
             Some(gzip) => gzip.extent(extent, fill)?,
             None => in_portions(extent.compressed_size, fill)?,
         }
-        tar.map_or(Ok(()), |tar| tar.finish(failed))
+        tar.map_or(Ok(()), |tar| tar.finish(ArchiveError::read(archive, entry)))
     }
 
     /// Adds a file of the project, which must still have the size in its header.
     fn file(&mut self, entry: &TreePath, path: &Path, size: u64) -> Result<(), ArchiveError> {
-        let failed = |source| ArchiveError::Read { path: path.to_owned(), entry: entry.clone(), source };
-        let changed = || ArchiveError::Changed { path: path.to_owned() };
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = File::open(path).map_err(ArchiveError::read(path, entry))?;
         let mut left = size;
         self.deflate(|buffer| {
-            let length = file.read(buffer).map_err(failed)?;
-            left = left.checked_sub(length as u64).ok_or_else(changed)?;
+            let length = file.read(buffer).map_err(ArchiveError::read(path, entry))?;
+            left = left.checked_sub(length as u64).ok_or_else(|| ArchiveError::Changed { path: path.to_owned() })?;
             Ok(length)
         })?;
-        if left == 0 { Ok(()) } else { Err(changed()) }
+        if left == 0 { Ok(()) } else { Err(ArchiveError::Changed { path: path.to_owned() }) }
     }
 
     /// Adds what `read` puts into a buffer, until it puts nothing.
     fn deflate(&mut self, mut read: impl FnMut(&mut [u8]) -> Result<usize, ArchiveError>) -> Result<(), ArchiveError> {
         let tar = &mut self.tar;
-        let mut read = |buffer: &mut [u8]| {
+        let mut read_and_copy = |buffer: &mut [u8]| {
             let length = read(buffer)?;
             tar.as_mut().map_or(Ok(()), |tar| tar.write(&buffer[..length]))?;
             Ok(length)
         };
         match &mut self.gzip {
-            Some(gzip) => gzip.deflate(read),
+            Some(gzip) => gzip.deflate(read_and_copy),
             None => {
                 let mut buffer = vec![0; PORTION];
-                while read(&mut buffer)? > 0 {}
+                while read_and_copy(&mut buffer)? > 0 {}
                 Ok(())
             }
         }

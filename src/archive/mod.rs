@@ -13,7 +13,7 @@ pub(crate) mod tar;
 pub mod zip;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::hints::Hints;
 use crate::tree::{FileOrigin, TreePath};
@@ -83,6 +83,18 @@ pub enum ArchiveError {
         /// The path in the archive.
         entry: TreePath,
     },
+}
+
+impl ArchiveError {
+    /// Returns the conversion of an I/O error, for `map_err(ArchiveError::write(path))`.
+    pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Write { path: path.to_owned(), source }
+    }
+
+    /// Returns the conversion of an I/O error, for `map_err(ArchiveError::read(path, entry))`.
+    fn read(path: &Path, entry: &TreePath) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Read { path: path.to_owned(), entry: entry.clone(), source }
+    }
 }
 
 impl Hints for ArchiveError {

@@ -38,8 +38,7 @@ impl OutputFile {
     /// # Errors
     /// The directory cannot be created or written to.
     pub(crate) fn create(path: &Path) -> Result<Self, ArchiveError> {
-        let temporary =
-            temporary_beside(path).map_err(|source| ArchiveError::Write { path: path.to_owned(), source })?;
+        let temporary = temporary_beside(path).map_err(ArchiveError::write(path))?;
         let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
         let (written, to_hash) = sync_channel::<Vec<u8>>(BUFFERS);
         let (hashed, empty) = sync_channel::<Vec<u8>>(BUFFERS);
@@ -132,12 +131,9 @@ impl OutputFile {
     }
 
     fn join(&mut self) -> Result<(NamedTempFile, Sha256), ArchiveError> {
-        let failed = |source| ArchiveError::Write { path: self.path.clone(), source };
-        let stopped = || failed(io::Error::other("the writing thread stopped"));
         self.filled = None;
-        let temporary =
-            self.writer.take().and_then(|writer| writer.join().ok()).ok_or_else(stopped)?.map_err(failed)?;
-        let sha256 = self.hasher.take().and_then(|hasher| hasher.join().ok()).ok_or_else(stopped)?;
+        let temporary = result_of(self.writer.take()).flatten().map_err(ArchiveError::write(&self.path))?;
+        let sha256 = result_of(self.hasher.take()).map_err(ArchiveError::write(&self.path))?;
         Ok((temporary, sha256))
     }
 
@@ -150,6 +146,11 @@ impl OutputFile {
         let (temporary, sha256) = self.join()?;
         Ok(FinishedFile { temporary, path: self.path.clone(), sha256, size: self.written })
     }
+}
+
+/// Returns the result of a thread, or an error if it panicked.
+fn result_of<T>(thread: Option<JoinHandle<T>>) -> io::Result<T> {
+    thread.and_then(|thread| thread.join().ok()).ok_or_else(|| io::Error::other("the writing thread stopped"))
 }
 
 /// Waits until the temporary file is removed: the process may exit right after an error, before the thread is done.

@@ -232,18 +232,18 @@ mod tests {
     fn a_header_is_ustar() {
         let blocks =
             blocks(&format!("{}/a.sh", "p".repeat(98)), TarMember::File { access: FileAccess::EXECUTABLE, size: 8 });
-        let text = |start: usize, end: usize| std::str::from_utf8(&blocks[start..end]).unwrap();
-        assert_eq!((text(0, 5), text(345, 443)), ("a.sh\0", "p".repeat(98).as_str()));
-        assert_eq!(text(100, 124), "0000755\u{0}0000000\u{0}0000000\u{0}");
-        assert_eq!(text(124, 148), "00000000010\u{0}02263523000\u{0}");
-        assert_eq!((text(156, 157), text(257, 265)), ("0", "ustar\u{0}00"));
-        assert_eq!(text(265, 345), format!("{}0000000\u{0}0000000\u{0}", "\u{0}".repeat(64)));
-        let sum: u32 = blocks
-            .iter()
+        let header = String::from_utf8(blocks).unwrap();
+        assert_eq!((&header[0..5], &header[345..443]), ("a.sh\0", "p".repeat(98).as_str()));
+        assert_eq!(&header[100..124], "0000755\u{0}0000000\u{0}0000000\u{0}");
+        assert_eq!(&header[124..148], "00000000010\u{0}02263523000\u{0}");
+        assert_eq!((&header[156..157], &header[257..265]), ("0", "ustar\u{0}00"));
+        assert_eq!(&header[265..345], format!("{}0000000\u{0}0000000\u{0}", "\u{0}".repeat(64)));
+        let sum: u32 = header
+            .bytes()
             .enumerate()
-            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+            .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(byte) })
             .sum();
-        assert_eq!(u32::from_str_radix(text(148, 155).trim_end_matches(['\0', ' ']), 8), Ok(sum));
+        assert_eq!(u32::from_str_radix(header[148..155].trim_end_matches(['\0', ' ']), 8), Ok(sum));
     }
 
     /// IDs that do not fit their field are in the pax header, where readers look first.

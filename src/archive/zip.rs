@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -54,7 +54,7 @@ pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<Fi
 /// The bytes of an entry, as far as its header needs them.
 enum PreparedEntry<'a> {
     Copied {
-        archive: &'a PathBuf,
+        archive: &'a Path,
         extent: &'a Extent,
     },
     /// In memory: deflated, or stored where deflating does not make them smaller.
@@ -66,7 +66,7 @@ enum PreparedEntry<'a> {
     },
     /// To be deflated a second time while they are written.
     Streamed {
-        path: &'a PathBuf,
+        path: &'a Path,
         expected: Deflated,
     },
 }
@@ -85,18 +85,19 @@ fn prepare<'a>(entry: &TreePath, content: &'a FileContent) -> Result<PreparedEnt
     match content {
         FileContent::Archived { archive, extent } => Ok(PreparedEntry::Copied { archive, extent }),
         FileContent::Bytes(bytes) => Ok(deflated(bytes)),
-        FileContent::File { path, .. } => {
-            let failed = |source| ArchiveError::Read { path: path.clone(), entry: entry.clone(), source };
-            let mut file = File::open(path).map_err(failed)?;
-            if file.metadata().map_err(failed)?.len() <= IN_MEMORY {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes).map_err(failed)?;
-                return Ok(deflated(&bytes));
-            }
-            let expected = deflate::deflate(&mut file, &mut io::sink()).map_err(failed)?;
-            Ok(PreparedEntry::Streamed { path, expected })
-        }
+        FileContent::File { path, .. } => prepare_file(path).map_err(ArchiveError::read(path, entry)),
     }
+}
+
+fn prepare_file(path: &Path) -> io::Result<PreparedEntry<'_>> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() <= IN_MEMORY {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        return Ok(deflated(&bytes));
+    }
+    let expected = deflate::deflate(&mut file, &mut io::sink())?;
+    Ok(PreparedEntry::Streamed { path, expected })
 }
 
 fn deflated<'a>(bytes: &[u8]) -> PreparedEntry<'a> {
@@ -153,23 +154,23 @@ impl<'a> ZipWriter<'a> {
     }
 
     fn copy(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
-        let failed = |source| ArchiveError::Read { path: archive.to_owned(), entry: entry.clone(), source };
-        let file = self.wheels.open(archive).map_err(failed)?;
+        let file = self.wheels.open(archive).map_err(ArchiveError::read(archive, entry))?;
         self.output.write_with(extent.compressed_size, |portion, done| {
-            file.read_exact_at(portion, extent.offset + done).map_err(failed)
+            file.read_exact_at(portion, extent.offset + done).map_err(ArchiveError::read(archive, entry))
         })
     }
 
     fn stream(&mut self, entry: &TreePath, path: &Path, expected: Deflated) -> Result<(), ArchiveError> {
-        let failed = |source| ArchiveError::Read { path: path.to_owned(), entry: entry.clone(), source };
         let mut sink = OutputSink { output: &mut self.output, failure: None };
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = File::open(path).map_err(ArchiveError::read(path, entry))?;
         let deflated = deflate::deflate(&mut file, &mut sink);
-        match (sink.failure, deflated) {
-            (Some(error), _) => Err(error),
-            (None, Err(error)) => Err(failed(error)),
-            (None, Ok(deflated)) if deflated != expected => Err(ArchiveError::Changed { path: path.to_owned() }),
-            (None, Ok(_)) => Ok(()),
+        if let Some(error) = sink.failure {
+            return Err(error);
+        }
+        if deflated.map_err(ArchiveError::read(path, entry))? == expected {
+            Ok(())
+        } else {
+            Err(ArchiveError::Changed { path: path.to_owned() })
         }
     }
 

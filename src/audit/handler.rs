@@ -228,16 +228,19 @@ pub(crate) fn check(
     python: PythonVersion,
     is_own: impl Fn(&FileOrigin) -> bool,
 ) -> Result<LocatedHandler, HandlerError> {
-    let similar = || similar_handlers(handler, roots, python, &is_own);
     let (path, entry) = match search::locate(handler.components(), roots, python) {
         ModuleLookup::Source(file) => (file.path.to_owned(), file.entry),
         ModuleLookup::Compiled(file) => {
             return Ok(LocatedHandler { path: file.path.to_owned(), uncertainty: Some(HandlerUncertainty::Compiled) });
         }
         ModuleLookup::Namespace(_) => {
-            return Err(HandlerError::NamespacePackage { handler: handler.clone(), similar: similar() });
+            let similar = similar_handlers(handler, roots, python, &is_own);
+            return Err(HandlerError::NamespacePackage { handler: handler.clone(), similar });
         }
-        ModuleLookup::NotFound => return Err(HandlerError::NoModule { handler: handler.clone(), similar: similar() }),
+        ModuleLookup::NotFound => {
+            let similar = similar_handlers(handler, roots, python, &is_own);
+            return Err(HandlerError::NoModule { handler: handler.clone(), similar });
+        }
     };
     let source = match entry.content.read(READ_LIMIT) {
         Ok(source) => source,
@@ -265,7 +268,10 @@ pub(crate) fn check(
         (None, Some(IncompleteNames::TooDeep)) => {
             Ok(LocatedHandler { path, uncertainty: Some(HandlerUncertainty::Unparsed) })
         }
-        (None, None) => Err(HandlerError::NoFunction { handler: handler.clone(), path, similar: similar() }),
+        (None, None) => {
+            let similar = similar_handlers(handler, roots, python, &is_own);
+            Err(HandlerError::NoFunction { handler: handler.clone(), path, similar })
+        }
     }
 }
 

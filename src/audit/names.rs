@@ -331,10 +331,11 @@ mod tests {
             ("def f[T](a: T): pass", 12),
             ("h = t'{a}'", 14),
         ] {
-            let read = |minor| ModuleNames::read(source.as_bytes(), PythonVersion { major: 3, minor });
-            assert!(read(minor).is_ok(), "{source}");
-            let error = read(minor - 1).unwrap_err();
-            assert!(error.reason.contains(&format!("3.{}", minor - 1)), "{source}: {error:?}");
+            let python = PythonVersion { major: 3, minor };
+            assert!(ModuleNames::read(source.as_bytes(), python).is_ok(), "{source}");
+            let older = PythonVersion { major: 3, minor: minor - 1 };
+            let error = ModuleNames::read(source.as_bytes(), older).unwrap_err();
+            assert!(error.reason.contains(&older.to_string()), "{source}: {error:?}");
         }
     }
 

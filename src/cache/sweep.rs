@@ -144,19 +144,17 @@ mod tests {
 
     #[test]
     fn a_clone_goes_as_a_whole_once_it_is_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |repository: &Path, age: u64| {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::open(directory.path()).unwrap();
+        let [used, unused] = ["https://a/used", "https://a/unused"].map(|url| cache.repository(url));
+        for (repository, days) in [(&used, 1), (&unused, 99)] {
             fs::create_dir_all(repository.join("objects")).unwrap();
-            for (file, age) in [("HEAD", age), ("objects/old", 100), ("objects/new", 0)] {
+            for (file, days) in [("HEAD", days), ("objects/old", 100), ("objects/new", 0)] {
                 fs::write(repository.join(file), "x").unwrap();
-                let time = SystemTime::now() - Duration::from_secs(age * 24 * 60 * 60);
+                let time = SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60);
                 File::options().append(true).open(repository.join(file)).unwrap().set_modified(time).unwrap();
             }
-        };
-        let cache = Cache::open(folder.path()).unwrap();
-        let [used, unused] = ["https://a/used", "https://a/unused"].map(|url| cache.repository(url));
-        write(&used, 1);
-        write(&unused, 99);
+        }
         let removed = cache.prune(Duration::from_secs(30 * 24 * 60 * 60)).unwrap();
         assert_eq!(removed.files, 3);
         assert!(used.join("objects/old").exists() && !unused.join("objects/new").exists());

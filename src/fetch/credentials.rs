@@ -238,14 +238,15 @@ mod tests {
 
     #[test]
     fn poetrys_variables_are_known_too() {
-        let source = || index("my-own.1", "https://host/simple/");
         let poetry =
             [("POETRY_HTTP_BASIC_MY_OWN.1_USERNAME", "ann"), ("POETRY_HTTP_BASIC_MY_OWN.1_PASSWORD", "p%40ss")];
-        let credentials = IndexCredentials::new(variables(&poetry), None, [source()]);
-        let (file, locked) = ("https://host/files/a.whl", Some("https://host/simple"));
-        assert_eq!(sent(&credentials, file, locked).unwrap(), "ann:p%40ss");
         let both = [&poetry[..], &[("UV_INDEX_MY_OWN_1_USERNAME", "bob")]].concat();
-        assert_eq!(sent(&IndexCredentials::new(variables(&both), None, [source()]), file, locked).unwrap(), "bob:");
+        for (environment, login) in [(&poetry[..], "ann:p%40ss"), (&both, "bob:")] {
+            let index = index("my-own.1", "https://host/simple/");
+            let credentials = IndexCredentials::new(variables(environment), None, [index]);
+            let sent = sent(&credentials, "https://host/files/a.whl", Some("https://host/simple"));
+            assert_eq!(sent.unwrap(), login);
+        }
     }
 
     #[test]

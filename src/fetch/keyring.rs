@@ -144,10 +144,13 @@ mod tests {
 
     #[test]
     fn a_server_is_known_by_its_url_and_its_host() {
-        let services = |url: &str| services(&url.parse().unwrap());
-        assert_eq!(services("https://u:p@host/simple/"), ["https://host/simple/", "host"]);
-        assert_eq!(services("https://host:8443/simple"), ["https://host:8443/simple", "host:8443"]);
-        assert_eq!(services("http://host/x"), ["http://host/x", "host", "http://host"]);
-        assert!(services("file:///x").is_empty());
+        for (url, expected) in [
+            ("https://u:p@host/simple/", &["https://host/simple/", "host"][..]),
+            ("https://host:8443/simple", &["https://host:8443/simple", "host:8443"]),
+            ("http://host/x", &["http://host/x", "host", "http://host"]),
+            ("file:///x", &[]),
+        ] {
+            assert_eq!(services(&url.parse().unwrap()), expected, "{url}");
+        }
     }
 }

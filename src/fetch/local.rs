@@ -33,13 +33,13 @@ pub(super) fn take_in<Name: Fetchable>(
     let staged = cache.stage()?;
     let mut verifier = Verifier::new(digests);
     let mut written = Ok(());
-    let take = |bytes: &[u8]| {
+    let read = copy(&mut file, |bytes| {
         verifier.update(bytes);
         if written.is_ok() {
             written = staged.as_file().write_all(bytes).map_err(CacheError::io("write", staged.path()));
         }
-    };
-    let actual = copy(&mut file, take).map_err(DownloadError::Read)?;
+    });
+    let actual = read.map_err(DownloadError::Read)?;
     written?;
     if let Some(expected) = locked.size.filter(|expected| *expected != actual) {
         return Err(DownloadError::Size { expected, actual: Some(actual) });

@@ -195,11 +195,11 @@ impl<'scope> Downloads<'_, 'scope> {
     ) -> Result<Name::Fetched, FetchError> {
         let (cache, locked) = (self.cache, remote.locked);
         let claim = self.claim(remote).await?;
-        let begin = move || match in_cache(locked, cache)? {
+        let started = self.spawn(move || match in_cache(locked, cache)? {
             Some(fetched) => Ok(StartedDownload::Done(fetched)),
             None => PartialFile::open(claim, locked.digests.clone()).map(StartedDownload::Partial),
-        };
-        let partial = match self.spawn(begin).await? {
+        });
+        let partial = match started.await? {
             // Another process has stored it meanwhile.
             StartedDownload::Done(fetched) => {
                 self.reporter.advance(Phase::Fetch, locked.size.unwrap_or_default());
@@ -208,15 +208,14 @@ impl<'scope> Downloads<'_, 'scope> {
             StartedDownload::Partial(partial) => partial,
         };
         let (partial, sha256) = Download::new(self.client, self.retry, self.reporter, remote, partial).run().await?;
-        let store = move || {
+        let stored = self.spawn(move || {
             let stored = locked.filename.keep(partial.staged(), sha256, locked.digest(), cache);
-            stored.inspect_err(|error| {
-                if matches!(error, CacheError::Wheel(_)) {
-                    partial.discard();
-                }
-            })
-        };
-        Ok(self.spawn(store).await?)
+            if matches!(stored, Err(CacheError::Wheel(_))) {
+                partial.discard();
+            }
+            stored
+        });
+        Ok(stored.await?)
     }
 
     /// Waits for the exclusive right to store the file.

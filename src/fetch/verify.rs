@@ -36,8 +36,8 @@ impl Verifier {
         if expected.is_empty() || expected.iter().any(|digest| computed.contains(digest)) {
             return Ok(sha256);
         }
-        let of_its_kind = |digest: &&Digest| expected.iter().any(|other| other.algorithm() == digest.algorithm());
-        let actual = computed.iter().find(of_its_kind).cloned().unwrap_or_else(|| sha256.into());
-        Err(DownloadError::Digest { expected: expected.to_vec(), actual })
+        let mut computed = computed.into_iter();
+        let actual = computed.find(|digest| expected.iter().any(|other| other.algorithm() == digest.algorithm()));
+        Err(DownloadError::Digest { expected: expected.to_vec(), actual: actual.unwrap_or_else(|| sha256.into()) })
     }
 }

@@ -116,6 +116,12 @@ pub enum BaseError {
     },
 }
 
+impl BaseError {
+    fn malformed(document: &'static str, reason: impl Into<String>) -> Self {
+        Self::Malformed { document, reason: reason.into() }
+    }
+}
+
 impl Hints for BaseError {
     fn hints(&self) -> Vec<String> {
         match self {
@@ -173,15 +179,14 @@ struct BaseManifest {
 /// The document is neither an index nor an image manifest, or has the fields of both.
 pub fn kind(document: &[u8]) -> Result<ManifestKind, BaseError> {
     let shape: ManifestShape = parse("manifest", document)?;
-    let malformed = |reason: String| BaseError::Malformed { document: "manifest", reason };
     match shape.schema_version {
         1 => return Err(BaseError::SchemaOne),
         2 => {}
-        other => return Err(malformed(format!("its schemaVersion is {other}, not 2"))),
+        other => return Err(BaseError::malformed("manifest", format!("its schemaVersion is {other}, not 2"))),
     }
     // Some clients would read it as an index and others as a manifest (CVE-2021-41190).
     if shape.manifests.is_some() && shape.layers.is_some() {
-        return Err(malformed("it has both `manifests` and `layers`".to_owned()));
+        return Err(BaseError::malformed("manifest", "it has both `manifests` and `layers`"));
     }
     match shape.media_type.as_deref() {
         Some(media_type) if INDICES.contains(&media_type) => Ok(ManifestKind::Index),
@@ -189,7 +194,7 @@ pub fn kind(document: &[u8]) -> Result<ManifestKind, BaseError> {
         Some(media_type) => Err(BaseError::NotAnImage { media_type: media_type.to_owned() }),
         None if shape.manifests.is_some() => Ok(ManifestKind::Index),
         None if shape.layers.is_some() => Ok(ManifestKind::Manifest),
-        None => Err(malformed("it has neither `mediaType` nor `manifests` nor `layers`".to_owned())),
+        None => Err(BaseError::malformed("manifest", "it has neither `mediaType` nor `manifests` nor `layers`")),
     }
 }
 
@@ -328,12 +333,8 @@ fn layer_type(layer: &Descriptor, digest: Sha256) -> Result<MediaType, BaseError
 /// Reads a document of the expected kind.
 fn read<T: DeserializeOwned>(bytes: &[u8], expected: ManifestKind, document: &'static str) -> Result<T, BaseError> {
     match (kind(bytes)?, expected) {
-        (ManifestKind::Index, ManifestKind::Manifest) => {
-            Err(BaseError::Malformed { document, reason: "it is an image index".to_owned() })
-        }
-        (ManifestKind::Manifest, ManifestKind::Index) => {
-            Err(BaseError::Malformed { document, reason: "it is an image manifest".to_owned() })
-        }
+        (ManifestKind::Index, ManifestKind::Manifest) => Err(BaseError::malformed(document, "it is an image index")),
+        (ManifestKind::Manifest, ManifestKind::Index) => Err(BaseError::malformed(document, "it is an image manifest")),
         _ => parse(document, bytes),
     }
 }
@@ -341,8 +342,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8], expected: ManifestKind, document: &'s
 fn parse<T: DeserializeOwned>(document: &'static str, bytes: &[u8]) -> Result<T, BaseError> {
     json::parse(bytes).map_err(|error| {
         // The error may quote the document, which may have control characters for the terminal.
-        let reason = error.to_string().replace(char::is_control, "\u{fffd}");
-        BaseError::Malformed { document, reason }
+        BaseError::malformed(document, error.to_string().replace(char::is_control, "\u{fffd}"))
     })
 }
 
@@ -350,7 +350,7 @@ fn parse<T: DeserializeOwned>(document: &'static str, bytes: &[u8]) -> Result<T,
 fn sha256(descriptor: &Descriptor) -> Result<Sha256, BaseError> {
     if i64::try_from(descriptor.size()).is_err() {
         let reason = format!("{} has an invalid size, {}", descriptor.digest(), descriptor.size());
-        return Err(BaseError::Malformed { document: "manifest", reason });
+        return Err(BaseError::malformed("manifest", reason));
     }
     parse_digest(descriptor.digest().as_ref())
 }

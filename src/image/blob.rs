@@ -86,6 +86,18 @@ pub enum BlobError {
     },
 }
 
+impl BlobError {
+    /// Returns the conversion of an I/O error, for `map_err(BlobError::read(path))`.
+    fn read(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Read { path: path.to_owned(), source }
+    }
+
+    /// Returns the conversion of an I/O error, for `map_err(BlobError::write(digest))`.
+    pub(super) fn write(digest: Sha256) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Write { digest, source }
+    }
+}
+
 impl Blob {
     /// Creates a blob from bytes in memory.
     pub fn of_bytes(media_type: MediaType, bytes: Vec<u8>) -> Self {
@@ -99,15 +111,13 @@ impl Blob {
     /// The bytes cannot be read or written, do not match the digest, or have not been downloaded.
     pub fn copy_to(&self, output: &mut dyn Write) -> Result<(), BlobError> {
         let mut output = HashingWriter::new(output);
-        let write = |source| BlobError::Write { digest: self.digest, source };
         match &self.content {
-            BlobContent::Bytes(bytes) => output.write_all(bytes).map_err(write)?,
+            BlobContent::Bytes(bytes) => output.write_all(bytes).map_err(BlobError::write(self.digest))?,
             BlobContent::Layer(tree) => layer::gzip(tree, &mut output)?,
             BlobContent::File { path, offset } => {
-                let read = |source| BlobError::Read { path: path.to_path_buf(), source };
-                let mut file = File::open(path).map_err(read)?;
-                file.seek(SeekFrom::Start(*offset)).map_err(read)?;
-                io::copy(&mut file.take(self.size), &mut output).map_err(write)?;
+                let mut file = File::open(path).map_err(BlobError::read(path))?;
+                file.seek(SeekFrom::Start(*offset)).map_err(BlobError::read(path))?;
+                io::copy(&mut file.take(self.size), &mut output).map_err(BlobError::write(self.digest))?;
             }
             BlobContent::Registry { repository } => {
                 return Err(BlobError::NotDownloaded { digest: self.digest, repository: repository.to_string() });

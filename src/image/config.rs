@@ -279,27 +279,26 @@ impl Hints for InvalidEnvValue {
 /// # Errors
 /// A `$` is followed by something else.
 pub(crate) fn expand(value: &str, base: &ExecutionParameters) -> Result<String, InvalidEnvValue> {
-    let invalid = || InvalidEnvValue(value.to_owned());
     let (mut expanded, mut rest) = (String::new(), value);
     while let Some((text, reference)) = rest.split_once('$') {
         expanded.push_str(text);
-        rest = match reference.strip_prefix('$') {
-            Some(rest) => {
-                expanded.push('$');
-                rest
-            }
-            None => {
-                let (name, rest) =
-                    reference.strip_prefix('{').and_then(|rest| rest.split_once('}')).ok_or_else(invalid)?;
-                if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-                    return Err(invalid());
-                }
-                expanded.push_str(base.env(name).unwrap_or_default());
-                rest
-            }
-        };
+        if let Some(after) = reference.strip_prefix('$') {
+            expanded.push('$');
+            rest = after;
+        } else {
+            let (name, after) = split_reference(reference).ok_or_else(|| InvalidEnvValue(value.to_owned()))?;
+            expanded.push_str(base.env(name).unwrap_or_default());
+            rest = after;
+        }
     }
     Ok(expanded + rest)
+}
+
+/// Splits `{NAME}` from the text after it.
+fn split_reference(text: &str) -> Option<(&str, &str)> {
+    let (name, after) = text.strip_prefix('{')?.split_once('}')?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some((name, after))
 }
 
 #[cfg(test)]

@@ -59,19 +59,16 @@ pub fn prepare(
     directory: &Path,
     reporter: &dyn Reporter,
 ) -> Result<PreparedLayout, ImageFileError> {
-    let failed = |source| ImageFileError::Write { path: directory.to_owned(), source };
     // The target of a symbolic link is replaced, not the link.
     let destination = match fs::canonicalize(directory) {
         Ok(destination) => destination,
         Err(error) if error.kind() == io::ErrorKind::NotFound => directory.to_owned(),
-        Err(error) => return Err(failed(error)),
+        Err(source) => return Err(ImageFileError::Write { path: directory.to_owned(), source }),
     };
     check_replaceable(&destination)?;
-    let temporary = temporary_beside(&destination).map_err(failed)?;
+    let temporary = temporary_beside(&destination).map_err(ImageFileError::write(directory))?;
     let root = temporary.path();
-    fs::create_dir_all(root.join("blobs/sha256")).map_err(failed)?;
-    fs::write(root.join(MARKER), MARKER_TEXT).map_err(failed)?;
-    fs::write(root.join(INDEX), index(artifact, names)).map_err(failed)?;
+    write_documents(root, &index(artifact, names)).map_err(ImageFileError::write(directory))?;
     let blobs: Vec<&Blob> = blobs(artifact).into_values().collect();
     let written: Vec<_> = blobs.par_iter().map(|blob| write_blob(blob, root, reporter)).collect();
     written.into_iter().collect::<Result<(), _>>()?;
@@ -85,16 +82,15 @@ impl PreparedLayout {
     /// Another file or directory was created at the path meanwhile, or a directory cannot be renamed. An existing layout is
     /// left in place.
     pub fn persist(self) -> Result<PathBuf, ImageFileError> {
-        let failed = |source| ImageFileError::Write { path: self.directory.clone(), source };
         check_replaceable(&self.destination)?;
         let new = self.temporary.path();
         match exchange(new, &self.destination) {
             // The old layout is now at the temporary path, and is removed with it.
             Ok(()) => return Ok(self.directory),
             Err(error) if CANNOT_EXCHANGE.contains(&error.kind()) => {
-                replace(new, &self.destination).map_err(failed)?;
+                replace(new, &self.destination).map_err(ImageFileError::write(&self.directory))?;
             }
-            Err(error) => return Err(failed(error)),
+            Err(source) => return Err(ImageFileError::Write { path: self.directory, source }),
         }
         // The temporary path no longer exists: do not remove it.
         let _ = self.temporary.keep();
@@ -148,7 +144,7 @@ fn check_replaceable(directory: &Path) -> Result<(), ImageFileError> {
         Err(source) => return Err(ImageFileError::Read { path: directory.to_owned(), source }),
     };
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>();
-    let names = names.map_err(|source| ImageFileError::Read { path: directory.to_owned(), source })?;
+    let names = names.map_err(ImageFileError::read(directory))?;
     let is_layout = names.iter().any(|name| name == MARKER);
     if names.is_empty() || (is_layout && names.iter().all(is_layout_entry)) {
         Ok(())
@@ -176,13 +172,19 @@ fn temporary_beside(directory: &Path) -> io::Result<TempDir> {
         .tempdir_in(parent)
 }
 
+/// Writes everything but the blobs.
+fn write_documents(root: &Path, index: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(root.join("blobs/sha256"))?;
+    fs::write(root.join(MARKER), MARKER_TEXT)?;
+    fs::write(root.join(INDEX), index)
+}
+
 fn write_blob(blob: &Blob, root: &Path, reporter: &dyn Reporter) -> Result<(), ImageFileError> {
     let path = root.join(blob_name(blob.digest));
-    let failed = |source| ImageFileError::Write { path: path.clone(), source };
-    let file = File::create(&path).map_err(failed)?;
+    let file = File::create(&path).map_err(ImageFileError::write(&path))?;
     let mut output = BufWriter::with_capacity(BUFFER, ProgressWriter { inner: file, reporter });
     blob.copy_to(&mut output)?;
-    output.flush().map_err(failed)
+    output.flush().map_err(ImageFileError::write(&path))
 }
 
 /// A file that reports how many bytes are written to it.

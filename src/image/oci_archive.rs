@@ -144,8 +144,9 @@ mod tests {
         assert_eq!(source.locate("after").unwrap().offset, start + size + BLOCK);
         let listed = Command::new("tar").args(["--list", "--verbose", "--utc", "--file"]).arg(&path).output().unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
-        let line = |size: u64, name: &str| format!("-rw-r--r-- 0/0 {size:>15} 1980-01-01 00:00 {name}\n");
-        assert_eq!(listed, [line(2, MARKER), line(size, "large"), line(0, "after")].concat());
+        let lines = [(2, MARKER), (size, "large"), (0, "after")]
+            .map(|(size, name)| format!("-rw-r--r-- 0/0 {size:>15} 1980-01-01 00:00 {name}\n"));
+        assert_eq!(listed, lines.concat());
     }
 
     /// The bytes of headers are frozen: another header changes the digest of every archive. Its fields are those of ustar

@@ -69,18 +69,26 @@ mod tests {
     fn layers(sizes: &Sizes, budget: usize) -> Vec<Vec<String>> {
         let items: Vec<_> = sizes.iter().map(|(name, size)| SizedDistribution { name, size: *size }).collect();
         let layers = partition(&items, budget.try_into().unwrap());
-        let names = |layer: Vec<usize>| layer.into_iter().map(|index| items[index].name.to_string()).collect();
-        layers.into_iter().map(names).collect()
+        layers.iter().map(|layer| names(layer, &items)).collect()
+    }
+
+    fn names(layer: &[usize], items: &[SizedDistribution]) -> Vec<String> {
+        layer.iter().map(|&index| items[index].name.to_string()).collect()
     }
 
     /// Returns how many layers of `after` are not in `before`: what is sent again. A layer's bytes are its members', so a
     /// distribution of another size makes another layer.
     fn new_layers(before: &Sizes, after: &Sizes, budget: usize) -> usize {
-        let contents = |sizes: &Sizes| -> BTreeSet<Vec<(String, u64)>> {
-            let sized = |name: String| (name.clone(), sizes[&name.parse().unwrap()]);
-            layers(sizes, budget).into_iter().map(|layer| layer.into_iter().map(sized).collect()).collect()
-        };
-        contents(after).difference(&contents(before)).count()
+        sized_layers(after, budget).difference(&sized_layers(before, budget)).count()
+    }
+
+    /// Returns the layers by the names in them and their sizes.
+    fn sized_layers(sizes: &Sizes, budget: usize) -> BTreeSet<Vec<(String, u64)>> {
+        let mut sized = BTreeSet::new();
+        for layer in layers(sizes, budget) {
+            sized.insert(layer.into_iter().map(|name| (name.clone(), sizes[&name.parse().unwrap()])).collect());
+        }
+        sized
     }
 
     /// Returns numbers that look random, the same in each run (xorshift).
@@ -138,9 +146,7 @@ mod tests {
                 items.swap(swap as usize % 50, (swap >> 32) as usize % 50);
             }
             let layers = partition(&items, NonZeroUsize::new(9).unwrap());
-            let names =
-                |layer: &Vec<usize>| layer.iter().map(|index| items[*index].name.to_string()).collect::<Vec<_>>();
-            assert!(layers.iter().map(names).eq(expected));
+            assert!(layers.iter().map(|layer| names(layer, &items)).eq(expected));
         }
     }
 

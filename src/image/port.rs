@@ -45,19 +45,21 @@ impl FromStr for Port {
     type Err = InvalidPort;
 
     fn from_str(text: &str) -> Result<Self, InvalidPort> {
-        let malformed = || InvalidPort::Malformed(text.to_owned());
         let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         if number.split_once('-').is_some_and(|(first, last)| is_number(first) && is_number(last)) {
             return Err(InvalidPort::Range(text.to_owned()));
         }
-        let number = Some(number).filter(|number| is_number(number)).and_then(|number| number.parse().ok());
+        let number = if is_number(number) { number.parse().ok().filter(|number| *number > 0) } else { None };
         let protocol = match protocol {
-            "tcp" => Protocol::Tcp,
-            "udp" => Protocol::Udp,
-            "sctp" => Protocol::Sctp,
-            _ => return Err(malformed()),
+            "tcp" => Some(Protocol::Tcp),
+            "udp" => Some(Protocol::Udp),
+            "sctp" => Some(Protocol::Sctp),
+            _ => None,
         };
-        Ok(Self { number: number.filter(|number| *number > 0).ok_or_else(malformed)?, protocol })
+        match (number, protocol) {
+            (Some(number), Some(protocol)) => Ok(Self { number, protocol }),
+            _ => Err(InvalidPort::Malformed(text.to_owned())),
+        }
     }
 }
 

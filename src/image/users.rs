@@ -44,21 +44,27 @@ impl FromStr for NewUser {
     type Err = InvalidUser;
 
     fn from_str(text: &str) -> Result<Self, InvalidUser> {
-        let invalid = |reason| InvalidUser { text: text.to_owned(), reason };
+        Self::parse(text).map_err(|reason| InvalidUser { text: text.to_owned(), reason })
+    }
+}
+
+impl NewUser {
+    /// Parses `NAME[:UID[:GID]]`, or returns the reason why the string is invalid.
+    fn parse(text: &str) -> Result<Self, &'static str> {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         if !is_user_name(name) {
-            return Err(invalid(
+            return Err(
                 "a name has at most 32 lowercase letters, digits, `-` and `_`, and begins with a letter or `_`",
-            ));
+            );
         }
-        let uid = parts.next().map_or(Some(FIRST), id).ok_or_else(|| invalid("the UID is not a number"))?;
-        let gid = parts.next().map_or(Some(uid), id).ok_or_else(|| invalid("the GID is not a number"))?;
+        let uid = parts.next().map_or(Some(FIRST), id).ok_or("the UID is not a number")?;
+        let gid = parts.next().map_or(Some(uid), id).ok_or("the GID is not a number")?;
         if parts.next().is_some() {
-            return Err(invalid("it has more than three fields"));
+            return Err("it has more than three fields");
         }
         if uid == 0 {
-            return Err(invalid("UID 0 is root"));
+            return Err("UID 0 is root");
         }
         Ok(Self { name: name.to_owned(), uid, gid })
     }
@@ -81,7 +87,7 @@ fn is_user_name(name: &str) -> bool {
 pub(crate) enum UserError {
     /// The name or the ID belongs to a different user or group.
     #[error("cannot add user {user}: the base's /{file} has `{line}`")]
-    Taken {
+    Conflict {
         user: NewUser,
         /// The file of the user database, relative to the root.
         file: &'static str,
@@ -105,7 +111,7 @@ pub(crate) enum UserError {
 impl Hints for UserError {
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Taken { .. } => {
+            Self::Conflict { .. } => {
                 vec!["choose another name and UID, or use the base's user with --user".to_owned()]
             }
             Self::Link { .. } => vec!["use --user UID:GID, which needs no entry in these files".to_owned()],
@@ -133,6 +139,11 @@ impl AccountFile {
         let lines = self.bytes.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
         let mut lines = lines.map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
         lines.find(|fields| fields.get(field).is_some_and(|found| found == text))
+    }
+
+    /// Returns the error for a user who cannot be added because of a line.
+    fn conflict(&self, user: &NewUser, fields: &[String]) -> UserError {
+        UserError::Conflict { user: user.clone(), file: self.file, line: fields.join(":") }
     }
 
     fn add(&mut self, line: &str) {
@@ -164,19 +175,16 @@ pub(crate) fn add(users: &[NewUser], files: &FileSystem) -> Result<LayerTree, Us
         }
         let NewUser { name, uid, gid } = user;
         let (uid_text, gid_text) = (uid.to_string(), gid.to_string());
-        let taken = |lines: &AccountFile, fields: Vec<String>| {
-            Err(UserError::Taken { user: user.clone(), file: lines.file, line: fields.join(":") })
-        };
         match passwd.find(0, name).or_else(|| passwd.find(2, &uid_text)) {
             Some(fields) if [&fields[0], &fields[2]] == [name, &uid_text] && fields.get(3) == Some(&gid_text) => {
                 continue;
             }
-            Some(fields) => return taken(&passwd, fields),
+            Some(fields) => return Err(passwd.conflict(user, &fields)),
             None => {}
         }
         match (group.find(2, &gid_text), group.find(0, name)) {
             (Some(_), _) => {}
-            (None, Some(fields)) => return taken(&group, fields),
+            (None, Some(fields)) => return Err(group.conflict(user, &fields)),
             (None, None) => group.add(&format!("{name}:x:{gid}:")),
         }
         passwd.add(&format!("{name}:x:{uid}:{gid}::/home/{name}:/bin/sh"));

@@ -1,7 +1,8 @@
 //! Whether a file of the pinned version is accepted, by its digest, its Requires-Python and its upload time.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::Path;
 
 use super::IndexError;
 use super::cutoff::Cutoff;
@@ -92,14 +93,13 @@ pub(super) fn accept(
         let digests: Vec<Digest> = strongest(&file.digests).into_iter().collect();
         return Ok(Ok(AcceptedFile { digests, is_stated: true }));
     };
-    let is_comparable = |digest: &&Digest| wanted.iter().any(|other| other.algorithm() == digest.algorithm());
-    let is_hashed = file.url.scheme() == "file" && !file.digests.iter().any(|digest| is_comparable(&digest));
+    let is_hashed = file.url.scheme() == "file" && !file.digests.iter().any(|digest| is_comparable(digest, wanted));
     let stated = if is_hashed { hash(file, wanted)? } else { file.digests.clone() };
     let matching: Vec<Digest> = stated.iter().filter(|digest| wanted.contains(digest)).cloned().collect();
     if let Some(digest) = strongest(&matching) {
         return Ok(Ok(AcceptedFile { digests: vec![digest], is_stated: true }));
     }
-    Ok(match stated.iter().find(is_comparable) {
+    Ok(match stated.iter().find(|digest| is_comparable(digest, wanted)) {
         Some(other) => Err(RejectedFile::Other(file.name.clone(), other.clone())),
         None => Ok(AcceptedFile { digests: wanted.iter().cloned().collect(), is_stated: false }),
     })
@@ -124,16 +124,24 @@ fn strongest(digests: &[Digest]) -> Option<Digest> {
     strongest.cloned()
 }
 
+/// Returns whether one of the lock's digests has the same algorithm.
+fn is_comparable(digest: &Digest, wanted: &BTreeSet<Digest>) -> bool {
+    wanted.iter().any(|other| other.algorithm() == digest.algorithm())
+}
+
 /// Computes the digests of a local file with the lock's algorithms.
 fn hash(file: &IndexFile, wanted: &BTreeSet<Digest>) -> Result<Vec<Digest>, IndexError> {
     let path = file.url.to_file_path().map_err(|()| IndexError::NotLocal(file.name.clone()))?;
-    let failed = |source| IndexError::Read { path: path.clone(), source };
     let algorithms: BTreeSet<Algorithm> = wanted.iter().map(Digest::algorithm).collect();
+    digests(&path, algorithms).map_err(IndexError::read(&path))
+}
+
+fn digests(path: &Path, algorithms: BTreeSet<Algorithm>) -> io::Result<Vec<Digest>> {
     let mut hashers: Vec<Hasher> = algorithms.into_iter().map(Hasher::new).collect();
-    let mut content = std::fs::File::open(&path).map_err(failed)?;
+    let mut content = std::fs::File::open(path)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let count = content.read(&mut buffer).map_err(failed)?;
+        let count = content.read(&mut buffer)?;
         if count == 0 {
             return Ok(hashers.into_iter().map(Hasher::finish).collect());
         }

@@ -30,24 +30,7 @@ impl Cutoff {
     /// # Errors
     /// The text is none of these, or the duration has months or years, whose lengths vary.
     pub fn parse(text: &str, now: SystemTime) -> Result<Self, InvalidCutoff> {
-        let invalid = |reason: String| InvalidCutoff { text: text.to_owned(), reason };
-        if let Ok(timestamp) = text.parse() {
-            return Ok(Self(timestamp));
-        }
-        if let Ok(date) = text.parse::<Date>() {
-            let next = date.checked_add(1.day()).and_then(|next| next.to_zoned(TimeZone::UTC));
-            return next.map(|next| Self(next.timestamp())).map_err(|error| invalid(error.to_string()));
-        }
-        let Ok(span) = text.parse::<Span>() else {
-            let forms = "expected a date (2026-01-31), a time (2026-01-31T12:00:00Z) or a duration (7 days, P7D)";
-            return Err(invalid(forms.to_owned()));
-        };
-        if span.get_years() != 0 || span.get_months() != 0 {
-            return Err(invalid("months and years differ in length; count days or weeks".to_owned()));
-        }
-        let now = Timestamp::try_from(now).map(|now| now.to_zoned(TimeZone::UTC));
-        let then = now.and_then(|now| now.checked_sub(span.abs()));
-        then.map(|then| Self(then.timestamp())).map_err(|error| invalid(error.to_string()))
+        timestamp(text, now).map(Self).map_err(|reason| InvalidCutoff { text: text.to_owned(), reason })
     }
 
     /// Returns whether a file is excluded by its upload time, in milliseconds since 1970. One without an upload time is.
@@ -65,6 +48,26 @@ impl fmt::Display for Cutoff {
 /// Parses an upload time; returns milliseconds since 1970.
 pub(super) fn upload_time(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
+/// Returns the first moment that a string excludes, or the reason why the string is invalid.
+fn timestamp(text: &str, now: SystemTime) -> Result<Timestamp, String> {
+    if let Ok(timestamp) = text.parse() {
+        return Ok(timestamp);
+    }
+    if let Ok(date) = text.parse::<Date>() {
+        let next = date.checked_add(1.day()).and_then(|next| next.to_zoned(TimeZone::UTC));
+        return next.map(|next| next.timestamp()).map_err(|error| error.to_string());
+    }
+    let span: Span = text.parse().map_err(|_| {
+        "expected a date (2026-01-31), a time (2026-01-31T12:00:00Z) or a duration (7 days, P7D)".to_owned()
+    })?;
+    if span.get_years() != 0 || span.get_months() != 0 {
+        return Err("months and years differ in length; count days or weeks".to_owned());
+    }
+    let now = Timestamp::try_from(now).map(|now| now.to_zoned(TimeZone::UTC));
+    let then = now.and_then(|now| now.checked_sub(span.abs()));
+    then.map(|then| then.timestamp()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Why files cannot be found.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::page::IndexPageError;
@@ -118,6 +118,13 @@ pub struct DeniedIndex {
     pub index: String,
     /// The response.
     pub error: Arc<DownloadError>,
+}
+
+impl IndexError {
+    /// Returns the conversion of an I/O error, for `map_err(IndexError::read(path))`.
+    pub(super) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Read { path: path.to_owned(), source }
+    }
 }
 
 impl Hints for IndexError {

@@ -28,11 +28,10 @@ pub(super) fn simple(url: &Url) -> Result<Option<IndexPage>, IndexError> {
 /// It cannot be read.
 pub(super) fn links(url: &Url) -> Result<IndexPage, IndexError> {
     let path = path(url)?;
-    let failed = |source| IndexError::Read { path: path.clone(), source };
     if path.is_file() {
-        return parse(&fs::read(&path).map_err(failed)?, url);
+        return parse(&fs::read(&path).map_err(IndexError::read(&path))?, url);
     }
-    let mut page = IndexPage { files: files(&path).map_err(failed)?, ..IndexPage::default() };
+    let mut page = IndexPage { files: files(&path).map_err(IndexError::read(&path))?, ..IndexPage::default() };
     page.files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(page)
 }

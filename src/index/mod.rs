@@ -104,8 +104,9 @@ impl<'a> FileFinder<'a> {
             self.warn_of_yanked(pinned, &offer);
             offers.push(offer);
         }
-        let is_sought = |pinned: &&mut PinnedDistribution| matches!(pinned.source, DistributionSource::Index(_));
-        for (pinned, offer) in selection.distributions.iter_mut().filter(is_sought).zip(offers) {
+        let pinned = selection.distributions.iter_mut();
+        let without_files = pinned.filter(|pinned| matches!(pinned.source, DistributionSource::Index(_)));
+        for (pinned, offer) in without_files.zip(offers) {
             // Equal versions may be written differently: keep the lock's.
             if pinned.version.as_ref() != Some(&offer.version) {
                 pinned.version = Some(offer.version);

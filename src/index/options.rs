@@ -137,13 +137,12 @@ impl IndexOptions {
             return Vec::new();
         }
         let mut names = BTreeSet::new();
-        let is_new = |index: &&IndexConfig| index.name.clone().is_none_or(|name| names.insert(name));
-        let (defaults, others): (Vec<&IndexConfig>, Vec<&IndexConfig>) =
-            self.indexes.iter().filter(is_new).partition(|index| index.default);
+        let distinct = self.indexes.iter().filter(|index| index.name.as_ref().is_none_or(|name| names.insert(name)));
+        let (defaults, others): (Vec<&IndexConfig>, Vec<&IndexConfig>) = distinct.partition(|index| index.default);
         let default = defaults.first().map(|index| (*index).clone()).or_else(pypi);
         let mut urls = BTreeSet::new();
-        let asked = others.into_iter().cloned().chain(default).filter(|index| !index.explicit);
-        asked.filter(|index| urls.insert(index.url.clone())).collect()
+        let implicit = others.into_iter().cloned().chain(default).filter(|index| !index.explicit);
+        implicit.filter(|index| urls.insert(index.url.clone())).collect()
     }
 
     /// Returns the index with a URL.
@@ -183,19 +182,24 @@ pub struct InvalidIndexUrl {
 ///
 /// # Errors
 /// The text is neither.
-pub fn location(text: &str, folder: &Path) -> Result<Url, InvalidIndexUrl> {
-    let invalid = |reason: String| InvalidIndexUrl { text: redact::text(text), reason };
-    if !text.contains("://") {
-        let path = absolute(folder.join(text)).map_err(|error| invalid(error.to_string()))?;
-        let url = Url::from_file_path(&path).map_err(|()| invalid("the path cannot be made absolute".to_owned()))?;
-        // Parsing resolves the `..` in it.
-        return Url::parse(url.as_str()).map_err(|error| invalid(error.to_string()));
-    }
-    let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
+pub fn location(text: &str, directory: &Path) -> Result<Url, InvalidIndexUrl> {
+    let location = if text.contains("://") { remote_or_file_url(text) } else { path_url(&directory.join(text)) };
+    location.map_err(|reason| InvalidIndexUrl { text: redact::text(text), reason })
+}
+
+fn remote_or_file_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
     match url.scheme() {
         "https" | "http" | "file" => Ok(url),
-        scheme => Err(invalid(format!("only https, http and file URLs can be read, not {scheme}"))),
+        scheme => Err(format!("only https, http and file URLs can be read, not {scheme}")),
     }
+}
+
+fn path_url(path: &Path) -> Result<Url, String> {
+    let path = absolute(path).map_err(|error| error.to_string())?;
+    let url = Url::from_file_path(&path).map_err(|()| "the path cannot be made absolute".to_owned())?;
+    // Parsing resolves the `..` in it.
+    Url::parse(url.as_str()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -235,9 +239,7 @@ mod tests {
 
     #[test]
     fn variables_have_names_and_locations() {
-        let parse = |text: &str| {
-            IndexConfig::parse(text, Path::new("/project")).map(|index| (index.name, index.url.to_string()))
-        };
+        let project = Path::new("/project");
         for (text, name, url) in [
             ("https://host/simple", None, "https://host/simple"),
             ("https://host/simple?a=b", None, "https://host/simple?a=b"),
@@ -246,12 +248,13 @@ mod tests {
             ("=https://host/simple", None, "https://host/simple"),
             ("wheels", None, "file:///project/wheels"),
         ] {
-            assert_eq!(parse(text), Ok((name.map(str::to_owned), url.to_owned())), "{text}");
+            let index = IndexConfig::parse(text, project).unwrap();
+            assert_eq!((index.name.as_deref(), index.url.as_str()), (name, url), "{text}");
         }
         for (text, reason) in
             [("a/b=https://u:hunter2@host", "an index name consists of"), ("a=ftp://host/", "not ftp")]
         {
-            let error = parse(text).unwrap_err().to_string();
+            let error = IndexConfig::parse(text, project).unwrap_err().to_string();
             assert!(error.contains(reason) && !error.contains("hunter2"), "{error}");
         }
     }

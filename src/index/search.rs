@@ -142,10 +142,9 @@ impl IndexSearch<'_, '_> {
         if let Some(excerpt) = named.as_ref().and_then(|named| self.pages.excerpt(address, named)) {
             return Ok(PageLookup::Found(excerpt));
         }
-        let coverage = |page: &IndexPage| choose::coverage(page, self.name, self.query);
-        let found = self.pages.look_up(address, coverage).await?;
+        let found = self.pages.look_up(address, |page| choose::coverage(page, self.name, self.query)).await?;
         if let (Some(named), PageLookup::Found(page)) = (named, &found)
-            && coverage(page) == PageCoverage::All
+            && choose::coverage(page, self.name, self.query) == PageCoverage::All
         {
             self.pages.keep_excerpt(address, &named, &choose::excerpt(page, self.name, self.query))?;
         }

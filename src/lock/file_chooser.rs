@@ -334,20 +334,13 @@ mod tests {
 
     #[test]
     fn sources_that_may_not_be_built_are_refused_unless_they_are_virtual() {
-        let target = LambdaProfile::built_in("python3.12").unwrap().target(crate::platform::Architecture::X86_64);
-        let choose = |no_build: DistributionSet, source: DistributionSource| {
-            let (name, version, required_by) = ("demo".parse().unwrap(), None, Vec::new());
-            let distributions = vec![PinnedDistribution { name, version, required_by, source }];
-            let formats = FormatControl { no_build, ..FormatControl::default() };
-            FileChooser::new(&target, &formats).choose(Selection { distributions })
-        };
-        let directory = || DistributionSource::Directory("demo".into());
+        let directory = DistributionSource::Directory("demo".into());
         let (url, commit) = ("https://host/demo".to_owned(), "0".repeat(40));
         let repository =
             DistributionSource::Git(super::super::GitSource { url, commit, subdirectory: None, lfs: false });
-        let demo = || DistributionSet::Named(BTreeSet::from(["demo".parse().unwrap()]));
+        let demo = DistributionSet::Named(BTreeSet::from(["demo".parse().unwrap()]));
         for (no_build, source) in
-            [(DistributionSet::All, directory()), (demo(), directory()), (DistributionSet::All, repository)]
+            [(DistributionSet::All, directory.clone()), (demo, directory.clone()), (DistributionSet::All, repository)]
         {
             assert!(
                 matches!(choose(no_build, source), Err(LockError::BuildNotAllowed { package }) if package == "demo")
@@ -355,10 +348,19 @@ mod tests {
         }
         let other = DistributionSet::Named(BTreeSet::from(["other".parse().unwrap()]));
         for (no_build, source) in
-            [(other, directory()), (DistributionSet::All, DistributionSource::Virtual("demo".into()))]
+            [(other, directory), (DistributionSet::All, DistributionSource::Virtual("demo".into()))]
         {
             assert_eq!(choose(no_build, source).unwrap().len(), 1);
         }
+    }
+
+    /// Chooses the file of the distribution `demo`.
+    fn choose(no_build: DistributionSet, source: DistributionSource) -> Result<Vec<SelectedDistribution>, LockError> {
+        let target = LambdaProfile::built_in("python3.12").unwrap().target(crate::platform::Architecture::X86_64);
+        let (name, version, required_by) = ("demo".parse().unwrap(), None, Vec::new());
+        let distributions = vec![PinnedDistribution { name, version, required_by, source }];
+        let formats = FormatControl { no_build, ..FormatControl::default() };
+        FileChooser::new(&target, &formats).choose(Selection { distributions })
     }
 
     #[test]

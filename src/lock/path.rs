@@ -22,7 +22,11 @@ pub(super) fn join(directory: &Path, path: &str) -> PathBuf {
 pub(super) fn file_name_of_url(url: &str) -> Result<String, String> {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let encoded = path.rsplit('/').next().unwrap_or_default();
-    let invalid = || format!("`{encoded}` is not a percent-encoded file name");
+    percent_decoded(encoded).ok_or_else(|| format!("`{encoded}` is not a percent-encoded file name"))
+}
+
+/// Decodes percent-encoded UTF-8.
+fn percent_decoded(encoded: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -31,11 +35,11 @@ pub(super) fn file_name_of_url(url: &str) -> Result<String, String> {
             bytes.push(*first);
             continue;
         }
-        let (digits, tail) = tail.split_at_checked(2).ok_or_else(invalid)?;
-        bytes.extend(hex::decode(digits).map_err(|_| invalid())?);
+        let (digits, tail) = tail.split_at_checked(2)?;
+        bytes.extend(hex::decode(digits).ok()?);
         rest = tail;
     }
-    String::from_utf8(bytes).map_err(|_| invalid())
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ fn environment() -> MarkerEnvironment {
 }
 
 fn active(extras: &[&str], groups: &[&str]) -> ActiveExtras {
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    ActiveExtras { extras: owned(extras), groups: owned(groups) }
+    let [extras, groups] = [extras, groups].map(|names| names.iter().copied().map(str::to_owned).collect());
+    ActiveExtras { extras, groups }
 }
 
 fn holds(marker: &str, active: &ActiveExtras) -> bool {
@@ -146,7 +146,10 @@ fn a_similar_variable_is_suggested_for_a_misspelled_one() {
 
 #[test]
 fn no_depth_or_length_exhausts_the_stack() {
-    let nested = |depth: usize| format!("{}os_name == 'posix'{}", "(".repeat(depth), ")".repeat(depth));
+    fn nested(depth: usize) -> String {
+        format!("{}os_name == 'posix'{}", "(".repeat(depth), ")".repeat(depth))
+    }
+
     assert!(holds(&nested(64), &ActiveExtras::default()));
     let error = nested(1_000_000).parse::<Marker>().unwrap_err();
     assert!(error.reason.contains("nested more than 64 levels"), "{}", error.reason);

@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn the_newest_available_runtime_is_chosen_otherwise() {
-        let newest = |specifiers| choose(Some("# nothing\n"), specifiers).unwrap();
-        assert_eq!(newest(None), ("python3.14".to_owned(), "the newest".to_owned()));
+        let chosen = choose(Some("# nothing\n"), None).unwrap();
+        assert_eq!(chosen, ("python3.14".to_owned(), "the newest".to_owned()));
         for (specifiers, runtime) in [
             (">=3.9", "python3.14"),
             (">=3.9,<3.13", "python3.12"),
@@ -238,7 +238,7 @@ mod tests {
             ("~=3.10.5", "python3.10"),
             (">=3.12.4,<3.12.9", "python3.12"),
         ] {
-            let (name, reason) = newest(Some(specifiers));
+            let (name, reason) = choose(Some("# nothing\n"), Some(specifiers)).unwrap();
             assert_eq!(name, runtime);
             let specifiers: VersionSpecifiers = specifiers.parse().unwrap();
             assert_eq!(reason, format!("the newest that requires-python {specifiers} allows"));

@@ -44,17 +44,15 @@ impl Application {
     /// # Errors
     /// The two have different files for one path.
     pub(crate) fn and(mut self, other: Self) -> Result<Self, ApplicationError> {
-        let source = |entry: &TreeEntry| match &entry.content {
-            FileContent::File { path, .. } => path.to_path_buf(),
-            FileContent::Archived { .. } | FileContent::Bytes(_) => PathBuf::new(),
-        };
         for (files, others) in [(&mut self.files, other.files), (&mut self.placed_files, other.placed_files)] {
             for (path, entry) in others {
-                match files.binary_search_by(|(taken, _)| taken.cmp(&path)) {
-                    Ok(at) if source(&files[at].1) == source(&entry) => {}
+                match files.binary_search_by(|(existing, _)| existing.cmp(&path)) {
                     Ok(at) => {
                         let (first, second) = (source(&files[at].1), source(&entry));
-                        return Err(ApplicationError::Conflict { path, first, second });
+                        if first != second {
+                            let (first, second) = (first.to_owned(), second.to_owned());
+                            return Err(ApplicationError::Conflict { path, first, second });
+                        }
                     }
                     Err(at) => files.insert(at, (path, entry)),
                 }
@@ -67,6 +65,14 @@ impl Application {
         self.taken.extend(new);
         self.left_out.extend(other.left_out);
         Ok(self)
+    }
+}
+
+/// Returns the file of the project that an entry was collected from.
+fn source(entry: &TreeEntry) -> &Path {
+    match &entry.content {
+        FileContent::File { path, .. } => path,
+        FileContent::Archived { .. } | FileContent::Bytes(_) => Path::new(""),
     }
 }
 
@@ -159,13 +165,12 @@ pub(crate) fn check_for_zip(includes: &[Include]) -> Result<(), ApplicationError
 /// # Errors
 /// A mode does not allow all users to read.
 pub(crate) fn check_for_lambda(includes: &[Include]) -> Result<(), ApplicationError> {
-    let unreadable = |include: &&Include| include.mode.is_some_and(|mode| !mode.is_readable_by_all());
-    match includes.iter().find(unreadable) {
-        Some(Include { source, mode: Some(mode), .. }) => {
-            Err(ApplicationError::Unreadable { path: source.clone(), mode: mode.to_string() })
+    for include in includes {
+        if let Some(mode) = include.mode.filter(|mode| !mode.is_readable_by_all()) {
+            return Err(ApplicationError::Unreadable { path: include.source.clone(), mode: mode.to_string() });
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Collects the application's files from the project in a directory. Symbolic links are followed if their targets are in

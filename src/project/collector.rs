@@ -256,19 +256,19 @@ impl<'a> Collector<'a> {
         if self.excludes.matches(path, *is_folder) {
             return Some(ExclusionRule::Excluded);
         }
-        let is_build_output =
-            || *is_folder && matches!(name.as_str(), "dist" | "build") && path.parent() == Some(self.project.as_path());
-        candidate.rule().or_else(|| {
-            if is_build_output() {
-                Some(ExclusionRule::BuildOutput)
-            } else if walk.leaves_tests_out && candidate.is_test() {
-                Some(ExclusionRule::Test)
-            } else if walk.leaves_projects_out && *is_folder && path.join("pyproject.toml").exists() {
-                Some(ExclusionRule::Project)
-            } else {
-                walk.ignore.ignores(path, *is_folder).then_some(ExclusionRule::GitIgnored)
-            }
-        })
+        if let Some(rule) = candidate.rule() {
+            return Some(rule);
+        }
+        let is_build_directory = *is_folder && matches!(name.as_str(), "dist" | "build");
+        if is_build_directory && path.parent() == Some(self.project.as_path()) {
+            Some(ExclusionRule::BuildOutput)
+        } else if walk.leaves_tests_out && candidate.is_test() {
+            Some(ExclusionRule::Test)
+        } else if walk.leaves_projects_out && *is_folder && path.join("pyproject.toml").exists() {
+            Some(ExclusionRule::Project)
+        } else {
+            walk.ignore.ignores(path, *is_folder).then_some(ExclusionRule::GitIgnored)
+        }
     }
 
     /// Returns whether a directory contains a module that no rule excludes.

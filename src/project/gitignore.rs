@@ -19,13 +19,12 @@ impl GitIgnore {
     /// Reads the files above `folder`, from the root of its git repository down. Outside of a repository they are read from
     /// `root`, if that is an ancestor.
     pub(super) fn above(folder: &Path, root: &Path) -> io::Result<Self> {
-        let parents = || folder.ancestors().skip(1);
+        let parents: Vec<&Path> = folder.ancestors().skip(1).collect();
         let top = folder.ancestors().find(|ancestor| ancestor.join(".git").exists());
-        let top = top.or_else(|| parents().find(|parent| *parent == root));
+        let top = top.or_else(|| parents.contains(&root).then_some(root));
         let mut ignore = Self { files: Vec::new() };
         if let Some(top) = top {
-            let within: Vec<&Path> = parents().take_while(|parent| parent.starts_with(top)).collect();
-            for parent in within.into_iter().rev() {
+            for parent in parents.into_iter().rev().filter(|parent| parent.starts_with(top)) {
                 ignore.enter(parent)?;
             }
         }

@@ -62,6 +62,16 @@ impl Include {
         self.source = folder.join(&self.source);
     }
 
+    /// Parses `PATH[:DEST]`, or returns the reason why the string is invalid.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let (source, to) = text.rsplit_once(':').map_or((text, None), |(source, to)| (source, Some(to)));
+        if source.is_empty() {
+            return Err("the path is empty");
+        }
+        let destination = to.map_or_else(|| Ok(IncludeDestination::unstated()), str::parse)?;
+        Ok(Self { source: PathBuf::from(source), destination, mode: None, owner: None })
+    }
+
     /// Returns `PATH[:DEST]`, without mode and owner.
     fn text(&self) -> String {
         let source = self.source.to_string_lossy();
@@ -109,13 +119,7 @@ impl FromStr for Include {
     type Err = InvalidInclude;
 
     fn from_str(text: &str) -> Result<Self, InvalidInclude> {
-        let invalid = |reason| InvalidInclude { text: text.to_owned(), reason };
-        let (source, to) = text.rsplit_once(':').map_or((text, None), |(source, to)| (source, Some(to)));
-        if source.is_empty() {
-            return Err(invalid("the path is empty"));
-        }
-        let destination = to.map_or_else(|| Ok(IncludeDestination::unstated()), str::parse).map_err(invalid)?;
-        Ok(Self { source: PathBuf::from(source), destination, mode: None, owner: None })
+        Self::parse(text).map_err(|reason| InvalidInclude { text: text.to_owned(), reason })
     }
 }
 
@@ -141,6 +145,24 @@ struct IncludeTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", regex(pattern = "^[0-9]+(:[0-9]+)?$"))]
     owner: Option<DigitString>,
+}
+
+impl IncludeTable {
+    /// Returns the include, or the reason why a value is invalid.
+    fn include(&self) -> Result<Include, String> {
+        let destination = match &self.to {
+            Some(to) => to.parse::<IncludeDestination>()?,
+            None => IncludeDestination::unstated(),
+        };
+        let mode = self.mode.as_ref().map(|DigitString(text)| text.parse::<FileMode>()).transpose();
+        let owner = self.owner.as_ref().map(|DigitString(text)| text.parse::<FileOwner>()).transpose();
+        Ok(Include {
+            source: PathBuf::from(&self.path),
+            destination,
+            mode: mode.map_err(|error| error.to_string())?,
+            owner: owner.map_err(|error| error.to_string())?,
+        })
+    }
 }
 
 /// A string of digits: TOML would read `0644` without quotation marks as a number.
@@ -181,17 +203,12 @@ impl<'de> Deserialize<'de> for Include {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Include, A::Error> {
                 let table = IncludeTable::deserialize(MapAccessDeserializer::new(map))?;
-                let invalid = |reason| de::Error::custom(format!("`{}` cannot be included: {reason}", table.path));
                 if table.path.is_empty() {
                     return Err(de::Error::custom("the path of an include is empty"));
                 }
-                let destination = table.to.as_deref().map_or_else(|| Ok(IncludeDestination::unstated()), str::parse);
-                let destination = destination.map_err(|reason| invalid(reason.to_owned()))?;
-                let mode = table.mode.as_ref().map(|DigitString(text)| text.parse::<FileMode>()).transpose();
-                let owner = table.owner.as_ref().map(|DigitString(text)| text.parse::<FileOwner>()).transpose();
-                let mode = mode.map_err(|error| invalid(error.to_string()))?;
-                let owner = owner.map_err(|error| invalid(error.to_string()))?;
-                Ok(Include { source: PathBuf::from(&table.path), destination, mode, owner })
+                table
+                    .include()
+                    .map_err(|reason| de::Error::custom(format!("`{}` cannot be included: {reason}", table.path)))
             }
         }
         deserializer.deserialize_any(IncludeVisitor)

@@ -151,22 +151,10 @@ mod tests {
 
     #[test]
     fn sources_are_asked_by_their_priority() {
-        let names = |text: &str| -> Vec<String> {
-            let indexes = table(text).indexes().unwrap();
-            let named = indexes.into_iter().map(|index| {
-                let mark = if index.explicit {
-                    "!"
-                } else if index.default {
-                    "="
-                } else {
-                    ""
-                };
-                format!("{}{mark}", index.name.unwrap())
-            });
-            named.collect()
-        };
-        let source =
-            |name: &str, rest: &str| format!("[[source]]\nname = '{name}'\nurl = 'https://host/{name}'\n{rest}\n");
+        fn source(name: &str, rest: &str) -> String {
+            format!("[[source]]\nname = '{name}'\nurl = 'https://host/{name}'\n{rest}\n")
+        }
+
         let all = [
             source("e", "priority = 'explicit'"),
             source("s", "priority = 'supplemental'"),
@@ -178,6 +166,22 @@ mod tests {
         assert_eq!(names(&all[..2].concat()), ["s", "e!"]);
         assert_eq!(names(&source("d", "default = true")), ["d="]);
         assert_eq!(table("[[source]]\nname = 'x'").indexes().unwrap_err().1, "it has no URL");
+    }
+
+    /// Returns the names of the indexes, explicit ones with `!` and the default with `=`.
+    fn names(text: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for index in table(text).indexes().unwrap() {
+            let mark = if index.explicit {
+                "!"
+            } else if index.default {
+                "="
+            } else {
+                ""
+            };
+            names.push(format!("{}{mark}", index.name.unwrap()));
+        }
+        names
     }
 
     #[test]

@@ -79,8 +79,8 @@ impl PyprojectToml {
     }
 
     fn parse(text: &str, path: PathBuf) -> Result<Self, ProjectError> {
-        let invalid = |error: toml::de::Error| invalid(text, &path, &error);
-        let (document, tables) = TomlDocument::parse_as::<PyprojectTables>(text).map_err(invalid)?;
+        let (document, tables) =
+            TomlDocument::parse_as::<PyprojectTables>(text).map_err(|error| invalid(text, &path, &error))?;
         let PyprojectToolTable { uv, poetry } = tables.tool.unwrap_or_default();
         let uv = uv.unwrap_or_default();
         let mut indexes = resolve_indexes(&uv.index, &path)?;

@@ -107,6 +107,12 @@ pub(super) struct CandidatePath {
 }
 
 impl CandidatePath {
+    /// Returns `None` if the name is not UTF-8.
+    pub(super) fn new(path: &Path, is_folder: bool) -> Option<Self> {
+        let name = path.file_name().unwrap_or_default().to_str()?.to_owned();
+        Some(Self { path: path.to_owned(), name, is_folder })
+    }
+
     /// Returns the rule that excludes the path from any application, by its name or its contents.
     pub(super) fn rule(&self) -> Option<ExclusionRule> {
         let name = self.name.as_str();

@@ -167,8 +167,8 @@ mod tests {
     /// Returns `name` and `python_requires`, each empty if it is not constant.
     fn declared(script: &str) -> (String, String) {
         let arguments = arguments(script.as_bytes());
-        let constant = |name: &str| arguments.get(name).cloned().flatten().unwrap_or_default();
-        (constant("name"), constant("python_requires"))
+        let constants = ["name", "python_requires"].map(|name| arguments.get(name).cloned().flatten());
+        constants.map(Option::unwrap_or_default).into()
     }
 
     #[test]

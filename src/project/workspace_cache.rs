@@ -38,8 +38,11 @@ mod tests {
 
     #[test]
     fn every_file_is_parsed_once() {
+        fn project(name: &str) -> String {
+            format!("[project]\nname = \"{name}\"\nversion = \"1\"\n")
+        }
+
         let directory = tempfile::tempdir().unwrap();
-        let project = |name: &str| format!("[project]\nname = \"{name}\"\nversion = \"1\"\n");
         fs::write(
             directory.path().join("pyproject.toml"),
             format!("{}[tool.uv.workspace]\nmembers = [\"*\"]\n", project("root")),

@@ -126,9 +126,11 @@ impl FromStr for FileOwner {
     type Err = InvalidOwner;
 
     fn from_str(text: &str) -> Result<Self, InvalidOwner> {
-        let invalid = || InvalidOwner(text.to_owned());
         let (uid, gid) = text.split_once(':').unwrap_or((text, text));
-        Ok(Self { uid: id(uid).ok_or_else(invalid)?, gid: id(gid).ok_or_else(invalid)? })
+        match (id(uid), id(gid)) {
+            (Some(uid), Some(gid)) => Ok(Self { uid, gid }),
+            _ => Err(InvalidOwner(text.to_owned())),
+        }
     }
 }
 

@@ -79,11 +79,10 @@ fn entries_are_found_by_prefix() {
     for name in ["a.py", "a.so", "a/b.py", "ab.py", "b.py"] {
         tree.insert(path(name), file("one", "", FileAccess::FILE)).unwrap();
     }
-    let starting_with = |prefix| tree.starting_with(prefix).map(|(path, _)| path.as_str()).collect::<Vec<_>>();
-    assert_eq!(starting_with("a."), ["a.py", "a.so"]);
-    assert_eq!(starting_with("a/"), ["a/b.py"]);
-    assert_eq!(starting_with("c"), [""; 0]);
-    assert_eq!(starting_with("").len(), 5);
+    for (prefix, expected) in [("a.", &["a.py", "a.so"][..]), ("a/", &["a/b.py"]), ("c", &[])] {
+        assert!(tree.starting_with(prefix).map(|(path, _)| path.as_str()).eq(expected.iter().copied()), "{prefix}");
+    }
+    assert_eq!(tree.starting_with("").count(), 5);
 }
 
 #[test]
@@ -104,43 +103,49 @@ fn content_is_read_from_every_source() {
     let archive = Arc::new(directory.path().join("archive"));
     std::fs::write(&*archive, [b"header".as_slice(), &deflated, &text].concat()).unwrap();
     let size = text.len() as u64;
-    let archived = |offset, compressed_size, size, format| FileContent::Archived {
-        archive: archive.clone(),
-        extent: Extent { offset, compressed_size, size, crc32: 0, sha256: Sha256::of(&text), format },
+    let in_deflated = Extent {
+        offset: 6,
+        compressed_size: deflated.len() as u64,
+        size,
+        crc32: 0,
+        sha256: Sha256::of(&text),
+        // Reading looks at no block boundary.
+        format: ExtentFormat::Deflated { final_block: 0, end: deflated.len() as u64 * 8 },
     };
-    // Reading looks at no block boundary.
-    let whole_stream = ExtentFormat::Deflated { final_block: 0, end: deflated.len() as u64 * 8 };
-    let stored = 6 + deflated.len() as u64;
+    let in_stored = Extent {
+        offset: 6 + deflated.len() as u64,
+        compressed_size: size,
+        format: ExtentFormat::Stored,
+        ..in_deflated.clone()
+    };
     let whole = FileContent::File { path: archive.to_path_buf(), size: 0 };
     for content in [
-        archived(6, deflated.len() as u64, size, whole_stream),
-        archived(stored, size, size, ExtentFormat::Stored),
+        FileContent::Archived { archive: archive.clone(), extent: in_deflated.clone() },
+        FileContent::Archived { archive: archive.clone(), extent: in_stored.clone() },
         FileContent::Bytes(text.clone().into()),
     ] {
         assert_eq!(content.read(size).unwrap(), text);
         assert_eq!(content.read(size - 1).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
-    assert_eq!(whole.read(u64::MAX).unwrap().len() as u64, stored + size);
+    assert_eq!(whole.read(u64::MAX).unwrap().len() as u64, in_stored.offset + size);
     for wrong in [
-        archived(6, deflated.len() as u64, size + 1, whole_stream),
-        archived(stored, size + 1, size + 1, ExtentFormat::Stored),
-        archived(stored, size, size, whole_stream),
+        Extent { size: size + 1, ..in_deflated.clone() },
+        Extent { compressed_size: size + 1, size: size + 1, ..in_stored.clone() },
+        Extent { format: in_deflated.format, ..in_stored },
     ] {
-        assert!(wrong.read(u64::MAX).is_err());
+        assert!(FileContent::Archived { archive: archive.clone(), extent: wrong }.read(u64::MAX).is_err());
     }
 }
 
 #[test]
 fn inconsistent_extents_are_not_coherent() {
-    let extent = |compressed_size, format| Extent {
-        offset: 0,
-        compressed_size,
-        size: 9,
-        crc32: 0,
-        sha256: Sha256::of(b""),
-        format,
-    };
-    let deflated = |final_block, end| ExtentFormat::Deflated { final_block, end };
+    fn extent(compressed_size: u64, format: ExtentFormat) -> Extent {
+        Extent { offset: 0, compressed_size, size: 9, crc32: 0, sha256: Sha256::of(b""), format }
+    }
+    fn deflated(final_block: u64, end: u64) -> ExtentFormat {
+        ExtentFormat::Deflated { final_block, end }
+    }
+
     for (compressed_size, format) in [(9, ExtentFormat::Stored), (2, deflated(0, 10)), (2, deflated(13, 16))] {
         assert!(extent(compressed_size, format).is_coherent());
     }

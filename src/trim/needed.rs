@@ -66,9 +66,11 @@ fn module_name(file: &WheelFile) -> Option<String> {
 
 /// Returns words of which a source contains at least one if it imports any of the modules from outside of their package.
 fn telling_words<'a>(modules: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
-    let is_telling =
-        |part: &&str| TEST_DIRECTORIES.contains(part) || DOC_DIRECTORIES.contains(part) || *part == "conftest";
-    modules.filter_map(|module| module.split('.').find(is_telling)).collect()
+    modules.filter_map(|module| module.split('.').find(|part| is_telling(part))).collect()
+}
+
+fn is_telling(part: &str) -> bool {
+    TEST_DIRECTORIES.contains(&part) || DOC_DIRECTORIES.contains(&part) || part == "conftest"
 }
 
 /// Returns the positions of a module and of the packages that contain it, where known.

@@ -224,14 +224,23 @@ fn zip64_end_fields(record: &[u8], position: u64, locator_position: u64) -> Resu
 
 /// Parses one header; `position` is its offset in the file.
 fn read_header(fields: &mut LittleEndianFields, position: u64) -> Result<CentralHeader, StrictArchiveError> {
-    let broken = || WheelErrorKind::InvalidDirectory(position);
     let before = fields.0.len();
     if fields.u32() != Some(HEADER_SIGNATURE) {
-        return Err(broken().into());
+        return Err(WheelErrorKind::InvalidDirectory(position).into());
     }
-    let raw = RawCentralHeader::take(fields).ok_or_else(broken)?;
+    let raw = RawCentralHeader::take(fields).ok_or(WheelErrorKind::InvalidDirectory(position))?;
     let position = position..position + (before - fields.0.len()) as u64;
     raw.check(position).map_err(|kind| kind.at(String::from_utf8_lossy(raw.name)))
+}
+
+/// Returns a value of a header, or the next one in the zip64 field if the header refers to it.
+fn widened(value: u32, zip64: &mut Option<LittleEndianFields>) -> Result<u64, WheelErrorKind> {
+    match zip64 {
+        Some(zip64) if value == SEE_ZIP64_32 => {
+            zip64.u64().ok_or(WheelErrorKind::ExtraField("has a zip64 field that is too short"))
+        }
+        _ => Ok(value.into()),
+    }
 }
 
 const MISPLACED_ZIP64_END: WheelErrorKind = WheelErrorKind::Zip64End("record is not where its locator says");
@@ -276,23 +285,18 @@ impl<'a> RawCentralHeader<'a> {
         let extra = ExtraField::parse(self.extra)?;
         extra.check_name(name)?;
         // 4.5.3: the zip64 field contains only the values that the header marks, in this order.
-        let mut zip64 = LittleEndianFields(extra.zip64.unwrap_or_default());
-        let mut wide = |plain: u32| {
-            if plain == SEE_ZIP64_32 && extra.zip64.is_some() {
-                zip64.u64().ok_or(WheelErrorKind::ExtraField("has a zip64 field that is too short"))
-            } else {
-                Ok(plain.into())
-            }
-        };
-        let (size, compressed_size, offset) = (wide(self.size)?, wide(self.compressed_size)?, wide(self.offset)?);
+        let mut zip64 = extra.zip64.map(LittleEndianFields);
+        let size = widened(self.size, &mut zip64)?;
+        let compressed_size = widened(self.compressed_size, &mut zip64)?;
+        let offset = widened(self.offset, &mut zip64)?;
         let disk = match self.disk {
-            SEE_ZIP64_16 => zip64.u32().ok_or(WheelErrorKind::MultipleDisks)?,
+            SEE_ZIP64_16 => zip64.as_mut().and_then(LittleEndianFields::u32).ok_or(WheelErrorKind::MultipleDisks)?,
             disk => disk.into(),
         };
         if disk != 0 {
             return Err(WheelErrorKind::MultipleDisks);
         }
-        if !zip64.0.is_empty() || extra.zip64.is_some_and(<[u8]>::is_empty) {
+        if zip64.is_some_and(|rest| !rest.0.is_empty()) || extra.zip64.is_some_and(<[u8]>::is_empty) {
             return Err(WheelErrorKind::ExtraField("has a zip64 field that is longer than needed"));
         }
         Ok(CentralHeader {
@@ -327,12 +331,12 @@ impl<'a> ExtraField<'a> {
             let broken = WheelErrorKind::ExtraField("is malformed");
             let (Some(id), Some(size)) = (fields.u16(), fields.u16()) else { return Err(broken) };
             let Some(content) = fields.bytes(size.into()) else { return Err(broken) };
-            let taken = match id {
+            let previous = match id {
                 0x0001 => extra.zip64.replace(content),
                 0x7075 => extra.unicode_path.replace(content),
                 _ => None,
             };
-            if taken.is_some() {
+            if previous.is_some() {
                 return Err(WheelErrorKind::ExtraField("has a duplicate field"));
             }
         }

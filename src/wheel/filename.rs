@@ -46,24 +46,28 @@ impl FromStr for WheelFilename {
     type Err = InvalidWheelFilename;
 
     fn from_str(filename: &str) -> Result<Self, InvalidWheelFilename> {
-        let invalid = |reason: String| InvalidWheelFilename { filename: filename.to_owned(), reason };
-        let stem = filename.strip_suffix(".whl").ok_or_else(|| invalid("it does not end in `.whl`".to_owned()))?;
-        let parts: Vec<&str> = stem.split('-').collect();
-        let (name, version, build, python, abi, platform) = match parts[..] {
-            [name, version, python, abi, platform] => (name, version, None, python, abi, platform),
-            [name, version, build, python, abi, platform] => (name, version, Some(build), python, abi, platform),
-            _ => return Err(invalid(format!("it has {} parts separated by dashes, expected 5 or 6", parts.len()))),
-        };
-        Ok(Self {
-            text: filename.to_owned(),
-            name: name.parse().map_err(|_| invalid(format!("`{name}` is not a valid distribution name")))?,
-            version: version.parse().map_err(|_| invalid(format!("`{version}` is not a valid version")))?,
-            build: build.map(parse_build_tag).transpose().map_err(invalid)?,
-            python_tags: parse_tag_set(python).map_err(invalid)?,
-            abi_tags: parse_tag_set(abi).map_err(invalid)?,
-            platform_tags: parse_tag_set(platform).map_err(invalid)?,
-        })
+        parse(filename).map_err(|reason| InvalidWheelFilename { filename: filename.to_owned(), reason })
     }
+}
+
+/// Parses a file name, or returns the reason why it is invalid.
+fn parse(filename: &str) -> Result<WheelFilename, String> {
+    let stem = filename.strip_suffix(".whl").ok_or("it does not end in `.whl`")?;
+    let parts: Vec<&str> = stem.split('-').collect();
+    let (name, version, build, python, abi, platform) = match parts[..] {
+        [name, version, python, abi, platform] => (name, version, None, python, abi, platform),
+        [name, version, build, python, abi, platform] => (name, version, Some(build), python, abi, platform),
+        _ => return Err(format!("it has {} parts separated by dashes, expected 5 or 6", parts.len())),
+    };
+    Ok(WheelFilename {
+        text: filename.to_owned(),
+        name: name.parse().map_err(|_| format!("`{name}` is not a valid distribution name"))?,
+        version: version.parse().map_err(|_| format!("`{version}` is not a valid version"))?,
+        build: build.map(parse_build_tag).transpose()?,
+        python_tags: parse_tag_set(python)?,
+        abi_tags: parse_tag_set(abi)?,
+        platform_tags: parse_tag_set(platform)?,
+    })
 }
 
 fn parse_build_tag(text: &str) -> Result<BuildTag, String> {
@@ -77,12 +81,15 @@ fn parse_build_tag(text: &str) -> Result<BuildTag, String> {
 
 /// Parses a compressed tag set (PEP 425), for instance `py2.py3`.
 fn parse_tag_set(set: &str) -> Result<Vec<String>, String> {
-    let is_tag = |tag: &str| !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if set.split('.').all(is_tag) {
         Ok(set.split('.').map(str::to_ascii_lowercase).collect())
     } else {
         Err(format!("`{set}` is not a set of compatibility tags"))
     }
+}
+
+fn is_tag(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 impl WheelFilename {
@@ -120,8 +127,8 @@ mod tests {
 
     #[test]
     fn build_tags_order_by_number_then_text() {
-        let build = |tag: &str| format!("a-1-{tag}-py3-none-any.whl").parse::<WheelFilename>().unwrap().build;
-        assert!(build("10") > build("9") && build("1b") > build("1a"));
+        let [one, one_a, one_b, nine, ten] = ["1", "1a", "1b", "9", "10"].map(|tag| parse_build_tag(tag).unwrap());
+        assert!(one < one_a && one_a < one_b && one_b < nine && nine < ten);
     }
 
     #[test]

@@ -51,19 +51,19 @@ impl Inflater {
         mut sink: impl FnMut(&[u8]),
     ) -> Result<ExtentFormat, WheelErrorKind> {
         let mut crc32 = crc32fast::Hasher::new();
-        let mut count = |bytes: &[u8]| {
+        let mut checked_sink = |bytes: &[u8]| {
             crc32.update(bytes);
             sink(bytes);
         };
-        let form = match declared.compression {
-            ZipCompression::Stored => self.copy(source, declared, &mut count)?,
-            ZipCompression::Deflated => self.inflate(source, declared, &mut count)?,
+        let format = match declared.compression {
+            ZipCompression::Stored => self.copy(source, declared, &mut checked_sink)?,
+            ZipCompression::Deflated => self.inflate(source, declared, &mut checked_sink)?,
         };
         let actual = crc32.finalize();
         if actual != declared.crc32 {
             return Err(WheelErrorKind::Crc32 { expected: declared.crc32, actual });
         }
-        Ok(form)
+        Ok(format)
     }
 
     /// Passes a stored entry to `sink`.

@@ -112,10 +112,11 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
     }
     files.sort_unstable_by(|a, b| (a.part, &a.path).cmp(&(b.part, &b.path)));
 
-    let text = |path: &str| texts.get(path).ok_or_else(|| WheelErrorKind::MissingFile.at(path));
-    let root_is_purelib = metadata::check_wheel(text(&layout.wheel)?).map_err(|kind| kind.at(&*layout.wheel))?;
+    let text = required(&texts, &layout.wheel)?;
+    let root_is_purelib = metadata::check_wheel(text).map_err(|kind| kind.at(&*layout.wheel))?;
+    let text = required(&texts, &layout.metadata)?;
     let Requirements { requires, requires_python } =
-        metadata::check_metadata(text(&layout.metadata)?, filename).map_err(|kind| kind.at(&*layout.metadata))?;
+        metadata::check_metadata(text, filename).map_err(|kind| kind.at(&*layout.metadata))?;
     let entry_points = match texts.get(&*layout.entry_points) {
         Some(text) => entry_points::parse(text).map_err(|kind| kind.at(&*layout.entry_points))?,
         None => Vec::new(),
@@ -133,6 +134,10 @@ fn read_inventory(file: &File, filename: &WheelFilename) -> Result<WheelInventor
     })
 }
 
+fn required<'a>(texts: &'a HashMap<&str, Vec<u8>>, path: &str) -> Result<&'a [u8], StrictArchiveError> {
+    texts.get(path).map(Vec::as_slice).ok_or_else(|| WheelErrorKind::MissingFile.at(path))
+}
+
 /// The special paths of a wheel.
 struct WheelLayout {
     dist_info: String,
@@ -146,13 +151,12 @@ struct WheelLayout {
 
 impl WheelLayout {
     fn new(dist_info: String) -> Self {
-        let below = |name: &str| format!("{dist_info}/{name}");
         Self {
             data: format!("{}.data", dist_info.trim_end_matches(".dist-info")),
-            record: below("RECORD"),
-            metadata: below("METADATA"),
-            wheel: below("WHEEL"),
-            entry_points: below("entry_points.txt"),
+            record: format!("{dist_info}/RECORD"),
+            metadata: format!("{dist_info}/METADATA"),
+            wheel: format!("{dist_info}/WHEEL"),
+            entry_points: format!("{dist_info}/entry_points.txt"),
             dist_info,
         }
     }
@@ -253,7 +257,7 @@ fn verify(
         expected.map(|digest| digest.algorithm).filter(|algorithm| *algorithm != Algorithm::Sha256).map(Hasher::new);
     let mut kept = (keep == BytesToKeep::All).then(Vec::new);
     let mut is_first = true;
-    let form = inflater.run(&archive.source, &entry.declared, |bytes| {
+    let format = inflater.run(&archive.source, &entry.declared, |bytes| {
         sha256.update(bytes);
         if let Some(other) = &mut other {
             other.update(bytes);
@@ -275,7 +279,7 @@ fn verify(
     let actual = other.map_or_else(|| sha256.into(), Hasher::finish);
     match expected {
         Some(expected) if *expected != actual => Err(WheelErrorKind::RecordDigest(expected.algorithm.name())),
-        _ => Ok((entry.extent(sha256, form), kept)),
+        _ => Ok((entry.extent(sha256, format), kept)),
     }
 }
 

@@ -15,12 +15,8 @@ const HAS_DESCRIPTOR: u16 = 1 << 3;
 
 /// Checks the local header of `header`'s entry, and that the entry ends at `end`; returns the offset of its content.
 pub(super) fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> Result<u64, WheelErrorKind> {
-    let missing = || WheelErrorKind::NoLocalHeader(header.offset);
-    let bytes = source.bytes(header.offset, SIZE)?.ok_or_else(missing)?;
-    let local = RawLocalHeader::take(&mut LittleEndianFields(&bytes)).ok_or_else(missing)?;
-    let sizes = [local.name_size, local.extra_size].map(usize::from);
-    let bytes = source.bytes(header.offset + SIZE as u64, sizes[0] + sizes[1])?.ok_or_else(missing)?;
-    let (name, extra) = bytes.split_at_checked(sizes[0]).ok_or_else(missing)?;
+    let (local, bytes) = read(source, header.offset)?.ok_or(WheelErrorKind::NoLocalHeader(header.offset))?;
+    let (name, extra) = bytes.split_at(local.name_size.into());
 
     if name != header.name.as_bytes() {
         return Err(WheelErrorKind::Disagreement(HeaderField::Name));
@@ -45,9 +41,17 @@ pub(super) fn check(source: &ArchiveFile, header: &CentralHeader, end: u64) -> R
             return Err(WheelErrorKind::Disagreement(field));
         }
     }
-    let begin = header.offset + (SIZE + sizes[0] + sizes[1]) as u64;
+    let begin = header.offset + (SIZE + bytes.len()) as u64;
     check_end(source, header, extra.zip64.is_some(), begin, end)?;
     Ok(begin)
+}
+
+/// Reads the local header at `offset`, and the bytes of its name and its extra field.
+fn read(source: &ArchiveFile, offset: u64) -> Result<Option<(RawLocalHeader, Vec<u8>)>, WheelErrorKind> {
+    let Some(fields) = source.bytes(offset, SIZE)? else { return Ok(None) };
+    let Some(header) = RawLocalHeader::take(&mut LittleEndianFields(&fields)) else { return Ok(None) };
+    let size = usize::from(header.name_size) + usize::from(header.extra_size);
+    Ok(source.bytes(offset + SIZE as u64, size)?.map(|bytes| (header, bytes)))
 }
 
 /// The fields of a local header.
@@ -125,8 +129,7 @@ fn check_end(
         Some(gap) => return Err(WheelErrorKind::Gap(if is_signed { gap.saturating_sub(4) } else { gap })),
     }
     let crc32 = fields.u32();
-    let mut size = || if is_wide { fields.u64() } else { fields.u32().map(u64::from) };
-    let (compressed_size, size) = (size(), size());
+    let (compressed_size, size) = (fields.size(is_wide), fields.size(is_wide));
     if crc32 != Some(header.crc32) {
         return Err(WheelErrorKind::DescriptorDisagreement(HeaderField::Crc32));
     }

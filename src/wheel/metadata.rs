@@ -138,8 +138,10 @@ mod tests {
 
     #[test]
     fn wheel_versions_are_compared_by_major_version() {
-        let check =
-            |version: &str| check_wheel(format!("Wheel-Version: {version}\nRoot-Is-Purelib: True\n").as_bytes());
+        fn check(version: &str) -> Result<bool, WheelErrorKind> {
+            check_wheel(format!("Wheel-Version: {version}\nRoot-Is-Purelib: True\n").as_bytes())
+        }
+
         assert!(check("1.0").unwrap() && check("1.9").unwrap());
         for unknown in ["2.0", "1", "1.", "0.1", "10.0"] {
             assert!(matches!(check(unknown), Err(WheelErrorKind::WheelVersion(_))), "{unknown}");

@@ -51,28 +51,34 @@ pub(crate) fn parse(text: &[u8]) -> Result<RecordRows, WheelErrorKind> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut record = RecordRows::new();
     for row in reader.records() {
-        let row = row.map_err(|error| WheelErrorKind::RecordRow {
-            line: error.position().map_or(1, csv::Position::line),
-            reason: "it is not UTF-8 or not comma-separated values".to_owned(),
+        let row = row.map_err(|error| {
+            invalid_row(error.position(), "it is not UTF-8 or not comma-separated values".to_owned())
         })?;
-        let invalid =
-            |reason: String| WheelErrorKind::RecordRow { line: row.position().map_or(1, csv::Position::line), reason };
-        let fields: Vec<&str> = row.iter().collect();
-        let [path, digest, size] = fields[..] else {
-            return Err(invalid(format!("it has {} fields, expected 3", fields.len())));
-        };
-        let digest = if digest.is_empty() { None } else { Some(parse_digest(digest).map_err(invalid)?) };
-        let size = match size {
-            "" => None,
-            size => Some(size.parse().map_err(|_| invalid(format!("`{size}` is not a valid size")))?),
-        };
-        // Some build tools write `./` or `/` before relative paths.
-        let path = path.trim_start_matches("./").trim_start_matches('/');
-        if record.insert(path.to_owned(), RecordRow { digest, size }).is_some() {
-            return Err(invalid(format!("`{path}` is listed twice")));
+        let (path, parsed) = parse_row(&row).map_err(|reason| invalid_row(row.position(), reason))?;
+        if record.insert(path.to_owned(), parsed).is_some() {
+            return Err(invalid_row(row.position(), format!("`{path}` is listed twice")));
         }
     }
     Ok(record)
+}
+
+fn invalid_row(position: Option<&csv::Position>, reason: String) -> WheelErrorKind {
+    WheelErrorKind::RecordRow { line: position.map_or(1, csv::Position::line), reason }
+}
+
+/// Returns the path of a row, and the rest of it.
+fn parse_row(row: &csv::StringRecord) -> Result<(&str, RecordRow), String> {
+    let fields: Vec<&str> = row.iter().collect();
+    let [path, digest, size] = fields[..] else {
+        return Err(format!("it has {} fields, expected 3", fields.len()));
+    };
+    let digest = if digest.is_empty() { None } else { Some(parse_digest(digest)?) };
+    let size = match size {
+        "" => None,
+        size => Some(size.parse().map_err(|_| format!("`{size}` is not a valid size"))?),
+    };
+    // Some build tools write `./` or `/` before relative paths.
+    Ok((path.trim_start_matches("./").trim_start_matches('/'), RecordRow { digest, size }))
 }
 
 /// Parses `algorithm=digest`, the digest in URL-safe base64 without padding. The specification requires SHA-256 or

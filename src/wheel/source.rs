@@ -58,6 +58,11 @@ impl<'a> LittleEndianFields<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// Returns a size, which has 64 bits if it is wide, else 32.
+    pub(super) fn size(&mut self, is_wide: bool) -> Option<u64> {
+        if is_wide { self.u64() } else { self.u32().map(u64::from) }
+    }
+
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;

@@ -230,13 +230,6 @@ fn a_wheel_that_changed_is_an_error() {
     damaged[length as usize / 2] ^= 1;
     let damaged = Archive::new(&damaged);
 
-    let reason = |content: FileContent| {
-        let tree = tree([("m.py", content)], &[]);
-        let error = gzip_and_tar(&tree, &mut io::sink(), &mut io::sink()).unwrap_err();
-        assert!(error.to_string().ends_with("demo.whl for `m.py`"), "{error}");
-        let ArchiveError::Read { source, .. } = error else { panic!("{error:?}") };
-        source.kind()
-    };
     let wrong_text = b"x = 2\n".repeat(1000);
     let longer = [&text[..], b"x"].concat();
     for content in [
@@ -255,12 +248,21 @@ fn a_wheel_that_changed_is_an_error() {
         // Half a stream.
         archive.content(0, length - 2, &text, ExtentFormat::Deflated { final_block: 0, end: (length - 2) * 8 }),
     ] {
-        assert_eq!(reason(content), io::ErrorKind::InvalidData);
+        assert_eq!(read_error(content), io::ErrorKind::InvalidData);
     }
     for offset in [length + text.len() as u64, u64::MAX] {
-        let kind = reason(archive.content(offset, length, &text, format));
+        let kind = read_error(archive.content(offset, length, &text, format));
         assert!(matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput), "{kind}");
     }
+}
+
+/// Returns why the content of a file cannot be read while a layer is written.
+fn read_error(content: FileContent) -> io::ErrorKind {
+    let tree = tree([("m.py", content)], &[]);
+    let error = gzip_and_tar(&tree, &mut io::sink(), &mut io::sink()).unwrap_err();
+    assert!(error.to_string().ends_with("demo.whl for `m.py`"), "{error}");
+    let ArchiveError::Read { source, .. } = error else { panic!("{error:?}") };
+    source.kind()
 }
 
 #[test]
@@ -269,21 +271,24 @@ fn a_file_of_the_project_has_the_size_that_was_listed() {
     let file = directory.path().join("model.bin");
     let content: Vec<u8> = (0..700_000_u32).flat_map(|number| (number / 3).to_le_bytes()).collect();
     fs::write(&file, &content).unwrap();
-    let layer = |size| tree([("model.bin", FileContent::File { path: file.clone(), size })], &[]);
-    let (member, tar, _) = written(&layer(content.len() as u64));
+    let (member, tar, _) = written(&layer_of(&file, content.len() as u64));
     assert!(read(&tar)[0].1.content == content);
     assert!(written(&tree([("model.bin", bytes(&content))], &[])).0 == member, "the same bytes, from memory");
 
     for size in [0, 1, content.len() as u64 - 1, content.len() as u64 + 1, u64::MAX] {
-        for error in
-            [gzip(&layer(size), &mut io::sink()).unwrap_err(), zstd(&layer(size), &mut io::sink()).unwrap_err()]
-        {
+        let layer = layer_of(&file, size);
+        for error in [gzip(&layer, &mut io::sink()).unwrap_err(), zstd(&layer, &mut io::sink()).unwrap_err()] {
             assert_eq!(error.to_string(), format!("{} changed while it was bundled", file.display()));
         }
     }
     fs::remove_file(&file).unwrap();
-    let error = gzip(&layer(1), &mut io::sink()).unwrap_err();
+    let error = gzip(&layer_of(&file, 1), &mut io::sink()).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read {} for `model.bin`", file.display()));
+}
+
+/// Returns a layer with a file of the project that was listed with a size.
+fn layer_of(file: &Path, size: u64) -> LayerTree {
+    tree([("model.bin", FileContent::File { path: file.to_owned(), size })], &[])
 }
 
 #[test]
@@ -310,18 +315,18 @@ fn a_failing_output_is_an_error() {
 
 #[test]
 fn a_link_needs_its_own_path_and_a_target() {
-    let files = || [("a/b.py", bytes(b"")), ("c.py", bytes(b""))];
-    for taken in ["a", "a/b.py", "c.py", "a/b.py/link", "c.py/d/link", "python/link"] {
-        let tree = tree(files(), &[("python", "/usr/bin/python3"), (taken, "target")]);
+    let files = [("a/b.py", bytes(b"")), ("c.py", bytes(b""))];
+    for link in ["a", "a/b.py", "c.py", "a/b.py/link", "c.py/d/link", "python/link"] {
+        let tree = tree(files.clone(), &[("python", "/usr/bin/python3"), (link, "target")]);
         let error = gzip(&tree, &mut io::sink()).unwrap_err();
-        assert_eq!(error.to_string(), format!("`{taken}` is a symbolic link, and also a file or a directory"));
+        assert_eq!(error.to_string(), format!("`{link}` is a symbolic link, and also a file or a directory"));
     }
     for target in ["", "a\0b"] {
-        let error = gzip(&tree(files(), &[("d", target)]), &mut io::sink()).unwrap_err();
+        let error = gzip(&tree(files.clone(), &[("d", target)]), &mut io::sink()).unwrap_err();
         assert!(error.to_string().starts_with("`d` cannot be a symbolic link to `"), "{error}");
     }
     let distinct: BTreeSet<_> =
-        names(&written(&tree(files(), &[("a/c", "b.py"), ("c", "c.py")])).1).into_iter().collect();
+        names(&written(&tree(files, &[("a/c", "b.py"), ("c", "c.py")])).1).into_iter().collect();
     assert_eq!(distinct.len(), 5);
 }
 
@@ -398,11 +403,13 @@ fn the_bytes_are_pinned() {
 #[test]
 fn a_frame_does_not_depend_on_portions() {
     let content: Vec<u8> = (0..400_000_u32).flat_map(|number| (number / 7).to_le_bytes()).collect();
-    let frame = |portion: usize| {
-        let mut encoder = encoder(Vec::new()).unwrap();
-        content.chunks(portion).for_each(|bytes| encoder.write_all(bytes).unwrap());
-        encoder.finish().unwrap()
-    };
-    let whole = frame(content.len());
-    assert!([1, 997, 131_072, 262_145].iter().all(|portion| frame(*portion) == whole));
+    let whole = frame(&content, content.len());
+    assert!([1, 997, 131_072, 262_145].iter().all(|portion| frame(&content, *portion) == whole));
+}
+
+/// Compresses content that is written in portions.
+fn frame(content: &[u8], portion: usize) -> Vec<u8> {
+    let mut encoder = encoder(Vec::new()).unwrap();
+    content.chunks(portion).for_each(|bytes| encoder.write_all(bytes).unwrap());
+    encoder.finish().unwrap()
 }

@@ -85,14 +85,15 @@ impl EntryHeaders<'_> {
             ZipCompression::Stored => 0,
             ZipCompression::Deflated => 8,
         };
-        let shown = |value| if large { IN_ZIP64 } else { narrow(value) };
+        let (compressed_size, size) =
+            if large { (IN_ZIP64, IN_ZIP64) } else { (narrow(self.compressed_size), narrow(self.size)) };
         header.extend(flags.to_le_bytes());
         header.extend(method.to_le_bytes());
         header.extend(TIME.to_le_bytes());
         header.extend(DATE.to_le_bytes());
         header.extend(self.crc32.to_le_bytes());
-        header.extend(shown(self.compressed_size).to_le_bytes());
-        header.extend(shown(self.size).to_le_bytes());
+        header.extend(compressed_size.to_le_bytes());
+        header.extend(size.to_le_bytes());
         header.extend((self.name.len() as u16).to_le_bytes());
         header.extend((extra as u16).to_le_bytes());
     }

@@ -84,15 +84,23 @@ fn modules_are_found_in_the_order_of_the_path_based_finder() {
 fn a_function_takes_precedence_over_its_layer() {
     let (site_packages, function) = ("python/lib/python3.12/site-packages", "def h(): ...");
     let own = tree(&[("ns/own.py", function), ("both.py", function)]);
-    let in_layer = |path: &str| format!("{site_packages}/{path}");
-    let layer =
-        tree(&[(&in_layer("ns/other.py"), function), (&in_layer("both.py"), ""), (&in_layer("own/x.py"), function)]);
+    // A namespace package may be in both.
+    let other = format!("{site_packages}/ns/other.py");
+    let layer = tree(&[
+        (&other, function),
+        (&format!("{site_packages}/both.py"), ""),
+        (&format!("{site_packages}/own/x.py"), function),
+    ]);
     let roots = [ImportRoot { tree: &own, site_packages: "" }, ImportRoot { tree: &layer, site_packages }];
-    let path = |handler: &str| check(&handler.parse().unwrap(), &roots, PYTHON, |_| true).map(|found| found.path).ok();
-    assert_eq!(path("ns.own.h").as_deref(), Some("ns/own.py"));
-    assert_eq!(path("ns.other.h"), Some(in_layer("ns/other.py")), "a namespace package may lie in both");
-    assert_eq!(path("both.h").as_deref(), Some("both.py"));
-    assert_eq!(path("python.lib.h"), None);
+    for (handler, path) in [
+        ("ns.own.h", Some("ns/own.py")),
+        ("ns.other.h", Some(&*other)),
+        ("both.h", Some("both.py")),
+        ("python.lib.h", None),
+    ] {
+        let found = check(&handler.parse().unwrap(), &roots, PYTHON, |_| true).ok();
+        assert_eq!(found.map(|found| found.path).as_deref(), path, "{handler}");
+    }
 }
 
 #[test]

@@ -121,10 +121,15 @@ impl<'a> DynamicLinker<'a> {
     /// to (`is_own`), or for those that its libraries are linked to. `DT_RPATH` is ignored if there is a `DT_RUNPATH`, and
     /// only `DT_RPATH` is inherited.
     fn search_path(&self, binary: &Binary, elf: &Elf, is_own: bool) -> Vec<String> {
-        let expand = |directory: &String| expanded(directory, &binary.runtime_path);
-        let rpath = elf.rpath.iter().filter(|_| elf.runpath.is_empty()).flat_map(expand);
-        let runpath = elf.runpath.iter().filter(|_| is_own).flat_map(expand);
-        rpath.chain(self.library_path.iter().filter(|_| is_own).cloned()).chain(runpath).collect()
+        let mut path = Vec::new();
+        if elf.runpath.is_empty() {
+            path.extend(elf.rpath.iter().flat_map(|directory| expanded(directory, &binary.runtime_path)));
+        }
+        if is_own {
+            path.extend(self.library_path.iter().cloned());
+            path.extend(elf.runpath.iter().flat_map(|directory| expanded(directory, &binary.runtime_path)));
+        }
+        path
     }
 }
 

@@ -24,15 +24,15 @@ fn with(mut binary: Binary, change: impl FnOnce(&mut Elf)) -> Binary {
 
 /// Returns the findings for files of two distributions from platform wheels, `one` and `two`.
 fn findings(binaries: &[Binary], system: &TargetSystem) -> Vec<(String, bool)> {
-    let owner = |name: &str| BinaryOwner {
+    let owners = ["one", "two"].map(|name| BinaryOwner {
         origin: FileOrigin::Distribution(Arc::new(Distribution {
             name: name.parse().unwrap(),
             version: "1".parse().unwrap(),
         })),
         guarantee: LoadGuarantee::Modules,
         requires: BTreeSet::new(),
-    };
-    let found = audit(binaries, &[owner("one"), owner("two")], system, &BTreeSet::new());
+    });
+    let found = audit(binaries, &owners, system, &BTreeSet::new());
     found.iter().map(|finding| (finding.to_string(), finding.is_error)).collect()
 }
 
@@ -69,18 +69,20 @@ fn libraries_of_the_platform_the_target_and_the_search_path_are_found() {
 /// DT_RPATH applies to everything that a file loads, DT_RUNPATH to the file alone. DT_RPATH is ignored if both are there.
 #[test]
 fn only_an_rpath_is_inherited() {
-    let paths = |rpath: &[&str], runpath: &[&str]| {
-        let own = |folders: &[&str]| folders.iter().map(|&folder| folder.to_owned()).collect::<Vec<_>>();
-        let module = file(0, "/a/m.so", ElfRole::Module, &["libfirst.so"]);
-        let module = with(module, |elf| (elf.rpath, elf.runpath) = (own(rpath), own(runpath)));
+    for (rpath, runpath, missing) in [
+        (&["$ORIGIN/libs", "$ORIGIN/libs/deep"][..], &[][..], 0),
+        (&[], &["$ORIGIN/libs", "$ORIGIN/libs/deep"], 1),
+        (&["$ORIGIN/libs", "$ORIGIN/libs/deep"], &["$ORIGIN/libs"], 1),
+        (&["$ORIGIN/libs"], &[], 1),
+    ] {
+        let module = with(file(0, "/a/m.so", ElfRole::Module, &["libfirst.so"]), |elf| {
+            elf.rpath = rpath.iter().copied().map(str::to_owned).collect();
+            elf.runpath = runpath.iter().copied().map(str::to_owned).collect();
+        });
         let first = file(0, "/a/libs/libfirst.so", ElfRole::Library, &["libsecond.so"]);
         let second = file(0, "/a/libs/deep/libsecond.so", ElfRole::Library, &[]);
-        findings(&[module, first, second], &system()).len()
-    };
-    assert_eq!(paths(&["$ORIGIN/libs", "$ORIGIN/libs/deep"], &[]), 0);
-    assert_eq!(paths(&[], &["$ORIGIN/libs", "$ORIGIN/libs/deep"]), 1);
-    assert_eq!(paths(&["$ORIGIN/libs", "$ORIGIN/libs/deep"], &["$ORIGIN/libs"]), 1);
-    assert_eq!(paths(&["$ORIGIN/libs"], &[]), 1);
+        assert_eq!(findings(&[module, first, second], &system()).len(), missing, "{rpath:?} {runpath:?}");
+    }
 }
 
 #[test]
@@ -116,12 +118,16 @@ fn a_library_may_have_another_name_than_its_file() {
 
 #[test]
 fn a_missing_library_is_an_error_only_for_files_that_have_to_load() {
-    let lacking = |at: &str, role| file(0, at, role, &["libabsent.so"]);
-    let module =
-        |needed: &[&str]| with(file(0, "/a/m.so", ElfRole::Module, needed), |elf| elf.runpath = vec!["/a".to_owned()]);
-    let errors = |binaries: &[Binary]| {
-        findings(binaries, &system()).into_iter().map(|(_, is_error)| is_error).collect::<Vec<_>>()
-    };
+    fn lacking(at: &str, role: ElfRole) -> Binary {
+        file(0, at, role, &["libabsent.so"])
+    }
+    fn module(needed: &[&str]) -> Binary {
+        with(file(0, "/a/m.so", ElfRole::Module, needed), |elf| elf.runpath = vec!["/a".to_owned()])
+    }
+    fn errors(binaries: &[Binary]) -> Vec<bool> {
+        findings(binaries, &system()).into_iter().map(|(_, is_error)| is_error).collect()
+    }
+
     assert_eq!(errors(&[lacking("/a/x.so", ElfRole::Module)]), [true]);
     assert_eq!(errors(&[lacking("/a/libx.so", ElfRole::Library), module(&["libx.so"])]), [true]);
     assert_eq!(errors(&[lacking("/a/libx.so", ElfRole::Library), module(&[])]), [false]);
@@ -133,16 +139,10 @@ fn a_missing_library_is_an_error_only_for_files_that_have_to_load() {
 
 #[test]
 fn files_of_an_owner_with_the_same_problem_are_one_finding() {
-    let lacking = |at: &str| file(0, at, ElfRole::Module, &["libabsent.so", "libother.so"]);
-    let plugin = |at: &str| file(1, at, ElfRole::Library, &["libp.so", "libq.so"]);
-    let all = [
-        lacking("/a.so"),
-        lacking("/b.so"),
-        plugin("/p.so"),
-        plugin("/q.so"),
-        plugin("/r.so"),
-        file(1, "/s.so", ElfRole::Module, &[]),
-    ];
+    let mut all = Vec::new();
+    all.extend(["/a.so", "/b.so"].map(|at| file(0, at, ElfRole::Module, &["libabsent.so", "libother.so"])));
+    all.extend(["/p.so", "/q.so", "/r.so"].map(|at| file(1, at, ElfRole::Library, &["libp.so", "libq.so"])));
+    all.push(file(1, "/s.so", ElfRole::Module, &[]));
     let found = findings(&all, &system());
     let expected = [
         "a.so of one 1 (and 1 more file) needs libabsent.so, which is neither in the artifact nor in the target",
@@ -154,8 +154,10 @@ fn files_of_an_owner_with_the_same_problem_are_one_finding() {
 
 #[test]
 fn files_for_other_machines_are_allowed_next_to_files_for_the_target() {
-    let other =
-        |at: &str, role| with(file(0, at, role, &[]), |elf| elf.machine = ElfMachine::Known(Architecture::Arm64));
+    fn other(at: &str, role: ElfRole) -> Binary {
+        with(file(0, at, role, &[]), |elf| elf.machine = ElfMachine::Known(Architecture::Arm64))
+    }
+
     let module = file(0, "/a/m.so", ElfRole::Module, &[]);
     assert_eq!(findings(&[module.clone(), other("/a/attach_arm64.so", ElfRole::Library)], &system()), []);
     assert_eq!(findings(&[other("/a/attach_arm64.so", ElfRole::Library)], &system()).len(), 1);
@@ -165,14 +167,16 @@ fn files_for_other_machines_are_allowed_next_to_files_for_the_target() {
 
 #[test]
 fn symbols_of_the_cxx_library_are_compared_with_its_version() {
-    let needs = |glibcxx, cxxabi, gcc| {
+    for (glibcxx, cxxabi, gcc, expected) in [
+        (Some(30), Some(13), Some(12), None),
+        (Some(31), None, None, Some("m.so of one 1 needs GLIBCXX_3.4.31, but the target has GLIBCXX_3.4.30")),
+        (None, Some(14), None, Some("m.so of one 1 needs CXXABI_1.3.14, but the target has CXXABI_1.3.13")),
+        (None, None, Some(13), Some("m.so of one 1 needs GCC_13, but the target has GCC_12")),
+    ] {
         let versions = SymbolVersions { glibc: None, glibcxx, cxxabi, gcc };
         let module = with(file(0, "/m.so", ElfRole::Module, &[]), |elf| elf.versions = versions);
         let system = TargetSystem { libstdcxx: Some("6.0.30".parse().unwrap()), ..system() };
-        findings(&[module], &system).into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("")
-    };
-    assert_eq!(needs(Some(30), Some(13), Some(12)), "");
-    assert_eq!(needs(Some(31), None, None), "m.so of one 1 needs GLIBCXX_3.4.31, but the target has GLIBCXX_3.4.30");
-    assert_eq!(needs(None, Some(14), None), "m.so of one 1 needs CXXABI_1.3.14, but the target has CXXABI_1.3.13");
-    assert_eq!(needs(None, None, Some(13)), "m.so of one 1 needs GCC_13, but the target has GCC_12");
+        let found = findings(&[module], &system);
+        assert!(found.iter().map(|(text, _)| text.as_str()).eq(expected), "{found:?}");
+    }
 }

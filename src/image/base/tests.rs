@@ -43,13 +43,16 @@ fn the_image_of_the_architecture_is_chosen() {
 
 #[test]
 fn the_baseline_variant_is_optional() {
-    let amd64 = |variant| image(variant, json!({ "architecture": "amd64", "os": "linux", "variant": variant }));
-    assert_chosen(&index(&[amd64("v3"), amd64("v1")]), X86_64, "v1");
-    assert_chosen(&index(&[amd64("v3"), amd64("")]), X86_64, "");
-    let arm64 = |variant| image(variant, json!({ "architecture": "arm64", "os": "linux", "variant": variant }));
-    assert_chosen(&index(&[arm64("v9"), arm64("v8")]), Arm64, "v8");
+    for (architecture, name, variants, chosen) in
+        [(X86_64, "amd64", ["v3", "v1"], "v1"), (X86_64, "amd64", ["v3", ""], ""), (Arm64, "arm64", ["v9", "v8"], "v8")]
+    {
+        let images =
+            variants.map(|variant| image(variant, json!({ "architecture": name, "os": "linux", "variant": variant })));
+        assert_chosen(&index(&images), architecture, chosen);
+    }
+    let too_new = image("v9", json!({ "architecture": "arm64", "os": "linux", "variant": "v9" }));
     let plain = image("plain", json!({ "architecture": "arm64", "os": "linux" }));
-    assert_chosen(&index(&[arm64("v9"), plain]), Arm64, "plain");
+    assert_chosen(&index(&[too_new, plain]), Arm64, "plain");
 }
 
 #[test]
@@ -75,8 +78,10 @@ fn documents(config: &Value, media_types: &[&str]) -> (String, String) {
     let diff_ids: Vec<_> = media_types.iter().map(|media_type| Sha256::of(media_type.as_bytes()).to_string()).collect();
     config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
     let config = config.to_string();
-    let layer =
-        |media_type: &&str| json!({ "mediaType": media_type, "digest": Sha256::of(b"").to_string(), "size": 9 });
+    fn layer(media_type: &&str) -> Value {
+        json!({ "mediaType": media_type, "digest": Sha256::of(b"").to_string(), "size": 9 })
+    }
+
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": DOCKER_MANIFEST,

@@ -24,20 +24,19 @@ pub struct CompressedLayer {
 /// The layer cannot be read, does not match its digest or its diff ID, or the output cannot be written.
 pub fn compress(layer: &Layer, into: &mut dyn Write) -> Result<CompressedLayer, ImageFileError> {
     let blob = &layer.blob;
-    let write = |source| ImageFileError::Blob(BlobError::Write { digest: blob.digest, source });
     if blob.digest != layer.diff_id {
         return Err(ImageFileError::DiffId { digest: blob.digest, diff_id: layer.diff_id });
     }
     let mut output = HashingWriter::new(into);
-    let (mut reader, mut writer) = io::pipe().map_err(write)?;
+    let (mut reader, mut writer) = io::pipe().map_err(BlobError::write(blob.digest))?;
     thread::scope(|scope| {
         let copying = scope.spawn(move || blob.copy_to(&mut writer));
         let compressed = deflate::gzip(&mut reader, &mut output);
         // After an error, this makes the writer fail instead of waiting for a reader.
         drop(reader);
         let copied = copying.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        compressed.map_err(write)?;
-        Ok::<_, ImageFileError>(copied?)
+        compressed.map_err(BlobError::write(blob.digest))?;
+        copied
     })?;
     let (_, digest, size) = output.finish();
     Ok(CompressedLayer { digest, size })

@@ -161,8 +161,7 @@ fn digest_in_name(name: &str) -> Option<Sha256> {
 fn read_layer(range: &FileRange) -> Result<Blob, ImageFileError> {
     let mut start = Vec::new();
     let mut writer = HashingWriter::new(io::sink());
-    hash(range, &mut start, &mut writer)
-        .map_err(|source| ImageFileError::Read { path: range.path.to_path_buf(), source })?;
+    hash(range, &mut start, &mut writer).map_err(ImageFileError::read(&range.path))?;
     let media_type = match start.as_slice() {
         [0x1f, 0x8b, ..] => MediaType::ImageLayerGzip,
         [0x28, 0xb5, 0x2f, 0xfd] => MediaType::ImageLayerZstd,

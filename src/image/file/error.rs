@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{ImageFormat, InvalidImageFile};
 use crate::archive::ArchiveError;
@@ -172,6 +172,18 @@ pub enum InvalidEntry {
         /// The number of diff IDs.
         diff_ids: usize,
     },
+}
+
+impl ImageFileError {
+    /// Returns the conversion of an I/O error, for `map_err(ImageFileError::read(path))`.
+    pub(in crate::image) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Read { path: path.to_owned(), source }
+    }
+
+    /// Returns the conversion of an I/O error, for `map_err(ImageFileError::write(path))`.
+    pub(in crate::image) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Write { path: path.to_owned(), source }
+    }
 }
 
 impl Hints for ImageFileError {

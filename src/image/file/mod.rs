@@ -97,24 +97,7 @@ impl FromStr for ImageFile {
     type Err = InvalidImageFile;
 
     fn from_str(text: &str) -> Result<Self, InvalidImageFile> {
-        let invalid = |reason| InvalidImageFile { text: text.to_owned(), reason };
-        let (prefix, rest) = text.split_once(':').unwrap_or_default();
-        let format = ImageFormat::ALL.into_iter().find(|format| format.prefix() == prefix);
-        let format = format.ok_or_else(|| invalid("expected oci:DIR, oci-archive:FILE or docker-archive:FILE"))?;
-        let (path, selector) = match (rest.rsplit_once("@sha256:"), rest.split_once(':')) {
-            (Some((path, hexadecimal)), _) => {
-                let digest = sha256(hexadecimal)
-                    .ok_or_else(|| invalid("the digest must have 64 lowercase hexadecimal digits"))?;
-                (path, Some(ManifestSelector::Digest(digest)))
-            }
-            (None, Some((_, ""))) => return Err(invalid("the name after the path is empty")),
-            (None, Some((path, name))) => (path, Some(ManifestSelector::Name(name.to_owned()))),
-            (None, None) => (rest, None),
-        };
-        if path.is_empty() {
-            return Err(invalid("the path is empty"));
-        }
-        Ok(Self { format, path: path.into(), selector })
+        Self::parse(text).map_err(|reason| InvalidImageFile { text: text.to_owned(), reason })
     }
 }
 
@@ -126,6 +109,26 @@ impl fmt::Display for ImageFile {
 }
 
 impl ImageFile {
+    /// Parses a string with a prefix, or returns the reason why it is invalid.
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let (prefix, rest) = text.split_once(':').unwrap_or_default();
+        let format = ImageFormat::ALL.into_iter().find(|format| format.prefix() == prefix);
+        let format = format.ok_or("expected oci:DIR, oci-archive:FILE or docker-archive:FILE")?;
+        let (path, selector) = match (rest.rsplit_once("@sha256:"), rest.split_once(':')) {
+            (Some((path, hexadecimal)), _) => {
+                let digest = sha256(hexadecimal).ok_or("the digest must have 64 lowercase hexadecimal digits")?;
+                (path, Some(ManifestSelector::Digest(digest)))
+            }
+            (None, Some((_, ""))) => return Err("the name after the path is empty"),
+            (None, Some((path, name))) => (path, Some(ManifestSelector::Name(name.to_owned()))),
+            (None, None) => (rest, None),
+        };
+        if path.is_empty() {
+            return Err("the path is empty");
+        }
+        Ok(Self { format, path: path.into(), selector })
+    }
+
     /// Parses a string with a prefix. Without one it is a path, and the format is detected.
     ///
     /// # Errors
@@ -212,14 +215,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_name_a_form_a_path_and_a_choice() {
+    fn a_format_a_path_and_a_selector_are_parsed() {
+        fn named(name: &str) -> Option<ManifestSelector> {
+            Some(ManifestSelector::Name(name.to_owned()))
+        }
+
         let digest = Sha256::of(b"");
         let at = format!("@{digest}");
-        let name = |name: &str| Some(ManifestSelector::Name(name.to_owned()));
         for (text, format, path, selector) in [
             ("oci:dist/image", ImageFormat::Layout, "dist/image", None),
-            ("oci:.:1.0", ImageFormat::Layout, ".", name("1.0")),
-            ("oci-archive:/a.tar:host:5000/app:1.0", ImageFormat::OciArchive, "/a.tar", name("host:5000/app:1.0")),
+            ("oci:.:1.0", ImageFormat::Layout, ".", named("1.0")),
+            ("oci-archive:/a.tar:host:5000/app:1.0", ImageFormat::OciArchive, "/a.tar", named("host:5000/app:1.0")),
             ("docker-archive:a@b.tar", ImageFormat::DockerArchive, "a@b.tar", None),
             (&format!("oci:a:b{at}"), ImageFormat::Layout, "a:b", Some(ManifestSelector::Digest(digest))),
         ] {

@@ -65,30 +65,36 @@ impl ImageSource {
     /// The file cannot be read, or does not have the format.
     pub(in crate::image) fn open(format: ImageFormat, path: &Path) -> Result<Self, ImageFileError> {
         let source = Self::load(path)?;
-        let wrong = |reason| ImageFileError::WrongFormat { path: path.to_owned(), format, reason };
-        let (marker, missing) = match (format, &source.kind) {
-            (ImageFormat::Layout, SourceKind::Archive { .. }) => return Err(wrong("it is not a directory")),
+        match source.mismatch(format)? {
+            None => Ok(source),
+            Some(reason) => Err(ImageFileError::WrongFormat { path: path.to_owned(), format, reason }),
+        }
+    }
+
+    /// Returns why the source does not have a format, or `None` if it does.
+    fn mismatch(&self, format: ImageFormat) -> Result<Option<&'static str>, ImageFileError> {
+        let (marker, missing) = match (format, &self.kind) {
+            (ImageFormat::Layout, SourceKind::Archive { .. }) => return Ok(Some("it is not a directory")),
             (ImageFormat::OciArchive | ImageFormat::DockerArchive, SourceKind::Directory) => {
-                return Err(wrong("it is a directory"));
+                return Ok(Some("it is a directory"));
             }
             (ImageFormat::Layout | ImageFormat::OciArchive, _) => (MARKER, "it has no `oci-layout`"),
             (ImageFormat::DockerArchive, _) => (DOCKER_MANIFEST, "it has no `manifest.json`"),
         };
-        if source.find(marker)?.is_some() { Ok(source) } else { Err(wrong(missing)) }
+        Ok(self.find(marker)?.is_none().then_some(missing))
     }
 
     fn load(path: &Path) -> Result<Self, ImageFileError> {
-        let failed = |source| ImageFileError::Read { path: path.to_owned(), source };
-        let metadata = fs::metadata(path).map_err(failed)?;
+        let metadata = fs::metadata(path).map_err(ImageFileError::read(path))?;
         if metadata.is_dir() {
             return Ok(Self { path: path.to_owned(), kind: SourceKind::Directory });
         }
         if !metadata.is_file() {
             return Err(ImageFileError::UnknownFormat(path.to_owned()));
         }
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = File::open(path).map_err(ImageFileError::read(path))?;
         let mut start = Vec::new();
-        file.by_ref().take(512).read_to_end(&mut start).map_err(failed)?;
+        file.by_ref().take(512).read_to_end(&mut start).map_err(ImageFileError::read(path))?;
         if let Some((_, command)) = COMPRESSIONS.into_iter().find(|(magic, _)| start.starts_with(magic)) {
             return Err(ImageFileError::Compressed { path: path.to_owned(), command });
         }
@@ -132,19 +138,13 @@ impl ImageSource {
     /// # Errors
     /// A directory cannot be read.
     pub(super) fn names(&self) -> Result<Vec<String>, ImageFileError> {
-        let SourceKind::Archive { index, .. } = &self.kind else {
-            let directory = self.path.join("blobs/sha256");
-            let failed = |source| ImageFileError::Read { path: directory.clone(), source };
-            let entries = fs::read_dir(&directory).map_err(failed)?;
-            let names = entries.map(|entry| {
-                let name = entry.map_err(failed)?.file_name();
-                Ok(format!("blobs/sha256/{}", name.to_string_lossy()))
-            });
-            let mut names = names.collect::<Result<Vec<_>, ImageFileError>>()?;
-            names.sort_unstable();
-            return Ok(names);
-        };
-        Ok(index.names().map(str::to_owned).collect())
+        match &self.kind {
+            SourceKind::Archive { index, .. } => Ok(index.names().map(str::to_owned).collect()),
+            SourceKind::Directory => {
+                let directory = self.path.join("blobs/sha256");
+                blob_names(&directory).map_err(ImageFileError::read(&directory))
+            }
+        }
     }
 
     /// Reads a document.
@@ -158,7 +158,7 @@ impl ImageSource {
         }
         let mut bytes = Vec::new();
         let read = range.open().and_then(|reader| reader.take(limit).read_to_end(&mut bytes));
-        read.map_err(|source| ImageFileError::Read { path: range.path.to_path_buf(), source })?;
+        read.map_err(ImageFileError::read(&range.path))?;
         Ok(bytes)
     }
 
@@ -207,6 +207,16 @@ impl FileRange {
         file.seek(SeekFrom::Start(self.offset))?;
         Ok(file.take(self.size))
     }
+}
+
+/// Returns the sorted paths of the blobs in a layout, of which `directory` is `blobs/sha256`.
+fn blob_names(directory: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        names.push(format!("blobs/sha256/{}", entry?.file_name().to_string_lossy()));
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Returns the path of a blob in a layout (image layout, blobs).

@@ -50,19 +50,15 @@ impl TarIndex {
     /// # Errors
     /// The file cannot be read, is not a tar archive, is truncated, or has an unsupported entry.
     pub(super) fn read(file: &File, path: &Path) -> Result<Self, ImageFileError> {
-        let length = file.metadata().map_err(|source| ImageFileError::Read { path: path.to_owned(), source })?.len();
+        let length = file.metadata().map_err(ImageFileError::read(path))?.len();
         let mut scan = HeaderScanner { file, path, length, position: 0 };
         let mut entries = BTreeMap::new();
         while let Some(entry) = scan.next()? {
-            let invalid =
-                |problem| ImageFileError::Invalid { path: path.to_owned(), entry: entry.name.clone(), problem };
-            let Some((name, target)) = entry.target().map_err(invalid)? else { continue };
-            if entries.len() == MOST_ENTRIES {
-                return Err(invalid(InvalidEntry::Malformed("exceeds the limit of 16,384 entries")));
-            }
-            if entries.insert(name, target).is_some() {
-                return Err(invalid(InvalidEntry::Malformed("occurs twice in the archive")));
-            }
+            insert(&entry, &mut entries).map_err(|problem| ImageFileError::Invalid {
+                path: path.to_owned(),
+                entry: entry.name,
+                problem,
+            })?;
         }
         Ok(Self(entries))
     }
@@ -83,6 +79,18 @@ impl TarIndex {
             }
         }
         Err(InvalidEntry::Malformed("has too many levels of links"))
+    }
+}
+
+/// Adds a file or a link to the entries of an archive; directories are skipped.
+fn insert(header: &ScannedHeader, entries: &mut BTreeMap<TreePath, TarIndexEntry>) -> Result<(), InvalidEntry> {
+    let Some((name, target)) = header.target()? else { return Ok(()) };
+    if entries.len() == MOST_ENTRIES {
+        return Err(InvalidEntry::Malformed("exceeds the limit of 16,384 entries"));
+    }
+    match entries.insert(name, target) {
+        None => Ok(()),
+        Some(_) => Err(InvalidEntry::Malformed("occurs twice in the archive")),
     }
 }
 
@@ -116,10 +124,9 @@ impl HeaderScanner<'_> {
         let mut extensions = ExtensionHeaders::default();
         loop {
             let start = self.position;
-            let malformed = |reason| self.at(start, InvalidEntry::Malformed(reason));
             let Some(header) = self.header(start)? else { return Ok(None) };
             let kind = header.entry_type();
-            let header_size = header.entry_size().map_err(|_| malformed("has an invalid size"))?;
+            let header_size = header.entry_size().map_err(|_| self.malformed(start, "has an invalid size"))?;
             let size = if kind.is_file() { extensions.size.unwrap_or(header_size) } else { header_size };
             let extent = self.body(start, size)?;
             match kind {
@@ -132,10 +139,11 @@ impl HeaderScanner<'_> {
                     let name = extensions.name.unwrap_or_else(|| header.path_bytes().into_owned());
                     let link =
                         extensions.link.unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned());
-                    let utf8 = |bytes| String::from_utf8(bytes).map_err(|_| malformed("has a name that is not UTF-8"));
-                    let entry = ScannedHeader { name: utf8(name)?, kind, link: utf8(link)?, extent };
+                    let (Ok(name), Ok(link)) = (String::from_utf8(name), String::from_utf8(link)) else {
+                        return Err(self.malformed(start, "has a name that is not UTF-8"));
+                    };
                     self.position = self.after(extent);
-                    return Ok(Some(entry));
+                    return Ok(Some(ScannedHeader { name, kind, link, extent }));
                 }
             }
             self.position = self.after(extent);
@@ -169,7 +177,7 @@ impl HeaderScanner<'_> {
     fn no_header(&self, position: u64) -> ImageFileError {
         match position {
             0 => ImageFileError::UnknownFormat(self.path.to_owned()),
-            _ => self.at(position, InvalidEntry::Malformed("is not a tar header")),
+            _ => self.malformed(position, "is not a tar header"),
         }
     }
 
@@ -178,7 +186,7 @@ impl HeaderScanner<'_> {
         let offset = header + BLOCK;
         match offset.checked_add(size) {
             Some(end) if end <= self.length => Ok(ByteRange { offset, size }),
-            _ => Err(self.at(header, InvalidEntry::Malformed("has content past the end of the file"))),
+            _ => Err(self.malformed(header, "has content past the end of the file")),
         }
     }
 
@@ -188,9 +196,7 @@ impl HeaderScanner<'_> {
     }
 
     fn fill(&self, buffer: &mut [u8], offset: u64) -> Result<(), ImageFileError> {
-        self.file
-            .read_exact_at(buffer, offset)
-            .map_err(|source| ImageFileError::Read { path: self.path.to_owned(), source })
+        self.file.read_exact_at(buffer, offset).map_err(ImageFileError::read(self.path))
     }
 
     fn extension(&self, header: u64, extent: ByteRange) -> Result<Vec<u8>, ImageFileError> {
@@ -210,22 +216,25 @@ impl HeaderScanner<'_> {
     }
 
     fn pax(&self, header: u64, extent: ByteRange, extensions: &mut ExtensionHeaders) -> Result<(), ImageFileError> {
-        let malformed = |reason| self.at(header, InvalidEntry::Malformed(reason));
         for record in PaxExtensions::new(&self.extension(header, extent)?) {
-            let record = record.map_err(|_| malformed("is a malformed pax header"))?;
+            let record = record.map_err(|_| self.malformed(header, "is a malformed pax header"))?;
             let value = record.value_bytes();
             match record.key_bytes() {
                 b"path" => extensions.name = Some(value.to_owned()),
                 b"linkpath" => extensions.link = Some(value.to_owned()),
                 b"size" => {
                     let size = str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                    extensions.size = Some(size.ok_or_else(|| malformed("has an invalid size"))?);
+                    extensions.size = Some(size.ok_or_else(|| self.malformed(header, "has an invalid size"))?);
                 }
-                key if key.starts_with(b"GNU.sparse.") => return Err(malformed("is a sparse file")),
+                key if key.starts_with(b"GNU.sparse.") => return Err(self.malformed(header, "is a sparse file")),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    fn malformed(&self, position: u64, reason: &'static str) -> ImageFileError {
+        self.at(position, InvalidEntry::Malformed(reason))
     }
 
     fn at(&self, position: u64, problem: InvalidEntry) -> ImageFileError {

@@ -82,61 +82,66 @@ fn documents_are_serialised_deterministically() {
     let first = index(&[some(X86_64), some(Arm64)], &map(&[("a", "1"), ("b", "2"), ("c", "3")]));
     for _ in 0..20 {
         let again = index(&[some(X86_64), some(Arm64)], &map(&[("c", "3"), ("b", "2"), ("a", "1")]));
-        let digests = |artifact: &crate::image::OciArtifact| -> Vec<_> {
-            artifact.manifests().iter().map(|manifest| manifest.digest).chain(artifact.leaves().into_keys()).collect()
-        };
         assert_eq!(digests(&first), digests(&again));
     }
 }
 
+fn digests(artifact: &crate::image::OciArtifact) -> Vec<Sha256> {
+    artifact.manifests().iter().map(|manifest| manifest.digest).chain(artifact.leaves().into_keys()).collect()
+}
+
 #[test]
 fn annotations_identify_the_base_unless_they_are_set() {
-    let annotations = |image: &OciImage| -> Value {
-        let mut manifest: Value = serde_json::from_str(&text(&image.manifest)).unwrap();
-        manifest["annotations"].take()
-    };
     let mut base = Base::scratch(X86_64);
-    let layers = || vec![(layer("one"), "one".to_owned())];
-    let plain = image(&base, layers(), &ConfigOverrides::default(), &BTreeMap::new()).unwrap();
-    assert_eq!(annotations(&plain), Value::Null);
+    assert_eq!(annotations(&base, &[]), Value::Null);
     base.name = Some("docker.io/library/python:3.12-slim".to_owned());
     base.digest = Some(Sha256::of(b"base"));
-    let named = image(&base, layers(), &ConfigOverrides::default(), &BTreeMap::new()).unwrap();
     let digest = Sha256::of(b"base").to_string();
-    assert_eq!(annotations(&named), json!({ BASE_NAME: "docker.io/library/python:3.12-slim", BASE_DIGEST: digest }));
-    let given = image(&base, layers(), &ConfigOverrides::default(), &map(&[(BASE_NAME, "mine")])).unwrap();
-    assert_eq!(annotations(&given), json!({ BASE_NAME: "mine", BASE_DIGEST: digest }));
+    assert_eq!(
+        annotations(&base, &[]),
+        json!({ BASE_NAME: "docker.io/library/python:3.12-slim", BASE_DIGEST: digest })
+    );
+    assert_eq!(annotations(&base, &[(BASE_NAME, "mine")]), json!({ BASE_NAME: "mine", BASE_DIGEST: digest }));
+}
+
+/// Returns the annotations of an image for which some are set.
+fn annotations(base: &Base, set: &[(&str, &str)]) -> Value {
+    let layers = vec![(layer("one"), "one".to_owned())];
+    let image = image(base, layers, &ConfigOverrides::default(), &map(set)).unwrap();
+    let mut manifest: Value = serde_json::from_str(&text(&image.manifest)).unwrap();
+    manifest["annotations"].take()
 }
 
 #[test]
 fn the_number_of_layers_is_limited() {
-    let make = |of_base: usize, own: usize| {
-        let mut base = Base::scratch(X86_64);
-        base.layers = vec![layer("base"); of_base];
+    fn with_layers(of_base: usize, own: usize) -> Result<OciImage, ImageError> {
+        let base = Base { layers: vec![layer("base"); of_base], ..Base::scratch(X86_64) };
         image(&base, vec![(layer("own"), "own".to_owned()); own], &ConfigOverrides::default(), &BTreeMap::new())
-    };
-    assert_eq!(make(100, 27).unwrap().layers.len(), 127);
-    let error = make(100, 28).unwrap_err();
+    }
+
+    assert_eq!(with_layers(100, 27).unwrap().layers.len(), 127);
+    let error = with_layers(100, 28).unwrap_err();
     assert_eq!(error, ImageError::TooManyLayers { base: 100, added: 28 });
     assert_eq!(
         error.to_string(),
         "the image would have 128 layers (100 from its base, 28 added), more than the limit of 127"
     );
-    assert_eq!(make(0, 0).unwrap_err(), ImageError::NoLayers);
+    assert_eq!(with_layers(0, 0).unwrap_err(), ImageError::NoLayers);
 }
 
 #[test]
 fn invalid_settings_are_errors() {
-    let refused = |settings: ConfigOverrides| {
-        let layers = vec![(layer("one"), "one".to_owned())];
-        image(&Base::scratch(X86_64), layers, &settings, &BTreeMap::new()).unwrap_err()
-    };
     let workdir = ConfigOverrides { workdir: Some("app".to_owned()), ..ConfigOverrides::default() };
-    assert_eq!(refused(workdir), ImageError::Workdir("app".to_owned()));
+    assert_eq!(error_of(&workdir), ImageError::Workdir("app".to_owned()));
     for (name, value) in [("", "a"), ("A=B", "a"), ("A\0", "a"), ("A", "a\0")] {
         let env = vec![(name.to_owned(), value.to_owned())];
-        assert_eq!(refused(ConfigOverrides { env, ..ConfigOverrides::default() }), ImageError::Env(name.to_owned()));
+        assert_eq!(error_of(&ConfigOverrides { env, ..ConfigOverrides::default() }), ImageError::Env(name.to_owned()));
     }
     let entrypoint = Entrypoint::Set(vec![]);
-    assert_eq!(refused(ConfigOverrides { entrypoint, ..ConfigOverrides::default() }), ImageError::Entrypoint);
+    assert_eq!(error_of(&ConfigOverrides { entrypoint, ..ConfigOverrides::default() }), ImageError::Entrypoint);
+}
+
+fn error_of(settings: &ConfigOverrides) -> ImageError {
+    let layers = vec![(layer("one"), "one".to_owned())];
+    image(&Base::scratch(X86_64), layers, settings, &BTreeMap::new()).unwrap_err()
 }

@@ -23,13 +23,14 @@ fn base(env: &[&str]) -> Base {
 #[test]
 fn official_images_state_their_python() {
     let path = "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin";
-    let python = |version: &str, minor| BasePython {
-        version: PythonVersion { major: 3, minor },
-        full_version: Some(version.to_owned()),
-        path: format!("/usr/local/bin/python3.{minor}"),
-    };
-    assert_eq!(from_config(&base(&[path, "PYTHON_VERSION=3.12.7"])), Some(python("3.12.7", 12)));
-    assert_eq!(from_config(&base(&[path, "PYTHON_VERSION=3.15.0a2"])), Some(python("3.15.0a2", 15)));
+    for (version, minor) in [("3.12.7", 12), ("3.15.0a2", 15)] {
+        let expected = BasePython {
+            version: PythonVersion { major: 3, minor },
+            full_version: Some(version.to_owned()),
+            path: format!("/usr/local/bin/python3.{minor}"),
+        };
+        assert_eq!(from_config(&base(&[path, &format!("PYTHON_VERSION={version}")])), Some(expected));
+    }
     for env in [
         &[path][..],
         &["PYTHON_VERSION=3.12.7"],
@@ -45,25 +46,24 @@ fn official_images_state_their_python() {
 
 #[test]
 fn path_decides_among_several() {
-    let python = |path: &str| {
-        let version = path.rsplit_once("python").unwrap().1.parse().unwrap();
-        BasePython { version, full_version: None, path: path.to_owned() }
-    };
     let [system, local, other] =
-        ["/usr/bin/python3.12", "/usr/local/bin/python3.12", "/opt/bin/python3.13"].map(python);
+        ["/usr/bin/python3.12", "/usr/local/bin/python3.12", "/opt/bin/python3.13"].map(|path| {
+            let version = path.rsplit_once("python").unwrap().1.parse().unwrap();
+            BasePython { version, full_version: None, path: path.to_owned() }
+        });
     let found = [other.clone(), system.clone(), local.clone()];
-    let minor = |minor| PythonVersion { major: 3, minor };
-    assert_eq!(choose(&found, None, minor(12)), Ok(local.clone()));
-    assert_eq!(choose(&found, Some("/usr/bin:/usr/local/bin"), minor(12)), Ok(system.clone()));
-    assert_eq!(choose(&found, Some("/opt/bin::/usr/local/bin/:/usr/bin"), minor(12)), Ok(local.clone()));
-    assert_eq!(choose(&found, None, minor(13)), Ok(other.clone()));
+    let [eleven, twelve, thirteen] = [11, 12, 13].map(|minor| PythonVersion { major: 3, minor });
+    assert_eq!(choose(&found, None, twelve), Ok(local.clone()));
+    assert_eq!(choose(&found, Some("/usr/bin:/usr/local/bin"), twelve), Ok(system.clone()));
+    assert_eq!(choose(&found, Some("/opt/bin::/usr/local/bin/:/usr/bin"), twelve), Ok(local.clone()));
+    assert_eq!(choose(&found, None, thirteen), Ok(other.clone()));
 
-    let ambiguous = choose(&found, Some("/opt/bin"), minor(12)).unwrap_err();
+    let ambiguous = choose(&found, Some("/opt/bin"), twelve).unwrap_err();
     let message = "the base has several interpreters of Python 3.12, none of them on its PATH: /usr/bin/python3.12, /usr/local/bin/python3.12";
     assert_eq!(ambiguous.to_string(), message);
-    let mismatch = choose(&found, None, minor(11)).unwrap_err();
+    let mismatch = choose(&found, None, eleven).unwrap_err();
     assert_eq!(mismatch.to_string(), "the base has Python 3.12 and 3.13, but the target is Python 3.11");
-    let absent = choose(&[], None, minor(11)).unwrap_err();
+    let absent = choose(&[], None, eleven).unwrap_err();
     assert!(absent.to_string().starts_with("the base has no Python"), "{absent}");
     for error in [ambiguous, mismatch, absent] {
         assert_eq!(error.hints().len(), 1);

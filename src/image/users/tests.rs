@@ -4,18 +4,18 @@ use super::*;
 
 /// Returns a file system with these files of the user database.
 fn files(texts: &[(&str, &str)]) -> FileSystem {
-    let access = |path: &str| match path {
-        "etc/shadow" => FileAccess { mode: 0o640.into(), owner: FileOwner { uid: 0, gid: 42 } },
-        _ => FileAccess::FILE,
-    };
-    let texts: BTreeMap<&str, (FileAccess, &[u8])> =
-        texts.iter().map(|(path, text)| (*path, (access(path), text.as_bytes()))).collect();
+    let shadow_access = FileAccess { mode: 0o640.into(), owner: FileOwner { uid: 0, gid: 42 } };
+    let mut account_files: BTreeMap<&str, (FileAccess, &[u8])> = BTreeMap::new();
+    for (path, text) in texts {
+        let access = if *path == "etc/shadow" { shadow_access } else { FileAccess::FILE };
+        account_files.insert(path, (access, text.as_bytes()));
+    }
     let text = serde_json::json!({
         "directories": ["home", "etc"],
         "special": { "home": FileAccess::root(0o711.into()) },
         "links": {},
         "executables": [],
-        "account_files": texts,
+        "account_files": account_files,
     });
     serde_json::from_value(text).unwrap()
 }
@@ -26,8 +26,10 @@ fn users(texts: &[&str]) -> Vec<NewUser> {
 
 /// Returns the files and directories of a layer with their access and content.
 fn shown(tree: &LayerTree) -> Vec<String> {
-    let text = |entry: &TreeEntry| String::from_utf8(entry.content.read(1 << 20).unwrap()).unwrap();
-    let files = tree.files.iter().map(|(path, entry)| format!("{path} {}: {}", entry.access, text(entry)));
+    let files = tree.files.iter().map(|(path, entry)| {
+        let text = String::from_utf8(entry.content.read(1 << 20).unwrap()).unwrap();
+        format!("{path} {}: {text}", entry.access)
+    });
     let directories = tree.files.directories().map(|(path, access)| format!("{path}/ {access}"));
     files.chain(directories).collect()
 }

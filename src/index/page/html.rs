@@ -123,10 +123,13 @@ mod tests {
 
     #[test]
     fn a_base_counts_before_the_first_link() {
-        let parse = |text: &str| parse(text.as_bytes(), &base()).unwrap().files[0].url.to_string();
-        assert_eq!(parse("<base href='https://other/x/'><a href='a.whl'>"), "https://other/x/a.whl");
-        assert_eq!(parse("<base href='/x/'><base href='/y/'><a href='a.whl'>"), "https://host/x/a.whl");
-        assert_eq!(parse("<base target='_top'><a href='a.whl'><base href='/x/'>"), "https://host/simple/demo/a.whl");
+        for (text, url) in [
+            ("<base href='https://other/x/'><a href='a.whl'>", "https://other/x/a.whl"),
+            ("<base href='/x/'><base href='/y/'><a href='a.whl'>", "https://host/x/a.whl"),
+            ("<base target='_top'><a href='a.whl'><base href='/x/'>", "https://host/simple/demo/a.whl"),
+        ] {
+            assert_eq!(parse(text.as_bytes(), &base()).unwrap().files[0].url.as_str(), url);
+        }
     }
 
     #[test]

@@ -56,9 +56,9 @@ impl<'a> PoetryResolver<'a> {
         roots: &[RootRequirement<'a>],
         selected: &BTreeSet<PoetryPackageIndex>,
     ) -> Dependents {
-        let selected_version =
-            |name: &_, _: &_| self.lock.named(name).iter().copied().find(|index| selected.contains(index));
-        self.traverse(roots, selected_version).dependents
+        let traversal = self
+            .traverse(roots, |name, _| self.lock.named(name).iter().copied().find(|index| selected.contains(index)));
+        traversal.dependents
     }
 
     /// Chooses a version of each distribution that is reached, and returns what requires it. The highest version is chosen that

@@ -166,13 +166,12 @@ fn repository(table: PylockVcsTable, lock_directory: &Path) -> Result<GitSource,
 
 /// Returns a subdirectory, which must stay inside its source, or `None` for the top itself.
 fn below(subdirectory: &str) -> Result<Option<String>, InvalidPylockPackage> {
-    let outside = || InvalidPylockPackage::SubdirectoryOutsideSource(subdirectory.to_owned());
     let mut names = Vec::new();
     for component in Path::new(checked_path(subdirectory)?).components() {
         match component {
             Component::CurDir => {}
-            Component::Normal(name) => names.push(name.to_str().ok_or_else(outside)?),
-            _ => return Err(outside()),
+            Component::Normal(name) if let Some(name) = name.to_str() => names.push(name),
+            _ => return Err(InvalidPylockPackage::SubdirectoryOutsideSource(subdirectory.to_owned())),
         }
     }
     Ok((!names.is_empty()).then(|| names.join("/")))

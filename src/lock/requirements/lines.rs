@@ -136,9 +136,10 @@ mod tests {
     fn annotations_name_dependents() {
         let text = "# via nobody\na==1\n    # via\n    #   -r requirements.in\n    #   -c constraints.txt\n    #   Flask_Cors\n\
                     b==1    # via a, app (pyproject.toml)\nc==1 # why\n    # via\n\n    # other\nd==1 # via\n# The words";
-        let name = |name: &str| Dependent::Distribution(name.parse().unwrap(), None);
+        let [flask_cors, a, app] =
+            ["flask-cors", "a", "app"].map(|name| Dependent::Distribution(name.parse().unwrap(), None));
         let via: Vec<Vec<Dependent>> = lines(text).into_iter().map(|line| line.via.into_iter().collect()).collect();
         let file = Dependent::File("requirements.in".into());
-        assert_eq!(via, [vec![name("flask-cors"), file], vec![name("a"), name("app")], vec![], vec![]]);
+        assert_eq!(via, [vec![flask_cors, file], vec![a, app], vec![], vec![]]);
     }
 }

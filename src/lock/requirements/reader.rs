@@ -12,7 +12,7 @@ use super::lines::{LogicalLine, lines};
 use super::reference;
 use super::statement::{FileOption, RequirementsTxtStatement};
 use super::{FindLinks, HashPolicy, RequirementsEnvironment, RequirementsTxt, RequirementsTxtOptions};
-use crate::digest::InvalidDigest;
+use crate::digest::{Digest, InvalidDigest};
 use crate::lock::LockError;
 use crate::lock::path::join;
 
@@ -96,8 +96,9 @@ impl RequirementsTxtReader<'_> {
 
     fn line(&mut self, path: &Path, line: LogicalLine, role: FileRole) -> Result<(), RequirementsError> {
         let location = LineLocation { path: path.to_owned(), line: line.number };
-        let invalid = |reason| RequirementsError::syntax(&location, reason, None);
-        match RequirementsTxtStatement::parse(&line.text).map_err(invalid)? {
+        let statement = RequirementsTxtStatement::parse(&line.text)
+            .map_err(|reason| RequirementsError::syntax(&location, reason, None))?;
+        match statement {
             RequirementsTxtStatement::Options(options) => {
                 options.into_iter().try_for_each(|option| self.option(option, &location, role))
             }
@@ -105,10 +106,11 @@ impl RequirementsTxtReader<'_> {
                 if !hashes.is_empty() {
                     self.requirements.hashes = self.requirements.hashes.max(HashPolicy::Present);
                 }
-                let hashes: Result<_, _> = hashes.iter().map(|hash| self.expand(hash).parse()).collect();
-                let digests = hashes.map_err(|error: InvalidDigest| invalid(error.to_string()))?;
+                let digests =
+                    self.digests(&hashes).map_err(|reason| RequirementsError::syntax(&location, reason, None))?;
                 if role == FileRole::Constraints && (is_editable || reference::is_unnamed(&text)) {
-                    return Err(invalid("a constraint must have a name, and cannot be editable".to_owned()));
+                    let reason = "a constraint must have a name, and cannot be editable".to_owned();
+                    return Err(RequirementsError::syntax(&location, reason, None));
                 }
                 let expanded = self.expand(&text);
                 let requirement = UnparsedRequirement {
@@ -129,46 +131,52 @@ impl RequirementsTxtReader<'_> {
         }
     }
 
+    fn digests(&self, hashes: &[String]) -> Result<Vec<Digest>, String> {
+        hashes.iter().map(|hash| self.expand(hash).parse().map_err(|error: InvalidDigest| error.to_string())).collect()
+    }
+
     fn option(&mut self, option: FileOption, location: &LineLocation, role: FileRole) -> Result<(), RequirementsError> {
-        let invalid = |reason| RequirementsError::syntax(location, reason, None);
         match option {
-            FileOption::Requirements(path) => self.include(&path, location, role)?,
-            FileOption::Constraints(path) => self.include(&path, location, FileRole::Constraints)?,
+            FileOption::Requirements(path) => self.include(&path, location, role),
+            FileOption::Constraints(path) => self.include(&path, location, FileRole::Constraints),
+            option => self.set(option, location).map_err(|reason| RequirementsError::syntax(location, reason, None)),
+        }
+    }
+
+    /// Applies an option that does not include a file, or returns the reason why its value is invalid.
+    fn set(&mut self, option: FileOption, location: &LineLocation) -> Result<(), String> {
+        match option {
             FileOption::IndexUrl(url) => {
-                let url = self.url(&url).map_err(invalid)?;
+                let url = self.url(&url)?;
                 if let (Some(other), Some(earlier)) = (&self.requirements.options.index_url, &self.index_url)
                     && *other != url
                 {
-                    return Err(invalid(format!("--index-url differs from the one at {earlier}")));
+                    return Err(format!("--index-url differs from the one at {earlier}"));
                 }
                 self.requirements.options.index_url = Some(url);
                 self.index_url = Some(location.clone());
             }
             FileOption::ExtraIndexUrl(url) => {
-                let url = self.url(&url).map_err(invalid)?;
+                let url = self.url(&url)?;
                 self.requirements.options.extra_index_urls.push(url);
             }
             FileOption::NoIndex => self.requirements.options.no_index = true,
             FileOption::FindLinks(links) => {
-                let links = self.find_links(&links, location).map_err(invalid)?;
+                let links = self.find_links(&links, location)?;
                 self.requirements.options.find_links.push(links);
             }
             FileOption::OnlyBinary(names) => {
-                self.requirements
-                    .options
-                    .formats
-                    .apply_only_binary(&self.expand(&names))
-                    .map_err(|error| invalid(error.to_string()))?;
+                let names = self.expand(&names);
+                let formats = &mut self.requirements.options.formats;
+                formats.apply_only_binary(&names).map_err(|error| error.to_string())?;
             }
             FileOption::NoBinary(names) => {
-                self.requirements
-                    .options
-                    .formats
-                    .apply_no_binary(&self.expand(&names))
-                    .map_err(|error| invalid(error.to_string()))?;
+                let names = self.expand(&names);
+                let formats = &mut self.requirements.options.formats;
+                formats.apply_no_binary(&names).map_err(|error| error.to_string())?;
             }
             FileOption::RequireHashes => self.requirements.hashes = HashPolicy::Required,
-            FileOption::Ignored => {}
+            FileOption::Requirements(_) | FileOption::Constraints(_) | FileOption::Ignored => {}
         }
         Ok(())
     }

@@ -250,32 +250,26 @@ mod tests {
     #[test]
     fn references_are_files_directories_and_commits() {
         let commit = "0123456789abcdef0123456789abcdef01234567";
-        let repository = |url: &str, subdirectory: Option<&str>| {
-            let (url, commit) = (url.to_owned(), commit.to_owned());
-            DirectReference::Commit(GitSource {
-                url,
-                commit,
-                subdirectory: subdirectory.map(str::to_owned),
-                lfs: false,
-            })
-        };
-        let directory = |path: &str| DirectReference::Directory(PathBuf::from(path));
-        for (text, expected) in [
-            (".".to_owned(), directory("/project")),
-            ("../a b".to_owned(), directory("/a b")),
-            ("./a#egg=x&subdirectory=b".to_owned(), directory("/project/a/b")),
-            ("file:./a%20b".to_owned(), directory("/project/a b")),
-            ("file://localhost/a".to_owned(), directory("/a")),
-            (
-                format!("git+https://host/x.git@{commit}#subdirectory=a/b"),
-                repository("https://host/x.git", Some("a/b")),
-            ),
-            (format!("git+ssh://git@host/x@{commit}"), repository("ssh://git@host/x", None)),
-            ("git+ssh://git@host/x".to_owned(), DirectReference::Branch),
-            ("git+https://host/x@main".to_owned(), DirectReference::Branch),
-            (format!("git+https://host/x@{}", &commit[1..]), DirectReference::Branch),
+        for (text, path) in [
+            (".", "/project"),
+            ("../a b", "/a b"),
+            ("./a#egg=x&subdirectory=b", "/project/a/b"),
+            ("file:./a%20b", "/project/a b"),
+            ("file://localhost/a", "/a"),
         ] {
-            assert_eq!(parse(&text).unwrap().0, expected, "{text}");
+            assert_eq!(parse(text).unwrap().0, DirectReference::Directory(path.into()), "{text}");
+        }
+        for (text, url, subdirectory) in [
+            (format!("git+https://host/x.git@{commit}#subdirectory=a/b"), "https://host/x.git", Some("a/b")),
+            (format!("git+ssh://git@host/x@{commit}"), "ssh://git@host/x", None),
+        ] {
+            let (url, commit) = (url.to_owned(), commit.to_owned());
+            let source = GitSource { url, commit, subdirectory: subdirectory.map(str::to_owned), lfs: false };
+            assert_eq!(parse(&text).unwrap().0, DirectReference::Commit(source), "{text}");
+        }
+        for text in ["git+ssh://git@host/x", "git+https://host/x@main", &format!("git+https://host/x@{}", &commit[1..])]
+        {
+            assert_eq!(parse(text).unwrap().0, DirectReference::Branch, "{text}");
         }
         let (archive, fragment) = parse("https://host/a/foo-1.0.tar.gz#md5=d41d8cd98f00b204e9800998ecf8427e").unwrap();
         assert!(archive.is_file() && fragment.digest.is_some());

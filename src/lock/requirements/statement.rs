@@ -105,25 +105,38 @@ fn options(line: &str) -> Result<Vec<FileOption>, String> {
             return Err(format!("unexpected `{argument}`; put values with spaces in quotation marks"));
         }
         let (name, value) = split_value(&argument);
-        let mut required = || required_value(name, value, &mut arguments);
-        options.push(match name {
-            "-r" | "--requirement" => FileOption::Requirements(required()?),
-            "-c" | "--constraint" => FileOption::Constraints(required()?),
-            "-i" | "--index-url" | "--pypi-url" => FileOption::IndexUrl(required()?),
-            "--extra-index-url" => FileOption::ExtraIndexUrl(required()?),
-            "-f" | "--find-links" => FileOption::FindLinks(required()?),
-            "--only-binary" => FileOption::OnlyBinary(required()?),
-            "--no-binary" => FileOption::NoBinary(required()?),
-            "--trusted-host" | "--use-feature" => required().map(|_| FileOption::Ignored)?,
-            "--no-index" => flag(name, value, FileOption::NoIndex)?,
-            "--require-hashes" => flag(name, value, FileOption::RequireHashes)?,
-            "--pre" | "--prefer-binary" => flag(name, value, FileOption::Ignored)?,
-            "--hash" => return Err("--hash must be on the line of its requirement".to_owned()),
-            "-e" | "--editable" => return Err(format!("{name} must be on a separate line")),
-            _ => return Err(format!("`{name}` is not an option of a requirements file")),
+        options.push(match option_with_value(name) {
+            Some(option) => option(required_value(name, value, &mut arguments)?),
+            None => option_without_value(name, value)?,
         });
     }
     Ok(options)
+}
+
+/// Returns the option with a name, if it takes a value.
+fn option_with_value(name: &str) -> Option<fn(String) -> FileOption> {
+    match name {
+        "-r" | "--requirement" => Some(FileOption::Requirements),
+        "-c" | "--constraint" => Some(FileOption::Constraints),
+        "-i" | "--index-url" | "--pypi-url" => Some(FileOption::IndexUrl),
+        "--extra-index-url" => Some(FileOption::ExtraIndexUrl),
+        "-f" | "--find-links" => Some(FileOption::FindLinks),
+        "--only-binary" => Some(FileOption::OnlyBinary),
+        "--no-binary" => Some(FileOption::NoBinary),
+        "--trusted-host" | "--use-feature" => Some(|_| FileOption::Ignored),
+        _ => None,
+    }
+}
+
+fn option_without_value(name: &str, value: Option<&str>) -> Result<FileOption, String> {
+    match name {
+        "--no-index" => flag(name, value, FileOption::NoIndex),
+        "--require-hashes" => flag(name, value, FileOption::RequireHashes),
+        "--pre" | "--prefer-binary" => flag(name, value, FileOption::Ignored),
+        "--hash" => Err("--hash must be on the line of its requirement".to_owned()),
+        "-e" | "--editable" => Err(format!("{name} must be on a separate line")),
+        _ => Err(format!("`{name}` is not an option of a requirements file")),
+    }
 }
 
 /// Returns an option that takes no value.
@@ -168,7 +181,10 @@ mod tests {
 
     #[test]
     fn options_are_parsed_in_every_syntax() {
-        let index = || FileOption::IndexUrl("https://a/s".to_owned());
+        fn index() -> FileOption {
+            FileOption::IndexUrl("https://a/s".to_owned())
+        }
+
         for (line, expected) in [
             ("-i https://a/s", vec![index()]),
             ("-ihttps://a/s", vec![index()]),
@@ -191,21 +207,18 @@ mod tests {
 
     #[test]
     fn requirements_are_split_from_their_hashes() {
-        let requirement = |text: &str, is_editable, hashes: &[&str]| RequirementsTxtStatement::Requirement {
-            text: text.to_owned(),
-            is_editable,
-            hashes: hashes.iter().map(|hash| (*hash).to_owned()).collect(),
-        };
-        for (line, expected) in [
-            ("a==1", requirement("a==1", false, &[])),
-            (
-                "a==1 ; os_name == 'x'  --hash=b:c\t--hash d:e",
-                requirement("a==1 ; os_name == 'x'", false, &["b:c", "d:e"]),
-            ),
-            ("-e .", requirement(".", true, &[])),
-            ("-e './a b'", requirement("./a b", true, &[])),
-            ("--editable=./a--b[c, d] ; os_name == 'x'", requirement("./a--b[c, d] ; os_name == 'x'", true, &[])),
+        for (line, text, is_editable, hashes) in [
+            ("a==1", "a==1", false, &[][..]),
+            ("a==1 ; os_name == 'x'  --hash=b:c\t--hash d:e", "a==1 ; os_name == 'x'", false, &["b:c", "d:e"]),
+            ("-e .", ".", true, &[]),
+            ("-e './a b'", "./a b", true, &[]),
+            ("--editable=./a--b[c, d] ; os_name == 'x'", "./a--b[c, d] ; os_name == 'x'", true, &[]),
         ] {
+            let expected = RequirementsTxtStatement::Requirement {
+                text: text.to_owned(),
+                is_editable,
+                hashes: hashes.iter().copied().map(str::to_owned).collect(),
+            };
             assert_eq!(RequirementsTxtStatement::parse(line), Ok(expected), "{line}");
         }
     }

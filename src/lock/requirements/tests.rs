@@ -18,18 +18,21 @@ const OTHER: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410
 /// Reads `requirements.txt` of these files, in the project `/project`. The project's name is that of its directory.
 pub(crate) fn read(files: &[(&str, &str)]) -> Result<RequirementsTxt, LockError> {
     let files: BTreeMap<PathBuf, &str> = files.iter().map(|(path, text)| (PathBuf::from(path), *text)).collect();
-    let variable = |name: &str| match name {
-        "VERSION_1" => Some("1.0".to_owned()),
-        "TOKEN" => Some("user:secret".to_owned()),
-        _ => None,
-    };
-    let surroundings = RequirementsEnvironment {
+    let environment = RequirementsEnvironment {
         project: Path::new("/project"),
         read: &|path| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into()),
         variable: &variable,
-        name: &|folder| folder.file_name()?.to_str()?.parse().ok(),
+        name: &|directory| directory.file_name()?.to_str()?.parse().ok(),
     };
-    RequirementsTxt::read(Path::new("requirements.txt"), &surroundings)
+    RequirementsTxt::read(Path::new("requirements.txt"), &environment)
+}
+
+fn variable(name: &str) -> Option<String> {
+    match name {
+        "VERSION_1" => Some("1.0".to_owned()),
+        "TOKEN" => Some("user:secret".to_owned()),
+        _ => None,
+    }
 }
 
 fn target() -> TargetPlatform {
@@ -38,12 +41,12 @@ fn target() -> TargetPlatform {
 
 /// Returns each distribution as `name version: dependents`.
 fn selected(files: &[(&str, &str)], request: &SelectionRequest) -> Result<Vec<String>, LockError> {
-    let selection = read(files)?.select(request, &target())?;
-    let line = |pinned: &crate::lock::PinnedDistribution| {
+    let mut lines = Vec::new();
+    for pinned in read(files)?.select(request, &target())?.distributions {
         let by: Vec<String> = pinned.required_by.iter().map(ToString::to_string).collect();
-        format!("{pinned}: {}", by.join(", "))
-    };
-    Ok(selection.distributions.iter().map(line).collect())
+        lines.push(format!("{pinned}: {}", by.join(", ")));
+    }
+    Ok(lines)
 }
 
 fn error(text: &str) -> LockError {
@@ -203,10 +206,13 @@ fn options_of_every_file_apply() {
     let extra: Vec<&str> = extra_index_urls.iter().map(Url::as_str).collect();
     assert_eq!(extra, ["https://b/simple", "https://c/$%7BUNSET%7D"]);
     assert!(no_index);
-    let directory = |path: &str| FindLinks::Directory(path.into());
     assert_eq!(
         find_links,
-        [directory("sub/wheels"), FindLinks::Page("https://links/".parse().unwrap()), directory("/abs")]
+        [
+            FindLinks::Directory("sub/wheels".into()),
+            FindLinks::Page("https://links/".parse().unwrap()),
+            FindLinks::Directory("/abs".into()),
+        ]
     );
     for (name, may_build, may_install) in [("lxml", true, false), ("foo-bar", true, false), ("x", false, true)] {
         let name = name.parse().unwrap();
@@ -336,20 +342,19 @@ fn the_project_itself_is_the_root() {
 #[test]
 fn groups_extras_and_members_are_refused() {
     let files = [("requirements.txt", "a==1\nb==2")];
-    let request = |change: &dyn Fn(&mut SelectionRequest)| {
-        let mut request = SelectionRequest::default();
-        change(&mut request);
-        selected(&files, &request)
-    };
-    let error = request(&|request| request.groups = ["dev".parse().unwrap()].into()).unwrap_err();
+    let group = SelectionRequest { groups: ["dev".parse().unwrap()].into(), ..SelectionRequest::default() };
+    let error = selected(&files, &group).unwrap_err();
     assert_eq!(error.to_string(), "requirements.txt: a requirements file has no dependency group `dev`");
     assert!(error.hints()[0].contains("requirements-dev.txt or requirements/dev.txt"));
-    let error = request(&|request| request.extras = ["x".parse().unwrap()].into()).unwrap_err();
+    let extra = SelectionRequest { extras: ["x".parse().unwrap()].into(), ..SelectionRequest::default() };
+    let error = selected(&files, &extra).unwrap_err();
     assert_eq!(error.to_string(), "requirements.txt: a requirements file has no extra `x`");
-    let error = request(&|request| request.package = Some("x".parse().unwrap())).unwrap_err();
+    let member = SelectionRequest { package: Some("x".parse().unwrap()), ..SelectionRequest::default() };
+    let error = selected(&files, &member).unwrap_err();
     assert_eq!(error.to_string(), "requirements.txt: the workspace has no member `x`");
-    let left = request(&|request| request.no_install_packages = ["a".parse().unwrap()].into()).unwrap();
-    assert_eq!(left, ["b 2: requirements.txt"]);
+    let without_a =
+        SelectionRequest { no_install_packages: ["a".parse().unwrap()].into(), ..SelectionRequest::default() };
+    assert_eq!(selected(&files, &without_a).unwrap(), ["b 2: requirements.txt"]);
 }
 
 #[test]

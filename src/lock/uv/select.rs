@@ -1,6 +1,7 @@
 //! Selection from a uv.lock: the traversal of the edges that apply to a target.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter;
 use std::path::Path;
 
 use super::UvLock;
@@ -159,38 +160,32 @@ impl UvLock {
     ) -> ReachedPackages {
         let encoded = conflicts::encode(active);
         let mut reached = ReachedPackages { active: requested.active.clone(), ..ReachedPackages::default() };
-        let mut queue = VecDeque::new();
-        let mut follow = |edge: &DependencyEdge, by: Dependent, queue: &mut VecDeque<_>| {
-            let name = &self.graph.package(edge.to).name;
-            let items = edge.extras.iter().map(|extra| ConflictItem::Extra(name.clone(), extra.clone()));
+        let mut seen: BTreeSet<(UvPackageIndex, Option<&ExtraName>)> = BTreeSet::new();
+        let mut queue: VecDeque<(&DependencyEdge, Dependent)> = VecDeque::new();
+        queue.extend(requested.edges.iter().map(|RequestedEdge { required_by, edge }| (edge, required_by.clone())));
+        while let Some((edge, by)) = queue.pop_front() {
+            let package = self.graph.package(edge.to);
+            let items = edge.extras.iter().map(|extra| ConflictItem::Extra(package.name.clone(), extra.clone()));
             if !applies(edge, items.clone(), environment, &encoded) {
-                return;
+                continue;
             }
             reached.active.extend(items);
             let is_new = !reached.dependents.contains_key(&edge.to);
             let dependents = reached.dependents.entry(edge.to).or_default();
             // An extra may require other extras of its own project; that is not a new dependent.
-            if is_new || !matches!(&by, Dependent::Distribution(own, _) if own == name) {
+            if is_new || !matches!(&by, Dependent::Distribution(own, _) if *own == package.name) {
                 dependents.insert(by);
             }
-            queue.push_back((edge.to, None));
-            queue.extend(edge.extras.iter().map(|extra| (edge.to, Some(extra.clone()))));
-        };
-        for RequestedEdge { required_by, edge } in &requested.edges {
-            follow(edge, required_by.clone(), &mut queue);
-        }
-        let mut seen: BTreeSet<(UvPackageIndex, Option<ExtraName>)> = BTreeSet::new();
-        while let Some((index, extra)) = queue.pop_front() {
-            if !seen.insert((index, extra.clone())) {
-                continue;
-            }
-            let package = self.graph.package(index);
-            let edges = match &extra {
-                None => Some(&package.dependencies),
-                Some(extra) => package.extras.get(extra),
-            };
-            for edge in edges.into_iter().flatten() {
-                follow(edge, Dependent::Distribution(package.name.clone(), extra.clone()), &mut queue);
+            for extra in iter::once(None).chain(edge.extras.iter().map(Some)) {
+                if !seen.insert((edge.to, extra)) {
+                    continue;
+                }
+                let edges = match extra {
+                    None => Some(&package.dependencies),
+                    Some(extra) => package.extras.get(extra),
+                };
+                let by = Dependent::Distribution(package.name.clone(), extra.cloned());
+                queue.extend(edges.into_iter().flatten().map(|edge| (edge, by.clone())));
             }
         }
         reached

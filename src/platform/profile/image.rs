@@ -145,25 +145,23 @@ impl ImageProfile {
 
     /// Returns the profile for a Python version.
     pub(crate) fn target(&self, python: PythonVersion) -> ImageTarget {
-        let version = python.to_string();
-        let expand = |text: &str| text.replace(PYTHON_PLACEHOLDER, &version);
         let scheme = Scheme {
-            site_packages: expand(&self.scheme.site_packages),
-            scripts: expand(&self.scheme.scripts),
-            headers: expand(&self.scheme.headers),
-            data: expand(&self.scheme.data),
+            site_packages: expand(&self.scheme.site_packages, python),
+            scripts: expand(&self.scheme.scripts, python),
+            headers: expand(&self.scheme.headers, python),
+            data: expand(&self.scheme.data, python),
         };
-        let env = self.env.iter().map(|(name, value)| (name.clone(), expand(value)));
+        let env = self.env.iter().map(|(name, value)| (name.clone(), expand(value, python)));
         ImageTarget {
             name: self.name.clone(),
             python,
             glibc: self.glibc.of(python),
-            base: expand(&self.base),
-            interpreter: expand(&self.interpreter),
-            venv: self.venv.as_deref().map(expand),
-            application: expand(&self.application),
+            base: expand(&self.base, python),
+            interpreter: expand(&self.interpreter, python),
+            venv: self.venv.as_deref().map(|venv| expand(venv, python)),
+            application: expand(&self.application, python),
             scheme,
-            workdir: expand(&self.workdir),
+            workdir: expand(&self.workdir, python),
             user: self.user.clone(),
             env: env.collect(),
             entrypoint: self.entrypoint,
@@ -173,6 +171,11 @@ impl ImageProfile {
             uncompressed_limit: self.uncompressed_limit,
         }
     }
+}
+
+/// Replaces the placeholder of the Python version.
+fn expand(text: &str, python: PythonVersion) -> String {
+    text.replace(PYTHON_PLACEHOLDER, &python.to_string())
 }
 
 impl ImageTarget {

@@ -102,9 +102,8 @@ fn missing_keys_are_named() {
 
 #[test]
 fn the_profiles_of_images_are_expanded_for_a_python() {
-    let python = |text: &str| text.parse::<PythonVersion>().unwrap();
     let service = Profile::built_in("service").unwrap().image().unwrap();
-    let target = service.target(python("3.13"));
+    let target = service.target("3.13".parse().unwrap());
     assert_eq!(target.base, "docker.io/library/python:3.13-slim");
     assert_eq!(target.scheme.site_packages, "app/.venv/lib/python3.13/site-packages");
     assert_eq!(target.glibc.to_string(), "2.36");
@@ -112,10 +111,12 @@ fn the_profiles_of_images_are_expanded_for_a_python() {
     assert!(target.index && !target.handler);
 
     let lambda = Profile::built_in("lambda-image").unwrap().image().unwrap();
-    let glibc = |text| lambda.target(python(text)).glibc.to_string();
-    assert_eq!(["3.9", "3.11", "3.12", "3.14"].map(glibc), ["2.26", "2.26", "2.34", "2.34"]);
-    assert_eq!(lambda.target(python("3.12")).compression, ["gzip"]);
-    assert_eq!(lambda.target(python("3.12")).interpreter, "/var/lang/bin/python3.12");
+    for (python, glibc) in [("3.9", "2.26"), ("3.11", "2.26"), ("3.12", "2.34"), ("3.14", "2.34")] {
+        let target = lambda.target(python.parse().unwrap());
+        assert_eq!(target.glibc.to_string(), glibc);
+        assert_eq!(target.compression, ["gzip"]);
+        assert_eq!(target.interpreter, format!("/var/lang/bin/python{python}"));
+    }
 }
 
 #[test]

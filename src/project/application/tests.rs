@@ -189,12 +189,14 @@ fn a_named_path_wins_over_the_rules_for_itself() {
 #[test]
 fn excludes_win_over_everything() {
     let folder = folder(&["app/a.py", "app/dev.py", "app/sub/dev.py", "app/data/x.sql", "main.py"]);
-    let with = |includes: &[&str], excludes: &[&str]| {
-        paths(&collect_in(folder.path(), "", includes, excludes).unwrap()).join(" ")
-    };
-    assert_eq!(with(&[], &["dev.py", "data/"]), "app/a.py main.py");
-    assert_eq!(with(&[], &["/app/dev.py", "*.sql"]), "app/a.py app/sub/dev.py main.py");
-    assert_eq!(with(&["app"], &["app/**", "!app/a.py"]), "app/a.py");
+    for (includes, excludes, expected) in [
+        (&[][..], &["dev.py", "data/"], &["app/a.py", "main.py"][..]),
+        (&[], &["/app/dev.py", "*.sql"], &["app/a.py", "app/sub/dev.py", "main.py"]),
+        (&["app"], &["app/**", "!app/a.py"], &["app/a.py"]),
+    ] {
+        let application = collect_in(folder.path(), "", includes, excludes).unwrap();
+        assert_eq!(paths(&application), expected);
+    }
     let error = collect_in(folder.path(), "", &["main.py"], &["*.py"]).unwrap_err();
     assert!(matches!(error, ApplicationError::NothingIncluded(_)), "{error}");
 }
@@ -238,23 +240,28 @@ fn links_that_lead_astray_are_refused() {
 #[test]
 fn what_cannot_be_bundled_is_refused() {
     let folder = folder(&["app/a.py", "empty/", "x/b.py", "file.py"]);
-    let error = |includes: &[&str]| collect_in(folder.path(), "", includes, &[]).unwrap_err().to_string();
-    assert!(error(&["missing"]).contains(": no such file or directory"));
-    assert!(error(&["file.py/x"]).contains(": no such file or directory"));
-    assert!(error(&["empty"]).ends_with(": all of its files are excluded"));
-    assert!(error(&["app/a.py:m.py", "x/b.py:m.py"]).contains("cannot both be bundled as `m.py`"));
-    assert!(error(&["app/a.py:m", "x:m"]).contains("cannot both be bundled as `m`"));
+    for (includes, expected) in [
+        (&["missing"][..], "missing: no such file or directory"),
+        (&["file.py/x"], "file.py/x: no such file or directory"),
+        (&["empty"], "empty: all of its files are excluded"),
+        (&["app/a.py:m.py", "x/b.py:m.py"], "cannot both be bundled as `m.py`"),
+        (&["app/a.py:m", "x:m"], "cannot both be bundled as `m`"),
+    ] {
+        let error = collect_in(folder.path(), "", includes, &[]).unwrap_err().to_string();
+        assert!(error.ends_with(expected), "{error}");
+    }
 
-    let make = |name: &[u8]| fs::write(folder.path().join("app").join(OsStr::from_bytes(name)), "").unwrap();
-    make(b"back\\slash.py");
-    assert!(error(&[]).contains("cannot bundle "));
-    fs::remove_file(folder.path().join("app/back\\slash.py")).unwrap();
-    make(b"\xff.py");
-    assert!(error(&[]).contains("is not UTF-8"));
-    assert!(collect_in(folder.path(), "", &[], &["app/?.py"]).is_ok(), "what is left out may have any name");
-    fs::remove_file(folder.path().join("app").join(OsStr::from_bytes(b"\xff.py"))).unwrap();
+    for (name, expected) in [(&b"back\\slash.py"[..], "cannot bundle "), (b"\xff.py", "is not UTF-8")] {
+        let file = folder.path().join("app").join(OsStr::from_bytes(name));
+        fs::write(&file, "").unwrap();
+        let error = collect_in(folder.path(), "", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(collect_in(folder.path(), "", &[], &["app/*.py"]).is_ok(), "an excluded file may have any name");
+        fs::remove_file(file).unwrap();
+    }
     let socket = std::os::unix::net::UnixListener::bind(folder.path().join("app/socket")).unwrap();
-    assert!(error(&[]).contains("app/socket is neither a file nor a directory"));
+    let error = collect_in(folder.path(), "", &[], &[]).unwrap_err().to_string();
+    assert!(error.contains("app/socket is neither a file nor a directory"), "{error}");
     drop(socket);
 
     let nothing = super::tests::folder(&["README.md", "tests/test_a.py", "data/x.json"]);
@@ -307,22 +314,24 @@ fn modes_and_owners_are_those_that_are_stated() {
         ],
     )
     .unwrap();
-    let shown = |files: &[(TreePath, TreeEntry)]| -> Vec<_> {
-        files.iter().map(|(path, entry)| format!("{path} {}", entry.access)).collect()
-    };
     assert_eq!(
-        shown(&application.files),
+        with_access(&application.files),
         ["app.py 0644 0:0", "etc/app/a.ini 0640 1000:50", "etc/app/sub/b.sh 0640 1000:50"]
     );
     assert_eq!(
-        shown(&application.placed_files),
+        with_access(&application.placed_files),
         ["srv/a.ini 0644 7:7", "srv/sub/b.sh 0755 7:7", "usr/local/bin/run.sh 0755 0:0"]
     );
-    let access = |uid, gid| FileAccess { owner: FileOwner { uid, gid }, ..FileAccess::DIRECTORY };
-    let expected = ["etc/app", "etc/app/sub", "etc/app/var"].map(|path| (path.to_owned(), access(1000, 50)));
+    let access = FileAccess { owner: FileOwner { uid: 1000, gid: 50 }, ..FileAccess::DIRECTORY };
+    let expected = ["etc/app", "etc/app/sub", "etc/app/var"].map(|path| (path.to_owned(), access));
     assert_eq!(application.folders, expected);
-    let expected = ["srv", "srv/sub", "srv/var"].map(|path| (TreePath::new(path).unwrap(), access(7, 7)));
+    let access = FileAccess { owner: FileOwner { uid: 7, gid: 7 }, ..FileAccess::DIRECTORY };
+    let expected = ["srv", "srv/sub", "srv/var"].map(|path| (TreePath::new(path).unwrap(), access));
     assert_eq!(application.placed_folders, expected);
+}
+
+fn with_access(files: &[(TreePath, TreeEntry)]) -> Vec<String> {
+    files.iter().map(|(path, entry)| format!("{path} {}", entry.access)).collect()
 }
 
 #[test]
@@ -406,14 +415,13 @@ fn what_is_taken_can_be_told_of_files_that_are_gone() {
         let collected = collect(&root, &root, &named, &excludes).unwrap().files;
         for file in &files {
             let path = root.join(file);
-            let is_this =
-                |entry: &TreeEntry| matches!(&entry.content, FileContent::File { path: own, .. } if **own == *path);
-            let expected = collected.iter().any(|(_, entry)| is_this(entry));
-            let takes = || takes(&root, &root, &named, &excludes, &path).unwrap();
-            assert_eq!(takes(), expected || includes.contains(file), "{file} of {includes:?}");
+            let expected = includes.contains(file) || collected.iter().any(|(_, entry)| source(entry) == path);
+            let found = takes(&root, &root, &named, &excludes, &path).unwrap();
+            assert_eq!(found, expected, "{file} of {includes:?}");
             let away = root.join("away");
             fs::rename(&path, &away).unwrap();
-            assert_eq!(takes(), expected || includes.contains(file), "{file} of {includes:?}, which is gone");
+            let found = takes(&root, &root, &named, &excludes, &path).unwrap();
+            assert_eq!(found, expected, "{file} of {includes:?}, which is gone");
             fs::rename(&away, &path).unwrap();
         }
     }

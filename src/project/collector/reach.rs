@@ -29,11 +29,7 @@ impl Collector<'_> {
     fn keeps(&self, root: &Path, path: &Path, by_default: bool) -> Result<bool, ApplicationError> {
         let Ok(below) = path.strip_prefix(root) else { return Ok(false) };
         let mut walk = self.walk(root)?;
-        let candidate = |path: &Path, is_folder: bool| {
-            let name = path.file_name().unwrap_or_default().to_str()?.to_owned();
-            Some(CandidatePath { path: path.to_owned(), name, is_folder })
-        };
-        walk.leaves_tests_out = by_default || candidate(root, true).is_some_and(|root| !root.is_test());
+        walk.leaves_tests_out = by_default || CandidatePath::new(root, true).is_some_and(|root| !root.is_test());
         walk.leaves_projects_out = by_default;
         let mut folder = root.to_owned();
         for (depth, component) in below.components().enumerate() {
@@ -43,7 +39,8 @@ impl Collector<'_> {
             }
             folder.push(component);
             // What cannot be named is refused when it is collected.
-            let Some(candidate) = candidate(&folder, folder != path || folder.is_dir()) else { return Ok(true) };
+            let is_folder = folder != path || folder.is_dir();
+            let Some(candidate) = CandidatePath::new(&folder, is_folder) else { return Ok(true) };
             let is_wanted = candidate.is_importable_folder() || candidate.is_module();
             let is_left_out = by_default && depth == 0 && (!is_wanted || candidate.top_level_rule().is_some());
             if is_left_out || self.rule(&walk, &candidate).is_some() {
