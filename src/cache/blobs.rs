@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn blobs_are_kept_once_they_are_complete() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::open(directory.path()).unwrap();
         let digest = Sha256::of(b"blob");
         let mut dropped = cache.begin_blob().unwrap();
         dropped.write_all(b"bl").unwrap();

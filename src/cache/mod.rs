@@ -178,18 +178,18 @@ impl Cache {
 
     /// Returns the directory for the clone of a repository, which may not exist yet, and records its use.
     pub(crate) fn repository(&self, url: &str) -> PathBuf {
-        let folder = self.root.join(sweep::REPOSITORIES).join(Sha256::of(url.as_bytes()).hex());
-        sweep::mark_as_used(&folder.join(sweep::REPOSITORY_MARK));
-        folder
+        let directory = self.root.join(sweep::REPOSITORIES).join(Sha256::of(url.as_bytes()).hex());
+        sweep::mark_as_used(&directory.join(sweep::REPOSITORY_MARK));
+        directory
     }
 
     /// Creates a temporary file for [`store`](Self::store).
     pub(crate) fn stage(&self) -> Result<NamedTempFile, CacheError> {
-        let folder = self.root.join("partial");
+        let directory = self.root.join("partial");
         let mut builder = tempfile::Builder::new();
         // Temporary files are private by default, but users may share a cache; the umask applies.
         builder.permissions(Permissions::from_mode(0o666));
-        builder.tempfile_in(&folder).map_err(CacheError::io("write to", &folder))
+        builder.tempfile_in(&directory).map_err(CacheError::io("write to", &directory))
     }
 
     /// Reads a staged file as a wheel, and moves it to its final name. The caller has computed its digests; later lookups use

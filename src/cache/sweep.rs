@@ -122,11 +122,11 @@ fn modified_at(path: &Path) -> Option<SystemTime> {
 
 /// Visits every file in a directory tree. Files that are removed meanwhile are skipped.
 fn visit(
-    folder: &Path,
+    directory: &Path,
     visitor: &mut impl FnMut(PathBuf, &fs::Metadata) -> Result<(), CacheError>,
 ) -> Result<(), CacheError> {
-    for entry in fs::read_dir(folder).map_err(CacheError::io("read", folder))? {
-        let entry = entry.map_err(CacheError::io("read", folder))?;
+    for entry in fs::read_dir(directory).map_err(CacheError::io("read", directory))? {
+        let entry = entry.map_err(CacheError::io("read", directory))?;
         let path = entry.path();
         match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => visit(&path, visitor)?,

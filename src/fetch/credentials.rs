@@ -297,8 +297,8 @@ mod tests {
 
     #[test]
     fn a_netrc_completes_what_the_indexes_say() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("netrc");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("netrc");
         std::fs::write(&path, "machine host login ann password one\ndefault login bob password two\n").unwrap();
         let credentials = IndexCredentials::new([], Some(&path), []);
         assert_eq!(sent(&credentials, "https://host/f", None).unwrap(), "ann:one");
@@ -312,13 +312,13 @@ mod tests {
 
     #[test]
     fn a_netrc_that_cannot_be_read_is_told_of_without_its_words() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("netrc");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("netrc");
         std::fs::write(&path, "machine host login ann hunter2").unwrap();
         let credentials = IndexCredentials::new([], Some(&path), []);
         let error = credentials.netrc_error().unwrap();
         assert!(error.contains("syntax error") && !error.contains("hunter2"), "{error}");
-        assert_eq!(IndexCredentials::new([], Some(&folder.path().join("none")), []).netrc_error(), None);
+        assert_eq!(IndexCredentials::new([], Some(&directory.path().join("none")), []).netrc_error(), None);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Makes one that finds the command in the folders of `search_path`, which has the form of the variable `PATH`.
+    /// Makes one that finds the command in the directories of `search_path`, which has the form of the variable `PATH`.
     pub(super) fn new(search_path: OsString) -> Self {
         Self { search_path, answers: Arc::default() }
     }
@@ -108,8 +108,8 @@ impl Keyring {
     }
 
     fn program(&self) -> Option<PathBuf> {
-        let folders = std::env::split_paths(&self.search_path).filter(|folder| folder.is_absolute());
-        folders.map(|folder| folder.join("keyring")).find(|program| program.is_file())
+        let directories = std::env::split_paths(&self.search_path).filter(|directory| directory.is_absolute());
+        directories.map(|directory| directory.join("keyring")).find(|program| program.is_file())
     }
 }
 

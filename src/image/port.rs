@@ -49,7 +49,7 @@ impl FromStr for Port {
         if number.split_once('-').is_some_and(|(first, last)| is_number(first) && is_number(last)) {
             return Err(InvalidPort::Range(text.to_owned()));
         }
-        let number = if is_number(number) { number.parse().ok().filter(|number| *number > 0) } else { None };
+        let number = if is_number(number) { number.parse::<u16>().ok().filter(|number| *number > 0) } else { None };
         let protocol = match protocol {
             "tcp" => Some(Protocol::Tcp),
             "udp" => Some(Protocol::Udp),

@@ -36,9 +36,9 @@ pub(super) fn links(url: &Url) -> Result<IndexPage, IndexError> {
     Ok(page)
 }
 
-fn files(folder: &Path) -> io::Result<Vec<IndexFile>> {
+fn files(directory: &Path) -> io::Result<Vec<IndexFile>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         if let (Some(name), Ok(url), true) = (name, Url::from_file_path(&path), path.is_file()) {

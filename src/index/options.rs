@@ -261,11 +261,11 @@ mod tests {
 
     #[test]
     fn locations_are_urls_or_paths() {
-        let folder = Path::new("/project/sub");
-        assert_eq!(location("../wheels", folder).unwrap().as_str(), "file:///project/wheels");
-        assert_eq!(location("https://u:p@host/x", folder).unwrap().as_str(), "https://u:p@host/x");
+        let directory = Path::new("/project/sub");
+        assert_eq!(location("../wheels", directory).unwrap().as_str(), "file:///project/wheels");
+        assert_eq!(location("https://u:p@host/x", directory).unwrap().as_str(), "https://u:p@host/x");
         for (text, reason) in [("ftp://me:hunter2@host/", "not ftp"), ("https://", "empty host")] {
-            let error = location(text, folder).unwrap_err().to_string();
+            let error = location(text, directory).unwrap_err().to_string();
             assert!(error.contains(reason) && !error.contains("hunter2"), "{error}");
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Collector<'a> {
     excludes: &'a Excludes,
     files: BTreeMap<(DestinationRoot, TreePath), (PathBuf, TreeEntry)>,
     /// The directories with an owner.
-    folders: BTreeMap<(DestinationRoot, String), FileAccess>,
+    directories: BTreeMap<(DestinationRoot, String), FileAccess>,
     /// The number of collected files and directories; one that is included twice counts twice.
     count: usize,
     taken: Vec<String>,
@@ -36,9 +36,9 @@ struct DirectoryWalk {
     /// The directories that symbolic links may point to.
     within: Vec<PathBuf>,
     /// The canonical paths of the directories that are being walked, the innermost last.
-    folders: Vec<PathBuf>,
-    leaves_tests_out: bool,
-    leaves_projects_out: bool,
+    directories: Vec<PathBuf>,
+    excludes_tests: bool,
+    excludes_projects: bool,
     /// Where the paths in the artifact start.
     start: DestinationRoot,
     mode: Option<FileMode>,
@@ -52,7 +52,7 @@ impl<'a> Collector<'a> {
             workspace: canonical(workspace)?,
             excludes,
             files: BTreeMap::new(),
-            folders: BTreeMap::new(),
+            directories: BTreeMap::new(),
             count: 0,
             taken: Vec::new(),
             left_out: Vec::new(),
@@ -66,17 +66,17 @@ impl<'a> Collector<'a> {
         walk.enter(&project, project.clone())?;
         let top_level = self.list(&walk, &project)?;
         let mut source = None;
-        if let Some(folder) = top_level.iter().find(|candidate| candidate.is_folder && candidate.name == "src")
-            && !folder.path.join("__init__.py").exists()
-            && self.has_modules(&mut walk, &folder.path)?
+        if let Some(directory) = top_level.iter().find(|candidate| candidate.is_directory && candidate.name == "src")
+            && !directory.path.join("__init__.py").exists()
+            && self.has_modules(&mut walk, &directory.path)?
         {
-            source = Some(folder.path.clone());
-            self.take(&mut walk, &folder.path, "")?;
+            source = Some(directory.path.clone());
+            self.take(&mut walk, &directory.path, "")?;
             self.taken.push("src/".to_owned());
         }
         for candidate in &top_level {
-            let is_wanted = if candidate.is_folder {
-                candidate.is_importable_folder() && self.has_modules(&mut walk, &candidate.path)?
+            let is_wanted = if candidate.is_directory {
+                candidate.is_importable_directory() && self.has_modules(&mut walk, &candidate.path)?
             } else {
                 candidate.is_module()
             };
@@ -84,10 +84,10 @@ impl<'a> Collector<'a> {
                 continue;
             }
             if let Some(rule) = candidate.top_level_rule().or(source.is_some().then_some(ExclusionRule::BesideSource)) {
-                self.leave_out(candidate, rule);
+                self.exclude(candidate, rule);
             } else {
                 self.take(&mut walk, &candidate.path, &candidate.name)?;
-                self.taken.push(self.shown(&candidate.path, candidate.is_folder));
+                self.taken.push(self.shown(&candidate.path, candidate.is_directory));
             }
         }
         if self.files.is_empty() { Err(ApplicationError::NothingFound(project)) } else { Ok(()) }
@@ -102,18 +102,18 @@ impl<'a> Collector<'a> {
         // `.`, `..` and `/` have no file name: like `cp -r`, their contents are put into the destination.
         let name = include.source.file_name().unwrap_or_default().to_str();
         let name = name.ok_or_else(|| ApplicationError::NotUtf8(named.clone()))?.to_owned();
-        let is_folder = path.is_dir();
+        let is_directory = path.is_dir();
         let to = &include.destination;
-        let is_into = to.is_folder || (to.path.is_empty() && !is_folder);
+        let is_into = to.is_directory || (to.path.is_empty() && !is_directory);
         let destination = if is_into { joined(&to.path, &name) } else { to.path.clone() };
-        let candidate = CandidatePath { path: named.clone(), name, is_folder };
+        let candidate = CandidatePath { path: named.clone(), name, is_directory };
         let before = self.count;
-        if self.excludes.matches(&named, is_folder) {
-            self.leave_out(&candidate, ExclusionRule::Excluded);
+        if self.excludes.matches(&named, is_directory) {
+            self.exclude(&candidate, ExclusionRule::Excluded);
         } else {
             let mut walk = self.walk(&path)?;
-            walk.leaves_tests_out = !candidate.is_test();
-            walk.leaves_projects_out = false;
+            walk.excludes_tests = !candidate.is_test();
+            walk.excludes_projects = false;
             (walk.start, walk.mode, walk.owner) = (to.start, include.mode, include.owner);
             walk.within.push(path.clone());
             self.take(&mut walk, &path, &destination)?;
@@ -121,7 +121,7 @@ impl<'a> Collector<'a> {
         if self.count == before {
             return Err(ApplicationError::NothingIncluded(named));
         }
-        self.taken.push(self.shown(&named, is_folder));
+        self.taken.push(self.shown(&named, is_directory));
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl<'a> Collector<'a> {
                 DestinationRoot::Root => application.placed_files.push((path, entry)),
             }
         }
-        for ((start, path), access) in self.folders {
+        for ((start, path), access) in self.directories {
             match start {
                 DestinationRoot::Application => application.folders.push((path, access)),
                 // The root directory of an image is always owned by root.
@@ -158,9 +158,9 @@ impl<'a> Collector<'a> {
         Ok(DirectoryWalk {
             ignore: GitIgnore::above(path, &self.workspace).map_err(read_error(path))?,
             within: vec![self.workspace.clone(), self.project.clone()],
-            folders: Vec::new(),
-            leaves_tests_out: true,
-            leaves_projects_out: true,
+            directories: Vec::new(),
+            excludes_tests: true,
+            excludes_projects: true,
             start: DestinationRoot::Application,
             mode: None,
             owner: None,
@@ -169,14 +169,14 @@ impl<'a> Collector<'a> {
 
     /// Collects a file, or a directory recursively.
     fn take(&mut self, walk: &mut DirectoryWalk, path: &Path, destination: &str) -> Result<(), ApplicationError> {
-        let target = match (walk.folders.last(), path.file_name()) {
+        let target = match (walk.directories.last(), path.file_name()) {
             _ if path.is_symlink() => walk.follow(path)?,
-            (Some(folder), Some(name)) => folder.join(name),
+            (Some(directory), Some(name)) => directory.join(name),
             _ => path.to_owned(),
         };
         let metadata = fs::metadata(&target).map_err(read_error(path))?;
         if metadata.is_dir() {
-            if walk.folders.contains(&target) {
+            if walk.directories.contains(&target) {
                 return Err(ApplicationError::LinkLoop(path.to_owned()));
             }
             walk.enter(path, target)?;
@@ -185,7 +185,7 @@ impl<'a> Collector<'a> {
                 if !destination.is_empty() {
                     tree_path(destination, path)?;
                 }
-                self.folders.insert((walk.start, destination.to_owned()), access);
+                self.directories.insert((walk.start, destination.to_owned()), access);
                 self.count += 1;
             }
             for candidate in self.list(walk, path)? {
@@ -198,11 +198,11 @@ impl<'a> Collector<'a> {
             return Err(ApplicationError::Special(path.to_owned()));
         }
         File::open(&target).map_err(read_error(path))?;
-        let place = (walk.start, tree_path(destination, path)?);
-        let before = self.files.get(&place);
+        let key = (walk.start, tree_path(destination, path)?);
+        let before = self.files.get(&key);
         if let Some((first, _)) = before.filter(|(first, _)| *first != target) {
             let (first, second) = (first.clone(), target);
-            return Err(ApplicationError::Conflict { path: place.1, first, second });
+            return Err(ApplicationError::Conflict { path: key.1, first, second });
         }
         // A file that is included twice keeps a mode or an owner that only one of the includes states.
         let before = before.map(|(_, entry)| entry.access);
@@ -216,17 +216,17 @@ impl<'a> Collector<'a> {
             content: FileContent::File { path: target.clone(), size: metadata.len() },
             origin: FileOrigin::Application,
         };
-        self.files.insert(place, (target, entry));
+        self.files.insert(key, (target, entry));
         self.count += 1;
         Ok(())
     }
 
     /// Lists the entries of a directory that no rule excludes, and records the others.
-    fn list(&mut self, walk: &DirectoryWalk, folder: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
+    fn list(&mut self, walk: &DirectoryWalk, directory: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
         let mut kept = Vec::new();
-        for candidate in self.candidates(walk, folder)? {
+        for candidate in self.candidates(walk, directory)? {
             match self.rule(walk, &candidate) {
-                Some(rule) => self.leave_out(&candidate, rule),
+                Some(rule) => self.exclude(&candidate, rule),
                 None => kept.push(candidate),
             }
         }
@@ -234,16 +234,16 @@ impl<'a> Collector<'a> {
     }
 
     /// Lists a directory, ordered by name.
-    fn candidates(&self, walk: &DirectoryWalk, folder: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
+    fn candidates(&self, walk: &DirectoryWalk, directory: &Path) -> Result<Vec<CandidatePath>, ApplicationError> {
         let mut candidates = Vec::new();
-        for entry in fs::read_dir(folder).map_err(read_error(folder))? {
-            let entry = entry.map_err(read_error(folder))?;
+        for entry in fs::read_dir(directory).map_err(read_error(directory))? {
+            let entry = entry.map_err(read_error(directory))?;
             let path = entry.path();
             let kind = entry.file_type().map_err(read_error(&path))?;
-            let is_folder = kind.is_dir() || (kind.is_symlink() && path.is_dir());
+            let is_directory = kind.is_dir() || (kind.is_symlink() && path.is_dir());
             match entry.file_name().into_string() {
-                Ok(name) => candidates.push(CandidatePath { path, name, is_folder }),
-                Err(_) if self.excludes.matches(&path, is_folder) || walk.ignore.ignores(&path, is_folder) => {}
+                Ok(name) => candidates.push(CandidatePath { path, name, is_directory }),
+                Err(_) if self.excludes.matches(&path, is_directory) || walk.ignore.ignores(&path, is_directory) => {}
                 Err(_) => return Err(ApplicationError::NotUtf8(path)),
             }
         }
@@ -252,36 +252,36 @@ impl<'a> Collector<'a> {
     }
 
     fn rule(&self, walk: &DirectoryWalk, candidate: &CandidatePath) -> Option<ExclusionRule> {
-        let CandidatePath { path, name, is_folder } = candidate;
-        if self.excludes.matches(path, *is_folder) {
+        let CandidatePath { path, name, is_directory } = candidate;
+        if self.excludes.matches(path, *is_directory) {
             return Some(ExclusionRule::Excluded);
         }
         if let Some(rule) = candidate.rule() {
             return Some(rule);
         }
-        let is_build_directory = *is_folder && matches!(name.as_str(), "dist" | "build");
+        let is_build_directory = *is_directory && matches!(name.as_str(), "dist" | "build");
         if is_build_directory && path.parent() == Some(self.project.as_path()) {
             Some(ExclusionRule::BuildOutput)
-        } else if walk.leaves_tests_out && candidate.is_test() {
+        } else if walk.excludes_tests && candidate.is_test() {
             Some(ExclusionRule::Test)
-        } else if walk.leaves_projects_out && *is_folder && path.join("pyproject.toml").exists() {
+        } else if walk.excludes_projects && *is_directory && path.join("pyproject.toml").exists() {
             Some(ExclusionRule::Project)
         } else {
-            walk.ignore.ignores(path, *is_folder).then_some(ExclusionRule::GitIgnored)
+            walk.ignore.ignores(path, *is_directory).then_some(ExclusionRule::GitIgnored)
         }
     }
 
     /// Returns whether a directory contains a module that no rule excludes.
-    fn has_modules(&self, walk: &mut DirectoryWalk, folder: &Path) -> Result<bool, ApplicationError> {
-        let Ok(target) = fs::canonicalize(folder) else { return Ok(false) };
-        if walk.folders.contains(&target) {
+    fn has_modules(&self, walk: &mut DirectoryWalk, directory: &Path) -> Result<bool, ApplicationError> {
+        let Ok(target) = fs::canonicalize(directory) else { return Ok(false) };
+        if walk.directories.contains(&target) {
             return Ok(false);
         }
-        walk.enter(folder, target)?;
+        walk.enter(directory, target)?;
         let mut found = false;
-        for candidate in self.candidates(walk, folder)? {
+        for candidate in self.candidates(walk, directory)? {
             found = self.rule(walk, &candidate).is_none()
-                && (candidate.is_module() || (candidate.is_folder && self.has_modules(walk, &candidate.path)?));
+                && (candidate.is_module() || (candidate.is_directory && self.has_modules(walk, &candidate.path)?));
             if found {
                 break;
             }
@@ -290,25 +290,25 @@ impl<'a> Collector<'a> {
         Ok(found)
     }
 
-    fn leave_out(&mut self, candidate: &CandidatePath, rule: ExclusionRule) {
-        self.left_out.push(ExcludedPath { path: self.shown(&candidate.path, candidate.is_folder), rule });
+    fn exclude(&mut self, candidate: &CandidatePath, rule: ExclusionRule) {
+        self.left_out.push(ExcludedPath { path: self.shown(&candidate.path, candidate.is_directory), rule });
     }
 
-    fn shown(&self, path: &Path, is_folder: bool) -> String {
+    fn shown(&self, path: &Path, is_directory: bool) -> String {
         let path = path.strip_prefix(&self.project).unwrap_or(path);
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        format!("{}{}", path.display(), if is_folder { "/" } else { "" })
+        format!("{}{}", path.display(), if is_directory { "/" } else { "" })
     }
 }
 
 impl DirectoryWalk {
-    fn enter(&mut self, folder: &Path, target: PathBuf) -> Result<(), ApplicationError> {
-        self.folders.push(target);
-        self.ignore.enter(folder).map_err(read_error(folder))
+    fn enter(&mut self, directory: &Path, target: PathBuf) -> Result<(), ApplicationError> {
+        self.directories.push(target);
+        self.ignore.enter(directory).map_err(read_error(directory))
     }
 
     fn leave(&mut self) {
-        self.folders.pop();
+        self.directories.pop();
         self.ignore.leave();
     }
 
@@ -319,7 +319,7 @@ impl DirectoryWalk {
             io::ErrorKind::PermissionDenied => ApplicationError::Read(link.to_owned(), error),
             _ => ApplicationError::LinkLoop(link.to_owned()),
         })?;
-        if self.within.iter().any(|folder| target.starts_with(folder)) {
+        if self.within.iter().any(|directory| target.starts_with(directory)) {
             Ok(target)
         } else {
             Err(ApplicationError::LinkOutside { link: link.to_owned(), target })
@@ -339,10 +339,12 @@ fn tree_path(destination: &str, path: &Path) -> Result<TreePath, ApplicationErro
     TreePath::new(destination).map_err(|error| ApplicationError::Path(path.to_owned(), error))
 }
 
-fn joined(folder: &str, name: &str) -> String {
-    match (folder.is_empty(), name.is_empty()) {
-        (true, _) => name.to_owned(),
-        (_, true) => folder.to_owned(),
-        _ => format!("{folder}/{name}"),
+fn joined(directory: &str, name: &str) -> String {
+    if directory.is_empty() {
+        name.to_owned()
+    } else if name.is_empty() {
+        directory.to_owned()
+    } else {
+        format!("{directory}/{name}")
     }
 }

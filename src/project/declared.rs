@@ -25,10 +25,11 @@ impl DeclaredDistribution {
     ///
     /// # Errors
     /// A file cannot be read, or pyproject.toml is invalid.
-    pub(crate) fn read(folder: &Path) -> io::Result<Self> {
-        let pyproject = match folder.join(FILENAME).is_file() {
-            true => PyprojectToml::read(folder).map_err(io::Error::other)?,
-            false => PyprojectToml::absent(folder),
+    pub(crate) fn read(directory: &Path) -> io::Result<Self> {
+        let pyproject = if directory.join(FILENAME).is_file() {
+            PyprojectToml::read(directory).map_err(io::Error::other)?
+        } else {
+            PyprojectToml::absent(directory)
         };
         Self::of(&pyproject)
     }

@@ -16,11 +16,11 @@ pub(super) struct GitIgnore {
 }
 
 impl GitIgnore {
-    /// Reads the files above `folder`, from the root of its git repository down. Outside of a repository they are read from
-    /// `root`, if that is an ancestor.
-    pub(super) fn above(folder: &Path, root: &Path) -> io::Result<Self> {
-        let parents: Vec<&Path> = folder.ancestors().skip(1).collect();
-        let top = folder.ancestors().find(|ancestor| ancestor.join(".git").exists());
+    /// Reads the files above `directory`, from the root of its git repository down. Outside of a repository they are read
+    /// from `root`, if that is an ancestor.
+    pub(super) fn above(directory: &Path, root: &Path) -> io::Result<Self> {
+        let parents: Vec<&Path> = directory.ancestors().skip(1).collect();
+        let top = directory.ancestors().find(|ancestor| ancestor.join(".git").exists());
         let top = top.or_else(|| parents.contains(&root).then_some(root));
         let mut ignore = Self { files: Vec::new() };
         if let Some(top) = top {
@@ -32,8 +32,8 @@ impl GitIgnore {
     }
 
     /// Adds the file of a directory, which applies until [`leave`](Self::leave).
-    pub(super) fn enter(&mut self, folder: &Path) -> io::Result<()> {
-        let path = folder.join(".gitignore");
+    pub(super) fn enter(&mut self, directory: &Path) -> io::Result<()> {
+        let path = directory.join(".gitignore");
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
@@ -41,7 +41,7 @@ impl GitIgnore {
             }
             Err(error) => return Err(error),
         };
-        let mut builder = GitignoreBuilder::new(folder);
+        let mut builder = GitignoreBuilder::new(directory);
         for line in text.trim_start_matches('\u{feff}').lines() {
             // git ignores invalid patterns, too.
             let _ = builder.add_line(None, line);
@@ -56,20 +56,21 @@ impl GitIgnore {
     }
 
     /// Returns whether a file or directory in the innermost directory is ignored.
-    pub(super) fn ignores(&self, path: &Path, is_folder: bool) -> bool {
+    pub(super) fn ignores(&self, path: &Path, is_directory: bool) -> bool {
         let verdict =
-            self.files.iter().rev().map(|file| file.matched(path, is_folder)).find(|verdict| !verdict.is_none());
+            self.files.iter().rev().map(|file| file.matched(path, is_directory)).find(|verdict| !verdict.is_none());
         verdict.is_some_and(|verdict| verdict.is_ignore())
     }
 
     /// Returns whether everything in a directory is ignored, for instance if it contains only caches.
-    pub(super) fn ignores_all_below(&mut self, folder: &Path) -> io::Result<bool> {
-        self.enter(folder)?;
+    pub(super) fn ignores_all_below(&mut self, directory: &Path) -> io::Result<bool> {
+        self.enter(directory)?;
         let mut all = true;
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            let is_folder = entry.file_type()?.is_dir();
-            all = self.ignores(&entry.path(), is_folder) || (is_folder && self.ignores_all_below(&entry.path())?);
+            let is_directory = entry.file_type()?.is_dir();
+            all =
+                self.ignores(&entry.path(), is_directory) || (is_directory && self.ignores_all_below(&entry.path())?);
             if !all {
                 break;
             }
@@ -85,8 +86,8 @@ mod tests {
 
     #[test]
     fn inner_files_win_and_outer_repositories_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
         fs::create_dir_all(root.join("repository/.git")).unwrap();
         fs::create_dir_all(root.join("repository/a/b")).unwrap();
         fs::write(root.join(".gitignore"), "outside\n").unwrap();
@@ -96,7 +97,7 @@ mod tests {
         let inner = root.join("repository/a/b");
         let mut ignore = GitIgnore::above(&inner, &inner).unwrap();
         ignore.enter(&inner).unwrap();
-        for (name, is_folder, ignored) in [
+        for (name, is_directory, ignored) in [
             ("x.log", false, true),
             ("keep.log", false, false),
             ("anchored", false, true),
@@ -104,7 +105,7 @@ mod tests {
             ("folder", false, false),
             ("outside", false, false),
         ] {
-            assert_eq!(ignore.ignores(&inner.join(name), is_folder), ignored, "{name}");
+            assert_eq!(ignore.ignores(&inner.join(name), is_directory), ignored, "{name}");
         }
 
         fs::remove_dir(root.join("repository/.git")).unwrap();

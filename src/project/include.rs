@@ -37,7 +37,7 @@ pub(super) struct IncludeDestination {
     /// Relative to the start, without leading or trailing slashes; empty for the start itself.
     pub(super) path: String,
     /// Whether the path is a directory that the source is put into under its own name.
-    pub(super) is_folder: bool,
+    pub(super) is_directory: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,8 +58,8 @@ pub(crate) struct InvalidInclude {
 
 impl Include {
     /// Resolves a relative path against a directory.
-    pub(crate) fn rebase(&mut self, folder: &Path) {
-        self.source = folder.join(&self.source);
+    pub(crate) fn rebase(&mut self, directory: &Path) {
+        self.source = directory.join(&self.source);
     }
 
     /// Parses `PATH[:DEST]`, or returns the reason why the string is invalid.
@@ -82,19 +82,19 @@ impl Include {
 impl IncludeDestination {
     /// Returns the default: the application directory.
     fn unstated() -> Self {
-        Self { start: DestinationRoot::Application, path: String::new(), is_folder: true }
+        Self { start: DestinationRoot::Application, path: String::new(), is_directory: true }
     }
 
     /// Returns `DEST`, or `None` for the default.
     pub(super) fn text(&self) -> Option<String> {
-        let Self { start, path, is_folder } = self;
-        match (start, path.as_str(), is_folder) {
+        let Self { start, path, is_directory } = self;
+        match (start, path.as_str(), is_directory) {
             (DestinationRoot::Application, "", true) => None,
             (DestinationRoot::Application, "", false) => Some(".".to_owned()),
-            (DestinationRoot::Application, path, _) => Some(format!("{path}{}", if *is_folder { "/" } else { "" })),
+            (DestinationRoot::Application, path, _) => Some(format!("{path}{}", if *is_directory { "/" } else { "" })),
             (DestinationRoot::Root, "", true) => Some("/".to_owned()),
             (DestinationRoot::Root, "", false) => Some("/.".to_owned()),
-            (DestinationRoot::Root, path, _) => Some(format!("/{path}{}", if *is_folder { "/" } else { "" })),
+            (DestinationRoot::Root, path, _) => Some(format!("/{path}{}", if *is_directory { "/" } else { "" })),
         }
     }
 }
@@ -110,7 +110,7 @@ impl FromStr for IncludeDestination {
             Err("the destination has the component `..`")
         } else {
             let start = if text.starts_with('/') { DestinationRoot::Root } else { DestinationRoot::Application };
-            Ok(Self { start, path: parts.join("/"), is_folder: text.ends_with('/') })
+            Ok(Self { start, path: parts.join("/"), is_directory: text.ends_with('/') })
         }
     }
 }

@@ -71,8 +71,8 @@ impl PyprojectToml {
     ///
     /// # Errors
     /// The file cannot be read, is not TOML, or has a value that is not what its specification requires.
-    pub fn read(folder: &Path) -> Result<Self, ProjectError> {
-        let path = folder.join(FILENAME);
+    pub fn read(directory: &Path) -> Result<Self, ProjectError> {
+        let path = directory.join(FILENAME);
         let text =
             std::fs::read_to_string(&path).map_err(|source| ProjectError::Read { path: path.clone(), source })?;
         Self::parse(&text, path)
@@ -112,9 +112,9 @@ impl PyprojectToml {
     }
 
     /// Returns the `pyproject.toml` of a directory without the file: an empty one.
-    pub fn absent(folder: &Path) -> Self {
+    pub fn absent(directory: &Path) -> Self {
         Self {
-            path: folder.join(FILENAME),
+            path: directory.join(FILENAME),
             name: None,
             version: None,
             requires_python: None,
@@ -300,11 +300,11 @@ fn invalid(text: &str, path: &Path, error: &toml::de::Error) -> ProjectError {
 }
 
 fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<DeclaredIndex>, ProjectError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let directory = path.parent().unwrap_or(Path::new(""));
     let mut indexes: Vec<DeclaredIndex> = Vec::with_capacity(tables.len());
     for (position, table) in tables.iter().enumerate() {
         let is_taken = table.name.is_some() && indexes.iter().any(|index| index.name == table.name);
-        let index = if is_taken { Err("another index has the same name".to_owned()) } else { table.resolve(folder) };
+        let index = if is_taken { Err("another index has the same name".to_owned()) } else { table.resolve(directory) };
         indexes.push(index.map_err(|reason| ProjectError::Index {
             path: path.to_owned(),
             index: table.name.as_ref().map_or_else(|| format!("number {}", position + 1), |name| format!("`{name}`")),
@@ -315,7 +315,7 @@ fn resolve_indexes(tables: &[IndexTable], path: &Path) -> Result<Vec<DeclaredInd
 }
 
 impl IndexTable {
-    fn resolve(&self, folder: &Path) -> Result<DeclaredIndex, String> {
+    fn resolve(&self, directory: &Path) -> Result<DeclaredIndex, String> {
         match &self.name {
             None if self.explicit => return Err("an explicit index needs a name".to_owned()),
             Some(name)
@@ -335,8 +335,8 @@ impl IndexTable {
         } else if self.url.is_empty() {
             return Err("its URL is empty".to_owned());
         } else {
-            let folder = std::path::absolute(folder.join(&self.url)).ok();
-            let url = folder.and_then(|folder| Url::from_directory_path(folder).ok());
+            let directory = std::path::absolute(directory.join(&self.url)).ok();
+            let url = directory.and_then(|directory| Url::from_directory_path(directory).ok());
             // Parsing resolves the `..` in it.
             url.and_then(|url| Url::parse(url.as_str()).ok()).ok_or("its path cannot be made absolute")?
         };
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_are_urls_or_folders() {
+    fn indexes_are_urls_or_directories() {
         let text = "
             [[tool.uv.index]]
             name = \"private\"

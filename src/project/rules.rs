@@ -80,7 +80,7 @@ impl InvalidExclude {
 }
 
 impl Excludes {
-    /// Compiles patterns for the project in a folder.
+    /// Compiles patterns for the project in a directory.
     ///
     /// # Errors
     /// One of them is not a valid pattern.
@@ -93,8 +93,8 @@ impl Excludes {
         builder.build().map(Self).map_err(|error| InvalidExclude::new(&patterns.join(" "), error))
     }
 
-    pub(super) fn matches(&self, path: &Path, is_folder: bool) -> bool {
-        self.0.matched(path, is_folder).is_ignore()
+    pub(super) fn matches(&self, path: &Path, is_directory: bool) -> bool {
+        self.0.matched(path, is_directory).is_ignore()
     }
 }
 
@@ -103,14 +103,14 @@ impl Excludes {
 pub(super) struct CandidatePath {
     pub(super) path: PathBuf,
     pub(super) name: String,
-    pub(super) is_folder: bool,
+    pub(super) is_directory: bool,
 }
 
 impl CandidatePath {
     /// Returns `None` if the name is not UTF-8.
-    pub(super) fn new(path: &Path, is_folder: bool) -> Option<Self> {
+    pub(super) fn new(path: &Path, is_directory: bool) -> Option<Self> {
         let name = path.file_name().unwrap_or_default().to_str()?.to_owned();
-        Some(Self { path: path.to_owned(), name, is_folder })
+        Some(Self { path: path.to_owned(), name, is_directory })
     }
 
     /// Returns the rule that excludes the path from any application, by its name or its contents.
@@ -118,9 +118,10 @@ impl CandidatePath {
         let name = self.name.as_str();
         if name.starts_with('.') {
             Some(ExclusionRule::Hidden)
-        } else if is_cache(name, self.is_folder) {
+        } else if is_cache(name, self.is_directory) {
             Some(ExclusionRule::Cache)
-        } else if self.is_folder && ["pyvenv.cfg", "conda-meta"].iter().any(|marker| self.path.join(marker).exists()) {
+        } else if self.is_directory && ["pyvenv.cfg", "conda-meta"].iter().any(|marker| self.path.join(marker).exists())
+        {
             Some(ExclusionRule::Environment)
         } else {
             None
@@ -129,7 +130,7 @@ impl CandidatePath {
 
     /// Returns whether the name is that of a test.
     pub(super) fn is_test(&self) -> bool {
-        if self.is_folder {
+        if self.is_directory {
             return matches!(self.name.as_str(), "tests" | "test");
         }
         let Some(module) = self.name.strip_suffix(".py") else { return false };
@@ -138,9 +139,9 @@ impl CandidatePath {
 
     /// Returns the rule that excludes the path at the top level of the project, unless the user includes it.
     pub(super) fn top_level_rule(&self) -> Option<ExclusionRule> {
-        if self.is_folder && DOCUMENTATION.contains(&self.name.as_str()) {
+        if self.is_directory && DOCUMENTATION.contains(&self.name.as_str()) {
             Some(ExclusionRule::Documentation)
-        } else if !self.is_folder && TOOLS.contains(&self.name.as_str()) {
+        } else if !self.is_directory && TOOLS.contains(&self.name.as_str()) {
             Some(ExclusionRule::Tool)
         } else {
             None
@@ -149,19 +150,19 @@ impl CandidatePath {
 
     /// Returns whether it is a source or an extension module.
     pub(super) fn is_module(&self) -> bool {
-        !self.is_folder && [".py", ".so"].iter().any(|suffix| self.name.ends_with(suffix))
+        !self.is_directory && [".py", ".so"].iter().any(|suffix| self.name.ends_with(suffix))
     }
 
     /// Returns whether it is a directory whose name can be imported.
-    pub(super) fn is_importable_folder(&self) -> bool {
-        self.is_folder
+    pub(super) fn is_importable_directory(&self) -> bool {
+        self.is_directory
             && self.name.starts_with(|character: char| character.is_alphabetic() || character == '_')
             && self.name.chars().all(|character| character.is_alphanumeric() || character == '_')
     }
 }
 
-fn is_cache(name: &str, is_folder: bool) -> bool {
-    if is_folder {
+fn is_cache(name: &str, is_directory: bool) -> bool {
+    if is_directory {
         matches!(name, "__pycache__" | "node_modules") || name.ends_with(".egg-info")
     } else {
         name.ends_with(".pyc") || name.ends_with(".pyo")
@@ -173,9 +174,9 @@ mod tests {
     use super::*;
 
     fn candidate(name: &str) -> CandidatePath {
-        let is_folder = name.ends_with('/');
+        let is_directory = name.ends_with('/');
         let name = name.trim_end_matches('/');
-        CandidatePath { path: Path::new("/project").join(name), name: name.to_owned(), is_folder }
+        CandidatePath { path: Path::new("/project").join(name), name: name.to_owned(), is_directory }
     }
 
     #[test]
@@ -212,7 +213,7 @@ mod tests {
     fn excludes_match_as_in_a_gitignore() {
         let patterns = ["*.sql", "/app/dev.py", "data/", "!keep.sql"].map(str::to_owned);
         let excludes = Excludes::new(Path::new("/project"), &patterns).unwrap();
-        for (path, is_folder, excluded) in [
+        for (path, is_directory, excluded) in [
             ("a.sql", false, true),
             ("app/b/a.sql", false, true),
             ("app/keep.sql", false, false),
@@ -221,7 +222,7 @@ mod tests {
             ("app/data", true, true),
             ("app/data", false, false),
         ] {
-            assert_eq!(excludes.matches(&Path::new("/project").join(path), is_folder), excluded, "{path}");
+            assert_eq!(excludes.matches(&Path::new("/project").join(path), is_directory), excluded, "{path}");
         }
         let error = Excludes::new(Path::new("/project"), &["a[".to_owned()]).unwrap_err();
         assert!(error.to_string().starts_with("`a[` is not a valid exclude pattern: "), "{error}");

@@ -47,19 +47,20 @@ impl WorkspaceMember {
 }
 
 impl Workspace {
-    /// Finds the project that `folder` belongs to, and its workspace: the nearest `pyproject.toml`, then the nearest
+    /// Finds the project that `directory` belongs to, and its workspace: the nearest `pyproject.toml`, then the nearest
     /// one above it, if that is a workspace root with the project as a member. Otherwise the project is its own workspace.
     ///
     /// A directory with one of the files in `marks`, or with a `setup.py` or `setup.cfg`, is a project without a
-    /// `pyproject.toml`; so is `folder` itself if no project is found.
+    /// `pyproject.toml`; so is `directory` itself if no project is found.
     ///
     /// # Errors
     /// The directory cannot be read, or the project, its workspace root or another member is invalid.
-    pub fn discover(folder: &Path, marks: &[&str]) -> Result<Self, ProjectError> {
-        let folder = fs::canonicalize(folder).map_err(read_error(folder))?;
+    pub fn discover(directory: &Path, marks: &[&str]) -> Result<Self, ProjectError> {
+        let directory = fs::canonicalize(directory).map_err(read_error(directory))?;
         let marks: Vec<&str> = [FILENAME, "setup.py", "setup.cfg"].iter().chain(marks).copied().collect();
-        let mut ancestors = folder.ancestors();
-        let project = ancestors.find(|folder| marks.iter().any(|mark| folder.join(mark).is_file())).unwrap_or(&folder);
+        let mut ancestors = directory.ancestors();
+        let project =
+            ancestors.find(|directory| marks.iter().any(|mark| directory.join(mark).is_file())).unwrap_or(&directory);
         if !project.join(FILENAME).is_file() {
             return Ok(Self::alone(project, PyprojectToml::absent(project)));
         }
@@ -89,13 +90,13 @@ impl Workspace {
 
     /// Returns the workspace as [`discover`](Self::discover) finds it from the directory of one of its members; `None` for
     /// any other directory.
-    pub fn seen_from(&self, folder: &Path) -> Option<Self> {
-        let folder = fs::canonicalize(folder).ok()?;
-        let current = self.members.iter().position(|member| self.folder(member) == folder)?;
-        let between = folder.ancestors().skip(1).take_while(|above| **above != *self.root);
+    pub fn seen_from(&self, directory: &Path) -> Option<Self> {
+        let directory = fs::canonicalize(directory).ok()?;
+        let current = self.members.iter().position(|member| self.folder(member) == directory)?;
+        let between = directory.ancestors().skip(1).take_while(|above| **above != *self.root);
         // Discovery would find a project between the member and the root first.
         let is_hidden = current > 0 && between.into_iter().any(|above| above.join(FILENAME).is_file());
-        (!is_hidden && folder.join(FILENAME).is_file()).then(|| Self { current, ..self.clone() })
+        (!is_hidden && directory.join(FILENAME).is_file()).then(|| Self { current, ..self.clone() })
     }
 
     /// Returns the project that was discovered, which has no name if it is a root without a project.
@@ -111,19 +112,20 @@ impl Workspace {
     /// Returns the absolute path of a member's directory.
     pub fn folder(&self, member: &WorkspaceMember) -> PathBuf {
         // Joining an empty path would leave a trailing separator.
-        member.path.components().fold(self.root.clone(), |folder, component| folder.join(component))
+        member.path.components().fold(self.root.clone(), |directory, component| directory.join(component))
     }
 }
 
 /// Finds the Python version that a project is pinned to: the first line that is not a comment in the nearest
-/// `.python-version`, or else `.python-versions`, from `folder` up to `workspace_root`. As in uv, the nearest file counts
-/// even if it is empty; unlike in uv, a file in the user's configuration directory does not, so that all machines build
-/// the same. `folder` is below `workspace_root` by its path, as [`Workspace::folder`] is below [`Workspace::root`].
+/// `.python-version`, or else `.python-versions`, from `directory` up to `workspace_root`. As in uv, the nearest file
+/// counts even if it is empty; unlike in uv, a file in the user's configuration directory does not, so that all machines
+/// build the same. `directory` is below `workspace_root` by its path, as [`Workspace::folder`] is below
+/// [`Workspace::root`].
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn python_version_file(folder: &Path, workspace_root: &Path) -> Result<Option<(PathBuf, String)>, ProjectError> {
-    let within = folder.ancestors().take_while(|ancestor| ancestor.starts_with(workspace_root));
+pub fn python_version_file(directory: &Path, workspace_root: &Path) -> Result<Option<(PathBuf, String)>, ProjectError> {
+    let within = directory.ancestors().take_while(|ancestor| ancestor.starts_with(workspace_root));
     let candidates = within.flat_map(python_version_files);
     let Some(path) = candidates.into_iter().find(|path| path.is_file()) else { return Ok(None) };
     let text = fs::read_to_string(&path).map_err(read_error(&path))?;
@@ -132,8 +134,8 @@ pub fn python_version_file(folder: &Path, workspace_root: &Path) -> Result<Optio
 }
 
 /// Returns the files that may pin the Python version of a directory, by precedence.
-pub fn python_version_files(folder: &Path) -> [PathBuf; 2] {
-    [".python-version", ".python-versions"].map(|name| folder.join(name))
+pub fn python_version_files(directory: &Path) -> [PathBuf; 2] {
+    [".python-version", ".python-versions"].map(|name| directory.join(name))
 }
 
 fn read_error(path: &Path) -> impl Fn(io::Error) -> ProjectError {
@@ -142,7 +144,7 @@ fn read_error(path: &Path) -> impl Fn(io::Error) -> ProjectError {
 
 /// Finds the workspace root above a project, if the project is one of its members.
 fn find_root(project: &Path) -> Result<Option<(PathBuf, PyprojectToml, MemberPatterns)>, ProjectError> {
-    let Some(root) = project.ancestors().skip(1).find(|folder| folder.join(FILENAME).is_file()) else {
+    let Some(root) = project.ancestors().skip(1).find(|directory| directory.join(FILENAME).is_file()) else {
         return Ok(None);
     };
     let pyproject = PyprojectToml::read(root)?;
@@ -193,17 +195,17 @@ fn collect(
 /// Reads a directory that matches a pattern. Like uv, ignores unmanaged projects, and hidden or ignored directories
 /// without a project.
 fn read_member(root: &Path, path: &Path, pattern: &MemberPattern) -> Result<Option<PyprojectToml>, ProjectError> {
-    let folder = root.join(path);
-    if folder.join(FILENAME).is_file() {
-        let pyproject = PyprojectToml::read(&folder)?;
+    let directory = root.join(path);
+    if directory.join(FILENAME).is_file() {
+        let pyproject = PyprojectToml::read(&directory)?;
         return Ok(pyproject.is_managed().then_some(pyproject));
     }
     let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    let mut ignore = GitIgnore::above(&folder, root).map_err(read_error(&folder))?;
-    if is_hidden || ignore.ignores_all_below(&folder).map_err(read_error(&folder))? {
+    let mut ignore = GitIgnore::above(&directory, root).map_err(read_error(&directory))?;
+    if is_hidden || ignore.ignores_all_below(&directory).map_err(read_error(&directory))? {
         return Ok(None);
     }
-    Err(ProjectError::MemberWithoutPyproject { member: folder, pattern: pattern.text.clone() })
+    Err(ProjectError::MemberWithoutPyproject { member: directory, pattern: pattern.text.clone() })
 }
 
 /// The compiled patterns of `tool.uv.workspace`.
@@ -298,9 +300,9 @@ fn matches(parts: &[PatternPart], components: &[&str]) -> bool {
 }
 
 fn expand(parts: &[PatternPart], root: &Path, path: &Path, found: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
-    let folder = root.join(path);
+    let directory = root.join(path);
     let Some((part, rest)) = parts.split_first() else {
-        if folder.is_dir() {
+        if directory.is_dir() {
             found.push(path.to_owned());
         }
         return Ok(());
@@ -308,7 +310,7 @@ fn expand(parts: &[PatternPart], root: &Path, path: &Path, found: &mut Vec<PathB
     match part {
         PatternPart::Literal(name) => expand(rest, root, &path.join(name), found),
         PatternPart::Wildcard(glob) => {
-            for name in subfolders(&folder)? {
+            for name in subdirectories(&directory)? {
                 if glob.is_match(&name) {
                     expand(rest, root, &path.join(name), found)?;
                 }
@@ -317,7 +319,7 @@ fn expand(parts: &[PatternPart], root: &Path, path: &Path, found: &mut Vec<PathB
         }
         PatternPart::Recursive => {
             expand(rest, root, path, found)?;
-            for name in subfolders(&folder)? {
+            for name in subdirectories(&directory)? {
                 let deeper = path.join(name);
                 if !leads_back(root, &deeper) {
                     expand(parts, root, &deeper, found)?;
@@ -333,19 +335,20 @@ fn leads_back(root: &Path, path: &Path) -> bool {
     let link = root.join(path);
     link.is_symlink()
         && fs::canonicalize(&link).is_ok_and(|target| {
-            let mut above = path.ancestors().skip(1).filter_map(|folder| fs::canonicalize(root.join(folder)).ok());
-            above.any(|folder| folder == target)
+            let mut above =
+                path.ancestors().skip(1).filter_map(|directory| fs::canonicalize(root.join(directory)).ok());
+            above.any(|directory| directory == target)
         })
 }
 
 /// Returns the names of the subdirectories; none if the path is not a directory.
-fn subfolders(folder: &Path) -> Result<Vec<String>, ProjectError> {
-    if !folder.is_dir() {
+fn subdirectories(directory: &Path) -> Result<Vec<String>, ProjectError> {
+    if !directory.is_dir() {
         return Ok(Vec::new());
     }
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(read_error(folder))? {
-        let entry = entry.map_err(read_error(folder))?;
+    for entry in fs::read_dir(directory).map_err(read_error(directory))? {
+        let entry = entry.map_err(read_error(directory))?;
         if entry.path().is_dir()
             && let Ok(name) = entry.file_name().into_string()
         {

@@ -29,9 +29,9 @@ pub(super) struct InvalidDeflateStream;
 
 pub(super) struct InflateStep {
     /// The number of input bytes that were consumed.
-    pub(super) taken: usize,
+    pub(super) consumed: usize,
     /// The number of output bytes that were written.
-    pub(super) given: usize,
+    pub(super) produced: usize,
     pub(super) stop: InflateStop,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct BlockInflater {
     /// Boxed, because zlib requires that the stream does not move.
     stream: Box<z_stream>,
     /// The number of bytes consumed from the current stream.
-    taken: u64,
+    consumed: u64,
 }
 
 impl BlockInflater {
@@ -65,7 +65,7 @@ impl BlockInflater {
             // Version, size and window are valid, so the allocation must have failed.
             handle_alloc_error(Layout::new::<z_stream>());
         }
-        Self { stream, taken: 0 }
+        Self { stream, consumed: 0 }
     }
 
     /// Starts another stream.
@@ -73,7 +73,7 @@ impl BlockInflater {
         // SAFETY: `new` has initialized the stream, and it is exclusively borrowed.
         let code = unsafe { inflateReset(&raw mut *self.stream) };
         debug_assert_eq!(code, Z_OK, "an initialized stream can be reset");
-        self.taken = 0;
+        self.consumed = 0;
     }
 
     /// Inflates from `input` to `output` until one of them is exhausted or a block ends.
@@ -91,12 +91,12 @@ impl BlockInflater {
         if !matches!(code, Z_OK | Z_STREAM_END | Z_BUF_ERROR) {
             return Err(InvalidDeflateStream);
         }
-        let taken = (input_length - self.stream.avail_in) as usize;
-        let given = (output_length - self.stream.avail_out) as usize;
-        self.taken += taken as u64;
+        let consumed = (input_length - self.stream.avail_in) as usize;
+        let produced = (output_length - self.stream.avail_out) as usize;
+        self.consumed += consumed as u64;
 
         let state = self.stream.data_type;
-        let bit = (self.taken * 8).saturating_sub((state & UNUSED_BITS) as u64);
+        let bit = (self.consumed * 8).saturating_sub((state & UNUSED_BITS) as u64);
         let stop = if state & AFTER_BLOCK == 0 {
             InflateStop::Buffer
         } else if state & IN_LAST_BLOCK == 0 {
@@ -104,7 +104,7 @@ impl BlockInflater {
         } else {
             InflateStop::End(bit)
         };
-        Ok(InflateStep { taken, given, stop })
+        Ok(InflateStep { consumed, produced, stop })
     }
 }
 
@@ -126,12 +126,12 @@ mod tests {
         let mut buffer = vec![0; output];
         loop {
             let step = inflater.step(&rest[..rest.len().min(input)], &mut buffer)?;
-            rest = &rest[step.taken..];
-            inflated.extend(&buffer[..step.given]);
+            rest = &rest[step.consumed..];
+            inflated.extend(&buffer[..step.produced]);
             match step.stop {
                 InflateStop::End(bit) => return Ok((inflated, blocks, bit)),
                 InflateStop::Block(bit) => blocks.push(bit),
-                InflateStop::Buffer => assert!(step.taken + step.given > 0, "it is cut short"),
+                InflateStop::Buffer => assert!(step.consumed + step.produced > 0, "it is cut short"),
             }
         }
     }
@@ -177,7 +177,7 @@ mod tests {
             assert!(inflater.step(&[0b011, 0b10, 0], &mut buffer).is_err());
             inflater.reset();
             let step = inflater.step(&stream, &mut buffer).unwrap();
-            assert_eq!((&buffer[..step.given], step.taken), (&b"import os"[..], stream.len()));
+            assert_eq!((&buffer[..step.produced], step.consumed), (&b"import os"[..], stream.len()));
             assert!(matches!(step.stop, InflateStop::End(_)));
         }
     }

@@ -97,10 +97,10 @@ impl Inflater {
                 compressed = input.next(source, &mut self.input)?;
             }
             let step = self.blocks.step(compressed, &mut self.output[filled..]);
-            let InflateStep { taken, given, stop } = step.map_err(|_| WheelErrorKind::Deflate("is invalid"))?;
-            compressed = &compressed[taken..];
-            filled += given;
-            size += given as u64;
+            let InflateStep { consumed, produced, stop } = step.map_err(|_| WheelErrorKind::Deflate("is invalid"))?;
+            compressed = &compressed[consumed..];
+            filled += produced;
+            size += produced as u64;
             if size > declared.size {
                 return Err(WheelErrorKind::TooLong(declared.size));
             }
@@ -111,7 +111,9 @@ impl Inflater {
             match stop {
                 InflateStop::End(bit) => break bit,
                 InflateStop::Block(bit) => final_block = bit,
-                InflateStop::Buffer if taken == 0 && given == 0 => return Err(WheelErrorKind::Deflate("is truncated")),
+                InflateStop::Buffer if consumed == 0 && produced == 0 => {
+                    return Err(WheelErrorKind::Deflate("is truncated"));
+                }
                 InflateStop::Buffer => {}
             }
         };

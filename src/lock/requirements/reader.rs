@@ -131,7 +131,7 @@ impl RequirementsTxtReader<'_> {
         }
     }
 
-    fn digests(&self, hashes: &[String]) -> Result<Vec<Digest>, String> {
+    fn digests(&self, hashes: &[String]) -> Result<BTreeSet<Digest>, String> {
         hashes.iter().map(|hash| self.expand(hash).parse().map_err(|error: InvalidDigest| error.to_string())).collect()
     }
 

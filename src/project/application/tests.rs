@@ -8,11 +8,11 @@ use serde_json::json;
 use super::*;
 use crate::tree::{FileAccess, FileContent, FileOwner};
 
-/// Makes a folder with files of these paths, each with its own path as content; folders end in a slash.
-fn folder(paths: &[&str]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+/// Makes a directory with files of these paths, each with its own path as content; directories end in a slash.
+fn directory(paths: &[&str]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
     for path in paths {
-        let path = folder.path().join(path);
+        let path = directory.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         if path.as_os_str().as_bytes().ends_with(b"/") {
             fs::create_dir_all(path).unwrap();
@@ -20,7 +20,7 @@ fn folder(paths: &[&str]) -> tempfile::TempDir {
             fs::write(&path, path.as_os_str().as_bytes()).unwrap();
         }
     }
-    folder
+    directory
 }
 
 fn collect_in(
@@ -46,7 +46,7 @@ fn left_out(application: &Application) -> Vec<(&str, ExclusionRule)> {
 
 #[test]
 fn modules_and_packages_are_taken_by_default() {
-    let folder = folder(&[
+    let directory = directory(&[
         "lambda_function.py",
         "native.abi3.so",
         "setup.py",
@@ -82,8 +82,8 @@ fn modules_and_packages_are_taken_by_default() {
         "app/secret.pem",
         ".gitignore",
     ]);
-    fs::write(folder.path().join(".gitignore"), "generated/\n*.pem\n").unwrap();
-    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    fs::write(directory.path().join(".gitignore"), "generated/\n*.pem\n").unwrap();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
     assert_eq!(
         paths(&application),
         [
@@ -114,22 +114,28 @@ fn modules_and_packages_are_taken_by_default() {
 
 #[test]
 fn what_is_in_src_lands_at_the_root() {
-    let folder =
-        folder(&["src/app/main.py", "src/handler.py", "src/app/data.json", "src/test_x.py", "main.py", "tests/x.py"]);
-    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    let directory = directory(&[
+        "src/app/main.py",
+        "src/handler.py",
+        "src/app/data.json",
+        "src/test_x.py",
+        "main.py",
+        "tests/x.py",
+    ]);
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
     assert_eq!(paths(&application), ["app/data.json", "app/main.py", "handler.py"]);
     assert_eq!(application.taken, ["src/"]);
     assert!(left_out(&application).contains(&("main.py", ExclusionRule::BesideSource)));
 
-    fs::write(folder.path().join("src/__init__.py"), "").unwrap();
-    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    fs::write(directory.path().join("src/__init__.py"), "").unwrap();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
     assert_eq!(paths(&application)[0], "main.py", "src is a package itself");
     assert_eq!(application.taken, ["main.py", "src/"]);
 }
 
 #[test]
 fn named_paths_keep_their_names_or_get_new_ones() {
-    let folder = folder(&["p/app/a.py", "p/app/sub/b.json", "p/config/x.toml", "shared/s.py", "p/main.py"]);
+    let directory = directory(&["p/app/a.py", "p/app/sub/b.json", "p/config/x.toml", "shared/s.py", "p/main.py"]);
     for (include, expected) in [
         ("app", &["app/a.py", "app/sub/b.json"][..]),
         ("app/", &["app/a.py", "app/sub/b.json"]),
@@ -146,19 +152,19 @@ fn named_paths_keep_their_names_or_get_new_ones() {
         (".", &["app/a.py", "app/sub/b.json", "config/x.toml", "main.py"]),
         (".:inner/", &["inner/app/a.py", "inner/app/sub/b.json", "inner/config/x.toml", "inner/main.py"]),
     ] {
-        let application = collect_in(folder.path(), "p", &[include], &[]).unwrap();
+        let application = collect_in(directory.path(), "p", &[include], &[]).unwrap();
         assert_eq!(paths(&application), expected, "{include}");
     }
-    let application = collect_in(folder.path(), "p", &["app", "app", "../shared:app", "main.py"], &[]).unwrap();
+    let application = collect_in(directory.path(), "p", &["app", "app", "../shared:app", "main.py"], &[]).unwrap();
     assert_eq!(paths(&application), ["app/a.py", "app/s.py", "app/sub/b.json", "main.py"]);
     assert_eq!(application.taken, ["app/", "app/", "../shared/", "main.py"]);
-    let absolute = folder.path().join("shared").to_str().unwrap().to_owned();
-    assert_eq!(paths(&collect_in(folder.path(), "p", &[&absolute], &[]).unwrap()), ["shared/s.py"]);
+    let absolute = directory.path().join("shared").to_str().unwrap().to_owned();
+    assert_eq!(paths(&collect_in(directory.path(), "p", &[&absolute], &[]).unwrap()), ["shared/s.py"]);
 }
 
 #[test]
 fn a_named_path_wins_over_the_rules_for_itself() {
-    let folder = folder(&[
+    let directory = directory(&[
         "tests/test_a.py",
         "tests/tests/x.py",
         "tests/__pycache__/a.pyc",
@@ -173,7 +179,7 @@ fn a_named_path_wins_over_the_rules_for_itself() {
         "inner/x.py",
         ".gitignore",
     ]);
-    fs::write(folder.path().join(".gitignore"), "data/\n*.log\n").unwrap();
+    fs::write(directory.path().join(".gitignore"), "data/\n*.log\n").unwrap();
     for (include, expected) in [
         ("tests", &["tests/test_a.py", "tests/tests/x.py"][..]),
         (".config", &[".config/a.toml"]),
@@ -182,41 +188,41 @@ fn a_named_path_wins_over_the_rules_for_itself() {
         ("inner", &["inner/x.py"]),
         ("tests/test_a.py", &["test_a.py"]),
     ] {
-        assert_eq!(paths(&collect_in(folder.path(), "", &[include], &[]).unwrap()), expected, "{include}");
+        assert_eq!(paths(&collect_in(directory.path(), "", &[include], &[]).unwrap()), expected, "{include}");
     }
 }
 
 #[test]
 fn excludes_win_over_everything() {
-    let folder = folder(&["app/a.py", "app/dev.py", "app/sub/dev.py", "app/data/x.sql", "main.py"]);
+    let directory = directory(&["app/a.py", "app/dev.py", "app/sub/dev.py", "app/data/x.sql", "main.py"]);
     for (includes, excludes, expected) in [
         (&[][..], &["dev.py", "data/"], &["app/a.py", "main.py"][..]),
         (&[], &["/app/dev.py", "*.sql"], &["app/a.py", "app/sub/dev.py", "main.py"]),
         (&["app"], &["app/**", "!app/a.py"], &["app/a.py"]),
     ] {
-        let application = collect_in(folder.path(), "", includes, excludes).unwrap();
+        let application = collect_in(directory.path(), "", includes, excludes).unwrap();
         assert_eq!(paths(&application), expected);
     }
-    let error = collect_in(folder.path(), "", &["main.py"], &["*.py"]).unwrap_err();
+    let error = collect_in(directory.path(), "", &["main.py"], &["*.py"]).unwrap_err();
     assert!(matches!(error, ApplicationError::NothingIncluded(_)), "{error}");
 }
 
 #[test]
 fn links_are_written_as_what_they_lead_to() {
-    let folder = folder(&["p/app/a.py", "libs/shared/s.py", "libs/shared/__pycache__/s.pyc", "p/data.json"]);
-    symlink("../../libs/shared", folder.path().join("p/app/shared")).unwrap();
-    symlink("../data.json", folder.path().join("p/app/data.json")).unwrap();
-    symlink("../libs/shared", folder.path().join("p/linked")).unwrap();
-    let application = collect_in(folder.path(), "p", &[], &[]).unwrap();
+    let directory = directory(&["p/app/a.py", "libs/shared/s.py", "libs/shared/__pycache__/s.pyc", "p/data.json"]);
+    symlink("../../libs/shared", directory.path().join("p/app/shared")).unwrap();
+    symlink("../data.json", directory.path().join("p/app/data.json")).unwrap();
+    symlink("../libs/shared", directory.path().join("p/linked")).unwrap();
+    let application = collect_in(directory.path(), "p", &[], &[]).unwrap();
     assert_eq!(paths(&application), ["app/a.py", "app/data.json", "app/shared/s.py", "linked/s.py"]);
     let FileContent::File { path, size } = &application.files[1].1.content else { panic!("it is a file") };
-    assert_eq!(*path, fs::canonicalize(folder.path().join("p/data.json")).unwrap());
+    assert_eq!(*path, fs::canonicalize(directory.path().join("p/data.json")).unwrap());
     assert_eq!(*size, fs::metadata(path).unwrap().len());
 }
 
 #[test]
 fn links_that_lead_astray_are_refused() {
-    let outside = folder(&["secret.py"]);
+    let outside = directory(&["secret.py"]);
     let outside = outside.path().join("secret.py");
     for (target, message) in [
         (outside.to_str().unwrap(), "points outside the workspace, to "),
@@ -227,19 +233,19 @@ fn links_that_lead_astray_are_refused() {
         (".", "app/link forms a loop"),
         ("..", "app/link forms a loop"),
     ] {
-        let folder = folder(&["app/a.py"]);
-        symlink(target, folder.path().join("app/link")).unwrap();
-        let error = collect_in(folder.path(), "", &[], &[]).unwrap_err();
+        let directory = directory(&["app/a.py"]);
+        symlink(target, directory.path().join("app/link")).unwrap();
+        let error = collect_in(directory.path(), "", &[], &[]).unwrap_err();
         assert!(error.to_string().contains(message), "{target}: {error}");
         assert!(!error.hints().is_empty());
-        let application = collect_in(folder.path(), "", &[], &["link"]).unwrap();
+        let application = collect_in(directory.path(), "", &[], &["link"]).unwrap();
         assert_eq!(paths(&application), ["app/a.py"]);
     }
 }
 
 #[test]
 fn what_cannot_be_bundled_is_refused() {
-    let folder = folder(&["app/a.py", "empty/", "x/b.py", "file.py"]);
+    let directory = directory(&["app/a.py", "empty/", "x/b.py", "file.py"]);
     for (includes, expected) in [
         (&["missing"][..], "missing: no such file or directory"),
         (&["file.py/x"], "file.py/x: no such file or directory"),
@@ -247,24 +253,24 @@ fn what_cannot_be_bundled_is_refused() {
         (&["app/a.py:m.py", "x/b.py:m.py"], "cannot both be bundled as `m.py`"),
         (&["app/a.py:m", "x:m"], "cannot both be bundled as `m`"),
     ] {
-        let error = collect_in(folder.path(), "", includes, &[]).unwrap_err().to_string();
+        let error = collect_in(directory.path(), "", includes, &[]).unwrap_err().to_string();
         assert!(error.ends_with(expected), "{error}");
     }
 
     for (name, expected) in [(&b"back\\slash.py"[..], "cannot bundle "), (b"\xff.py", "is not UTF-8")] {
-        let file = folder.path().join("app").join(OsStr::from_bytes(name));
+        let file = directory.path().join("app").join(OsStr::from_bytes(name));
         fs::write(&file, "").unwrap();
-        let error = collect_in(folder.path(), "", &[], &[]).unwrap_err().to_string();
+        let error = collect_in(directory.path(), "", &[], &[]).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
-        assert!(collect_in(folder.path(), "", &[], &["app/*.py"]).is_ok(), "an excluded file may have any name");
+        assert!(collect_in(directory.path(), "", &[], &["app/*.py"]).is_ok(), "an excluded file may have any name");
         fs::remove_file(file).unwrap();
     }
-    let socket = std::os::unix::net::UnixListener::bind(folder.path().join("app/socket")).unwrap();
-    let error = collect_in(folder.path(), "", &[], &[]).unwrap_err().to_string();
+    let socket = std::os::unix::net::UnixListener::bind(directory.path().join("app/socket")).unwrap();
+    let error = collect_in(directory.path(), "", &[], &[]).unwrap_err().to_string();
     assert!(error.contains("app/socket is neither a file nor a directory"), "{error}");
     drop(socket);
 
-    let nothing = super::tests::folder(&["README.md", "tests/test_a.py", "data/x.json"]);
+    let nothing = super::tests::directory(&["README.md", "tests/test_a.py", "data/x.json"]);
     let error = collect_in(nothing.path(), "", &[], &[]).unwrap_err();
     assert!(
         error.to_string().ends_with("has no Python module or package to bundle")
@@ -281,10 +287,10 @@ fn texts_that_are_no_includes_are_refused() {
 
 #[test]
 fn only_the_executable_bit_of_the_mode_counts() {
-    let folder = folder(&["app/a.py", "app/b.sh"]);
-    fs::set_permissions(folder.path().join("app/a.py"), fs::Permissions::from_mode(0o600)).unwrap();
-    fs::set_permissions(folder.path().join("app/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
-    let application = collect_in(folder.path(), "", &[], &[]).unwrap();
+    let directory = directory(&["app/a.py", "app/b.sh"]);
+    fs::set_permissions(directory.path().join("app/a.py"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(directory.path().join("app/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
+    let application = collect_in(directory.path(), "", &[], &[]).unwrap();
     let access: Vec<FileAccess> = application.files.iter().map(|(_, entry)| entry.access).collect();
     assert_eq!(access, [FileAccess::FILE, FileAccess::EXECUTABLE]);
 }
@@ -302,10 +308,10 @@ fn includes(tables: &[serde_json::Value]) -> Vec<Include> {
 
 #[test]
 fn modes_and_owners_are_those_that_are_stated() {
-    let folder = folder(&["conf/a.ini", "conf/sub/b.sh", "conf/var/", "run.sh", "app.py"]);
-    fs::set_permissions(folder.path().join("conf/sub/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
+    let directory = directory(&["conf/a.ini", "conf/sub/b.sh", "conf/var/", "run.sh", "app.py"]);
+    fs::set_permissions(directory.path().join("conf/sub/b.sh"), fs::Permissions::from_mode(0o700)).unwrap();
     let application = collect_tables(
-        folder.path(),
+        directory.path(),
         &[
             json!({ "path": "conf", "to": "etc/app", "mode": "0640", "owner": "1000:50" }),
             json!({ "path": "run.sh", "to": "/usr/local/bin/", "mode": "0755" }),
@@ -336,10 +342,10 @@ fn with_access(files: &[(TreePath, TreeEntry)]) -> Vec<String> {
 
 #[test]
 fn what_is_said_once_of_a_file_holds() {
-    let folder = folder(&["bin/a.sh", "bin/b.sh"]);
+    let directory = directory(&["bin/a.sh", "bin/b.sh"]);
     let special = json!({ "path": "bin/a.sh", "to": "bin/", "mode": "0755", "owner": "5" });
     for tables in [[special.clone(), "bin".into()], ["bin".into(), special]] {
-        let application = collect_tables(folder.path(), &tables).unwrap();
+        let application = collect_tables(directory.path(), &tables).unwrap();
         let access: Vec<_> = application.files.iter().map(|(_, entry)| entry.access.to_string()).collect();
         assert_eq!(access, ["0755 5:5", "0644 0:0"]);
         assert!(application.folders.is_empty());
@@ -347,27 +353,27 @@ fn what_is_said_once_of_a_file_holds() {
 }
 
 #[test]
-fn an_empty_folder_is_there_if_somebody_owns_it() {
-    let folder = folder(&["var/", "app.py"]);
-    assert!(matches!(collect_tables(folder.path(), &["var".into()]), Err(ApplicationError::NothingIncluded(_))));
-    let application = collect_tables(folder.path(), &[json!({ "path": "var", "owner": "9" })]).unwrap();
+fn an_empty_directory_is_there_if_somebody_owns_it() {
+    let directory = directory(&["var/", "app.py"]);
+    assert!(matches!(collect_tables(directory.path(), &["var".into()]), Err(ApplicationError::NothingIncluded(_))));
+    let application = collect_tables(directory.path(), &[json!({ "path": "var", "owner": "9" })]).unwrap();
     assert_eq!((application.folders[0].0.as_str(), application.files.len()), ("var", 0));
     assert!(!application.is_empty());
-    // The project's folder is the place of the application itself; the root of the file system is nobody's.
-    let whole = collect_tables(folder.path(), &[json!({ "path": ".", "owner": "9" })]).unwrap();
+    // The project's directory is the place of the application itself; the root of the file system is nobody's.
+    let whole = collect_tables(directory.path(), &[json!({ "path": ".", "owner": "9" })]).unwrap();
     assert_eq!(whole.folders.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["", "var"]);
-    let root = collect_tables(folder.path(), &[json!({ "path": ".", "to": "/", "owner": "9" })]).unwrap();
+    let root = collect_tables(directory.path(), &[json!({ "path": ".", "to": "/", "owner": "9" })]).unwrap();
     assert_eq!(root.placed_folders.len(), 1);
 }
 
 #[test]
 fn two_places_of_one_name_are_two_places() {
-    let folder = folder(&["a/x", "b/x"]);
-    let application = collect_tables(folder.path(), &["a/x:y".into(), "b/x:/y".into()]).unwrap();
+    let directory = directory(&["a/x", "b/x"]);
+    let application = collect_tables(directory.path(), &["a/x:y".into(), "b/x:/y".into()]).unwrap();
     assert_eq!((application.files.len(), application.placed_files.len()), (1, 1));
-    let error = collect_tables(folder.path(), &["a/x:/y".into(), "b/x:/y".into()]).unwrap_err();
+    let error = collect_tables(directory.path(), &["a/x:/y".into(), "b/x:/y".into()]).unwrap_err();
     assert!(matches!(error, ApplicationError::Conflict { .. }), "{error}");
-    let error = collect_tables(folder.path(), &["a/x:/y".into(), "b/x:/y/z".into()]).unwrap_err();
+    let error = collect_tables(directory.path(), &["a/x:/y".into(), "b/x:/y/z".into()]).unwrap_err();
     assert!(matches!(error, ApplicationError::Conflict { .. }), "{error}");
 }
 
@@ -388,7 +394,7 @@ fn a_zip_holds_no_other_places_no_owners_and_nothing_that_cannot_be_read() {
 
 #[test]
 fn what_is_taken_can_be_told_of_files_that_are_gone() {
-    let folder = folder(&[
+    let directory = directory(&[
         "app/__init__.py",
         "app/data.json",
         "app/.env",
@@ -404,7 +410,7 @@ fn what_is_taken_can_be_told_of_files_that_are_gone() {
         "other/pyproject.toml",
         "other/module.py",
     ]);
-    let root = fs::canonicalize(folder.path()).unwrap();
+    let root = fs::canonicalize(directory.path()).unwrap();
     fs::write(root.join(".gitignore"), "ignored/\n").unwrap();
     let files = ["app/__init__.py", "app/data.json", "app/.env", "app/test_app.py", "app/tests/data.json"];
     let files = files.iter().chain(&["app/__pycache__/a.pyc", "docs/conf.py", "setup.py", "main.py", "README.md"]);

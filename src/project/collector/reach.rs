@@ -7,7 +7,7 @@ use super::{CandidatePath, Collector, Include};
 use crate::project::application::ApplicationError;
 
 impl Collector<'_> {
-    /// Returns whether a file at a path would be taken, or leads to something that is, as far as the rules tell.
+    /// Returns whether a file at a path would be included, or leads to one that is, as far as the rules tell.
     pub(in crate::project) fn would_take(&self, includes: &[Include], path: &Path) -> Result<bool, ApplicationError> {
         if includes.is_empty() {
             let is_above = self.project.starts_with(path);
@@ -24,26 +24,26 @@ impl Collector<'_> {
         Ok(false)
     }
 
-    /// Returns whether no rule leaves out a path below a folder. By default, what lies directly in the project must be a
-    /// module or a package.
+    /// Returns whether no rule excludes a path below a directory. By default, the entries of the project's directory must be
+    /// modules or packages.
     fn keeps(&self, root: &Path, path: &Path, by_default: bool) -> Result<bool, ApplicationError> {
         let Ok(below) = path.strip_prefix(root) else { return Ok(false) };
         let mut walk = self.walk(root)?;
-        walk.leaves_tests_out = by_default || CandidatePath::new(root, true).is_some_and(|root| !root.is_test());
-        walk.leaves_projects_out = by_default;
-        let mut folder = root.to_owned();
+        walk.excludes_tests = by_default || CandidatePath::new(root, true).is_some_and(|root| !root.is_test());
+        walk.excludes_projects = by_default;
+        let mut directory = root.to_owned();
         for (depth, component) in below.components().enumerate() {
-            // A folder that was replaced by a file has no rules of its own.
-            if folder.is_dir() && walk.enter(&folder, folder.clone()).is_err() {
+            // A directory that was replaced by a file has no rules of its own.
+            if directory.is_dir() && walk.enter(&directory, directory.clone()).is_err() {
                 return Ok(true);
             }
-            folder.push(component);
+            directory.push(component);
             // What cannot be named is refused when it is collected.
-            let is_folder = folder != path || folder.is_dir();
-            let Some(candidate) = CandidatePath::new(&folder, is_folder) else { return Ok(true) };
-            let is_wanted = candidate.is_importable_folder() || candidate.is_module();
-            let is_left_out = by_default && depth == 0 && (!is_wanted || candidate.top_level_rule().is_some());
-            if is_left_out || self.rule(&walk, &candidate).is_some() {
+            let is_directory = directory != path || directory.is_dir();
+            let Some(candidate) = CandidatePath::new(&directory, is_directory) else { return Ok(true) };
+            let is_wanted = candidate.is_importable_directory() || candidate.is_module();
+            let is_excluded = by_default && depth == 0 && (!is_wanted || candidate.top_level_rule().is_some());
+            if is_excluded || self.rule(&walk, &candidate).is_some() {
                 return Ok(false);
             }
         }

@@ -1,12 +1,12 @@
 use super::*;
 
-/// Writes a `pyproject.toml` into a folder of a workspace; `body` follows after `[project]`, unless it is virtual.
-fn write(root: &Path, folder: &str, name: &str, body: &str) {
-    let folder = root.join(folder);
-    fs::create_dir_all(&folder).unwrap();
+/// Writes a `pyproject.toml` into a directory of a workspace; `body` follows after `[project]`, unless it is virtual.
+fn write(root: &Path, directory: &str, name: &str, body: &str) {
+    let directory = root.join(directory);
+    fs::create_dir_all(&directory).unwrap();
     let project =
         if name.is_empty() { String::new() } else { format!("[project]\nname = \"{name}\"\nversion = \"1\"\n") };
-    fs::write(folder.join(FILENAME), format!("{project}{body}")).unwrap();
+    fs::write(directory.join(FILENAME), format!("{project}{body}")).unwrap();
 }
 
 fn paths(workspace: &Workspace) -> Vec<&str> {
@@ -15,8 +15,8 @@ fn paths(workspace: &Workspace) -> Vec<&str> {
 
 #[test]
 fn a_project_finds_its_workspace_and_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
     let members = "members = [\"./packages/*\", \"apps/**/service\", \"packages/a\"]";
     let table = &format!("[tool.uv.workspace]\n{members}\nexclude = [\"packages/x*\"]\n");
     write(root, "", "root", table);
@@ -49,10 +49,10 @@ fn a_project_finds_its_workspace_and_itself() {
 
 #[test]
 fn a_root_may_be_no_project() {
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "", "", "[tool.uv.workspace]\nmembers = [\"a\"]\n");
-    write(folder.path(), "a", "a", "");
-    let workspace = Workspace::discover(folder.path(), &[]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), "", "", "[tool.uv.workspace]\nmembers = [\"a\"]\n");
+    write(directory.path(), "a", "a", "");
+    let workspace = Workspace::discover(directory.path(), &[]).unwrap();
     assert_eq!(paths(&workspace), ["", "a"]);
     assert_eq!(workspace.current().pyproject.name, None);
 }
@@ -66,22 +66,22 @@ fn a_project_is_alone_where_no_workspace_names_it() {
         ("[tool.uv.workspace]\nmembers = [\"inner/*\"]\n", ""),
         ("[tool.uv.workspace]\nmembers = [\"inner\"]\n", "[tool.uv]\nmanaged = false\n"),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "", "outer", table);
-        write(folder.path(), "inner", "inner", inner);
-        let workspace = Workspace::discover(&folder.path().join("inner"), &[]).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), "", "outer", table);
+        write(directory.path(), "inner", "inner", inner);
+        let workspace = Workspace::discover(&directory.path().join("inner"), &[]).unwrap();
         assert_eq!((workspace.members.len(), workspace.current().path.to_str()), (1, Some("")), "{table}{inner}");
-        assert_eq!(workspace.root, fs::canonicalize(folder.path().join("inner")).unwrap());
+        assert_eq!(workspace.root, fs::canonicalize(directory.path().join("inner")).unwrap());
     }
 }
 
 #[test]
 fn unmanaged_members_do_not_belong() {
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"*\"]\n");
-    write(folder.path(), "a", "a", "[tool.uv]\nmanaged = false\n");
-    write(folder.path(), "b", "b", "");
-    assert_eq!(paths(&Workspace::discover(folder.path(), &[]).unwrap()), ["", "b"]);
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"*\"]\n");
+    write(directory.path(), "a", "a", "[tool.uv]\nmanaged = false\n");
+    write(directory.path(), "b", "b", "");
+    assert_eq!(paths(&Workspace::discover(directory.path(), &[]).unwrap()), ["", "b"]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn wrong_workspaces_are_refused() {
     let cases: [(Make, &str); 8] = [
         (
             |root| fs::create_dir_all(root.join("p/empty/src")).unwrap_or_default(),
-            "is no error: the folder has no file",
+            "is no error: the directory has no file",
         ),
         (
             |root| {
@@ -113,10 +113,10 @@ fn wrong_workspaces_are_refused() {
         ),
     ];
     for (make, message) in cases {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"p/*\"]\n");
-        make(folder.path());
-        match Workspace::discover(folder.path(), &[]) {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), "", "root", "[tool.uv.workspace]\nmembers = [\"p/*\"]\n");
+        make(directory.path());
+        match Workspace::discover(directory.path(), &[]) {
             Ok(_) => assert!(message.starts_with("is no error"), "{message}"),
             Err(error) => assert!(error.to_string().contains(message), "{error}"),
         }
@@ -127,8 +127,8 @@ fn wrong_workspaces_are_refused() {
 
 #[test]
 fn links_that_lead_in_a_circle_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
     write(root, "", "root", "[tool.uv.workspace]\nmembers = [\"p/**/leaf\"]\n");
     write(root, "p/a/leaf", "leaf", "");
     std::os::unix::fs::symlink("..", root.join("p/a/up")).unwrap();
@@ -146,10 +146,10 @@ fn links_that_lead_in_a_circle_end() {
 
 #[test]
 fn the_nearest_python_version_decides() {
-    let folder = tempfile::tempdir().unwrap();
-    let (root, member) = (folder.path().join("root"), folder.path().join("root/a/b"));
+    let directory = tempfile::tempdir().unwrap();
+    let (root, member) = (directory.path().join("root"), directory.path().join("root/a/b"));
     fs::create_dir_all(&member).unwrap();
-    fs::write(folder.path().join(".python-version"), "3.9").unwrap();
+    fs::write(directory.path().join(".python-version"), "3.9").unwrap();
     assert_eq!(python_version_file(&member, &root).unwrap(), None, "a file above the workspace does not count");
     fs::write(root.join(".python-versions"), "3.10\n3.11\n").unwrap();
     let found = python_version_file(&member, &root).unwrap();
@@ -164,9 +164,9 @@ fn the_nearest_python_version_decides() {
 }
 
 #[test]
-fn a_folder_without_pyproject_is_a_project_by_its_lock_or_its_setup() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
+fn a_directory_without_pyproject_is_a_project_by_its_lock_or_its_setup() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
     write(root, "", "root", "");
     for (name, mark) in [("locked", "requirements.txt"), ("old", "setup.py"), ("older", "setup.cfg")] {
         let inner = root.join(name).join("inner");
@@ -186,8 +186,8 @@ fn a_folder_without_pyproject_is_a_project_by_its_lock_or_its_setup() {
 
 #[test]
 fn a_workspace_is_the_same_from_each_member() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
     write(root, "", "", "[tool.uv.workspace]\nmembers = [\"p/*\", \"q/deep/c\"]\n");
     for (path, name) in [("p/a", "a"), ("p/b", "b"), ("q/deep/c", "c"), ("q/deep", "between"), ("other", "other")] {
         write(root, path, name, "");
