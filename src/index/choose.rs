@@ -209,7 +209,7 @@ impl FileRequest<'_> {
         }
         let yanked = candidates.iter().filter(|candidate| self.fits(candidate)).find_map(|candidate| {
             let reason = candidate.file.yanked.as_ref()?;
-            Some((candidate.listing.place.clone(), Some(one_line(reason)).filter(|reason| !reason.is_empty())))
+            Some((candidate.listing.location.clone(), Some(one_line(reason)).filter(|reason| !reason.is_empty())))
         });
         let mut files = DistributionFiles { unusable: self.unusable(&candidates), ..DistributionFiles::default() };
         let mut sdists = Vec::new();
@@ -245,27 +245,27 @@ impl FileRequest<'_> {
     /// Returns the error for a version without accepted files.
     fn lack(&self, found: &SearchResult, refused: Vec<RejectedFile>) -> IndexError {
         let package = format!("{} {}", self.name, self.query.version);
-        let mut places = BTreeSet::new();
+        let mut locations = BTreeSet::new();
         let mut versions = BTreeSet::new();
         for listing in found.links.iter().chain(&found.indexes) {
             let of_listing = listing.page.files.iter().filter_map(|file| DistributionFilename::of(file, self.name));
             let before = versions.len();
             versions.extend(of_listing.map(|(_, version)| version));
             if listing.index.is_some() || versions.len() > before {
-                places.insert(listing.place.clone());
+                locations.insert(listing.location.clone());
             }
         }
-        let places: Vec<String> = places.into_iter().collect();
+        let locations: Vec<String> = locations.into_iter().collect();
         if !refused.is_empty() {
             let is_other = refused.iter().any(|refused| matches!(refused, RejectedFile::Other(..)));
-            return IndexError::NoFile { package, places, reasons: reasons(&refused), is_other };
+            return IndexError::NoFile { package, locations, reasons: reasons(&refused), is_other };
         }
         if !found.unknown.is_empty() {
             return IndexError::Offline { name: self.name.to_string(), asked: found.unknown.clone() };
         }
         let is_refused = found.indexes.is_empty() && !found.refused.is_empty();
-        if !places.is_empty() && !is_refused {
-            return IndexError::NoVersion { package, places, available: nearest(versions, &self.query.version) };
+        if !locations.is_empty() && !is_refused {
+            return IndexError::NoVersion { package, locations, available: nearest(versions, &self.query.version) };
         }
         IndexError::NotFound { name: self.name.to_string(), asked: found.asked.clone(), refused: found.refused.clone() }
     }

@@ -27,22 +27,22 @@ pub enum IndexError {
         refused: Vec<DeniedIndex>,
     },
     /// Indexes have the distribution, but not the version.
-    #[error("{package} is not in {}, which {}", list(.places), having(.available))]
+    #[error("{package} is not in {}, which {}", list(.locations), having(.available))]
     NoVersion {
         /// The distribution with its version.
         package: String,
         /// The indexes that have the distribution.
-        places: Vec<String>,
+        locations: Vec<String>,
         /// The available versions, the nearest to the missing one first.
         available: Vec<String>,
     },
     /// Indexes have the version, but none of its files is accepted.
-    #[error("{package} has no usable file in {}: {}", list(.places), .reasons.join("; "))]
+    #[error("{package} has no usable file in {}: {}", list(.locations), .reasons.join("; "))]
     NoFile {
         /// The distribution with its version.
         package: String,
         /// The indexes that have the version.
-        places: Vec<String>,
+        locations: Vec<String>,
         /// Why its files are rejected.
         reasons: Vec<String>,
         /// Whether the digest of a file is not in the lock.

@@ -170,12 +170,12 @@ impl<'a> FileFinder<'a> {
     }
 
     fn warn_of_yanked(&self, pinned: &PinnedDistribution, offer: &ChosenFiles) {
-        let Some((place, reason)) = &offer.yanked else { return };
+        let Some((location, reason)) = &offer.yanked else { return };
         let package = format!("{} {}", pinned.name, offer.version);
         let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(package.clone());
         if is_new {
             let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            self.reporter.warn(&format!("{package} was yanked from {place}{reason}"));
+            self.reporter.warn(&format!("{package} was yanked from {location}{reason}"));
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Listing {
     /// The index that it is of; none for a list of links.
     pub(crate) index: Option<Url>,
     /// Where it is, without what may be secret.
-    pub(crate) place: String,
+    pub(crate) location: String,
     /// What it says.
     pub(crate) page: Arc<IndexPage>,
 }
@@ -78,16 +78,16 @@ impl IndexSearch<'_, '_> {
     async fn ask_links(&self, found: &mut SearchResult) -> Result<(), IndexError> {
         for url in &self.options.find_links {
             let address = PageAddress { url: bare(url), kind: PageKind::Links };
-            let place = redact::url(url);
+            let location = redact::url(url);
             match self.look_up(&address).await? {
-                PageLookup::Found(page) => found.links.push(Listing { index: None, place: place.clone(), page }),
-                PageLookup::Unknown => found.unknown.push(place.clone()),
+                PageLookup::Found(page) => found.links.push(Listing { index: None, location: location.clone(), page }),
+                PageLookup::Unknown => found.unknown.push(location.clone()),
                 PageLookup::Missing => {}
                 PageLookup::Refused { error, attempts } => {
-                    return Err(IndexError::Request { page: place, attempts, source: error });
+                    return Err(IndexError::Request { page: location, attempts, source: error });
                 }
             }
-            found.asked.push(place);
+            found.asked.push(location);
         }
         Ok(())
     }
@@ -103,29 +103,29 @@ impl IndexSearch<'_, '_> {
         let lookups = indexes.iter().map(async |index| (index, self.ask_index(index).await));
         let mut lookups = stream::iter(lookups).buffered(at_once);
         while let Some((index, lookup)) = lookups.next().await {
-            let place = title(index);
-            found.asked.push(place.clone());
+            let location = title(index);
+            found.asked.push(location.clone());
             match lookup? {
                 PageLookup::Found(page) => {
-                    found.indexes.push(Listing { index: Some(bare(&index.url)), place, page });
+                    found.indexes.push(Listing { index: Some(bare(&index.url)), location, page });
                     if strategy == IndexStrategy::FirstIndex {
                         return Ok(());
                     }
                 }
                 PageLookup::Missing => {}
-                PageLookup::Unknown => found.unknown.push(place),
+                PageLookup::Unknown => found.unknown.push(location),
                 PageLookup::Refused { error, .. } if is_ignored(index, &error) => {}
                 PageLookup::Refused { error, .. }
                     if status(&error).is_some_and(|status| REFUSALS.contains(&status)) =>
                 {
-                    found.refused.push(DeniedIndex { index: place, error });
+                    found.refused.push(DeniedIndex { index: location, error });
                     // The index may have the distribution, and another may have a different one of the same name.
                     if strategy == IndexStrategy::FirstIndex {
                         return Ok(());
                     }
                 }
                 PageLookup::Refused { error, attempts } => {
-                    return Err(IndexError::Request { page: place, attempts, source: error });
+                    return Err(IndexError::Request { page: location, attempts, source: error });
                 }
             }
         }

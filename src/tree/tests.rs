@@ -66,8 +66,8 @@ fn the_last_access_of_a_directory_wins() {
         [owned, FileAccess::DIRECTORY, FileAccess::DIRECTORY, owned]
     );
     assert!(tree.is_directory("d") && tree.is_directory("d/e") && tree.len() == 1);
-    for taken in ["a/b/c", "a/b/c/d"] {
-        let refused = tree.insert_directory(path(taken), owned, FileOrigin::Application);
+    for below in ["a/b/c", "a/b/c/d"] {
+        let refused = tree.insert_directory(path(below), owned, FileOrigin::Application);
         assert!(matches!(refused, Err(InsertError::Kind(_))));
     }
     assert!(matches!(tree.insert(path("d/e"), file("two", "", FileAccess::FILE)), Err(InsertError::Kind(_))));

@@ -10,9 +10,9 @@ pub(crate) use crate::syntax::SourceLine;
 /// A problem with a module of the application.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportFinding {
-    #[error("{place}:{column} is not valid Python {python}: {reason}")]
+    #[error("{location}:{column} is not valid Python {python}: {reason}")]
     Syntax {
-        place: SourceLine,
+        location: SourceLine,
         /// In characters, from 1.
         column: usize,
         /// The version of the target.
@@ -23,9 +23,9 @@ pub(crate) enum ImportFinding {
     },
     #[error(transparent)]
     MissingModule(#[from] MissingModule),
-    #[error("{place} imports `{name}` from `{module}`, which does not define it")]
+    #[error("{location} imports `{name}` from `{module}`, which does not define it")]
     MissingName {
-        place: SourceLine,
+        location: SourceLine,
         module: String,
         name: String,
         /// Similar names that the module defines, the likeliest first.
@@ -33,9 +33,9 @@ pub(crate) enum ImportFinding {
         /// Whether the import is certainly executed.
         is_certain: bool,
     },
-    #[error("{place} imports `{text}`, which is beyond its top-level package")]
+    #[error("{location} imports `{text}`, which is beyond its top-level package")]
     BeyondTopLevel {
-        place: SourceLine,
+        location: SourceLine,
         /// The module with its leading dots.
         text: String,
         /// Whether the import is certainly executed.
@@ -51,7 +51,7 @@ pub(crate) struct MissingModule {
     /// The dotted name up to the first component that is missing: `google.cloud.storage` if there is a `google.cloud`.
     pub(crate) module: String,
     /// The imports of the module; never empty.
-    pub(crate) places: Vec<SourceLine>,
+    pub(crate) locations: Vec<SourceLine>,
     /// The version of the target.
     pub(crate) python: PythonVersion,
     /// Whether one of the imports is certainly executed.
@@ -65,7 +65,7 @@ pub(crate) struct MissingModule {
 impl fmt::Display for MissingModule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { module, python, .. } = self;
-        let Some((first, others)) = self.places.split_first() else { return Ok(()) };
+        let Some((first, others)) = self.locations.split_first() else { return Ok(()) };
         write!(formatter, "{first} imports `{module}`, which is neither in the artifact nor in Python {python}")?;
         match others.len() {
             0 => Ok(()),

@@ -176,7 +176,7 @@ impl ImportAudit<'_> {
 
     fn syntax(&self, path: &str, name: &str, error: PythonSyntaxError) -> ImportFinding {
         ImportFinding::Syntax {
-            place: SourceLine { path: path.to_owned(), line: error.line },
+            location: SourceLine { path: path.to_owned(), line: error.line },
             column: error.column,
             python: self.python,
             reason: error.reason,
@@ -202,7 +202,7 @@ impl ImportAudit<'_> {
                 if is_silent {
                     continue;
                 }
-                let place = SourceLine { path: module.path.to_owned(), line: import.line };
+                let location = SourceLine { path: module.path.to_owned(), line: import.line };
                 match outcome {
                     ImportOutcome::Resolved => {}
                     ImportOutcome::MissingModule(name) => {
@@ -211,38 +211,38 @@ impl ImportAudit<'_> {
                         if is_minor || self.is_allowed(name) {
                             continue;
                         }
-                        let (places, certain) = missing.entry(name.clone()).or_default();
+                        let (locations, certain) = missing.entry(name.clone()).or_default();
                         if is_certain && !*certain {
-                            // The message names the first place: one that certainly fails.
-                            places.insert(0, place);
+                            // The message names the first location: one that certainly fails.
+                            locations.insert(0, location);
                         } else {
-                            places.push(place);
+                            locations.push(location);
                         }
                         *certain |= is_certain;
                     }
                     ImportOutcome::MissingName { module, similar } => findings.push(ImportFinding::MissingName {
-                        place,
+                        location,
                         module: module.clone(),
                         name: import.name.clone().unwrap_or_default(),
                         similar: similar.clone(),
                         is_certain,
                     }),
                     ImportOutcome::BeyondTopLevel => findings.push(ImportFinding::BeyondTopLevel {
-                        place,
+                        location,
                         text: format!("{}{}", ".".repeat(import.level as usize), import.module),
                         is_certain,
                     }),
                 }
             }
         }
-        findings.extend(missing.into_iter().map(|(module, (mut places, is_certain))| {
+        findings.extend(missing.into_iter().map(|(module, (mut locations, is_certain))| {
             let mut seen = BTreeSet::new();
-            places.retain(|place| seen.insert(place.clone()));
+            locations.retain(|location| seen.insert(location.clone()));
             ImportFinding::MissingModule(remedies::missing(
                 self,
                 modules.iter().map(|module| &*module.name),
                 module,
-                places,
+                locations,
                 is_certain,
             ))
         }));

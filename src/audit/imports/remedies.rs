@@ -17,7 +17,7 @@ pub(super) fn missing<'n>(
     imports: &ImportAudit,
     own: impl Iterator<Item = &'n str>,
     module: String,
-    places: Vec<SourceLine>,
+    locations: Vec<SourceLine>,
     is_certain: bool,
 ) -> MissingModule {
     let python = imports.python;
@@ -49,7 +49,7 @@ pub(super) fn missing<'n>(
         let similar = similar(&module, own);
         remedies.extend(similar.first().map(|similar| hints::did_you_mean(similar)));
     }
-    MissingModule { module, places, python, is_certain, distributions, remedies }
+    MissingModule { module, locations, python, is_certain, distributions, remedies }
 }
 
 /// Returns the names that are similar to one that was not found, the likeliest first.

@@ -69,7 +69,7 @@ const DEBIAN: &[Entry] = &[
 #[test]
 fn paths_are_resolved_through_links() {
     let files = files(&[DEBIAN]);
-    for (path, place, end) in [
+    for (path, resolved, end) in [
         ("bin/x", "usr/bin/x", "usr/bin/x"),
         ("/bin/sh", "usr/bin/sh", "usr/bin/dash"),
         ("bin", "bin", "usr/bin"),
@@ -78,7 +78,7 @@ fn paths_are_resolved_through_links() {
         ("../../etc", "etc", "etc"),
         ("", "", ""),
     ] {
-        assert_eq!(files.resolve(path, false).as_deref(), Some(place), "{path}");
+        assert_eq!(files.resolve(path, false).as_deref(), Some(resolved), "{path}");
         assert_eq!(files.resolve(path, true).as_deref(), Some(end), "{path}");
     }
     assert_eq!(files.resolve("usr/bin/round", true), None);
