@@ -1,5 +1,4 @@
 use super::*;
-use crate::platform::PythonVersion;
 
 const VALID: &str = include_str!("../../../profiles/python3.13.toml");
 
