@@ -115,6 +115,7 @@ pub(crate) mod scaffold;
 pub mod sdist;
 pub(crate) mod settings;
 pub mod syntax;
+pub(crate) mod temporary;
 pub mod tree;
 pub mod trim;
 pub mod wheel;

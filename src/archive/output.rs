@@ -1,17 +1,16 @@
 //! An output file that appears complete or not at all, hashed while it is written.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use sha2::Digest as _;
-use tempfile::NamedTempFile;
 
 use super::ArchiveError;
 use crate::digest::Sha256;
+use crate::temporary::TemporaryFile;
 
 /// The size of a buffer, in bytes. So few are still in the processor's cache when they are written and then hashed.
 const BUFFER: usize = 512 * 1024;
@@ -28,7 +27,7 @@ pub(crate) struct OutputFile {
     written: u64,
     filled: Option<SyncSender<Vec<u8>>>,
     empty: Receiver<Vec<u8>>,
-    writer: Option<JoinHandle<io::Result<NamedTempFile>>>,
+    writer: Option<JoinHandle<io::Result<TemporaryFile>>>,
     hasher: Option<JoinHandle<Sha256>>,
 }
 
@@ -130,7 +129,7 @@ impl OutputFile {
         if passed { Ok(()) } else { self.join().map(|_| ()) }
     }
 
-    fn join(&mut self) -> Result<(NamedTempFile, Sha256), ArchiveError> {
+    fn join(&mut self) -> Result<(TemporaryFile, Sha256), ArchiveError> {
         self.filled = None;
         let temporary = result_of(self.writer.take()).flatten().map_err(ArchiveError::write(&self.path))?;
         let sha256 = result_of(self.hasher.take()).map_err(ArchiveError::write(&self.path))?;
@@ -166,7 +165,7 @@ impl Drop for OutputFile {
 /// A complete file at a temporary path, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct FinishedFile {
-    temporary: NamedTempFile,
+    temporary: TemporaryFile,
     path: PathBuf,
     pub(crate) sha256: Sha256,
     pub(crate) size: u64,
@@ -180,7 +179,7 @@ impl FinishedFile {
     pub fn persist(self) -> Result<PathBuf, ArchiveError> {
         match self.temporary.persist(&self.path) {
             Ok(_) => Ok(self.path),
-            Err(failed) => Err(ArchiveError::Write { path: self.path, source: failed.error }),
+            Err(source) => Err(ArchiveError::Write { path: self.path, source }),
         }
     }
 
@@ -191,7 +190,7 @@ impl FinishedFile {
 }
 
 /// Creates a temporary file in the directory of `path`, so that it can be renamed within one file system.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+fn temporary_beside(path: &Path) -> io::Result<TemporaryFile> {
     if path.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
     }
@@ -200,12 +199,7 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         _ => Path::new("."),
     };
     fs::create_dir_all(directory)?;
-    tempfile::Builder::new()
-        .prefix(".pybundle-")
-        .suffix(".tmp")
-        // Reduced by the umask, as for any new file. tempfile's default is 0600.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(directory)
+    TemporaryFile::new_in(directory)
 }
 
 #[cfg(test)]
@@ -266,7 +260,7 @@ mod tests {
             for buffer in to_write {
                 (&full).write_all(&buffer)?;
             }
-            NamedTempFile::new()
+            TemporaryFile::new_in(&std::env::temp_dir())
         }));
         let mut result = Ok(());
         for _ in 0..3 * BUFFERS {

@@ -3,8 +3,6 @@
 use std::fs::canonicalize;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::diff::compare;
 use super::{ArtifactName, ArtifactSettings, fetched};
 use crate::audit::AuditFailures;
@@ -19,6 +17,7 @@ use crate::platform::LambdaProfile;
 use crate::registry::Registry;
 use crate::report::{CheckReport, DiffReport, FORMAT_VERSION, FindingReport, Reporter, VerifiedKind, VerifyReport};
 use crate::settings::{AuditSettings, ImageSettings, LambdaSettings, Settings};
+use crate::temporary::TemporaryDirectory;
 
 /// The rebuilt artifact, in reports.
 const REBUILT: &str = "the project, built again";
@@ -123,7 +122,7 @@ fn in_registry(
         },
         reporter,
     )?;
-    let directory = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+    let directory = TemporaryDirectory::new().map_err(BuildError::Temporary)?;
     of_images(&artifact, faults, &|layer| download(&registry, &directory, layer, reporter))
 }
 
@@ -136,7 +135,7 @@ fn scan(layer: &LayerDescription) -> Result<ScannedLayer, String> {
 /// reading.
 fn download(
     registry: &Registry,
-    directory: &TempDir,
+    directory: &TemporaryDirectory,
     layer: &LayerDescription,
     reporter: &dyn Reporter,
 ) -> Result<ScannedLayer, String> {
@@ -230,7 +229,7 @@ fn rebuild(
     mut project: Project,
     reporter: &dyn Reporter,
 ) -> Result<(Vec<CheckResult>, Option<DiffReport>), BuildError> {
-    let directory = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+    let directory = TemporaryDirectory::new().map_err(BuildError::Temporary)?;
     let mut failures = Vec::new();
     let again = match build(name, subject, &project, directory.path(), reporter) {
         Err(BuildError::Audit(AuditFailures(found))) => {

@@ -4,10 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::{Cache, CacheError, by_digest, copy, create_parent, sweep};
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
+use crate::temporary::TemporaryFile;
 
 /// A verified source distribution, which has not been unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl Cache {
     ///
     /// # Errors
     /// The cache cannot be written to.
-    pub fn begin_blob(&self) -> Result<NamedTempFile, CacheError> {
+    pub(crate) fn begin_blob(&self) -> Result<TemporaryFile, CacheError> {
         self.stage()
     }
 
@@ -77,11 +76,11 @@ impl Cache {
     ///
     /// # Errors
     /// The cache cannot be written to.
-    pub fn keep_blob(&self, blob: NamedTempFile, digest: Sha256) -> Result<PathBuf, CacheError> {
+    pub(crate) fn keep_blob(&self, blob: TemporaryFile, digest: Sha256) -> Result<PathBuf, CacheError> {
         let path = self.blob_path(digest);
         create_parent(&path)?;
         blob.as_file().sync_data().map_err(CacheError::io("write", blob.path()))?;
-        blob.persist(&path).map_err(|error| CacheError::io("write", &path)(error.error))?;
+        blob.persist(&path).map_err(CacheError::io("write", &path))?;
         Ok(path)
     }
 

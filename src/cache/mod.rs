@@ -25,17 +25,15 @@ mod record;
 mod records;
 mod sweep;
 
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
-
 use crate::digest::{Algorithm, Digest, Hasher, HashingWriter, Sha256};
 use crate::hints::Hints;
+use crate::temporary::TemporaryFile;
 use crate::wheel::filename::WheelFilename;
 use crate::wheel::{self, Wheel, WheelError, WheelInventory};
 
@@ -184,12 +182,9 @@ impl Cache {
     }
 
     /// Creates a temporary file for [`store`](Self::store).
-    pub(crate) fn stage(&self) -> Result<NamedTempFile, CacheError> {
+    pub(crate) fn stage(&self) -> Result<TemporaryFile, CacheError> {
         let directory = self.root.join("partial");
-        let mut builder = tempfile::Builder::new();
-        // Temporary files are private by default, but users may share a cache; the umask applies.
-        builder.permissions(Permissions::from_mode(0o666));
-        builder.tempfile_in(&directory).map_err(CacheError::io("write to", &directory))
+        TemporaryFile::new_in(&directory).map_err(CacheError::io("write to", &directory))
     }
 
     /// Reads a staged file as a wheel, and moves it to its final name. The caller has computed its digests; later lookups use
@@ -286,7 +281,7 @@ impl Cache {
         create_parent(path)?;
         let mut file = self.stage()?;
         file.write_all(bytes).map_err(CacheError::io("write", path))?;
-        file.persist(path).map_err(|error| CacheError::io("write", path)(error.error))?;
+        file.persist(path).map_err(CacheError::io("write", path))?;
         Ok(())
     }
 

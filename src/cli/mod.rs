@@ -28,6 +28,7 @@ mod progress;
 mod push;
 pub mod reference;
 mod schema;
+mod signals;
 mod step;
 mod targets_progress;
 mod verify;
@@ -96,15 +97,20 @@ enum Command {
 
 /// Parses the command line, runs it, and returns the exit status, which [the crate](crate#what-scripts-rely-on) documents.
 pub fn main() -> ExitCode {
-    let parsed = help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let parsed = help::command().try_get_matches().and_then(|matches| {
+        Ok((Cli::from_arg_matches(&matches)?, matches.subcommand_name().unwrap_or_default().to_owned()))
+    });
+    let (cli, command) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return printer::usage(&error),
     };
     let printer = match Printer::new(&cli.global) {
         Ok(printer) => printer,
         Err(error) => return printer::usage(&error),
     };
+    if let Err(error) = signals::handle(command, printer) {
+        printer.warning(&format!("cannot handle signals: {error}"));
+    }
     let result = match cli.command {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),

@@ -4,20 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::file::{FULL_NAME, INDEX, ImageFileError, MARKER, REF_NAME, blob_name};
 use super::manifest::descriptor;
 use super::{Blob, OciArtifact, listed};
 use crate::digest::Sha256;
 use crate::report::{Phase, Reporter};
+use crate::temporary::TemporaryDirectory;
 
 /// The content of `oci-layout`, which marks a layout.
 pub(super) const MARKER_TEXT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -28,7 +27,7 @@ const BUFFER: usize = 256 << 10;
 /// A complete layout at a temporary path, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct PreparedLayout {
-    temporary: TempDir,
+    temporary: TemporaryDirectory,
     /// The path as the user stated it.
     directory: PathBuf,
     /// The path with its symbolic links resolved.
@@ -92,8 +91,6 @@ impl PreparedLayout {
             }
             Err(source) => return Err(ImageFileError::Write { path: self.directory, source }),
         }
-        // The temporary path no longer exists: do not remove it.
-        let _ = self.temporary.keep();
         Ok(self.directory)
     }
 }
@@ -158,18 +155,13 @@ fn is_layout_entry(name: &OsString) -> bool {
 }
 
 /// Creates a directory next to another one, so that it can be renamed within one file system.
-fn temporary_beside(directory: &Path) -> io::Result<TempDir> {
+fn temporary_beside(directory: &Path) -> io::Result<TemporaryDirectory> {
     let parent = match directory.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     fs::create_dir_all(parent)?;
-    tempfile::Builder::new()
-        .prefix(".pybundle-")
-        .suffix(".tmp")
-        // The umask applies, as to any new directory.
-        .permissions(Permissions::from_mode(0o777))
-        .tempdir_in(parent)
+    TemporaryDirectory::new_in(parent)
 }
 
 /// Writes everything but the blobs.

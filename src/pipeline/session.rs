@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tempfile::TempDir;
-
 use crate::cache::Cache;
 use crate::fetch::Connections;
 use crate::git::revision::{self, GitRevision};
@@ -17,11 +15,12 @@ use crate::project::workspace::Workspace;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};
 use crate::settings::{CacheChoice, RegistrySettings};
+use crate::temporary::TemporaryDirectory;
 
 /// What lasts as long as a build: the directory and the cache contain what artifacts are copied from.
 pub(crate) struct Session {
     /// Removed when the build ends.
-    pub temporary: TempDir,
+    pub temporary: TemporaryDirectory,
     pub cache: Cache,
 }
 
@@ -31,7 +30,7 @@ impl Session {
     /// # Errors
     /// A directory cannot be written to.
     pub(crate) fn open(choice: &CacheChoice) -> Result<Self, BuildError> {
-        let temporary = tempfile::Builder::new().prefix("pybundle-").tempdir().map_err(BuildError::Temporary)?;
+        let temporary = TemporaryDirectory::new().map_err(BuildError::Temporary)?;
         let cache = match choice {
             CacheChoice::Directory(directory) => Cache::open(directory)?,
             CacheChoice::Temporary => Cache::open(&temporary.path().join("cache"))?,

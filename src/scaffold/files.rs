@@ -1,14 +1,14 @@
 //! Writes the planned files: each is written completely or not at all, and none overwrites what the user wrote.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use toml_edit::DocumentMut;
 
 use super::ScaffoldError;
 use super::targets::ProposedTarget;
+use crate::temporary::TemporaryFile;
 
 /// A file to be created, or to be extended at its end.
 #[derive(Debug, Clone)]
@@ -84,23 +84,18 @@ impl PlannedFile {
         let path = if self.is_new() { self.path.clone() } else { fs::canonicalize(&self.path)? };
         let directory = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)?;
-        let mut temporary = tempfile::Builder::new()
-            .prefix(".pybundle-")
-            .suffix(".tmp")
-            // tempfile's default is 0600. The umask applies to this mode, as to files that editors create.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(directory)?;
+        let mut temporary = TemporaryFile::new_in(directory)?;
         temporary.write_all(self.text().as_bytes())?;
         match &self.before {
             None => {
-                temporary.persist_noclobber(&path).map_err(|error| error.error)?;
+                temporary.persist_new(&path)?;
             }
             Some(before) => {
                 if fs::read_to_string(&path)? != *before {
                     return Err(io::Error::other("the file changed while pybundle was running"));
                 }
                 temporary.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
-                temporary.persist(&path).map_err(|error| error.error)?;
+                temporary.persist(&path)?;
             }
         }
         Ok(())

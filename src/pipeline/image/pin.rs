@@ -12,6 +12,7 @@ use crate::pipeline::{BuildError, plan};
 use crate::platform::PYTHON_PLACEHOLDER;
 use crate::report::{FORMAT_VERSION, PinReport, Reporter};
 use crate::settings::{BaseChoice, ConfiguredAt, ImageSettings, ProfileChoice};
+use crate::temporary::TemporaryFile;
 
 /// Looks up the base and writes it with its digest into pyproject.toml or into the profile's file, wherever it is
 /// configured. An existing digest is updated by the tag beside it.
@@ -86,10 +87,10 @@ fn write(at: &ConfiguredAt, value: &str) -> Result<(), BuildError> {
     }
     *item = toml_edit::Item::Value(new);
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(directory).map_err(&failed)?;
+    let mut temporary = TemporaryFile::new_in(directory).map_err(&failed)?;
     let permissions = std::fs::metadata(path).map_err(&failed)?.permissions();
     io::Write::write_all(&mut temporary, document.to_string().as_bytes()).map_err(&failed)?;
     temporary.as_file().set_permissions(permissions).map_err(&failed)?;
-    temporary.persist(path).map_err(|error| failed(error.error))?;
+    temporary.persist(path).map_err(failed)?;
     Ok(())
 }

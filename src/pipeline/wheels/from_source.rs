@@ -22,6 +22,7 @@ use crate::redact;
 use crate::report::{Phase, Reporter};
 use crate::sdist::filename::SdistFilename;
 use crate::settings::Settings;
+use crate::temporary::TemporaryFile;
 use crate::wheel::Wheel;
 
 /// A wheel to build for a version of Python.
@@ -190,12 +191,12 @@ impl SourceBuilder<'_> {
         let path = directory.join(wheel.filename.as_str());
         let failed = BuildError::writing(&path);
         fs::create_dir_all(directory).map_err(&failed)?;
-        let mut copy = tempfile::Builder::new().prefix(".wheel-").tempfile_in(directory).map_err(&failed)?;
+        let mut copy = TemporaryFile::new_in(directory).map_err(&failed)?;
         let copied = File::open(&*wheel.archive).and_then(|mut file| std::io::copy(&mut file, &mut copy));
         copied.map_err(&failed)?;
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         copy.as_file().set_permissions(permissions).map_err(&failed)?;
-        copy.persist(&path).map_err(|error| failed(error.error))?;
+        copy.persist(&path).map_err(failed)?;
         Ok(())
     }
 }

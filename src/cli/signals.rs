@@ -1,0 +1,45 @@
+//! What happens when a user or a supervisor stops pybundle.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::{process, ptr, thread};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::printer::Printer;
+use crate::temporary;
+
+/// The signals that end a process and that programs handle to remove what they leave.
+const SIGNALS: [(i32, &str); 3] = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")];
+
+/// From now on, a signal removes temporary files and ends the process with the status that shells give for it: 128 and the
+/// signal's number. A signal that is ignored stays so: `nohup` ignores SIGHUP, and shells SIGINT for jobs in the background.
+///
+/// # Errors
+/// The signals cannot be handled.
+pub(super) fn handle(command: String, printer: Printer) -> io::Result<()> {
+    let handled = SIGNALS.into_iter().filter(|(signal, _)| !is_ignored(*signal));
+    let mut signals = Signals::new(handled.map(|(signal, _)| signal))?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            let name = SIGNALS.iter().find(|(known, _)| *known == signal).map_or("a signal", |(_, name)| name);
+            let _held = temporary::remove_all();
+            printer.stopped(&format!("`pybundle {command}` was stopped by {name} before it was done"));
+            process::exit(128 + signal);
+        }
+    });
+    Ok(())
+}
+
+/// Returns whether a signal is ignored, which processes inherit.
+#[expect(unsafe_code, reason = "there is no safe function that returns the action of a signal")]
+fn is_ignored(signal: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action, sigaction(2) only writes the present one to `action`, which has the type for it and is
+    // read only if that succeeded.
+    unsafe {
+        libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}

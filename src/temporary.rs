@@ -1,0 +1,273 @@
+//! Temporary files and directories that the end of a process does not leave behind.
+//!
+//! Each is removed when it is dropped. After a signal, [`remove_all`] removes those that exist. Those of a process that was
+//! killed are removed by the next one that creates some in the same directory: while its process lives, each is locked.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tempfile::{NamedTempFile, PathPersistError, TempDir};
+
+/// What the names of files and directories beside an output begin with.
+const PREFIX: &str = ".pybundle-";
+
+/// What their names end with.
+const SUFFIX: &str = ".tmp";
+
+/// What the names of directories in the system's temporary directory begin with.
+const PREFIX_IN_SYSTEM: &str = "pybundle-";
+
+/// How old something is before it counts as abandoned.
+const YOUNG: Duration = Duration::from_secs(10);
+
+/// How often a directory that something is still written to is removed again.
+const ATTEMPTS: usize = 20;
+
+/// What exists now, and where the leftovers of other processes were removed.
+#[derive(Default)]
+struct Inventory {
+    existing: BTreeSet<PathBuf>,
+    swept: BTreeSet<PathBuf>,
+}
+
+static INVENTORY: Mutex<Inventory> = Mutex::new(Inventory { existing: BTreeSet::new(), swept: BTreeSet::new() });
+
+fn inventory() -> MutexGuard<'static, Inventory> {
+    INVENTORY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes all temporary files and directories of this process. No more can be created until the result is dropped, which
+/// is for the end of the process.
+pub(crate) fn remove_all() -> impl Drop {
+    let inventory = inventory();
+    for path in &inventory.existing {
+        remove(path);
+    }
+    inventory
+}
+
+/// Removes a file or a directory. A thread or a process may still create files in a directory, so it is tried repeatedly.
+fn remove(path: &Path) {
+    for _ in 0..ATTEMPTS {
+        let removed = match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+            Ok(_) => fs::remove_file(path),
+            Err(_) => return,
+        };
+        if removed.is_ok() {
+            return;
+        }
+    }
+}
+
+/// A path in the inventory, until it is dropped.
+#[derive(Debug)]
+struct Registration(PathBuf);
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        inventory().existing.remove(&self.0);
+    }
+}
+
+/// A directory that is removed when it is dropped, unless it was renamed.
+#[derive(Debug)]
+pub(crate) struct TemporaryDirectory {
+    directory: TempDir,
+    _registration: Registration,
+    /// Locked, so that other processes can tell that it is in use.
+    _lock: File,
+}
+
+impl TemporaryDirectory {
+    /// Creates a directory in the system's temporary directory, the value of `TMPDIR`, that only the user can read.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub(crate) fn new() -> io::Result<Self> {
+        let mut inventory = inventory();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX_IN_SYSTEM).permissions(Permissions::from_mode(0o700));
+        inventory.directory(builder.tempdir()?, PREFIX_IN_SYSTEM, "")
+    }
+
+    /// Creates a directory that is to be renamed, with the permissions of any new directory.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn new_in(parent: &Path) -> io::Result<Self> {
+        let mut inventory = inventory();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).suffix(SUFFIX).permissions(Permissions::from_mode(0o777));
+        inventory.directory(builder.tempdir_in(parent)?, PREFIX, SUFFIX)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// A file that is removed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct TemporaryFile {
+    file: NamedTempFile,
+    _registration: Registration,
+}
+
+impl TemporaryFile {
+    /// Creates a file in a directory, with the permissions of any new file.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub(crate) fn new_in(directory: &Path) -> io::Result<Self> {
+        let mut inventory = inventory();
+        let mut builder = tempfile::Builder::new();
+        // Reduced by the umask, as for any new file. tempfile's default is 0600.
+        let builder = builder.prefix(PREFIX).suffix(SUFFIX).permissions(Permissions::from_mode(0o666));
+        let file = builder.tempfile_in(directory)?;
+        file.as_file().lock_shared()?;
+        let registration = inventory.register(file.path());
+        inventory.sweep(file.path(), PREFIX, SUFFIX);
+        Ok(Self { file, _registration: registration })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    pub(crate) fn as_file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// Renames the file, which is then permanent, and replaces a file that is there.
+    ///
+    /// # Errors
+    /// It cannot be renamed; it is removed.
+    pub(crate) fn persist(self, path: &Path) -> io::Result<File> {
+        let (file, temporary) = self.file.into_parts();
+        temporary.persist(path).map_err(|PathPersistError { error, .. }| error)?;
+        // Nobody waits for the lock of a permanent file.
+        file.unlock()?;
+        Ok(file)
+    }
+
+    /// Renames the file, which is then permanent, unless there is a file already.
+    ///
+    /// # Errors
+    /// As [`persist`](Self::persist), or there is a file.
+    pub(crate) fn persist_new(self, path: &Path) -> io::Result<()> {
+        self.file.persist_noclobber(path).map_err(|failed| failed.error)?;
+        Ok(())
+    }
+}
+
+impl io::Write for TemporaryFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Inventory {
+    fn register(&mut self, path: &Path) -> Registration {
+        self.existing.insert(path.to_owned());
+        Registration(path.to_owned())
+    }
+
+    fn directory(&mut self, directory: TempDir, prefix: &str, suffix: &str) -> io::Result<TemporaryDirectory> {
+        let lock = File::open(directory.path())?;
+        lock.lock_shared()?;
+        let registration = self.register(directory.path());
+        self.sweep(directory.path(), prefix, suffix);
+        Ok(TemporaryDirectory { directory, _registration: registration, _lock: lock })
+    }
+
+    /// Removes what killed processes of this user left beside a path, once for each directory.
+    fn sweep(&mut self, created: &Path, prefix: &str, suffix: &str) {
+        let (Some(directory), Ok(own)) = (created.parent(), created.symlink_metadata()) else { return };
+        if !self.swept.insert(directory.to_owned()) {
+            return;
+        }
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_temporary = entry.file_name().to_str().is_some_and(|name| is_temporary(name, prefix, suffix));
+            if is_temporary && !self.existing.contains(&path) && is_abandoned(&path, own.uid()) {
+                remove(&path);
+            }
+        }
+    }
+}
+
+/// Returns whether a name is one that tempfile makes: six letters and digits between prefix and suffix.
+fn is_temporary(name: &str, prefix: &str, suffix: &str) -> bool {
+    let random = name.strip_prefix(prefix).and_then(|name| name.strip_suffix(suffix));
+    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Returns whether a file or directory of a user is locked by no process. A young one may be about to be locked.
+fn is_abandoned(path: &Path, user: u32) -> bool {
+    let Ok(metadata) = path.symlink_metadata() else { return false };
+    let is_young = metadata.modified().ok().and_then(|time| time.elapsed().ok()).is_none_or(|age| age < YOUNG);
+    !is_young
+        && !metadata.is_symlink()
+        && metadata.uid() == user
+        && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Makes a file or a directory look older than what may be about to be locked.
+    fn age(path: &Path) -> File {
+        let file = File::open(path).unwrap();
+        file.set_modified(SystemTime::now() - 2 * YOUNG).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in [".pybundle-dead00.tmp", ".pybundle-alive0.tmp", ".pybundle-young0.tmp", ".pybundle-notes.tmp"] {
+            fs::write(path(name), "").unwrap();
+        }
+        fs::create_dir_all(path(".pybundle-dead01.tmp/below")).unwrap();
+        let alive = age(&path(".pybundle-alive0.tmp"));
+        alive.lock_shared().unwrap();
+        for name in [".pybundle-dead00.tmp", ".pybundle-dead01.tmp", ".pybundle-notes.tmp"] {
+            age(&path(name));
+        }
+        let kept = [".pybundle-alive0.tmp", ".pybundle-notes.tmp", ".pybundle-young0.tmp"];
+        drop(TemporaryFile::new_in(directory.path()).unwrap());
+        assert_eq!(names(directory.path()), kept);
+        let mut file = TemporaryFile::new_in(directory.path()).unwrap();
+        io::Write::write_all(&mut file, b"x").unwrap();
+        file.persist(&path("result")).unwrap();
+        fs::rename(TemporaryDirectory::new_in(directory.path()).unwrap().path(), path("results")).unwrap();
+        assert_eq!(names(directory.path()), [&kept[..], &["result", "results"]].concat());
+    }
+
+    #[test]
+    fn a_directory_of_the_system_is_private() {
+        let directory = TemporaryDirectory::new().unwrap();
+        assert_eq!(directory.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
