@@ -94,6 +94,7 @@ pub mod digest;
 pub mod fetch;
 pub mod git;
 pub mod hints;
+pub(crate) mod http;
 pub mod image;
 pub mod index;
 pub(crate) mod lambda;

@@ -16,6 +16,7 @@ mod words;
 /// Each room and what it imports. It imports only rooms of earlier lines, so there is no cycle.
 const ROOMS: &[(&str, &[&str])] = &[
     ("hints", &[]),
+    ("http", &[]),
     ("limited_reader", &[]),
     ("name", &[]),
     ("redact", &[]),
@@ -40,7 +41,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("bytecode", &["hints", "platform"]),
     ("project", &["hints", "constraint", "name", "platform", "redact", "syntax", "tree"]),
     ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
-    ("fetch", &["hints", "cache", "digest", "lock", "redact", "report", "retry", "sdist", "wheel", "wheel::filename"]),
+    (
+        "fetch",
+        &["hints", "http", "cache", "digest", "lock", "redact", "report", "retry", "sdist", "wheel", "wheel::filename"],
+    ),
     ("repository", &["hints", "cache", "git", "lock", "redact"]),
     (
         "index",
@@ -61,7 +65,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lambda", &["hints", "name", "report", "platform", "tree"]),
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "temporary", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
-    ("registry", &["hints", "digest", "image", "report", "retry"]),
+    ("registry", &["hints", "http", "digest", "image", "report", "retry"]),
     ("sbom", &["digest", "git", "image", "name", "project"]),
     ("settings", &["audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "platform", "trim"]),
     (

@@ -8,6 +8,7 @@ use reqwest::redirect::{Attempt, Policy};
 use tokio::runtime::Runtime;
 
 use super::error::FetchError;
+use crate::http;
 
 /// The threads that serve connections. One decrypts several hundred megabytes a second.
 const THREADS: usize = 2;
@@ -74,13 +75,8 @@ impl Connections {
         if let Some(http) = &*http {
             return Ok(http.clone());
         }
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("pybundle/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.timeouts.connect)
-            .read_timeout(self.timeouts.read)
-            // A Referer header would reveal the previous URL, which may contain a secret.
-            .referer(false)
-            .redirect(Policy::custom(redirect));
+        let client =
+            http::client(self.timeouts.connect).read_timeout(self.timeouts.read).redirect(Policy::custom(redirect));
         Ok(http.insert(client.build().map_err(FetchError::Client)?).clone())
     }
 }

@@ -18,6 +18,7 @@ use super::request_error::{Identity, RequestError, is_about_certificates};
 use super::response::RegistryResponse;
 use super::token::{AuthTarget, Authorization, RegistryAccess, Scopes};
 use super::{RegistryError, RegistryOptions};
+use crate::http;
 
 /// The limit of reqwest and of Go's client.
 const MAX_REDIRECTS: usize = 10;
@@ -305,13 +306,8 @@ impl RegistryClient {
 
 /// Starts to build an HTTP client, for registries and for AWS.
 pub(super) fn http_client(connect_timeout: Duration) -> ClientBuilder {
-    reqwest::Client::builder()
-        .user_agent(concat!("pybundle/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(connect_timeout)
-        // The header would send the URL of one server to the next, with signatures in its query.
-        .referer(false)
-        // `follow` does it, which sends credentials to the registry alone. AWS does not redirect.
-        .redirect(Policy::none())
+    // `follow` does it, which sends credentials to the registry alone. AWS does not redirect.
+    http::client(connect_timeout).redirect(Policy::none())
 }
 
 impl<'a> RepositoryName<'a> {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::built;
 use crate::projects;
@@ -69,4 +70,79 @@ fn a_kill_leaves_the_old_outputs_or_the_new_ones() {
     assert!(seen.contains(&(0, false)), "no kill came in time");
     succeed(&mut build(0));
     assert_eq!(state(&out), expected[0]);
+}
+
+/// Returns the temporary files and directories of pybundle below a directory, and makes them look an hour old.
+fn leftovers(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if name.starts_with(".pybundle-") || name.starts_with("pybundle-") {
+            let old = SystemTime::now() - Duration::from_secs(3600);
+            fs::File::open(&path).unwrap().set_modified(old).unwrap();
+            found.push(path);
+        } else if path.is_dir() {
+            found.extend(leftovers(&path));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let workshop = Workshop::empty();
+    projects::write(&workshop, &[("bulky", "1.0", 12 << 20)]);
+    let command = workshop.command(&OUTPUTS[..1]);
+    // As `nohup` starts it.
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    ignoring.current_dir(command.get_current_dir().unwrap());
+    ignoring.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = ignoring.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    succeed(Command::new("kill").args(["-s", "HUP", &child.id().to_string()]));
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_signal_leaves_nothing_behind_and_a_kill_nothing_for_long() {
+    let workshop = Workshop::empty();
+    projects::write(&workshop, &[("bulky", "1.0", 12 << 20), ("alpha", "1.0", 100_000)]);
+    let temporary = workshop.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let build = |signal: Option<(&str, u32)>| {
+        let _ = fs::remove_dir_all(workshop.path("cache"));
+        let mut command = workshop.command(&OUTPUTS);
+        let child = command.env("TMPDIR", &temporary).stderr(Stdio::piped()).spawn().unwrap();
+        if let Some((name, delay)) = signal {
+            std::thread::sleep(Duration::from_millis(delay.into()));
+            succeed(Command::new("kill").args(["-s", name, &child.id().to_string()]));
+        }
+        let output = child.wait_with_output().unwrap();
+        (output.status, String::from_utf8(output.stderr).unwrap())
+    };
+    let mut stopped = 0;
+    for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        for delay in [60, 120, 200, 300, 450] {
+            let (ended, said) = build(Some((name, delay)));
+            assert!(ended.success() || ended.code() == Some(status), "{name} after {delay} ms: {ended}: {said}");
+            if !ended.success() {
+                stopped += 1;
+                let expected = format!("error: `pybundle image` was stopped by SIG{name} before it was done\n");
+                assert!(said.ends_with(&expected), "{said}");
+            }
+            assert_eq!(leftovers(workshop.path("").as_path()), Vec::<PathBuf>::new(), "{name} after {delay} ms");
+        }
+    }
+    assert!(stopped > 3, "{stopped} signals came in time");
+
+    let left = (1..60).find_map(|delay| {
+        build(Some(("KILL", 10 * delay)));
+        Some(leftovers(workshop.path("").as_path())).filter(|left| !left.is_empty())
+    });
+    assert!(left.is_some(), "no kill left anything");
+    let (ended, said) = build(None);
+    assert!(ended.success(), "{said}");
+    assert_eq!(leftovers(workshop.path("").as_path()), Vec::<PathBuf>::new());
 }

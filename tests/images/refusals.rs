@@ -91,8 +91,8 @@ fn a_path_that_would_be_a_whiteout_is_refused_in_a_layer_and_kept_in_a_zip() {
     let workshop = Workshop::empty();
     projects::write(&workshop, &[("alpha", "1.0", 10)]);
     for (path, installed) in [
-        ("alpha/.wh.data", "lib/python3.14/site-packages/alpha/.wh.data"),
-        ("alpha/.wh.directory/data", "lib/python3.14/site-packages/alpha/.wh.directory/data"),
+        ("alpha/.wh.data", "site-packages/alpha/.wh.data"),
+        ("alpha/.wh.directory/data", "site-packages/alpha/.wh.directory/data"),
         ("alpha-1.0.data/data/share/.wh..wh..opq", "share/.wh..wh..opq"),
     ] {
         workshop.write("index/alpha-1.0-py3-none-any.whl", wheel_with("alpha", "1.0", &[(path, b"mine")]));
