@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, RequestBuilder};
 use sha2::Digest as _;
@@ -16,7 +16,7 @@ use super::pull;
 use super::request_error::RequestError;
 use super::response::RegistryResponse;
 use crate::digest::Sha256;
-use crate::image::{Blob, BlobContent, BlobError};
+use crate::image::{Blob, BlobContent};
 use crate::report::{Phase, Reporter};
 
 /// The size of the chunks in the channel, in bytes.
@@ -95,11 +95,11 @@ impl<'a> BlobSource<'a> {
             _ => read(self.blob.clone(), Arc::clone(&failure)),
         };
         let counter = Arc::clone(&sent);
-        let count = move |chunk: &io::Result<Vec<u8>>| {
+        let stream = stream.inspect(move |chunk| {
             let length = chunk.as_ref().map_or(0, Vec::len) as u64;
             counter.fetch_add(length, Ordering::Relaxed);
-        };
-        Ok(BlobStream { stream: stream.inspect(count).boxed(), sent, failure })
+        });
+        Ok(BlobStream { stream: stream.boxed(), sent, failure })
     }
 }
 
@@ -131,14 +131,17 @@ fn fail(failure: &SharedError, error: RequestError) -> io::Error {
 fn read(blob: Blob, failure: SharedError) -> BoxStream<'static, io::Result<Vec<u8>>> {
     let (channel, mut receiver) = mpsc::channel(CAPACITY);
     tokio::task::spawn_blocking(move || {
-        let mut writer = ChunkWriter { channel, chunk: Vec::new(), length: 0 };
+        let mut writer = ChunkWriter { channel, chunk: Vec::new(), length: 0, is_cancelled: false };
         let copied = blob.copy_to(&mut writer);
-        let ChunkWriter { channel, chunk, length: actual } = writer;
+        let ChunkWriter { channel, chunk, length: actual, is_cancelled } = writer;
+        // The request ended before its body, and has the reason. The error here is only that of a closed channel, as
+        // whatever copies the blob describes it: a layer that is spliced does so differently from a file.
+        if is_cancelled {
+            return;
+        }
         let last = match copied {
             Ok(()) if actual == blob.size => Ok(chunk),
             Ok(()) => Err(fail(&failure, RequestError::Size { digest: blob.digest, expected: blob.size, actual })),
-            // The request ended before its body: the response has the reason.
-            Err(BlobError::Write { .. }) if channel.is_closed() => return,
             Err(error) => Err(fail(&failure, error.into())),
         };
         // The receiver is gone if the request ended.
@@ -153,13 +156,18 @@ struct ChunkWriter {
     channel: mpsc::Sender<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     length: u64,
+    /// Whether nobody reads the channel any more.
+    is_cancelled: bool,
 }
 
 impl Write for ChunkWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.chunk.len() >= CHUNK && !bytes.is_empty() {
             let chunk = std::mem::take(&mut self.chunk);
-            self.channel.blocking_send(Ok(chunk)).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            if self.channel.blocking_send(Ok(chunk)).is_err() {
+                self.is_cancelled = true;
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
         }
         if self.chunk.is_empty() {
             self.chunk.reserve_exact(CHUNK);
@@ -178,54 +186,67 @@ impl Write for ChunkWriter {
 /// A blob that is copied from one registry to another.
 struct BlobRelay {
     response: RegistryResponse,
+    digest: Sha256,
+    size: u64,
     /// The last chunk, held until the blob is verified.
     held: Vec<u8>,
     hasher: sha2::Sha256,
     length: u64,
     is_done: bool,
-    failure: SharedError,
 }
 
 /// Streams a blob from another registry.
 fn relay(response: RegistryResponse, blob: &Blob, failure: SharedError) -> BoxStream<'static, io::Result<Vec<u8>>> {
-    let (expected, size) = (blob.digest, blob.size);
-    let start =
-        BlobRelay { response, held: Vec::new(), hasher: sha2::Sha256::default(), length: 0, is_done: false, failure };
-    let step = move |mut relay: BlobRelay| async move {
-        while !relay.is_done {
-            match relay.response.chunk().await {
-                Ok(Some(chunk)) => {
-                    relay.hasher.update(&*chunk);
-                    relay.length += chunk.len() as u64;
-                    let held = std::mem::replace(&mut relay.held, chunk.to_vec());
-                    if !held.is_empty() {
-                        return Some((Ok(held), relay));
-                    }
-                }
-                Ok(None) => relay.is_done = true,
-                Err(error) => return broken(relay, error),
-            }
-            let host = relay.response.host();
-            if relay.length > size {
-                let error = RequestError::TooLarge { host: host.to_owned(), limit: size };
-                return broken(relay, error);
-            } else if relay.is_done && relay.length < size {
-                let error = RequestError::Truncated { host: host.to_owned(), expected: size, actual: relay.length };
-                return broken(relay, error);
-            }
-        }
-        let actual = Sha256(relay.hasher.clone().finalize().into());
-        if actual != expected {
-            let error = RequestError::Digest { host: relay.response.host().to_owned(), expected, actual };
-            return broken(relay, error);
-        }
-        let held = std::mem::take(&mut relay.held);
-        (!held.is_empty()).then_some((Ok(held), relay))
+    let relay = BlobRelay {
+        response,
+        digest: blob.digest,
+        size: blob.size,
+        held: Vec::new(),
+        hasher: sha2::Sha256::default(),
+        length: 0,
+        is_done: false,
     };
-    stream::unfold(start, step).boxed()
+    let chunks = stream::try_unfold(relay, |mut relay| async move {
+        let chunk = relay.next().await?;
+        Ok(chunk.map(|chunk| (chunk, relay)))
+    });
+    chunks.map_err(move |error| fail(&failure, error)).boxed()
 }
 
-fn broken(relay: BlobRelay, error: RequestError) -> Option<(io::Result<Vec<u8>>, BlobRelay)> {
-    let error = fail(&relay.failure, error);
-    Some((Err(error), relay))
+impl BlobRelay {
+    /// Returns the next chunk to send, or `None` after the last one.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, RequestError> {
+        while !self.is_done {
+            match self.response.chunk().await? {
+                Some(chunk) => {
+                    self.hasher.update(&*chunk);
+                    self.length += chunk.len() as u64;
+                    if self.length > self.size {
+                        let host = self.response.host().to_owned();
+                        return Err(RequestError::TooLarge { host, limit: self.size });
+                    }
+                    let held = std::mem::replace(&mut self.held, chunk.to_vec());
+                    if !held.is_empty() {
+                        return Ok(Some(held));
+                    }
+                }
+                None => {
+                    self.is_done = true;
+                    self.verify()?;
+                }
+            }
+        }
+        let held = std::mem::take(&mut self.held);
+        Ok(Some(held).filter(|held| !held.is_empty()))
+    }
+
+    /// Verifies the size and the digest of the whole blob.
+    fn verify(&self) -> Result<(), RequestError> {
+        let (host, expected) = (self.response.host().to_owned(), self.digest);
+        if self.length < self.size {
+            return Err(RequestError::Truncated { host, expected: self.size, actual: self.length });
+        }
+        let actual = Sha256(self.hasher.clone().finalize().into());
+        if actual == expected { Ok(()) } else { Err(RequestError::Digest { host, expected, actual }) }
+    }
 }

@@ -5,6 +5,7 @@
 //! refused in the request that completes the upload is sent before that request; one that is too large for a request is
 //! sent in chunks.
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt;
@@ -13,7 +14,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 use url::form_urlencoded;
 
-use super::attempts::{FailedAttempts, attempt};
+use super::attempts::{AttemptCounter, FailedAttempts};
 use super::client::{RegistryRequest, RepositoryName, RequestTarget};
 use super::payload::{BlobSource, Payload};
 use super::request_error::RequestError;
@@ -47,6 +48,18 @@ pub(super) struct BlobUpload<'a> {
     pub check: bool,
 }
 
+/// How far an attempt at an upload got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum UploadStep {
+    Begin,
+    /// The blob is known to be missing.
+    Checked,
+    /// The registry has opened an upload session.
+    Started,
+    /// All bytes are sent, and the last request only names the digest.
+    Sent,
+}
+
 /// An upload session.
 struct UploadSession {
     /// The URL of the next request.
@@ -64,15 +77,29 @@ impl UploadSession {
 }
 
 impl BlobUpload<'_> {
-    /// Uploads the blob unless it exists. After a failure it is sent again from its start.
+    /// Uploads the blob unless it exists. After a failure it is sent again from its start. Failures are counted anew when
+    /// an attempt gets further than all before: an upload takes up to four requests, and each of them may fail.
     pub(super) async fn run(&self) -> Result<BlobPlacement, FailedAttempts> {
-        let retry = self.source.client.options().retry;
-        let placed = attempt(retry, async |made| self.once(made > 0).await).await?;
-        self.source.advance(self.source.blob.size);
-        Ok(placed)
+        let mut attempts = AttemptCounter::new(self.source.client.options().retry);
+        let (reached, mut furthest, mut is_again) = (Cell::new(UploadStep::Begin), UploadStep::Begin, false);
+        loop {
+            let error = match self.once(is_again, &reached).await {
+                Ok(placed) => {
+                    self.source.advance(self.source.blob.size);
+                    return Ok(placed);
+                }
+                Err(error) => error,
+            };
+            if reached.get() > furthest {
+                furthest = reached.get();
+                attempts.reset();
+            }
+            attempts.pause(error).await?;
+            is_again = true;
+        }
     }
 
-    async fn once(&self, is_again: bool) -> Result<BlobPlacement, RequestError> {
+    async fn once(&self, is_again: bool, reached: &Cell<UploadStep>) -> Result<BlobPlacement, RequestError> {
         let mut session = None;
         if let Some(from) = self.from {
             let response = self.mount(from).await?;
@@ -86,11 +113,13 @@ impl BlobUpload<'_> {
         if (self.check || self.from.is_some() || is_again) && self.exists().await? {
             return Ok(BlobPlacement::Present);
         }
+        reached.set(UploadStep::Checked);
         let session = match session {
             Some(session) => session,
             None => self.start().await?,
         };
-        self.send(session).await?;
+        reached.set(UploadStep::Started);
+        self.send(session, reached).await?;
         Ok(BlobPlacement::Uploaded)
     }
 
@@ -139,11 +168,11 @@ impl BlobUpload<'_> {
         UploadSession::new(&response.accepted().await?)
     }
 
-    async fn send(&self, session: UploadSession) -> Result<(), RequestError> {
+    async fn send(&self, session: UploadSession, reached: &Cell<UploadStep>) -> Result<(), RequestError> {
         let host = self.source.client.host(self.repository.registry);
         let is_small = self.source.blob.size <= SMALL;
         if !is_small || host.wants_patch.load(Ordering::Relaxed) {
-            return self.send_before(session).await;
+            return self.send_before(session, reached).await;
         }
         let response = self.complete(&session.location, Payload::Blob(&self.source)).await?;
         if response.status().is_success() {
@@ -154,18 +183,19 @@ impl BlobUpload<'_> {
         if !is_refused {
             return Err(error);
         }
-        self.send_before(self.start().await?).await?;
+        self.send_before(self.start().await?, reached).await?;
         host.wants_patch.store(true, Ordering::Relaxed);
         Ok(())
     }
 
     /// Sends the blob in one request, and completes the upload with another.
-    async fn send_before(&self, session: UploadSession) -> Result<(), RequestError> {
+    async fn send_before(&self, session: UploadSession, reached: &Cell<UploadStep>) -> Result<(), RequestError> {
         let response = self.patch(session.location.clone(), Payload::Blob(&self.source), None).await?;
         let location = match response.status() {
             StatusCode::PAYLOAD_TOO_LARGE => return self.send_in_chunks(self.start().await?).await,
             _ => next(response.accepted().await?, session.location)?,
         };
+        reached.set(UploadStep::Sent);
         self.complete(&location, Payload::Empty).await?.accepted().await?;
         Ok(())
     }
