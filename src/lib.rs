@@ -115,6 +115,7 @@ pub mod sbom;
 pub(crate) mod scaffold;
 pub mod sdist;
 pub(crate) mod settings;
+pub mod silence;
 pub mod syntax;
 pub(crate) mod temporary;
 pub mod tree;

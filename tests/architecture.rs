@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("redact", &[]),
     ("sdist", &["limited_reader", "name"]),
     ("report", &["hints", "redact"]),
+    ("silence", &["report"]),
     ("retry", &[]),
     ("temporary", &[]),
     ("digest", &[]),
@@ -43,7 +44,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lock", &["hints", "constraint", "digest", "marker", "name", "redact", "sdist", "platform", "wheel::filename"]),
     (
         "fetch",
-        &["hints", "http", "cache", "digest", "lock", "redact", "report", "retry", "sdist", "wheel", "wheel::filename"],
+        &[
+            "hints",
+            "http",
+            "cache",
+            "digest",
+            "lock",
+            "redact",
+            "report",
+            "retry",
+            "sdist",
+            "silence",
+            "wheel",
+            "wheel::filename",
+        ],
     ),
     ("repository", &["hints", "cache", "git", "lock", "redact"]),
     (
@@ -65,9 +79,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lambda", &["hints", "name", "report", "platform", "tree"]),
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "temporary", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
-    ("registry", &["hints", "http", "digest", "image", "report", "retry"]),
+    ("registry", &["hints", "http", "digest", "image", "report", "retry", "silence"]),
     ("sbom", &["digest", "git", "image", "name", "project"]),
-    ("settings", &["audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "platform", "trim"]),
+    (
+        "settings",
+        &[
+            "audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "silence", "platform", "trim",
+        ],
+    ),
     (
         "options",
         &[
@@ -102,6 +121,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sbom",
             "sdist",
             "settings",
+            "silence",
             "platform",
             "temporary",
             "tree",

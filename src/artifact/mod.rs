@@ -101,7 +101,7 @@ impl ArtifactSettings {
             ArtifactName::Zip(path) => Ok(contents::read_zip(path)?),
             ArtifactName::File(file) => self.image(&file::open(file)?),
             ArtifactName::Registry(reference) => {
-                let registry = registry(&self.registry, &self.keychain)?;
+                let registry = registry(&self.registry, &self.keychain, reporter)?;
                 let Session { cache, temporary: _temporary } = Session::open(&self.cache)?;
                 let artifact = fetched::documents(&registry, reference, &mut Err, reporter)?;
                 let mut image = contents::image::choose(&artifact, self.platform.as_deref())?.artifact.clone();

@@ -21,6 +21,6 @@ pub(crate) fn push(
     reporter: &dyn Reporter,
 ) -> Result<PushedReport, BuildError> {
     let artifact = file::open(artifact)?;
-    let registry = registry(settings, keychain)?;
+    let registry = registry(settings, keychain, reporter)?;
     Ok(report_push(&registry.push(&artifact, tags, reporter)?))
 }

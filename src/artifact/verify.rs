@@ -111,7 +111,7 @@ fn in_registry(
     reporter: &dyn Reporter,
 ) -> Result<Subject, BuildError> {
     let ArtifactName::Registry(reference) = name else { return Err(BuildError::NoArtifact(name.to_string())) };
-    let registry = registry(&settings.registry, &settings.keychain)?;
+    let registry = registry(&settings.registry, &settings.keychain, reporter)?;
     let mut faults = Vec::new();
     let artifact = fetched::documents(
         &registry,

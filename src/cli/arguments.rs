@@ -9,7 +9,8 @@ use super::error::CliError;
 use super::format::OutputFormat;
 use crate::options::{Invocation, ProjectConfiguration, ResolvedOptions, TargetOptions};
 use crate::pipeline::ProjectCache;
-use crate::settings::CacheChoice;
+use crate::settings::{CacheChoice, Environment};
+use crate::silence::NetworkTimeout;
 
 /// When to color what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +56,15 @@ pub(crate) struct GlobalArguments {
         value_hint = ValueHint::DirPath, hide_short_help = true
     )]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Give up on a server that does not answer for this long [default: 120]
+    ///
+    /// This is the time for all attempts together. It applies to indexes, downloads and registries; a transfer that makes
+    /// progress has no limit.
+    #[arg(
+        long, global = true, env = "PYBUNDLE_NETWORK_TIMEOUT", hide_env_values = true, value_name = "SECONDS",
+        hide_short_help = true
+    )]
+    pub(crate) network_timeout: Option<NetworkTimeout>,
     /// Use a temporary cache, and remove it at the end
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) no_cache: bool,
@@ -71,6 +81,7 @@ impl GlobalArguments {
             no_progress: self.no_progress || other.no_progress,
             color: if self.color == ColorWhen::Auto { other.color } else { self.color },
             cache_dir: self.cache_dir.or(other.cache_dir),
+            network_timeout: self.network_timeout.or(other.network_timeout),
             no_cache: self.no_cache || other.no_cache,
         }
     }
@@ -87,12 +98,17 @@ impl GlobalArguments {
         directory.map(CacheChoice::Directory).ok_or(CliError::NoCacheDirectory)
     }
 
+    /// Reads the environment, except for what these arguments replace.
+    pub(crate) fn environment(&self) -> Environment {
+        Environment { network_timeout: self.network_timeout.unwrap_or_default(), ..environment::read() }
+    }
+
     /// Returns how the command was called for a project.
     ///
     /// # Errors
     /// As [`cache`](Self::cache).
     pub(crate) fn invocation(&self, project: &Path) -> Result<Invocation, CliError> {
-        let (cache, environment) = (self.cache()?, environment::read());
+        let (cache, environment) = (self.cache()?, self.environment());
         Ok(Invocation { project: project.to_owned(), target: None, cache, environment })
     }
 }

@@ -30,6 +30,10 @@ pub(crate) const EXIT_STATUSES: &[(u8, &str)] = &[
 /// The variables that every command reads.
 const GLOBAL_VARIABLES: &[EnvironmentVariable] = &[
     variable("PYBUNDLE_CACHE_DIR", "The cache directory, unless --cache-dir names one"),
+    variable(
+        "PYBUNDLE_NETWORK_TIMEOUT",
+        "How long a server may be silent, in seconds, unless --network-timeout says so [default: 120]",
+    ),
     variable("PYBUNDLE_OUTPUT_FORMAT", "text, json or github, unless --output-format chooses one"),
     variable("XDG_CACHE_HOME", "The directory in which the cache is kept by default [default: ~/.cache]"),
     variable("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "Whether output is colored, unless --color decides"),

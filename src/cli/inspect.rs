@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::arguments::GlobalArguments;
-use super::environment;
 use super::error::CliError;
 use super::printer::{Printer, TextPage, column_width, count, shortened, size, visible};
 use super::progress::ProgressReporter;
 use crate::artifact::{self, ArtifactName, ArtifactSettings};
+use crate::options::RegistryAccessOptions;
 use crate::report::{ContainerReport, ContentsKind, InspectReport, LayerOriginReport, OwnerKind, OwnerReport};
-use crate::settings::RegistrySettings;
 
 /// How many owners and files are shown without --verbose: with the lines above them, they fill a screen.
 const OWNERS: usize = 9;
@@ -55,11 +54,13 @@ impl ReadingArguments {
     /// # Errors
     /// The cache directory is unknown.
     pub(crate) fn settings(self, global: &GlobalArguments) -> Result<ArtifactSettings, CliError> {
+        let (environment, insecure_registry) = (global.environment(), self.insecure_registry);
+        let access = RegistryAccessOptions { insecure_registry, ..RegistryAccessOptions::default() };
         Ok(ArtifactSettings {
             platform: self.platform,
-            registry: RegistrySettings { insecure: self.insecure_registry, create_repositories: false },
+            registry: access.settings(&environment),
             cache: global.cache()?,
-            keychain: environment::read().registry_credentials,
+            keychain: environment.registry_credentials,
         })
     }
 }

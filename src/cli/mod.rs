@@ -115,7 +115,7 @@ pub fn main() -> ExitCode {
         Command::Lambda(arguments) => lambda::run(*arguments, &cli.global, &printer),
         Command::Image(arguments) => image::run(*arguments, &cli.global, &printer),
         Command::Build(arguments) => return exit(build::run(*arguments, &cli.global, &printer), &printer),
-        Command::Push(arguments) => push::run(arguments, &printer),
+        Command::Push(arguments) => push::run(arguments, &cli.global, &printer),
         Command::Plan(arguments) => plan::run(*arguments, &cli.global, &printer),
         Command::Inspect(arguments) => inspect::run(arguments, &cli.global, &printer),
         Command::Diff(arguments) => return exit(diff::run(arguments, &cli.global, &printer), &printer),

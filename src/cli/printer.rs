@@ -209,6 +209,13 @@ impl Printer {
         }
     }
 
+    /// Prints a line that explains why the work takes long, unless progress is hidden.
+    pub(crate) fn note(&self, prefix: &str, message: &str) {
+        if self.progress != ProgressMode::Nothing {
+            self.remark(&format!("{prefix}{message}"));
+        }
+    }
+
     /// Prints a line about progress.
     pub(crate) fn remark(&self, text: &str) {
         anstream::eprintln!("{DIM}{}{DIM:#}", plain(text));

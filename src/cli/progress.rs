@@ -82,4 +82,12 @@ impl Reporter for ProgressReporter<'_> {
             None => self.printer.warning(&message),
         }
     }
+
+    fn note(&self, message: &str) {
+        let bar = self.current.lock().ok().and_then(|current| current.as_ref().map(|(_, bar)| bar.clone()));
+        match bar {
+            Some(bar) => bar.suspend(|| self.printer.note("", message)),
+            None => self.printer.note("", message),
+        }
+    }
 }

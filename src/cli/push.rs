@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueHint};
 
-use super::environment;
+use super::arguments::GlobalArguments;
 use super::error::CliError;
 use super::printer::{Printer, TextPage, count, size};
 use super::progress::ProgressReporter;
@@ -30,17 +30,12 @@ pub(crate) struct PushArguments {
 ///
 /// # Errors
 /// See [`build::push`].
-pub(crate) fn run(arguments: PushArguments, printer: &Printer) -> Result<(), CliError> {
+pub(crate) fn run(arguments: PushArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
     let artifact = ImageFile::find(&arguments.artifact).map_err(BuildError::from)?;
-    let settings = arguments.registry.into();
-    let progress = ProgressReporter::new(printer);
-    let report = artifact::push(
-        &artifact,
-        &arguments.references,
-        &settings,
-        &environment::read().registry_credentials,
-        &progress,
-    )?;
+    let environment = global.environment();
+    let settings = arguments.registry.settings(&environment);
+    let (keychain, progress) = (&environment.registry_credentials, ProgressReporter::new(printer));
+    let report = artifact::push(&artifact, &arguments.references, &settings, keychain, &progress)?;
     printer.result(&report, |page| {
         page.headline(&report.digest, &format!("pushed from {artifact}"));
         fields(&report, page);

@@ -98,4 +98,13 @@ impl Reporter for TargetReporter<'_> {
             warnings.push(message);
         }
     }
+
+    fn note(&self, message: &str) {
+        let TargetsProgress { printer, names, bar, .. } = self.targets_progress;
+        let prefix = format!("{}: ", names[self.position]);
+        match bar {
+            Some(bar) => bar.suspend(|| printer.note(&prefix, message)),
+            None => printer.note(&prefix, message),
+        }
+    }
 }

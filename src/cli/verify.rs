@@ -6,16 +6,15 @@ use clap::{Args, Parser, ValueHint};
 
 use super::arguments::GlobalArguments;
 use super::diff;
-use super::environment;
 use super::error::CliError;
 use super::image::ImageArguments;
 use super::lambda::LambdaArguments;
 use super::printer::{self, Printer, TextPage, visible};
 use super::progress::ProgressReporter;
 use crate::artifact::{self, ArtifactName, ArtifactSettings, Project};
+use crate::options::RegistryAccessOptions;
 use crate::pipeline::ProjectCache;
 use crate::report::{CheckReport, FindingReport, VerifyReport};
-use crate::settings::RegistrySettings;
 
 /// How many findings of one check are shown without --verbose.
 const SHOWN: usize = 10;
@@ -89,11 +88,13 @@ pub(crate) fn run(arguments: VerifyArguments, global: &GlobalArguments) -> Resul
         Ok(printer) => printer,
         Err(error) => return Ok(printer::usage(&error)),
     };
+    let environment = global.environment();
+    let access = RegistryAccessOptions { insecure_registry: insecure, ..RegistryAccessOptions::default() };
     let settings = ArtifactSettings {
         platform: None,
-        registry: RegistrySettings { insecure, create_repositories: false },
+        registry: access.settings(&environment),
         cache: global.cache()?,
-        keychain: environment::read().registry_credentials,
+        keychain: environment.registry_credentials,
     };
     let report = artifact::verify(&name, project, &settings, &ProgressReporter::new(&printer))?;
     printer.result(&report, |page| show(&report, &printer, page))?;

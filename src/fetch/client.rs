@@ -2,21 +2,25 @@
 //!
 //! Specification: [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), in particular range requests (section 14).
 
+use std::ops::Deref;
 use std::time::SystemTime;
 
 use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
-use url::Url;
+use url::{Position, Url};
 
 use super::credentials::BasicAuth;
 use super::error::{DownloadError, FetchError};
 use super::{DownloadOptions, IndexCredentials};
 use crate::retry::retry_after;
+use crate::silence::{SilenceLimits, SilenceWatch};
 
 /// Sends requests with the credentials of the server.
 pub(crate) struct HttpClient<'a> {
     http: reqwest::Client,
     credentials: &'a IndexCredentials,
+    watch: &'a SilenceWatch,
+    silence: SilenceLimits,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +44,12 @@ impl<'a> HttpClient<'a> {
     /// # Errors
     /// The system's certificates, or its proxy's settings, cannot be used.
     pub(crate) fn new(options: &'a DownloadOptions) -> Result<Self, FetchError> {
-        Ok(Self { http: options.connections.http()?, credentials: &options.credentials })
+        Ok(Self {
+            http: options.connections.http()?,
+            credentials: &options.credentials,
+            watch: options.connections.watch(),
+            silence: options.silence,
+        })
     }
 
     /// Requests a file from `offset` on. The server may ignore the offset.
@@ -108,12 +117,33 @@ impl<'a> HttpClient<'a> {
         if let Some(login) = login {
             request = request.basic_auth(&login.username, Some(&login.password));
         }
-        request.send().await.map_err(transport)
+        self.wait(url, request.send()).await
+    }
+
+    /// Returns the next chunk of a body, or `None` at its end.
+    pub(super) async fn chunk(
+        &self,
+        response: &mut Response,
+    ) -> Result<Option<impl Deref<Target = [u8]> + use<>>, DownloadError> {
+        let url = response.url().clone();
+        self.wait(&url, response.chunk()).await
+    }
+
+    async fn wait<T>(
+        &self,
+        url: &Url,
+        answer: impl Future<Output = Result<T, reqwest::Error>>,
+    ) -> Result<T, DownloadError> {
+        let server = &url[Position::BeforeHost..Position::AfterPort];
+        match self.watch.wait(server, self.silence, answer, || 0).await {
+            Ok(answer) => answer.map_err(transport),
+            Err(silence) => Err(DownloadError::silent(server, silence)),
+        }
     }
 }
 
 /// Converts an error of the connection, without the URL, which may contain secrets.
-pub(super) fn transport(error: reqwest::Error) -> DownloadError {
+fn transport(error: reqwest::Error) -> DownloadError {
     DownloadError::Transport(error.without_url())
 }
 

@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::error::FetchError;
 use crate::http;
+use crate::silence::SilenceWatch;
 
 /// The threads that serve connections. One decrypts several hundred megabytes a second.
 const THREADS: usize = 2;
@@ -16,40 +17,28 @@ const THREADS: usize = 2;
 /// The most redirects that are followed for one request: about as many as browsers follow.
 const MAX_REDIRECTS: usize = 10;
 
-/// How long to wait for a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionTimeouts {
-    /// Until a connection is established.
-    pub connect: Duration,
-    /// Between two reads. There is no limit for a whole file.
-    pub read: Duration,
-}
-
-impl Default for ConnectionTimeouts {
-    fn default() -> Self {
-        Self { connect: Duration::from_secs(10), read: Duration::from_secs(30) }
-    }
-}
+/// The limit for establishing a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connections of a run. Clones share them. Nothing is set up before the first request, so that a run without one
 /// needs neither threads nor certificates.
 #[derive(Clone, Default)]
 pub struct Connections {
-    timeouts: ConnectionTimeouts,
+    watch: Arc<SilenceWatch>,
     runtime: Arc<Mutex<Option<Arc<Runtime>>>>,
     http: Arc<Mutex<Option<reqwest::Client>>>,
 }
 
 impl fmt::Debug for Connections {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Connections").field("timeouts", &self.timeouts).finish_non_exhaustive()
+        formatter.debug_struct("Connections").finish_non_exhaustive()
     }
 }
 
 impl Connections {
-    /// Creates connections with these timeouts.
-    pub fn new(timeouts: ConnectionTimeouts) -> Self {
-        Self { timeouts, ..Self::default() }
+    /// Returns what is known about the silence of servers.
+    pub(crate) fn watch(&self) -> &SilenceWatch {
+        &self.watch
     }
 
     /// Returns the runtime that serves the connections. Several threads may block on it at once.
@@ -75,8 +64,7 @@ impl Connections {
         if let Some(http) = &*http {
             return Ok(http.clone());
         }
-        let client =
-            http::client(self.timeouts.connect).read_timeout(self.timeouts.read).redirect(Policy::custom(redirect));
+        let client = http::client(CONNECT_TIMEOUT).redirect(Policy::custom(redirect));
         Ok(http.insert(client.build().map_err(FetchError::Client)?).clone())
     }
 }

@@ -14,7 +14,7 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 use url::Url;
 
-use super::client::{HttpClient, transport};
+use super::client::HttpClient;
 use super::error::DownloadError;
 use crate::retry::RetryPolicy;
 
@@ -91,7 +91,7 @@ impl HttpClient<'_> {
             _ => return Err(self.refusal(&response, sent, url, index)),
         }
         let mut body = Vec::new();
-        while let Some(bytes) = response.chunk().await.map_err(transport)? {
+        while let Some(bytes) = self.chunk(&mut response).await? {
             body.extend_from_slice(&bytes);
             if body.len() as u64 > limit {
                 return Err(DownloadError::TooLarge { limit });

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::Path;
 
-use super::client::{HttpClient, transport};
+use super::client::HttpClient;
 use super::error::{DownloadError, FetchError};
 use super::fetchable::Fetchable;
 use super::verify::Verifier;
@@ -166,7 +166,7 @@ impl<'a, Name: Fetchable> Download<'a, Name> {
         {
             return Err(DownloadError::Size { expected, actual: Some(actual) });
         }
-        while let Some(bytes) = body.response.chunk().await.map_err(transport)? {
+        while let Some(bytes) = self.client.chunk(&mut body.response).await? {
             let room = expected.map(|expected| (expected, expected.saturating_sub(self.partial.length)));
             if let Some((expected, room)) = room
                 && room < bytes.len() as u64

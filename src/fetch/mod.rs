@@ -30,11 +30,12 @@ use crate::cache::{CLAIM_PAUSE, Cache, CacheError, Claim};
 use crate::lock::{FileLocation, LockedFile};
 use crate::redact;
 use crate::report::{Phase, Reporter};
+use crate::silence::{NetworkTimeout, SilenceLimits};
 use download::{Download, PartialFile};
 
 pub use crate::retry::RetryPolicy;
 pub(crate) use client::HttpClient;
-pub use connections::{ConnectionTimeouts, Connections};
+pub use connections::Connections;
 pub use credentials::{IndexCredentials, IndexUrl};
 pub(crate) use document::{DocumentRequest, DocumentResponse, FetchedDocument};
 pub use error::{DownloadError, FetchError};
@@ -51,6 +52,8 @@ pub struct DownloadOptions {
     pub offline: bool,
     /// The retries.
     pub retry: RetryPolicy,
+    /// How long servers may be silent. There is no limit for a whole file.
+    pub silence: SilenceLimits,
     /// The credentials of the indexes.
     pub credentials: IndexCredentials,
     /// The connections, which clones share.
@@ -63,9 +66,17 @@ impl Default for DownloadOptions {
             concurrency: 16,
             offline: false,
             retry: RetryPolicy::default(),
+            silence: SilenceLimits::of_index(NetworkTimeout::default()),
             credentials: IndexCredentials::default(),
             connections: Connections::default(),
         }
+    }
+}
+
+impl DownloadOptions {
+    /// Runs requests, and tells of servers that do not answer them.
+    pub(crate) async fn attend<T>(&self, reporter: &dyn Reporter, run: impl Future<Output = T>) -> T {
+        self.connections.watch().attend(self.silence, reporter, run).await
     }
 }
 
@@ -138,7 +149,8 @@ impl Fetcher {
         let client = HttpClient::new(&self.options)?;
         rayon::in_place_scope(|scope| {
             let downloads = Downloads { client: &client, retry: self.options.retry, cache, reporter, scope };
-            runtime.block_on(downloads.run(missing, self.options.concurrency.max(1)))
+            let run = downloads.run(missing, self.options.concurrency.max(1));
+            runtime.block_on(self.options.attend(reporter, run))
         })
     }
 }

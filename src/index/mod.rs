@@ -132,7 +132,8 @@ impl<'a> FileFinder<'a> {
         let pages = Pages::new(self.fetch, self.cache, &self.memory);
         let asked = stream::iter(wheels.iter().map(|wheel| self.metadata_of(wheel, &pages)));
         let runtime = self.fetch.connections.runtime()?;
-        runtime.block_on(asked.buffered(self.fetch.concurrency.max(1)).try_collect())
+        let answers = asked.buffered(self.fetch.concurrency.max(1)).try_collect();
+        runtime.block_on(self.fetch.attend(self.reporter, answers))
     }
 
     /// Searches for distributions concurrently; the results are in the order of the queries.
@@ -144,7 +145,7 @@ impl<'a> FileFinder<'a> {
         });
         let searches = stream::iter(searches).buffered(self.fetch.concurrency.max(1));
         let runtime = self.fetch.connections.runtime()?;
-        runtime.block_on(searches.try_collect())
+        runtime.block_on(self.fetch.attend(self.reporter, searches.try_collect()))
     }
 
     async fn metadata_of(&self, wheel: &LockedWheel, pages: &Pages<'_>) -> Result<Option<Vec<u8>>, IndexError> {

@@ -53,8 +53,13 @@ pub(crate) struct RegistryAccessOptions {
     pub(crate) create_repo: bool,
 }
 
-impl From<RegistryAccessOptions> for RegistrySettings {
-    fn from(options: RegistryAccessOptions) -> Self {
-        Self { insecure: options.insecure_registry, create_repositories: options.create_repo }
+impl RegistryAccessOptions {
+    /// Turns the options into settings.
+    pub(crate) fn settings(self, environment: &Environment) -> RegistrySettings {
+        RegistrySettings {
+            insecure: self.insecure_registry,
+            create_repositories: self.create_repo,
+            network_timeout: environment.network_timeout,
+        }
     }
 }

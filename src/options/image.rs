@@ -189,6 +189,7 @@ impl TargetOptions for ImageOptions {
         }
         Ok(ImageSettings {
             documents: output.documents.settings(&common.environment)?,
+            registry: registry.settings(&common.environment),
             common,
             platforms: if platforms.is_empty() { [Architecture::X86_64].into() } else { platforms },
             python: image.python,
@@ -210,7 +211,6 @@ impl TargetOptions for ImageOptions {
             compression: output.compression.map_or(LayerCompression::Gzip, Into::into),
             layers: output.max_layers.unwrap_or(MAX_LAYERS),
             created,
-            registry: registry.into(),
             allow_oversize: output.allow_oversize,
         })
     }

@@ -14,7 +14,9 @@ use crate::project::WorkspaceCache;
 use crate::project::workspace::Workspace;
 use crate::registry::credentials::{Keychain, KeychainOptions};
 use crate::registry::{Registry, RegistryOptions};
+use crate::report::Reporter;
 use crate::settings::{CacheChoice, RegistrySettings};
+use crate::silence::SilenceLimits;
 use crate::temporary::TemporaryDirectory;
 
 /// What lasts as long as a build: the directory and the cache contain what artifacts are copied from.
@@ -54,12 +56,18 @@ impl Session {
 ///
 /// # Errors
 /// TLS is not to be had.
-pub(crate) fn registry(settings: &RegistrySettings, keychain: &KeychainOptions) -> Result<Registry, BuildError> {
-    Ok(Registry::new(RegistryOptions {
+pub(crate) fn registry<'a>(
+    settings: &RegistrySettings,
+    keychain: &KeychainOptions,
+    reporter: &'a dyn Reporter,
+) -> Result<Registry<'a>, BuildError> {
+    let registry = Registry::new(RegistryOptions {
         insecure: settings.insecure.clone(),
         create_repositories: settings.create_repositories,
+        silence: SilenceLimits::of_registry(settings.network_timeout),
         ..RegistryOptions::new(Keychain::new(keychain.clone()))
-    })?)
+    })?;
+    Ok(registry.with_reporter(reporter))
 }
 
 /// The commit that a workspace's files are identical to, determined once: outputs that are written later do not count.

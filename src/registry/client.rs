@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -19,15 +18,13 @@ use super::response::RegistryResponse;
 use super::token::{AuthTarget, Authorization, RegistryAccess, Scopes};
 use super::{RegistryError, RegistryOptions};
 use crate::http;
+use crate::silence::SilenceWatch;
 
 /// The limit of reqwest and of Go's client.
 const MAX_REDIRECTS: usize = 10;
 
 /// The limit for a TLS handshake with a registry on loopback, which may speak plain HTTP.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The interval at which the progress of a body is checked.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Sends requests to registries.
 pub(super) struct RegistryClient {
@@ -38,6 +35,7 @@ pub(super) struct RegistryClient {
     options: RegistryOptions,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
     requests: AtomicU64,
+    watch: Arc<SilenceWatch>,
 }
 
 /// What has been learned about a registry.
@@ -107,7 +105,8 @@ impl RegistryClient {
     pub(super) fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         let proxied = http_client(options.connect_timeout).build().map_err(RegistryError::Client)?;
         let direct = http_client(options.connect_timeout).no_proxy().build().map_err(RegistryError::Client)?;
-        Ok(Self { proxied, direct, options, hosts: Mutex::default(), requests: AtomicU64::new(0) })
+        let (hosts, watch) = (Mutex::default(), Arc::default());
+        Ok(Self { proxied, direct, options, hosts, requests: AtomicU64::new(0), watch })
     }
 
     pub(super) fn options(&self) -> &RegistryOptions {
@@ -116,6 +115,11 @@ impl RegistryClient {
 
     pub(super) fn keychain(&self) -> &Keychain {
         &self.options.credentials
+    }
+
+    /// Returns what is known about the silence of servers.
+    pub(super) fn watch(&self) -> &SilenceWatch {
+        &self.watch
     }
 
     /// Returns the number of requests so far.
@@ -252,13 +256,8 @@ impl RegistryClient {
             Payload::Blob(source) => {
                 let mut flow = source.open().await?;
                 let builder = source.attach(builder, flow.take());
-                let mut progress = || {
-                    let sent = flow.sent.load(Ordering::Relaxed);
-                    source.advance(sent);
-                    sent
-                };
-                let response = self.transmit_watched(url, builder, identity, &mut progress).await;
-                progress();
+                let response = self.transmit_watched(url, builder, identity, || flow.report(source)).await;
+                flow.report(source);
                 // If the body could not be read, that is why the connection broke.
                 flow.reason().map_or(response, Err)
             }
@@ -272,7 +271,7 @@ impl RegistryClient {
         builder: RequestBuilder,
         identity: Identity,
     ) -> Result<RegistryResponse, RequestError> {
-        self.transmit_watched(url, builder, identity, &mut || 0).await
+        self.transmit_watched(url, builder, identity, || 0).await
     }
 
     /// Sends a request, and waits for as long as its body makes progress: uploads have no other limit.
@@ -281,25 +280,15 @@ impl RegistryClient {
         url: &Url,
         builder: RequestBuilder,
         identity: Identity,
-        progress: &mut dyn FnMut() -> u64,
+        progress: impl FnMut() -> u64,
     ) -> Result<RegistryResponse, RequestError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let (limit, mut sent, mut idle) = (self.options.read_timeout, progress(), Duration::ZERO);
-        let mut response = pin!(builder.send());
-        loop {
-            match tokio::time::timeout(TICK, &mut response).await {
-                Ok(Ok(response)) => return Ok(RegistryResponse::new(response, identity, limit)),
-                // Without the URL, which may contain a signature.
-                Ok(Err(error)) => {
-                    return Err(RequestError::Transport { host: authority(url), source: error.without_url() });
-                }
-                Err(_) => {}
-            }
-            let before = std::mem::replace(&mut sent, progress());
-            idle = if sent > before { Duration::ZERO } else { idle + TICK };
-            if idle >= limit {
-                return Err(RequestError::Stalled { host: authority(url), limit });
-            }
+        let (host, silence) = (authority(url), self.options.silence);
+        match self.watch.wait(&host, silence, builder.send(), progress).await {
+            Ok(Ok(response)) => Ok(RegistryResponse::new(response, identity, Arc::clone(&self.watch), silence)),
+            // Without the URL, which may contain a signature.
+            Ok(Err(error)) => Err(RequestError::Transport { host, source: error.without_url() }),
+            Err(silence) => Err(RequestError::silent(host, silence)),
         }
     }
 }

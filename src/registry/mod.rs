@@ -13,8 +13,9 @@ use tokio::runtime::Runtime;
 
 use crate::digest::Sha256;
 use crate::image::OciArtifact;
-use crate::report::Reporter;
+use crate::report::{Reporter, Silent};
 use crate::retry::RetryPolicy;
+use crate::silence::{NetworkTimeout, SilenceLimits};
 use client::RegistryClient;
 use credentials::Keychain;
 
@@ -61,8 +62,8 @@ pub struct RegistryOptions {
     pub concurrency: usize,
     /// The limit for establishing a connection.
     pub connect_timeout: Duration,
-    /// The limit for a connection without progress. A whole blob has no limit.
-    pub read_timeout: Duration,
+    /// How long registries may be silent. A whole blob has no limit.
+    pub silence: SilenceLimits,
 }
 
 impl RegistryOptions {
@@ -75,8 +76,7 @@ impl RegistryOptions {
             retry: RetryPolicy::default(),
             concurrency: 6,
             connect_timeout: Duration::from_secs(10),
-            // Some registries respond only after they have stored a large blob.
-            read_timeout: Duration::from_secs(90),
+            silence: SilenceLimits::of_registry(NetworkTimeout::default()),
         }
     }
 }
@@ -106,12 +106,13 @@ pub struct RemoteDescriptor {
 /// A client of any number of registries, with a cache of connections and tokens.
 ///
 /// Its methods block: do not call them from asynchronous code.
-pub struct Registry {
+pub struct Registry<'a> {
     runtime: Runtime,
     client: RegistryClient,
+    reporter: &'a dyn Reporter,
 }
 
-impl Registry {
+impl Registry<'static> {
     /// Creates a client. Connections are established when they are needed.
     ///
     /// # Errors
@@ -119,7 +120,19 @@ impl Registry {
     pub fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(RegistryError::Start)?;
-        Ok(Self { runtime, client: RegistryClient::new(options)? })
+        Ok(Self { runtime, client: RegistryClient::new(options)?, reporter: &Silent })
+    }
+}
+
+impl Registry<'_> {
+    /// Tells of registries that do not answer.
+    pub fn with_reporter(self, reporter: &dyn Reporter) -> Registry<'_> {
+        Registry { runtime: self.runtime, client: self.client, reporter }
+    }
+
+    /// Runs requests, and waits for them.
+    fn block_on<T>(&self, run: impl Future<Output = T>) -> T {
+        self.runtime.block_on(self.client.watch().attend(self.client.options().silence, self.reporter, run))
     }
 
     /// Returns a manifest or an index by its digest, or else by its tag, and verifies it.
@@ -127,7 +140,7 @@ impl Registry {
     /// # Errors
     /// It does not exist, access is denied, or it is larger than 4 MiB or damaged.
     pub fn manifest(&self, reference: &ImageReference) -> Result<RemoteManifest, RegistryError> {
-        self.runtime.block_on(pull::manifest(&self.client, reference))
+        self.block_on(pull::manifest(&self.client, reference))
     }
 
     /// Returns the descriptor of the manifest that a reference points to, or `None` if it does not exist.
@@ -135,7 +148,7 @@ impl Registry {
     /// # Errors
     /// The registry cannot be reached, or access is denied.
     pub fn find(&self, reference: &ImageReference) -> Result<Option<RemoteDescriptor>, RegistryError> {
-        self.runtime.block_on(pull::find(&self.client, reference))
+        self.block_on(pull::find(&self.client, reference))
     }
 
     /// Writes a blob of a repository to `output`, and verifies its size and digest. After an error, the output is
@@ -153,7 +166,7 @@ impl Registry {
         output: &mut dyn Write,
         reporter: &dyn Reporter,
     ) -> Result<(), RegistryError> {
-        self.runtime.block_on(pull::blob(&self.client, repository, (digest, size), output, reporter))
+        self.block_on(pull::blob(&self.client, repository, (digest, size), output, reporter))
     }
 
     /// Pushes an artifact to all references, each blob once per repository. Tags are created last; then the referrers of
@@ -168,6 +181,6 @@ impl Registry {
         to: &[ImageReference],
         reporter: &dyn Reporter,
     ) -> Result<PushSummary, RegistryError> {
-        self.runtime.block_on(push::push(&self.client, artifact, to, reporter))
+        self.block_on(push::push(&self.client, artifact, to, reporter))
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct BlobStream {
     /// The last bytes come only after all are verified.
     pub stream: BoxStream<'static, io::Result<Vec<u8>>>,
     /// The number of bytes taken from the stream.
-    pub sent: Arc<AtomicU64>,
+    sent: Arc<AtomicU64>,
     failure: SharedError,
 }
 
@@ -52,6 +52,13 @@ impl BlobStream {
     /// Takes the stream, and leaves an empty one.
     pub(super) fn take(&mut self) -> BoxStream<'static, io::Result<Vec<u8>>> {
         std::mem::replace(&mut self.stream, stream::empty().boxed())
+    }
+
+    /// Reports the bytes taken so far as progress of the blob, and returns their number.
+    pub(super) fn report(&self, source: &BlobSource<'_>) -> u64 {
+        let sent = self.sent.load(Ordering::Relaxed);
+        source.advance(sent);
+        sent
     }
 
     /// Returns why the stream ended early, if it did.

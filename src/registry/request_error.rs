@@ -13,6 +13,7 @@ use super::ecr::is_ecr;
 use crate::digest::Sha256;
 use crate::hints::Hints;
 use crate::image::BlobError;
+use crate::silence::{self, TooSilent};
 
 /// Why one attempt at a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,14 @@ pub enum RequestError {
     /// No bytes were transferred for too long.
     #[error("the connection to {host} stalled for {} seconds", .limit.as_secs())]
     Stalled {
+        /// The server.
+        host: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// No bytes were transferred for too long, over all attempts.
+    #[error("{host} did not answer for {} s", .limit.as_secs())]
+    Unanswered {
         /// The server.
         host: String,
         /// The limit.
@@ -235,6 +244,10 @@ fn field(error: &Value, name: &str) -> String {
 }
 
 impl RequestError {
+    pub(super) fn silent(host: String, TooSilent { limit, is_final }: TooSilent) -> Self {
+        if is_final { Self::Unanswered { host, limit } } else { Self::Stalled { host, limit } }
+    }
+
     /// Returns whether another attempt may succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -309,6 +322,7 @@ impl Hints for RequestError {
                 "check the connection and, behind a proxy, HTTPS_PROXY; if {host} uses plain HTTP, add --insecure-registry {host}"
             )],
             Self::Stalled { .. } | Self::Truncated { .. } => vec!["try again later".to_owned()],
+            Self::Unanswered { limit, .. } => vec![silence::hint(*limit)],
             Self::Credentials(error) => error.hints(),
             _ => Vec::new(),
         }

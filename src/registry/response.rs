@@ -1,7 +1,8 @@
 //! Responses of registries.
 
 use std::ops::Deref;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
@@ -10,6 +11,7 @@ use url::Url;
 use super::client::{authority, is_at};
 use super::request_error::{Identity, RequestError, ServerErrors};
 use crate::retry::retry_after;
+use crate::silence::{SilenceLimits, SilenceWatch};
 
 /// The longest body of an error that is read, in bytes.
 const MAX_ERROR: u64 = 64 << 10;
@@ -20,13 +22,18 @@ pub(super) struct RegistryResponse {
     host: String,
     /// The identity that the request had.
     pub identity: Identity,
-    /// The time limit for the next chunk of the body.
-    limit: Duration,
+    watch: Arc<SilenceWatch>,
+    silence: SilenceLimits,
 }
 
 impl RegistryResponse {
-    pub(super) fn new(response: reqwest::Response, identity: Identity, limit: Duration) -> Self {
-        Self { host: authority(response.url()), response, identity, limit }
+    pub(super) fn new(
+        response: reqwest::Response,
+        identity: Identity,
+        watch: Arc<SilenceWatch>,
+        silence: SilenceLimits,
+    ) -> Self {
+        Self { host: authority(response.url()), response, identity, watch, silence }
     }
 
     /// Returns the host of the server, with its port.
@@ -80,10 +87,10 @@ impl RegistryResponse {
 
     /// Returns the next chunk of the body, or `None` at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]> + use<>>, RequestError> {
-        match tokio::time::timeout(self.limit, self.response.chunk()).await {
+        match self.watch.wait(&self.host, self.silence, self.response.chunk(), || 0).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) => Err(RequestError::Transport { host: self.host.clone(), source: error.without_url() }),
-            Err(_) => Err(RequestError::Stalled { host: self.host.clone(), limit: self.limit }),
+            Err(silence) => Err(RequestError::silent(self.host.clone(), silence)),
         }
     }
 

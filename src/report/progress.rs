@@ -27,6 +27,8 @@ pub trait Reporter: Send + Sync {
     fn finish(&self, phase: Phase);
     /// Something the user should know, which does not stop the build.
     fn warn(&self, message: &str);
+    /// Something that explains why the work takes long. It is of no interest once the work is done.
+    fn note(&self, _message: &str) {}
 }
 
 /// Says nothing to anyone.

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use crate::bytecode::InterpreterLocations;
 use crate::image::{InvalidTimestamp, Timestamp};
 use crate::registry::credentials::KeychainOptions;
+use crate::silence::NetworkTimeout;
 
 /// The environment variables whose name and value are UTF-8. One without a value counts as not set.
 #[derive(Clone, Default)]
@@ -61,6 +62,8 @@ pub(crate) struct Environment {
     pub(crate) interpreters: InterpreterLocations,
     /// What `${NAME}` in a requirements file stands for.
     pub(crate) references: Variables,
+    /// How long servers may be silent. The command line sets it.
+    pub(crate) network_timeout: NetworkTimeout,
     /// The time at which the command was started.
     pub(crate) now: SystemTime,
 }
@@ -164,6 +167,7 @@ impl Environment {
             },
             search_path,
             references: variables,
+            network_timeout: NetworkTimeout::default(),
             now,
         }
     }

@@ -21,6 +21,7 @@ use crate::platform::{Architecture, PythonVersion};
 use crate::project::application::Include;
 use crate::registry::{ImageReference, InvalidReference};
 use crate::sbom;
+use crate::silence::NetworkTimeout;
 use crate::trim::SlimRule;
 
 /// The profile of a target.
@@ -269,6 +270,8 @@ pub(crate) struct RegistrySettings {
     pub(crate) insecure: Vec<String>,
     /// Whether a missing repository is created, if the registry supports that.
     pub(crate) create_repositories: bool,
+    /// How long a registry may be silent.
+    pub(crate) network_timeout: NetworkTimeout,
 }
 
 /// The settings of `pybundle image`.

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use oci_spec::image::MediaType;
 use pybundle::archive::layer::{LayerTree, gzip};
@@ -18,7 +17,7 @@ use pybundle::report::Silent;
 use pybundle::wheel::{InstallChanges, install};
 
 use super::fault_proxy::{Chaos, FaultProxy};
-use super::pushing::{anonymous, assert_complete, bytes, image, layer, message_and_hints, options, reference};
+use super::pushing::{anonymous, assert_complete, bytes, image, impatient, layer, message_and_hints, options, reference};
 use super::registries::DockerRegistry;
 use super::support::wheel_with;
 use super::wheels::read_wheel;
@@ -53,14 +52,14 @@ fn spliced_layer(directory: &Path, seed: u64, size: usize) -> Blob {
 }
 
 /// Pushes images through the proxy, each to its own repository, and asserts that all arrive.
-fn push_all(server: &DockerRegistry, proxy: &FaultProxy, timeout: Duration, images: &[OciArtifact]) {
+fn push_all(server: &DockerRegistry, proxy: &FaultProxy, milliseconds: u64, images: &[OciArtifact]) {
     let (next, failures) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some((number, image)) = take(&next, images) {
                     let registry =
-                        Registry::new(RegistryOptions { read_timeout: timeout, ..options([]) }).unwrap();
+                        Registry::new(RegistryOptions { silence: impatient(milliseconds), ..options([]) }).unwrap();
                     let to = reference(&proxy.host(), &format!("chaos/{number}:1"));
                     if let Err(error) = registry.push(image, std::slice::from_ref(&to), &Silent) {
                         failures.lock().unwrap().push(format!("push {number}: {}", message_and_hints(&error).0));
@@ -94,7 +93,7 @@ fn uploads_that_are_reset_are_sent_again() {
     let images: Vec<_> = (0..40)
         .map(|number| image("app", vec![spliced_layer(directory.path(), number, 6_000_000), layer(number, 100)]))
         .collect();
-    push_all(&server, &proxy, Duration::from_secs(20), &images);
+    push_all(&server, &proxy, 20_000, &images);
     assert_eq!(proxy.counts().into_values().sum::<usize>(), images.len());
 }
 
@@ -114,7 +113,7 @@ fn two_hundred_pushes_survive_chaos() {
         .collect();
     let digests: BTreeSet<Sha256> = images.iter().map(|image| image.manifest.digest).collect();
     assert_eq!(digests.len(), images.len());
-    push_all(&server, &proxy, Duration::from_secs(1), &images);
+    push_all(&server, &proxy, 1000, &images);
     let counts = proxy.counts();
     println!("{counts:?}");
     assert!(counts.len() == 6 && counts.values().all(|count| *count > 50), "{counts:?}");

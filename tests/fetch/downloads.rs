@@ -82,7 +82,7 @@ fn a_server_that_falls_silent_is_asked_again() {
     let place = Place::new();
     let bytes = wheel_bytes(1, SIZE);
     let wheel = place.serve("/a", &bytes, [Answer::file(&bytes).hang_after(70_000), Answer::file(&bytes)]);
-    let impatient = DownloadOptions { connections: impatient(300), ..options() };
+    let impatient = DownloadOptions { silence: impatient(300), ..options() };
     assert_arrived(&place.fetch_with(impatient, &[wheel]).unwrap()[0], &bytes);
     assert_eq!(place.server.ranges("/a")[1].as_deref(), Some("bytes=70000-"));
 }
@@ -93,7 +93,7 @@ fn a_slow_server_is_waited_for_as_long_as_it_sends() {
     let bytes = wheel_bytes(1, 10_000);
     let slow = Answer::file(&bytes).paced(1000, Duration::from_millis(100));
     let wheel = place.serve("/a", &bytes, [slow]);
-    let impatient = DownloadOptions { connections: impatient(500), ..options() };
+    let impatient = DownloadOptions { silence: impatient(500), ..options() };
     let start = Instant::now();
     assert_arrived(&place.fetch_with(impatient, &[wheel]).unwrap()[0], &bytes);
     assert!(start.elapsed() > Duration::from_secs(1));

@@ -4,11 +4,12 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use pybundle::digest::Sha256;
-use pybundle::fetch::{DownloadOptions, FetchError, RetryPolicy};
+use pybundle::fetch::{DownloadOptions, FetchError, Fetcher, RetryPolicy};
 use pybundle::lock::LockedWheel;
+use pybundle::silence::SilenceLimits;
 
 use super::http::{Answer, Ranges};
-use super::{Place, forge::FILENAME, locked, options, told, wheel_bytes};
+use super::{Place, Tally, forge::FILENAME, locked, options, told, wheel_bytes};
 
 const SIZE: usize = 50_000;
 
@@ -230,4 +231,23 @@ fn other_schemes_are_refused() {
         assert!(message.contains("expected https, http or file"), "{message}");
         assert!(!message.contains("u:p"), "{message}");
     }
+}
+
+/// Connections are accepted by the system, and nothing answers.
+#[test]
+fn a_server_that_does_not_answer_is_named_and_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let (place, tally, milliseconds) = (Place::new(), Tally::default(), Duration::from_millis);
+    let silence =
+        SilenceLimits { notice: milliseconds(300), request: milliseconds(500), total: milliseconds(2000) };
+    let wheels = [locked(&format!("http://{host}/a"), b"?"), locked(&format!("http://{host}/b"), b"!")];
+    let start = Instant::now();
+    let fetcher = Fetcher::new(DownloadOptions { silence, ..options() });
+    let (message, hints) = told(&fetcher.fetch(&wheels, &place.cache(), &tally).unwrap_err());
+    assert!(start.elapsed() < 4 * silence.total, "{:?}", start.elapsed());
+    // The attempts share the limit, and both files the note.
+    assert!(message.ends_with(&format!("attempts: {host} did not answer for 2 s")), "{message}");
+    assert!(hints.contains("--network-timeout 10") && hints.contains("PYBUNDLE_NETWORK_TIMEOUT=10"), "{hints}");
+    assert_eq!(tally.notes(), [format!("waiting for {host}: no answer for 0 s")]);
 }

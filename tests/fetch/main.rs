@@ -20,10 +20,11 @@ use std::time::Duration;
 
 use pybundle::cache::Cache;
 use pybundle::digest::{Algorithm, Digest, Hasher, Sha256};
-use pybundle::fetch::{ConnectionTimeouts, Connections, DownloadOptions, FetchError, Fetcher, RetryPolicy};
+use pybundle::fetch::{DownloadOptions, FetchError, Fetcher, RetryPolicy};
 use pybundle::hints::Hints;
 use pybundle::lock::{FileLocation, LockedWheel};
 use pybundle::report::{Phase, Reporter, Silent};
+use pybundle::silence::{NetworkTimeout, SilenceLimits};
 use pybundle::wheel::Wheel;
 use tempfile::TempDir;
 
@@ -65,12 +66,13 @@ fn at_path(path: &Path, bytes: &[u8]) -> LockedWheel {
     LockedWheel { location: FileLocation::Path(path.to_owned()), ..locked("http://unused", bytes) }
 }
 
-/// Options that do not keep a test waiting.
-/// Returns connections on which a server may be silent for some milliseconds.
-fn impatient(milliseconds: u64) -> Connections {
-    Connections::new(ConnectionTimeouts { read: Duration::from_millis(milliseconds), ..ConnectionTimeouts::default() })
+/// Returns limits by which one request may be silent for some milliseconds.
+fn impatient(milliseconds: u64) -> SilenceLimits {
+    let request = Duration::from_millis(milliseconds);
+    SilenceLimits { request, ..SilenceLimits::of_index(NetworkTimeout::default()) }
 }
 
+/// Options that do not keep a test waiting.
 fn options() -> DownloadOptions {
     DownloadOptions {
         retry: RetryPolicy {
@@ -78,7 +80,7 @@ fn options() -> DownloadOptions {
             first_pause: Duration::from_millis(4),
             longest_pause: Duration::from_millis(20),
         },
-        connections: impatient(20_000),
+        silence: impatient(20_000),
         ..DownloadOptions::default()
     }
 }
@@ -160,12 +162,17 @@ fn told(error: &FetchError) -> (String, String) {
 
 /// Adds up what it is told.
 #[derive(Default)]
-struct Tally(Mutex<(u64, u64, u32)>);
+struct Tally(Mutex<(u64, u64, u32)>, Mutex<Vec<String>>);
 
 impl Tally {
     /// Returns the total that was announced, the amount that was done, and how often it began or ended.
     fn told(&self) -> (u64, u64, u32) {
         *self.0.lock().unwrap()
+    }
+
+    /// Returns what explained why it takes long.
+    fn notes(&self) -> Vec<String> {
+        self.1.lock().unwrap().clone()
     }
 }
 
@@ -185,5 +192,9 @@ impl Reporter for Tally {
 
     fn warn(&self, message: &str) {
         panic!("{message}");
+    }
+
+    fn note(&self, message: &str) {
+        self.1.lock().unwrap().push(message.to_owned());
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use pybundle::cache::Cache;
 use pybundle::digest::{Digest, Sha256};
-use pybundle::fetch::{ConnectionTimeouts, Connections, DownloadOptions, RetryPolicy};
+use pybundle::fetch::{DownloadOptions, RetryPolicy};
 use pybundle::hints::Hints;
 use pybundle::index::{FileFinder, IndexConfig, IndexError, IndexOptions};
 use pybundle::lock::{
@@ -27,6 +27,7 @@ use pybundle::lock::{
 };
 use pybundle::platform::TargetPlatform;
 use pybundle::report::{Phase, Reporter};
+use pybundle::silence::{NetworkTimeout, SilenceLimits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -55,9 +56,10 @@ impl Reporter for Warnings {
     }
 }
 
-/// Returns connections on which a server may be silent for some milliseconds.
-fn impatient(milliseconds: u64) -> Connections {
-    Connections::new(ConnectionTimeouts { read: Duration::from_millis(milliseconds), ..ConnectionTimeouts::default() })
+/// Returns limits by which one request may be silent for some milliseconds.
+fn impatient(milliseconds: u64) -> SilenceLimits {
+    let request = Duration::from_millis(milliseconds);
+    SilenceLimits { request, ..SilenceLimits::of_index(NetworkTimeout::default()) }
 }
 
 /// A server, an empty cache, and options that do not keep a test waiting.
@@ -86,7 +88,7 @@ impl Place {
             server: Server::start(),
             cache: Cache::open(&folder.path().join("cache")).unwrap(),
             folder,
-            fetch: DownloadOptions { retry, connections: impatient(5000), ..DownloadOptions::default() },
+            fetch: DownloadOptions { retry, silence: impatient(5000), ..DownloadOptions::default() },
             options: IndexOptions::default(),
             warnings: Warnings::default(),
         }

@@ -71,10 +71,10 @@ fn pages_that_are_none_are_told_of() {
         (json_page(&[]).header("Content-Encoding", "br"), "content encoding `br`"),
         (json_page(&[]).header("Content-Encoding", "gzip"), "content encoding `gzip`"),
         (Answer::redirect("file:///etc/passwd"), "the server returned 302"),
-        (json_page(&[]).hang_after(4), "the connection failed"),
+        (json_page(&[]).hang_after(4), "stalled for"),
     ] {
         let mut place = Place::new();
-        place.fetch.connections = impatient(300);
+        place.fetch.silence = impatient(300);
         place.server.answer(PAGE, [answer]);
         let error = told(&place.find("1.0", AcceptedFiles::Any).unwrap_err());
         assert!(error.contains(reason) && error.contains("/simple"), "{error}");

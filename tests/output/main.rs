@@ -22,6 +22,7 @@ mod colors;
 mod help;
 mod reference;
 mod schemas;
+mod silence;
 mod statuses;
 mod steps;
 mod studio;

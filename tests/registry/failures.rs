@@ -10,7 +10,7 @@ use super::registries::{DockerRegistry, PASSWORD};
 use super::*;
 
 /// A client without concurrency, so that each request has a fixed position.
-fn client(proxy: &Proxy) -> Registry {
+fn client(proxy: &Proxy) -> Registry<'static> {
     let options = RegistryOptions { concurrency: 1, ..options([user(&proxy.host(), PASSWORD)]) };
     Registry::new(options).unwrap()
 }
@@ -182,7 +182,7 @@ fn a_registry_that_does_not_respond_is_an_error() {
     let host = listener.local_addr().unwrap().to_string();
     let retry = RetryPolicy { limit: 0, ..options([]).retry };
     let registry =
-        Registry::new(RegistryOptions { retry, read_timeout: Duration::from_millis(400), ..options([]) }).unwrap();
+        Registry::new(RegistryOptions { retry, silence: impatient(400), ..options([]) }).unwrap();
     let (message, hints) = message_and_hints(&registry.manifest(&reference(&host, "app:1")).unwrap_err());
     assert!(message.contains(&format!("the connection to {host} stalled for")), "{message}");
     assert!(!hints.is_empty());

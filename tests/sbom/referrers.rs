@@ -24,7 +24,7 @@ const IN_TOTO: &str = "application/vnd.in-toto+json";
 /// The flags for an SBOM and a provenance statement.
 const DOCUMENTS: [&str; 2] = ["--sbom=cyclonedx", "--provenance"];
 
-fn client() -> Registry {
+fn client() -> Registry<'static> {
     Registry::new(RegistryOptions::new(Keychain::fixed([]))).unwrap()
 }
 

@@ -11,6 +11,7 @@ use pybundle::registry::credentials::{Keychain, RegistryLogin};
 use pybundle::registry::{ImageReference, Registry, RegistryError, RegistryOptions};
 use pybundle::report::{Phase, Reporter};
 use pybundle::retry::RetryPolicy;
+use pybundle::silence::{NetworkTimeout, SilenceLimits};
 use serde_json::{Value, json};
 
 use super::registries::USER;
@@ -68,12 +69,18 @@ pub fn options(logins: impl IntoIterator<Item = (String, RegistryLogin)>) -> Reg
             first_pause: Duration::from_millis(4),
             longest_pause: Duration::from_millis(20),
         },
-        read_timeout: Duration::from_secs(20),
+        silence: impatient(20_000),
         ..RegistryOptions::new(Keychain::fixed(logins))
     }
 }
 
-pub fn anonymous() -> Registry {
+/// Returns limits by which one request may be silent for some milliseconds.
+pub fn impatient(milliseconds: u64) -> SilenceLimits {
+    let request = Duration::from_millis(milliseconds);
+    SilenceLimits { request, ..SilenceLimits::of_registry(NetworkTimeout::default()) }
+}
+
+pub fn anonymous() -> Registry<'static> {
     Registry::new(options([])).unwrap()
 }
 
@@ -122,7 +129,7 @@ impl Reporter for ProgressCounter {
 
 /// Asserts that a repository has all of an artifact, by digest.
 #[track_caller]
-pub fn assert_complete(registry: &Registry, at: &ImageReference, artifact: &OciArtifact) {
+pub fn assert_complete(registry: &Registry<'_>, at: &ImageReference, artifact: &OciArtifact) {
     for manifest in artifact.manifests() {
         let found = registry.manifest(&at.with_digest(manifest.digest)).unwrap();
         assert_eq!((found.digest, found.media_type), (manifest.digest, manifest.media_type.clone()));

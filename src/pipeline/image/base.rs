@@ -18,7 +18,7 @@ use crate::settings::BaseChoice;
 
 /// Finds base images and downloads what is needed of them.
 pub(crate) struct Bases<'a> {
-    pub registry: &'a Registry,
+    pub registry: &'a Registry<'a>,
     pub offline: bool,
     pub cache: &'a Cache,
     pub reporter: &'a dyn Reporter,

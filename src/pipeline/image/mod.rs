@@ -50,7 +50,7 @@ pub(crate) fn image(
     let common = &settings.common;
     let session = Session::open(&common.cache)?;
     let (temporary, cache) = (&session.temporary, &session.cache);
-    let registry = registry(&settings.registry, &common.environment.registry_credentials)?;
+    let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache, reporter };
 
     let project = LockedProject::open(common, projects, reporter)?;
@@ -105,7 +105,7 @@ pub(crate) fn plan_image(
 ) -> Result<ImagePlanReport, BuildError> {
     let common = &settings.common;
     let session = Session::open_for_plan(&common.cache)?;
-    let registry = registry(&settings.registry, &common.environment.registry_credentials)?;
+    let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
     let project = LockedProject::open(common, projects, reporter)?;
     let chosen = choose(settings, &project, &bases)?;

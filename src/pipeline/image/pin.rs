@@ -39,7 +39,7 @@ pub(crate) fn pin(
     }
     let tagged = tagged(&name)?;
     let session = Session::open(&common.cache)?;
-    let registry = registry(&settings.registry, &common.environment.registry_credentials)?;
+    let registry = registry(&settings.registry, &common.environment.registry_credentials, reporter)?;
     let bases = Bases { registry: &registry, offline: common.fetch.offline, cache: &session.cache, reporter };
     let found = bases.find(&BaseChoice::Registry(tagged.parse()?))?;
     let digest = found.digest.ok_or_else(|| BuildError::CannotPin(name.clone()))?;

@@ -14,6 +14,7 @@ use crate::pipeline::plan::LockedProject;
 use crate::project::uv_options::UvOptions;
 use crate::report::Reporter;
 use crate::settings::{FetchSettings, IndexVariables, Settings};
+use crate::silence::SilenceLimits;
 
 pub(crate) struct Origins {
     /// Includes the credentials of every index that is known.
@@ -55,7 +56,13 @@ fn fetch_options(
         KeyringProvider::Disabled => credentials,
     };
     let connections = project.connections.clone();
-    Ok(DownloadOptions { offline: settings.fetch.offline, credentials, connections, ..DownloadOptions::default() })
+    Ok(DownloadOptions {
+        offline: settings.fetch.offline,
+        silence: SilenceLimits::of_index(environment.network_timeout),
+        credentials,
+        connections,
+        ..DownloadOptions::default()
+    })
 }
 
 fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions, BuildError> {
