@@ -75,7 +75,7 @@
 //! The crate `zip` is not used for artifacts: it cannot write raw extents with our own metadata, and it reads more
 //! leniently than an installer should. It unpacks source distributions and is the independent reader of the tests.
 
-// One module calls zlib-rs through zlib's C interface, and says why.
+// The exceptions say why: what zlib-rs, signals and the environment offer in no safe way.
 #![deny(unsafe_code)]
 #![deny(unreachable_pub)]
 // Only the command line writes to the standard streams, through the printer.

@@ -78,7 +78,9 @@ pub(crate) struct TooSilent {
 /// Returns the hint for a server that did not answer within a limit.
 pub(crate) fn hint(limit: Duration) -> String {
     let longer = limit.as_secs().max(1) * 5;
-    format!("check that the server can be reached; to wait longer, add --network-timeout {longer} or set PYBUNDLE_NETWORK_TIMEOUT={longer}")
+    format!(
+        "check that the server can be reached; to wait longer, add --network-timeout {longer} or set PYBUNDLE_NETWORK_TIMEOUT={longer}"
+    )
 }
 
 /// What is known about the silence of servers. Requests wait with [`wait`](Self::wait), on any thread.
@@ -163,27 +165,32 @@ impl SilenceWatch {
     }
 
     /// Runs requests, and tells once about each silence of a server.
-    pub(crate) async fn attend<T>(&self, limits: SilenceLimits, reporter: &dyn Reporter, run: impl Future<Output = T>) -> T {
+    pub(crate) async fn attend<T>(
+        &self,
+        limits: SilenceLimits,
+        reporter: &dyn Reporter,
+        run: impl Future<Output = T>,
+    ) -> T {
         let mut run = pin!(run);
         loop {
             if let Ok(output) = tokio::time::timeout(TICK, &mut run).await {
                 return output;
             }
-            for (server, seconds) in self.untold(limits.notice) {
-                reporter.note(&format!("waiting for {server}: no answer for {seconds} s"));
+            for server in self.untold(limits.notice) {
+                reporter.note(&format!("waiting for {server}: no answer for {} s", limits.notice.as_secs()));
             }
         }
     }
 
-    /// Returns the servers whose silence the user should know of, each with its length in seconds.
-    fn untold(&self, notice: Duration) -> Vec<(String, u64)> {
+    /// Returns the servers whose silence the user should know of, each once.
+    fn untold(&self, notice: Duration) -> Vec<String> {
         let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut untold = Vec::new();
         for (server, state) in servers.iter_mut().filter(|(_, state)| !state.is_told) {
             let silence = state.silent.map(|silent| silent.elapsed()).unwrap_or_default();
             if silence >= notice && state.checked.elapsed() < 10 * TICK {
                 state.is_told = true;
-                untold.push((server.clone(), silence.as_secs()));
+                untold.push(server.clone());
             }
         }
         untold

@@ -83,9 +83,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sbom", &["digest", "git", "image", "name", "project"]),
     (
         "settings",
-        &[
-            "audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "silence", "platform", "trim",
-        ],
+        &["audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "silence", "platform", "trim"],
     ),
     (
         "options",

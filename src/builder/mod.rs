@@ -77,6 +77,8 @@ pub struct BuildIndexes {
     pub others: Vec<Url>,
     /// Directories and pages with links to files.
     pub find_links: Vec<Url>,
+    /// The variables by which the user configures uv's indexes: pybundle's own environment does not have them any more.
+    pub of_uv: Vec<(String, String)>,
 }
 
 impl fmt::Debug for BuildIndexes {
@@ -92,7 +94,7 @@ impl fmt::Debug for BuildIndexes {
 
 impl BuildIndexes {
     /// Returns the environment variables that configure a tool.
-    fn variables(&self, tool: &BuildTool) -> Vec<(&'static str, String)> {
+    fn variables(&self, tool: &BuildTool) -> Vec<(String, String)> {
         let ([default, others, find_links], separator) = match tool {
             BuildTool::Uv(_) => (["UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"], ","),
             // build installs build requirements with pip.
@@ -100,9 +102,11 @@ impl BuildIndexes {
                 (["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"], " ")
             }
         };
-        let mut variables: Vec<_> = self.default.iter().map(|url| (default, url.to_string())).collect();
-        variables.extend((!self.others.is_empty()).then(|| (others, join_urls(&self.others, " "))));
-        variables.extend((!self.find_links.is_empty()).then(|| (find_links, join_urls(&self.find_links, separator))));
+        let mut variables = if let BuildTool::Uv(_) = tool { self.of_uv.clone() } else { Vec::new() };
+        variables.extend(self.default.iter().map(|url| (default.to_owned(), url.to_string())));
+        for (name, urls, separator) in [(others, &self.others, " "), (find_links, &self.find_links, separator)] {
+            variables.extend((!urls.is_empty()).then(|| (name.to_owned(), join_urls(urls, separator))));
+        }
         variables
     }
 }

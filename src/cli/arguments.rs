@@ -61,7 +61,11 @@ pub(crate) struct GlobalArguments {
     /// This is the time for all attempts together. It applies to indexes, downloads and registries; a transfer that makes
     /// progress has no limit.
     #[arg(
-        long, global = true, env = "PYBUNDLE_NETWORK_TIMEOUT", hide_env_values = true, value_name = "SECONDS",
+        long,
+        global = true,
+        env = "PYBUNDLE_NETWORK_TIMEOUT",
+        hide_env_values = true,
+        value_name = "SECONDS",
         hide_short_help = true
     )]
     pub(crate) network_timeout: Option<NetworkTimeout>,

@@ -2,11 +2,33 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use etcetera::BaseStrategy;
 
-use crate::settings::{Environment, Variables};
+use crate::settings::{self, Environment, Variables};
+
+/// The variables that were removed from the environment.
+static WITHHELD: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// Removes the credentials of registries and indexes from the environment, so that no process inherits them: a new kind of
+/// subprocess cannot forget it. [`read`] returns them nevertheless.
+///
+/// Only [`main`](super::main) may call this, before it starts a thread.
+#[expect(unsafe_code, reason = "the environment of a process can be changed in no other way")]
+pub(super) fn withhold_credentials() {
+    WITHHELD.get_or_init(|| {
+        let names = env::vars_os().map(|(name, _)| name);
+        let names = names.filter(|name| name.to_str().is_some_and(settings::is_withheld));
+        let withheld: Vec<_> = names.map(|name| (env::var(&name).ok(), name)).collect();
+        for (_, name) in &withheld {
+            // SAFETY: there is only one thread so far.
+            unsafe { env::remove_var(name) };
+        }
+        withheld.into_iter().filter_map(|(value, name)| Some((name.into_string().ok()?, value?))).collect()
+    });
+}
 
 /// Reads everything that a build depends on.
 pub(crate) fn read() -> Environment {
@@ -14,6 +36,7 @@ pub(crate) fn read() -> Environment {
     let netrc = env::var_os("NETRC").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".netrc")));
     let variables =
         env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables = variables.chain(WITHHELD.get().cloned().unwrap_or_default());
     Environment::new(Variables::new(variables), home.as_deref(), netrc, SystemTime::now())
 }
 

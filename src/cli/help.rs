@@ -66,7 +66,11 @@ const BUILD_VARIABLES: &[EnvironmentVariable] = &[
 const REGISTRY_VARIABLES: &[EnvironmentVariable] = &[
     variable(
         "PYBUNDLE_REGISTRY_<HOST>_USERNAME, PYBUNDLE_REGISTRY_<HOST>_PASSWORD",
-        "The credentials of the registry HOST, in upper case with _ for other characters than letters and digits",
+        "The credentials of the registry HOST, in upper case with __ for a hyphen and _ for a dot or a colon",
+    ),
+    variable(
+        "PYBUNDLE_INSECURE_REGISTRY",
+        "Registry hosts to use plain HTTP for, separated by commas, as --insecure-registry does",
     ),
     variable("DOCKER_CONFIG", "The directory of Docker's config.json [default: ~/.docker]"),
     variable("REGISTRY_AUTH_FILE", "Podman's credentials file"),

@@ -41,9 +41,9 @@ pub(crate) struct ReadingArguments {
     /// Read the image for this platform [default: the first of the index]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
-    /// Use plain HTTP for this registry host
+    /// Use plain HTTP for this registry host [env: PYBUNDLE_INSECURE_REGISTRY]
     ///
-    /// Registries on this machine (localhost) need no flag.
+    /// Logins are sent unencrypted. Registries on this machine (localhost) need no flag.
     #[arg(long, value_name = "HOST", hide_short_help = true)]
     insecure_registry: Vec<String>,
 }

@@ -97,6 +97,8 @@ enum Command {
 
 /// Parses the command line, runs it, and returns the exit status, which [the crate](crate#what-scripts-rely-on) documents.
 pub fn main() -> ExitCode {
+    // First of all: later, other threads may read the environment.
+    environment::withhold_credentials();
     let parsed = help::command().try_get_matches().and_then(|matches| {
         Ok((Cli::from_arg_matches(&matches)?, matches.subcommand_name().unwrap_or_default().to_owned()))
     });

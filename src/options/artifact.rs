@@ -41,9 +41,10 @@ impl DocumentOptions {
 #[command(next_help_heading = "Registry")]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct RegistryAccessOptions {
-    /// Use plain HTTP for this registry host
+    /// Use plain HTTP for this registry host [env: PYBUNDLE_INSECURE_REGISTRY]
     ///
-    /// Registries on this machine (localhost) need no flag.
+    /// Logins are then sent unencrypted, so [tool.pybundle] cannot set it. Registries on this machine (localhost) need no
+    /// flag.
     #[arg(long, value_name = "HOST", hide_short_help = true)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
@@ -57,7 +58,7 @@ impl RegistryAccessOptions {
     /// Turns the options into settings.
     pub(crate) fn settings(self, environment: &Environment) -> RegistrySettings {
         RegistrySettings {
-            insecure: self.insecure_registry,
+            insecure: self.insecure_registry.into_iter().chain(environment.insecure_registries.clone()).collect(),
             create_repositories: self.create_repo,
             network_timeout: environment.network_timeout,
         }

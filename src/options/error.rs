@@ -48,6 +48,9 @@ pub(crate) enum ConfigurationError {
     },
     #[error("{}:{line}: `{key}` in [{table}]: {reason}", path.display())]
     Value { path: PathBuf, line: usize, table: String, key: String, reason: String },
+    /// A key that would let a file of the project send the user's logins unencrypted.
+    #[error("{}:{line}: `{key}` in [{table}]: only the user can allow plain HTTP, which sends logins unencrypted", path.display())]
+    OnlyUser { path: PathBuf, line: usize, table: String, key: String },
     #[error("{}:{line}: `{one}` and `{other}` in [{table}] cannot be used together", path.display())]
     Conflict {
         path: PathBuf,
@@ -90,6 +93,9 @@ impl Hints for ConfigurationError {
             Self::UnknownKey { nearest: Some(nearest), .. } => did_you_mean(nearest),
             Self::UnknownKey { .. } => "run `pybundle config schema` to print every key".to_owned(),
             Self::Value { .. } | Self::Cycle { .. } | Self::Flags(_) | Self::Combined(_) => return Vec::new(),
+            Self::OnlyUser { key, .. } => format!(
+                "remove it, and add --{key} HOST or set PYBUNDLE_INSECURE_REGISTRY=HOST; registries on this machine need neither"
+            ),
             Self::Conflict { .. } => "remove one of them".to_owned(),
             Self::UnknownTarget { known, name, .. } => {
                 match (nearest(name, known.iter().map(String::as_str)), known.is_empty()) {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::configuration::ConfiguredTarget;
-use super::precedence::conflict;
+use super::precedence::{FLAGS_ONLY, conflict};
 use super::{
     ConfigurationError, ImageOptions, LambdaOptions, OptionValues, SourcedValue, TARGET_NAME, TargetKind,
     TargetOptions, ValueSource, is_target_name, schema,
@@ -60,6 +60,7 @@ impl ConfigurationFile {
             (TargetKind::Image, OptionValues::default()),
         ]);
         for (key, value) in &table {
+            self.check_user(&self.lines, &place, key)?;
             let kinds: Vec<TargetKind> =
                 [TargetKind::Lambda, TargetKind::Image].into_iter().filter(|kind| schema::knows(*kind, key)).collect();
             if kinds.is_empty() {
@@ -106,6 +107,7 @@ impl ConfigurationFile {
                 if matches!(key.as_str(), "kind" | "extends") {
                     continue;
                 }
+                self.check_user(&own, &place, key)?;
                 if !schema::knows(kind, key) {
                     let other =
                         [TargetKind::Lambda, TargetKind::Image].into_iter().find(|kind| schema::knows(*kind, key));
@@ -213,6 +215,15 @@ impl ConfigurationFile {
                 other,
             }),
         }
+    }
+
+    /// Refuses a key whose value only the user may set.
+    fn check_user(&self, lines: &KeyLines, place: &[&str], key: &str) -> Result<(), ConfigurationError> {
+        if !FLAGS_ONLY.contains(&key) {
+            return Ok(());
+        }
+        let (path, line, table) = (self.path.clone(), lines.line(key), place.join("."));
+        Err(ConfigurationError::OnlyUser { path, line, table, key: key.to_owned() })
     }
 
     fn unknown(

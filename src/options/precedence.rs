@@ -86,6 +86,9 @@ const TARGET_ONLY: &[&str] = &[
     "no-install-package",
 ];
 
+/// Flags that are no keys: a file of the project must not decide where the user's logins go unencrypted.
+pub(super) const FLAGS_ONLY: &[&str] = &["insecure-registry"];
+
 /// Keys of which an empty array is a value: no entrypoint, no command.
 const EMPTY_IS_A_VALUE: &[&str] = &["entrypoint", "cmd"];
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::precedence::FLAGS_ONLY;
 use super::{ImageOptions, LambdaOptions, TargetKind, TargetOptions};
 
 /// The properties of the options of each kind.
@@ -15,7 +16,10 @@ fn properties<O: TargetOptions>() -> Map<String, Value> {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<O>();
     match schema.remove("properties") {
-        Some(Value::Object(properties)) => properties,
+        Some(Value::Object(mut properties)) => {
+            properties.retain(|key, _| !FLAGS_ONLY.contains(&key.as_str()));
+            properties
+        }
         _ => Map::new(),
     }
 }

@@ -98,11 +98,10 @@ impl ReferrerPush<'_> {
         };
         let list: Value = serde_json::from_slice(&list).unwrap_or_default();
         let manifests = list.get("manifests").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let is_listed = |referrer: &&OciArtifact| {
+        Ok(referrers.iter().all(|referrer| {
             let digest = Value::from(referrer.manifest.digest.to_string());
             manifests.iter().any(|known| known.get("digest") == Some(&digest))
-        };
-        Ok(referrers.iter().all(is_listed))
+        }))
     }
 
     /// Returns the list of the registry, or `None` if it has no referrers API. The first page of a list is enough: what is
@@ -162,15 +161,17 @@ fn extended(
     present: Option<RemoteManifest>,
     descriptors: Vec<Value>,
 ) -> Result<Option<Blob>, RegistryError> {
-    let invalid = || RegistryError::InvalidReferrersTag(Box::new(tag.clone()));
-    let mut index = match present {
+    let mut index: Value = match present {
+        // What is no index has no list of manifests.
         Some(manifest) if manifest.media_type == MediaType::ImageIndex => {
-            serde_json::from_slice(&manifest.bytes).map_err(|_| invalid())?
+            serde_json::from_slice(&manifest.bytes).unwrap_or_default()
         }
-        Some(_) => return Err(invalid()),
+        Some(_) => Value::Null,
         None => json!({ "schemaVersion": 2, "mediaType": MediaType::ImageIndex, "manifests": [] }),
     };
-    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut).ok_or_else(invalid)?;
+    let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
+        return Err(RegistryError::InvalidReferrersTag(Box::new(tag.clone())));
+    };
     let before = manifests.len();
     for descriptor in descriptors {
         if !manifests.iter().any(|known| known.get("digest") == descriptor.get("digest")) {

@@ -27,8 +27,9 @@ impl Challenge {
         let mut challenges = headers.into_iter().flat_map(parse).collect::<Vec<_>>();
         let bearer = challenges.iter_mut().filter(|challenge| challenge.scheme == "bearer").find_map(|challenge| {
             let realm = challenge.parameters.remove("realm")?;
-            let mut take = |name| challenge.parameters.remove(name).filter(|value| !value.is_empty());
-            Some(Self::Bearer { realm, service: take("service"), scope: take("scope") })
+            let [service, scope] =
+                ["service", "scope"].map(|name| challenge.parameters.remove(name).filter(|value| !value.is_empty()));
+            Some(Self::Bearer { realm, service, scope })
         });
         bearer.or_else(|| challenges.iter().any(|challenge| challenge.scheme == "basic").then_some(Self::Basic))
     }

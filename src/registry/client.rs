@@ -12,6 +12,7 @@ use reqwest::{ClientBuilder, Method, RequestBuilder, StatusCode};
 use url::Url;
 
 use super::credentials::Keychain;
+use super::location::check_location;
 use super::payload::Payload;
 use super::request_error::{Identity, RequestError, is_about_certificates};
 use super::response::RegistryResponse;
@@ -191,8 +192,12 @@ impl RegistryClient {
         request: &RegistryRequest<'_>,
         credential: &Authorization,
     ) -> Result<RegistryResponse, RequestError> {
+        let registry = request.repository.registry;
         let mut response = match (&request.target, host.is_plain.get()) {
-            (RequestTarget::Location(url), _) => self.exchange(url, request, credential).await?,
+            (RequestTarget::Location(url), _) => {
+                check_location(registry, url).await?;
+                self.exchange(url, request, credential).await?
+            }
             (RequestTarget::Path(path), Some(is_plain)) => {
                 self.exchange(&request.repository.url(*is_plain, path)?, request, credential).await?
             }
@@ -200,6 +205,9 @@ impl RegistryClient {
         };
         for _ in 0..MAX_REDIRECTS {
             let Some(url) = redirection(&request.method, &response)? else { return Ok(response) };
+            if !matches!(request.method, Method::GET | Method::HEAD) {
+                check_location(registry, &url).await?;
+            }
             response = self.exchange(&url, request, credential).await?;
         }
         Err(RequestError::Location { host: response.host().to_owned(), reason: "too many redirects" })
@@ -358,14 +366,17 @@ mod tests {
 
     #[test]
     fn a_registry_is_its_host_and_port() {
-        let is_at = |url: &str, registry| is_at(&url.parse().unwrap(), registry);
-        assert!(
-            is_at("https://host/v2/", "host")
-                && is_at("https://host/v2/", "Host:443")
-                && is_at("http://[::1]:5/", "[::1]:5")
-        );
-        assert!(!is_at("https://host:444/v2/", "host") && !is_at("https://host.tld/", "host"));
-        assert!(!is_at("https://host/", "host:5000") && !is_at("https://other@hos/", "host"));
+        for (url, registry, expected) in [
+            ("https://host/v2/", "host", true),
+            ("https://host/v2/", "Host:443", true),
+            ("http://[::1]:5/", "[::1]:5", true),
+            ("https://host:444/v2/", "host", false),
+            ("https://host.tld/", "host", false),
+            ("https://host/", "host:5000", false),
+            ("https://other@hos/", "host", false),
+        ] {
+            assert_eq!(is_at(&url.parse().unwrap(), registry), expected, "{url}");
+        }
     }
 
     #[test]

@@ -382,9 +382,12 @@ mod tests {
         }
     }
 
+    fn response(token: &str) -> String {
+        json!({"authorizationData": [{"authorizationToken": token}]}).to_string()
+    }
+
     #[test]
     fn tokens_are_a_user_and_a_password() {
-        let response = |token: &str| json!({"authorizationData": [{"authorizationToken": token}]}).to_string();
         let token = EcrToken::parse(response(&BASE64_STANDARD.encode("AWS:pass:word")).as_bytes()).unwrap();
         assert_eq!(
             token.login,

@@ -33,6 +33,7 @@ mod client;
 pub mod credentials;
 pub mod ecr;
 mod error;
+mod location;
 mod payload;
 mod pull;
 mod push;

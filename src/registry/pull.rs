@@ -230,13 +230,15 @@ impl BlobDownload<'_> {
 /// Tells whether a partial response is the rest of the blob
 /// ([RFC 9110, section 14.4](https://www.rfc-editor.org/rfc/rfc9110#section-14.4)): `bytes 100-199/200`.
 fn is_rest(response: &RegistryResponse, offset: u64, size: u64) -> bool {
-    let parse = |value: &str| -> Option<(u64, u64, Option<u64>)> {
-        let (range, whole) = value.strip_prefix("bytes ")?.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        Some((first.parse().ok()?, last.parse().ok()?, whole.parse().ok()))
-    };
-    let range = response.header(CONTENT_RANGE).and_then(parse);
+    let range = response.header(CONTENT_RANGE).and_then(parse_range);
     range.is_some_and(|(first, last, whole)| {
         first == offset && last.checked_add(1) == Some(size) && whole.is_none_or(|whole| whole == size)
     })
+}
+
+/// Parses `Content-Range`: the first byte, the last one, and the size of the whole if it is known.
+fn parse_range(value: &str) -> Option<(u64, u64, Option<u64>)> {
+    let (range, whole) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?, whole.parse().ok()))
 }

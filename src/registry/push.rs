@@ -236,7 +236,7 @@ impl PushOperation<'_> {
         if state.current.contains(&target) {
             return Ok(());
         }
-        let action = || RegistryAction::PushManifest(reference.clone());
+        let action = RegistryAction::PushManifest(reference.clone());
         let Err(failure) = self.put(destination.repository, &target, manifest).await else { return Ok(()) };
         if failure.error.is_about_immutability() {
             return match pull::find(self.client, &target).await? {
@@ -246,16 +246,16 @@ impl PushOperation<'_> {
                     present: present.digest,
                     wanted: manifest.digest,
                 }),
-                None => Err(failure.of(action())),
+                None => Err(failure.of(action)),
             };
         }
-        let error = explained(failure, action(), destination.repository);
+        let error = explained(failure, action.clone(), destination.repository);
         if !state.found || !misses_parts(&error) {
             return Err(error);
         }
         self.push_missing(destination, &RemoteState::default(), None).await?;
         let put = self.put(destination.repository, &target, manifest).await;
-        put.map_err(|failure| explained(failure, action(), destination.repository))
+        put.map_err(|failure| explained(failure, action, destination.repository))
     }
 
     async fn put(

@@ -216,23 +216,23 @@ fn is_registry(first: &str) -> bool {
 }
 
 fn parse_registry(text: &str) -> Result<String, ReferenceProblem> {
-    let invalid = || ReferenceProblem::Registry(text.to_owned());
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
         _ => (text, None),
     };
-    if port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()) || port.parse::<u16>().is_err()) {
-        return Err(invalid());
-    }
     let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => host.split('.').all(is_label),
     };
     match text {
         DOCKER | "index.docker.io" => Ok(DOCKER_HOST.to_owned()),
-        _ if is_host => Ok(text.to_owned()),
-        _ => Err(invalid()),
+        _ if is_host && port.is_none_or(is_port) => Ok(text.to_owned()),
+        _ => Err(ReferenceProblem::Registry(text.to_owned())),
     }
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
 /// Tells whether a label of a host name is valid.

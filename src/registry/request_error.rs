@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::client::is_loopback;
-use super::credentials::{CredentialsError, one_line};
+use super::credentials::{CredentialsError, one_line, variable};
 use super::ecr::is_ecr;
 use crate::digest::Sha256;
 use crate::hints::Hints;
@@ -90,6 +90,14 @@ pub enum RequestError {
         host: String,
         /// What is wrong with the address.
         reason: &'static str,
+    },
+    /// The registry redirected an upload into a network that it may not reach itself.
+    #[error("{host} redirected an upload to {target}, a private, loopback or link-local address of another host")]
+    PrivateLocation {
+        /// The registry.
+        host: String,
+        /// The host of the address.
+        target: String,
     },
     /// The server returned a different range of the blob than requested.
     #[error("{host} returned a different range of the blob than requested")]
@@ -336,15 +344,18 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 fn refusal_hints(registry: &str, identity: &Identity) -> Vec<String> {
-    let command = match registry {
-        "registry-1.docker.io" => "docker login".to_owned(),
-        registry => format!("docker login {registry}"),
+    let (command, name) = match registry {
+        "registry-1.docker.io" => ("docker login".to_owned(), "docker.io"),
+        registry => (format!("docker login {registry}"), registry),
     };
     match identity {
         _ if is_ecr(registry).is_some() => {
             vec!["check that the AWS credentials allow pulling from and pushing to this repository".to_owned()]
         }
-        Identity::Anonymous => vec![format!("log in with `{command}`")],
+        Identity::Anonymous => {
+            let [user, password] = ["USERNAME", "PASSWORD"].map(|part| variable(name, part));
+            vec![format!("log in with `{command}`, or set {user} and {password}")]
+        }
         Identity::User(_) | Identity::Token => {
             vec![format!("check that this login has access to the repository, or log in again with `{command}`")]
         }
@@ -380,14 +391,17 @@ mod tests {
         assert!(ServerErrors::parse("x".repeat(9000).as_bytes()).to_string().len() < 600);
     }
 
-    #[test]
-    fn what_passes_is_tried_again() {
-        let error = |status: u16, body: &str| RequestError::Status {
+    fn error(status: u16, body: &str) -> RequestError {
+        RequestError::Status {
             host: "host".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
             errors: ServerErrors::parse(body.as_bytes()),
             retry_after: None,
-        };
+        }
+    }
+
+    #[test]
+    fn what_passes_is_tried_again() {
         for status in [408, 425, 429, 499, 500, 502, 503, 504, 599] {
             assert!(error(status, "").is_retryable(), "{status}");
         }

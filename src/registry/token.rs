@@ -249,14 +249,19 @@ async fn request(
         let errors = response.errors().await;
         return Err(RequestError::Refused { registry: target.registry.to_owned(), identity, status, errors });
     }
-    let missing = || RequestError::Token { host: authority(&realm) };
     if !status.is_success() {
         return Err(response.into_error().await);
     }
-    let grant: TokenGrant = serde_json::from_slice(&response.bytes(MAX_RESPONSE).await?).map_err(|_| missing())?;
-    let token = grant.token.or(grant.access_token).filter(|token| !token.is_empty()).ok_or_else(missing)?;
-    let credential = Authorization::new(&format!("Bearer {token}"), identity).ok_or_else(missing)?;
-    Ok((credential, Duration::from_secs(grant.expires_in.unwrap_or(DEFAULT_LIFETIME).min(1 << 30))))
+    let granted = granted(&response.bytes(MAX_RESPONSE).await?, identity);
+    granted.ok_or_else(|| RequestError::Token { host: authority(&realm) })
+}
+
+/// Parses the response of a token server.
+fn granted(body: &[u8], identity: Identity) -> Option<(Authorization, Duration)> {
+    let grant: TokenGrant = serde_json::from_slice(body).ok()?;
+    let token = grant.token.or(grant.access_token).filter(|token| !token.is_empty())?;
+    let credential = Authorization::new(&format!("Bearer {token}"), identity)?;
+    Some((credential, Duration::from_secs(grant.expires_in.unwrap_or(DEFAULT_LIFETIME).min(1 << 30))))
 }
 
 /// Parses the URL of a token server, which must use TLS if the registry does: credentials are sent there.

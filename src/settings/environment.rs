@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::bytecode::InterpreterLocations;
 use crate::image::{InvalidTimestamp, Timestamp};
-use crate::registry::credentials::KeychainOptions;
+use crate::registry::credentials::{self, KeychainOptions};
 use crate::silence::NetworkTimeout;
 
 /// The environment variables whose name and value are UTF-8. One without a value counts as not set.
@@ -41,10 +41,32 @@ impl Variables {
         Self(wanted.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
+    fn without_prefix(&self, prefix: &str) -> Self {
+        let others = self.0.iter().filter(|(name, _)| !name.starts_with(prefix));
+        Self(others.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     /// Returns the names and the values.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (String, String)> {
         self.0.iter().map(|(name, value)| (name.clone(), value.clone()))
     }
+}
+
+/// The prefixes of variables that no process inherits from pybundle: credentials of registries and indexes, which build
+/// back ends and git would pass on to code of others. uv gets back those of its own indexes.
+const WITHHELD: [&str; 7] = [
+    credentials::VARIABLE_PREFIX,
+    "POETRY_HTTP_BASIC_",
+    "UV_PUBLISH_",
+    "UV_INDEX",
+    "UV_DEFAULT_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+];
+
+/// Returns whether a variable is removed from the environment, so that no process inherits it.
+pub(crate) fn is_withheld(name: &str) -> bool {
+    WITHHELD.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// What a build takes from the environment. The command line reads it once, and nothing else does.
@@ -53,6 +75,8 @@ pub(crate) struct Environment {
     pub(crate) indexes: IndexVariables,
     pub(crate) index_credentials: IndexCredentialSources,
     pub(crate) registry_credentials: KeychainOptions,
+    /// The hosts in `PYBUNDLE_INSECURE_REGISTRY`, which are accessed by plain HTTP.
+    pub(crate) insecure_registries: Vec<String>,
     /// `SOURCE_DATE_EPOCH`, if it is set. Whether an invalid one is an error depends on who needs it.
     pub(crate) source_date_epoch: Option<Result<Timestamp, InvalidTimestamp>>,
     /// The directories of executables, as in `PATH`.
@@ -60,7 +84,8 @@ pub(crate) struct Environment {
     /// Whether git uses the SSH client of `GIT_SSH`.
     pub(crate) has_git_ssh: bool,
     pub(crate) interpreters: InterpreterLocations,
-    /// What `${NAME}` in a requirements file stands for.
+    /// What `${NAME}` in a requirements file stands for: a file of the project, which may not send the logins of registries
+    /// to an index.
     pub(crate) references: Variables,
     /// How long servers may be silent. The command line sets it.
     pub(crate) network_timeout: NetworkTimeout,
@@ -158,6 +183,13 @@ impl Environment {
                 netrc,
             },
             registry_credentials: KeychainOptions::resolve(variables.pairs(), home),
+            insecure_registries: variables
+                .get("PYBUNDLE_INSECURE_REGISTRY")
+                .into_iter()
+                .flat_map(|hosts| hosts.split([',', ' ']))
+                .filter(|host| !host.is_empty())
+                .map(str::to_owned)
+                .collect(),
             source_date_epoch: variables.get("SOURCE_DATE_EPOCH").map(str::parse),
             has_git_ssh: variables.get("GIT_SSH").is_some(),
             interpreters: InterpreterLocations {
@@ -166,10 +198,18 @@ impl Environment {
                 pyenv: variables.path("PYENV_ROOT").or_else(|| Some(home?.join(".pyenv"))),
             },
             search_path,
-            references: variables,
+            references: variables.without_prefix(credentials::VARIABLE_PREFIX),
             network_timeout: NetworkTimeout::default(),
             now,
         }
+    }
+
+    /// Returns the variables of indexes that uv reads, and does not inherit.
+    pub(crate) fn of_uv(&self) -> impl Iterator<Item = (String, String)> {
+        self.index_credentials
+            .variables
+            .pairs()
+            .filter(|(name, _)| is_withheld(name) && name.starts_with("UV_") && !name.starts_with("UV_PUBLISH_"))
     }
 
     /// Returns the directories of executables, as in `PATH`.

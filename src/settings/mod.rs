@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-pub(crate) use environment::{Environment, IndexVariables, Variables};
+pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 
 use crate::audit::handler::Handler;
 use crate::image::file::{ImageFile, InvalidImageFile};

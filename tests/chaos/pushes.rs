@@ -9,7 +9,7 @@ use std::thread;
 
 use oci_spec::image::MediaType;
 use pybundle::archive::layer::{LayerTree, gzip};
-use pybundle::digest::{HashingWriter, Sha256};
+use pybundle::digest::Sha256;
 use pybundle::image::{Blob, BlobContent, OciArtifact};
 use pybundle::platform::Scheme;
 use pybundle::registry::{Registry, RegistryOptions};
@@ -17,7 +17,9 @@ use pybundle::report::Silent;
 use pybundle::wheel::{InstallChanges, install};
 
 use super::fault_proxy::{Chaos, FaultProxy};
-use super::pushing::{anonymous, assert_complete, bytes, image, impatient, layer, message_and_hints, options, reference};
+use super::pushing::{
+    anonymous, assert_complete, bytes, image, impatient, layer, message_and_hints, options, reference,
+};
 use super::registries::DockerRegistry;
 use super::support::wheel_with;
 use super::wheels::read_wheel;
@@ -40,15 +42,12 @@ fn spliced_layer(directory: &Path, seed: u64, size: usize) -> Blob {
         data: "data".to_owned(),
     };
     let mut tree = LayerTree::default();
-    for (path, entry) in
-        install(&read_wheel(&path), &InstallChanges::default(), &scheme, "/usr/bin/python3").unwrap()
-    {
+    for (path, entry) in install(&read_wheel(&path), &InstallChanges::default(), &scheme, "/usr/bin/python3").unwrap() {
         tree.files.insert(path, entry).unwrap();
     }
-    let mut output = HashingWriter::new(std::io::sink());
-    gzip(&tree, &mut output).unwrap();
-    let (_, digest, size) = output.finish();
-    Blob { media_type: MediaType::ImageLayerGzip, digest, size, content: BlobContent::Layer(Arc::new(tree)) }
+    let mut bytes = Vec::new();
+    gzip(&tree, &mut bytes).unwrap();
+    Blob { content: BlobContent::Layer(Arc::new(tree)), ..Blob::of_bytes(MediaType::ImageLayerGzip, bytes) }
 }
 
 /// Pushes images through the proxy, each to its own repository, and asserts that all arrive.
@@ -90,9 +89,8 @@ fn uploads_that_are_reset_are_sent_again() {
     let directory = tempfile::tempdir().unwrap();
     let server = DockerRegistry::anonymous();
     let proxy = FaultProxy::before(server.port, Chaos::ResetAfter(300_000));
-    let images: Vec<_> = (0..40)
-        .map(|number| image("app", vec![spliced_layer(directory.path(), number, 6_000_000), layer(number, 100)]))
-        .collect();
+    let spliced = spliced_layer(directory.path(), 0, 5_000_000);
+    let images: Vec<_> = (0..40).map(|number| image("app", vec![spliced.clone(), layer(number, 100)])).collect();
     push_all(&server, &proxy, 20_000, &images);
     assert_eq!(proxy.counts().into_values().sum::<usize>(), images.len());
 }
@@ -107,7 +105,7 @@ fn two_hundred_pushes_survive_chaos() {
     let proxy = FaultProxy::before(server.port, Chaos::Random(seed));
     let images: Vec<_> = (0..200)
         .map(|number| {
-            let spliced = spliced_layer(directory.path(), number, 1_200_000 + 1000 * number as usize);
+            let spliced = spliced_layer(directory.path(), number, 1_100_000 + 1000 * number as usize);
             image("app", vec![spliced, layer(number, 50_000)])
         })
         .collect();

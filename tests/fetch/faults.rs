@@ -239,8 +239,7 @@ fn a_server_that_does_not_answer_is_named_and_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let (place, tally, milliseconds) = (Place::new(), Tally::default(), Duration::from_millis);
-    let silence =
-        SilenceLimits { notice: milliseconds(300), request: milliseconds(500), total: milliseconds(2000) };
+    let silence = SilenceLimits { notice: milliseconds(300), request: milliseconds(500), total: milliseconds(2000) };
     let wheels = [locked(&format!("http://{host}/a"), b"?"), locked(&format!("http://{host}/b"), b"!")];
     let start = Instant::now();
     let fetcher = Fetcher::new(DownloadOptions { silence, ..options() });

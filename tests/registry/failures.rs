@@ -181,8 +181,7 @@ fn a_registry_that_does_not_respond_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let retry = RetryPolicy { limit: 0, ..options([]).retry };
-    let registry =
-        Registry::new(RegistryOptions { retry, silence: impatient(400), ..options([]) }).unwrap();
+    let registry = Registry::new(RegistryOptions { retry, silence: impatient(400), ..options([]) }).unwrap();
     let (message, hints) = message_and_hints(&registry.manifest(&reference(&host, "app:1")).unwrap_err());
     assert!(message.contains(&format!("the connection to {host} stalled for")), "{message}");
     assert!(!hints.is_empty());

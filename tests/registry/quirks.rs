@@ -173,6 +173,23 @@ fn credentials_are_sent_to_the_registry_alone() {
     assert!(!elsewhere.requests().is_empty());
 }
 
+/// The registry is on this machine, which may reach more than the registry.
+#[test]
+fn uploads_are_not_redirected_into_private_networks() {
+    for host in ["10.0.0.1:8000", "169.254.169.254", "[fd00::1]:8000"] {
+        let server = MemoryRegistry::start(Profile::Plain);
+        server.send_blobs_to(host);
+        for size in [10, 2_000_000] {
+            let error = push(&image("app", vec![layer(1, size)]), &server, "team/app:1").unwrap_err();
+            let (message, _) = message_and_hints(&error);
+            let expected =
+                format!("{} redirected an upload to {host}, a private, loopback or link-local address", server.host());
+            assert!(message.contains(&expected), "{message}");
+            assert!(!message.contains(SIGNATURE) && !error.is_retryable(), "{message}");
+        }
+    }
+}
+
 /// A file that changes during a push never becomes a blob.
 #[test]
 fn a_damaged_blob_is_never_completed() {

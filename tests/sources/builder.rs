@@ -352,6 +352,7 @@ fn indexes_are_passed_without_being_shown() {
         default: Some(url("https://user:hunter2@host/simple")),
         others: vec![url("https://a/simple"), url("https://b/simple")],
         find_links: vec![url("file:///with%20space/a,b")],
+        of_uv: vec![("UV_INDEX_A_PASSWORD".to_owned(), "hunter2".to_owned())],
     };
     let builder = WheelBuilder { tool: BuildTool::Uv(program.clone()), indexes, ..uv() };
     let project = folder.path().join("project");

@@ -10,6 +10,7 @@ mod http;
 mod archives;
 mod builder;
 mod distributions;
+mod environment;
 mod folders;
 mod hostile;
 mod project;

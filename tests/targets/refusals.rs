@@ -32,6 +32,16 @@ fn an_error_names_its_line() {
         ),
         (
             6,
+            "[tool.pybundle]\ninsecure-registry = \"host.tld\"",
+            "`insecure-registry` in [tool.pybundle]: only the user can allow plain HTTP, which sends logins unencrypted\nhint: remove it, and add --insecure-registry HOST or set PYBUNDLE_INSECURE_REGISTRY=HOST; registries on this machine need neither",
+        ),
+        (
+            7,
+            "[tool.pybundle.target.a]\nkind = \"image\"\ninsecure-registry = []",
+            "`insecure-registry` in [tool.pybundle.target.a]: only the user can allow plain HTTP, which sends logins unencrypted\nhint: remove it, and add --insecure-registry HOST or set PYBUNDLE_INSECURE_REGISTRY=HOST; registries on this machine need neither",
+        ),
+        (
+            6,
             "[tool.pybundle]\nfrozen = \"yes\"",
             "`frozen` in [tool.pybundle]: invalid type: string \"yes\", expected a boolean",
         ),

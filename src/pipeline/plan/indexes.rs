@@ -91,8 +91,8 @@ fn options(settings: &Settings, project: &LockedProject) -> Result<IndexOptions,
     Ok(options)
 }
 
-/// Returns the indexes for build requirements: from flags and requirements files. uv inherits the environment, and
-/// reads pyproject.toml itself.
+/// Returns the indexes for build requirements: from flags and requirements files, and uv's own variables. uv reads
+/// pyproject.toml itself.
 ///
 /// # Errors
 /// A value is not valid.
@@ -110,6 +110,7 @@ pub(crate) fn of_build_requirements(
         default: defaults.into_iter().next().map(|index| index.url),
         others: others.into_iter().map(|index| index.url).collect(),
         find_links: options.find_links,
+        of_uv: settings.environment.of_uv().collect(),
     })
 }
 

@@ -190,6 +190,7 @@ fn check(
         "`uv lock --check` would run a build backend, which --no-build forbids".to_owned()
     } else if let Some((uv, _)) = builder::find_uv(settings.environment.search_path()) {
         let mut check = Command::new(uv);
+        check.envs(settings.environment.of_uv());
         check.args(["lock", "--check", "--no-python-downloads", "--project"]).arg(&workspace.root);
         check.args(settings.fetch.offline.then_some("--offline"));
         match check.output() {

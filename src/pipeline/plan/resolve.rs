@@ -25,7 +25,8 @@ pub(crate) fn resolve(
     let (uv, _) = builder::find_uv(settings.environment.search_path()).ok_or(BuildError::NoUv)?;
     let path = std::path::absolute(path).map_err(BuildError::reading(path))?;
     let mut command = Command::new(uv);
-    command.current_dir(&directory).stdin(Stdio::null()).env("NO_COLOR", "1").arg("--no-python-downloads");
+    command.current_dir(&directory).stdin(Stdio::null()).envs(settings.environment.of_uv()).env("NO_COLOR", "1");
+    command.arg("--no-python-downloads");
     if settings.fetch.offline {
         command.arg("--offline");
     }

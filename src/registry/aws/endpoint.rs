@@ -118,7 +118,6 @@ mod tests {
     /// The expected names are those in the endpoint rules of AWS's SDK for Rust, aws-sdk-ecr 1.138.
     #[test]
     fn endpoints_depend_on_partition_and_variant() {
-        let variant = |is_fips, is_dual_stack| EndpointVariant { is_fips, is_dual_stack };
         for (service, region, is_fips, is_dual_stack, expected) in [
             (AwsService::Ecr, "eu-west-1", false, false, "api.ecr.eu-west-1.amazonaws.com"),
             (AwsService::Ecr, "us-east-1", true, false, "api.ecr-fips.us-east-1.amazonaws.com"),
@@ -138,7 +137,7 @@ mod tests {
             (AwsService::Sso, "us-east-1", false, false, "portal.sso.us-east-1.amazonaws.com"),
             (AwsService::SsoOidc, "us-east-1", false, true, "oidc.us-east-1.api.aws"),
         ] {
-            assert_eq!(service.host(region, variant(is_fips, is_dual_stack)), expected);
+            assert_eq!(service.host(region, EndpointVariant { is_fips, is_dual_stack }), expected);
         }
     }
 }

@@ -197,9 +197,12 @@ mod tests {
     const ZEROS: &str = "dXNlcjp3b3JkAAA=";
     const NO_PASSWORD: &str = "dXNlcjo=";
 
+    fn auths(entry: &str) -> String {
+        format!(r#"{{"auths": {{"quay.io": {entry}}}}}"#)
+    }
+
     #[test]
     fn entries_come_in_many_shapes() {
-        let auths = |entry: &str| format!(r#"{{"auths": {{"quay.io": {entry}}}}}"#);
         for (text, login) in [
             (String::new(), None),
             ("\n ".to_owned(), None),
@@ -228,9 +231,12 @@ mod tests {
         }
     }
 
+    fn entry(user: &str) -> String {
+        format!(r#"{{"username": "{user}", "password": "word"}}"#)
+    }
+
     #[test]
     fn entries_are_found_by_host_and_narrowest_namespace() {
-        let entry = |user: &str| format!(r#"{{"username": "{user}", "password": "word"}}"#);
         for (keys, registry, repository, user) in [
             (&["quay.io"][..], "quay.io", "a/b", Some(0)),
             (&["quay.io"], "QUAY.io", "a/b", Some(0)),
@@ -290,21 +296,24 @@ mod tests {
 
     #[test]
     fn files_are_where_docker_and_podman_keep_them() {
-        let paths = |variables: &[(&str, &str)], home: Option<&str>| {
-            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            KeychainOptions::resolve(variables, home.map(Path::new)).files
-        };
-        let list = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
         let runtime = ("XDG_RUNTIME_DIR", "/run/user/7");
-        assert_eq!(paths(&[], None), list(&[]));
-        assert_eq!(paths(&[], Some("/h")), list(&["/h/.docker/config.json", "/h/.config/containers/auth.json"]));
-        assert_eq!(
-            paths(&[runtime, ("DOCKER_CONFIG", "/d"), ("XDG_CONFIG_HOME", "/c")], Some("/h")),
-            list(&["/d/config.json", "/run/user/7/containers/auth.json", "/c/containers/auth.json"])
-        );
-        assert_eq!(
-            paths(&[runtime, ("REGISTRY_AUTH_FILE", "/auth"), ("DOCKER_CONFIG", "")], Some("/h")),
-            list(&["/h/.docker/config.json", "/auth"])
-        );
+        for (variables, home, paths) in [
+            (&[][..], None, &[][..]),
+            (&[], Some("/h"), &["/h/.docker/config.json", "/h/.config/containers/auth.json"]),
+            (
+                &[runtime, ("DOCKER_CONFIG", "/d"), ("XDG_CONFIG_HOME", "/c")],
+                Some("/h"),
+                &["/d/config.json", "/run/user/7/containers/auth.json", "/c/containers/auth.json"],
+            ),
+            (
+                &[runtime, ("REGISTRY_AUTH_FILE", "/auth"), ("DOCKER_CONFIG", "")],
+                Some("/h"),
+                &["/h/.docker/config.json", "/auth"],
+            ),
+        ] {
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let options = KeychainOptions::resolve(variables, home.map(Path::new));
+            assert_eq!(options.files, paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        }
     }
 }

@@ -319,9 +319,10 @@ mod tests {
             let script = format!("echo call >>'{}'; sleep 0.1; {end}", calls.display());
             install(folder.path(), "docker-credential-it", &script);
             let helpers = helpers(folder.path());
-            let ask = async |server| helpers.ask(&HelperQuery { helper: "it", server }).await;
-            let answers = tokio::join!(ask("quay.io"), ask("quay.io"), ask("gcr.io"), ask("quay.io"));
-            for answer in [answers.0, answers.1, answers.2, answers.3, ask("quay.io").await] {
+            let [quay, gcr] = ["quay.io", "gcr.io"].map(|server| HelperQuery { helper: "it", server });
+            let answers = [&quay, &quay, &gcr, &quay].map(|query| helpers.ask(query));
+            let answers = futures_util::future::join_all(answers).await;
+            for answer in answers.into_iter().chain([helpers.ask(&quay).await]) {
                 assert_eq!(answer.is_ok(), is_answered);
             }
             assert_eq!(std::fs::read_to_string(calls).unwrap().lines().count(), 2, "{end}");

@@ -3,7 +3,7 @@
 //! A [`Keychain`] uses the first credentials that it finds in:
 //!
 //! 1. the variables `PYBUNDLE_REGISTRY_<HOST>_USERNAME` and `PYBUNDLE_REGISTRY_<HOST>_PASSWORD`, where HOST is the
-//!    registry's host with its port, in upper case, with `_` for all other characters than letters and digits;
+//!    registry's host with its port, in upper case, with `__` for a hyphen and `_` for a dot or a colon;
 //! 2. Docker's `config.json`, in the directory `DOCKER_CONFIG` or else `~/.docker`;
 //! 3. podman's `auth.json`: the file `REGISTRY_AUTH_FILE`, or else `containers/auth.json` in `XDG_RUNTIME_DIR`, then in
 //!    `XDG_CONFIG_HOME` or `~/.config`;
@@ -27,6 +27,8 @@ use scope::CredentialScope;
 
 pub(super) use error::one_line;
 pub use error::{CredentialsError, HelperError};
+pub use variables::VARIABLE_PREFIX;
+pub(super) use variables::variable;
 
 mod error;
 mod file;
@@ -113,7 +115,7 @@ impl KeychainOptions {
             files: docker.into_iter().chain(podman.into_iter().flatten()).collect(),
             search_path: set.get("PATH").cloned().unwrap_or_default(),
             aws: AwsEnvironment::new(&set, home),
-            variables: set.into_iter().filter(|(name, _)| name.starts_with(variables::PREFIX)).collect(),
+            variables: set.into_iter().filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)).collect(),
         }
     }
 

@@ -96,14 +96,13 @@ mod tests {
 
     #[test]
     fn scopes_widen_from_the_repository_to_the_registry() {
-        let scopes = |registry, repository| {
-            CredentialScope::of_repository(registry, repository)
-                .widening()
-                .map(|scope| scope.to_string())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(scopes("Quay.io", "a/b/c"), ["quay.io/a/b/c", "quay.io/a/b", "quay.io/a", "quay.io"]);
-        assert_eq!(scopes("registry-1.docker.io", "x"), ["docker.io/x", "docker.io"]);
-        assert_eq!(scopes("host:1", ""), ["host:1"]);
+        for (registry, repository, expected) in [
+            ("Quay.io", "a/b/c", &["quay.io/a/b/c", "quay.io/a/b", "quay.io/a", "quay.io"][..]),
+            ("registry-1.docker.io", "x", &["docker.io/x", "docker.io"]),
+            ("host:1", "", &["host:1"]),
+        ] {
+            let scopes = CredentialScope::of_repository(registry, repository).widening();
+            assert_eq!(scopes.map(|scope| scope.to_string()).collect::<Vec<_>>(), expected);
+        }
     }
 }

@@ -123,10 +123,10 @@ async fn variables_are_named_after_the_host() {
         ("QUAY_IO", "quay.io"),
         ("QUAY_IO", "Quay.IO"),
         ("LOCALHOST_5000", "localhost:5000"),
-        ("MY_REGISTRY_EXAMPLE", "my-registry.example"),
+        ("MY__REGISTRY_EXAMPLE", "my-registry.example"),
         ("DOCKER_IO", "registry-1.docker.io"),
         ("INDEX_DOCKER_IO", "docker.io"),
-        ("123456789012_DKR_ECR_EU_WEST_1_AMAZONAWS_COM", "123456789012.dkr.ecr.eu-west-1.amazonaws.com"),
+        ("123456789012_DKR_ECR_EU__WEST__1_AMAZONAWS_COM", "123456789012.dkr.ecr.eu-west-1.amazonaws.com"),
     ] {
         let home = Home::new()
             .variable(&format!("PYBUNDLE_REGISTRY_{name}_USERNAME"), "user")
@@ -134,6 +134,12 @@ async fn variables_are_named_after_the_host() {
         assert_eq!(home.login(registry).await.unwrap(), basic("user", "word"), "{registry}");
         assert_eq!(home.login("example.com").await.unwrap(), RegistryLogin::Anonymous);
     }
+    // Another host, which may belong to anyone.
+    let home = Home::new()
+        .variable("PYBUNDLE_REGISTRY_REGISTRY_EXAMPLE_COM_USERNAME", "user")
+        .variable("PYBUNDLE_REGISTRY_REGISTRY_EXAMPLE_COM_PASSWORD", "word");
+    assert_eq!(home.login("registry.example.com").await.unwrap(), basic("user", "word"));
+    assert_eq!(home.login("registry-example.com").await.unwrap(), RegistryLogin::Anonymous);
     let empty = Home::new()
         .variable("PYBUNDLE_REGISTRY_QUAY_IO_USERNAME", "")
         .variable("PYBUNDLE_REGISTRY_QUAY_IO_PASSWORD", "");
@@ -162,10 +168,10 @@ async fn files_are_read_and_helpers_asked_once() {
     let calls = home.path("calls");
     let home = home.helper("counts", &format!("echo call >>'{}'; {NOT_FOUND}", calls.display()));
     let keychain = home.keychain();
-    let login = |repository| keychain.login("quay.io", repository);
-    let (one, two, three) = tokio::join!(login("a"), login("b/c"), login("a"));
+    let [one, two, three, four] = ["a", "b/c", "a", "d"].map(|repository| keychain.login("quay.io", repository));
+    let (one, two, three) = tokio::join!(one, two, three);
     fs::remove_file(home.path(DOCKER)).unwrap();
-    for login in [one, two, three, login("d").await] {
+    for login in [one, two, three, four.await] {
         assert_eq!(login.unwrap(), RegistryLogin::Anonymous);
     }
     assert_eq!(fs::read_to_string(calls).unwrap(), "call\n");

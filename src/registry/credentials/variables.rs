@@ -26,11 +26,29 @@ pub(super) fn login(options: &KeychainOptions, registry: &str) -> Result<Option<
 }
 
 /// What the names of the variables begin with.
-pub(super) const PREFIX: &str = "PYBUNDLE_REGISTRY_";
+pub const VARIABLE_PREFIX: &str = "PYBUNDLE_REGISTRY_";
 
 /// Returns the name of a variable: `PYBUNDLE_REGISTRY_LOCALHOST_5000_PASSWORD` for `localhost:5000`.
-fn variable(registry: &str, part: &str) -> String {
-    let in_name =
-        |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
-    format!("{PREFIX}{}_{part}", registry.chars().map(in_name).collect::<String>())
+///
+/// A hyphen is two underscores, unlike a dot: `registry-example.com` may belong to someone else than
+/// `registry.example.com`, and must not get its password. Hosts have no underscores.
+pub(in crate::registry) fn variable(registry: &str, part: &str) -> String {
+    let host = registry.replace('-', "__").replace(|character: char| !character.is_ascii_alphanumeric(), "_");
+    format!("{VARIABLE_PREFIX}{}_{part}", host.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_do_not_share_variables() {
+        let hosts = ["a.b", "a-b", "a--b", "a-b.c", "a.b-c", "a.b:5000", "[::1]:5000", "[::1]", "localhost:5000"];
+        let names: std::collections::BTreeSet<_> = hosts.iter().map(|host| variable(host, "PASSWORD")).collect();
+        assert_eq!(names.len(), hosts.len(), "{names:?}");
+        assert_eq!(
+            variable("Registry.my-host.tld:443", "USERNAME"),
+            "PYBUNDLE_REGISTRY_REGISTRY_MY__HOST_TLD_443_USERNAME"
+        );
+    }
 }
