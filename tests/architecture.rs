@@ -80,7 +80,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("image", &["hints", "limited_reader", "archive", "digest", "name", "report", "platform", "temporary", "tree"]),
     ("contents", &["hints", "limited_reader", "archive", "digest", "image", "name", "tree", "wheel"]),
     ("registry", &["hints", "http", "digest", "image", "report", "retry", "silence"]),
-    ("sbom", &["digest", "git", "image", "name", "project"]),
+    ("sbom", &["digest", "git", "image", "name"]),
     (
         "settings",
         &["audit", "bytecode", "image", "index", "lock", "project", "registry", "sbom", "silence", "platform", "trim"],

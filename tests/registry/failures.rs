@@ -1,7 +1,5 @@
 //! Failures of each request of a push and of a pull, injected by a proxy in front of a real registry.
 
-use std::time::Duration;
-
 use pybundle::registry::{Registry, RegistryError};
 use pybundle::report::Silent;
 

@@ -27,14 +27,11 @@ mod failures;
 mod quirks;
 mod real;
 
-use std::time::Duration;
-
 use oci_spec::image::MediaType;
 use pybundle::digest::Sha256;
 use pybundle::image::{Blob, OciArtifact};
-use pybundle::registry::credentials::{Keychain, RegistryLogin};
-use pybundle::registry::{ImageReference, RegistryError, RegistryOptions};
+use pybundle::registry::credentials::RegistryLogin;
+use pybundle::registry::{RegistryError, RegistryOptions};
 use pybundle::retry::RetryPolicy;
-use serde_json::json;
 
 use pushing::*;
