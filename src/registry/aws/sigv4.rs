@@ -95,7 +95,8 @@ mod tests {
                 session_token: token.map(|token| token.to_owned().into()),
             };
             let url = format!("https://api.ecr.eu-west-1.amazonaws.com/{path}");
-            let mut request = reqwest::Client::new()
+            let client = crate::http::client(std::time::Duration::from_secs(1)).build().unwrap();
+            let mut request = client
                 .post(url)
                 .header("Content-Type", "application/x-amz-json-1.1")
                 .header("X-Amz-Target", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken")
