@@ -124,6 +124,9 @@ pub struct Extent {
     pub crc32: u32,
     /// The SHA-256 of the uncompressed bytes.
     pub sha256: Sha256,
+    /// The CRC-32 of the compressed bytes, which is compared whenever they are copied: a disk or another program may have
+    /// changed them since.
+    pub checksum: u32,
     /// The compression, with the position of the last deflate block.
     pub format: ExtentFormat,
 }
@@ -168,6 +171,20 @@ impl ExtentFormat {
     }
 }
 
+/// A file in the cache, or a wheel, does not contain what was verified.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("its content changed after it was verified")]
+pub struct DamagedFile {
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl From<DamagedFile> for io::Error {
+    fn from(damaged: DamagedFile) -> Self {
+        Self::new(io::ErrorKind::InvalidData, damaged)
+    }
+}
+
 /// Where the bytes of a file are.
 #[derive(Debug, Clone)]
 pub enum FileContent {
@@ -202,23 +219,16 @@ impl FileContent {
     /// Returns the uncompressed bytes.
     ///
     /// # Errors
-    /// The file cannot be read, or does not inflate to the size of its extent. [`io::ErrorKind::FileTooLarge`] if there are
-    /// more than `limit` bytes.
+    /// The file cannot be read; for an extent, [`DamagedFile`] if it does not contain what was verified.
+    /// [`io::ErrorKind::FileTooLarge`] if there are more than `limit` bytes.
     pub fn read(&self, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.reader()?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        match self {
-            Self::Archived { extent, .. } if bytes.len() as u64 != extent.size => {
-                Err(io::ErrorKind::InvalidData.into())
-            }
-            Self::Archived { .. } | Self::File { .. } | Self::Bytes(_) => Ok(bytes),
-        }
+        if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
-    /// Returns a reader of the uncompressed bytes.
+    /// Returns a reader of the uncompressed bytes. At the end of an extent, it returns [`DamagedFile`] if the bytes are not
+    /// those that were verified.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -230,10 +240,11 @@ impl FileContent {
                 let mut file = File::open(&**archive)?;
                 file.seek(SeekFrom::Start(extent.offset))?;
                 let compressed = file.take(extent.compressed_size);
-                match extent.format {
+                let inner: Box<dyn Read> = match extent.format {
                     ExtentFormat::Stored => Box::new(compressed),
                     ExtentFormat::Deflated { .. } => Box::new(DeflateDecoder::new(compressed)),
-                }
+                };
+                Box::new(ExtentReader { inner, archive, extent, crc32: crc32fast::Hasher::new(), size: 0 })
             }
         })
     }
@@ -256,6 +267,36 @@ impl FileContent {
             Self::Bytes(bytes) => Ok(Sha256::of(bytes)),
             Self::File { path, .. } => sha256_of_file(path).map_err(|error| InsertError::Read(path.clone(), error)),
         }
+    }
+}
+
+/// Compares the uncompressed bytes of an extent with its CRC-32 and its size.
+struct ExtentReader<'a> {
+    inner: Box<dyn Read>,
+    archive: &'a Path,
+    extent: &'a Extent,
+    crc32: crc32fast::Hasher,
+    size: u64,
+}
+
+impl ExtentReader<'_> {
+    fn is_whole(&self) -> bool {
+        self.size == self.extent.size && self.crc32.clone().finalize() == self.extent.crc32
+    }
+}
+
+impl Read for ExtentReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        let length = read.as_ref().copied().unwrap_or(0);
+        self.crc32.update(&buffer[..length]);
+        self.size += length as u64;
+        let is_damaged = match &read {
+            Ok(_) => length == 0 && !buffer.is_empty() && !self.is_whole(),
+            // An invalid stream, or one that is cut off.
+            Err(error) => matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof),
+        };
+        if is_damaged { Err(DamagedFile { path: self.archive.to_owned() }.into()) } else { read }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::tree::{Extent, FileContent, FileTree, TreeEntry, TreePath};
 mod tests;
 mod uncompressed;
 
-use uncompressed::UncompressedWriter;
+use uncompressed::{UncompressedEntry, UncompressedWriter};
 
 /// The zstd level. Part of the format: another level gives other bytes.
 const ZSTD_LEVEL: i32 = 3;
@@ -214,20 +214,23 @@ impl<'a> LayerWriter<'a> {
     /// Copies an entry of a wheel.
     fn archived(&mut self, entry: &TreePath, archive: &'a Path, extent: &Extent) -> Result<(), ArchiveError> {
         if !extent.is_coherent() {
-            return Err(ArchiveError::read(archive, entry)(uncompressed::damaged()));
+            return Err(ArchiveError::damaged(archive, entry));
         }
         let file = self.wheels.open(archive).map_err(ArchiveError::read(archive, entry))?;
         let mut tar = self.tar.as_mut().map(|tar| tar.extent(extent));
+        let mut checksum = crc32fast::Hasher::new();
         let fill = |portion: &mut [u8], done: u64| {
             let offset = extent.offset.saturating_add(done);
             file.read_exact_at(portion, offset).map_err(ArchiveError::read(archive, entry))?;
-            tar.as_mut().map_or(Ok(()), |tar| tar.push(portion, ArchiveError::read(archive, entry)))
+            checksum.update(portion);
+            tar.as_mut().map_or(Ok(()), |tar| tar.push(portion, || ArchiveError::damaged(archive, entry)))
         };
         match &mut self.gzip {
             Some(gzip) => gzip.extent(extent, fill)?,
             None => in_portions(extent.compressed_size, fill)?,
         }
-        tar.map_or(Ok(()), |tar| tar.finish(ArchiveError::read(archive, entry)))
+        let is_whole = checksum.finalize() == extent.checksum && tar.is_none_or(UncompressedEntry::is_whole);
+        if is_whole { Ok(()) } else { Err(ArchiveError::damaged(archive, entry)) }
     }
 
     /// Adds a file of the project, which must still have the size in its header.

@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::hints::Hints;
-use crate::tree::{FileOrigin, TreePath};
+use crate::tree::{DamagedFile, FileOrigin, TreePath};
 
 /// The modification time of every file in every artifact, in seconds since 1970: 1980-01-01T00:00:00Z. It is the
 /// earliest time that a zip can store (APPNOTE 4.4.6), so that zips, layers and images can all have the same.
@@ -89,6 +89,11 @@ impl ArchiveError {
     /// Returns the conversion of an I/O error, for `map_err(ArchiveError::write(path))`.
     pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| Self::Write { path: path.to_owned(), source }
+    }
+
+    /// Returns the error of an entry whose bytes are not those that were verified.
+    fn damaged(path: &Path, entry: &TreePath) -> Self {
+        Self::read(path, entry)(DamagedFile { path: path.to_owned() }.into())
     }
 
     /// Returns the conversion of an I/O error, for `map_err(ArchiveError::read(path, entry))`.

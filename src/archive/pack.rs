@@ -30,20 +30,20 @@ impl<W: Write> Packer<W> {
     /// # Errors
     /// Writing fails.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<Extent> {
+        let mut stream = Vec::new();
         let mut deflater = Deflater::begin();
-        deflater.push(bytes, &mut self.output)?;
-        let deflated = deflater.finish_open(&mut self.output)?;
-        self.output.write_all(&LAST_BLOCK)?;
+        deflater.push(bytes, &mut stream)?;
+        let deflated = deflater.finish_open(&mut stream)?;
+        stream.extend_from_slice(&LAST_BLOCK);
+        self.output.write_all(&stream)?;
         let extent = Extent {
             offset: self.offset,
-            compressed_size: deflated.compressed_size + LAST_BLOCK.len() as u64,
+            compressed_size: stream.len() as u64,
             size: deflated.size,
             crc32: deflated.crc32,
             sha256: Sha256::of(bytes),
-            format: ExtentFormat::Deflated {
-                final_block: deflated.compressed_size * 8,
-                end: (deflated.compressed_size + LAST_BLOCK.len() as u64) * 8,
-            },
+            checksum: crc32fast::hash(&stream),
+            format: ExtentFormat::Deflated { final_block: deflated.compressed_size * 8, end: stream.len() as u64 * 8 },
         };
         self.offset += extent.compressed_size;
         Ok(extent)

@@ -223,6 +223,30 @@ impl Cache {
         self.store((staged.as_file(), staged.path()), sha256, None, filename)
     }
 
+    /// Makes the cache forget a file that is damaged, so that it is fetched or made again. Returns whether it is one of the
+    /// cache's and damaged.
+    ///
+    /// # Errors
+    /// The file cannot be read or removed.
+    pub(crate) fn forget_damaged(&self, path: &Path) -> Result<bool, CacheError> {
+        let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let Some(digest) = format!("sha256:{name}").parse::<Sha256>().ok().filter(|_| path.starts_with(&self.root))
+        else {
+            return Ok(false);
+        };
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let mut file = File::open(path).map_err(CacheError::io("read", path))?;
+        copy(&mut file, |bytes| hasher.update(bytes)).map_err(CacheError::io("read", path))?;
+        if hasher.finish() == digest.into() {
+            return Ok(false);
+        }
+        // A wheel without a record is verified before it is used again, and then counts as missing.
+        let record = path.with_extension("record");
+        let forgotten = if record.is_file() { &record } else { path };
+        fs::remove_file(forgotten).map_err(CacheError::io("remove", forgotten))?;
+        Ok(true)
+    }
+
     /// Stores a pointer from a digest of another algorithm.
     fn point(&self, digest: Option<&Digest>, sha256: Sha256) -> Result<(), CacheError> {
         match digest.filter(|digest| digest.algorithm() != Algorithm::Sha256) {

@@ -11,6 +11,7 @@ use oci_spec::image::MediaType;
 use crate::archive::ArchiveError;
 use crate::archive::layer::{self, LayerTree};
 use crate::digest::{HashingWriter, Sha256};
+use crate::tree::DamagedFile;
 
 /// Where the bytes of a blob are.
 #[derive(Debug, Clone)]
@@ -69,12 +70,15 @@ pub enum BlobError {
         source: io::Error,
     },
     /// The bytes do not match the digest: a file was changed or damaged.
-    #[error("blob {expected} is damaged: its content has the digest {actual}")]
+    #[error("blob {expected} is damaged: its content has the digest {actual}{}", in_file(.file.as_ref()))]
     Damaged {
         /// The digest in the descriptor.
         expected: Sha256,
         /// The digest of the content.
         actual: Sha256,
+        /// The file that contains it, if it is in one.
+        #[source]
+        file: Option<DamagedFile>,
     },
     /// The blob is only in a registry.
     #[error("blob {digest} has not been downloaded from {repository}")]
@@ -124,8 +128,20 @@ impl Blob {
             }
         }
         let (_, actual, _) = output.finish();
-        if actual == self.digest { Ok(()) } else { Err(BlobError::Damaged { expected: self.digest, actual }) }
+        if actual == self.digest {
+            return Ok(());
+        }
+        let file = match &self.content {
+            BlobContent::File { path, .. } => Some(DamagedFile { path: path.to_path_buf() }),
+            BlobContent::Bytes(_) | BlobContent::Layer(_) | BlobContent::Registry { .. } => None,
+        };
+        Err(BlobError::Damaged { expected: self.digest, actual, file })
     }
+}
+
+/// Names the file of a damaged blob.
+fn in_file(file: Option<&DamagedFile>) -> String {
+    file.map(|file| format!(" in {}", file.path.display())).unwrap_or_default()
 }
 
 /// A manifest or an index with everything that it refers to: what a tag names and what outputs write.

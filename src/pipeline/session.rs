@@ -2,6 +2,8 @@
 //! client for registries.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -18,6 +20,7 @@ use crate::report::Reporter;
 use crate::settings::{CacheChoice, RegistrySettings};
 use crate::silence::SilenceLimits;
 use crate::temporary::TemporaryDirectory;
+use crate::tree::DamagedFile;
 
 /// What lasts as long as a build: the directory and the cache contain what artifacts are copied from.
 pub(crate) struct Session {
@@ -50,6 +53,35 @@ impl Session {
             choice => Self::open(choice),
         }
     }
+}
+
+/// Repeats a build whose cache turns out to be damaged, once: what is damaged is fetched or made again.
+///
+/// # Errors
+/// Those of the build.
+pub(crate) fn repairing<T>(
+    choice: &CacheChoice,
+    reporter: &dyn Reporter,
+    build: impl Fn() -> Result<T, BuildError>,
+) -> Result<T, BuildError> {
+    let result = build();
+    let CacheChoice::Directory(directory) = choice else { return result };
+    let Some(path) = result.as_ref().err().and_then(|error| damaged_file(error)) else { return result };
+    if !Cache::open(directory)?.forget_damaged(&path)? {
+        return result;
+    }
+    reporter.warn(&format!("{} was damaged: it is not used, and the build begins again", path.display()));
+    build()
+}
+
+/// Returns the file whose damage is the cause of an error.
+fn damaged_file(error: &BuildError) -> Option<PathBuf> {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+    causes.find_map(|cause| {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inner = inner.and_then(|inner| inner.downcast_ref::<DamagedFile>());
+        Some(inner.or_else(|| cause.downcast_ref::<DamagedFile>())?.path.clone())
+    })
 }
 
 /// Creates the client for registries.

@@ -107,8 +107,9 @@ fn content_is_read_from_every_source() {
         offset: 6,
         compressed_size: deflated.len() as u64,
         size,
-        crc32: 0,
+        crc32: crc32fast::hash(&text),
         sha256: Sha256::of(&text),
+        checksum: crc32fast::hash(&deflated),
         // Reading looks at no block boundary.
         format: ExtentFormat::Deflated { final_block: 0, end: deflated.len() as u64 * 8 },
     };
@@ -131,16 +132,19 @@ fn content_is_read_from_every_source() {
     for wrong in [
         Extent { size: size + 1, ..in_deflated.clone() },
         Extent { compressed_size: size + 1, size: size + 1, ..in_stored.clone() },
+        Extent { crc32: 0, ..in_deflated.clone() },
         Extent { format: in_deflated.format, ..in_stored },
     ] {
-        assert!(FileContent::Archived { archive: archive.clone(), extent: wrong }.read(u64::MAX).is_err());
+        let error = FileContent::Archived { archive: archive.clone(), extent: wrong }.read(u64::MAX).unwrap_err();
+        let damaged = error.get_ref().and_then(|error| error.downcast_ref::<DamagedFile>());
+        assert_eq!(damaged.map(|damaged| &damaged.path), Some(&*archive), "{error:?}");
     }
 }
 
 #[test]
 fn inconsistent_extents_are_not_coherent() {
     fn extent(compressed_size: u64, format: ExtentFormat) -> Extent {
-        Extent { offset: 0, compressed_size, size: 9, crc32: 0, sha256: Sha256::of(b""), format }
+        Extent { offset: 0, compressed_size, size: 9, crc32: 0, sha256: Sha256::of(b""), checksum: 0, format }
     }
     fn deflated(final_block: u64, end: u64) -> ExtentFormat {
         ExtentFormat::Deflated { final_block, end }

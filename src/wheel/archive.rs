@@ -96,16 +96,16 @@ impl<'a> StrictArchive<'a> {
         entry: &ArchiveEntry,
         inflater: &mut Inflater,
         sink: impl FnMut(&[u8]),
-    ) -> Result<ExtentFormat, WheelErrorKind> {
+    ) -> Result<(ExtentFormat, u32), WheelErrorKind> {
         inflater.run(&self.source, &entry.declared, sink)
     }
 }
 
 impl ArchiveEntry {
     /// Returns the verified extent of the entry's content.
-    pub(super) fn extent(&self, sha256: Sha256, format: ExtentFormat) -> Extent {
+    pub(super) fn extent(&self, sha256: Sha256, (format, checksum): (ExtentFormat, u32)) -> Extent {
         let DeclaredExtent { offset, compressed_size, size, crc32, .. } = self.declared;
-        Extent { offset, compressed_size, size, crc32, sha256, format }
+        Extent { offset, compressed_size, size, crc32, sha256, checksum, format }
     }
 }
 

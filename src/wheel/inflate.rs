@@ -43,19 +43,20 @@ impl Inflater {
     }
 
     /// Inflates an entry and passes its bytes to `sink`, in chunks of which all but the last fill a buffer. Stops as
-    /// soon as the output exceeds the declared size, so that a zip bomb costs no time.
+    /// soon as the output exceeds the declared size, so that a zip bomb costs no time. Returns the format, and the CRC-32 of
+    /// the compressed bytes.
     pub(super) fn run(
         &mut self,
         source: &ArchiveFile,
         declared: &DeclaredExtent,
         mut sink: impl FnMut(&[u8]),
-    ) -> Result<ExtentFormat, WheelErrorKind> {
+    ) -> Result<(ExtentFormat, u32), WheelErrorKind> {
         let mut crc32 = crc32fast::Hasher::new();
         let mut checked_sink = |bytes: &[u8]| {
             crc32.update(bytes);
             sink(bytes);
         };
-        let format = match declared.compression {
+        let (format, checksum) = match declared.compression {
             ZipCompression::Stored => self.copy(source, declared, &mut checked_sink)?,
             ZipCompression::Deflated => self.inflate(source, declared, &mut checked_sink)?,
         };
@@ -63,7 +64,7 @@ impl Inflater {
         if actual != declared.crc32 {
             return Err(WheelErrorKind::Crc32 { expected: declared.crc32, actual });
         }
-        Ok(format)
+        Ok((format, checksum))
     }
 
     /// Passes a stored entry to `sink`.
@@ -72,12 +73,12 @@ impl Inflater {
         source: &ArchiveFile,
         declared: &DeclaredExtent,
         sink: &mut impl FnMut(&[u8]),
-    ) -> Result<ExtentFormat, WheelErrorKind> {
-        let mut input = EntryReader { offset: declared.offset, left: declared.compressed_size };
+    ) -> Result<(ExtentFormat, u32), WheelErrorKind> {
+        let mut input = EntryReader::new(declared);
         while input.left > 0 {
             sink(input.next(source, &mut self.input)?);
         }
-        Ok(ExtentFormat::Stored)
+        Ok((ExtentFormat::Stored, input.checksum.finalize()))
     }
 
     /// Inflates a deflated entry (RFC 1951).
@@ -86,9 +87,9 @@ impl Inflater {
         source: &ArchiveFile,
         declared: &DeclaredExtent,
         sink: &mut impl FnMut(&[u8]),
-    ) -> Result<ExtentFormat, WheelErrorKind> {
+    ) -> Result<(ExtentFormat, u32), WheelErrorKind> {
         self.blocks.reset();
-        let mut input = EntryReader { offset: declared.offset, left: declared.compressed_size };
+        let mut input = EntryReader::new(declared);
         let mut compressed: &[u8] = &[];
         let (mut filled, mut size) = (0, 0);
         let mut final_block = 0;
@@ -124,7 +125,7 @@ impl Inflater {
         if size != declared.size {
             return Err(WheelErrorKind::TooShort { expected: declared.size, actual: size });
         }
-        Ok(ExtentFormat::Deflated { final_block, end })
+        Ok((ExtentFormat::Deflated { final_block, end }, input.checksum.finalize()))
     }
 }
 
@@ -133,14 +134,21 @@ struct EntryReader {
     offset: u64,
     /// The number of bytes left to read.
     left: u64,
+    /// The CRC-32 of the bytes that were read.
+    checksum: crc32fast::Hasher,
 }
 
 impl EntryReader {
+    fn new(declared: &DeclaredExtent) -> Self {
+        Self { offset: declared.offset, left: declared.compressed_size, checksum: crc32fast::Hasher::new() }
+    }
+
     /// Reads the next bytes into `buffer`; an empty slice is the end.
     fn next<'a>(&mut self, source: &ArchiveFile, buffer: &'a mut [u8]) -> Result<&'a [u8], WheelErrorKind> {
         let size = self.left.min(buffer.len() as u64);
         let chunk = &mut buffer[..size as usize];
         source.fill(self.offset, chunk)?;
+        self.checksum.update(chunk);
         self.offset += size;
         self.left -= size;
         Ok(chunk)

@@ -67,7 +67,10 @@ impl Archive {
 
     fn content(&self, offset: u64, compressed_size: u64, original: &[u8], format: ExtentFormat) -> FileContent {
         let (size, crc32, sha256) = (original.len() as u64, crc32fast::hash(original), Sha256::of(original));
-        let extent = Extent { offset, compressed_size, size, crc32, sha256, format };
+        let stored = fs::read(&*self.path).unwrap();
+        let stored = stored.get(offset as usize..).and_then(|rest| rest.get(..compressed_size as usize));
+        let checksum = crc32fast::hash(stored.unwrap_or_default());
+        let extent = Extent { offset, compressed_size, size, crc32, sha256, checksum, format };
         FileContent::Archived { archive: self.path.clone(), extent }
     }
 }
@@ -263,6 +266,27 @@ fn read_error(content: FileContent) -> io::ErrorKind {
     assert!(error.to_string().ends_with("demo.whl for `m.py`"), "{error}");
     let ArchiveError::Read { source, .. } = error else { panic!("{error:?}") };
     source.kind()
+}
+
+#[test]
+fn a_damaged_wheel_is_found_without_inflating_it() {
+    let text = b"x = 1\n".repeat(1000);
+    let (stream, format) = deflated(&text);
+    let archive = Archive::new(&[&stream[..], &text].concat());
+    let length = stream.len() as u64;
+    let contents = [
+        archive.content(0, length, &text, format),
+        archive.content(length, text.len() as u64, &text, ExtentFormat::Stored),
+    ];
+    let mut damaged = fs::read(&*archive.path).unwrap();
+    damaged[stream.len() / 2] ^= 1;
+    damaged[stream.len() + 10] ^= 1;
+    fs::write(&*archive.path, damaged).unwrap();
+    for content in contents {
+        let error = gzip(&tree([("m.py", content)], &[]), &mut io::sink()).unwrap_err();
+        let ArchiveError::Read { source, .. } = error else { panic!("{error:?}") };
+        assert!(source.get_ref().is_some_and(|inner| inner.is::<crate::tree::DamagedFile>()), "{source:?}");
+    }
 }
 
 #[test]

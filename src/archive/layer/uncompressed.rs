@@ -1,6 +1,6 @@
 //! The uncompressed tar archive of a layer.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -46,15 +46,11 @@ pub(super) struct UncompressedEntry<'b, 'a> {
 }
 
 impl UncompressedEntry<'_, '_> {
-    /// Adds the next bytes of the entry as they are in the wheel. `failed` adds the wheel and the entry to an error.
+    /// Adds the next bytes of the entry as they are in the wheel. `damaged` is the error if they are invalid.
     ///
     /// # Errors
     /// The output fails, or the wheel has changed since it was verified.
-    pub(super) fn push(
-        &mut self,
-        bytes: &[u8],
-        failed: impl Fn(io::Error) -> ArchiveError,
-    ) -> Result<(), ArchiveError> {
+    pub(super) fn push(&mut self, bytes: &[u8], damaged: impl Fn() -> ArchiveError) -> Result<(), ArchiveError> {
         if self.extent.format == ExtentFormat::Stored {
             self.crc32.update(bytes);
             self.size += bytes.len() as u64;
@@ -64,31 +60,25 @@ impl UncompressedEntry<'_, '_> {
         let mut rest = bytes;
         loop {
             let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
-            let status = inflate.decompress(rest, buffer, FlushDecompress::None).map_err(|_| failed(damaged()))?;
+            let status = inflate.decompress(rest, buffer, FlushDecompress::None).map_err(|_| damaged())?;
             let consumed = (inflate.total_in() - before_in) as usize;
             let produced = (inflate.total_out() - before_out) as usize;
             rest = &rest[consumed..];
             self.crc32.update(&buffer[..produced]);
             self.size += produced as u64;
             if self.size > self.extent.size {
-                return Err(failed(damaged()));
+                return Err(damaged());
             }
             output.write_all(&buffer[..produced]).map_err(ArchiveError::Output)?;
             self.is_ended = status == Status::StreamEnd;
             if self.is_ended || (consumed == 0 && produced == 0) {
-                return if rest.is_empty() { Ok(()) } else { Err(failed(damaged())) };
+                return if rest.is_empty() { Ok(()) } else { Err(damaged()) };
             }
         }
     }
 
-    /// # Errors
-    /// The wheel has changed since it was verified.
-    pub(super) fn finish(self, failed: impl Fn(io::Error) -> ArchiveError) -> Result<(), ArchiveError> {
-        let is_whole = self.is_ended && self.size == self.extent.size && self.crc32.finalize() == self.extent.crc32;
-        if is_whole { Ok(()) } else { Err(failed(damaged())) }
+    /// Returns whether all bytes were added, and are those that were verified.
+    pub(super) fn is_whole(self) -> bool {
+        self.is_ended && self.size == self.extent.size && self.crc32.finalize() == self.extent.crc32
     }
-}
-
-pub(super) fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "its content changed after it was verified")
 }

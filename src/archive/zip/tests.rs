@@ -75,12 +75,23 @@ fn entries_of_wheels_are_copied() {
         size: deflated.size,
         crc32: deflated.crc32,
         sha256: Sha256::of(&original),
+        checksum: crc32fast::hash(&std::fs::read(wheel.path()).unwrap()[6..6 + deflated.compressed_size as usize]),
         format: ExtentFormat::Deflated { final_block: 0, end: deflated.compressed_size * 8 },
     };
-    let mut archive = written(&tree([("m.py".to_owned(), FileContent::Archived { archive, extent })]));
+    let tree = tree([("m.py".to_owned(), FileContent::Archived { archive: archive.clone(), extent })]);
+    let mut zip = written(&tree);
     let mut content = Vec::new();
-    archive.by_index(0).unwrap().read_to_end(&mut content).unwrap();
+    zip.by_index(0).unwrap().read_to_end(&mut content).unwrap();
     assert!(content == original);
+
+    // A single bit, which no header would tell.
+    let mut damaged = std::fs::read(&*archive).unwrap();
+    damaged[100] ^= 1;
+    std::fs::write(&*archive, damaged).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let error = write(&tree, &directory.path().join("a.zip"), &Silent).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot read {} for `m.py`", archive.display()));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]

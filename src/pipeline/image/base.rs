@@ -15,6 +15,7 @@ use crate::platform::Architecture;
 use crate::registry::{ImageReference, Registry};
 use crate::report::{Phase, Reporter};
 use crate::settings::BaseChoice;
+use crate::tree::DamagedFile;
 
 /// Finds base images and downloads what is needed of them.
 pub(crate) struct Bases<'a> {
@@ -150,8 +151,12 @@ impl Bases<'_> {
         };
         let config = base::configuration(&manifest)?;
         let size = config.size();
-        let config = self.blob_file(reference, digest_of(&config)?, size)?;
-        let config = std::fs::read(&config).map_err(BuildError::reading(&config))?;
+        let digest = digest_of(&config)?;
+        let path = self.blob_file(reference, digest, size)?;
+        let config = std::fs::read(&path).map_err(BuildError::reading(&path))?;
+        if Sha256::of(&config) != digest {
+            return Err(BuildError::reading(&path)(DamagedFile { path: path.clone() }.into()));
+        }
         let repository: Arc<str> = reference.repository_name().into();
         let mut base = Base::from_manifest(&manifest, &config, architecture, |_| BlobContent::Registry {
             repository: repository.clone(),

@@ -28,7 +28,7 @@ use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan};
-use crate::pipeline::session::{Session, registry};
+use crate::pipeline::session::{Session, registry, repairing};
 use crate::pipeline::wheels::completeness;
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::ImageTarget;
@@ -42,6 +42,14 @@ use crate::settings::ImageSettings;
 /// # Errors
 /// Any stage fails. Before the push, nothing has been written then; after a failed push, no tag is set.
 pub(crate) fn image(
+    settings: &ImageSettings,
+    projects: &ProjectCache,
+    reporter: &dyn Reporter,
+) -> Result<ImageReport, BuildError> {
+    repairing(&settings.common.cache, reporter, || build(settings, projects, reporter))
+}
+
+fn build(
     settings: &ImageSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,

@@ -17,7 +17,7 @@ use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{self, LockedProject, Plan};
-use crate::pipeline::session::Session;
+use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::completeness;
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
 use crate::platform::{LambdaProfile, Profile, TargetPlatform, default_runtime};
@@ -116,6 +116,14 @@ pub(crate) fn plan(
 /// # Errors
 /// Any stage fails; then nothing is written.
 pub(crate) fn lambda(
+    settings: &LambdaSettings,
+    projects: &ProjectCache,
+    reporter: &dyn Reporter,
+) -> Result<BuildReport, BuildError> {
+    repairing(&settings.common.cache, reporter, || build(settings, projects, reporter))
+}
+
+fn build(
     settings: &LambdaSettings,
     projects: &ProjectCache,
     reporter: &dyn Reporter,
