@@ -165,3 +165,32 @@ fn a_base_that_is_missing_from_the_registry_is_an_error() {
     let said = workshop.fail(&mut workshop.without_base(&[&nobody]));
     assert!(said.contains("127.0.0.1:9"), "{said}");
 }
+
+#[test]
+fn a_damaged_base_in_the_cache_is_downloaded_again() {
+    let (workshop, registry) = (Workshop::new(), DockerRegistry::anonymous());
+    let base = format!("--base={}", upload(&workshop, &registry, "3.12"));
+    let build = || {
+        let _ = fs::remove_dir_all(workshop.path("out"));
+        let output = workshop.without_base(&[&base, "--output=oci:out"]).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(build().0);
+    let expected = built::image(&workshop.path("out"));
+    let mut noticed = 0;
+    for directory in fs::read_dir(workshop.path("cache/v1/blobs")).unwrap() {
+        for entry in fs::read_dir(directory.unwrap().path()).unwrap() {
+            let path = entry.unwrap().path();
+            let intact = fs::read(&path).unwrap();
+            let mut damaged = intact.clone();
+            damaged[intact.len() / 2] ^= 4;
+            fs::write(&path, damaged).unwrap();
+            let (is_built, said) = build();
+            assert!(is_built && built::image(&workshop.path("out")) == expected, "{}: {said}", path.display());
+            noticed += usize::from(said.contains(&format!("warning: {} was damaged", path.display())));
+            assert!(fs::read(&path).unwrap() == intact, "{} is still damaged", path.display());
+        }
+    }
+    // The configuration and the layer; a damaged manifest is replaced at once.
+    assert_eq!(noticed, 2);
+}

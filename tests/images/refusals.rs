@@ -103,7 +103,7 @@ fn a_path_that_would_be_a_whiteout_is_refused_in_a_layer_and_kept_in_a_zip() {
     }
     let mut function = crate::support::command::pybundle(&["lambda", "project", "--no-audit", "--output=function.zip"]);
     function.current_dir(workshop.path("")).env("PYBUNDLE_CACHE_DIR", workshop.path("cache"));
-    crate::support::command::succeed(function.args(["--no-handler", "--runtime=python3.14"]));
+    crate::support::command::succeed(function.arg("--runtime=python3.14"));
 
     let workshop = Workshop::new();
     workshop.write("data/.wh.app.py", "");
