@@ -109,7 +109,7 @@ impl Hints for ArchiveError {
                 vec!["run pybundle again while no other process writes to the project".to_owned()]
             }
             Self::Whiteout { origin: Some(FileOrigin::Application), .. } => {
-                vec!["rename it, or leave it out with --exclude".to_owned()]
+                vec!["rename it, or do not include it".to_owned()]
             }
             Self::Write { .. }
             | Self::Read { .. }
