@@ -108,7 +108,7 @@ fn a_path_that_would_be_a_whiteout_is_refused_in_a_layer_and_kept_in_a_zip() {
     let workshop = Workshop::new();
     workshop.write("data/.wh.app.py", "");
     let said = workshop.fail(&mut workshop.command(&["--include=data/.wh.app.py", "--output=oci:out"]));
-    assert!(said.contains(&format!("data/.wh.app.py` of the application {why}")), "{said}");
+    assert!(said.contains(&format!("app/.wh.app.py` of the application {why}")), "{said}");
     assert!(said.contains("hint: rename it, or do not include it"), "{said}");
 }
 
