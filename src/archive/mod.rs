@@ -4,6 +4,7 @@
 //! application's files are deflated here.
 
 pub(crate) mod deflate;
+pub(crate) mod destination;
 pub mod layer;
 mod open_wheels;
 pub mod output;
@@ -26,12 +27,20 @@ pub(crate) const EPOCH: u64 = 315_532_800;
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The output cannot be written, or its directory cannot be created.
-    #[error("cannot write {}", .path.display())]
+    #[error("cannot write {}", destination::shown(.path).display())]
     Write {
         /// The output.
         path: PathBuf,
         /// The error of the system.
         source: io::Error,
+    },
+    /// The path of the output is that of a file in another format, which is not an earlier output.
+    #[error("{} already exists and is not {format}", .path.display())]
+    NotReplaceable {
+        /// The output.
+        path: PathBuf,
+        /// The format of the output, with an article.
+        format: &'static str,
     },
     /// The source of an entry cannot be read.
     #[error("cannot read {} for `{entry}`", .path.display())]
@@ -111,6 +120,7 @@ impl Hints for ArchiveError {
             Self::Whiteout { origin: Some(FileOrigin::Application), .. } => {
                 vec!["rename it, or do not include it".to_owned()]
             }
+            Self::NotReplaceable { .. } => vec!["remove it, or choose another path".to_owned()],
             Self::Write { .. }
             | Self::Read { .. }
             | Self::Output(_)

@@ -1,6 +1,5 @@
-//! An output file that appears complete or not at all, hashed while it is written.
+//! An output that is hashed while it is written. A file appears complete or not at all.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use sha2::Digest as _;
 
 use super::ArchiveError;
+use super::destination::{FileFormat, OpenOutput};
 use crate::digest::Sha256;
-use crate::temporary::TemporaryFile;
 
 /// The size of a buffer, in bytes. So few are still in the processor's cache when they are written and then hashed.
 const BUFFER: usize = 512 * 1024;
@@ -18,26 +17,28 @@ const BUFFER: usize = 512 * 1024;
 /// How many buffers are in flight at once; this bounds the memory.
 const BUFFERS: usize = 8;
 
-/// Writes to a temporary file next to the final path on one thread, and hashes on another.
+/// Writes to a temporary file next to the final path, or into what the path leads to, on one thread, and hashes on another.
 ///
 /// Buffers circulate: one is filled here, written by the first thread, hashed by the second, and returned.
 pub(crate) struct OutputFile {
     path: PathBuf,
+    format: FileFormat,
     buffer: Vec<u8>,
     written: u64,
     filled: Option<SyncSender<Vec<u8>>>,
     empty: Receiver<Vec<u8>>,
-    writer: Option<JoinHandle<io::Result<TemporaryFile>>>,
+    writer: Option<JoinHandle<io::Result<OpenOutput>>>,
     hasher: Option<JoinHandle<Sha256>>,
 }
 
 impl OutputFile {
-    /// Begins a file, and creates missing directories above it. Nothing is at `path` before [`FinishedFile::persist`].
+    /// Begins an output, and creates missing directories above a file. A file is not at `path` before
+    /// [`FinishedFile::persist`]; pipes and devices receive the bytes as they are written.
     ///
     /// # Errors
-    /// The directory cannot be created or written to.
-    pub(crate) fn create(path: &Path) -> Result<Self, ArchiveError> {
-        let temporary = temporary_beside(path).map_err(ArchiveError::write(path))?;
+    /// The directory cannot be created or written to, or `path` is a file that does not begin like one of this format.
+    pub(crate) fn create(path: &Path, format: FileFormat) -> Result<Self, ArchiveError> {
+        let sink = OpenOutput::open(path, format)?;
         let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
         let (written, to_hash) = sync_channel::<Vec<u8>>(BUFFERS);
         let (hashed, empty) = sync_channel::<Vec<u8>>(BUFFERS);
@@ -46,13 +47,13 @@ impl OutputFile {
             let _ = hashed.send(Vec::with_capacity(BUFFER));
         }
         let writer = thread::spawn(move || {
-            let mut temporary = temporary;
+            let mut sink = sink;
             for buffer in to_write {
-                temporary.write_all(&buffer)?;
+                sink.write_all(&buffer)?;
                 // This fails only if the hasher has panicked, which `join` reports.
                 let _ = written.send(buffer);
             }
-            Ok(temporary)
+            Ok(sink)
         });
         let hasher = thread::spawn(move || {
             let mut hasher = sha2::Sha256::new();
@@ -66,6 +67,7 @@ impl OutputFile {
         });
         Ok(Self {
             path: path.to_owned(),
+            format,
             buffer: Vec::with_capacity(BUFFER),
             written: 0,
             filled: Some(filled),
@@ -129,21 +131,21 @@ impl OutputFile {
         if passed { Ok(()) } else { self.join().map(|_| ()) }
     }
 
-    fn join(&mut self) -> Result<(TemporaryFile, Sha256), ArchiveError> {
+    fn join(&mut self) -> Result<(OpenOutput, Sha256), ArchiveError> {
         self.filled = None;
-        let temporary = result_of(self.writer.take()).flatten().map_err(ArchiveError::write(&self.path))?;
+        let sink = result_of(self.writer.take()).flatten().map_err(ArchiveError::write(&self.path))?;
         let sha256 = result_of(self.hasher.take()).map_err(ArchiveError::write(&self.path))?;
-        Ok((temporary, sha256))
+        Ok((sink, sha256))
     }
 
-    /// Completes the file, which is still at its temporary path.
+    /// Completes the output; a file is still at its temporary path.
     ///
     /// # Errors
     /// Writing failed.
     pub(crate) fn finish(mut self) -> Result<FinishedFile, ArchiveError> {
         self.pass_on()?;
-        let (temporary, sha256) = self.join()?;
-        Ok(FinishedFile { temporary, path: self.path.clone(), sha256, size: self.written })
+        let (sink, sha256) = self.join()?;
+        Ok(FinishedFile { sink, path: self.path.clone(), format: self.format, sha256, size: self.written })
     }
 }
 
@@ -162,58 +164,48 @@ impl Drop for OutputFile {
     }
 }
 
-/// A complete file at a temporary path, which is removed when this is dropped.
+/// A complete output. A file is at a temporary path, and is removed when this is dropped.
 #[derive(Debug)]
 pub struct FinishedFile {
-    temporary: TemporaryFile,
+    sink: OpenOutput,
     path: PathBuf,
+    format: FileFormat,
     pub(crate) sha256: Sha256,
     pub(crate) size: u64,
 }
 
 impl FinishedFile {
-    /// Moves the file to its final path atomically, and replaces a file that is there. Returns the path.
+    /// Moves the file to its final path atomically, and replaces an earlier output that is there. Returns the path.
     ///
     /// # Errors
-    /// The file cannot be renamed.
+    /// The file cannot be renamed, or another file was created at the path meanwhile.
     pub fn persist(self) -> Result<PathBuf, ArchiveError> {
-        match self.temporary.persist(&self.path) {
-            Ok(_) => Ok(self.path),
-            Err(source) => Err(ArchiveError::Write { path: self.path, source }),
-        }
+        self.sink.persist(&self.path, self.format)?;
+        Ok(self.path)
     }
 
     #[cfg(test)]
-    pub(super) fn as_file(&self) -> &fs::File {
-        self.temporary.as_file()
+    pub(super) fn as_file(&self) -> &std::fs::File {
+        match &self.sink {
+            OpenOutput::Temporary(file) => file.as_file(),
+            OpenOutput::Stream(file) => file,
+        }
     }
-}
-
-/// Creates a temporary file in the directory of `path`, so that it can be renamed within one file system.
-fn temporary_beside(path: &Path) -> io::Result<TemporaryFile> {
-    if path.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
-    }
-    let directory = match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(directory)?;
-    TemporaryFile::new_in(directory)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
+    use std::fs::{self, File};
 
     use super::*;
+    use crate::temporary::TemporaryFile;
 
     #[test]
     fn bytes_are_written_in_order_and_hashed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("made/on/the/way/file");
         let bytes: Vec<u8> = (0..3 * BUFFER + 12_345).map(|index| (index % 251) as u8).collect();
-        let mut output = OutputFile::create(&path).unwrap();
+        let mut output = OutputFile::create(&path, FileFormat::Zip).unwrap();
         output.write(&bytes[..10]).unwrap();
         output
             .write_with(bytes.len() as u64 - 10, |portion, done| {
@@ -234,7 +226,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_persisted_is_removed() {
         let directory = tempfile::tempdir().unwrap();
-        let mut output = OutputFile::create(&directory.path().join("file")).unwrap();
+        let mut output = OutputFile::create(&directory.path().join("file"), FileFormat::Zip).unwrap();
         output.write(&vec![1; 2 * BUFFER]).unwrap();
         drop(output.finish().unwrap());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -243,7 +235,7 @@ mod tests {
     #[test]
     fn a_directory_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
-        let error = OutputFile::create(directory.path()).err().unwrap();
+        let error = OutputFile::create(directory.path(), FileFormat::Zip).err().unwrap();
         assert_eq!(error.to_string(), format!("cannot write {}", directory.path().display()));
     }
 
@@ -252,7 +244,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_failing_write_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
-        let mut output = OutputFile::create(&directory.path().join("file")).unwrap();
+        let mut output = OutputFile::create(&directory.path().join("file"), FileFormat::Zip).unwrap();
         let full = File::options().write(true).open("/dev/full").unwrap();
         let (filled, to_write) = sync_channel::<Vec<u8>>(BUFFERS);
         output.filled = Some(filled);
@@ -260,7 +252,7 @@ mod tests {
             for buffer in to_write {
                 (&full).write_all(&buffer)?;
             }
-            TemporaryFile::new_in(&std::env::temp_dir())
+            TemporaryFile::new_in(&std::env::temp_dir()).map(OpenOutput::Temporary)
         }));
         let mut result = Ok(());
         for _ in 0..3 * BUFFERS {

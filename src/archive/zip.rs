@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::ArchiveError;
 use super::deflate::{self, Deflated};
+use super::destination::FileFormat;
 use super::open_wheels::OpenWheels;
 use super::output::{FinishedFile, OutputFile};
 use crate::report::{Phase, Reporter};
@@ -35,8 +36,11 @@ const BATCH: usize = 64;
 /// # Errors
 /// The output cannot be written, a file cannot be read, or a file of the project changes meanwhile.
 pub fn write(tree: &FileTree, path: &Path, reporter: &dyn Reporter) -> Result<FinishedFile, ArchiveError> {
-    let mut writer =
-        ZipWriter { output: OutputFile::create(path)?, central_directory: Vec::new(), wheels: OpenWheels::default() };
+    let mut writer = ZipWriter {
+        output: OutputFile::create(path, FileFormat::Zip)?,
+        central_directory: Vec::new(),
+        wheels: OpenWheels::default(),
+    };
     let entries: Vec<(&TreePath, &TreeEntry)> = tree.iter().collect();
     let mut entry_count = 0;
     for batch in entries.chunks(BATCH) {

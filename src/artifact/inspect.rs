@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{ArtifactName, ArtifactSettings};
+use crate::archive::destination::FileFormat;
 use crate::archive::output::OutputFile;
 use crate::contents::{
     ArtifactContents, DetectedKind, EntryOrigin, FileEntry, FileKind, ImageDescription, LayerContents, LayerOrigin,
@@ -51,7 +52,7 @@ impl Inspected {
             }
             ArtifactName::Registry(reference) => reference.to_string(),
         };
-        let mut output = OutputFile::create(path)?;
+        let mut output = OutputFile::create(path, FileFormat::Html)?;
         output.write(treemap::page(&self.contents, &title).as_bytes())?;
         output.finish()?.persist()?;
         Ok(())

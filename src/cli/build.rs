@@ -97,6 +97,8 @@ pub(crate) fn run(
     }
     pipeline::check_outputs(targets.iter().map(|named| &named.target))?;
     let changed: Vec<&ListedTarget> = targets.iter().filter(|target| target.listed.changed).collect();
+    let written = changed.iter().filter(|_| !arguments.dry_run).flat_map(|target| target.target.files());
+    let printer = &printer.beside(written)?;
     let progress = TargetsProgress::new(printer, changed.iter().map(|target| target.listed.name.clone()).collect());
     let changed: Vec<&Target> = changed.into_iter().map(|target| &target.target).collect();
     let outcomes: Vec<TargetOutcome> = if arguments.dry_run {

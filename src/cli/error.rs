@@ -40,6 +40,10 @@ pub(crate) enum CliError {
     /// A manual page cannot be written.
     #[error(transparent)]
     Page(#[from] ArchiveError),
+    #[error("cannot print --json on standard output, which is the output of the artifact")]
+    ArtifactAndJson,
+    #[error("cannot write to standard output: it is a terminal")]
+    Terminal,
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
@@ -72,6 +76,8 @@ impl Hints for CliError {
             Self::Changes(error) => error.hints(),
             Self::Configuration(error) => error.hints(),
             Self::Option(error) => error.hints(),
+            Self::ArtifactAndJson => vec!["write the artifact to a file, or omit --json".to_owned()],
+            Self::Terminal => vec!["redirect standard output, or write to a file with --output".to_owned()],
             Self::Output(_) | Self::NotVerified { .. } => Vec::new(),
         }
     }
@@ -85,7 +91,7 @@ impl CliError {
     /// Returns the exit status: 2 for usage errors, else 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Option(_) | Self::NoCache => 2,
+            Self::Option(_) | Self::NoCache | Self::ArtifactAndJson => 2,
             _ => 1,
         }
     }

@@ -57,6 +57,7 @@ pub(crate) fn run(arguments: ImageArguments, global: &GlobalArguments, printer: 
     if dry_run {
         return show_plan(&settings, &projects, printer);
     }
+    let printer = &printer.beside(settings.archives())?;
     let mut report = pipeline::image(&settings, &projects, &progress)?;
     report.warnings = progress.warnings();
     printer.result(&report, |page| summary(&report, printer.is_verbose(), page))

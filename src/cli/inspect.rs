@@ -70,6 +70,7 @@ impl ReadingArguments {
 /// # Errors
 /// See [`artifact::inspect`].
 pub(crate) fn run(arguments: InspectArguments, global: &GlobalArguments, printer: &Printer) -> Result<(), CliError> {
+    let printer = &printer.beside(arguments.html.iter().map(PathBuf::as_path))?;
     let name = ArtifactName::find(&arguments.artifact)?;
     let settings = arguments.reading.settings(global)?;
     let inspected = artifact::inspect(name, &settings, &ProgressReporter::new(printer))?;

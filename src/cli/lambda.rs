@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: LambdaArguments, global: &GlobalArguments, printer:
     if dry_run {
         return plan::show(&settings, &projects, printer);
     }
+    let printer = &printer.beside(settings.zips())?;
     let progress = ProgressReporter::new(printer);
     let mut report = pipeline::lambda(&settings, &projects, &progress)?;
     report.warnings = progress.warnings();

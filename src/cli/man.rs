@@ -10,6 +10,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::error::CliError;
 use super::help;
 use crate::archive::ArchiveError;
+use crate::archive::destination::FileFormat;
 use crate::archive::output::{FinishedFile, OutputFile};
 
 /// The source of the pages, which their last line names.
@@ -59,7 +60,7 @@ fn page(command: &Command, directory: &Path) -> Result<FinishedFile, ArchiveErro
     let path = directory.join(man.get_filename());
     let mut text = Vec::new();
     render(&man, command, &mut text).map_err(|source| ArchiveError::Write { path: path.clone(), source })?;
-    let mut output = OutputFile::create(&path)?;
+    let mut output = OutputFile::create(&path, FileFormat::ManPage)?;
     output.write(&text)?;
     output.finish()
 }

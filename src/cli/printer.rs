@@ -1,6 +1,7 @@
 //! Prints: the only module that may.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -13,6 +14,7 @@ use super::environment;
 use super::error::CliError;
 use super::format::OutputFormat;
 use super::plain::{self, plain, without_commands};
+use crate::archive::destination;
 use crate::redact;
 use crate::report::ErrorReport;
 
@@ -30,6 +32,8 @@ pub(crate) struct Printer {
     quiet: bool,
     verbose: bool,
     progress: ProgressMode,
+    /// Whether summaries go to standard error, because standard output receives an artifact.
+    has_artifact: bool,
 }
 
 /// How progress is shown.
@@ -122,6 +126,7 @@ impl Printer {
                 (false, true) => ProgressMode::Bars,
                 (false, false) => ProgressMode::Lines,
             },
+            has_artifact: false,
         })
     }
 
@@ -130,7 +135,24 @@ impl Printer {
         let flag = environment::option("color").and_then(|text| ColorWhen::from_str(&text, true).ok());
         color(flag.unwrap_or(ColorWhen::Auto));
         let format = OutputFormat::of_unparsed();
-        Self { format, quiet: false, verbose: false, progress: ProgressMode::Nothing }
+        Self { format, quiet: false, verbose: false, progress: ProgressMode::Nothing, has_artifact: false }
+    }
+
+    /// Returns a printer for a command that writes these files. If one of them is standard output, the summary goes to
+    /// standard error.
+    ///
+    /// # Errors
+    /// A file is standard output, which is a terminal, or also requested for a JSON document.
+    pub(crate) fn beside<'a>(self, mut files: impl Iterator<Item = &'a Path>) -> Result<Self, CliError> {
+        let has_artifact = files.any(destination::is_standard_output);
+        if has_artifact && self.format == OutputFormat::Json {
+            return Err(CliError::ArtifactAndJson);
+        }
+        // As `docker save` does.
+        if has_artifact && io::stdout().is_terminal() {
+            return Err(CliError::Terminal);
+        }
+        Ok(Self { has_artifact, ..self })
     }
 
     pub(crate) fn progress(&self) -> ProgressMode {
@@ -160,6 +182,10 @@ impl Printer {
         }
         let mut written = TextPage::new();
         page(&mut written);
+        if self.has_artifact {
+            anstream::eprint!("{}", written.0);
+            return Ok(());
+        }
         let mut output = anstream::stdout().lock();
         ignore_closed_pipe(output.write_all(written.0.as_bytes()).and_then(|()| output.flush()))
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::file::{INDEX, ImageFileError, InvalidEntry, MARKER, blob_name};
 use super::{Blob, OciArtifact, layout};
 use crate::archive::ArchiveError;
+use crate::archive::destination::FileFormat;
 use crate::archive::output::{FinishedFile, OutputFile};
 use crate::archive::tar::{self, TarFormat, TarMember};
 use crate::report::{Phase, Reporter};
@@ -35,7 +36,8 @@ pub(super) fn prepare_with(
     file: &Path,
     reporter: &dyn Reporter,
 ) -> Result<FinishedFile, ImageFileError> {
-    let mut archive = ArchiveWriter { output: OutputFile::create(file)?, path: file.to_owned(), reporter };
+    let mut archive =
+        ArchiveWriter { output: OutputFile::create(file, FileFormat::Tar)?, path: file.to_owned(), reporter };
     for (name, content) in more {
         archive.document(name, content)?;
     }
@@ -125,8 +127,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("archive");
         let size = 9 << 30;
-        let mut archive =
-            ArchiveWriter { output: OutputFile::create(&path).unwrap(), path: path.clone(), reporter: &Silent };
+        let mut archive = ArchiveWriter {
+            output: OutputFile::create(&path, FileFormat::Tar).unwrap(),
+            path: path.clone(),
+            reporter: &Silent,
+        };
         archive.document(MARKER, b"{}").unwrap();
         archive.header("large", TarMember::File { access: FileAccess::FILE, size }).unwrap();
         let start = archive.output.position();

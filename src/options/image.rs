@@ -12,7 +12,7 @@ use super::texts::OneOrMany;
 use super::values::{CommandArguments, CompressionMethod, ImageOutput, ImagePlatform, NameValue, profile, table};
 use super::{
     CommonOptions, DocumentOptions, InvalidOption, Invocation, RegistryAccessOptions, TargetKind, TargetOptions,
-    rebase_profile, texts,
+    rebase_output, rebase_profile, texts,
 };
 use crate::image::{NewUser, Port};
 use crate::index::InvalidIndexUrl;
@@ -60,7 +60,8 @@ pub(crate) struct MainImageOptions {
     /// Write the image to an OCI layout or to an archive
     ///
     /// OUTPUT is oci:DIR, oci-archive:FILE or docker-archive:FILE [default: oci-archive:dist/NAME.tar, unless the image is
-    /// pushed].
+    /// pushed]. The FILE `-` is standard output; the summary is then printed on standard error. Only an earlier layout or
+    /// archive is replaced.
     #[arg(short, long, value_name = "OUTPUT", value_hint = ValueHint::AnyPath)]
     #[serde(with = "texts::many")]
     #[schemars(with = "OneOrMany")]
@@ -171,7 +172,7 @@ impl TargetOptions for ImageOptions {
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         self.image.base = self.image.base.take().map(|base| base.in_directory(directory));
         for ImageOutput(file) in &mut self.image.output {
-            file.path = directory.join(&file.path);
+            rebase_output(&mut file.path, directory);
         }
         rebase_profile(&mut self.image.profile, directory);
         self.common.rebase(directory)

@@ -39,6 +39,8 @@ pub(crate) struct FunctionOptions {
     #[schemars(with = "Option<String>")]
     pub(crate) handler: Option<Handler>,
     /// Write the function's zip to this file [default: dist/NAME.zip]
+    ///
+    /// `-` is standard output; the summary is then printed on standard error. Only an earlier zip is replaced.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     /// Build for this Lambda runtime, such as python3.13 [default: the project's]
@@ -82,7 +84,7 @@ impl TargetOptions for LambdaOptions {
     fn rebase(&mut self, directory: &Path) -> Result<(), InvalidIndexUrl> {
         let Self { function, common, .. } = self;
         for path in function.output.iter_mut().chain(&mut function.layer) {
-            *path = directory.join(&path);
+            super::rebase_output(path, directory);
         }
         super::rebase_profile(&mut function.profile, directory);
         common.rebase(directory)

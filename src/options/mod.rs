@@ -169,6 +169,13 @@ impl CommonOptions {
     }
 }
 
+/// Makes the path of an output relative to a directory, unless it is `-`, which is standard output.
+fn rebase_output(path: &mut PathBuf, directory: &Path) {
+    if path != Path::new("-") {
+        *path = directory.join(&*path);
+    }
+}
+
 /// Makes the path of a profile relative to a directory, unless it names a built-in one.
 fn rebase_profile(profile: &mut Option<String>, directory: &Path) {
     if let Some(text) = profile

@@ -3,8 +3,8 @@
 //! Each stage sees only those before it, which `tests/architecture.rs` asserts:
 //!
 //! ```text
-//! session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents ◀──┬── lambda ◀──┬── targets ◀── changed_since
-//!                                                                             └── image  ◀──┘
+//! session ◀── plan ◀── wheels ◀── install ◀── audits ◀── report, documents, planned_outputs ◀──┬── lambda ◀──┬── targets ◀── changed_since
+//!                                                                                              └── image  ◀──┘
 //! ```
 
 mod audits;
@@ -15,6 +15,7 @@ pub(crate) mod image;
 mod install;
 mod lambda;
 pub(crate) mod plan;
+mod planned_outputs;
 mod report;
 pub(crate) mod session;
 mod targets;

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::archive::destination::Destination;
 use crate::cache::Cache;
 use crate::fetch::Connections;
 use crate::git::revision::{self, GitRevision};
@@ -55,19 +56,27 @@ impl Session {
     }
 }
 
-/// Repeats a build whose cache turns out to be damaged, once: what is damaged is fetched or made again.
+/// Repeats a build whose cache turns out to be damaged, once: what is damaged is fetched or made again. One that streams a
+/// file, for instance into a pipe, is not repeated: the reader already has the beginning of the first.
 ///
 /// # Errors
 /// Those of the build.
-pub(crate) fn repairing<T>(
+pub(crate) fn repairing<'a, T>(
     choice: &CacheChoice,
+    mut files: impl Iterator<Item = &'a Path>,
     reporter: &dyn Reporter,
     build: impl Fn() -> Result<T, BuildError>,
 ) -> Result<T, BuildError> {
     let result = build();
     let CacheChoice::Directory(directory) = choice else { return result };
     let Some(path) = result.as_ref().err().and_then(|error| damaged_file(error)) else { return result };
-    if !Cache::open(directory)?.forget_damaged(&path)? {
+    // What is in a read-only cache stays there.
+    let Ok(cache) = Cache::open(directory) else { return result };
+    if !cache.forget_damaged(&path)? {
+        return result;
+    }
+    if files.any(|file| Destination::of(file) != Destination::File) {
+        reporter.warn(&format!("{} was damaged: the next build makes or fetches it again", path.display()));
         return result;
     }
     reporter.warn(&format!("{} was damaged: it is not used, and the build begins again", path.display()));

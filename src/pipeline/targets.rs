@@ -1,11 +1,11 @@
 //! Builds several targets in parallel with one cache: what they share is fetched and read once.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::pipeline::image::outputs;
+use crate::pipeline::planned_outputs::resolved;
 use crate::pipeline::{BuildError, ProjectCache, image, lambda};
 use crate::report::{BuiltArtifact, Reporter, TargetPlan};
 use crate::settings::{ImageSettings, LambdaSettings, Settings};
@@ -58,6 +58,14 @@ impl Target {
         }
     }
 
+    /// Returns the files that the settings name, without the directories of layouts.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::Lambda(settings) => settings.zips().collect(),
+            Self::Image(settings) => settings.archives().collect(),
+        }
+    }
+
     /// Returns the default path of the artifact; `None` for a target without a name, as its project has to be read.
     fn default_output(&self, ending: &str) -> Option<PathBuf> {
         let name = self.common().target.clone()?;
@@ -72,7 +80,7 @@ impl Target {
 pub(crate) fn check_outputs<'a>(targets: impl Iterator<Item = &'a Target>) -> Result<(), BuildError> {
     let mut paths = HashSet::new();
     for output in targets.flat_map(Target::outputs) {
-        if !paths.insert(outputs::resolved(&output)) {
+        if !paths.insert(resolved(&output)) {
             return Err(BuildError::SameOutput(output));
         }
     }

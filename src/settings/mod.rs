@@ -13,7 +13,7 @@ use url::Url;
 pub(crate) use environment::{Environment, IndexVariables, Variables, is_withheld};
 
 use crate::audit::handler::Handler;
-use crate::image::file::{ImageFile, InvalidImageFile};
+use crate::image::file::{ImageFile, ImageFormat, InvalidImageFile};
 use crate::image::{NewUser, Port, Timestamp};
 use crate::index::IndexStrategy;
 use crate::lock::{FormatControl, SelectionRequest};
@@ -176,6 +176,13 @@ pub(crate) struct LambdaSettings {
     pub(crate) documents: DocumentSettings,
 }
 
+impl LambdaSettings {
+    /// Returns the zips that the user names.
+    pub(crate) fn zips(&self) -> impl Iterator<Item = &Path> {
+        self.output.iter().chain(&self.layer).map(PathBuf::as_path)
+    }
+}
+
 /// A base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BaseChoice {
@@ -300,4 +307,12 @@ pub(crate) struct ImageSettings {
     /// Writes an image that exceeds the limit of its target.
     pub(crate) allow_oversize: bool,
     pub(crate) documents: DocumentSettings,
+}
+
+impl ImageSettings {
+    /// Returns the archives that the user names.
+    pub(crate) fn archives(&self) -> impl Iterator<Item = &Path> {
+        let archives = self.outputs.iter().filter(|output| output.format != ImageFormat::Layout);
+        archives.map(|output| output.path.as_path())
+    }
 }

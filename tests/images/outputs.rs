@@ -194,3 +194,47 @@ fn an_earlier_output_is_kept_when_a_build_fails() {
     assert!(read() == before);
     assert_eq!(built::image(&workshop.path("out")), image);
 }
+
+#[test]
+fn an_archive_on_standard_output_is_the_same() {
+    let workshop = Workshop::new();
+    for prefix in ["oci-archive", "docker-archive"] {
+        succeed(&mut workshop.command(&["--output", &format!("{prefix}:expected")]));
+        let run = workshop.command(&["--output", &format!("{prefix}:-")]).output().unwrap();
+        assert!(run.stdout == fs::read(workshop.path("expected")).unwrap(), "{prefix}");
+        assert!(String::from_utf8(run.stderr).unwrap().contains(&format!("wrote     {prefix}:-\n")));
+        fs::remove_file(workshop.path("expected")).unwrap();
+    }
+    let said = workshop.fail(&mut workshop.command(&["--output=docker-archive:-", "--sbom=spdx"]));
+    assert!(said.contains("cannot write an SBOM or provenance beside -"), "{said}");
+    let run = workshop.command(&["--output=oci-archive:-", "--json"]).output().unwrap();
+    assert_eq!((run.status.code(), run.stdout.len()), (Some(2), 0));
+}
+
+#[test]
+fn the_base_and_other_inputs_are_no_outputs() {
+    let workshop = Workshop::new();
+    succeed(&mut workshop.command(&["--output=oci-archive:base.tar", "--output=docker-archive:base-docker.tar"]));
+    std::os::unix::fs::symlink("base", workshop.path("link")).unwrap();
+    let blob = fs::read_dir(workshop.path("base/blobs/sha256")).unwrap().next().unwrap().unwrap().file_name();
+    let blob = format!("oci-archive:base/blobs/sha256/{}", blob.to_str().unwrap());
+    for (base, output, input) in [
+        ("oci:base", "oci:base", "the base image"),
+        ("oci:base", "oci:link", "the base image"),
+        ("oci:base", &*blob, "a part of the base image"),
+        ("oci-archive:base.tar", "oci-archive:project/../base.tar", "the base image"),
+        ("docker-archive:base-docker.tar", "docker-archive:base-docker.tar", "the base image"),
+        ("oci:base", "oci-archive:project/uv.lock", "the lock file"),
+        ("oci:base", "docker-archive:project/app.py", "a file of the application"),
+    ] {
+        let said = workshop.fail(workshop.without_base(&["--output", output]).arg(format!("--base={base}")));
+        assert!(said.contains(&format!(": it is {input}\n")), "{output}: {said}");
+    }
+    for prefix in ["oci-archive", "docker-archive"] {
+        workshop.write("README.md", "precious");
+        let said = workshop.fail(&mut workshop.command(&["--output", &format!("{prefix}:project/README.md")]));
+        assert!(said.contains("project/README.md already exists and is not a tar archive"), "{said}");
+    }
+    let said = workshop.fail(&mut workshop.command(&["--output=oci:a\u{1b}b"]));
+    assert!(said.contains("the path of an output has a control character: `a\\u{1b}b`"), "{said}");
+}

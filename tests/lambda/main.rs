@@ -6,6 +6,7 @@ mod determinism;
 mod equals_uv;
 mod files;
 mod install;
+mod outputs;
 mod private_index;
 mod runtime;
 #[path = "../support/mod.rs"]

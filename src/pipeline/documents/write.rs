@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DocumentSources, parameters};
 use crate::archive::ArchiveError;
+use crate::archive::destination::FileFormat;
 use crate::archive::output::{FinishedFile, OutputFile};
 use crate::digest::Sha256;
 use crate::pipeline::BuildError;
@@ -63,7 +64,7 @@ pub(crate) fn beside(
 ) -> Result<Vec<(ArtifactDocument, FinishedFile)>, ArchiveError> {
     let mut written = Vec::with_capacity(documents.len());
     for document in documents {
-        let mut output = OutputFile::create(&path(artifact, document.extension))?;
+        let mut output = OutputFile::create(&path(artifact, document.extension), FileFormat::Json)?;
         output.write(&document.bytes)?;
         written.push((document, output.finish()?));
     }

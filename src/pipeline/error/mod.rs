@@ -181,6 +181,12 @@ pub(crate) enum BuildError {
     Nameless(PathBuf),
     #[error("{} is given as an output twice", .0.display())]
     SameOutput(PathBuf),
+    #[error("cannot write {}: it is {input}", .path.display())]
+    OutputIsInput { path: PathBuf, input: &'static str },
+    #[error("the path of an output has a control character: `{}`", .0.to_string_lossy().escape_debug())]
+    OutputName(PathBuf),
+    #[error("cannot write an SBOM or provenance beside {}: it is not a file", .0.display())]
+    DocumentsBeside(PathBuf),
     #[error("nothing to bundle: no distribution and no application file is selected")]
     Empty,
 }

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 pub(crate) use chosen::candidates;
 
-use self::chosen::choose;
+use self::chosen::{ImageChoice, choose};
 use crate::image::file::ImageFile;
 use crate::image::{OciArtifact, OciImage, index, manifest};
 use crate::index::FileFinder;
@@ -28,10 +28,10 @@ use crate::pipeline::image::platform::{PlatformBuild, PlatformBuilder};
 use crate::pipeline::image::report::BuiltImage;
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{LockedProject, Plan};
+use crate::pipeline::planned_outputs::{self, PlannedOutput};
 use crate::pipeline::session::{Session, registry, repairing};
 use crate::pipeline::wheels::completeness;
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
-use crate::platform::ImageTarget;
 use crate::report::{FORMAT_VERSION, ImagePlanReport, ImageReport, Reporter};
 use crate::settings::ImageSettings;
 
@@ -46,7 +46,7 @@ pub(crate) fn image(
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<ImageReport, BuildError> {
-    repairing(&settings.common.cache, reporter, || build(settings, projects, reporter))
+    repairing(&settings.common.cache, settings.archives(), reporter, || build(settings, projects, reporter))
 }
 
 fn build(
@@ -67,7 +67,7 @@ fn build(
     let files = outputs::files(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(cache, reporter);
-    let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
+    let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
 
     let wheels = wheels::obtain(common, &project, &origins.fetch, &plans, cache, temporary.path(), reporter)?;
     for (plan, wheels) in plans.iter().zip(&wheels) {
@@ -121,7 +121,7 @@ pub(crate) fn plan_image(
     let files = outputs::files(settings, &project)?;
     let origins = Origins::new(common, &project)?;
     let finder = origins.finder(&session.cache, reporter);
-    let plans = plans(settings, &project, &chosen.target, &files, &finder, reporter)?;
+    let plans = plans(settings, &project, &chosen, &files, &finder, reporter)?;
     plans.iter().try_for_each(|plan| completeness::check_planned(plan, common, &finder, &session.cache, reporter))?;
     Ok(ImagePlanReport {
         format: FORMAT_VERSION,
@@ -137,20 +137,25 @@ pub(crate) fn plan_image(
     })
 }
 
-/// Plans each platform. Outputs of earlier builds are excluded from the application.
+/// Plans each platform, and checks what the outputs would replace. Those of earlier builds are excluded from the
+/// application.
 fn plans<'a>(
     settings: &ImageSettings,
     project: &'a LockedProject,
-    target: &ImageTarget,
+    chosen: &ImageChoice,
     files: &[ImageFile],
     finder: &FileFinder,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Plan<'a>>, BuildError> {
     let mut plans = Vec::with_capacity(settings.platforms.len());
     for architecture in &settings.platforms {
-        let mut plan = Plan::new(project, &settings.common, target.target(*architecture), &[], finder, reporter)?;
+        let target = chosen.target.target(*architecture);
+        plans.push(Plan::new(project, &settings.common, target, &[], finder, reporter)?);
+    }
+    let outputs: Vec<_> = files.iter().map(|file| PlannedOutput::image(file, &settings.documents)).collect();
+    planned_outputs::check(&outputs, &plans, &settings.common, Some(&chosen.choice))?;
+    for plan in &mut plans {
         plan.exclude_outputs(files.iter().flat_map(|file| documents::paths(&file.path)));
-        plans.push(plan);
     }
     Ok(plans)
 }

@@ -1,7 +1,6 @@
 //! Writes images to files.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 
 use crate::archive::output::FinishedFile;
 use crate::image::file::{ImageFile, ImageFormat};
@@ -11,6 +10,7 @@ use crate::pipeline::image::base::Bases;
 use crate::pipeline::image::platform::PlatformBuild;
 use crate::pipeline::image::referrers::AttachedDocument;
 use crate::pipeline::plan::LockedProject;
+use crate::pipeline::planned_outputs::resolved;
 use crate::pipeline::{BuildError, documents};
 use crate::report::{DocumentReport, Phase};
 use crate::settings::ImageSettings;
@@ -41,18 +41,6 @@ pub(crate) fn files(settings: &ImageSettings, project: &LockedProject) -> Result
         }
     }
     Ok(files)
-}
-
-/// Canonicalizes a path that may not exist yet, as far as its directories exist.
-pub(crate) fn resolved(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => resolved(Path::new(".")).join(name),
-        (Some(parent), Some(name)) => resolved(parent).join(name),
-        _ => path.to_owned(),
-    }
 }
 
 /// Writes the image to every output, and returns the outputs and the reports of the documents about it. The files

@@ -17,6 +17,7 @@ use crate::pipeline::install::bytecode::{self, Bytecode};
 use crate::pipeline::install::{InstallSchemes, InstalledDistribution, Installer};
 use crate::pipeline::plan::indexes::Origins;
 use crate::pipeline::plan::{self, LockedProject, Plan};
+use crate::pipeline::planned_outputs::{self, PlannedOutput, resolved};
 use crate::pipeline::session::{Session, repairing};
 use crate::pipeline::wheels::completeness;
 use crate::pipeline::{BuildError, ProjectCache, documents, wheels};
@@ -120,7 +121,7 @@ pub(crate) fn lambda(
     projects: &ProjectCache,
     reporter: &dyn Reporter,
 ) -> Result<BuildReport, BuildError> {
-    repairing(&settings.common.cache, reporter, || build(settings, projects, reporter))
+    repairing(&settings.common.cache, settings.zips(), reporter, || build(settings, projects, reporter))
 }
 
 fn build(
@@ -214,18 +215,26 @@ fn system(profile: &LambdaProfile, plan: &Plan) -> TargetSystem {
 }
 
 /// Returns the path of each artifact.
-pub(super) fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
+///
+/// # Errors
+/// Both are the same, or one would replace something that is not an earlier output.
+fn outputs(settings: &LambdaSettings, plan: &Plan) -> Result<Vec<(ArtifactKind, PathBuf)>, BuildError> {
     let function = match &settings.output {
         Some(path) => path.clone(),
         None => settings.common.default_output(|| plan.name(), "zip"),
     };
     let mut outputs = vec![(ArtifactKind::Function, function.clone())];
     if let Some(layer) = &settings.layer {
-        if *layer == function {
+        if resolved(layer) == resolved(&function) {
             return Err(BuildError::SameOutput(function));
         }
         outputs.push((ArtifactKind::Layer, layer.clone()));
     }
+    let planned: Vec<_> = outputs
+        .iter()
+        .map(|(kind, path)| PlannedOutput::zip(path, (*kind == ArtifactKind::Function).then_some(&settings.documents)))
+        .collect();
+    planned_outputs::check(&planned, std::slice::from_ref(plan), &settings.common, None)?;
     Ok(outputs)
 }
 

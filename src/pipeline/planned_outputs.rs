@@ -1,0 +1,197 @@
+//! Outputs before anything is built: what they would destroy.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::archive::destination::{self, Destination, FileFormat};
+use crate::image::file::{ImageFile, ImageFormat};
+use crate::lock::{FileLocation, SelectedSource};
+use crate::pipeline::plan::Plan;
+use crate::pipeline::{BuildError, documents};
+use crate::project::pyproject::FILENAME;
+use crate::project::workspace::python_version_files;
+use crate::settings::{BaseChoice, DocumentSettings, ProfileChoice, Settings};
+use crate::tree::{FileContent, TreeEntry};
+
+/// A file or a directory that is going to be written.
+pub(crate) struct PlannedOutput {
+    path: PathBuf,
+    /// `None` for an OCI layout, whose directory is checked when it is written.
+    format: Option<FileFormat>,
+    /// The paths of the documents that are written beside it.
+    documents: Vec<PathBuf>,
+}
+
+impl PlannedOutput {
+    /// Returns a zip, with the documents about it if it is a function's.
+    pub(crate) fn zip(path: &Path, documents: Option<&DocumentSettings>) -> Self {
+        let documents = documents.map(|settings| documents::planned(settings, path)).unwrap_or_default();
+        Self { path: path.to_owned(), format: Some(FileFormat::Zip), documents }
+    }
+
+    /// Returns an image. A Docker archive has no room for documents.
+    pub(crate) fn image(file: &ImageFile, settings: &DocumentSettings) -> Self {
+        let (format, documents) = match file.format {
+            ImageFormat::Layout => (None, Vec::new()),
+            ImageFormat::OciArchive => (Some(FileFormat::Tar), Vec::new()),
+            ImageFormat::DockerArchive => (Some(FileFormat::Tar), documents::planned(settings, &file.path)),
+        };
+        Self { path: file.path.clone(), format, documents }
+    }
+
+    /// Returns the files that are replaced by this output, each with its new format.
+    fn files(&self) -> impl Iterator<Item = (&Path, FileFormat)> {
+        let documents = self.documents.iter().map(|path| (path.as_path(), FileFormat::Json));
+        self.format.map(|format| (self.path.as_path(), format)).into_iter().chain(documents)
+    }
+}
+
+/// Refuses outputs that would destroy something: an input of the build, a file of the application, or an existing file in
+/// another format.
+///
+/// # Errors
+/// An output is one of those, its path has a control character, or there is no place for the documents about it.
+pub(crate) fn check(
+    outputs: &[PlannedOutput],
+    plans: &[Plan],
+    settings: &Settings,
+    base: Option<&BaseChoice>,
+) -> Result<(), BuildError> {
+    let mut inputs = None;
+    for output in outputs {
+        // A line break in a path would forge outputs of a workflow's step.
+        if output.path.to_string_lossy().chars().any(char::is_control) {
+            return Err(BuildError::OutputName(output.path.clone()));
+        }
+        let destination = output.format.map(|_| Destination::of(&output.path));
+        if destination.is_some_and(|destination| destination != Destination::File) {
+            if !output.documents.is_empty() {
+                return Err(BuildError::DocumentsBeside(output.path.clone()));
+            }
+            continue;
+        }
+        let inputs = inputs.get_or_insert_with(|| BuildInputs::new(plans, settings, base));
+        if let Some(input) = inputs.input(output) {
+            return Err(BuildError::OutputIsInput { path: output.path.clone(), input });
+        }
+        for (path, format) in output.files() {
+            if inputs.has_application_file(path) && !destination::is_own(path, format) {
+                return Err(BuildError::OutputIsInput { path: path.to_owned(), input: APPLICATION });
+            }
+            destination::check_replaceable(path, format)?;
+        }
+    }
+    Ok(())
+}
+
+const APPLICATION: &str = "a file of the application";
+
+/// The files that declare a project.
+const PROJECT_FILES: [&str; 4] = [FILENAME, "setup.py", "setup.cfg", "uv.toml"];
+
+/// What identifies a file, whatever the path by which it is named: its device and its number on it.
+type FileIdentity = (u64, u64);
+
+/// The files that a build reads.
+struct BuildInputs {
+    /// What each is, for messages.
+    files: HashMap<FileIdentity, &'static str>,
+    application: HashMap<FileIdentity, &'static str>,
+    /// The OCI layout of the base image.
+    base: Option<PathBuf>,
+}
+
+impl BuildInputs {
+    fn new(plans: &[Plan], settings: &Settings, base: Option<&BaseChoice>) -> Self {
+        let (mut files, mut application) = (HashMap::new(), HashMap::new());
+        let base = match base {
+            Some(BaseChoice::File(file)) => Some(file.path.as_path()),
+            _ => None,
+        };
+        note(base, "the base image", &mut files);
+        if let ProfileChoice::File(path) = &settings.profile {
+            note([path.as_path()], "the profile", &mut files);
+        }
+        for plan in plans {
+            note(plan.project.path.as_deref(), "the lock file", &mut files);
+            let workspace = &plan.project.workspace;
+            for member in workspace.members.iter() {
+                let directory = workspace.folder(member);
+                let python = python_version_files(&directory);
+                let declared = PROJECT_FILES.map(|name| directory.join(name));
+                note(python.iter().chain(&declared).map(PathBuf::as_path), "a file of the project", &mut files);
+            }
+            for stage in plan.stages() {
+                note(distributions(stage).iter().map(PathBuf::as_path), "a locked distribution", &mut files);
+                note(stage.application.all_files().filter_map(file), APPLICATION, &mut application);
+            }
+        }
+        Self { files, application, base: base.and_then(|base| base.canonicalize().ok()).filter(|base| base.is_dir()) }
+    }
+
+    /// Returns what an output is, if it is an input. A file or a link to one is replaced itself, a layout where a link
+    /// leads to.
+    fn input(&self, output: &PlannedOutput) -> Option<&'static str> {
+        let (path, is_layout) = (&output.path, output.format.is_none());
+        let metadata = if is_layout { path.metadata() } else { path.symlink_metadata() };
+        let found = metadata.ok().and_then(|metadata| self.files.get(&(metadata.dev(), metadata.ino())));
+        let is_in_base = || self.base.as_ref().is_some_and(|base| resolved(path).starts_with(base));
+        found.copied().or_else(|| is_in_base().then_some("a part of the base image"))
+    }
+
+    fn has_application_file(&self, path: &Path) -> bool {
+        let metadata = path.symlink_metadata();
+        metadata.is_ok_and(|metadata| self.application.contains_key(&(metadata.dev(), metadata.ino())))
+    }
+}
+
+/// Records files, each also as the link by which it is named.
+fn note<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
+    what: &'static str,
+    files: &mut HashMap<FileIdentity, &'static str>,
+) {
+    for path in paths {
+        for metadata in [path.symlink_metadata(), path.metadata()].into_iter().flatten() {
+            files.entry((metadata.dev(), metadata.ino())).or_insert(what);
+        }
+    }
+}
+
+/// Returns the wheels and source distributions that are on this machine.
+fn distributions(plan: &Plan) -> Vec<PathBuf> {
+    let locations = plan.selected.iter().filter_map(|selected| match &selected.source {
+        SelectedSource::Wheel(wheel, _) => Some(&wheel.location),
+        SelectedSource::Sdist(sdist) => Some(&sdist.file.location),
+        SelectedSource::Git(_) | SelectedSource::Directory(_) | SelectedSource::Virtual(_) => None,
+    });
+    let paths = locations.filter_map(|location| match location {
+        FileLocation::Path(path) => Some(path.clone()),
+        FileLocation::Url { url, .. } if url.scheme() == "file" => url.to_file_path().ok(),
+        FileLocation::Url { .. } => None,
+    });
+    paths.collect()
+}
+
+fn file(entry: &TreeEntry) -> Option<&Path> {
+    match &entry.content {
+        FileContent::File { path, .. } => Some(path),
+        FileContent::Archived { .. } | FileContent::Bytes(_) => None,
+    }
+}
+
+/// Canonicalizes a path that may not exist yet, as far as its directories exist. All names of standard output are one.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    if destination::is_standard_output(path) {
+        return "-".into();
+    }
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => resolved(Path::new(".")).join(name),
+        (Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
