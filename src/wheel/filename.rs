@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use pep440_rs::Version;
 
@@ -24,10 +25,10 @@ pub struct BuildTag {
     rest: String,
 }
 
-/// The parsed file name of a wheel.
+/// The parsed file name of a wheel. Clones share its text and tags, because a lock may list 100,000 of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WheelFilename {
-    text: String,
+    text: Arc<str>,
     /// The normalized name of the distribution.
     pub name: DistributionName,
     /// The version of the distribution.
@@ -35,11 +36,11 @@ pub struct WheelFilename {
     /// The build tag.
     pub build: Option<BuildTag>,
     /// The Python tags, for instance `py2` and `py3`.
-    pub python_tags: Vec<String>,
+    pub python_tags: Arc<[String]>,
     /// The ABI tags, for instance `cp312`, `abi3` or `none`.
-    pub abi_tags: Vec<String>,
+    pub abi_tags: Arc<[String]>,
     /// The platform tags, for instance `manylinux_2_17_x86_64` or `any`.
-    pub platform_tags: Vec<String>,
+    pub platform_tags: Arc<[String]>,
 }
 
 impl FromStr for WheelFilename {
@@ -60,7 +61,7 @@ fn parse(filename: &str) -> Result<WheelFilename, String> {
         _ => return Err(format!("it has {} parts separated by dashes, expected 5 or 6", parts.len())),
     };
     Ok(WheelFilename {
-        text: filename.to_owned(),
+        text: filename.into(),
         name: name.parse().map_err(|_| format!("`{name}` is not a valid distribution name"))?,
         version: version.parse().map_err(|_| format!("`{version}` is not a valid version"))?,
         build: build.map(parse_build_tag).transpose()?,
@@ -80,7 +81,7 @@ fn parse_build_tag(text: &str) -> Result<BuildTag, String> {
 }
 
 /// Parses a compressed tag set (PEP 425), for instance `py2.py3`.
-fn parse_tag_set(set: &str) -> Result<Vec<String>, String> {
+fn parse_tag_set(set: &str) -> Result<Arc<[String]>, String> {
     if set.split('.').all(is_tag) {
         Ok(set.split('.').map(str::to_ascii_lowercase).collect())
     } else {
@@ -120,7 +121,7 @@ mod tests {
         assert_eq!(wheel.name.as_str(), "foo-bar");
         assert_eq!(wheel.version, "1.0".parse().unwrap());
         assert_eq!(wheel.build, Some(BuildTag { number: 2, rest: "b".to_owned() }));
-        assert_eq!(wheel.python_tags, ["py2", "py3"]);
+        assert_eq!(*wheel.python_tags, ["py2", "py3"]);
         assert!(wheel.is_any());
         assert_eq!(wheel.to_string(), "Foo.Bar-1.0-2b-py2.py3-none-any.whl");
     }

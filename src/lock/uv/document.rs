@@ -47,6 +47,14 @@ pub(super) struct UvDocument {
     pub(super) packages: Vec<UvPackageTable>,
 }
 
+/// A `[[package]]` table of the file, parsed on its own.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UvPackagePart {
+    #[serde(rename = "package")]
+    pub(super) packages: Vec<UvPackageTable>,
+}
+
 /// The input of the resolution other than the projects' own requirements.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -143,7 +151,7 @@ pub(super) struct UvDependency {
 }
 
 /// The source of a distribution. Paths are relative to the lock's directory.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(try_from = "UvSourceTable")]
 pub(super) enum UvSource {
     /// The URL or path of an index.
@@ -159,6 +167,29 @@ pub(super) enum UvSource {
     Editable(String),
     /// A directory that uv does not install.
     Virtual(String),
+}
+
+impl UvDocument {
+    /// Parses the distributions one after the other: the syntax tree of the whole file takes 25 times the memory of its text.
+    /// Returns `None` if that fails: the file is invalid, or not laid out as uv does it, and must be parsed as a whole.
+    ///
+    /// No valid file is read differently than as a whole. A header within a string or an array leaves that open at the end of a
+    /// part, and a part with any other table is refused.
+    pub(super) fn parse_in_parts(text: &str) -> Option<Self> {
+        const HEADER: &str = "\n[[package]]\n";
+        let mut starts = text.match_indices(HEADER).map(|(start, _)| start + 1);
+        let mut start = starts.next()?;
+        let mut document: Self = toml::from_str(text.get(..start)?).ok()?;
+        if !document.packages.is_empty() {
+            return None;
+        }
+        for end in starts.chain([text.len()]) {
+            let part: UvPackagePart = toml::from_str(text.get(start..end)?).ok()?;
+            document.packages.extend(part.packages);
+            start = end;
+        }
+        Some(document)
+    }
 }
 
 impl UvSource {

@@ -1,6 +1,6 @@
 //! The graph of the locked distributions, and the checks of the lock's consistency.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(super) struct DependencyGraph {
 }
 
 /// The index of a distribution of one [`DependencyGraph`]. It is always valid: only the graph creates it, and never shrinks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct UvPackageIndex(usize);
 
 /// A locked distribution.
@@ -38,7 +38,7 @@ pub(super) struct UvPackage {
     pub(super) metadata: Option<UvMetadata>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct DependencyEdge {
     pub(super) to: UvPackageIndex,
     /// Only extras with dependencies.
@@ -62,13 +62,10 @@ impl DependencyGraph {
         let mut by_name = BTreeMap::<_, Vec<_>>::new();
         for (index, package) in packages.iter().enumerate() {
             package.check().map_err(|inconsistency| inconsistent(path, package, inconsistency))?;
-            let same_name = by_name.entry(package.name.clone()).or_default();
-            if same_name.iter().any(|&UvPackageIndex(other)| package.is_same_as(&packages[other])) {
-                return Err(inconsistent(path, package, Inconsistency::DuplicatePackage));
-            }
-            same_name.push(UvPackageIndex(index));
+            by_name.entry(package.name.clone()).or_default().push(UvPackageIndex(index));
         }
-        let resolver = EdgeResolver { packages: &packages, by_name: &by_name };
+        let resolver = EdgeResolver::new(&packages, &by_name)
+            .map_err(|duplicate| inconsistent(path, duplicate, Inconsistency::DuplicatePackage))?;
         let edges = packages
             .iter()
             .map(|package| resolver.edges(package).map_err(|inconsistency| inconsistent(path, package, inconsistency)));
@@ -101,9 +98,48 @@ struct PackageEdges {
 struct EdgeResolver<'a> {
     packages: &'a [document::UvPackageTable],
     by_name: &'a BTreeMap<DistributionName, Vec<UvPackageIndex>>,
+    /// For names of several distributions: those that each combination of version and source matches.
+    ambiguous: HashMap<DependencyKey<'a>, DependencyMatches>,
 }
 
-impl EdgeResolver<'_> {
+/// What a dependency states; `None` matches any version or source.
+#[derive(PartialEq, Eq, Hash)]
+struct DependencyKey<'a> {
+    name: &'a DistributionName,
+    version: Option<Option<&'a Version>>,
+    source: Option<&'a UvSource>,
+}
+
+struct DependencyMatches {
+    first: UvPackageIndex,
+    count: usize,
+}
+
+impl<'a> EdgeResolver<'a> {
+    /// Returns a resolver, or a distribution that has the name, version and source of an earlier one.
+    fn new(
+        packages: &'a [document::UvPackageTable],
+        by_name: &'a BTreeMap<DistributionName, Vec<UvPackageIndex>>,
+    ) -> Result<Self, &'a document::UvPackageTable> {
+        let mut ambiguous = HashMap::new();
+        for &index in by_name.values().filter(|same_name| same_name.len() > 1).flatten() {
+            let package = &packages[index.0];
+            let (name, version, source) = (&package.name, package.version(), &package.source);
+            for (version, source) in
+                [(None, None), (Some(version), None), (None, Some(source)), (Some(version), Some(source))]
+            {
+                let matches = ambiguous
+                    .entry(DependencyKey { name, version, source })
+                    .or_insert(DependencyMatches { first: index, count: 0 });
+                matches.count += 1;
+                if matches.count > 1 && version.is_some() && source.is_some() {
+                    return Err(package);
+                }
+            }
+        }
+        Ok(Self { packages, by_name, ambiguous })
+    }
+
     fn edges(&self, package: &document::UvPackageTable) -> Result<PackageEdges, Inconsistency> {
         Ok(PackageEdges {
             dependencies: self.resolve_all(&package.dependencies)?,
@@ -120,13 +156,13 @@ impl EdgeResolver<'_> {
     }
 
     fn resolve_all(&self, dependencies: &[document::UvDependency]) -> Result<Vec<DependencyEdge>, Inconsistency> {
-        let mut edges = Vec::with_capacity(dependencies.len());
-        for dependency in dependencies {
-            let edge = self.resolve(dependency)?;
-            if edges.contains(&edge) {
+        let edges = dependencies.iter().map(|dependency| self.resolve(dependency)).collect::<Result<Vec<_>, _>>()?;
+        let mut seen = HashSet::with_capacity(edges.len());
+        for (edge, dependency) in edges.iter().zip(dependencies) {
+            // Equal markers are displayed alike.
+            if !seen.insert((edge.to, &edge.extras, edge.marker.as_ref().map(ToString::to_string))) {
                 return Err(Inconsistency::DuplicateDependency(dependency.to_string()));
             }
-            edges.push(edge);
         }
         Ok(edges)
     }
@@ -134,15 +170,17 @@ impl EdgeResolver<'_> {
     /// Finds the distribution with the name of a dependency, and with its version and source if they are given.
     fn resolve(&self, dependency: &document::UvDependency) -> Result<DependencyEdge, Inconsistency> {
         let same_name = self.by_name.get(&dependency.name).map_or(&[][..], Vec::as_slice);
-        let matches: Vec<_> =
-            same_name.iter().filter(|&&UvPackageIndex(index)| dependency.matches(&self.packages[index])).collect();
-        let &to = match matches[..] {
-            [only] => only,
-            [] => return Err(Inconsistency::UnknownDependency(dependency.to_string())),
-            [..] => {
-                let dependency = dependency.to_string();
-                return Err(Inconsistency::AmbiguousDependency { dependency, matches: matches.len() });
+        let (to, matches) = match same_name {
+            &[only] => (Some(only), usize::from(dependency.matches(&self.packages[only.0]))),
+            _ => {
+                let matches = self.ambiguous.get(&dependency.key());
+                (matches.map(|matches| matches.first), matches.map_or(0, |matches| matches.count))
             }
+        };
+        let to = match (to, matches) {
+            (Some(to), 1) => to,
+            (_, 0) => return Err(Inconsistency::UnknownDependency(dependency.to_string())),
+            _ => return Err(Inconsistency::AmbiguousDependency { dependency: dependency.to_string(), matches }),
         };
         // Neither an extra without dependencies nor an unknown extra has a table.
         let known = &self.packages[to.0].optional_dependencies;
@@ -152,6 +190,14 @@ impl EdgeResolver<'_> {
 }
 
 impl document::UvDependency {
+    fn key(&self) -> DependencyKey<'_> {
+        DependencyKey {
+            name: &self.name,
+            version: self.version.as_ref().map(|version| Some(&version.value)),
+            source: self.source.as_ref(),
+        }
+    }
+
     fn matches(&self, package: &document::UvPackageTable) -> bool {
         self.version.as_ref().is_none_or(|version| package.version() == Some(&version.value))
             && self.source.as_ref().is_none_or(|source| *source == package.source)
@@ -173,10 +219,6 @@ impl fmt::Display for document::UvPackageTable {
 impl document::UvPackageTable {
     fn version(&self) -> Option<&Version> {
         self.version.as_ref().map(|version| &version.value)
-    }
-
-    fn is_same_as(&self, other: &Self) -> bool {
-        self.version() == other.version() && self.source == other.source
     }
 
     /// Checks the keys of a distribution against each other.

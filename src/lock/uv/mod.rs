@@ -54,12 +54,15 @@ pub struct UvLock {
 impl UvLock {
     /// Parses a lock. Its paths are relative to the directory of `path`.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, LockError> {
-        let document: UvDocument = toml::from_str(text).map_err(|error| match toml::from_str(text) {
-            Ok(UvLockVersion { version }) if version != VERSION => {
-                LockError::UnsupportedVersion { path: path.to_owned(), version }
-            }
-            _ => toml_syntax::error(text, path, TABLE, &error),
-        })?;
+        let document = match UvDocument::parse_in_parts(text) {
+            Some(document) => document,
+            None => toml::from_str(text).map_err(|error| match toml::from_str(text) {
+                Ok(UvLockVersion { version }) if version != VERSION => {
+                    LockError::UnsupportedVersion { path: path.to_owned(), version }
+                }
+                _ => toml_syntax::error(text, path, TABLE, &error),
+            })?,
+        };
         if document.version != VERSION {
             return Err(LockError::UnsupportedVersion { path: path.to_owned(), version: document.version });
         }
@@ -76,3 +79,6 @@ impl UvLock {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

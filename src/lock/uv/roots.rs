@@ -225,7 +225,14 @@ impl UvLock {
 
     /// Returns a workspace member by name.
     fn member(&self, name: &DistributionName) -> Option<UvPackageIndex> {
-        self.members().find(|(_, package)| package.name == *name).map(|(index, _)| index)
+        // Not all members are searched: a workspace may have as many as the lock has distributions.
+        let is_listed = self.manifest.members.contains(name);
+        let root = if is_listed { None } else { self.root() };
+        self.graph
+            .named(name)
+            .iter()
+            .copied()
+            .find(|&index| is_listed && self.graph.package(index).source.directory().is_some() || Some(index) == root)
     }
 
     /// Returns the workspace's members. If the root is the only one, the lock does not list it.

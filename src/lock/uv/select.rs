@@ -46,7 +46,7 @@ impl UvLock {
         self.check_one_version_each(&reached)?;
         let locator = UvLocator { path: &self.path, directory: &self.directory };
         let excluded = self.excluded(request, roots.project);
-        let mut distributions = Vec::new();
+        let mut distributions = Vec::with_capacity(reached.dependents.len());
         for (index, dependents) in reached.dependents {
             let package = self.graph.package(index);
             if excluded.contains(&package.name) {
@@ -158,7 +158,7 @@ impl UvLock {
         environment: &MarkerEnvironment,
         active: &BTreeSet<ConflictItem>,
     ) -> ReachedPackages {
-        let encoded = conflicts::encode(active);
+        let mut encoded = conflicts::encode(active);
         let mut reached = ReachedPackages { active: requested.active.clone(), ..ReachedPackages::default() };
         let mut seen: BTreeSet<(UvPackageIndex, Option<&ExtraName>)> = BTreeSet::new();
         let mut queue: VecDeque<(&DependencyEdge, Dependent)> = VecDeque::new();
@@ -166,7 +166,7 @@ impl UvLock {
         while let Some((edge, by)) = queue.pop_front() {
             let package = self.graph.package(edge.to);
             let items = edge.extras.iter().map(|extra| ConflictItem::Extra(package.name.clone(), extra.clone()));
-            if !applies(edge, items.clone(), environment, &encoded) {
+            if !applies(edge, items.clone(), environment, &mut encoded) {
                 continue;
             }
             reached.active.extend(items);
@@ -238,14 +238,18 @@ fn applies(
     edge: &DependencyEdge,
     own: impl Iterator<Item = ConflictItem>,
     environment: &MarkerEnvironment,
-    active: &ActiveExtras,
+    active: &mut ActiveExtras,
 ) -> bool {
     let Some(marker) = &edge.marker else { return true };
     if edge.extras.is_empty() {
         return marker.evaluate(environment, active);
     }
     let own: Vec<ConflictItem> = own.collect();
-    let mut with_own = conflicts::encode(&own);
-    with_own.extras.extend(active.extras.iter().cloned());
-    marker.evaluate(environment, &with_own)
+    let mut added = conflicts::encode(&own).extras;
+    added.retain(|extra| active.extras.insert(extra.clone()));
+    let applies = marker.evaluate(environment, active);
+    for extra in &added {
+        active.extras.remove(extra);
+    }
+    applies
 }

@@ -203,9 +203,7 @@ impl UvLock {
         // A build backend that computes the version may have flattened extras that refer to each other.
         let mut optional = project.optional_dependencies.values().flatten();
         let requires_itself = optional.any(|requirement| requirement.value.name == project.name);
-        let is_omitted = self.revision >= REVISION_WITHOUT_METADATA
-            && self.graph.all().all(|(_, package)| package.metadata.is_none());
-        if !differences.is_empty() && is_omitted {
+        if !differences.is_empty() && self.omits_metadata() {
             findings.undecided.push("the lock does not contain its requirements".to_owned());
         } else if !differences.is_empty() && project.dynamic.iter().any(|key| key == "version") && requires_itself {
             findings.undecided.push("its extras refer to each other, and its version is dynamic".to_owned());
@@ -213,6 +211,11 @@ impl UvLock {
             findings.differences.extend(differences);
         }
         findings
+    }
+
+    /// Returns whether the lock omits what the local projects declared.
+    fn omits_metadata(&self) -> bool {
+        self.revision >= REVISION_WITHOUT_METADATA && self.graph.all().all(|(_, package)| package.metadata.is_none())
     }
 
     fn compare_metadata(

@@ -1,0 +1,118 @@
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::lock::SelectionRequest;
+use crate::platform::{Architecture, LambdaProfile};
+
+const HEAD: &str = "version = 1\nrevision = 3\nrequires-python = \">=3.12\"\n";
+
+fn seconds_of(text: &str) -> Duration {
+    let started = Instant::now();
+    let lock = UvLock::parse(text, Path::new("uv.lock")).unwrap();
+    let target = LambdaProfile::built_in("python3.13").unwrap().target(Architecture::X86_64);
+    lock.select(&SelectionRequest::default(), Path::new(""), &target).unwrap();
+    started.elapsed()
+}
+
+/// A quadratic step takes 64 times as long for eight times as many.
+fn assert_linear(lock: fn(usize) -> String) {
+    let (few, many) = (seconds_of(&lock(2_000)), seconds_of(&lock(16_000)));
+    assert!(many < 24 * few, "{few:?} for 2,000, {many:?} for 16,000");
+}
+
+fn chain(length: usize) -> String {
+    let mut text = format!("{HEAD}\n[[package]]\nname = \"p0\"\nsource = {{ virtual = \".\" }}\n");
+    for number in 1..length {
+        let header = format!("[[package]]\nname = \"p{number}\"\nversion = \"1\"\n");
+        write!(
+            text,
+            "dependencies = [{{ name = \"p{number}\" }}]\n\n{header}source = {{ git = \"https://a/b#{number:040}\" }}\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// A distribution that requires each of the others.
+fn star(size: usize) -> String {
+    let mut text = format!("{HEAD}\n[[package]]\nname = \"app\"\nsource = {{ virtual = \".\" }}\ndependencies = [\n");
+    for number in 0..size {
+        writeln!(text, "    {{ name = \"p{number}\" }},").unwrap();
+    }
+    text.push_str("]\n\n");
+    for number in 0..size {
+        let source = format!("source = {{ git = \"https://a/b#{number:040}\" }}");
+        write!(text, "[[package]]\nname = \"p{number}\"\nversion = \"1\"\n{source}\n\n").unwrap();
+    }
+    text
+}
+
+/// A distribution that requires every version of another, each under a condition that does not hold.
+fn versions(count: usize) -> String {
+    let mut text = format!("{HEAD}\n[[package]]\nname = \"app\"\nsource = {{ virtual = \".\" }}\ndependencies = [\n");
+    for number in 0..count {
+        writeln!(text, "    {{ name = \"p\", version = \"{number}\", marker = \"os_name == 'nt'\" }},").unwrap();
+    }
+    text.push_str("]\n\n");
+    for number in 0..count {
+        let source = format!("source = {{ git = \"https://a/b#{number:040}\" }}");
+        write!(text, "[[package]]\nname = \"p\"\nversion = \"{number}\"\n{source}\n\n").unwrap();
+    }
+    text
+}
+
+fn workspace(members: usize) -> String {
+    let names: Vec<String> = (0..members).map(|number| format!("\"p{number}\"")).collect();
+    let mut text = format!("{HEAD}\n[manifest]\nmembers = [{}]\n\n", names.join(", "));
+    for number in 0..members {
+        write!(text, "[[package]]\nname = \"p{number}\"\nsource = {{ virtual = \"p{number}\" }}\n\n").unwrap();
+    }
+    text
+}
+
+#[test]
+fn chains_are_read_in_linear_time() {
+    assert_linear(chain);
+}
+
+#[test]
+fn many_dependencies_of_one_distribution_are_read_in_linear_time() {
+    assert_linear(star);
+}
+
+#[test]
+fn many_versions_of_one_distribution_are_read_in_linear_time() {
+    assert_linear(versions);
+}
+
+#[test]
+fn many_members_are_read_in_linear_time() {
+    assert_linear(workspace);
+}
+
+#[test]
+fn a_lock_is_parsed_in_parts_as_it_is_as_a_whole() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for project in ["example", "imports", "projects/journal", "projects/catalogue"] {
+        let text = std::fs::read_to_string(root.join("testdata").join(project).join("uv.lock")).unwrap();
+        let parts = UvDocument::parse_in_parts(&text).expect(project);
+        assert!(parts.packages.len() > 1, "{project}");
+        let whole: UvDocument = toml::from_str(&text).unwrap();
+        assert_eq!(format!("{parts:?}"), format!("{whole:?}"), "{project}");
+    }
+}
+
+#[test]
+fn a_lock_that_parts_would_misread_is_parsed_as_a_whole() {
+    let package = "[[package]]\nname = \"app\"\nsource = { virtual = \".\" }\n";
+    for text in [
+        format!("{HEAD}note = '''\n{package}'''\n"),
+        format!("{HEAD}\n{package}note = '''\n{package}'''\n"),
+        format!("{HEAD}\n{package}\n[manifest]\nmembers = [\"app\"]\n"),
+        format!("{HEAD}\n[[package]] # first\nname = \"first\"\nsource = {{ virtual = \".\" }}\n{package}"),
+    ] {
+        assert!(UvDocument::parse_in_parts(&text).is_none(), "{text}");
+        assert!(toml::from_str::<UvDocument>(&text).is_ok(), "{text}");
+    }
+}
